@@ -1,0 +1,110 @@
+"""Activations: a non-linear function of every number on its own, and softmax.
+
+    relu        y = max(0, x)               dx = dy where x > 0
+    leaky_relu  y = x or slope·x            dx = dy or slope·dy
+    sigmoid     y = 1 / (1 + e^-x)          dx = dy · y · (1 - y)
+    tanh        y = (e^x - e^-x) / (e^x + e^-x)   dx = dy · (1 - y²)
+    softmax     y_k = e^x_k / Σ_j e^x_j     dx = y · (dy - Σ_j dy_j · y_j)
+
+("Deep Learning from Scratch", sections 3.2, 3.5 and 5.5; leaky ReLU: Maas et al. 2013, "Rectifier
+nonlinearities improve neural network acoustic models", section 2.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..typing import Array
+
+__all__ = [
+    "leaky_relu",
+    "leaky_relu_backward",
+    "log_softmax",
+    "relu",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
+    "tanh",
+    "tanh_backward",
+]
+
+
+def relu(x: Array) -> Array:
+    """Return ``max(0, x)``; NaN stays NaN.
+
+    Examples
+    --------
+    >>> relu(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    """
+    return np.maximum(x, 0)
+
+
+def relu_backward(dy: Array, x: Array) -> Array:
+    """Let ``dy`` through where ``x`` was above zero; at zero, where the slope jumps, it is 0."""
+    return dy * (x > 0)
+
+
+def leaky_relu(x: Array, slope: float = 0.01) -> Array:
+    """Return ``x`` above zero and ``slope · x`` below."""
+    return np.where(x > 0, x, x * x.dtype.type(slope))
+
+
+def leaky_relu_backward(dy: Array, x: Array, slope: float = 0.01) -> Array:
+    """Let ``dy`` through where ``x`` was above zero, and ``slope · dy`` elsewhere."""
+    return np.where(x > 0, dy, dy * dy.dtype.type(slope))
+
+
+def sigmoid(x: Array) -> Array:
+    """Return ``1 / (1 + e^-x)``, from ``e^-|x|`` so that no exponential overflows.
+
+    Examples
+    --------
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def sigmoid_backward(dy: Array, y: Array) -> Array:
+    """Return ``dy · y · (1 - y)`` from the output ``y``."""
+    return dy * y * (1 - y)
+
+
+def tanh(x: Array) -> Array:
+    """Return the hyperbolic tangent."""
+    return np.tanh(x)
+
+
+def tanh_backward(dy: Array, y: Array) -> Array:
+    """Return ``dy · (1 - y²)`` from the output ``y``."""
+    return dy * (1 - y * y)
+
+
+def softmax(x: Array, axis: int = 1) -> Array:
+    """Turn scores into probabilities along ``axis`` (default: the classes of (N, K)).
+
+    The largest score is subtracted first, which changes nothing in the quotient and keeps every
+    exponential at 1 or below.
+
+    Examples
+    --------
+    >>> softmax(np.array([[1000.0, 1000.0, -1000.0]]))
+    array([[0.5, 0.5, 0. ]])
+    """
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def softmax_backward(dy: Array, y: Array, axis: int = 1) -> Array:
+    """Return ``y · (dy - Σ dy·y)`` from the output ``y``."""
+    return y * (dy - (dy * y).sum(axis=axis, keepdims=True))
+
+
+def log_softmax(x: Array, axis: int = 1) -> Array:
+    """Return ``log(softmax(x))`` without the logarithm of a rounded zero."""
+    z = x - x.max(axis=axis, keepdims=True)
+    return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))

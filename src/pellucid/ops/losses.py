@@ -1,0 +1,146 @@
+"""Losses: how wrong the scores (N, K) of a batch are, as one number, and which way to change them.
+
+    softmax cross-entropy   L = -1/N Σ_n Σ_k t[n,k] · log softmax(x)[n,k]
+                            ∂L/∂x = (softmax(x) - t) / N
+    multiclass hinge        L = 1/N Σ_n Σ_{k≠t} max(0, x[n,k] - x[n,t] + Δ)
+                            ∂L/∂x = (1 for each violated margin; minus their number at t) / N
+    mean squared error      L = mean((x - t)²)         ∂L/∂x = 2 (x - t) / size
+
+("Deep Learning from Scratch", sections 4.2 and 5.6.3; hinge: CS231n, "Multiclass SVM loss", after
+Weston & Watkins 1999, section 3. PyTorch's ``MultiMarginLoss`` divides by K as well.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import DataError, ShapeError
+from ..typing import Array
+from .activations import log_softmax
+from .checks import require_shape
+
+__all__ = [
+    "mean_squared_error",
+    "mean_squared_error_backward",
+    "multiclass_hinge",
+    "multiclass_hinge_backward",
+    "one_hot",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
+]
+
+
+def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
+    """Return the mean cross-entropy and the probabilities.
+
+    Parameters
+    ----------
+    scores : array (N, K)
+        Any real numbers, one a class.
+    labels : integer array (N,), or array (N, K) of rows that sum to 1 (one-hot)
+
+    Returns
+    -------
+    loss : float
+    probabilities : array (N, K)
+
+    Raises
+    ------
+    ShapeError, DataError
+        If the labels do not belong to these scores.
+
+    Examples
+    --------
+    >>> loss, y = softmax_cross_entropy(np.zeros((1, 4)), np.array([2]))
+    >>> round(loss, 4), y
+    (1.3863, array([[0.25, 0.25, 0.25, 0.25]]))
+    """
+    t = one_hot(labels, scores)
+    log_y = log_softmax(scores)
+    # 0 · -inf is 0 here: a class that is not asked for may be impossible.
+    loss = -np.where(t == 0, 0, t * log_y).sum() / len(scores)
+    return float(loss), np.exp(log_y)
+
+
+def softmax_cross_entropy_backward(y: Array, labels: Array, dloss: float = 1.0) -> Array:
+    """Return ``dloss · (y - t) / N`` from the probabilities ``y`` (N, K)."""
+    return (y - one_hot(labels, y)) * y.dtype.type(dloss / len(y))
+
+
+def multiclass_hinge(scores: Array, labels: Array, margin: float = 1.0) -> tuple[float, Array]:
+    """Return the mean hinge loss and which margins are violated, boolean (N, K).
+
+    Parameters
+    ----------
+    scores : array (N, K)
+    labels : integer array (N,), or one-hot (N, K)
+    margin : float
+        Δ, how far the right class must be ahead.
+
+    Examples
+    --------
+    >>> loss, violated = multiclass_hinge(np.array([[3.2, 5.1, -1.7]]), np.array([0]))
+    >>> round(loss, 2), violated.tolist()
+    (2.9, [[False, True, False]])
+    """
+    t = one_hot(labels, scores)
+    right = (scores * t).sum(axis=1, keepdims=True)
+    margins = np.where(t == 1, 0, scores - right + scores.dtype.type(margin))
+    violated = ~(margins <= 0)  # so that a NaN counts as violated and is seen
+    return float(np.where(violated, margins, 0).sum() / len(scores)), violated
+
+
+def multiclass_hinge_backward(
+    violated: Array, labels: Array, dloss: float = 1.0, *, dtype: np.typing.DTypeLike = np.float32
+) -> Array:
+    """Return the gradient (N, K) from the violated margins, in ``dtype``."""
+    dx = violated.astype(dtype)
+    dx -= one_hot(labels, dx) * dx.sum(axis=1, keepdims=True)
+    return dx * dx.dtype.type(dloss / len(dx))
+
+
+def mean_squared_error(x: Array, t: Array) -> float:
+    """Return the mean of the squared differences of two arrays of one shape."""
+    require_shape(t, x.shape, "targets", "that of the outputs", "mean_squared_error")
+    return float(np.mean((x - t) ** 2))
+
+
+def mean_squared_error_backward(x: Array, t: Array, dloss: float = 1.0) -> Array:
+    """Return ``dloss · 2 (x - t) / size``."""
+    return (x - t) * x.dtype.type(2 * dloss / x.size)
+
+
+def one_hot(labels: Array, scores: Array) -> Array:
+    """Return the labels as rows (N, K) of the scores' dtype, checked against their shape.
+
+    Examples
+    --------
+    >>> one_hot(np.array([1, 0]), np.zeros((2, 3)))
+    array([[0., 1., 0.],
+           [1., 0., 0.]])
+    """
+    if scores.ndim != 2:
+        raise ShapeError(f"expects scores (N, K), received shape {scores.shape}.", where="loss")
+    n, k = scores.shape
+    if labels.shape == (n, k) and labels.ndim == 2:
+        if not np.allclose(labels.sum(axis=1), 1):
+            raise DataError("one-hot labels must sum to 1 in every row.", where="loss")
+        return labels.astype(scores.dtype, copy=False)
+    if labels.shape != (n,):
+        raise ShapeError(
+            f"expects labels of shape ({n},), or one-hot ({n}, {k}), received {labels.shape}.",
+            where="loss",
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(
+            f"labels must be integers, the classes' numbers; received {labels.dtype}.", where="loss"
+        )
+    if n and (labels.min() < 0 or labels.max() >= k):
+        raise DataError(
+            f"labels must be 0 to {k - 1} for {k} classes, received {labels.min()} to "
+            f"{labels.max()}. Count classes from 0, or give the network more outputs.",
+            where="loss",
+        )
+    t = np.zeros_like(scores)
+    t[np.arange(n), labels] = 1
+    return t

@@ -1,0 +1,163 @@
+"""Local response normalisation and batch normalisation.
+
+Local response normalisation, over n neighbouring channels at one place:
+
+    b[i] = a[i] / s[i]^β,   s[i] = k + α · Σ_{j near i} a[j]²
+
+(Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks",
+section 3.3, where k = 2, n = 5, α = 1e-4, β = 0.75). Its gradient:
+
+    ∂L/∂a[i] = dy[i] / s[i]^β - 2αβ · a[i] · Σ_{j that saw i} dy[j] · a[j] / s[j]^(β+1)
+
+Batch normalisation, per channel c over the m = N·H·W values of a batch:
+
+    x̂ = (x - μ) / √(σ² + ε),   y = γ · x̂ + β
+
+    ∂L/∂x = γ / √(σ² + ε) · (dy - mean(dy) - x̂ · mean(dy · x̂))
+
+(Ioffe & Szegedy 2015, "Batch normalization", algorithm 1 and section 3.2 for images.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..typing import Array
+
+__all__ = [
+    "batch_norm",
+    "batch_norm_backward",
+    "batch_norm_fixed_backward",
+    "batch_statistics",
+    "local_response_norm",
+    "local_response_norm_backward",
+]
+
+
+def local_response_norm(
+    a: Array, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75
+) -> tuple[Array, Array]:
+    """Divide each number by what its neighbours in other channels say together.
+
+    Parameters
+    ----------
+    a : array (N, C, ...)
+    n : int
+        How many neighbouring channels, itself included.
+    k, alpha, beta : float
+        The paper's constants. (PyTorch divides its ``alpha`` by n first.)
+
+    Returns
+    -------
+    b : array like ``a``
+    s : array like ``a``
+        The bracket of the equation, for `local_response_norm_backward`.
+
+    Examples
+    --------
+    >>> b, s = local_response_norm(np.array([[[[1.0]], [[2.0]]]]), n=3, k=1.0, alpha=1.0, beta=1.0)
+    >>> b.ravel(), s.ravel()                           # both channels see 1 + 1² + 2²
+    (array([0.16666667, 0.33333333]), array([6., 6.]))
+    """
+    s = k + alpha * _sum_over_channels(a * a, n // 2, (n - 1) // 2)
+    return a * s**-beta, s
+
+
+def local_response_norm_backward(
+    dy: Array, a: Array, s: Array, n: int = 5, alpha: float = 1e-4, beta: float = 0.75
+) -> Array:
+    """Return the gradient with respect to ``a``, shaped like it."""
+    heard = _sum_over_channels(dy * a * s ** (-beta - 1), (n - 1) // 2, n // 2)
+    return dy * s**-beta - 2 * alpha * beta * a * heard
+
+
+def batch_norm(
+    x: Array, gamma: Array, beta: Array, mean: Array, var: Array, eps: float = 1e-5
+) -> tuple[Array, Array]:
+    """Normalise each channel by ``mean`` and ``var`` (C,), then scale and shift.
+
+    Parameters
+    ----------
+    x : array (N, C) or (N, C, H, W)
+    gamma, beta : arrays (C,)
+        Scale and shift.
+    mean, var : arrays (C,)
+        The batch's own, from `batch_statistics`; at test time the running ones.
+    eps : float
+        Keeps the division away from zero.
+
+    Returns
+    -------
+    y, x_hat : arrays like ``x``
+        The result, and the normalised input for `batch_norm_backward`.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [3.0]])
+    >>> batch_norm(x, np.ones(1), np.zeros(1), *batch_statistics(x), eps=0.0)[0].ravel()
+    array([-1.,  1.])
+    """
+    x_hat = (x - _per_channel(mean, x)) * _per_channel((var + eps) ** -0.5, x)
+    return _per_channel(gamma, x) * x_hat + _per_channel(beta, x), x_hat
+
+
+def batch_norm_backward(
+    dy: Array, x_hat: Array, gamma: Array, var: Array, eps: float = 1e-5
+) -> tuple[Array, Array, Array]:
+    """Return ``dx`` like ``dy``, and ``dgamma`` and ``dbeta`` (C,), through the statistics too."""
+    axes = _all_but_channels(dy)
+    dgamma, dbeta = (dy * x_hat).sum(axis=axes), dy.sum(axis=axes)
+    m = dy.size // dy.shape[1]
+    scale = gamma * (var + eps) ** -0.5
+    centred = dy - _per_channel(dbeta / m, dy) - x_hat * _per_channel(dgamma / m, dy)
+    return _per_channel(scale, dy) * centred, dgamma, dbeta
+
+
+def batch_norm_fixed_backward(
+    dy: Array, x_hat: Array, gamma: Array, var: Array, eps: float = 1e-5
+) -> tuple[Array, Array, Array]:
+    """Return ``dx``, ``dgamma`` and ``dbeta`` where mean and variance are constants."""
+    axes = _all_but_channels(dy)
+    scale = _per_channel(gamma * (var + eps) ** -0.5, dy)
+    return dy * scale, (dy * x_hat).sum(axis=axes), dy.sum(axis=axes)
+
+
+def batch_statistics(x: Array) -> tuple[Array, Array]:
+    """Return mean and (biased) variance (C,) of each channel of ``x``.
+
+    Raises
+    ------
+    ShapeError
+        If there is only one value a channel: its variance says nothing.
+    """
+    if x.ndim not in (2, 4):
+        raise ShapeError(f"expects (N, C) or (N, C, H, W), received shape {x.shape}.")
+    if x.size <= x.shape[1]:
+        raise ShapeError(
+            f"needs more than one value a channel to train, received shape {x.shape}. "
+            "Use a larger batch, or evaluation mode."
+        )
+    axes = _all_but_channels(x)
+    return x.mean(axis=axes), x.var(axis=axes)
+
+
+def _sum_over_channels(values: Array, before: int, after: int) -> Array:
+    """Sum each channel with ``before`` channels below it and ``after`` above, where they exist."""
+    c = values.shape[1]
+    around = [(0, 0)] * values.ndim
+    around[1] = (before, after)
+    padded = np.pad(values, around)
+    total = padded[:, :c].copy()
+    for t in range(1, before + after + 1):
+        total += padded[:, t : t + c]
+    return total
+
+
+def _all_but_channels(x: Array) -> tuple[int, ...]:
+    return tuple(axis for axis in range(x.ndim) if axis != 1)
+
+
+def _per_channel(values: Array, x: Array) -> Array:
+    """Return ``values`` (C,) so that they broadcast over the channels of ``x``."""
+    return values.reshape(1, -1, *(1,) * (x.ndim - 2))

@@ -1,0 +1,224 @@
+"""Pooling: one number for each window of each channel.
+
+With the cells ``z[u,v] = x[n, c, S·i + D·u - P, S·j + D·v - P]`` of the window at (i, j):
+
+    maximum   y = max z                gradient: dy goes to the cell that won
+    average   y = Σ z / count          gradient: dy / count to every cell
+    Lp norm   y = (Σ |z|^p)^(1/p)      gradient: dy · sign(z) · (|z| / y)^(p-1)
+
+("Deep Learning from Scratch", section 7.3; CS231n, "Pooling layer"; L2-norm pooling: CS231n,
+"General pooling".) Global pooling has one window, the whole image.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ArgumentError, ShapeError
+from ..shapes import Misfit, Padding, Windows, slide
+from ..typing import Array, Pair
+from .checks import require_image_shape, require_images, require_shape
+from .im2col import fold, unfold
+
+__all__ = [
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
+    "global_max_pool2d",
+    "global_max_pool2d_backward",
+    "lp_pool2d",
+    "lp_pool2d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "pool2d_windows",
+]
+
+
+def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Array]:
+    """Take the largest value of each window.
+
+    Parameters
+    ----------
+    x : array (N, C, H, W)
+    windows : Windows
+        How the window moves, from `pool2d_windows`.
+
+    Returns
+    -------
+    y : array (N, C, OH, OW)
+    arg_max : integer array (N, C, OH, OW)
+        Which cell of its window won, ``u·FW + v``; the first of equals. Padding never wins; a NaN
+        always does, so that it is seen.
+
+    Examples
+    --------
+    >>> x = np.array([[[[1.0, 2.0, 5.0, 3.0], [4.0, 0.0, 1.0, 1.0]]]])
+    >>> y, arg_max = max_pool2d(x, pool2d_windows((1, 2, 4), 2))
+    >>> y[0, 0].tolist(), arg_max[0, 0].tolist()
+    ([[4.0, 5.0]], [[2, 0]])
+    """
+    require_images(x, "max_pool2d")
+    lowest = -np.inf if np.issubdtype(x.dtype, np.floating) else np.iinfo(x.dtype).min
+    cells = _cells(x, windows, fill=lowest)
+    arg_max = cells.argmax(axis=2)
+    return np.take_along_axis(cells, arg_max[:, :, np.newaxis], axis=2)[:, :, 0], arg_max
+
+
+def max_pool2d_backward(dy: Array, arg_max: Array, windows: Windows) -> Array:
+    """Send each ``dy`` back to the cell that won; where windows overlap, gradients add up.
+
+    Parameters
+    ----------
+    dy, arg_max : arrays (N, C, OH, OW)
+    windows : Windows
+        As given to `max_pool2d`.
+
+    Returns
+    -------
+    array (N, C, H, W)
+    """
+    require_shape(dy, arg_max.shape, "an output gradient", "(N, C, OH, OW)", "max_pool2d_backward")
+    (n, c, oh, ow), (fh, fw) = dy.shape, windows.window
+    cells = np.zeros((n, c, fh * fw, oh, ow), dtype=dy.dtype)
+    np.put_along_axis(cells, arg_max[:, :, np.newaxis], dy[:, :, np.newaxis], axis=2)
+    return fold(cells.reshape(n, c, fh, fw, oh, ow), windows)
+
+
+def avg_pool2d(x: Array, windows: Windows, *, count_include_pad: bool = True) -> Array:
+    """Take the mean of each window.
+
+    Parameters
+    ----------
+    x : array (N, C, H, W)
+    windows : Windows
+        How the window moves, from `pool2d_windows`.
+    count_include_pad : bool
+        Divide by FH·FW everywhere (PyTorch's default), or only by the cells that are not padding.
+
+    Returns
+    -------
+    array (N, C, OH, OW)
+    """
+    require_images(x, "avg_pool2d")
+    return _cells(x, windows).sum(axis=2) / _count(windows, count_include_pad, x.dtype)
+
+
+def avg_pool2d_backward(dy: Array, windows: Windows, *, count_include_pad: bool = True) -> Array:
+    """Spread each ``dy`` (N, C, OH, OW) evenly over its window; returns (N, C, H, W)."""
+    n, c, oh, ow = dy.shape
+    share = dy / _count(windows, count_include_pad, dy.dtype)
+    cells = np.broadcast_to(share[:, :, np.newaxis, np.newaxis], (n, c, *windows.window, oh, ow))
+    return fold(cells, windows)
+
+
+def lp_pool2d(x: Array, windows: Windows, p: float = 2.0) -> Array:
+    """Take the Lp norm of each window, ``(Σ |z|^p)^(1/p)``.
+
+    Parameters
+    ----------
+    x : array (N, C, H, W)
+    windows : Windows
+        How the window moves, from `pool2d_windows`.
+    p : float
+        The norm, at least 1; 2 is the Euclidean length.
+
+    Returns
+    -------
+    array (N, C, OH, OW)
+
+    Examples
+    --------
+    >>> lp_pool2d(np.array([[[[3.0, 4.0]]]]), pool2d_windows((1, 1, 2), (1, 2)))
+    array([[[[5.]]]])
+    """
+    require_images(x, "lp_pool2d")
+    if not p >= 1:
+        raise ArgumentError(f"must be a norm of at least 1, received {p!r}.", where="p")
+    return (np.abs(_cells(x, windows)) ** p).sum(axis=2) ** (1 / p)
+
+
+def lp_pool2d_backward(dy: Array, x: Array, y: Array, windows: Windows, p: float = 2.0) -> Array:
+    """Return the gradient (N, C, H, W): ``dy · sign(z) · (|z| / y)^(p-1)``.
+
+    A window of zeros has no gradient of its own (the norm has a kink there); it gets zeros.
+    """
+    (n, c, oh, ow), (fh, fw) = dy.shape, windows.window
+    z, length = _cells(x, windows), y[:, :, np.newaxis]
+    direction = np.divide(np.abs(z), length, out=np.zeros_like(z), where=length != 0) ** (p - 1)
+    cells = dy[:, :, np.newaxis] * np.sign(z) * direction
+    return fold(cells.reshape(n, c, fh, fw, oh, ow), windows)
+
+
+def global_avg_pool2d(x: Array) -> Array:
+    """Average each channel (N, C, H, W) over its whole image; returns (N, C, 1, 1).
+
+    Lin et al. 2013, "Network In Network", section 3.2.
+    """
+    require_images(x, "global_avg_pool2d")
+    return x.mean(axis=(2, 3), keepdims=True)
+
+
+def global_avg_pool2d_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
+    """Spread ``dy`` (N, C, 1, 1) evenly over images of ``x_shape``."""
+    return np.broadcast_to(dy / (x_shape[2] * x_shape[3]), x_shape).copy()
+
+
+def global_max_pool2d(x: Array) -> tuple[Array, Array]:
+    """Take the largest value of each channel; returns ``y`` and its place ``H·W``, (N, C, 1, 1)."""
+    require_images(x, "global_max_pool2d")
+    flat = x.reshape(*x.shape[:2], -1)
+    arg_max = flat.argmax(axis=2, keepdims=True)
+    y = np.take_along_axis(flat, arg_max, axis=2)
+    return y[..., np.newaxis], arg_max[..., np.newaxis]
+
+
+def global_max_pool2d_backward(dy: Array, arg_max: Array, x_shape: tuple[int, ...]) -> Array:
+    """Send ``dy`` (N, C, 1, 1) back to the cell of each channel that won."""
+    flat = np.zeros((x_shape[0], x_shape[1], x_shape[2] * x_shape[3]), dtype=dy.dtype)
+    np.put_along_axis(flat, arg_max[..., 0], dy[..., 0], axis=2)
+    return flat.reshape(x_shape)
+
+
+def pool2d_windows(
+    image_shape: tuple[int, ...],
+    window: Pair,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    misfit: Misfit = "floor",
+) -> Windows:
+    """Return how a pooling window moves over an image (C, H, W); the stride defaults to its size.
+
+    Raises
+    ------
+    ShapeError
+        If the window is larger than the image, or somewhere sees nothing but padding.
+    """
+    _, h, w = require_image_shape(image_shape, "pooling")
+    windows = slide((h, w), window, window if stride is None else stride, padding, dilation, misfit)
+    if windows.padding != ((0, 0), (0, 0)) and not _real_cells(windows).all():
+        raise ShapeError(
+            f"with padding {windows.padding} some windows of {windows.window} would see nothing "
+            f"but padding of the {h}x{w} image, and have no value. Use less padding: at most half "
+            "the window.",
+            where="pooling",
+        )
+    return windows
+
+
+def _cells(x: Array, windows: Windows, fill: float = 0) -> Array:
+    """Return the cells of every window, shape (N, C, FH·FW, OH, OW)."""
+    (n, c), (fh, fw) = x.shape[:2], windows.window
+    return unfold(x, windows, fill).reshape(n, c, fh * fw, *windows.output)
+
+
+def _real_cells(windows: Windows) -> Array:
+    """Return how many cells of each window are not padding, (OH, OW)."""
+    return _cells(np.ones((1, 1, *windows.input), dtype=np.int64), windows)[0, 0].sum(axis=0)
+
+
+def _count(windows: Windows, include_pad: bool, dtype: npt.DTypeLike) -> Array:
+    fh, fw = windows.window
+    return np.asarray(fh * fw if include_pad else _real_cells(windows), dtype=dtype)

@@ -1,0 +1,323 @@
+"""The only place where sizes are computed: pairs, paddings, and how a window moves over an image.
+
+Along one axis, with input size H, filter size F, padding P on each side, stride S and dilation D,
+a window covers ``E = D·(F-1) + 1`` cells and the output has
+
+    O = (H + 2P - E) // S + 1
+
+cells ("Deep Learning from Scratch", section 7.2.4; CS231n, "Spatial arrangement").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
+
+from .errors import ArgumentError, ShapeError
+from .typing import Pair
+
+__all__ = [
+    "Misfit",
+    "Padding",
+    "ReceptiveField",
+    "Windows",
+    "output_size",
+    "pair",
+    "slide",
+]
+
+Misfit: TypeAlias = Literal["floor", "error", "pad"]
+Padding: TypeAlias = int | Sequence[int] | Literal["same", "valid"]
+Sides: TypeAlias = tuple[int, int]
+
+_AXES = ("height", "width")
+
+
+def pair(value: Pair, name: str = "value", *, least: int = 1) -> tuple[int, int]:
+    """Return ``value`` as (vertical, horizontal); one integer stands for both.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither an integer nor two, or if one is below ``least``.
+
+    Examples
+    --------
+    >>> pair(3)
+    (3, 3)
+    >>> pair((2, 5))
+    (2, 5)
+    """
+    both = (value, value) if isinstance(value, int) else value
+    if not (
+        isinstance(both, Sequence)
+        and not isinstance(both, str)
+        and len(both) == 2
+        and all(_is_integer(v) and v >= least for v in both)
+    ):
+        raise ArgumentError(
+            f"must be an integer of at least {least}, or two of them (vertical, horizontal); "
+            f"received {value!r}.",
+            where=name,
+        )
+    return int(both[0]), int(both[1])
+
+
+def output_size(
+    size: int,
+    window: int,
+    stride: int = 1,
+    padding: int | Sides | Literal["same", "valid"] = 0,
+    dilation: int = 1,
+    misfit: Misfit = "floor",
+) -> int:
+    """Return how many windows fit along one axis: ``(H + 2P - E) // S + 1``.
+
+    Parameters
+    ----------
+    size, window, stride, dilation : int
+        Cells of the input; cells of the filter; cells the window moves by; distance between two
+        cells of the filter.
+    padding : int, (int, int), "same" or "valid"
+        Zeros on each side; before and after; as many as make the output ``ceil(size / stride)``;
+        none.
+    misfit : {"floor", "error", "pad"}
+        What to do where the windows do not reach the end evenly: leave the rest unread, refuse
+        (the textbook's rule), or pad behind the end so that everything is read.
+
+    Raises
+    ------
+    ShapeError
+        If the window is larger than the padded input, or does not fit under ``"error"``.
+
+    Examples
+    --------
+    >>> output_size(7, 3, stride=2)
+    3
+    >>> output_size(28, 5, stride=3, padding=2), output_size(31, 5, stride=3, padding=2)
+    (10, 11)
+    >>> output_size(10, 3, stride=2), output_size(10, 3, stride=2, misfit="pad")
+    (4, 5)
+    >>> output_size(10, 3, stride=2, misfit="error")
+    Traceback (most recent call last):
+    pellucid.errors.ShapeError: a window of 3 with stride 2 does not fit a length of 10: (10 + 0 - 3) / 2 + 1 = 4.5 is not a whole number. Change stride or padding, or choose misfit="floor" or "pad".
+    """  # noqa: E501
+    whole = _axis(size, window, stride, _sides(padding, 0, 1), dilation, misfit, "length")
+    return whole.output
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How a window moves over an image: every size that a sliding op needs, computed once.
+
+    Attributes
+    ----------
+    input, window, stride, dilation, output : (int, int)
+        Vertical and horizontal; cells.
+    padding : ((int, int), (int, int))
+        ((top, bottom), (left, right)) cells.
+    unread : (int, int)
+        Rows and columns of the input (not of its padding) at the end that no window reads.
+    """
+
+    input: tuple[int, int]
+    window: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: tuple[Sides, Sides]
+    output: tuple[int, int]
+    unread: tuple[int, int]
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Rows and columns from the first to the last cell of a window, ``D·(F-1) + 1``."""
+        (fh, fw), (dh, dw) = self.window, self.dilation
+        return dh * (fh - 1) + 1, dw * (fw - 1) + 1
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Rows and columns of the input with its padding."""
+        (h, w), ((top, bottom), (left, right)) = self.input, self.padding
+        return h + top + bottom, w + left + right
+
+    @property
+    def count(self) -> int:
+        """Number of windows over one image."""
+        return math.prod(self.output)
+
+
+def slide(
+    input_size: tuple[int, int],
+    window: Pair,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    misfit: Misfit = "floor",
+) -> Windows:
+    """Return how ``window`` moves over an image of ``input_size`` (rows, columns).
+
+    ``padding`` is an integer (all sides), two (vertical, horizontal), four (top, bottom, left,
+    right), ``"same"`` (output ``ceil(H / S)``; an odd remainder goes to the end, as in PyTorch and
+    TensorFlow) or ``"valid"`` (none). The other arguments are those of `output_size`, each an
+    integer or a pair.
+
+    Raises
+    ------
+    ArgumentError, ShapeError
+        For a value that is not allowed; for a window that does not fit.
+
+    Examples
+    --------
+    >>> slide((28, 28), 5, padding="same").output
+    (28, 28)
+    >>> slide((227, 227), 11, stride=4).output
+    (55, 55)
+    >>> slide((4, 5), (2, 3), stride=(1, 2), padding=(0, 1, 1, 0)).padding
+    ((0, 1), (1, 0))
+    """
+    windows, strides = pair(window, "window"), pair(stride, "stride")
+    dilations = pair(dilation, "dilation")
+    rows, columns = (
+        _axis(
+            input_size[a],
+            windows[a],
+            strides[a],
+            _sides(padding, a, 2),
+            dilations[a],
+            misfit,
+            _AXES[a],
+        )
+        for a in (0, 1)
+    )
+    return Windows(
+        input=input_size,
+        window=windows,
+        stride=strides,
+        dilation=dilations,
+        padding=(rows.padding, columns.padding),
+        output=(rows.output, columns.output),
+        unread=(rows.unread, columns.unread),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptiveField:
+    """What one cell of a layer's output sees of the network's input, in input cells.
+
+    Attributes
+    ----------
+    size : (int, int)
+        Rows and columns it sees (Araujo et al. 2019, "Computing Receptive Fields of CNNs", eq. 2).
+    stride : (int, int)
+        How far the field moves when the output cell moves by one.
+    start : (int, int)
+        Where the field of the first output cell begins; negative inside the padding.
+
+    Examples
+    --------
+    >>> field = ReceptiveField()
+    >>> for _ in range(3):
+    ...     field = field.through(slide((9, 9), 3))
+    >>> field.size                                   # three 3x3 see as much as one 7x7
+    (7, 7)
+    """
+
+    size: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    start: tuple[int, int] = (0, 0)
+
+    def through(self, windows: Windows) -> ReceptiveField:
+        """Return the field after one more layer that slides ``windows``."""
+        return ReceptiveField(
+            size=_both(self.size[a] + (windows.extent[a] - 1) * self.stride[a] for a in (0, 1)),
+            stride=_both(self.stride[a] * windows.stride[a] for a in (0, 1)),
+            start=_both(self.start[a] - windows.padding[a][0] * self.stride[a] for a in (0, 1)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    output: int
+    padding: Sides
+    unread: int
+
+
+def _axis(
+    size: int,
+    window: int,
+    stride: int,
+    padding: Sides | None,
+    dilation: int,
+    misfit: str,
+    axis: str,
+) -> _Axis:
+    """Lay windows along one axis; ``padding`` None means "same"."""
+    for name, value in (("window", window), ("stride", stride), ("dilation", dilation)):
+        if not _is_integer(value) or value < 1:
+            raise ArgumentError(f"must be an integer, 1 or more; received {value!r}.", where=name)
+    if misfit not in ("floor", "error", "pad"):
+        raise ArgumentError(
+            f"must be 'floor', 'error' or 'pad', received {misfit!r}.", where="misfit"
+        )
+    extent = dilation * (window - 1) + 1
+    if padding is None:
+        total = max((math.ceil(size / stride) - 1) * stride + extent - size, 0)
+        before, after = total // 2, total - total // 2
+        if misfit == "error":
+            misfit = "floor"  # "same" defines its output size, which leaves nothing to refuse
+    else:
+        before, after = padding
+    free = size + before + after - extent
+    if free < 0 or size < 1:
+        stretched = f" (dilation {dilation}: it covers {extent})" if dilation > 1 else ""
+        raise ShapeError(
+            f"a window of {window}{stretched} is larger than the input's {axis} of {size} with "
+            f"padding {before} + {after}. Use a smaller window, more padding or a larger input."
+        )
+    output, rest = free // stride + 1, free % stride
+    if rest and misfit == "error":
+        raise ShapeError(
+            f"a window of {extent} with stride {stride} does not fit a {axis} of {size}: "
+            f"({size} + {before + after} - {extent}) / {stride} + 1 = {free / stride + 1:g} is not "
+            'a whole number. Change stride or padding, or choose misfit="floor" or "pad".'
+        )
+    # A window that would begin behind the input's end would see nothing but padding.
+    if rest and misfit == "pad" and output * stride < size + before:
+        output, after, rest = output + 1, after + stride - rest, 0
+    return _Axis(output, (before, after), max(rest - after, 0))
+
+
+def _sides(padding: Padding, axis: int, axes: int) -> Sides | None:
+    """Return the padding (before, after) along ``axis``; None for "same"."""
+    if isinstance(padding, str):
+        if padding not in ("same", "valid"):
+            raise ArgumentError(
+                f"must be 'same', 'valid' or numbers, received {padding!r}.", where="padding"
+            )
+        return None if padding == "same" else (0, 0)
+    sides = (cast(int, padding),) if _is_integer(padding) else tuple(cast(Sequence[int], padding))
+    lengths = (1, 2, 4) if axes == 2 else (1, 2)
+    if len(sides) not in lengths or any(not _is_integer(p) or p < 0 for p in sides):
+        four = ", four (top, bottom, left, right)" if axes == 2 else ""
+        raise ArgumentError(
+            f"must be an integer of 0 or more, two{four}, 'same' or 'valid'; received {padding!r}.",
+            where="padding",
+        )
+    if len(sides) == 1:
+        return sides[0], sides[0]
+    if axes == 1:
+        return sides[0], sides[1]
+    if len(sides) == 2:
+        return sides[axis], sides[axis]
+    return sides[2 * axis], sides[2 * axis + 1]
+
+
+def _is_integer(value: object) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool)
+
+
+def _both(values: Iterable[int]) -> tuple[int, int]:
+    first, second = values
+    return first, second

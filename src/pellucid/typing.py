@@ -1,0 +1,14 @@
+"""The few type names that signatures share."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, TypeAlias
+
+import numpy.typing as npt
+
+__all__ = ["Array", "Pair", "PathLike"]
+
+Array: TypeAlias = npt.NDArray[Any]
+Pair: TypeAlias = int | tuple[int, int]
+PathLike: TypeAlias = str | os.PathLike[str]
