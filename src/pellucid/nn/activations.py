@@ -1,0 +1,97 @@
+"""The activation layers. Equations and sources: `pellucid.ops.activations`."""
+
+from __future__ import annotations
+
+from .. import ops
+from ..typing import Array
+from .layer import Layer
+
+__all__ = ["LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Tanh"]
+
+
+class ReLU(Layer):
+    """Keep what is above zero: ``y = max(0, x)``, ``dx = dy`` where ``x > 0``; any shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> relu = ReLU()
+    >>> relu(np.array([-1.0, 2.0])), relu.backward(np.array([5.0, 5.0]))
+    (array([0., 2.]), array([0., 5.]))
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Return ``max(0, x)``."""
+        self.remember(x)
+        return ops.relu(x)
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dy`` where the input was above zero."""
+        return ops.relu_backward(dy, *self.recall())
+
+
+class LeakyReLU(Layer):
+    """Let a little through below zero: ``y = x`` or ``negative_slope · x``; any shape."""
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = negative_slope
+
+    def forward(self, x: Array) -> Array:
+        """Return ``x`` above zero and ``negative_slope · x`` below."""
+        self.remember(x)
+        return ops.leaky_relu(x, self.negative_slope)
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dy`` times the slope at the input."""
+        (x,) = self.recall()
+        return ops.leaky_relu_backward(dy, x, self.negative_slope)
+
+
+class Sigmoid(Layer):
+    """Squash to (0, 1): ``y = 1 / (1 + e^-x)``, ``dx = dy · y · (1 - y)``; any shape."""
+
+    def forward(self, x: Array) -> Array:
+        """Return ``1 / (1 + e^-x)``."""
+        y = ops.sigmoid(x)
+        self.remember(y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dy · y · (1 - y)``."""
+        return ops.sigmoid_backward(dy, *self.recall())
+
+
+class Tanh(Layer):
+    """Squash to (-1, 1): ``dx = dy · (1 - y²)``; any shape."""
+
+    def forward(self, x: Array) -> Array:
+        """Return the hyperbolic tangent of ``x``."""
+        y = ops.tanh(x)
+        self.remember(y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dy · (1 - y²)``."""
+        return ops.tanh_backward(dy, *self.recall())
+
+
+class Softmax(Layer):
+    """Turn scores into probabilities: ``y_k = e^x_k / Σ_j e^x_j`` along axis ``dim``.
+
+    Networks here end in scores, and the loss contains the softmax; this layer is for networks that
+    need probabilities inside.
+    """
+
+    def __init__(self, dim: int = 1) -> None:
+        self.dim = dim
+
+    def forward(self, x: Array) -> Array:
+        """Return probabilities, of the shape of ``x``."""
+        y = ops.softmax(x, self.dim)
+        self.remember(y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``y · (dy - Σ dy·y)``."""
+        (y,) = self.recall()
+        return ops.softmax_backward(dy, y, self.dim)

@@ -1,0 +1,136 @@
+"""Layers made of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import ArgumentError, did_you_mean
+from ..shapes import ReceptiveField
+from ..typing import Array
+from .layer import Layer, LayerRow, Shape
+
+__all__ = ["Sequential"]
+
+
+class Sequential(Layer):
+    """A chain: each layer's output is the next one's input.
+
+    Parameters
+    ----------
+    *layers : Layer
+        Named "0", "1", ... as in PyTorch.
+    **named : Layer
+        Named as given, in this order.
+
+    Raises
+    ------
+    ArgumentError
+        If something is not a layer, or one layer stands in two places (it could not remember both
+        forwards).
+
+    Examples
+    --------
+    >>> from pellucid.nn import Conv2d, Flatten, Linear, ReLU
+    >>> model = Sequential(conv=Conv2d(1, 4, 3), relu=ReLU(), flatten=Flatten(), fc=Linear(144, 10))
+    >>> model.output_shape((1, 8, 8)), list(model.parameters())
+    ((10,), ['conv.weight', 'conv.bias', 'fc.weight', 'fc.bias'])
+    >>> model["conv"], len(model)
+    (Conv2d(1, 4, 3), 4)
+    """
+
+    def __init__(self, *layers: Layer, **named: Layer) -> None:
+        self._children = {str(i): layer for i, layer in enumerate(layers)} | named
+        for name, layer in self._children.items():
+            if not isinstance(layer, Layer):
+                raise ArgumentError(
+                    f"{name!r} must be a layer, received {layer!r}."
+                    + (" Add parentheses to build it." if isinstance(layer, type) else ""),
+                    where=type(self).__name__,
+                )
+            layer.name = name
+        if len({id(layer) for layer in self._children.values()}) < len(self._children):
+            raise ArgumentError(
+                "one layer stands in two places; build a second one.", where=type(self).__name__
+            )
+
+    def forward(self, x: Array) -> Array:
+        """Return the last layer's output."""
+        for layer in self._children.values():
+            x = layer(x)
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        """Return the gradient for the first layer's input, going through all in reverse."""
+        for layer in reversed(self._children.values()):
+            dy = layer.backward(dy)
+        return dy
+
+    def children(self) -> Iterator[tuple[str, Layer]]:
+        """Yield the layers in order, with their names."""
+        yield from self._children.items()
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the last layer's output shape for one input of ``input_shape``."""
+        shapes = [input_shape, *(out for _, _, out in self._walk(input_shape))]
+        return shapes[-1]
+
+    def multiply_adds(self, input_shape: Shape) -> int:
+        """Return the sum over the layers."""
+        return sum(layer.multiply_adds(shape) for layer, shape, _ in self._walk(input_shape))
+
+    def activation_size(self, input_shape: Shape) -> int:
+        """Return the sum over the layers."""
+        return sum(layer.activation_size(shape) for layer, shape, _ in self._walk(input_shape))
+
+    def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
+        """Return what one cell of the last layer's output sees."""
+        for layer, shape, _ in self._walk(input_shape):
+            field = layer.receptive_field(field, shape)
+        return field
+
+    def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
+        """Yield the lines of all layers inside, in order."""
+        for layer, shape, _ in self._walk(input_shape):
+            yield from layer.rows(shape, field, f"{path}.{layer.name}" if path else layer.name)
+            field = layer.receptive_field(field, shape)
+
+    def config(self) -> dict[str, Any]:
+        """Return the layers by name: ``Sequential(**config)`` builds the same chain.
+
+        A network derived from `Sequential` with a constructor of its own returns its arguments.
+        """
+        plain = type(self).__init__ is Sequential.__init__
+        return dict(self._children) if plain else super().config()
+
+    def __getitem__(self, name: str | int) -> Layer:
+        """Return a layer by its name or its place."""
+        if isinstance(name, int):
+            return list(self._children.values())[name]
+        if name not in self._children:
+            raise ArgumentError(
+                f"has no layer {name!r}. {did_you_mean(name, self._children)}", where=self._label
+            )
+        return self._children[name]
+
+    def __len__(self) -> int:
+        return len(self._children)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self._children.values())
+
+    def __repr__(self) -> str:
+        inside = "".join(
+            f"    {name}={layer!r},\n".replace("\n    ", "\n        ")
+            for name, layer in self._children.items()
+        )
+        return f"{type(self).__name__}(\n{inside})"
+
+    def _walk(self, input_shape: Shape) -> Iterator[tuple[Layer, Shape, Shape]]:
+        """Yield each layer with the shape that reaches it and the shape that leaves it."""
+        shape = tuple(input_shape)
+        for layer in self._children.values():
+            with layer._named_errors():
+                out = layer.output_shape(shape)
+            yield layer, shape, out
+            shape = out

@@ -1,0 +1,69 @@
+"""The dropout layer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from .. import ops
+from ..errors import ArgumentError
+from ..ops.dropout import require_probability
+from ..typing import Array
+from .layer import Layer
+
+__all__ = ["Dropout"]
+
+
+class Dropout(Layer):
+    """While training, silence each number with probability ``p``; any shape.
+
+    Source: Srivastava et al. 2014, sections 4 and 10; "Deep Learning from Scratch", section 6.4.3.
+
+    Parameters
+    ----------
+    p : float
+        Probability of silence, at least 0 and below 1.
+    variant : {"inverted", "book"}
+        Scale the kept numbers by ``1 / (1 - p)`` while training (PyTorch's way), or all of them by
+        ``1 - p`` when evaluating (the book's).
+    rng : numpy.random.Generator
+        Draws the masks. The Trainer replaces it by one that follows from its seed.
+
+    Examples
+    --------
+    >>> dropout = Dropout(0.5, rng=np.random.default_rng(1))
+    >>> dropout(np.ones(6)), dropout.eval()(np.ones(6))
+    (array([2., 2., 0., 2., 0., 0.]), array([1., 1., 1., 1., 1., 1.]))
+    """
+
+    def __init__(
+        self,
+        p: float = 0.5,
+        variant: Literal["inverted", "book"] = "inverted",
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        require_probability(p)
+        if variant not in ("inverted", "book"):
+            raise ArgumentError(
+                f"must be 'inverted' or 'book', received {variant!r}.", where="variant"
+            )
+        self.p = p
+        self.variant = variant
+        self.rng = np.random.default_rng() if rng is None else rng
+
+    def forward(self, x: Array) -> Array:
+        """Return ``x`` with some numbers silenced while training, and whole otherwise."""
+        if self.training:
+            drop = ops.dropout if self.variant == "inverted" else ops.dropout_book
+            y, mask = drop(x, self.p, rng=self.rng)
+        else:
+            mask = np.asarray(1 - self.p if self.variant == "book" else 1, dtype=x.dtype)
+            y = x * mask
+        self.remember(mask)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dy`` through the same mask."""
+        return ops.dropout_backward(dy, *self.recall())

@@ -1,0 +1,104 @@
+"""Initial weights.
+
+    normal   w ~ N(0, std²)                    ("Deep Learning from Scratch", section 6.2)
+    xavier   w ~ N(0, 2 / (fan_in + fan_out))  (Glorot & Bengio 2010, section 4.2.1, eq. 12)
+    he       w ~ N(0, 2 / fan_in)              (He et al. 2015, section 2.2, eq. 10)
+
+with fan_in the inputs one output sees and fan_out the outputs one input reaches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeAlias
+
+import numpy as np
+
+from ..errors import ArgumentError, did_you_mean
+from ..typing import Array
+
+__all__ = ["WeightInit", "he", "initial_weights", "normal", "without_values", "xavier"]
+
+WeightInit: TypeAlias = str | float
+Shape = tuple[int, ...]
+
+_only_shapes: ContextVar[bool] = ContextVar("_only_shapes", default=False)
+
+
+def normal(shape: Shape, std: float = 0.01, *, rng: np.random.Generator) -> Array:
+    """Return float32 weights drawn from a normal distribution with deviation ``std``."""
+    return (std * rng.standard_normal(shape)).astype(np.float32)
+
+
+def xavier(shape: Shape, *, rng: np.random.Generator) -> Array:
+    """Return float32 weights whose outputs and gradients keep their variance under tanh.
+
+    ``shape`` is (outputs, inputs, ...) as for every weight; further axes are the window.
+    """
+    window = math.prod(shape[2:])
+    return normal(shape, math.sqrt(2 / ((shape[1] + shape[0]) * window)), rng=rng)
+
+
+def he(shape: Shape, *, rng: np.random.Generator) -> Array:
+    """Return float32 weights whose outputs keep their variance under ReLU.
+
+    Examples
+    --------
+    >>> w = he((64, 32, 3, 3), rng=np.random.default_rng(0))
+    >>> round(float(w.std()), 3), round(float((2 / (32 * 9)) ** 0.5), 3)
+    (0.083, 0.083)
+    """
+    return normal(shape, math.sqrt(2 / math.prod(shape[1:])), rng=rng)
+
+
+def initial_weights(shape: Shape, init: WeightInit, rng: np.random.Generator | None) -> Array:
+    """Return weights of ``shape`` as ``init`` says: ``"he"``, ``"xavier"`` or a deviation.
+
+    Raises
+    ------
+    ArgumentError
+        If ``init`` is none of them.
+    """
+    if isinstance(init, str) and init not in ("he", "xavier"):
+        raise ArgumentError(
+            f"{init!r} is no initialisation. {did_you_mean(init, ['he', 'xavier'])} "
+            "Or give a number, the standard deviation of a normal distribution.",
+            where="weight_init",
+        )
+    if _only_shapes.get():
+        return np.broadcast_to(np.float32(0), shape)
+    rng = np.random.default_rng() if rng is None else rng
+    if isinstance(init, str):
+        return he(shape, rng=rng) if init == "he" else xavier(shape, rng=rng)
+    return normal(shape, init, rng=rng)
+
+
+def constant(shape: Shape, value: float) -> Array:
+    """Return float32 numbers that all are ``value``."""
+    if _only_shapes.get():
+        return np.broadcast_to(np.float32(value), shape)
+    return np.full(shape, value, dtype=np.float32)
+
+
+@contextmanager
+def without_values() -> Iterator[None]:
+    """Build layers whose weights have a shape but take no memory, until a state is loaded.
+
+    A model file can then be checked against its own architecture before memory is taken.
+
+    Examples
+    --------
+    >>> from pellucid.nn import Linear
+    >>> with without_values():
+    ...     layer = Linear(10**6, 10**6)
+    >>> layer.weight.data.shape, layer.weight.data.base.nbytes
+    ((1000000, 1000000), 4)
+    """
+    token = _only_shapes.set(True)
+    try:
+        yield
+    finally:
+        _only_shapes.reset(token)

@@ -1,0 +1,309 @@
+"""What every layer is: an op, its parameters, and the memory of its last forward.
+
+A new layer needs `forward`, `backward` and, if it changes the shape, `output_shape`; then it works
+in a model, in the Trainer, in `summary` and in gradient checks:
+
+>>> import numpy as np
+>>> class Scale(Layer):
+...     '''Multiply every channel by a number of its own.'''
+...
+...     def __init__(self, channels):
+...         self.channels = channels
+...         self.gain = Parameter(np.ones(channels, dtype=np.float32))
+...
+...     def forward(self, x):
+...         self.remember(x)
+...         return x * self.gain.data.reshape(1, -1, 1, 1)
+...
+...     def backward(self, dy):
+...         (x,) = self.recall()
+...         self.gain.grad = (dy * x).sum(axis=(0, 2, 3))
+...         return dy * self.gain.data.reshape(1, -1, 1, 1)
+>>> Scale(3)
+Scale(3)
+>>> list(Scale(3).parameters())
+['gain']
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+import numpy as np
+
+from ..errors import ArgumentError, PellucidError
+from ..shapes import ReceptiveField
+from ..typing import Array
+from . import state
+from .card import Card
+
+__all__ = ["Buffer", "Layer", "LayerRow", "Parameter"]
+
+Kind = TypeVar("Kind", bound="Buffer")
+Shape = tuple[int, ...]
+
+
+class Buffer:
+    """An array that belongs to a layer's state but is not trained, as a running mean."""
+
+    def __init__(self, data: Array) -> None:
+        self.data = data
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.data.shape}, dtype={self.data.dtype})"
+
+
+class Parameter(Buffer):
+    """An array that is trained, and the gradient that the last backward left in ``grad``."""
+
+    def __init__(self, data: Array) -> None:
+        super().__init__(data)
+        self.grad: Array | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """What one layer says of itself without running; `summary` adds these up.
+
+    ``activation`` counts the numbers of the output for one image, ``multiply_adds`` those of one
+    image's forward; ``unread`` are input rows and columns that no window reads.
+    """
+
+    name: str
+    layer: str
+    output_shape: Shape
+    parameters: int
+    multiply_adds: int
+    activation: int
+    field: ReceptiveField
+    unread: tuple[int, int]
+
+
+class Layer:
+    """Base class: modes, names, state, and the questions a layer answers without running.
+
+    Attributes
+    ----------
+    name : str
+        What the container calls this layer; error messages use it.
+    training : bool
+        Whether `forward` behaves as in training (dropout, batch statistics).
+    input_shape : (C, H, W) or None
+        The images a whole network was built for, where that is known.
+    card : Card or None
+        What a trained network knows of its images.
+    """
+
+    name: str = ""
+    training: bool = True
+    input_shape: Shape | None = None
+    card: Card | None = None
+    _memory: tuple[Any, ...] | None = None
+
+    # The two directions ---------------------------------------------------------------------
+
+    def forward(self, x: Array) -> Array:
+        """Return the output for ``x``, and remember what `backward` will need."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward yet")
+
+    def backward(self, dy: Array) -> Array:
+        """Return the gradient for the input of the last forward; leave each parameter's in it."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward yet")
+
+    def __call__(self, x: Array) -> Array:
+        """Run `forward`; an error that passes through is told the layer's name."""
+        with self._named_errors():
+            return self.forward(x)
+
+    def remember(self, *values: Any) -> None:
+        """Keep ``values`` for `recall` in the coming backward."""
+        self._memory = values
+
+    def recall(self) -> tuple[Any, ...]:
+        """Return what the last forward remembered.
+
+        Raises
+        ------
+        ArgumentError
+            If there was no forward yet.
+        """
+        if self._memory is None:
+            raise ArgumentError("backward needs a forward before it.", where=self._label)
+        return self._memory
+
+    # What it answers without running --------------------------------------------------------
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of one output, without N, for one input of ``input_shape``."""
+        return input_shape
+
+    def multiply_adds(self, input_shape: Shape) -> int:
+        """Return how many products one image's forward adds up."""
+        return 0
+
+    def activation_size(self, input_shape: Shape) -> int:
+        """Return how many numbers one image's output has."""
+        return math.prod(self.output_shape(input_shape))
+
+    def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
+        """Return what one output cell sees, if one cell of this layer's input sees ``field``."""
+        return field
+
+    def unread(self, input_shape: Shape) -> tuple[int, int]:
+        """Return how many input rows and columns no window reads."""
+        return 0, 0
+
+    def parameter_count(self) -> int:
+        """Return how many numbers are trained, nested layers included."""
+        return sum(p.data.size for p in self.parameters().values())
+
+    def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
+        """Yield this layer's line of the summary; containers yield their children's."""
+        with self._named_errors():
+            yield LayerRow(
+                name=path,
+                layer=repr(self),
+                output_shape=self.output_shape(input_shape),
+                parameters=self.parameter_count(),
+                multiply_adds=self.multiply_adds(input_shape),
+                activation=self.activation_size(input_shape),
+                field=self.receptive_field(field, input_shape),
+                unread=self.unread(input_shape),
+            )
+
+    # Nested layers and their state ----------------------------------------------------------
+
+    def children(self) -> Iterator[tuple[str, Layer]]:
+        """Yield the layers directly inside this one: its attributes that are layers."""
+        for name, value in vars(self).items():
+            if isinstance(value, Layer):
+                yield name, value
+
+    def layers(self, path: str = "") -> Iterator[tuple[str, Layer]]:
+        """Yield this layer and every one inside it, with dotted paths."""
+        yield path, self
+        for name, child in self.children():
+            yield from child.layers(f"{path}.{name}" if path else name)
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return every trained array by its PyTorch key (``conv1.weight``)."""
+        return self._collect(Parameter)
+
+    def buffers(self) -> dict[str, Buffer]:
+        """Return parameters and buffers by key: all that makes up the state."""
+        return self._collect(Buffer)
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return a copy of the state, with PyTorch's keys and shapes."""
+        return {key: buffer.data.copy() for key, buffer in self.buffers().items()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Array], *, strict: bool = True) -> None:
+        """Copy ``state_dict`` into the layers.
+
+        Parameters
+        ----------
+        state_dict : mapping of key to array
+            As `state_dict` returns it, or PyTorch's after ``.numpy()``.
+        strict : bool
+            Refuse keys that are missing or unexpected. A wrong shape is always refused.
+
+        Raises
+        ------
+        StateDictError
+            Naming every key that is missing, unexpected or mis-shaped; then nothing was loaded.
+        """
+        state.load(self.buffers(), state_dict, strict=strict)
+
+    def astype(self, dtype: np.typing.DTypeLike) -> Self:
+        """Turn every floating-point array of the state into ``dtype``; returns this layer."""
+        for buffer in self.buffers().values():
+            if np.issubdtype(buffer.data.dtype, np.floating):
+                buffer.data = buffer.data.astype(dtype)
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Put this layer and all inside it into training mode (or not); returns this layer."""
+        for _, layer in self.layers():
+            layer.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Put this layer and all inside it into evaluation mode; returns this layer."""
+        return self.train(False)
+
+    # How it is written down -----------------------------------------------------------------
+
+    def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments that would build this layer again.
+
+        They are read from attributes of the same names; a switch such as ``bias`` is on if its
+        attribute holds something. ``rng`` is no part of the architecture.
+        """
+        config = {}
+        for name, argument in self._arguments():
+            if not hasattr(self, name):
+                raise ArgumentError(
+                    f"keeps no attribute {name!r} for its constructor's argument {name!r}, so its "
+                    f"architecture cannot be written down. Add `self.{name} = {name}`.",
+                    where=self._label,
+                )
+            value = getattr(self, name)
+            switch = isinstance(argument.default, bool)
+            config[name] = value is not None and value is not False if switch else value
+        return config
+
+    def __repr__(self) -> str:
+        shown = []
+        for name, argument in self._arguments():
+            value = getattr(self, name, argument.default)
+            if isinstance(argument.default, bool):
+                value = value is not None and value is not False
+            if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:
+                value = value[0]
+            if argument.default is argument.empty:
+                shown.append(repr(value))
+            elif value != argument.default:
+                shown.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    # Inside ---------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Layer):
+            value.name = name
+        super().__setattr__(name, value)
+
+    @property
+    def _label(self) -> str:
+        return f"{type(self).__name__} '{self.name}'" if self.name else type(self).__name__
+
+    @classmethod
+    def _arguments(cls) -> list[tuple[str, inspect.Parameter]]:
+        """Return the constructor's arguments that belong to the architecture."""
+        return [
+            (name, argument)
+            for name, argument in inspect.signature(cls).parameters.items()
+            if name != "rng"
+            and argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
+        ]
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except PellucidError as error:
+            error.inside(type(self).__name__, self.name)
+            raise
+
+    def _collect(self, kind: type[Kind]) -> dict[str, Kind]:
+        found: dict[str, Kind] = {}
+        for path, layer in self.layers():
+            for name, value in vars(layer).items():
+                if isinstance(value, kind):
+                    found[f"{path}.{name}" if path else name] = value
+        return found

@@ -1,0 +1,115 @@
+"""The fully connected layer, and the flattening before it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from .. import ops
+from ..ops.linear import require_features
+from ..shapes import ReceptiveField
+from ..typing import Array
+from .checks import require_count
+from .init import WeightInit, constant, initial_weights
+from .layer import Layer, Parameter, Shape
+
+__all__ = ["Flatten", "Linear"]
+
+
+class Linear(Layer):
+    """Connect every input with every output (the book's Affine).
+
+        y[n,o] = b[o] + Σ_i w[o,i] · x[n,i]
+
+    Input (N, in), output (N, out). Gradients: ``dx = dy·w``, ``dw = dyᵀ·x``, ``db = Σ_n dy``.
+    Source: "Deep Learning from Scratch", section 5.6.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    bias : bool
+        Whether a learned number is added to each output.
+    weight_init : "he", "xavier" or float
+        Initial weights, see `pellucid.nn.init`. The bias begins at 0.
+    rng : numpy.random.Generator
+        Draws them.
+
+    Attributes
+    ----------
+    weight : Parameter (out, in)
+    bias : Parameter (out,), or None
+
+    Examples
+    --------
+    >>> linear = Linear(4320, 100, rng=np.random.default_rng(0))
+    >>> linear(np.zeros((7, 4320), dtype=np.float32)).shape, linear.parameter_count()
+    ((7, 100), 432100)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        weight_init: WeightInit = "he",
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self.in_features = require_count(in_features, "in_features")
+        self.out_features = require_count(out_features, "out_features")
+        self.weight_init = weight_init
+        shape = (self.out_features, self.in_features)
+        self.weight = Parameter(initial_weights(shape, weight_init, rng))
+        self.bias = Parameter(constant((self.out_features,), 0)) if bias else None
+
+    def forward(self, x: Array) -> Array:
+        """Return ``x·wᵀ + b`` (N, out) for ``x`` (N, in)."""
+        self.remember(x)
+        return ops.linear(x, self.weight.data, None if self.bias is None else self.bias.data)
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dx`` (N, in) for ``dy`` (N, out)."""
+        (x,) = self.recall()
+        dx, self.weight.grad, db = ops.linear_backward(dy, x, self.weight.data)
+        if self.bias is not None:
+            self.bias.grad = db
+        return dx
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return (out,)."""
+        require_features(input_shape, self.in_features)
+        return (self.out_features,)
+
+    def multiply_adds(self, input_shape: Shape) -> int:
+        """Return ``in·out``."""
+        return self.in_features * self.out_features
+
+    def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
+        """Return the whole input: every output sees every number."""
+        return replace(field, everything=True)
+
+
+class Flatten(Layer):
+    """Lay each image out as one row: (N, C, H, W) becomes (N, C·H·W), and dy is folded back.
+
+    Examples
+    --------
+    >>> Flatten()(np.zeros((2, 3, 4, 5))).shape
+    (2, 60)
+    """
+
+    def forward(self, x: Array) -> Array:
+        """Return ``x`` as (N, -1)."""
+        self.remember(x.shape)
+        return x.reshape(len(x), *self.output_shape(x.shape[1:]))
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dy`` in the shape of the input."""
+        (shape,) = self.recall()
+        return dy.reshape(shape)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return (C·H·W,)."""
+        return (math.prod(input_shape),)

@@ -1,0 +1,144 @@
+"""The normalisation layers. Equations: `pellucid.ops.normalization`."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from .. import ops
+from ..errors import ShapeError
+from ..typing import Array
+from .checks import require_count
+from .init import constant
+from .layer import Buffer, Layer, Parameter, Shape
+
+__all__ = ["BatchNorm2d", "LocalResponseNorm"]
+
+
+class LocalResponseNorm(Layer):
+    """Divide each number by what its neighbours in other channels say together.
+
+        b[i] = a[i] / (k + α/size · Σ_{j near i} a[j]²)^β
+
+    Input and output (N, C, ...). Source: Krizhevsky et al. 2012, section 3.3. The arguments mean
+    what PyTorch's mean, where α is divided by ``size``; the paper's own equation does not divide:
+    `LocalResponseNorm.krizhevsky` builds it with the paper's constants.
+
+    Parameters
+    ----------
+    size : int
+        How many neighbouring channels, itself included.
+    alpha, beta, k : float
+
+    Examples
+    --------
+    >>> LocalResponseNorm.krizhevsky()
+    LocalResponseNorm(5, alpha=0.0005, k=2.0)
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        self.size = require_count(size, "size")
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    @classmethod
+    def krizhevsky(cls) -> Self:
+        """Return the layer with the paper's k = 2, n = 5, α = 1e-4, β = 0.75."""
+        return cls(5, alpha=5 * 1e-4, beta=0.75, k=2.0)
+
+    def forward(self, x: Array) -> Array:
+        """Return the normalised ``x``."""
+        y, s = ops.local_response_norm(x, self.size, self.k, self.alpha / self.size, self.beta)
+        self.remember(x, s)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dx``, shaped like ``dy``."""
+        a, s = self.recall()
+        return ops.local_response_norm_backward(
+            dy, a, s, self.size, self.alpha / self.size, self.beta
+        )
+
+
+class BatchNorm2d(Layer):
+    """Give each channel mean 0 and variance 1 over the batch, then a learned scale and shift.
+
+        y = γ · (x - μ) / √(σ² + ε) + β
+
+    Input and output (N, C, H, W), or (N, C) behind a Linear. While training μ and σ² are the
+    batch's, and running averages of them are kept (of the unbiased variance, as in PyTorch);
+    evaluation uses those. Source: Ioffe & Szegedy 2015, algorithms 1 and 2, and section 3.2.
+
+    Parameters
+    ----------
+    num_features : int
+        C.
+    eps : float
+        Keeps the division away from zero.
+    momentum : float
+        Share of the newest batch in the running averages.
+
+    Attributes
+    ----------
+    weight, bias : Parameter (C,)
+        γ and β.
+    running_mean, running_var : Buffer (C,)
+    num_batches_tracked : Buffer ()
+
+    Examples
+    --------
+    >>> norm = BatchNorm2d(2)
+    >>> x = np.random.default_rng(0).normal(5, 3, size=(8, 2, 4, 4))
+    >>> bool(abs(norm(x).mean()) < 1e-6), sorted(norm.state_dict())
+    (True, ['bias', 'num_batches_tracked', 'running_mean', 'running_var', 'weight'])
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        self.num_features = require_count(num_features, "num_features")
+        self.eps = eps
+        self.momentum = momentum
+        self.weight = Parameter(constant((self.num_features,), 1))
+        self.bias = Parameter(constant((self.num_features,), 0))
+        self.running_mean = Buffer(constant((self.num_features,), 0))
+        self.running_var = Buffer(constant((self.num_features,), 1))
+        self.num_batches_tracked = Buffer(np.zeros((), dtype=np.int64))
+
+    def forward(self, x: Array) -> Array:
+        """Return the normalised ``x``."""
+        self._require_channels(x.shape[1:])
+        if self.training:
+            mean, var = ops.batch_statistics(x)
+            self._track(mean, var, x.size // self.num_features)
+        else:
+            mean, var = self.running_mean.data, self.running_var.data
+        y, x_hat = ops.batch_norm(x, self.weight.data, self.bias.data, mean, var, self.eps)
+        self.remember(x_hat, var, self.training)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dx``; through the statistics too, if they were the batch's."""
+        x_hat, var, training = self.recall()
+        gradient = ops.batch_norm_backward if training else ops.batch_norm_fixed_backward
+        dx, self.weight.grad, self.bias.grad = gradient(dy, x_hat, self.weight.data, var, self.eps)
+        return dx
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the input's shape."""
+        self._require_channels(input_shape)
+        return input_shape
+
+    def _track(self, mean: Array, var: Array, m: int) -> None:
+        share, unbiased = self.momentum, var * (m / (m - 1))
+        for running, batch in ((self.running_mean, mean), (self.running_var, unbiased)):
+            running.data += (share * (batch - running.data)).astype(running.data.dtype)
+        self.num_batches_tracked.data += 1
+
+    def _require_channels(self, shape: Shape) -> None:
+        if len(shape) not in (1, 3) or shape[0] != self.num_features:
+            raise ShapeError(
+                f"expects {self.num_features} channels, (C, H, W) or (C,), received shape "
+                f"{tuple(shape)}."
+                + (f" Build it as `BatchNorm2d({shape[0]})`." if len(shape) in (1, 3) else "")
+            )

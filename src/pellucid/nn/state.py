@@ -1,0 +1,42 @@
+"""Putting a state dict into a model: all of it, or a refusal that names every difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import StateDictError
+from ..typing import Array
+
+if TYPE_CHECKING:
+    from .layer import Buffer
+
+__all__ = ["load"]
+
+
+def load(buffers: Mapping[str, Buffer], state: Mapping[str, Array], *, strict: bool = True) -> None:
+    """Copy ``state`` into ``buffers``; see `Layer.load_state_dict`."""
+    wrong = []
+    if strict:
+        wrong += [f"missing: {key} {buffers[key].data.shape}" for key in buffers.keys() - state]
+        wrong += [f"unexpected: {key} {np.shape(state[key])}" for key in state.keys() - buffers]
+    for key in buffers.keys() & state.keys():
+        required, received = buffers[key].data.shape, np.shape(state[key])
+        if required != received:
+            wrong.append(f"mis-shaped: {key} must be {required}, received {received}")
+    if wrong:
+        raise StateDictError(
+            f"{len(wrong)} keys do not fit this model, and nothing was loaded:\n  "
+            + "\n  ".join(sorted(wrong))
+            + "\nBuild the model as it was when the weights were saved.",
+            where="load_state_dict",
+        )
+    for key in buffers.keys() & state.keys():
+        own = buffers[key]
+        value = np.asarray(state[key]).astype(own.data.dtype)
+        if own.data.flags.writeable:
+            own.data[...] = value  # in place: an optimizer or a plan may hold this very array
+        else:
+            own.data = value  # a place holder, see init.without_values

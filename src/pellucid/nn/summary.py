@@ -1,0 +1,114 @@
+"""A model as a table: what each layer makes, holds and costs, without running it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..errors import ArgumentError
+from ..shapes import ReceptiveField
+from ..tables import text_table
+from .layer import Layer, LayerRow, Shape
+
+__all__ = ["Summary", "summary"]
+
+BYTES = 4  # of a float32
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The rows of `summary` and their totals; printing it gives the table.
+
+    Attributes
+    ----------
+    input_shape : (C, H, W)
+    rows : tuple of LayerRow
+    """
+
+    input_shape: Shape
+    rows: tuple[LayerRow, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that are trained."""
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Products that one image's forward adds up."""
+        return sum(row.multiply_adds for row in self.rows)
+
+    @property
+    def activation_bytes(self) -> int:
+        """Bytes of all layers' outputs for one image, in float32."""
+        return BYTES * sum(row.activation for row in self.rows)
+
+    def __str__(self) -> str:
+        header = ("layer", "", "output", "parameters", "multiply-adds", "memory", "sees", "unread")
+        rows = [
+            (
+                row.name,
+                row.layer,
+                _shape(row.output_shape),
+                f"{row.parameters:,}",
+                f"{row.multiply_adds:,}",
+                _size(BYTES * row.activation),
+                str(row.field),
+                _unread(row.unread),
+            )
+            for row in self.rows
+        ]
+        start = ("input", "", _shape(self.input_shape), "", "", "", "", "")
+        sums = (f"{self.parameters:,}", f"{self.multiply_adds:,}", _size(self.activation_bytes))
+        total = ("total", "", "", *sums, "", "")
+        return (
+            text_table(header, [start, *rows], left=(0, 1, 2), total=total)
+            + "\nmemory: outputs for one image, float32. sees: the receptive field, in input cells."
+            + f"\nThe weights take {_size(BYTES * self.parameters)}."
+        )
+
+
+def summary(model: Layer, input_shape: Shape | None = None) -> Summary:
+    """Return what each layer of ``model`` makes of one image, and what it costs.
+
+    Parameters
+    ----------
+    model : Layer
+    input_shape : (C, H, W), optional
+        Defaults to the model's own ``input_shape``.
+
+    Raises
+    ------
+    ShapeError
+        If a layer cannot take what the one before it gives.
+
+    Examples
+    --------
+    >>> from pellucid.models import SimpleConvNet
+    >>> table = summary(SimpleConvNet())
+    >>> table.parameters, table.multiply_adds
+    (433890, 865000)
+    """
+    shape = model.input_shape if input_shape is None else tuple(input_shape)
+    if shape is None:
+        raise ArgumentError(
+            "this model does not say for which images it was built; give (C, H, W).",
+            where="input_shape",
+        )
+    return Summary(shape, tuple(model.rows(shape, ReceptiveField())))
+
+
+def _shape(shape: Shape) -> str:
+    return "x".join(str(size) for size in shape)
+
+
+def _size(bytes_: float) -> str:
+    """Return bytes with three digits and a unit."""
+    power = min(int(math.log(max(bytes_, 1), 1024)), 3)
+    return f"{bytes_ / 1024**power:.{min(power, 1)}f} {('B', 'KiB', 'MiB', 'GiB')[power]}"
+
+
+def _unread(unread: tuple[int, int]) -> str:
+    rows, columns = unread
+    parts = [f"{rows} rows"] * bool(rows) + [f"{columns} columns"] * bool(columns)
+    return ", ".join(parts) or "-"

@@ -1,0 +1,45 @@
+"""Optimizers: ways to follow the gradient."""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError, did_you_mean
+from .optimizer import Optimizer
+from .rules import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSprop
+
+__all__ = [
+    "SGD",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "Momentum",
+    "Nesterov",
+    "Optimizer",
+    "RMSprop",
+    "by_name",
+]
+
+RULES: dict[str, type[Optimizer]] = {
+    rule.__name__.lower(): rule for rule in (SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam, AdamW)
+}
+
+
+def by_name(name: str, lr: float | None = None) -> Optimizer:
+    """Return the optimizer called ``name``, in any case, with its own or the given learning rate.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none of that name; the message offers the nearest.
+
+    Examples
+    --------
+    >>> by_name("Adam", lr=0.002)
+    Adam(lr=0.002, beta1=0.9, beta2=0.999, eps=1e-08)
+    >>> by_name("adma")
+    Traceback (most recent call last):
+    pellucid.errors.ArgumentError: optimizer: 'adma' is unknown. Did you mean 'adam'? Known: adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd.
+    """  # noqa: E501
+    rule = RULES.get(name.lower())
+    if rule is None:
+        raise ArgumentError(f"{name!r} is unknown. {did_you_mean(name, RULES)}", where="optimizer")
+    return rule() if lr is None else rule(lr=lr)

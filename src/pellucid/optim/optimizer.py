@@ -1,0 +1,122 @@
+"""What every optimizer is: one formula, and the arrays it remembers for each parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import ArgumentError, NumericsError, StateDictError
+from ..nn import Parameter
+from ..typing import Array
+
+__all__ = ["Optimizer"]
+
+
+class Optimizer:
+    """Base class: a subclass names its memory and writes its formula in `update`.
+
+    Attributes
+    ----------
+    lr : float
+        The learning rate; may be changed between steps.
+    t : int
+        Steps taken.
+    slots : tuple of str
+        Names of the arrays kept for each parameter; they begin at zero.
+
+    Examples
+    --------
+    >>> class SignSGD(Optimizer):
+    ...     '''``w -= lr · sign(g)``.'''
+    ...
+    ...     def update(self, w, g):
+    ...         w -= self.lr * np.sign(g)
+    >>> p = Parameter(np.array([1.0, 2.0]))
+    >>> p.grad = np.array([0.3, -4.0])
+    >>> SignSGD(lr=0.5).step({"w": p})
+    >>> p.data
+    array([0.5, 2.5])
+    """
+
+    slots: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, lr: float = 0.01) -> None:
+        self.lr = require_positive(lr, "lr")
+        self.t = 0
+        self.memory: dict[str, dict[str, Array]] = {}
+
+    def update(self, w: Array, g: Array, **memory: Array) -> None:
+        """Change the weights ``w`` in place by their gradient ``g`` and what is remembered."""
+        raise NotImplementedError(f"{type(self).__name__} has no update yet")
+
+    def step(self, parameters: Mapping[str, Parameter]) -> None:
+        """Update every parameter in place by the gradient that backward left.
+
+        Raises
+        ------
+        NumericsError
+            If a parameter has no gradient.
+        """
+        self.t += 1
+        for name, parameter in parameters.items():
+            if parameter.grad is None:
+                raise NumericsError(
+                    f"{name!r} has no gradient; run backward first.", where=type(self).__name__
+                )
+            if name not in self.memory:
+                self.memory[name] = {slot: np.zeros_like(parameter.data) for slot in self.slots}
+            self.update(parameter.data, parameter.grad, **self.memory[name])
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return a copy of the memory, keyed ``slot.parameter``, and ``t``."""
+        state = {
+            f"{slot}.{name}": array.copy()
+            for name, slots in self.memory.items()
+            for slot, array in slots.items()
+        }
+        return {"t": np.asarray(self.t), **state}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Take over what `state_dict` returned.
+
+        Raises
+        ------
+        StateDictError
+            If it belongs to an optimizer that remembers other things.
+        """
+        memory: dict[str, dict[str, Array]] = {}
+        for key in state.keys() - {"t"}:
+            slot, _, name = key.partition(".")
+            if slot not in self.slots or not name:
+                raise StateDictError(
+                    f"{key!r} is nothing that {type(self).__name__} remembers "
+                    f"({', '.join(self.slots) or 'nothing'}). Resume with the same optimizer.",
+                    where="optimizer state",
+                )
+            memory.setdefault(name, {})[slot] = np.array(state[key])
+        self.t = int(state["t"])
+        self.memory = memory
+
+    def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {k: v for k, v in vars(self).items() if k not in ("t", "memory")}
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def require_positive(value: float, name: str) -> float:
+    """Return ``value`` if it is a finite number above zero."""
+    if not np.isfinite(value) or value <= 0:
+        raise ArgumentError(f"must be a finite number above 0, received {value!r}.", where=name)
+    return float(value)
+
+
+def require_decay(value: float, name: str) -> float:
+    """Return ``value`` if it is at least 0 and below 1."""
+    if not 0 <= value < 1:
+        raise ArgumentError(f"must be at least 0 and below 1, received {value!r}.", where=name)
+    return float(value)
