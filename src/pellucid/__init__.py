@@ -1,3 +1,74 @@
-"""Pellucid."""
+"""Pellucid: convolutional networks that read like the textbook.
+
+>>> import pellucid
+>>> train, test = pellucid.data.digits()
+>>> model = pellucid.models.SimpleConvNet(input_dim=train.image_shape)
+>>> pellucid.summary(model).parameters
+13810
+
+Everything is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import data, errors, models, nn, ops, optim, shapes, training, viz
+    from .errors import PellucidError
+    from .formats import load, read_tensors, save, write_tensors
+    from .nn import gradcheck, numerical_gradient, summary
+    from .training import Trainer, evaluate, predict
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "PellucidError",
+    "Trainer",
+    "__version__",
+    "data",
+    "errors",
+    "evaluate",
+    "gradcheck",
+    "load",
+    "models",
+    "nn",
+    "numerical_gradient",
+    "ops",
+    "optim",
+    "predict",
+    "read_tensors",
+    "save",
+    "shapes",
+    "summary",
+    "training",
+    "viz",
+    "write_tensors",
+]
+
+_HOMES = {
+    "PellucidError": "errors",
+    "Trainer": "training",
+    "evaluate": "training",
+    "gradcheck": "nn",
+    "load": "formats",
+    "numerical_gradient": "nn",
+    "predict": "training",
+    "read_tensors": "formats",
+    "save": "formats",
+    "summary": "nn",
+    "write_tensors": "formats",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    return importlib.import_module(f".{name}", __name__)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -5,13 +5,13 @@ from .card import Card
 from .containers import Sequential
 from .conv import Conv2d
 from .dropout import Dropout
-from .gradcheck import GradientReport, GradientRow, gradcheck, numerical_gradient
+from .gradient_check import GradientReport, GradientRow, gradcheck, numerical_gradient
 from .layer import Buffer, Layer, LayerRow, Parameter
 from .linear import Flatten, Linear
 from .losses import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
 from .normalization import BatchNorm2d, LocalResponseNorm
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
-from .summary import Summary, summary
+from .summaries import Summary, summary
 
 __all__ = [
     "AvgPool2d",

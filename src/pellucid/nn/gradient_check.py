@@ -242,7 +242,7 @@ def _slope(
             break
         smooth = bend < max(0.3 * before[1], 1e-6 * size)  # a quarter of it, if there is no kink
         if smooth and abs(slope - before[0]) < doubt * size:
-            best, doubt = (16 * slope - before[0]) / 15, abs(slope - before[0]) / size
+            best, doubt = float(16 * slope - before[0]) / 15, abs(slope - before[0]) / size
         if doubt < 1e-8:
             break
         before = slope, bend

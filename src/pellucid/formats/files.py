@@ -1,0 +1,87 @@
+"""Writing files so that a reader finds the old file or the new one, never half of either."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import ArgumentError
+from ..typing import PathLike
+
+__all__ = ["atomic_write"]
+
+
+@contextmanager
+def atomic_write(path: PathLike) -> Iterator[Path]:
+    """Yield a temporary file beside ``path``; it takes the place of ``path`` when all went well.
+
+    The bytes are on the disk before the name is (fsync, rename, fsync of the folder), so that a
+    power cut leaves a whole file too. After any exception, Ctrl-C included, the temporary file is
+    gone and what stood at ``path`` is as before. The permissions are those of the file that is
+    replaced, or of any new file (the umask); a symbolic link is followed, not replaced.
+
+    Parameters
+    ----------
+    path : str or path
+        The file to write. Its folder must exist.
+
+    Yields
+    ------
+    Path
+        An empty file in the same folder, with the same suffix, to be written by its name.
+
+    Raises
+    ------
+    ArgumentError
+        If ``path`` is a folder, or its folder does not exist.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "note.txt")
+    ...     with atomic_write(path) as part:
+    ...         _ = part.write_text("whole")
+    ...     path.read_text(), len(os.listdir(folder))
+    ('whole', 1)
+    """
+    target = Path(os.path.realpath(path))
+    _require_writable_place(path, target)
+    part = target.with_name(f".part-{secrets.token_hex(6)}{target.suffix}")
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        if target.exists():
+            part.chmod(target.stat().st_mode & 0o7777)
+        yield part
+        _flush_to_disk(part)
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _flush_to_disk(target.parent)
+
+
+def _require_writable_place(path: PathLike, target: Path) -> None:
+    if target.is_dir():
+        raise ArgumentError(
+            f"must be a file, received the folder '{path}'. Add a file name to it.", where="path"
+        )
+    if not target.parent.is_dir():
+        raise ArgumentError(
+            f"cannot write '{path}': the folder '{target.parent}' does not exist. Create it first, "
+            "or correct the path.",
+            where="path",
+        )
+
+
+def _flush_to_disk(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # Windows opens no folders, and writes its names through
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,107 @@
+"""One file holds a model: weights, architecture, and what it knows of its images."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from ..errors import FileFormatError, PellucidError
+from ..nn import Card, Layer
+from ..nn.init import without_values
+from ..typing import PathLike
+from .architecture import build, describe
+from .tensors import read_tensors, write_tensors
+
+__all__ = ["load", "save"]
+
+VERSION = "1"
+LARGEST_IMAGE = 3 * 2**24  # numbers: 16.7 million pixels in colour
+
+
+def save(model: Layer, path: PathLike) -> None:
+    """Write ``model`` to a safetensors file from which `load` rebuilds it without help.
+
+    Parameters
+    ----------
+    model : Layer
+        Weights, architecture, ``input_shape`` and ``card`` are written.
+    path : str or path
+        Usually ``something.safetensors``. An older file is replaced only by a whole new one.
+
+    Raises
+    ------
+    ArgumentError
+        If a layer cannot be written down, or ``path`` cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pellucid.models import SimpleConvNet
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(SimpleConvNet((1, 8, 8), hidden_size=20), f"{folder}/m.safetensors")
+    ...     model = load(f"{folder}/m.safetensors")
+    >>> model.output_shape((1, 8, 8)), model["affine1"]
+    ((10,), Linear(120, 20, weight_init=0.01))
+    """
+    metadata = {
+        "pellucid": VERSION,
+        "architecture": json.dumps(describe(model)),
+        "input_shape": json.dumps(model.input_shape),
+        "card": json.dumps(asdict(model.card) if model.card else None),
+    }
+    write_tensors(path, model.state_dict(), metadata)
+
+
+def load(path: PathLike, *, layers: Iterable[type[Layer]] = ()) -> Layer:
+    """Rebuild the model that `save` wrote, in evaluation mode.
+
+    Parameters
+    ----------
+    path : str or path
+    layers : iterable of Layer classes
+        Your own layers that occur in it.
+
+    Raises
+    ------
+    DataNotFoundError, FileFormatError
+        If there is no such file; if it is damaged, changed, or holds no model of Pellucid.
+    """
+    arrays, metadata = read_tensors(path)
+    if "architecture" not in metadata:
+        raise FileFormatError(
+            f"'{path}' holds weights but no architecture. Build the model yourself, and give it "
+            "`pellucid.read_tensors(path)[0]` with `load_state_dict`."
+        )
+    if metadata.get("pellucid") != VERSION:
+        raise FileFormatError(
+            f"'{path}' is of version {metadata.get('pellucid')!r}; this Pellucid reads {VERSION!r}."
+        )
+    try:
+        with without_values():
+            model = build(json.loads(metadata["architecture"]), layers)
+        model.load_state_dict(arrays)
+        model.input_shape = _image_shape(json.loads(metadata.get("input_shape", "null")))
+        model.card = _card(json.loads(metadata.get("card", "null")))
+    except PellucidError as error:
+        raise FileFormatError(f"'{path}': {error}") from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise FileFormatError(f"'{path}' has malformed metadata: {error}") from error
+    return model.eval()
+
+
+def _image_shape(shape: list[int] | None) -> tuple[int, ...] | None:
+    if shape is None:
+        return None
+    sizes = tuple(int(size) for size in shape)
+    if len(sizes) != 3 or min(sizes) < 1 or math.prod(sizes) > LARGEST_IMAGE:
+        raise ValueError(f"{sizes} is no image shape (C, H, W) of at most {LARGEST_IMAGE} numbers")
+    return sizes
+
+
+def _card(card: dict[str, Any] | None) -> Card | None:
+    if card is None:
+        return None
+    return Card(card["dataset"], tuple(str(c) for c in card["classes"]), card["background"])

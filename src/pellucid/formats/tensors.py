@@ -1,0 +1,126 @@
+"""Named arrays in a safetensors file: the one place that writes and reads them.
+
+Each file carries the SHA-256 of every array and one over all it says of itself (names, shapes,
+dtypes, metadata), and both are checked on reading: a changed byte anywhere is found. Other tools
+open the files as any safetensors file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataNotFoundError, FileFormatError
+from ..typing import Array, PathLike
+from .files import atomic_write
+
+__all__ = ["read_tensors", "write_tensors"]
+
+HASHES, SEAL = "sha256", "seal"
+
+
+def write_tensors(
+    path: PathLike, arrays: Mapping[str, Array], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write ``arrays`` and ``metadata`` to ``path``: all of it, or nothing.
+
+    Parameters
+    ----------
+    path : str or path
+        Its folder must exist.
+    arrays : mapping of name to array
+        Any shape, order and byte order.
+    metadata : mapping of str to str, optional
+
+    Raises
+    ------
+    ArgumentError
+        If ``path`` cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_tensors(f"{folder}/a.safetensors", {"w": np.eye(2).T}, {"made by": "hand"})
+    ...     arrays, metadata = read_tensors(f"{folder}/a.safetensors")
+    >>> arrays["w"].tolist(), metadata
+    ([[1.0, 0.0], [0.0, 1.0]], {'made by': 'hand'})
+    """
+    from safetensors.numpy import save_file
+
+    # save_file of safetensors 0.8.0 writes the memory as it lies, whatever its order.
+    plain = {name: _in_c_order(array) for name, array in arrays.items()}
+    hashes = {name: _hash(array) for name, array in plain.items()}
+    header = {**(metadata or {}), HASHES: json.dumps(hashes)}
+    header[SEAL] = _seal(plain, header)
+    with atomic_write(path) as part:
+        save_file(plain, part, header)
+
+
+def read_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
+    """Read the arrays and the metadata of a safetensors file.
+
+    Files of other programs carry no hashes; those that do are checked.
+
+    Returns
+    -------
+    arrays : dict of name to array
+    metadata : dict of str to str
+        Without the hashes.
+
+    Raises
+    ------
+    DataNotFoundError
+        If there is no such file.
+    FileFormatError
+        If it is no safetensors file, is damaged, or was changed after it was written.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.exists():
+        raise DataNotFoundError(f"there is no file '{path}'.")
+    if not path.is_file():
+        raise FileFormatError(f"'{path}' is a folder, not a safetensors file.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = dict(file.metadata() or {})
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise FileFormatError(
+            f"'{path}' is no whole safetensors file ({error}). Copy or write it again."
+        ) from error
+    if SEAL in header or HASHES in header:
+        _verify(path, arrays, header)
+    return arrays, header
+
+
+def _verify(path: Path, arrays: Mapping[str, Array], header: dict[str, str]) -> None:
+    """Refuse what is not as it was written; take the hashes out of ``header``."""
+    seal = header.pop(SEAL, "")
+    if seal != _seal(arrays, header):
+        raise FileFormatError(f"the header of '{path}' was changed after it was written.")
+    for name, expected in json.loads(header.pop(HASHES)).items():
+        if _hash(arrays[name]) != expected:
+            raise FileFormatError(
+                f"{name!r} in '{path}' was changed after it was written (its SHA-256 differs). "
+                "Copy the file again, or train again."
+            )
+
+
+def _in_c_order(array: Array) -> Array:
+    array = np.asarray(array)
+    return np.array(array, dtype=array.dtype.newbyteorder("<"), order="C")
+
+
+def _hash(array: Array) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()
+
+
+def _seal(arrays: Mapping[str, Array], header: Mapping[str, str]) -> str:
+    kinds = {name: [a.dtype.str, list(a.shape)] for name, a in arrays.items()}
+    return hashlib.sha256(json.dumps([kinds, header], sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,22 @@
+"""Training: the loop, what happens beside it, and how good the result is."""
+
+from .callbacks import BestModel, Callback, HistoryFile, LastModel
+from .history import EpochRecord, History
+from .metrics import Evaluation, evaluate, predict
+from .state import Best, TrainingState
+from .trainer import Trainer
+
+__all__ = [
+    "Best",
+    "BestModel",
+    "Callback",
+    "EpochRecord",
+    "Evaluation",
+    "History",
+    "HistoryFile",
+    "LastModel",
+    "Trainer",
+    "TrainingState",
+    "evaluate",
+    "predict",
+]

@@ -1,0 +1,76 @@
+"""What can happen beside a training: named hooks, each of which does nothing by default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..formats import atomic_write, save
+from ..typing import PathLike
+from .history import EpochRecord
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+__all__ = ["BestModel", "Callback", "HistoryFile", "LastModel"]
+
+
+class Callback:
+    """Base class: override the hooks you need."""
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Before the first batch."""
+
+    def on_epoch_begin(self, trainer: Trainer) -> None:
+        """Before the first batch of an epoch."""
+
+    def on_batch_end(self, trainer: Trainer, loss: float, images: int) -> None:
+        """After the update; ``loss`` is the batch's, before it."""
+
+    def on_evaluate_begin(self, trainer: Trainer) -> None:
+        """After the last batch of an epoch, before it is measured."""
+
+    def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
+        """After an epoch was measured."""
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """When the training ends, also when it was interrupted or failed."""
+
+
+class HistoryFile(Callback):
+    """Keep ``path`` an up-to-date CSV file of the history, one row an epoch."""
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = Path(path)
+
+    def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
+        """Write all rows anew, so that the file is whole at every moment."""
+        with atomic_write(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
+            trainer.history.write_csv(file)
+
+
+class LastModel(Callback):
+    """Keep in ``path`` the model as it was after the last finished epoch."""
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = Path(path)
+
+    def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
+        """Save the model."""
+        save(trainer.model, self.path)
+
+
+class BestModel(Callback):
+    """Keep in ``path`` the model of the best epoch so far, by the accuracy the Trainer watches.
+
+    The test accuracy of a model that was chosen by its test accuracy flatters it: give the Trainer
+    a validation set for its ``test`` if you choose this way, and measure on the test set once.
+    """
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = Path(path)
+
+    def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
+        """Save the model if this epoch is the best one."""
+        if trainer.best is not None and trainer.best.epoch == record.epoch:
+            save(trainer.model, self.path)

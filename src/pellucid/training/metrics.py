@@ -1,0 +1,106 @@
+"""How good a model is on a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import ops
+from ..data import Dataset, Loader
+from ..nn import Layer, Loss, SoftmaxCrossEntropy
+from ..typing import Array
+
+__all__ = ["Evaluation", "evaluate", "predict"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model made of a data set.
+
+    Attributes
+    ----------
+    loss : float
+        Mean over the images.
+    predictions, labels : integer arrays (N,)
+        The class with the largest score; the true one.
+    confusion : integer array (K, K)
+        How many images of class i (row) were taken for class j (column).
+    """
+
+    loss: float
+    predictions: Array
+    labels: Array
+    confusion: Array
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images whose class was found."""
+        return float((self.predictions == self.labels).mean())
+
+
+def evaluate(
+    model: Layer,
+    dataset: Dataset,
+    *,
+    loss: Loss | None = None,
+    batch_size: int = 100,
+    on_batch: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """Run ``model`` over every image of ``dataset`` in evaluation mode.
+
+    Parameters
+    ----------
+    model : Layer
+        Returns scores (N, K). Its mode is as before afterwards.
+    dataset : Dataset
+    loss : Loss, optional
+        Softmax cross-entropy by default.
+    batch_size : int
+        Images at a time; the last batch may be smaller, and every image counts once.
+    on_batch : callable, optional
+        Called with the number of images after each batch.
+
+    Examples
+    --------
+    >>> from pellucid import data, models
+    >>> train, test = data.digits()
+    >>> result = evaluate(models.SimpleConvNet((1, 8, 8)), test)
+    >>> len(result.predictions), int(result.confusion.sum())
+    (359, 359)
+    """
+    loss = SoftmaxCrossEntropy() if loss is None else loss
+    total, predictions = 0.0, []
+    classes = 0
+    with evaluation_mode(model):
+        for x, labels in Loader(dataset, batch_size):
+            scores = model(x)
+            total += loss(scores, labels) * len(x)
+            predictions.append(scores.argmax(axis=1))
+            classes = scores.shape[1]
+            if on_batch is not None:
+                on_batch(len(x))
+    predicted = np.concatenate(predictions)
+    confusion = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(confusion, (dataset.labels, predicted), 1)
+    return Evaluation(total / len(dataset), predicted, dataset.labels, confusion)
+
+
+def predict(model: Layer, x: Array) -> Array:
+    """Return the probabilities (N, K) of the classes for images ``x`` (N, C, H, W) in [0, 1]."""
+    with evaluation_mode(model):
+        return ops.softmax(model(x))
+
+
+@contextmanager
+def evaluation_mode(model: Layer) -> Iterator[None]:
+    """Put ``model`` into evaluation mode, and each of its layers back into its own afterwards."""
+    modes = [(layer, layer.training) for _, layer in model.layers()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for layer, training in modes:
+            layer.training = training

@@ -1,0 +1,109 @@
+"""The whole state of a training, as one object that can be written and read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import FileFormatError
+from ..formats import read_tensors, write_tensors
+from ..typing import Array, PathLike
+from .history import EpochRecord, History
+
+__all__ = ["Best", "TrainingState"]
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best epoch so far, by test accuracy (by train accuracy without a test set)."""
+
+    epoch: int
+    accuracy: float
+
+
+@dataclass
+class TrainingState:
+    """Everything that decides how a training goes on; resuming from it repeats it bit for bit.
+
+    Attributes
+    ----------
+    weights : dict of key to array
+        The model's state dict.
+    optimizer : dict of key to array
+        The optimizer's memory and its step count.
+    optimizer_name, optimizer_config
+        Which rule with which constants.
+    generators : dict of name to state
+        The random generators: "shuffle", and one for each layer that draws.
+    epoch : int
+        Finished epochs.
+    order : int64 array, position : int
+        The shuffled order of the pass that is under way, and how many images of it are done.
+    best : Best or None
+    history : History
+    """
+
+    weights: dict[str, Array]
+    optimizer: dict[str, Array]
+    optimizer_name: str
+    optimizer_config: dict[str, Any]
+    generators: dict[str, dict[str, Any]]
+    epoch: int
+    order: Array
+    position: int
+    best: Best | None
+    history: History
+
+    def save(self, path: PathLike) -> None:
+        """Write the state to a safetensors file: all of it, or nothing."""
+        arrays = {f"weights/{key}": value for key, value in self.weights.items()}
+        arrays |= {f"optimizer/{key}": value for key, value in self.optimizer.items()}
+        arrays["order"] = self.order
+        arrays["losses"] = np.array(self.history.losses, dtype=np.float64)
+        rest = {
+            "optimizer_name": self.optimizer_name,
+            "optimizer_config": self.optimizer_config,
+            "generators": self.generators,
+            "epoch": self.epoch,
+            "position": self.position,
+            "best": asdict(self.best) if self.best else None,
+            "epochs": [asdict(record) for record in self.history.epochs],
+        }
+        write_tensors(path, arrays, {"training": json.dumps(rest)})
+
+    @classmethod
+    def load(cls, path: PathLike) -> TrainingState:
+        """Read the state that `save` wrote.
+
+        Raises
+        ------
+        DataNotFoundError, FileFormatError
+            If there is no such file; if it is damaged, changed, or no state of a training.
+        """
+        arrays, metadata = read_tensors(path)
+        try:
+            rest = json.loads(metadata["training"])
+            return cls(
+                weights=_under("weights/", arrays),
+                optimizer=_under("optimizer/", arrays),
+                optimizer_name=rest["optimizer_name"],
+                optimizer_config=rest["optimizer_config"],
+                generators=rest["generators"],
+                epoch=int(rest["epoch"]),
+                order=arrays["order"],
+                position=int(rest["position"]),
+                best=Best(**rest["best"]) if rest["best"] else None,
+                history=History(
+                    arrays["losses"].tolist(),
+                    [EpochRecord(**record) for record in rest["epochs"]],
+                ),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileFormatError(f"'{path}' holds no state of a training ({error}).") from error
+
+
+def _under(prefix: str, arrays: dict[str, Array]) -> dict[str, Array]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

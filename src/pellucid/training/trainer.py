@@ -1,0 +1,255 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import numpy as np
+
+from .. import optim
+from ..data import Dataset, Loader
+from ..errors import ArgumentError, DataError, NumericsError, StateDictError
+from ..nn import Card, Layer, Loss, SoftmaxCrossEntropy
+from ..optim import Optimizer
+from .callbacks import Callback
+from .history import EpochRecord, History
+from .metrics import Evaluation, evaluate
+from .state import Best, TrainingState
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Train a model on a data set, epoch by epoch.
+
+    Every epoch is one pass over all images in a new random order, the last partial batch included.
+
+    Parameters
+    ----------
+    model : Layer
+        Maps images (N, C, H, W) to scores (N, K).
+    train, test : Dataset
+        The test set is optional; after each epoch accuracies are measured on both.
+    loss : Loss
+        Softmax cross-entropy by default.
+    optimizer : Optimizer or str
+        An object, or a name as in `pellucid.optim.by_name`.
+    lr : float, optional
+        Learning rate for an optimizer given by name.
+    epochs, batch_size : int
+    evaluate_samples : int, optional
+        Measure accuracies on so many images, evenly spaced; on all by default.
+    callbacks : iterable of Callback
+    seed : int
+        Decides the order of the images and what the layers draw (dropout masks): the Trainer gives
+        every layer that draws a generator of its own. Initial weights are the model's affair.
+
+    Attributes
+    ----------
+    history : History
+    epoch : int
+        Finished epochs.
+    best : Best or None
+
+    Raises
+    ------
+    ArgumentError, DataError, ShapeError
+        At construction, if model and data do not fit each other.
+
+    Examples
+    --------
+    >>> from pellucid import data, models
+    >>> train, test = data.digits()
+    >>> model = models.SimpleConvNet((1, 8, 8), rng=np.random.default_rng(0))
+    >>> trainer = Trainer(model, train.take(300), test, epochs=2, optimizer="adam")
+    >>> history = trainer.fit()
+    >>> len(history.losses), len(history.epochs), trainer.epoch
+    (6, 2, 2)
+    """
+
+    def __init__(
+        self,
+        model: Layer,
+        train: Dataset,
+        test: Dataset | None = None,
+        *,
+        loss: Loss | None = None,
+        optimizer: Optimizer | str = "adam",
+        lr: float | None = None,
+        epochs: int = 20,
+        batch_size: int = 100,
+        evaluate_samples: int | None = None,
+        callbacks: Iterable[Callback] = (),
+        seed: int = 0,
+    ) -> None:
+        _require_fit(model, train, test)
+        if isinstance(optimizer, str):
+            optimizer = optim.by_name(optimizer, lr)
+        elif lr is not None:
+            raise ArgumentError("belongs to an optimizer given by name.", where="lr")
+        if epochs < 1:
+            raise ArgumentError(f"must be 1 or more, received {epochs}.", where="epochs")
+        self.model = model
+        self.train = train
+        self.test = test
+        self.loss = SoftmaxCrossEntropy() if loss is None else loss
+        self.optimizer = optimizer
+        self.epochs = epochs
+        self.evaluate_samples = evaluate_samples
+        self.callbacks = list(callbacks)
+        self.seed = seed
+        self.history = History()
+        self.epoch = 0
+        self.best: Best | None = None
+        model.input_shape = train.image_shape
+        model.card = Card(train.name, train.classes, train.background)
+        self._generators = _seeded_generators(model, seed)
+        self.loader = Loader(train, batch_size, rng=self._generators["shuffle"])
+
+    def fit(self) -> History:
+        """Train until ``epochs`` are done, and return the history.
+
+        An interrupted or restored training goes on where it stood.
+
+        Raises
+        ------
+        NumericsError
+            As soon as a batch's loss is NaN or infinite; the weights are those before that batch.
+        """
+        try:
+            self._tell("on_fit_begin")
+            while self.epoch < self.epochs:
+                self._fit_epoch()
+        finally:
+            self._tell("on_fit_end")
+        return self.history
+
+    def _fit_epoch(self) -> None:
+        started = time.perf_counter()
+        self._tell("on_epoch_begin")
+        batches = len(self.loader)
+        if len(self.history.losses) < (self.epoch + 1) * batches:
+            for x, labels in self.loader:
+                self._tell("on_batch_end", self.train_batch(x, labels), len(x))
+        self._tell("on_evaluate_begin")
+        on_train = self._measure(self.train)
+        on_test = None if self.test is None else self._measure(self.test)
+        self.epoch += 1
+        record = EpochRecord(
+            epoch=self.epoch,
+            loss=self._mean_loss(batches),
+            train_accuracy=on_train.accuracy,
+            test_loss=None if on_test is None else on_test.loss,
+            test_accuracy=None if on_test is None else on_test.accuracy,
+            seconds=time.perf_counter() - started,
+        )
+        self.history.epochs.append(record)
+        watched = (on_test or on_train).accuracy
+        if self.best is None or watched > self.best.accuracy:
+            self.best = Best(self.epoch, watched)
+        self._tell("on_epoch_end", record)
+
+    def train_batch(self, x: np.ndarray, labels: np.ndarray) -> float:
+        """Take one step on images ``x`` (N, C, H, W); returns their loss before it."""
+        self.model.train()
+        loss = self.loss(self.model(x), labels)
+        if not np.isfinite(loss):
+            raise NumericsError(
+                f"the loss became {loss} in epoch {self.epoch + 1}, after "
+                f"{len(self.history.losses)} steps, with {self.optimizer!r}. Use a lower learning "
+                "rate (a tenth, say), or smaller initial weights.",
+                where="Trainer",
+            )
+        self.model.backward(self.loss.backward())
+        self.optimizer.step(self.model.parameters())
+        self.history.losses.append(loss)
+        return loss
+
+    def state(self) -> TrainingState:
+        """Return a copy of everything that decides how the training goes on."""
+        return TrainingState(
+            weights=self.model.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            optimizer_name=type(self.optimizer).__name__,
+            optimizer_config=self.optimizer.config(),
+            generators={k: dict(g.bit_generator.state) for k, g in self._generators.items()},
+            epoch=self.epoch,
+            best=self.best,
+            history=History(list(self.history.losses), list(self.history.epochs)),
+            **self.loader.state(),
+        )
+
+    def load_state(self, state: TrainingState) -> None:
+        """Continue from ``state``: `fit` then does what the saved training would have done.
+
+        Raises
+        ------
+        StateDictError, ArgumentError
+            If the state belongs to another model, optimizer or data set.
+        """
+        if state.optimizer_name != type(self.optimizer).__name__:
+            raise StateDictError(
+                f"was saved with {state.optimizer_name}, this Trainer has "
+                f"{type(self.optimizer).__name__}. Resume with the same optimizer.",
+                where="Trainer",
+            )
+        if state.generators.keys() != self._generators.keys():
+            raise StateDictError(
+                f"has random generators for {sorted(state.generators)}, this model needs "
+                f"{sorted(self._generators)}. Build the model as it was.",
+                where="Trainer",
+            )
+        self.loader.load_state({"order": state.order, "position": state.position})
+        self.model.load_state_dict(state.weights)
+        self.optimizer.load_state_dict(state.optimizer)
+        for name, value in state.optimizer_config.items():
+            setattr(self.optimizer, name, value)
+        for name, generator in self._generators.items():
+            generator.bit_generator.state = state.generators[name]
+        self.epoch, self.best = state.epoch, state.best
+        self.history = History(list(state.history.losses), list(state.history.epochs))
+
+    def _measure(self, dataset: Dataset) -> Evaluation:
+        n, wanted = len(dataset), self.evaluate_samples
+        if wanted is not None and wanted < n:
+            dataset = dataset.subset(np.linspace(0, n - 1, wanted).astype(np.int64))
+        return evaluate(self.model, dataset, loss=self.loss, batch_size=self.loader.batch_size)
+
+    def _mean_loss(self, batches: int) -> float:
+        """Return the mean over the images of the last epoch; its last batch may be smaller."""
+        sizes = np.full(batches, self.loader.batch_size)
+        sizes[-1] = len(self.train) - sizes[:-1].sum()
+        return float(np.average(self.history.losses[-batches:], weights=sizes))
+
+    def _tell(self, hook: str, *news: object) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(self, *news)
+
+
+def _seeded_generators(model: Layer, seed: int) -> dict[str, np.random.Generator]:
+    """Return the generators by name, having given each layer that draws one of its own."""
+    drawing = [(path, layer) for path, layer in model.layers() if hasattr(layer, "rng")]
+    root = np.random.SeedSequence(seed)
+    shuffle, *rest = (np.random.default_rng(s) for s in root.spawn(1 + len(drawing)))
+    for (_, layer), generator in zip(drawing, rest, strict=True):
+        layer.rng = generator
+    return {"shuffle": shuffle} | {
+        path: generator for (path, _), generator in zip(drawing, rest, strict=True)
+    }
+
+
+def _require_fit(model: Layer, train: Dataset, test: Dataset | None) -> None:
+    outputs = model.output_shape(train.image_shape)
+    if outputs != (len(train.classes),):
+        raise DataError(
+            f"'{train.name}' has {len(train.classes)} classes, but the model's output for one "
+            f"image has shape {outputs}. Its last layer must have {len(train.classes)} outputs.",
+            where="Trainer",
+        )
+    if test is not None and (test.image_shape, test.classes) != (train.image_shape, train.classes):
+        raise DataError(
+            f"the test set has images {test.image_shape} of {len(test.classes)} classes, the "
+            f"training set {train.image_shape} of {len(train.classes)}. Use one kind for both.",
+            where="Trainer",
+        )
