@@ -1,0 +1,30 @@
+"""Data sets, loaders and pictures: from files on disk to float32 batches.
+
+``file on disk -> Dataset (uint8 images, integer labels) -> Loader (shuffled float32 batches)``
+"""
+
+from .arrays import load_mnist
+from .dataset import Dataset
+from .idx import read_idx, write_idx
+from .images import read_image
+from .loader import Loader
+from .registry import FileCheck, Record, available, fetch, verify
+from .sets import digits, fashion_mnist, load, mnist
+
+__all__ = [
+    "Dataset",
+    "FileCheck",
+    "Loader",
+    "Record",
+    "available",
+    "digits",
+    "fashion_mnist",
+    "fetch",
+    "load",
+    "load_mnist",
+    "mnist",
+    "read_idx",
+    "read_image",
+    "verify",
+    "write_idx",
+]

@@ -1,0 +1,195 @@
+"""Labelled images in memory, checked once, and the one place where a batch becomes float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ArgumentError, DataError
+from ..typing import Array
+from .checks import require_images, require_labels, unfit_dtype
+
+__all__ = ["Dataset"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Images with one label each, validated at construction and never again.
+
+    The arrays are kept, not copied: bytes stay bytes until `batch` turns the few that are needed
+    into float32.
+
+    Parameters
+    ----------
+    images : array (N, C, H, W), uint8 or float32
+        The images; float images must be finite.
+    labels : integer array (N,)
+        The class of each image, 0 to K-1; kept as int64.
+    classes : sequence of K str
+        The name of each class.
+    name : str
+        What the set is called.
+    peak : float
+        The pixel value that means 1.0: 255 for bytes, 16 for the digits, 1 for float images.
+    split : str
+        Which part of the set this is, ``"train"`` or ``"test"``.
+
+    Raises
+    ------
+    DataError
+        If images and labels are not what the parameters ask for; the message shows the first
+        image or label at fault.
+
+    Examples
+    --------
+    >>> images = np.array([0, 51, 255], dtype=np.uint8).reshape(3, 1, 1, 1)
+    >>> points = Dataset(images, np.array([0, 1, 1]), ("dark", "bright"), "points")
+    >>> points
+    Dataset('points', train: 3 images 1x1x1, 2 classes)
+    >>> x, labels = points.batch([1, 2])
+    >>> x.ravel(), labels
+    (array([0.2, 1. ], dtype=float32), array([1, 1]))
+    """
+
+    images: Array
+    labels: Array
+    classes: tuple[str, ...]
+    name: str
+    peak: float = 255
+    split: str = "train"
+
+    def __post_init__(self) -> None:
+        images, labels = np.asarray(self.images), np.asarray(self.labels)
+        classes = tuple(str(c) for c in self.classes)
+        require_images(images)
+        require_labels(labels, len(images), len(classes))
+        if not self.peak > 0:
+            raise ArgumentError(
+                f"must be the pixel value that means 1.0, above 0; received {self.peak!r}.",
+                where="peak",
+            )
+        object.__setattr__(self, "images", images)
+        object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
+        object.__setattr__(self, "classes", classes)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        classes: Iterable[str] | None = None,
+        name: str = "arrays",
+        split: str = "train",
+    ) -> Dataset:
+        """Return a data set of your own arrays.
+
+        Parameters
+        ----------
+        images : array (N, C, H, W)
+            uint8 (0 to 255), or float in [0, 1], kept as float32.
+        labels : integer array (N,)
+            The class of each image, counted from 0.
+        classes : iterable of str, optional
+            The names; by default ``"0"`` to the largest label.
+        name, split : str
+            As in `Dataset`.
+
+        Raises
+        ------
+        DataError
+            If the images are neither bytes nor floats, or `Dataset` refuses them.
+
+        Examples
+        --------
+        >>> Dataset.from_arrays(np.zeros((5, 1, 8, 8)), [0, 1, 2, 1, 0])
+        Dataset('arrays', train: 5 images 1x8x8, 3 classes)
+        """
+        x, t = np.asarray(images), np.asarray(labels)
+        if x.dtype != np.uint8 and x.dtype.kind != "f":
+            raise DataError(unfit_dtype(x), where="images")
+        if classes is None:
+            largest = int(t.max()) if t.size and t.dtype.kind in "iu" else 0
+            classes = (str(k) for k in range(largest + 1))
+        if x.dtype.kind == "f":
+            with np.errstate(over="ignore"):  # what becomes infinite is refused below
+                x = x.astype(np.float32, copy=False)
+        return cls(x, t, tuple(classes), name, 255 if x.dtype == np.uint8 else 1, split)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        size = "x".join(map(str, self.image_shape))
+        count = f"{len(self)} image{'s' * (len(self) != 1)} {size}"
+        kinds = f"{len(self.classes)} class{'es' * (len(self.classes) != 1)}"
+        return f"Dataset({self.name!r}, {self.split}: {count}, {kinds})"
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, rows and columns of one image, (C, H, W)."""
+        c, h, w = self.images.shape[1:]
+        return c, h, w
+
+    @property
+    def background(self) -> Literal["dark", "light"]:
+        """Whether the pixels on the edges of the images are, on average, below half of ``peak``."""
+        sides = (np.s_[..., 0, :], np.s_[..., -1, :], np.s_[..., :, 0], np.s_[..., :, -1])
+        edges = np.concatenate([self.images[side].ravel() for side in sides])
+        return "dark" if edges.mean(dtype=np.float64) < self.peak / 2 else "light"
+
+    def batch(
+        self, indices: Sequence[int] | Array | slice, dtype: npt.DTypeLike = np.float32
+    ) -> tuple[Array, Array]:
+        """Return the images at ``indices`` as ``images / peak``, and their labels.
+
+        Parameters
+        ----------
+        indices : integers or slice
+            Which images, in the order wanted.
+        dtype : float dtype
+            Of the result; float64 for gradient checks.
+
+        Returns
+        -------
+        x : array (B, C, H, W), ``dtype``
+            In [0, 1]; always a new array.
+        labels : int64 array (B,)
+        """
+        return (
+            np.divide(self.images[indices], self.peak, dtype=np.dtype(dtype)),
+            self.labels[indices],
+        )
+
+    def take(self, n: int) -> Dataset:
+        """Return the first ``n`` images, or all where there are fewer; nothing is copied."""
+        if n < 1:
+            raise ArgumentError(f"must be 1 or more images, received {n}.", where="take")
+        return replace(self, images=self.images[:n], labels=self.labels[:n])
+
+    def subset(self, indices: Sequence[int] | Array) -> Dataset:
+        """Return the images at ``indices``, in that order, as a data set of their own.
+
+        Raises
+        ------
+        ArgumentError
+            If an index is not an integer, or there is no such image.
+        """
+        chosen = np.asarray(indices)
+        if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):
+            raise ArgumentError(
+                f"expects integers (M,), received {chosen.dtype} of shape {chosen.shape}. Turn a "
+                "mask into indices with `np.flatnonzero(mask)`.",
+                where="subset",
+            )
+        wrong = chosen[(chosen < 0) | (chosen >= len(self))]
+        if wrong.size:
+            raise ArgumentError(
+                f"there is no image {wrong[0]}: this set has images 0 to {len(self) - 1}.",
+                where="subset",
+            )
+        chosen = chosen.astype(np.intp, copy=False)
+        return replace(self, images=self.images[chosen], labels=self.labels[chosen])

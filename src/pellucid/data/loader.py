@@ -1,0 +1,132 @@
+"""Batches for training: shuffled, float32, and resumable in the middle of a pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..typing import Array
+from .dataset import Dataset
+
+__all__ = ["Loader"]
+
+
+class Loader:
+    """Hand out a data set in float32 batches, one pass for each ``for`` loop.
+
+    A pass that was left in the middle goes on where it stood; a finished pass is followed by a new
+    one. The caller owns the ``rng``: whoever restores it together with `state` gets the same
+    batches, bit for bit, as if nothing had been interrupted.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Where the images come from.
+    batch_size : int
+        Images a batch; the last batch of a pass has the rest.
+    rng : numpy.random.Generator, optional
+        Draws a new permutation for each pass. Without it, the images come in their own order.
+
+    Attributes
+    ----------
+    order : int64 array
+        The permutation of the current pass; empty before the first.
+    position : int
+        Images already handed out of this pass; a batch counts from the moment it is handed out.
+
+    Examples
+    --------
+    >>> ten = Dataset.from_arrays(np.zeros((10, 1, 2, 2), np.uint8), np.arange(10))
+    >>> for x, labels in Loader(ten, batch_size=4):
+    ...     print(x.shape, x.dtype, labels)
+    (4, 1, 2, 2) float32 [0 1 2 3]
+    (4, 1, 2, 2) float32 [4 5 6 7]
+    (2, 1, 2, 2) float32 [8 9]
+    >>> shuffled = Loader(ten, 4, rng=np.random.default_rng(0))
+    >>> [labels.tolist() for _, labels in shuffled]
+    [[4, 6, 2, 7], [3, 5, 9, 0], [8, 1]]
+    """
+
+    def __init__(
+        self, dataset: Dataset, batch_size: int = 100, *, rng: np.random.Generator | None = None
+    ) -> None:
+        if not _is_count(batch_size) or batch_size < 1:
+            raise ArgumentError(
+                f"must be an integer, 1 or more; received {batch_size!r}.", where="batch_size"
+            )
+        if not (rng is None or isinstance(rng, np.random.Generator)):
+            raise ArgumentError(
+                f"must be a numpy.random.Generator or None, received {rng!r}. Make one: "
+                "`np.random.default_rng(0)`.",
+                where="rng",
+            )
+        self.dataset = dataset
+        self.batch_size = int(batch_size)
+        self.rng = rng
+        self.order: Array = np.empty(0, dtype=np.int64)
+        self.position = 0
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        if self.position >= len(self.order):
+            n = len(self.dataset)
+            self.order = np.arange(n) if self.rng is None else self.rng.permutation(n)
+            self.position = 0
+        while self.position < len(self.order):
+            chosen = self.order[self.position : self.position + self.batch_size]
+            self.position += len(chosen)
+            yield self.dataset.batch(chosen)
+
+    def __len__(self) -> int:
+        """Return how many batches a whole pass has."""
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __repr__(self) -> str:
+        order = "in order" if self.rng is None else "shuffled"
+        return f"Loader({self.dataset!r}, batch_size={self.batch_size}, {order})"
+
+    def state(self) -> dict[str, Any]:
+        """Return where the current pass stands: a copy of ``order``, and ``position``."""
+        return {"order": self.order.copy(), "position": self.position}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a `state`; the next ``for`` loop hands out the rest of that pass.
+
+        Raises
+        ------
+        ArgumentError
+            If the state does not belong to a data set of this length.
+        """
+        missing = {"order", "position"} - set(state)
+        if missing:
+            raise ArgumentError(
+                f"expects 'order' and 'position', received only {sorted(state)}.",
+                where="load_state",
+            )
+        order, position, n = np.asarray(state["order"]), state["position"], len(self.dataset)
+        if order.shape not in ((n,), (0,)):
+            raise ArgumentError(
+                f"the saved order is of shape {order.shape}, but the data set has {n} images. "
+                "Resume with the data set that the state was saved with.",
+                where="load_state",
+            )
+        # Sorting costs more than this, and a saved order may come from a damaged file.
+        known = order.dtype.kind in "iu" and bool(np.all((order >= 0) & (order < n)))
+        if order.size and not (known and np.all(np.bincount(order.astype(np.int64)) == 1)):
+            raise ArgumentError(
+                f"the saved order is not a permutation of 0 to {n - 1}: some image would come "
+                "twice or never in this pass. Resume from another checkpoint.",
+                where="load_state",
+            )
+        if not _is_count(position) or not 0 <= position <= len(order):
+            raise ArgumentError(
+                f"the saved position must lie in 0 to {len(order)}, received {position!r}.",
+                where="load_state",
+            )
+        self.order, self.position = order.astype(np.int64), int(position)
+
+
+def _is_count(value: object) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, (bool, np.bool_))

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pellucid.data import Dataset
+from pellucid.errors import ArgumentError, DataError
+
+BYTES = np.arange(5 * 2 * 3 * 4, dtype=np.uint8).reshape(5, 2, 3, 4)
+LABELS = np.array([0, 1, 2, 1, 0])
+
+
+def five(images: Any = BYTES, labels: Any = LABELS) -> Dataset:
+    return Dataset(images, labels, ("a", "b", "c"), "five")
+
+
+def test_it_knows_its_sizes_and_prints_them() -> None:
+    dataset = five()
+    assert len(dataset) == 5
+    assert dataset.image_shape == (2, 3, 4)
+    assert repr(dataset) == "Dataset('five', train: 5 images 2x3x4, 3 classes)"
+
+
+def test_the_images_are_kept_not_copied_and_the_labels_are_int64() -> None:
+    dataset = five(labels=LABELS.astype(np.uint8))
+    assert dataset.images is BYTES
+    assert dataset.labels.dtype == np.int64
+
+
+def test_it_is_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        five().name = "six"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (
+            BYTES[:, 0],
+            r"images: expects shape \(N, C, H, W\), received \(5, 3, 4\). Add the channel",
+        ),
+        (BYTES[:0], r"images: received no pixels at all, shape \(0, 2, 3, 4\)\. A network"),
+        (BYTES[..., :0], r"received no pixels at all, shape \(5, 2, 3, 0\)"),
+        (BYTES.astype(np.float64), r"received float64\. Use `Dataset\.from_arrays`"),
+        (BYTES > 3, r"received bool\. For black and white, use `255 \*"),
+        (BYTES.astype(np.int64), r"received int64\. If they lie in 0 to 255"),
+        (BYTES.astype(np.uint16), r"received uint16\. Divide them by"),
+        (BYTES.astype(complex), r"received complex128\. Convert them"),
+    ],
+)
+def test_images_of_another_kind_are_refused(images: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        five(images)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (LABELS[:4], r"labels: expects one label an image, received 4 labels for 5 images\."),
+        (LABELS * 0.5, r"labels: must be integers, received float64\. Number the classes from 0"),
+        (LABELS > 1, r"labels: must be integers, received bool"),
+        (
+            np.eye(5, dtype=int),
+            r"received \(5, 5\)\. Turn one-hot rows into labels: `labels\.argmax",
+        ),
+        (LABELS + 1, r"must lie in 0 to 2, one .* the 3 classes; received 3 at index 2\. Count"),
+        (LABELS - 1, r"must lie in 0 to 2, .* received -1 at index 0"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(labels: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        five(labels=labels)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_float_images_must_be_finite(bad: float) -> None:
+    images = BYTES.astype(np.float32)
+    images[[2, 4], 1, 2, 3] = bad
+    with pytest.raises(DataError, match=r"2 of 5 images contain NaN or infinity, .* index 2\."):
+        five(images)
+
+
+@pytest.mark.parametrize("peak", [0, -1, float("nan")])
+def test_a_peak_that_is_not_positive_is_refused(peak: float) -> None:
+    with pytest.raises(ArgumentError, match=r"peak: must be the pixel value that means 1\.0"):
+        Dataset(BYTES, LABELS, ("a", "b", "c"), "five", peak=peak)
+
+
+def test_a_batch_is_float32_divided_by_the_peak_as_the_book_does() -> None:
+    x, labels = five().batch([4, 0])
+    assert x.dtype == np.float32
+    np.testing.assert_array_equal(x, BYTES[[4, 0]].astype(np.float32) / 255.0)
+    np.testing.assert_array_equal(labels, [0, 0])
+
+
+def test_a_batch_of_floats_is_a_new_array() -> None:
+    dataset = Dataset.from_arrays(np.ones((2, 1, 2, 2), np.float32), [0, 0])
+    dataset.batch(slice(None))[0][:] = 7
+    assert dataset.images.max() == 1
+
+
+def test_a_batch_can_be_float64() -> None:
+    x, _ = five().batch(np.array([1]), dtype=np.float64)
+    assert x.dtype == np.float64
+    np.testing.assert_array_equal(x, BYTES[1:2] / 255)
+
+
+def test_take_views_the_first_images() -> None:
+    taken = five().take(2)
+    assert len(taken) == 2
+    assert np.shares_memory(taken.images, BYTES)
+    assert len(five().take(99)) == 5
+    with pytest.raises(ArgumentError, match="take: must be 1 or more images, received 0"):
+        five().take(0)
+
+
+def test_a_subset_keeps_the_order_asked_for() -> None:
+    chosen = five().subset([3, 0, 3])
+    np.testing.assert_array_equal(chosen.images, BYTES[[3, 0, 3]])
+    np.testing.assert_array_equal(chosen.labels, [1, 0, 1])
+    assert chosen.classes == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("indices", "message"),
+    [
+        ([0, 5], r"subset: there is no image 5: this set has images 0 to 4\."),
+        ([-1], r"there is no image -1"),
+        ([True, False], r"received bool of shape \(2,\)\. Turn a mask into indices"),
+        ([0.5], r"expects integers \(M,\), received float64"),
+        ([[0]], r"received int64 of shape \(1, 1\)"),
+    ],
+)
+def test_indices_that_do_not_exist_are_refused(indices: list[Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        five().subset(indices)
+
+
+@given(frame=st.integers(0, 255), inside=st.integers(0, 255))
+def test_the_background_is_told_by_the_border_alone(frame: int, inside: int) -> None:
+    images = np.full((2, 1, 5, 4), frame, np.uint8)
+    images[:, :, 1:-1, 1:-1] = inside
+    dataset = Dataset.from_arrays(images, [0, 0])
+    assert dataset.background == ("dark" if frame < 127.5 else "light")
+
+
+def test_the_background_is_measured_by_the_peak() -> None:
+    images = np.full((1, 1, 3, 3), 12, np.uint8)
+    assert Dataset(images, [0], ("a",), "grey", peak=16).background == "light"  # type: ignore[arg-type]
+    assert Dataset(images, [0], ("a",), "grey", peak=255).background == "dark"  # type: ignore[arg-type]
+
+
+def test_from_arrays_names_the_classes_and_finds_the_peak() -> None:
+    dataset = Dataset.from_arrays(BYTES, [0, 2, 1, 0, 0], name="mine", split="test")
+    assert (dataset.classes, dataset.peak, dataset.split) == (("0", "1", "2"), 255, "test")
+    floats = Dataset.from_arrays(BYTES / 255, LABELS, classes=["x", "y", "z"])
+    assert (floats.images.dtype, floats.peak, floats.classes) == (np.float32, 1, ("x", "y", "z"))
+
+
+def test_from_arrays_refuses_what_becomes_infinite_in_float32() -> None:
+    with pytest.raises(DataError, match="5 of 5 images contain NaN or infinity"):
+        Dataset.from_arrays(np.full((5, 1, 2, 2), 1e300), LABELS)
+
+
+def test_from_arrays_refuses_negative_labels_and_other_dtypes() -> None:
+    with pytest.raises(DataError, match="received -3 at index 0"):
+        Dataset.from_arrays(BYTES, LABELS - 3)
+    with pytest.raises(DataError, match="labels: must be integers, received <U1"):
+        Dataset.from_arrays(BYTES, list("abcde"))
+    with pytest.raises(DataError, match=r"images: must be uint8 .* received bool"):
+        Dataset.from_arrays(BYTES > 0, LABELS)
