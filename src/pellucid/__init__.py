@@ -4,7 +4,7 @@
 >>> train, test = pellucid.data.digits()
 >>> model = pellucid.models.SimpleConvNet(input_dim=train.image_shape)
 >>> pellucid.summary(model).parameters
-13810
+13890
 
 Everything is imported when it is first asked for.
 """

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal, TypeAlias, cast
 
 from .errors import ArgumentError, ShapeError
@@ -50,7 +51,7 @@ def pair(value: Pair, name: str = "value", *, least: int = 1) -> tuple[int, int]
     >>> pair((2, 5))
     (2, 5)
     """
-    both = (value, value) if isinstance(value, int) else value
+    both = cast(Sequence[int], (value, value) if _is_integer(value) else value)
     if not (
         isinstance(both, Sequence)
         and not isinstance(both, str)
@@ -214,6 +215,8 @@ class ReceptiveField:
         How far the field moves when the output cell moves by one.
     start : (int, int)
         Where the field of the first output cell begins; negative inside the padding.
+    everything : bool
+        Whether every cell sees the whole input, as behind a fully connected layer.
 
     Examples
     --------
@@ -227,6 +230,7 @@ class ReceptiveField:
     size: tuple[int, int] = (1, 1)
     stride: tuple[int, int] = (1, 1)
     start: tuple[int, int] = (0, 0)
+    everything: bool = False
 
     def through(self, windows: Windows) -> ReceptiveField:
         """Return the field after one more layer that slides ``windows``."""
@@ -234,7 +238,11 @@ class ReceptiveField:
             size=_both(self.size[a] + (windows.extent[a] - 1) * self.stride[a] for a in (0, 1)),
             stride=_both(self.stride[a] * windows.stride[a] for a in (0, 1)),
             start=_both(self.start[a] - windows.padding[a][0] * self.stride[a] for a in (0, 1)),
+            everything=self.everything,
         )
+
+    def __str__(self) -> str:
+        return "all" if self.everything else "x".join(str(cells) for cells in self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +294,7 @@ def _axis(
     # A window that would begin behind the input's end would see nothing but padding.
     if rest and misfit == "pad" and output * stride < size + before:
         output, after, rest = output + 1, after + stride - rest, 0
-    return _Axis(output, (before, after), max(rest - after, 0))
+    return _Axis(output, (before, after), min(max(rest - after, 0), size))
 
 
 def _sides(padding: Padding, axis: int, axes: int) -> Sides | None:
@@ -297,7 +305,7 @@ def _sides(padding: Padding, axis: int, axes: int) -> Sides | None:
                 f"must be 'same', 'valid' or numbers, received {padding!r}.", where="padding"
             )
         return None if padding == "same" else (0, 0)
-    sides = (cast(int, padding),) if _is_integer(padding) else tuple(cast(Sequence[int], padding))
+    sides = tuple(padding) if isinstance(padding, Iterable) else (padding,)
     lengths = (1, 2, 4) if axes == 2 else (1, 2)
     if len(sides) not in lengths or any(not _is_integer(p) or p < 0 for p in sides):
         four = ", four (top, bottom, left, right)" if axes == 2 else ""
@@ -315,7 +323,7 @@ def _sides(padding: Padding, axis: int, axes: int) -> Sides | None:
 
 
 def _is_integer(value: object) -> bool:
-    return hasattr(value, "__index__") and not isinstance(value, bool)
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _both(values: Iterable[int]) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import models, nn
-from ..errors import FileFormatError, PellucidError, did_you_mean
+from ..errors import ArgumentError, FileFormatError, PellucidError, did_you_mean
 from ..nn import Layer
 
 __all__ = ["build", "describe"]
@@ -20,7 +20,8 @@ def describe(model: Layer) -> dict[str, Any]:
     Raises
     ------
     ArgumentError
-        If a layer keeps no attribute for an argument of its constructor.
+        If a layer keeps no attribute for an argument of its constructor, or one that is not made of
+        numbers, strings, lists, dicts and layers.
 
     Examples
     --------
@@ -29,7 +30,7 @@ def describe(model: Layer) -> dict[str, Any]:
     """
     return {
         "layer": type(model).__name__,
-        "config": {name: _plain(value) for name, value in model.config().items()},
+        "config": {name: _plain(value, model._label) for name, value in model.config().items()},
     }
 
 
@@ -91,14 +92,22 @@ def _is_layer(value: Any) -> bool:
     )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, where: str) -> Any:
     if isinstance(value, Layer):
         return describe(value)
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain(item, where) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value.item() if isinstance(value, np.generic) else value
+        return [_plain(item, where) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, str | int | float | None):
+        raise ArgumentError(
+            f"has the argument {value!r}, which no file can hold. Let its constructor take "
+            "numbers, strings, lists, dicts or layers.",
+            where=where,
+        )
+    return value
 
 
 def _value(value: Any, known: Mapping[str, type[Layer]]) -> Any:

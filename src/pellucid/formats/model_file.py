@@ -87,7 +87,7 @@ def load(path: PathLike, *, layers: Iterable[type[Layer]] = ()) -> Layer:
         model.card = _card(json.loads(metadata.get("card", "null")))
     except PellucidError as error:
         raise FileFormatError(f"'{path}': {error}") from error
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise FileFormatError(f"'{path}' has malformed metadata: {error}") from error
     return model.eval()
 
@@ -104,4 +104,10 @@ def _image_shape(shape: list[int] | None) -> tuple[int, ...] | None:
 def _card(card: dict[str, Any] | None) -> Card | None:
     if card is None:
         return None
-    return Card(card["dataset"], tuple(str(c) for c in card["classes"]), card["background"])
+    dataset, classes, background = card["dataset"], card["classes"], card["background"]
+    texts = [dataset, *classes]
+    if not all(isinstance(t, str) for t in texts) or isinstance(classes, str):
+        raise ValueError("a card needs a name and a list of class names")
+    if background not in ("dark", "light"):
+        raise ValueError(f"the background must be 'dark' or 'light', received {background!r}")
+    return Card(dataset, tuple(classes), background)

@@ -14,13 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataNotFoundError, FileFormatError
+from ..errors import ArgumentError, DataNotFoundError, FileFormatError
 from ..typing import Array, PathLike
 from .files import atomic_write
 
 __all__ = ["read_tensors", "write_tensors"]
 
 HASHES, SEAL = "sha256", "seal"
+DTYPES = (
+    *("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"),
+    *("float16", "float32", "float64", "complex64"),
+)
 
 
 def write_tensors(
@@ -39,7 +43,7 @@ def write_tensors(
     Raises
     ------
     ArgumentError
-        If ``path`` cannot be written.
+        If ``path`` cannot be written, or an array or a name has no place in such a file.
 
     Examples
     --------
@@ -53,7 +57,9 @@ def write_tensors(
     from safetensors.numpy import save_file
 
     # save_file of safetensors 0.8.0 writes the memory as it lies, whatever its order.
-    plain = {name: _in_c_order(array) for name, array in arrays.items()}
+    plain = {name: _in_c_order(name, array) for name, array in arrays.items()}
+    for key in {HASHES, SEAL} & set(metadata or {}):
+        raise ArgumentError(f"the key {key!r} is taken by the hashes.", where="metadata")
     hashes = {name: _hash(array) for name, array in plain.items()}
     header = {**(metadata or {}), HASHES: json.dumps(hashes)}
     header[SEAL] = _seal(plain, header)
@@ -102,23 +108,43 @@ def read_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
 def _verify(path: Path, arrays: Mapping[str, Array], header: dict[str, str]) -> None:
     """Refuse what is not as it was written; take the hashes out of ``header``."""
     seal = header.pop(SEAL, "")
-    if seal != _seal(arrays, header):
+    if seal != _seal(arrays, header) or not _ends_plainly(path):
         raise FileFormatError(f"the header of '{path}' was changed after it was written.")
-    for name, expected in json.loads(header.pop(HASHES)).items():
-        if _hash(arrays[name]) != expected:
+    try:
+        hashes = dict(json.loads(header.pop(HASHES)))
+    except (KeyError, ValueError, TypeError, RecursionError):
+        hashes = {}
+    for name, array in arrays.items():
+        if _hash(array) != hashes.get(name):
             raise FileFormatError(
                 f"{name!r} in '{path}' was changed after it was written (its SHA-256 differs). "
                 "Copy the file again, or train again."
             )
 
 
-def _in_c_order(array: Array) -> Array:
+def _in_c_order(name: str, array: Array) -> Array:
     array = np.asarray(array)
+    if name == "__metadata__":
+        raise ArgumentError(f"no array can be called {name!r}.", where="write_tensors")
+    if array.dtype.name not in DTYPES:
+        raise ArgumentError(
+            f"{name!r} has the dtype {array.dtype}, which no safetensors file holds. Turn it into "
+            f"one of {', '.join(DTYPES)}.",
+            where="write_tensors",
+        )
     return np.array(array, dtype=array.dtype.newbyteorder("<"), order="C")
 
 
 def _hash(array: Array) -> str:
     return hashlib.sha256(array.tobytes()).hexdigest()
+
+
+def _ends_plainly(path: Path) -> bool:
+    """Say whether the header ends in spaces, as safetensors fills it up to a multiple of 8."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        file.seek(size)  # 8 bytes before its end
+        return file.read(8).rstrip(b" ").endswith(b"}")
 
 
 def _seal(arrays: Mapping[str, Array], header: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import indent
 from typing import Any
 
 from ..errors import ArgumentError, did_you_mean
@@ -40,7 +41,10 @@ class Sequential(Layer):
     """
 
     def __init__(self, *layers: Layer, **named: Layer) -> None:
-        self._children = {str(i): layer for i, layer in enumerate(layers)} | named
+        placed = {str(i): layer for i, layer in enumerate(layers)}
+        for name in placed.keys() & named.keys():
+            raise ArgumentError(f"two layers are called {name!r}.", where=type(self).__name__)
+        self._children = placed | named
         for name, layer in self._children.items():
             if not isinstance(layer, Layer):
                 raise ArgumentError(
@@ -121,10 +125,10 @@ class Sequential(Layer):
 
     def __repr__(self) -> str:
         inside = "".join(
-            f"    {name}={layer!r},\n".replace("\n    ", "\n        ")
-            for name, layer in self._children.items()
+            (f"{layer!r},\n" if name == str(place) else f"{name}={layer!r},\n")
+            for place, (name, layer) in enumerate(self._children.items())
         )
-        return f"{type(self).__name__}(\n{inside})"
+        return f"{type(self).__name__}(\n{indent(inside, '    ')})"
 
     def _walk(self, input_shape: Shape) -> Iterator[tuple[Layer, Shape, Shape]]:
         """Yield each layer with the shape that reaches it and the shape that leaves it."""

@@ -147,7 +147,8 @@ def gradcheck(
     rng = np.random.default_rng(0) if rng is None else rng
     model = copy.deepcopy(model).astype(np.float64)
     x = np.array(x, dtype=np.float64)
-    generators = [layer.rng for _, layer in model.layers() if hasattr(layer, "rng")]
+    drawn = (getattr(layer, "rng", None) for _, layer in model.layers())
+    generators = [generator for generator in drawn if generator is not None]
     states = [generator.bit_generator.state for generator in generators]
 
     def outputs() -> Array:

@@ -127,11 +127,11 @@ def conv2d_backward(
     n, (fh, fw), (oh, ow) = len(x), windows.window, windows.output
     dx, dw = [], []
     for c, o in _by_group(x.shape[1], len(w), groups):
-        col = unfold(x[:, c], windows).transpose(0, 4, 5, 1, 2, 3).reshape(n * oh * ow, -1)
-        col_w = w[o].reshape(len(w[o]), -1)
-        rows = dy[:, o].transpose(0, 2, 3, 1).reshape(n * oh * ow, -1)
+        col_w = w[o].reshape(len(w[o]), w[0].size)
+        col = unfold(x[:, c], windows).transpose(0, 4, 5, 1, 2, 3).reshape(n * oh * ow, w[0].size)
+        rows = dy[:, o].transpose(0, 2, 3, 1).reshape(n * oh * ow, len(col_w))
         dw.append((rows.T @ col).reshape(w[o].shape))
-        cells = (rows @ col_w).reshape(n, oh, ow, -1, fh, fw).transpose(0, 3, 4, 5, 1, 2)
+        cells = (rows @ col_w).reshape(n, oh, ow, w.shape[1], fh, fw).transpose(0, 3, 4, 5, 1, 2)
         dx.append(fold(cells, windows))
     return np.concatenate(dx, axis=1), np.concatenate(dw), dy.sum(axis=(0, 2, 3))
 

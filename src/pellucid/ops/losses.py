@@ -58,8 +58,8 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     t = one_hot(labels, scores)
     log_y = log_softmax(scores)
     # 0 · -inf is 0 here: a class that is not asked for may be impossible.
-    loss = -np.where(t == 0, 0, t * log_y).sum() / len(scores)
-    return float(loss), np.exp(log_y)
+    terms = np.multiply(t, log_y, out=np.zeros_like(log_y), where=t != 0)
+    return float(-terms.sum() / len(scores)), np.exp(log_y)
 
 
 def softmax_cross_entropy_backward(y: Array, labels: Array, dloss: float = 1.0) -> Array:
@@ -84,7 +84,7 @@ def multiclass_hinge(scores: Array, labels: Array, margin: float = 1.0) -> tuple
     (2.9, [[False, True, False]])
     """
     t = one_hot(labels, scores)
-    right = (scores * t).sum(axis=1, keepdims=True)
+    right = np.where(t == 1, scores, 0).sum(axis=1, keepdims=True)
     margins = np.where(t == 1, 0, scores - right + scores.dtype.type(margin))
     violated = ~(margins <= 0)  # so that a NaN counts as violated and is seen
     return float(np.where(violated, margins, 0).sum() / len(scores)), violated
@@ -101,7 +101,8 @@ def multiclass_hinge_backward(
 
 def mean_squared_error(x: Array, t: Array) -> float:
     """Return the mean of the squared differences of two arrays of one shape."""
-    require_shape(t, x.shape, "targets", "that of the outputs", "mean_squared_error")
+    require_shape(t, x.shape, "targets", "like the outputs", "mean_squared_error")
+    _require_some(x.size)
     return float(np.mean((x - t) ** 2))
 
 
@@ -122,6 +123,7 @@ def one_hot(labels: Array, scores: Array) -> Array:
     if scores.ndim != 2:
         raise ShapeError(f"expects scores (N, K), received shape {scores.shape}.", where="loss")
     n, k = scores.shape
+    _require_some(n)
     if labels.shape == (n, k) and labels.ndim == 2:
         if not np.allclose(labels.sum(axis=1), 1):
             raise DataError("one-hot labels must sum to 1 in every row.", where="loss")
@@ -135,7 +137,7 @@ def one_hot(labels: Array, scores: Array) -> Array:
         raise DataError(
             f"labels must be integers, the classes' numbers; received {labels.dtype}.", where="loss"
         )
-    if n and (labels.min() < 0 or labels.max() >= k):
+    if labels.min() < 0 or labels.max() >= k:
         raise DataError(
             f"labels must be 0 to {k - 1} for {k} classes, received {labels.min()} to "
             f"{labels.max()}. Count classes from 0, or give the network more outputs.",
@@ -144,3 +146,8 @@ def one_hot(labels: Array, scores: Array) -> Array:
     t = np.zeros_like(scores)
     t[np.arange(n), labels] = 1
     return t
+
+
+def _require_some(count: int) -> None:
+    if count == 0:
+        raise DataError("an empty batch has no mean loss.", where="loss")

@@ -63,6 +63,11 @@ def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Array]:
     lowest = -np.inf if np.issubdtype(x.dtype, np.floating) else np.iinfo(x.dtype).min
     cells = _cells(x, windows, fill=lowest)
     arg_max = cells.argmax(axis=2)
+    if windows.padding != ((0, 0), (0, 0)):
+        # Where all real cells are -inf, the first of equals may be padding.
+        real = _real_cells(windows)
+        won = np.take_along_axis(np.broadcast_to(real, cells.shape), arg_max[:, :, None], axis=2)
+        arg_max = np.where(won[:, :, 0], arg_max, real.argmax(axis=0))
     return np.take_along_axis(cells, arg_max[:, :, np.newaxis], axis=2)[:, :, 0], arg_max
 
 
@@ -79,7 +84,7 @@ def max_pool2d_backward(dy: Array, arg_max: Array, windows: Windows) -> Array:
     -------
     array (N, C, H, W)
     """
-    require_shape(dy, arg_max.shape, "an output gradient", "(N, C, OH, OW)", "max_pool2d_backward")
+    _require_output_gradient(dy, arg_max.shape, "max_pool2d_backward")
     (n, c, oh, ow), (fh, fw) = dy.shape, windows.window
     cells = np.zeros((n, c, fh * fw, oh, ow), dtype=dy.dtype)
     np.put_along_axis(cells, arg_max[:, :, np.newaxis], dy[:, :, np.newaxis], axis=2)
@@ -107,6 +112,7 @@ def avg_pool2d(x: Array, windows: Windows, *, count_include_pad: bool = True) ->
 
 def avg_pool2d_backward(dy: Array, windows: Windows, *, count_include_pad: bool = True) -> Array:
     """Spread each ``dy`` (N, C, OH, OW) evenly over its window; returns (N, C, H, W)."""
+    _require_output_gradient(dy, (*dy.shape[:2], *windows.output), "avg_pool2d_backward")
     n, c, oh, ow = dy.shape
     share = dy / _count(windows, count_include_pad, dy.dtype)
     cells = np.broadcast_to(share[:, :, np.newaxis, np.newaxis], (n, c, *windows.window, oh, ow))
@@ -134,8 +140,8 @@ def lp_pool2d(x: Array, windows: Windows, p: float = 2.0) -> Array:
     array([[[[5.]]]])
     """
     require_images(x, "lp_pool2d")
-    if not p >= 1:
-        raise ArgumentError(f"must be a norm of at least 1, received {p!r}.", where="p")
+    if not 1 <= p < np.inf:
+        raise ArgumentError(f"must be a norm of at least 1 and finite, received {p!r}.", where="p")
     return (np.abs(_cells(x, windows)) ** p).sum(axis=2) ** (1 / p)
 
 
@@ -144,6 +150,7 @@ def lp_pool2d_backward(dy: Array, x: Array, y: Array, windows: Windows, p: float
 
     A window of zeros has no gradient of its own (the norm has a kink there); it gets zeros.
     """
+    _require_output_gradient(dy, y.shape, "lp_pool2d_backward")
     (n, c, oh, ow), (fh, fw) = dy.shape, windows.window
     z, length = _cells(x, windows), y[:, :, np.newaxis]
     direction = np.divide(np.abs(z), length, out=np.zeros_like(z), where=length != 0) ** (p - 1)
@@ -162,13 +169,14 @@ def global_avg_pool2d(x: Array) -> Array:
 
 def global_avg_pool2d_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
     """Spread ``dy`` (N, C, 1, 1) evenly over images of ``x_shape``."""
+    _require_global_gradient(dy, x_shape, "global_avg_pool2d_backward")
     return np.broadcast_to(dy / (x_shape[2] * x_shape[3]), x_shape).copy()
 
 
 def global_max_pool2d(x: Array) -> tuple[Array, Array]:
     """Take the largest value of each channel; returns ``y`` and its place ``H·W``, (N, C, 1, 1)."""
     require_images(x, "global_max_pool2d")
-    flat = x.reshape(*x.shape[:2], -1)
+    flat = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
     arg_max = flat.argmax(axis=2, keepdims=True)
     y = np.take_along_axis(flat, arg_max, axis=2)
     return y[..., np.newaxis], arg_max[..., np.newaxis]
@@ -176,6 +184,7 @@ def global_max_pool2d(x: Array) -> tuple[Array, Array]:
 
 def global_max_pool2d_backward(dy: Array, arg_max: Array, x_shape: tuple[int, ...]) -> Array:
     """Send ``dy`` (N, C, 1, 1) back to the cell of each channel that won."""
+    _require_global_gradient(dy, x_shape, "global_max_pool2d_backward")
     flat = np.zeros((x_shape[0], x_shape[1], x_shape[2] * x_shape[3]), dtype=dy.dtype)
     np.put_along_axis(flat, arg_max[..., 0], dy[..., 0], axis=2)
     return flat.reshape(x_shape)
@@ -198,7 +207,7 @@ def pool2d_windows(
     """
     _, h, w = require_image_shape(image_shape, "pooling")
     windows = slide((h, w), window, window if stride is None else stride, padding, dilation, misfit)
-    if windows.padding != ((0, 0), (0, 0)) and not _real_cells(windows).all():
+    if windows.padding != ((0, 0), (0, 0)) and not _real_cells(windows).any(axis=0).all():
         raise ShapeError(
             f"with padding {windows.padding} some windows of {windows.window} would see nothing "
             f"but padding of the {h}x{w} image, and have no value. Use less padding: at most half "
@@ -215,10 +224,18 @@ def _cells(x: Array, windows: Windows, fill: float = 0) -> Array:
 
 
 def _real_cells(windows: Windows) -> Array:
-    """Return how many cells of each window are not padding, (OH, OW)."""
-    return _cells(np.ones((1, 1, *windows.input), dtype=np.int64), windows)[0, 0].sum(axis=0)
+    """Return which cells of each window are not padding, boolean (FH·FW, OH, OW)."""
+    return _cells(np.ones((1, 1, *windows.input), dtype=np.bool_), windows)[0, 0]
 
 
 def _count(windows: Windows, include_pad: bool, dtype: npt.DTypeLike) -> Array:
     fh, fw = windows.window
-    return np.asarray(fh * fw if include_pad else _real_cells(windows), dtype=dtype)
+    return np.asarray(fh * fw if include_pad else _real_cells(windows).sum(axis=0), dtype=dtype)
+
+
+def _require_output_gradient(dy: Array, required: tuple[int, ...], where: str) -> None:
+    require_shape(dy, required, "an output gradient", "(N, C, OH, OW)", where)
+
+
+def _require_global_gradient(dy: Array, x_shape: tuple[int, ...], where: str) -> None:
+    require_shape(dy, (*x_shape[:2], 1, 1), "an output gradient", "(N, C, 1, 1)", where)

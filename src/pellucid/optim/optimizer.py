@@ -57,17 +57,14 @@ class Optimizer:
         Raises
         ------
         NumericsError
-            If a parameter has no gradient.
+            If a parameter has no gradient; then none is updated.
         """
+        gradients = {name: self._gradient(name, p) for name, p in parameters.items()}
         self.t += 1
         for name, parameter in parameters.items():
-            if parameter.grad is None:
-                raise NumericsError(
-                    f"{name!r} has no gradient; run backward first.", where=type(self).__name__
-                )
             if name not in self.memory:
                 self.memory[name] = {slot: np.zeros_like(parameter.data) for slot in self.slots}
-            self.update(parameter.data, parameter.grad, **self.memory[name])
+            self.update(parameter.data, gradients[name], **self.memory[name])
 
     def state_dict(self) -> dict[str, Array]:
         """Return a copy of the memory, keyed ``slot.parameter``, and ``t``."""
@@ -102,6 +99,13 @@ class Optimizer:
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {k: v for k, v in vars(self).items() if k not in ("t", "memory")}
+
+    def _gradient(self, name: str, parameter: Parameter) -> Array:
+        if parameter.grad is None:
+            raise NumericsError(
+                f"{name!r} has no gradient; run backward first.", where=type(self).__name__
+            )
+        return parameter.grad
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())

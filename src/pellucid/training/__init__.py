@@ -3,6 +3,7 @@
 from .callbacks import BestModel, Callback, HistoryFile, LastModel
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate, predict
+from .progress import ProgressBar
 from .state import Best, TrainingState
 from .trainer import Trainer
 
@@ -15,6 +16,7 @@ __all__ = [
     "History",
     "HistoryFile",
     "LastModel",
+    "ProgressBar",
     "Trainer",
     "TrainingState",
     "evaluate",

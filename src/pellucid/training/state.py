@@ -101,7 +101,7 @@ class TrainingState:
                     [EpochRecord(**record) for record in rest["epochs"]],
                 ),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise FileFormatError(f"'{path}' holds no state of a training ({error}).") from error
 
 

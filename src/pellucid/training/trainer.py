@@ -90,6 +90,10 @@ class Trainer:
             raise ArgumentError("belongs to an optimizer given by name.", where="lr")
         if epochs < 1:
             raise ArgumentError(f"must be 1 or more, received {epochs}.", where="epochs")
+        if evaluate_samples is not None and evaluate_samples < 1:
+            raise ArgumentError(
+                f"must be 1 or more, received {evaluate_samples}.", where="evaluate_samples"
+            )
         self.model = model
         self.train = train
         self.test = test
@@ -130,8 +134,12 @@ class Trainer:
         self._tell("on_epoch_begin")
         batches = len(self.loader)
         if len(self.history.losses) < (self.epoch + 1) * batches:
-            for x, labels in self.loader:
-                self._tell("on_batch_end", self.train_batch(x, labels), len(x))
+            try:
+                for x, labels in self.loader:
+                    self._tell("on_batch_end", self.train_batch(x, labels), len(x))
+            finally:  # a batch that was handed out but not learned from comes again
+                done = len(self.history.losses) - self.epoch * batches
+                self.loader.position = min(done * self.loader.batch_size, len(self.train))
         self._tell("on_evaluate_begin")
         on_train = self._measure(self.train)
         on_test = None if self.test is None else self._measure(self.test)

@@ -1,0 +1,116 @@
+"""A training's progress in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from .callbacks import Callback
+from .history import EpochRecord
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, Task
+
+    from .trainer import Trainer
+
+__all__ = ["ProgressBar"]
+
+SMOOTHING = 0.05  # share of the newest batch in the loss that is shown
+
+
+class ProgressBar(Callback):
+    """A live bar with loss, accuracy, images per second and time left, and a line an epoch.
+
+    Where the output is no terminal there is no bar, only the line an epoch.
+
+    Parameters
+    ----------
+    console : rich.console.Console, optional
+        Where it is drawn; standard output by default, in colour only on a terminal.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console
+        self._bar: Progress | None = None
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Draw the bar, if there is a terminal."""
+        from rich.console import Console
+
+        if self.console is None:
+            # Rich would obey FORCE_COLOR and write the bar's control codes into a file.
+            plain = None if sys.stdout.isatty() else False
+            self.console = Console(highlight=False, force_terminal=plain)
+        self._loss: float | None = None
+        self._accuracy = ""
+        if self.console.is_interactive:
+            self._bar = _new_bar(self.console)
+            done = trainer.epoch * len(trainer.train) + trainer.loader.position % len(trainer.train)
+            total = trainer.epochs * len(trainer.train)
+            self._task = self._bar.add_task("", total=total, completed=done, news="")
+            self._bar.start()
+
+    def on_epoch_begin(self, trainer: Trainer) -> None:
+        """Say which epoch it is."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=f"epoch {trainer.epoch + 1}/{trainer.epochs}")
+
+    def on_batch_end(self, trainer: Trainer, loss: float, images: int) -> None:
+        """Advance the bar."""
+        before = loss if self._loss is None else self._loss
+        self._loss = before + SMOOTHING * (loss - before)
+        if self._bar is not None:
+            news = f"loss {_short(self._loss)}{self._accuracy}"
+            self._bar.update(self._task, advance=images, news=news)
+
+    def on_evaluate_begin(self, trainer: Trainer) -> None:
+        """Say that no images are trained on now."""
+        if self._bar is not None:
+            self._bar.update(self._task, news="measuring accuracy")
+
+    def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
+        """Print the epoch's line."""
+        assert self.console is not None
+        width = len(str(trainer.epochs))
+        line = f"epoch {record.epoch:{width}}/{trainer.epochs}  loss {_short(record.loss)}"
+        line += f"  train {record.train_accuracy:.4f}"
+        self._accuracy = f"  train {record.train_accuracy:.4f}"
+        if record.test_accuracy is not None:
+            line += f"  test {record.test_accuracy:.4f}"
+            self._accuracy = f"  test {record.test_accuracy:.4f}"
+        self.console.print(f"{line}  {record.seconds:.1f} s", soft_wrap=True)
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _short(loss: float) -> str:
+    return f"{loss:.4f}" if loss < 1000 else f"{loss:.3e}"
+
+
+def _new_bar(console: Console) -> Progress:
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{f'{task.speed:,.0f}' if task.speed else '-':>6} images/s")
+
+    # Columns of one width, or the bar would jump; and room for the ^C that a terminal echoes, or
+    # the line would wrap and could not be taken away.
+    room = console.width - 72
+    wide = [BarColumn(bar_width=min(room, 40))] if room >= 8 else []
+    return Progress(
+        TextColumn("{task.description:11}"),
+        *wide,
+        TextColumn("{task.fields[news]:24}"),
+        *([Speed()] if wide else []),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
+        console=console,
+        transient=True,
+    )

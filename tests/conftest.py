@@ -1,0 +1,59 @@
+"""What all tests share: how Hypothesis draws, and how an independent witness is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from types import ModuleType
+
+# Before NumPy is loaded: the test processes share out the cores, and BLAS threads would fight.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "pellucid",
+    deadline=None,  # the first call may compile or import; time is measured in benchmarks/
+    derandomize=True,  # the same examples on every machine: a failure can be repeated
+    max_examples=30,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],  # a busy machine is not a bug
+)
+settings.load_profile("pellucid")
+
+
+def _peer(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        message = f"{name} is not installed: pip install 'pellucid[peer]'"
+        if os.environ.get("PELLUCID_REQUIRE_PEERS") == "1":
+            pytest.fail(f"{message} (PELLUCID_REQUIRE_PEERS=1 asks for it)")
+        pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def peer() -> Callable[[str], ModuleType]:
+    """Import a peer by name; skip without it, or fail where PELLUCID_REQUIRE_PEERS=1."""
+    return _peer
+
+
+@pytest.fixture(scope="session")
+def torch() -> ModuleType:
+    """PyTorch, on one thread: the arrays here are too small to share."""
+    module = _peer("torch")
+    module.set_num_threads(1)
+    return module
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """With PELLUCID_SHOW_ERRORS=1, print the worst error that each comparison has seen."""
+    if os.environ.get("PELLUCID_SHOW_ERRORS") != "1":
+        return
+    from ops.witness import worst_seen
+
+    terminalreporter.section("worst relative errors")
+    for (what, dtype), error in sorted(worst_seen.items()):
+        terminalreporter.write_line(f"{what:45} {dtype:8} {error:.1e}")
