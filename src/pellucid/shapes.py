@@ -26,6 +26,7 @@ __all__ = [
     "Windows",
     "output_size",
     "pair",
+    "require_sliding",
     "slide",
 ]
 
@@ -33,6 +34,7 @@ Misfit: TypeAlias = Literal["floor", "error", "pad"]
 Padding: TypeAlias = int | Sequence[int] | Literal["same", "valid"]
 Sides: TypeAlias = tuple[int, int]
 
+MISFITS = ("floor", "error", "pad")
 _AXES = ("height", "width")
 
 
@@ -107,6 +109,21 @@ def output_size(
     """  # noqa: E501
     whole = _axis(size, window, stride, _sides(padding, 0, 1), dilation, misfit, "length")
     return whole.output
+
+
+def require_sliding(padding: Padding, misfit: str) -> None:
+    """Refuse a padding or a misfit policy that no image could make right.
+
+    Raises
+    ------
+    ArgumentError
+        If one is not of the forms that `slide` knows.
+    """
+    _sides(padding, 0, 2)
+    if misfit not in MISFITS:
+        raise ArgumentError(
+            f"must be 'floor', 'error' or 'pad', received {misfit!r}.", where="misfit"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +282,7 @@ def _axis(
     for name, value in (("window", window), ("stride", stride), ("dilation", dilation)):
         if not _is_integer(value) or value < 1:
             raise ArgumentError(f"must be an integer, 1 or more; received {value!r}.", where=name)
-    if misfit not in ("floor", "error", "pad"):
-        raise ArgumentError(
-            f"must be 'floor', 'error' or 'pad', received {misfit!r}.", where="misfit"
-        )
+    require_sliding(0, misfit)
     extent = dilation * (window - 1) + 1
     if padding is None:
         total = max((math.ceil(size / stride) - 1) * stride + extent - size, 0)

@@ -67,7 +67,8 @@ class Sequential(Layer):
     def backward(self, dy: Array) -> Array:
         """Return the gradient for the first layer's input, going through all in reverse."""
         for layer in reversed(self._children.values()):
-            dy = layer.backward(dy)
+            with layer._named_errors():
+                dy = layer.backward(dy)
         return dy
 
     def children(self) -> Iterator[tuple[str, Layer]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import ops
 from ..errors import ArgumentError
-from ..shapes import Misfit, Padding, ReceptiveField, Windows, pair
+from ..shapes import Misfit, Padding, ReceptiveField, Windows, pair, require_sliding
 from ..typing import Array, Pair
 from .checks import require_count
 from .init import WeightInit, constant, initial_weights
@@ -75,6 +75,7 @@ class Conv2d(Layer):
     ) -> None:
         self.in_channels = require_count(in_channels, "in_channels")
         self.out_channels = require_count(out_channels, "out_channels")
+        require_sliding(padding, misfit)
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.stride = pair(stride, "stride")
         self.padding = padding

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import ops
 from ..errors import ArgumentError
 from ..ops.checks import require_image_shape
-from ..shapes import Misfit, Padding, ReceptiveField, Windows, pair, slide
+from ..shapes import Misfit, Padding, ReceptiveField, Windows, pair, require_sliding, slide
 from ..typing import Array, Pair
 from .layer import Layer, Shape
 
@@ -74,6 +74,7 @@ class MaxPool2d(_WindowPool):
         *,
         misfit: Misfit = "floor",
     ) -> None:
+        require_sliding(padding, misfit)
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.stride = self.kernel_size if stride is None else pair(stride, "stride")
         self.padding = padding
@@ -122,6 +123,7 @@ class AvgPool2d(_WindowPool):
         count_include_pad: bool = True,
         misfit: Misfit = "floor",
     ) -> None:
+        require_sliding(padding, misfit)
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.stride = self.kernel_size if stride is None else pair(stride, "stride")
         self.padding = padding
@@ -169,6 +171,7 @@ class LpPool2d(_WindowPool):
     ) -> None:
         if not norm_type >= 1:
             raise ArgumentError(f"must be at least 1, received {norm_type!r}.", where="norm_type")
+        require_sliding(0, misfit)
         self.norm_type = norm_type
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.stride = self.kernel_size if stride is None else pair(stride, "stride")

@@ -96,6 +96,23 @@ class Optimizer:
         self.t = int(state["t"])
         self.memory = memory
 
+    def require_fit(self, parameters: Mapping[str, Parameter]) -> None:
+        """Refuse a memory, loaded perhaps, that does not belong to these parameters.
+
+        Raises
+        ------
+        StateDictError
+            If it names another parameter, or has another shape.
+        """
+        for name, slots in self.memory.items():
+            required = parameters[name].data.shape if name in parameters else None
+            if any(array.shape != required for array in slots.values()):
+                raise StateDictError(
+                    f"remembers {name!r} of shape {next(iter(slots.values())).shape}, the model "
+                    f"has {required or 'no such parameter'}. Build the model as it was.",
+                    where="optimizer state",
+                )
+
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {k: v for k, v in vars(self).items() if k not in ("t", "memory")}

@@ -40,6 +40,7 @@ class TrainingState:
         The random generators: "shuffle", and one for each layer that draws.
     epoch : int
         Finished epochs.
+    batch_size : int
     order : int64 array, position : int
         The shuffled order of the pass that is under way, and how many images of it are done.
     best : Best or None
@@ -52,6 +53,7 @@ class TrainingState:
     optimizer_config: dict[str, Any]
     generators: dict[str, dict[str, Any]]
     epoch: int
+    batch_size: int
     order: Array
     position: int
     best: Best | None
@@ -68,6 +70,7 @@ class TrainingState:
             "optimizer_config": self.optimizer_config,
             "generators": self.generators,
             "epoch": self.epoch,
+            "batch_size": self.batch_size,
             "position": self.position,
             "best": asdict(self.best) if self.best else None,
             "epochs": [asdict(record) for record in self.history.epochs],
@@ -93,6 +96,7 @@ class TrainingState:
                 optimizer_config=rest["optimizer_config"],
                 generators=rest["generators"],
                 epoch=int(rest["epoch"]),
+                batch_size=int(rest["batch_size"]),
                 order=arrays["order"],
                 position=int(rest["position"]),
                 best=Best(**rest["best"]) if rest["best"] else None,

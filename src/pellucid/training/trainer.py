@@ -119,7 +119,7 @@ class Trainer:
         Raises
         ------
         NumericsError
-            As soon as a batch's loss is NaN or infinite; the weights are those before that batch.
+            As soon as a batch's loss is NaN or infinite; the parameters are those before it.
         """
         try:
             self._tell("on_fit_begin")
@@ -183,6 +183,7 @@ class Trainer:
             optimizer_config=self.optimizer.config(),
             generators={k: dict(g.bit_generator.state) for k, g in self._generators.items()},
             epoch=self.epoch,
+            batch_size=self.loader.batch_size,
             best=self.best,
             history=History(list(self.history.losses), list(self.history.epochs)),
             **self.loader.state(),
@@ -194,27 +195,43 @@ class Trainer:
         Raises
         ------
         StateDictError, ArgumentError
-            If the state belongs to another model, optimizer or data set.
+            If the state belongs to another model, optimizer, batch size or data set; then this
+            Trainer is as it was before.
         """
-        if state.optimizer_name != type(self.optimizer).__name__:
-            raise StateDictError(
-                f"was saved with {state.optimizer_name}, this Trainer has "
-                f"{type(self.optimizer).__name__}. Resume with the same optimizer.",
-                where="Trainer",
-            )
-        if state.generators.keys() != self._generators.keys():
-            raise StateDictError(
-                f"has random generators for {sorted(state.generators)}, this model needs "
-                f"{sorted(self._generators)}. Build the model as it was.",
-                where="Trainer",
-            )
+        for what, own, saved in (
+            ("optimizer", type(self.optimizer).__name__, state.optimizer_name),
+            ("batch size", self.loader.batch_size, state.batch_size),
+            ("random generators", sorted(self._generators), sorted(state.generators)),
+        ):
+            if own != saved:
+                raise StateDictError(
+                    f"was saved with {what} {saved}, and this Trainer has {own}. Build it as it "
+                    "was.",
+                    where="Trainer",
+                )
+        before = self.state()
+        try:
+            self._restore(state)
+        except BaseException:
+            self._restore(before)
+            raise
+
+    def _restore(self, state: TrainingState) -> None:
         self.loader.load_state({"order": state.order, "position": state.position})
         self.model.load_state_dict(state.weights)
         self.optimizer.load_state_dict(state.optimizer)
+        self.optimizer.require_fit(self.model.parameters())
         for name, value in state.optimizer_config.items():
             setattr(self.optimizer, name, value)
         for name, generator in self._generators.items():
-            generator.bit_generator.state = state.generators[name]
+            try:
+                generator.bit_generator.state = state.generators[name]
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                raise StateDictError(
+                    f"has no usable state for the random generator {name!r} ({error}). Resume "
+                    "from another state.",
+                    where="Trainer",
+                ) from error
         self.epoch, self.best = state.epoch, state.best
         self.history = History(list(state.history.losses), list(state.history.epochs))
 

@@ -1,0 +1,224 @@
+"""Every layer, in every configuration that takes another path through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ops.witness import frozen
+from pellucid import nn
+from pellucid.nn import Layer
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer, the shape of one input, and PyTorch's counterpart where there is one."""
+
+    id: str
+    build: Callable[[], Layer]
+    shape: tuple[int, ...]
+    twin: Callable[[Any], Any] | None = None
+    training: bool = True
+    positive: bool = False
+    n: int = 3
+
+    def layer(self) -> Layer:
+        """Return the layer in the mode of this case."""
+        return self.build().train(self.training)
+
+    def arrays(self, dtype: Any = np.float64, seed: int = 0) -> tuple[Any, Any]:
+        """Return read-only ``x`` without two equal numbers or a zero, and ``dy``."""
+        rng = np.random.default_rng(seed)
+        size = self.n * int(np.prod(self.shape))
+        # Equal numbers are ties of a maximum, and zero is the kink of a ReLU: both far away.
+        values = rng.permutation(size) * (4 / size) - (0 if self.positive else 2) + 0.5 / size
+        x = values.reshape(self.n, *self.shape)
+        dy = rng.normal(size=(self.n, *self.build().output_shape(self.shape)))
+        return frozen(x.astype(dtype)), frozen(dy.astype(dtype))
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def _conv(name: str, *arguments: Any, shape: tuple[int, ...] = (4, 7, 8), **options: Any) -> Case:
+    peer = {k: v for k, v in options.items() if k != "misfit"}
+    same = peer.get("padding") == "same" and peer.get("stride", 1) != 1
+    sides = isinstance(peer.get("padding"), tuple) and len(peer["padding"]) == 4
+    own = "misfit" in options or same or sides
+    return Case(
+        f"Conv2d {name}",
+        lambda: nn.Conv2d(*arguments, **options, rng=_rng()),
+        shape,
+        None if own else lambda torch: torch.nn.Conv2d(*arguments, **peer),
+    )
+
+
+def _same(id: str, name: str, *arguments: Any, shape: tuple[int, ...] = (3, 6, 7), **rest: Any):
+    """Return a case whose PyTorch twin is built by the same call."""
+    case = {k: rest.pop(k) for k in ("training", "positive", "n") if k in rest}
+    theirs = {"LpPool2d": "LPPool2d"}.get(name, name)
+    return Case(
+        id,
+        lambda: getattr(nn, name)(*arguments, **rest),
+        shape,
+        lambda torch: getattr(torch.nn, theirs)(*arguments, **rest),
+        **case,
+    )
+
+
+def _batch_norm(features: int, **options: Any) -> Layer:
+    """Return one whose constants are not those of the start."""
+    layer, rng = nn.BatchNorm2d(features, **options), _rng()
+    for buffer in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
+        buffer.data[...] = rng.uniform(0.5, 2, size=features)
+    return layer
+
+
+def _chain() -> Layer:
+    rng = _rng()
+    return nn.Sequential(
+        conv=nn.Conv2d(2, 4, 3, padding=1, bias=False, rng=rng),  # the norm undoes any bias
+        norm=nn.BatchNorm2d(4),
+        relu=nn.ReLU(),
+        pool=nn.MaxPool2d(3, 2),
+        more=nn.Sequential(
+            drop=nn.Dropout(0.3, rng=np.random.default_rng(1)),
+            flatten=nn.Flatten(),
+            fc=nn.Linear(4 * 3 * 3, 5, rng=rng),
+        ),
+    )
+
+
+CASES = (
+    _conv("plain", 4, 3, 3),
+    _conv("1x1", 4, 5, 1),
+    _conv("one channel", 1, 1, 2, shape=(1, 5, 5)),
+    _conv("without bias", 4, 3, (2, 3), bias=False),
+    _conv("stride", 4, 3, 3, stride=2),
+    _conv("stride above window", 4, 3, 2, stride=3),
+    _conv("two strides", 4, 2, 3, stride=(1, 2), padding=(2, 1)),
+    _conv("padding", 4, 3, 3, padding=1),
+    _conv("four paddings", 4, 2, 3, padding=(0, 1, 2, 3)),
+    _conv("same", 4, 2, 3, padding="same"),
+    _conv("same, even window", 4, 2, (2, 4), padding="same"),
+    _conv("same with stride", 4, 2, 3, stride=2, padding="same"),
+    _conv("valid", 4, 2, 3, padding="valid"),
+    _conv("dilation", 4, 2, 3, dilation=2),
+    _conv("two dilations", 4, 2, 2, dilation=(1, 3), padding=1, stride=2),
+    _conv("groups", 4, 6, 3, groups=2),
+    _conv("depthwise", 4, 4, 3, groups=4, padding=1),
+    _conv("all at once", 4, 6, (3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2),
+    _conv("misfit pad", 4, 2, 3, stride=3, misfit="pad"),
+    Case(
+        "Linear",
+        lambda: nn.Linear(5, 4, rng=_rng()),
+        (5,),
+        lambda torch: torch.nn.Linear(5, 4),
+    ),
+    Case(
+        "Linear without bias",
+        lambda: nn.Linear(5, 4, bias=False, rng=_rng()),
+        (5,),
+        lambda torch: torch.nn.Linear(5, 4, bias=False),
+    ),
+    _same("Flatten", "Flatten"),
+    _same("ReLU", "ReLU"),
+    _same("ReLU of rows", "ReLU", shape=(9,)),
+    _same("LeakyReLU", "LeakyReLU"),
+    _same("LeakyReLU steep", "LeakyReLU", 0.3),
+    _same("Sigmoid", "Sigmoid"),
+    _same("Tanh", "Tanh"),
+    _same("Softmax of rows", "Softmax", 1, shape=(6,)),
+    _same("Softmax of channels", "Softmax", 1),
+    _same("Softmax of columns", "Softmax", -1),
+    _same("MaxPool2d", "MaxPool2d", 2),
+    _same("MaxPool2d overlapping", "MaxPool2d", 3, 2),
+    _same("MaxPool2d overlapping by one", "MaxPool2d", 3, 1),
+    _same("MaxPool2d padding", "MaxPool2d", 3, 2, 1),
+    _same("MaxPool2d dilation", "MaxPool2d", 2, 1, 0, 2),
+    _same("MaxPool2d uneven", "MaxPool2d", (2, 3), (1, 2)),
+    Case("MaxPool2d misfit pad", lambda: nn.MaxPool2d(2, 3, misfit="pad"), (2, 7, 8)),
+    Case("MaxPool2d four paddings", lambda: nn.MaxPool2d(3, 2, (1, 0, 0, 2)), (2, 5, 6)),
+    _same("AvgPool2d", "AvgPool2d", 2),
+    _same("AvgPool2d overlapping", "AvgPool2d", (3, 2), 1),
+    _same("AvgPool2d padding", "AvgPool2d", 3, 2, 1),
+    _same("AvgPool2d padding not counted", "AvgPool2d", 3, 2, 1, count_include_pad=False),
+    Case("AvgPool2d same", lambda: nn.AvgPool2d(3, 2, "same"), (2, 6, 7)),
+    Case("AvgPool2d misfit pad", lambda: nn.AvgPool2d(2, 2, misfit="pad"), (2, 5, 7)),
+    _same("LpPool2d", "LpPool2d", 2, 2),
+    _same("LpPool2d overlapping", "LpPool2d", 2, 3, 2),
+    _same("LpPool2d p=1", "LpPool2d", 1, 2, positive=True),
+    _same("LpPool2d p=3.5", "LpPool2d", 3.5, (2, 3), 1, positive=True),
+    Case("LpPool2d p=3, signed", lambda: nn.LpPool2d(3, 2, misfit="pad"), (2, 5, 5)),
+    Case(
+        "GlobalAvgPool2d",
+        nn.GlobalAvgPool2d,
+        (3, 4, 5),
+        lambda torch: torch.nn.AdaptiveAvgPool2d(1),
+    ),
+    Case(
+        "GlobalMaxPool2d",
+        nn.GlobalMaxPool2d,
+        (3, 4, 5),
+        lambda torch: torch.nn.AdaptiveMaxPool2d(1),
+    ),
+    _same("LocalResponseNorm", "LocalResponseNorm", 3, shape=(7, 3, 3)),
+    _same("LocalResponseNorm even", "LocalResponseNorm", 4, 0.5, 0.6, 1.5, shape=(7, 3, 3)),
+    _same("LocalResponseNorm wide", "LocalResponseNorm", 9, 2.0, shape=(4, 3, 3)),
+    _same("LocalResponseNorm of one", "LocalResponseNorm", 1, 0.5),
+    Case("LocalResponseNorm krizhevsky", nn.LocalResponseNorm.krizhevsky, (8, 2, 2)),
+    Case(
+        "BatchNorm2d",
+        lambda: _batch_norm(3),
+        (3, 4, 5),
+        lambda torch: torch.nn.BatchNorm2d(3),
+    ),
+    Case(
+        "BatchNorm2d own constants",
+        lambda: _batch_norm(2, eps=1e-2, momentum=0.4),
+        (2, 2, 3),
+        lambda torch: torch.nn.BatchNorm2d(2, eps=1e-2, momentum=0.4),
+        n=2,
+    ),
+    Case(
+        "BatchNorm2d of rows",
+        lambda: _batch_norm(5),
+        (5,),
+        lambda torch: torch.nn.BatchNorm1d(5),
+        n=6,
+    ),
+    Case(
+        "BatchNorm2d evaluating",
+        lambda: _batch_norm(3),
+        (3, 4, 5),
+        lambda torch: torch.nn.BatchNorm2d(3),
+        training=False,
+    ),
+    Case(
+        "BatchNorm2d of one image evaluating",
+        lambda: _batch_norm(3),
+        (3,),
+        lambda torch: torch.nn.BatchNorm1d(3),
+        training=False,
+        n=1,
+    ),
+    Case("Dropout", lambda: nn.Dropout(0.4, rng=_rng()), (4, 3, 3)),
+    Case("Dropout book", lambda: nn.Dropout(0.4, "book", rng=_rng()), (4, 3, 3)),
+    Case(
+        "Dropout evaluating",
+        lambda: nn.Dropout(0.4, rng=_rng()),
+        (9,),
+        lambda torch: torch.nn.Dropout(0.4),
+        training=False,
+    ),
+    Case("Dropout book evaluating", lambda: nn.Dropout(0.4, "book"), (9,), training=False),
+    Case("Sequential", _chain, (2, 7, 7), n=4),
+    Case("Sequential evaluating", _chain, (2, 7, 7), n=4, training=False),
+)
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

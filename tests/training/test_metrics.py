@@ -1,0 +1,94 @@
+"""Evaluation and prediction: every image once, and a model that is afterwards as before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pellucid import data, evaluate, nn, predict
+from pellucid.data import Dataset
+from training.setup import network
+
+
+class Knows(nn.Layer):
+    """Answer with the class that is written in the first pixel."""
+
+    def forward(self, x):
+        return 5 * np.eye(3, dtype=x.dtype)[np.rint(x[:, 0, 0, 0] * 2).astype(int)]
+
+    def output_shape(self, input_shape):
+        return (3,)
+
+
+LABELS = np.array([0, 1, 2, 2, 1, 0, 2])
+ANSWERS = np.array([0, 1, 2, 1, 1, 2, 2])
+SET = Dataset.from_arrays((ANSWERS / 2).reshape(-1, 1, 1, 1).astype(np.float32), LABELS)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 100])
+def test_every_image_counts_once_whatever_the_batch(batch_size):
+    counted = []
+    result = evaluate(Knows(), SET, batch_size=batch_size, on_batch=counted.append)
+    assert sum(counted) == 7
+    assert result.predictions.tolist() == ANSWERS.tolist()
+    assert result.labels.tolist() == LABELS.tolist()
+    assert result.accuracy == 5 / 7
+    right, wrong = -np.log(np.exp(5) / (np.exp(5) + 2)), -np.log(1 / (np.exp(5) + 2))
+    assert result.loss == pytest.approx((5 * right + 2 * wrong) / 7, rel=1e-6)
+
+
+def test_the_confusion_has_a_row_for_each_true_class():
+    confusion = evaluate(Knows(), SET).confusion
+    assert confusion.tolist() == [[1, 0, 1], [0, 2, 0], [0, 1, 2]]
+    assert confusion.sum() == 7
+    assert confusion.sum(axis=1).tolist() == np.bincount(LABELS).tolist()
+    assert np.trace(confusion) == 5
+
+
+def test_the_loss_may_be_another():
+    result = evaluate(Knows(), SET, loss=nn.MulticlassHinge())
+    # A wrong answer lies 5 above the right class, and the third class violates the margin by 1.
+    assert result.loss == pytest.approx(2 * 7 / 7)
+
+
+def test_the_mode_of_every_layer_is_as_before():
+    model = network()
+    model.train()
+    model["norm"].eval()
+    modes = [layer.training for _, layer in model.layers()]
+    assert len(set(modes)) == 2
+    _, test = data.digits()
+    before = model.state_dict()
+    evaluate(model, test.take(20))
+    predict(model, test.batch(slice(4))[0])
+    assert [layer.training for _, layer in model.layers()] == modes
+    assert all(np.array_equal(before[key], v) for key, v in model.state_dict().items())
+
+
+def test_the_mode_is_as_before_also_when_the_model_fails():
+    model = nn.Sequential(relu=nn.ReLU(), fc=nn.Linear(3, 3))
+    model.train()
+    model["relu"].eval()
+    with pytest.raises(ValueError, match="Linear 'fc'"):
+        evaluate(model, SET)
+    assert [layer.training for _, layer in model.layers()] == [True, False, True]
+
+
+def test_evaluation_draws_no_masks():
+    model, (_, test) = network(), data.digits()
+    first, second = (evaluate(model, test.take(30), batch_size=b) for b in (30, 7))
+    assert first.predictions.tolist() == second.predictions.tolist()
+    assert first.loss == pytest.approx(second.loss, rel=1e-6)
+
+
+def test_predictions_are_probabilities():
+    model, (_, test) = network(), data.digits()
+    x, _ = test.batch(slice(9))
+    probabilities = predict(model, x)
+    assert probabilities.shape == (9, 10)
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(9), rel=1e-5)
+    assert (probabilities > 0).all()
+    scores = model.eval()(x)
+    assert (probabilities.argmax(axis=1) == scores.argmax(axis=1)).all()
+    ratio = np.log(probabilities[:, 0] / probabilities[:, 1])
+    assert ratio == pytest.approx(scores[:, 0] - scores[:, 1], abs=1e-5)
