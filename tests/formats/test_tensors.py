@@ -291,3 +291,9 @@ def test_every_shorter_file_and_every_longer_one_is_refused(whole, tmp_path):
 def test_every_value_of_every_byte_is_noticed(whole, tmp_path):
     for mask in range(1, 256):
         test_every_changed_byte_is_noticed(whole, mask, tmp_path)
+
+
+def test_a_file_gets_the_permissions_of_any_new_file(tmp_path):
+    (tmp_path / "plain").touch()
+    write_tensors(tmp_path / "a.safetensors", {"w": np.zeros(3)})
+    assert (tmp_path / "a.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -43,7 +43,9 @@ def write_tensors(
     Raises
     ------
     ArgumentError
-        If ``path`` cannot be written, or an array or a name has no place in such a file.
+        If there is no folder for ``path``, or an array or a name has no place in such a file.
+    OSError
+        If the disk is full, say.
 
     Examples
     --------
@@ -54,6 +56,7 @@ def write_tensors(
     >>> arrays["w"].tolist(), metadata
     ([[1.0, 0.0], [0.0, 1.0]], {'made by': 'hand'})
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     # save_file of safetensors 0.8.0 writes the memory as it lies, whatever its order.
@@ -64,7 +67,12 @@ def write_tensors(
     header = {**(metadata or {}), HASHES: json.dumps(hashes)}
     header[SEAL] = _seal(plain, header)
     with atomic_write(path) as part:
-        save_file(plain, part, header)
+        permissions = part.stat().st_mode
+        try:
+            save_file(plain, part, header)
+        except SafetensorError as error:  # its names and dtypes were checked: it is the disk
+            raise OSError(f"'{path}' could not be written: {error}") from error
+        part.chmod(permissions)  # save_file makes a new file, for the owner alone
 
 
 def read_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:

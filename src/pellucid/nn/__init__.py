@@ -6,10 +6,11 @@ from .containers import Sequential
 from .conv import Conv2d
 from .dropout import Dropout
 from .gradient_check import GradientReport, GradientRow, gradcheck, numerical_gradient
-from .layer import Buffer, Layer, LayerRow, Parameter
+from .layer import Layer, LayerRow
 from .linear import Flatten, Linear
 from .losses import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
 from .normalization import BatchNorm2d, LocalResponseNorm
+from .parameter import Buffer, Parameter
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
 from .summaries import Summary, summary
 

@@ -13,7 +13,8 @@ from ..shapes import Misfit, Padding, ReceptiveField, Windows, pair, require_sli
 from ..typing import Array, Pair
 from .checks import require_count
 from .init import WeightInit, constant, initial_weights
-from .layer import Layer, Parameter, Shape
+from .layer import Layer, Shape
+from .parameter import Parameter
 
 __all__ = ["Conv2d"]
 

@@ -41,29 +41,12 @@ from ..shapes import ReceptiveField
 from ..typing import Array
 from . import state
 from .card import Card
+from .parameter import Buffer, Parameter
 
-__all__ = ["Buffer", "Layer", "LayerRow", "Parameter"]
+__all__ = ["Layer", "LayerRow"]
 
 Kind = TypeVar("Kind", bound="Buffer")
 Shape = tuple[int, ...]
-
-
-class Buffer:
-    """An array that belongs to a layer's state but is not trained, as a running mean."""
-
-    def __init__(self, data: Array) -> None:
-        self.data = data
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(shape={self.data.shape}, dtype={self.data.dtype})"
-
-
-class Parameter(Buffer):
-    """An array that is trained, and the gradient that the last backward left in ``grad``."""
-
-    def __init__(self, data: Array) -> None:
-        super().__init__(data)
-        self.grad: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from ..shapes import ReceptiveField
 from ..typing import Array
 from .checks import require_count
 from .init import WeightInit, constant, initial_weights
-from .layer import Layer, Parameter, Shape
+from .layer import Layer, Shape
+from .parameter import Parameter
 
 __all__ = ["Flatten", "Linear"]
 

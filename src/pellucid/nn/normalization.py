@@ -11,7 +11,8 @@ from ..errors import ShapeError
 from ..typing import Array
 from .checks import require_count
 from .init import constant
-from .layer import Buffer, Layer, Parameter, Shape
+from .layer import Layer, Shape
+from .parameter import Buffer, Parameter
 
 __all__ = ["BatchNorm2d", "LocalResponseNorm"]
 

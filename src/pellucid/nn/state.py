@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import StateDictError
 from ..typing import Array
-
-if TYPE_CHECKING:
-    from .layer import Buffer
+from .parameter import Buffer
 
 __all__ = ["load"]
 

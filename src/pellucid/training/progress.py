@@ -102,7 +102,7 @@ def _new_bar(console: Console) -> Progress:
 
     # Columns of one width, or the bar would jump; and room for the ^C that a terminal echoes, or
     # the line would wrap and could not be taken away.
-    room = console.width - 72
+    room = console.width - 70
     wide = [BarColumn(bar_width=min(room, 40))] if room >= 8 else []
     return Progress(
         TextColumn("{task.description:11}"),

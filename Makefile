@@ -1,0 +1,44 @@
+# `make demo` trains a network; `make test` tests everything. Both set themselves up.
+PYTHON ?= python3
+VENV ?= .venv
+# PyTorch is a witness in the tests and a large download: PEERS=0 tests without it.
+PEERS ?= 1
+COMMA := ,
+EXTRAS := $(if $(filter 0,$(PEERS)),test,test$(COMMA)peer)
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check clean
+
+help:  ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
+
+demo: $(VENV)/.ready  ## Train on real handwritten digits; model and pictures go to runs/
+	$(BIN)/pellucid train
+
+test: $(VENV)/.ready-$(PEERS)  ## Run all tests
+	PELLUCID_REQUIRE_PEERS=$(PEERS) $(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.ready-lint  ## Check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+check: lint test  ## All that a change must pass
+
+clean:  ## Remove the virtual environment
+	rm -rf $(VENV)
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pellucid needs Python 3.11 or newer; choose one with make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.ready-$(PEERS): $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	@touch $@
+
+$(VENV)/.ready-lint: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@

@@ -1,0 +1,5 @@
+"""The command line: one file a command, which parses, calls the library, and prints."""
+
+from .entry import main
+
+__all__ = ["main"]

@@ -1,0 +1,46 @@
+"""All commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from . import data, evaluate, predict, summary, train
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Convolutional networks that read like the textbook.\n\n"
+    "Begin with [bold]pellucid train[/bold]: it needs nothing, trains a network on real "
+    "handwritten digits, and leaves a model, curves and pictures of its filters.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pellucid {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Nothing is common to all commands but their name."""
+
+
+app.command("train")(train.command)
+app.command("evaluate")(evaluate.command)
+app.command("predict")(predict.command)
+app.command("summary")(summary.command)
+app.add_typer(data.app, name="data")

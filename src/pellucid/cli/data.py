@@ -1,0 +1,69 @@
+"""``pellucid data``: which data sets there are, fetching them, and checking their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .messages import as_options
+
+__all__ = ["app"]
+
+app = typer.Typer(help="List, fetch and verify data sets.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_() -> None:
+    """List the data sets: sizes, counts, and where each one is on this machine."""
+    from .. import data
+    from ..tables import text_table
+
+    rows = [
+        (
+            r.name,
+            "x".join(map(str, r.image_shape)),
+            str(len(r.classes)),
+            f"{r.train:,}",
+            f"{r.test:,}",
+            str(r.where) if r.where else "not here: pellucid data fetch " + r.name,
+        )
+        for r in data.available()
+    ]
+    header = ("name", "images", "classes", "train", "test", "where")
+    typer.echo(text_table(header, rows, left=(0, 1, 5)))
+
+
+@app.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from pellucid data list.")],
+) -> None:
+    """Download a data set into the cache, each file checked by its SHA-256."""
+    from .. import data
+
+    with as_options(root="--data-dir"):
+        typer.echo(f"{data.fetch(name)}")
+
+
+@app.command("verify")
+def verify(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from pellucid data list.")],
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Folder to check. [dim]Default: where it is found.[/dim]"
+        ),
+    ] = None,
+) -> None:
+    """Compare the files of a data set with their known SHA-256; exits with 1 if one differs."""
+    from .. import data
+
+    with as_options(root="--data-dir"):
+        checks = data.verify(name, data_dir)
+    for check in checks:
+        typer.echo(f"{'ok   ' if check.ok else 'WRONG'} {check.path}")
+        if not check.ok:
+            typer.echo(f"      {check.reason}")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)

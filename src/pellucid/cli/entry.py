@@ -1,0 +1,40 @@
+"""The way in: every command under one name, and one way to end for every error."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ..errors import PellucidError
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line.
+
+    Exits with 0, 1 (refused or failed), 2 (wrong usage), 130 (Ctrl-C) or 143 (terminated).
+    """
+    try:
+        from .app import app
+
+        app(args=arguments, prog_name="pellucid")
+    except PellucidError as error:
+        _fail(error)
+    except KeyboardInterrupt:  # while the commands were being imported; Typer sees to the rest
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, `head` perhaps, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        place = f"'{error.filename}': " if error.filename else ""
+        _fail(f"{place}{error.strerror or error}.")
+    except MemoryError as error:
+        _fail(f"there is not enough memory. {error}".rstrip())
+
+
+def _fail(message: object) -> None:
+    from .messages import complain
+
+    complain(message)
+    sys.exit(1)

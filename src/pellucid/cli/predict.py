@@ -1,0 +1,59 @@
+"""``pellucid predict``: what a trained model sees in a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import ArgumentError, DataError
+from . import runs
+from .messages import complain
+
+__all__ = ["command"]
+
+
+def command(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file or a run folder.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="PNG or JPEG files.")],
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="How many guesses.")] = 3,
+) -> None:
+    """Name what is in pictures, with probabilities.
+
+    Each picture is resized, turned grey and inverted as the model needs it.
+
+    One that cannot be read is reported after the others; the exit code is then 1.
+    """
+    from ..data import read_image
+    from ..formats import load
+    from ..tables import text_table
+    from ..training import predict
+
+    network = load(runs.model_path(model))
+    if network.input_shape is None:
+        raise ArgumentError(
+            "does not say for which images it was built. Save it with its `input_shape` set.",
+            where=str(model),
+        )
+    c, h, w = network.input_shape
+    card = network.card
+    rows, unread = [], []
+    for path in images:
+        try:
+            x = read_image(path, (c, h, w), card.background if card else None)
+        except DataError as error:
+            unread.append(error)
+            continue
+        (probabilities,) = predict(network, x)
+        best = probabilities.argsort()[::-1][:top]
+        guesses = (f"{card.classes[k] if card else k} {100 * probabilities[k]:.1f} %" for k in best)
+        rows.append((str(path), *guesses))
+    if rows:
+        places = len(rows[0]) - 1
+        header = ("image", *(f"guess {k + 1}" for k in range(places)))
+        typer.echo(text_table(header, rows, left=range(places + 1)))
+    for refusal in unread:
+        complain(refusal)
+    if unread:
+        raise typer.Exit(1)

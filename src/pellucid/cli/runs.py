@@ -1,0 +1,167 @@
+"""Run folders: what a training leaves behind, and where."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..errors import ArgumentError, DataNotFoundError, FileFormatError, did_you_mean
+from ..formats import atomic_write
+
+__all__ = [
+    "CONFIG",
+    "FILES",
+    "HISTORY",
+    "MODEL",
+    "PICTURES",
+    "create_run",
+    "model_path",
+    "read_config",
+    "require_free",
+    "write_config",
+]
+
+MODEL, HISTORY, CONFIG = "model.safetensors", "history.csv", "config.toml"
+PICTURES = {
+    "curves.png": "loss and accuracy over the epochs",
+    "filters.png": "the filters before and after training",
+    "confusion.png": "which classes are taken for which",
+}
+FILES = {
+    MODEL: "the model: pellucid predict, evaluate, summary",
+    HISTORY: "loss and accuracies of every epoch",
+    CONFIG: "the settings: pellucid train --config",
+    **PICTURES,
+}
+RUNS = Path("runs")
+
+# What config.toml may hold.
+SETTINGS: dict[str, type] = {
+    "data": str,
+    "data_dir": str,
+    "model": str,
+    "epochs": int,
+    "batch_size": int,
+    "lr": float,
+    "optimizer": str,
+    "init": str,
+    "seed": int,
+    "limit": int,
+    "evaluate_samples": int,
+}
+KINDS = {str: "text in quotes", int: "a whole number", float: "a number"}
+
+
+def require_free(out: Path | None, *, overwrite: bool) -> None:
+    """Refuse a folder for a new run that already holds something, unless ``overwrite`` is given.
+
+    Raises
+    ------
+    ArgumentError
+        If so, or if ``out`` is a file.
+    """
+    if out is None or not out.exists():
+        return
+    if not out.is_dir():
+        raise ArgumentError(f"'{out}' is a file; give a folder.", where="--out")
+    if any(out.iterdir()) and not overwrite:
+        raise ArgumentError(
+            f"'{out}' is not empty. Give another folder, or --overwrite to replace the run in it.",
+            where="--out",
+        )
+
+
+def create_run(out: Path | None, dataset: str) -> Path:
+    """Return the folder for a new run: ``out``, or the next ``runs/DATASET-N``.
+
+    Raises
+    ------
+    ArgumentError
+        If it cannot be created or written to.
+    """
+    try:
+        if out is None:
+            RUNS.mkdir(exist_ok=True)
+            out = _next_run(dataset)
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArgumentError(
+            f"cannot create '{out or RUNS}': {error.strerror}. Give another folder.",
+            where="--out",
+        ) from error
+    if not os.access(out, os.W_OK):
+        raise ArgumentError(f"'{out}' may not be written to. Give another folder.", where="--out")
+    return out
+
+
+def _next_run(dataset: str) -> Path:
+    for number in itertools.count(1):
+        run = RUNS / f"{dataset}-{number}"
+        with suppress(FileExistsError):  # another training may create the same at this moment
+            run.mkdir()
+            return run
+    raise AssertionError
+
+
+def model_path(run_or_model: Path) -> Path:
+    """Return the model file of a run folder, or the file itself.
+
+    Raises
+    ------
+    DataNotFoundError
+        If there is neither.
+    """
+    if run_or_model.is_dir():
+        if not (run_or_model / MODEL).is_file():
+            raise DataNotFoundError(f"the folder '{run_or_model}' holds no {MODEL}.")
+        return run_or_model / MODEL
+    if not run_or_model.exists():
+        raise DataNotFoundError(
+            f"there is no '{run_or_model}'. Give a run folder or a model file that "
+            "`pellucid train` has written."
+        )
+    return run_or_model
+
+
+def write_config(path: Path, config: Mapping[str, Any]) -> None:
+    """Write flat settings as TOML; what is None is left out."""
+    lines = ["# Repeat this run: pellucid train --config with this file or its folder"]
+    # A JSON string or number is a TOML one too.
+    lines += [f"{key} = {json.dumps(value)}" for key, value in config.items() if value is not None]
+    with atomic_write(path) as part:
+        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read what `write_config` wrote.
+
+    Raises
+    ------
+    DataNotFoundError
+        If there is no such file.
+    FileFormatError
+        If it is not TOML, or holds what no training has as a setting.
+    """
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"there is no file '{path}'.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise FileFormatError(f"'{path}' cannot be read as TOML: {error}.") from error
+    for key, value in config.items():
+        if key not in SETTINGS:
+            raise FileFormatError(
+                f"has no setting {key!r}. {did_you_mean(key, SETTINGS)}", where=str(path)
+            )
+        kind = SETTINGS[key]
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise FileFormatError(
+                f"{key} must be {KINDS[kind]}, received {value!r}.", where=str(path)
+            )
+    return config

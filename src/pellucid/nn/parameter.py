@@ -1,0 +1,25 @@
+"""The arrays that make up a layer's state."""
+
+from __future__ import annotations
+
+from ..typing import Array
+
+__all__ = ["Buffer", "Parameter"]
+
+
+class Buffer:
+    """An array that belongs to a layer's state but is not trained, as a running mean."""
+
+    def __init__(self, data: Array) -> None:
+        self.data = data
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.data.shape}, dtype={self.data.dtype})"
+
+
+class Parameter(Buffer):
+    """An array that is trained, and the gradient that the last backward left in ``grad``."""
+
+    def __init__(self, data: Array) -> None:
+        super().__init__(data)
+        self.grad: Array | None = None

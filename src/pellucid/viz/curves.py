@@ -1,0 +1,85 @@
+"""How a training went: loss and accuracy over the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import ArgumentError
+from .canvas import BLUE, ORANGE, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..training import History
+
+__all__ = ["curves"]
+
+
+def curves(history: History) -> Figure:
+    """Draw the loss of every batch and epoch, and the accuracies.
+
+    Parameters
+    ----------
+    history : History
+        With one finished epoch at least, and no batches of an unfinished one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ArgumentError
+        If no epoch was finished.
+
+    Examples
+    --------
+    >>> from pellucid.training import EpochRecord, History
+    >>> record = EpochRecord(1, 0.5, 0.9, 0.6, 0.875, 2.0)
+    >>> figure = curves(History([0.7, 0.3], [record]))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['loss', 'accuracy']
+    """
+    if not history.epochs:
+        raise ArgumentError("needs one finished epoch at least.", where="curves")
+    figure = new_figure(10, 4)
+    loss, accuracy = figure.subplots(1, 2, gridspec_kw={"wspace": 0.1})
+    epochs = np.array([record.epoch for record in history.epochs])
+    per_epoch = len(history.losses) / epochs[-1]
+    batches = np.arange(1, len(history.losses) + 1) / per_epoch
+    loss.plot(batches, history.losses, color="0.8", linewidth=0.6, label="train, each batch")
+    _line(loss, epochs, [r.loss for r in history.epochs], BLUE, "-", "train, mean")
+    _line(accuracy, epochs, [r.train_accuracy for r in history.epochs], BLUE, "-", "train")
+    last = history.epochs[-1]
+    if last.test_loss is not None and last.test_accuracy is not None:
+        _line(loss, epochs, [r.test_loss for r in history.epochs], ORANGE, "--", "test")
+        name = f"test, {last.test_accuracy:.4f} in the end"
+        _line(accuracy, epochs, [r.test_accuracy for r in history.epochs], ORANGE, "--", name)
+    if min(history.losses) > 0:
+        loss.set_yscale("log")
+    for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(name)
+        axes.grid(color="0.9", linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_xlim(0, 1.02 * last.epoch)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        axes.legend(frameon=False)
+    return figure
+
+
+def _line(
+    axes: Axes,
+    x: np.ndarray,
+    y: Sequence[float | None],
+    color: str,
+    style: str,
+    name: str,
+) -> None:
+    marker = "o" if len(x) < 40 else None
+    values = np.array(y, dtype=float)
+    axes.plot(x, values, style, color=color, marker=marker, markersize=3, label=name)

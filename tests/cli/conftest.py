@@ -1,0 +1,84 @@
+"""The command line as a person has it: real processes, real files, an empty folder to work in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+SHORT = ("--epochs", "3", "--limit", "100", "--batch-size", "50")
+
+Result = subprocess.CompletedProcess[str]
+
+
+def environment(**more: str) -> dict[str, str]:
+    loud = ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "PELLUCID_DATA", "TTY_COMPATIBLE")
+    calm = {key: value for key, value in os.environ.items() if key not in loud}
+    return {**calm, **ONE_THREAD, "TERM": "xterm", **more}
+
+
+def heed_ctrl_c() -> None:
+    """Undo what a shell does to the programs it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def start() -> Callable[..., subprocess.Popen[str]]:
+    def start(*arguments: str | Path, cwd: Path, program=("-m", "pellucid"), **env: str):
+        return subprocess.Popen(
+            [sys.executable, *program, *map(str, arguments)],
+            cwd=cwd,
+            env=environment(**env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            preexec_fn=heed_ctrl_c,
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def finish(start) -> Callable[..., Result]:
+    def finish(*arguments: str | Path, **options) -> Result:
+        with start(*arguments, **options) as process:
+            out, err = process.communicate(timeout=120)
+        assert "Traceback" not in err, err
+        assert "Warning" not in err, err
+        return Result(arguments, process.returncode, out, err)
+
+    return finish
+
+
+@pytest.fixture
+def pellucid(finish, tmp_path) -> Callable[..., Result]:
+    """Run the command to its end, in ``tmp_path``."""
+    return lambda *arguments, **options: finish(*arguments, cwd=tmp_path, **options)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cli")
+
+
+@pytest.fixture(scope="session")
+def trained(finish, folder) -> tuple[Path, Result]:
+    """A run on all digits, good enough to predict with, and what was printed."""
+    result = finish("train", "--epochs", "5", "--lr", "0.003", "--out", "trained", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    return folder / "trained", result
+
+
+@pytest.fixture(scope="session")
+def short(finish, folder) -> Path:
+    """A run of three short epochs."""
+    assert finish("train", *SHORT, "--out", "short", cwd=folder).returncode == 0
+    return folder / "short"

@@ -1,0 +1,104 @@
+"""pellucid itself, its help, and pellucid data."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from importlib import resources
+
+import pytest
+
+import pellucid as library
+
+COMMANDS = ["", "train", "evaluate", "predict", "summary", "data", "data fetch", "data verify"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_eighty_columns_and_cuts_nothing_off(pellucid, command):
+    result = pellucid(*command.split(), "--help", COLUMNS="80")
+    assert result.returncode == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "…" not in result.stdout
+
+
+def test_help_names_every_option_that_is_promised(pellucid):
+    text = pellucid("train", "--help").stdout
+    promised = "data data-dir model epochs batch-size lr optimizer seed limit out"
+    assert all(f"--{option} " in text for option in promised.split())
+
+
+def test_the_version_is_the_library_s(pellucid):
+    assert pellucid("--version").stdout == f"pellucid {library.__version__}\n"
+
+
+def test_a_mistyped_command_is_guessed(pellucid):
+    result = pellucid("trian")
+    assert result.returncode == 2
+    assert "Did you mean 'train'?" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", ["--help", "summary simple", "train --help"])
+def test_what_needs_no_pictures_loads_no_drawing_or_download_library(pellucid, arguments):
+    code = (
+        "import sys\n"
+        "from pellucid.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print('LOADED', *({'matplotlib', 'PIL', 'pooch', 'numba'} & set(sys.modules)))"
+    )
+    result = pellucid(*arguments.split(), program=("-c", code))
+    assert result.stdout.splitlines()[-1] == "LOADED"
+
+
+def test_data_list_shows_size_and_place_of_every_set(pellucid):
+    lines = pellucid("data", "list").stdout.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["mnist", "fashion-mnist", "digits"]
+    digits = lines[-1].split(maxsplit=5)
+    assert digits[1:5] == ["1x8x8", "10", "1,438", "359"]
+    assert digits[5].endswith("digits")
+
+
+def test_data_verify_finds_a_changed_file(pellucid, tmp_path):
+    good = pellucid("data", "verify", "digits")
+    assert good.returncode == 0
+    assert [line.split()[0] for line in good.stdout.splitlines()] == ["ok"] * 4
+    shutil.copytree(str(resources.files("pellucid") / "assets" / "digits"), tmp_path / "copy")
+    labels = tmp_path / "copy" / "t10k-labels-idx1-ubyte.gz"
+    shutil.copy(tmp_path / "copy" / "train-labels-idx1-ubyte.gz", labels)
+    bad = pellucid("data", "verify", "digits", "--data-dir", "copy")
+    assert bad.returncode == 1
+    kinds = [line.split()[0] for line in bad.stdout.splitlines() if "/" in line and "ubyte" in line]
+    assert kinds.count("WRONG") == 1
+    assert re.search(r"WRONG .*t10k-labels", bad.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("data verify digist", r"there is no data set 'digist'\. Did you mean 'digits'\?"),
+        ("data fetch digist", r"there is no data set 'digist'\. Did you mean 'digits'\?"),
+        (
+            "data verify mnist --data-dir gone",
+            r"(?s)gone: no such folder.*as --data-dir is the only",
+        ),
+    ],
+)
+def test_data_refuses_with_what_is_known(pellucid, arguments, words):
+    result = pellucid(*arguments.split())
+    assert result.returncode == 1
+    assert re.search(words, result.stderr)
+
+
+def test_fetch_of_what_is_embedded_says_where_it_is(pellucid):
+    assert pellucid("data", "fetch", "digits").stdout.rstrip().endswith("digits")
+
+
+def test_an_operating_system_error_is_one_line(pellucid):
+    code = (
+        "import sys, pellucid.data as data\n"
+        "def broken(): raise PermissionError(13, 'Permission denied', '/disk/x')\n"
+        "data.available = broken\n"
+        "from pellucid.cli import main; main(sys.argv[1:])"
+    )
+    result = pellucid("data", "list", program=("-c", code))
+    assert (result.returncode, result.stderr) == (1, "error: '/disk/x': Permission denied.\n")

@@ -1,0 +1,51 @@
+"""The programs in examples/ and the README's Python run as they stand, and do what they say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+READMES = sorted(ROOT.glob("README*.md"))
+
+
+def _run(folder: Path, *arguments: str) -> str:
+    process = subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs_and_learns(example, tmp_path):
+    output = _run(tmp_path, str(example))
+    (accuracy,) = re.findall(r"test accuracy (\d\.\d+)", output)
+    assert float(accuracy) > 0.9
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_the_python_in_a_readme_runs_and_learns(readme, tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+    output = _run(tmp_path, "-c", code)
+    (accuracy,) = re.findall(r"accuracy[^\d]*(\d\.\d+)", output)
+    assert float(accuracy) > 0.9
+
+
+def test_both_readmes_show_the_same_program():
+    programs = {
+        re.sub(r"#.*", "", re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)[0])
+        for path in READMES
+    }
+    assert len(READMES) == 2
+    assert len(programs) == 1
