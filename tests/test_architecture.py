@@ -37,6 +37,7 @@ RANKS = {
     "ops": 2,
     "formats.files": 1.5,  # a leaf: how any file is written and read safely
     "tables": 1,
+    "receptive": 1.5,
     "shapes": 1,
     "errors": 1,
     "typing": 1,

@@ -22,7 +22,6 @@ from .typing import Pair
 __all__ = [
     "Misfit",
     "Padding",
-    "ReceptiveField",
     "Windows",
     "output_size",
     "pair",
@@ -221,48 +220,6 @@ def slide(
 
 
 @dataclass(frozen=True, slots=True)
-class ReceptiveField:
-    """What one cell of a layer's output sees of the network's input, in input cells.
-
-    Attributes
-    ----------
-    size : (int, int)
-        Rows and columns it sees (Araujo et al. 2019, "Computing Receptive Fields of CNNs", eq. 2).
-    stride : (int, int)
-        How far the field moves when the output cell moves by one.
-    start : (int, int)
-        Where the field of the first output cell begins; negative inside the padding.
-    everything : bool
-        Whether every cell sees the whole input, as behind a fully connected layer.
-
-    Examples
-    --------
-    >>> field = ReceptiveField()
-    >>> for _ in range(3):
-    ...     field = field.through(slide((9, 9), 3))
-    >>> field.size                                   # three 3x3 see as much as one 7x7
-    (7, 7)
-    """
-
-    size: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    start: tuple[int, int] = (0, 0)
-    everything: bool = False
-
-    def through(self, windows: Windows) -> ReceptiveField:
-        """Return the field after one more layer that slides ``windows``."""
-        return ReceptiveField(
-            size=_both(self.size[a] + (windows.extent[a] - 1) * self.stride[a] for a in (0, 1)),
-            stride=_both(self.stride[a] * windows.stride[a] for a in (0, 1)),
-            start=_both(self.start[a] - windows.padding[a][0] * self.stride[a] for a in (0, 1)),
-            everything=self.everything,
-        )
-
-    def __str__(self) -> str:
-        return "all" if self.everything else "x".join(str(cells) for cells in self.size)
-
-
-@dataclass(frozen=True, slots=True)
 class _Axis:
     output: int
     padding: Sides
@@ -338,8 +295,3 @@ def _sides(padding: Padding, axis: int, axes: int) -> Sides | None:
 
 def _is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _both(values: Iterable[int]) -> tuple[int, int]:
-    first, second = values
-    return first, second

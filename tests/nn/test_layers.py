@@ -15,7 +15,7 @@ from ops.witness import DTYPES, NUMERICAL, assert_agrees, tensor, worst_seen
 from pellucid import nn
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.nn import Layer, gradcheck
-from pellucid.shapes import ReceptiveField
+from pellucid.receptive import ReceptiveField
 
 WITH_TWIN = [case for case in CASES if case.twin is not None]
 

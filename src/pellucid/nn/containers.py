@@ -7,7 +7,7 @@ from textwrap import indent
 from typing import Any
 
 from ..errors import ArgumentError, did_you_mean
-from ..shapes import ReceptiveField
+from ..receptive import ReceptiveField
 from ..typing import Array
 from .layer import Layer, LayerRow, Shape
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import ops
 from ..errors import ArgumentError
-from ..shapes import Misfit, Padding, ReceptiveField, Windows, pair, require_sliding
+from ..receptive import ReceptiveField
+from ..shapes import Misfit, Padding, Windows, pair, require_sliding
 from ..typing import Array, Pair
 from .checks import require_count
 from .init import WeightInit, constant, initial_weights

@@ -37,7 +37,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from ..errors import ArgumentError, PellucidError
-from ..shapes import ReceptiveField
+from ..receptive import ReceptiveField
 from ..typing import Array
 from . import state
 from .card import Card

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import ops
 from ..ops.linear import require_features
-from ..shapes import ReceptiveField
+from ..receptive import ReceptiveField
 from ..typing import Array
 from .checks import require_count
 from .init import WeightInit, constant, initial_weights

@@ -5,7 +5,8 @@ from __future__ import annotations
 from .. import ops
 from ..errors import ArgumentError
 from ..ops.checks import require_image_shape
-from ..shapes import Misfit, Padding, ReceptiveField, Windows, pair, require_sliding, slide
+from ..receptive import ReceptiveField
+from ..shapes import Misfit, Padding, Windows, pair, require_sliding, slide
 from ..typing import Array, Pair
 from .layer import Layer, Shape
 

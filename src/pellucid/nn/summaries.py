@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..errors import ArgumentError
-from ..shapes import ReceptiveField
+from ..receptive import ReceptiveField
 from ..tables import text_table
 from .layer import Layer, LayerRow, Shape
 
