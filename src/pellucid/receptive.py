@@ -17,7 +17,8 @@ class ReceptiveField:
     Attributes
     ----------
     size : (int, int)
-        Rows and columns it sees (Araujo et al. 2019, "Computing Receptive Fields of CNNs", eq. 2).
+        Rows and columns it sees (Araujo et al. 2019, "Computing receptive fields of convolutional
+        neural networks", eq. 2).
     stride : (int, int)
         How far the field moves when the output cell moves by one.
     start : (int, int)

@@ -98,8 +98,8 @@ def output_size(
     --------
     >>> output_size(7, 3, stride=2)
     3
-    >>> output_size(28, 5, stride=3, padding=2), output_size(31, 5, stride=3, padding=2)
-    (10, 11)
+    >>> [output_size(n, 5, stride=3, padding=2, misfit="error") for n in (28, 31)]  # both fit
+    [10, 11]
     >>> output_size(10, 3, stride=2), output_size(10, 3, stride=2, misfit="pad")
     (4, 5)
     >>> output_size(10, 3, stride=2, misfit="error")

@@ -26,7 +26,7 @@ class Conv2d(Layer):
         y[n,o,i,j] = b[o] + Σ_{c,u,v} w[o,c,u,v] · x[n, c, S·i + D·u - P, S·j + D·v - P]
 
     Input (N, C, H, W), output (N, FN, OH, OW) with ``OH = (H + 2P - D·(FH-1) - 1) // S + 1``.
-    Gradients: see `pellucid.ops.conv`. Source: "Deep Learning from Scratch", section 7.4.4;
+    Gradients: see `pellucid.ops.conv`. Source: "Deep Learning from Scratch", section 7.4.3;
     LeCun et al. 1998, section II.A.
 
     Parameters

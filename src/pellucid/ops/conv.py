@@ -3,7 +3,7 @@
     y[n,o,i,j] = b[o] + Σ_{c,u,v} w[o,c,u,v] · x[n, c, S·i + D·u - P, S·j + D·v - P]
 
 (a cross-correlation, as everywhere in the field: the filter is not flipped). By im2col it is the
-matrix product ``col · Wᵀ + b`` ("Deep Learning from Scratch", section 7.4.4). Its gradients are
+matrix product ``col · Wᵀ + b`` ("Deep Learning from Scratch", section 7.4.3). Its gradients are
 
     ∂L/∂w[o,c,u,v] = Σ_{n,i,j} dy[n,o,i,j] · x[n, c, S·i + D·u - P, S·j + D·v - P]
     ∂L/∂b[o]       = Σ_{n,i,j} dy[n,o,i,j]

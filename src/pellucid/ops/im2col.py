@@ -4,7 +4,7 @@ With ``x[n,c,y,x]`` the images and windows at ``(oy, ox)``, the matrix is
 
     col[(n,oy,ox), (c,fy,fx)] = x[n, c, S·oy + D·fy - P, S·ox + D·fx - P]
 
-so that a convolution is one matrix product ("Deep Learning from Scratch", section 7.4.3).
+so that a convolution is one matrix product ("Deep Learning from Scratch", section 7.4.2).
 ``col2im`` is its transpose: it adds every entry back to the cell it was read from.
 """
 

@@ -132,7 +132,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """``w ← (1 - η·λ)·w``, then as `Adam`.
 
-    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2.
+    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2, where the decay
+    has no η; with it, as in PyTorch, the usual λ of 0.01 is meant.
     """
 
     def __init__(
