@@ -112,6 +112,32 @@ def test_a_gradient_where_there_is_none_is_found():
     assert gradcheck(Invented(), drawn(np.random.default_rng(0), (2, 3))).worst == 1
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e6])
+def test_one_gradient_of_many_that_is_not_finite_or_far_too_large_is_always_found(value):
+    class OneBad(Layer):
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, dy):
+            dx = 2 * dy
+            dx[3, 7] = value
+            return dx
+
+    report = gradcheck(OneBad(), np.ones((10, 10)), samples=2)
+    (row,) = report.rows
+    assert row.where == (3, 7)
+    assert row.checked == 2
+    assert report.worst > 0.9
+
+
+def test_a_gradient_that_is_not_finite_is_found_where_no_slope_can_be_told():
+    class NanAtZero(ReLU):
+        def backward(self, dy):
+            return np.where(self.recall()[0] == 0, np.nan, super().backward(dy))
+
+    assert gradcheck(NanAtZero(), np.array([[1.0, 0.0, -1.0]])).worst == np.inf
+
+
 def test_a_wrong_gradient_deep_inside_a_network_is_found():
     rng = np.random.default_rng(0)
     model = Sequential(
@@ -270,6 +296,13 @@ def test_the_numerical_gradient_of_a_known_function():
     expected[0, 1] += x[2, 3]
     expected[2, 3] += x[0, 1]
     assert np.abs(gradient - expected).max() < 1e-7
+
+
+def test_integers_are_refused_as_they_cannot_move_by_h():
+    with pytest.raises(
+        ArgumentError, match=r"^numerical_gradient: expects floating-point numbers, received int64"
+    ):
+        numerical_gradient(lambda x: float((x**2).sum()), np.array([3, 4], dtype=np.int64))
 
 
 def test_the_step_is_h():
