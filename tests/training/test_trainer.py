@@ -271,6 +271,16 @@ def test_a_diverging_training_is_stopped():
         one.fit()
 
 
+@pytest.mark.parametrize("test", [None, _numbered()])
+def test_a_last_step_that_spoils_the_weights_finishes_no_epoch(test):
+    one = Trainer(
+        _linear(), _numbered(), test, optimizer=optim.SGD(lr=1e38), epochs=1, batch_size=100
+    )
+    with np.errstate(all="ignore"), pytest.raises(NumericsError, match="in epoch 1, after 1 steps"):
+        one.fit()
+    assert (one.epoch, one.history.epochs, one.best) == (0, [], None)
+
+
 # What is refused, before anything is trained.
 
 

@@ -119,7 +119,8 @@ class Trainer:
         Raises
         ------
         NumericsError
-            As soon as a batch's loss is NaN or infinite; the parameters are those before it.
+            As soon as a batch's loss is NaN or infinite, the parameters being those before it; or
+            the loss that is measured after an epoch, which then does not count as finished.
         """
         try:
             self._tell("on_fit_begin")
@@ -143,6 +144,9 @@ class Trainer:
         self._tell("on_evaluate_begin")
         on_train = self._measure(self.train)
         on_test = None if self.test is None else self._measure(self.test)
+        # The last step of an epoch may have spoiled the weights, and no batch comes to tell.
+        watched = on_test or on_train
+        self._require_finite(watched.loss)
         self.epoch += 1
         record = EpochRecord(
             epoch=self.epoch,
@@ -153,22 +157,15 @@ class Trainer:
             seconds=time.perf_counter() - started,
         )
         self.history.epochs.append(record)
-        watched = (on_test or on_train).accuracy
-        if self.best is None or watched > self.best.accuracy:
-            self.best = Best(self.epoch, watched)
+        if self.best is None or watched.accuracy > self.best.accuracy:
+            self.best = Best(self.epoch, watched.accuracy)
         self._tell("on_epoch_end", record)
 
     def train_batch(self, x: np.ndarray, labels: np.ndarray) -> float:
         """Take one step on images ``x`` (N, C, H, W); returns their loss before it."""
         self.model.train()
         loss = self.loss(self.model(x), labels)
-        if not np.isfinite(loss):
-            raise NumericsError(
-                f"the loss became {loss} in epoch {self.epoch + 1}, after "
-                f"{len(self.history.losses)} steps, with {self.optimizer!r}. Use a lower learning "
-                "rate (a tenth, say), or smaller initial weights.",
-                where="Trainer",
-            )
+        self._require_finite(loss)
         self.model.backward(self.loss.backward())
         self.optimizer.step(self.model.parameters())
         self.history.losses.append(loss)
@@ -234,6 +231,15 @@ class Trainer:
                 ) from error
         self.epoch, self.best = state.epoch, state.best
         self.history = History(list(state.history.losses), list(state.history.epochs))
+
+    def _require_finite(self, loss: float) -> None:
+        if not np.isfinite(loss):
+            raise NumericsError(
+                f"the loss became {loss} in epoch {self.epoch + 1}, after "
+                f"{len(self.history.losses)} steps, with {self.optimizer!r}. Use a lower learning "
+                "rate (a tenth, say), or smaller initial weights.",
+                where="Trainer",
+            )
 
     def _measure(self, dataset: Dataset) -> Evaluation:
         n, wanted = len(dataset), self.evaluate_samples
