@@ -71,6 +71,8 @@ def test_one_layer_in_two_places_is_refused():
     relu = ReLU()
     with pytest.raises(ArgumentError, match="one layer stands in two places; build a second one"):
         Sequential(relu, Tanh(), relu)
+    with pytest.raises(ArgumentError, match="one layer stands in two places; build a second one"):
+        Sequential(relu, inner=Sequential(Tanh(), relu))
 
 
 def test_a_name_that_hides_a_layer_in_a_place_is_refused():

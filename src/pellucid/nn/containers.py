@@ -27,8 +27,8 @@ class Sequential(Layer):
     Raises
     ------
     ArgumentError
-        If something is not a layer, or one layer stands in two places (it could not remember both
-        forwards).
+        If something is not a layer, or one layer stands in two places, at any depth (it could not
+        remember both forwards).
 
     Examples
     --------
@@ -53,7 +53,8 @@ class Sequential(Layer):
                     where=type(self).__name__,
                 )
             layer.name = name
-        if len({id(layer) for layer in self._children.values()}) < len(self._children):
+        everywhere = [id(layer) for _, layer in self.layers()]
+        if len(set(everywhere)) < len(everywhere):
             raise ArgumentError(
                 "one layer stands in two places; build a second one.", where=type(self).__name__
             )
