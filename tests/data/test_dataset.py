@@ -155,6 +155,14 @@ def test_the_background_is_measured_by_the_peak() -> None:
     assert Dataset(images, [0], ("a",), "grey", peak=255).background == "dark"  # type: ignore[arg-type]
 
 
+def test_floats_are_not_divided_by_the_peak_of_bytes() -> None:
+    images = np.array([0, 0.5, 1], dtype=np.float32).reshape(3, 1, 1, 1)
+    floats = Dataset(images, np.zeros(3, np.int64), ("a",), "floats")
+    assert floats.batch(slice(None))[0].ravel().tolist() == [0, 0.5, 1]
+    assert floats.background == "light"
+    assert floats.take(1).peak == 1
+
+
 def test_from_arrays_names_the_classes_and_finds_the_peak() -> None:
     dataset = Dataset.from_arrays(BYTES, [0, 2, 1, 0, 0], name="mine", split="test")
     assert (dataset.classes, dataset.peak, dataset.split) == (("0", "1", "2"), 255, "test")

@@ -33,8 +33,9 @@ class Dataset:
         The name of each class.
     name : str
         What the set is called.
-    peak : float
-        The pixel value that means 1.0: 255 for bytes, 16 for the digits, 1 for float images.
+    peak : float, optional
+        The pixel value that means 1.0: by default 255 for bytes and 1 for float images; 16 for the
+        digits.
     split : str
         Which part of the set this is, ``"train"`` or ``"test"``.
 
@@ -59,7 +60,7 @@ class Dataset:
     labels: Array
     classes: tuple[str, ...]
     name: str
-    peak: float = 255
+    peak: float = None  # type: ignore[assignment]  # filled in below
     split: str = "train"
 
     def __post_init__(self) -> None:
@@ -67,6 +68,8 @@ class Dataset:
         classes = tuple(str(c) for c in self.classes)
         require_images(images)
         require_labels(labels, len(images), len(classes))
+        if self.peak is None:
+            object.__setattr__(self, "peak", 255 if images.dtype == np.uint8 else 1)
         if not self.peak > 0:
             raise ArgumentError(
                 f"must be the pixel value that means 1.0, above 0; received {self.peak!r}.",
@@ -117,7 +120,7 @@ class Dataset:
         if x.dtype.kind == "f":
             with np.errstate(over="ignore"):  # what becomes infinite is refused below
                 x = x.astype(np.float32, copy=False)
-        return cls(x, t, tuple(classes), name, 255 if x.dtype == np.uint8 else 1, split)
+        return cls(x, t, tuple(classes), name, split=split)
 
     def __len__(self) -> int:
         return len(self.images)
