@@ -16,6 +16,7 @@ from PIL import Image
 
 import pellucid as library
 from pellucid import data
+from pellucid.cli import runs
 
 SHORT = ("--epochs", "3", "--limit", "100", "--batch-size", "50")
 FILES = {"model.safetensors", "history.csv", "config.toml"}
@@ -90,6 +91,13 @@ def test_a_run_repeats_bit_for_bit_from_its_folder_or_file(pellucid, tmp_path, s
     assert same(weights(tmp_path / "again"), weights(short))
     again = (tmp_path / "again" / "config.toml").read_text()
     assert again == (short / "config.toml").read_text()
+
+
+@pytest.mark.parametrize("name", ["손글씨", "𝒟 😀", 'a "quoted" one', "back\\slash"])
+def test_settings_are_read_back_whatever_the_folder_is_called(tmp_path, name):
+    settings = {"data_dir": str(tmp_path / name), "lr": 1e-5, "seed": 3}
+    runs.write_config(tmp_path / "config.toml", settings)
+    assert runs.read_config(tmp_path / "config.toml") == settings
 
 
 def test_an_option_wins_over_the_settings_file(pellucid, tmp_path, short):

@@ -132,8 +132,12 @@ def model_path(run_or_model: Path) -> Path:
 def write_config(path: Path, config: Mapping[str, Any]) -> None:
     """Write flat settings as TOML; what is None is left out."""
     lines = ["# Repeat this run: pellucid train --config with this file or its folder"]
-    # A JSON string or number is a TOML one too.
-    lines += [f"{key} = {json.dumps(value)}" for key, value in config.items() if value is not None]
+    # A JSON string or number is a TOML one too, but for its escapes of what is not ASCII.
+    lines += [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        for key, value in config.items()
+        if value is not None
+    ]
     with atomic_write(path) as part:
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
