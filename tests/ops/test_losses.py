@@ -161,6 +161,11 @@ def test_the_gradient_scales_with_the_gradient_of_the_loss(name):
     )
 
 
+def test_the_hinge_refuses_labels_that_are_shared_between_classes():
+    with pytest.raises(DataError, match=r"^loss: one-hot labels must be 0 but for a single 1"):
+        multiclass_hinge(np.zeros((1, 3)), np.array([[0.5, 0.5, 0]]))
+
+
 def test_the_notes_example_of_the_hinge():
     # CS231n: cat 3.2, car 5.1, frog -1.7; and 1.3, 4.9, 2.0; and 2.2, 2.5, -3.1.
     scores = np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]])

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import ops
 from ..errors import ArgumentError
+from ..ops.checks import as_floats
 from ..ops.dropout import require_probability
 from ..typing import Array
 from .layer import Layer
@@ -59,6 +60,7 @@ class Dropout(Layer):
             drop = ops.dropout if self.variant == "inverted" else ops.dropout_book
             y, mask = drop(x, self.p, rng=self.rng)
         else:
+            x = as_floats(x)
             mask = np.asarray(1 - self.p if self.variant == "book" else 1, dtype=x.dtype)
             y = x * mask
         self.remember(mask)

@@ -1,7 +1,8 @@
 """The mathematics: pure functions on NumPy arrays, forward and backward side by side.
 
 Written as the textbook writes it: slow, short, right. Images are (N, C, H, W), filters
-(FN, C, FH, FW); the dtype that comes in goes out; nothing that comes in is written to.
+(FN, C, FH, FW); the dtype that comes in goes out (integers become float64 where fractions can
+arise); nothing that comes in is written to.
 """
 
 from .activations import (

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..typing import Array
+from .checks import as_floats
 
 __all__ = [
     "leaky_relu",
@@ -49,12 +50,12 @@ def relu_backward(dy: Array, x: Array) -> Array:
 
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     """Return ``x`` above zero and ``slope · x`` below."""
-    return np.where(x > 0, x, x * x.dtype.type(slope))
+    return np.where(x > 0, x, x * float(slope))
 
 
 def leaky_relu_backward(dy: Array, x: Array, slope: float = 0.01) -> Array:
     """Let ``dy`` through where ``x`` was above zero, and ``slope · dy`` elsewhere."""
-    return np.where(x > 0, dy, dy * dy.dtype.type(slope))
+    return np.where(x > 0, dy, dy * float(slope))
 
 
 def sigmoid(x: Array) -> Array:
@@ -65,6 +66,7 @@ def sigmoid(x: Array) -> Array:
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
+    x = as_floats(x)
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
@@ -76,7 +78,7 @@ def sigmoid_backward(dy: Array, y: Array) -> Array:
 
 def tanh(x: Array) -> Array:
     """Return the hyperbolic tangent."""
-    return np.tanh(x)
+    return np.tanh(as_floats(x))
 
 
 def tanh_backward(dy: Array, y: Array) -> Array:
@@ -95,6 +97,7 @@ def softmax(x: Array, axis: int = 1) -> Array:
     >>> softmax(np.array([[1000.0, 1000.0, -1000.0]]))
     array([[0.5, 0.5, 0. ]])
     """
+    x = as_floats(x)
     e = np.exp(x - x.max(axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
 
@@ -106,5 +109,6 @@ def softmax_backward(dy: Array, y: Array, axis: int = 1) -> Array:
 
 def log_softmax(x: Array, axis: int = 1) -> Array:
     """Return ``log(softmax(x))`` without the logarithm of a rounded zero."""
+    x = as_floats(x)
     z = x - x.max(axis=axis, keepdims=True)
     return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))

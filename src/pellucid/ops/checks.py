@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..errors import ShapeError
 from ..typing import Array
 
-__all__ = ["require_image_shape", "require_images", "require_shape"]
+__all__ = ["as_floats", "require_image_shape", "require_images", "require_shape"]
+
+
+def as_floats(x: Array) -> Array:
+    """Return ``x``, integers as float64: their differences and powers could wrap around."""
+    return x if np.issubdtype(x.dtype, np.inexact) else x.astype(np.float64)
 
 
 def require_images(x: Array, where: str) -> None:

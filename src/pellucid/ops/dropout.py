@@ -39,7 +39,7 @@ def dropout(x: Array, p: float, *, rng: np.random.Generator) -> tuple[Array, Arr
     array([2., 2., 0., 2., 0., 0.])
     """
     y, mask = dropout_book(x, p, rng=rng)
-    scale = x.dtype.type(1 / (1 - p))
+    scale = float(1 / (1 - p))
     return y * scale, mask * scale
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import DataError, ShapeError
 from ..typing import Array
 from .activations import log_softmax
-from .checks import require_shape
+from .checks import as_floats, require_shape
 
 __all__ = [
     "mean_squared_error",
@@ -55,6 +55,7 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     >>> round(loss, 4), y
     (1.3863, array([[0.25, 0.25, 0.25, 0.25]]))
     """
+    scores = as_floats(scores)
     t = one_hot(labels, scores)
     log_y = log_softmax(scores)
     # 0 · -inf is 0 here: a class that is not asked for may be impossible.
@@ -77,15 +78,23 @@ def multiclass_hinge(scores: Array, labels: Array, margin: float = 1.0) -> tuple
     margin : float
         Δ, how far the right class must be ahead.
 
+    Raises
+    ------
+    ShapeError, DataError
+        If the labels do not belong to these scores, or are shared between classes.
+
     Examples
     --------
     >>> loss, violated = multiclass_hinge(np.array([[3.2, 5.1, -1.7]]), np.array([0]))
     >>> round(loss, 2), violated.tolist()
     (2.9, [[False, True, False]])
     """
+    scores = as_floats(scores)
     t = one_hot(labels, scores)
+    if not np.all((t == 0) | (t == 1)):
+        raise DataError("one-hot labels must be 0 but for a single 1 in every row.", where="loss")
     right = np.where(t == 1, scores, 0).sum(axis=1, keepdims=True)
-    margins = np.where(t == 1, 0, scores - right + scores.dtype.type(margin))
+    margins = np.where(t == 1, 0, scores - right + float(margin))
     violated = ~(margins <= 0)  # so that a NaN counts as violated and is seen
     return float(np.where(violated, margins, 0).sum() / len(scores)), violated
 
@@ -96,19 +105,19 @@ def multiclass_hinge_backward(
     """Return the gradient (N, K) from the violated margins, in ``dtype``."""
     dx = violated.astype(dtype)
     dx -= one_hot(labels, dx) * dx.sum(axis=1, keepdims=True)
-    return dx * dx.dtype.type(dloss / len(dx))
+    return dx * float(dloss / len(dx))
 
 
 def mean_squared_error(x: Array, t: Array) -> float:
     """Return the mean of the squared differences of two arrays of one shape."""
     require_shape(t, x.shape, "targets", "like the outputs", "mean_squared_error")
     _require_some(x.size)
-    return float(np.mean((x - t) ** 2))
+    return float(np.mean((as_floats(x) - t) ** 2))
 
 
 def mean_squared_error_backward(x: Array, t: Array, dloss: float = 1.0) -> Array:
     """Return ``dloss · 2 (x - t) / size``."""
-    return (x - t) * x.dtype.type(2 * dloss / x.size)
+    return (as_floats(x) - t) * float(2 * dloss / x.size)
 
 
 def one_hot(labels: Array, scores: Array) -> Array:

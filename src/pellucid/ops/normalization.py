@@ -24,6 +24,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..typing import Array
+from .checks import as_floats
 
 __all__ = [
     "batch_norm",
@@ -60,6 +61,7 @@ def local_response_norm(
     >>> b.ravel(), s.ravel()                           # both channels see 1 + 1² + 2²
     (array([0.16666667, 0.33333333]), array([6., 6.]))
     """
+    a = as_floats(a)
     s = k + alpha * _sum_over_channels(a * a, n // 2, (n - 1) // 2)
     return a * s**-beta, s
 

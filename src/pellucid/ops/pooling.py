@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ..errors import ArgumentError, ShapeError
 from ..shapes import Misfit, Padding, Windows, slide
 from ..typing import Array, Pair
-from .checks import require_image_shape, require_images, require_shape
+from .checks import as_floats, require_image_shape, require_images, require_shape
 from .im2col import fold, unfold
 
 __all__ = [
@@ -107,6 +107,7 @@ def avg_pool2d(x: Array, windows: Windows, *, count_include_pad: bool = True) ->
     array (N, C, OH, OW)
     """
     require_images(x, "avg_pool2d")
+    x = as_floats(x)
     return _cells(x, windows).sum(axis=2) / _count(windows, count_include_pad, x.dtype)
 
 
@@ -142,7 +143,7 @@ def lp_pool2d(x: Array, windows: Windows, p: float = 2.0) -> Array:
     require_images(x, "lp_pool2d")
     if not 1 <= p < np.inf:
         raise ArgumentError(f"must be a norm of at least 1 and finite, received {p!r}.", where="p")
-    return (np.abs(_cells(x, windows)) ** p).sum(axis=2) ** (1 / p)
+    return (np.abs(_cells(as_floats(x), windows)) ** p).sum(axis=2) ** (1 / p)
 
 
 def lp_pool2d_backward(dy: Array, x: Array, y: Array, windows: Windows, p: float = 2.0) -> Array:
