@@ -7,6 +7,7 @@ import pytest
 
 from pellucid import data, evaluate, nn, predict
 from pellucid.data import Dataset
+from pellucid.errors import DataError
 from training.setup import network
 
 
@@ -49,6 +50,14 @@ def test_the_loss_may_be_another():
     result = evaluate(Knows(), SET, loss=nn.MulticlassHinge())
     # A wrong answer lies 5 above the right class, and the third class violates the margin by 1.
     assert result.loss == pytest.approx(2 * 7 / 7)
+
+
+def test_bytes_are_not_predicted_on_a_scale_that_the_model_never_saw():
+    _, test = data.digits()
+    with pytest.raises(
+        DataError, match=r"^predict: expects images as numbers in \[0, 1\], received"
+    ):
+        predict(network(), test.images[:2])
 
 
 def test_the_mode_of_every_layer_is_as_before():

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import ops
 from ..data import Dataset, Loader
+from ..errors import DataError
 from ..nn import Layer, Loss, SoftmaxCrossEntropy
 from ..typing import Array
 
@@ -89,7 +90,19 @@ def evaluate(
 
 
 def predict(model: Layer, x: Array) -> Array:
-    """Return the probabilities (N, K) of the classes for images ``x`` (N, C, H, W) in [0, 1]."""
+    """Return the probabilities (N, K) of the classes for images ``x`` (N, C, H, W) in [0, 1].
+
+    Raises
+    ------
+    DataError
+        If the images are bytes or other integers, on a scale that the model never saw.
+    """
+    if not np.issubdtype(x.dtype, np.floating):
+        raise DataError(
+            f"expects images as numbers in [0, 1], received {x.dtype}. `Dataset.batch` returns "
+            "such; or divide by the largest pixel value: `(x / 255).astype(np.float32)`.",
+            where="predict",
+        )
     with evaluation_mode(model):
         return ops.softmax(model(x))
 
