@@ -63,6 +63,17 @@ def test_without_strict_only_a_wrong_shape_is_refused():
         model.load_state_dict({"fc.bias": np.zeros(3)}, strict=False)
 
 
+@pytest.mark.parametrize("dtype", ["<U1", np.complex64])
+def test_what_is_no_real_number_is_refused_before_anything_is_loaded(dtype):
+    model = _model(0)
+    before, state = model.state_dict(), _model(1).state_dict()
+    state["fc.bias"] = np.zeros(2).astype(dtype)
+    with pytest.raises(StateDictError, match=r"no real numbers: fc\.bias is (<U1|complex64)"):
+        model.load_state_dict(state)
+    after = model.state_dict()
+    assert all(np.array_equal(before[key], after[key]) for key in before)
+
+
 def test_one_number_is_not_spread_over_a_whole_array():
     model = _model()
     with pytest.raises(StateDictError, match=r"fc\.bias must be \(2,\), received \(\)"):

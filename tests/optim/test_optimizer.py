@@ -91,6 +91,15 @@ def test_the_memory_of_another_rule_is_refused():
         Nesterov().load_state_dict({"t": np.asarray(1), "m.w": np.ones(2)})
 
 
+@pytest.mark.parametrize(
+    ("state", "lacking"),
+    [({}, "'t'"), ({"t": np.asarray(1), "m.a": np.ones(2), "v.b": np.ones(2)}, "'m.b', 'v.a'")],
+)
+def test_a_state_that_is_not_whole_is_refused_with_what_it_lacks(state, lacking):
+    with pytest.raises(StateDictError, match=rf"^optimizer state: lacks {lacking}\. Resume"):
+        Adam().load_state_dict(state)
+
+
 def test_a_refused_state_changes_nothing():
     p, rule = Parameter(np.ones(2)), Momentum()
     p.grad = np.ones(2)

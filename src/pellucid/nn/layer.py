@@ -198,7 +198,8 @@ class Layer:
         Raises
         ------
         StateDictError
-            Naming every key that is missing, unexpected or mis-shaped; then nothing was loaded.
+            Naming every key that is missing, unexpected, mis-shaped or of another kind than
+            numbers; then nothing was loaded.
         """
         state.load(self.buffers(), state_dict, strict=strict)
 

@@ -23,6 +23,9 @@ def load(buffers: Mapping[str, Buffer], state: Mapping[str, Array], *, strict: b
         required, received = buffers[key].data.shape, np.shape(state[key])
         if required != received:
             wrong.append(f"mis-shaped: {key} must be {required}, received {received}")
+        dtype = np.asarray(state[key]).dtype
+        if dtype.kind not in "biuf":
+            wrong.append(f"no real numbers: {key} is {dtype}")
     if wrong:
         raise StateDictError(
             f"{len(wrong)} keys do not fit this model, and nothing was loaded:\n  "

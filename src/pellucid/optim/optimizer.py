@@ -81,7 +81,7 @@ class Optimizer:
         Raises
         ------
         StateDictError
-            If it belongs to an optimizer that remembers other things.
+            If it belongs to an optimizer that remembers other things, or is not whole.
         """
         memory: dict[str, dict[str, Array]] = {}
         for key in state.keys() - {"t"}:
@@ -93,6 +93,12 @@ class Optimizer:
                     where="optimizer state",
                 )
             memory.setdefault(name, {})[slot] = np.array(state[key])
+        whole = {"t"} | {f"{slot}.{name}" for name in memory for slot in self.slots}
+        if lacking := sorted(whole - state.keys()):
+            raise StateDictError(
+                f"lacks {', '.join(map(repr, lacking))}. Resume from a whole state.",
+                where="optimizer state",
+            )
         self.t = int(state["t"])
         self.memory = memory
 
