@@ -12,7 +12,7 @@ from PIL import Image
 import pellucid as library
 from pellucid import data
 from pellucid.models import SimpleConvNet
-from pellucid.nn import Card
+from pellucid.nn import Card, Conv2d, Sequential
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,27 @@ def test_a_model_that_knows_no_image_size_cannot_predict(pellucid, pictures, tmp
     result = pellucid("predict", "m.safetensors", next(pictures.iterdir()))
     assert result.returncode == 1
     assert "m.safetensors: does not say for which images it was built" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (
+            SimpleConvNet((1, 8, 8), {"filter_size": 3}),
+            "gives 10 numbers for an image",
+        ),
+        (Sequential(Conv2d(1, 2, 3)), "gives 2x6x6 numbers for an image"),
+    ],
+    ids=["names", "images"],
+)
+def test_outputs_that_are_not_one_a_class_are_no_prediction(
+    pellucid, pictures, tmp_path, network, words
+):
+    network.input_shape, network.card = (1, 8, 8), Card("two", ("a", "b"), "dark")
+    library.save(network, tmp_path / "m.safetensors")
+    result = pellucid("predict", "m.safetensors", next(pictures.iterdir()))
+    assert (result.returncode, f"m.safetensors: {words}" in result.stderr) == (1, True)
+    assert "Traceback" not in result.stderr
 
 
 def test_evaluate_counts_every_test_image_class_by_class(pellucid, trained):

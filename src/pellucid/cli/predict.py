@@ -37,7 +37,14 @@ def command(
             where=str(model),
         )
     c, h, w = network.input_shape
-    card = network.card
+    card, outputs = network.card, network.output_shape((c, h, w))
+    if len(outputs) != 1 or (card is not None and len(card.classes) != outputs[0]):
+        names = "" if card is None else f", and knows {len(card.classes)} classes by name"
+        raise ArgumentError(
+            f"gives {'x'.join(map(str, outputs))} numbers for an image{names}. Its last layer must "
+            "have one output a class.",
+            where=str(model),
+        )
     rows, unread = [], []
     for path in images:
         try:
