@@ -236,9 +236,14 @@ def _spoil_memory(state):
     state.optimizer["v.fc2.weight"] = np.zeros((10, 21), np.float32)
 
 
+def _spoil_constants(state):
+    state.optimizer_config = {"lr": 0.1, "step": "not a constant"}
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
+        (_spoil_constants, r"was saved with constants \['lr', 'step'\], and this Trainer has"),
         (_spoil_generator, "Trainer: has no usable state for the random generator 'drop1'"),
         (_spoil_memory, "optimizer state: remembers 'fc2.weight' of shape .*has \\(10, 20\\)"),
     ],

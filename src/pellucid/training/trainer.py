@@ -197,6 +197,7 @@ class Trainer:
         """
         for what, own, saved in (
             ("optimizer", type(self.optimizer).__name__, state.optimizer_name),
+            ("constants", sorted(self.optimizer.config()), sorted(state.optimizer_config)),
             ("batch size", self.loader.batch_size, state.batch_size),
             ("random generators", sorted(self._generators), sorted(state.generators)),
         ):
