@@ -55,6 +55,16 @@ def test_every_layer_is_loaded_as_it_was_saved_in_evaluation_mode(case, tmp_path
         assert again.buffers()[key].data.flags.writeable
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float16])
+def test_a_model_of_another_precision_comes_back_as_it_was(dtype, tmp_path):
+    model = _small().astype(dtype)
+    save(model, tmp_path / "m.safetensors")
+    again = load(tmp_path / "m.safetensors").state_dict()
+    for key, array in model.state_dict().items():
+        assert again[key].dtype == dtype
+        assert np.array_equal(again[key], array)
+
+
 def test_images_and_card_come_back(tmp_path):
     save(_small(), tmp_path / "m.safetensors")
     again = load(tmp_path / "m.safetensors")

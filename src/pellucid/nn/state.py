@@ -35,8 +35,9 @@ def load(buffers: Mapping[str, Buffer], state: Mapping[str, Array], *, strict: b
         )
     for key in buffers.keys() & state.keys():
         own = buffers[key]
-        value = np.asarray(state[key]).astype(own.data.dtype)
+        value = np.asarray(state[key])
         if own.data.flags.writeable:
             own.data[...] = value  # in place: an optimizer or a plan may hold this very array
-        else:
-            own.data = value  # a place holder, see init.without_values
+        else:  # a place holder, see init.without_values; a model of float64 is to stay one
+            same_kind = value.dtype.kind == own.data.dtype.kind
+            own.data = np.array(value, dtype=value.dtype if same_kind else own.data.dtype)
