@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -70,6 +70,12 @@ def command(
             "[dim]Default: 0.01 as in the book; digits 0.1.[/dim]",
         ),
     ] = None,
+    engine: Annotated[
+        Literal["reference", "fast"],
+        typer.Option(
+            metavar="NAME", help="reference (plain NumPy) or fast (compiled kernels, experimental)."
+        ),
+    ] = "reference",
     seed: Annotated[
         int,
         typer.Option(metavar="N", min=0, help="Decides initial weights and the order of images."),
@@ -149,6 +155,7 @@ def command(
         "lr": rule.lr,
         "optimizer": optimizer.lower(),
         "init": init,
+        "engine": engine,
         "seed": seed,
         "limit": limit,
         "evaluate_samples": evaluate_samples,
@@ -165,6 +172,7 @@ def command(
             epochs=epochs,
             batch_size=batch_size,
             evaluate_samples=evaluate_samples,
+            engine=engine,
             seed=seed,
             callbacks=[files, ProgressBar()],
         )

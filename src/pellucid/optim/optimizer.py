@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from ..nn import Parameter
 from ..typing import Array
 
 __all__ = ["Optimizer"]
+
+Kernel: TypeAlias = Callable[["Optimizer", Array, Array, Mapping[str, Array]], bool]
 
 
 class Optimizer:
@@ -51,8 +53,14 @@ class Optimizer:
         """Change the weights ``w`` in place by their gradient ``g`` and what is remembered."""
         raise NotImplementedError(f"{type(self).__name__} has no update yet")
 
-    def step(self, parameters: Mapping[str, Parameter]) -> None:
+    def step(self, parameters: Mapping[str, Parameter], kernel: Kernel | None = None) -> None:
         """Update every parameter in place by the gradient that backward left.
+
+        Parameters
+        ----------
+        parameters : mapping of name to Parameter
+        kernel : callable, optional
+            Does what `update` does, faster; returns False where it cannot.
 
         Raises
         ------
@@ -64,7 +72,9 @@ class Optimizer:
         for name, parameter in parameters.items():
             if name not in self.memory:
                 self.memory[name] = {slot: np.zeros_like(parameter.data) for slot in self.slots}
-            self.update(parameter.data, gradients[name], **self.memory[name])
+            w, g, memory = parameter.data, gradients[name], self.memory[name]
+            if kernel is None or not kernel(self, w, g, memory):
+                self.update(w, g, **memory)
 
     def state_dict(self) -> dict[str, Array]:
         """Return a copy of the memory, keyed ``slot.parameter``, and ``t``."""

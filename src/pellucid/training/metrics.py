@@ -49,6 +49,7 @@ def evaluate(
     loss: Loss | None = None,
     batch_size: int = 100,
     on_batch: Callable[[int], None] | None = None,
+    run: Callable[[Array], Array] | None = None,
 ) -> Evaluation:
     """Run ``model`` over every image of ``dataset`` in evaluation mode.
 
@@ -63,6 +64,8 @@ def evaluate(
         Images at a time; the last batch may be smaller, and every image counts once.
     on_batch : callable, optional
         Called with the number of images after each batch.
+    run : callable, optional
+        What computes the scores instead of ``model`` itself: a plan of it.
 
     Examples
     --------
@@ -77,7 +80,7 @@ def evaluate(
     classes = 0
     with evaluation_mode(model):
         for x, labels in Loader(dataset, batch_size):
-            scores = model(x)
+            scores = (run or model)(x)
             total += loss(scores, labels) * len(x)
             predictions.append(scores.argmax(axis=1))
             classes = scores.shape[1]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 
 from .. import optim
 from ..data import Dataset, Loader
 from ..errors import ArgumentError, DataError, NumericsError, StateDictError
-from ..nn import Card, Layer, Loss, SoftmaxCrossEntropy
+from ..nn import Card, Layer, Loss, Parameter, SoftmaxCrossEntropy
 from ..optim import Optimizer
 from .callbacks import Callback
 from .history import EpochRecord, History
@@ -41,6 +42,8 @@ class Trainer:
     evaluate_samples : int, optional
         Measure accuracies on so many images, evenly spaced; on all by default.
     callbacks : iterable of Callback
+    engine : {"reference", "fast"}
+        Run the plain layers, or a plan of compiled kernels made from them (`pellucid.engine`).
     seed : int
         Decides the order of the images and what the layers draw (dropout masks): the Trainer gives
         every layer that draws a generator of its own. Initial weights are the model's affair.
@@ -81,6 +84,7 @@ class Trainer:
         batch_size: int = 100,
         evaluate_samples: int | None = None,
         callbacks: Iterable[Callback] = (),
+        engine: Literal["reference", "fast"] = "reference",
         seed: int = 0,
     ) -> None:
         _require_fit(model, train, test)
@@ -110,6 +114,7 @@ class Trainer:
         model.card = Card(train.name, train.classes, train.background)
         self._generators = _seeded_generators(model, seed)
         self.loader = Loader(train, batch_size, rng=self._generators["shuffle"])
+        self._run, self._update = _runner(engine, model, train.image_shape, batch_size)
 
     def fit(self) -> History:
         """Train until ``epochs`` are done, and return the history.
@@ -164,10 +169,10 @@ class Trainer:
     def train_batch(self, x: np.ndarray, labels: np.ndarray) -> float:
         """Take one step on images ``x`` (N, C, H, W); returns their loss before it."""
         self.model.train()
-        loss = self.loss(self.model(x), labels)
+        loss = self.loss(self._run(x), labels)
         self._require_finite(loss)
-        self.model.backward(self.loss.backward())
-        self.optimizer.step(self.model.parameters())
+        self._run.backward(self.loss.backward())
+        self._update(self.optimizer, self.model.parameters())
         self.history.losses.append(loss)
         return loss
 
@@ -246,7 +251,9 @@ class Trainer:
         n, wanted = len(dataset), self.evaluate_samples
         if wanted is not None and wanted < n:
             dataset = dataset.subset(np.linspace(0, n - 1, wanted).astype(np.int64))
-        return evaluate(self.model, dataset, loss=self.loss, batch_size=self.loader.batch_size)
+        return evaluate(
+            self.model, dataset, loss=self.loss, batch_size=self.loader.batch_size, run=self._run
+        )
 
     def _mean_loss(self, batches: int) -> float:
         """Return the mean over the images of the last epoch; its last batch may be smaller."""
@@ -257,6 +264,19 @@ class Trainer:
     def _tell(self, hook: str, *news: object) -> None:
         for callback in self.callbacks:
             getattr(callback, hook)(self, *news)
+
+
+def _runner(
+    engine: str, model: Layer, image_shape: tuple[int, ...], batch_size: int
+) -> tuple[Any, Callable[[Optimizer, Mapping[str, Parameter]], None]]:
+    """Return what is called for the scores and for an update: the plain layers, or a plan."""
+    if engine == "reference":
+        return model, lambda optimizer, parameters: optimizer.step(parameters)
+    if engine != "fast":
+        raise ArgumentError(f"must be 'reference' or 'fast', received {engine!r}.", where="engine")
+    from ..engine import compile, update
+
+    return compile(model, image_shape, batch_size), update
 
 
 def _seeded_generators(model: Layer, seed: int) -> dict[str, np.random.Generator]:

@@ -1,0 +1,318 @@
+"""The steps of a plan: each runs one layer, or a chain of them, into buffers of its own.
+
+A step takes and gives C-contiguous arrays (N, ...), for any N up to the plan's batch size. What it
+returns is its own buffer, overwritten by its next call. `backward` leaves the gradients in the
+parameters, as a layer does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..kernels import conv, elementwise, matmul, pooling
+from ..nn import Conv2d, Layer, Linear, MaxPool2d
+from ..shapes import Windows, slide
+from ..typing import Array
+
+__all__ = ["ConvStep", "LinearStep", "MaxPoolStep", "PlainStep", "ReLUStep", "Step", "ViewStep"]
+
+Shape = tuple[int, ...]
+
+
+class Step:
+    """Base class: what it runs, and what it makes."""
+
+    kernel: str
+
+    def __init__(self, name: str, output_shape: Shape, multiply_adds: int = 0) -> None:
+        self.name, self.output_shape, self.multiply_adds = name, output_shape, multiply_adds
+
+    def forward(self, x: Array) -> Array:
+        """Return the output for ``x``."""
+        raise NotImplementedError
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return the gradient for the last input, or None where nobody needs it."""
+        raise NotImplementedError
+
+    def buffers(self) -> int:
+        """Return the bytes of the step's buffers."""
+        return sum(a.nbytes for a in vars(self).values() if isinstance(a, np.ndarray))
+
+
+class PlainStep(Step):
+    """Call the layer itself: what the engine does not know runs all the same."""
+
+    kernel = "plain NumPy"
+
+    def __init__(self, name: str, layer: Layer, input_shape: Shape) -> None:
+        super().__init__(name, layer.output_shape(input_shape), layer.multiply_adds(input_shape))
+        self.layer = layer
+
+    def forward(self, x: Array) -> Array:
+        """Return the layer's output."""
+        return np.ascontiguousarray(self.layer(x))
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return the layer's gradient."""
+        return np.ascontiguousarray(self.layer.backward(dy))
+
+
+class ViewStep(Step):
+    """Give the same numbers another shape: Flatten."""
+
+    kernel = "view"
+
+    def forward(self, x: Array) -> Array:
+        """Return ``x`` in the output's shape."""
+        self._shape = x.shape
+        return x.reshape(len(x), *self.output_shape)
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return ``dy`` in the input's shape."""
+        return dy.reshape(self._shape)
+
+
+class _Rectified(Step):
+    """A step whose output may be rectified, and whose gradient then stops where it was."""
+
+    def __init__(
+        self, name: str, output_shape: Shape, multiply_adds: int, batch: int, rectify: bool
+    ) -> None:
+        super().__init__(name, output_shape, multiply_adds)
+        self.rectify = rectify
+        self._y = np.empty((batch, *output_shape), dtype=np.float32)
+        self._dz = np.empty_like(self._y) if rectify else None
+
+    def _unrectified(self, dy: Array) -> Array:
+        """Return the gradient before the ReLU."""
+        if self._dz is None:
+            return np.ascontiguousarray(dy, dtype=np.float32)
+        n = len(dy)
+        dz, y = self._dz[:n], self._y[:n]
+        elementwise.relu_backward(_flat(np.ascontiguousarray(dy)), _flat(y), _flat(dz))
+        return dz
+
+
+class ReLUStep(_Rectified):
+    """ReLU on its own."""
+
+    kernel = "relu"
+
+    def __init__(self, name: str, shape: Shape, batch: int) -> None:
+        super().__init__(name, shape, 0, batch, True)
+
+    def forward(self, x: Array) -> Array:
+        """Return ``max(0, x)``."""
+        return np.maximum(x, 0, out=self._y[: len(x)])
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return ``dy`` where the output was above zero."""
+        return self._unrectified(dy)
+
+
+class ConvStep(_Rectified):
+    """Convolution and bias; ReLU and non-overlapping max pooling if they follow."""
+
+    def __init__(
+        self, name: str, layer: Conv2d, input_shape: Shape, batch: int, relu: bool, pool: int
+    ) -> None:
+        fn, oh, ow = layer.output_shape(input_shape)
+        shape = (fn, oh // pool, ow // pool)
+        super().__init__(name, shape, layer.multiply_adds(input_shape), batch, relu)
+        self.kernel = "convolution" + " + relu" * relu + f" + max {pool}x{pool}" * (pool > 1)
+        self.layer, self.pool = layer, pool
+        c, groups = layer.in_channels, layer.groups
+        windows = layer.windows(input_shape)
+        self._arg = np.empty((batch, *shape) if pool > 1 else (1, 1, 1, 1), dtype=np.float32)
+        self._z_shape = (fn, oh, ow)
+        self._forward = _Convolution(windows, c, fn, groups, pool)
+        self._gradient = _WeightGradient(self._forward, fn)
+        self._adjoint = _adjoint(windows, fn, c, groups)
+        self._no_bias = np.zeros(fn, dtype=np.float32)
+        self._no_shift = np.zeros(c, dtype=np.float32)
+        self._dx = np.empty((batch, *input_shape), dtype=np.float32)
+
+    def forward(self, x: Array) -> Array:
+        """Return the filters' answers."""
+        self._x, y = x, self._y[: len(x)]
+        w, b = self.layer.weight.data, self.layer.bias
+        shift = self._no_bias if b is None else b.data
+        self._forward(x, w, shift, y, self._arg, self.rectify)
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Leave the gradients of filters and bias; return that of the input."""
+        dy = np.ascontiguousarray(dy, dtype=np.float32)
+        n, layer = len(dy), self.layer
+        y = self._y[:n]
+        dw, db = self._gradient(self._x, dy, y, self._arg, self.rectify)
+        layer.weight.grad = dw.reshape(layer.weight.data.shape)
+        if layer.bias is not None:
+            layer.bias.grad = db
+        if not need_dx:
+            return None
+        dz, dx = self._before_relu_and_pooling(dy, y), self._dx[:n]
+        if self._adjoint is None:
+            layer.remember(self._x)
+            return np.ascontiguousarray(layer.backward(dz))
+        flipped = _flipped(layer.weight.data, layer.groups)
+        self._adjoint(dz, flipped, self._no_shift, dx, self._arg, False)
+        return dx
+
+    def _before_relu_and_pooling(self, dy: Array, y: Array) -> Array:
+        if self.pool == 1:
+            return self._unrectified(dy)
+        if self._dz is None or self._dz.shape[1:] != self._z_shape:
+            self._dz = np.empty((len(self._y), *self._z_shape), dtype=np.float32)
+        dz = self._dz[: len(dy)]
+        conv.unpool(dy, y, self._arg, dz, self.pool, self.rectify)
+        return dz
+
+
+class LinearStep(_Rectified):
+    """Fully connected, bias, and ReLU if one follows."""
+
+    def __init__(self, name: str, layer: Linear, batch: int, relu: bool) -> None:
+        super().__init__(
+            name, (layer.out_features,), layer.in_features * layer.out_features, batch, relu
+        )
+        self.kernel = "product" + " + relu" * relu
+        self.layer = layer
+        self._no_bias = np.zeros(layer.out_features, dtype=np.float32)
+        self._dx = np.empty((batch, layer.in_features), dtype=np.float32)
+        self._dw = np.empty((layer.out_features, layer.in_features), dtype=np.float32)
+
+    def forward(self, x: Array) -> Array:
+        """Return ``x·wᵀ + b``."""
+        self._x, y = x, self._y[: len(x)]
+        w, b = np.ascontiguousarray(self.layer.weight.data), self.layer.bias
+        matmul.rows_by_rows(x, w, self._no_bias if b is None else b.data, y, self.rectify)
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Leave ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
+        dz, w = self._unrectified(dy), self.layer.weight
+        matmul.product(dz, self._x, self._dw)
+        w.grad = self._dw
+        if self.layer.bias is not None:
+            self.layer.bias.grad = dz.sum(axis=0)
+        if not need_dx:
+            return None
+        dx = self._dx[: len(dy)]
+        matmul.product(np.ascontiguousarray(dz.T), np.ascontiguousarray(w.data), dx)
+        return dx
+
+
+class MaxPoolStep(Step):
+    """Max pooling."""
+
+    kernel = "max pooling"
+
+    def __init__(self, name: str, layer: MaxPool2d, input_shape: Shape, batch: int) -> None:
+        super().__init__(name, layer.output_shape(input_shape))
+        windows = layer.windows(input_shape)
+        (top, _), (left, _) = windows.padding
+        self._sliding = (windows.window, windows.stride, (top, left), windows.dilation)
+        self._y = np.empty((batch, *self.output_shape), dtype=np.float32)
+        self._arg = np.empty(self._y.shape, dtype=np.int32)
+        self._dx = np.empty((batch, *input_shape), dtype=np.float32)
+
+    def forward(self, x: Array) -> Array:
+        """Return the maxima."""
+        y = self._y[: len(x)]
+        pooling.max_forward(x, y, self._arg[: len(x)], *self._sliding)
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return ``dy`` at the cells that won."""
+        dx = self._dx[: len(dy)]
+        dy = np.ascontiguousarray(dy, dtype=np.float32)
+        pooling.max_backward(dy, self._arg[: len(dy)], dx, *self._sliding)
+        return dx
+
+
+class _Convolution:
+    """The forward kernel with its rooms, for one kind of image."""
+
+    def __init__(
+        self,
+        windows: Windows,
+        channels: int,
+        filters: int,
+        groups: int,
+        pool: int = 1,
+        spread: tuple[int, int] = (1, 1),
+    ) -> None:
+        self.layout = conv.layout(windows, channels, groups, pool, spread)
+        self.taps = conv.tap_tables(windows, self.layout, pool)
+        tile = conv.tile_shape(filters // groups, self.layout)
+        self.kernel = conv.forward(*tile)
+        self.reach = self.layout.reach(tile[1])
+        rooms = (conv.CHUNKS, filters * self.reach)
+        self.xs = np.zeros((conv.CHUNKS, self.layout.room(self.reach)), dtype=np.float32)
+        self.ys = np.zeros(rooms, dtype=np.float32)
+        self.args = np.zeros(rooms if pool > 1 else (conv.CHUNKS, 1), dtype=np.float32)
+
+    def __call__(self, x: Array, w: Array, b: Array, y: Array, arg: Array, rectify: bool) -> None:
+        columns = np.ascontiguousarray(
+            w.reshape(len(w), -1).T
+        )  # so that a tile reads them in a run
+        rooms = (self.xs, self.ys, self.args)
+        self.kernel(x, columns, b, y, arg, *rooms, self.taps, self.layout, self.reach, rectify)
+
+
+class _WeightGradient:
+    """The weight-gradient kernel with its rooms; it shares those of the forward."""
+
+    def __init__(self, forward: _Convolution, filters: int) -> None:
+        self.forward, lay = forward, forward.layout
+        self.per_group, (cells, self.taps) = filters // lay.groups, forward.taps.shape
+        tall = _up(self.per_group, conv.INNER_ROWS) * lay.groups
+        self.tables = np.zeros((cells, _up(self.taps, conv.INNER_COLUMNS)), dtype=np.int64)
+        self.tables[:, : self.taps] = forward.taps
+        self.ds = np.zeros((conv.CHUNKS, cells * tall * forward.reach), dtype=np.float32)
+        self.dw = np.empty((conv.CHUNKS, tall, self.tables.shape[1]), dtype=np.float32)
+        self.db = np.empty((conv.CHUNKS, filters), dtype=np.float32)
+
+    def __call__(
+        self, x: Array, dy: Array, y: Array, arg: Array, rectify: bool
+    ) -> tuple[Array, Array]:
+        own, lay = self.forward, self.forward.layout
+        arg = arg if len(self.tables) > 1 else y  # never read
+        conv.backward_weights(
+            x, dy, y, arg, self.dw, self.db, own.xs, self.ds, self.tables, lay, own.reach, rectify
+        )
+        dw = self.dw.sum(axis=0).reshape(lay.groups, -1, self.tables.shape[1])
+        dw = dw[:, : self.per_group, : self.taps]
+        return np.ascontiguousarray(dw), self.db.sum(axis=0)
+
+
+def _adjoint(windows: Windows, filters: int, channels: int, groups: int) -> _Convolution | None:
+    """Return the convolution that turns dy into dx; None where it would need padding below 0."""
+    sizes, padding = [], []
+    for axis in (0, 1):
+        extent, (before, _) = windows.extent[axis], windows.padding[axis]
+        size = windows.stride[axis] * (windows.output[axis] - 1) + 1
+        first = extent - 1 - before
+        sizes.append(size)
+        padding += [first, windows.input[axis] + extent - 1 - size - first]
+    if min(padding) < 0:
+        return None
+    around = slide((sizes[0], sizes[1]), windows.window, 1, padding, windows.dilation)
+    return _Convolution(around, filters, channels, groups, spread=windows.stride)
+
+
+def _flipped(w: Array, groups: int) -> Array:
+    """Return the filters (C, FN/groups, FH, FW) of the adjoint: flipped, ends exchanged."""
+    fn, c, fh, fw = w.shape
+    by_group = w[:, :, ::-1, ::-1].reshape(groups, fn // groups, c, fh, fw)
+    return np.ascontiguousarray(by_group.swapaxes(1, 2)).reshape(groups * c, fn // groups, fh, fw)
+
+
+def _flat(a: Array) -> Array:
+    return a.reshape(a.size)
+
+
+def _up(n: int, k: int) -> int:
+    return -(-n // k) * k

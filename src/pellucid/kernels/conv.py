@@ -1,0 +1,313 @@
+"""Convolution, with ReLU and max pooling if they follow: the twin of `pellucid.ops`, to 1e-5.
+
+*im2col without the copy.* An image is laid out once, with its padding, so that every row of its
+im2col matrix is a contiguous run of it: with stride S the image is split into S x S phases, and
+phase (a, b) holds the rows a, a+S, ... and the columns b, b+S, .... Then
+
+    z[f, p] = b[f] + Σ_t w[t, f] · xs[at[t] + p]         t = (c, u, v), p = (oy, ox)
+
+where ``at[t]`` is where tap t begins, and p counts along whole phase rows: the few cells between
+one output row and the next are computed and thrown away.
+
+*Pooling in the registers.* Windows of KxK that do not overlap take K² convolutions of stride K, one
+for each cell q of the window. In the layout for stride S·K each has a tap table of its own, and
+
+    y[f, p] = max_q z_q[f, p]                            z_q: with at[q, t]
+
+The convolution's own output is never written. Without pooling there is one q.
+
+*Gradients* are of the same form: ``dw[f, t] = Σ_q Σ_p dz_q[f, p] · xs[at[q, t] + p]``, and dx is
+the forward of the spread dz with the flipped filters, as in ops/conv.py.
+
+Outside (N, C, H, W), float32, C-contiguous. The engine allocates; ``xs`` and ``ys`` are one room a
+chunk, zeroed once. Parallel over chunks of images, whose number does not depend on the threads: no
+two chunks write to one place, and sums over the batch are added up chunk by chunk.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..shapes import Windows
+from ..typing import Array
+from .jit import LANES, REGISTERS, kernel, parallel_kernel, prange
+from .simd import (
+    add_column,
+    add_sums,
+    inner_at,
+    keep_larger,
+    load_part,
+    outer,
+    plus,
+    relu,
+    store,
+    store_part,
+    where_above_zero,
+    where_equal,
+    zeros,
+)
+
+__all__ = [
+    "CHUNKS",
+    "INNER_COLUMNS",
+    "INNER_ROWS",
+    "Layout",
+    "backward_weights",
+    "forward",
+    "layout",
+    "tap_tables",
+    "tile_shape",
+    "unpool",
+]
+
+CHUNKS = 16  # enough to share out among the cores of a desk, few enough to add up
+# Tiles of `forward`, rows x vectors, that leave registers for what one step reads.
+TILES = (
+    ((15, 1), (10, 2), (8, 3), (6, 4), (4, 4), (2, 4), (1, 4))
+    if REGISTERS == 32
+    else ((5, 2), (4, 3), (2, 4), (1, 4))
+)
+INNER_ROWS, INNER_COLUMNS = (5, 4) if REGISTERS == 32 else (3, 3)  # of `backward_weights`
+
+
+class Layout(NamedTuple):
+    """How one image lies in ``xs``, and how far its outputs reach; numbers of cells."""
+
+    channels: int  # of one group
+    h: int  # of the image
+    w: int
+    spread_h: int  # from one of its rows to the next; above 1 for the gradient of a stride
+    spread_w: int
+    top: int
+    left: int
+    sh: int  # strides, of convolution and pooling together
+    sw: int
+    rows: int  # of one phase
+    pitch: int  # columns of one phase
+    oh: int
+    ow: int
+    groups: int
+
+    @property
+    def plane(self) -> int:
+        """Cells of one channel."""
+        return self.sh * self.sw * self.rows * self.pitch
+
+    def reach(self, vectors: int) -> int:
+        """Cells from the first output to behind the last, up to a whole tile of ``vectors``."""
+        tile = vectors * LANES
+        return -(-((self.oh - 1) * self.pitch + self.ow) // tile) * tile
+
+    def room(self, reach: int) -> int:
+        """Cells that ``xs`` needs for one image, the tail that the last tile reads included."""
+        return self.groups * self.channels * self.plane + reach
+
+
+def layout(
+    windows: Windows,
+    channels: int,
+    groups: int,
+    pool: int = 1,
+    spread: tuple[int, int] = (1, 1),
+) -> Layout:
+    """Return the layout for images of ``channels`` over which ``windows`` slide.
+
+    Parameters
+    ----------
+    windows : Windows
+        Of the convolution.
+    channels, groups : int
+    pool : int
+        K of the pooling that follows; 1 for none.
+    spread : (int, int)
+        How many cells the windows see from one cell of the image to the next, zeros between them;
+        above 1 the windows must have stride 1.
+    """
+    (h, w), (sh, sw), (oh, ow) = windows.input, windows.stride, windows.output
+    (ph, pw), ((top, _), (left, _)) = windows.padded, windows.padding
+    h, w, sh, sw = (h - 1) // spread[0] + 1, (w - 1) // spread[1] + 1, sh * pool, sw * pool
+    rows, pitch, oh, ow = -(-ph // sh), -(-pw // sw), oh // pool, ow // pool
+    return Layout(channels // groups, h, w, *spread, top, left, sh, sw, rows, pitch, oh, ow, groups)
+
+
+def tap_tables(windows: Windows, lay: Layout, pool: int = 1) -> Array:
+    """Return where each tap (c, u, v) begins in ``xs``, a row for each cell of the pool."""
+    (fh, fw), (dh, dw), (sh, sw) = windows.window, windows.dilation, windows.stride
+    a, b, c, u, v = np.ogrid[:pool, :pool, : lay.channels, :fh, :fw]
+    row, column = sh * a + dh * u, sw * b + dw * v
+    phase = (row % lay.sh) * lay.sw + column % lay.sw
+    cell = (row // lay.sh) * lay.pitch + column // lay.sw
+    at = c * lay.plane + phase * lay.rows * lay.pitch + cell
+    return at.reshape(pool * pool, -1).astype(np.int64)
+
+
+def tile_shape(filters: int, lay: Layout) -> tuple[int, int]:
+    """Return the tile, rows x vectors, that computes the least beside what is wanted."""
+
+    def work(tile: tuple[int, int]) -> tuple[float, int]:
+        rows, vectors = tile
+        waste = 1 + 1 / (rows * vectors)  # small tiles wait for their own sums
+        return -(-filters // rows) * rows * lay.reach(vectors) * waste, -rows
+
+    return min((tile for tile in TILES if tile[0] <= filters), key=work)
+
+
+@kernel
+def lay_out(x: Array, n: int, xs: Array, lay: Layout) -> None:
+    """Write image n into ``xs``; its padding is there already."""
+    phase = lay.rows * lay.pitch
+    plane = lay.sh * lay.sw * phase
+    for c in range(x.shape[1]):
+        for i in range(lay.h):
+            line = i * lay.spread_h + lay.top
+            at = c * plane + (line % lay.sh) * lay.sw * phase + (line // lay.sh) * lay.pitch
+            if lay.sw == 1:
+                for j in range(lay.w):
+                    xs[at + lay.left + j * lay.spread_w] = x[n, c, i, j]
+                continue
+            for b in range(lay.sw):
+                first = (b - lay.left) % lay.sw  # the first column of this phase
+                begin = at + b * phase + (first + lay.left) // lay.sw
+                for k in range((lay.w - first + lay.sw - 1) // lay.sw):
+                    xs[begin + k] = x[n, c, i, first + k * lay.sw]
+
+
+@kernel
+def _gather_rows(rows: Array, begin: int, pitch: int, y: Array) -> None:
+    """Write the outputs of one filter, without what lies between its rows, into ``y`` (OH, OW)."""
+    width, flat = y.shape[1], y.reshape(y.size)
+    for i in range(y.shape[0]):
+        for j in range(0, width, LANES):
+            n = min(LANES, width - j)
+            store_part(load_part(rows, begin + i * pitch + j, n), flat, i * width + j, n)
+
+
+@cache
+def forward(height: int, vectors: int) -> Any:
+    """Return the forward kernel for tiles of ``height`` filters x ``vectors``."""
+
+    @parallel_kernel
+    def convolve(
+        x: Array, w: Array, b: Array, y: Array, arg: Array, xs: Array, ys: Array, args: Array,
+        at: Array, lay: Layout, reach: int, rectify: bool,
+    ) -> None:  # fmt: skip
+        images, (taps, filters), cells = len(x), w.shape, len(at)
+        flat_w, flat_b = w.reshape(w.size), b.reshape(b.size)
+        per_group = filters // lay.groups
+        group_room = lay.channels * lay.sh * lay.sw * lay.rows * lay.pitch
+        for chunk in prange(CHUNKS):
+            room, out, won = xs[chunk], ys[chunk], args[chunk]
+            for n in range(chunk * images // CHUNKS, (chunk + 1) * images // CHUNKS):
+                lay_out(x, n, room, lay)
+                for block in range(0, filters, height):
+                    for p in range(0, reach, vectors * LANES):
+                        # The last block of a group reaches back, and computes some rows again.
+                        g = block // per_group
+                        f = min(block, (g + 1) * per_group - height)
+                        best = winner = zeros(height, vectors)
+                        start = g * group_room + p
+                        for q in range(cells):
+                            t = zeros(height, vectors)
+                            for k in range(taps):
+                                t = outer(t, flat_w, k * filters + f, 1, room, start + at[q, k])
+                            if q == 0:
+                                best = t
+                            else:
+                                best, winner = keep_larger(best, winner, t, np.float32(q))
+                        if cells > 1:
+                            store(winner, won, f * reach + p, reach)
+                        best = add_column(best, flat_b, f)
+                        if rectify:
+                            best = relu(best)
+                        store(best, out, f * reach + p, reach)
+                for f in range(filters):
+                    _gather_rows(out, f * reach, lay.pitch, y[n, f])
+                    if cells > 1:
+                        _gather_rows(won, f * reach, lay.pitch, arg[n, f])
+
+    return convolve
+
+
+@parallel_kernel
+def backward_weights(
+    x: Array, dy: Array, y: Array, arg: Array, dw: Array, db: Array, xs: Array, ds: Array,
+    at: Array, lay: Layout, reach: int, rectify: bool,
+) -> None:  # fmt: skip
+    """Write each chunk's share of the weight and bias gradients into ``dw[chunk]``, ``db[chunk]``.
+
+    The tables ``at`` are filled up to whole tiles with any place, ``ds`` with rows of zeros, and
+    ``dw`` (CHUNKS, filters, taps) has room for what comes of them.
+    """
+    images, filters, cells, taps = len(x), dy.shape[1], at.shape[0], at.shape[1]
+    per_group, tall = filters // lay.groups, dw.shape[1] // lay.groups
+    group_room = lay.channels * lay.sh * lay.sw * lay.rows * lay.pitch
+    flat_at = at.reshape(at.size)
+    for chunk in prange(CHUNKS):
+        room, out = xs[chunk], ds[chunk]
+        sums = dw[chunk].reshape(dw.shape[1] * taps)
+        sums[:] = 0
+        db[chunk] = 0
+        for n in range(chunk * images // CHUNKS, (chunk + 1) * images // CHUNKS):
+            lay_out(x, n, room, lay)
+            for f in range(filters):
+                row = ((f // per_group) * tall + f % per_group) * reach
+                _lay_out_gradient(
+                    dy[n, f], y[n, f], arg[n, f], cells, rectify, out, row, dw.shape[1] * reach,
+                    lay.pitch, db[chunk], f,
+                )  # fmt: skip
+            for f in range(0, dw.shape[1], INNER_ROWS):
+                start = (f // tall) * group_room
+                for k in range(0, taps, INNER_COLUMNS):
+                    t = zeros(INNER_ROWS, INNER_COLUMNS)
+                    for q in range(cells):
+                        row = (q * dw.shape[1] + f) * reach
+                        for p in range(0, reach, LANES):
+                            t = inner_at(
+                                t, out, row + p, reach, room, start + p, flat_at, q * taps + k
+                            )
+                    add_sums(t, sums, f * taps + k, taps)
+
+
+@kernel
+def _lay_out_gradient(
+    dy: Array, y: Array, arg: Array, cells: int, rectify: bool, out: Array, begin: int, size: int,
+    pitch: int, db: Array, f: int,
+) -> None:  # fmt: skip
+    """Write ``dy`` (OH, OW) of one filter where the ReLU let it through, for each cell that won.
+
+    Cell q of the pooling window has its numbers from ``begin + q·size`` on; their sum is added to
+    ``db[f]``.
+    """
+    (height, width), total = dy.shape, zeros(1, 1)
+    flat_dy, flat_y, flat_arg = dy.reshape(dy.size), y.reshape(y.size), arg.reshape(arg.size)
+    for i in range(height):
+        for j in range(0, width, LANES):
+            n, at = min(LANES, width - j), i * width + j
+            d = load_part(flat_dy, at, n)
+            if rectify:
+                d = where_above_zero(d, load_part(flat_y, at, n))
+            total = plus(total, d)
+            if cells == 1:
+                store_part(d, out, begin + i * pitch + j, n)
+                continue
+            won = load_part(flat_arg, at, n)
+            for q in range(cells):
+                place = begin + q * size + i * pitch + j
+                store_part(where_equal(d, won, np.float32(q)), out, place, n)
+    add_sums(total, db, f, 0)
+
+
+@parallel_kernel
+def unpool(dy: Array, y: Array, arg: Array, dz: Array, pool: int, rectify: bool) -> None:
+    """Write the gradient ``dz`` (N, FN, OH, OW) of the convolution's own output."""
+    for n in prange(len(dy)):
+        for f in range(dy.shape[1]):
+            dz[n, f] = 0
+            for i in range(dy.shape[2]):
+                for j in range(dy.shape[3]):
+                    if not rectify or y[n, f, i, j] > 0:
+                        q = int(arg[n, f, i, j])
+                        dz[n, f, pool * i + q // pool, pool * j + q % pool] = dy[n, f, i, j]

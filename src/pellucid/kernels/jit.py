@@ -1,0 +1,59 @@
+"""The one compile policy of all kernels, and what the machine offers.
+
+Every kernel is cached on disk and runs without Python's lock. Fast-math may reorder and contract
+sums, but never assumes that NaN and infinity cannot occur: a diverging loss must be seen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+# Threads that wait for each other should sleep, not spin: where other programs want the cores too,
+# spinning costs milliseconds at the end of every parallel loop. OpenMP reads this when it starts.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from numba import njit, prange
+from numba.core.registry import cpu_target
+
+__all__ = ["LANES", "REGISTERS", "kernel", "parallel_kernel", "prange"]
+
+FASTMATH = frozenset({"reassoc", "contract", "arcp", "nsz", "afn"})
+WIDE = ("skylake-avx512", "cascadelake", "icelake-server", "sapphirerapids", "znver4", "znver5")
+POLICY: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "fastmath": set(FASTMATH),
+    "error_model": "numpy",
+}
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` on its first call, to run on the calling thread."""
+    return njit(**POLICY)(function)
+
+
+def parallel_kernel(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` on its first call; its ``prange`` loops run on Numba's threads."""
+    return njit(parallel=True, **POLICY)(function)
+
+
+def _vector_unit() -> tuple[int, int]:
+    """Return how many float32 a vector register of the compile target holds, and how many it has.
+
+    The target is the one Numba compiles for, so that ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES``
+    give kernels for a narrower machine; both belong to the key of Numba's cache.
+    """
+    _, name, features = cpu_target.target_context.codegen().magic_tuple()
+    offered = set(features.split(","))
+    if "+avx512f" in offered or (not features and name in WIDE):
+        return 16, 32
+    if "+avx2" in offered or (not features and name in ("haswell", "znver1", "znver2", "znver3")):
+        return 8, 16
+    if "+neon" in offered:
+        return 4, 32
+    return 4, 16
+
+
+LANES, REGISTERS = _vector_unit()
