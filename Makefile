@@ -8,7 +8,7 @@ EXTRAS := $(if $(filter 0,$(PEERS)),test,test$(COMMA)peer)
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check clean
+.PHONY: help demo test bench lint check clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
@@ -18,6 +18,9 @@ demo: $(VENV)/.ready  ## Train on real handwritten digits; model and pictures go
 
 test: $(VENV)/.ready-$(PEERS)  ## Run all tests
 	PELLUCID_REQUIRE_PEERS=$(PEERS) $(BIN)/python -m pytest -n auto
+
+bench: $(VENV)/.ready-1  ## Measure the engine against PyTorch, side by side (minutes)
+	$(BIN)/python benchmarks/run.py
 
 lint: $(VENV)/.ready-lint  ## Check style and types
 	$(BIN)/ruff check
@@ -39,6 +42,9 @@ $(VENV)/.ready-$(PEERS): $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 
-$(VENV)/.ready-lint: $(VENV)/.ready
+$(VENV)/.ready-bench: $(VENV)/.ready-1  ## Measure the engine against PyTorch, side by side (minutes)
+	$(BIN)/python benchmarks/run.py
+
+lint: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@

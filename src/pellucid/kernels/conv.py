@@ -176,13 +176,12 @@ def lay_out(x: Array, n: int, xs: Array, lay: Layout) -> None:
 
 
 @kernel
-def _gather_rows(rows: Array, begin: int, pitch: int, y: Array) -> None:
-    """Write the outputs of one filter, without what lies between its rows, into ``y`` (OH, OW)."""
-    width, flat = y.shape[1], y.reshape(y.size)
-    for i in range(y.shape[0]):
-        for j in range(0, width, LANES):
-            n = min(LANES, width - j)
-            store_part(load_part(rows, begin + i * pitch + j, n), flat, i * width + j, n)
+def _gather_rows(rows: Array, begin: int, y: Array, at: int, lay: Layout) -> None:
+    """Write one filter's outputs from ``begin``, without what lies between its rows, to y[at:]."""
+    for i in range(lay.oh):
+        for j in range(0, lay.ow, LANES):
+            n = min(LANES, lay.ow - j)
+            store_part(load_part(rows, begin + i * lay.pitch + j, n), y, at + i * lay.ow + j, n)
 
 
 @cache
@@ -196,6 +195,7 @@ def forward(height: int, vectors: int) -> Any:
     ) -> None:  # fmt: skip
         images, (taps, filters), cells = len(x), w.shape, len(at)
         flat_w, flat_b = w.reshape(w.size), b.reshape(b.size)
+        flat_y, flat_arg = y.reshape(y.size), arg.reshape(arg.size)
         per_group = filters // lay.groups
         group_room = lay.channels * lay.sh * lay.sw * lay.rows * lay.pitch
         for chunk in prange(CHUNKS):
@@ -224,9 +224,10 @@ def forward(height: int, vectors: int) -> Any:
                             best = relu(best)
                         store(best, out, f * reach + p, reach)
                 for f in range(filters):
-                    _gather_rows(out, f * reach, lay.pitch, y[n, f])
+                    place = (n * filters + f) * lay.oh * lay.ow
+                    _gather_rows(out, f * reach, flat_y, place, lay)
                     if cells > 1:
-                        _gather_rows(won, f * reach, lay.pitch, arg[n, f])
+                        _gather_rows(won, f * reach, flat_arg, place, lay)
 
     return convolve
 
@@ -244,7 +245,8 @@ def backward_weights(
     images, filters, cells, taps = len(x), dy.shape[1], at.shape[0], at.shape[1]
     per_group, tall = filters // lay.groups, dw.shape[1] // lay.groups
     group_room = lay.channels * lay.sh * lay.sw * lay.rows * lay.pitch
-    flat_at = at.reshape(at.size)
+    flat_at, flat_dy = at.reshape(at.size), dy.reshape(dy.size)
+    flat_y, flat_arg = y.reshape(y.size), arg.reshape(arg.size)
     for chunk in prange(CHUNKS):
         room, out = xs[chunk], ds[chunk]
         sums = dw[chunk].reshape(dw.shape[1] * taps)
@@ -255,8 +257,8 @@ def backward_weights(
             for f in range(filters):
                 row = ((f // per_group) * tall + f % per_group) * reach
                 _lay_out_gradient(
-                    dy[n, f], y[n, f], arg[n, f], cells, rectify, out, row, dw.shape[1] * reach,
-                    lay.pitch, db[chunk], f,
+                    flat_dy, flat_y, flat_arg, (n * filters + f) * lay.oh * lay.ow, cells, rectify,
+                    out, row, dw.shape[1] * reach, lay, db[chunk], f,
                 )  # fmt: skip
             for f in range(0, dw.shape[1], INNER_ROWS):
                 start = (f // tall) * group_room
@@ -273,30 +275,29 @@ def backward_weights(
 
 @kernel
 def _lay_out_gradient(
-    dy: Array, y: Array, arg: Array, cells: int, rectify: bool, out: Array, begin: int, size: int,
-    pitch: int, db: Array, f: int,
+    dy: Array, y: Array, arg: Array, at: int, cells: int, rectify: bool, out: Array, begin: int,
+    size: int, lay: Layout, db: Array, f: int,
 ) -> None:  # fmt: skip
-    """Write ``dy`` (OH, OW) of one filter where the ReLU let it through, for each cell that won.
+    """Write one filter's ``dy[at:]`` where the ReLU let it through, for each cell that won.
 
     Cell q of the pooling window has its numbers from ``begin + q·size`` on; their sum is added to
     ``db[f]``.
     """
-    (height, width), total = dy.shape, zeros(1, 1)
-    flat_dy, flat_y, flat_arg = dy.reshape(dy.size), y.reshape(y.size), arg.reshape(arg.size)
-    for i in range(height):
-        for j in range(0, width, LANES):
-            n, at = min(LANES, width - j), i * width + j
-            d = load_part(flat_dy, at, n)
+    total = zeros(1, 1)
+    for i in range(lay.oh):
+        for j in range(0, lay.ow, LANES):
+            n, here = min(LANES, lay.ow - j), at + i * lay.ow + j
+            there = begin + i * lay.pitch + j
+            d = load_part(dy, here, n)
             if rectify:
-                d = where_above_zero(d, load_part(flat_y, at, n))
+                d = where_above_zero(d, load_part(y, here, n))
             total = plus(total, d)
             if cells == 1:
-                store_part(d, out, begin + i * pitch + j, n)
+                store_part(d, out, there, n)
                 continue
-            won = load_part(flat_arg, at, n)
+            won = load_part(arg, here, n)
             for q in range(cells):
-                place = begin + q * size + i * pitch + j
-                store_part(where_equal(d, won, np.float32(q)), out, place, n)
+                store_part(where_equal(d, won, np.float32(q)), out, there + q * size, n)
     add_sums(total, db, f, 0)
 
 
