@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SIMPLE = "conv:30:5:0 relu pool flatten linear:100 relu linear:10"
-LENET = "conv:6:5:2 relu pool conv:16:5:0 relu pool flatten linear:120 relu linear:84 relu linear:10"
+LENET = (
+    "conv:6:5:2 relu pool conv:16:5:0 relu pool flatten linear:120 relu linear:84 relu linear:10"
+)
 DEEP = (
     "conv:16:3:1 relu conv:16:3:1 relu pool conv:32:3:1 relu conv:32:3:2 relu pool "
     "conv:64:3:1 relu conv:64:3:1 relu pool flatten linear:50 relu dropout linear:10 dropout"

@@ -1,6 +1,6 @@
 """One measurement in a process of its own: prints medians, losses and memory as JSON.
 
-    python benchmarks/contender.py pellucid|reference|torch|torch-channels-last CASE THREADS
+Called as ``contender.py pellucid|reference|torch|torch-channels-last CASE THREADS``.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ def _torch(contender: str, case: Any, threads: int) -> Callable[[], float]:
     model = nn.Sequential(*layers).train(case.training)
     last = torch.channels_last if contender.endswith("last") else torch.contiguous_format
     model = model.to(memory_format=last)
-    rule, measure, batches = torch.optim.Adam(model.parameters()), nn.CrossEntropyLoss(), _batches(case)
+    rule, measure = torch.optim.Adam(model.parameters()), nn.CrossEntropyLoss()
+    batches = _batches(case)
 
     def step() -> float:
         images, targets = next(batches)
