@@ -39,3 +39,8 @@ def test_no_line_ends_in_blanks():
 def test_a_row_of_another_length_is_refused():
     with pytest.raises((ValueError, IndexError)):
         text_table(["a", "b"], [["1"]])
+
+
+def test_korean_letters_take_two_columns():
+    table = text_table(["class", "n"], [["숫자", "10"], ["abcd", "2"]])
+    assert table.splitlines()[2:] == ["숫자   10", "abcd    2"]

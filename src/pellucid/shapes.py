@@ -239,6 +239,8 @@ def _axis(
     for name, value in (("window", window), ("stride", stride), ("dilation", dilation)):
         if not _is_integer(value) or value < 1:
             raise ArgumentError(f"must be an integer, 1 or more; received {value!r}.", where=name)
+    if not _is_integer(size):
+        raise ArgumentError(f"must be an integer, received {size!r}.", where=axis)
     require_sliding(0, misfit)
     extent = dilation * (window - 1) + 1
     if padding is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from unicodedata import east_asian_width
 
 __all__ = ["text_table"]
 
@@ -34,14 +35,24 @@ def text_table(
     fc              5
     """
     lines = [header, *rows, *([total] if total else [])]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    widths = [max(_width(line[column]) for line in lines) for column in range(len(header))]
     text = [
         "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
+            _filled(cell, width, to_the_left=column in left)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
     ]
-    rule = "-" * max(len(line) for line in text)
+    rule = "-" * max(_width(line) for line in text)
     body = [*text[1:-1], rule, text[-1]] if total else text[1:]
     return "\n".join([text[0], rule, *body])
+
+
+def _filled(cell: str, width: int, *, to_the_left: bool) -> str:
+    space = " " * (width - _width(cell))
+    return cell + space if to_the_left else space + cell
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal ``text`` takes: Korean letters take two each."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -57,7 +57,7 @@ def require_epochs(run: Path, epochs: int, weights, *, pictures: bool = True) ->
 
 
 BATCH, MEASURE = (
-    "pellucid.training.trainer:Trainer.train_batch",
+    "pellucid.training.trainer:Trainer._train_batch",
     "pellucid.training.trainer:evaluate",
 )
 

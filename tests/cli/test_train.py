@@ -81,6 +81,7 @@ def test_the_settings_tell_everything_that_decided_the_run(short):
         "init": "0.1",
         "seed": 0,
         "limit": 100,
+        "engine": "reference",
         "evaluate_samples": 10_000,
     }
 
@@ -313,3 +314,14 @@ def test_a_narrow_terminal_gets_the_numbers_and_no_bar(tmp_path):
 def test_no_color_is_heeded(tmp_path):
     sent = on_terminal(80, tmp_path, *LONGER, NO_COLOR="1")
     assert not re.search(r"\x1b\[[0-9;]*3[0-9][0-9;]*m", sent)
+
+
+def test_both_engines_write_a_run_and_agree(pellucid, tmp_path):
+    for engine in ("fast", "reference"):
+        done = pellucid(
+            "train", "--limit", "200", "--epochs", "2", "--engine", engine, "--out", engine
+        )
+        assert done.returncode == 0, done.stderr
+    rows = [(tmp_path / e / "history.csv").read_text().splitlines() for e in ("fast", "reference")]
+    fast, reference = (float(lines[-1].split(",")[1]) for lines in rows)
+    assert fast == pytest.approx(reference, rel=1e-3)

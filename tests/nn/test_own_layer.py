@@ -131,3 +131,21 @@ def test_an_argument_that_no_file_can_hold_is_named_when_it_is_saved(tmp_path):
     ):
         pellucid.save(nn.Sequential(odd=Odd(2)), tmp_path / "no.safetensors")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_list_of_layers_is_refused_since_its_parameters_would_not_be_found():
+    class Blocks(nn.Layer):
+        def __init__(self):
+            self.blocks = [nn.Linear(2, 2), nn.ReLU()]
+
+    with pytest.raises(ArgumentError, match=r"^Blocks: 'blocks' is a list of layers.*Sequential"):
+        Blocks()
+
+
+def test_an_argument_that_is_no_pair_keeps_both_numbers_in_the_repr():
+    class Shaped(nn.Layer):
+        def __init__(self, shape):
+            self.shape = shape
+
+    assert repr(Shaped((3, 3))) == "Shaped((3, 3))"
+    assert repr(nn.Conv2d(1, 1, (3, 3))) == "Conv2d(1, 1, 3)"

@@ -101,3 +101,10 @@ def test_predictions_are_probabilities():
     assert (probabilities.argmax(axis=1) == scores.argmax(axis=1)).all()
     ratio = np.log(probabilities[:, 0] / probabilities[:, 1])
     assert ratio == pytest.approx(scores[:, 0] - scores[:, 1], abs=1e-5)
+
+
+def test_evaluating_keeps_no_activations_behind():
+    model = network()
+    _, test = data.digits()
+    evaluate(model, test.take(20))
+    assert all(layer._memory is None for _, layer in model.layers())

@@ -117,7 +117,7 @@ def test_a_step_is_the_optimizers_on_the_gradient_of_the_mean_loss():
     expected.backward(loss.backward())
     for p in expected.parameters().values():
         p.data -= np.float32(0.5) * p.grad
-    assert one.train_batch(x, labels) == value
+    assert one._train_batch(x, labels) == value
     assert same_weights(model, expected)
 
 

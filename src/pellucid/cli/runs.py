@@ -53,6 +53,7 @@ SETTINGS: dict[str, type] = {
     "init": str,
     "seed": int,
     "limit": int,
+    "engine": str,
     "evaluate_samples": int,
 }
 KINDS = {str: "text in quotes", int: "a whole number", float: "a number"}

@@ -119,6 +119,11 @@ class Layer:
             raise ArgumentError("backward needs a forward before it.", where=self._label)
         return self._memory
 
+    def forget(self) -> None:
+        """Let go of what this layer and all inside it remember of their last forward."""
+        for _, layer in self.layers():
+            layer._memory = None
+
     # What it answers without running --------------------------------------------------------
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -247,7 +252,8 @@ class Layer:
             value = getattr(self, name, argument.default)
             if isinstance(argument.default, bool):
                 value = value is not None and value is not False
-            if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:
+            alike = isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]
+            if alike and "Pair" in str(argument.annotation):  # one number stands for both
                 value = value[0]
             if argument.default is argument.empty:
                 shown.append(repr(value))
@@ -260,6 +266,12 @@ class Layer:
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Layer):
             value.name = name
+        elif isinstance(value, list | tuple) and any(isinstance(v, Layer) for v in value):
+            raise ArgumentError(
+                f"{name!r} is a {type(value).__name__} of layers, whose parameters would not be "
+                f"found. Put them into a Sequential: `self.{name} = nn.Sequential(*layers)`.",
+                where=type(self).__name__,
+            )
         super().__setattr__(name, value)
 
     @property

@@ -134,8 +134,10 @@ def one_hot(labels: Array, scores: Array) -> Array:
     n, k = scores.shape
     _require_some(n)
     if labels.shape == (n, k) and labels.ndim == 2:
-        if not np.allclose(labels.sum(axis=1), 1):
-            raise DataError("one-hot labels must sum to 1 in every row.", where="loss")
+        if not np.allclose(labels.sum(axis=1), 1) or labels.min() < 0:
+            raise DataError(
+                "one-hot labels must sum to 1 in every row, none of them below 0.", where="loss"
+            )
         return labels.astype(scores.dtype, copy=False)
     if labels.shape != (n,):
         raise ShapeError(

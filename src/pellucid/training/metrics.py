@@ -112,7 +112,10 @@ def predict(model: Layer, x: Array) -> Array:
 
 @contextmanager
 def evaluation_mode(model: Layer) -> Iterator[None]:
-    """Put ``model`` into evaluation mode, and each of its layers back into its own afterwards."""
+    """Put ``model`` into evaluation mode, and its layers back into their own afterwards.
+
+    What they remembered meanwhile is let go: no backward will ask for it.
+    """
     modes = [(layer, layer.training) for _, layer in model.layers()]
     model.eval()
     try:
@@ -120,3 +123,4 @@ def evaluation_mode(model: Layer) -> Iterator[None]:
     finally:
         for layer, training in modes:
             layer.training = training
+        model.forget()

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 
 from .. import optim
 from ..data import Dataset, Loader
-from ..errors import ArgumentError, DataError, NumericsError, StateDictError
-from ..nn import Card, Layer, Loss, Parameter, SoftmaxCrossEntropy
+from ..errors import ArgumentError, NumericsError, StateDictError
+from ..nn import Card, Layer, Loss, SoftmaxCrossEntropy
 from ..optim import Optimizer
 from .callbacks import Callback
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate
+from .preparation import require_fit, runner, seeded_generators
 from .state import Best, TrainingState
 
 __all__ = ["Trainer"]
@@ -87,7 +88,7 @@ class Trainer:
         engine: Literal["reference", "fast"] = "reference",
         seed: int = 0,
     ) -> None:
-        _require_fit(model, train, test)
+        require_fit(model, train, test)
         if isinstance(optimizer, str):
             optimizer = optim.by_name(optimizer, lr)
         elif lr is not None:
@@ -112,9 +113,9 @@ class Trainer:
         self.best: Best | None = None
         model.input_shape = train.image_shape
         model.card = Card(train.name, train.classes, train.background)
-        self._generators = _seeded_generators(model, seed)
+        self._generators = seeded_generators(model, seed)
         self.loader = Loader(train, batch_size, rng=self._generators["shuffle"])
-        self._run, self._update = _runner(engine, model, train.image_shape, batch_size)
+        self._run, self._update = runner(engine, model, train.image_shape, batch_size)
 
     def fit(self) -> History:
         """Train until ``epochs`` are done, and return the history.
@@ -142,7 +143,7 @@ class Trainer:
         if len(self.history.losses) < (self.epoch + 1) * batches:
             try:
                 for x, labels in self.loader:
-                    self._tell("on_batch_end", self.train_batch(x, labels), len(x))
+                    self._tell("on_batch_end", self._train_batch(x, labels), len(x))
             finally:  # a batch that was handed out but not learned from comes again
                 done = len(self.history.losses) - self.epoch * batches
                 self.loader.position = min(done * self.loader.batch_size, len(self.train))
@@ -166,7 +167,7 @@ class Trainer:
             self.best = Best(self.epoch, watched.accuracy)
         self._tell("on_epoch_end", record)
 
-    def train_batch(self, x: np.ndarray, labels: np.ndarray) -> float:
+    def _train_batch(self, x: np.ndarray, labels: np.ndarray) -> float:
         """Take one step on images ``x`` (N, C, H, W); returns their loss before it."""
         self.model.train()
         loss = self.loss(self._run(x), labels)
@@ -264,44 +265,3 @@ class Trainer:
     def _tell(self, hook: str, *news: object) -> None:
         for callback in self.callbacks:
             getattr(callback, hook)(self, *news)
-
-
-def _runner(
-    engine: str, model: Layer, image_shape: tuple[int, ...], batch_size: int
-) -> tuple[Any, Callable[[Optimizer, Mapping[str, Parameter]], None]]:
-    """Return what is called for the scores and for an update: the plain layers, or a plan."""
-    if engine == "reference":
-        return model, lambda optimizer, parameters: optimizer.step(parameters)
-    if engine != "fast":
-        raise ArgumentError(f"must be 'reference' or 'fast', received {engine!r}.", where="engine")
-    from ..engine import compile, update
-
-    return compile(model, image_shape, batch_size), update
-
-
-def _seeded_generators(model: Layer, seed: int) -> dict[str, np.random.Generator]:
-    """Return the generators by name, having given each layer that draws one of its own."""
-    drawing = [(path, layer) for path, layer in model.layers() if hasattr(layer, "rng")]
-    root = np.random.SeedSequence(seed)
-    shuffle, *rest = (np.random.default_rng(s) for s in root.spawn(1 + len(drawing)))
-    for (_, layer), generator in zip(drawing, rest, strict=True):
-        layer.rng = generator
-    return {"shuffle": shuffle} | {
-        path: generator for (path, _), generator in zip(drawing, rest, strict=True)
-    }
-
-
-def _require_fit(model: Layer, train: Dataset, test: Dataset | None) -> None:
-    outputs = model.output_shape(train.image_shape)
-    if outputs != (len(train.classes),):
-        raise DataError(
-            f"'{train.name}' has {len(train.classes)} classes, but the model's output for one "
-            f"image has shape {outputs}. Its last layer must have {len(train.classes)} outputs.",
-            where="Trainer",
-        )
-    if test is not None and (test.image_shape, test.classes) != (train.image_shape, train.classes):
-        raise DataError(
-            f"the test set has images {test.image_shape} of {len(test.classes)} classes, the "
-            f"training set {train.image_shape} of {len(train.classes)}. Use one kind for both.",
-            where="Trainer",
-        )

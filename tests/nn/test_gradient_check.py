@@ -328,3 +328,9 @@ def test_x_is_as_before_also_when_f_fails():
     assert not np.array_equal(calls[-1], before)
     numerical_gradient(lambda x: float(x.sum()), x)
     assert np.array_equal(x, before)
+
+
+def test_a_report_in_which_nothing_could_be_checked_passes_no_limit():
+    report = gradcheck(nn.ReLU(), np.zeros((2, 3)))
+    assert report.rows[0].checked == 0
+    assert not report.worst < 1e-6
