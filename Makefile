@@ -19,7 +19,7 @@ demo: $(VENV)/.ready  ## Train on real handwritten digits; model and pictures go
 test: $(VENV)/.ready-$(PEERS)  ## Run all tests
 	PELLUCID_REQUIRE_PEERS=$(PEERS) $(BIN)/python -m pytest -n auto
 
-bench: $(VENV)/.ready-1  ## Measure the engine against PyTorch, side by side (minutes)
+bench: $(VENV)/.ready-$(PEERS)  ## Measure the engine against PyTorch, side by side (minutes)
 	$(BIN)/python benchmarks/run.py
 
 lint: $(VENV)/.ready-lint  ## Check style and types
@@ -42,9 +42,6 @@ $(VENV)/.ready-$(PEERS): $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 
-$(VENV)/.ready-bench: $(VENV)/.ready-1  ## Measure the engine against PyTorch, side by side (minutes)
-	$(BIN)/python benchmarks/run.py
-
-lint: $(VENV)/.ready
+$(VENV)/.ready-lint: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
