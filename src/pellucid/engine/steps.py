@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels import conv, elementwise, matmul, pooling
+from ..kernels.jit import LANES
 from ..nn import Conv2d, Layer, Linear, MaxPool2d
 from ..shapes import Windows, slide
 from ..typing import Array
@@ -17,6 +18,8 @@ from ..typing import Array
 __all__ = ["ConvStep", "LinearStep", "MaxPoolStep", "PlainStep", "ReLUStep", "Step", "ViewStep"]
 
 Shape = tuple[int, ...]
+CACHE = 2**19  # bytes that a core surely keeps near: half of a usual second-level cache
+STEPS = 40  # of a weight-gradient tile; adding its lanes takes as long as some ten of them
 
 
 class Step:
@@ -127,7 +130,15 @@ class ConvStep(_Rectified):
         self._arg = np.empty((batch, *shape) if pool > 1 else (1, 1, 1, 1), dtype=np.float32)
         self._z_shape = (fn, oh, ow)
         self._forward = _Convolution(windows, c, fn, groups, pool)
-        self._gradient = _WeightGradient(self._forward, fn)
+        own = self._forward
+        self._gradient = _WeightGradient(own.layout, own.taps, own.reach, fn)
+        # On small maps the gradient of the convolution's own output, which dx needs anyway, is the
+        # shorter one to walk along.
+        plain = conv.layout(windows, c, groups)
+        reach = plain.reach(1)
+        self._through_dz = pool > 1 and 1.2 * reach < pool * pool * own.reach
+        if self._through_dz:
+            self._gradient = _WeightGradient(plain, conv.tap_tables(windows, plain), reach, fn)
         self._adjoint = _adjoint(windows, fn, c, groups)
         self._no_bias = np.zeros(fn, dtype=np.float32)
         self._no_shift = np.zeros(c, dtype=np.float32)
@@ -146,13 +157,18 @@ class ConvStep(_Rectified):
         dy = np.ascontiguousarray(dy, dtype=np.float32)
         n, layer = len(dy), self.layer
         y = self._y[:n]
-        dw, db = self._gradient(self._x, dy, y, self._arg, self.rectify)
+        if self._through_dz or need_dx:
+            dz = self._before_relu_and_pooling(dy, y)
+        if self._through_dz:
+            dw, db = self._gradient(self._x, dz, dz, dz, False)
+        else:
+            dw, db = self._gradient(self._x, dy, y, self._arg, self.rectify)
         layer.weight.grad = dw.reshape(layer.weight.data.shape)
         if layer.bias is not None:
             layer.bias.grad = db
         if not need_dx:
             return None
-        dz, dx = self._before_relu_and_pooling(dy, y), self._dx[:n]
+        dx = self._dx[:n]
         if self._adjoint is None:
             layer.remember(self._x)
             return np.ascontiguousarray(layer.backward(dz))
@@ -263,25 +279,32 @@ class _Convolution:
 
 
 class _WeightGradient:
-    """The weight-gradient kernel with its rooms; it shares those of the forward."""
+    """The weight-gradient kernel with its rooms, for one layout of the images."""
 
-    def __init__(self, forward: _Convolution, filters: int) -> None:
-        self.forward, lay = forward, forward.layout
-        self.per_group, (cells, self.taps) = filters // lay.groups, forward.taps.shape
+    def __init__(self, lay: conv.Layout, taps: Array, reach: int, filters: int) -> None:
+        self.layout, self.reach = lay, reach
+        self.per_group, (cells, self.taps) = filters // lay.groups, taps.shape
         tall = _up(self.per_group, conv.INNER_ROWS) * lay.groups
         self.tables = np.zeros((cells, _up(self.taps, conv.INNER_COLUMNS)), dtype=np.int64)
-        self.tables[:, : self.taps] = forward.taps
-        self.ds = np.zeros((conv.CHUNKS, cells * tall * forward.reach), dtype=np.float32)
+        self.tables[:, : self.taps] = taps
+        x_room, d_room = lay.room(reach), cells * tall * reach
+        # Enough steps of a tile to make up for adding its lanes, if so many images fit in.
+        wanted = _up(STEPS * LANES, cells * reach) // (cells * reach)
+        self.together = max(1, min(wanted, CACHE // (4 * (x_room + d_room))))
+        rooms = (conv.CHUNKS, self.together)
+        self.xs = np.zeros((*rooms, x_room), dtype=np.float32).reshape(conv.CHUNKS, -1)
+        self.ds = np.zeros((*rooms, d_room), dtype=np.float32).reshape(conv.CHUNKS, -1)
         self.dw = np.empty((conv.CHUNKS, tall, self.tables.shape[1]), dtype=np.float32)
         self.db = np.empty((conv.CHUNKS, filters), dtype=np.float32)
 
     def __call__(
         self, x: Array, dy: Array, y: Array, arg: Array, rectify: bool
     ) -> tuple[Array, Array]:
-        own, lay = self.forward, self.forward.layout
+        lay, reach = self.layout, self.reach
         arg = arg if len(self.tables) > 1 else y  # never read
+        sums, rooms = (self.dw, self.db), (self.xs, self.ds)
         conv.backward_weights(
-            x, dy, y, arg, self.dw, self.db, own.xs, self.ds, self.tables, lay, own.reach, rectify
+            x, dy, y, arg, *sums, *rooms, self.tables, lay, reach, self.together, rectify
         )
         dw = self.dw.sum(axis=0).reshape(lay.groups, -1, self.tables.shape[1])
         dw = dw[:, : self.per_group, : self.taps]

@@ -156,23 +156,29 @@ def tile_shape(filters: int, lay: Layout) -> tuple[int, int]:
 
 
 @kernel
-def lay_out(x: Array, n: int, xs: Array, lay: Layout) -> None:
-    """Write image n into ``xs``; its padding is there already."""
+def lay_out(x: Array, n: int, xs: Array, begin: int, lay: Layout) -> None:
+    """Write image n of the flat ``x`` into ``xs`` from ``begin`` on; its padding is there."""
     phase = lay.rows * lay.pitch
-    plane = lay.sh * lay.sw * phase
-    for c in range(x.shape[1]):
+    plane, channels = lay.sh * lay.sw * phase, lay.groups * lay.channels
+    for c in range(channels):
         for i in range(lay.h):
+            row = ((n * channels + c) * lay.h + i) * lay.w
             line = i * lay.spread_h + lay.top
-            at = c * plane + (line % lay.sh) * lay.sw * phase + (line // lay.sh) * lay.pitch
-            if lay.sw == 1:
+            at = begin + c * plane
+            at += (line % lay.sh) * lay.sw * phase + (line // lay.sh) * lay.pitch
+            if lay.sw == 1 and lay.spread_w == 1:
+                for j in range(0, lay.w, LANES):
+                    count = min(LANES, lay.w - j)
+                    store_part(load_part(x, row + j, count), xs, at + lay.left + j, count)
+            elif lay.sw == 1:
                 for j in range(lay.w):
-                    xs[at + lay.left + j * lay.spread_w] = x[n, c, i, j]
-                continue
-            for b in range(lay.sw):
-                first = (b - lay.left) % lay.sw  # the first column of this phase
-                begin = at + b * phase + (first + lay.left) // lay.sw
-                for k in range((lay.w - first + lay.sw - 1) // lay.sw):
-                    xs[begin + k] = x[n, c, i, first + k * lay.sw]
+                    xs[at + lay.left + j * lay.spread_w] = x[row + j]
+            else:
+                for b in range(lay.sw):
+                    first = (b - lay.left) % lay.sw  # the first column of this phase
+                    to = at + b * phase + (first + lay.left) // lay.sw
+                    for k in range((lay.w - first + lay.sw - 1) // lay.sw):
+                        xs[to + k] = x[row + first + k * lay.sw]
 
 
 @kernel
@@ -194,14 +200,14 @@ def forward(height: int, vectors: int) -> Any:
         at: Array, lay: Layout, reach: int, rectify: bool,
     ) -> None:  # fmt: skip
         images, (taps, filters), cells = len(x), w.shape, len(at)
-        flat_w, flat_b = w.reshape(w.size), b.reshape(b.size)
+        flat_x, flat_w, flat_b = x.reshape(x.size), w.reshape(w.size), b.reshape(b.size)
         flat_y, flat_arg = y.reshape(y.size), arg.reshape(arg.size)
         per_group = filters // lay.groups
         group_room = lay.channels * lay.sh * lay.sw * lay.rows * lay.pitch
         for chunk in prange(CHUNKS):
             room, out, won = xs[chunk], ys[chunk], args[chunk]
             for n in range(chunk * images // CHUNKS, (chunk + 1) * images // CHUNKS):
-                lay_out(x, n, room, lay)
+                lay_out(flat_x, n, room, 0, lay)
                 for block in range(0, filters, height):
                     for p in range(0, reach, vectors * LANES):
                         # The last block of a group reaches back, and computes some rows again.
@@ -235,41 +241,52 @@ def forward(height: int, vectors: int) -> Any:
 @parallel_kernel
 def backward_weights(
     x: Array, dy: Array, y: Array, arg: Array, dw: Array, db: Array, xs: Array, ds: Array,
-    at: Array, lay: Layout, reach: int, rectify: bool,
+    at: Array, lay: Layout, reach: int, together: int, rectify: bool,
 ) -> None:  # fmt: skip
     """Write each chunk's share of the weight and bias gradients into ``dw[chunk]``, ``db[chunk]``.
 
-    The tables ``at`` are filled up to whole tiles with any place, ``ds`` with rows of zeros, and
-    ``dw`` (CHUNKS, filters, taps) has room for what comes of them.
+    A tile runs over so many images ``together``, for which ``xs`` and ``ds`` have room, before its
+    lanes are added up. The tables ``at`` are filled up to whole tiles with any place, ``ds`` with
+    rows of zeros, and ``dw`` (CHUNKS, filters, taps) has room for what comes of them.
     """
     images, filters, cells, taps = len(x), dy.shape[1], at.shape[0], at.shape[1]
-    per_group, tall = filters // lay.groups, dw.shape[1] // lay.groups
+    lines = dw.shape[1]
+    per_group, tall, image_room = (
+        filters // lay.groups,
+        lines // lay.groups,
+        xs.shape[1] // together,
+    )
     group_room = lay.channels * lay.sh * lay.sw * lay.rows * lay.pitch
-    flat_at, flat_dy = at.reshape(at.size), dy.reshape(dy.size)
+    flat_at, flat_x, flat_dy = at.reshape(at.size), x.reshape(x.size), dy.reshape(dy.size)
     flat_y, flat_arg = y.reshape(y.size), arg.reshape(arg.size)
     for chunk in prange(CHUNKS):
         room, out = xs[chunk], ds[chunk]
-        sums = dw[chunk].reshape(dw.shape[1] * taps)
+        sums = dw[chunk].reshape(lines * taps)
         sums[:] = 0
         db[chunk] = 0
-        for n in range(chunk * images // CHUNKS, (chunk + 1) * images // CHUNKS):
-            lay_out(x, n, room, lay)
-            for f in range(filters):
-                row = ((f // per_group) * tall + f % per_group) * reach
-                _lay_out_gradient(
-                    flat_dy, flat_y, flat_arg, (n * filters + f) * lay.oh * lay.ow, cells, rectify,
-                    out, row, dw.shape[1] * reach, lay, db[chunk], f,
-                )  # fmt: skip
-            for f in range(0, dw.shape[1], INNER_ROWS):
+        low, high = chunk * images // CHUNKS, (chunk + 1) * images // CHUNKS
+        for n in range(low, high, together):
+            block = min(together, high - n)
+            for i in range(block):
+                lay_out(flat_x, n + i, room, i * image_room, lay)
+                for f in range(filters):
+                    row = i * cells * lines + (f // per_group) * tall + f % per_group
+                    _lay_out_gradient(
+                        flat_dy, flat_y, flat_arg, ((n + i) * filters + f) * lay.oh * lay.ow, cells,
+                        rectify, out, row * reach, lines * reach, lay, db[chunk], f,
+                    )  # fmt: skip
+            for f in range(0, lines, INNER_ROWS):
                 start = (f // tall) * group_room
                 for k in range(0, taps, INNER_COLUMNS):
                     t = zeros(INNER_ROWS, INNER_COLUMNS)
-                    for q in range(cells):
-                        row = (q * dw.shape[1] + f) * reach
-                        for p in range(0, reach, LANES):
-                            t = inner_at(
-                                t, out, row + p, reach, room, start + p, flat_at, q * taps + k
-                            )
+                    for i in range(block):
+                        begin = start + i * image_room
+                        for q in range(cells):
+                            row = ((i * cells + q) * lines + f) * reach
+                            for p in range(0, reach, LANES):
+                                t = inner_at(
+                                    t, out, row + p, reach, room, begin + p, flat_at, q * taps + k
+                                )
                     add_sums(t, sums, f * taps + k, taps)
 
 
