@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from ops.strategies import convolutions, poolings
 from ops.witness import assert_agrees, relative_error
 from pellucid import engine, nn
-from pellucid.engine.steps import ConvStep, LinearStep, MaxPoolStep, PlainStep
+from pellucid.engine.conv_step import ConvStep
+from pellucid.engine.steps import LinearStep, MaxPoolStep, PlainStep
 
 rng = np.random.default_rng(0)
 

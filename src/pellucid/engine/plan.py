@@ -10,7 +10,8 @@ from ..errors import ShapeError
 from ..nn import Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential
 from ..tables import text_table
 from ..typing import Array
-from .steps import ConvStep, LinearStep, MaxPoolStep, PlainStep, ReLUStep, Shape, Step, ViewStep
+from .conv_step import ConvStep
+from .steps import LinearStep, MaxPoolStep, PlainStep, ReLUStep, Shape, Step, ViewStep
 
 __all__ = ["Plan", "compile"]
 

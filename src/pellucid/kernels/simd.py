@@ -30,10 +30,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba import extending, types
-from numba.core import cgutils
-from numba.extending import models, register_model
 
 from .jit import LANES
+from .tile import ALIGN, FLOAT, VECTOR, ZERO, Tile, Writer, everywhere, first_lanes, masked
 
 __all__ = [
     "add_column",
@@ -55,123 +54,6 @@ __all__ = [
 # Numba knows what a word takes; a type checker would only see how it is written.
 intrinsic: Any = extending.intrinsic
 
-FLOAT, INDEX = ir.FloatType(), ir.IntType(64)
-VECTOR = ir.VectorType(FLOAT, LANES)
-ZERO = ir.Constant(VECTOR, [0.0] * LANES)
-ALIGN = 4  # arrays are aligned to a number, not to a vector
-
-
-class Tile(types.Type):
-    """Numba's type of a tile of ``rows`` x ``columns`` vectors."""
-
-    def __init__(self, rows: int, columns: int) -> None:
-        self.rows, self.columns = rows, columns
-        super().__init__(name=f"Tile({rows}x{columns}x{LANES})")
-
-
-@register_model(Tile)
-class TileModel(models.PrimitiveModel):
-    """How a tile is kept: as so many separate vectors, which LLVM turns into registers."""
-
-    def __init__(self, dmm: Any, tile: Tile) -> None:
-        super().__init__(dmm, tile, ir.LiteralStructType([VECTOR] * (tile.rows * tile.columns)))
-
-
-class _Writer:
-    """Writes the LLVM code of one word: the tile at hand, and pointers into its arrays."""
-
-    def __init__(self, context: Any, builder: Any, signature: Any, values: Any) -> None:
-        self.context, self.builder = context, builder
-        self.types, self.values = signature.args, values
-        self.tile: Tile = signature.args[0]
-        self.cells = [(r, c) for r in range(self.tile.rows) for c in range(self.tile.columns)]
-
-    def pointer(self, array: int, at: int) -> Any:
-        """Return the address of argument ``array`` at the position in argument ``at``."""
-        make = self.context.make_array(self.types[array])
-        data = make(self.context, self.builder, self.values[array]).data
-        return self.builder.gep(data, [self.values[at]])
-
-    def ahead(self, pointer: Any, count: int, step: Any = None) -> Any:
-        """Return ``pointer`` moved on by ``count``, or by ``count`` times the argument ``step``."""
-        ahead = ir.Constant(INDEX, count)
-        if step is not None:
-            ahead = self.builder.mul(ahead, self.values[step])
-        return self.builder.gep(pointer, [ahead])
-
-    def load(self, pointer: Any) -> Any:
-        """Read a vector."""
-        return self.builder.load(self.builder.bitcast(pointer, VECTOR.as_pointer()), align=ALIGN)
-
-    def write(self, vector: Any, pointer: Any) -> None:
-        """Write a vector."""
-        place = self.builder.bitcast(pointer, VECTOR.as_pointer())
-        self.builder.store(vector, place, align=ALIGN)
-
-    def broadcast(self, pointer: Any) -> Any:
-        """Read one number into every lane."""
-        return _everywhere(self.builder, self.builder.load(pointer), FLOAT)
-
-    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
-        """Return ``a·b + c``, rounded once."""
-        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
-        name = f"llvm.fma.v{LANES}f32"
-        return self.builder.call(
-            cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
-        )
-
-    def lanes_sum(self, vector: Any) -> Any:
-        """Return the sum over the lanes, halves first: the same order everywhere."""
-        width = LANES
-        while width > 1:
-            width //= 2
-            halves = [
-                self.builder.shuffle_vector(
-                    vector,
-                    vector,
-                    ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(at, at + width))),
-                )
-                for at in (0, width)
-            ]
-            vector = self.builder.fadd(*halves)
-        return self.builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
-
-    def each(self, change: Callable[[int, int, Any], Any]) -> Any:
-        """Return the tile with every vector replaced by ``change(row, column, vector)``."""
-        tile = self.values[0]
-        for k, (r, c) in enumerate(self.cells):
-            vector = change(r, c, self.builder.extract_value(tile, k))
-            tile = self.builder.insert_value(tile, vector, k)
-        return tile
-
-    def vectors(self) -> list[tuple[int, int, Any]]:
-        """Return the tile's vectors with their rows and columns."""
-        return [
-            (r, c, self.builder.extract_value(self.values[0], k))
-            for k, (r, c) in enumerate(self.cells)
-        ]
-
-
-def _everywhere(builder: Any, number: Any, kind: Any) -> Any:
-    """Return a vector with ``number`` in every lane."""
-    nothing = ir.Constant(ir.VectorType(kind, LANES), ir.Undefined)
-    one = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
-    first = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return builder.shuffle_vector(one, nothing, first)
-
-
-def _first(builder: Any, count: Any) -> Any:
-    """Return the mask of the first ``count`` lanes."""
-    lanes = ir.Constant(ir.VectorType(INDEX, LANES), list(range(LANES)))
-    return builder.icmp_signed("<", lanes, _everywhere(builder, count, INDEX))
-
-
-def _masked(builder: Any, word: str, result: Any, values: list[Any]) -> Any:
-    """Call LLVM's masked load or store."""
-    kind = ir.FunctionType(result, [value.type for value in values])
-    name = f"llvm.masked.{word}.v{LANES}f32.p0"
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
-
 
 @intrinsic(prefer_literal=True)
 def zeros(typing: Any, rows: Any, columns: Any) -> Any:
@@ -189,7 +71,7 @@ def outer(typing: Any, tile: Any, a: Any, i: Any, step: Any, b: Any, j: Any) -> 
     """Return ``t[r,:] + a[i + r·step] · b[j : j + C·LANES]``."""
 
     def write(*code: Any) -> Any:
-        w = _Writer(*code)
+        w = Writer(*code)
         left, right = w.pointer(1, 2), w.pointer(4, 5)
         row = [w.load(w.ahead(right, c * LANES)) for c in range(tile.columns)]
         column = [w.broadcast(w.ahead(left, r, 3)) for r in range(tile.rows)]
@@ -203,7 +85,7 @@ def inner(typing: Any, tile: Any, a: Any, i: Any, p: Any, b: Any, j: Any, q: Any
     """Return ``t[r,c] + a[i + r·p : +LANES] · b[j + c·q : +LANES]``."""
 
     def write(*code: Any) -> Any:
-        w = _Writer(*code)
+        w = Writer(*code)
         left, right = w.pointer(1, 2), w.pointer(4, 5)
         rows = [w.load(w.ahead(left, r, 3)) for r in range(tile.rows)]
         columns = [w.load(w.ahead(right, c, 6)) for c in range(tile.columns)]
@@ -219,7 +101,7 @@ def inner_at(
     """Return ``t[r,c] + a[i + r·p : +LANES] · b[j + at[k + c] : +LANES]``."""
 
     def write(*code: Any) -> Any:
-        w = _Writer(*code)
+        w = Writer(*code)
         left, right, table = w.pointer(1, 2), w.pointer(4, 5), w.pointer(6, 7)
         rows = [w.load(w.ahead(left, r, 3)) for r in range(tile.rows)]
         places = [w.builder.load(w.ahead(table, c)) for c in range(tile.columns)]
@@ -235,7 +117,7 @@ def add_column(typing: Any, tile: Any, b: Any, i: Any) -> Any:
     """Return ``t[r,:] + b[i + r]``."""
 
     def write(*code: Any) -> Any:
-        w = _Writer(*code)
+        w = Writer(*code)
         left = w.pointer(1, 2)
         column = [w.broadcast(w.ahead(left, r)) for r in range(tile.rows)]
         return w.each(lambda r, c, t: w.builder.fadd(t, column[r]))
@@ -248,7 +130,7 @@ def relu(typing: Any, tile: Any) -> Any:
     """Return ``max(0, t)``; a NaN is not below 0 and stays."""
 
     def write(*code: Any) -> Any:
-        w = _Writer(*code)
+        w = Writer(*code)
 
         def above_zero(r: int, c: int, t: Any) -> Any:
             return w.builder.select(w.builder.fcmp_ordered("<", t, ZERO), ZERO, t)
@@ -264,8 +146,8 @@ def keep_larger(typing: Any, tile: Any, at: Any, other: Any, number: Any) -> Any
     both = types.Tuple((tile, at))
 
     def write(*code: Any) -> Any:
-        w = _Writer(*code)
-        mark = _everywhere(w.builder, w.values[3], FLOAT)
+        w = Writer(*code)
+        mark = everywhere(w.builder, w.values[3], FLOAT)
         larger, winner = w.values[0], w.values[1]
         for k, (_, _, t) in enumerate(w.vectors()):
             u = w.builder.extract_value(w.values[2], k)
@@ -285,7 +167,7 @@ def store(typing: Any, tile: Any, y: Any, i: Any, step: Any) -> Any:
     """Write ``y[i + r·step : + C·LANES] = t[r,:]``."""
 
     def write(*code: Any) -> Any:
-        w = _Writer(*code)
+        w = Writer(*code)
         place = w.pointer(1, 2)
         for r, c, vector in w.vectors():
             w.write(vector, w.ahead(w.ahead(place, r, 3), c * LANES))
@@ -299,7 +181,7 @@ def add_sums(typing: Any, tile: Any, y: Any, i: Any, step: Any) -> Any:
     """Write ``y[i + r·step + c] += Σ t[r,c]`` over the lanes."""
 
     def write(*code: Any) -> Any:
-        w = _Writer(*code)
+        w = Writer(*code)
         place = w.pointer(1, 2)
         for r, c, vector in w.vectors():
             at = w.ahead(w.ahead(place, r, 3), c)
@@ -318,8 +200,8 @@ def load_part(typing: Any, a: Any, i: Any, count: Any) -> Any:
         data = context.make_array(a)(context, builder, values[0]).data
         place = builder.bitcast(builder.gep(data, [values[1]]), VECTOR.as_pointer())
         align, nothing = ir.Constant(ir.IntType(32), ALIGN), ZERO
-        mask = _first(builder, values[2])
-        vector = _masked(builder, "load", VECTOR, [place, align, mask, nothing])
+        mask = first_lanes(builder, values[2])
+        vector = masked(builder, "load", VECTOR, [place, align, mask, nothing])
         return builder.insert_value(ir.Constant(context.get_value_type(tile), None), vector, 0)
 
     return tile(a, types.intp, types.intp), write
@@ -330,11 +212,11 @@ def store_part(typing: Any, tile: Any, y: Any, i: Any, count: Any) -> Any:
     """Write ``y[i : i + n] = t[0,0]``, and nothing behind it."""
 
     def write(*code: Any) -> Any:
-        w = _Writer(*code)
+        w = Writer(*code)
         place = w.builder.bitcast(w.pointer(1, 2), VECTOR.as_pointer())
         vector = w.builder.extract_value(w.values[0], 0)
-        align, mask = ir.Constant(ir.IntType(32), ALIGN), _first(w.builder, w.values[3])
-        _masked(w.builder, "store", ir.VoidType(), [vector, place, align, mask])
+        align, mask = ir.Constant(ir.IntType(32), ALIGN), first_lanes(w.builder, w.values[3])
+        masked(w.builder, "store", ir.VoidType(), [vector, place, align, mask])
         return w.context.get_dummy_value()
 
     return types.none(tile, y, types.intp, types.intp), write
@@ -345,7 +227,7 @@ def plus(typing: Any, tile: Any, other: Any) -> Any:
     """Return ``t + u``."""
 
     def write(*code: Any) -> Any:
-        w = _Writer(*code)
+        w = Writer(*code)
         u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
         return w.each(lambda r, c, t: w.builder.fadd(t, u[r * tile.columns + c]))
 
@@ -362,17 +244,17 @@ def where_above_zero(typing: Any, tile: Any, other: Any) -> Any:
 def where_equal(typing: Any, tile: Any, other: Any, number: Any) -> Any:
     """Return ``t`` where ``u == k``, else 0."""
 
-    def equal(w: _Writer, u: Any) -> Any:
-        return w.builder.fcmp_ordered("==", u, _everywhere(w.builder, w.values[2], FLOAT))
+    def equal(w: Writer, u: Any) -> Any:
+        return w.builder.fcmp_ordered("==", u, everywhere(w.builder, w.values[2], FLOAT))
 
     return tile(tile, other, types.float32), _where(equal)
 
 
-def _where(holds: Callable[[_Writer, Any], Any]) -> Callable[..., Any]:
+def _where(holds: Callable[[Writer, Any], Any]) -> Callable[..., Any]:
     """Return the writer of a word that keeps a number where ``holds`` of the other tile."""
 
     def write(*code: Any) -> Any:
-        w = _Writer(*code)
+        w = Writer(*code)
         u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
 
         def keep(r: int, c: int, t: Any) -> Any:

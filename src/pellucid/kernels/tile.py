@@ -1,0 +1,148 @@
+"""What a tile of vector registers is to Numba, and how the code that acts on one is written.
+
+`pellucid.kernels.simd` is the vocabulary; this is its grammar, and the only other place that knows
+LLVM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import models, register_model
+
+from .jit import LANES
+
+__all__ = [
+    "ALIGN",
+    "FLOAT",
+    "INDEX",
+    "VECTOR",
+    "ZERO",
+    "Tile",
+    "TileModel",
+    "Writer",
+    "everywhere",
+    "first_lanes",
+    "masked",
+]
+
+FLOAT, INDEX = ir.FloatType(), ir.IntType(64)
+VECTOR = ir.VectorType(FLOAT, LANES)
+ZERO = ir.Constant(VECTOR, [0.0] * LANES)
+ALIGN = 4  # arrays are aligned to a number, not to a vector
+
+
+class Tile(types.Type):
+    """Numba's type of a tile of ``rows`` x ``columns`` vectors."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.rows, self.columns = rows, columns
+        super().__init__(name=f"Tile({rows}x{columns}x{LANES})")
+
+
+@register_model(Tile)
+class TileModel(models.PrimitiveModel):
+    """How a tile is kept: as so many separate vectors, which LLVM turns into registers."""
+
+    def __init__(self, dmm: Any, tile: Tile) -> None:
+        super().__init__(dmm, tile, ir.LiteralStructType([VECTOR] * (tile.rows * tile.columns)))
+
+
+class Writer:
+    """Writes the LLVM code of one word: the tile at hand, and pointers into its arrays."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, values: Any) -> None:
+        self.context, self.builder = context, builder
+        self.types, self.values = signature.args, values
+        self.tile: Tile = signature.args[0]
+        self.cells = [(r, c) for r in range(self.tile.rows) for c in range(self.tile.columns)]
+
+    def pointer(self, array: int, at: int) -> Any:
+        """Return the address of argument ``array`` at the position in argument ``at``."""
+        make = self.context.make_array(self.types[array])
+        data = make(self.context, self.builder, self.values[array]).data
+        return self.builder.gep(data, [self.values[at]])
+
+    def ahead(self, pointer: Any, count: int, step: Any = None) -> Any:
+        """Return ``pointer`` moved on by ``count``, or by ``count`` times the argument ``step``."""
+        ahead = ir.Constant(INDEX, count)
+        if step is not None:
+            ahead = self.builder.mul(ahead, self.values[step])
+        return self.builder.gep(pointer, [ahead])
+
+    def load(self, pointer: Any) -> Any:
+        """Read a vector."""
+        return self.builder.load(self.builder.bitcast(pointer, VECTOR.as_pointer()), align=ALIGN)
+
+    def write(self, vector: Any, pointer: Any) -> None:
+        """Write a vector."""
+        place = self.builder.bitcast(pointer, VECTOR.as_pointer())
+        self.builder.store(vector, place, align=ALIGN)
+
+    def broadcast(self, pointer: Any) -> Any:
+        """Read one number into every lane."""
+        return everywhere(self.builder, self.builder.load(pointer), FLOAT)
+
+    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
+        """Return ``a·b + c``, rounded once."""
+        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+        name = f"llvm.fma.v{LANES}f32"
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
+        )
+
+    def lanes_sum(self, vector: Any) -> Any:
+        """Return the sum over the lanes, halves first: the same order everywhere."""
+        width = LANES
+        while width > 1:
+            width //= 2
+            halves = [
+                self.builder.shuffle_vector(
+                    vector,
+                    vector,
+                    ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(at, at + width))),
+                )
+                for at in (0, width)
+            ]
+            vector = self.builder.fadd(*halves)
+        return self.builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+    def each(self, change: Callable[[int, int, Any], Any]) -> Any:
+        """Return the tile with every vector replaced by ``change(row, column, vector)``."""
+        tile = self.values[0]
+        for k, (r, c) in enumerate(self.cells):
+            vector = change(r, c, self.builder.extract_value(tile, k))
+            tile = self.builder.insert_value(tile, vector, k)
+        return tile
+
+    def vectors(self) -> list[tuple[int, int, Any]]:
+        """Return the tile's vectors with their rows and columns."""
+        return [
+            (r, c, self.builder.extract_value(self.values[0], k))
+            for k, (r, c) in enumerate(self.cells)
+        ]
+
+
+def everywhere(builder: Any, number: Any, kind: Any) -> Any:
+    """Return a vector with ``number`` in every lane."""
+    nothing = ir.Constant(ir.VectorType(kind, LANES), ir.Undefined)
+    one = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+    first = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(one, nothing, first)
+
+
+def first_lanes(builder: Any, count: Any) -> Any:
+    """Return the mask of the first ``count`` lanes."""
+    lanes = ir.Constant(ir.VectorType(INDEX, LANES), list(range(LANES)))
+    return builder.icmp_signed("<", lanes, everywhere(builder, count, INDEX))
+
+
+def masked(builder: Any, word: str, result: Any, values: list[Any]) -> Any:
+    """Call LLVM's masked load or store."""
+    kind = ir.FunctionType(result, [value.type for value in values])
+    name = f"llvm.masked.{word}.v{LANES}f32.p0"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
