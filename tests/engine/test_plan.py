@@ -103,6 +103,23 @@ def test_an_update_is_that_of_the_rule(rule):
         assert_agrees(parameters[name].data, p.data, within=1e-6)
 
 
+@pytest.mark.parametrize("rule", ["adam", "momentum"])
+def test_what_is_remembered_never_ends_in_denormal_numbers(rule):
+    parameters = {"w": nn.Parameter(np.ones(100, np.float32))}
+    expected = copy.deepcopy(parameters)
+    fast, plain = RULES[rule](lr=0.1), RULES[rule](lr=0.1)
+    for step in range(1200):
+        for own, other in zip(parameters.values(), expected.values(), strict=True):
+            own.grad = other.grad = np.full(100, np.float32(step == 0))
+        engine.update(fast, parameters)
+        plain.step(expected)
+    smallest = np.finfo(np.float32).tiny
+    denormal = [((a != 0) & (abs(a) < smallest)).any() for a in fast.memory["w"].values()]
+    assert not any(denormal)
+    assert any(((a != 0) & (abs(a) < smallest)).any() for a in plain.memory["w"].values())
+    assert_agrees(parameters["w"].data, expected["w"].data, within=1e-6)
+
+
 def _trained(engine_name, **options):
     train, test = data.digits()
     return Trainer(_network(), train, test, epochs=3, batch_size=50, engine=engine_name, **options)

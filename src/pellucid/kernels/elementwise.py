@@ -11,11 +11,23 @@ import math
 import numpy as np
 
 from ..typing import Array
-from .jit import parallel_kernel, prange
+from .jit import kernel, parallel_kernel, prange
 
 __all__ = ["adam", "momentum", "relu_backward", "sgd"]
 
+TINY = np.float32(1e-30)  # times a learning rate, nothing that any weight would notice
 BLOCK = 4096  # numbers; a parallel region pays from some ten thousand on
+
+
+@kernel
+def _settled(z: np.float32) -> np.float32:
+    """Return ``z``, or 0 where it is so small that it would soon be denormal.
+
+    What decays towards zero (the memory of a weight behind a pixel that is always dark) would
+    otherwise end in denormal numbers, and one operation on those takes as long as a hundred others:
+    on MNIST, Adam's step took 4.3 ms instead of 0.6 after the first epoch.
+    """
+    return z if abs(z) > TINY or z != z else np.float32(0)
 
 
 @parallel_kernel
@@ -41,7 +53,7 @@ def momentum(w: Array, g: Array, v: Array, lr: float, alpha: float) -> None:
     rate, keep = np.float32(lr), np.float32(alpha)
     for block in prange((w.size + BLOCK - 1) // BLOCK):
         for i in range(block * BLOCK, min((block + 1) * BLOCK, w.size)):
-            v[i] = keep * v[i] - rate * g[i]
+            v[i] = _settled(keep * v[i] - rate * g[i])
             w[i] += v[i]
 
 
@@ -63,6 +75,6 @@ def adam(
     root, small = np.float32(1 / math.sqrt(1 - beta2**t)), np.float32(eps)
     for block in prange((w.size + BLOCK - 1) // BLOCK):
         for i in range(block * BLOCK, min((block + 1) * BLOCK, w.size)):
-            m[i] += a * (g[i] - m[i])
-            v[i] += b * (g[i] * g[i] - v[i])
+            m[i] = _settled(m[i] + a * (g[i] - m[i]))
+            v[i] = _settled(v[i] + b * (g[i] * g[i] - v[i]))
             w[i] -= rate * m[i] / (np.sqrt(v[i]) * root + small)
