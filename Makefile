@@ -19,7 +19,7 @@ demo: $(VENV)/.ready  ## Train on real handwritten digits; model and pictures go
 test: $(VENV)/.ready-$(PEERS)  ## Run all tests
 	PELLUCID_REQUIRE_PEERS=$(PEERS) $(BIN)/python -m pytest -n auto
 
-bench: $(VENV)/.ready-$(PEERS)  ## Measure the engine against PyTorch, side by side (minutes)
+bench: $(VENV)/.ready-$(PEERS)  ## Measure the engine against PyTorch, side by side (some 20 minutes)
 	$(BIN)/python benchmarks/run.py
 
 lint: $(VENV)/.ready-lint  ## Check style and types
