@@ -58,6 +58,7 @@ def test_convolutions_of_every_geometry(case):
         ((3, 35, 35), 8, {"kernel_size": 11, "stride": 4}, 1),
         ((2, 23, 20), 6, {"kernel_size": 3, "stride": 2, "padding": 1}, 2),
         ((6, 12, 12), 20, {"kernel_size": 3, "dilation": 2, "stride": (2, 1)}, 1),
+        ((2, 21, 15), 6, {"kernel_size": 3, "stride": (2, 1), "padding": (0, 1)}, 2),
         ((8, 9, 9), 8, {"kernel_size": 3, "groups": 8, "padding": 1}, 1),
     ],
 )
