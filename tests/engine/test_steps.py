@@ -76,6 +76,23 @@ def test_chains_of_convolution_relu_and_pooling_are_one_step(image, filters, opt
     assert [type(step) for step in plan.steps] == [ConvStep]
 
 
+@pytest.mark.parametrize("groups", [1, 2, 3])
+@pytest.mark.parametrize("filters", [3, 5, 7, 9, 13, 17])
+def test_groups_whose_filters_fill_no_whole_number_of_tiles(filters, groups):
+    layer = nn.Conv2d(filters * groups, filters * groups, 3, groups=groups, rng=rng)
+    agree(
+        nn.Sequential(conv=layer), rng.normal(size=(3, filters * groups, 6, 6)).astype(np.float32)
+    )
+
+
+def test_a_bias_that_is_a_strided_view_is_read_right():
+    conv, linear = nn.Conv2d(2, 4, 3, rng=rng), nn.Linear(16, 3, rng=rng)
+    conv.bias.data = rng.normal(size=8).astype(np.float32)[::2]
+    linear.bias.data = rng.normal(size=6).astype(np.float32)[::2]
+    model = nn.Sequential(conv=conv, pool=nn.MaxPool2d(2), flatten=nn.Flatten(), linear=linear)
+    agree(model, rng.normal(size=(5, 2, 6, 6)).astype(np.float32))
+
+
 @settings(max_examples=40)
 @given(case=poolings())
 def test_max_pooling_of_every_geometry(case):

@@ -34,15 +34,14 @@ class ConvStep(RectifiedStep):
         self._arg = np.empty((batch, *shape) if pool > 1 else (1, 1, 1, 1), dtype=np.float32)
         self._z_shape = (fn, oh, ow)
         self._forward = _Convolution(windows, c, fn, groups, pool)
-        own = self._forward
-        self._gradient = _WeightGradient(own.layout, own.taps, own.reach, fn)
+        lay, taps, reach = self._forward.layout, self._forward.taps, self._forward.reach
         # On small maps the gradient of the convolution's own output, which dx needs anyway, is the
         # shorter one to walk along.
         plain = layout(windows, c, groups)
-        reach = plain.reach(1)
-        self._through_dz = pool > 1 and 1.2 * reach < pool * pool * own.reach
+        self._through_dz = pool > 1 and 1.2 * plain.reach(1) < pool * pool * reach
         if self._through_dz:
-            self._gradient = _WeightGradient(plain, tap_tables(windows, plain), reach, fn)
+            lay, taps, reach = plain, tap_tables(windows, plain), plain.reach(1)
+        self._gradient = _WeightGradient(lay, taps, reach, fn)
         self._adjoint = _adjoint(windows, fn, c, groups)
         self._no_bias = np.zeros(fn, dtype=np.float32)
         self._no_shift = np.zeros(c, dtype=np.float32)
@@ -52,7 +51,7 @@ class ConvStep(RectifiedStep):
         """Return the filters' answers."""
         self._x, y = x, self._y[: len(x)]
         w, b = self.layer.weight.data, self.layer.bias
-        shift = self._no_bias if b is None else b.data
+        shift = self._no_bias if b is None else np.ascontiguousarray(b.data)
         self._forward(x, w, shift, y, self._arg, self.rectify)
         return y
 
@@ -113,9 +112,7 @@ class _Convolution:
         self.args = np.zeros(rooms if pool > 1 else (conv.CHUNKS, 1), dtype=np.float32)
 
     def __call__(self, x: Array, w: Array, b: Array, y: Array, arg: Array, rectify: bool) -> None:
-        columns = np.ascontiguousarray(
-            w.reshape(len(w), -1).T
-        )  # so that a tile reads them in a run
+        columns = np.ascontiguousarray(w.reshape(len(w), -1).T)  # a tile reads them in a run
         rooms = (self.xs, self.ys, self.args)
         self.kernel(x, columns, b, y, arg, *rooms, self.taps, self.layout, self.reach, rectify)
 

@@ -57,7 +57,10 @@ class Plan:
         return x
 
     def backward(self, dy: Array, *, need_dx: bool = False) -> Array | None:
-        """Leave every parameter's gradient in it; return the input's if asked for."""
+        """Leave every parameter's gradient in it; return the input's if asked for.
+
+        The gradients may lie in buffers that the next backward overwrites.
+        """
         back: Array | None = dy
         for k, step in reversed(list(enumerate(self.steps))):
             assert back is not None

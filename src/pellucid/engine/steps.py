@@ -135,7 +135,8 @@ class LinearStep(RectifiedStep):
         """Return ``x·wᵀ + b``."""
         self._x, y = x, self._y[: len(x)]
         w, b = np.ascontiguousarray(self.layer.weight.data), self.layer.bias
-        matmul.rows_by_rows(x, w, self._no_bias if b is None else b.data, y, self.rectify)
+        shift = self._no_bias if b is None else np.ascontiguousarray(b.data)
+        matmul.rows_by_rows(x, w, shift, y, self.rectify)
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:

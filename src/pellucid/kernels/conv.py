@@ -134,27 +134,27 @@ def forward(height: int, vectors: int) -> Any:
             room, out, won = xs[chunk], ys[chunk], args[chunk]
             for n in range(chunk * images // CHUNKS, (chunk + 1) * images // CHUNKS):
                 lay_out(flat_x, n, room, 0, lay)
-                for block in range(0, filters, height):
-                    for p in range(0, reach, vectors * LANES):
+                for g in range(lay.groups):
+                    for block in range(0, per_group, height):
                         # The last block of a group reaches back, and computes some rows again.
-                        g = block // per_group
-                        f = min(block, (g + 1) * per_group - height)
-                        best = winner = zeros(height, vectors)
-                        start = g * group_room + p
-                        for q in range(cells):
-                            t = zeros(height, vectors)
-                            for k in range(taps):
-                                t = outer(t, flat_w, k * filters + f, 1, room, start + at[q, k])
-                            if q == 0:
-                                best = t
-                            else:
-                                best, winner = keep_larger(best, winner, t, np.float32(q))
-                        if cells > 1:
-                            store(winner, won, f * reach + p, reach)
-                        best = add_column(best, flat_b, f)
-                        if rectify:
-                            best = relu(best)
-                        store(best, out, f * reach + p, reach)
+                        f = g * per_group + min(block, per_group - height)
+                        for p in range(0, reach, vectors * LANES):
+                            best = winner = zeros(height, vectors)
+                            start = g * group_room + p
+                            for q in range(cells):
+                                t = zeros(height, vectors)
+                                for k in range(taps):
+                                    t = outer(t, flat_w, k * filters + f, 1, room, start + at[q, k])
+                                if q == 0:
+                                    best = t
+                                else:
+                                    best, winner = keep_larger(best, winner, t, np.float32(q))
+                            if cells > 1:
+                                store(winner, won, f * reach + p, reach)
+                            best = add_column(best, flat_b, f)
+                            if rectify:
+                                best = relu(best)
+                            store(best, out, f * reach + p, reach)
                 for f in range(filters):
                     place = (n * filters + f) * lay.oh * lay.ow
                     _gather_rows(out, f * reach, flat_y, place, lay)
