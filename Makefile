@@ -19,8 +19,8 @@ demo: $(VENV)/.ready  ## Train on real handwritten digits; model and pictures go
 test: $(VENV)/.ready-$(PEERS)  ## Run all tests
 	PELLUCID_REQUIRE_PEERS=$(PEERS) $(BIN)/python -m pytest -n auto
 
-bench: $(VENV)/.ready-$(PEERS)  ## Measure the engine against PyTorch, side by side (some 20 minutes)
-	$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.ready-$(PEERS)  ## Measure against PyTorch, side by side (20 minutes; or CASES="...")
+	$(BIN)/python benchmarks/run.py $(CASES) $(if $(filter 0,$(PEERS)),--no-peer)
 
 lint: $(VENV)/.ready-lint  ## Check style and types
 	$(BIN)/ruff check

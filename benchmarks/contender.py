@@ -1,161 +1,80 @@
-"""One measurement in a process of its own: prints medians, losses and memory as JSON.
+"""One case by one contender, in this process: prints times and losses as JSON.
 
-Called as ``contender.py pellucid|reference|torch|torch-channels-last CASE THREADS``.
+    python benchmarks/contender.py CONTENDER CASE THREADS [SECONDS]
+
+With SECONDS 0 it ends after the first step.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
-import time
-from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-STEPS, WARM_UP, SECONDS = 200, 5, 4.0
+__all__ = ["CONTENDERS", "PEERS"]
+
+PEERS = ("torch", "torch channels-last")
+CONTENDERS = ("pellucid", *PEERS, "reference")
+IMAGES = 3200  # that all batches together have, within bounds
+LOSSES = 10  # steps after which the losses of both sides are compared
 
 
 def main() -> None:
-    """Build, warm up, measure, print."""
-    contender, key, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = str(threads)
+    """Import, build, take the first step, warm up, measure; print."""
+    name, key, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    seconds = float(sys.argv[4]) if len(sys.argv) > 4 else 1.2
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = os.environ["NUMBA_NUM_THREADS"] = str(threads)
 
     from cases import CASES
+    from timing import timed
 
     case = CASES[key]
-    started = time.perf_counter()
-    build = _torch if contender.startswith("torch") else _pellucid
-    step = build(contender, case, threads)
-    losses = [step()]
-    first = time.perf_counter() - started
-    losses += [step() for _ in range(WARM_UP)]
-    times: list[float] = []
-    while len(times) < STEPS and sum(times) < SECONDS:
-        begin = time.perf_counter()
-        losses.append(step())
-        times.append(time.perf_counter() - begin)
-    times.sort()
-    print(
-        json.dumps(
-            {
-                "median_ms": 1e3 * times[len(times) // 2],
-                "quartiles_ms": [1e3 * times[len(times) // 4], 1e3 * times[3 * len(times) // 4]],
-                "steps": len(times),
-                "start_s": first,
-                "first_loss": losses[0],
-                "last_loss": losses[-1],
-                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            }
-        )
-    )
+    make, imported = timed(lambda: _builder(name))
+    from images import batches
+
+    stream = batches(case.image, case.batch)
+    data = [next(stream) for _ in range(min(max(IMAGES // case.batch, 8), 64))]
+    contestant, built = timed(lambda: make(case, data, threads))
+    result = _measure(contestant, case.training, seconds)
+    result["start_s"] |= {"import": imported, "build": built}
+    if name not in PEERS:
+        from ours import flop
+
+        result["flop"] = flop(case)
+    print(json.dumps(result))
 
 
-def _batches(case: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the same few batches again and again: MNIST where it is, else random images like it."""
-    import numpy as np
+def _builder(name: str) -> Any:
+    """Import the contender's library; return what builds a case with it."""
+    if name in PEERS:
+        from theirs import Torch
 
-    rng = np.random.default_rng(0)
-    folder = os.environ.get("PELLUCID_TEST_MNIST")
-    if folder and case.image == (1, 28, 28):
-        from pellucid import data
+        return partial(Torch, last=name == PEERS[1])
+    from ours import Pellucid
 
-        train, _ = data.mnist(folder)
-        made = [train.batch(rng.choice(len(train), case.batch)) for _ in range(8)]
-    else:
-        # Mostly dark, as digits are, with one bright patch whose place tells the class.
-        made = []
-        for _ in range(8):
-            labels = rng.integers(0, 10, case.batch)
-            x = rng.random((case.batch, *case.image), dtype=np.float32) ** 4
-            for image, label in zip(x, labels, strict=True):
-                image[:, 2 * label : 2 * label + 6, 4:12] += 0.5
-            made.append((x, labels))
-    while True:
-        yield from made
+    return partial(Pellucid, fast=name == "pellucid")
 
 
-def _pellucid(contender: str, case: Any, threads: int) -> Callable[[], float]:
-    import numpy as np
+def _measure(contestant: Any, training: bool, seconds: float) -> Any:
+    from timing import seconds_of, sgemm_peak, spread, time_steps
 
-    from pellucid import engine, nn, optim
-
-    rng = np.random.default_rng(0)
-    layers: list[nn.Layer] = []
-    shape = case.image
-    for word in case.layers.split():
-        kind, *sizes = word.split(":")
-        if kind == "conv":
-            n, k, pad = map(int, sizes)
-            layers.append(nn.Conv2d(shape[0], n, k, padding=pad, rng=rng))
-        elif kind == "linear":
-            layers.append(nn.Linear(shape[0], int(sizes[0]), rng=rng))
-        else:
-            plain = {"relu": nn.ReLU, "flatten": nn.Flatten, "dropout": nn.Dropout}
-            layers.append(nn.MaxPool2d(2) if kind == "pool" else plain[kind]())
-        shape = layers[-1].output_shape(shape)
-    model = nn.Sequential(*layers).train(case.training)
-    fast = contender == "pellucid"
-    run = engine.compile(model, case.image, case.batch) if fast else model
-    loss, rule, batches = nn.SoftmaxCrossEntropy(), optim.Adam(), _batches(case)
-
-    def step() -> float:
-        x, labels = next(batches)
-        value = loss(run(x), labels)
-        if case.training:
-            run.backward(loss.backward())
-            if fast:
-                engine.update(rule, model.parameters())
-            else:
-                rule.step(model.parameters())
-        return value
-
-    return step
-
-
-def _torch(contender: str, case: Any, threads: int) -> Callable[[], float]:
-    import torch
-    from torch import nn
-
-    torch.manual_seed(0)
-    torch.set_num_threads(threads)
-    layers: list[Any] = []
-    probe = torch.zeros(1, *case.image)
-    for word in case.layers.split():
-        kind, *sizes = word.split(":")
-        if kind == "conv":
-            n, k, pad = map(int, sizes)
-            layers.append(nn.Conv2d(probe.shape[1], n, k, padding=pad))
-        elif kind == "linear":
-            layers.append(nn.Linear(probe.shape[1], int(sizes[0])))
-        else:
-            plain = {"relu": nn.ReLU, "flatten": nn.Flatten, "dropout": nn.Dropout}
-            layers.append(nn.MaxPool2d(2) if kind == "pool" else plain[kind]())
-        if hasattr(layers[-1], "weight"):
-            nn.init.kaiming_normal_(layers[-1].weight)
-            nn.init.zeros_(layers[-1].bias)
-        probe = layers[-1](probe)
-    model = nn.Sequential(*layers).train(case.training)
-    last = torch.channels_last if contender.endswith("last") else torch.contiguous_format
-    model = model.to(memory_format=last)
-    rule, measure = torch.optim.Adam(model.parameters()), nn.CrossEntropyLoss()
-    batches = _batches(case)
-
-    def step() -> float:
-        images, targets = next(batches)
-        x = torch.from_numpy(images).to(memory_format=last)
-        labels = torch.from_numpy(targets)
-        if not case.training:
-            with torch.inference_mode():
-                return float(measure(model(x), labels))
-        rule.zero_grad()
-        loss = measure(model(x), labels)
-        loss.backward()
-        rule.step()
-        return float(loss)
-
-    return step
+    losses: list[float] = []
+    step = (lambda: losses.append(contestant.train())) if training else contestant.infer
+    with contestant.session:
+        if not training:
+            losses.append(contestant.loss())
+        result: dict[str, Any] = {"start_s": {"first step": seconds_of(step)}}
+        if seconds > 0:
+            times = time_steps(step, seconds)
+            result |= {"step_s": spread(times), "steps": len(times)}
+            for name, use in contestant.slower_variants.items():
+                use()
+                result[name] = spread(time_steps(step, seconds / 2))
+            result["sgemm_flops"] = sgemm_peak(contestant.square_product)
+    return result | {"losses": losses[: LOSSES + 1]}
 
 
 if __name__ == "__main__":

@@ -1,119 +1,183 @@
 """Pellucid against PyTorch eager on the CPU, side by side: `make bench`.
 
-Every measurement runs in a process of its own, the contenders take turns, and the table shows
-medians over the rounds with their range, ratios against the best of PyTorch's memory formats, the
-losses before and after, and apart from all that the time from import to the first finished step.
+Every measurement runs in a process of its own, the contenders take turns, and the results are
+medians over the rounds with their range. Compiling and warming up are stated apart. The results go
+to a folder: results.md, results.json and results.png.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
-import statistics
-import subprocess
-import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from cases import CASES
+import chart
+import report
+import startup
+from cases import CASES, TRAINED
+from contender import PEERS
+from memory import WHO
+from processes import HERE, Result, call
 
-HERE = Path(__file__).parent
-CONTENDERS = ("pellucid", "torch", "torch-channels-last")
-
-Result = dict[str, Any]
+PACKAGES = ("pellucid", "numpy", "numba", "torch")
 
 
 def main() -> None:
-    """Measure the cases asked for, and write table, numbers and chart."""
+    """Measure what is asked for, and write the results after each part."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", default=list(CASES), help=f"of {', '.join(CASES)}")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(EVERYTHING)}")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--reference", action="store_true", help="measure the plain layers too")
+    parser.add_argument("--seconds", type=float, default=1.2, help="of steps in each process")
+    parser.add_argument("--reference", action="store_true", help="time the plain layers too")
+    parser.add_argument("--no-peer", action="store_true", help="do without PyTorch")
     parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--quick", action="store_true", help="rehearse; the numbers mean nothing")
     options = parser.parse_args()
-    contenders = CONTENDERS + ("reference",) * options.reference
-    measured: list[Result] = []
-    for key in options.cases:
-        for threads in options.threads:
-            rounds: dict[str, list[Result]] = {name: [] for name in contenders}
-            for _ in range(options.rounds):
-                for name in contenders:
-                    rounds[name].append(_measure(name, key, threads))
-            measured.append({"case": key, "threads": threads, "rounds": rounds})
-            print(_row(measured[-1]), flush=True)
-    options.out.mkdir(exist_ok=True)
-    facts = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    numbers = json.dumps({**facts, "measured": measured}, indent=1)
-    (options.out / "results.json").write_text(numbers + "\n")
-    (options.out / "results.md").write_text("\n".join([*HEADER, *map(_row, measured)]) + "\n")
-    _chart(measured, options.out / "results.png")
+    if options.quick:
+        options.rounds, options.seconds = 1, 0.05
+    for name in set(options.cases) - set(EVERYTHING):
+        parser.error(f"there is no case {name!r}; there are {', '.join(EVERYTHING)}")
+    if not options.no_peer and importlib.util.find_spec("torch") is None:
+        print("PyTorch is not installed: Pellucid is measured alone")
+        options.no_peer = True
+    wanted = set(options.cases or EVERYTHING)
+    results: Result = {"facts": _facts()}
+    for name, measure in PARTS.items():
+        results[name] = measure(options, wanted)
+        _write(results, options.out)
+    compared = [row for row in results["steps"] if report.ratios(row)]
+    if compared:
+        chart.draw(compared, options.out / "results.png")
     print(f"\nwritten to {options.out}/")
 
 
-def _measure(name: str, key: str, threads: int) -> Result:
-    command = [sys.executable, str(HERE / "contender.py"), name, key, str(threads)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{process.stderr}")
-    result: Result = json.loads(process.stdout)
-    return result
+def _steps(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
+    contenders = ["pellucid", *PEERS] if not options.no_peer else ["pellucid"]
+    contenders += ["reference"] * options.reference
+    measured = []
+    for key in (key for key in CASES if key in wanted):
+        for threads in options.threads:
+            call("contender.py", "pellucid", key, threads, 0)  # compiles what is not in the cache
+            rounds: dict[str, list[Result]] = {name: [] for name in contenders}
+            for turn in range(options.rounds):
+                for name in contenders[:: 1 if turn % 2 == 0 else -1]:
+                    found = call("contender.py", name, key, threads, options.seconds)
+                    rounds[name].append(found)
+            measured.append({"case": key, "threads": threads, "rounds": rounds})
+            _say(report.step_row(measured[-1]))
+    return measured
 
 
-HEADER = [
-    "| case | threads | Pellucid ms | PyTorch ms, best format | ratio | range of ratios "
-    "| loss: ours, theirs | start s: ours, theirs | peak MiB: ours, theirs |",
-    "|---|---|---|---|---|---|---|---|---|",
-]
+def _trained(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
+    measured = []
+    for key in (key for key in TRAINED if key in wanted):
+        for threads in options.threads:
+            found = call("trained.py", key, threads, *([0.02] if options.quick else []))
+            measured.append({"case": key, "threads": threads, **found})
+            _say(report.trained_row(measured[-1]))
+    return measured
 
 
-def _ratios(row: Result) -> list[float]:
-    """Return, round by round, how many times faster than the best of PyTorch."""
-    rounds = row["rounds"]
-    peers = zip(rounds["torch"], rounds["torch-channels-last"], strict=True)
-    best = [min(a["median_ms"], b["median_ms"]) for a, b in peers]
-    return [b / own["median_ms"] for b, own in zip(best, rounds["pellucid"], strict=True)]
+def _memory(options: argparse.Namespace, wanted: set[str]) -> Result:
+    if not _has_mnist(wanted, "memory"):
+        return {}
+    everyone = [who for who in WHO if who != "torch" or not options.no_peer]
+    images = [300] if options.quick else []
+    peaks = {
+        who: [call("memory.py", who, *images) for _ in range(options.rounds)] for who in everyone
+    }
+    for who, found in peaks.items():
+        _say(["memory", who, f"{found[0]['training'] / 2**20:.0f} MiB"])
+    return peaks
 
 
-def _row(row: Result) -> str:
-    def middle(name: str, what: str) -> float:
-        return statistics.median(result[what] for result in row["rounds"][name])
-
-    peer = min(CONTENDERS[1:], key=lambda name: middle(name, "median_ms"))
-    ratios = _ratios(row)
-    losses = [
-        f"{middle(name, 'first_loss'):.2f} to {middle(name, 'last_loss'):.3f}"
-        for name in ("pellucid", peer)
-    ]
-    cells = [
-        row["case"],
-        str(row["threads"]),
-        f"{middle('pellucid', 'median_ms'):.3f}",
-        f"{middle(peer, 'median_ms'):.3f} ({peer})",
-        f"{statistics.median(ratios):.2f}",
-        f"{min(ratios):.2f} to {max(ratios):.2f}",
-        ", ".join(losses),
-        f"{middle('pellucid', 'start_s'):.2f}, {middle(peer, 'start_s'):.2f}",
-        f"{middle('pellucid', 'peak_mib'):.0f}, {middle(peer, 'peak_mib'):.0f}",
-    ]
-    return f"| {' | '.join(cells)} |"
+def _startup(options: argparse.Namespace, wanted: set[str]) -> Result:
+    if "start-up" not in wanted:
+        return {}
+    seconds = startup.measure(options.rounds, max(options.threads), not options.no_peer)
+    for what, found in seconds.items():
+        _say([what, f"{min(found):.2f} s"])
+    return seconds
 
 
-def _chart(measured: list[Result], path: Path) -> None:
-    from matplotlib.figure import Figure
+def _recipe(options: argparse.Namespace, wanted: set[str]) -> Result:
+    if not _has_mnist(wanted, "recipe"):
+        return {}
+    short = ["--seeds", 1, "--limit", 2000] if options.quick else []
+    found = call("recipe.py", *short)
+    _say(["recipe", *(f"{100 * accuracy:.2f} %" for accuracy in found["test_accuracies"])])
+    return found
 
-    figure = Figure(figsize=(8, 1 + 0.4 * len(measured)), layout="constrained", dpi=150)
-    axes = figure.subplots()
-    names = [f"{row['case']}, {row['threads']} threads" for row in measured]
-    values = [statistics.median(_ratios(row)) for row in measured]
-    bars = axes.barh(names[::-1], values[::-1], color="#0072B2")
-    axes.bar_label(bars, fmt="%.1f", padding=3)
-    axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_xlabel("times as fast as PyTorch eager's best memory format")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
+
+def _book(options: argparse.Namespace, wanted: set[str]) -> Result:
+    if not _has_mnist(wanted, "book"):
+        return {}
+    found = call("book_job.py", *([1] if options.quick else []))
+    _say(["book", f"{found['seconds']:.1f} s", f"{100 * found['test_accuracy']:.2f} %"])
+    return found
+
+
+PARTS: dict[str, Callable[[argparse.Namespace, set[str]], Result | list[Result]]] = {
+    "steps": _steps,
+    "trained": _trained,
+    "memory": _memory,
+    "start-up": _startup,
+    "recipe": _recipe,
+    "book": _book,
+}
+EVERYTHING = [*CASES, *TRAINED, "memory", "start-up", "recipe", "book"]
+
+
+def _has_mnist(wanted: set[str], name: str) -> bool:
+    """Return whether ``name`` is wanted and can be measured."""
+    if name not in wanted:
+        return False
+    found: bool = call("images.py")["mnist"]
+    if not found:
+        print(f"{name}: left out, there is no MNIST here (PELLUCID_TEST_MNIST names its folder)")
+    return found
+
+
+def _facts() -> dict[str, str]:
+    versions = {}
+    for package in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return {
+        "measured": time.strftime("%Y-%m-%d %H:%M"),
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **versions,
+    }
+
+
+def _processor() -> str:
+    """Return the processor's name, where the system tells."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _write(results: Result, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (out / "results.md").write_text(report.markdown(results), encoding="utf-8")
+
+
+def _say(cells: list[str]) -> None:
+    print(" | ".join(cells), flush=True)
 
 
 if __name__ == "__main__":

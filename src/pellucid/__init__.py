@@ -15,9 +15,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import data, errors, models, nn, ops, optim, shapes, training, viz
+    from . import data, engine, errors, models, nn, ops, optim, shapes, training, viz
     from .errors import PellucidError
     from .formats import load, read_tensors, save, write_tensors
+    from .kernels.cores import get_num_threads, set_num_threads
     from .nn import gradcheck, numerical_gradient, summary
     from .training import Trainer, evaluate, predict
 
@@ -28,8 +29,10 @@ __all__ = [
     "Trainer",
     "__version__",
     "data",
+    "engine",
     "errors",
     "evaluate",
+    "get_num_threads",
     "gradcheck",
     "load",
     "models",
@@ -40,6 +43,7 @@ __all__ = [
     "predict",
     "read_tensors",
     "save",
+    "set_num_threads",
     "shapes",
     "summary",
     "training",
@@ -51,12 +55,14 @@ _HOMES = {
     "PellucidError": "errors",
     "Trainer": "training",
     "evaluate": "training",
+    "get_num_threads": "kernels.cores",
     "gradcheck": "nn",
     "load": "formats",
     "numerical_gradient": "nn",
     "predict": "training",
     "read_tensors": "formats",
     "save": "formats",
+    "set_num_threads": "kernels.cores",
     "summary": "nn",
     "write_tensors": "formats",
 }

@@ -58,6 +58,12 @@ def finish(start) -> Callable[..., Result]:
     return finish
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels(finish, tmp_path_factory) -> None:
+    """Have the kernels compiled before anybody looks at what is printed."""
+    assert finish("warmup", cwd=tmp_path_factory.mktemp("warmup")).returncode == 0
+
+
 @pytest.fixture
 def pellucid(finish, tmp_path) -> Callable[..., Result]:
     """Run the command to its end, in ``tmp_path``."""

@@ -10,7 +10,10 @@ import pytest
 
 import pellucid as library
 
-COMMANDS = ["", "train", "evaluate", "predict", "summary", "data", "data fetch", "data verify"]
+COMMANDS = [
+    "", "train", "evaluate", "predict", "summary", "profile", "warmup", "data", "data fetch",
+    "data verify",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

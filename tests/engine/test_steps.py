@@ -12,7 +12,10 @@ from ops.strategies import convolutions, poolings
 from ops.witness import assert_agrees, relative_error
 from pellucid import engine, nn
 from pellucid.engine.conv_step import ConvStep
-from pellucid.engine.steps import LinearStep, MaxPoolStep, PlainStep
+from pellucid.engine.linear_step import LinearStep
+from pellucid.engine.pool_steps import MaxPoolStep
+from pellucid.engine.steps import PlainStep, TurnStep
+from pellucid.kernels import conv
 
 rng = np.random.default_rng(0)
 
@@ -35,7 +38,12 @@ def agree(model, x, dy=None):
     return plan
 
 
-@settings(max_examples=60)
+def kinds(plan):
+    """Return the classes of the steps, but for those that only turn the images."""
+    return [type(step) for step in plan.steps if not isinstance(step, TurnStep)]
+
+
+@settings(max_examples=150, deadline=None)
 @given(case=convolutions(most_window=3, most_beyond=9))
 def test_convolutions_of_every_geometry(case):
     x, w, b, dy = case.arrays(np.float32)
@@ -44,8 +52,11 @@ def test_convolutions_of_every_geometry(case):
         case.geometry.dilation, case.groups, misfit=case.geometry.misfit,
     )  # fmt: skip
     layer.weight.data, layer.bias.data = w.copy(), b.copy()
-    plan = agree(nn.Sequential(conv=layer), x, dy)
-    assert isinstance(plan.steps[0], ConvStep)
+    with pytest.MonkeyPatch.context() as patch:
+        # Few tiles cover every size, if not well: fewer kernels to compile.
+        patch.setattr(conv, "HEIGHTS", (1, 3))
+        plan = agree(nn.Sequential(conv=layer), x, dy)
+    assert kinds(plan) == [ConvStep]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +84,7 @@ def test_chains_of_convolution_relu_and_pooling_are_one_step(image, filters, opt
         layers["pool"] = nn.MaxPool2d(pool)
     x = rng.normal(size=(5, *image)).astype(np.float32)
     plan = agree(nn.Sequential(**layers), x)
-    assert [type(step) for step in plan.steps] == [ConvStep]
+    assert kinds(plan) == [ConvStep]
 
 
 @pytest.mark.parametrize("groups", [1, 2, 3])
@@ -105,8 +116,7 @@ def test_max_pooling_of_every_geometry(case):
         geometry.dilation,
         misfit=geometry.misfit,
     )
-    plan = agree(nn.Sequential(pool=pool), x, dy)
-    assert isinstance(plan.steps[0], MaxPoolStep)
+    assert kinds(agree(nn.Sequential(pool=pool), x, dy)) == [MaxPoolStep]
 
 
 @pytest.mark.parametrize(("n", "inputs", "outputs"), [(1, 3, 2), (9, 40, 7), (32, 100, 64)])
@@ -117,7 +127,7 @@ def test_linear_layers(n, inputs, outputs, relu, bias):
     if relu:
         layers["relu"] = nn.ReLU()
     plan = agree(nn.Sequential(**layers), rng.normal(size=(n, inputs)).astype(np.float32))
-    assert [type(step) for step in plan.steps] == [LinearStep]
+    assert kinds(plan) == [LinearStep]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +152,7 @@ def test_a_layer_of_ones_own_is_a_plain_step():
 
     model = nn.Sequential(flatten=nn.Flatten(), double=Double(), linear=nn.Linear(12, 3, rng=rng))
     plan = agree(model, rng.normal(size=(4, 3, 2, 2)).astype(np.float32))
-    assert isinstance(plan.steps[1], PlainStep)
+    assert PlainStep in kinds(plan)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -1,4 +1,8 @@
-"""Each word of the SIMD vocabulary does what its line in the module's docstring says."""
+"""Each word of the SIMD vocabulary does what its line in the module's docstring says.
+
+Whole numbers make every sum exact, so that what is expected is expected bit for bit. Arrays that
+are written to are longer than what a word may touch, and full of `EMPTY`.
+"""
 
 from __future__ import annotations
 
@@ -7,113 +11,306 @@ import pytest
 
 from pellucid.kernels.jit import LANES, REGISTERS, kernel
 from pellucid.kernels.simd import (
-    add_column,
+    add_everywhere,
+    add_row,
+    add_rows_from,
     add_sums,
+    every_other,
     inner,
-    inner_at,
     keep_larger,
+    load,
+    load_bytes,
     load_part,
+    load_within,
     outer,
+    outer_at,
     plus,
     relu,
+    row,
+    rows,
+    scatter,
     store,
+    store_bytes,
+    store_bytes_within,
+    store_first,
     store_part,
+    store_within,
+    turned,
+    turned_square,
     where_above_zero,
     where_equal,
     zeros,
 )
 
-ROWS, COLUMNS = 3, 2
+ROWS, COLUMNS = 4, 2
 WIDTH = COLUMNS * LANES
+SIZE = ROWS * WIDTH
+EMPTY = 99
+COUNTS = [0, 1, LANES - 1, LANES]
+ODD = np.array([0, -0.0, 1, -1, 2, np.nan, np.inf, -np.inf, 1e-41, -1e-41], dtype=np.float32)
+
+rng = np.random.default_rng(0)
+
+
+def whole(size, dtype=np.float32):
+    """Return whole numbers, with repetitions."""
+    return rng.integers(0 if dtype == np.uint8 else -9, 10, size).astype(dtype)
+
+
+def empty(size, dtype=np.float32):
+    return np.full(size, EMPTY, dtype)
+
+
+def vectors(a, at, count=LANES):
+    """Return the first ``count`` numbers from every place in ``at`` on."""
+    return a[np.asarray(at)[..., np.newaxis] + np.arange(count)]
+
+
+def places(i, p, q, below=ROWS, beside=COLUMNS):
+    """Return i + r·p + c·q."""
+    return i + np.arange(below)[:, np.newaxis] * p + np.arange(beside) * q
+
+
+def written(size, at, numbers, dtype=np.float32):
+    """Return an array in which only the ``numbers`` from each place in ``at`` on are written."""
+    y = empty(size, dtype)
+    y[at[..., np.newaxis] + np.arange(numbers.shape[-1])] = numbers
+    return y
 
 
 @kernel
-def _outer(a, step, b, bias, y, rectified):
-    t = zeros(ROWS, COLUMNS)
-    for k in range(len(b) // WIDTH):
-        t = outer(t, a, k, step, b, k * WIDTH)
-    t = add_column(t, bias, 1)
-    store(t, y, 2, WIDTH)
-    store(relu(t), rectified, 0, WIDTH)
+def _move(a, i, p, q, y, j, v, w):
+    scatter(load(ROWS, COLUMNS, a, i, p, q), y, j, v, w)
+
+
+@pytest.mark.parametrize(("i", "p", "q"), [(0, WIDTH, LANES), (3, 1, 2), (1, LANES, 5 * LANES)])
+def test_load_and_scatter_go_by_rows_and_columns(i, p, q):
+    a, y = whole(9 * SIZE), empty(9 * SIZE)
+    _move(a, i, p, q, y, 2, LANES + 1, 5 * LANES)
+    expected = vectors(a, places(i, p, q))
+    np.testing.assert_array_equal(y, written(9 * SIZE, places(2, LANES + 1, 5 * LANES), expected))
 
 
 @kernel
-def _inner(a, p, b, q, at, y, y_at):
-    t = zeros(ROWS, COLUMNS)
-    u = zeros(ROWS, COLUMNS)
-    for k in range(0, p, LANES):
-        t = inner(t, a, k, p, b, k, q)
-        u = inner_at(u, a, k, p, b, k, at, 1)
-    add_sums(t, y, 1, COLUMNS)
-    add_sums(u, y_at, 0, COLUMNS)
+def _number_by_number(a, b, k, y):
+    t, u = load(ROWS, COLUMNS, a, 0, WIDTH, LANES), load(ROWS, COLUMNS, b, 0, WIDTH, LANES)
+    store(zeros(ROWS, COLUMNS), y, 0, WIDTH)
+    store(plus(t, u), y, SIZE, WIDTH)
+    store(t + u, y, 2 * SIZE, WIDTH)
+    store(t - u, y, 3 * SIZE, WIDTH)
+    store(k * t, y, 4 * SIZE, WIDTH)
+    store(relu(t), y, 5 * SIZE, WIDTH)
+    store(where_above_zero(t, u, k), y, 6 * SIZE, WIDTH)
+    store(where_equal(t, u, k), y, 7 * SIZE, WIDTH)
+    larger, winner = keep_larger(t, zeros(ROWS, COLUMNS), u, k)
+    store(larger, y, 8 * SIZE, WIDTH)
+    store(winner, y, 9 * SIZE, WIDTH)
+
+
+def _pairs():
+    """Return every pair of odd numbers, and pairs of whole ones, in as many tiles as they take."""
+    a, b = (np.append(m.ravel(), whole(SIZE)) for m in np.meshgrid(ODD, ODD))
+    return zip(*(np.resize(m, (-(-len(m) // SIZE), SIZE)) for m in (a, b)), strict=True)
+
+
+@pytest.mark.parametrize("k", [np.float32(2), np.float32(-3)])
+def test_arithmetic_goes_number_by_number(k):
+    for a, b in _pairs():
+        y = np.empty(10 * SIZE, np.float32)
+        _number_by_number(a, b, k, y)
+        with np.errstate(invalid="ignore"):
+            expected = [
+                np.zeros(SIZE), a + b, a + b, a - b, k * a, np.where(a < 0, 0, a),
+                np.where(b > 0, a, k), np.where(b == k, a, 0),
+            ]  # fmt: skip
+        np.testing.assert_array_equal(y.reshape(10, SIZE)[:8], expected)
+
+
+def test_keep_larger_keeps_the_first_of_equals_and_of_nans():
+    for a, b in _pairs():
+        y = np.empty(10 * SIZE, np.float32)
+        _number_by_number(a, b, np.float32(7), y)
+        larger, winner = y.reshape(10, SIZE)[8:]
+        wins = (b > a) | (np.isnan(b) & ~np.isnan(a))
+        np.testing.assert_array_equal(larger, np.where(wins, b, a))
+        np.testing.assert_array_equal(winner, np.where(wins, 7, 0))
 
 
 @kernel
-def _larger(a, b, y, won):
-    t = winner = zeros(1, 1)
-    t = load_part(a, 0, LANES)
-    t, winner = keep_larger(t, winner, load_part(b, 0, LANES), np.float32(7))
-    store_part(t, y, 0, LANES)
-    store_part(winner, won, 0, LANES)
+def _products(a, i, step, at, k, b, j, q, y, sums):
+    t = load(ROWS, COLUMNS, y, 0, WIDTH, LANES)
+    store(outer(t, a, i, step, b, j), y, SIZE, WIDTH)
+    store(outer_at(t, a, i, at, k, b, j), y, 2 * SIZE, WIDTH)
+    store(inner(t, a, i, step, b, j, q), y, 3 * SIZE, WIDTH)
+    add_sums(inner(zeros(ROWS, COLUMNS), a, i, step, b, j, q), sums, 1, COLUMNS + 1)
+
+
+def test_outer_and_inner_multiply_rows_with_columns_and_rows_with_rows():
+    a, b, y = whole(200), whole(200), whole(4 * SIZE)
+    at, i, step, k, j, q = np.array([77, 0, 5, 3, 11]), 2, 7, 1, 3, 9
+    sums = empty(1 + ROWS * (COLUMNS + 1))
+    t = y[:SIZE].reshape(ROWS, COLUMNS, LANES).copy()
+    _products(a, i, step, at, k, b, j, q, y, sums)
+    got = y.reshape(4, ROWS, COLUMNS, LANES)
+    right = vectors(b, places(j, 0, LANES, 1))
+    column = a[places(i, step, 0, beside=1)][..., np.newaxis]
+    np.testing.assert_array_equal(got[1], t + column * right)
+    np.testing.assert_array_equal(got[2], t + a[i + at[k:]].reshape(ROWS, 1, 1) * right)
+    dots = vectors(a, places(i, step, 0, beside=1)) * vectors(b, places(j, 0, q, 1))
+    np.testing.assert_array_equal(got[3], t + dots)
+    expected = empty(len(sums))
+    expected[places(1, COLUMNS + 1, 1)] += dots.sum(axis=-1)
+    np.testing.assert_array_equal(sums, expected)
+
+
+def test_a_product_and_its_sum_are_rounded_once():
+    one = 1 + np.float32(2**-12)
+    y = np.zeros(4 * SIZE, np.float32)
+    y[:SIZE] = -1
+    a = np.full(200, one, np.float32)
+    _products(a, 0, 0, np.zeros(ROWS, np.int64), 0, a, 0, 0, y, np.zeros(99, np.float32))
+    assert set(y[SIZE:].tolist()) == {2**-11 + 2**-24}
 
 
 @kernel
-def _parts(a, u, n, y, above, equal):
-    t = load_part(a, 1, n)
-    store_part(plus(t, t), y, 2, n)
-    store_part(where_above_zero(t, load_part(u, 0, LANES)), above, 0, LANES)
-    store_part(where_equal(t, load_part(u, 0, LANES), np.float32(2)), equal, 0, LANES)
+def _add(a, b, j, y):
+    t = load(ROWS, COLUMNS, a, 0, WIDTH, LANES)
+    store(add_row(t, b, j), y, 0, WIDTH)
+    store(add_everywhere(t, b, j), y, SIZE, WIDTH)
 
 
-def _drawn(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+def test_a_row_is_added_to_every_row_and_a_vector_to_all():
+    a, b, y = whole(SIZE), whole(WIDTH + 3), np.empty(2 * SIZE, np.float32)
+    _add(a, b, 3, y)
+    np.testing.assert_array_equal(y[:SIZE].reshape(ROWS, WIDTH), a.reshape(ROWS, WIDTH) + b[3:])
+    expected = a.reshape(-1, LANES) + b[3 : 3 + LANES]
+    np.testing.assert_array_equal(y[SIZE:].reshape(-1, LANES), expected)
 
 
-def test_outer_makes_a_product_of_rows_and_columns():
-    depth = 5
-    a, b, bias = _drawn(ROWS, depth), _drawn(depth, WIDTH), _drawn(ROWS + 1)
-    y, rectified = np.zeros(ROWS * WIDTH + 2, np.float32), np.zeros(ROWS * WIDTH, np.float32)
-    _outer(a.ravel(), depth, b.ravel(), bias, y, rectified)
-    expected = a.astype(float) @ b + bias[1:, None]
-    np.testing.assert_allclose(y[2:].reshape(ROWS, WIDTH), expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(y[:2], 0)
-    np.testing.assert_array_equal(rectified, np.maximum(y[2:], 0))
+@kernel
+def _store(a, i, step, first, n, y, part, sums, bytes_):
+    t = load(ROWS, COLUMNS, a, 0, WIDTH, LANES)
+    store(t, y, i, step)
+    store_first(t, part, i, step, n)
+    add_rows_from(t, sums, i, step, first, n)
+    store_bytes(t, bytes_, i, step, n)
 
 
-def test_inner_makes_a_product_of_rows_and_rows():
-    depth = 3 * LANES
-    a, b = _drawn(ROWS, depth), _drawn(COLUMNS, depth + 1)
-    at = np.array([99, 0, 4])
-    y, y_at = np.ones(1 + ROWS * COLUMNS, np.float32), np.zeros(ROWS * COLUMNS, np.float32)
-    flat = np.concatenate([b.ravel(), np.zeros(LANES, np.float32)])
-    _inner(a.ravel(), depth, flat, depth + 1, at, y, y_at)
-    expected = 1 + a.astype(float) @ b[:, :depth].T
-    np.testing.assert_allclose(y[1:].reshape(ROWS, COLUMNS), expected, rtol=1e-5, atol=1e-5)
-    shifted = np.stack([flat[:depth], flat[4 : 4 + depth]])
-    expected = a.astype(float) @ shifted.T
-    np.testing.assert_allclose(y_at.reshape(ROWS, COLUMNS), expected, rtol=1e-5, atol=1e-5)
+@pytest.mark.parametrize("n", [*COUNTS, LANES + 1, WIDTH - 1, WIDTH])
+@pytest.mark.parametrize("first", [0, 1, ROWS])
+def test_a_tile_is_stored_in_rows_whole_or_in_part(n, first):
+    i, step, size = 3, WIDTH + 2, 2 * SIZE
+    a = rng.integers(0, 256, SIZE).astype(np.float32)
+    a[:2] = 0, 255
+    y, part, sums, bytes_ = empty(size), empty(size), empty(size), empty(size, np.uint8)
+    _store(a, i, step, first, n, y, part, sums, bytes_)
+    t, at = a.reshape(ROWS, WIDTH), places(i, step, 0, beside=1)[:, 0]
+    np.testing.assert_array_equal(y, written(size, at, t))
+    np.testing.assert_array_equal(part, written(size, at, t[:, :n]))
+    np.testing.assert_array_equal(bytes_, written(size, at, t[:, :n], np.uint8))
+    np.testing.assert_array_equal(sums, written(size, at[first:], EMPTY + t[first:, :n]))
 
 
-def test_keep_larger_keeps_the_first_of_equals_and_every_nan():
-    a, b = np.zeros(LANES, np.float32), np.zeros(LANES, np.float32)
-    a[:4], b[:4] = [1, 5, np.nan, 3], [2, 5, 0, np.nan]
-    y, won = np.zeros(LANES, np.float32), np.zeros(LANES, np.float32)
-    _larger(a, b, y, won)
-    np.testing.assert_array_equal(y[:4], [2, 5, np.nan, np.nan])
-    np.testing.assert_array_equal(won[:4], [7, 0, 0, 7])
+def test_rows_that_lie_over_each_other_are_added_one_by_one():
+    a, part, bytes_ = whole(SIZE), empty(2 * SIZE), empty(2 * SIZE, np.uint8)
+    sums = np.zeros(2 * SIZE, np.float32)
+    _store(abs(a), 0, 1, 1, WIDTH, np.empty(2 * SIZE, np.float32), part, sums, bytes_)
+    expected = np.zeros(2 * SIZE)
+    for r in range(1, ROWS):
+        expected[r : r + WIDTH] += abs(a).reshape(ROWS, WIDTH)[r]
+    np.testing.assert_array_equal(sums, expected)
 
 
-@pytest.mark.parametrize("n", [0, 1, LANES - 1, LANES])
-def test_parts_touch_nothing_behind_them(n):
-    a, u = _drawn(LANES + 1), np.resize(np.float32([2, -1, 0]), LANES)
-    y = np.full(LANES + 4, 9, np.float32)
-    above, equal = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    _parts(a, u, n, y, above, equal)
-    part = np.where(np.arange(LANES) < n, a[1:], 0)
-    np.testing.assert_array_equal(y[2 : 2 + n], 2 * part[:n])
-    np.testing.assert_array_equal(np.delete(y, np.s_[2 : 2 + n]), 9)
-    np.testing.assert_array_equal(above, np.where(u > 0, part, 0))
-    np.testing.assert_array_equal(equal, np.where(u == 2, part, 0))
+@kernel
+def _parts(a, bytes_, i, n, y, from_bytes, j, m):
+    store_part(load_part(a, i, n), y, j, m)
+    store_part(load_bytes(bytes_, i, n), from_bytes, j, m)
+
+
+@pytest.mark.parametrize("n", COUNTS)
+@pytest.mark.parametrize("m", COUNTS)
+def test_a_part_of_a_vector_has_zeros_behind_it_and_is_stored_alone(n, m):
+    a, bytes_ = whole(LANES + 1), np.arange(255 - LANES, 256).astype(np.uint8)
+    a[1 + n :] = np.nan  # what must not be read
+    y, from_bytes = empty(LANES + 4), empty(LANES + 4)
+    _parts(a, bytes_, 1, n, y, from_bytes, 2, m)
+    for got, source in ((y, a), (from_bytes, bytes_)):
+        part = np.where(np.arange(LANES) < n, source[1:], 0)
+        np.testing.assert_array_equal(got, written(LANES + 4, np.array([2]), part[np.newaxis, :m]))
+
+
+@kernel
+def _within(a, i, p, q, below, beside, n, y, j):
+    t = load_within(ROWS, COLUMNS, a, i, p, q, below, beside, n)
+    scatter(t, y, j, WIDTH, LANES)
+
+
+@kernel
+def _store_within(a, i, p, q, below, beside, n, y, bytes_):
+    t = load(ROWS, COLUMNS, a, 0, WIDTH, LANES)
+    store_within(t, y, i, p, q, below, beside, n)
+    store_bytes_within(t, bytes_, i, p, q, below, beside, n)
+
+
+@pytest.mark.parametrize("n", COUNTS)
+@pytest.mark.parametrize(
+    ("below", "beside"),
+    [(ROWS, COLUMNS), (ROWS - 1, 1), (1, COLUMNS), (0, COLUMNS), (ROWS, 0), (-3, 1), (99, 99)],
+)
+def test_within_bounds_nothing_outside_is_read_or_written(below, beside, n):
+    i, p, q = 2, 3 * LANES, LANES + 1
+    within = places(i, p, q, max(0, min(below, ROWS)), min(beside, COLUMNS))
+    a = rng.integers(0, 256, SIZE).astype(np.float32)
+    y, bytes_ = empty(3 * SIZE), empty(3 * SIZE, np.uint8)
+    _store_within(a, i, p, q, below, beside, n, y, bytes_)
+    t = a.reshape(ROWS, COLUMNS, LANES)[: len(within), : within.shape[1], :n]
+    np.testing.assert_array_equal(y, written(3 * SIZE, within, t))
+    np.testing.assert_array_equal(bytes_, written(3 * SIZE, within, t, np.uint8))
+
+    source = np.full(3 * SIZE, np.nan, np.float32)
+    source[within[..., np.newaxis] + np.arange(n)] = t
+    back = empty(SIZE + 1)
+    _within(source, i, p, q, below, beside, n, back, 1)
+    expected = np.zeros((ROWS, COLUMNS, LANES))
+    expected[: len(within), : within.shape[1], :n] = t
+    np.testing.assert_array_equal(back[1:], expected.ravel())
+    assert back[0] == EMPTY
+
+
+@kernel
+def _arrange(a, y):
+    t = load(ROWS, COLUMNS, a, 0, WIDTH, LANES)
+    scatter(row(t, 2), y, 0, 0, LANES)
+    scatter(rows((row(t, 3), row(t, 0))), y, SIZE, WIDTH, LANES)
+    scatter(turned(t), y, 2 * SIZE, ROWS * LANES, LANES)
+    for_columns = 3 * SIZE
+    scatter(every_other(t, 0, 0), y, for_columns, LANES, LANES)
+    scatter(every_other(t, 1, 0), y, for_columns + 2 * LANES, LANES, LANES)
+    scatter(every_other(turned(t), 0, 1), y, for_columns + 4 * LANES, LANES, LANES)
+    scatter(every_other(turned(t), 1, 1), y, for_columns + 6 * LANES, LANES, LANES)
+
+
+def test_rows_and_columns_are_chosen_and_turned():
+    a, y = whole(SIZE), empty(4 * SIZE)
+    _arrange(a, y)
+    t, got = a.reshape(ROWS, COLUMNS, LANES), y.reshape(4, SIZE)
+    np.testing.assert_array_equal(got[0], [*t[2].ravel(), *empty(SIZE - WIDTH)])
+    np.testing.assert_array_equal(got[1], [*t[3].ravel(), *t[0].ravel(), *empty(SIZE - 2 * WIDTH)])
+    turn = t.transpose(1, 0, 2)
+    np.testing.assert_array_equal(got[2], turn.ravel())
+    quarters = [t[0::2, 0::2], t[1::2, 0::2], turn[0::2, 1::2], turn[1::2, 1::2]]
+    np.testing.assert_array_equal(got[3], np.concatenate([q.ravel() for q in quarters]))
+
+
+@kernel
+def _turn_square(a, y):
+    store(turned_square(load(LANES, 1, a, 0, LANES, 0)), y, 0, LANES)
+
+
+def test_a_square_of_lanes_is_turned():
+    a, y = np.arange(LANES * LANES, dtype=np.float32), np.empty(LANES * LANES, np.float32)
+    _turn_square(a, y)
+    np.testing.assert_array_equal(y.reshape(LANES, LANES), a.reshape(LANES, LANES).T)
 
 
 def test_the_machine_has_vectors():

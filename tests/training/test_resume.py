@@ -124,26 +124,26 @@ def test_an_interruption_by_a_callback_leaves_a_state_to_go_on_from():
 
 @pytest.mark.parametrize("batch", [1, 3, BATCHES, 2 * BATCHES])
 def test_a_batch_that_was_interrupted_comes_again(batch):
-    whole = trainer(model=_plain_network())
-    whole.fit()
-
     class Interrupts(nn.SoftmaxCrossEntropy):
-        left = batch
+        def __init__(self, left):
+            self.left = left
 
         def backward(self):
-            Interrupts.left -= 1
-            if Interrupts.left == 0:
+            self.left -= 1
+            if self.left == 0:
                 raise KeyboardInterrupt
             return super().backward()
 
-    stopped = trainer(model=_plain_network(), loss=Interrupts())
+    whole = trainer(model=_plain_network(), loss=Interrupts(0))
+    whole.fit()
+    stopped = trainer(model=_plain_network(), loss=Interrupts(batch))
     with pytest.raises(KeyboardInterrupt):
         stopped.fit()
     assert len(stopped.history.losses) == batch - 1
     state = stopped.state()
     stopped.fit()
     _assert_equal(stopped, whole)
-    resumed = trainer(model=_plain_network())
+    resumed = trainer(model=_plain_network(), loss=Interrupts(0))
     resumed.load_state(state)
     resumed.fit()
     _assert_equal(resumed, whole)

@@ -110,7 +110,7 @@ def test_a_batch_larger_than_the_data_set_is_one_batch():
 def test_a_step_is_the_optimizers_on_the_gradient_of_the_mean_loss():
     train = _numbered(6)
     model, expected = _linear(), _linear()
-    one = Trainer(model, train, optimizer="sgd", lr=0.5, epochs=1, batch_size=6)
+    one = Trainer(model, train, optimizer="sgd", lr=0.5, epochs=1, batch_size=6, engine="reference")
     x, labels = train.batch(slice(None))
     loss = nn.SoftmaxCrossEntropy()
     value = loss(expected(x), labels)
@@ -274,7 +274,7 @@ def test_a_diverging_training_is_stopped():
 @pytest.mark.parametrize("test", [None, _numbered()])
 def test_a_last_step_that_spoils_the_weights_finishes_no_epoch(test):
     one = Trainer(
-        _linear(), _numbered(), test, optimizer=optim.SGD(lr=1e38), epochs=1, batch_size=100
+        _linear(), _numbered(), test, optimizer=optim.SGD(lr=1e39), epochs=1, batch_size=100
     )
     with np.errstate(all="ignore"), pytest.raises(NumericsError, match="in epoch 1, after 1 steps"):
         one.fit()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import data, evaluate, predict, summary, train
+from . import data, evaluate, predict, profile, summary, train, warmup
 
 __all__ = ["app"]
 
@@ -43,4 +43,6 @@ app.command("train")(train.command)
 app.command("evaluate")(evaluate.command)
 app.command("predict")(predict.command)
 app.command("summary")(summary.command)
+app.command("profile")(profile.command)
+app.command("warmup")(warmup.command)
 app.add_typer(data.app, name="data")

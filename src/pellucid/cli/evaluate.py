@@ -9,14 +9,18 @@ import typer
 
 from ..errors import ArgumentError, DataError
 from . import runs
+from .compiling import announced
 from .messages import as_options
 
 if TYPE_CHECKING:
     from ..data import Dataset
     from ..nn import Layer
     from ..training import Evaluation
+    from ..training.preparation import Engine
 
 __all__ = ["command", "measure"]
+
+BATCH = 100  # images at a time
 
 
 def command(
@@ -33,6 +37,14 @@ def command(
     split: Annotated[
         Literal["train", "test"], typer.Option(help="Which part of the data set.")
     ] = "test",
+    engine: Annotated[
+        Literal["fast", "reference"] | None,
+        typer.Option(
+            metavar="NAME",
+            help="fast (compiled kernels) or reference (plain NumPy). "
+            "[dim]Default: the run's own; for a file fast.[/dim]",
+        ),
+    ] = None,
     confusion: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Draw the confusion matrix into this PNG, SVG or PDF."),
@@ -55,7 +67,7 @@ def command(
         train, test = datasets.load(data, data_dir)
     dataset = train if split == "train" else test
     _require_fit(model, dataset)
-    result = measure(model, dataset)
+    result = measure(model, dataset, engine or settings.get("engine", "fast"))
     rows = []
     for k, name in enumerate(dataset.classes):
         row = result.confusion[k]
@@ -74,17 +86,30 @@ def command(
         typer.echo(f"{confusion}")
 
 
-def measure(model: Layer, dataset: Dataset) -> Evaluation:
+def measure(model: Layer, dataset: Dataset, engine: Engine) -> Evaluation:
     """Evaluate ``model`` on ``dataset``, with a bar meanwhile if standard error is a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
     from ..training import evaluate
+    from ..training.preparation import machinery
 
+    run, *_, watched = machinery(engine, model, dataset.image_shape, BATCH, frozen=True)
+    title = f"{dataset.name}, {dataset.split}"
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(f"{dataset.name}, {dataset.split}", total=len(dataset))
-        return evaluate(model, dataset, on_batch=lambda n: progress.advance(task, n))
+        task = progress.add_task(title, total=len(dataset))
+
+        def advance(images: int) -> None:
+            progress.update(task, advance=images, description=title)
+
+        def live(text: str) -> None:
+            progress.update(task, description=text, refresh=True)
+
+        with announced(watched, live):
+            return evaluate(
+                model, dataset, batch_size=BATCH, on_batch=advance, engine=engine, run=run
+            )
 
 
 def _require_fit(model: Layer, dataset: Dataset) -> None:

@@ -9,15 +9,20 @@ import typer
 
 from ..errors import ArgumentError, DataError
 from . import runs
+from .compiling import announced
 from .messages import complain
+from .options import EngineOption
 
 __all__ = ["command"]
+
+BATCH = 100  # pictures at a time
 
 
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file or a run folder.")],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="PNG or JPEG files.")],
     top: Annotated[int, typer.Option(min=1, metavar="N", help="How many guesses.")] = 3,
+    engine: EngineOption = "fast",
 ) -> None:
     """Name what is in pictures, with probabilities.
 
@@ -25,10 +30,13 @@ def command(
 
     One that cannot be read is reported after the others; the exit code is then 1.
     """
+    import numpy as np
+
     from ..data import read_image
     from ..formats import load
     from ..tables import text_table
     from ..training import predict
+    from ..training.preparation import machinery
 
     network = load(runs.model_path(model))
     if network.input_shape is None:
@@ -45,17 +53,23 @@ def command(
             "have one output a class.",
             where=str(model),
         )
-    rows, unread = [], []
+    read, pictures, unread = [], [], []
     for path in images:
         try:
-            x = read_image(path, (c, h, w), card.background if card else None)
+            pictures.append(read_image(path, (c, h, w), card.background if card else None))
+            read.append(path)
         except DataError as error:
             unread.append(error)
-            continue
-        (probabilities,) = predict(network, x)
-        best = probabilities.argsort()[::-1][:top]
-        guesses = (f"{card.classes[k] if card else k} {100 * probabilities[k]:.1f} %" for k in best)
-        rows.append((str(path), *guesses))
+    rows = []
+    if read:
+        x = np.concatenate(pictures)
+        run, *_, watched = machinery(engine, network, (c, h, w), min(len(x), BATCH), frozen=True)
+        with announced(watched):
+            guessed = predict(network, x, batch_size=BATCH, run=run)
+        for path, probabilities in zip(read, guessed, strict=True):
+            best = probabilities.argsort()[::-1][:top]
+            named = ((card.classes[k] if card else k, 100 * probabilities[k]) for k in best)
+            rows.append((str(path), *(f"{name} {percent:.1f} %" for name, percent in named)))
     if rows:
         places = len(rows[0]) - 1
         header = ("image", *(f"guess {k + 1}" for k in range(places)))

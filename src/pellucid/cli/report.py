@@ -63,7 +63,7 @@ def report(files: RunFiles, trainer: Trainer, before: Mapping[str, Array]) -> No
     """Measure the saved model on all test images, draw the pictures, and say where they are."""
     assert trainer.test is not None
     model = load(files.run / runs.MODEL)
-    result = measure(model, trainer.test)
+    result = measure(model, trainer.test, trainer.engine)
     history = trainer.history
     finished = History(
         history.losses[: files.saved * len(trainer.loader)], history.epochs[: files.saved]

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError, DataNotFoundError, FileFormatError, did_you_mean
-from ..formats import atomic_write
 
 __all__ = [
     "CONFIG",
@@ -132,6 +131,8 @@ def model_path(run_or_model: Path) -> Path:
 
 def write_config(path: Path, config: Mapping[str, Any]) -> None:
     """Write flat settings as TOML; what is None is left out."""
+    from ..formats import atomic_write
+
     lines = ["# Repeat this run: pellucid train --config with this file or its folder"]
     # A JSON string or number is a TOML one too, but for its escapes of what is not ASCII.
     lines += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from ..errors import ArgumentError, NumericsError
 from . import runs
 from .interrupts import Interrupts
 from .messages import as_options, count
+from .options import EngineOption
 
 __all__ = ["command"]
 
@@ -70,12 +71,7 @@ def command(
             "[dim]Default: 0.01 as in the book; digits 0.1.[/dim]",
         ),
     ] = None,
-    engine: Annotated[
-        Literal["reference", "fast"],
-        typer.Option(
-            metavar="NAME", help="reference (plain NumPy) or fast (compiled kernels, experimental)."
-        ),
-    ] = "reference",
+    engine: EngineOption = "fast",
     seed: Annotated[
         int,
         typer.Option(metavar="N", min=0, help="Decides initial weights and the order of images."),

@@ -2,175 +2,106 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from ..kernels import conv
-from ..kernels.jit import LANES
-from ..kernels.layout import Layout, layout, tap_tables
 from ..nn import Conv2d
-from ..shapes import Windows, slide
 from ..typing import Array
-from .steps import RectifiedStep, Shape
+from .convolutions import Source, filter_gradient, input_gradient, output
+from .steps import Shape, Step
 
 __all__ = ["ConvStep"]
 
-CACHE = 2**19  # bytes that a core surely keeps near: half of a usual second-level cache
-STEPS = 40  # of a weight-gradient tile; adding its lanes takes as long as some ten of them
 
+class ConvStep(Step):
+    """Convolution and bias; ReLU and max pooling without overlap if they follow."""
 
-class ConvStep(RectifiedStep):
-    """Convolution and bias; ReLU and non-overlapping max pooling if they follow."""
+    channels_last = True
 
     def __init__(
-        self, name: str, layer: Conv2d, input_shape: Shape, batch: int, relu: bool, pool: int
-    ) -> None:
+        self, name: str, layer: Conv2d, input_shape: Shape, batch: int,
+        relu: bool = False, pool: int = 1,
+    ) -> None:  # fmt: skip
         fn, oh, ow = layer.output_shape(input_shape)
-        shape = (fn, oh // pool, ow // pool)
-        super().__init__(name, shape, layer.multiply_adds(input_shape), batch, relu)
-        self.kernel = "convolution" + " + relu" * relu + f" + max {pool}x{pool}" * (pool > 1)
-        self.layer, self.pool = layer, pool
-        c, groups = layer.in_channels, layer.groups
-        windows = layer.windows(input_shape)
-        self._arg = np.empty((batch, *shape) if pool > 1 else (1, 1, 1, 1), dtype=np.float32)
-        self._z_shape = (fn, oh, ow)
-        self._forward = _Convolution(windows, c, fn, groups, pool)
-        lay, taps, reach = self._forward.layout, self._forward.taps, self._forward.reach
-        # On small maps the gradient of the convolution's own output, which dx needs anyway, is the
-        # shorter one to walk along.
-        plain = layout(windows, c, groups)
-        self._through_dz = pool > 1 and 1.2 * plain.reach(1) < pool * pool * reach
-        if self._through_dz:
-            lay, taps, reach = plain, tap_tables(windows, plain), plain.reach(1)
-        self._gradient = _WeightGradient(lay, taps, reach, fn)
-        self._adjoint = _adjoint(windows, fn, c, groups)
-        self._no_bias = np.zeros(fn, dtype=np.float32)
-        self._no_shift = np.zeros(c, dtype=np.float32)
-        self._dx = np.empty((batch, *input_shape), dtype=np.float32)
+        super().__init__(name, (fn, oh // pool, ow // pool), layer.multiply_adds(input_shape))
+        self.layer, self.relu, self.pool = layer, relu, pool
+        c, h, w = input_shape
+        self._geometry = (layer.windows(input_shape), c, fn, layer.groups, pool)
+        self._output = output(*self._geometry)
+        self.kernel = self._output.name + " + relu" * relu + f" + max {pool}x{pool}" * (pool > 1)
+        shape = (batch, oh // pool, ow // pool, fn)
+        self._y = np.empty(shape, dtype=np.float32)
+        self._won = np.empty(shape if pool > 1 else (1,), dtype=np.uint8)
+        self._packed = False
+        # What only training needs comes with the first backward.
+        self._filter_gradient: Any = None
+        self._input_gradient: Any = None
+        self._dw = self._db = self._dx = np.empty(0, dtype=np.float32)
+        self._dx_shape = (batch, h, w, c)
 
     def forward(self, x: Array) -> Array:
         """Return the filters' answers."""
-        self._x, y = x, self._y[: len(x)]
-        w, b = self.layer.weight.data, self.layer.bias
-        shift = self._no_bias if b is None else np.ascontiguousarray(b.data)
-        self._forward(x, w, shift, y, self._arg, self.rectify)
-        return y
+        self._x, n = x, len(x)
+        if not (self.frozen and self._packed):
+            self._output.pack(np.ascontiguousarray(self.layer.weight.data))
+            b = self.layer.bias
+            if b is not None:
+                bias = self._output.bias.reshape(self.layer.groups, -1)
+                bias[:, : len(b.data) // self.layer.groups] = b.data.reshape(self.layer.groups, -1)
+            self._packed = True
+        self._output(Source(x), n, self._y[:n], self._won, self.relu)
+        return self._y[:n]
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Leave the gradients of filters and bias; return that of the input."""
-        dy = np.ascontiguousarray(dy, dtype=np.float32)
         n, layer = len(dy), self.layer
-        y = self._y[:n]
-        if self._through_dz or need_dx:
-            dz = self._before_relu_and_pooling(dy, y)
-        if self._through_dz:
-            dw, db = self._gradient(self._x, dz, dz, dz, False)
-        else:
-            dw, db = self._gradient(self._x, dy, y, self._arg, self.rectify)
-        layer.weight.grad = dw.reshape(layer.weight.data.shape)
+        dy = np.ascontiguousarray(dy, dtype=np.float32)
+        # Behind a pooling, the cell that won is also what tells where the ReLU let through.
+        pooled = self.pool > 1
+        gate = self._y[:n] if self.relu and not pooled else None
+        source = Source(dy, gate, self._won if pooled else None)
+        self._make_filter_gradient()(self._x, source, self._dw, self._db)
+        layer.weight.grad = self._dw
         if layer.bias is not None:
-            layer.bias.grad = db
+            layer.bias.grad = self._db
         if not need_dx:
             return None
-        dx = self._dx[:n]
-        if self._adjoint is None:
-            layer.remember(self._x)
-            return np.ascontiguousarray(layer.backward(dz))
-        flipped = _flipped(layer.weight.data, layer.groups)
-        self._adjoint(dz, flipped, self._no_shift, dx, self._arg, False)
-        return dx
+        convolve = self._make_input_gradient()
+        convolve.pack(np.ascontiguousarray(layer.weight.data))
+        convolve(source, n, self._dx[:n], self._won, False)
+        return self._dx[:n]
 
-    def _before_relu_and_pooling(self, dy: Array, y: Array) -> Array:
-        if self.pool == 1:
-            return self.unrectified(dy)
-        if self._dz is None or self._dz.shape[1:] != self._z_shape:
-            self._dz = np.empty((len(self._y), *self._z_shape), dtype=np.float32)
-        dz = self._dz[: len(dy)]
-        conv.unpool(dy, y, self._arg, dz, self.pool, self.rectify)
-        return dz
+    def _make_filter_gradient(self) -> Any:
+        if self._filter_gradient is None:
+            self._filter_gradient = filter_gradient(*self._geometry)
+            self._dw = np.empty(self.layer.weight.data.shape, dtype=np.float32)
+            self._db = np.empty(len(self._dw), dtype=np.float32)
+        return self._filter_gradient
 
+    def _make_input_gradient(self) -> Any:
+        if self._input_gradient is None:
+            self._input_gradient = input_gradient(*self._geometry)
+            self._dx = np.empty(self._dx_shape, dtype=np.float32)
+        return self._input_gradient
 
-class _Convolution:
-    """The forward kernel with its rooms, for one kind of image."""
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels of all passes."""
+        if not training:
+            return self._output.uses
+        back = [self._make_filter_gradient()]
+        if not self.first:
+            back.append(self._make_input_gradient())
+        return [*self._output.uses, *(kernel for one in back for kernel in one.uses)]
 
-    def __init__(
-        self,
-        windows: Windows,
-        channels: int,
-        filters: int,
-        groups: int,
-        pool: int = 1,
-        spread: tuple[int, int] = (1, 1),
-    ) -> None:
-        self.layout = layout(windows, channels, groups, pool, spread)
-        self.taps = tap_tables(windows, self.layout, pool)
-        tile = conv.tile_shape(filters // groups, self.layout)
-        self.kernel = conv.forward(*tile)
-        self.reach = self.layout.reach(tile[1])
-        rooms = (conv.CHUNKS, filters * self.reach)
-        self.xs = np.zeros((conv.CHUNKS, self.layout.room(self.reach)), dtype=np.float32)
-        self.ys = np.zeros(rooms, dtype=np.float32)
-        self.args = np.zeros(rooms if pool > 1 else (conv.CHUNKS, 1), dtype=np.float32)
+    def buffers(self) -> int:
+        """Return the bytes of the step's buffers, those of its passes among them."""
+        passes = (self._output, self._filter_gradient, self._input_gradient)
+        arrays = (a for one in passes if one is not None for a in vars(one).values())
+        return super().buffers() + sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))
 
-    def __call__(self, x: Array, w: Array, b: Array, y: Array, arg: Array, rectify: bool) -> None:
-        columns = np.ascontiguousarray(w.reshape(len(w), -1).T)  # a tile reads them in a run
-        rooms = (self.xs, self.ys, self.args)
-        self.kernel(x, columns, b, y, arg, *rooms, self.taps, self.layout, self.reach, rectify)
-
-
-class _WeightGradient:
-    """The weight-gradient kernel with its rooms, for one layout of the images."""
-
-    def __init__(self, lay: Layout, taps: Array, reach: int, filters: int) -> None:
-        self.layout, self.reach = lay, reach
-        self.per_group, (cells, self.taps) = filters // lay.groups, taps.shape
-        tall = _up(self.per_group, conv.INNER_ROWS) * lay.groups
-        self.tables = np.zeros((cells, _up(self.taps, conv.INNER_COLUMNS)), dtype=np.int64)
-        self.tables[:, : self.taps] = taps
-        x_room, d_room = lay.room(reach), cells * tall * reach
-        # Enough steps of a tile to make up for adding its lanes, if so many images fit in.
-        wanted = _up(STEPS * LANES, cells * reach) // (cells * reach)
-        self.together = max(1, min(wanted, CACHE // (4 * (x_room + d_room))))
-        rooms = (conv.CHUNKS, self.together)
-        self.xs = np.zeros((*rooms, x_room), dtype=np.float32).reshape(conv.CHUNKS, -1)
-        self.ds = np.zeros((*rooms, d_room), dtype=np.float32).reshape(conv.CHUNKS, -1)
-        self.dw = np.empty((conv.CHUNKS, tall, self.tables.shape[1]), dtype=np.float32)
-        self.db = np.empty((conv.CHUNKS, filters), dtype=np.float32)
-
-    def __call__(
-        self, x: Array, dy: Array, y: Array, arg: Array, rectify: bool
-    ) -> tuple[Array, Array]:
-        lay, reach = self.layout, self.reach
-        arg = arg if len(self.tables) > 1 else y  # never read
-        sums, rooms = (self.dw, self.db), (self.xs, self.ds)
-        conv.backward_weights(
-            x, dy, y, arg, *sums, *rooms, self.tables, lay, reach, self.together, rectify
-        )
-        dw = self.dw.sum(axis=0).reshape(lay.groups, -1, self.tables.shape[1])
-        dw = dw[:, : self.per_group, : self.taps]
-        return np.ascontiguousarray(dw), self.db.sum(axis=0)
-
-
-def _adjoint(windows: Windows, filters: int, channels: int, groups: int) -> _Convolution | None:
-    """Return the convolution that turns dy into dx; None where it would need padding below 0."""
-    sizes, padding = [], []
-    for axis in (0, 1):
-        extent, (before, _) = windows.extent[axis], windows.padding[axis]
-        size = windows.stride[axis] * (windows.output[axis] - 1) + 1
-        first = extent - 1 - before
-        sizes.append(size)
-        padding += [first, windows.input[axis] + extent - 1 - size - first]
-    if min(padding) < 0:
-        return None
-    around = slide((sizes[0], sizes[1]), windows.window, 1, padding, windows.dilation)
-    return _Convolution(around, filters, channels, groups, spread=windows.stride)
-
-
-def _flipped(w: Array, groups: int) -> Array:
-    """Return the filters (C, FN/groups, FH, FW) of the adjoint: flipped, ends exchanged."""
-    fn, c, fh, fw = w.shape
-    by_group = w[:, :, ::-1, ::-1].reshape(groups, fn // groups, c, fh, fw)
-    return np.ascontiguousarray(by_group.swapaxes(1, 2)).reshape(groups * c, fn // groups, fh, fw)
-
-
-def _up(n: int, k: int) -> int:
-    return -(-n // k) * k
+    def freeze(self) -> None:
+        """Pack the filters once more, and then rely on them."""
+        super().freeze()
+        self._packed = False

@@ -7,32 +7,38 @@ parameters, as a layer does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from ..kernels import elementwise, matmul, pooling
-from ..nn import Layer, Linear, MaxPool2d
+from ..kernels import matmul
+from ..nn import Layer
 from ..typing import Array
+from .launch import launch
 
-__all__ = [
-    "LinearStep",
-    "MaxPoolStep",
-    "PlainStep",
-    "ReLUStep",
-    "RectifiedStep",
-    "Step",
-    "ViewStep",
-]
+__all__ = ["PlainStep", "Shape", "Step", "TurnStep", "ViewStep", "flat"]
 
 Shape = tuple[int, ...]
 
 
 class Step:
-    """Base class: what it runs, and what it makes."""
+    """Base class: what it runs, and what it makes.
+
+    ``channels_last`` says which images it takes and gives: (N, H, W, C), as most kernels want them,
+    or (N, C, H, W); None: it takes either, and gives what it was given. ``output_shape`` is
+    (C, H, W) or (F,) in any case. ``seconds`` are those of the last forward and backward.
+    """
 
     kernel: str
+    channels_last: bool | None = None
+    layer: Any = Layer()  # none of the model's
 
     def __init__(self, name: str, output_shape: Shape, multiply_adds: int = 0) -> None:
         self.name, self.output_shape, self.multiply_adds = name, output_shape, multiply_adds
+        self.seconds = [0.0, 0.0]
+        self.frozen = False
+        self.first = False  # of those that are trained: nobody needs its gradient for the input
 
     def forward(self, x: Array) -> Array:
         """Return the output for ``x``."""
@@ -41,6 +47,14 @@ class Step:
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return the gradient for the last input, or None where nobody needs it."""
         raise NotImplementedError
+
+    def freeze(self) -> None:
+        """Rely on the weights staying as they are from now on."""
+        self.frozen = True
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels that the step runs, in training or in inference alone."""
+        return ()
 
     def buffers(self) -> int:
         """Return the bytes of the step's buffers."""
@@ -51,8 +65,9 @@ class PlainStep(Step):
     """Call the layer itself: what the engine does not know runs all the same."""
 
     kernel = "plain NumPy"
+    channels_last = False
 
-    def __init__(self, name: str, layer: Layer, input_shape: Shape) -> None:
+    def __init__(self, name: str, layer: Layer, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape), layer.multiply_adds(input_shape))
         self.layer = layer
 
@@ -69,6 +84,10 @@ class ViewStep(Step):
     """Give the same numbers another shape: Flatten."""
 
     kernel = "view"
+    channels_last = False
+
+    def __init__(self, name: str, layer: Layer, input_shape: Shape, batch: int) -> None:
+        super().__init__(name, layer.output_shape(input_shape))
 
     def forward(self, x: Array) -> Array:
         """Return ``x`` in the output's shape."""
@@ -80,106 +99,45 @@ class ViewStep(Step):
         return dy.reshape(self._shape)
 
 
-class RectifiedStep(Step):
-    """A step whose output may be rectified, and whose gradient then stops where it was."""
+class TurnStep(Step):
+    """Turn images (N, C, H, W) into (N, H, W, C), or back."""
 
-    def __init__(
-        self, name: str, output_shape: Shape, multiply_adds: int, batch: int, rectify: bool
-    ) -> None:
-        super().__init__(name, output_shape, multiply_adds)
-        self.rectify = rectify
-        self._y = np.empty((batch, *output_shape), dtype=np.float32)
-        self._dz = np.empty_like(self._y) if rectify else None
-
-    def unrectified(self, dy: Array) -> Array:
-        """Return the gradient before the ReLU."""
-        if self._dz is None:
-            return np.ascontiguousarray(dy, dtype=np.float32)
-        n = len(dy)
-        dz, y = self._dz[:n], self._y[:n]
-        elementwise.relu_backward(_flat(np.ascontiguousarray(dy)), _flat(y), _flat(dz))
-        return dz
-
-
-class ReLUStep(RectifiedStep):
-    """ReLU on its own."""
-
-    kernel = "relu"
-
-    def __init__(self, name: str, shape: Shape, batch: int) -> None:
-        super().__init__(name, shape, 0, batch, True)
+    def __init__(self, shape: Shape, batch: int, *, to_last: bool) -> None:
+        super().__init__("", shape)
+        self.channels_last = to_last
+        c, h, w = shape
+        self._rows, self._columns = (c, h * w) if to_last else (h * w, c)
+        self._to, self._from = ((h, w, c), (c, h, w)) if to_last else ((c, h, w), (h, w, c))
+        # A matrix of one row or one column is already its own transpose.
+        self._same = 1 in (self._rows, self._columns)
+        self.kernel = "view" if self._same else "channels last" if to_last else "channels first"
+        room = (0,) if self._same else (batch, *self._to)
+        self._y = np.empty(room, dtype=np.float32)
+        self._dx = np.empty_like(self._y)
 
     def forward(self, x: Array) -> Array:
-        """Return ``max(0, x)``."""
-        return np.maximum(x, 0, out=self._y[: len(x)])
+        """Return the images turned."""
+        if self._same:
+            return x.reshape(len(x), *self._to)
+        return self._turn(x, self._y[: len(x)], self._rows, self._columns)
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Return ``dy`` where the output was above zero."""
-        return self.unrectified(dy)
+        """Return the gradient turned back."""
+        shape = (len(dy), *self._from)
+        if self._same or not need_dx:
+            return dy.reshape(shape) if need_dx else None
+        return self._turn(dy, self._dx[: len(dy)], self._columns, self._rows).reshape(shape)
 
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the one kernel."""
+        return () if self._same else (matmul.transpose,)
 
-class LinearStep(RectifiedStep):
-    """Fully connected, bias, and ReLU if one follows."""
-
-    def __init__(self, name: str, layer: Linear, batch: int, relu: bool) -> None:
-        super().__init__(
-            name, (layer.out_features,), layer.in_features * layer.out_features, batch, relu
-        )
-        self.kernel = "product" + " + relu" * relu
-        self.layer = layer
-        self._no_bias = np.zeros(layer.out_features, dtype=np.float32)
-        self._dx = np.empty((batch, layer.in_features), dtype=np.float32)
-        self._dw = np.empty((layer.out_features, layer.in_features), dtype=np.float32)
-
-    def forward(self, x: Array) -> Array:
-        """Return ``x·wᵀ + b``."""
-        self._x, y = x, self._y[: len(x)]
-        w, b = np.ascontiguousarray(self.layer.weight.data), self.layer.bias
-        shift = self._no_bias if b is None else np.ascontiguousarray(b.data)
-        matmul.rows_by_rows(x, w, shift, y, self.rectify)
+    def _turn(self, x: Array, y: Array, rows: int, columns: int) -> Array:
+        x = np.ascontiguousarray(x, dtype=np.float32)
+        launch(matmul.transpose, len(x), x.size, flat(x), flat(y), rows, columns)
         return y
 
-    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Leave ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
-        dz, w = self.unrectified(dy), self.layer.weight
-        matmul.product(dz, self._x, self._dw)
-        w.grad = self._dw
-        if self.layer.bias is not None:
-            self.layer.bias.grad = dz.sum(axis=0)
-        if not need_dx:
-            return None
-        dx = self._dx[: len(dy)]
-        matmul.product(np.ascontiguousarray(dz.T), np.ascontiguousarray(w.data), dx)
-        return dx
 
-
-class MaxPoolStep(Step):
-    """Max pooling."""
-
-    kernel = "max pooling"
-
-    def __init__(self, name: str, layer: MaxPool2d, input_shape: Shape, batch: int) -> None:
-        super().__init__(name, layer.output_shape(input_shape))
-        windows = layer.windows(input_shape)
-        (top, _), (left, _) = windows.padding
-        self._sliding = (windows.window, windows.stride, (top, left), windows.dilation)
-        self._y = np.empty((batch, *self.output_shape), dtype=np.float32)
-        self._arg = np.empty(self._y.shape, dtype=np.int32)
-        self._dx = np.empty((batch, *input_shape), dtype=np.float32)
-
-    def forward(self, x: Array) -> Array:
-        """Return the maxima."""
-        y = self._y[: len(x)]
-        pooling.max_forward(x, y, self._arg[: len(x)], *self._sliding)
-        return y
-
-    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Return ``dy`` at the cells that won."""
-        dx = self._dx[: len(dy)]
-        dy = np.ascontiguousarray(dy, dtype=np.float32)
-        pooling.max_backward(dy, self._arg[: len(dy)], dx, *self._sliding)
-        return dx
-
-
-def _flat(a: Array) -> Array:
+def flat(a: Array) -> Array:
+    """Return the C-contiguous array in one dimension."""
     return a.reshape(a.size)

@@ -1,27 +1,22 @@
 """Convolution, with ReLU and max pooling if they follow: the twin of `pellucid.ops`, to 1e-5.
 
-*im2col without the copy.* An image is laid out once, with its padding, so that every row of its
-im2col matrix is a contiguous run of it: with stride S the image is split into S x S phases, and
-phase (a, b) holds the rows a, a+S, ... and the columns b, b+S, .... Then
+A tile of sums, ``height`` windows of one image row x ``vectors`` of filters, stays in the registers
+while the windows' runs pass by (see `pellucid.kernels.sliding`):
 
-    z[f, p] = b[f] + Σ_t w[t, f] · xs[at[t] + p]         t = (c, u, v), p = (oy, ox)
+    z[i,j,f] = b[f] + Σ_r Σ_k w[r,k,f] · x[at[r] + (i·S·W + j·S)·C + k]
 
-where ``at[t]`` is where tap t begins, and p counts along whole phase rows: the few cells between
-one output row and the next are computed and thrown away.
+*Pooling in the registers.* Windows of KxK that do not overlap are K² convolutions of stride K·S,
+one for each cell q of the window; the tile keeps the largest, and the number of the cell that won.
 
-*Pooling in the registers.* Windows of KxK that do not overlap take K² convolutions of stride K, one
-for each cell q of the window. In the layout for stride S·K each has a tap table of its own, and
+*Gradients.* ``dw[r,k,f] = Σ_ij x[at[r] + (i·S·W + j·S)·C + k] · dz[i,j,f]`` has the same form, with
+the windows to sum over; dx is the forward of dz with flipped filters, as in ops/conv.py. Both read
+dy and make dz of it on the way, so that dz is never written to memory. Where the channels are few
+or a stride would leave gaps in dz, `backward_images` gives every window's share of dx back instead.
 
-    y[f, p] = max_q z_q[f, p]                            z_q: with at[q, t]
-
-The convolution's own output is never written. Without pooling there is one q.
-
-*Gradients* are of the same form: ``dw[f, t] = Σ_q Σ_p dz_q[f, p] · xs[at[q, t] + p]``, and dx is
-the forward of the spread dz with the flipped filters, as in ops/conv.py.
-
-Outside (N, C, H, W), float32, C-contiguous. The engine allocates; ``xs`` and ``ys`` are one room a
-chunk, zeroed once. Parallel over chunks of images, whose number does not depend on the threads: no
-two chunks write to one place, and sums over the batch are added up chunk by chunk.
+All arrays are flat, float32 (``won``: uint8), channels-last, allocated by the engine. The filters
+come as `pack` writes them: (groups, taps, F), F filled up with zeros to whole tiles, as is the
+bias. A task is one band of one image (forward) or one chunk of images (weight gradient), and writes
+to places of its own.
 """
 
 from __future__ import annotations
@@ -32,226 +27,302 @@ from typing import Any
 import numpy as np
 
 from ..typing import Array
-from .jit import LANES, REGISTERS, kernel, parallel_kernel, prange
-from .layout import Layout
+from .jit import LANES, REGISTERS, kernel
 from .simd import (
-    add_column,
-    add_sums,
-    inner_at,
+    add_row,
+    add_rows_from,
     keep_larger,
+    load,
     load_part,
     outer,
-    plus,
+    outer_at,
     relu,
-    store,
+    row,
+    store_bytes,
+    store_first,
     store_part,
     where_above_zero,
-    where_equal,
     zeros,
 )
+from .sliding import LINE, STOPPED, Sliding, aligned, lay_out
+from .threads import share
 
 __all__ = [
-    "CHUNKS",
-    "INNER_COLUMNS",
-    "INNER_ROWS",
+    "add_pixels",
+    "backward_images",
     "backward_weights",
     "forward",
+    "pack",
+    "pack_rows",
     "tile_shape",
-    "unpool",
+    "unpack",
+    "whole_vectors",
 ]
 
-CHUNKS = 16  # enough to share out among the cores of a desk, few enough to add up
-# Tiles of `forward`, rows x vectors, that leave registers for what one step reads.
-TILES = (
-    ((15, 1), (10, 2), (8, 3), (6, 4), (4, 4), (2, 4), (1, 4))
-    if REGISTERS == 32
-    else ((5, 2), (4, 3), (2, 4), (1, 4))
-)
-INNER_ROWS, INNER_COLUMNS = (5, 4) if REGISTERS == 32 else (3, 3)  # of `backward_weights`
+
+# What tiles there are: every one is a kernel to compile. Rows of 28, 24, 16, 14, 13, 10, 8 outputs
+# and so on are whole numbers of tiles, or nearly.
+HEIGHTS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 28)
+WIDTHS = (1, 2, 4)
 
 
-def tile_shape(filters: int, lay: Layout) -> tuple[int, int]:
-    """Return the tile, rows x vectors, that computes the least beside what is wanted."""
-
-    def work(tile: tuple[int, int]) -> tuple[float, int]:
-        rows, vectors = tile
-        waste = 1 + 1 / (rows * vectors)  # small tiles wait for their own sums
-        return -(-filters // rows) * rows * lay.reach(vectors) * waste, -rows
-
-    return min((tile for tile in TILES if tile[0] <= filters), key=work)
+def whole_vectors(count: int) -> int:
+    """Return ``count`` rounded up to whole vectors."""
+    return -(-count // LANES) * LANES
 
 
-@kernel
-def lay_out(x: Array, n: int, xs: Array, begin: int, lay: Layout) -> None:
-    """Write image n of the flat ``x`` into ``xs`` from ``begin`` on; its padding is there."""
-    phase = lay.rows * lay.pitch
-    plane, channels = lay.sh * lay.sw * phase, lay.groups * lay.channels
-    for c in range(channels):
-        for i in range(lay.h):
-            row = ((n * channels + c) * lay.h + i) * lay.w
-            line = i * lay.spread_h + lay.top
-            at = begin + c * plane
-            at += (line % lay.sh) * lay.sw * phase + (line // lay.sh) * lay.pitch
-            if lay.sw == 1 and lay.spread_w == 1:
-                for j in range(0, lay.w, LANES):
-                    count = min(LANES, lay.w - j)
-                    store_part(load_part(x, row + j, count), xs, at + lay.left + j, count)
-            elif lay.sw == 1:
-                for j in range(lay.w):
-                    xs[at + lay.left + j * lay.spread_w] = x[row + j]
-            else:
-                for b in range(lay.sw):
-                    first = (b - lay.left) % lay.sw  # the first column of this phase
-                    to = at + b * phase + (first + lay.left) // lay.sw
-                    for k in range((lay.w - first + lay.sw - 1) // lay.sw):
-                        xs[to + k] = x[row + first + k * lay.sw]
+def tile_shape(rows: int, columns: int, most: int = REGISTERS) -> tuple[int, int]:
+    """Return the tile, height x vectors, that covers ``rows`` x ``columns`` in the fewest cycles.
 
+    One step of a tile takes a cycle for every two products, two loads, or half a vector from beyond
+    the nearest cache, and never less than the four after which a sum is there for the next step.
+    ``most`` is how many vectors it may have.
+    """
+    wide = -(-columns // LANES)
 
-@kernel
-def _gather_rows(rows: Array, begin: int, y: Array, at: int, lay: Layout) -> None:
-    """Write one filter's outputs from ``begin``, without what lies between its rows, to y[at:]."""
-    for i in range(lay.oh):
-        for j in range(0, lay.ow, LANES):
-            n = min(LANES, lay.ow - j)
-            store_part(load_part(rows, begin + i * lay.pitch + j, n), y, at + i * lay.ow + j, n)
+    def cycles(tile: tuple[int, int]) -> tuple[float, int]:
+        height, vectors = tile
+        tiles = -(-rows // height) * -(-wide // vectors)
+        return tiles * max(height * vectors, height + vectors, 4 * vectors, 8), -height * vectors
+
+    tiles = [
+        (height, vectors)
+        for vectors in WIDTHS
+        for height in HEIGHTS
+        if vectors <= wide and height <= rows and height * vectors <= most
+        # One or two more registers hold what the row is multiplied with.
+        if height * vectors + vectors < REGISTERS - 2 + (vectors == 1)
+    ]
+    return min(tiles, key=cycles)
 
 
 @cache
 def forward(height: int, vectors: int) -> Any:
-    """Return the forward kernel for tiles of ``height`` filters x ``vectors``."""
+    """Return the kernel for tiles of ``height`` windows x ``vectors`` of filters."""
 
-    @parallel_kernel
+    @kernel
     def convolve(
-        x: Array, w: Array, b: Array, y: Array, arg: Array, xs: Array, ys: Array, args: Array,
-        at: Array, lay: Layout, reach: int, rectify: bool,
+        queue: Array, x: Array, gate: Array, won: Array, w: Array, b: Array, y: Array, arg: Array,
+        at: Array, s: Sliding, in_place: bool, bands: int, rectified: bool, rectify: bool,
     ) -> None:  # fmt: skip
-        images, (taps, filters), cells = len(x), w.shape, len(at)
-        flat_x, flat_w, flat_b = x.reshape(x.size), w.reshape(w.size), b.reshape(b.size)
-        flat_y, flat_arg = y.reshape(y.size), arg.reshape(arg.size)
-        per_group = filters // lay.groups
-        group_room = lay.channels * lay.sh * lay.sw * lay.rows * lay.pitch
-        for chunk in prange(CHUNKS):
-            room, out, won = xs[chunk], ys[chunk], args[chunk]
-            for n in range(chunk * images // CHUNKS, (chunk + 1) * images // CHUNKS):
-                lay_out(flat_x, n, room, 0, lay)
-                for g in range(lay.groups):
-                    for block in range(0, per_group, height):
-                        # The last block of a group reaches back, and computes some rows again.
-                        f = g * per_group + min(block, per_group - height)
-                        for p in range(0, reach, vectors * LANES):
+        cells, runs = at.shape
+        per_group, channels = s.f // s.groups, s.c // s.groups
+        wide = len(b) // s.groups
+        length = w.size // (s.groups * runs * wide)
+        step = s.step_w * s.depth
+        xs = aligned(
+            np.zeros((1 if in_place else s.rows * s.pitch * s.depth) + LINE, dtype=np.float32)
+        )
+        for task in share(queue):
+            n, band = task // bands, task % bands
+            source, start = xs, 0
+            if in_place:
+                source, start = x, n * s.h * s.w * s.c
+            else:
+                lay_out(x, gate, won, n, xs, s, 0, s.h, s.top, rectified)
+            for g in range(s.groups):
+                for f in range(0, per_group, vectors * LANES):
+                    count = min(per_group - f, vectors * LANES)
+                    for i in range(band * s.oh // bands, (band + 1) * s.oh // bands):
+                        for block in range(0, s.ow, height):
+                            # The last tile of a row reaches back, and computes some again.
+                            j = min(block, s.ow - height)
+                            here = (
+                                start + i * s.step_h * s.pitch * s.depth + j * step + g * channels
+                            )
                             best = winner = zeros(height, vectors)
-                            start = g * group_room + p
                             for q in range(cells):
                                 t = zeros(height, vectors)
-                                for k in range(taps):
-                                    t = outer(t, flat_w, k * filters + f, 1, room, start + at[q, k])
+                                for r in range(runs):
+                                    window = here + at[q, r]
+                                    tap = (g * runs + r) * length * wide + f
+                                    for k in range(length):
+                                        t = outer(t, source, window + k, step, w, tap + k * wide)
                                 if q == 0:
                                     best = t
                                 else:
                                     best, winner = keep_larger(best, winner, t, np.float32(q))
+                            best = add_row(best, b, g * wide + f)
+                            to = ((n * s.oh + i) * s.ow + j) * s.f + g * per_group + f
                             if cells > 1:
-                                store(winner, won, f * reach + p, reach)
-                            best = add_column(best, flat_b, f)
+                                if rectify:
+                                    winner = where_above_zero(winner, best, np.float32(STOPPED))
+                                store_bytes(winner, arg, to, s.f, count)
                             if rectify:
                                 best = relu(best)
-                            store(best, out, f * reach + p, reach)
-                for f in range(filters):
-                    place = (n * filters + f) * lay.oh * lay.ow
-                    _gather_rows(out, f * reach, flat_y, place, lay)
-                    if cells > 1:
-                        _gather_rows(won, f * reach, flat_arg, place, lay)
+                            store_first(best, y, to, s.f, count)
 
     return convolve
 
 
-@parallel_kernel
-def backward_weights(
-    x: Array, dy: Array, y: Array, arg: Array, dw: Array, db: Array, xs: Array, ds: Array,
-    at: Array, lay: Layout, reach: int, together: int, rectify: bool,
-) -> None:  # fmt: skip
-    """Write each chunk's share of the weight and bias gradients into ``dw[chunk]``, ``db[chunk]``.
+@cache
+def backward_weights(height: int, vectors: int) -> Any:
+    """Return the kernel for tiles of ``height`` taps x ``vectors`` of filters."""
 
-    A tile runs over so many images ``together``, for which ``xs`` and ``ds`` have room, before its
-    lanes are added up. The tables ``at`` are filled up to whole tiles with any place, ``ds`` with
-    rows of zeros, and ``dw`` (CHUNKS, filters, taps) has room for what comes of them.
-    """
-    images, filters, cells, taps = len(x), dy.shape[1], at.shape[0], at.shape[1]
-    lines = dw.shape[1]
-    per_group, tall, image_room = (
-        filters // lay.groups,
-        lines // lay.groups,
-        xs.shape[1] // together,
-    )
-    group_room = lay.channels * lay.sh * lay.sw * lay.rows * lay.pitch
-    flat_at, flat_x, flat_dy = at.reshape(at.size), x.reshape(x.size), dy.reshape(dy.size)
-    flat_y, flat_arg = y.reshape(y.size), arg.reshape(arg.size)
-    for chunk in prange(CHUNKS):
-        room, out = xs[chunk], ds[chunk]
-        sums = dw[chunk].reshape(lines * taps)
-        sums[:] = 0
-        db[chunk] = 0
-        low, high = chunk * images // CHUNKS, (chunk + 1) * images // CHUNKS
-        for n in range(low, high, together):
-            block = min(together, high - n)
-            for i in range(block):
-                lay_out(flat_x, n + i, room, i * image_room, lay)
-                for f in range(filters):
-                    row = i * cells * lines + (f // per_group) * tall + f % per_group
-                    _lay_out_gradient(
-                        flat_dy, flat_y, flat_arg, ((n + i) * filters + f) * lay.oh * lay.ow, cells,
-                        rectify, out, row * reach, lines * reach, lay, db[chunk], f,
-                    )  # fmt: skip
-            for f in range(0, lines, INNER_ROWS):
-                start = (f // tall) * group_room
-                for k in range(0, taps, INNER_COLUMNS):
-                    t = zeros(INNER_ROWS, INNER_COLUMNS)
-                    for i in range(block):
-                        begin = start + i * image_room
-                        for q in range(cells):
-                            row = ((i * cells + q) * lines + f) * reach
-                            for p in range(0, reach, LANES):
-                                t = inner_at(
-                                    t, out, row + p, reach, room, begin + p, flat_at, q * taps + k
+    @kernel
+    def accumulate(
+        queue: Array, x: Array, dy: Array, gate: Array, won: Array, dw: Array, db: Array, at: Array,
+        s: Sliding, d: Sliding, in_place: bool, images: int, band: int, rectified: bool,
+    ) -> None:  # fmt: skip
+        """Write each chunk's share of the gradients into ``dw[chunk]`` and ``db[chunk]``.
+
+        A ``band`` of rows of dy is laid out at a time, and stays near while all taps pass over it.
+        """
+        chunks, taps = len(db), len(at)
+        per_group, channels = s.f // s.groups, s.c // s.groups
+        wide = dw.shape[1] // (s.groups * taps)
+        line, step, every = s.step_h * s.pitch * s.depth, s.step_w * s.depth, vectors * LANES
+        xs = aligned(
+            np.zeros((1 if in_place else s.rows * s.pitch * s.depth) + LINE, dtype=np.float32)
+        )
+        dz = aligned(
+            np.zeros(band * d.cell * d.pitch * d.depth + vectors * LANES + LINE, dtype=np.float32)
+        )
+        for chunk in share(queue):
+            sums, total = dw[chunk], db[chunk]
+            sums[:] = 0
+            total[:] = 0
+            for n in range(chunk * images // chunks, (chunk + 1) * images // chunks):
+                source, start = xs, 0
+                if in_place:
+                    source, start = x, n * s.h * s.w * s.c
+                else:
+                    lay_out(x, gate, won, n, xs, s, 0, s.h, s.top, False)
+                for first in range(0, d.h, band):
+                    last = min(first + band, d.h)
+                    low, high = first * d.cell, last * d.cell
+                    lay_out(dy, gate, won, n, dz, d, first, last, -low, rectified)
+                    add_pixels(dz, (high - low) * d.pitch, d.depth, total)
+                    for g in range(s.groups):
+                        for f in range(0, per_group, vectors * LANES):
+                            for over in range(0, taps, height):
+                                k = min(over, taps - height)
+                                t = zeros(height, vectors)
+                                for i in range(low, high):
+                                    here = start + i * line + g * channels
+                                    there = (i - low) * d.pitch * d.depth + g * per_group + f
+                                    for j in range(d.pitch):
+                                        window, pixel = here + j * step, there + j * d.depth
+                                        t = outer_at(t, source, window, at, k, dz, pixel)
+                                # What the last tile computed again is not added again.
+                                add_rows_from(
+                                    t, sums, (g * taps + k) * wide + f, wide, over - k, every
                                 )
-                    add_sums(t, sums, f * taps + k, taps)
+
+    return accumulate
+
+
+@cache
+def backward_images(height: int, vectors: int) -> Any:
+    """Return the kernel for tiles of ``height`` windows x ``vectors`` of the numbers of a run."""
+
+    @kernel
+    def give_back(
+        queue: Array, dy: Array, gate: Array, won: Array, w: Array, dx: Array, at: Array,
+        s: Sliding, d: Sliding, length: int, rectified: bool,
+    ) -> None:  # fmt: skip
+        """Write ``dx``: each window's share ``Σ_f dz[i,j,f] · w[r,f,k]`` added to where it looked.
+
+        This is the textbook's ``col2im(dz·W)``, a run at a time. A task is an image.
+        """
+        runs, per_group, channels = len(at), s.f // s.groups, s.c // s.groups
+        wide = w.size // (s.groups * runs * per_group)
+        line, step, every = s.step_h * s.pitch * s.depth, s.step_w * s.depth, vectors * LANES
+        room = np.empty(s.rows * s.pitch * s.depth, dtype=np.float32)
+        dz = aligned(np.zeros(d.rows * d.pitch * d.depth + LINE, dtype=np.float32))
+        for n in share(queue):
+            room[:] = 0
+            lay_out(dy, gate, won, n, dz, d, 0, d.h, 0, rectified)
+            for g in range(s.groups):
+                for r in range(runs):
+                    for k in range(0, length, every):
+                        for i in range(d.rows):
+                            for over in range(0, d.pitch, height):
+                                j = min(over, d.pitch - height)
+                                pixel = (i * d.pitch + j) * d.depth + g * per_group
+                                row = (g * runs + r) * per_group * wide + k
+                                t = zeros(height, vectors)
+                                for f in range(per_group):
+                                    t = outer(t, dz, pixel + f, d.depth, w, row + f * wide)
+                                here = i * line + j * step + at[r] + g * channels + k
+                                count = min(every, length - k)
+                                add_rows_from(t, room, here, step, over - j, count)
+            for i in range(s.h):
+                to, here = (n * s.h + i) * s.w * s.c, ((i + s.top) * s.pitch + s.left) * s.depth
+                for k in range(0, s.w * s.c, LANES):
+                    count = min(LANES, s.w * s.c - k)
+                    store_part(load_part(room, here + k, count), dx, to + k, count)
+
+    return give_back
 
 
 @kernel
-def _lay_out_gradient(
-    dy: Array, y: Array, arg: Array, at: int, cells: int, rectify: bool, out: Array, begin: int,
-    size: int, lay: Layout, db: Array, f: int,
-) -> None:  # fmt: skip
-    """Write one filter's ``dy[at:]`` where the ReLU let it through, for each cell that won.
+def add_pixels(x: Array, pixels: int, depth: int, total: Array) -> None:
+    """Add every pixel's numbers to ``total``, which may be shorter than a pixel is deep."""
+    whole = pixels - pixels % 4
+    for f in range(0, len(total), LANES):
+        t = zeros(4, 1)  # four sums, for each has to wait for itself
+        for p in range(0, whole, 4):
+            t = t + load(4, 1, x, p * depth + f, depth, 0)
+        u = (row(t, 0) + row(t, 1)) + (row(t, 2) + row(t, 3))
+        for p in range(whole, pixels):
+            u = u + load(1, 1, x, p * depth + f, 0, 0)
+        count = min(LANES, len(total) - f)
+        store_part(u + load_part(total, f, count), total, f, count)
 
-    Cell q of the pooling window has its numbers from ``begin + q·size`` on; their sum is added to
-    ``db[f]``.
+
+@kernel
+def pack(w: Array, groups: int, flip: bool, out: Array) -> None:
+    """Write the filters (F, C/groups, FH, FW) into ``out`` (groups, FH, FW, C, F) for `forward`.
+
+    With ``flip``, those of the adjoint: turned by half a turn, filters and channels exchanged.
     """
-    total = zeros(1, 1)
-    for i in range(lay.oh):
-        for j in range(0, lay.ow, LANES):
-            n, here = min(LANES, lay.ow - j), at + i * lay.ow + j
-            there = begin + i * lay.pitch + j
-            d = load_part(dy, here, n)
-            if rectify:
-                d = where_above_zero(d, load_part(y, here, n))
-            total = plus(total, d)
-            if cells == 1:
-                store_part(d, out, there, n)
-                continue
-            won = load_part(arg, here, n)
-            for q in range(cells):
-                store_part(where_equal(d, won, np.float32(q)), out, there + q * size, n)
-    add_sums(total, db, f, 0)
+    filters, channels, fh, fw = w.shape
+    per_group = filters // groups
+    for g in range(groups):
+        for u in range(fh):
+            for v in range(fw):
+                if flip:
+                    for f in range(per_group):
+                        for c in range(channels):
+                            out[g, u, v, f, c] = w[g * per_group + f, c, fh - 1 - u, fw - 1 - v]
+                else:
+                    for c in range(channels):
+                        for f in range(per_group):
+                            out[g, u, v, c, f] = w[g * per_group + f, c, u, v]
 
 
-@parallel_kernel
-def unpool(dy: Array, y: Array, arg: Array, dz: Array, pool: int, rectify: bool) -> None:
-    """Write the gradient ``dz`` (N, FN, OH, OW) of the convolution's own output."""
-    for n in prange(len(dy)):
-        for f in range(dy.shape[1]):
-            dz[n, f] = 0
-            for i in range(dy.shape[2]):
-                for j in range(dy.shape[3]):
-                    if not rectify or y[n, f, i, j] > 0:
-                        q = int(arg[n, f, i, j])
-                        dz[n, f, pool * i + q // pool, pool * j + q % pool] = dy[n, f, i, j]
+@kernel
+def pack_rows(w: Array, groups: int, out: Array) -> None:
+    """Write the filters (F, C/groups, FH, FW) into ``out`` (groups, FH, FW, F, C): a run's rows.
+
+    If a run is a whole row of the window, ``out`` is (1, FH, 1, F, FW·C).
+    """
+    filters, channels, fh, fw = w.shape
+    per_group, whole = filters // groups, out.shape[2] == 1
+    for g in range(groups):
+        for f in range(per_group):
+            for u in range(fh):
+                for v in range(fw):
+                    for c in range(channels):
+                        value = w[g * per_group + f, c, u, v]
+                        if whole:
+                            out[g, u, 0, f, v * channels + c] = value
+                        else:
+                            out[g, u, v, f, c] = value
+
+
+@kernel
+def unpack(queue: Array, sums: Array, dw: Array) -> None:
+    """Add up the chunks' ``sums`` (chunks, groups, FH, FW, C, F) into ``dw`` (F, C, FH, FW)."""
+    groups, fh, fw, channels = sums.shape[1:5]
+    per_group = len(dw) // groups
+    for task in share(queue):
+        g, c = task // channels, task % channels
+        for u in range(fh):
+            for v in range(fw):
+                for f in range(per_group):
+                    total = np.float32(0)
+                    for chunk in range(len(sums)):
+                        total += sums[chunk, g, u, v, c, f]
+                    dw[g * per_group + f, c, u, v] = total

@@ -6,23 +6,20 @@ sums, but never assumes that NaN and infinity cannot occur: a diverging loss mus
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from inspect import isgeneratorfunction
 from typing import Any
 
-# Threads that wait for each other should sleep, not spin: where other programs want the cores too,
-# spinning costs milliseconds at the end of every parallel loop. OpenMP reads this when it starts.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-from numba import njit, prange
+from numba import njit
 from numba.core.registry import cpu_target
 
-__all__ = ["LANES", "REGISTERS", "kernel", "parallel_kernel", "prange"]
+from .cache import KernelCache
+
+__all__ = ["LANES", "REGISTERS", "kernel"]
 
 FASTMATH = frozenset({"reassoc", "contract", "arcp", "nsz", "afn"})
 WIDE = ("skylake-avx512", "cascadelake", "icelake-server", "sapphirerapids", "znver4", "znver5")
 POLICY: dict[str, Any] = {
-    "cache": True,
     "nogil": True,
     "fastmath": set(FASTMATH),
     "error_model": "numpy",
@@ -30,13 +27,16 @@ POLICY: dict[str, Any] = {
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile ``function`` on its first call, to run on the calling thread."""
-    return njit(**POLICY)(function)
+    """Compile ``function`` on its first call, for each set of argument types; keep it on disk.
 
-
-def parallel_kernel(function: Callable[..., Any]) -> Any:
-    """Compile ``function`` on its first call; its ``prange`` loops run on Numba's threads."""
-    return njit(parallel=True, **POLICY)(function)
+    It runs on the calling thread; `pellucid.kernels.threads` runs one on several.
+    """
+    compiled: Any = njit(**POLICY)(function)
+    # With the compiler off it is a plain function. A generator is compiled into each kernel that
+    # uses it, which Numba cannot do with one that comes from the disk.
+    if hasattr(compiled, "py_func") and not isgeneratorfunction(function):
+        compiled._cache = KernelCache(function)
+    return compiled
 
 
 def _vector_unit() -> tuple[int, int]:

@@ -1,101 +1,177 @@
 """Matrix products: the twin of `pellucid.ops.linear`, to 1e-5 relative in float32.
 
-    rows_by_rows   y[m,n] = b[n] + Σ_k x[m,k] · w[n,k]     both read along their rows
-    product        y[m,n] = Σ_k a[k,m] · b[k,n]            aᵀ·b, both read in runs
+    by_columns   y[n,f] = b[f] + Σ_k x[n,k] · w[f,k]   for a batch: w is turned, block by block
+    by_dots      the same for a few rows of x: w is read once, along its rows
+    product      y[m,n] = Σ_k a[m,k] · b[k,n]          a lies either way round; b is read in rows
 
-All arrays are float32, C-contiguous, allocated by the engine. Nothing is packed: the sums of a tile
-stay in registers, and the tile walks along memory as it lies. Parallel over blocks of the output,
-each of which one iteration writes whole; so the bits do not depend on the threads.
+The sums of a tile stay in registers. All arrays are float32, C-contiguous, allocated by the engine;
+those that tiles reach into are flat. A task is a block of the output, or of the sum over k, which
+it writes whole; so the bits do not depend on the threads.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
+import numpy as np
+
 from ..typing import Array
-from .jit import LANES, REGISTERS, kernel, parallel_kernel, prange
-from .simd import add_sums, inner, outer, store, zeros
+from .jit import LANES, kernel
+from .simd import (
+    add_rows_from,
+    add_sums,
+    inner,
+    load_within,
+    outer,
+    store,
+    store_first,
+    store_within,
+    turned_square,
+    zeros,
+)
+from .sliding import LINE, aligned
+from .threads import share
 
-__all__ = ["product", "rows_by_rows"]
+__all__ = ["add_parts", "by_columns", "by_dots", "product", "transpose"]
 
-# Tiles that fill the registers: sums, and what one step reads.
-INNER_ROWS, INNER_COLUMNS = (5, 4) if REGISTERS == 32 else (3, 3)
-OUTER_ROWS, OUTER_COLUMNS = (12, 2) if REGISTERS == 32 else (6, 2)
-PANEL = OUTER_COLUMNS * LANES
+NEAR = 8192  # numbers of w that are turned at a time: 32 KiB, which stay in the nearest cache
+DOTS = 4  # rows of w that share one pass over a row of x
+
+
+@cache
+def by_columns(height: int, vectors: int) -> Any:
+    """Return the kernel for tiles of ``height`` rows of x x ``vectors`` of columns of y."""
+    panel = vectors * LANES
+    most_deep = NEAR // panel
+
+    @kernel
+    def multiply(
+        queue: Array, x: Array, w: Array, parts: Array, rows: int, columns: int, blocks: int
+    ) -> None:
+        """Write the sums over each block of k to ``parts`` (blocks, rows, columns in panels)."""
+        pitch = parts.shape[2]
+        panels, depth = pitch // panel, x.size // rows
+        most = max(rows, height)
+        turned = aligned(np.empty((most_deep + LANES) * panel + LINE, dtype=np.float32))
+        sums = aligned(np.empty(most * panel + LINE, dtype=np.float32))
+        for task in share(queue):
+            block, f = task // panels, task % panels * panel
+            low, high = block * depth // blocks, (block + 1) * depth // blocks
+            sums[:] = 0
+            for begin in range(low, high, most_deep):
+                deep = min(most_deep, high - begin)
+                for g in range(0, panel, LANES):
+                    for k in range(0, deep, LANES):
+                        t = load_within(
+                            LANES, 1, w, (f + g) * depth + begin + k, depth, 0,
+                            columns - f - g, 1, deep - k,
+                        )  # fmt: skip
+                        store(turned_square(t), turned, k * panel + g, panel)
+                for over in range(0, rows, height):
+                    n = max(0, min(over, rows - height))
+                    t = zeros(height, vectors)
+                    for k in range(deep):
+                        t = outer(t, x, n * depth + begin + k, depth, turned, k * panel)
+                    # What the last tile computed again is not added again.
+                    add_rows_from(t, sums, n * panel, panel, over - n, panel)
+            for n in range(rows):
+                for j in range(panel):
+                    parts[block, n, f + j] = sums[n * panel + j]
+
+    return multiply
 
 
 @kernel
-def _dots(
-    x: Array, m: int, rows: int, w: Array, n: int, columns: int, depth: int, y: Array, width: int
+def add_parts(queue: Array, parts: Array, b: Array, y: Array, rectify: bool) -> None:
+    """Write ``y = b + Σ parts``, rectified if wished. A task is a row."""
+    for n in share(queue):
+        for f in range(y.shape[1]):
+            total = b[f]
+            for block in range(len(parts)):
+                total += parts[block, n, f]
+            y[n, f] = np.float32(0) if rectify and total < 0 else total
+
+
+@kernel
+def by_dots(
+    queue: Array, x: Array, w: Array, b: Array, y: Array, tasks: int, rectify: bool
 ) -> None:
-    """Add the dot products of some rows of ``x`` and ``w`` into ``y``: a tile, or one by one."""
+    """Write ``y = x·wᵀ + b`` row by row, rectified if wished. A task is a range of rows of w."""
+    columns = len(b)
+    rows, depth = y.size // columns, w.size // columns
     whole = depth - depth % LANES
-    if rows == INNER_ROWS and columns == INNER_COLUMNS:
-        t = zeros(INNER_ROWS, INNER_COLUMNS)
-        for k in range(0, whole, LANES):
-            t = inner(t, x, m * depth + k, depth, w, n * depth + k, depth)
-        add_sums(t, y, m * width + n, width)
-    elif columns == INNER_COLUMNS:
-        for i in range(m, m + rows):
-            s = zeros(1, INNER_COLUMNS)
-            for k in range(0, whole, LANES):
-                s = inner(s, x, i * depth + k, depth, w, n * depth + k, depth)
-            add_sums(s, y, i * width + n, width)
-    else:
-        for i in range(m, m + rows):
-            for j in range(n, n + columns):
-                u = zeros(1, 1)
-                for k in range(0, whole, LANES):
-                    u = inner(u, x, i * depth + k, depth, w, j * depth + k, depth)
-                add_sums(u, y, i * width + j, width)
-    for i in range(m, m + rows):
-        for j in range(n, n + columns):
-            for k in range(whole, depth):
-                y[i * width + j] += x[i * depth + k] * w[j * depth + k]
-
-
-@parallel_kernel
-def rows_by_rows(x: Array, w: Array, b: Array, y: Array, rectify: bool) -> None:
-    """Write ``y = x·wᵀ + b`` for ``x`` (M, K), ``w`` (N, K), ``b`` (N,); rectified if wished."""
-    (height, depth), width = x.shape, len(w)
-    flat_x, flat_w, flat_y = x.reshape(x.size), w.reshape(w.size), y.reshape(y.size)
-    blocks = (width + INNER_COLUMNS - 1) // INNER_COLUMNS
-    for block in prange(blocks):
-        n = block * INNER_COLUMNS
-        columns = min(INNER_COLUMNS, width - n)
-        for m in range(height):
-            for j in range(n, n + columns):
-                y[m, j] = b[j]
-        for m in range(0, height, INNER_ROWS):
-            rows = min(INNER_ROWS, height - m)
-            _dots(flat_x, m, rows, flat_w, n, columns, depth, flat_y, width)
+    for task in share(queue):
+        low, high = task * columns // tasks, (task + 1) * columns // tasks
+        for n in range(rows):
+            for f in range(low, high):
+                y[n * columns + f] = b[f]
+                for k in range(whole, depth):
+                    y[n * columns + f] += x[n * depth + k] * w[f * depth + k]
+        f = low
+        while f < high:
+            many = f + DOTS <= high
+            for n in range(rows):
+                if many:
+                    t = zeros(1, DOTS)
+                    for k in range(0, whole, LANES):
+                        t = inner(t, x, n * depth + k, 0, w, f * depth + k, depth)
+                    add_sums(t, y, n * columns + f, 0)
+                else:
+                    u = zeros(1, 1)
+                    for k in range(0, whole, LANES):
+                        u = inner(u, x, n * depth + k, 0, w, f * depth + k, depth)
+                    add_sums(u, y, n * columns + f, 0)
+            f += DOTS if many else 1
         if rectify:
-            for m in range(height):
-                for j in range(n, n + columns):
-                    if y[m, j] < 0:
-                        y[m, j] = 0
+            for n in range(rows):
+                for f in range(low, high):
+                    if y[n * columns + f] < 0:
+                        y[n * columns + f] = 0
 
 
-@parallel_kernel
-def product(a: Array, b: Array, y: Array) -> None:
-    """Write ``y = aᵀ·b`` for ``a`` (K, M) and ``b`` (K, N): both are read in runs."""
-    (depth, width), height = b.shape, len(y)
-    flat_a, flat_b, flat_y = a.reshape(a.size), b.reshape(b.size), y.reshape(y.size)
-    for panel in prange((width + PANEL - 1) // PANEL):
-        n = panel * PANEL
-        if n + PANEL <= width:
-            whole = height - height % OUTER_ROWS
-            for m in range(0, whole, OUTER_ROWS):
-                t = zeros(OUTER_ROWS, OUTER_COLUMNS)
+@cache
+def product(height: int, vectors: int) -> Any:
+    """Return the kernel for tiles of ``height`` rows x ``vectors`` of columns."""
+    panel = vectors * LANES
+
+    @kernel
+    def multiply(
+        queue: Array, a: Array, down: int, along: int, b: Array, y: Array, rows: int, width: int
+    ) -> None:
+        """Write ``y`` (rows, width) for ``a[m,k]`` at ``m·down + k·along``. A task is a panel."""
+        depth = b.size // width
+        last = aligned(np.empty(depth * panel + LINE, dtype=np.float32))
+        for task in share(queue):
+            n = task * panel
+            count = min(panel, width - n)
+            source, start, pitch = b, n, width
+            if count < panel:  # a copy of it has whole vectors
+                source, start, pitch = last, 0, panel
                 for k in range(depth):
-                    t = outer(t, flat_a, k * height + m, 1, flat_b, k * width + n)
-                store(t, flat_y, m * width + n, width)
-            for m in range(whole, height):
-                s = zeros(1, OUTER_COLUMNS)
+                    for j in range(panel):
+                        last[k * panel + j] = b[k * width + n + j] if j < count else 0
+            for over in range(0, rows, height):
+                m = max(0, min(over, rows - height))
+                t = zeros(height, vectors)
                 for k in range(depth):
-                    s = outer(s, flat_a, k * height + m, 1, flat_b, k * width + n)
-                store(s, flat_y, m * width + n, width)
-        else:
-            for m in range(height):
-                y[m, n:] = 0
-                for k in range(depth):
-                    for j in range(n, width):
-                        y[m, j] += a[k, m] * b[k, j]
+                    t = outer(t, a, m * down + k * along, down, source, start + k * pitch)
+                store_first(t, y, m * width + n, width, count)
+
+    return multiply
+
+
+@kernel
+def transpose(queue: Array, x: Array, y: Array, rows: int, columns: int) -> None:
+    """Write every image's matrix ``x`` (rows, columns) as ``y`` (columns, rows). A task is one."""
+    size = rows * columns
+    for n in share(queue):
+        for i in range(0, rows, LANES):
+            for j in range(0, columns, LANES):
+                begin = n * size
+                t = load_within(
+                    LANES, 1, x, begin + i * columns + j, columns, 0, rows - i, 1, columns - j
+                )
+                store_within(
+                    turned_square(t), y, begin + j * rows + i, rows, 0, columns - j, 1, rows - i
+                )

@@ -1,73 +1,243 @@
-"""Max pooling: the twin of `pellucid.ops.max_pool2d`, to the bit.
+"""Pooling: the twins of `pellucid.ops.pooling`; maxima to the bit, sums to 1e-6.
 
-Layout (N, C, H, W), float32, C-contiguous; ``arg`` holds which cell of its window won, u·FW + v.
-Parallel over images. Padding never wins, since no padding is read; a NaN always does.
+Images lie channels-last, (N, H, W, C), float32, C-contiguous, allocated by the engine. A task is a
+band of rows of the result, counted through all images. Backward turns the question round: not where
+a window's gradient goes, but which windows read a cell; so that tasks write to their own rows only,
+every cell is written once, and its sum has one order. Either way a row meets a regular series of
+rows, and a column of columns: the *taps* of each axis.
+
+Which cell of its window won is u·FW + v, in a byte where 256 numbers are enough, otherwise in a
+float32, which counts to 2²⁴. (Powers are flat, and shared out as `pellucid.kernels.blocks` says.)
 """
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
+from ..shapes import Windows
 from ..typing import Array
-from .jit import kernel, parallel_kernel, prange
+from .blocks import part
+from .jit import LANES, kernel
+from .simd import (
+    keep_larger,
+    load_bytes,
+    load_part,
+    plus,
+    store_bytes,
+    store_part,
+    where_above_zero,
+    where_equal,
+    zeros,
+)
+from .threads import share
 
-__all__ = ["max_backward", "max_forward"]
+__all__ = [
+    "Taps",
+    "band",
+    "max_backward",
+    "max_forward",
+    "powers",
+    "readers",
+    "reads",
+    "sums",
+    "times_powers",
+]
 
-Pair = tuple[int, int]
+GRAIN = 2**17  # numbers that a task reads: some 20 µs
+FEW = (1.0, 2.0, 3.0, 4.0)  # powers that are best made by multiplying
+
+
+class Taps(NamedTuple):
+    """Along one axis, what each row (or column) of the result meets.
+
+    Attributes
+    ----------
+    table : int64 array (rows, 3)
+        The first cell of a window; the row where it is met; how many such cells there are.
+    cell, place : int
+        From each of them to the next one, and from its row to the next one's.
+    """
+
+    table: Array
+    cell: int
+    place: int
+
+    @property
+    def most(self) -> int:
+        """Return how many cells any row meets at most."""
+        return int(self.table[:, 2].max())
+
+
+def reads(windows: Windows, axis: int) -> Taps:
+    """Return the rows of the image that each row of windows reads; padding is left out."""
+    o, u = np.ogrid[: windows.output[axis], : windows.window[axis]]
+    dilation = windows.dilation[axis]
+    row = windows.stride[axis] * o + dilation * u - windows.padding[axis][0]
+    return _taps(row, (row >= 0) & (row < windows.input[axis]), 1, dilation)
+
+
+def readers(windows: Windows, axis: int) -> Taps:
+    """Return the rows of windows that read each row of the image."""
+    row, u = np.ogrid[: windows.input[axis], : windows.window[axis]]
+    stride, dilation = windows.stride[axis], windows.dilation[axis]
+    o, rest = np.divmod(row + windows.padding[axis][0] - dilation * u, stride)
+    both = math.gcd(stride, dilation)
+    there = (rest == 0) & (o >= 0) & (o < windows.output[axis])
+    return _taps(o, there, stride // both, -dilation // both)
+
+
+def band(numbers: int) -> int:
+    """Return how many rows of results make a task, if one takes so many numbers to compute."""
+    return max(1, GRAIN // numbers)
 
 
 @kernel
-def _pool_plane(
-    x: Array, y: Array, arg: Array, window: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> None:
-    (fh, fw), (sh, sw), (top, left), (dh, dw) = window, stride, padding, dilation
-    (h, w), (oh, ow) = x.shape, y.shape
-    for i in range(oh):
-        for j in range(ow):
-            y[i, j] = -np.inf
-            arg[i, j] = -1
-        for u in range(fh):
-            row = sh * i + dh * u - top
-            if row < 0 or row >= h:
-                continue
-            for v in range(fw):
-                first, k = dw * v - left, np.int32(u * fw + v)
-                low = max(0, (sw - 1 - first) // sw)
-                high = min(ow, (w - 1 - first) // sw + 1)
-                for j in range(low, high):
-                    z, m = x[row, sw * j + first], y[i, j]
-                    wins = (z > m) | (arg[i, j] < 0) | ((z != z) & (m == m))
-                    y[i, j] = z if wins else m
-                    arg[i, j] = k if wins else arg[i, j]
-
-
-@parallel_kernel
 def max_forward(
-    x: Array, y: Array, arg: Array, window: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> None:
-    """Write the maxima of ``x`` and their places; ``padding`` is that above and to the left."""
-    for n in prange(len(x)):
-        for c in range(x.shape[1]):
-            _pool_plane(x[n, c], y[n, c], arg[n, c], window, stride, padding, dilation)
+    queue: Array, x: Array, y: Array, arg: Array, wide: Array, rows: Taps, columns: Taps, fw: int,
+    small: bool, per: int,
+) -> None:  # fmt: skip
+    """Write the largest cell of each window, the first of equals, and which one it was.
 
-
-@parallel_kernel
-def max_backward(
-    dy: Array, arg: Array, dx: Array, window: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> None:
-    """Send each ``dy`` to the cell of ``dx`` that won."""
-    for n in prange(len(dy)):
-        for c in range(dy.shape[1]):
-            _unpool_plane(dy[n, c], arg[n, c], dx[n, c], window, stride, padding, dilation)
+    That goes to ``arg``, bytes, if it is ``small``, otherwise to ``wide``; a NaN is the largest.
+    """
+    (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
+    xs, ys = x.reshape(x.size), y.reshape(y.size)
+    for task in share(queue):
+        for row in range(task * per, min(images * oh, (task + 1) * per)):
+            n, i = row // oh, row % oh
+            u, top, us = rows.table[i, 0], rows.table[i, 1], rows.table[i, 2]
+            for j in range(ow):
+                v, left, vs = columns.table[j, 0], columns.table[j, 1], columns.table[j, 2]
+                first, to = ((n * h + top) * w + left) * c, (row * ow + j) * c
+                for k in range(0, c, LANES):
+                    number, z, count = np.float32(u * fw + v), first + k, c - k
+                    m, nothing = load_part(xs, z, count), zeros(1, 1)
+                    a = where_above_zero(nothing, nothing, number)  # the first cell's everywhere
+                    for _ in range(us):
+                        cell, at = number, z
+                        for _ in range(vs):
+                            m, a = keep_larger(m, a, load_part(xs, at, count), cell)
+                            cell += np.float32(1)
+                            at += columns.place * c
+                        number += np.float32(fw)
+                        z += rows.place * w * c
+                    store_part(m, ys, to + k, count)
+                    if small:
+                        store_bytes(a, arg, to + k, 0, count)
+                    else:
+                        store_part(a, wide, to + k, count)
 
 
 @kernel
-def _unpool_plane(
-    dy: Array, arg: Array, dx: Array, window: Pair, stride: Pair, padding: Pair, dilation: Pair
+def max_backward(
+    queue: Array, dy: Array, arg: Array, wide: Array, dx: Array, rows: Taps, columns: Taps, fw: int,
+    small: bool, per: int,
+) -> None:  # fmt: skip
+    """Give each cell of ``dx`` the ``dy`` of every window that it won."""
+    (_, oh, ow, _), (images, h, w, c) = dy.shape, dx.shape
+    dys, dxs = dy.reshape(dy.size), dx.reshape(dx.size)
+    for task in share(queue):
+        for row in range(task * per, min(images * h, (task + 1) * per)):
+            n, i = row // h, row % h
+            u, top, us = rows.table[i, 0], rows.table[i, 1], rows.table[i, 2]
+            for j in range(w):
+                v, left, vs = columns.table[j, 0], columns.table[j, 1], columns.table[j, 2]
+                first, to = ((n * oh + top) * ow + left) * c, (row * w + j) * c
+                for k in range(0, c, LANES):
+                    number, z, count = np.float32(u * fw + v), first + k, c - k
+                    t = zeros(1, 1)
+                    for _ in range(us):
+                        cell, at = number, z
+                        for _ in range(vs):
+                            a = load_bytes(arg, at, count) if small else load_part(wide, at, count)
+                            t = plus(t, where_equal(load_part(dys, at, count), a, cell))
+                            cell += np.float32(columns.cell)
+                            at += columns.place * c
+                        number += np.float32(rows.cell * fw)
+                        z += rows.place * ow * c
+                    store_part(t, dxs, to + k, count)
+
+
+@kernel
+def sums(
+    queue: Array, x: Array, y: Array, rows: Taps, columns: Taps, left: Array, right: Array, per: int
 ) -> None:
-    (_, fw), (sh, sw), (top, left), (dh, dw) = window, stride, padding, dilation
-    dx[:] = 0
-    for i in range(dy.shape[0]):
-        for j in range(dy.shape[1]):
-            u, v = arg[i, j] // fw, arg[i, j] % fw
-            dx[sh * i + dh * u - top, sw * j + dw * v - left] += dy[i, j]
+    """Write ``y[i,j] = left[i] · right[j] · Σ x`` over the taps of i and j.
+
+    That is average pooling if the taps are what each window reads, and its gradient if they are the
+    readers of each cell.
+    """
+    (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
+    xs, ys = x.reshape(x.size), y.reshape(y.size)
+    for task in share(queue):
+        for row in range(task * per, min(images * oh, (task + 1) * per)):
+            n, i = row // oh, row % oh
+            first_row, us = rows.table[i, 1], rows.table[i, 2]
+            for j in range(ow):
+                first_column, vs = columns.table[j, 1], columns.table[j, 2]
+                first, to = ((n * h + first_row) * w + first_column) * c, (row * ow + j) * c
+                for k in range(0, c, LANES):
+                    z, count = first + k, c - k
+                    t = zeros(1, 1)
+                    for _ in range(us):
+                        at, s = z, zeros(1, 1)
+                        for _ in range(vs):
+                            s = plus(s, load_part(xs, at, count))
+                            at += columns.place * c
+                        t = plus(t, s)  # a sum of sums: an image's rounding errors stay small
+                        z += rows.place * w * c
+                    store_part(left[i] * right[j] * t, ys, to + k, count)
+
+
+@kernel
+def powers(queue: Array, x: Array, y: Array, p: float) -> None:
+    """Write ``|x|^p``."""
+    power = np.float32(p)
+    for task in share(queue):
+        xs, ys = part(x, task), part(y, task)
+        if p in FEW:
+            for i in range(len(xs)):
+                ys[i] = abs(xs[i])
+            _times_again(xs, ys, p - 1)
+        elif p == 0.5:
+            for i in range(len(xs)):
+                ys[i] = np.sqrt(abs(xs[i]))
+        else:
+            for i in range(len(xs)):
+                ys[i] = abs(xs[i]) ** power
+
+
+@kernel
+def times_powers(queue: Array, a: Array, x: Array, y: Array, p: float) -> None:
+    """Write ``a · sign(x) · |x|^p``, and 0 where x is 0."""
+    power, zero = np.float32(p), np.float32(0)
+    for task in share(queue):
+        scales, xs, ys = part(a, task), part(x, task), part(y, task)
+        if p in FEW:
+            for i in range(len(xs)):
+                ys[i] = scales[i] * xs[i]
+            _times_again(xs, ys, p - 1)
+        elif p == -1:
+            for i in range(len(xs)):
+                ys[i] = zero if xs[i] == 0 else scales[i] / xs[i]
+        else:
+            for i in range(len(xs)):
+                z = scales[i] * np.sign(xs[i]) * abs(xs[i]) ** power
+                ys[i] = zero if xs[i] == 0 else z
+
+
+@kernel
+def _times_again(x: Array, y: Array, times: float) -> None:
+    """``y ← y · |x|``, so many times: much quicker than any power."""
+    for _ in range(int(times)):
+        for i in range(len(x)):
+            y[i] *= abs(x[i])
+
+
+def _taps(place: Array, there: Array, cell: int, step: int) -> Taps:
+    first = there.argmax(axis=1)
+    table = (first, place[np.arange(len(first)), first], there.sum(axis=1))
+    return Taps(np.stack(table, axis=1).astype(np.int64), cell, step)

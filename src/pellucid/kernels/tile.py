@@ -55,10 +55,12 @@ class TileModel(models.PrimitiveModel):
 class Writer:
     """Writes the LLVM code of one word: the tile at hand, and pointers into its arrays."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, values: Any) -> None:
+    def __init__(
+        self, context: Any, builder: Any, signature: Any, values: Any, tile: Tile | None = None
+    ) -> None:
         self.context, self.builder = context, builder
         self.types, self.values = signature.args, values
-        self.tile: Tile = signature.args[0]
+        self.tile: Tile = signature.args[0] if tile is None else tile
         self.cells = [(r, c) for r in range(self.tile.rows) for c in range(self.tile.columns)]
 
     def pointer(self, array: int, at: int) -> Any:
@@ -82,6 +84,42 @@ class Writer:
         """Write a vector."""
         place = self.builder.bitcast(pointer, VECTOR.as_pointer())
         self.builder.store(vector, place, align=ALIGN)
+
+    def column_masks(self, count: int) -> list[Any]:
+        """Return for each column the mask of its lanes that lie before the argument ``count``."""
+        total = self.values[count]
+        starts = [ir.Constant(INDEX, c * LANES) for c in range(self.tile.columns)]
+        return [first_lanes(self.builder, self.builder.sub(total, at)) for at in starts]
+
+    def mask_within(self, r: int, c: int, limits: int) -> Any:
+        """Return the mask of the vector (r, c).
+
+        The arguments from ``limits`` on say how many rows, columns and lanes there are.
+        """
+        below, beside, count = self.values[limits : limits + 3]
+        row_is = self.builder.icmp_signed("<", ir.Constant(INDEX, r), below)
+        column_is = self.builder.icmp_signed("<", ir.Constant(INDEX, c), beside)
+        inside = self.builder.and_(row_is, column_is)
+        lanes = self.builder.select(inside, count, ir.Constant(INDEX, 0))
+        return first_lanes(self.builder, lanes)
+
+    def load_masked(self, pointer: Any, mask: Any) -> Any:
+        """Read a vector where ``mask`` says so, and zeros."""
+        place = self.builder.bitcast(pointer, VECTOR.as_pointer())
+        align = ir.Constant(ir.IntType(32), ALIGN)
+        return masked(self.builder, "load", VECTOR, [place, align, mask, ZERO])
+
+    def mixed(self, a: Any, b: Any, lanes: list[int]) -> Any:
+        """Return the vector with these lanes of ``a`` (from 0 on) and ``b`` (from `LANES` on)."""
+        chosen = ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes)
+        return self.builder.shuffle_vector(a, b, chosen)
+
+    def write_masked(self, vector: Any, pointer: Any, mask: Any) -> None:
+        """Write a vector of numbers or of bytes where ``mask`` says so."""
+        place = self.builder.bitcast(pointer, vector.type.as_pointer())
+        size = 1 if vector.type.element == ir.IntType(8) else ALIGN
+        align = ir.Constant(ir.IntType(32), size)
+        masked(self.builder, "store", ir.VoidType(), [vector, place, align, mask])
 
     def broadcast(self, pointer: Any) -> Any:
         """Read one number into every lane."""
@@ -144,5 +182,6 @@ def first_lanes(builder: Any, count: Any) -> Any:
 def masked(builder: Any, word: str, result: Any, values: list[Any]) -> Any:
     """Call LLVM's masked load or store."""
     kind = ir.FunctionType(result, [value.type for value in values])
-    name = f"llvm.masked.{word}.v{LANES}f32.p0"
+    vector = result if word == "load" else values[0].type
+    name = f"llvm.masked.{word}.v{LANES}{'i8' if vector.element == ir.IntType(8) else 'f32'}.p0"
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)

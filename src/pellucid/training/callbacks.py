@@ -10,6 +10,7 @@ from ..typing import PathLike
 from .history import EpochRecord
 
 if TYPE_CHECKING:
+    from ..kernels.compiling import Compiling
     from .trainer import Trainer
 
 __all__ = ["BestModel", "Callback", "HistoryFile", "LastModel"]
@@ -20,6 +21,9 @@ class Callback:
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Before the first batch."""
+
+    def on_compile(self, trainer: Trainer, news: Compiling) -> None:
+        """While the fast engine waits for a kernel that this machine has not compiled before."""
 
     def on_epoch_begin(self, trainer: Trainer) -> None:
         """Before the first batch of an epoch."""

@@ -11,8 +11,9 @@ import numpy as np
 from .. import ops
 from ..data import Dataset, Loader
 from ..errors import DataError
-from ..nn import Layer, Loss, SoftmaxCrossEntropy
+from ..nn import Layer, Loss
 from ..typing import Array
+from .preparation import Engine, machinery
 
 __all__ = ["Evaluation", "evaluate", "predict"]
 
@@ -49,6 +50,7 @@ def evaluate(
     loss: Loss | None = None,
     batch_size: int = 100,
     on_batch: Callable[[int], None] | None = None,
+    engine: Engine = "fast",
     run: Callable[[Array], Array] | None = None,
 ) -> Evaluation:
     """Run ``model`` over every image of ``dataset`` in evaluation mode.
@@ -64,8 +66,10 @@ def evaluate(
         Images at a time; the last batch may be smaller, and every image counts once.
     on_batch : callable, optional
         Called with the number of images after each batch.
+    engine : {"fast", "reference"}
+        Compute the scores by a plan of compiled kernels, or by the layers themselves.
     run : callable, optional
-        What computes the scores instead of ``model`` itself: a plan of it.
+        What computes them instead: a plan of ``model``, made before for as many images.
 
     Examples
     --------
@@ -75,13 +79,14 @@ def evaluate(
     >>> len(result.predictions), int(result.confusion.sum())
     (359, 359)
     """
-    loss = SoftmaxCrossEntropy() if loss is None else loss
+    shape = dataset.image_shape
+    parts = machinery(engine, model, shape, batch_size, loss, run, frozen=True)
     total, predictions = 0.0, []
     classes = 0
     with evaluation_mode(model):
-        for x, labels in Loader(dataset, batch_size):
-            scores = (run or model)(x)
-            total += loss(scores, labels) * len(x)
+        for x, labels in Loader(dataset, batch_size, gather=parts.gather):
+            scores = parts.run(x)
+            total += parts.loss(scores, labels) * len(x)
             predictions.append(scores.argmax(axis=1))
             classes = scores.shape[1]
             if on_batch is not None:
@@ -92,8 +97,25 @@ def evaluate(
     return Evaluation(total / len(dataset), predicted, dataset.labels, confusion)
 
 
-def predict(model: Layer, x: Array) -> Array:
+def predict(
+    model: Layer,
+    x: Array,
+    *,
+    batch_size: int = 100,
+    engine: Engine = "fast",
+    run: Callable[[Array], Array] | None = None,
+) -> Array:
     """Return the probabilities (N, K) of the classes for images ``x`` (N, C, H, W) in [0, 1].
+
+    Parameters
+    ----------
+    model : Layer
+        Its mode is as before afterwards.
+    x : float array (N, C, H, W)
+    batch_size : int
+        Images at a time.
+    engine, run
+        As for `evaluate`. Who predicts often makes a plan once: `pellucid.engine.compile`.
 
     Raises
     ------
@@ -106,8 +128,12 @@ def predict(model: Layer, x: Array) -> Array:
             "such; or divide by the largest pixel value: `(x / 255).astype(np.float32)`.",
             where="predict",
         )
+    batch_size = max(1, min(batch_size, len(x)))
+    engine = engine if len(x) else "reference"  # a plan is made for one image or more
+    run = run or machinery(engine, model, x.shape[1:], batch_size, frozen=True).run
     with evaluation_mode(model):
-        return ops.softmax(model(x))
+        starts = range(0, max(1, len(x)), batch_size)
+        return np.concatenate([ops.softmax(run(x[k : k + batch_size])) for k in starts])
 
 
 @contextmanager

@@ -3,29 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..data import Dataset
 from ..errors import ArgumentError, DataError
-from ..nn import Layer, Parameter
+from ..nn import Layer, Loss, Parameter, SoftmaxCrossEntropy
 from ..optim import Optimizer
+from ..typing import Array
 
-__all__ = ["require_fit", "runner", "seeded_generators"]
+if TYPE_CHECKING:
+    from ..kernels.compiling import Compiling
+
+__all__ = ["Engine", "Machinery", "machinery", "require_fit", "seeded_generators"]
+
+Engine = Literal["reference", "fast"]
 
 
-def runner(
-    engine: str, model: Layer, image_shape: tuple[int, ...], batch_size: int
-) -> tuple[Any, Callable[[Optimizer, Mapping[str, Parameter]], None]]:
-    """Return what is called for the scores and for an update: the plain layers, or a plan."""
+class Machinery(NamedTuple):
+    """What an engine gives a training: the plain functions, or what does the same faster."""
+
+    run: Any  # called for the scores; its `backward` follows
+    loss: Loss
+    update: Callable[[Optimizer, Mapping[str, Parameter]], None]
+    gather: Callable[[Dataset, Array], tuple[Array, Array]] | None
+    watched: Callable[[Callable[[Compiling], None]], AbstractContextManager[None]]
+
+
+def machinery(
+    engine: str,
+    model: Layer,
+    shape: tuple[int, ...],
+    batch_size: int,
+    loss: Loss | None = None,
+    run: Any = None,
+    *,
+    frozen: bool = False,
+) -> Machinery:
+    """Return the parts of ``engine``: "reference" or "fast".
+
+    ``run``, if given, stands for the model; otherwise the engine makes what does, and relies on the
+    weights to stay as they are if they are ``frozen``.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no engine of that name.
+    """
+    loss = SoftmaxCrossEntropy() if loss is None else loss
     if engine == "reference":
-        return model, lambda optimizer, parameters: optimizer.step(parameters)
+        return Machinery(
+            run=run or model,
+            loss=loss,
+            update=lambda optimizer, parameters: optimizer.step(parameters),
+            gather=None,
+            watched=lambda tell: nullcontext(),
+        )
     if engine != "fast":
         raise ArgumentError(f"must be 'reference' or 'fast', received {engine!r}.", where="engine")
-    from ..engine import compile, update
+    from ..engine import FusedLoss, Gather, compile, kernels_of, update
+    from ..kernels.compiling import watch
 
-    return compile(model, image_shape, batch_size), update
+    if run is None:
+        model.output_shape(shape)  # refuses images that do not fit, and names the layer
+        run = compile(model, shape, batch_size)
+        if frozen:
+            run.freeze()
+    return Machinery(
+        run=run,
+        loss=FusedLoss(loss),
+        update=update,
+        gather=Gather(),
+        watched=lambda tell: watch(tell, kernels_of(run, training=not frozen)),
+    )
 
 
 def seeded_generators(model: Layer, seed: int) -> dict[str, np.random.Generator]:

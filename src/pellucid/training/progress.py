@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .callbacks import Callback
 from .history import EpochRecord
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Progress, Task
 
+    from ..kernels.compiling import Compiling
     from .trainer import Trainer
 
 __all__ = ["ProgressBar"]
@@ -22,7 +24,8 @@ SMOOTHING = 0.05  # share of the newest batch in the loss that is shown
 class ProgressBar(Callback):
     """A live bar with loss, accuracy, images per second and time left, and a line an epoch.
 
-    Where the output is no terminal there is no bar, only the line an epoch.
+    Where the output is no terminal there is no bar, only the line an epoch. In either case it says
+    so if kernels must be compiled first.
 
     Parameters
     ----------
@@ -44,12 +47,21 @@ class ProgressBar(Callback):
             self.console = Console(highlight=False, force_terminal=plain)
         self._loss: float | None = None
         self._accuracy = ""
+        self._said = False
         if self.console.is_interactive:
             self._bar = _new_bar(self.console)
             done = trainer.epoch * len(trainer.train) + trainer.loader.position % len(trainer.train)
             total = trainer.epochs * len(trainer.train)
-            self._task = self._bar.add_task("", total=total, completed=done, news="")
+            self._task = self._bar.add_task("", total=total, completed=done, news="", notice="")
             self._bar.start()
+
+    def on_compile(self, trainer: Trainer, news: Compiling) -> None:
+        """Say it in the bar's place, or once, on standard error, where there is no bar."""
+        if self._bar is not None:
+            self._bar.update(self._task, notice=str(news), refresh=True)
+        elif not self._said:
+            self._said = True
+            print(news.notice, file=sys.stderr)
 
     def on_epoch_begin(self, trainer: Trainer) -> None:
         """Say which epoch it is."""
@@ -62,7 +74,7 @@ class ProgressBar(Callback):
         self._loss = before + SMOOTHING * (loss - before)
         if self._bar is not None:
             news = f"loss {_short(self._loss)}{self._accuracy}"
-            self._bar.update(self._task, advance=images, news=news)
+            self._bar.update(self._task, advance=images, news=news, notice="")
 
     def on_evaluate_begin(self, trainer: Trainer) -> None:
         """Say that no images are trained on now."""
@@ -72,6 +84,8 @@ class ProgressBar(Callback):
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
         """Print the epoch's line."""
         assert self.console is not None
+        if self._bar is not None:
+            self._bar.update(self._task, notice="")
         width = len(str(trainer.epochs))
         line = f"epoch {record.epoch:{width}}/{trainer.epochs}  loss {_short(record.loss)}"
         line += f"  train {record.train_accuracy:.4f}"
@@ -100,11 +114,16 @@ def _new_bar(console: Console) -> Progress:
         def render(self, task: Task) -> Text:
             return Text(f"{f'{task.speed:,.0f}' if task.speed else '-':>6} images/s")
 
+    class Bar(Progress):
+        def get_renderables(self) -> Iterable[RenderableType]:
+            notice = "".join(task.fields["notice"] for task in self.tasks)
+            yield Text(notice) if notice else self.make_tasks_table(self.tasks)
+
     # Columns of one width, or the bar would jump; and room for the ^C that a terminal echoes, or
     # the line would wrap and could not be taken away.
     room = console.width - 70
     wide = [BarColumn(bar_width=min(room, 40))] if room >= 8 else []
-    return Progress(
+    return Bar(
         TextColumn("{task.description:11}"),
         *wide,
         TextColumn("{task.fields[news]:24}"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Literal
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from ..optim import Optimizer
 from .callbacks import Callback
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate
-from .preparation import require_fit, runner, seeded_generators
+from .preparation import Engine, machinery, require_fit, seeded_generators
 from .state import Best, TrainingState
 
 __all__ = ["Trainer"]
@@ -43,8 +42,9 @@ class Trainer:
     evaluate_samples : int, optional
         Measure accuracies on so many images, evenly spaced; on all by default.
     callbacks : iterable of Callback
-    engine : {"reference", "fast"}
-        Run the plain layers, or a plan of compiled kernels made from them (`pellucid.engine`).
+    engine : {"fast", "reference"}
+        Run a plan of compiled kernels made from the layers (`pellucid.engine`), or the plain layers
+        themselves. Both learn the same, up to the last bits of the numbers.
     seed : int
         Decides the order of the images and what the layers draw (dropout masks): the Trainer gives
         every layer that draws a generator of its own. Initial weights are the model's affair.
@@ -85,7 +85,7 @@ class Trainer:
         batch_size: int = 100,
         evaluate_samples: int | None = None,
         callbacks: Iterable[Callback] = (),
-        engine: Literal["reference", "fast"] = "reference",
+        engine: Engine = "fast",
         seed: int = 0,
     ) -> None:
         require_fit(model, train, test)
@@ -115,7 +115,9 @@ class Trainer:
         model.card = Card(train.name, train.classes, train.background)
         self._generators = seeded_generators(model, seed)
         self.loader = Loader(train, batch_size, rng=self._generators["shuffle"])
-        self._run, self._update = runner(engine, model, train.image_shape, batch_size)
+        self.engine = engine
+        self._parts = machinery(engine, model, train.image_shape, batch_size, self.loss)
+        self.loader.gather = self._parts.gather
 
     def fit(self) -> History:
         """Train until ``epochs`` are done, and return the history.
@@ -130,8 +132,9 @@ class Trainer:
         """
         try:
             self._tell("on_fit_begin")
-            while self.epoch < self.epochs:
-                self._fit_epoch()
+            with self._parts.watched(lambda news: self._tell("on_compile", news)):
+                while self.epoch < self.epochs:
+                    self._fit_epoch()
         finally:
             self._tell("on_fit_end")
         return self.history
@@ -170,10 +173,11 @@ class Trainer:
     def _train_batch(self, x: np.ndarray, labels: np.ndarray) -> float:
         """Take one step on images ``x`` (N, C, H, W); returns their loss before it."""
         self.model.train()
-        loss = self.loss(self._run(x), labels)
+        parts = self._parts
+        loss = parts.loss(parts.run(x), labels)
         self._require_finite(loss)
-        self._run.backward(self.loss.backward())
-        self._update(self.optimizer, self.model.parameters())
+        parts.run.backward(parts.loss.backward())
+        parts.update(self.optimizer, self.model.parameters())
         self.history.losses.append(loss)
         return loss
 
@@ -253,7 +257,12 @@ class Trainer:
         if wanted is not None and wanted < n:
             dataset = dataset.subset(np.linspace(0, n - 1, wanted).astype(np.int64))
         return evaluate(
-            self.model, dataset, loss=self.loss, batch_size=self.loader.batch_size, run=self._run
+            self.model,
+            dataset,
+            loss=self.loss,
+            batch_size=self.loader.batch_size,
+            engine=self.engine,
+            run=self._parts.run,
         )
 
     def _mean_loss(self, batches: int) -> float:

@@ -1,0 +1,79 @@
+"""The networks that are measured, each written once in words that both libraries have.
+
+A kit (`ours.Kit`, `theirs.Kit`) turns a word into a layer of its library. A new network is a
+function here and a line in `cases.py`; a layer that is new takes a word in each kit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+__all__ = ["Words", "deep", "lenet", "simple", "vgg"]
+
+
+class Words(Protocol):
+    """What a kit can build."""
+
+    def conv(self, channels: int, filters: int, size: int, padding: int = 0) -> Any:
+        """Return a convolution with bias and He's initial weights."""
+
+    def linear(self, inputs: int, outputs: int) -> Any:
+        """Return a fully connected layer with bias and He's initial weights."""
+
+    def relu(self) -> Any:
+        """Return a rectifier."""
+
+    def pool(self) -> Any:
+        """Return a max pooling by 2x2."""
+
+    def flatten(self) -> Any:
+        """Return what lays images out as rows."""
+
+    def dropout(self) -> Any:
+        """Return what silences half of the numbers while training."""
+
+    def chain(self, *layers: Any) -> Any:
+        """Return the layers one after the other."""
+
+
+def simple(kit: Words) -> Any:
+    """Return the book's SimpleConvNet ("Deep Learning from Scratch", section 7.5)."""
+    return kit.chain(
+        *(kit.conv(1, 30, 5), kit.relu(), kit.pool()),
+        kit.flatten(),
+        *(kit.linear(30 * 12 * 12, 100), kit.relu()),
+        kit.linear(100, 10),
+    )
+
+
+def deep(kit: Words) -> Any:
+    """Return the book's DeepConvNet (section 8.1): the fourth convolution has a border of 2."""
+    return kit.chain(
+        *(kit.conv(1, 16, 3, 1), kit.relu(), kit.conv(16, 16, 3, 1), kit.relu(), kit.pool()),
+        *(kit.conv(16, 32, 3, 1), kit.relu(), kit.conv(32, 32, 3, 2), kit.relu(), kit.pool()),
+        *(kit.conv(32, 64, 3, 1), kit.relu(), kit.conv(64, 64, 3, 1), kit.relu(), kit.pool()),
+        kit.flatten(),
+        *(kit.linear(64 * 4 * 4, 50), kit.relu(), kit.dropout()),
+        *(kit.linear(50, 10), kit.dropout()),
+    )
+
+
+def lenet(kit: Words) -> Any:
+    """Return LeNet-5 (LeCun et al. 1998, section II.B) with today's rectifiers and max pooling."""
+    return kit.chain(
+        *(kit.conv(1, 6, 5, 2), kit.relu(), kit.pool()),
+        *(kit.conv(6, 16, 5), kit.relu(), kit.pool()),
+        kit.flatten(),
+        *(kit.linear(16 * 5 * 5, 120), kit.relu()),
+        *(kit.linear(120, 84), kit.relu()),
+        kit.linear(84, 10),
+    )
+
+
+def vgg(kit: Words) -> Any:
+    """Return three blocks in the style of VGG (Simonyan & Zisserman 2015, section 2.1)."""
+    blocks: list[Any] = []
+    for channels, filters in ((3, 32), (32, 64), (64, 128)):
+        blocks += [kit.conv(channels, filters, 3, 1), kit.relu()]
+        blocks += [kit.conv(filters, filters, 3, 1), kit.relu(), kit.pool()]
+    return kit.chain(*blocks, kit.flatten(), kit.linear(128 * 4 * 4, 10))

@@ -1,0 +1,121 @@
+"""Pellucid's side: how a case is built, and what one step of it is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import pellucid
+from pellucid import engine, nn, optim
+
+if TYPE_CHECKING:
+    from cases import Case
+    from images import Batch
+
+__all__ = ["Kit", "Pellucid", "flop", "fused", "use_threads"]
+
+
+class Kit:
+    """The words of `networks` as Pellucid's layers; one generator draws all weights, in order."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(0)
+
+    def conv(self, channels: int, filters: int, size: int, padding: int = 0) -> nn.Layer:
+        """Return a convolution."""
+        return nn.Conv2d(channels, filters, size, padding=padding, weight_init="he", rng=self.rng)
+
+    def linear(self, inputs: int, outputs: int) -> nn.Layer:
+        """Return a fully connected layer."""
+        return nn.Linear(inputs, outputs, weight_init="he", rng=self.rng)
+
+    def relu(self) -> nn.Layer:
+        """Return a rectifier."""
+        return nn.ReLU()
+
+    def pool(self) -> nn.Layer:
+        """Return a max pooling."""
+        return nn.MaxPool2d(2)
+
+    def flatten(self) -> nn.Layer:
+        """Return what lays images out as rows."""
+        return nn.Flatten()
+
+    def dropout(self) -> nn.Layer:
+        """Return a dropout of half."""
+        return nn.Dropout(0.5, rng=np.random.default_rng(1))
+
+    def chain(self, *layers: nn.Layer) -> nn.Layer:
+        """Return the layers one after the other."""
+        return nn.Sequential(*layers)
+
+
+class Pellucid:
+    """A case on a plan of compiled kernels, or (``fast=False``) on the plain layers."""
+
+    def __init__(self, case: Case, data: Sequence[Batch], threads: int, fast: bool = True) -> None:
+        use_threads(threads)
+        self.model = case.network(Kit()).train(case.training)
+        self.run = engine.compile(self.model, case.image, case.batch) if fast else self.model
+        loss = nn.SoftmaxCrossEntropy()
+        self.measure, self.rule = fused(loss) if fast else loss, optim.Adam()
+        self._update = engine.update if fast else (lambda rule, parameters: rule.step(parameters))
+        self.data: Iterator[Batch] = itertools.cycle(data)
+        self.session: AbstractContextManager[Any] = nullcontext()
+        self.slower_variants: dict[str, Callable[[], None]] = {}
+
+    def train(self) -> float:
+        """Take a training step; return the loss before it."""
+        x, labels = next(self.data)
+        loss = self.measure(self.run(x), labels)
+        self.run.backward(self.measure.backward())
+        self._update(self.rule, self.model.parameters())
+        return loss
+
+    def infer(self) -> None:
+        """Compute the scores of a batch."""
+        x, _ = next(self.data)
+        self.run(x)
+
+    def loss(self) -> float:
+        """Return the loss on the next batch."""
+        x, labels = next(self.data)
+        return self.measure(self.run(x), labels)
+
+    @staticmethod
+    def square_product(n: int) -> Callable[[], Any]:
+        """Return what multiplies two matrices of n rows and columns in float32."""
+        a, b = np.random.default_rng(0).random((2, n, n), dtype=np.float32)
+        return lambda: np.matmul(a, b)
+
+
+def use_threads(threads: int) -> None:
+    """Let the engine use so many threads; one without the switch obeys NUMBA_NUM_THREADS."""
+    with suppress(ImportError):
+        from pellucid.kernels.threads import set_num_threads
+
+        set_num_threads(threads)
+
+
+def fused(loss: nn.Loss) -> nn.Loss:
+    """Return the engine's twin of ``loss``, as the Trainer uses it, where there is one."""
+    with suppress(ImportError):
+        from pellucid.engine.losses import FusedLoss
+
+        return FusedLoss(loss)
+    return loss
+
+
+def flop(case: Case) -> int:
+    """Return the floating-point operations of one step, as the textbook would count them.
+
+    A multiply-add is two. The backward pass takes twice the forward's: once for the weights'
+    gradient, and once for the input's, which the first layer that multiplies does not need.
+    """
+    rows = pellucid.summary(case.network(Kit()), case.image).rows
+    work = [row.multiply_adds for row in rows if row.multiply_adds]
+    return 2 * case.batch * (3 * sum(work) - work[0] if case.training else sum(work))

@@ -1,0 +1,117 @@
+"""PyTorch's side: how a case is built, and what one step of it is, as fast as eager mode allows.
+
+Images and weights are converted to the memory format beforehand; Adam is the fused one, which is
+not PyTorch's default but the fastest there (`default Adam` is timed besides); inference runs in one
+`inference_mode`; denormal numbers are treated as PyTorch does by default.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from cases import Case
+    from images import Batch
+
+__all__ = ["Kit", "Torch"]
+
+
+class Kit:
+    """The words of `networks` as PyTorch's modules, with the very weights of `ours.Kit`."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(0)
+
+    def conv(self, channels: int, filters: int, size: int, padding: int = 0) -> nn.Module:
+        """Return a convolution."""
+        return self._with_weights(nn.Conv2d(channels, filters, size, padding=padding))
+
+    def linear(self, inputs: int, outputs: int) -> nn.Module:
+        """Return a fully connected layer."""
+        return self._with_weights(nn.Linear(inputs, outputs))
+
+    def relu(self) -> nn.Module:
+        """Return a rectifier."""
+        return nn.ReLU(inplace=True)
+
+    def pool(self) -> nn.Module:
+        """Return a max pooling."""
+        return nn.MaxPool2d(2)
+
+    def flatten(self) -> nn.Module:
+        """Return what lays images out as rows."""
+        return nn.Flatten()
+
+    def dropout(self) -> nn.Module:
+        """Return a dropout of half."""
+        return nn.Dropout(0.5)
+
+    def chain(self, *layers: nn.Module) -> nn.Module:
+        """Return the layers one after the other."""
+        return nn.Sequential(*layers)
+
+    def _with_weights(self, layer: Any) -> nn.Module:
+        shape = tuple(layer.weight.shape)
+        weights = math.sqrt(2 / math.prod(shape[1:])) * self.rng.standard_normal(shape)
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(weights))
+            layer.bias.zero_()
+        return layer
+
+
+class Torch:
+    """A case in PyTorch, in one of its two memory formats."""
+
+    def __init__(self, case: Case, data: Sequence[Batch], threads: int, last: bool = False) -> None:
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        form = torch.channels_last if last else torch.contiguous_format
+        self.model = case.network(Kit()).train(case.training).to(memory_format=form)
+        self.measure = nn.CrossEntropyLoss()
+        self.rule = torch.optim.Adam(self.model.parameters(), fused=True)
+        self.session: AbstractContextManager[Any] = (
+            nullcontext() if case.training else torch.inference_mode()
+        )
+        self.slower_variants = {"default Adam": self._use_default_adam} if case.training else {}
+        self.data = itertools.cycle(
+            [
+                (torch.from_numpy(x).to(memory_format=form), torch.from_numpy(labels))
+                for x, labels in data
+            ]
+        )
+
+    def train(self) -> float:
+        """Take a training step; return the loss before it."""
+        x, labels = next(self.data)
+        self.rule.zero_grad(set_to_none=True)
+        loss = self.measure(self.model(x), labels)
+        loss.backward()
+        self.rule.step()
+        return loss.item()
+
+    def infer(self) -> None:
+        """Compute the scores of a batch."""
+        x, _ = next(self.data)
+        self.model(x)
+
+    def loss(self) -> float:
+        """Return the loss on the next batch."""
+        x, labels = next(self.data)
+        return self.measure(self.model(x), labels).item()
+
+    @staticmethod
+    def square_product(n: int) -> Callable[[], Any]:
+        """Return what multiplies two matrices of n rows and columns in float32."""
+        a, b = torch.rand(2, n, n)
+        return lambda: torch.mm(a, b)
+
+    def _use_default_adam(self) -> None:
+        self.rule = torch.optim.Adam(self.model.parameters())

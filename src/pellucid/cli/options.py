@@ -1,0 +1,69 @@
+"""What several commands take in the same way: an engine, an image shape, a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ..errors import ArgumentError, did_you_mean
+from . import runs
+from .messages import as_options
+
+if TYPE_CHECKING:
+    from ..nn import Layer
+
+__all__ = ["EngineOption", "image_shape", "is_name", "network"]
+
+EngineOption = Annotated[
+    Literal["fast", "reference"],
+    typer.Option(metavar="NAME", help="fast (compiled kernels) or reference (plain NumPy)."),
+]
+
+
+def image_shape(text: str) -> tuple[int, int, int]:
+    """Return what ``--input`` says: channels, height, width.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not three numbers.
+    """
+    parts = text.lower().replace(",", "x").split("x")
+    if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
+        raise ArgumentError(
+            f"must be channels x height x width, as 3x32x32; received {text!r}.", where="--input"
+        )
+    return int(parts[0]), int(parts[1]), int(parts[2])
+
+
+def is_name(model: str) -> bool:
+    """Return whether ``model`` is the name of a built-in network, and not of a file here."""
+    from ..models.registry import NAMES
+
+    return model in NAMES and not Path(model).exists()
+
+
+def network(model: str, shape: tuple[int, int, int], classes: int = 10) -> Layer:
+    """Return a new network called ``model`` for images of ``shape``, or the one in a file.
+
+    Raises
+    ------
+    ArgumentError
+        If there is neither.
+    """
+    from .. import models
+    from ..formats import load
+    from ..models.registry import NAMES
+
+    if is_name(model):
+        with as_options(input_dim="--input"):
+            return models.by_name(model, shape, classes)
+    if Path(model).exists():
+        return load(runs.model_path(Path(model)))
+    raise ArgumentError(
+        f"there is no file or folder {model!r}, and no network of that name. "
+        f"{did_you_mean(model, NAMES)}",
+        where="MODEL",
+    )

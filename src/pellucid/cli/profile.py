@@ -1,0 +1,105 @@
+"""``pellucid profile``: where the time goes, step by step."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import ArgumentError
+from .compiling import announced
+from .messages import as_options
+from .options import image_shape, network
+
+if TYPE_CHECKING:
+    from ..nn import Layer
+    from ..typing import Array
+
+__all__ = ["command"]
+
+# What the libraries under NumPy read when it is imported.
+OF_NUMPY = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def command(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A run folder, a model file, or a network's name."),
+    ],
+    image: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="CxHxW",
+            help="Images, e.g. 1x28x28. [dim]Default: the model's own; for a name 1x28x28.[/dim]",
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Take images of this data set. [dim]Default: random ones.[/dim]"
+        ),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Images a step.")] = 100,
+    steps: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Take the medians of so many steps.")
+    ] = 30,
+    threads: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Threads. [dim]Default: one a core.[/dim]"),
+    ] = None,
+    optimizer: Annotated[str, typer.Option(metavar="NAME", help="As for pellucid train.")] = "adam",
+) -> None:
+    """Measure training and inference of a network, and show what each step of its plan takes.
+
+    The last column compares a step's rate with that of NumPy's matrix product on this machine.
+    """
+    if asked := threads or os.environ.get("PELLUCID_NUM_THREADS"):
+        os.environ |= dict.fromkeys(OF_NUMPY, str(asked))  # NumPy is not imported yet
+
+    from ..engine import profile
+    from ..kernels.compiling import watch
+    from ..kernels.cores import set_num_threads
+
+    if threads:
+        with as_options(set_num_threads="--threads"):
+            set_num_threads(threads)
+    described, images, labels = _batch(model, image, data, batch_size)
+    with as_options(optimizer="--optimizer"), announced(watch):
+        measured = profile(described, images, labels, steps=steps, optimizer=optimizer)
+    typer.echo(str(measured))
+
+
+def _batch(
+    model: str, image: str | None, data: str | None, images: int
+) -> tuple[Layer, Array, Array]:
+    """Return the network and what it is to run on."""
+    import numpy as np
+
+    from .. import data as datasets
+
+    train, given = None, None if image is None else image_shape(image)
+    if data is not None:
+        if given is not None:
+            raise ArgumentError("the images of --data have a size of their own.", where="--input")
+        with as_options(name="--data"):
+            train, _ = datasets.load(data)
+        given = train.image_shape
+    described = network(model, given or (1, 28, 28), 10 if train is None else len(train.classes))
+    shape = given or described.input_shape
+    if shape is None:
+        raise ArgumentError(
+            f"'{model}' does not say for which images it was built. Give them.", where="--input"
+        )
+    outputs = described.output_shape(shape)
+    if len(outputs) != 1 or (train is not None and outputs[0] != len(train.classes)):
+        raise ArgumentError(
+            f"gives {'x'.join(map(str, outputs))} numbers for an image, not one a class.",
+            where=model,
+        )
+    if train is not None:
+        return described, *train.batch(np.arange(images) % len(train))  # as often as it takes
+    rng = np.random.default_rng(0)
+    x = rng.random((images, *shape), dtype=np.float32)
+    return described, x, rng.integers(0, outputs[0], images)

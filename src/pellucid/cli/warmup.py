@@ -1,0 +1,73 @@
+"""``pellucid warmup``: compile the kernels before anybody waits for them."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from ..errors import ArgumentError
+from .compiling import announced
+from .messages import count
+from .options import image_shape, is_name, network
+
+__all__ = ["command"]
+
+SHAPES = ((1, 8, 8), (1, 28, 28))  # of the digits and of MNIST
+
+
+def command(
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="Model files, run folders or networks' names. [dim]Default: simple.[/dim]",
+        ),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="CxHxW",
+            help="Images, e.g. 3x32x32. [dim]Default: the model's own; for a name 1x8x8 and "
+            "1x28x28.[/dim]",
+        ),
+    ] = None,
+) -> None:
+    """Compile ahead what training and running a network need on this machine.
+
+    It takes some seconds the first time, and none later: compiled kernels are kept on disk.
+    """
+    given = None if image is None else image_shape(image)
+    wanted = []
+    for name in networks or ["simple"]:
+        for image_of in [given] if given else SHAPES if is_name(name) else [None]:
+            model = network(name, image_of or SHAPES[0])
+            shape = image_of or model.input_shape
+            if shape is None:
+                raise ArgumentError(
+                    "does not say for which images it was built. Give --input.", where=name
+                )
+            wanted.append((name, model, shape))
+
+    from ..engine import warm_up
+    from ..kernels.cache import folder
+    from ..kernels.compiling import Compiling, watch
+    from ..optim import RULES
+
+    begin = time.perf_counter()
+    compiled: list[Compiling] = []
+    for name, model, shape in wanted:
+        with watch(compiled.append), announced(watch):
+            warm_up(model, shape, optimizers=RULES)
+        typer.echo(f"{name} ({'x'.join(map(str, shape))}) is ready")
+    seconds = time.perf_counter() - begin
+    typer.echo(f"compiled {count(len(compiled), 'kernel')} in {seconds:.1f} s")
+    place = folder()
+    if place is None:
+        typer.echo(
+            "they cannot be kept: no folder may be written to. Name one with NUMBA_CACHE_DIR."
+        )
+    else:
+        typer.echo(f"they are kept in {place}")

@@ -1,0 +1,270 @@
+"""The one place that decides which kernel serves a convolution, and lays out what it needs.
+
+A `Windows` says how the filter moves. Each class here is one pass, forward or backward, of one
+algorithm, with its filters packed and its tables made; they take channels-last arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..kernels import conv, winograd
+from ..kernels.jit import LANES, REGISTERS
+from ..kernels.sliding import Sliding, adjoint, flipped, runs, sliding, through
+from ..shapes import Windows
+from ..typing import Array
+from .launch import launch
+from .steps import flat
+
+__all__ = ["Source", "filter_gradient", "input_gradient", "output"]
+
+NOTHING = np.zeros(1, dtype=np.float32)
+NO_BYTES = np.zeros(1, dtype=np.uint8)
+
+PATCHES = 48  # that share one pass over the transformed filters
+NEAR = 2**20  # bytes of patches, before and after the products, that stay in a core's own cache
+FEW = 12  # channels: below that, the vectors of the transforms are mostly empty
+SUMS = 2**22  # bytes of partial sums of a weight gradient, before there are fewer chunks
+CHUNKS = (16, 8, 4)
+MANY = 100  # taps, whose products take so much longer than what comes behind them
+BAND = 2**14  # bytes of dz that stay in the nearest cache while all taps pass over it
+POSITIONS = 64  # windows that are worth a pass of all the taps
+BANDS = 8  # tasks that a batch should have at least, if its images are large
+
+
+class Source:
+    """A gradient on its way in: dy, and what tells where it goes."""
+
+    def __init__(self, dy: Array, gate: Array | None = None, won: Array | None = None) -> None:
+        self.x, self.rectified = flat(dy), gate is not None
+        self.gate = NOTHING if gate is None else flat(gate)
+        self.won = NO_BYTES if won is None else flat(won)
+
+
+def output(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> Any:
+    """Return what computes a convolution's output, with max pooling if it has."""
+    s = sliding(windows, channels, filters, groups, pool)
+    if _winograd_pays(windows, channels, filters, groups) and pool <= 2:
+        return Winograd(s, windows, pool, flip=False)
+    return Direct(s, windows, pool, flip=False)
+
+
+def input_gradient(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> Any:
+    """Return what computes dx from dy: the convolution of dz with the flipped filters."""
+    s = adjoint(windows, channels, filters, groups, pool)
+    if _winograd_pays(windows, channels, filters, groups):
+        return Winograd(s, windows, 1, flip=True)
+    if windows.stride != (1, 1) or channels // groups < LANES:
+        return GivingBack(windows, channels, filters, groups, pool)
+    return Direct(s, flipped(windows), 1, flip=True)
+
+
+def filter_gradient(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> Any:
+    """Return what computes the gradients of filters and bias."""
+    s, d = sliding(windows, channels, filters, groups), through(windows, filters, pool)
+    if _winograd_pays(windows, channels, filters, groups):
+        return WinogradGradient(s, d)
+    return DirectGradient(s, d, windows)
+
+
+def _winograd_pays(windows: Windows, channels: int, filters: int, groups: int) -> bool:
+    """Return whether Winograd's 36 products stand for enough of the usual ones."""
+    plain = (windows.window, windows.stride, windows.dilation, groups) == (
+        (3, 3),
+        (1, 1),
+        (1, 1),
+        1,
+    )
+    if not plain or min(channels, filters) < FEW:
+        return False
+    oh, ow = windows.output
+    return _up(oh, 4) * _up(ow, 4) < 2 * oh * ow
+
+
+class Direct:
+    """Sums over the window's runs, whatever the stride, the dilation and the groups."""
+
+    name = "convolution"
+
+    def __init__(self, s: Sliding, windows: Windows, pool: int, *, flip: bool) -> None:
+        self.s, self.at, self.flip = s, runs(windows, s, pool), flip
+        fh, fw = windows.window
+        per_group, depth = s.f // s.groups, s.c // s.groups
+        # With a pooling three tiles are at work: if there are few taps, all should find registers.
+        three = pool > 1 and fh * fw * depth < MANY
+        tile = conv.tile_shape(s.ow, per_group, REGISTERS * 2 // 5 if three else REGISTERS)
+        self.run = conv.forward(*tile)
+        wide = _up(per_group, tile[1] * LANES)
+        self.filters = np.zeros((s.groups, fh, fw, depth, wide), dtype=np.float32)
+        self.bias = np.zeros((s.groups, wide), dtype=np.float32)
+        self.uses = (conv.pack, self.run)
+        self.work = s.oh * s.ow * s.f * (s.c // s.groups) * self.at.size
+
+    def pack(self, w: Array) -> None:
+        """Take over the filters (F, C/groups, FH, FW)."""
+        conv.pack(w, self.s.groups, self.flip, self.filters)
+
+    def __call__(self, source: Source, n: int, y: Array, arg: Array, rectify: bool) -> None:
+        """Write the output ``y`` of ``n`` images, and which cell won."""
+        s = self.s
+        bands = 1 if n >= BANDS else min(s.oh, -(-BANDS // n))
+        # What a ReLU had stopped is taken out on the way into a room.
+        in_place = s.in_place and not source.rectified
+        launch(
+            self.run, n * bands, n * self.work, source.x, source.gate, source.won,
+            flat(self.filters), flat(self.bias), flat(y), flat(arg), self.at, s, in_place, bands,
+            source.rectified, rectify,
+        )  # fmt: skip
+
+
+class Winograd:
+    """36 products instead of 144, for 3x3 windows one by one."""
+
+    name = "Winograd convolution"
+
+    def __init__(self, s: Sliding, windows: Windows, pool: int, *, flip: bool) -> None:
+        self.flip = flip
+        down, across = (-(-side * pool // 4) for side in (s.oh, s.ow))
+        deep = conv.whole_vectors(s.c)
+        self.s = s._replace(rows=4 * down + 2, pitch=4 * across + 2, depth=deep)
+        self.together = _together(down * across, s.c + s.f)
+        tile = conv.tile_shape(self.together * down * across, s.f)
+        self.run = winograd.forward(*tile, pool)
+        wide = _up(s.f, tile[1] * LANES)
+        self.filters = np.zeros((36, deep, wide), dtype=np.float32)
+        self.bias = np.zeros(wide, dtype=np.float32)
+        self.uses = (winograd.filters_forward, self.run)
+        self.work = 36 * down * across * s.c * s.f
+
+    def pack(self, w: Array) -> None:
+        """Take over the filters (F, C, 3, 3), transformed."""
+        channels = len(w) if self.flip else w.shape[1]
+        launch(winograd.filters_forward, channels, 9 * w.size, w, self.flip, self.filters)
+
+    def __call__(self, source: Source, n: int, y: Array, arg: Array, rectify: bool) -> None:
+        """Write the output ``y`` of ``n`` images, and which cell won."""
+        together = _evenly(n, self.together)
+        launch(
+            self.run, -(-n // together), n * self.work, source.x, source.gate, source.won,
+            flat(self.filters), self.bias, flat(y), flat(arg), self.s, n, together,
+            source.rectified, rectify,
+        )  # fmt: skip
+
+
+class GivingBack:
+    """dx as the textbook's col2im: each window gives its share back, a run at a time."""
+
+    def __init__(
+        self, windows: Windows, channels: int, filters: int, groups: int, pool: int
+    ) -> None:
+        self.s, self.d = (
+            sliding(windows, channels, filters, groups),
+            through(windows, filters, pool),
+        )
+        self.at = runs(windows, self.s).ravel()
+        fh, (per_group, depth) = windows.window[0], (filters // groups, channels // groups)
+        self.length = math.prod(windows.window) * depth // self.at.size
+        tile = conv.tile_shape(self.d.pitch, self.length)
+        self.run = conv.backward_images(*tile)
+        wide = _up(self.length, tile[1] * LANES)
+        shape = (groups, fh, self.at.size // fh, per_group, wide)
+        self.filters = np.zeros(shape, dtype=np.float32)
+        self.uses = (conv.pack_rows, self.run)
+        self.work = self.filters.size * self.d.rows * self.d.pitch
+
+    def pack(self, w: Array) -> None:
+        """Take over the filters (F, C/groups, FH, FW)."""
+        conv.pack_rows(w, self.s.groups, self.filters)
+
+    def __call__(self, source: Source, n: int, y: Array, arg: Array, rectify: bool) -> None:
+        """Write the gradient ``y`` of ``n`` images."""
+        launch(
+            self.run, n, n * self.work, source.x, source.gate, source.won, flat(self.filters),
+            flat(y), self.at, self.s, self.d, self.length, source.rectified,
+        )  # fmt: skip
+
+
+class DirectGradient:
+    """Filter gradients, summed over the windows."""
+
+    def __init__(self, s: Sliding, d: Sliding, windows: Windows) -> None:
+        self.s, self.d = s, d
+        at, per_group = runs(windows, s), s.f // s.groups
+        (fh, fw), depth = windows.window, s.c // s.groups
+        length = fh * fw * depth // at.size
+        self.at = (at.reshape(-1, 1) + np.arange(length)).ravel()
+        tile = conv.tile_shape(self.at.size, per_group)
+        wide = _up(per_group, tile[1] * LANES)
+        self.shape = (s.groups, fh, fw, depth, wide)
+        self.sums = _partial_sums(s.groups * self.at.size * wide)
+        self.bias = np.empty((len(self.sums), s.f), dtype=np.float32)
+        self.run = conv.backward_weights(*tile)
+        self.uses = (self.run, conv.unpack)
+        self.band = max(1, max(BAND // (4 * d.depth), POSITIONS) // (d.pitch * d.cell))
+        self.work = s.groups * self.at.size * per_group * d.rows * d.pitch
+
+    def __call__(self, x: Array, source: Source, dw: Array, db: Array) -> None:
+        """Write the gradients of the filters (F, C/groups, FH, FW) and of the bias (F,)."""
+        n, s = len(x), self.s
+        launch(
+            self.run, len(self.sums), n * self.work, flat(x), source.x, source.gate, source.won,
+            self.sums, self.bias, self.at, s, self.d, s.in_place, n, self.band,
+            source.rectified,
+        )  # fmt: skip
+        sums = self.sums.reshape(len(self.sums), *self.shape)
+        launch(conv.unpack, self.shape[0] * self.shape[3], self.sums.size, sums, dw)
+        self.bias.sum(axis=0, out=db)
+
+
+class WinogradGradient:
+    """Filter gradients, by the transforms of Winograd's way back."""
+
+    def __init__(self, s: Sliding, d: Sliding) -> None:
+        down, across = -(-d.rows // 4), -(-d.pitch // 4)
+        deep = conv.whole_vectors(s.c)
+        tile = conv.tile_shape(deep, s.f)
+        wide = _up(s.f, tile[1] * LANES)
+        self.s = s._replace(rows=4 * down + 2, pitch=4 * across + 2, depth=deep)
+        self.d = d._replace(rows=4 * down, pitch=4 * across, depth=wide)
+        self.sums = _partial_sums(36 * deep * wide)
+        self.bias = np.empty((len(self.sums), wide), dtype=np.float32)
+        self.together = _together(down * across, s.c + s.f)
+        self.run = winograd.backward_weights(*tile)
+        self.uses = (self.run, winograd.filters_back)
+        self.work = 36 * down * across * s.c * s.f
+
+    def __call__(self, x: Array, source: Source, dw: Array, db: Array) -> None:
+        """Write the gradients of the filters (F, C, 3, 3) and of the bias (F,)."""
+        n, chunks = len(x), len(self.sums)
+        launch(
+            self.run, chunks, n * self.work, flat(x), source.x, source.gate, source.won,
+            self.sums, self.bias, self.s, self.d, n, min(self.together, -(-n // chunks)),
+            source.rectified,
+        )  # fmt: skip
+        sums = self.sums.reshape(chunks, 36, self.s.depth, self.d.depth)
+        launch(winograd.filters_back, dw.shape[1], self.sums.size, sums, dw)
+        db[:] = self.bias.sum(axis=0)[: len(db)]
+
+
+def _partial_sums(size: int) -> Array:
+    chunks = next((count for count in CHUNKS if 4 * count * size <= SUMS), CHUNKS[-1])
+    return np.empty((chunks, size), dtype=np.float32)
+
+
+def _together(patches: int, numbers: int) -> int:
+    """Return how many images go through Winograd's products together."""
+    most = min(PATCHES, NEAR // (4 * 36 * numbers))
+    return max(1, most // patches)
+
+
+def _evenly(n: int, together: int) -> int:
+    """Return at most ``together`` images, so that 4, 8, 12, ... tasks share them out evenly."""
+    tasks = _up(-(-n // together), 4)
+    return -(-n // tasks)
+
+
+def _up(n: int, k: int) -> int:
+    return -(-n // k) * k

@@ -1,0 +1,163 @@
+"""The normalisation steps, over channels-last images (N, H, W, C) or plain rows (N, C)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..kernels import normalization
+from ..nn import BatchNorm2d, LocalResponseNorm
+from ..typing import Array
+from .launch import launch
+from .steps import Shape, Step, flat
+
+__all__ = ["BatchNormStep", "LocalResponseNormStep"]
+
+
+class _NormStep(Step):
+    """What both share: an output shaped like the input, in blocks of whole pixels."""
+
+    channels_last = True
+    passes: ClassVar[tuple[Any, ...]]  # the first one is all that inference needs
+
+    def __init__(self, name: str, input_shape: Shape, batch: int, block: int) -> None:
+        super().__init__(name, input_shape)
+        self.channels, *image = input_shape
+        self._y = np.empty((batch, *image, self.channels), dtype=np.float32)
+        self._dx = np.empty_like(self._y)
+        self._per = normalization.whole_pixels(block, self.channels)
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels of both directions."""
+        return self.passes if training else self.passes[:1]
+
+    def _blocks(self, images: Array) -> int:
+        return -(-images.size // self._per)
+
+    def _run(self, kernel: Any, work: int, images: tuple[Array, ...], *args: Any) -> None:
+        """Run a kernel over the blocks of ``images``, with so much work a number."""
+        size, blocks = images[0].size, self._blocks(images[0])
+        launch(kernel, blocks, work * size, *(flat(a) for a in images), *args, self._per)
+
+
+class LocalResponseNormStep(_NormStep):
+    """Local response normalisation."""
+
+    layer: LocalResponseNorm
+    kernel = "local response norm"
+    passes = (normalization.local_response, normalization.local_response_backward)
+
+    def __init__(self, name: str, layer: LocalResponseNorm, input_shape: Shape, batch: int) -> None:
+        block = normalization.RESPONSE_BLOCK
+        super().__init__(name, layer.output_shape(input_shape), batch, block)
+        self.layer = layer
+        self._make_room()
+
+    def forward(self, x: Array) -> Array:
+        """Return the normalised ``x``."""
+        self._x, y = x, self._y[: len(x)]
+        self._respond(normalization.local_response, x, y)
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return the gradient for the input."""
+        if not need_dx:
+            return None
+        dx = self._dx[: len(dy)]
+        self._respond(normalization.local_response_backward, dy, self._x, dx)
+        return dx
+
+    def _respond(self, kernel: Any, *images: Array) -> None:
+        n, layer = self.layer.size, self.layer
+        if n != self._neighbours:
+            self._make_room()
+        k, alpha, beta = float(layer.k), float(layer.alpha / n), float(layer.beta)
+        self._run(kernel, 2 * n, images, self._room, self.channels, n, k, alpha, beta)
+
+    def _make_room(self) -> None:
+        self._neighbours = self.layer.size
+        width = normalization.response_room(self.channels, self._neighbours)
+        self._room = np.zeros((self._blocks(self._y), 5, width), dtype=np.float32)
+
+
+class BatchNormStep(_NormStep):
+    """Batch normalisation, and ReLU if one follows.
+
+    The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32,
+    and what it is ``off`` by goes into the shift: a mean far from zero costs no digits.
+    """
+
+    layer: BatchNorm2d
+    passes = (
+        normalization.batch_norm,
+        normalization.batch_statistics,
+        normalization.batch_gradient_sums,
+        normalization.batch_gradient,
+    )
+
+    def __init__(
+        self, name: str, layer: BatchNorm2d, input_shape: Shape, batch: int, *, relu: bool = False
+    ) -> None:
+        super().__init__(name, layer.output_shape(input_shape), batch, normalization.BATCH_BLOCK)
+        self.kernel = "batch norm" + " + relu" * relu
+        self.layer, self.relu = layer, relu
+        blocks, width = self._blocks(self._y), normalization.period(self.channels)
+        self._rows = np.empty((5, width), dtype=np.float32)
+        self._room = np.empty((blocks, 3, width), dtype=np.float32)
+        self._sums = np.empty((blocks, 2, self.channels), dtype=np.float64)
+
+    def forward(self, x: Array) -> Array:
+        """Return the normalised ``x``; while training, keep the running averages."""
+        layer, y = self.layer, self._y[: len(x)]
+        self._x, self._trained = x, layer.training
+        if layer.training:
+            m = x.size // self.channels
+            if m < 2:
+                return layer(np.moveaxis(x, -1, 1))  # which refuses it
+            mean, var = self._statistics(x, m)
+            layer._track(mean, var, m)
+        else:
+            mean, var = (b.data.astype(float) for b in (layer.running_mean, layer.running_var))
+        around = mean.astype(np.float32)
+        with np.errstate(all="ignore"):  # what is not finite goes on, and is seen
+            self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
+            self._scale = layer.weight.data * self._inverse
+            self._fill(0, around, self._scale, layer.bias.data + self._off * self._scale)
+        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu)
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Leave the gradients of scale and shift; return that of the input."""
+        layer, x, inverse, off = self.layer, self._x, self._inverse, self._off
+        args = (self._rows, self._room, self._sums, self.relu)
+        self._run(normalization.batch_gradient_sums, 1, (dy, x), *args)
+        with np.errstate(all="ignore"):
+            dbeta, moment = self._sums[: self._blocks(x)].sum(axis=0)
+            dgamma = inverse * (moment + off * dbeta)
+            # If the statistics are the batch's, dx = scale · (dy - mean(dy) - x̂ · mean(dy · x̂)).
+            share = self._scale / (x.size // self.channels)
+            slope = -share * dgamma * inverse
+            self._fill(3, slope, slope * off - share * dbeta)
+        layer.weight.grad = dgamma.astype(layer.weight.data.dtype)
+        layer.bias.grad = dbeta.astype(layer.bias.data.dtype)
+        if not need_dx:
+            return None
+        dx, fixed = self._dx[: len(dy)], not self._trained
+        self._run(normalization.batch_gradient, 2, (dy, x, dx), self._rows, self.relu, fixed)
+        return dx
+
+    def _statistics(self, x: Array, m: int) -> tuple[Array, Array]:
+        """Return mean and variance of each channel, from those of the blocks."""
+        self._run(normalization.batch_statistics, 1, (x,), self._room, self._sums)
+        means, squares = self._sums[: self._blocks(x)].swapaxes(0, 1)
+        pixels = np.full((len(means), 1), self._per // self.channels)
+        pixels[-1] = m - (len(means) - 1) * pixels[0]
+        mean = (pixels * means).sum(axis=0) / m
+        return mean, (squares + pixels * (means - mean) ** 2).sum(axis=0) / m
+
+    def _fill(self, first: int, *values: Array) -> None:
+        """Write one number a channel into each of the rows from ``first`` on, over and over."""
+        for row, numbers in zip(self._rows[first:], values, strict=False):
+            row.reshape(-1, self.channels)[:] = numbers

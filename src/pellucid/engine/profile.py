@@ -1,0 +1,154 @@
+"""How long each step of a model's training and inference takes."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from .. import optim
+from ..kernels.cores import get_num_threads
+from ..nn import Layer, SoftmaxCrossEntropy
+from ..typing import Array
+from .losses import FusedLoss
+from .plan import Plan, compile
+from .rate import multiply_rate
+from .table import table
+from .updates import update
+
+__all__ = ["Profile", "profile"]
+
+PARTS = ("forward", "loss", "backward", "update")
+WARM = 3  # steps that are not counted: the first ones compile, and touch their memory first
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What `profile` measured; printed, it is two tables.
+
+    Attributes
+    ----------
+    training, inference : str
+        The steps, as `table` shows them.
+    step_seconds : dict of str to float
+        Median seconds of the parts of one training step: forward, loss, backward, update.
+    call_seconds : float
+        Median seconds of one inference.
+    images, threads : int
+        Images a batch; threads of the engine.
+    """
+
+    training: str
+    inference: str
+    step_seconds: dict[str, float]
+    call_seconds: float
+    images: int
+    threads: int
+
+    def __str__(self) -> str:
+        step = sum(self.step_seconds.values())
+        parts = ", ".join(f"{part} {1000 * s:.3f}" for part, s in self.step_seconds.items())
+        return "\n".join(
+            (
+                f"training, {self.images} images a step",
+                self.training,
+                f"one step: {1000 * step:.3f} ms ({parts}); {self.images / step:,.0f} images/s",
+                "",
+                f"inference, {self.images} images a call",
+                self.inference,
+                f"one call: {1000 * self.call_seconds:.3f} ms; "
+                f"{self.images / self.call_seconds:,.0f} images/s",
+                "",
+                f"{self.threads} threads; NumPy's matrix product: {multiply_rate():.0f} GFLOP/s",
+            )
+        )
+
+
+def profile(
+    model: Layer,
+    images: Array,
+    labels: Array,
+    *,
+    steps: int = 30,
+    optimizer: str = "adam",
+) -> Profile:
+    """Measure ``steps`` training steps and as many inferences of a copy of ``model``.
+
+    Parameters
+    ----------
+    model : Layer
+        It stays as it is.
+    images : float array (N, C, H, W)
+        One batch.
+    labels : integer array (N,)
+    steps : int
+        The medians of so many are returned.
+    optimizer : str
+        A name as in `pellucid.optim.by_name`.
+
+    Examples
+    --------
+    >>> from pellucid.models import SimpleConvNet
+    >>> x, labels = np.zeros((50, 1, 8, 8), np.float32), np.zeros(50, np.int64)
+    >>> measured = profile(SimpleConvNet((1, 8, 8)), x, labels, steps=3)
+    >>> list(measured.step_seconds)
+    ['forward', 'loss', 'backward', 'update']
+    """
+    model = copy.deepcopy(model).train()
+    plan, loss = compile(model, images.shape[1:], len(images)), FusedLoss(SoftmaxCrossEntropy())
+    rule = optim.by_name(optimizer)
+
+    def train() -> list[float]:
+        clock = [time.perf_counter()]
+        scores = plan(images)
+        clock.append(time.perf_counter())
+        loss(scores, labels)
+        clock.append(time.perf_counter())
+        plan.backward(loss.backward())
+        clock.append(time.perf_counter())
+        update(rule, model.parameters())
+        clock.append(time.perf_counter())
+        return [after - before for before, after in pairwise(clock)]
+
+    def infer() -> list[float]:
+        begin = time.perf_counter()
+        plan(images)
+        return [time.perf_counter() - begin]
+
+    parts = _medians(train, plan, steps)
+    step_seconds = dict(zip(PARTS, parts, strict=True))
+    training = [list(step.seconds) for step in plan.steps]
+    model.eval()
+    plan.freeze()
+    for step in plan.steps:
+        step.seconds[1] = 0.0
+    (call_seconds,) = _medians(infer, plan, steps)
+    inference = table(plan.steps, len(images))  # the first to wake the threads of NumPy's product
+    for step, seconds in zip(plan.steps, training, strict=True):
+        step.seconds[:] = seconds
+    return Profile(
+        table(plan.steps, len(images)),
+        inference,
+        step_seconds,
+        call_seconds,
+        len(images),
+        get_num_threads(),
+    )
+
+
+def _medians(run: Callable[[], list[float]], plan: Plan, times: int) -> list[float]:
+    """Return the medians of what ``run`` returns, and leave those of the steps in the plan."""
+    for _ in range(WARM):
+        run()
+    whole, each = [], []
+    for _ in range(times):
+        whole.append(run())
+        each.append([list(step.seconds) for step in plan.steps])
+    for step, seconds in zip(plan.steps, np.median(each, axis=0), strict=True):
+        step.seconds[:] = seconds.tolist()
+    return [statistics.median(part) for part in zip(*whole, strict=True)]

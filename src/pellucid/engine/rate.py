@@ -1,0 +1,37 @@
+"""What the machine can do at best: the rate of its matrix multiplication."""
+
+from __future__ import annotations
+
+import functools
+import time
+
+import numpy as np
+
+__all__ = ["multiply_rate"]
+
+SIZE = 1024  # large enough for every library to reach its rate
+LONG_ENOUGH = 0.1  # seconds
+
+
+@functools.cache
+def multiply_rate() -> float:
+    """Return the GFLOP/s of NumPy's float32 matrix product, measured once per process.
+
+    It is NumPy's library that decides on how many threads (``OPENBLAS_NUM_THREADS`` and the like,
+    read when NumPy is imported). Its threads stay awake for some time afterwards: measure other
+    things first.
+
+    Examples
+    --------
+    >>> multiply_rate() > 0.1
+    True
+    """
+    rng = np.random.default_rng(0)
+    a, b = rng.random((2, SIZE, SIZE), dtype=np.float32)
+    y = a @ b  # wakes the threads
+    seconds: list[float] = []
+    while len(seconds) < 3 or sum(seconds) < LONG_ENOUGH:
+        begin = time.perf_counter()
+        np.matmul(a, b, out=y)
+        seconds.append(time.perf_counter() - begin)
+    return 2 * SIZE**3 / min(seconds) / 1e9

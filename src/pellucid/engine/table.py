@@ -1,0 +1,71 @@
+"""Where a plan spends its time, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..tables import text_table
+from .rate import multiply_rate
+from .steps import Step
+
+__all__ = ["table"]
+
+
+def table(steps: Sequence[Step], images: int, *, rate: float | None = None) -> str:
+    """Return the ``steps`` of a plan with what they did in their last forward and backward.
+
+    A product and its addition are two floating-point operations. A backward has twice as many as
+    its forward, the first step's as many: nobody needs the gradient of the images.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        What has not run yet has no times.
+    images : int
+        So many ran.
+    rate : float, optional
+        The GFLOP/s that count as the whole; by default those of NumPy's matrix product.
+
+    Examples
+    --------
+    >>> from pellucid.engine import compile
+    >>> from pellucid.models import SimpleConvNet
+    >>> plan = compile(SimpleConvNet(), (1, 28, 28), 100)
+    >>> print(table(plan.steps, 100).splitlines()[0])
+    step     kernel                        output    forward MFLOP  MiB
+    """
+    ran, backward = (any(step.seconds[way] for step in steps) for way in (0, 1))
+    numbers = [_numbers(step, images, 1 if step.first else 2) for step in steps]
+    sums = tuple(map(sum, zip(*numbers, strict=True)))
+    names = [(step.name, step.kernel, "x".join(map(str, step.output_shape))) for step in steps]
+    header = ["step", "kernel", "output", "forward MFLOP", "MiB", "forward ms"]
+    if not ran:
+        cells = [_cells(n, False, 1.0)[:2] for n in (*numbers, sums)]
+        rows = [(*name, *cell) for name, cell in zip(names, cells[:-1], strict=True)]
+        return text_table(header[:-1], rows, left=(0, 1, 2), total=("all", "", "", *cells[-1]))
+    rate = multiply_rate() if rate is None else rate
+    rows = [(*name, *_cells(n, backward, rate)) for name, n in zip(names, numbers, strict=True)]
+    if backward:
+        header[4:] = ["backward MFLOP", "MiB", "forward ms", "backward ms"]
+    total = ("all", "", "", *_cells(sums, backward, rate))
+    return text_table([*header, "GFLOP/s", "of product"], rows, left=(0, 1, 2), total=total)
+
+
+def _numbers(step: Step, images: int, products: int) -> tuple[float, ...]:
+    """Return the operations forward and backward, the bytes, and the seconds of both ways."""
+    operations = 2 * step.multiply_adds * images
+    return (operations, products * operations, step.buffers(), *step.seconds)
+
+
+def _cells(numbers: tuple[float, ...], backward: bool, rate: float) -> list[str]:
+    ahead, back, size, there, again = numbers
+    operations, seconds = (ahead + back, there + again) if backward else (ahead, there)
+    speed = operations / seconds / 1e9 if seconds else 0.0
+    cells = [_mega(ahead), f"{size / 2**20:.1f}", f"{1000 * there:.3f}"]
+    if backward:
+        cells[1:] = [_mega(back), *cells[1:], f"{1000 * again:.3f}"]
+    return [*cells, f"{speed:.1f}" if speed else "-", f"{speed / rate:.0%}" if speed else "-"]
+
+
+def _mega(operations: float) -> str:
+    return f"{operations / 1e6:.1f}" if operations else "-"

@@ -1,0 +1,64 @@
+"""Compiling ahead what training and running a model need."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .. import optim
+from ..data import Dataset
+from ..nn import Layer, SoftmaxCrossEntropy
+from .batches import Gather
+from .losses import FusedLoss
+from .plan import Plan, compile
+from .updates import update
+
+__all__ = ["kernels_of", "warm_up"]
+
+
+def warm_up(
+    model: Layer,
+    input_shape: tuple[int, ...],
+    batch_size: int = 100,
+    *,
+    optimizers: Iterable[str] = ("adam",),
+) -> None:
+    """Compile, or load, every kernel that trains and runs ``model`` on images of ``input_shape``.
+
+    What this machine has compiled once it loads from disk from then on. A copy of the model takes a
+    step with each of the ``optimizers``; the model itself, its random generators and its running
+    statistics stay as they are.
+
+    Examples
+    --------
+    >>> from pellucid.models import SimpleConvNet
+    >>> warm_up(SimpleConvNet((1, 8, 8)), (1, 8, 8), optimizers=["sgd"])
+    """
+    model = copy.deepcopy(model).train()
+    plan, loss = compile(model, input_shape, batch_size), FusedLoss(SoftmaxCrossEntropy())
+    stored = np.zeros((batch_size, *input_shape), dtype=np.uint8)
+    labels = np.zeros(batch_size, dtype=np.int64)
+    x = stored.astype(np.float32)
+    if len(input_shape) == 3:
+        x, _ = Gather()(Dataset(stored, labels, ("all",), "zeros"), np.arange(batch_size))
+    with np.errstate(all="ignore"):
+        for n in (batch_size, 1):  # there are kernels for few images
+            y = plan(x[:n])
+            if y.ndim == 2:
+                loss(y, labels[:n])
+            plan.backward(loss.backward() if y.ndim == 2 else np.zeros_like(y))
+        for name in optimizers:
+            update(optim.by_name(name), model.parameters())
+        model.eval()
+        plan.freeze()
+        for n in (batch_size, 1):
+            plan(x[:n])
+
+
+def kernels_of(plan: Plan, *, training: bool = True) -> list[Any]:
+    """Return the kernels that the steps of ``plan`` run, each once."""
+    found = {id(kernel): kernel for step in plan.steps for kernel in step.uses(training=training)}
+    return list(found.values())

@@ -1,0 +1,296 @@
+"""Convolution of 3x3 windows, one by one, by Winograd's F(4x4, 3x3): 36 products instead of 144.
+
+Lavin & Gray 2015, "Fast algorithms for convolutional neural networks", section 4. The image is cut
+into patches d of 6x6 that overlap by two; each makes 4x4 outputs of a filter g:
+
+    y = Aᵀ · [(G·g·Gᵀ) ⊙ (Bᵀ·d·B)] · A
+
+Between the transforms stand 36 matrix products, one for each place k of a patch, over the channels:
+
+    m[k, patch, f] = Σ_c v[k, patch, c] · u[k, c, f]       v = Bᵀ·d·B, u = G·g·Gᵀ
+
+The gradient for the filters goes the same way back: dg = Gᵀ · [Σ_patch v ⊙ (A·dz·Aᵀ)] · G. The
+gradient for the image is the convolution of dz with the flipped filters.
+
+A, B and G come of interpolating polynomials at six points (the paper's supplement): here 0, ±P, ±Q
+and infinity. The usual P = 1 and Q = 2 cost four times the rounding of these; that points matter is
+shown by Barabasz et al. 2020, "Error analysis and improving the accuracy of Winograd convolution
+for deep neural networks". With points in pairs, rows of Bᵀ share their even and odd halves.
+
+The transforms work on vectors of `LANES` channels, a line of Python for a line of the equation. For
+arrays, tasks and rooms see `pellucid.kernels.conv`, whose twin this is, to 1e-5 as well.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ..typing import Array
+from .conv import add_pixels
+from .jit import LANES, kernel
+from .simd import (
+    add_everywhere,
+    add_rows_from,
+    every_other,
+    keep_larger,
+    load,
+    outer,
+    relu,
+    row,
+    rows,
+    scatter,
+    store,
+    store_bytes_within,
+    store_within,
+    turned,
+    where_above_zero,
+    zeros,
+)
+from .sliding import LINE, STOPPED, Sliding, aligned, lay_out
+from .threads import share
+
+__all__ = ["backward_weights", "filters_back", "filters_forward", "forward"]
+
+PATCH, OUTPUTS = 6, 4  # cells a side
+PLACES = PATCH * PATCH
+ONE, TWO, THREE = np.float32(1), np.float32(2), np.float32(3)
+
+# Halves of odd numbers of eighths: their products and squares are exact in float32.
+P, Q = 5 / 8, 11 / 8
+P1, P2, P3 = np.float32(P), np.float32(P**2), np.float32(P**3)
+Q1, Q2, Q3 = np.float32(Q), np.float32(Q**2), np.float32(Q**3)
+SUM, PRODUCT = np.float32(P**2 + Q**2), np.float32(P**2 * Q**2)
+G0, GP = np.float32(1 / (P * Q) ** 2), np.float32(1 / (2 * P**2 * (P**2 - Q**2)))
+GQ = np.float32(1 / (2 * Q**2 * (Q**2 - P**2)))
+
+
+@kernel
+def _b(d: Any) -> Any:
+    """``Bᵀ·d``, on the rows of a tile of six."""
+    d0, d1, d2, d3, d4, d5 = row(d, 0), row(d, 1), row(d, 2), row(d, 3), row(d, 4), row(d, 5)
+    even_p, odd_p = d4 - Q2 * d2, P1 * (d3 - Q2 * d1)
+    even_q, odd_q = d4 - P2 * d2, Q1 * (d3 - P2 * d1)
+    first, last = PRODUCT * d0 - SUM * d2 + d4, PRODUCT * d1 - SUM * d3 + d5
+    return rows((first, even_p + odd_p, even_p - odd_p, even_q + odd_q, even_q - odd_q, last))
+
+
+@kernel
+def _a_transposed(m: Any) -> Any:
+    """``Aᵀ·m``: six rows become four."""
+    sum_p, odd_p = row(m, 1) + row(m, 2), row(m, 1) - row(m, 2)
+    sum_q, odd_q = row(m, 3) + row(m, 4), row(m, 3) - row(m, 4)
+    return rows(
+        (
+            row(m, 0) + sum_p + sum_q,
+            P1 * odd_p + Q1 * odd_q,
+            P2 * sum_p + Q2 * sum_q,
+            P3 * odd_p + Q3 * odd_q + row(m, 5),
+        )
+    )
+
+
+@kernel
+def _a(z: Any) -> Any:
+    """``A·z``: four rows become six."""
+    z0, z1, z2, z3 = row(z, 0), row(z, 1), row(z, 2), row(z, 3)
+    even_p, odd_p = z0 + P2 * z2, P1 * z1 + P3 * z3
+    even_q, odd_q = z0 + Q2 * z2, Q1 * z1 + Q3 * z3
+    return rows((z0, even_p + odd_p, even_p - odd_p, even_q + odd_q, even_q - odd_q, z3))
+
+
+@kernel
+def _patches(
+    room: Array, s: Sliding, down: int, across: int, v: Array, first: int, most: int, deep: int
+) -> None:
+    """Write ``Bᵀ·d·B`` of every patch of the room into ``v`` from patch ``first`` on."""
+    line = s.pitch * s.depth
+    for i in range(down):
+        for j in range(across):
+            at, to = OUTPUTS * (i * line + j * s.depth), (first + i * across + j) * deep
+            for c in range(0, deep, LANES):
+                d = load(PATCH, PATCH, room, at + c, line, s.depth)
+                scatter(turned(_b(turned(_b(d)))), v, to + c, PATCH * most * deep, most * deep)
+
+
+@kernel
+def _gradient_patches(
+    room: Array, s: Sliding, down: int, across: int, v: Array, first: int, most: int, deep: int
+) -> None:
+    """Write ``A·dz·Aᵀ`` of every patch of the room into ``v`` from patch ``first`` on."""
+    line = s.pitch * s.depth
+    for i in range(down):
+        for j in range(across):
+            at, to = OUTPUTS * (i * line + j * s.depth), (first + i * across + j) * deep
+            for c in range(0, deep, LANES):
+                z = load(OUTPUTS, OUTPUTS, room, at + c, line, s.depth)
+                scatter(turned(_a(turned(_a(z)))), v, to + c, PATCH * most * deep, most * deep)
+
+
+@cache
+def forward(height: int, vectors: int, pool: int) -> Any:
+    """Return the kernel for tiles of ``height`` patches x ``vectors`` of filters.
+
+    ``pool`` is 1, or 2 for the largest of each 2x2 outputs.
+    """
+    side = OUTPUTS // pool
+
+    @kernel
+    def convolve(
+        queue: Array, x: Array, gate: Array, won: Array, u: Array, b: Array, y: Array, arg: Array,
+        s: Sliding, images: int, together: int, rectified: bool, rectify: bool,
+    ) -> None:  # fmt: skip
+        wide, deep = len(b), s.depth
+        down, across = (s.rows - 2) // OUTPUTS, (s.pitch - 2) // OUTPUTS
+        each = down * across
+        most = max(height, together * each)
+        xs = aligned(np.zeros(s.rows * s.pitch * deep + LINE, dtype=np.float32))
+        v = aligned(np.empty(PLACES * most * deep + LINE, dtype=np.float32))
+        m = aligned(np.empty(PLACES * most * wide + LINE, dtype=np.float32))
+        for task in share(queue):
+            start = task * together
+            block = min(together, images - start)
+            for n in range(block):
+                lay_out(x, gate, won, start + n, xs, s, 0, s.h, s.top, rectified)
+                _patches(xs, s, down, across, v, n * each, most, deep)
+            for k in range(PLACES):
+                for f in range(0, wide, vectors * LANES):
+                    for over in range(0, block * each, height):
+                        p = max(0, min(over, block * each - height))
+                        t = zeros(height, vectors)
+                        left, right = (k * most + p) * deep, k * deep * wide + f
+                        for c in range(deep):
+                            t = outer(t, v, left + c, deep, u, right + c * wide)
+                        store(t, m, (k * most + p) * wide + f, wide)
+            for p in range(block * each):
+                n, i, j = start + p // each, p % each // across * side, p % across * side
+                below, beside = min(side, s.oh - i), min(side, s.ow - j)
+                to, line = ((n * s.oh + i) * s.ow + j) * s.f, s.ow * s.f
+                for f in range(0, s.f, LANES):
+                    t = load(PATCH, PATCH, m, p * wide + f, PATCH * most * wide, most * wide)
+                    z = turned(_a_transposed(turned(_a_transposed(t))))
+                    count = min(LANES, s.f - f)
+                    if pool == 1:
+                        best = z
+                    else:
+                        best = every_other(z, 0, 0)
+                        winner = zeros(side, side)
+                        best, winner = keep_larger(best, winner, every_other(z, 0, 1), ONE)
+                        best, winner = keep_larger(best, winner, every_other(z, 1, 0), TWO)
+                        best, winner = keep_larger(best, winner, every_other(z, 1, 1), THREE)
+                    best = add_everywhere(best, b, f)
+                    if pool > 1:
+                        if rectify:
+                            winner = where_above_zero(winner, best, np.float32(STOPPED))
+                        store_bytes_within(winner, arg, to + f, line, s.f, below, beside, count)
+                    if rectify:
+                        best = relu(best)
+                    store_within(best, y, to + f, line, s.f, below, beside, count)
+
+    return convolve
+
+
+@cache
+def backward_weights(height: int, vectors: int) -> Any:
+    """Return the kernel for tiles of ``height`` channels x ``vectors`` of filters."""
+
+    @kernel
+    def accumulate(
+        queue: Array, x: Array, dy: Array, gate: Array, won: Array, du: Array, db: Array,
+        s: Sliding, d: Sliding, images: int, together: int, rectified: bool,
+    ) -> None:  # fmt: skip
+        """Write each chunk's share into ``du[chunk]`` (36, C, F) and ``db[chunk]``."""
+        chunks, deep, wide, every = len(db), s.depth, d.depth, vectors * LANES
+        down, across = (s.rows - 2) // OUTPUTS, (s.pitch - 2) // OUTPUTS
+        each = down * across
+        most = together * each
+        x_room = aligned(np.zeros(s.rows * s.pitch * deep + LINE, dtype=np.float32))
+        d_room = aligned(np.zeros(d.rows * d.pitch * wide + LINE, dtype=np.float32))
+        v = aligned(np.empty(PLACES * most * deep + LINE, dtype=np.float32))
+        m = aligned(np.empty(PLACES * most * wide + LINE, dtype=np.float32))
+        for chunk in share(queue):
+            sums, total = du[chunk], db[chunk]
+            sums[:] = 0
+            total[:] = 0
+            last = (chunk + 1) * images // chunks
+            for first in range(chunk * images // chunks, last, together):
+                block = min(together, last - first)
+                for n in range(block):
+                    lay_out(x, gate, won, first + n, x_room, s, 0, s.h, s.top, False)
+                    _patches(x_room, s, down, across, v, n * each, most, deep)
+                    lay_out(dy, gate, won, first + n, d_room, d, 0, d.h, d.top, rectified)
+                    _gradient_patches(d_room, d, down, across, m, n * each, most, wide)
+                    add_pixels(d_room, d.rows * d.pitch, wide, total)
+                for k in range(PLACES):
+                    for f in range(0, wide, every):
+                        for over in range(0, deep, height):
+                            c = min(over, deep - height)
+                            t = zeros(height, vectors)
+                            for p in range(k * most, k * most + block * each):
+                                t = outer(t, v, p * deep + c, 1, m, p * wide + f)
+                            add_rows_from(t, sums, (k * deep + c) * wide + f, wide, over - c, every)
+
+    return accumulate
+
+
+@kernel
+def _g(g: Any) -> Any:
+    """``G·g``: three rows become six."""
+    g0, g1, g2 = row(g, 0), row(g, 1), row(g, 2)
+    even_p, odd_p = GP * (g0 + P2 * g2), (GP * P1) * g1
+    even_q, odd_q = GQ * (g0 + Q2 * g2), (GQ * Q1) * g1
+    return rows((G0 * g0, even_p + odd_p, even_p - odd_p, even_q + odd_q, even_q - odd_q, g2))
+
+
+@kernel
+def _g_transposed(s: Any) -> Any:
+    """``Gᵀ·s``: six rows become three."""
+    sum_p, odd_p = GP * (row(s, 1) + row(s, 2)), GP * (row(s, 1) - row(s, 2))
+    sum_q, odd_q = GQ * (row(s, 3) + row(s, 4)), GQ * (row(s, 3) - row(s, 4))
+    first = G0 * row(s, 0) + sum_p + sum_q
+    return rows((first, P1 * odd_p + Q1 * odd_q, P2 * sum_p + Q2 * sum_q + row(s, 5)))
+
+
+@kernel
+def filters_forward(queue: Array, w: Array, flip: bool, u: Array) -> None:
+    """Write ``G·g·Gᵀ`` of the filters (F, C, 3, 3) into ``u`` (36, C, F), filled up with zeros.
+
+    With ``flip``, those of the adjoint, and F and C exchanged. A task is one channel of u.
+    """
+    _, deep, wide = u.shape
+    flat_u, g = u.reshape(u.size), np.zeros(9 * wide, dtype=np.float32)
+    for c in share(queue):
+        for f in range(w.shape[1] if flip else w.shape[0]):
+            for i in range(3):
+                for j in range(3):
+                    g[(3 * i + j) * wide + f] = w[c, f, 2 - i, 2 - j] if flip else w[f, c, i, j]
+        for f in range(0, wide, LANES):
+            t = load(3, 3, g, f, 3 * wide, wide)
+            t = turned(_g(turned(_g(t))))
+            scatter(t, flat_u, c * wide + f, PATCH * deep * wide, deep * wide)
+
+
+@kernel
+def filters_back(queue: Array, du: Array, dw: Array) -> None:
+    """Write ``Gᵀ·[Σ du]·G`` of the chunks' ``du`` (chunks, 36, C, F) into ``dw`` (F, C, 3, 3).
+
+    A task is one channel.
+    """
+    wide = du.shape[3]
+    total = np.empty((PLACES, wide), dtype=np.float32)
+    s, g = total.reshape(PLACES * wide), np.empty(9 * wide, dtype=np.float32)
+    for c in share(queue):
+        for k in range(PLACES):
+            total[k] = du[0, k, c]
+            for chunk in range(1, len(du)):
+                for f in range(wide):
+                    total[k, f] += du[chunk, k, c, f]
+        for f in range(0, wide, LANES):
+            t = load(PATCH, PATCH, s, f, PATCH * wide, wide)
+            scatter(turned(_g_transposed(turned(_g_transposed(t)))), g, f, 3 * wide, wide)
+        for f in range(len(dw)):
+            for i in range(3):
+                for j in range(3):
+                    dw[f, c, i, j] = g[(3 * i + j) * wide + f]

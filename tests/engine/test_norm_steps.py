@@ -1,0 +1,252 @@
+"""Each normalisation step equals its layer: outputs, gradients, running averages and refusals."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+from ops.witness import assert_agrees
+from pellucid import nn
+from pellucid.engine.norm_steps import BatchNormStep, LocalResponseNormStep
+from pellucid.errors import ShapeError
+from pellucid.kernels import normalization
+from pellucid.kernels.threads import get_num_threads, set_num_threads
+
+BATCH = 7
+SHAPES = [(1,), (5,), (300,), (1, 4, 3), (3, 5, 6), (16, 3, 3), (40, 6, 1)]
+
+
+def _last(x):
+    return np.array(np.moveaxis(x, 1, -1), dtype=np.float32, order="C")
+
+
+def _first(x):
+    return np.moveaxis(x, -1, 1)
+
+
+def _drawn(n, shape, seed=0, *, loc=0.0):
+    return np.random.default_rng(seed).normal(loc, size=(n, *shape)).astype(np.float32)
+
+
+def _norm(c, **options):
+    """Return a layer with a scale, a shift and running averages of its own for every channel."""
+    layer, rng = nn.BatchNorm2d(c, **options), np.random.default_rng(c)
+    layer.weight.data[:] = rng.uniform(0.5, 2, c) * rng.choice([-1, 1], c)
+    layer.bias.data[:] = rng.normal(size=c)
+    layer.running_mean.data[:] = rng.normal(size=c)
+    layer.running_var.data[:] = rng.uniform(0.5, 2, c)
+    return layer
+
+
+def _plain(layer):
+    return copy.deepcopy(layer).astype(np.float64)
+
+
+def _agree(step, plain, n, *, seed=0, loc=0.0):
+    """Run the step and the plain layers on n images; return what the step gave."""
+    shape = step.output_shape
+    x, dy = _drawn(n, shape, seed, loc=loc), _drawn(n, shape, seed + 1)
+    here, there = _last(x), _last(dy)
+    y, expected = step.forward(here), plain(x.astype(float))
+    assert_agrees(_first(y), expected)
+    dx = step.backward(there, need_dx=True)
+    # Where few numbers are normalised, most of the gradient cancels.
+    scale = getattr(step, "_scale", np.ones(1))
+    assert_agrees(_first(dx), plain.backward(dy.astype(float)), magnitude=[abs(scale).max() * 2])
+    for result in (y, dx):
+        assert (result.dtype, result.shape) == (np.float32, here.shape)
+        assert result.flags.c_contiguous
+    np.testing.assert_array_equal(here, _last(x))
+    np.testing.assert_array_equal(there, _last(dy))
+    for name, p in plain.parameters().items():
+        got = step.layer.parameters()[name.removeprefix("norm.")].grad
+        assert (got.dtype, got.shape) == (np.float32, p.grad.shape)
+        assert_agrees(got, p.grad, magnitude=[abs(dy).sum() / shape[0] * 2])
+    for name, buffer in plain.buffers().items():
+        assert_agrees(
+            np.float32(step.layer.buffers()[name.removeprefix("norm.")].data), buffer.data
+        )
+    assert step.backward(there, need_dx=False) is None
+    return y, dx
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_batch_norm_is_its_layer(shape, training, relu):
+    layer = _norm(shape[0]).train(training)
+    plain = nn.Sequential(norm=_plain(layer), **{"relu": nn.ReLU()} if relu else {}).train(training)
+    step = BatchNormStep("norm", layer, shape, BATCH, relu=relu)
+    assert (step.name, step.output_shape) == ("norm", shape)
+    assert step.kernel == ("batch norm + relu" if relu else "batch norm")
+    assert step.channels_last is True
+    for k, n in enumerate((BATCH, 2, 5)):
+        _agree(step, plain, n, seed=k)
+
+
+@pytest.mark.parametrize("block", [1, 50, 500])
+def test_batch_norm_in_many_blocks(block, monkeypatch):
+    monkeypatch.setattr(normalization, "BATCH_BLOCK", block)
+    layer = _norm(10)
+    step = BatchNormStep("norm", layer, (10, 5, 7), BATCH)
+    for n in (BATCH, 3):
+        _agree(step, _plain(layer), n)
+
+
+@pytest.mark.parametrize("loc", [100, -3000])
+def test_a_mean_far_from_zero_costs_batch_norm_no_digits(loc):
+    layer = _norm(6)
+    step, plain = BatchNormStep("norm", layer, (6, 20, 20), BATCH), _plain(layer)
+    _agree(step, plain, BATCH, loc=loc)
+    _agree(step, plain, 3, loc=loc + 1)
+    layer.eval()
+    plain.eval()
+    layer.running_mean.data[:] = plain.running_mean.data[:] = np.float32(loc)
+    _agree(step, plain, BATCH, loc=loc)
+
+
+def test_what_float32_cannot_say_of_a_large_mean_is_made_good():
+    layer = _norm(4)
+    step, plain = BatchNormStep("norm", layer, (4, 20, 20), BATCH), _plain(layer)
+    x = _drawn(BATCH, (4, 20, 20), loc=3e5)
+    y, expected = step.forward(_last(x)), plain(x.astype(float))
+    assert_agrees(_first(y), expected)
+    dy = np.float32(expected + 1 + _drawn(BATCH, (4, 20, 20), 1))  # both parameters' are large
+    dx = step.backward(_last(dy), need_dx=True)
+    assert_agrees(_first(dx), plain.backward(dy.astype(float)))
+    for name, p in plain.parameters().items():
+        assert_agrees(layer.parameters()[name].grad, p.grad)
+
+
+def test_a_channel_of_one_number_becomes_the_shift():
+    layer = _norm(3)
+    step = BatchNormStep("norm", layer, (3, 9, 9), 4)
+    x = np.tile(np.float32([0.1, 1e4 / 3, 0]), (4, 9, 9, 1))
+    y = step.forward(x)
+    np.testing.assert_allclose(y, np.broadcast_to(layer.bias.data, y.shape), rtol=1e-5, atol=1e-5)
+    dx = step.backward(np.ones_like(x), need_dx=True)
+    np.testing.assert_allclose(dx, 0, atol=1e-3)  # of gradients of about 1 / √ε
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1, 1)])
+@pytest.mark.parametrize("n", [0, 1])
+def test_training_with_one_value_a_channel_is_refused_as_by_the_layer(shape, n):
+    layer = _norm(3)
+    layer.name = "bn1"
+    step, before = BatchNormStep("norm", layer, shape, BATCH), _plain(layer).state_dict()
+    with pytest.raises(ShapeError, match="needs more than one value a channel to train") as error:
+        step.forward(np.ones((n, *shape[1:], 3), np.float32))
+    with pytest.raises(ShapeError) as expected:
+        layer(np.ones((n, *shape), np.float32))
+    assert str(error.value) == str(expected.value)
+    assert "bn1" in str(error.value)
+    for name, value in layer.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+    layer.eval()
+    assert step.forward(np.ones((n, *shape[1:], 3), np.float32)).shape == (n, *shape[1:], 3)
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 5), (4,), (3, 5)])
+def test_other_channels_are_refused_as_by_the_layer(shape):
+    with pytest.raises(ShapeError, match="expects 3 channels") as error:
+        BatchNormStep("norm", nn.BatchNorm2d(3), shape, BATCH)
+    with pytest.raises(ShapeError) as expected:
+        nn.BatchNorm2d(3).output_shape(shape)
+    assert str(error.value) == str(expected.value)
+
+
+def test_batch_norm_reads_its_layer_at_each_call():
+    layer = _norm(3)
+    step = BatchNormStep("norm", layer, (3, 4, 4), BATCH)
+    _agree(step, _plain(layer), BATCH)
+    layer.eps, layer.momentum = 0.5, 0.7
+    layer.weight.data = layer.weight.data * 3
+    layer.bias.data = layer.bias.data + 1
+    _agree(step, _plain(layer), BATCH)
+    layer.eval()
+    _agree(step, _plain(layer), BATCH)
+    layer.running_mean.data = layer.running_mean.data - 2
+    _agree(step, _plain(layer), BATCH)
+
+
+def test_a_backward_belongs_to_the_mode_of_its_forward():
+    layer = _norm(3)
+    step, plain = BatchNormStep("norm", layer, (3, 4, 4), BATCH), _plain(layer)
+    x, dy = _drawn(BATCH, (3, 4, 4)), _drawn(BATCH, (3, 4, 4), 1)
+    step.forward(_last(x))
+    plain(x.astype(float))
+    layer.eval()
+    plain.eval()
+    dx = step.backward(_last(dy), need_dx=True)
+    assert_agrees(_first(dx), plain.backward(dy.astype(float)))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_batch_norm_shows_what_is_not_finite_where_the_layer_shows_it(bad, training):
+    layer = _norm(3).train(training)
+    plain = copy.deepcopy(layer)
+    step = BatchNormStep("norm", layer, (3, 4, 4), BATCH)
+    x, dy = _drawn(BATCH, (3, 4, 4)), _drawn(BATCH, (3, 4, 4), 1)
+    x[2, 1, 3, 3] = dy[0, 2, 0, 0] = bad
+    y = step.forward(_last(x))
+    dx = step.backward(_last(dy), need_dx=True)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(np.isfinite(_first(y)), np.isfinite(plain(x)))
+        np.testing.assert_array_equal(np.isfinite(_first(dx)), np.isfinite(plain.backward(dy)))
+    for mine, theirs in ((layer.weight, plain.weight), (layer.bias, plain.bias)):
+        np.testing.assert_array_equal(np.isfinite(mine.grad), np.isfinite(theirs.grad))
+    for name, value in plain.state_dict().items():
+        np.testing.assert_array_equal(np.isfinite(layer.state_dict()[name]), np.isfinite(value))
+
+
+@pytest.mark.parametrize("shape", [(40,), (1, 5, 4), (2, 3, 3), (20, 9, 8)], ids=str)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.LocalResponseNorm(5, 0.3), nn.LocalResponseNorm(2, 1, 0.5, 2), nn.LocalResponseNorm(1),
+        nn.LocalResponseNorm.krizhevsky(), nn.LocalResponseNorm(9, 0.1, 1.3, 0.5),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_local_response_norm_is_its_layer(layer, shape):
+    step = LocalResponseNormStep("lrn", layer, shape, BATCH)
+    assert (step.name, step.output_shape, step.channels_last) == ("lrn", shape, True)
+    for k, n in enumerate((BATCH, 1, 5)):
+        _agree(step, _plain(layer), n, seed=k)
+
+
+def test_local_response_norm_reads_its_layer_at_each_call():
+    layer = nn.LocalResponseNorm(3, 0.5)
+    step = LocalResponseNormStep("lrn", layer, (20, 4, 4), BATCH)
+    for layer.size, layer.alpha, layer.beta, layer.k in ((3, 0.5, 0.75, 1), (7, 0.2, 0.6, 3)):
+        _agree(step, _plain(layer), BATCH)
+    layer.size = 2
+    _agree(step, _plain(layer), BATCH)
+
+
+@pytest.mark.parametrize("block", [1, 100, 1000])
+def test_local_response_norm_in_many_blocks(block, monkeypatch):
+    monkeypatch.setattr(normalization, "RESPONSE_BLOCK", block)
+    layer = nn.LocalResponseNorm(5, 0.5)
+    step = LocalResponseNormStep("lrn", layer, (12, 5, 7), BATCH)
+    for n in (BATCH, 3):
+        _agree(step, _plain(layer), n)
+
+
+@pytest.mark.parametrize("kind", [LocalResponseNormStep, BatchNormStep])
+def test_threads_change_no_bit(kind):
+    seen, before = [], get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            set_num_threads(threads)
+            layer = nn.LocalResponseNorm(5) if kind is LocalResponseNormStep else _norm(20)
+            step = kind("norm", layer, (20, 40, 45), BATCH)
+            results = (*_agree(step, _plain(layer), BATCH), *layer.state_dict().values())
+            results += tuple(p.grad for p in layer.parameters().values())
+            seen.append([a.tobytes() for a in results])
+    finally:
+        set_num_threads(before)
+    assert seen[1:] == seen[:-1]

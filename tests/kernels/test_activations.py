@@ -1,0 +1,136 @@
+"""Activations equal their ops to 1e-6, on whole blocks and on what is left of one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ops.witness import assert_agrees
+from pellucid import ops
+from pellucid.kernels import elementwise, exponential
+from pellucid.kernels.blocks import BLOCK, each
+from pellucid.kernels.jit import LANES, REGISTERS, kernel
+from pellucid.kernels.threads import get_num_threads, run, set_num_threads
+
+SIZES = [1, 7, 33, BLOCK, BLOCK + 1, 3 * BLOCK + 5]
+# An x86 processor without AVX2 rounds a product before it is added to.
+ROUNDING = 10 if LANES == 4 and REGISTERS == 16 else 1
+SMALLEST = np.finfo(np.float32).tiny
+SPECIAL = np.array([np.nan, np.inf, -np.inf, 0, 1e-30, -1e-30, 100, -100] * 4, np.float32)
+
+# What each forward and backward is the twin of, and what follows the arrays.
+FORWARD = {
+    "relu": (ops.relu, ()),
+    "leaky_relu": (ops.leaky_relu, (0.1,)),
+    "sigmoid": (ops.sigmoid, ()),
+    "tanh": (ops.tanh, ()),
+}
+BACKWARD = {
+    "relu_backward": (ops.relu_backward, ()),
+    "leaky_relu_backward": (ops.leaky_relu_backward, (0.1,)),
+    "sigmoid_backward": (ops.sigmoid_backward, ()),
+    "tanh_backward": (ops.tanh_backward, ()),
+    "multiply": (ops.dropout_backward, ()),
+}
+
+
+def _drawn(size, seed=0):
+    return np.random.default_rng(seed).normal(scale=3, size=size).astype(np.float32)
+
+
+def _empty(size):
+    return np.full(size, np.nan, np.float32)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", FORWARD)
+def test_an_activation_is_its_op(name, size):
+    op, constants = FORWARD[name]
+    x, y = _drawn(size), _empty(size)
+    each(getattr(elementwise, name), x, y, *constants)
+    assert_agrees(y, op(x.astype(np.float64), *constants), within=1e-6)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", BACKWARD)
+def test_a_gradient_is_that_of_the_op(name, size):
+    op, constants = BACKWARD[name]
+    dy, y, dx = _drawn(size), np.tanh(_drawn(size, 1)), _empty(size)
+    each(getattr(elementwise, name), dy, y, dx, *constants)
+    assert_agrees(dx, op(dy.astype(np.float64), y.astype(np.float64), *constants), within=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+def test_each_number_alone_is_right_to_one_in_a_million(name):
+    away = np.logspace(-30, np.log10(80), 40_001)
+    x = np.concatenate([-away, away]).astype(np.float32)
+    y = _empty(x.size)
+    each(getattr(elementwise, name), x, y)
+    expected = FORWARD[name][0](x.astype(np.float64))
+    assert np.max(abs(y / expected - 1)) < 1e-6 * ROUNDING
+
+
+@pytest.mark.parametrize("name", FORWARD)
+def test_what_is_not_finite_gives_what_the_op_gives(name):
+    op, constants = FORWARD[name]
+    y = _empty(SPECIAL.size)
+    each(getattr(elementwise, name), SPECIAL, y, *constants)
+    np.testing.assert_allclose(y, op(SPECIAL, *constants), rtol=1e-6, atol=SMALLEST)
+
+
+def test_tanh_is_flat_where_float32_is():
+    x, y = np.linspace(9.1, 90, 50, dtype=np.float32), _empty(100)
+    each(elementwise.tanh, np.concatenate([x, -x]), y)
+    assert y.tolist() == [1] * 50 + [-1] * 50
+
+
+@pytest.mark.parametrize("name", ["sigmoid_backward", "tanh_backward", "multiply"])
+def test_a_gradient_that_is_not_finite_comes_through(name):
+    dx = _empty(SPECIAL.size)
+    each(getattr(elementwise, name), SPECIAL, np.full_like(SPECIAL, 0.5), dx)
+    np.testing.assert_array_equal(np.isfinite(dx), np.isfinite(SPECIAL))
+
+
+@kernel
+def _decays(z, y):
+    for i in range(len(z)):
+        y[i] = exponential.decay(z[i])
+
+
+def test_the_exponential_of_what_is_not_above_zero():
+    z, y = -np.linspace(0, 120, 300_001, dtype=np.float32), _empty(300_001)
+    _decays(z, y)
+    expected = np.exp(z.astype(np.float64))
+    normal = z > -87.3
+    assert np.max(abs(y[normal] / expected[normal] - 1)) < 5e-7 * ROUNDING
+    assert not y[z < -87.31].any()
+    assert not ((y > 0) & (y < SMALLEST)).any()
+    special = np.array([0, -0.0, -1e-40, -np.inf, np.nan] * 5, np.float32)
+    y = _empty(special.size)
+    _decays(special, y)
+    np.testing.assert_array_equal(y, np.array([1, 1, 1, 0, np.nan] * 5, np.float32))
+
+
+@pytest.mark.parametrize(("cells", "channels"), [(1, 7), (1, 40), (12, 5), (9, 32)])
+def test_a_mask_silences_the_same_cells_in_channels_last(cells, channels):
+    drawn = np.random.default_rng(0).random((3, channels, cells))
+    drawn[0, 0, 0] = 0.25
+    mask = np.full((3, cells, channels), np.nan, np.float32)
+    run(elementwise.dropout_mask, 1, drawn, mask, 0.25, 4 / 3)
+    expected = np.float32(4 / 3) * (drawn >= 0.25).swapaxes(1, 2)
+    np.testing.assert_array_equal(mask, expected)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+def test_the_bits_do_not_depend_on_the_threads(name):
+    before, x = get_num_threads(), _drawn(5 * BLOCK + 11)
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            set_num_threads(threads)
+            y = _empty(x.size)
+            each(getattr(elementwise, name), x, y)
+            results.append(y.tobytes())
+    finally:
+        set_num_threads(before)
+    assert results[0] == results[1] == results[2]
