@@ -11,8 +11,8 @@ from ops.witness import relative_error
 from pellucid import engine, nn
 from pellucid.engine import linear_step
 from pellucid.engine.assembly import STEPS
-from pellucid.engine.convolutions import Direct, GivingBack, Winograd
 from pellucid.engine.conv_step import ConvStep
+from pellucid.engine.convolutions import Direct, GivingBack, Winograd
 from pellucid.engine.steps import PlainStep, TurnStep
 from pellucid.errors import PellucidError
 from pellucid.kernels import conv
@@ -21,7 +21,7 @@ NETWORKS = 40
 BATCH = 4
 WITHIN = 1e-5
 # So near to a kink, rounding may decide on which side a number falls: other numbers are drawn.
-MARGIN = 2e-5
+MARGIN = 5e-5
 MOST = 700  # numbers of an image anywhere in a network
 
 
@@ -38,7 +38,7 @@ class Mix(nn.Layer):
 
     def __init__(self, channels, rng):
         self.channels = channels
-        self.gain = nn.Parameter(rng.normal(size=(channels, channels)).astype(np.float32))
+        self.gain = nn.Parameter(np.float32(rng.normal(0, channels**-0.5, (channels, channels))))
 
     def forward(self, x):
         assert x.shape[1] == self.channels
@@ -76,11 +76,12 @@ def convolution(rng, shape):
 
 def deep(rng, shape):
     """Return what Winograd's algorithm takes, with so many channels before it."""
-    c, f = int(rng.integers(12, 18)), int(rng.integers(12, 18))
+    c = int(rng.integers(12, 18))
     yield nn.Conv2d(shape[0], c, 1, rng=rng)
-    yield from sometimes(rng, nn.ReLU())
-    yield nn.Conv2d(c, f, 3, padding=1, rng=rng)
-    yield from sometimes(rng, nn.ReLU())
+    yield nn.Conv2d(c, c, 3, padding=1, rng=rng)
+    yield from sometimes(rng, nn.MaxPool2d(2))
+    yield nn.Conv2d(c, int(rng.integers(12, 18)), 3, padding=1, rng=rng)
+    yield nn.ReLU()
     yield from sometimes(rng, nn.MaxPool2d(2))
 
 
@@ -144,36 +145,49 @@ NAMES = [*IMAGE_KINDS, *KINDS]
 def draw_network(seed):
     """Return a network, and the shape of its images. The ``seed``-th has the seed-th kind."""
     rng = np.random.default_rng(seed)
-    image = shape = (int(rng.integers(1, 5)), *rng.integers(4, 9, 2).tolist())
-    layers = []
-    wanted = [NAMES[seed % len(NAMES)], *rng.choice(NAMES, 4)]
-    rng.shuffle(wanted)
-    # What ends an image comes last.
-    wanted.sort(key=lambda name: name.startswith("global") + 2 * (name == "linear"))
+    while True:
+        image = (int(rng.integers(1, 5)), *rng.integers(4, 9, 2).tolist())
+        wanted = [NAMES[seed % len(NAMES)], *rng.choice(NAMES, 4)]
+        rng.shuffle(wanted)
+        # What ends an image comes last.
+        wanted.sort(key=lambda name: name.startswith("global") + 2 * (name == "linear"))
+        model = nn.Sequential(*draw_layers(wanted, image, rng))
+        if shake(model, image, rng):
+            return model, image
+
+
+def draw_layers(wanted, shape, rng):
+    """Yield layers of the kinds that are ``wanted``, where they fit."""
     for name in wanted:
         if len(shape) == 1 and name in IMAGE_KINDS:
             continue
         for _ in range(20):
             made = list({**IMAGE_KINDS, **KINDS}[name](rng, shape))
-            model = nn.Sequential(*made)
             try:
-                after = model.output_shape(shape)
+                after = nn.Sequential(*made).output_shape(shape)
             except PellucidError:  # a window that does not fit
                 continue
             if np.prod(after) <= MOST:
+                yield from made
+                shape = after
                 break
-        else:
-            continue
-        layers, shape = layers + made, after
-    model = nn.Sequential(*layers)
-    shake(model, rng)
-    return model, image
 
 
-def shake(model, rng):
-    """Give every parameter new values, biases among them."""
+def shake(model, image, rng):
+    """Give every parameter new values; return whether there are images near no kink."""
     for p in model.parameters().values():
-        p.data = (p.data + 0.3 * rng.normal(size=p.data.shape)).astype(np.float32)
+        factor, shift = 1 + 0.3 * rng.normal(size=p.data.shape), 0.2 * rng.normal(size=len(p.data))
+        p.data = (factor * p.data + (shift if p.data.ndim == 1 else 0)).astype(np.float32)
+    return draw_images(model, image, BATCH, rng, tries=10) is not None
+
+
+def draw_images(model, image, n, rng, tries=300):
+    """Return images that bring the network near no kink, if there are such."""
+    for _ in range(tries):
+        x = rng.normal(size=(n, *image)).astype(np.float32)
+        if clear(copy.deepcopy(model).astype(np.float64), x.astype(np.float64)):
+            return x
+    return None
 
 
 # How it is compared.
@@ -213,7 +227,7 @@ def distance(layer, x, y):
         return 1e-3 * y[y != 0].min(initial=np.inf)
     if isinstance(layer, nn.BatchNorm2d) and layer.training:
         deviation = x.std(axis=(0, *range(2, x.ndim)))
-        return 1e-3 * deviation.min() if x.size > 8 * x.shape[1] else 0.0
+        return 5e-4 * deviation.min()
     return np.inf
 
 
@@ -244,12 +258,7 @@ def everything(model, y, dx):
 def compare(plan, n, rng):
     """Run plan and layers on ``n`` images that are near no kink."""
     model = plan.model
-    for _ in range(300):
-        x = rng.normal(size=(n, *plan.input_shape)).astype(np.float32)
-        if clear(copy.deepcopy(model).astype(np.float64), x.astype(np.float64)):
-            break
-    else:
-        pytest.fail("every image is near a kink")
+    x = draw_images(model, plan.input_shape, n, rng)
     dy = rng.normal(size=(n, *model.output_shape(plan.input_shape))).astype(np.float32)
     expected = by_the_layers(model, x, dy, np.float64)
     plain = by_the_layers(model, x, dy, np.float32)
@@ -257,10 +266,13 @@ def compare(plan, n, rng):
     y = plan(x).copy()
     got = everything(model, y, plan.backward(dy, need_dx=True))
     assert list(got) == list(expected)
+    steepest = max(abs(v).max() for name, v in expected.items() if "grad" in name or name == "dx")
     for name, value in expected.items():
-        # Where numbers cancel, the layers in float32 cannot do better either.
-        allowed = max(WITHIN, 10 * relative_error(plain[name], value))
-        error = relative_error(got[name], value)
+        # Where numbers cancel, the layers in float32 can do no better either; what cancels to
+        # nothing (the bias in front of a batch normalisation) is judged by what does not.
+        scale = [abs(value).max(), 1e-3 * steepest * ("grad" in name or name == "dx")]
+        allowed = max(WITHIN, 30 * relative_error(plain[name], value, scale))
+        error = relative_error(got[name], value, scale)
         assert error <= allowed, f"{name}: {error:.2g}, allowed {allowed:.2g}\n{model}\n{plan}"
     np.testing.assert_array_equal(x, x_before)
     np.testing.assert_array_equal(dy, dy_before)
@@ -277,7 +289,8 @@ def test_a_plan_gives_what_its_layers_give(seed):
     plan = engine.compile(model, image, BATCH)
     compare(plan, BATCH, rng)
     compare(plan, BATCH - 1, rng)
-    shake(model, rng)
+    while not shake(model, image, rng):
+        pass
     compare(plan, BATCH, rng)
     model.eval()
     compare(plan, 1, rng)

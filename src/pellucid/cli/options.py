@@ -14,11 +14,24 @@ from .messages import as_options
 if TYPE_CHECKING:
     from ..nn import Layer
 
-__all__ = ["EngineOption", "image_shape", "is_name", "network"]
+__all__ = ["EngineOption", "ImageOption", "NetworkArgument", "image_shape", "is_name", "network"]
 
 EngineOption = Annotated[
     Literal["fast", "reference"],
     typer.Option(metavar="NAME", help="fast (compiled kernels) or reference (plain NumPy)."),
+]
+
+
+NetworkArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A run folder, a model file, or a network's name.")
+]
+ImageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--input",
+        metavar="CxHxW",
+        help="Images, e.g. 1x28x28. [dim]Default: the model's own; for a name 1x28x28.[/dim]",
+    ),
 ]
 
 

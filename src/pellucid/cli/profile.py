@@ -10,7 +10,7 @@ import typer
 from ..errors import ArgumentError
 from .compiling import announced
 from .messages import as_options
-from .options import image_shape, network
+from .options import ImageOption, NetworkArgument, image_shape, network
 
 if TYPE_CHECKING:
     from ..nn import Layer
@@ -23,18 +23,8 @@ OF_NUMPY = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def command(
-    model: Annotated[
-        str,
-        typer.Argument(metavar="MODEL", help="A run folder, a model file, or a network's name."),
-    ],
-    image: Annotated[
-        str | None,
-        typer.Option(
-            "--input",
-            metavar="CxHxW",
-            help="Images, e.g. 1x28x28. [dim]Default: the model's own; for a name 1x28x28.[/dim]",
-        ),
-    ] = None,
+    model: NetworkArgument,
+    image: ImageOption = None,
     data: Annotated[
         str | None,
         typer.Option(

@@ -6,24 +6,14 @@ from typing import Annotated
 
 import typer
 
-from .options import image_shape, network
+from .options import ImageOption, NetworkArgument, image_shape, network
 
 __all__ = ["command"]
 
 
 def command(
-    model: Annotated[
-        str,
-        typer.Argument(metavar="MODEL", help="A run folder, a model file, or a network's name."),
-    ],
-    image: Annotated[
-        str | None,
-        typer.Option(
-            "--input",
-            metavar="CxHxW",
-            help="Images, e.g. 1x28x28. [dim]Default: the model's own; for a name 1x28x28.[/dim]",
-        ),
-    ] = None,
+    model: NetworkArgument,
+    image: ImageOption = None,
     classes: Annotated[
         int, typer.Option(min=1, metavar="N", help="Outputs, for a network's name.")
     ] = 10,

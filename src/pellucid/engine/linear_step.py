@@ -20,6 +20,8 @@ __all__ = ["LinearStep"]
 
 FEW = 4  # rows: turning the weights for fewer costs more than it brings
 HEIGHTS = (12, 10, 8, 4, 1) if REGISTERS == 32 else (6, 5, 4, 1)
+WIDE = (6, 4) if REGISTERS == 32 else (4, 2)  # the fewest passes over x
+ENOUGH = 8  # tasks
 BLOCK = 512  # terms of a sum at least, for each of the tasks that share it
 
 
@@ -37,7 +39,7 @@ class LinearStep(Step):
         self._y, self._dz = (np.empty((batch, f), dtype=np.float32) for _ in range(2))
         self._dx = np.empty((batch, k), dtype=np.float32)
         self._dw = np.empty((f, k), dtype=np.float32)
-        tile = tile_shape(batch, f)
+        tile = WIDE if f > WIDE[1] * LANES // 2 and batch >= WIDE[0] else tile_shape(batch, f)
         self._height, panel = tile[0], tile[1] * LANES
         self._blocks = max(1, min(16, k // BLOCK))
         self._panels = -(-f // panel)
@@ -58,8 +60,12 @@ class LinearStep(Step):
             return y
         size = self._parts.size // len(self._y) * n
         parts, f = flat(self._parts)[:size].reshape(self._blocks, n, -1), len(w)
-        blocks, tasks = self._blocks, self._blocks * self._panels
-        launch(self._by_columns, tasks, work, flat(x), flat(w), parts, n, f, blocks)
+        # Who has a block of x near takes all panels of it, if there are blocks enough for everyone.
+        blocks = self._blocks
+        groups = 1 if blocks >= ENOUGH else self._panels
+        launch(
+            self._by_columns, blocks * groups, work, flat(x), flat(w), parts, n, f, blocks, groups
+        )
         launch(matmul.add_parts, n, parts.size, parts, shift, y, self.relu)
         return y
 

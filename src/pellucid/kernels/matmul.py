@@ -22,6 +22,7 @@ from .simd import (
     add_rows_from,
     add_sums,
     inner,
+    load_part,
     load_within,
     outer,
     store,
@@ -47,37 +48,43 @@ def by_columns(height: int, vectors: int) -> Any:
 
     @kernel
     def multiply(
-        queue: Array, x: Array, w: Array, parts: Array, rows: int, columns: int, blocks: int
-    ) -> None:
-        """Write the sums over each block of k to ``parts`` (blocks, rows, columns in panels)."""
+        queue: Array, x: Array, w: Array, parts: Array, rows: int, columns: int, blocks: int,
+        groups: int,
+    ) -> None:  # fmt: skip
+        """Write the sums over each block of k to ``parts`` (blocks, rows, columns in panels).
+
+        A task is one block, for one of so many ``groups`` of panels.
+        """
         pitch = parts.shape[2]
         panels, depth = pitch // panel, x.size // rows
         most = max(rows, height)
         turned = aligned(np.empty((most_deep + LANES) * panel + LINE, dtype=np.float32))
         sums = aligned(np.empty(most * panel + LINE, dtype=np.float32))
         for task in share(queue):
-            block, f = task // panels, task % panels * panel
+            block, group = task // groups, task % groups
             low, high = block * depth // blocks, (block + 1) * depth // blocks
-            sums[:] = 0
-            for begin in range(low, high, most_deep):
-                deep = min(most_deep, high - begin)
-                for g in range(0, panel, LANES):
-                    for k in range(0, deep, LANES):
-                        t = load_within(
-                            LANES, 1, w, (f + g) * depth + begin + k, depth, 0,
-                            columns - f - g, 1, deep - k,
-                        )  # fmt: skip
-                        store(turned_square(t), turned, k * panel + g, panel)
-                for over in range(0, rows, height):
-                    n = max(0, min(over, rows - height))
-                    t = zeros(height, vectors)
-                    for k in range(deep):
-                        t = outer(t, x, n * depth + begin + k, depth, turned, k * panel)
-                    # What the last tile computed again is not added again.
-                    add_rows_from(t, sums, n * panel, panel, over - n, panel)
-            for n in range(rows):
-                for j in range(panel):
-                    parts[block, n, f + j] = sums[n * panel + j]
+            for p in range(group * panels // groups, (group + 1) * panels // groups):
+                f = p * panel
+                sums[:] = 0
+                for begin in range(low, high, most_deep):
+                    deep = min(most_deep, high - begin)
+                    for g in range(0, panel, LANES):
+                        for k in range(0, deep, LANES):
+                            t = load_within(
+                                LANES, 1, w, (f + g) * depth + begin + k, depth, 0,
+                                columns - f - g, 1, deep - k,
+                            )  # fmt: skip
+                            store(turned_square(t), turned, k * panel + g, panel)
+                    for over in range(0, rows, height):
+                        n = max(0, min(over, rows - height))
+                        t = zeros(height, vectors)
+                        for k in range(deep):
+                            t = outer(t, x, n * depth + begin + k, depth, turned, k * panel)
+                        # What the last tile computed again is not added again.
+                        add_rows_from(t, sums, n * panel, panel, over - n, panel)
+                for n in range(rows):
+                    for j in range(panel):
+                        parts[block, n, f + j] = sums[n * panel + j]
 
     return multiply
 
@@ -141,22 +148,21 @@ def product(height: int, vectors: int) -> Any:
     ) -> None:
         """Write ``y`` (rows, width) for ``a[m,k]`` at ``m·down + k·along``. A task is a panel."""
         depth = b.size // width
-        last = aligned(np.empty(depth * panel + LINE, dtype=np.float32))
+        near = aligned(np.empty(depth * panel + LINE, dtype=np.float32))
         for task in share(queue):
             n = task * panel
             count = min(panel, width - n)
-            source, start, pitch = b, n, width
-            if count < panel:  # a copy of it has whole vectors
-                source, start, pitch = last, 0, panel
-                for k in range(depth):
-                    for j in range(panel):
-                        last[k * panel + j] = b[k * width + n + j] if j < count else 0
+            # Its rows are far from each other: a copy is soon made, and read again for every tile.
+            for k in range(depth):
+                for v in range(0, panel, LANES):
+                    t = load_part(b, k * width + n + v, max(0, min(LANES, count - v)))
+                    store(t, near, k * panel + v, 0)
             for over in range(0, rows, height):
                 m = max(0, min(over, rows - height))
-                t = zeros(height, vectors)
+                u = zeros(height, vectors)
                 for k in range(depth):
-                    t = outer(t, a, m * down + k * along, down, source, start + k * pitch)
-                store_first(t, y, m * width + n, width, count)
+                    u = outer(u, a, m * down + k * along, down, near, k * panel)
+                store_first(u, y, m * width + n, width, count)
 
     return multiply
 

@@ -101,32 +101,28 @@ def _a(z: Any) -> Any:
     return rows((z0, even_p + odd_p, even_p - odd_p, even_q + odd_q, even_q - odd_q, z3))
 
 
-@kernel
-def _patches(
-    room: Array, s: Sliding, down: int, across: int, v: Array, first: int, most: int, deep: int
-) -> None:
-    """Write ``Bᵀ·d·B`` of every patch of the room into ``v`` from patch ``first`` on."""
-    line = s.pitch * s.depth
-    for i in range(down):
-        for j in range(across):
-            at, to = OUTPUTS * (i * line + j * s.depth), (first + i * across + j) * deep
-            for c in range(0, deep, LANES):
-                d = load(PATCH, PATCH, room, at + c, line, s.depth)
-                scatter(turned(_b(turned(_b(d)))), v, to + c, PATCH * most * deep, most * deep)
+def _patches(side: int, transform: Any) -> Any:
+    """Return the kernel that cuts a room into squares of ``side``, 4 apart, and transforms them."""
+
+    @kernel
+    def cut(
+        room: Array, s: Sliding, down: int, across: int, v: Array, first: int, most: int, deep: int
+    ) -> None:
+        """Write ``T·d·Tᵀ`` of every patch d into ``v`` from patch ``first`` on."""
+        line = s.pitch * s.depth
+        for i in range(down):
+            for j in range(across):
+                at, to = OUTPUTS * (i * line + j * s.depth), (first + i * across + j) * deep
+                for c in range(0, deep, LANES):
+                    d = load(side, side, room, at + c, line, s.depth)
+                    t = turned(transform(turned(transform(d))))
+                    scatter(t, v, to + c, PATCH * most * deep, most * deep)
+
+    return cut
 
 
-@kernel
-def _gradient_patches(
-    room: Array, s: Sliding, down: int, across: int, v: Array, first: int, most: int, deep: int
-) -> None:
-    """Write ``A·dz·Aᵀ`` of every patch of the room into ``v`` from patch ``first`` on."""
-    line = s.pitch * s.depth
-    for i in range(down):
-        for j in range(across):
-            at, to = OUTPUTS * (i * line + j * s.depth), (first + i * across + j) * deep
-            for c in range(0, deep, LANES):
-                z = load(OUTPUTS, OUTPUTS, room, at + c, line, s.depth)
-                scatter(turned(_a(turned(_a(z)))), v, to + c, PATCH * most * deep, most * deep)
+_image_patches = _patches(PATCH, _b)
+_gradient_patches = _patches(OUTPUTS, _a)
 
 
 @cache
@@ -154,7 +150,7 @@ def forward(height: int, vectors: int, pool: int) -> Any:
             block = min(together, images - start)
             for n in range(block):
                 lay_out(x, gate, won, start + n, xs, s, 0, s.h, s.top, rectified)
-                _patches(xs, s, down, across, v, n * each, most, deep)
+                _image_patches(xs, s, down, across, v, n * each, most, deep)
             for k in range(PLACES):
                 for f in range(0, wide, vectors * LANES):
                     for over in range(0, block * each, height):
@@ -212,14 +208,15 @@ def backward_weights(height: int, vectors: int) -> Any:
         m = aligned(np.empty(PLACES * most * wide + LINE, dtype=np.float32))
         for chunk in share(queue):
             sums, total = du[chunk], db[chunk]
-            sums[:] = 0
             total[:] = 0
-            last = (chunk + 1) * images // chunks
-            for first in range(chunk * images // chunks, last, together):
+            begin, last = chunk * images // chunks, (chunk + 1) * images // chunks
+            if begin == last:
+                sums[:] = 0
+            for first in range(begin, last, together):
                 block = min(together, last - first)
                 for n in range(block):
                     lay_out(x, gate, won, first + n, x_room, s, 0, s.h, s.top, False)
-                    _patches(x_room, s, down, across, v, n * each, most, deep)
+                    _image_patches(x_room, s, down, across, v, n * each, most, deep)
                     lay_out(dy, gate, won, first + n, d_room, d, 0, d.h, d.top, rectified)
                     _gradient_patches(d_room, d, down, across, m, n * each, most, wide)
                     add_pixels(d_room, d.rows * d.pitch, wide, total)
@@ -230,7 +227,11 @@ def backward_weights(height: int, vectors: int) -> Any:
                             t = zeros(height, vectors)
                             for p in range(k * most, k * most + block * each):
                                 t = outer(t, v, p * deep + c, 1, m, p * wide + f)
-                            add_rows_from(t, sums, (k * deep + c) * wide + f, wide, over - c, every)
+                            to = (k * deep + c) * wide + f
+                            if first == begin:
+                                store(t, sums, to, wide)
+                            else:
+                                add_rows_from(t, sums, to, wide, over - c, every)
 
     return accumulate
 
