@@ -27,18 +27,21 @@ def nothing(*shape):
 
 
 def linear(x, w, b, rectify, tile, blocks):
-    """Return ``x·wᵀ + b`` by columns."""
+    """Return ``x·wᵀ + b``; a task is all panels of a block or, of an odd number, one."""
     (rows, _), columns, panel = x.shape, len(w), tile[1] * LANES
     panels = -(-columns // panel)
     parts, y = nothing(blocks, rows, panels * panel), nothing(rows, columns)
-    tasks = blocks * panels
-    run(by_columns(*tile), tasks, x.ravel(), w.ravel(), parts, rows, columns, blocks)
+    groups = panels if blocks % 2 else 1
+    run(
+        by_columns(*tile), blocks * groups, x.ravel(), w.ravel(), parts, rows, columns, blocks,
+        groups,
+    )  # fmt: skip
     run(add_parts, rows, parts, b, y, rectify)
     return y
 
 
 @pytest.mark.parametrize("rectify", [False, True])
-@pytest.mark.parametrize("blocks", [1, 3])
+@pytest.mark.parametrize("blocks", [1, 2, 3])
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize(("m", "k", "n"), SIZES)
 def test_by_columns_is_a_linear_layer(m, k, n, tile, blocks, rectify):

@@ -1,0 +1,245 @@
+"""The words that compute: sums of products, and what is done with each number on its own."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import extending, types
+
+from .jit import LANES
+from .tile import FLOAT, ZERO, Tile, Writer, everywhere
+
+__all__ = [
+    "add_everywhere",
+    "add_row",
+    "inner",
+    "keep_larger",
+    "minus",
+    "outer",
+    "outer_at",
+    "plus",
+    "relu",
+    "times",
+    "where_above_zero",
+    "where_equal",
+    "zeros",
+]
+
+# Numba knows what a word takes; a type checker would only see how it is written.
+intrinsic: Any = extending.intrinsic
+
+
+@intrinsic(prefer_literal=True)
+def zeros(typing: Any, rows: Any, columns: Any) -> Any:
+    """Return a tile of zeros."""
+    tile = Tile(rows.literal_value, columns.literal_value)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return ir.Constant(context.get_value_type(tile), None)
+
+    return tile(rows, columns), write
+
+
+@intrinsic
+def outer(typing: Any, tile: Any, a: Any, i: Any, step: Any, b: Any, j: Any) -> Any:
+    """Return ``t[r,:] + a[i + r·step] · b[j : j + C·LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        left, right = w.pointer(1, 2), w.pointer(4, 5)
+        row = [w.load(w.ahead(right, c * LANES)) for c in range(tile.columns)]
+        column = [w.broadcast(w.ahead(left, r, 3)) for r in range(tile.rows)]
+        return w.each(lambda r, c, t: w.multiply_add(column[r], row[c], t))
+
+    return tile(tile, a, types.intp, types.intp, b, types.intp), write
+
+
+@intrinsic
+def outer_at(typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j: Any) -> Any:
+    """Return ``t[r,:] + a[i + at[k + r]] · b[j : j + C·LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        left, table, right = w.pointer(1, 2), w.pointer(3, 4), w.pointer(5, 6)
+        row = [w.load(w.ahead(right, c * LANES)) for c in range(tile.columns)]
+        places = [w.builder.load(w.ahead(table, r)) for r in range(tile.rows)]
+        column = [w.broadcast(w.builder.gep(left, [place])) for place in places]
+        return w.each(lambda r, c, t: w.multiply_add(column[r], row[c], t))
+
+    return tile(tile, a, types.intp, at, types.intp, b, types.intp), write
+
+
+@intrinsic
+def inner(typing: Any, tile: Any, a: Any, i: Any, p: Any, b: Any, j: Any, q: Any) -> Any:
+    """Return ``t[r,c] + a[i + r·p : +LANES] · b[j + c·q : +LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        left, right = w.pointer(1, 2), w.pointer(4, 5)
+        rows = [w.load(w.ahead(left, r, 3)) for r in range(tile.rows)]
+        columns = [w.load(w.ahead(right, c, 6)) for c in range(tile.columns)]
+        return w.each(lambda r, c, t: w.multiply_add(rows[r], columns[c], t))
+
+    return tile(tile, a, types.intp, types.intp, b, types.intp, types.intp), write
+
+
+@intrinsic
+def add_row(typing: Any, tile: Any, b: Any, j: Any) -> Any:
+    """Return ``t[:,c] + b[j + c·LANES : + LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        right = w.pointer(1, 2)
+        row = [w.load(w.ahead(right, c * LANES)) for c in range(tile.columns)]
+        return w.each(lambda r, c, t: w.builder.fadd(t, row[c]))
+
+    return tile(tile, b, types.intp), write
+
+
+@intrinsic
+def add_everywhere(typing: Any, tile: Any, b: Any, j: Any) -> Any:
+    """Return ``t[r,c] + b[j : + LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        vector = w.load(w.pointer(1, 2))
+        return w.each(lambda r, c, t: w.builder.fadd(t, vector))
+
+    return tile(tile, b, types.intp), write
+
+
+@intrinsic
+def plus(typing: Any, tile: Any, other: Any) -> Any:
+    """Return ``t + u``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
+        return w.each(lambda r, c, t: w.builder.fadd(t, u[r * tile.columns + c]))
+
+    return tile(tile, other), write
+
+
+@intrinsic
+def minus(typing: Any, tile: Any, other: Any) -> Any:
+    """Return ``t - u``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
+        return w.each(lambda r, c, t: w.builder.fsub(t, u[r * tile.columns + c]))
+
+    return tile(tile, other), write
+
+
+@intrinsic
+def times(typing: Any, tile: Any, number: Any) -> Any:
+    """Return ``k · t``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        factor = everywhere(w.builder, w.values[1], FLOAT)
+        return w.each(lambda r, c, t: w.builder.fmul(t, factor))
+
+    return tile(tile, types.float32), write
+
+
+def _both_tiles(a: Any, b: Any) -> bool:
+    return isinstance(a, Tile) and isinstance(b, Tile)
+
+
+@extending.overload(operator.add, strict=False)
+def _add(a: Any, b: Any) -> Any:
+    return (lambda a, b: plus(a, b)) if _both_tiles(a, b) else None
+
+
+@extending.overload(operator.sub, strict=False)
+def _subtract(a: Any, b: Any) -> Any:
+    return (lambda a, b: minus(a, b)) if _both_tiles(a, b) else None
+
+
+@extending.overload(operator.mul, strict=False)
+def _multiply(a: Any, b: Any) -> Any:
+    return (lambda a, b: times(b, a)) if isinstance(b, Tile) else None
+
+
+@intrinsic
+def relu(typing: Any, tile: Any) -> Any:
+    """Return ``max(0, t)``; a NaN is not below 0 and stays."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+
+        def above_zero(r: int, c: int, t: Any) -> Any:
+            return w.builder.select(w.builder.fcmp_ordered("<", t, ZERO), ZERO, t)
+
+        return w.each(above_zero)
+
+    return tile(tile), write
+
+
+@intrinsic
+def keep_larger(typing: Any, tile: Any, at: Any, other: Any, number: Any) -> Any:
+    """Return ``max(t, u)`` and, for each number of it, whose it is; a NaN wins and stays."""
+    both = types.Tuple((tile, at))
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        mark = everywhere(w.builder, w.values[3], FLOAT)
+        larger, winner = w.values[0], w.values[1]
+        for k, (_, _, t) in enumerate(w.vectors()):
+            u = w.builder.extract_value(w.values[2], k)
+            wins = w.builder.and_(
+                w.builder.fcmp_unordered(">", u, t), w.builder.fcmp_ordered("==", t, t)
+            )
+            before = w.builder.extract_value(winner, k)
+            larger = w.builder.insert_value(larger, w.builder.select(wins, u, t), k)
+            winner = w.builder.insert_value(winner, w.builder.select(wins, mark, before), k)
+        return w.context.make_tuple(w.builder, both, (larger, winner))
+
+    return both(tile, at, other, types.float32), write
+
+
+@intrinsic
+def where_above_zero(typing: Any, tile: Any, other: Any, number: Any) -> Any:
+    """Return ``t`` where ``u > 0``, else ``k``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        rest = everywhere(w.builder, w.values[2], FLOAT)
+
+        def choose(r: int, c: int, t: Any) -> Any:
+            u = w.builder.extract_value(w.values[1], r * tile.columns + c)
+            return w.builder.select(w.builder.fcmp_ordered(">", u, ZERO), t, rest)
+
+        return w.each(choose)
+
+    return tile(tile, other, types.float32), write
+
+
+@intrinsic
+def where_equal(typing: Any, tile: Any, other: Any, number: Any) -> Any:
+    """Return ``t`` where ``u == k``, else 0."""
+
+    def equal(w: Writer, u: Any) -> Any:
+        return w.builder.fcmp_ordered("==", u, everywhere(w.builder, w.values[2], FLOAT))
+
+    return tile(tile, other, types.float32), _where(equal)
+
+
+def _where(holds: Callable[[Writer, Any], Any]) -> Callable[..., Any]:
+    """Return the writer of a word that keeps a number where ``holds`` of the other tile."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
+
+        def keep(r: int, c: int, t: Any) -> Any:
+            return w.builder.select(holds(w, u[r * w.tile.columns + c]), t, ZERO)
+
+        return w.each(keep)
+
+    return write
