@@ -61,6 +61,8 @@ class Pellucid:
         use_threads(threads)
         self.model = case.network(Kit()).train(case.training)
         self.run = engine.compile(self.model, case.image, case.batch) if fast else self.model
+        if fast and not case.training:
+            self.run.freeze()  # as `predict` does: the weights stay as they are
         loss = nn.SoftmaxCrossEntropy()
         self.measure, self.rule = fused(loss) if fast else loss, optim.Adam()
         self._update = engine.update if fast else (lambda rule, parameters: rule.step(parameters))

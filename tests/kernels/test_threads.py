@@ -203,6 +203,21 @@ def test_many_python_threads_at_once_each_get_their_own_result():
     assert wrong == []
 
 
+def denormals_count():
+    """Return whether half of 1e-40 is more than nothing here and now."""
+    return bool((np.full(8, 1e-40, np.float32) * np.float32(0.5)).all())
+
+
+@pytest.mark.skipif(not threads.X86, reason="denormal numbers cost little elsewhere")
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_denormal_numbers_are_zero_in_a_kernel_and_only_there(wanted):
+    set_num_threads(wanted)
+    x, y = np.full((TASKS, SIZE), 1e-40, np.float32), np.ones((TASKS, SIZE), np.float32)
+    run(scale, TASKS, x, y, np.float32(0.5))
+    assert not y.any()
+    assert denormals_count()
+
+
 @pytest.mark.parametrize("wanted", [1, 2, 3])
 def test_an_error_in_a_task_is_raised_by_run_wherever_it_happened(wanted):
     set_num_threads(wanted)
@@ -213,6 +228,7 @@ def test_an_error_in_a_task_is_raised_by_run_wherever_it_happened(wanted):
         x[bad] = 0
         with pytest.raises(ValueError, match="cannot divide"):
             run(divide, 100, x, y)
+    assert denormals_count()
     x[:] = 2
     run(divide, 100, x, y)
     assert (y == 0.5).all()

@@ -122,6 +122,12 @@ def share(queue: Array) -> Any:
 
 
 @kernel
+def _end_flushing() -> None:
+    """Let denormal numbers be numbers again, where an error has ended a kernel in `share`."""
+    _set_denormals(np.int32(_set_denormals(FLUSHING) & ~FLUSH_TO_ZERO))
+
+
+@kernel
 def _finished(queue: Array) -> bool:
     """Return whether every task is done; look many times before saying no."""
     for _ in range(PATIENCE):  # noqa: SIM110 - Numba compiles no generator expression
@@ -170,6 +176,7 @@ class _Worker:
             try:
                 job.function(*job.args)
             except BaseException as error:  # the caller of `run` raises it
+                _end_flushing()
                 job.failure = error
             self.doing = job = NOTHING  # which lets go of the arrays
 
@@ -197,6 +204,7 @@ def run(function: Any, tasks: int, *args: Any) -> None:
             time.sleep(2e-5)
     except BaseException:  # Ctrl-C among them: what is called next may write to the same arrays
         queue[NEXT] = NEVER
+        _end_flushing()
         while any(worker.doing is job for worker in helpers):
             time.sleep(2e-5)
         raise
@@ -206,7 +214,11 @@ def run_alone(function: Any, tasks: int, *args: Any) -> None:
     """Do the ``tasks`` on the calling thread: so few that waking another would take longer."""
     queue = np.zeros(TASKS + 1, dtype=np.int64)
     queue[TASKS] = tasks
-    function(queue, *args)
+    try:
+        function(queue, *args)
+    except BaseException:
+        _end_flushing()
+        raise
 
 
 _workers: list[_Worker] = []
