@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from engine.networks import IMAGE, NETWORKS, by_the_layers, draw_images, everything
 from ops.witness import assert_agrees
 from pellucid import data, engine, models, nn
 from pellucid.engine.steps import PlainStep
@@ -55,13 +53,111 @@ def test_images_that_the_plan_was_not_made_for_are_refused(shape):
         plan(np.zeros(shape, np.float32))
 
 
-def test_images_and_gradients_are_never_written_to():
-    plan = engine.compile(_network(), (1, 8, 8), 4)
-    x, dy = _images(4), np.ones((4, 10), np.float32)
+@pytest.mark.parametrize("backward", [(0, 10), (3, 10), (5, 9), (5, 1, 10)])
+def test_a_gradient_that_is_not_the_outputs_is_refused(backward):
+    plan = engine.compile(_network(), (1, 8, 8), 5)
+    plan(_images(5))
+    with pytest.raises(ShapeError, match=r"^Plan: expects .* like its last output, \(5, 10\), rec"):
+        plan.backward(np.zeros(backward, np.float32))
+
+
+def test_no_images_have_no_gradients():
+    model = _network()
+    plan = engine.compile(model, (1, 8, 8), 5)
+    plan(_images(5))
+    plan.backward(np.ones((5, 10), np.float32))
+    y = plan(_images(0))
+    assert y.shape == (0, 10)
+    assert plan.backward(y, need_dx=True).shape == (0, 1, 8, 8)
+    assert plan.backward(y) is None
+    assert not any(p.grad.any() for p in model.parameters().values())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_images_and_gradients_are_never_written_to(name):
+    rng = np.random.default_rng(0)
+    plan = engine.compile(NETWORKS[name](rng), (1, *IMAGE), 4)
+    x, dy = (rng.normal(size=s).astype(np.float32) for s in ((4, 1, *IMAGE), (4, 10)))
+    before = x.copy(), dy.copy()
+    y = plan(x).copy()
+    dx = plan.backward(dy, need_dx=True).copy()
+    np.testing.assert_array_equal(x, before[0])
+    np.testing.assert_array_equal(dy, before[1])
     x.setflags(write=False)
     dy.setflags(write=False)
-    plan(x)
-    plan.backward(dy)
+    np.testing.assert_array_equal(plan(x), y)
+    np.testing.assert_array_equal(plan.backward(dy, need_dx=True), dx)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_batch_of_one(name):
+    rng = np.random.default_rng(1)
+    model = NETWORKS[name](rng)
+    x = draw_images(model, (1, *IMAGE), 1, rng)
+    dy = rng.normal(size=(1, 10)).astype(np.float32)
+    plan = engine.compile(model, (1, *IMAGE), 1)
+    y = plan(x)
+    got = everything(model, y, plan.backward(dy, need_dx=True))
+    for key, value in by_the_layers(model, x, dy, np.float64).items():
+        assert_agrees(got[key], value, within=2e-5, what=key)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_seen_and_spoils_no_other_image(name, bad):
+    rng = np.random.default_rng(2)
+    model = NETWORKS[name](rng)
+    plan = engine.compile(model, (1, *IMAGE), 4)
+    x, dy = (rng.normal(size=s).astype(np.float32) for s in ((4, 1, *IMAGE), (4, 10)))
+    clean = plan(x).copy()
+    x[2, 0, 5, 5] = bad
+    with np.errstate(invalid="ignore"):
+        expected = np.isfinite(model(x))
+    y = plan(x).copy()
+    assert not np.isfinite(y[~expected]).any()
+    np.testing.assert_array_equal(np.delete(y, 2, axis=0), np.delete(clean, 2, axis=0))
+    dy[1, 3] = np.nan
+    dx = plan.backward(dy, need_dx=True)
+    assert np.isnan(dx[1]).any()
+    assert np.isfinite(dx[[0, 3]]).all()
+    assert np.isnan(model["affine2"].weight.grad[3]).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_denormal_numbers_are_no_more_than_zeros(name):
+    results = []
+    for tiny in (0, 1e-40):
+        rng = np.random.default_rng(3)
+        model = NETWORKS[name](rng)
+        plan, rule = engine.compile(model, (1, *IMAGE), 4), RULES["momentum"](lr=0.01)
+        x = rng.normal(size=(4, 1, *IMAGE)).astype(np.float32)
+        x[rng.random(x.shape) < 0.5] = tiny
+        for _ in range(3):
+            y = plan(x)
+            dy = np.where(abs(y) > 0.5, y, np.float32(tiny))
+            dx = plan.backward(dy, need_dx=True)
+            engine.update(rule, model.parameters())
+        results.append([y.copy(), dx.copy(), *model.state_dict().values()])
+    for zeros, denormals in zip(*results, strict=True):
+        np.testing.assert_allclose(denormals, zeros, rtol=1e-6, atol=1e-30)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_frozen_filters_are_packed_once_and_again_when_frozen_again(name):
+    rng = np.random.default_rng(4)
+    model = NETWORKS[name](rng).eval()
+    plan = engine.compile(model, (1, *IMAGE), 3)
+    x = rng.normal(size=(3, 1, *IMAGE)).astype(np.float32)
+    filters = {key: p for key, p in model.parameters().items() if key.startswith("conv")}
+    plan.freeze()
+    first = plan(x).copy()
+    assert_agrees(first, model(x), within=2e-5)
+    for p in filters.values():
+        p.data += rng.normal(size=p.data.shape).astype(np.float32)
+    np.testing.assert_array_equal(plan(x), first)
+    assert abs(model(x) - first).max() > 0.01
+    plan.freeze()
+    assert_agrees(plan(x), model(x), within=2e-5)
 
 
 def test_new_weights_are_used_at_once():
@@ -149,39 +245,3 @@ def test_a_fast_training_resumes_bit_for_bit():
 def test_an_unknown_engine_is_refused():
     with pytest.raises(ArgumentError, match=r"engine: must be .* or 'fast', received 'gpu'"):
         _trained("gpu")
-
-
-PROGRAM = """
-import hashlib, sys
-import numpy as np
-from pellucid import data, models
-from pellucid.training import Trainer
-train, _ = data.digits()
-model = models.by_name("simple", (1, 8, 8), 10, rng=np.random.default_rng(0))
-trainer = Trainer(model, train.take(230), epochs=1, batch_size=50, engine="fast")
-trainer.fit()
-weights = b"".join(w.tobytes() for w in model.state_dict().values())
-print(hashlib.sha256(weights).hexdigest(), *trainer.history.losses)
-"""
-
-
-def _in_a_process(**environment):
-    process = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    bits, *losses = process.stdout.split()
-    return bits, [float(loss) for loss in losses]
-
-
-def test_one_thread_and_two_give_the_same_bits():
-    assert _in_a_process(NUMBA_NUM_THREADS="1") == _in_a_process(NUMBA_NUM_THREADS="2")
-
-
-@pytest.mark.skipif(sys.platform == "darwin", reason="names an x86 processor")
-def test_a_machine_with_narrower_vectors_trains_to_the_same(tmp_path):
-    narrow = _in_a_process(NUMBA_CPU_NAME="haswell", NUMBA_CACHE_DIR=str(tmp_path))
-    assert narrow[1] == pytest.approx(_in_a_process()[1], rel=1e-3)

@@ -23,7 +23,7 @@ from pellucid.shapes import slide
 N = 3
 EMPTY = 99
 NOTHING, NO_BYTES = np.zeros(1, np.float32), np.zeros(1, np.uint8)
-TILES = [(3, 1), (2, 2)]
+TILES = [(3, 1), (3, 2)]
 
 #: channels, filters, image, window, and how it moves. Rows, of outputs and of inputs, and taps are
 #: as many as a tile is high.

@@ -163,15 +163,6 @@ def test_outer_and_inner_multiply_rows_with_columns_and_rows_with_rows():
     np.testing.assert_array_equal(sums, expected)
 
 
-def test_a_product_and_its_sum_are_rounded_once():
-    one = 1 + np.float32(2**-12)
-    y = np.zeros(4 * SIZE, np.float32)
-    y[:SIZE] = -1
-    a = np.full(200, one, np.float32)
-    _products(a, 0, 0, np.zeros(ROWS, np.int64), 0, a, 0, 0, y, np.zeros(99, np.float32))
-    assert set(y[SIZE:].tolist()) == {2**-11 + 2**-24}
-
-
 @kernel
 def _add(a, b, j, y):
     t = load(ROWS, COLUMNS, a, 0, WIDTH, LANES)

@@ -34,6 +34,7 @@ class Plan:
         # The kernels compute in float32; a model of another type runs its own layers.
         self.single = all(p.data.dtype == np.float32 for p in model.parameters().values())
         self.images = 0
+        self._given: Shape = (0,)  # the shape of the last output
         self.steps = assemble(model, self.input_shape, batch_size, fast=self.single)
         # Nobody needs a gradient in front of the first step that has parameters.
         trained = (k for k, step in enumerate(self.steps) if step.layer.parameters())
@@ -56,20 +57,37 @@ class Plan:
             )
         self.images = len(x)
         if not len(x):
-            return np.empty((0, *self.model.output_shape(self.input_shape)), dtype=x.dtype)
+            self._given = (0, *self.model.output_shape(self.input_shape))
+            return np.empty(self._given, dtype=x.dtype)
         # Numba would compile every kernel again for arrays that cannot be written to.
         x = np.require(x, np.float32 if self.single else None, ["C", "W"])
         for step in self.steps:
             begin = time.perf_counter()
             x = step.forward(x)
             step.seconds[0] = time.perf_counter() - begin
+        self._given = x.shape
         return x
 
     def backward(self, dy: Array, *, need_dx: bool = False) -> Array | None:
         """Leave every parameter's gradient in it; return the input's if asked for.
 
         The gradients may lie in buffers that the next backward overwrites.
+
+        Raises
+        ------
+        ShapeError
+            If ``dy`` is not shaped like the last output.
         """
+        if dy.shape != self._given:
+            raise ShapeError(
+                f"expects an output gradient shaped like its last output, {self._given}, received "
+                f"{dy.shape}.",
+                where="Plan",
+            )
+        if not self.images:
+            for p in self.model.parameters().values():
+                p.grad = np.zeros_like(p.data)
+            return np.zeros((0, *self.input_shape), dtype=dy.dtype) if need_dx else None
         back: Array | None = dy
         first = 0 if need_dx else self._first
         for k, step in reversed(list(enumerate(self.steps))[first:]):

@@ -1,0 +1,131 @@
+"""Which kernel serves which convolution, and how its work is shared out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.networks import by_the_layers, draw_images, everything
+from ops.witness import assert_agrees
+from pellucid import engine, nn
+from pellucid.engine import convolutions
+from pellucid.engine.convolutions import (
+    Direct,
+    DirectGradient,
+    GivingBack,
+    Winograd,
+    WinogradGradient,
+    filter_gradient,
+    input_gradient,
+    output,
+)
+from pellucid.kernels import conv
+from pellucid.kernels.jit import LANES
+from pellucid.shapes import slide
+
+
+def chosen(
+    image=(8, 8), window=3, stride=1, padding=1, dilation=1, depths=(16, 16), groups=1, pool=1
+):
+    windows = slide(image, window, stride, padding, dilation)
+    return tuple(
+        type(choose(windows, *depths, groups, pool))
+        for choose in (output, input_gradient, filter_gradient)
+    )
+
+
+PLAIN = (Direct, GivingBack, DirectGradient)
+
+
+def test_winograd_serves_windows_of_3x3_one_by_one_of_many_channels():
+    winograd = (Winograd, Winograd, WinogradGradient)
+    assert chosen() == chosen(pool=2) == chosen(padding=2) == chosen(depths=(12, 40)) == winograd
+    # The transform keeps 2x2 and 1x1 cells of a patch apart, no others.
+    assert chosen(pool=3) == (Direct, Winograd, WinogradGradient)
+    assert chosen(depths=(11, 40)) == chosen(depths=(15, 15), window=5) == PLAIN
+    for other in ({"window": (3, 2)}, {"stride": 2}, {"stride": (1, 2)}, {"dilation": 2}):
+        assert Winograd not in chosen(**other)
+    assert Winograd not in chosen(groups=2)
+
+
+def test_winograd_does_not_serve_images_that_leave_its_patches_empty():
+    assert Winograd in chosen((6, 6), padding=1)
+    assert Winograd not in chosen((5, 5), padding=1)
+    assert Winograd not in chosen((1, 9), padding=1)
+
+
+def test_windows_give_back_where_their_flipped_filters_would_meet_gaps():
+    deep = (2 * LANES, 5)
+    assert chosen(window=5, depths=deep)[1] is Direct
+    assert chosen(window=5, depths=deep, stride=2)[1] is GivingBack
+    assert chosen(window=5, depths=(LANES - 1, 5))[1] is GivingBack
+    assert chosen(window=5, depths=deep, groups=1, dilation=2, image=(12, 12))[1] is Direct
+
+
+@pytest.mark.parametrize(
+    ("window", "padding", "filters"), [(1, 0, 5), (2, 1, 5), (3, 2, 5), ((1, 2), (0, 1), 3)]
+)
+@pytest.mark.parametrize("pool", [1, 2])
+def test_a_gradient_that_lies_as_its_room_would_passes_the_relu_all_the_same(
+    window, padding, filters, pool
+):
+    rng = np.random.default_rng(0)
+    layers = [nn.Conv2d(LANES, filters, window, padding=padding, rng=rng), nn.ReLU()]
+    model = nn.Sequential(*layers, *([nn.MaxPool2d(pool)] if pool > 1 else []))
+    step = engine.compile(model, (LANES, 5, 6), 3).steps[1]
+    back = step._make_input_gradient()
+    assert type(back) is Direct
+    assert back.s.in_place == (pool == 1)
+    x = draw_images(model, (LANES, 5, 6), 3, rng)
+    agree(model, x, rng)
+
+
+def agree(model, x, rng):
+    dy = rng.normal(size=model(x).shape).astype(np.float32)
+    expected = by_the_layers(model, x, dy, np.float64)
+    plan = engine.compile(model, x.shape[1:], len(x))
+    y = plan(x)
+    got = everything(model, y, plan.backward(dy, need_dx=True))
+    for name, value in expected.items():
+        magnitude = abs(dy).sum() / dy.shape[1] if name.endswith("bias.grad") else None
+        assert_agrees(got[name], value, magnitude=magnitude, what=name)
+
+
+# Tiles of several vectors, of which the last may be empty but for some filters.
+@pytest.mark.parametrize(("window", "groups"), [((2, 2), 1), ((3, 3), 1), ((1, 2), 2)])
+@pytest.mark.parametrize("over", [1, LANES + 3])
+def test_a_last_tile_that_is_wider_than_the_filters_left(window, groups, over, monkeypatch):
+    vectors = 2
+    rng, filters = np.random.default_rng(0), groups * (vectors * LANES + over)
+    model = nn.Sequential(
+        nn.Conv2d(12 * groups, filters, window, groups=groups, rng=rng), nn.Tanh()
+    )
+    model["0"].bias.data[:] = rng.normal(size=filters)
+    monkeypatch.setattr(conv, "tile_shape", lambda *sizes: (3, vectors))
+    agree(model, rng.normal(size=(3, 12 * groups, 5, 6)).astype(np.float32), rng)
+
+
+def test_there_are_fewer_partial_sums_where_they_would_take_too_much_memory(monkeypatch):
+    def chunks(filters):
+        return len(filter_gradient(slide((6, 6), 5), 16, filters, 1, 1).sums)
+
+    assert chunks(16) == 16
+    assert 4 * 16 * 25 * 16 * filters_that_fill() > convolutions.SUMS
+    assert chunks(filters_that_fill()) == 8
+    assert chunks(100 * filters_that_fill()) == 4
+
+
+def filters_that_fill():
+    """Return how many filters of 5x5x16 are too many for 16 partial sums."""
+    return convolutions.SUMS // (4 * 16 * 25 * 16) + LANES
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 30])
+def test_few_images_are_shared_out_in_bands(n):
+    # The exact values of whole numbers say that every band is written, and none twice.
+    rng = np.random.default_rng(n)
+    x = rng.integers(-3, 4, (n, 2, 9, 7)).astype(np.float32)
+    layer = nn.Conv2d(2, 3, 4, padding=1)
+    layer.weight.data = rng.integers(-3, 4, layer.weight.data.shape).astype(np.float32)
+    plan = engine.compile(nn.Sequential(layer), (2, 9, 7), n)
+    np.testing.assert_array_equal(plan(x), layer(x))
