@@ -184,7 +184,7 @@ def test_a_signal_from_outside_ends_a_training_cleanly(start, tmp_path):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == ""
+    assert err in ("", "compiling kernels (first run on this machine)\n")
     saved = int(out.split("stopped after ")[1].split(" of 1000")[0])
     assert len(rows(tmp_path / "run")) == saved >= 2
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES | PICTURES
