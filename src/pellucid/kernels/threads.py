@@ -15,7 +15,7 @@ when: then neither does a bit of the result. A kernel never leaves its loop earl
 nothing outside of it: a late thread may still begin it, and find no task.
 
 Any Python thread may call `run`, and so may a forked child, which starts threads of its own.
-(Numba's own layers allow one or the other; its loops also take twice as long to compile.)
+(Numba's own layers allow one or the other.)
 """
 
 from __future__ import annotations
