@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core import event
 
 from pellucid.errors import ArgumentError
-from pellucid.kernels import cores, threads
+from pellucid.kernels import cores, tasks, threads
 from pellucid.kernels.cores import get_num_threads, set_num_threads
 from pellucid.kernels.jit import kernel
 from pellucid.kernels.threads import run, share
@@ -48,21 +49,21 @@ def divide(queue, x, y):
 def meet(queue, arrived, y, seconds):
     """Each task waits for all others to begin; the last goes on for a while then."""
     for n in share(queue):
-        threads._add_one(arrived, 0)
-        while threads._look_at(arrived, 0) < y.size:
+        tasks._add_to(arrived, 0, 1)
+        while tasks._look_at(arrived, 0) < y.size:
             pass
         if n == y.size - 1:
             for _ in range(int(1e9 * seconds)):  # an atomic addition takes some nanoseconds
-                threads._add_one(arrived, 0)
+                tasks._add_to(arrived, 0, 1)
         y[n] = 1
 
 
 @kernel
 def begin_late(queue, arrived, seconds):
     """Whoever comes second takes a while before it looks for a task."""
-    if threads._add_one(arrived, 0) == 1:
+    if tasks._add_to(arrived, 0, 1) == 1:
         for _ in range(int(1e8 * seconds)):
-            threads._add_one(arrived, 8)
+            tasks._add_to(arrived, 8, 1)
     for _ in share(queue):
         pass
 
@@ -107,47 +108,49 @@ def test_more_threads_than_one_do_work_and_no_more_than_were_asked_for():
         y = np.zeros(wanted)
         run(meet, wanted, np.zeros(1, np.int64), y, 0)
         assert y.all()
-        assert len(threads._workers) == wanted - 1
+        assert len(threads._pool.helpers) == wanted - 1
 
 
 def test_after_ctrl_c_nobody_writes_any_more(monkeypatch):
     def interrupt(queue):
+        monkeypatch.undo()
         raise KeyboardInterrupt
 
     set_num_threads(2)
     run(meet, 1, np.zeros(1, np.int64), np.zeros(1), 0)
-    monkeypatch.setattr(threads, "_finished", interrupt)
     for _ in range(5):
+        monkeypatch.setattr(tasks, "finished", interrupt)
         arrived, y = np.zeros(1, np.int64), np.zeros(2)
         with pytest.raises(KeyboardInterrupt):
             run(meet, 2, arrived, y, 0.02)
         at_once = arrived[0]
         time.sleep(0.02)
         assert at_once == arrived[0]
+        assert right(scaled())
 
 
 def test_after_ctrl_c_no_task_is_begun():
     times = np.zeros(10_000_000, np.int64)
     run(count, 1, times)
 
-    class Interrupted:
-        overloads = count.overloads
-
-        def __call__(self, queue, times):
-            if threading.current_thread() is not threading.main_thread():
-                count(queue, times)
-            while queue[threads.NEXT] == 0:
-                time.sleep(1e-5)
-            raise KeyboardInterrupt
+    def interrupted(queue, times):
+        """Leave the tasks to the helper, and return amid them."""
+        ahead = threading.Thread(target=count, args=(queue, times))
+        ahead.start()
+        while queue[tasks.TAKEN] == 0:
+            time.sleep(1e-5)
+        raise KeyboardInterrupt
 
     set_num_threads(2)
     times[:] = 0
     with pytest.raises(KeyboardInterrupt):
-        run(Interrupted(), len(times), times)
+        run(interrupted, len(times), times)
+    time.sleep(0.05)
     done = times.sum()
     assert done < len(times)
     time.sleep(0.02)
     assert times.sum() == done
+    assert right(scaled())
 
 
 def test_the_bits_do_not_depend_on_the_threads():
@@ -159,26 +162,80 @@ def test_the_bits_do_not_depend_on_the_threads():
 
 
 def test_a_kernel_of_one_task_wakes_nobody(monkeypatch):
-    monkeypatch.setattr(threads._Worker, "help", lambda *_: pytest.fail("woken"))
     set_num_threads(3)
+    scaled()
+    while not all(helper.asleep for helper in threads._pool.helpers):
+        time.sleep(0.001)
     y = np.zeros((1, SIZE), np.float32)
     run(scale, 1, images()[:1], y, np.float32(2))
     assert y.any()
+    assert all(helper.asleep for helper in threads._pool.helpers)
 
 
-def test_a_kernel_is_compiled_by_its_caller_alone(monkeypatch):
+def test_a_helper_sleeps_after_a_while_and_is_woken():
+    set_num_threads(2)
+    run(meet, 1, np.zeros(1, np.int64), np.zeros(1), 0)
+    for _ in range(3):
+        y = np.zeros(2)
+        run(meet, 2, np.zeros(1, np.int64), y, 0)  # which one alone would never end
+        assert y.all()
+        (helper,) = threads._pool.helpers
+        begin = time.process_time()
+        while not helper.asleep:
+            time.sleep(0.001)
+        assert time.process_time() - begin < 1
+
+
+def test_a_kernel_is_compiled_by_its_caller_alone():
     @kernel
     def fresh(queue, y):
         for n in share(queue):
             y[n] = 1
 
-    set_num_threads(2)
-    scaled()
-    woken = []
-    monkeypatch.setattr(threads._Worker, "help", lambda _, job: woken.append(job.function))
-    for times in range(3):
-        run(fresh, 5, np.zeros(5))
-        assert woken == [fresh] * times
+    compiling = []
+
+    class Listener(event.Listener):
+        def on_start(self, news):
+            compiling.append(threading.current_thread())
+
+        def on_end(self, news):
+            pass
+
+    listener = Listener()
+    event.register("numba:compile", listener)
+    try:
+        set_num_threads(3)
+        for _ in range(20):
+            run(fresh, 50, np.zeros(50))
+    finally:
+        event.unregister("numba:compile", listener)
+    assert set(compiling) == {threading.main_thread()}
+
+
+def test_a_kernel_with_too_many_arguments_is_refused():
+    @kernel
+    def wide(queue, *arrays):
+        for n in share(queue):
+            arrays[0][n] = n
+
+    with pytest.raises(TypeError, match="take more than 4096 bytes"):
+        run(wide, 2, *[np.zeros(2)] * 80)
+
+
+def test_tasks_are_taken_from_both_ends():
+    @kernel
+    def order(queue, arrived, y):
+        for n in share(queue):
+            y[n] = tasks._add_to(arrived, 0, 1)
+
+    y = np.zeros(10, np.int64)
+    queue = tasks.queue_for_one(10)
+    order(queue, np.zeros(1, np.int64), y)
+    assert y.tolist() == list(range(10))
+    queue = tasks.queue_for_one(10)
+    queue[tasks.ENTERED] = 1  # as if another had called it
+    order(queue, np.zeros(1, np.int64), y)
+    assert y.tolist() == list(range(10))[::-1]
 
 
 def test_many_python_threads_at_once_each_get_their_own_result():
@@ -208,7 +265,7 @@ def denormals_count():
     return bool((np.full(8, 1e-40, np.float32) * np.float32(0.5)).all())
 
 
-@pytest.mark.skipif(not threads.X86, reason="denormal numbers cost little elsewhere")
+@pytest.mark.skipif(not tasks.X86, reason="denormal numbers cost little elsewhere")
 @pytest.mark.parametrize("wanted", [1, 2])
 def test_denormal_numbers_are_zero_in_a_kernel_and_only_there(wanted):
     set_num_threads(wanted)
@@ -349,9 +406,9 @@ def test_numba_starts_no_threads_of_its_own():
 
 FORKS = """
 def child():
-    alive = [worker.thread.is_alive() for worker in threads._workers]
+    alive = [helper.thread.is_alive() for helper in threads._pool.helpers]
     ok = right(scaled(5.0), 5.0) and alive == []
-    alive = [worker.thread.is_alive() for worker in threads._workers]
+    alive = [helper.thread.is_alive() for helper in threads._pool.helpers]
     os._exit(0 if ok and alive == [True, True] else 1)
 
 def fork():

@@ -1,21 +1,16 @@
 """The threads that share a kernel's tasks out among them: one pool for the whole process.
 
-A parallel kernel takes a queue first, and does whichever of its tasks nobody has taken yet:
-
-    @kernel
-    def double(queue, x, y):
-        for row in share(queue):
-            y[row] = 2 * x[row]
-
     run(double, len(x), x, y)
 
-The caller works along, so that a thread that wakes up late costs nothing; when `run` returns, every
-task is done, and nobody writes any more. What a task writes must not depend on who does it, nor
-when: then neither does a bit of the result. A kernel never leaves its loop early, and writes
-nothing outside of it: a late thread may still begin it, and find no task.
+does the tasks of a parallel kernel (see `pellucid.kernels.tasks`) on all threads. The caller works
+along, so that a thread that comes late costs nothing; when `run` returns, every task is done, and
+nobody writes any more. What a task writes must not depend on who does it, nor when: then neither
+does a bit of the result.
 
-Any Python thread may call `run`, and so may a forked child, which starts threads of its own.
-(Numba's own layers allow one or the other.)
+A helper looks for the next call for some 200 µs, as long as the steps of a training follow each
+other, and then sleeps until it is woken, which takes 50 µs. Any Python thread may call `run`; one
+that finds the helpers busy with another's call works alone. So may a forked child, which starts
+threads of its own. (Numba's own layers allow one or the other.)
 """
 
 from __future__ import annotations
@@ -23,237 +18,141 @@ from __future__ import annotations
 import _thread
 import atexit
 import os
-import platform
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from llvmlite import ir
-from numba import extending, types
-from numba.core import cgutils
 from numba.core.compiler_lock import global_compiler_lock
 
-from ..typing import Array
-from . import cores
+from . import cores, tasks
 from .cores import get_num_threads, set_num_threads
-from .jit import kernel
+from .tasks import share
 
 __all__ = ["get_num_threads", "run", "run_alone", "set_num_threads", "share"]
 
-intrinsic: Any = extending.intrinsic
-INDEX = ir.IntType(64)
-# Places in a queue: the next task, how many are done, how many there are. Each has a cache line.
-NEXT, DONE, TASKS = 0, 8, 16
-NEVER = 2**62  # a next task that leaves none to take
-PATIENCE = 20_000  # looks at the queue, some 50 µs, before the caller sleeps
-FLUSHING, FLUSH_TO_ZERO = np.int32(-1), 0x8040  # FTZ and DAZ in MXCSR
-X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
-PARTING = 1.0  # seconds for a worker to end its task when the process ends
+AWAKE = 2e-4  # seconds that a helper looks for the next call
+REHEARSAL = 1000  # looks, to find out how many that are
+NAP = 2e-5  # seconds between two looks at a thread that takes longer
+PARTING = 1.0  # seconds for a helper to end its task when the process ends
 
 
-@intrinsic
-def _add_one(typing: Any, queue: Any, place: Any) -> Any:
-    """Add 1 to ``queue[place]`` in one piece, and return what was there."""
+class _Helper:
+    """A thread that helps with the calls of a pool, and sleeps while there is none."""
 
-    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        data = context.make_array(queue)(context, builder, values[0]).data
-        at = builder.gep(data, [values[1]])
-        return builder.atomic_rmw("add", at, ir.Constant(INDEX, 1), "seq_cst")
-
-    return types.int64(queue, types.intp), write
-
-
-@intrinsic
-def _look_at(typing: Any, queue: Any, place: Any) -> Any:
-    """Return ``queue[place]`` as another thread left it."""
-
-    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        data = context.make_array(queue)(context, builder, values[0]).data
-        return builder.load_atomic(builder.gep(data, [values[1]]), "seq_cst", 8)
-
-    return types.int64(queue, types.intp), write
-
-
-@intrinsic
-def _set_denormals(typing: Any, mode: Any) -> Any:
-    """Set the thread's floating-point mode, `FLUSHING` or one that this has returned before.
-
-    Elsewhere than on x86 it does nothing: there, denormal numbers cost little.
-    """
-    byte = ir.IntType(8).as_pointer()
-
-    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        if not X86:
-            return values[0]
-        kind = ir.FunctionType(ir.VoidType(), [byte])
-        get, put = (
-            cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{name}")
-            for name in ("stmxcsr", "ldmxcsr")
-        )
-        word = cgutils.alloca_once(builder, ir.IntType(32))
-        address = builder.bitcast(word, byte)
-        builder.call(get, [address])
-        before = builder.load(word)
-        flushing = builder.icmp_signed("==", values[0], ir.Constant(ir.IntType(32), FLUSHING))
-        flush = builder.or_(before, ir.Constant(ir.IntType(32), FLUSH_TO_ZERO))
-        builder.store(builder.select(flushing, flush, values[0]), word)
-        builder.call(put, [address])
-        return before
-
-    return types.int32(types.int32), write
-
-
-@kernel
-def share(queue: Array) -> Any:
-    """Yield the numbers of the tasks that nobody has taken, one by one.
-
-    Between the first and the last, denormal numbers count as zero: one operation on those takes as
-    long as a hundred others.
-    """
-    before = _set_denormals(FLUSHING)
-    task = _add_one(queue, NEXT)
-    while task < queue[TASKS]:
-        yield task
-        _add_one(queue, DONE)
-        task = _add_one(queue, NEXT)
-    _set_denormals(before)
-
-
-@kernel
-def _end_flushing() -> None:
-    """Let denormal numbers be numbers again, where an error has ended a kernel in `share`."""
-    _set_denormals(np.int32(_set_denormals(FLUSHING) & ~FLUSH_TO_ZERO))
-
-
-@kernel
-def _finished(queue: Array) -> bool:
-    """Return whether every task is done; look many times before saying no."""
-    for _ in range(PATIENCE):  # noqa: SIM110 - Numba compiles no generator expression
-        if _look_at(queue, DONE) >= queue[TASKS]:
-            return True
-    return False
-
-
-class _Job:
-    """A call of a kernel, and what went wrong with it on another thread."""
-
-    __slots__ = ("args", "failure", "function")
-
-    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
-        self.function, self.args = function, args
-        self.failure: BaseException | None = None
-
-
-NOTHING = _Job(lambda: None)
-
-
-class _Worker:
-    """A thread that helps with the newest job whenever it is woken."""
-
-    def __init__(self) -> None:
-        self.employed = True
-        self.doing = self._offered = NOTHING
+    def __init__(self, pool: _Pool, number: int) -> None:
+        self.employed, self.asleep = True, False
         self._bell = _thread.allocate_lock()
         self._bell.acquire()
-        self.thread = threading.Thread(target=self._work, name="pellucid", daemon=True)
+        self.thread = threading.Thread(
+            target=self._work, args=(pool, number), name="pellucid", daemon=True
+        )
         self.thread.start()
 
-    def help(self, job: _Job) -> None:
-        """Wake up, and do tasks of ``job`` as long as there are any."""
-        self._offered = job
+    def wake(self) -> None:
+        """Look for calls again."""
+        self.asleep = False
         try:  # noqa: SIM105 - it costs a third, and is done a hundred times per step
             self._bell.release()
-        except RuntimeError:  # it rang already: the worker will find this job instead
+        except RuntimeError:  # it rang already
             pass
 
-    def _work(self) -> None:
+    def _work(self, pool: _Pool, number: int) -> None:
         while self.employed:
-            self._bell.acquire()
-            job = self.doing = self._offered
-            self._offered = NOTHING
-            try:
-                job.function(*job.args)
-            except BaseException as error:  # the caller of `run` raises it
-                _end_flushing()
-                job.failure = error
-            self.doing = job = NOTHING  # which lets go of the arrays
+            tasks.serve(pool.queue, number)
+            self.asleep = True
+            if not pool.free.locked():  # whoever calls now may have looked a moment too soon
+                self._bell.acquire()
 
 
-def run(function: Any, tasks: int, *args: Any) -> None:
-    """Do the ``tasks`` of a parallel kernel on all threads, the calling one among them."""
-    # A kernel that is called for the first time is compiled, by the caller alone: a thread that
-    # compiles can neither be waited for at the end of the process nor be left behind by a fork.
-    if tasks < 2 or cores.wanted < 2 or not function.overloads:
-        run_alone(function, tasks, *args)
-        return
-    queue = np.zeros(TASKS + 1, dtype=np.int64)
-    queue[TASKS] = tasks
-    if _employed_for != cores.wanted:
-        _hire()
-    job = _Job(function, queue, *args)
-    helpers = _workers[: tasks - 1]
-    try:
-        for worker in helpers:
-            worker.help(job)
-        function(queue, *args)
-        while not _finished(queue):
-            if job.failure is not None:
-                raise job.failure
-            time.sleep(2e-5)
-    except BaseException:  # Ctrl-C among them: what is called next may write to the same arrays
-        queue[NEXT] = NEVER
-        _end_flushing()
-        while any(worker.doing is job for worker in helpers):
-            time.sleep(2e-5)
-        raise
+class _Pool:
+    """The helpers and their queue, which serves one call at a time."""
 
+    def __init__(self) -> None:
+        self.helpers: list[_Helper] = []
+        self.wanted = 0  # helpers, of which the system may not have given all
+        self.free = threading.Lock()
+        self.queue = tasks.queue_to_share()
 
-def run_alone(function: Any, tasks: int, *args: Any) -> None:
-    """Do the ``tasks`` on the calling thread: so few that waking another would take longer."""
-    queue = np.zeros(TASKS + 1, dtype=np.int64)
-    queue[TASKS] = tasks
-    try:
-        function(queue, *args)
-    except BaseException:
-        _end_flushing()
-        raise
-
-
-_workers: list[_Worker] = []
-_employed_for = 1  # the number of threads that `_workers` were hired for
-_hiring = threading.Lock()
-
-
-def _hire() -> None:
-    global _employed_for
-    with _hiring:
-        _employed_for = wanted = cores.wanted
-        while len(_workers) > wanted - 1:
-            leaving = _workers.pop()
-            leaving.employed = False
-            leaving.help(NOTHING)
+    def run(self, function: Any, count: int, args: tuple[Any, ...]) -> None:
+        """Do the tasks together; whoever calls has taken `free`."""
+        queue = self.queue
+        if self.wanted != cores.wanted - 1:
+            self.hire(cores.wanted - 1)
+        tasks.begin(queue, count)
+        for helper in self.helpers:
+            if helper.asleep:
+                helper.wake()
         try:
-            while len(_workers) < wanted - 1:
-                _workers.append(_Worker())
+            function(queue, *args)
+            while not tasks.finished(queue):
+                time.sleep(NAP)
+        except BaseException:  # Ctrl-C among them: what is called next may write to the same arrays
+            queue[tasks.TASKS] = 0  # nobody begins another
+            tasks.end_flushing()
+            while not tasks.finished(queue):
+                time.sleep(NAP)
+            raise
+        if queue[tasks.DONE] < count:  # a helper failed: the caller meets the error itself
+            run_alone(function, count, *args)
+
+    def hire(self, wanted: int) -> None:
+        """Have so many helpers, if the system gives them."""
+        queue, helpers = self.queue, self.helpers
+        if not queue[tasks.LOOKS]:
+            tasks.serve(queue, 0)  # is compiled here: a thread that compiles cannot be waited for
+            queue[tasks.HELPERS], queue[tasks.LOOKS] = 1, REHEARSAL
+            begin = time.perf_counter()
+            tasks.serve(queue, 0)
+            queue[tasks.LOOKS] = int(REHEARSAL * AWAKE / (time.perf_counter() - begin)) + 1
+        queue[tasks.HELPERS] = self.wanted = wanted
+        while len(helpers) > wanted:
+            helpers[-1].employed = False
+            helpers.pop().wake()
+        try:
+            while len(helpers) < wanted:
+                helpers.append(_Helper(self, len(helpers)))
         except RuntimeError:  # the system gives no more threads, or the process is ending
             pass
 
 
+def run(function: Any, count: int, *args: Any) -> None:
+    """Do the ``count`` tasks of a parallel kernel on all threads, the calling one among them."""
+    pool = _pool
+    if count < 2 or cores.wanted < 2 or not pool.free.acquire(blocking=False):
+        run_alone(function, count, *args)
+        return
+    try:
+        pool.run(function, count, args)
+    finally:
+        pool.free.release()
+
+
+def run_alone(function: Any, count: int, *args: Any) -> None:
+    """Do the tasks on the calling thread: so few that waking another would take longer."""
+    try:
+        function(tasks.queue_for_one(count), *args)
+    except BaseException:
+        tasks.end_flushing()
+        raise
+
+
+_pool = _Pool()
+
+
 def _dismiss() -> None:
-    """Send the threads home: one that came out of a kernel later would find no Python there."""
-    leaving = [worker.thread for worker in _workers]
+    """Send the helpers home: one that came out of a kernel later would find no Python there."""
+    leaving = [helper.thread for helper in _pool.helpers]
     cores.wanted = 1
-    _hire()
+    _pool.free.acquire(timeout=PARTING)
+    _pool.hire(0)
     for thread in leaving:
         thread.join(PARTING)
 
 
 def _start_anew() -> None:
     """Forget the parent's threads, which a forked child does not have."""
-    global _workers, _employed_for, _hiring
-    _workers, _employed_for, _hiring = [], 1, threading.Lock()
+    global _pool
+    _pool = _Pool()
     global_compiler_lock.release()
 
 
