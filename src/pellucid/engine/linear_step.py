@@ -38,12 +38,13 @@ class LinearStep(Step):
         self._y = np.empty((batch, f), dtype=np.float32)
         self._dx = np.empty((batch, k), dtype=np.float32)
         self._dw, self._db = np.empty((f, k), dtype=np.float32), np.empty(f, dtype=np.float32)
+        self._flat = flat(self._y), flat(self._dw), flat(self._dx)
         self._tile = min(TILE[0], batch), min(TILE[1], f)
         self._gradients = matmul.gradients(_height(batch, f))
 
     def forward(self, x: Array) -> Array:
         """Return ``x·wᵀ + b``."""
-        self._x, y, n = x, self._y[: len(x)], len(x)
+        self._x, n = x, len(x)
         w, b = np.ascontiguousarray(self.layer.weight.data), self.layer.bias
         shift = self._no_bias if b is None else np.ascontiguousarray(b.data)
         height, width = self._tile
@@ -51,25 +52,24 @@ class LinearStep(Step):
         down, across = -(-n // (SIDE * height)), -(-len(w) // (SIDE * width))
         launch(
             matmul.linear(height, width), down * across, n * self.multiply_adds,
-            flat(x), flat(w), shift, flat(y), down, across, self.relu,
+            flat(x), flat(w), shift, self._flat[0], down, across, self.relu,
         )  # fmt: skip
-        return y
+        return self._y[:n]
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Leave ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
         dy, n = np.ascontiguousarray(dy, dtype=np.float32), len(dy)
-        weight, bias, dx = self.layer.weight, self.layer.bias, self._dx[:n]
+        weight, bias, (y, dw, dx) = self.layer.weight, self.layer.bias, self._flat
         w = np.ascontiguousarray(weight.data)
         pieces, products = min(PIECES, -(-w.shape[1] // matmul.PANEL)), 2 if need_dx else 1
         launch(
             self._gradients, products * pieces, products * n * self.multiply_adds,
-            flat(dy), flat(self._y[:n]), flat(self._x), flat(w), flat(self._dw), self._db, flat(dx),
-            pieces, self.relu,
+            flat(dy), y, flat(self._x), flat(w), dw, self._db, dx, pieces, self.relu,
         )  # fmt: skip
         weight.grad = self._dw
         if bias is not None:
             bias.grad = self._db
-        return dx if need_dx else None
+        return self._dx[:n] if need_dx else None
 
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels for a whole batch."""
