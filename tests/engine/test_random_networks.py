@@ -28,7 +28,8 @@ def few_tiles(monkeypatch):
     """Few tiles cover every size, if not well: fewer kernels to compile."""
     monkeypatch.setattr(conv, "HEIGHTS", (1, 3))
     monkeypatch.setattr(conv, "WIDTHS", (1,))
-    monkeypatch.setattr(linear_step, "HEIGHTS", (4, 1))
+    monkeypatch.setattr(linear_step, "TILE", (3, 2))
+    monkeypatch.setattr(linear_step, "HEIGHTS", (4,))
 
 
 class Mix(nn.Layer):

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from pellucid.kernels.jit import LANES
-from pellucid.kernels.matmul import add_parts, by_columns, by_dots, product, transpose
+from pellucid.kernels.matmul import NEAR, PANEL, gradients, linear, transpose
 from pellucid.kernels.threads import get_num_threads, run, set_num_threads
 
-# Rows of the result, terms of a sum, columns of the result. NEAR is crossed by 2000 terms.
-SIZES = [(5, 3, 4), (7, 33, 5), (6, 2 * LANES, 2 * LANES), (13, 100, 70), (9, 2000, 3)]
-TILES = [(3, 1), (5, 2)]
+# Images, numbers of each, and outputs.
+SIZES = [
+    (5, 3, 4), (7, LANES, 5), (6, 2 * LANES + 1, 2 * LANES), (13, PANEL + LANES + 3, 70),
+    (6, NEAR + 5, 5), (9, 3 * NEAR, 4),
+]  # fmt: skip
+TILES = [(1, 1), (1, 4), (3, 1), (4, 3)]
 EMPTY = 99
 
 
@@ -26,54 +29,58 @@ def nothing(*shape):
     return np.full(shape, np.nan, np.float32)
 
 
-def linear(x, w, b, rectify, tile, blocks):
-    """Return ``x·wᵀ + b``; a task is all panels of a block or, of an odd number, one."""
-    (rows, _), columns, panel = x.shape, len(w), tile[1] * LANES
-    panels = -(-columns // panel)
-    parts, y = nothing(blocks, rows, panels * panel), nothing(rows, columns)
-    groups = panels if blocks % 2 else 1
-    run(
-        by_columns(*tile), blocks * groups, x.ravel(), w.ravel(), parts, rows, columns, blocks,
-        groups,
-    )  # fmt: skip
-    run(add_parts, rows, parts, b, y, rectify)
+def forward(x, w, b, rectify=False, tile=(3, 3), down=1, across=1):
+    """Return ``x·wᵀ + b``."""
+    y = nothing(len(x), len(w))
+    run(linear(*tile), down * across, x.ravel(), w.ravel(), b, y.ravel(), down, across, rectify)
     return y
 
 
+def backward(dy, y, x, w, rectified=False, height=4, pieces=2, need_dx=True):
+    """Return dw, db and dx."""
+    dw, db, dx = nothing(*w.shape), nothing(len(w)), nothing(*x.shape)
+    run(
+        gradients(height), pieces * (1 + need_dx), dy.ravel(), y.ravel(), x.ravel(), w.ravel(),
+        dw.ravel(), db, dx.ravel(), pieces, rectified,
+    )  # fmt: skip
+    return dw, db, dx
+
+
 @pytest.mark.parametrize("rectify", [False, True])
-@pytest.mark.parametrize("blocks", [1, 2, 3])
+@pytest.mark.parametrize("cut", [1, 3])
 @pytest.mark.parametrize("tile", TILES)
-@pytest.mark.parametrize(("m", "k", "n"), SIZES)
-def test_by_columns_is_a_linear_layer(m, k, n, tile, blocks, rectify):
-    x, w, b = whole(m, k), whole(n, k), whole(n)
+@pytest.mark.parametrize(("n", "k", "f"), SIZES)
+def test_a_linear_layer(n, k, f, tile, cut, rectify):
+    x, w, b = whole(n, k), whole(f, k), whole(f)
     expected = x @ w.T + b
     assert (expected < 0).any()
+    # A task has two tiles at least, if there are two.
+    down, across = (
+        max(1, min(cut, -(-m // side) // 2)) for m, side in zip((n, f), tile, strict=True)
+    )
     np.testing.assert_array_equal(
-        linear(x, w, b, rectify, tile, blocks), np.maximum(expected, 0) if rectify else expected
+        forward(x, w, b, rectify, tile, down, across),
+        np.maximum(expected, 0) if rectify else expected,
     )
 
 
-@pytest.mark.parametrize("rectify", [False, True])
-@pytest.mark.parametrize("tasks", [1, 3, 7])
-@pytest.mark.parametrize(
-    ("m", "k", "n"), [(1, 1, 1), (1, LANES, 4), (2, 3 * LANES + 5, 11), (3, LANES - 1, 6)]
-)
-def test_by_dots_is_a_linear_layer(m, k, n, tasks, rectify):
-    x, w, b, y = whole(m, k), whole(n, k), whole(n), nothing(m, n)
-    run(by_dots, tasks, x.ravel(), w.ravel(), b, y.ravel(), tasks, rectify)
-    expected = x @ w.T + b
-    np.testing.assert_array_equal(y, np.maximum(expected, 0) if rectify else expected)
+@pytest.mark.parametrize("rectified", [False, True])
+@pytest.mark.parametrize("height", [1, 4])
+@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize(("n", "k", "f"), [(1, 1, 1), (1, 3, 7), *SIZES[:4]])
+def test_gradients_of_a_linear_layer(n, k, f, pieces, height, rectified):
+    dy, y, x, w = whole(n, f), whole(n, f) + 1, whole(n, k), whole(f, k)
+    dz = np.where(y > 0, dy, 0) if rectified else dy
+    got = backward(dy, y, x, w, rectified, height, pieces)
+    for mine, expected in zip(got, (dz.T @ x, dz.sum(axis=0), dz @ w), strict=True):
+        np.testing.assert_array_equal(mine, expected)
 
 
-@pytest.mark.parametrize("turned", [False, True])
-@pytest.mark.parametrize("tile", TILES)
-@pytest.mark.parametrize(("m", "k", "n"), SIZES)
-def test_product_takes_its_left_matrix_either_way_round(m, k, n, tile, turned):
-    a, b, y = whole(m, k), whole(k, n), nothing(m, n)
-    tasks = -(-n // (tile[1] * LANES))
-    (down, along), left = ((1, m), a.T.ravel()) if turned else ((k, 1), a.ravel())
-    run(product(*tile), tasks, left, down, along, b.ravel(), y.ravel(), m, n)
-    np.testing.assert_array_equal(y, a @ b)
+def test_dx_is_left_alone_where_nobody_needs_it():
+    dy, x, w = whole(6, 5), whole(6, 2 * PANEL), whole(5, 2 * PANEL)
+    dw, _, dx = backward(dy, dy, x, w, need_dx=False)
+    np.testing.assert_array_equal(dw, dy.T @ x)
+    assert np.isnan(dx).all()
 
 
 @pytest.mark.parametrize(
@@ -91,26 +98,31 @@ def test_transpose_turns_every_image_and_writes_nothing_else(n, rows, columns):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("rectify", [False, True])
 def test_what_is_not_finite_reaches_every_sum_it_belongs_to(bad, rectify):
-    x, w, b, y = abs(whole(6, 40)), abs(whole(5, 40)) + 1, whole(5), nothing(6, 5)
+    x, w, b, dy = abs(whole(6, 40)), abs(whole(5, 40)) + 1, whole(5), abs(whole(6, 5)) + 1
     x[2, 39] = bad
-    expected = [row == 2 for row in range(6)]
-    run(by_dots, 2, x.ravel(), w.ravel(), b, y.ravel(), 2, rectify)
-    for result in (y, linear(x, w, b, rectify, (3, 1), 3)):
-        assert (~np.isfinite(result)).all(axis=1).tolist() == expected
-        assert (~np.isfinite(result)).any(axis=1).tolist() == expected
+    for tile in TILES:
+        lost = ~np.isfinite(forward(x, w, b, rectify, tile))
+        assert lost.all(axis=1).tolist() == lost.any(axis=1).tolist() == [n == 2 for n in range(6)]
+    dw, db, dx = backward(dy, dy, x, w, rectify)
+    lost = ~np.isfinite(dw)
+    assert lost.all(axis=0).tolist() == lost.any(axis=0).tolist() == [k == 39 for k in range(40)]
+    assert np.isfinite(db).all()
+    assert np.isfinite(dx).all()
 
 
 def test_the_bits_do_not_depend_on_the_threads():
     before = get_num_threads()
-    x, w, b = (
+    x, w, b, dy = (
         np.random.default_rng(0).normal(size=s).astype(np.float32)
-        for s in ((40, 999), (50, 999), 50)
+        for s in ((40, 2 * NEAR + 1), (50, 2 * NEAR + 1), 50, (40, 50))
     )
     results = []
     try:
         for threads in (1, 2, 3):
             set_num_threads(threads)
-            results.append(linear(x, w, b, False, (5, 2), 4).tobytes())
+            y = forward(x, w, b, False, (4, 3), 3, 2)
+            arrays = y, *backward(dy, y, x, w, True, pieces=5)
+            results.append([a.tobytes() for a in arrays])
     finally:
         set_num_threads(before)
-    assert len(set(results)) == 1
+    assert results[0] == results[1] == results[2]

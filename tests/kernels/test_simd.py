@@ -14,10 +14,11 @@ from pellucid.kernels.simd import (
     add_everywhere,
     add_row,
     add_rows_from,
-    add_sums,
     every_other,
     inner,
+    inner_first,
     keep_larger,
+    lane_sums,
     load,
     load_bytes,
     load_part,
@@ -34,6 +35,7 @@ from pellucid.kernels.simd import (
     store_bytes_within,
     store_first,
     store_part,
+    store_rows,
     store_within,
     turned,
     turned_square,
@@ -137,30 +139,61 @@ def test_keep_larger_keeps_the_first_of_equals_and_of_nans():
 
 
 @kernel
-def _products(a, i, step, at, k, b, j, q, y, sums):
+def _products(a, i, step, at, k, b, j, q, n, y):
     t = load(ROWS, COLUMNS, y, 0, WIDTH, LANES)
     store(outer(t, a, i, step, b, j), y, SIZE, WIDTH)
     store(outer_at(t, a, i, at, k, b, j), y, 2 * SIZE, WIDTH)
     store(inner(t, a, i, step, b, j, q), y, 3 * SIZE, WIDTH)
-    add_sums(inner(zeros(ROWS, COLUMNS), a, i, step, b, j, q), sums, 1, COLUMNS + 1)
+    store(inner_first(t, a, i, step, b, j, q, n), y, 4 * SIZE, WIDTH)
 
 
-def test_outer_and_inner_multiply_rows_with_columns_and_rows_with_rows():
-    a, b, y = whole(200), whole(200), whole(4 * SIZE)
+@pytest.mark.parametrize("n", COUNTS)
+def test_outer_and_inner_multiply_rows_with_columns_and_rows_with_rows(n):
+    a, b, y = whole(200), whole(200), whole(5 * SIZE)
     at, i, step, k, j, q = np.array([77, 0, 5, 3, 11]), 2, 7, 1, 3, 9
-    sums = empty(1 + ROWS * (COLUMNS + 1))
     t = y[:SIZE].reshape(ROWS, COLUMNS, LANES).copy()
-    _products(a, i, step, at, k, b, j, q, y, sums)
-    got = y.reshape(4, ROWS, COLUMNS, LANES)
+    _products(a, i, step, at, k, b, j, q, n, y)
+    got = y.reshape(5, ROWS, COLUMNS, LANES)
     right = vectors(b, places(j, 0, LANES, 1))
     column = a[places(i, step, 0, beside=1)][..., np.newaxis]
     np.testing.assert_array_equal(got[1], t + column * right)
     np.testing.assert_array_equal(got[2], t + a[i + at[k:]].reshape(ROWS, 1, 1) * right)
     dots = vectors(a, places(i, step, 0, beside=1)) * vectors(b, places(j, 0, q, 1))
     np.testing.assert_array_equal(got[3], t + dots)
-    expected = empty(len(sums))
-    expected[places(1, COLUMNS + 1, 1)] += dots.sum(axis=-1)
-    np.testing.assert_array_equal(sums, expected)
+    np.testing.assert_array_equal(got[4], t + np.where(np.arange(LANES) < n, dots, 0))
+
+
+@kernel
+def _sums_1(a, y):
+    store(lane_sums(load(ROWS, 1, a, 0, LANES, 0)), y, 0, LANES)
+
+
+@kernel
+def _sums_3(a, y):
+    store(lane_sums(load(ROWS, 3, a, 0, 3 * LANES, LANES)), y, 0, LANES)
+
+
+@kernel
+def _sums_4(a, y):
+    store(lane_sums(load(ROWS, 4, a, 0, 4 * LANES, LANES)), y, 0, LANES)
+
+
+@pytest.mark.parametrize(("columns", "add"), [(1, _sums_1), (3, _sums_3), (4, _sums_4)])
+def test_the_sums_of_a_row_of_vectors_are_in_as_many_lanes(columns, add):
+    a, y = whole(ROWS * columns * LANES), np.empty(ROWS * LANES, np.float32)
+    add(a, y)
+    np.testing.assert_array_equal(
+        y.reshape(ROWS, LANES)[:, :columns], a.reshape(ROWS, columns, LANES).sum(axis=-1)
+    )
+
+
+def test_a_sum_does_not_depend_on_what_stands_beside_it():
+    a = rng.normal(size=(ROWS, 3, LANES)).astype(np.float32)
+    y, alone = (np.empty((ROWS, LANES), np.float32) for _ in range(2))
+    _sums_3(a.ravel(), y.ravel())
+    for c in range(3):
+        _sums_1(np.ascontiguousarray(a[:, c]).ravel(), alone.ravel())
+        assert alone[:, 0].tobytes() == y[:, c].tobytes()
 
 
 @kernel
@@ -179,10 +212,11 @@ def test_a_row_is_added_to_every_row_and_a_vector_to_all():
 
 
 @kernel
-def _store(a, i, step, first, n, y, part, sums, bytes_):
+def _store(a, i, step, first, n, y, part, some, sums, bytes_):
     t = load(ROWS, COLUMNS, a, 0, WIDTH, LANES)
     store(t, y, i, step)
     store_first(t, part, i, step, n)
+    store_rows(t, some, i, step, first, n)
     add_rows_from(t, sums, i, step, first, n)
     store_bytes(t, bytes_, i, step, n)
 
@@ -193,19 +227,20 @@ def test_a_tile_is_stored_in_rows_whole_or_in_part(n, first):
     i, step, size = 3, WIDTH + 2, 2 * SIZE
     a = rng.integers(0, 256, SIZE).astype(np.float32)
     a[:2] = 0, 255
-    y, part, sums, bytes_ = empty(size), empty(size), empty(size), empty(size, np.uint8)
-    _store(a, i, step, first, n, y, part, sums, bytes_)
+    y, part, some, sums, bytes_ = *(empty(size) for _ in range(4)), empty(size, np.uint8)
+    _store(a, i, step, first, n, y, part, some, sums, bytes_)
     t, at = a.reshape(ROWS, WIDTH), places(i, step, 0, beside=1)[:, 0]
     np.testing.assert_array_equal(y, written(size, at, t))
     np.testing.assert_array_equal(part, written(size, at, t[:, :n]))
+    np.testing.assert_array_equal(some, written(size, at[:first], t[:first, :n]))
     np.testing.assert_array_equal(bytes_, written(size, at, t[:, :n], np.uint8))
     np.testing.assert_array_equal(sums, written(size, at[first:], EMPTY + t[first:, :n]))
 
 
 def test_rows_that_lie_over_each_other_are_added_one_by_one():
-    a, part, bytes_ = whole(SIZE), empty(2 * SIZE), empty(2 * SIZE, np.uint8)
-    sums = np.zeros(2 * SIZE, np.float32)
-    _store(abs(a), 0, 1, 1, WIDTH, np.empty(2 * SIZE, np.float32), part, sums, bytes_)
+    a, bytes_, sums = whole(SIZE), empty(2 * SIZE, np.uint8), np.zeros(2 * SIZE, np.float32)
+    others = [empty(2 * SIZE) for _ in range(3)]
+    _store(abs(a), 0, 1, 1, WIDTH, *others, sums, bytes_)
     expected = np.zeros(2 * SIZE)
     for r in range(1, ROWS):
         expected[r : r + WIDTH] += abs(a).reshape(ROWS, WIDTH)[r]

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import elementwise, matmul
-from ..kernels.blocks import each
-from ..kernels.conv import tile_shape
+from ..kernels import matmul
 from ..kernels.jit import LANES, REGISTERS
 from ..nn import Linear
 from ..typing import Array
@@ -18,11 +16,12 @@ from .steps import Shape, Step, flat
 
 __all__ = ["LinearStep"]
 
-FEW = 4  # rows: turning the weights for fewer costs more than it brings
-HEIGHTS = (12, 10, 8, 4, 1) if REGISTERS == 32 else (6, 5, 4, 1)
-WIDE = (6, 4) if REGISTERS == 32 else (4, 2)  # the fewest passes over x
-ENOUGH = 8  # tasks
-BLOCK = 512  # terms of a sum at least, for each of the tasks that share it
+# Rows of x and of w whose sums fit into the registers, with what is multiplied; a vector holds the
+# sums of one row of x.
+TILE = (3, 4) if REGISTERS < 32 else (6, 4) if LANES < 5 else (5, 5)
+SIDE = 5  # tiles: a task is a square of them, so that what it reads serves it often
+HEIGHTS = (12, 10, 8, 4) if REGISTERS == 32 else (6, 5, 4)
+PIECES = 16  # tasks of dw and of dx at most
 
 
 class LinearStep(Step):
@@ -36,68 +35,57 @@ class LinearStep(Step):
         self.kernel = "product" + " + relu" * relu
         self.layer, self.relu = layer, relu
         self._no_bias = np.zeros(f, dtype=np.float32)
-        self._y, self._dz = (np.empty((batch, f), dtype=np.float32) for _ in range(2))
+        self._y = np.empty((batch, f), dtype=np.float32)
         self._dx = np.empty((batch, k), dtype=np.float32)
-        self._dw = np.empty((f, k), dtype=np.float32)
-        tile = WIDE if f > WIDE[1] * LANES // 2 and batch >= WIDE[0] else tile_shape(batch, f)
-        self._height, panel = tile[0], tile[1] * LANES
-        self._blocks = max(1, min(16, k // BLOCK))
-        self._panels = -(-f // panel)
-        self._parts = np.empty((self._blocks, batch, self._panels * panel), dtype=np.float32)
-        self._by_columns = matmul.by_columns(*tile)
-        # Their columns are numbers of x, of which there are many: two vectors keep them near.
-        self._for_dw = matmul.product(*_tile(f))
+        self._dw, self._db = np.empty((f, k), dtype=np.float32), np.empty(f, dtype=np.float32)
+        self._flat = flat(self._y), flat(self._dw), flat(self._dx)
+        self._tile = min(TILE[0], batch), min(TILE[1], f)
+        self._gradients = matmul.gradients(_height(batch, f))
 
     def forward(self, x: Array) -> Array:
         """Return ``x·wᵀ + b``."""
-        self._x, y, n = x, self._y[: len(x)], len(x)
+        self._x, n = x, len(x)
         w, b = np.ascontiguousarray(self.layer.weight.data), self.layer.bias
         shift = self._no_bias if b is None else np.ascontiguousarray(b.data)
-        work = n * self.multiply_adds
-        if n < max(FEW, self._height):
-            tasks = 1 + self.multiply_adds // 2**18
-            launch(matmul.by_dots, tasks, work, flat(x), flat(w), shift, flat(y), tasks, self.relu)
-            return y
-        size = self._parts.size // len(self._y) * n
-        parts, f = flat(self._parts)[:size].reshape(self._blocks, n, -1), len(w)
-        # Who has a block of x near takes all panels of it, if there are blocks enough for everyone.
-        blocks = self._blocks
-        groups = 1 if blocks >= ENOUGH else self._panels
+        height, width = self._tile
+        height = height if height <= n else 1
+        down, across = -(-n // (SIDE * height)), -(-len(w) // (SIDE * width))
         launch(
-            self._by_columns, blocks * groups, work, flat(x), flat(w), parts, n, f, blocks, groups
-        )
-        launch(matmul.add_parts, n, parts.size, parts, shift, y, self.relu)
-        return y
+            matmul.linear(height, width), down * across, n * self.multiply_adds,
+            flat(x), flat(w), shift, self._flat[0], down, across, self.relu,
+        )  # fmt: skip
+        return self._y[:n]
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Leave ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
-        dz, n = np.ascontiguousarray(dy, dtype=np.float32), len(dy)
-        if self.relu:
-            dz = self._dz[:n]
-            each(elementwise.relu_backward, np.ascontiguousarray(dy), self._y[:n], dz)
-        (f, k), w, work = self._dw.shape, self.layer.weight, n * self.multiply_adds
-        tasks = -(-k // (2 * LANES))
-        launch(self._for_dw, tasks, work, flat(dz), 1, f, flat(self._x), flat(self._dw), f, k)
-        w.grad = self._dw
-        if self.layer.bias is not None:
-            self.layer.bias.grad = dz.sum(axis=0)
-        if not need_dx:
-            return None
-        dx, rows = self._dx[:n], np.ascontiguousarray(w.data)
-        launch(matmul.product(*_tile(n)), tasks, work, flat(dz), f, 1, flat(rows), flat(dx), n, k)
-        return dx
+        dy, n = np.ascontiguousarray(dy, dtype=np.float32), len(dy)
+        weight, bias, (y, dw, dx) = self.layer.weight, self.layer.bias, self._flat
+        w = np.ascontiguousarray(weight.data)
+        pieces, products = min(PIECES, -(-w.shape[1] // matmul.PANEL)), 2 if need_dx else 1
+        launch(
+            self._gradients, products * pieces, products * n * self.multiply_adds,
+            flat(dy), y, flat(self._x), flat(w), dw, self._db, dx, pieces, self.relu,
+        )  # fmt: skip
+        weight.grad = self._dw
+        if bias is not None:
+            bias.grad = self._db
+        return self._dx[:n] if need_dx else None
 
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels for a whole batch."""
-        few = len(self._y) < max(FEW, self._height)
-        forward = (matmul.by_dots,) if few else (self._by_columns, matmul.add_parts)
-        for_dx = () if self.first else (matmul.product(*_tile(len(self._y))),)
-        backward = (self._for_dw, *for_dx)
-        rectify = (elementwise.relu_backward,) if self.relu else ()
-        return (*forward, *backward, *rectify) if training else forward
+        forward = matmul.linear(*self._tile)
+        return (forward, self._gradients) if training else (forward,)
 
 
-def _tile(rows: int) -> tuple[int, int]:
-    """Return the tile for a product of so many rows: two vectors keep what they multiply near."""
-    most = [height for height in HEIGHTS if height <= rows]
-    return min(most, key=lambda height: -(-rows // height) * max(2 * height, 8)), 2
+def _height(n: int, f: int) -> int:
+    """Return the height of tiles that serve both f rows of dw and n rows of dx in the least time.
+
+    A step of a tile takes a cycle for each of its vectors, and never less than the eight after
+    which they are there for the next step.
+    """
+
+    def cycles(height: int) -> int:
+        step = max(matmul.PANEL // LANES * height, 8)
+        return step * (-(-f // height) * n + -(-n // height) * f)
+
+    return min(HEIGHTS, key=cycles)

@@ -1,12 +1,17 @@
 """Matrix products: the twin of `pellucid.ops.linear`, to 1e-5 relative in float32.
 
-    by_columns   y[n,f] = b[f] + Σ_k x[n,k] · w[f,k]   for a batch: w is turned, block by block
-    by_dots      the same for a few rows of x: w is read once, along its rows
-    product      y[m,n] = Σ_k a[m,k] · b[k,n]          a lies either way round; b is read in rows
+    linear      y[n,f] = b[f] + Σ_k x[n,k] · w[f,k]
 
-The sums of a tile stay in registers. All arrays are float32, C-contiguous, allocated by the engine;
-those that tiles reach into are flat. A task is a block of the output, or of the sum over k, which
-it writes whole; so the bits do not depend on the threads.
+    gradients   dw[f,k] = Σ_n dz[n,f] · x[n,k]       db[f] = Σ_n dz[n,f]
+                dx[n,k] = Σ_f dz[n,f] · w[f,k]       dz[n,f] = dy[n,f], where the ReLU let y through
+
+The sums of a tile stay in registers. Forward, the vectors lie along k, as x and w do: a sum is
+spread over the lanes of its own vector, and its lanes are added up at the end. Backward, they lie
+along k too, which is now what is not summed over. So no matrix is ever turned.
+
+All arrays are flat, float32, C-contiguous, allocated by the engine. A task is a block of the output
+(forward), or some columns of dw or of dx, and writes it whole, each sum in one order. So the bits
+do not depend on the threads.
 """
 
 from __future__ import annotations
@@ -19,150 +24,144 @@ import numpy as np
 from ..typing import Array
 from .jit import LANES, kernel
 from .simd import (
-    add_rows_from,
-    add_sums,
+    add_row,
     inner,
+    inner_first,
+    lane_sums,
+    load,
     load_part,
     load_within,
     outer,
+    relu,
     store,
     store_first,
+    store_rows,
     store_within,
     turned_square,
+    where_above_zero,
     zeros,
 )
 from .sliding import LINE, aligned
 from .threads import share
 
-__all__ = ["add_parts", "by_columns", "by_dots", "product", "transpose"]
+__all__ = ["PANEL", "gradients", "linear", "transpose"]
 
-NEAR = 8192  # numbers of w that are turned at a time: 32 KiB, which stay in the nearest cache
-DOTS = 4  # rows of w that share one pass over a row of x
+NEAR = 2048  # numbers of a row at a time: some rows of them, 8 KiB each, stay in a near cache
+VECTORS = 2  # of columns in a tile of dw or dx: more would fill the nearest cache
+PANEL = VECTORS * LANES
 
 
 @cache
-def by_columns(height: int, vectors: int) -> Any:
-    """Return the kernel for tiles of ``height`` rows of x x ``vectors`` of columns of y."""
-    panel = vectors * LANES
-    most_deep = NEAR // panel
+def linear(height: int, width: int) -> Any:
+    """Return the kernel for tiles of ``height`` rows of x x ``width`` rows of w."""
 
     @kernel
     def multiply(
-        queue: Array, x: Array, w: Array, parts: Array, rows: int, columns: int, blocks: int,
-        groups: int,
-    ) -> None:  # fmt: skip
-        """Write the sums over each block of k to ``parts`` (blocks, rows, columns in panels).
+        queue: Array, x: Array, w: Array, b: Array, y: Array, down: int, across: int, rectify: bool
+    ) -> None:
+        """Write ``y = x·wᵀ + b``, rectified if wished. A task is one of ``down · across`` blocks.
 
-        A task is one block, for one of so many ``groups`` of panels.
+        x has ``height`` rows at least, w ``width``: the last tile may lie over the one before it,
+        which must be of the same task. So a block has two tiles each way, if there are two.
         """
-        pitch = parts.shape[2]
-        panels, depth = pitch // panel, x.size // rows
-        most = max(rows, height)
-        turned = aligned(np.empty((most_deep + LANES) * panel + LINE, dtype=np.float32))
-        sums = aligned(np.empty(most * panel + LINE, dtype=np.float32))
+        columns = len(b)
+        depth = w.size // columns
+        rows = x.size // depth
+        high, wide = -(-rows // height), -(-columns // width)
+        blocks = -(-depth // NEAR)
+        deep = -(-depth // (blocks * LANES)) * LANES
+        shift = np.zeros(columns + LANES, dtype=np.float32)
+        shift[:columns] = b
+        # The sums so far, tile by tile: a few of them at the beginning of each row's vector.
+        tiles = (-(-high // down)) * (-(-wide // across)) if blocks > 1 else 0
+        so_far = aligned(np.empty(tiles * height * LANES + LINE, dtype=np.float32))
         for task in share(queue):
-            block, group = task // groups, task % groups
-            low, high = block * depth // blocks, (block + 1) * depth // blocks
-            for p in range(group * panels // groups, (group + 1) * panels // groups):
-                f = p * panel
-                sums[:] = 0
-                for begin in range(low, high, most_deep):
-                    deep = min(most_deep, high - begin)
-                    for g in range(0, panel, LANES):
-                        for k in range(0, deep, LANES):
-                            t = load_within(
-                                LANES, 1, w, (f + g) * depth + begin + k, depth, 0,
-                                columns - f - g, 1, deep - k,
+            i, j = task % down, task // down
+            for block in range(blocks):
+                begin = block * deep
+                end = min(depth, begin + deep)
+                whole = end - (end - begin) % LANES
+                at = 0
+                for g in range(j * wide // across, (j + 1) * wide // across):
+                    f = min(g * width, columns - width)
+                    for m in range(i * high // down, (i + 1) * high // down):
+                        n = min(m * height, rows - height)
+                        t = zeros(height, width)
+                        for k in range(begin, whole, LANES):
+                            t = inner(t, x, n * depth + k, depth, w, f * depth + k, depth)
+                        if whole < end:
+                            t = inner_first(
+                                t, x, n * depth + whole, depth, w, f * depth + whole, depth,
+                                end - whole,
                             )  # fmt: skip
-                            store(turned_square(t), turned, k * panel + g, panel)
-                    for over in range(0, rows, height):
-                        n = max(0, min(over, rows - height))
-                        t = zeros(height, vectors)
-                        for k in range(deep):
-                            t = outer(t, x, n * depth + begin + k, depth, turned, k * panel)
-                        # What the last tile computed again is not added again.
-                        add_rows_from(t, sums, n * panel, panel, over - n, panel)
-                for n in range(rows):
-                    for j in range(panel):
-                        parts[block, n, f + j] = sums[n * panel + j]
+                        z = lane_sums(t)
+                        if block == 0:
+                            z = add_row(z, shift, f)
+                        else:
+                            z = z + load(height, 1, so_far, at, LANES, 0)
+                        if block < blocks - 1:
+                            store(z, so_far, at, LANES)
+                        else:
+                            if rectify:
+                                z = relu(z)
+                            store_first(z, y, n * columns + f, columns, width)
+                        at += height * LANES
 
     return multiply
 
 
-@kernel
-def add_parts(queue: Array, parts: Array, b: Array, y: Array, rectify: bool) -> None:
-    """Write ``y = b + Σ parts``, rectified if wished. A task is a row."""
-    for n in share(queue):
-        for f in range(y.shape[1]):
-            total = b[f]
-            for block in range(len(parts)):
-                total += parts[block, n, f]
-            y[n, f] = np.float32(0) if rectify and total < 0 else total
-
-
-@kernel
-def by_dots(
-    queue: Array, x: Array, w: Array, b: Array, y: Array, tasks: int, rectify: bool
-) -> None:
-    """Write ``y = x·wᵀ + b`` row by row, rectified if wished. A task is a range of rows of w."""
-    columns = len(b)
-    rows, depth = y.size // columns, w.size // columns
-    whole = depth - depth % LANES
-    for task in share(queue):
-        low, high = task * columns // tasks, (task + 1) * columns // tasks
-        for n in range(rows):
-            for f in range(low, high):
-                y[n * columns + f] = b[f]
-                for k in range(whole, depth):
-                    y[n * columns + f] += x[n * depth + k] * w[f * depth + k]
-        f = low
-        while f < high:
-            many = f + DOTS <= high
-            for n in range(rows):
-                if many:
-                    t = zeros(1, DOTS)
-                    for k in range(0, whole, LANES):
-                        t = inner(t, x, n * depth + k, 0, w, f * depth + k, depth)
-                    add_sums(t, y, n * columns + f, 0)
-                else:
-                    u = zeros(1, 1)
-                    for k in range(0, whole, LANES):
-                        u = inner(u, x, n * depth + k, 0, w, f * depth + k, depth)
-                    add_sums(u, y, n * columns + f, 0)
-            f += DOTS if many else 1
-        if rectify:
-            for n in range(rows):
-                for f in range(low, high):
-                    if y[n * columns + f] < 0:
-                        y[n * columns + f] = 0
-
-
 @cache
-def product(height: int, vectors: int) -> Any:
-    """Return the kernel for tiles of ``height`` rows x ``vectors`` of columns."""
-    panel = vectors * LANES
+def gradients(height: int) -> Any:
+    """Return the kernel for tiles of ``height`` rows of dw or dx."""
 
     @kernel
     def multiply(
-        queue: Array, a: Array, down: int, along: int, b: Array, y: Array, rows: int, width: int
-    ) -> None:
-        """Write ``y`` (rows, width) for ``a[m,k]`` at ``m·down + k·along``. A task is a panel."""
-        depth = b.size // width
-        near = aligned(np.empty(depth * panel + LINE, dtype=np.float32))
+        queue: Array, dy: Array, y: Array, x: Array, w: Array, dw: Array, db: Array, dx: Array,
+        pieces: int, rectified: bool,
+    ) -> None:  # fmt: skip
+        """Write dw and db, and then dx. A task is one of the ``pieces`` of dw or of dx."""
+        columns = len(db)
+        depth = w.size // columns
+        images = x.size // depth
+        panels = -(-depth // PANEL)
+        # Every thread makes dz for itself, with room for what tiles read beyond it.
+        pitch = -(-columns // LANES) * LANES
+        dz = np.empty((images + height) * pitch, dtype=np.float32)
+        sum_dz = np.empty(pitch, dtype=np.float32)
+        for f in range(0, columns, LANES):
+            here, total = min(LANES, columns - f), zeros(1, 1)
+            for n in range(images):
+                u = load_part(dy, n * columns + f, here)
+                if rectified:
+                    u = where_above_zero(u, load_part(y, n * columns + f, here), np.float32(0))
+                store(u, dz, n * pitch + f, 0)
+                total = total + u
+            store(total, sum_dz, f, 0)
+        near = aligned(np.empty(max(images, columns) * PANEL + LINE, dtype=np.float32))
         for task in share(queue):
-            n = task * panel
-            count = min(panel, width - n)
-            # Its rows are far from each other: a copy is soon made, and read again for every tile.
-            for k in range(depth):
-                for v in range(0, panel, LANES):
-                    t = load_part(b, k * width + n + v, max(0, min(LANES, count - v)))
-                    store(t, near, k * panel + v, 0)
-            for over in range(0, rows, height):
-                m = max(0, min(over, rows - height))
-                u = zeros(height, vectors)
-                for k in range(depth):
-                    u = outer(u, a, m * down + k * along, down, near, k * panel)
-                store_first(u, y, m * width + n, width, count)
+            if task == 0:
+                db[:] = sum_dz[:columns]
+            piece = task % pieces
+            if task < pieces:
+                down, along, b, out, rows, terms = 1, pitch, x, dw, columns, images
+            else:
+                down, along, b, out, rows, terms = pitch, 1, w, dx, images, columns
+            for p in range(piece * panels // pieces, (piece + 1) * panels // pieces):
+                k = p * PANEL
+                count = min(PANEL, depth - k)
+                for m in range(0, rows, height):
+                    t = zeros(height, VECTORS)
+                    if m == 0:
+                        # Rows of b are far from each other: they are copied for the other tiles.
+                        for i in range(terms):
+                            for v in range(0, PANEL, LANES):
+                                u = load_part(b, i * depth + k + v, max(0, min(LANES, count - v)))
+                                store(u, near, i * PANEL + v, 0)
+                            t = outer(t, dz, i * along, down, near, i * PANEL)
+                    else:
+                        for i in range(terms):
+                            t = outer(t, dz, m * down + i * along, down, near, i * PANEL)
+                    store_rows(t, out, m * depth + k, depth, rows - m, count)
 
     return multiply
 

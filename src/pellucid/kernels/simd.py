@@ -10,6 +10,8 @@ Sums (words_sums.py):
     t = outer(t, a, i, step, b, j)      t[r,:] += a[i + r·step] · b[j : j + C·LANES]
     t = outer_at(t, a, i, at, k, b, j)  t[r,:] += a[i + at[k + r]] · b[j : j + C·LANES]
     t = inner(t, a, i, p, b, j, q)      t[r,c] += a[i + r·p : +LANES] · b[j + c·q : +LANES], by lane
+    t = inner_first(.., q, n)           the same for the first n lanes
+    u = lane_sums(t)                    lane c of u[r,0] is the sum over the lanes of t[r,c]
     t = add_row(t, b, j)                t[:,c] += b[j + c·LANES : + LANES]
     t = add_everywhere(t, b, j)         t[r,c] += b[j : + LANES]
     t + u, t - u, k * t                 number by number
@@ -26,13 +28,13 @@ Memory (words_memory.py); *within* means in the rows r < R and columns c < C, th
     t = load_bytes(a, i, n)             the same from an array of bytes
     store(t, y, i, step)                y[i + r·step : + C·LANES] = t[r,:]
     store_first(t, y, i, step, n)       y[i + r·step : + n] = t[r,:], and nothing behind it
+    store_rows(t, y, i, step, R, n)     the same for the rows r < R
     store_bytes(t, y, i, step, n)       the same into an array of bytes
     store_part(t, y, i, n)              y[i : i + n] = t[0,0], and nothing behind it
     scatter(t, y, i, p, q)              y[i + r·p + c·q : + LANES] = t[r,c]
     store_within(t, .., q, R, C, n)     the same within, and nothing elsewhere
     store_bytes_within(...)             the same into an array of bytes
     add_rows_from(t, y, i, step, r, n)  y[i + s·step : + n] += t[s,:] for the rows s >= r, in turn
-    add_sums(t, y, i, step)             y[i + r·step + c] += the sum over the lanes of t[r,c]
 
 Order (words_order.py):
 
@@ -50,7 +52,6 @@ from __future__ import annotations
 
 from .words_memory import (
     add_rows_from,
-    add_sums,
     load,
     load_bytes,
     load_part,
@@ -61,6 +62,7 @@ from .words_memory import (
     store_bytes_within,
     store_first,
     store_part,
+    store_rows,
     store_within,
 )
 from .words_order import every_other, row, rows, turned, turned_square
@@ -68,7 +70,9 @@ from .words_sums import (
     add_everywhere,
     add_row,
     inner,
+    inner_first,
     keep_larger,
+    lane_sums,
     minus,
     outer,
     outer_at,
@@ -84,10 +88,11 @@ __all__ = [
     "add_everywhere",
     "add_row",
     "add_rows_from",
-    "add_sums",
     "every_other",
     "inner",
+    "inner_first",
     "keep_larger",
+    "lane_sums",
     "load",
     "load_bytes",
     "load_part",
@@ -105,6 +110,7 @@ __all__ = [
     "store_bytes_within",
     "store_first",
     "store_part",
+    "store_rows",
     "store_within",
     "times",
     "turned",

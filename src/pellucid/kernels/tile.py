@@ -133,22 +133,6 @@ class Writer:
             cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
         )
 
-    def lanes_sum(self, vector: Any) -> Any:
-        """Return the sum over the lanes, halves first: the same order everywhere."""
-        width = LANES
-        while width > 1:
-            width //= 2
-            halves = [
-                self.builder.shuffle_vector(
-                    vector,
-                    vector,
-                    ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(at, at + width))),
-                )
-                for at in (0, width)
-            ]
-            vector = self.builder.fadd(*halves)
-        return self.builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
-
     def each(self, change: Callable[[int, int, Any], Any]) -> Any:
         """Return the tile with every vector replaced by ``change(row, column, vector)``."""
         tile = self.values[0]

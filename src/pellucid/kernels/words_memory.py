@@ -13,7 +13,6 @@ from .tile import ALIGN, INDEX, VECTOR, ZERO, Tile, Writer, first_lanes, masked
 
 __all__ = [
     "add_rows_from",
-    "add_sums",
     "load",
     "load_bytes",
     "load_part",
@@ -24,6 +23,7 @@ __all__ = [
     "store_bytes_within",
     "store_first",
     "store_part",
+    "store_rows",
     "store_within",
 ]
 
@@ -128,6 +128,23 @@ def store_first(typing: Any, tile: Any, y: Any, i: Any, step: Any, count: Any) -
 
 
 @intrinsic
+def store_rows(typing: Any, tile: Any, y: Any, i: Any, step: Any, below: Any, count: Any) -> Any:
+    """Write ``y[i + r·step : + n] = t[r,:]`` for the rows r below ``below``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        place, masks = w.pointer(1, 2), w.column_masks(5)
+        none = ir.Constant(masks[0].type, [False] * LANES)
+        for r, c, vector in w.vectors():
+            counts = w.builder.icmp_signed(">", w.values[4], ir.Constant(INDEX, r))
+            mask = w.builder.select(counts, masks[c], none)
+            w.write_masked(vector, w.ahead(w.ahead(place, r, 3), c * LANES), mask)
+        return w.context.get_dummy_value()
+
+    return types.none(tile, y, *[types.intp] * 4), write
+
+
+@intrinsic
 def store_part(typing: Any, tile: Any, y: Any, i: Any, count: Any) -> Any:
     """Write ``y[i : i + n] = t[0,0]``, and nothing behind it."""
 
@@ -218,18 +235,3 @@ def add_rows_from(typing: Any, tile: Any, y: Any, i: Any, step: Any, first: Any,
         return w.context.get_dummy_value()
 
     return types.none(tile, y, *[types.intp] * 4), write
-
-
-@intrinsic
-def add_sums(typing: Any, tile: Any, y: Any, i: Any, step: Any) -> Any:
-    """Write ``y[i + r·step + c] += Σ t[r,c]`` over the lanes."""
-
-    def write(*code: Any) -> Any:
-        w = Writer(*code)
-        place = w.pointer(1, 2)
-        for r, c, vector in w.vectors():
-            at = w.ahead(w.ahead(place, r, 3), c)
-            w.builder.store(w.builder.fadd(w.builder.load(at), w.lanes_sum(vector)), at)
-        return w.context.get_dummy_value()
-
-    return types.none(tile, y, types.intp, types.intp), write

@@ -10,13 +10,15 @@ from llvmlite import ir
 from numba import extending, types
 
 from .jit import LANES
-from .tile import FLOAT, ZERO, Tile, Writer, everywhere
+from .tile import FLOAT, ZERO, Tile, Writer, everywhere, first_lanes
 
 __all__ = [
     "add_everywhere",
     "add_row",
     "inner",
+    "inner_first",
     "keep_larger",
+    "lane_sums",
     "minus",
     "outer",
     "outer_at",
@@ -84,6 +86,56 @@ def inner(typing: Any, tile: Any, a: Any, i: Any, p: Any, b: Any, j: Any, q: Any
         return w.each(lambda r, c, t: w.multiply_add(rows[r], columns[c], t))
 
     return tile(tile, a, types.intp, types.intp, b, types.intp, types.intp), write
+
+
+@intrinsic
+def inner_first(
+    typing: Any, tile: Any, a: Any, i: Any, p: Any, b: Any, j: Any, q: Any, count: Any
+) -> Any:
+    """Return what `inner` does, in the first n lanes; the others stay."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        mask = first_lanes(w.builder, w.values[7])
+        left, right = w.pointer(1, 2), w.pointer(4, 5)
+        rows = [w.load_masked(w.ahead(left, r, 3), mask) for r in range(tile.rows)]
+        columns = [w.load_masked(w.ahead(right, c, 6), mask) for c in range(tile.columns)]
+        return w.each(lambda r, c, t: w.multiply_add(rows[r], columns[c], t))
+
+    return tile(tile, a, types.intp, types.intp, b, *[types.intp] * 3), write
+
+
+@intrinsic
+def lane_sums(typing: Any, tile: Any) -> Any:
+    """Return one vector a row: ``t[r,c]``'s sum over its lanes in lane c.
+
+    Two vectors that are halved share one addition, so that c vectors need c - 1 of them rather
+    than c times as many as a vector has halves.
+    """
+    one = Tile(tile.rows, 1)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values)
+        made = ir.Constant(context.get_value_type(one), ir.Undefined)
+        vectors = [vector for _, _, vector in w.vectors()]
+        for r in range(tile.rows):
+            line = vectors[r * tile.columns : (r + 1) * tile.columns]
+            width = 1
+            while width < LANES:
+                pairs = zip(line[::2], [*line[1::2], *line[-1:]], strict=False)
+                line = [_folded(w, a, b, width) for a, b in pairs]
+                width *= 2
+            made = builder.insert_value(made, line[0], r)
+        return made
+
+    return one(tile), write
+
+
+def _folded(w: Writer, a: Any, b: Any, width: int) -> Any:
+    """Return the sums of lanes ``width`` apart, of ``a`` and ``b`` in turns of ``width`` lanes."""
+    own = [k if not k & width else LANES + k for k in range(LANES)]
+    other = [k + width if not k & width else LANES + k - width for k in range(LANES)]
+    return w.builder.fadd(w.mixed(a, b, own), w.mixed(a, b, other))
 
 
 @intrinsic
