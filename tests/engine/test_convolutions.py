@@ -13,6 +13,7 @@ from pellucid.engine.convolutions import (
     Direct,
     DirectGradient,
     GivingBack,
+    WinnersGradient,
     Winograd,
     WinogradGradient,
     filter_gradient,
@@ -52,6 +53,24 @@ def test_winograd_does_not_serve_images_that_leave_its_patches_empty():
     assert Winograd in chosen((6, 6), padding=1)
     assert Winograd not in chosen((5, 5), padding=1)
     assert Winograd not in chosen((1, 9), padding=1)
+
+
+def test_behind_a_pooling_only_the_windows_that_won_give_a_filter_gradient():
+    for how in ({"window": 5}, {"stride": 2}, {"dilation": 2}, {"groups": 2}):
+        assert chosen(**how)[2] is DirectGradient
+        assert chosen(**how, pool=2)[2] is chosen(**how, pool=3)[2] is WinnersGradient
+
+
+def strips(window, channels, groups=1):
+    return WinnersGradient(slide((12, 12), window), channels, 2 * groups, groups, 2).places.run > 0
+
+
+def test_strips_are_made_where_vectors_along_the_runs_would_stay_empty():
+    assert strips((3, LANES // 4 + 1), 1)
+    assert not strips((1, 5), 3)
+    assert not strips((3, 3), LANES)
+    assert not strips((3, 3), 2 * LANES, 2)
+    assert strips((3, 3), 2, 2)
 
 
 def test_windows_give_back_where_their_flipped_filters_would_meet_gaps():

@@ -25,6 +25,7 @@ from pellucid.kernels.simd import (
     load_within,
     outer,
     outer_at,
+    outer_won,
     plus,
     relu,
     row,
@@ -40,6 +41,7 @@ from pellucid.kernels.simd import (
     turned,
     turned_square,
     where_above_zero,
+    where_below,
     where_equal,
     zeros,
 )
@@ -105,8 +107,9 @@ def _number_by_number(a, b, k, y):
     store(where_above_zero(t, u, k), y, 6 * SIZE, WIDTH)
     store(where_equal(t, u, k), y, 7 * SIZE, WIDTH)
     larger, winner = keep_larger(t, zeros(ROWS, COLUMNS), u, k)
-    store(larger, y, 8 * SIZE, WIDTH)
-    store(winner, y, 9 * SIZE, WIDTH)
+    store(where_below(t, u, k), y, 8 * SIZE, WIDTH)
+    store(larger, y, 9 * SIZE, WIDTH)
+    store(winner, y, 10 * SIZE, WIDTH)
 
 
 def _pairs():
@@ -118,21 +121,22 @@ def _pairs():
 @pytest.mark.parametrize("k", [np.float32(2), np.float32(-3)])
 def test_arithmetic_goes_number_by_number(k):
     for a, b in _pairs():
-        y = np.empty(10 * SIZE, np.float32)
+        y = np.empty(11 * SIZE, np.float32)
         _number_by_number(a, b, k, y)
         with np.errstate(invalid="ignore"):
             expected = [
                 np.zeros(SIZE), a + b, a + b, a - b, k * a, np.where(a < 0, 0, a),
                 np.where(b > 0, a, k), np.where(b == k, a, 0),
+                np.where(b < k, a, 0),
             ]  # fmt: skip
-        np.testing.assert_array_equal(y.reshape(10, SIZE)[:8], expected)
+        np.testing.assert_array_equal(y.reshape(11, SIZE)[:9], expected)
 
 
 def test_keep_larger_keeps_the_first_of_equals_and_of_nans():
     for a, b in _pairs():
-        y = np.empty(10 * SIZE, np.float32)
+        y = np.empty(11 * SIZE, np.float32)
         _number_by_number(a, b, np.float32(7), y)
-        larger, winner = y.reshape(10, SIZE)[8:]
+        larger, winner = y.reshape(11, SIZE)[9:]
         wins = (b > a) | (np.isnan(b) & ~np.isnan(a))
         np.testing.assert_array_equal(larger, np.where(wins, b, a))
         np.testing.assert_array_equal(winner, np.where(wins, 7, 0))
@@ -194,6 +198,23 @@ def test_a_sum_does_not_depend_on_what_stands_beside_it():
     for c in range(3):
         _sums_1(np.ascontiguousarray(a[:, c]).ravel(), alone.ravel())
         assert alone[:, 0].tobytes() == y[:, c].tobytes()
+
+
+@kernel
+def _won(b, j, won, i, at, q, a, k, y):
+    t = load(ROWS, COLUMNS, y, 0, WIDTH, LANES)
+    store(outer_won(t, b, j, won, i, at, q, a, k), y, SIZE, WIDTH)
+
+
+def test_outer_won_multiplies_each_row_with_what_its_byte_points_to():
+    a, b, y, at = whole(200), whole(20), whole(2 * SIZE), np.arange(300) % 77
+    won, i, j, q, k = np.array([9, 0, 255, 3, 1, 200], np.uint8), 1, 3, 40, 5
+    t = y[:SIZE].reshape(ROWS, COLUMNS, LANES).copy()
+    _won(b, j, won, i, at, q, a, k, y)
+    rows = k + at[q + won[i : i + ROWS].astype(int)]
+    right = vectors(a, rows, COLUMNS * LANES).reshape(t.shape)
+    expected = t + b[j : j + ROWS].reshape(ROWS, 1, 1) * right
+    np.testing.assert_array_equal(y[SIZE:].reshape(t.shape), expected)
 
 
 @kernel

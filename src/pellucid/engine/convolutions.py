@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import conv, winograd
+from ..kernels import conv, winners, winograd
 from ..kernels.jit import LANES, REGISTERS
 from ..kernels.sliding import Sliding, adjoint, flipped, runs, sliding, through
 from ..shapes import Windows
@@ -32,6 +32,7 @@ CHUNKS = (16, 8, 4)
 MANY = 100  # taps, whose products take so much longer than what comes behind them
 BAND = 2**14  # bytes of dz that stay in the nearest cache while all taps pass over it
 POSITIONS = 64  # windows that are worth a pass of all the taps
+SEEN = 2**15  # bytes that the windows of a band see, which stay in the nearest cache
 BANDS = 8  # tasks that a batch should have at least, if its images are large
 
 
@@ -67,6 +68,8 @@ def filter_gradient(windows: Windows, channels: int, filters: int, groups: int, 
     s, d = sliding(windows, channels, filters, groups), through(windows, filters, pool)
     if _winograd_pays(windows, channels, filters, groups):
         return WinogradGradient(s, d)
+    if pool > 1:
+        return WinnersGradient(windows, channels, filters, groups, pool)
     return DirectGradient(s, d, windows)
 
 
@@ -82,6 +85,12 @@ def _winograd_pays(windows: Windows, channels: int, filters: int, groups: int) -
         return False
     oh, ow = windows.output
     return _up(oh, 4) * _up(ow, 4) < 2 * oh * ow
+
+
+def _strips_pay(windows: Windows, s: Sliding) -> bool:
+    """Return whether a window is fewer vectors in one piece than in runs."""
+    taps, pieces = math.prod(windows.window) * s.c // s.groups, runs(windows, s).size
+    return -(-taps // LANES) < pieces * -(-taps // pieces // LANES)
 
 
 class Direct:
@@ -216,6 +225,45 @@ class DirectGradient:
         )  # fmt: skip
         sums = self.sums.reshape(len(self.sums), *self.shape)
         launch(conv.unpack, self.shape[0] * self.shape[3], self.sums.size, sums, dw)
+        self.bias.sum(axis=0, out=db)
+
+
+class WinnersGradient:
+    """Filter gradients behind a pooling, summed over the windows that won."""
+
+    def __init__(
+        self, windows: Windows, channels: int, filters: int, groups: int, pool: int
+    ) -> None:
+        s = self.s = sliding(windows, channels, filters, groups, pool)
+        (fh, fw), depth = windows.window, channels // groups
+        taps, stripped = fh * fw * depth, _strips_pay(windows, s)
+        self.places, self.at, self.starts = winners.places(windows, s, stripped=stripped)
+        self.length = taps // self.starts.size
+        tile = winners.tile_shape(filters // groups, self.length)
+        wide = _up(self.length, tile[1] * LANES)
+        places = np.arange(self.starts.size).reshape(-1, 1) * wide + np.arange(self.length)
+        self.taps = places.reshape(fh, fw, depth).transpose(2, 0, 1).ravel()
+        self.sums = _partial_sums(filters * self.starts.size * wide)
+        self.bias = np.empty((len(self.sums), filters), dtype=np.float32)
+        self.run = winners.backward_weights(*tile)
+        self.uses = (self.run, winners.unpack)
+        # Vectors that reach beyond a run read beyond the last image.
+        self.in_place = s.in_place and not stripped and self.length == wide
+        row = self.places.room // s.oh if stripped else s.step_h * s.pitch * s.depth
+        self.band = min(s.oh, max(1, SEEN // (4 * row)))
+        self.work = s.oh * s.ow * filters * taps
+
+    def __call__(self, x: Array, source: Source, dw: Array, db: Array) -> None:
+        """Write the gradients of the filters (F, C/groups, FH, FW) and of the bias (F,)."""
+        n = len(x)
+        launch(
+            self.run, len(self.sums), n * self.work, flat(x), source.x, source.won, self.sums,
+            self.bias, self.at, self.starts, self.s, self.places, self.in_place, self.length, n,
+            self.band,
+        )  # fmt: skip
+        launch(
+            winners.unpack, len(dw), self.sums.size, self.sums, self.taps, dw.reshape(len(dw), -1)
+        )
         self.bias.sum(axis=0, out=db)
 
 

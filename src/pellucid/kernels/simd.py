@@ -9,6 +9,8 @@ Sums (words_sums.py):
     t = zeros(R, C)                     every number 0
     t = outer(t, a, i, step, b, j)      t[r,:] += a[i + r·step] · b[j : j + C·LANES]
     t = outer_at(t, a, i, at, k, b, j)  t[r,:] += a[i + at[k + r]] · b[j : j + C·LANES]
+    t = outer_won(t, b, j, won, i, at, q, a, k)
+                                        t[r,:] += b[j + r] · a[k + at[q + won[i + r]] : + C·LANES]
     t = inner(t, a, i, p, b, j, q)      t[r,c] += a[i + r·p : +LANES] · b[j + c·q : +LANES], by lane
     t = inner_first(.., q, n)           the same for the first n lanes
     u = lane_sums(t)                    lane c of u[r,0] is the sum over the lanes of t[r,c]
@@ -19,6 +21,7 @@ Sums (words_sums.py):
     t, a = keep_larger(t, a, u, k)      max(t, u), the first of equals; a = k where u won
     t = where_above_zero(t, u, k)       t where u > 0, else k
     t = where_equal(t, u, k)            t where u == k, else 0
+    t = where_below(t, u, k)            t where u < k, else 0
 
 Memory (words_memory.py); *within* means in the rows r < R and columns c < C, the first n numbers:
 
@@ -76,10 +79,12 @@ from .words_sums import (
     minus,
     outer,
     outer_at,
+    outer_won,
     plus,
     relu,
     times,
     where_above_zero,
+    where_below,
     where_equal,
     zeros,
 )
@@ -100,6 +105,7 @@ __all__ = [
     "minus",
     "outer",
     "outer_at",
+    "outer_won",
     "plus",
     "relu",
     "row",
@@ -116,6 +122,7 @@ __all__ = [
     "turned",
     "turned_square",
     "where_above_zero",
+    "where_below",
     "where_equal",
     "zeros",
 ]

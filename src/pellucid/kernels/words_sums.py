@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import extending, types
 
 from .jit import LANES
-from .tile import FLOAT, ZERO, Tile, Writer, everywhere, first_lanes
+from .tile import FLOAT, INDEX, ZERO, Tile, Writer, everywhere, first_lanes
 
 __all__ = [
     "add_everywhere",
@@ -22,10 +22,12 @@ __all__ = [
     "minus",
     "outer",
     "outer_at",
+    "outer_won",
     "plus",
     "relu",
     "times",
     "where_above_zero",
+    "where_below",
     "where_equal",
     "zeros",
 ]
@@ -72,6 +74,35 @@ def outer_at(typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j:
         return w.each(lambda r, c, t: w.multiply_add(column[r], row[c], t))
 
     return tile(tile, a, types.intp, at, types.intp, b, types.intp), write
+
+
+@intrinsic
+def outer_won(
+    typing: Any, tile: Any, b: Any, j: Any, won: Any, i: Any, at: Any, q: Any, a: Any, k: Any
+) -> Any:
+    """Return ``t[r,:] + b[j + r] · a[k + at[q + won[i + r]] : + C·LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        left, bytes_, table, right = (
+            w.pointer(1, 2),
+            w.pointer(3, 4),
+            w.pointer(5, 6),
+            w.pointer(7, 8),
+        )
+        column = [w.broadcast(w.ahead(left, r)) for r in range(tile.rows)]
+        winners = [w.builder.load(w.ahead(bytes_, r)) for r in range(tile.rows)]
+        places = [
+            w.builder.load(w.builder.gep(table, [w.builder.zext(winner, INDEX)]))
+            for winner in winners
+        ]
+        rows = [w.builder.gep(right, [place]) for place in places]
+        return w.each(
+            lambda r, c, t: w.multiply_add(w.load(w.ahead(rows[r], c * LANES)), column[r], t)
+        )
+
+    index = types.intp
+    return tile(tile, b, index, won, index, at, index, a, index), write
 
 
 @intrinsic
@@ -280,6 +311,16 @@ def where_equal(typing: Any, tile: Any, other: Any, number: Any) -> Any:
         return w.builder.fcmp_ordered("==", u, everywhere(w.builder, w.values[2], FLOAT))
 
     return tile(tile, other, types.float32), _where(equal)
+
+
+@intrinsic
+def where_below(typing: Any, tile: Any, other: Any, number: Any) -> Any:
+    """Return ``t`` where ``u < k``, else 0."""
+
+    def below(w: Writer, u: Any) -> Any:
+        return w.builder.fcmp_ordered("<", u, everywhere(w.builder, w.values[2], FLOAT))
+
+    return tile(tile, other, types.float32), _where(below)
 
 
 def _where(holds: Callable[[Writer, Any], Any]) -> Callable[..., Any]:
