@@ -79,7 +79,7 @@ def linear(height: int, width: int) -> Any:
         for task in share(queue):
             i, j = task % down, task // down
             for block in range(blocks):
-                begin = block * deep
+                begin = min(depth, block * deep)
                 end = min(depth, begin + deep)
                 whole = end - (end - begin) % LANES
                 at = 0
