@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,9 @@ __all__ = ["LinearStep"]
 # Rows of x and of w whose sums fit into the registers, with what is multiplied; a vector holds the
 # sums of one row of x.
 TILE = (3, 4) if REGISTERS < 32 else (6, 4) if LANES < 5 else (5, 5)
-SIDE = 5  # tiles: a task is a square of them, so that what it reads serves it often
+# A task is a square of so many tiles a side, so that what it reads serves it often; within these
+# bounds, so many that there are tasks enough for every thread.
+SIDES, ENOUGH = (5, 10), 16
 HEIGHTS = (12, 10, 8, 4) if REGISTERS == 32 else (6, 5, 4)
 PIECES = 16  # tasks of dw and of dx at most
 
@@ -49,7 +52,9 @@ class LinearStep(Step):
         shift = self._no_bias if b is None else np.ascontiguousarray(b.data)
         height, width = self._tile
         height = height if height <= n else 1
-        down, across = -(-n // (SIDE * height)), -(-len(w) // (SIDE * width))
+        high, wide = -(-n // height), -(-len(w) // width)
+        side = max(SIDES[0], min(SIDES[1], math.isqrt(high * wide // ENOUGH)))
+        down, across = -(-high // side), -(-wide // side)
         launch(
             matmul.linear(height, width), down * across, n * self.multiply_adds,
             flat(x), flat(w), shift, self._flat[0], down, across, self.relu,
