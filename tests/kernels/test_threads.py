@@ -129,6 +129,20 @@ def test_after_ctrl_c_nobody_writes_any_more(monkeypatch):
         assert right(scaled())
 
 
+def test_a_second_ctrl_c_leaves_the_next_call_in_peace(monkeypatch):
+    def interrupt(queue):
+        raise KeyboardInterrupt
+
+    set_num_threads(2)
+    run(meet, 1, np.zeros(1, np.int64), np.zeros(1), 0)
+    for _ in range(5):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(tasks, "finished", interrupt)  # each time it is waited for
+            run(meet, 2, np.zeros(1, np.int64), np.zeros(2), 0.02)
+        for seed in range(5):
+            assert right(scaled(seed=seed), seed=seed)
+
+
 def test_after_ctrl_c_no_task_is_begun():
     times = np.zeros(10_000_000, np.int64)
     run(count, 1, times)

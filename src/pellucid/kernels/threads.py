@@ -72,6 +72,7 @@ class _Pool:
         self.wanted = 0  # helpers, of which the system may not have given all
         self.free = threading.Lock()
         self.queue = tasks.queue_to_share()
+        self.kept: tuple[Any, ...] = ()
 
     def run(self, function: Any, count: int, args: tuple[Any, ...]) -> None:
         """Do the tasks together; whoever calls has taken `free`."""
@@ -86,14 +87,22 @@ class _Pool:
             function(queue, *args)
             while not tasks.finished(queue):
                 time.sleep(NAP)
-        except BaseException:  # Ctrl-C among them: what is called next may write to the same arrays
+        except BaseException:  # Ctrl-C among them
             queue[tasks.TASKS] = 0  # nobody begins another
             tasks.end_flushing()
-            while not tasks.finished(queue):
+            self.retire(args)
+            while not tasks.finished(queue):  # what is called next may write to the same arrays
                 time.sleep(NAP)
             raise
         if queue[tasks.DONE] < count:  # a helper failed: the caller meets the error itself
             run_alone(function, count, *args)
+
+    def retire(self, args: tuple[Any, ...]) -> None:
+        """Leave further calls to a new pool: a second Ctrl-C may end the wait for the helpers."""
+        global _pool
+        self.kept = args  # as long as a helper may write to them
+        self.hire(0)
+        _pool = _Pool()
 
     def hire(self, wanted: int) -> None:
         """Have so many helpers, if the system gives them."""
