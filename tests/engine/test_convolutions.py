@@ -20,6 +20,7 @@ from pellucid.engine.convolutions import (
     input_gradient,
     output,
 )
+from pellucid.engine.steps import TurnStep
 from pellucid.kernels import conv
 from pellucid.kernels.jit import LANES
 from pellucid.shapes import slide
@@ -99,6 +100,32 @@ def test_a_gradient_that_lies_as_its_room_would_passes_the_relu_all_the_same(
     agree(model, x, rng)
 
 
+@pytest.mark.parametrize("pool", [1, 2])
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize(("filters", "training"), [(LANES // 3, True), (LANES + 1, False)])
+def test_a_convolution_turns_its_output_itself(pool, relu, filters, training):
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(
+        nn.Conv2d(2, filters, 3, rng=rng), *[nn.ReLU()] * relu,
+        *[nn.MaxPool2d(pool)] * (pool > 1), nn.Flatten(),
+    )  # fmt: skip
+    model["0"].bias.data[:] = rng.normal(size=filters)
+    model.train(training)
+    kinds = agree(model, draw_images(model, (2, 8, 9), 3, rng), rng)
+    # Without a pooling, the way back through the ReLU needs the output as the kernels have it.
+    assert kinds.count(TurnStep) == 1 + (relu and pool == 1)
+
+
+def test_few_filters_share_a_vector_with_those_of_the_windows_beside_them():
+    def beside(**how):
+        return output(slide((8, 9), 3, how.get("stride", 1)), 2, *how["sizes"]).beside
+
+    assert beside(sizes=(1, 1, 1)) == min(LANES, 7)
+    assert beside(sizes=(LANES // 2, 1, 1)) == beside(sizes=(LANES // 2, 1, 2)) == 2
+    assert beside(sizes=(LANES // 2 + 1, 1, 1)) == 1
+    assert beside(sizes=(2, 2, 1)) == beside(sizes=(1, 1, 3)) == beside(sizes=(1, 1, 1), stride=3)
+
+
 def agree(model, x, rng):
     dy = rng.normal(size=model(x).shape).astype(np.float32)
     expected = by_the_layers(model, x, dy, np.float64)
@@ -108,6 +135,7 @@ def agree(model, x, rng):
     for name, value in expected.items():
         magnitude = abs(dy).sum() / dy.shape[1] if name.endswith("bias.grad") else None
         assert_agrees(got[name], value, magnitude=magnitude, what=name)
+    return [type(step) for step in plan.steps]
 
 
 # Tiles of several vectors, of which the last may be empty but for some filters.

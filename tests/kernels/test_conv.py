@@ -107,14 +107,22 @@ def expected(name, rectify):
     )  # fmt: skip
 
 
-def packed(w, groups, vectors, *, flip=False):
+def packed(w, groups, vectors, *, flip=False, beside=1, step=1):
     """Return the filters as `forward` wants them."""
     filters, depth, fh, fw = w.shape
     rows, columns = (filters // groups, depth) if flip else (depth, filters // groups)
-    wide = -(-columns // (vectors * LANES)) * vectors * LANES
-    out = np.zeros((groups, fh, fw, rows, wide), np.float32)
-    conv.pack(w, groups, flip, out)
+    wide = -(-columns * beside // (vectors * LANES)) * vectors * LANES
+    out = np.zeros((groups, fh, fw + (beside - 1) * step, rows, wide), np.float32)
+    conv.pack(w, groups, flip, beside, step, out)
     return out
+
+
+def reads(windows, s, w, tile, pool=1, beside=1):
+    """Return where the taps of the filters ``w`` are, and the rows of a tile."""
+    cells = runs(windows, s, pool)
+    taps = cells[0].reshape(-1, 1) + np.arange(w[0, ..., 0].size // cells.shape[1])
+    rows = cells[:, :1] + np.arange(tile[0]) * beside * s.step_w * s.depth
+    return taps.ravel(), rows.ravel()
 
 
 def source(case):
@@ -133,19 +141,23 @@ rectified = pytest.mark.parametrize("rectify", [False, True])
 tiles = pytest.mark.parametrize("tile", TILES)
 
 
-def forward(case, tile, bands):
+def forward(case, tile, bands, *, beside=1, turned=False, keep=True):
     """Return the output, and which cells won."""
     s = sliding(case.windows, *case.sizes, case.pool)
-    at, w = runs(case.windows, s, case.pool), packed(case.w, case.groups, tile[1])
+    w = packed(case.w, case.groups, tile[1], beside=beside, step=s.step_w)
     b = np.zeros((case.groups, w.shape[-1]), np.float32)
-    b[:, : case.filters // case.groups] = case.b.reshape(case.groups, -1)
-    y = Room(N, s.oh, s.ow, s.f)
-    won = Room(*y.shape, dtype=np.uint8)
+    b[:, : case.w.shape[0] // case.groups * beside] = np.tile(
+        case.b.reshape(case.groups, -1), beside
+    )
+    y = Room(N, *((s.f, s.oh, s.ow) if turned else (s.oh, s.ow, s.f)))
+    won = Room(N, s.oh, s.ow, s.f, dtype=np.uint8)
     run(
-        conv.forward(*tile), N * bands, last(case.x, np.nan), NOTHING, NO_BYTES, w.ravel(),
-        b.ravel(), y.flat, won.flat, at, s, s.in_place, bands, False, case.rectify,
+        conv.forward(*tile, case.pool**2), N * bands, last(case.x, np.nan), NOTHING, NO_BYTES,
+        w.ravel(), b.ravel(), y.flat, won.flat if keep else NO_BYTES,
+        *reads(case.windows, s, w, tile, case.pool, beside), s, s.in_place, bands, beside, False,
+        case.rectify, turned,
     )  # fmt: skip
-    return y.first(), won.first()
+    return y.read() if turned else y.first(), won.first()
 
 
 @cases
@@ -162,6 +174,28 @@ def test_forward_equals_the_seven_loops(name, rectify, tile):
 @cases
 @rectified
 @tiles
+@pytest.mark.parametrize("bands", [1, 2])
+def test_forward_turns_its_output_and_leaves_out_the_winners(name, rectify, tile, bands):
+    case = expected(name, rectify)
+    y, won = forward(case, tile, bands, turned=True, keep=False)
+    np.testing.assert_array_equal(y, case.y)
+    np.testing.assert_array_equal(won, EMPTY)
+
+
+@rectified
+@pytest.mark.parametrize("name", ["plain", "one cell", "stride", "pooled", "pooled, padded"])
+@pytest.mark.parametrize("beside", [2, 3])
+def test_forward_of_windows_beside_each_other(name, rectify, beside):
+    case = expected(name, rectify)
+    for turned in (False, True):
+        y, won = forward(case, (1, 2), 2, beside=beside, turned=turned)
+        np.testing.assert_array_equal(y, case.y)
+        np.testing.assert_array_equal(won, case.won if case.pool > 1 else EMPTY)
+
+
+@cases
+@rectified
+@tiles
 def test_the_input_gradient_is_a_forward_of_the_flipped_filters(name, rectify, tile):
     case = expected(name, rectify)
     s, turned = adjoint(case.windows, *case.sizes, case.pool), flipped(case.windows)
@@ -170,8 +204,8 @@ def test_the_input_gradient_is_a_forward_of_the_flipped_filters(name, rectify, t
     dy, gate, won, gated = source(case)
     dx, in_place = Room(N, s.oh, s.ow, s.f), s.in_place and not gated  # a gate needs a room
     run(
-        conv.forward(*tile), N, dy, gate, won, w.ravel(), no_bias, dx.flat, NO_BYTES,
-        runs(turned, s), s, in_place, 1, gated, False,
+        conv.forward(*tile, 1), N, dy, gate, won, w.ravel(), no_bias, dx.flat, NO_BYTES,
+        *reads(turned, s, w, tile), s, in_place, 1, 1, gated, False, False,
     )  # fmt: skip
     np.testing.assert_array_equal(dx.first(), case.dx)
 
@@ -289,19 +323,17 @@ def test_the_bits_do_not_depend_on_the_threads():
 # What tiles there are.
 
 MANY = [1, 2, 3, 5, 7, 9, 13, 16, 24, 27, 28, 29, 55, 100, 300, 999]
-MOST = [REGISTERS, REGISTERS * 2 // 5]
-CHOSEN = sorted({conv.tile_shape(r, c, most) for r in range(1, 120) for c in MANY for most in MOST})
+CHOSEN = sorted({conv.tile_shape(r, c) for r in range(1, 120) for c in MANY})
 
 
-@pytest.mark.parametrize("most", MOST)
-def test_a_tile_is_no_larger_than_its_task_nor_than_the_registers(most):
+@pytest.mark.parametrize("cells", [1, 4, 9, 16])
+def test_a_tile_is_no_larger_than_its_task_nor_than_the_registers(cells):
     for rows in MANY:
         for columns in MANY:
-            height, vectors = conv.tile_shape(rows, columns, most)
+            height, vectors = conv.tile_shape(rows, columns, cells)
             assert 1 <= height <= rows
             assert 1 <= vectors <= conv.whole_vectors(columns) // LANES
-            assert height * vectors <= most
-            assert height * vectors + vectors < REGISTERS
+            assert (height * cells + 1) * vectors < REGISTERS or (height, vectors) == (1, 1)
 
 
 @pytest.mark.slow

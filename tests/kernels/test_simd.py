@@ -19,6 +19,7 @@ from pellucid.kernels.simd import (
     inner_first,
     keep_larger,
     lane_sums,
+    largest,
     load,
     load_bytes,
     load_part,
@@ -27,6 +28,7 @@ from pellucid.kernels.simd import (
     outer_at,
     outer_won,
     plus,
+    prefetch,
     relu,
     row,
     rows,
@@ -140,6 +142,24 @@ def test_keep_larger_keeps_the_first_of_equals_and_of_nans():
         wins = (b > a) | (np.isnan(b) & ~np.isnan(a))
         np.testing.assert_array_equal(larger, np.where(wins, b, a))
         np.testing.assert_array_equal(winner, np.where(wins, 7, 0))
+
+
+@kernel
+def _largest_of_rows(t, y):
+    larger, winner = largest(load(ROWS, COLUMNS, t, 0, WIDTH, LANES), ROWS)
+    prefetch(y, 0)  # changes nothing
+    store(larger, y, 0, WIDTH)
+    store(winner, y, WIDTH, WIDTH)
+
+
+def test_largest_keeps_the_first_of_equals_and_of_nans():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        t, y = rng.choice(ODD, (ROWS, WIDTH)), np.empty((2, WIDTH), np.float32)
+        _largest_of_rows(t.ravel(), y.ravel())
+        winner = np.where(np.isnan(t).any(axis=0), np.isnan(t).argmax(axis=0), t.argmax(axis=0))
+        np.testing.assert_array_equal(y[1], winner)
+        np.testing.assert_array_equal(y[0], np.take_along_axis(t, winner[np.newaxis], axis=0)[0])
 
 
 @kernel

@@ -86,16 +86,18 @@ def assemble(model: Layer, shape: Shape, batch: int, *, fast: bool) -> list[Step
 
 def _fast_steps(layers: list[tuple[str, Layer]], shape: Shape, batch: int) -> Iterator[Step]:
     last = False  # the images come as (N, C, H, W)
+    step = Step("", shape)
     while layers:
-        step = _next_step(layers, shape, batch)
+        before, step = step, _next_step(layers, shape, batch)
         wanted = step.channels_last
         if len(shape) == 3 and wanted not in (None, last):
             last = not last
-            yield TurnStep(shape, batch, to_last=last)
+            if last or not before.turn():
+                yield TurnStep(shape, batch, to_last=last)
         yield step
         shape = step.output_shape
         last = last and len(shape) == 3
-    if last:
+    if last and not step.turn():
         yield TurnStep(shape, batch, to_last=False)
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels import matmul
 from ..nn import Conv2d
 from ..typing import Array
 from .convolutions import Source, filter_gradient, input_gradient, output
-from .steps import Shape, Step
+from .launch import launch
+from .steps import Shape, Step, flat
 
 __all__ = ["ConvStep"]
 
@@ -32,14 +34,16 @@ class ConvStep(Step):
         self._output = output(*self._geometry)
         self.kernel = self._output.name + " + relu" * relu + f" + max {pool}x{pool}" * (pool > 1)
         shape = (batch, oh // pool, ow // pool, fn)
-        self._y = np.empty(shape, dtype=np.float32)
+        self._y: Array = np.empty(shape, dtype=np.float32)
         self._won = np.empty(shape if pool > 1 else (1,), dtype=np.uint8)
-        self._packed = False
+        self._packed = self._kept = False
         # What only training needs comes with the first backward.
         self._filter_gradient: Any = None
         self._input_gradient: Any = None
         self._dw = self._db = self._dx = np.empty(0, dtype=np.float32)
         self._dx_shape = (batch, h, w, c)
+        self._turned: tuple[int, ...] = ()
+        self._dy = np.empty(0, dtype=np.float32)
 
     def forward(self, x: Array) -> Array:
         """Return the filters' answers."""
@@ -48,11 +52,24 @@ class ConvStep(Step):
             self._output.pack(np.ascontiguousarray(self.layer.weight.data))
             b = self.layer.bias
             if b is not None:
-                bias = self._output.bias.reshape(self.layer.groups, -1)
-                bias[:, : len(b.data) // self.layer.groups] = b.data.reshape(self.layer.groups, -1)
+                self._output.bias[:] = b.data.reshape(self.layer.groups, 1, -1)
             self._packed = True
-        self._output(Source(x), n, self._y[:n], self._won, self.relu)
+        self._convolve(n, keep=self.layer.training)
         return self._y[:n]
+
+    def _convolve(self, n: int, *, keep: bool) -> None:
+        """Write the output, and if wished, which cells won."""
+        self._output(Source(self._x), n, self._y[:n], self._won, self.relu, keep)
+        self._kept = keep
+
+    def turn(self) -> bool:
+        """Give images (N, C, H, W) from now on, if the step can."""
+        gated = self.relu and self.pool == 1  # by the output, which would have to be turned back
+        if self._output.can_turn and not gated:
+            batch, oh, ow, fn = self._y.shape
+            self._output.turned, self._turned = True, (fn, oh * ow)
+            self._dy, self._y = self._y, np.empty((batch, fn, oh, ow), dtype=np.float32)
+        return bool(self._turned)
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Leave the gradients of filters and bias; return that of the input."""
@@ -60,6 +77,11 @@ class ConvStep(Step):
         dy = np.ascontiguousarray(dy, dtype=np.float32)
         # Behind a pooling, the cell that won is also what tells where the ReLU let through.
         pooled = self.pool > 1
+        if pooled and not self._kept:  # which inference has no use for
+            self._convolve(n, keep=True)
+        if self._turned:
+            launch(matmul.transpose, n, dy.size, flat(dy), flat(self._dy), *self._turned)
+            dy = self._dy[:n]
         gate = self._y[:n] if self.relu and not pooled else None
         source = Source(dy, gate, self._won if pooled else None)
         self._make_filter_gradient()(self._x, source, self._dw, self._db)
@@ -93,7 +115,8 @@ class ConvStep(Step):
         back = [self._make_filter_gradient()]
         if not self.first:
             back.append(self._make_input_gradient())
-        return [*self._output.uses, *(kernel for one in back for kernel in one.uses)]
+        turn = (matmul.transpose,) if self._turned else ()
+        return [*self._output.uses, *turn, *(kernel for one in back for kernel in one.uses)]
 
     def buffers(self) -> int:
         """Return the bytes of the step's buffers, those of its passes among them."""

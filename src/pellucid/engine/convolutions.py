@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels import conv, winners, winograd
-from ..kernels.jit import LANES, REGISTERS
+from ..kernels.jit import LANES
 from ..kernels.sliding import Sliding, adjoint, flipped, runs, sliding, through
 from ..shapes import Windows
 from ..typing import Array
@@ -97,42 +97,58 @@ class Direct:
     """Sums over the window's runs, whatever the stride, the dilation and the groups."""
 
     name = "convolution"
+    can_turn = True
 
     def __init__(self, s: Sliding, windows: Windows, pool: int, *, flip: bool) -> None:
-        self.s, self.at, self.flip = s, runs(windows, s, pool), flip
-        fh, fw = windows.window
-        per_group, depth = s.f // s.groups, s.c // s.groups
-        # With a pooling three tiles are at work: if there are few taps, all should find registers.
-        three = pool > 1 and fh * fw * depth < MANY
-        tile = conv.tile_shape(s.ow, per_group, REGISTERS * 2 // 5 if three else REGISTERS)
-        self.run = conv.forward(*tile)
-        wide = _up(per_group, tile[1] * LANES)
+        self.s, self.flip, self.turned = s, flip, False
+        (fh, fw), depth, per_group = windows.window, s.c // s.groups, s.f // s.groups
+        # Few filters leave lanes empty, where those of the next windows find room.
+        self.beside = _beside(s, windows)
+        fw += (self.beside - 1) * s.step_w
+        every = self.beside * per_group
+        height, vectors = conv.tile_shape(s.ow // self.beside, every, pool * pool)
+        cells = runs(windows, s, pool)
+        self.at = (cells[0, :, np.newaxis] + np.arange(fh * fw * depth // cells.shape[1])).ravel()
+        self.over = (cells[:, :1] + np.arange(height) * self.beside * s.step_w * s.depth).ravel()
+        self.run = conv.forward(height, vectors, pool * pool)
+        wide = _up(every, vectors * LANES)
         self.filters = np.zeros((s.groups, fh, fw, depth, wide), dtype=np.float32)
-        self.bias = np.zeros((s.groups, wide), dtype=np.float32)
+        self.row = np.zeros((s.groups, wide), dtype=np.float32)
+        self.bias = self.row[:, :every].reshape(s.groups, self.beside, per_group)
         self.uses = (conv.pack, self.run)
-        self.work = s.oh * s.ow * s.f * (s.c // s.groups) * self.at.size
+        self.work = s.oh * s.ow * s.f * pool * pool * self.at.size
 
     def pack(self, w: Array) -> None:
         """Take over the filters (F, C/groups, FH, FW)."""
-        conv.pack(w, self.s.groups, self.flip, self.filters)
+        conv.pack(w, self.s.groups, self.flip, self.beside, self.s.step_w, self.filters)
 
-    def __call__(self, source: Source, n: int, y: Array, arg: Array, rectify: bool) -> None:
-        """Write the output ``y`` of ``n`` images, and which cell won."""
+    def __call__(
+        self, source: Source, n: int, y: Array, arg: Array, rectify: bool, keep: bool = True
+    ) -> None:
+        """Write the output ``y`` of ``n`` images, and if wished, which cell won."""
         s = self.s
         bands = 1 if n >= BANDS else min(s.oh, -(-BANDS // n))
         # What a ReLU had stopped is taken out on the way into a room.
         in_place = s.in_place and not source.rectified
         launch(
             self.run, n * bands, n * self.work, source.x, source.gate, source.won,
-            flat(self.filters), flat(self.bias), flat(y), flat(arg), self.at, s, in_place, bands,
-            source.rectified, rectify,
+            flat(self.filters), flat(self.row), flat(y), flat(arg) if keep else NO_BYTES, self.at,
+            self.over, s, in_place, bands, self.beside, source.rectified, rectify, self.turned,
         )  # fmt: skip
+
+
+def _beside(s: Sliding, windows: Windows) -> int:
+    """Return how many windows beside each other share a vector: they read what lies between."""
+    whole = s.groups == windows.dilation[1] == 1
+    gains = s.step_w < windows.window[1]
+    return max(1, min(LANES // s.f, s.ow)) if whole and gains else 1
 
 
 class Winograd:
     """36 products instead of 144, for 3x3 windows one by one."""
 
     name = "Winograd convolution"
+    can_turn = False
 
     def __init__(self, s: Sliding, windows: Windows, pool: int, *, flip: bool) -> None:
         self.flip = flip
@@ -144,7 +160,8 @@ class Winograd:
         self.run = winograd.forward(*tile, pool)
         wide = _up(s.f, tile[1] * LANES)
         self.filters = np.zeros((36, deep, wide), dtype=np.float32)
-        self.bias = np.zeros(wide, dtype=np.float32)
+        self.row = np.zeros(wide, dtype=np.float32)
+        self.bias = self.row[: s.f].reshape(1, 1, s.f)
         self.uses = (winograd.filters_forward, self.run)
         self.work = 36 * down * across * s.c * s.f
 
@@ -153,12 +170,14 @@ class Winograd:
         channels = len(w) if self.flip else w.shape[1]
         launch(winograd.filters_forward, channels, 9 * w.size, w, self.flip, self.filters)
 
-    def __call__(self, source: Source, n: int, y: Array, arg: Array, rectify: bool) -> None:
+    def __call__(
+        self, source: Source, n: int, y: Array, arg: Array, rectify: bool, keep: bool = True
+    ) -> None:
         """Write the output ``y`` of ``n`` images, and which cell won."""
         together = _evenly(n, self.together)
         launch(
             self.run, -(-n // together), n * self.work, source.x, source.gate, source.won,
-            flat(self.filters), self.bias, flat(y), flat(arg), self.s, n, together,
+            flat(self.filters), self.row, flat(y), flat(arg), self.s, n, together,
             source.rectified, rectify,
         )  # fmt: skip
 

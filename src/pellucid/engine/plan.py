@@ -117,6 +117,6 @@ def compile(model: Layer, input_shape: Shape, batch_size: int) -> Plan:
     >>> from pellucid.models import SimpleConvNet
     >>> plan = compile(SimpleConvNet(), (1, 28, 28), 100)
     >>> [step.kernel for step in plan.steps]
-    ['view', 'convolution + relu + max 2x2', 'channels first', 'view', 'product + relu', 'product']
+    ['view', 'convolution + relu + max 2x2', 'view', 'product + relu', 'product']
     """
     return Plan(model, input_shape, batch_size)

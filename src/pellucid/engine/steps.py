@@ -48,6 +48,10 @@ class Step:
         """Return the gradient for the last input, or None where nobody needs it."""
         raise NotImplementedError
 
+    def turn(self) -> bool:
+        """Give images (N, C, H, W) from now on, whatever the step takes, if it can."""
+        return False
+
     def freeze(self) -> None:
         """Rely on the weights staying as they are from now on."""
         self.frozen = True

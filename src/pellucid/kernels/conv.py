@@ -31,11 +31,12 @@ from .jit import LANES, REGISTERS, kernel
 from .simd import (
     add_row,
     add_rows_from,
-    keep_larger,
+    largest,
     load,
     load_part,
     outer,
     outer_at,
+    prefetch,
     relu,
     row,
     store_bytes,
@@ -44,7 +45,7 @@ from .simd import (
     where_above_zero,
     zeros,
 )
-from .sliding import LINE, STOPPED, Sliding, aligned, lay_out
+from .sliding import LINE, STOPPED, Sliding, aligned, lay_out, turn
 from .threads import share
 
 __all__ = [
@@ -71,48 +72,58 @@ def whole_vectors(count: int) -> int:
     return -(-count // LANES) * LANES
 
 
-def tile_shape(rows: int, columns: int, most: int = REGISTERS) -> tuple[int, int]:
+def tile_shape(rows: int, columns: int, cells: int = 1) -> tuple[int, int]:
     """Return the tile, height x vectors, that covers ``rows`` x ``columns`` in the fewest cycles.
 
     One step of a tile takes a cycle for every two products, two loads, or half a vector from beyond
     the nearest cache, and never less than the four after which a sum is there for the next step.
-    ``most`` is how many vectors it may have.
+    With a pooling, the tile has so many ``cells`` of each row.
     """
     wide = -(-columns // LANES)
 
     def cycles(tile: tuple[int, int]) -> tuple[float, int]:
-        height, vectors = tile
+        (height, vectors), tall = tile, tile[0] * cells
         tiles = -(-rows // height) * -(-wide // vectors)
-        return tiles * max(height * vectors, height + vectors, 4 * vectors, 8), -height * vectors
+        return tiles * max(tall * vectors, tall + vectors, 4 * vectors, 8), -height * vectors
 
     tiles = [
         (height, vectors)
         for vectors in WIDTHS
         for height in HEIGHTS
-        if vectors <= wide and height <= rows and height * vectors <= most
+        if vectors <= wide and height <= rows
         # One or two more registers hold what the row is multiplied with.
-        if height * vectors + vectors < REGISTERS - 2 + (vectors == 1)
+        if (height * cells + 1) * vectors < REGISTERS - 2 + (vectors == 1)
     ]
-    return min(tiles, key=cycles)
+    return min(tiles, key=cycles, default=(1, 1))
 
 
 @cache
-def forward(height: int, vectors: int) -> Any:
-    """Return the kernel for tiles of ``height`` windows x ``vectors`` of filters."""
+def forward(height: int, vectors: int, cells: int) -> Any:
+    """Return the kernel for tiles of ``height`` windows x ``vectors`` of filters.
+
+    Each is a window for every one of so many ``cells`` of a pooling, or a single one.
+    """
+    tall = cells * height
 
     @kernel
     def convolve(
         queue: Array, x: Array, gate: Array, won: Array, w: Array, b: Array, y: Array, arg: Array,
-        at: Array, s: Sliding, in_place: bool, bands: int, rectified: bool, rectify: bool,
+        at: Array, over: Array, s: Sliding, in_place: bool, bands: int, beside: int,
+        rectified: bool, rectify: bool, turned: bool,
     ) -> None:  # fmt: skip
-        cells, runs = at.shape
+        """Write ``y``, its channels first if ``turned``, and ``arg``, if it has room.
+
+        What a window sees is ``at`` these places; those of a tile's rows lie ``over`` them. In the
+        lanes of a row, so many windows ``beside`` each other have their filters.
+        """
+        taps, wide = len(at), len(b) // s.groups
         per_group, channels = s.f // s.groups, s.c // s.groups
-        wide = len(b) // s.groups
-        length = w.size // (s.groups * runs * wide)
-        step = s.step_w * s.depth
+        line, step = s.step_h * s.pitch * s.depth, s.step_w * s.depth
         xs = aligned(
             np.zeros((1 if in_place else s.rows * s.pitch * s.depth) + LINE, dtype=np.float32)
         )
+        size = s.oh * s.ow * s.f
+        ys = np.empty(size if turned else 1, dtype=np.float32)
         for task in share(queue):
             n, band = task // bands, task % bands
             source, start = xs, 0
@@ -120,37 +131,38 @@ def forward(height: int, vectors: int) -> Any:
                 source, start = x, n * s.h * s.w * s.c
             else:
                 lay_out(x, gate, won, n, xs, s, 0, s.h, s.top, rectified)
+            target, image = y, n * size
+            if turned:
+                target, image = ys, 0
+            low, high = band * s.oh // bands, (band + 1) * s.oh // bands
             for g in range(s.groups):
                 for f in range(0, per_group, vectors * LANES):
-                    count = min(per_group - f, vectors * LANES)
-                    for i in range(band * s.oh // bands, (band + 1) * s.oh // bands):
-                        for block in range(0, s.ow, height):
+                    count = min(beside * per_group - f, vectors * LANES)
+                    for i in range(low, high):
+                        if turned:  # it is written in strides then, which no cache foresees
+                            for k in range(i * s.ow * s.f, (i + 1) * s.ow * s.f, LINE):
+                                prefetch(y, n * size + k)
+                        for block in range(0, s.ow, height * beside):
                             # The last tile of a row reaches back, and computes some again.
-                            j = min(block, s.ow - height)
-                            here = (
-                                start + i * s.step_h * s.pitch * s.depth + j * step + g * channels
-                            )
-                            best = winner = zeros(height, vectors)
-                            for q in range(cells):
-                                t = zeros(height, vectors)
-                                for r in range(runs):
-                                    window = here + at[q, r]
-                                    tap = (g * runs + r) * length * wide + f
-                                    for k in range(length):
-                                        t = outer(t, source, window + k, step, w, tap + k * wide)
-                                if q == 0:
-                                    best = t
-                                else:
-                                    best, winner = keep_larger(best, winner, t, np.float32(q))
+                            j = min(block, s.ow - height * beside)
+                            here = start + i * line + j * step + g * channels
+                            t = zeros(tall, vectors)
+                            for k in range(taps):
+                                tap = (g * taps + k) * wide + f
+                                t = outer_at(t, source, here + at[k], over, 0, w, tap)
+                            best, winner = largest(t, cells)
                             best = add_row(best, b, g * wide + f)
-                            to = ((n * s.oh + i) * s.ow + j) * s.f + g * per_group + f
-                            if cells > 1:
+                            to = (i * s.ow + j) * s.f + g * per_group + f
+                            if cells > 1 and len(arg) > 1:
                                 if rectify:
                                     winner = where_above_zero(winner, best, np.float32(STOPPED))
-                                store_bytes(winner, arg, to, s.f, count)
+                                store_bytes(winner, arg, n * size + to, beside * s.f, count)
                             if rectify:
                                 best = relu(best)
-                            store_first(best, y, to, s.f, count)
+                            store_first(best, target, image + to, beside * s.f, count)
+            if turned:
+                first, pixels = low * s.ow, s.oh * s.ow
+                turn(ys, first * s.f, (high - low) * s.ow, s.f, y, n * size + first, pixels)
 
     return convolve
 
@@ -272,24 +284,28 @@ def add_pixels(x: Array, pixels: int, depth: int, total: Array) -> None:
 
 
 @kernel
-def pack(w: Array, groups: int, flip: bool, out: Array) -> None:
+def pack(w: Array, groups: int, flip: bool, beside: int, step: int, out: Array) -> None:
     """Write the filters (F, C/groups, FH, FW) into ``out`` (groups, FH, FW, C, F) for `forward`.
 
-    With ``flip``, those of the adjoint: turned by half a turn, filters and channels exchanged.
+    With ``flip``, those of the adjoint: turned by half a turn, filters and channels exchanged. All
+    are there once for each of the windows ``beside`` each other, by so many ``step``s further on.
     """
     filters, channels, fh, fw = w.shape
     per_group = filters // groups
     for g in range(groups):
-        for u in range(fh):
-            for v in range(fw):
-                if flip:
-                    for f in range(per_group):
-                        for c in range(channels):
-                            out[g, u, v, f, c] = w[g * per_group + f, c, fh - 1 - u, fw - 1 - v]
-                else:
-                    for c in range(channels):
+        for m in range(beside):
+            for u in range(fh):
+                for v in range(fw):
+                    to = out[g, u, m * step + v]
+                    if flip:
                         for f in range(per_group):
-                            out[g, u, v, c, f] = w[g * per_group + f, c, u, v]
+                            for c in range(channels):
+                                value = w[g * per_group + f, c, fh - 1 - u, fw - 1 - v]
+                                to[f, m * channels + c] = value
+                    else:
+                        for c in range(channels):
+                            for f in range(per_group):
+                                to[c, m * per_group + f] = w[g * per_group + f, c, u, v]
 
 
 @kernel

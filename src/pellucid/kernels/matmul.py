@@ -30,18 +30,15 @@ from .simd import (
     lane_sums,
     load,
     load_part,
-    load_within,
     outer,
     relu,
     store,
     store_first,
     store_rows,
-    store_within,
-    turned_square,
     where_above_zero,
     zeros,
 )
-from .sliding import LINE, aligned
+from .sliding import LINE, aligned, turn
 from .threads import share
 
 __all__ = ["PANEL", "gradients", "linear", "transpose"]
@@ -172,12 +169,4 @@ def transpose(queue: Array, x: Array, y: Array, rows: int, columns: int) -> None
     """Write every image's matrix ``x`` (rows, columns) as ``y`` (columns, rows). A task is one."""
     size = rows * columns
     for n in share(queue):
-        for i in range(0, rows, LANES):
-            for j in range(0, columns, LANES):
-                begin = n * size
-                t = load_within(
-                    LANES, 1, x, begin + i * columns + j, columns, 0, rows - i, 1, columns - j
-                )
-                store_within(
-                    turned_square(t), y, begin + j * rows + i, rows, 0, columns - j, 1, rows - i
-                )
+        turn(x, n * size, rows, columns, y, n * size, rows)

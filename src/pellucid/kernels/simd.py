@@ -19,6 +19,7 @@ Sums (words_sums.py):
     t + u, t - u, k * t                 number by number
     t = relu(t)                         max(0, t); NaN stays NaN
     t, a = keep_larger(t, a, u, k)      max(t, u), the first of equals; a = k where u won
+    u, a = largest(t, K)                the same of t[r::R/K,:], K rows; a = q where the q-th won
     t = where_above_zero(t, u, k)       t where u > 0, else k
     t = where_equal(t, u, k)            t where u == k, else 0
     t = where_below(t, u, k)            t where u < k, else 0
@@ -38,6 +39,7 @@ Memory (words_memory.py); *within* means in the rows r < R and columns c < C, th
     store_within(t, .., q, R, C, n)     the same within, and nothing elsewhere
     store_bytes_within(...)             the same into an array of bytes
     add_rows_from(t, y, i, step, r, n)  y[i + s·step : + n] += t[s,:] for the rows s >= r, in turn
+    prefetch(y, i)                      fetch the cache line of y[i], which is written to soon
 
 Order (words_order.py):
 
@@ -59,6 +61,7 @@ from .words_memory import (
     load_bytes,
     load_part,
     load_within,
+    prefetch,
     scatter,
     store,
     store_bytes,
@@ -76,6 +79,7 @@ from .words_sums import (
     inner_first,
     keep_larger,
     lane_sums,
+    largest,
     minus,
     outer,
     outer_at,
@@ -98,6 +102,7 @@ __all__ = [
     "inner_first",
     "keep_larger",
     "lane_sums",
+    "largest",
     "load",
     "load_bytes",
     "load_part",
@@ -107,6 +112,7 @@ __all__ = [
     "outer_at",
     "outer_won",
     "plus",
+    "prefetch",
     "relu",
     "row",
     "rows",

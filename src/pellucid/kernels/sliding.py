@@ -20,7 +20,16 @@ import numpy as np
 from ..shapes import Windows, slide
 from ..typing import Array
 from .jit import LANES, kernel
-from .simd import load_bytes, load_part, store_part, where_above_zero, where_equal
+from .simd import (
+    load_bytes,
+    load_part,
+    load_within,
+    store_part,
+    store_within,
+    turned_square,
+    where_above_zero,
+    where_equal,
+)
 
 __all__ = [
     "LINE",
@@ -32,6 +41,7 @@ __all__ = [
     "runs",
     "sliding",
     "through",
+    "turn",
 ]
 
 LINE = 16  # numbers in a cache line
@@ -189,3 +199,16 @@ def _send_back(
                         winner = load_bytes(won, at + k, count)
                         t = where_equal(load_part(x, at + k, count), winner, mine)
                         store_part(t, room, to + k, count)
+
+
+@kernel
+def turn(x: Array, i: int, rows: int, columns: int, y: Array, j: int, pitch: int) -> None:
+    """Write the matrix ``x[i:]`` (rows, columns) to ``y[j:]`` (columns, rows).
+
+    There, a row begins every ``pitch`` numbers.
+    """
+    for r in range(0, rows, LANES):
+        for c in range(0, columns, LANES):
+            here, to = i + r * columns + c, j + c * pitch + r
+            t = load_within(LANES, 1, x, here, columns, 0, rows - r, 1, columns - c)
+            store_within(turned_square(t), y, to, pitch, 0, columns - c, 1, rows - r)

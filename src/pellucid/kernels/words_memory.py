@@ -7,6 +7,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import extending, types
+from numba.core import cgutils
 
 from .jit import LANES
 from .tile import ALIGN, INDEX, VECTOR, ZERO, Tile, Writer, first_lanes, masked
@@ -17,6 +18,7 @@ __all__ = [
     "load_bytes",
     "load_part",
     "load_within",
+    "prefetch",
     "scatter",
     "store",
     "store_bytes",
@@ -235,3 +237,20 @@ def add_rows_from(typing: Any, tile: Any, y: Any, i: Any, step: Any, first: Any,
         return w.context.get_dummy_value()
 
     return types.none(tile, y, *[types.intp] * 4), write
+
+
+@intrinsic
+def prefetch(typing: Any, y: Any, i: Any) -> Any:
+    """Have the cache line of ``y[i]`` fetched, as it will be written to soon."""
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values, Tile(1, 1))
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        # To write to it; into the nearest cache; data, not instructions.
+        how = [number(1), number(3), number(1)]
+        builder.call(fetch, [builder.bitcast(w.pointer(0, 1), byte), *how])
+        return context.get_dummy_value()
+
+    return types.none(y, types.intp), write

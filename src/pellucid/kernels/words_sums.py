@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import extending, types
 
 from .jit import LANES
-from .tile import FLOAT, INDEX, ZERO, Tile, Writer, everywhere, first_lanes
+from .tile import FLOAT, INDEX, VECTOR, ZERO, Tile, Writer, everywhere, first_lanes
 
 __all__ = [
     "add_everywhere",
@@ -19,6 +19,7 @@ __all__ = [
     "inner_first",
     "keep_larger",
     "lane_sums",
+    "largest",
     "minus",
     "outer",
     "outer_at",
@@ -275,15 +276,48 @@ def keep_larger(typing: Any, tile: Any, at: Any, other: Any, number: Any) -> Any
         larger, winner = w.values[0], w.values[1]
         for k, (_, _, t) in enumerate(w.vectors()):
             u = w.builder.extract_value(w.values[2], k)
-            wins = w.builder.and_(
-                w.builder.fcmp_unordered(">", u, t), w.builder.fcmp_ordered("==", t, t)
-            )
+            wins = _wins(w, u, t)
             before = w.builder.extract_value(winner, k)
             larger = w.builder.insert_value(larger, w.builder.select(wins, u, t), k)
             winner = w.builder.insert_value(winner, w.builder.select(wins, mark, before), k)
         return w.context.make_tuple(w.builder, both, (larger, winner))
 
     return both(tile, at, other, types.float32), write
+
+
+@intrinsic(prefer_literal=True)
+def largest(typing: Any, tile: Any, count: Any) -> Any:
+    """Return the largest row of ``t[r::R/K,:]`` and, for each number, which; see `keep_larger`."""
+    parts = count.literal_value
+    some = Tile(tile.rows // parts, tile.columns)
+    both = types.Tuple((some, some))
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        vectors = [vector for _, _, vector in w.vectors()]
+        size = some.rows * some.columns
+        best, winner = vectors[:size], [ZERO] * size
+        for q in range(1, parts):
+            mark = ir.Constant(VECTOR, [float(q)] * LANES)
+            for k, u in enumerate(vectors[q * size : (q + 1) * size]):
+                wins = _wins(w, u, best[k])
+                best[k] = w.builder.select(wins, u, best[k])
+                winner[k] = w.builder.select(wins, mark, winner[k])
+        tiles = []
+        for chosen in (best, winner):
+            made = ir.Constant(w.context.get_value_type(some), None)
+            for k, vector in enumerate(chosen):
+                made = w.builder.insert_value(made, vector, k)
+            tiles.append(made)
+        return w.context.make_tuple(w.builder, both, tiles)
+
+    return both(tile, count), write
+
+
+def _wins(w: Writer, u: Any, t: Any) -> Any:
+    """Return where ``u`` is larger than ``t`` before it, or a NaN before any other."""
+    larger = w.builder.fcmp_unordered(">", u, t)
+    return w.builder.and_(larger, w.builder.fcmp_ordered("==", t, t))
 
 
 @intrinsic
