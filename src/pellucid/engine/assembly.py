@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from ..nn import (
     AvgPool2d,
@@ -69,56 +69,90 @@ WITH_RELU = (BatchNorm2d, Conv2d, Linear)  # their steps take over a ReLU that f
 LARGEST_POOL = 4  # cells a side; larger windows gain nothing from going with a convolution
 
 
+class _Value(NamedTuple):
+    """What a step makes: its number in the plan, its shape, and how its images lie."""
+
+    number: int
+    shape: Shape
+    last: bool  # (N, H, W, C); otherwise (N, C, H, W)
+
+
 def assemble(model: Layer, shape: Shape, batch: int, *, fast: bool) -> list[Step]:
     """Return the steps that run ``model`` on images (C, H, W) = ``shape``, or on rows (F,).
 
     Without ``fast``, each layer is called as it is.
     """
-    layers = list(_chain(model))
-    if fast:
-        return list(_fast_steps(layers, shape, batch))
-    steps: list[Step] = []
-    for name, layer in layers:
-        steps.append(PlainStep(name, layer, shape, batch))
-        shape = steps[-1].output_shape
-    return steps
+    assembly = _Assembly(batch, fast=fast)
+    made = assembly.chain([("", model)], _Value(0, tuple(shape), last=False))
+    assembly.laid_out(made, last=False)
+    return assembly.steps
 
 
-def _fast_steps(layers: list[tuple[str, Layer]], shape: Shape, batch: int) -> Iterator[Step]:
-    last = False  # the images come as (N, C, H, W)
-    step = Step("", shape)
-    while layers:
-        before, step = step, _next_step(layers, shape, batch)
-        wanted = step.channels_last
-        if len(shape) == 3 and wanted not in (None, last):
-            last = not last
-            if last or not before.turn():
-                yield TurnStep(shape, batch, to_last=last)
-        yield step
-        shape = step.output_shape
-        last = last and len(shape) == 3
-    if last and not step.turn():
-        yield TurnStep(shape, batch, to_last=False)
+class _Assembly:
+    """The steps so far; each method adds some, and returns the value that the last one makes."""
+
+    def __init__(self, batch: int, *, fast: bool) -> None:
+        self.batch, self.fast = batch, fast
+        self.steps: list[Step] = []
+
+    def chain(self, layers: Iterable[tuple[str, Layer]], value: _Value) -> _Value:
+        """Run layers, named by their paths, one after the other."""
+        waiting = list(layers)
+        while waiting:
+            name, layer = waiting.pop(0)
+            if type(layer).forward is Sequential.forward:
+                waiting[:0] = [(_join(name, inner), child) for inner, child in layer.children()]
+            elif self.fast:
+                step = _fast_step(name, layer, waiting, value.shape, self.batch)
+                if len(value.shape) == 3 and step.channels_last is not None:
+                    value = self.laid_out(value, last=step.channels_last)
+                value = self._add(step, value)
+            else:
+                value = self._add(PlainStep(name, layer, value.shape, self.batch), value)
+        return value
+
+    def laid_out(self, value: _Value, *, last: bool) -> _Value:
+        """Have images lie this way."""
+        if len(value.shape) != 3 or value.last == last:
+            return value
+        if value.number and not last and self.steps[value.number - 1].turn():
+            return value._replace(last=False)
+        return self._add(TurnStep(value.shape, self.batch, to_last=last), value)
+
+    def _add(self, step: Step, *values: _Value) -> _Value:
+        step.reads, step.makes = tuple(v.number for v in values), len(self.steps) + 1
+        self.steps.append(step)
+        images = len(step.output_shape) == 3
+        last = values[0].last if step.channels_last is None else step.channels_last
+        return _Value(step.makes, step.output_shape, images and last)
 
 
-def _next_step(layers: list[tuple[str, Layer]], shape: Shape, batch: int) -> Step:
-    """Return a step for the first of ``layers``, or the first ones, and take them out."""
-    name, layer = layers.pop(0)
+def _fast_step(
+    name: str, layer: Layer, behind: list[tuple[str, Layer]], shape: Shape, batch: int
+) -> Step:
+    """Return a step for a layer, and for those ``behind`` it that it takes over."""
     kind = type(layer)
     if isinstance(layer, Softmax) and not SoftmaxStep.takes(layer, shape):
         return PlainStep(name, layer, shape, batch)
     if kind not in WITH_RELU:
         return STEPS.get(kind, PlainStep)(name, layer, shape, batch)
     together: dict[str, Any] = {}
-    if layers and type(layers[0][1]) is ReLU:
-        layers.pop(0)
+    if _take_relu(behind):
         together["relu"] = True
-    if isinstance(layer, Conv2d) and layers:
-        together["pool"] = _pool_size(layers[0][1], layer.output_shape(shape))
+    if isinstance(layer, Conv2d) and behind:
+        together["pool"] = _pool_size(behind[0][1], layer.output_shape(shape))
         if together["pool"] > 1:
-            layers.pop(0)
+            behind.pop(0)
     make: Callable[..., Step] = STEPS[kind]
     return make(name, layer, shape, batch, **together)
+
+
+def _take_relu(behind: list[tuple[str, Layer]]) -> bool:
+    """Take a ReLU away from the layers ``behind``, if they begin with one."""
+    found = bool(behind) and type(behind[0][1]) is ReLU
+    if found:
+        behind.pop(0)
+    return found
 
 
 def _pool_size(layer: Layer, shape: Shape) -> int:
@@ -131,10 +165,5 @@ def _pool_size(layer: Layer, shape: Shape) -> int:
     return k if alike and plain and k <= LARGEST_POOL else 1
 
 
-def _chain(model: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
-    """Yield the layers of nested chains in order, with their paths."""
-    if not isinstance(model, Sequential):
-        yield path, model
-        return
-    for name, layer in model.children():
-        yield from _chain(layer, f"{path}.{name}" if path else name)
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

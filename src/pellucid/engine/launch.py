@@ -8,7 +8,7 @@ from ..kernels.threads import run, run_alone
 
 __all__ = ["launch"]
 
-WORTH_SHARING = 200_000  # products or moves, some 10 µs: what waking a thread takes
+WORTH_SHARING = 60_000  # products or moves, a few µs: what it takes until a helper is at it
 
 
 def launch(kernel: Any, tasks: int, work: float, *args: Any) -> None:

@@ -1,4 +1,4 @@
-"""From a model to a plan: a flat list of steps with their buffers allocated."""
+"""From a model to a plan: a flat list of steps over numbered values, and their buffers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import time
 import numpy as np
 
 from ..errors import ShapeError
+from ..kernels import elementwise
+from ..kernels.blocks import each
 from ..nn import Layer
 from ..typing import Array
 from .assembly import assemble
@@ -18,6 +20,8 @@ __all__ = ["Plan", "compile"]
 
 class Plan:
     """What will run, in order; called like the model it was made from.
+
+    Every step reads values that were made before it, number 0 being the images, and makes one.
 
     Attributes
     ----------
@@ -36,10 +40,13 @@ class Plan:
         self.images = 0
         self._given: Shape = (0,)  # the shape of the last output
         self.steps = assemble(model, self.input_shape, batch_size, fast=self.single)
-        # Nobody needs a gradient in front of the first step that has parameters.
-        trained = (k for k, step in enumerate(self.steps) if step.layer.parameters())
-        self._first = next(trained, 0)
-        self.steps[self._first].first = True
+        self._sums: dict[int, Array] = {}  # of the gradients of values that several steps read
+        # Nobody needs a gradient for what no parameter has touched.
+        self._trained: set[int] = set()
+        for step in self.steps:
+            step.first = self._trained.isdisjoint(step.reads)
+            if not step.first or step.layer.parameters():
+                self._trained.add(step.makes)
 
     def __call__(self, x: Array) -> Array:
         """Return the scores for ``x`` (N, C, H, W), N up to the batch size, in a buffer.
@@ -60,13 +67,14 @@ class Plan:
             self._given = (0, *self.model.output_shape(self.input_shape))
             return np.empty(self._given, dtype=x.dtype)
         # Numba would compile every kernel again for arrays that cannot be written to.
-        x = np.require(x, np.float32 if self.single else None, ["C", "W"])
+        y = np.require(x, np.float32 if self.single else None, ["C", "W"])
+        values = {0: y}
         for step in self.steps:
             begin = time.perf_counter()
-            x = step.forward(x)
+            values[step.makes] = y = step.forward(*[values[k] for k in step.reads])
             step.seconds[0] = time.perf_counter() - begin
-        self._given = x.shape
-        return x
+        self._given = y.shape
+        return y
 
     def backward(self, dy: Array, *, need_dx: bool = False) -> Array | None:
         """Leave every parameter's gradient in it; return the input's if asked for.
@@ -88,14 +96,19 @@ class Plan:
             for p in self.model.parameters().values():
                 p.grad = np.zeros_like(p.data)
             return np.zeros((0, *self.input_shape), dtype=dy.dtype) if need_dx else None
-        back: Array | None = dy
-        first = 0 if need_dx else self._first
-        for k, step in reversed(list(enumerate(self.steps))[first:]):
-            assert back is not None
+        gradients = {self.steps[-1].makes if self.steps else 0: dy}
+        for step in reversed(self.steps):
+            if not need_dx and step.makes not in self._trained:
+                continue
             begin = time.perf_counter()
-            back = step.backward(back, need_dx=need_dx or k > first)
+            below = step.backward(gradients.pop(step.makes), need_dx=need_dx or not step.first)
+            for k, dx in zip(
+                step.reads, below if isinstance(below, tuple) else (below,), strict=True
+            ):
+                if dx is not None:
+                    gradients[k] = self._sum(k, gradients[k], dx) if k in gradients else dx
             step.seconds[1] = time.perf_counter() - begin
-        return back
+        return gradients[0] if need_dx else None
 
     def freeze(self) -> None:
         """Rely on the weights staying as they are from now on, as they do in inference.
@@ -104,6 +117,16 @@ class Plan:
         """
         for step in self.steps:
             step.freeze()
+
+    def _sum(self, value: int, a: Array, b: Array) -> Array:
+        """Return the sum of two gradients of a value, in a buffer: a step's own is not ours."""
+        if not self.single:
+            return a + b
+        if value not in self._sums:
+            self._sums[value] = np.empty((self.batch_size, *a.shape[1:]), dtype=np.float32)
+        total = self._sums[value][: len(a)]
+        each(elementwise.add, a, b, total, False)
+        return total
 
     def __str__(self) -> str:
         return table(self.steps, self.images or self.batch_size)

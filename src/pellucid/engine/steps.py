@@ -25,6 +25,8 @@ Shape = tuple[int, ...]
 class Step:
     """Base class: what it runs, and what it makes.
 
+    ``reads`` and ``makes`` are the numbers of values of the plan. A step that reads several takes
+    so many arrays forward, and returns so many gradients.
     ``channels_last`` says which images it takes and gives: (N, H, W, C), as most kernels want them,
     or (N, C, H, W); None: it takes either, and gives what it was given. ``output_shape`` is
     (C, H, W) or (F,) in any case. ``seconds`` are those of the last forward and backward.
@@ -37,14 +39,16 @@ class Step:
     def __init__(self, name: str, output_shape: Shape, multiply_adds: int = 0) -> None:
         self.name, self.output_shape, self.multiply_adds = name, output_shape, multiply_adds
         self.seconds = [0.0, 0.0]
+        self.reads: tuple[int, ...] = (0,)
+        self.makes = 1
         self.frozen = False
         self.first = False  # of those that are trained: nobody needs its gradient for the input
 
-    def forward(self, x: Array) -> Array:
-        """Return the output for ``x``."""
+    def forward(self, *args: Any, **kwargs: Any) -> Array:
+        """Return the output for ``x``, or for what else the step reads."""
         raise NotImplementedError
 
-    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | tuple[Array | None, ...] | None:
         """Return the gradient for the last input, or None where nobody needs it."""
         raise NotImplementedError
 

@@ -27,7 +27,7 @@ from .threads import run
 
 __all__ = ["BLOCK", "blocks", "each", "part"]
 
-BLOCK = 2**15  # numbers: some 5 to 20 µs, as long as a thread takes to wake up
+BLOCK = 2**13  # numbers: a few µs, as long as it takes a thread that is awake to begin
 
 
 def blocks(size: int) -> int:

@@ -19,6 +19,7 @@ from .jit import kernel
 from .threads import share
 
 __all__ = [
+    "add",
     "dropout_mask",
     "leaky_relu",
     "leaky_relu_backward",
@@ -74,6 +75,20 @@ def relu_backward(queue: Array, dy: Array, y: Array, dx: Array) -> None:
         dys, ys, dxs = part(dy, block), part(y, block), part(dx, block)
         for i in range(len(dys)):
             dxs[i] = dys[i] if ys[i] > 0 else ZERO
+
+
+@kernel
+def add(queue: Array, a: Array, b: Array, y: Array, rectify: bool) -> None:
+    """``y = a + b``, or ``max(0, a + b)``."""
+    for block in share(queue):
+        s, t, ys = part(a, block), part(b, block), part(y, block)
+        if rectify:
+            for i in range(len(ys)):
+                z = s[i] + t[i]
+                ys[i] = ZERO if z < 0 else z
+        else:
+            for i in range(len(ys)):
+                ys[i] = s[i] + t[i]
 
 
 @kernel
