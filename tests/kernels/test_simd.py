@@ -14,6 +14,7 @@ from pellucid.kernels.simd import (
     add_everywhere,
     add_row,
     add_rows_from,
+    add_scaled,
     add_sums,
     every_other,
     inner,
@@ -165,6 +166,20 @@ def test_outer_and_inner_multiply_rows_with_columns_and_rows_with_rows():
     expected = empty(len(sums))
     expected[places(1, COLUMNS + 1, 1)] += dots.sum(axis=-1)
     np.testing.assert_array_equal(sums, expected)
+
+
+@kernel
+def _scaled(a, i, b, j, p, y):
+    t = load(ROWS, COLUMNS, y, 0, WIDTH, LANES)
+    store(add_scaled(t, a, i, b, j, p), y, SIZE, WIDTH)
+
+
+@pytest.mark.parametrize("p", [WIDTH, 3])
+def test_add_scaled_multiplies_rows_with_one_number(p):
+    a, b, y = whole(5), whole(2 * SIZE), whole(2 * SIZE)
+    _scaled(a, 3, b, 2, p, y)
+    right = vectors(b, places(2, p, LANES)).ravel()
+    np.testing.assert_array_equal(y[SIZE:], y[:SIZE] + a[3] * right)
 
 
 @kernel

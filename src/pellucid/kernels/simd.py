@@ -11,6 +11,7 @@ Sums (words_sums.py):
     t = outer_at(t, a, i, at, k, b, j)  t[r,:] += a[i + at[k + r]] · b[j : j + C·LANES]
     t = outer_won(t, b, j, won, i, at, q, a, k)
                                         t[r,:] += b[j + r] · a[k + at[q + won[i + r]] : + C·LANES]
+    t = add_scaled(t, a, i, b, j, p)    t[r,:] += a[i] · b[j + r·p : + C·LANES]
     t = inner(t, a, i, p, b, j, q)      t[r,c] += a[i + r·p : +LANES] · b[j + c·q : +LANES], by lane
     t = add_row(t, b, j)                t[:,c] += b[j + c·LANES : + LANES]
     t = add_everywhere(t, b, j)         t[r,c] += b[j : + LANES]
@@ -70,6 +71,7 @@ from .words_order import every_other, row, rows, turned, turned_square
 from .words_sums import (
     add_everywhere,
     add_row,
+    add_scaled,
     inner,
     keep_larger,
     minus,
@@ -89,6 +91,7 @@ __all__ = [
     "add_everywhere",
     "add_row",
     "add_rows_from",
+    "add_scaled",
     "add_sums",
     "every_other",
     "inner",

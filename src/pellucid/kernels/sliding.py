@@ -31,6 +31,7 @@ __all__ = [
     "lay_out",
     "runs",
     "sliding",
+    "take_out",
     "through",
 ]
 
@@ -189,3 +190,13 @@ def _send_back(
                         winner = load_bytes(won, at + k, count)
                         t = where_equal(load_part(x, at + k, count), winner, mine)
                         store_part(t, room, to + k, count)
+
+
+@kernel
+def take_out(room: Array, n: int, x: Array, s: Sliding) -> None:
+    """Write image ``n`` as it lies in its room, without the frame."""
+    for i in range(s.h):
+        to, here = (n * s.h + i) * s.w * s.c, ((i + s.top) * s.pitch + s.left) * s.depth
+        for k in range(0, s.w * s.c, LANES):
+            count = min(LANES, s.w * s.c - k)
+            store_part(load_part(room, here + k, count), x, to + k, count)
