@@ -56,7 +56,7 @@ def output(windows: Windows, channels: int, filters: int, groups: int, pool: int
 def input_gradient(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> Any:
     """Return what computes dx from dy: the convolution of dz with the flipped filters."""
     s = adjoint(windows, channels, filters, groups, pool)
-    if _winograd_pays(windows, channels, filters, groups):
+    if _winograd_pays(windows, channels, filters, groups) and pool <= 2:
         return Winograd(s, windows, 1, flip=True)
     if pool > 1:
         return WinnersGivingBack(windows, channels, filters, groups, pool)
@@ -67,11 +67,11 @@ def input_gradient(windows: Windows, channels: int, filters: int, groups: int, p
 
 def filter_gradient(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> Any:
     """Return what computes the gradients of filters and bias."""
-    s, d = sliding(windows, channels, filters, groups), through(windows, filters, pool)
+    if pool > 1:  # which leaves no more products than Winograd's, and no transforms
+        return WinnersGradient(windows, channels, filters, groups, pool)
+    s, d = sliding(windows, channels, filters, groups), through(windows, filters)
     if _winograd_pays(windows, channels, filters, groups):
         return WinogradGradient(s, d)
-    if pool > 1:
-        return WinnersGradient(windows, channels, filters, groups, pool)
     return DirectGradient(s, d, windows)
 
 

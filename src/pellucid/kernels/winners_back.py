@@ -63,30 +63,26 @@ def _sort(
 ) -> None:
     """Write dy of image ``n``, and the filters' rows, by group, position and winner.
 
-    ``ends`` tells where each winner's part ends. What a ReLU stopped is written behind the last
-    one's, where the next position follows.
+    Each winner of a position has room for all filters, and ``ends`` tells how far it is filled.
+    What a ReLU stopped goes to a place of its own, behind them all.
     """
     per_group, positions = s.f // s.groups, s.oh * s.ow
     cells = len(ends) // (s.groups * positions)
-    places, at, part = np.zeros(BYTES, dtype=np.int64), 0, 0
+    places, part = np.zeros(BYTES, dtype=np.int64), 0
     for g in range(s.groups):
         for p in range(positions):
             first = (n * positions + p) * s.f + g * per_group
             mine, winners = dy[first : first + per_group], won[first : first + per_group]
-            places[:cells] = 0
-            for f in range(per_group):
-                places[winners[f]] += 1
             for q in range(cells):
-                size = places[q]
-                places[q] = at
-                at += size
-                ends[part] = at
-                part += 1
-            places[STOPPED] = at
+                places[q] = (part + q) * per_group
+            places[STOPPED] = len(ends) * per_group
             for f in range(per_group):
                 place = places[winners[f]]
-                places[winners[f]] += 1
+                places[winners[f]] = place + 1
                 amounts[place], rows[place] = mine[f], f * wide
+            for q in range(cells):
+                ends[part + q] = places[q]
+            part += cells
 
 
 @cache
@@ -103,16 +99,16 @@ def backward_images(height: int, vectors: int) -> Any:
         wide = w.size // (starts.size * s.f)
         positions, size = s.oh * s.ow, per_group * wide
         room = np.empty(s.rows * s.pitch * s.depth, dtype=np.float32)
-        amounts = np.empty((positions + 1) * s.f, dtype=np.float32)
-        rows = np.empty((positions + 1) * s.f, dtype=np.int64)
         ends = np.empty(s.groups * positions * len(first), dtype=np.int64)
+        amounts = np.empty((len(ends) + 1) * per_group, dtype=np.float32)
+        rows = np.empty(len(amounts), dtype=np.int64)
         for n in share(queue):
             room[:] = 0
             _sort(dy, won, n, s, wide, amounts, rows, ends)
             for u in range(starts.shape[0]):
                 for v in range(0, starts.shape[1], height):
                     for k in range(0, length, every):
-                        count, m, part = min(every, length - k), 0, 0
+                        count, part = min(every, length - k), 0
                         for g in range(s.groups):
                             run = (g * starts.shape[0] + u) * starts.shape[1] + v
                             tap, seen = run * size + k, starts[u, v] + g * channels + k
@@ -121,9 +117,8 @@ def backward_images(height: int, vectors: int) -> Any:
                                     here = (i * s.step_h * s.pitch + j * s.step_w) * s.depth + seen
                                     for q in range(len(first)):
                                         t = zeros(height, vectors)
-                                        while m < ends[part]:
+                                        for m in range(part * per_group, ends[part]):
                                             t = add_scaled(t, amounts, m, w, tap + rows[m], size)
-                                            m += 1
                                         part += 1
                                         add_rows_from(t, room, here + first[q], apart, 0, count)
             take_out(room, n, dx, s)
