@@ -13,6 +13,7 @@ from pellucid.engine.convolutions import (
     Direct,
     DirectGradient,
     GivingBack,
+    WinnersGivingBack,
     WinnersGradient,
     Winograd,
     WinogradGradient,
@@ -41,9 +42,10 @@ PLAIN = (Direct, GivingBack, DirectGradient)
 
 def test_winograd_serves_windows_of_3x3_one_by_one_of_many_channels():
     winograd = (Winograd, Winograd, WinogradGradient)
-    assert chosen() == chosen(pool=2) == chosen(padding=2) == chosen(depths=(12, 40)) == winograd
+    assert chosen() == chosen(padding=2) == chosen(depths=(12, 40)) == winograd
     # The transform keeps 2x2 and 1x1 cells of a patch apart, no others.
-    assert chosen(pool=3) == (Direct, Winograd, WinogradGradient)
+    assert chosen(pool=2) == (Winograd, Winograd, WinnersGradient)
+    assert chosen(pool=3) == (Direct, WinnersGivingBack, WinnersGradient)
     assert chosen(depths=(11, 40)) == chosen(depths=(15, 15), window=5) == PLAIN
     for other in ({"window": (3, 2)}, {"stride": 2}, {"stride": (1, 2)}, {"dilation": 2}):
         assert Winograd not in chosen(**other)
@@ -56,10 +58,11 @@ def test_winograd_does_not_serve_images_that_leave_its_patches_empty():
     assert Winograd not in chosen((1, 9), padding=1)
 
 
-def test_behind_a_pooling_only_the_windows_that_won_give_a_filter_gradient():
+def test_behind_a_pooling_only_the_windows_that_won_have_gradients():
+    winners = (Direct, WinnersGivingBack, WinnersGradient)
     for how in ({"window": 5}, {"stride": 2}, {"dilation": 2}, {"groups": 2}):
         assert chosen(**how)[2] is DirectGradient
-        assert chosen(**how, pool=2)[2] is chosen(**how, pool=3)[2] is WinnersGradient
+        assert chosen(**how, pool=2) == chosen(**how, pool=3) == winners
 
 
 def strips(window, channels, groups=1):
@@ -85,17 +88,15 @@ def test_windows_give_back_where_their_flipped_filters_would_meet_gaps():
 @pytest.mark.parametrize(
     ("window", "padding", "filters"), [(1, 0, 5), (2, 1, 5), (3, 2, 5), ((1, 2), (0, 1), 3)]
 )
-@pytest.mark.parametrize("pool", [1, 2])
 def test_a_gradient_that_lies_as_its_room_would_passes_the_relu_all_the_same(
-    window, padding, filters, pool
+    window, padding, filters
 ):
     rng = np.random.default_rng(0)
-    layers = [nn.Conv2d(LANES, filters, window, padding=padding, rng=rng), nn.ReLU()]
-    model = nn.Sequential(*layers, *([nn.MaxPool2d(pool)] if pool > 1 else []))
+    model = nn.Sequential(nn.Conv2d(LANES, filters, window, padding=padding, rng=rng), nn.ReLU())
     step = engine.compile(model, (LANES, 5, 6), 3).steps[1]
     back = step._make_input_gradient()
     assert type(back) is Direct
-    assert back.s.in_place == (pool == 1)
+    assert back.s.in_place
     x = draw_images(model, (LANES, 5, 6), 3, rng)
     agree(model, x, rng)
 

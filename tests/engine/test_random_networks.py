@@ -11,7 +11,7 @@ from pellucid import engine, nn
 from pellucid.engine import linear_step
 from pellucid.engine.assembly import STEPS
 from pellucid.engine.conv_step import ConvStep
-from pellucid.engine.convolutions import Direct, GivingBack, Winograd
+from pellucid.engine.convolutions import Direct, GivingBack, WinnersGivingBack, Winograd
 from pellucid.engine.steps import PlainStep, TurnStep
 from pellucid.errors import PellucidError
 from pellucid.kernels import conv
@@ -241,7 +241,7 @@ def test_every_step_there_is_was_drawn():
     convolutions = [step for step in steps if isinstance(step, ConvStep)]
     assert {type(step._output) for step in convolutions} == {Direct, Winograd}
     back = {type(step._make_input_gradient()) for step in convolutions}
-    assert back == {Direct, GivingBack, Winograd}
+    assert back == {Direct, GivingBack, Winograd, WinnersGivingBack}
     fused = {(step._output.name, step.relu, step.pool) for step in convolutions}
     assert {
         (name, relu, pool)

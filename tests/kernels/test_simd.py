@@ -14,6 +14,7 @@ from pellucid.kernels.simd import (
     add_everywhere,
     add_row,
     add_rows_from,
+    add_scaled,
     every_other,
     inner,
     inner_first,
@@ -218,6 +219,20 @@ def test_a_sum_does_not_depend_on_what_stands_beside_it():
     for c in range(3):
         _sums_1(np.ascontiguousarray(a[:, c]).ravel(), alone.ravel())
         assert alone[:, 0].tobytes() == y[:, c].tobytes()
+
+
+@kernel
+def _scaled(a, i, b, j, p, y):
+    t = load(ROWS, COLUMNS, y, 0, WIDTH, LANES)
+    store(add_scaled(t, a, i, b, j, p), y, SIZE, WIDTH)
+
+
+@pytest.mark.parametrize("p", [WIDTH, 3])
+def test_add_scaled_multiplies_rows_with_one_number(p):
+    a, b, y = whole(5), whole(2 * SIZE), whole(2 * SIZE)
+    _scaled(a, 3, b, 2, p, y)
+    right = vectors(b, places(2, p, LANES)).ravel()
+    np.testing.assert_array_equal(y[SIZE:], y[:SIZE] + a[3] * right)
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""The winners' filter gradient equals that of the seven loops, wherever the windows are read.
+"""The winners' gradients equal those of the seven loops, wherever the windows are read.
 
 The kernels are called as the engine does it, which lays out what they take. The cases are those of
 test_conv.py with a pooling, of small whole numbers: nothing here is approximate.
@@ -13,8 +13,8 @@ import pytest
 
 from kernels.test_conv import CASES, N, Room, expected, last
 from pellucid.engine import convolutions, launch
-from pellucid.engine.convolutions import Source, WinnersGradient
-from pellucid.kernels import winners
+from pellucid.engine.convolutions import Source, WinnersGivingBack, WinnersGradient
+from pellucid.kernels import winners, winners_back
 from pellucid.kernels.jit import LANES, REGISTERS
 from pellucid.kernels.sliding import STOPPED, sliding
 from pellucid.kernels.threads import get_num_threads, set_num_threads
@@ -36,6 +36,12 @@ def read(monkeypatch):
     return read
 
 
+def arrays(case):
+    """Return the images and what came back for them, in the midst of other numbers."""
+    x = last(case.x, np.nan).reshape(N, *case.windows.input, case.channels)
+    return x, Source(last(case.dy, np.nan), None, last(case.won.astype(np.uint8)))
+
+
 def gradients(case, chunks=2, band=2):
     """Return the gradients of filters and bias, summed up by so many chunks."""
     back = WinnersGradient(case.windows, *case.sizes, case.pool)
@@ -43,8 +49,7 @@ def gradients(case, chunks=2, band=2):
     back.sums, back.bias = back.sums[:chunks], back.bias[:chunks]
     back.sums[:], back.bias[:] = np.nan, np.nan
     dw, db = Room(*case.w.shape), Room(case.filters)
-    x = last(case.x, np.nan).reshape(N, *case.windows.input, case.channels)
-    source = Source(last(case.dy, np.nan), None, last(case.won.astype(np.uint8)))
+    x, source = arrays(case)
     back(x, source, dw.flat.reshape(dw.shape), db.flat)
     return dw.read(), db.read()
 
@@ -60,6 +65,28 @@ def test_the_gradients_equal_the_seven_loops(name, rectify, stripped, tile, chun
     dw, db = gradients(case, chunks, band)
     np.testing.assert_array_equal(dw, case.dw)
     np.testing.assert_array_equal(db, case.db)
+
+
+def input_gradient(case):
+    """Return the gradient of the images."""
+    back = WinnersGivingBack(case.windows, *case.sizes, case.pool)
+    back.pack(case.w)
+    dx = Room(N, *case.windows.input, case.channels)
+    back(arrays(case)[1], N, dx.flat, None, False)
+    return dx.first()
+
+
+@cases
+@rectified
+@pytest.mark.parametrize("tile", [(1, 1), (1, 2), (2, 1)])
+def test_the_input_gradient_is_what_the_windows_that_won_give_back(
+    name, rectify, tile, monkeypatch
+):
+    monkeypatch.setattr(winners_back, "tile_shape", lambda *sizes: tile)
+    case = expected(name, rectify)
+    if WinnersGivingBack(case.windows, *case.sizes, case.pool).starts.shape[1] % tile[0]:
+        pytest.skip("the tile does not divide the runs")
+    np.testing.assert_array_equal(input_gradient(case), case.dx)
 
 
 @layouts
@@ -98,6 +125,7 @@ def test_what_a_relu_stopped_counts_as_zero_whatever_it_is(stripped, read):
     dw, db = gradients(case)
     np.testing.assert_array_equal(dw, case.dw)
     np.testing.assert_array_equal(db, case.db)
+    np.testing.assert_array_equal(input_gradient(case), case.dx)
 
 
 @layouts
@@ -112,7 +140,8 @@ def test_the_bits_do_not_depend_on_the_threads(stripped, read, monkeypatch):
     try:
         for threads in (1, 2, 3):
             set_num_threads(threads)
-            results.append(b"".join(a.tobytes() for a in gradients(case, chunks=3)))
+            both = [*gradients(case, chunks=3), input_gradient(case)]
+            results.append(b"".join(a.tobytes() for a in both))
     finally:
         set_num_threads(before)
     assert len(set(results)) == 1
@@ -139,3 +168,24 @@ def test_a_tile_is_no_larger_than_its_task_nor_than_the_registers():
             assert 1 <= height <= filters
             assert 1 <= vectors <= -(-length // LANES)
             assert height * vectors <= REGISTERS * 3 // 4
+
+
+def test_a_tile_that_gives_back_divides_the_runs():
+    for count in (1, 3, 5, 7, 11):
+        for length in (1, 9, 33, 150, 192, 800, 5000):
+            height, vectors = winners_back.tile_shape(count, length)
+            assert count % height == 0
+            assert 1 <= vectors <= -(-length // LANES)
+            assert height * vectors <= REGISTERS * 3 // 4
+
+
+def test_infinity_is_given_back_where_a_window_won_and_nowhere_else():
+    case = SimpleNamespace(**vars(expected("pooled", True)))
+    n, f, i, j = np.argwhere(case.won != STOPPED)[0]
+    a, e = divmod(int(case.won[n, f, i, j]), case.pool)
+    case.dy, case.w = case.dy.copy(), abs(case.w) + 1
+    case.dy[n, f, i, j] = np.inf
+    seen = np.zeros_like(case.x, dtype=bool)
+    i, j = i * case.pool + a, j * case.pool + e
+    seen[n, :, i : i + 2, j : j + 2] = True
+    np.testing.assert_array_equal(np.isfinite(input_gradient(case)), ~seen)

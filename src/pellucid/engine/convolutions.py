@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import conv, winners, winograd
+from ..kernels import conv, winners, winners_back, winograd
 from ..kernels.jit import LANES
 from ..kernels.sliding import Sliding, adjoint, flipped, runs, sliding, through
 from ..shapes import Windows
@@ -56,20 +56,22 @@ def output(windows: Windows, channels: int, filters: int, groups: int, pool: int
 def input_gradient(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> Any:
     """Return what computes dx from dy: the convolution of dz with the flipped filters."""
     s = adjoint(windows, channels, filters, groups, pool)
-    if _winograd_pays(windows, channels, filters, groups):
+    if _winograd_pays(windows, channels, filters, groups) and pool <= 2:
         return Winograd(s, windows, 1, flip=True)
+    if pool > 1:
+        return WinnersGivingBack(windows, channels, filters, groups, pool)
     if windows.stride != (1, 1) or channels // groups < LANES:
-        return GivingBack(windows, channels, filters, groups, pool)
+        return GivingBack(windows, channels, filters, groups)
     return Direct(s, flipped(windows), 1, flip=True)
 
 
 def filter_gradient(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> Any:
     """Return what computes the gradients of filters and bias."""
-    s, d = sliding(windows, channels, filters, groups), through(windows, filters, pool)
+    if pool > 1:  # which leaves no more products than Winograd's, and no transforms
+        return WinnersGradient(windows, channels, filters, groups, pool)
+    s, d = sliding(windows, channels, filters, groups), through(windows, filters)
     if _winograd_pays(windows, channels, filters, groups):
         return WinogradGradient(s, d)
-    if pool > 1:
-        return WinnersGradient(windows, channels, filters, groups, pool)
     return DirectGradient(s, d, windows)
 
 
@@ -185,13 +187,8 @@ class Winograd:
 class GivingBack:
     """dx as the textbook's col2im: each window gives its share back, a run at a time."""
 
-    def __init__(
-        self, windows: Windows, channels: int, filters: int, groups: int, pool: int
-    ) -> None:
-        self.s, self.d = (
-            sliding(windows, channels, filters, groups),
-            through(windows, filters, pool),
-        )
+    def __init__(self, windows: Windows, channels: int, filters: int, groups: int) -> None:
+        self.s, self.d = sliding(windows, channels, filters, groups), through(windows, filters)
         self.at = runs(windows, self.s).ravel()
         fh, (per_group, depth) = windows.window[0], (filters // groups, channels // groups)
         self.length = math.prod(windows.window) * depth // self.at.size
@@ -212,6 +209,36 @@ class GivingBack:
         launch(
             self.run, n, n * self.work, source.x, source.gate, source.won, flat(self.filters),
             flat(y), self.at, self.s, self.d, self.length, source.rectified,
+        )  # fmt: skip
+
+
+class WinnersGivingBack:
+    """dx behind a pooling: each window that won gives its share back."""
+
+    def __init__(
+        self, windows: Windows, channels: int, filters: int, groups: int, pool: int
+    ) -> None:
+        s = self.s = sliding(windows, channels, filters, groups, pool)
+        self.first, self.starts, self.apart = winners_back.places(windows, s)
+        fh, per_group, depth = windows.window[0], filters // groups, channels // groups
+        self.length = math.prod(windows.window) * depth // self.starts.size
+        tile = winners_back.tile_shape(self.starts.shape[1], self.length)
+        self.run = winners_back.backward_images(*tile)
+        wide = _up(self.length, tile[1] * LANES)
+        shape = (groups, fh, self.starts.size // fh, per_group, wide)
+        self.filters = np.zeros(shape, dtype=np.float32)
+        self.uses = (conv.pack_rows, self.run)
+        self.work = self.filters.size * s.oh * s.ow
+
+    def pack(self, w: Array) -> None:
+        """Take over the filters (F, C/groups, FH, FW)."""
+        conv.pack_rows(w, self.s.groups, self.filters)
+
+    def __call__(self, source: Source, n: int, y: Array, arg: Array, rectify: bool) -> None:
+        """Write the gradient ``y`` of ``n`` images."""
+        launch(
+            self.run, n, n * self.work, source.x, source.won, flat(self.filters), flat(y),
+            self.first, self.starts, self.apart, self.s, self.length,
         )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ from .simd import (
     where_above_zero,
     zeros,
 )
-from .sliding import LINE, STOPPED, Sliding, aligned, lay_out, turn
+from .sliding import LINE, STOPPED, Sliding, aligned, lay_out, take_out, turn
 from .threads import share
 
 __all__ = [
@@ -259,11 +259,7 @@ def backward_images(height: int, vectors: int) -> Any:
                                 here = i * line + j * step + at[r] + g * channels + k
                                 count = min(every, length - k)
                                 add_rows_from(t, room, here, step, over - j, count)
-            for i in range(s.h):
-                to, here = (n * s.h + i) * s.w * s.c, ((i + s.top) * s.pitch + s.left) * s.depth
-                for k in range(0, s.w * s.c, LANES):
-                    count = min(LANES, s.w * s.c - k)
-                    store_part(load_part(room, here + k, count), dx, to + k, count)
+            take_out(room, n, dx, s)
 
     return give_back
 

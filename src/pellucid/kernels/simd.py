@@ -11,6 +11,7 @@ Sums (words_sums.py):
     t = outer_at(t, a, i, at, k, b, j)  t[r,:] += a[i + at[k + r]] · b[j : j + C·LANES]
     t = outer_won(t, b, j, won, i, at, q, a, k)
                                         t[r,:] += b[j + r] · a[k + at[q + won[i + r]] : + C·LANES]
+    t = add_scaled(t, a, i, b, j, p)    t[r,:] += a[i] · b[j + r·p : + C·LANES]
     t = inner(t, a, i, p, b, j, q)      t[r,c] += a[i + r·p : +LANES] · b[j + c·q : +LANES], by lane
     t = inner_first(.., q, n)           the same for the first n lanes
     u = lane_sums(t)                    lane c of u[r,0] is the sum over the lanes of t[r,c]
@@ -75,6 +76,7 @@ from .words_order import every_other, row, rows, turned, turned_square
 from .words_sums import (
     add_everywhere,
     add_row,
+    add_scaled,
     inner,
     inner_first,
     keep_larger,
@@ -97,6 +99,7 @@ __all__ = [
     "add_everywhere",
     "add_row",
     "add_rows_from",
+    "add_scaled",
     "every_other",
     "inner",
     "inner_first",

@@ -40,6 +40,7 @@ __all__ = [
     "lay_out",
     "runs",
     "sliding",
+    "take_out",
     "through",
     "turn",
 ]
@@ -212,3 +213,13 @@ def turn(x: Array, i: int, rows: int, columns: int, y: Array, j: int, pitch: int
             here, to = i + r * columns + c, j + c * pitch + r
             t = load_within(LANES, 1, x, here, columns, 0, rows - r, 1, columns - c)
             store_within(turned_square(t), y, to, pitch, 0, columns - c, 1, rows - r)
+
+
+@kernel
+def take_out(room: Array, n: int, x: Array, s: Sliding) -> None:
+    """Write image ``n`` as it lies in its room, without the frame."""
+    for i in range(s.h):
+        to, here = (n * s.h + i) * s.w * s.c, ((i + s.top) * s.pitch + s.left) * s.depth
+        for k in range(0, s.w * s.c, LANES):
+            count = min(LANES, s.w * s.c - k)
+            store_part(load_part(room, here + k, count), x, to + k, count)

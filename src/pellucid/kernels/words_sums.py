@@ -15,6 +15,7 @@ from .tile import FLOAT, INDEX, VECTOR, ZERO, Tile, Writer, everywhere, first_la
 __all__ = [
     "add_everywhere",
     "add_row",
+    "add_scaled",
     "inner",
     "inner_first",
     "keep_larger",
@@ -104,6 +105,21 @@ def outer_won(
 
     index = types.intp
     return tile(tile, b, index, won, index, at, index, a, index), write
+
+
+@intrinsic
+def add_scaled(typing: Any, tile: Any, a: Any, i: Any, b: Any, j: Any, p: Any) -> Any:
+    """Return ``t[r,:] + a[i] · b[j + r·p : + C·LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        factor, right = w.broadcast(w.pointer(1, 2)), w.pointer(3, 4)
+        rows = [w.ahead(right, r, 5) for r in range(tile.rows)]
+        return w.each(
+            lambda r, c, t: w.multiply_add(w.load(w.ahead(rows[r], c * LANES)), factor, t)
+        )
+
+    return tile(tile, a, types.intp, b, types.intp, types.intp), write
 
 
 @intrinsic
