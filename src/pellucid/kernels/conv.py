@@ -72,12 +72,13 @@ def whole_vectors(count: int) -> int:
     return -(-count // LANES) * LANES
 
 
-def tile_shape(rows: int, columns: int, cells: int = 1) -> tuple[int, int]:
+def tile_shape(rows: int, columns: int, cells: int = 1, most: int = REGISTERS) -> tuple[int, int]:
     """Return the tile, height x vectors, that covers ``rows`` x ``columns`` in the fewest cycles.
 
     One step of a tile takes a cycle for every two products, two loads, or half a vector from beyond
     the nearest cache, and never less than the four after which a sum is there for the next step.
-    With a pooling, the tile has so many ``cells`` of each row.
+    With a pooling, the tile has so many ``cells`` of each row. ``most`` is how many vectors it may
+    have.
     """
     wide = -(-columns // LANES)
 
@@ -90,7 +91,7 @@ def tile_shape(rows: int, columns: int, cells: int = 1) -> tuple[int, int]:
         (height, vectors)
         for vectors in WIDTHS
         for height in HEIGHTS
-        if vectors <= wide and height <= rows
+        if vectors <= wide and height <= rows and height * cells * vectors <= most
         # One or two more registers hold what the row is multiplied with.
         if (height * cells + 1) * vectors < REGISTERS - 2 + (vectors == 1)
     ]
