@@ -6,7 +6,11 @@ while the windows' runs pass by (see `pellucid.kernels.sliding`):
     z[i,j,f] = b[f] + Σ_r Σ_k w[r,k,f] · x[at[r] + (i·S·W + j·S)·C + k]
 
 *Pooling in the registers.* Windows of KxK that do not overlap are K² convolutions of stride K·S,
-one for each cell q of the window; the tile keeps the largest, and the number of the cell that won.
+one for each cell q of the window. The tile has them all, and of its sums only the largest are
+written, and the number of the cell that won.
+
+*Few filters* would leave lanes empty. There go those of the windows beside, as more filters of one
+wider window: what is no part of theirs counts 0.
 
 *Gradients.* ``dw[r,k,f] = Σ_ij x[at[r] + (i·S·W + j·S)·C + k] · dz[i,j,f]`` has the same form, with
 the windows to sum over; dx is the forward of dz with flipped filters, as in ops/conv.py. Both read
