@@ -188,7 +188,7 @@ def test_forward_turns_its_output_and_leaves_out_the_winners(name, rectify, tile
 def test_forward_of_windows_beside_each_other(name, rectify, beside):
     case = expected(name, rectify)
     for turned in (False, True):
-        y, won = forward(case, (1, 2), 2, beside=beside, turned=turned)
+        y, won = forward(case, (1, 4), 2, beside=beside, turned=turned)
         np.testing.assert_array_equal(y, case.y)
         np.testing.assert_array_equal(won, case.won if case.pool > 1 else EMPTY)
 
@@ -323,16 +323,21 @@ def test_the_bits_do_not_depend_on_the_threads():
 # What tiles there are.
 
 MANY = [1, 2, 3, 5, 7, 9, 13, 16, 24, 27, 28, 29, 55, 100, 300, 999]
-CHOSEN = sorted({conv.tile_shape(r, c) for r in range(1, 120) for c in MANY})
+MOST = [REGISTERS, REGISTERS * 2 // 5]
+CHOSEN = sorted(
+    {conv.tile_shape(r, c, 1, most) for r in range(1, 120) for c in MANY for most in MOST}
+)
 
 
+@pytest.mark.parametrize("most", MOST)
 @pytest.mark.parametrize("cells", [1, 4, 9, 16])
-def test_a_tile_is_no_larger_than_its_task_nor_than_the_registers(cells):
+def test_a_tile_is_no_larger_than_its_task_nor_than_the_registers(cells, most):
     for rows in MANY:
         for columns in MANY:
-            height, vectors = conv.tile_shape(rows, columns, cells)
+            height, vectors = conv.tile_shape(rows, columns, cells, most)
             assert 1 <= height <= rows
             assert 1 <= vectors <= conv.whole_vectors(columns) // LANES
+            assert height * cells * vectors <= most or (height, vectors) == (1, 1)
             assert (height * cells + 1) * vectors < REGISTERS or (height, vectors) == (1, 1)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels import conv, winners, winners_back, winograd
-from ..kernels.jit import LANES
+from ..kernels.jit import LANES, REGISTERS
 from ..kernels.sliding import Sliding, adjoint, flipped, runs, sliding, through
 from ..shapes import Windows
 from ..typing import Array
@@ -29,7 +29,7 @@ NEAR = 2**20  # bytes of patches, before and after the products, that stay in a 
 FEW = 12  # channels: below that, the vectors of the transforms are mostly empty
 SUMS = 2**22  # bytes of partial sums of a weight gradient, before there are fewer chunks
 CHUNKS = (16, 8, 4)
-MANY = 100  # taps, whose products take so much longer than what comes behind them
+MANY = 100  # taps, whose products take much longer than what comes behind them
 BAND = 2**14  # bytes of dz that stay in the nearest cache while all taps pass over it
 POSITIONS = 64  # windows that are worth a pass of all the taps
 SEEN = 2**15  # bytes that the windows of a band see, which stay in the nearest cache
@@ -108,9 +108,11 @@ class Direct:
         self.beside = _beside(s, windows)
         fw += (self.beside - 1) * s.step_w
         every = self.beside * per_group
-        height, vectors = conv.tile_shape(s.ow // self.beside, every, pool * pool)
         cells = runs(windows, s, pool)
         self.at = (cells[0, :, np.newaxis] + np.arange(fh * fw * depth // cells.shape[1])).ravel()
+        # Where a tile is soon done, the next one should begin while its sums are written.
+        most = REGISTERS * 2 // 5 if pool == 1 and self.at.size < MANY else REGISTERS
+        height, vectors = conv.tile_shape(s.ow // self.beside, every, pool * pool, most)
         self.over = (cells[:, :1] + np.arange(height) * self.beside * s.step_w * s.depth).ravel()
         self.run = conv.forward(height, vectors, pool * pool)
         wide = _up(every, vectors * LANES)

@@ -6,7 +6,11 @@ while the windows' runs pass by (see `pellucid.kernels.sliding`):
     z[i,j,f] = b[f] + Σ_r Σ_k w[r,k,f] · x[at[r] + (i·S·W + j·S)·C + k]
 
 *Pooling in the registers.* Windows of KxK that do not overlap are K² convolutions of stride K·S,
-one for each cell q of the window; the tile keeps the largest, and the number of the cell that won.
+one for each cell q of the window. The tile has them all, and of its sums only the largest are
+written, and the number of the cell that won.
+
+*Few filters* would leave lanes empty. There go those of the windows beside, as more filters of one
+wider window: what is no part of theirs counts 0.
 
 *Gradients.* ``dw[r,k,f] = Σ_ij x[at[r] + (i·S·W + j·S)·C + k] · dz[i,j,f]`` has the same form, with
 the windows to sum over; dx is the forward of dz with flipped filters, as in ops/conv.py. Both read
@@ -72,12 +76,13 @@ def whole_vectors(count: int) -> int:
     return -(-count // LANES) * LANES
 
 
-def tile_shape(rows: int, columns: int, cells: int = 1) -> tuple[int, int]:
+def tile_shape(rows: int, columns: int, cells: int = 1, most: int = REGISTERS) -> tuple[int, int]:
     """Return the tile, height x vectors, that covers ``rows`` x ``columns`` in the fewest cycles.
 
     One step of a tile takes a cycle for every two products, two loads, or half a vector from beyond
     the nearest cache, and never less than the four after which a sum is there for the next step.
-    With a pooling, the tile has so many ``cells`` of each row.
+    With a pooling, the tile has so many ``cells`` of each row. ``most`` is how many vectors it may
+    have.
     """
     wide = -(-columns // LANES)
 
@@ -90,7 +95,7 @@ def tile_shape(rows: int, columns: int, cells: int = 1) -> tuple[int, int]:
         (height, vectors)
         for vectors in WIDTHS
         for height in HEIGHTS
-        if vectors <= wide and height <= rows
+        if vectors <= wide and height <= rows and height * cells * vectors <= most
         # One or two more registers hold what the row is multiplied with.
         if (height * cells + 1) * vectors < REGISTERS - 2 + (vectors == 1)
     ]
