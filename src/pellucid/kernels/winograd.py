@@ -7,7 +7,7 @@ into patches d of 6x6 that overlap by two; each makes 4x4 outputs of a filter g:
 
 Between the transforms stand 36 matrix products, one for each place k of a patch, over the channels:
 
-    m[k, patch, f] = Σ_c v[k, patch, c] · u[k, c, f]       v = Bᵀ·d·B, u = G·g·Gᵀ
+    m[patch, k, f] = Σ_c v[patch, k, c] · u[k, c, f]       v = Bᵀ·d·B, u = G·g·Gᵀ
 
 The gradient for the filters goes the same way back: dg = Gᵀ · [Σ_patch v ⊙ (A·dz·Aᵀ)] · G. The
 gradient for the image is the convolution of dz with the flipped filters.
@@ -16,6 +16,9 @@ A, B and G come of interpolating polynomials at six points (the paper's suppleme
 and infinity. The usual P = 1 and Q = 2 cost four times the rounding of these; that points matter is
 shown by Barabasz et al. 2020, "Error analysis and improving the accuracy of Winograd convolution
 for deep neural networks". With points in pairs, rows of Bᵀ share their even and odd halves.
+
+Both are laid out patch by patch, so that a transform writes, and reads, in one run; a line between
+patches keeps the same place of many from falling into one set of the nearest cache.
 
 The transforms work on vectors of `LANES` channels, a line of Python for a line of the equation. For
 arrays, tasks and rooms see `pellucid.kernels.conv`, whose twin this is, to 1e-5 as well.
@@ -106,17 +109,18 @@ def _patches(side: int, transform: Any) -> Any:
 
     @kernel
     def cut(
-        room: Array, s: Sliding, down: int, across: int, v: Array, first: int, most: int, deep: int
+        room: Array, s: Sliding, down: int, across: int, v: Array, first: int, deep: int
     ) -> None:
         """Write ``T·d·Tᵀ`` of every patch d into ``v`` from patch ``first`` on."""
         line = s.pitch * s.depth
         for i in range(down):
             for j in range(across):
-                at, to = OUTPUTS * (i * line + j * s.depth), (first + i * across + j) * deep
+                at = OUTPUTS * (i * line + j * s.depth)
+                to = (first + i * across + j) * (PLACES * deep + LINE)
                 for c in range(0, deep, LANES):
                     d = load(side, side, room, at + c, line, s.depth)
                     t = turned(transform(turned(transform(d))))
-                    scatter(t, v, to + c, PATCH * most * deep, most * deep)
+                    scatter(t, v, to + c, PATCH * deep, deep)
 
     return cut
 
@@ -143,29 +147,30 @@ def forward(height: int, vectors: int, pool: int) -> Any:
         each = down * across
         most = max(height, together * each)
         xs = aligned(np.zeros(s.rows * s.pitch * deep + LINE, dtype=np.float32))
-        v = aligned(np.empty(PLACES * most * deep + LINE, dtype=np.float32))
-        m = aligned(np.empty(PLACES * most * wide + LINE, dtype=np.float32))
+        vs, ms = PLACES * deep + LINE, PLACES * wide + LINE
+        v = aligned(np.empty(most * vs + LINE, dtype=np.float32))
+        m = aligned(np.empty(most * ms + LINE, dtype=np.float32))
         for task in share(queue):
             start = task * together
             block = min(together, images - start)
             for n in range(block):
                 lay_out(x, gate, won, start + n, xs, s, 0, s.h, s.top, rectified)
-                _image_patches(xs, s, down, across, v, n * each, most, deep)
+                _image_patches(xs, s, down, across, v, n * each, deep)
             for k in range(PLACES):
                 for f in range(0, wide, vectors * LANES):
                     for over in range(0, block * each, height):
                         p = max(0, min(over, block * each - height))
                         t = zeros(height, vectors)
-                        left, right = (k * most + p) * deep, k * deep * wide + f
+                        left, right = p * vs + k * deep, k * deep * wide + f
                         for c in range(deep):
-                            t = outer(t, v, left + c, deep, u, right + c * wide)
-                        store(t, m, (k * most + p) * wide + f, wide)
+                            t = outer(t, v, left + c, vs, u, right + c * wide)
+                        store(t, m, p * ms + k * wide + f, ms)
             for p in range(block * each):
                 n, i, j = start + p // each, p % each // across * side, p % across * side
                 below, beside = min(side, s.oh - i), min(side, s.ow - j)
                 to, line = ((n * s.oh + i) * s.ow + j) * s.f, s.ow * s.f
                 for f in range(0, s.f, LANES):
-                    t = load(PATCH, PATCH, m, p * wide + f, PATCH * most * wide, most * wide)
+                    t = load(PATCH, PATCH, m, p * ms + f, PATCH * wide, wide)
                     z = turned(_a_transposed(turned(_a_transposed(t))))
                     count = min(LANES, s.f - f)
                     if pool == 1:
@@ -204,8 +209,9 @@ def backward_weights(height: int, vectors: int) -> Any:
         most = together * each
         x_room = aligned(np.zeros(s.rows * s.pitch * deep + LINE, dtype=np.float32))
         d_room = aligned(np.zeros(d.rows * d.pitch * wide + LINE, dtype=np.float32))
-        v = aligned(np.empty(PLACES * most * deep + LINE, dtype=np.float32))
-        m = aligned(np.empty(PLACES * most * wide + LINE, dtype=np.float32))
+        vs, ms = PLACES * deep + LINE, PLACES * wide + LINE
+        v = aligned(np.empty(most * vs + LINE, dtype=np.float32))
+        m = aligned(np.empty(most * ms + LINE, dtype=np.float32))
         for chunk in share(queue):
             sums, total = du[chunk], db[chunk]
             total[:] = 0
@@ -216,17 +222,17 @@ def backward_weights(height: int, vectors: int) -> Any:
                 block = min(together, last - first)
                 for n in range(block):
                     lay_out(x, gate, won, first + n, x_room, s, 0, s.h, s.top, False)
-                    _image_patches(x_room, s, down, across, v, n * each, most, deep)
+                    _image_patches(x_room, s, down, across, v, n * each, deep)
                     lay_out(dy, gate, won, first + n, d_room, d, 0, d.h, d.top, rectified)
-                    _gradient_patches(d_room, d, down, across, m, n * each, most, wide)
+                    _gradient_patches(d_room, d, down, across, m, n * each, wide)
                     add_pixels(d_room, d.rows * d.pitch, wide, total)
                 for k in range(PLACES):
                     for f in range(0, wide, every):
                         for over in range(0, deep, height):
                             c = min(over, deep - height)
                             t = zeros(height, vectors)
-                            for p in range(k * most, k * most + block * each):
-                                t = outer(t, v, p * deep + c, 1, m, p * wide + f)
+                            for p in range(block * each):
+                                t = outer(t, v, p * vs + k * deep + c, 1, m, p * ms + k * wide + f)
                             to = (k * deep + c) * wide + f
                             if first == begin:
                                 store(t, sums, to, wide)
