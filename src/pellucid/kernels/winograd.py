@@ -17,11 +17,13 @@ and infinity. The usual P = 1 and Q = 2 cost four times the rounding of these; t
 shown by Barabasz et al. 2020, "Error analysis and improving the accuracy of Winograd convolution
 for deep neural networks". With points in pairs, rows of Bᵀ share their even and odd halves.
 
-Both are laid out patch by patch, so that a transform writes, and reads, in one run; a line between
-patches keeps the same place of many from falling into one set of the nearest cache.
+v and m lie patch by patch, so that the transforms write and read in one run; a line between two
+patches keeps the same place of many from falling into one set of the nearest cache. No image is
+copied: a patch is read where it lies, or made of dy on the way, whatever image it belongs to. A
+task is a block of patches, or a chunk of them (weight gradient), and writes to places of its own.
 
 The transforms work on vectors of `LANES` channels, a line of Python for a line of the equation. For
-arrays, tasks and rooms see `pellucid.kernels.conv`, whose twin this is, to 1e-5 as well.
+the arrays see `pellucid.kernels.conv`, whose twin this is, to 1e-5 as well.
 """
 
 from __future__ import annotations
@@ -32,14 +34,16 @@ from typing import Any
 import numpy as np
 
 from ..typing import Array
-from .conv import add_pixels
 from .jit import LANES, kernel
 from .simd import (
     add_everywhere,
     add_rows_from,
+    alternating,
     every_other,
     keep_larger,
     load,
+    load_bytes_between,
+    load_rows_between,
     outer,
     relu,
     row,
@@ -50,9 +54,10 @@ from .simd import (
     store_within,
     turned,
     where_above_zero,
+    where_equal,
     zeros,
 )
-from .sliding import LINE, STOPPED, Sliding, aligned, lay_out
+from .sliding import LINE, STOPPED, Sliding, aligned
 from .threads import share
 
 __all__ = ["backward_weights", "filters_back", "filters_forward", "forward"]
@@ -105,22 +110,60 @@ def _a(z: Any) -> Any:
 
 
 def _patches(side: int, transform: Any) -> Any:
-    """Return the kernel that cuts a room into squares of ``side``, 4 apart, and transforms them."""
+    """Return the kernel that cuts images into squares of ``side``, 4 apart, and transforms them."""
+    pairs = side // 2 + 1
 
     @kernel
     def cut(
-        room: Array, s: Sliding, down: int, across: int, v: Array, first: int, deep: int
-    ) -> None:
-        """Write ``T·d·Tᵀ`` of every patch d into ``v`` from patch ``first`` on."""
-        line = s.pitch * s.depth
-        for i in range(down):
-            for j in range(across):
-                at = OUTPUTS * (i * line + j * s.depth)
-                to = (first + i * across + j) * (PLACES * deep + LINE)
-                for c in range(0, deep, LANES):
-                    d = load(side, side, room, at + c, line, s.depth)
-                    t = turned(transform(turned(transform(d))))
-                    scatter(t, v, to + c, PATCH * deep, deep)
+        x: Array, gate: Array, won: Array, s: Sliding, first: int, last: int, rectified: bool,
+        strip: Array, v: Array, total: Array,
+    ) -> None:  # fmt: skip
+        """Write ``T·d·Tᵀ`` of the patches ``first`` to ``last`` of all images into ``v``.
+
+        Patches side by side share the columns of T·d, which wait in ``strip``. A gradient's pixels
+        (patches without overlap) are added to ``total``.
+        """
+        down, across, line = s.rows // OUTPUTS, s.pitch // OUTPUTS, s.w * s.c
+        p = first
+        while p < last:
+            n, i, j = p // (down * across), p // across % down, p % across
+            run = min(across - j, last - p)
+            top, left = OUTPUTS * i - s.top, OUTPUTS * j - s.left
+            for c in range(0, s.c, LANES):
+                count, z = min(LANES, s.c - c), zeros(side, 1)
+                for e in range(left, left + OUTPUTS * run + side - OUTPUTS):
+                    d = zeros(side, 1)  # what is outside of the image
+                    if s.cell == 1 and 0 <= e < s.w:
+                        at = (n * s.h + top) * line + e * s.c + c
+                        d = load_rows_between(side, x, at, line, -top, s.h - top, count)
+                        if rectified:
+                            g = load_rows_between(side, gate, at, line, -top, s.h - top, count)
+                            d = where_above_zero(d, g, np.float32(0))
+                    elif s.cell == 2 and 0 <= e < 2 * s.w:
+                        # Of two by two pixels one gets the number: the one that won.
+                        half, right = top >> 1, np.float32(e & 1)
+                        at = (n * s.h + half) * line + (e >> 1) * s.c + c
+                        t = load_rows_between(pairs, x, at, line, -half, s.h - half, count)
+                        winner = load_bytes_between(pairs, won, at, line, -half, s.h - half, count)
+                        upper = where_equal(t, winner, right)
+                        lower = where_equal(t, winner, TWO + right)
+                        if top & 1:
+                            d = alternating(upper, lower, 1, side)
+                        else:
+                            d = alternating(upper, lower, 0, side)
+                    store(transform(d), strip, (e - left) * PATCH * LANES, LANES)
+                    z = z + d
+                # Each loop holds one column or one row: whole patches would not fit in registers.
+                for q in range(run):
+                    to = (p - first + q) * (PLACES * s.depth + LINE) + c
+                    for r in range(PATCH):
+                        at = (q * OUTPUTS * PATCH + r) * LANES
+                        t_d = transform(load(side, 1, strip, at, PATCH * LANES, 0))
+                        store(t_d, v, to + r * PATCH * s.depth, s.depth)
+                if side == OUTPUTS:
+                    pixels = (row(z, 0) + row(z, 1)) + (row(z, 2) + row(z, 3))
+                    store(pixels + load(1, 1, total, c, 0, 0), total, c, 0)
+            p += run
 
     return cut
 
@@ -140,55 +183,54 @@ def forward(height: int, vectors: int, pool: int) -> Any:
     @kernel
     def convolve(
         queue: Array, x: Array, gate: Array, won: Array, u: Array, b: Array, y: Array, arg: Array,
-        s: Sliding, images: int, together: int, rectified: bool, rectify: bool,
+        s: Sliding, patches: int, together: int, rectified: bool, rectify: bool,
     ) -> None:  # fmt: skip
         wide, deep = len(b), s.depth
-        down, across = (s.rows - 2) // OUTPUTS, (s.pitch - 2) // OUTPUTS
-        each = down * across
-        most = max(height, together * each)
-        xs = aligned(np.zeros(s.rows * s.pitch * deep + LINE, dtype=np.float32))
+        down, across = s.rows // OUTPUTS, s.pitch // OUTPUTS
+        most = max(height, together)
+        strip = aligned(np.empty(s.pitch * PATCH * LANES + LINE, dtype=np.float32))
         vs, ms = PLACES * deep + LINE, PLACES * wide + LINE
         v = aligned(np.empty(most * vs + LINE, dtype=np.float32))
         m = aligned(np.empty(most * ms + LINE, dtype=np.float32))
         for task in share(queue):
-            start = task * together
-            block = min(together, images - start)
-            for n in range(block):
-                lay_out(x, gate, won, start + n, xs, s, 0, s.h, s.top, rectified)
-                _image_patches(xs, s, down, across, v, n * each, deep)
+            first, last = task * together, min((task + 1) * together, patches)
+            _image_patches(x, gate, won, s, first, last, rectified, strip, v, b)
             for k in range(PLACES):
                 for f in range(0, wide, vectors * LANES):
-                    for over in range(0, block * each, height):
-                        p = max(0, min(over, block * each - height))
+                    for over in range(0, last - first, height):
+                        p = max(0, min(over, last - first - height))
                         t = zeros(height, vectors)
                         left, right = p * vs + k * deep, k * deep * wide + f
-                        for c in range(deep):
+                        for c in range(s.c):
                             t = outer(t, v, left + c, vs, u, right + c * wide)
                         store(t, m, p * ms + k * wide + f, ms)
-            for p in range(block * each):
-                n, i, j = start + p // each, p % each // across * side, p % across * side
+            for p in range(first, last):
+                n, i, j = p // (down * across), p // across % down * side, p % across * side
                 below, beside = min(side, s.oh - i), min(side, s.ow - j)
-                to, line = ((n * s.oh + i) * s.ow + j) * s.f, s.ow * s.f
                 for f in range(0, s.f, LANES):
-                    t = load(PATCH, PATCH, m, p * ms + f, PATCH * wide, wide)
-                    z = turned(_a_transposed(turned(_a_transposed(t))))
                     count = min(LANES, s.f - f)
-                    if pool == 1:
-                        best = z
-                    else:
-                        best = every_other(z, 0, 0)
-                        winner = zeros(side, side)
-                        best, winner = keep_larger(best, winner, every_other(z, 0, 1), ONE)
-                        best, winner = keep_larger(best, winner, every_other(z, 1, 0), TWO)
-                        best, winner = keep_larger(best, winner, every_other(z, 1, 1), THREE)
-                    best = add_everywhere(best, b, f)
-                    if pool > 1:
+                    for e in range(PATCH):
+                        t = load(PATCH, 1, m, (p - first) * ms + e * wide + f, PATCH * wide, 0)
+                        store(_a_transposed(t), strip, e * OUTPUTS * LANES, LANES)
+                    for r in range(below):
+                        t = load(PATCH, pool, strip, r * pool * LANES, OUTPUTS * LANES, LANES)
+                        z = turned(_a_transposed(t))
+                        to = ((n * s.oh + i + r) * s.ow + j) * s.f + f
+                        if pool == 1:
+                            best = z
+                        else:
+                            best, winner = every_other(z, 0, 0), zeros(1, side)
+                            best, winner = keep_larger(best, winner, every_other(z, 0, 1), ONE)
+                            best, winner = keep_larger(best, winner, every_other(z, 1, 0), TWO)
+                            best, winner = keep_larger(best, winner, every_other(z, 1, 1), THREE)
+                        best = add_everywhere(best, b, f)
+                        if pool > 1:
+                            if rectify:
+                                winner = where_above_zero(winner, best, np.float32(STOPPED))
+                            store_bytes_within(winner, arg, to, 0, s.f, 1, beside, count)
                         if rectify:
-                            winner = where_above_zero(winner, best, np.float32(STOPPED))
-                        store_bytes_within(winner, arg, to + f, line, s.f, below, beside, count)
-                    if rectify:
-                        best = relu(best)
-                    store_within(best, y, to + f, line, s.f, below, beside, count)
+                            best = relu(best)
+                        store_within(best, y, to, 0, s.f, 1, beside, count)
 
     return convolve
 
@@ -200,38 +242,30 @@ def backward_weights(height: int, vectors: int) -> Any:
     @kernel
     def accumulate(
         queue: Array, x: Array, dy: Array, gate: Array, won: Array, du: Array, db: Array,
-        s: Sliding, d: Sliding, images: int, together: int, rectified: bool,
+        s: Sliding, d: Sliding, patches: int, together: int, rectified: bool,
     ) -> None:  # fmt: skip
         """Write each chunk's share into ``du[chunk]`` (36, C, F) and ``db[chunk]``."""
         chunks, deep, wide, every = len(db), s.depth, d.depth, vectors * LANES
-        down, across = (s.rows - 2) // OUTPUTS, (s.pitch - 2) // OUTPUTS
-        each = down * across
-        most = together * each
-        x_room = aligned(np.zeros(s.rows * s.pitch * deep + LINE, dtype=np.float32))
-        d_room = aligned(np.zeros(d.rows * d.pitch * wide + LINE, dtype=np.float32))
+        strip = aligned(np.empty(s.pitch * PATCH * LANES + LINE, dtype=np.float32))
         vs, ms = PLACES * deep + LINE, PLACES * wide + LINE
-        v = aligned(np.empty(most * vs + LINE, dtype=np.float32))
-        m = aligned(np.empty(most * ms + LINE, dtype=np.float32))
+        v = aligned(np.empty(together * vs + LINE, dtype=np.float32))
+        m = aligned(np.empty(together * ms + LINE, dtype=np.float32))
         for chunk in share(queue):
             sums, total = du[chunk], db[chunk]
             total[:] = 0
-            begin, last = chunk * images // chunks, (chunk + 1) * images // chunks
-            if begin == last:
+            begin, end = chunk * patches // chunks, (chunk + 1) * patches // chunks
+            if begin == end:
                 sums[:] = 0
-            for first in range(begin, last, together):
-                block = min(together, last - first)
-                for n in range(block):
-                    lay_out(x, gate, won, first + n, x_room, s, 0, s.h, s.top, False)
-                    _image_patches(x_room, s, down, across, v, n * each, deep)
-                    lay_out(dy, gate, won, first + n, d_room, d, 0, d.h, d.top, rectified)
-                    _gradient_patches(d_room, d, down, across, m, n * each, wide)
-                    add_pixels(d_room, d.rows * d.pitch, wide, total)
+            for first in range(begin, end, together):
+                last = min(first + together, end)
+                _image_patches(x, gate, won, s, first, last, False, strip, v, total)
+                _gradient_patches(dy, gate, won, d, first, last, rectified, strip, m, total)
                 for k in range(PLACES):
                     for f in range(0, wide, every):
                         for over in range(0, deep, height):
                             c = min(over, deep - height)
                             t = zeros(height, vectors)
-                            for p in range(block * each):
+                            for p in range(last - first):
                                 t = outer(t, v, p * vs + k * deep + c, 1, m, p * ms + k * wide + f)
                             to = (k * deep + c) * wide + f
                             if first == begin:
