@@ -248,7 +248,7 @@ class WinogradGradient:
             self.sums, self.bias, self.s, self.d, patches, together,
             source.rectified,
         )  # fmt: skip
-        sums = self.sums.reshape(chunks, 36, self.s.depth, self.d.depth)
+        sums = self.sums.reshape(chunks, self.s.depth, 36, self.d.depth)
         launch(winograd.filters_back, dw.shape[1], self.sums.size, sums, dw)
         db[:] = self.bias.sum(axis=0)[: len(db)]
 

@@ -244,7 +244,7 @@ def backward_weights(height: int, vectors: int) -> Any:
         queue: Array, x: Array, dy: Array, gate: Array, won: Array, du: Array, db: Array,
         s: Sliding, d: Sliding, patches: int, together: int, rectified: bool,
     ) -> None:  # fmt: skip
-        """Write each chunk's share into ``du[chunk]`` (36, C, F) and ``db[chunk]``."""
+        """Write each chunk's share into ``du[chunk]`` (C, 36, F) and ``db[chunk]``."""
         chunks, deep, wide, every = len(db), s.depth, d.depth, vectors * LANES
         strip = aligned(np.empty(s.pitch * PATCH * LANES + LINE, dtype=np.float32))
         vs, ms = PLACES * deep + LINE, PLACES * wide + LINE
@@ -267,11 +267,11 @@ def backward_weights(height: int, vectors: int) -> Any:
                             t = zeros(height, vectors)
                             for p in range(last - first):
                                 t = outer(t, v, p * vs + k * deep + c, 1, m, p * ms + k * wide + f)
-                            to = (k * deep + c) * wide + f
+                            to, step = (c * PLACES + k) * wide + f, PLACES * wide
                             if first == begin:
-                                store(t, sums, to, wide)
+                                store(t, sums, to, step)
                             else:
-                                add_rows_from(t, sums, to, wide, over - c, every)
+                                add_rows_from(t, sums, to, step, over - c, every)
 
     return accumulate
 
@@ -315,21 +315,18 @@ def filters_forward(queue: Array, w: Array, flip: bool, u: Array) -> None:
 
 @kernel
 def filters_back(queue: Array, du: Array, dw: Array) -> None:
-    """Write ``Gᵀ·[Σ du]·G`` of the chunks' ``du`` (chunks, 36, C, F) into ``dw`` (F, C, 3, 3).
+    """Write ``Gᵀ·[Σ du]·G`` of the chunks' ``du`` (chunks, C, 36, F) into ``dw`` (F, C, 3, 3).
 
     A task is one channel.
     """
-    wide = du.shape[3]
-    total = np.empty((PLACES, wide), dtype=np.float32)
-    s, g = total.reshape(PLACES * wide), np.empty(9 * wide, dtype=np.float32)
+    chunks, _, _, wide = du.shape
+    total, g = np.empty(PLACES * wide, dtype=np.float32), np.empty(9 * wide, dtype=np.float32)
     for c in share(queue):
-        for k in range(PLACES):
-            total[k] = du[0, k, c]
-            for chunk in range(1, len(du)):
-                for f in range(wide):
-                    total[k, f] += du[chunk, k, c, f]
+        total[:] = du[0, c].reshape(PLACES * wide)
+        for chunk in range(1, chunks):
+            total += du[chunk, c].reshape(PLACES * wide)
         for f in range(0, wide, LANES):
-            t = load(PATCH, PATCH, s, f, PATCH * wide, wide)
+            t = load(PATCH, PATCH, total, f, PATCH * wide, wide)
             scatter(turned(_g_transposed(turned(_g_transposed(t)))), g, f, 3 * wide, wide)
         for f in range(len(dw)):
             for i in range(3):
