@@ -100,8 +100,8 @@ class Writer:
         row_is = self.builder.icmp_signed("<", ir.Constant(INDEX, r), below)
         column_is = self.builder.icmp_signed("<", ir.Constant(INDEX, c), beside)
         inside = self.builder.and_(row_is, column_is)
-        lanes = self.builder.select(inside, count, ir.Constant(INDEX, 0))
-        return first_lanes(self.builder, lanes)
+        lanes = first_lanes(self.builder, count)
+        return self.builder.select(inside, lanes, ir.Constant(lanes.type, None))
 
     def load_masked(self, pointer: Any, mask: Any) -> Any:
         """Read a vector where ``mask`` says so, and zeros."""
