@@ -7,7 +7,7 @@ into patches d of 6x6 that overlap by two; each makes 4x4 outputs of a filter g:
 
 Between the transforms stand 36 matrix products, one for each place k of a patch, over the channels:
 
-    m[patch, k, f] = Σ_c v[patch, k, c] · u[k, c, f]       v = Bᵀ·d·B, u = G·g·Gᵀ
+    m[k, patch, f] = Σ_c v[k, patch, c] · u[k, c, f]       v = Bᵀ·d·B, u = G·g·Gᵀ
 
 The gradient for the filters goes the same way back: dg = Gᵀ · [Σ_patch v ⊙ (A·dz·Aᵀ)] · G. The
 gradient for the image is the convolution of dz with the flipped filters.
@@ -17,10 +17,10 @@ and infinity. The usual P = 1 and Q = 2 cost four times the rounding of these; t
 shown by Barabasz et al. 2020, "Error analysis and improving the accuracy of Winograd convolution
 for deep neural networks". With points in pairs, rows of Bᵀ share their even and odd halves.
 
-v and m lie patch by patch, so that the transforms write and read in one run; a line between two
-patches keeps the same place of many from falling into one set of the nearest cache. No image is
-copied: a patch is read where it lies, or made of dy on the way, whatever image it belongs to. A
-task is a block of patches, or a chunk of them (weight gradient), and writes to places of its own.
+v and m lie place by place. A line between two places keeps those of one patch, which a transform
+writes or reads together, from falling into the same set of the nearest cache. No image is copied: a
+patch is read where it lies, or made of dy on the way, and a block of patches may be of several
+images. A task is such a block, or a chunk of them (weight gradient); it has places of its own.
 
 The transforms work on vectors of `LANES` channels, a line of Python for a line of the equation. For
 the arrays see `pellucid.kernels.conv`, whose twin this is, to 1e-5 as well.
@@ -116,7 +116,7 @@ def _patches(side: int, transform: Any) -> Any:
     @kernel
     def cut(
         x: Array, gate: Array, won: Array, s: Sliding, first: int, last: int, rectified: bool,
-        strip: Array, v: Array, total: Array,
+        strip: Array, v: Array, apart: int, total: Array,
     ) -> None:  # fmt: skip
         """Write ``T·d·Tᵀ`` of the patches ``first`` to ``last`` of all images into ``v``.
 
@@ -155,11 +155,11 @@ def _patches(side: int, transform: Any) -> Any:
                     z = z + d
                 # Each loop holds one column or one row: whole patches would not fit in registers.
                 for q in range(run):
-                    to = (p - first + q) * (PLACES * s.depth + LINE) + c
+                    to = (p - first + q) * s.depth + c
                     for r in range(PATCH):
                         at = (q * OUTPUTS * PATCH + r) * LANES
                         t_d = transform(load(side, 1, strip, at, PATCH * LANES, 0))
-                        store(t_d, v, to + r * PATCH * s.depth, s.depth)
+                        store(t_d, v, to + r * PATCH * apart, apart)
                 if side == OUTPUTS:
                     pixels = (row(z, 0) + row(z, 1)) + (row(z, 2) + row(z, 3))
                     store(pixels + load(1, 1, total, c, 0, 0), total, c, 0)
@@ -189,28 +189,28 @@ def forward(height: int, vectors: int, pool: int) -> Any:
         down, across = s.rows // OUTPUTS, s.pitch // OUTPUTS
         most = max(height, together)
         strip = aligned(np.empty(s.pitch * PATCH * LANES + LINE, dtype=np.float32))
-        vs, ms = PLACES * deep + LINE, PLACES * wide + LINE
-        v = aligned(np.empty(most * vs + LINE, dtype=np.float32))
-        m = aligned(np.empty(most * ms + LINE, dtype=np.float32))
+        vs, ms = most * deep + LINE, most * wide + LINE
+        v = aligned(np.empty(PLACES * vs + LINE, dtype=np.float32))
+        m = aligned(np.empty(PLACES * ms + LINE, dtype=np.float32))
         for task in share(queue):
             first, last = task * together, min((task + 1) * together, patches)
-            _image_patches(x, gate, won, s, first, last, rectified, strip, v, b)
+            _image_patches(x, gate, won, s, first, last, rectified, strip, v, vs, b)
             for k in range(PLACES):
                 for f in range(0, wide, vectors * LANES):
                     for over in range(0, last - first, height):
                         p = max(0, min(over, last - first - height))
                         t = zeros(height, vectors)
-                        left, right = p * vs + k * deep, k * deep * wide + f
+                        left, right = k * vs + p * deep, k * deep * wide + f
                         for c in range(s.c):
-                            t = outer(t, v, left + c, vs, u, right + c * wide)
-                        store(t, m, p * ms + k * wide + f, ms)
+                            t = outer(t, v, left + c, deep, u, right + c * wide)
+                        store(t, m, k * ms + p * wide + f, wide)
             for p in range(first, last):
                 n, i, j = p // (down * across), p // across % down * side, p % across * side
                 below, beside = min(side, s.oh - i), min(side, s.ow - j)
                 for f in range(0, s.f, LANES):
                     count = min(LANES, s.f - f)
                     for e in range(PATCH):
-                        t = load(PATCH, 1, m, (p - first) * ms + e * wide + f, PATCH * wide, 0)
+                        t = load(PATCH, 1, m, e * ms + (p - first) * wide + f, PATCH * ms, 0)
                         store(_a_transposed(t), strip, e * OUTPUTS * LANES, LANES)
                     for r in range(below):
                         t = load(PATCH, pool, strip, r * pool * LANES, OUTPUTS * LANES, LANES)
@@ -247,9 +247,9 @@ def backward_weights(height: int, vectors: int) -> Any:
         """Write each chunk's share into ``du[chunk]`` (C, 36, F) and ``db[chunk]``."""
         chunks, deep, wide, every = len(db), s.depth, d.depth, vectors * LANES
         strip = aligned(np.empty(s.pitch * PATCH * LANES + LINE, dtype=np.float32))
-        vs, ms = PLACES * deep + LINE, PLACES * wide + LINE
-        v = aligned(np.empty(together * vs + LINE, dtype=np.float32))
-        m = aligned(np.empty(together * ms + LINE, dtype=np.float32))
+        vs, ms = together * deep + LINE, together * wide + LINE
+        v = aligned(np.empty(PLACES * vs + LINE, dtype=np.float32))
+        m = aligned(np.empty(PLACES * ms + LINE, dtype=np.float32))
         for chunk in share(queue):
             sums, total = du[chunk], db[chunk]
             total[:] = 0
@@ -258,15 +258,15 @@ def backward_weights(height: int, vectors: int) -> Any:
                 sums[:] = 0
             for first in range(begin, end, together):
                 last = min(first + together, end)
-                _image_patches(x, gate, won, s, first, last, False, strip, v, total)
-                _gradient_patches(dy, gate, won, d, first, last, rectified, strip, m, total)
+                _image_patches(x, gate, won, s, first, last, False, strip, v, vs, total)
+                _gradient_patches(dy, gate, won, d, first, last, rectified, strip, m, ms, total)
                 for k in range(PLACES):
                     for f in range(0, wide, every):
                         for over in range(0, deep, height):
                             c = min(over, deep - height)
                             t = zeros(height, vectors)
                             for p in range(last - first):
-                                t = outer(t, v, p * vs + k * deep + c, 1, m, p * ms + k * wide + f)
+                                t = outer(t, v, k * vs + p * deep + c, 1, m, k * ms + p * wide + f)
                             to, step = (c * PLACES + k) * wide + f, PLACES * wide
                             if first == begin:
                                 store(t, sums, to, step)
