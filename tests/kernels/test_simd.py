@@ -15,6 +15,7 @@ from pellucid.kernels.simd import (
     add_row,
     add_rows_from,
     add_scaled,
+    alternating,
     every_other,
     inner,
     inner_first,
@@ -23,7 +24,9 @@ from pellucid.kernels.simd import (
     largest,
     load,
     load_bytes,
+    load_bytes_between,
     load_part,
+    load_rows_between,
     load_within,
     outer,
     outer_at,
@@ -357,6 +360,44 @@ def test_within_bounds_nothing_outside_is_read_or_written(below, beside, n):
     expected[: len(within), : within.shape[1], :n] = t
     np.testing.assert_array_equal(back[1:], expected.ravel())
     assert back[0] == EMPTY
+
+
+@kernel
+def _between(a, bytes_, i, p, first, last, n, y, from_bytes):
+    store(load_rows_between(ROWS, a, i, p, first, last, n), y, 0, LANES)
+    store(load_bytes_between(ROWS, bytes_, i, p, first, last, n), from_bytes, 0, LANES)
+
+
+@pytest.mark.parametrize("n", COUNTS)
+@pytest.mark.parametrize(
+    ("first", "last"), [(0, ROWS), (1, ROWS - 1), (-2, 1), (3, 99), (2, 2), (ROWS, 99), (-9, -3)]
+)
+def test_rows_between_two_are_read_and_no_others(first, last, n):
+    p, within = LANES + 3, slice(max(0, first), max(0, last))
+    rows_ = np.full((ROWS, p), np.nan, np.float32)
+    bytes_ = np.full((ROWS, p), EMPTY, np.uint8)
+    expected = np.zeros((ROWS, LANES), np.float32)
+    expected[within, :n] = rng.integers(0, 256, (ROWS, n))[within]
+    rows_[within, :n] = expected[within, :n]
+    bytes_[within, :n] = expected[within, :n]
+    y, from_bytes = empty(ROWS * LANES), empty(ROWS * LANES)
+    _between(rows_.ravel(), bytes_.ravel(), 0, p, first, last, n, y, from_bytes)
+    np.testing.assert_array_equal(y, expected.ravel())
+    np.testing.assert_array_equal(from_bytes, expected.ravel())
+
+
+@kernel
+def _alternate(a, y):
+    t, u = load(2, COLUMNS, a, 0, WIDTH, LANES), load(2, COLUMNS, a, 2 * WIDTH, WIDTH, LANES)
+    scatter(alternating(t, u, 0, 4), y, 0, WIDTH, LANES)
+    scatter(alternating(t, u, 1, 2), y, SIZE, WIDTH, LANES)
+
+
+def test_the_rows_of_two_tiles_alternate():
+    a, y = whole(SIZE), empty(SIZE + 2 * WIDTH)
+    _alternate(a, y)
+    (t, u), got = a.reshape(2, 2, WIDTH), y.reshape(-1, WIDTH)
+    np.testing.assert_array_equal(got, [t[0], u[0], t[1], u[1], u[0], t[1]])
 
 
 @kernel

@@ -48,7 +48,7 @@ class Source:
 def output(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> Any:
     """Return what computes a convolution's output, with max pooling if it has."""
     s = sliding(windows, channels, filters, groups, pool)
-    if _winograd_pays(windows, channels, filters, groups) and pool <= 2:
+    if _winograd_pays(windows, channels, filters, groups, pool):
         return Winograd(s, windows, pool, flip=False)
     return Direct(s, windows, pool, flip=False)
 
@@ -56,7 +56,7 @@ def output(windows: Windows, channels: int, filters: int, groups: int, pool: int
 def input_gradient(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> Any:
     """Return what computes dx from dy: the convolution of dz with the flipped filters."""
     s = adjoint(windows, channels, filters, groups, pool)
-    if _winograd_pays(windows, channels, filters, groups) and pool <= 2:
+    if _winograd_pays(windows, channels, filters, groups, pool):
         return Winograd(s, windows, 1, flip=True)
     if pool > 1:
         return WinnersGivingBack(windows, channels, filters, groups, pool)
@@ -70,12 +70,12 @@ def filter_gradient(windows: Windows, channels: int, filters: int, groups: int, 
     if pool > 1:  # which leaves no more products than Winograd's, and no transforms
         return WinnersGradient(windows, channels, filters, groups, pool)
     s, d = sliding(windows, channels, filters, groups), through(windows, filters)
-    if _winograd_pays(windows, channels, filters, groups):
+    if _winograd_pays(windows, channels, filters, groups, pool):
         return WinogradGradient(s, d)
     return DirectGradient(s, d, windows)
 
 
-def _winograd_pays(windows: Windows, channels: int, filters: int, groups: int) -> bool:
+def _winograd_pays(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> bool:
     """Return whether Winograd's 36 products stand for enough of the usual ones."""
     plain = (windows.window, windows.stride, windows.dilation, groups) == (
         (3, 3),
@@ -83,7 +83,7 @@ def _winograd_pays(windows: Windows, channels: int, filters: int, groups: int) -
         (1, 1),
         1,
     )
-    if not plain or min(channels, filters) < FEW:
+    if not plain or min(channels, filters) < FEW or pool > 2:
         return False
     oh, ow = windows.output
     return _up(oh, 4) * _up(ow, 4) < 2 * oh * ow
@@ -159,8 +159,9 @@ class Winograd:
         down, across = (-(-side * pool // 4) for side in (s.oh, s.ow))
         deep = conv.whole_vectors(s.c)
         self.s = s._replace(rows=4 * down + 2, pitch=4 * across + 2, depth=deep)
-        self.together = _together(down * across, s.c + s.f)
-        tile = conv.tile_shape(self.together * down * across, s.f)
+        self.patches, self.together = down * across, _together(s.c + s.f)
+        tile = conv.tile_shape(self.together, s.f)
+        self.height = tile[0]
         self.run = winograd.forward(*tile, pool)
         wide = _up(s.f, tile[1] * LANES)
         self.filters = np.zeros((36, deep, wide), dtype=np.float32)
@@ -178,10 +179,11 @@ class Winograd:
         self, source: Source, n: int, y: Array, arg: Array, rectify: bool, keep: bool = True
     ) -> None:
         """Write the output ``y`` of ``n`` images, and which cell won."""
-        together = _evenly(n, self.together)
+        patches = n * self.patches
+        together = _up(_evenly(patches, self.together), self.height)
         launch(
-            self.run, -(-n // together), n * self.work, source.x, source.gate, source.won,
-            flat(self.filters), self.row, flat(y), flat(arg), self.s, n, together,
+            self.run, -(-patches // together), n * self.work, source.x, source.gate, source.won,
+            flat(self.filters), self.row, flat(y), flat(arg), self.s, patches, together,
             source.rectified, rectify,
         )  # fmt: skip
 
@@ -327,7 +329,7 @@ class WinogradGradient:
         self.d = d._replace(rows=4 * down, pitch=4 * across, depth=wide)
         self.sums = _partial_sums(36 * deep * wide)
         self.bias = np.empty((len(self.sums), wide), dtype=np.float32)
-        self.together = _together(down * across, s.c + s.f)
+        self.patches, self.together = down * across, _together(s.c + s.f)
         self.run = winograd.backward_weights(*tile)
         self.uses = (self.run, winograd.filters_back)
         self.work = 36 * down * across * s.c * s.f
@@ -335,12 +337,14 @@ class WinogradGradient:
     def __call__(self, x: Array, source: Source, dw: Array, db: Array) -> None:
         """Write the gradients of the filters (F, C, 3, 3) and of the bias (F,)."""
         n, chunks = len(x), len(self.sums)
+        patches = n * self.patches
+        together = min(self.together, -(-patches // chunks))
         launch(
             self.run, chunks, n * self.work, flat(x), source.x, source.gate, source.won,
-            self.sums, self.bias, self.s, self.d, n, min(self.together, -(-n // chunks)),
+            self.sums, self.bias, self.s, self.d, patches, together,
             source.rectified,
         )  # fmt: skip
-        sums = self.sums.reshape(chunks, 36, self.s.depth, self.d.depth)
+        sums = self.sums.reshape(chunks, self.s.depth, 36, self.d.depth)
         launch(winograd.filters_back, dw.shape[1], self.sums.size, sums, dw)
         db[:] = self.bias.sum(axis=0)[: len(db)]
 
@@ -350,14 +354,13 @@ def _partial_sums(size: int) -> Array:
     return np.empty((chunks, size), dtype=np.float32)
 
 
-def _together(patches: int, numbers: int) -> int:
-    """Return how many images go through Winograd's products together."""
-    most = min(PATCHES, NEAR // (4 * 36 * numbers))
-    return max(1, most // patches)
+def _together(numbers: int) -> int:
+    """Return how many patches of so many ``numbers`` a place go through the products together."""
+    return max(1, min(PATCHES, NEAR // (4 * 36 * numbers)))
 
 
 def _evenly(n: int, together: int) -> int:
-    """Return at most ``together`` images, so that 4, 8, 12, ... tasks share them out evenly."""
+    """Return at most ``together`` of ``n``, so that 4, 8, 12, ... tasks share them out evenly."""
     tasks = _up(-(-n // together), 4)
     return -(-n // tasks)
 

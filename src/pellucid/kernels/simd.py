@@ -29,6 +29,8 @@ Memory (words_memory.py); *within* means in the rows r < R and columns c < C, th
 
     t = load(R, C, a, i, p, q)          t[r,c] = a[i + r·p + c·q : + LANES]
     t = load_within(.., q, R, C, n)     the same within, and zeros elsewhere
+    t = load_rows_between(R, a, i, p, r, s, n)  t[q] = a[i + q·p : + n] for rows r <= q < s
+    t = load_bytes_between(...)         the same from an array of bytes
     t = load_part(a, i, n)              one vector: a[i : i + n], and zeros
     t = load_bytes(a, i, n)             the same from an array of bytes
     store(t, y, i, step)                y[i + r·step : + C·LANES] = t[r,:]
@@ -47,6 +49,7 @@ Order (words_order.py):
     u = row(t, r)                       t[r,:], a tile of one row
     t = rows((u, v, ...))               a tile with these rows
     t = turned(t)                       t[c,r] for t[r,c]
+    t = alternating(t, u, r, n)         n rows of t[0], u[0], t[1], u[1], ..., from row r on
     t = every_other(t, r, c)            t[r::2, c::2]
     t = turned_square(t)                lane j of t[k,0] for lane k of t[j,0]; t has LANES rows
 
@@ -60,7 +63,9 @@ from .words_memory import (
     add_rows_from,
     load,
     load_bytes,
+    load_bytes_between,
     load_part,
+    load_rows_between,
     load_within,
     prefetch,
     scatter,
@@ -72,7 +77,7 @@ from .words_memory import (
     store_rows,
     store_within,
 )
-from .words_order import every_other, row, rows, turned, turned_square
+from .words_order import alternating, every_other, row, rows, turned, turned_square
 from .words_sums import (
     add_everywhere,
     add_row,
@@ -100,6 +105,7 @@ __all__ = [
     "add_row",
     "add_rows_from",
     "add_scaled",
+    "alternating",
     "every_other",
     "inner",
     "inner_first",
@@ -108,7 +114,9 @@ __all__ = [
     "largest",
     "load",
     "load_bytes",
+    "load_bytes_between",
     "load_part",
+    "load_rows_between",
     "load_within",
     "minus",
     "outer",

@@ -17,8 +17,13 @@ and infinity. The usual P = 1 and Q = 2 cost four times the rounding of these; t
 shown by Barabasz et al. 2020, "Error analysis and improving the accuracy of Winograd convolution
 for deep neural networks". With points in pairs, rows of Bᵀ share their even and odd halves.
 
+v and m lie place by place. A line between two places keeps those of one patch, which a transform
+writes or reads together, from falling into the same set of the nearest cache. No image is copied: a
+patch is read where it lies, or made of dy on the way, and a block of patches may be of several
+images. A task is such a block, or a chunk of them (weight gradient); it has places of its own.
+
 The transforms work on vectors of `LANES` channels, a line of Python for a line of the equation. For
-arrays, tasks and rooms see `pellucid.kernels.conv`, whose twin this is, to 1e-5 as well.
+the arrays see `pellucid.kernels.conv`, whose twin this is, to 1e-5 as well.
 """
 
 from __future__ import annotations
@@ -29,14 +34,16 @@ from typing import Any
 import numpy as np
 
 from ..typing import Array
-from .conv import add_pixels
 from .jit import LANES, kernel
 from .simd import (
     add_everywhere,
     add_rows_from,
+    alternating,
     every_other,
     keep_larger,
     load,
+    load_bytes_between,
+    load_rows_between,
     outer,
     relu,
     row,
@@ -47,9 +54,10 @@ from .simd import (
     store_within,
     turned,
     where_above_zero,
+    where_equal,
     zeros,
 )
-from .sliding import LINE, STOPPED, Sliding, aligned, lay_out
+from .sliding import LINE, STOPPED, Sliding, aligned
 from .threads import share
 
 __all__ = ["backward_weights", "filters_back", "filters_forward", "forward"]
@@ -102,21 +110,60 @@ def _a(z: Any) -> Any:
 
 
 def _patches(side: int, transform: Any) -> Any:
-    """Return the kernel that cuts a room into squares of ``side``, 4 apart, and transforms them."""
+    """Return the kernel that cuts images into squares of ``side``, 4 apart, and transforms them."""
+    pairs = side // 2 + 1
 
     @kernel
     def cut(
-        room: Array, s: Sliding, down: int, across: int, v: Array, first: int, most: int, deep: int
-    ) -> None:
-        """Write ``T·d·Tᵀ`` of every patch d into ``v`` from patch ``first`` on."""
-        line = s.pitch * s.depth
-        for i in range(down):
-            for j in range(across):
-                at, to = OUTPUTS * (i * line + j * s.depth), (first + i * across + j) * deep
-                for c in range(0, deep, LANES):
-                    d = load(side, side, room, at + c, line, s.depth)
-                    t = turned(transform(turned(transform(d))))
-                    scatter(t, v, to + c, PATCH * most * deep, most * deep)
+        x: Array, gate: Array, won: Array, s: Sliding, first: int, last: int, rectified: bool,
+        strip: Array, v: Array, apart: int, total: Array,
+    ) -> None:  # fmt: skip
+        """Write ``T·d·Tᵀ`` of the patches ``first`` to ``last`` of all images into ``v``.
+
+        Patches side by side share the columns of T·d, which wait in ``strip``. A gradient's pixels
+        (patches without overlap) are added to ``total``.
+        """
+        down, across, line = s.rows // OUTPUTS, s.pitch // OUTPUTS, s.w * s.c
+        p = first
+        while p < last:
+            n, i, j = p // (down * across), p // across % down, p % across
+            run = min(across - j, last - p)
+            top, left = OUTPUTS * i - s.top, OUTPUTS * j - s.left
+            for c in range(0, s.c, LANES):
+                count, z = min(LANES, s.c - c), zeros(side, 1)
+                for e in range(left, left + OUTPUTS * run + side - OUTPUTS):
+                    d = zeros(side, 1)  # what is outside of the image
+                    if s.cell == 1 and 0 <= e < s.w:
+                        at = (n * s.h + top) * line + e * s.c + c
+                        d = load_rows_between(side, x, at, line, -top, s.h - top, count)
+                        if rectified:
+                            g = load_rows_between(side, gate, at, line, -top, s.h - top, count)
+                            d = where_above_zero(d, g, np.float32(0))
+                    elif s.cell == 2 and 0 <= e < 2 * s.w:
+                        # Of two by two pixels one gets the number: the one that won.
+                        half, right = top >> 1, np.float32(e & 1)
+                        at = (n * s.h + half) * line + (e >> 1) * s.c + c
+                        t = load_rows_between(pairs, x, at, line, -half, s.h - half, count)
+                        winner = load_bytes_between(pairs, won, at, line, -half, s.h - half, count)
+                        upper = where_equal(t, winner, right)
+                        lower = where_equal(t, winner, TWO + right)
+                        if top & 1:
+                            d = alternating(upper, lower, 1, side)
+                        else:
+                            d = alternating(upper, lower, 0, side)
+                    store(transform(d), strip, (e - left) * PATCH * LANES, LANES)
+                    z = z + d
+                # Each loop holds one column or one row: whole patches would not fit in registers.
+                for q in range(run):
+                    to = (p - first + q) * s.depth + c
+                    for r in range(PATCH):
+                        at = (q * OUTPUTS * PATCH + r) * LANES
+                        t_d = transform(load(side, 1, strip, at, PATCH * LANES, 0))
+                        store(t_d, v, to + r * PATCH * apart, apart)
+                if side == OUTPUTS:
+                    pixels = (row(z, 0) + row(z, 1)) + (row(z, 2) + row(z, 3))
+                    store(pixels + load(1, 1, total, c, 0, 0), total, c, 0)
+            p += run
 
     return cut
 
@@ -136,54 +183,54 @@ def forward(height: int, vectors: int, pool: int) -> Any:
     @kernel
     def convolve(
         queue: Array, x: Array, gate: Array, won: Array, u: Array, b: Array, y: Array, arg: Array,
-        s: Sliding, images: int, together: int, rectified: bool, rectify: bool,
+        s: Sliding, patches: int, together: int, rectified: bool, rectify: bool,
     ) -> None:  # fmt: skip
         wide, deep = len(b), s.depth
-        down, across = (s.rows - 2) // OUTPUTS, (s.pitch - 2) // OUTPUTS
-        each = down * across
-        most = max(height, together * each)
-        xs = aligned(np.zeros(s.rows * s.pitch * deep + LINE, dtype=np.float32))
-        v = aligned(np.empty(PLACES * most * deep + LINE, dtype=np.float32))
-        m = aligned(np.empty(PLACES * most * wide + LINE, dtype=np.float32))
+        down, across = s.rows // OUTPUTS, s.pitch // OUTPUTS
+        most = max(height, together)
+        strip = aligned(np.empty(s.pitch * PATCH * LANES + LINE, dtype=np.float32))
+        vs, ms = most * deep + LINE, most * wide + LINE
+        v = aligned(np.empty(PLACES * vs + LINE, dtype=np.float32))
+        m = aligned(np.empty(PLACES * ms + LINE, dtype=np.float32))
         for task in share(queue):
-            start = task * together
-            block = min(together, images - start)
-            for n in range(block):
-                lay_out(x, gate, won, start + n, xs, s, 0, s.h, s.top, rectified)
-                _image_patches(xs, s, down, across, v, n * each, most, deep)
+            first, last = task * together, min((task + 1) * together, patches)
+            _image_patches(x, gate, won, s, first, last, rectified, strip, v, vs, b)
             for k in range(PLACES):
                 for f in range(0, wide, vectors * LANES):
-                    for over in range(0, block * each, height):
-                        p = max(0, min(over, block * each - height))
+                    for over in range(0, last - first, height):
+                        p = max(0, min(over, last - first - height))
                         t = zeros(height, vectors)
-                        left, right = (k * most + p) * deep, k * deep * wide + f
-                        for c in range(deep):
+                        left, right = k * vs + p * deep, k * deep * wide + f
+                        for c in range(s.c):
                             t = outer(t, v, left + c, deep, u, right + c * wide)
-                        store(t, m, (k * most + p) * wide + f, wide)
-            for p in range(block * each):
-                n, i, j = start + p // each, p % each // across * side, p % across * side
+                        store(t, m, k * ms + p * wide + f, wide)
+            for p in range(first, last):
+                n, i, j = p // (down * across), p // across % down * side, p % across * side
                 below, beside = min(side, s.oh - i), min(side, s.ow - j)
-                to, line = ((n * s.oh + i) * s.ow + j) * s.f, s.ow * s.f
                 for f in range(0, s.f, LANES):
-                    t = load(PATCH, PATCH, m, p * wide + f, PATCH * most * wide, most * wide)
-                    z = turned(_a_transposed(turned(_a_transposed(t))))
                     count = min(LANES, s.f - f)
-                    if pool == 1:
-                        best = z
-                    else:
-                        best = every_other(z, 0, 0)
-                        winner = zeros(side, side)
-                        best, winner = keep_larger(best, winner, every_other(z, 0, 1), ONE)
-                        best, winner = keep_larger(best, winner, every_other(z, 1, 0), TWO)
-                        best, winner = keep_larger(best, winner, every_other(z, 1, 1), THREE)
-                    best = add_everywhere(best, b, f)
-                    if pool > 1:
+                    for e in range(PATCH):
+                        t = load(PATCH, 1, m, e * ms + (p - first) * wide + f, PATCH * ms, 0)
+                        store(_a_transposed(t), strip, e * OUTPUTS * LANES, LANES)
+                    for r in range(below):
+                        t = load(PATCH, pool, strip, r * pool * LANES, OUTPUTS * LANES, LANES)
+                        z = turned(_a_transposed(t))
+                        to = ((n * s.oh + i + r) * s.ow + j) * s.f + f
+                        if pool == 1:
+                            best = z
+                        else:
+                            best, winner = every_other(z, 0, 0), zeros(1, side)
+                            best, winner = keep_larger(best, winner, every_other(z, 0, 1), ONE)
+                            best, winner = keep_larger(best, winner, every_other(z, 1, 0), TWO)
+                            best, winner = keep_larger(best, winner, every_other(z, 1, 1), THREE)
+                        best = add_everywhere(best, b, f)
+                        if pool > 1:
+                            if rectify:
+                                winner = where_above_zero(winner, best, np.float32(STOPPED))
+                            store_bytes_within(winner, arg, to, 0, s.f, 1, beside, count)
                         if rectify:
-                            winner = where_above_zero(winner, best, np.float32(STOPPED))
-                        store_bytes_within(winner, arg, to + f, line, s.f, below, beside, count)
-                    if rectify:
-                        best = relu(best)
-                    store_within(best, y, to + f, line, s.f, below, beside, count)
+                            best = relu(best)
+                        store_within(best, y, to, 0, s.f, 1, beside, count)
 
     return convolve
 
@@ -195,43 +242,36 @@ def backward_weights(height: int, vectors: int) -> Any:
     @kernel
     def accumulate(
         queue: Array, x: Array, dy: Array, gate: Array, won: Array, du: Array, db: Array,
-        s: Sliding, d: Sliding, images: int, together: int, rectified: bool,
+        s: Sliding, d: Sliding, patches: int, together: int, rectified: bool,
     ) -> None:  # fmt: skip
-        """Write each chunk's share into ``du[chunk]`` (36, C, F) and ``db[chunk]``."""
+        """Write each chunk's share into ``du[chunk]`` (C, 36, F) and ``db[chunk]``."""
         chunks, deep, wide, every = len(db), s.depth, d.depth, vectors * LANES
-        down, across = (s.rows - 2) // OUTPUTS, (s.pitch - 2) // OUTPUTS
-        each = down * across
-        most = together * each
-        x_room = aligned(np.zeros(s.rows * s.pitch * deep + LINE, dtype=np.float32))
-        d_room = aligned(np.zeros(d.rows * d.pitch * wide + LINE, dtype=np.float32))
-        v = aligned(np.empty(PLACES * most * deep + LINE, dtype=np.float32))
-        m = aligned(np.empty(PLACES * most * wide + LINE, dtype=np.float32))
+        strip = aligned(np.empty(s.pitch * PATCH * LANES + LINE, dtype=np.float32))
+        vs, ms = together * deep + LINE, together * wide + LINE
+        v = aligned(np.empty(PLACES * vs + LINE, dtype=np.float32))
+        m = aligned(np.empty(PLACES * ms + LINE, dtype=np.float32))
         for chunk in share(queue):
             sums, total = du[chunk], db[chunk]
             total[:] = 0
-            begin, last = chunk * images // chunks, (chunk + 1) * images // chunks
-            if begin == last:
+            begin, end = chunk * patches // chunks, (chunk + 1) * patches // chunks
+            if begin == end:
                 sums[:] = 0
-            for first in range(begin, last, together):
-                block = min(together, last - first)
-                for n in range(block):
-                    lay_out(x, gate, won, first + n, x_room, s, 0, s.h, s.top, False)
-                    _image_patches(x_room, s, down, across, v, n * each, most, deep)
-                    lay_out(dy, gate, won, first + n, d_room, d, 0, d.h, d.top, rectified)
-                    _gradient_patches(d_room, d, down, across, m, n * each, most, wide)
-                    add_pixels(d_room, d.rows * d.pitch, wide, total)
+            for first in range(begin, end, together):
+                last = min(first + together, end)
+                _image_patches(x, gate, won, s, first, last, False, strip, v, vs, total)
+                _gradient_patches(dy, gate, won, d, first, last, rectified, strip, m, ms, total)
                 for k in range(PLACES):
                     for f in range(0, wide, every):
                         for over in range(0, deep, height):
                             c = min(over, deep - height)
                             t = zeros(height, vectors)
-                            for p in range(k * most, k * most + block * each):
-                                t = outer(t, v, p * deep + c, 1, m, p * wide + f)
-                            to = (k * deep + c) * wide + f
+                            for p in range(last - first):
+                                t = outer(t, v, k * vs + p * deep + c, 1, m, k * ms + p * wide + f)
+                            to, step = (c * PLACES + k) * wide + f, PLACES * wide
                             if first == begin:
-                                store(t, sums, to, wide)
+                                store(t, sums, to, step)
                             else:
-                                add_rows_from(t, sums, to, wide, over - c, every)
+                                add_rows_from(t, sums, to, step, over - c, every)
 
     return accumulate
 
@@ -275,21 +315,18 @@ def filters_forward(queue: Array, w: Array, flip: bool, u: Array) -> None:
 
 @kernel
 def filters_back(queue: Array, du: Array, dw: Array) -> None:
-    """Write ``Gᵀ·[Σ du]·G`` of the chunks' ``du`` (chunks, 36, C, F) into ``dw`` (F, C, 3, 3).
+    """Write ``Gᵀ·[Σ du]·G`` of the chunks' ``du`` (chunks, C, 36, F) into ``dw`` (F, C, 3, 3).
 
     A task is one channel.
     """
-    wide = du.shape[3]
-    total = np.empty((PLACES, wide), dtype=np.float32)
-    s, g = total.reshape(PLACES * wide), np.empty(9 * wide, dtype=np.float32)
+    chunks, _, _, wide = du.shape
+    total, g = np.empty(PLACES * wide, dtype=np.float32), np.empty(9 * wide, dtype=np.float32)
     for c in share(queue):
-        for k in range(PLACES):
-            total[k] = du[0, k, c]
-            for chunk in range(1, len(du)):
-                for f in range(wide):
-                    total[k, f] += du[chunk, k, c, f]
+        total[:] = du[0, c].reshape(PLACES * wide)
+        for chunk in range(1, chunks):
+            total += du[chunk, c].reshape(PLACES * wide)
         for f in range(0, wide, LANES):
-            t = load(PATCH, PATCH, s, f, PATCH * wide, wide)
+            t = load(PATCH, PATCH, total, f, PATCH * wide, wide)
             scatter(turned(_g_transposed(turned(_g_transposed(t)))), g, f, 3 * wide, wide)
         for f in range(len(dw)):
             for i in range(3):

@@ -16,7 +16,9 @@ __all__ = [
     "add_rows_from",
     "load",
     "load_bytes",
+    "load_bytes_between",
     "load_part",
+    "load_rows_between",
     "load_within",
     "prefetch",
     "scatter",
@@ -99,6 +101,62 @@ def load_bytes(typing: Any, a: Any, i: Any, count: Any) -> Any:
         return builder.insert_value(ir.Constant(context.get_value_type(tile), None), vector, 0)
 
     return tile(a, types.intp, types.intp), write
+
+
+@intrinsic(prefer_literal=True)
+def load_rows_between(
+    typing: Any, rows: Any, a: Any, i: Any, p: Any, first: Any, last: Any, count: Any
+) -> Any:
+    """Return the tile ``a[i + r·p : + n]`` for rows ``first`` <= r < ``last``, zeros elsewhere."""
+    tile = Tile(rows.literal_value, 1)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values, tile)
+        mask = first_lanes(w.builder, w.values[6])
+        return _between(w, ZERO, lambda place: w.load_masked(place, mask))
+
+    return tile(rows, a, *[types.intp] * 5), write
+
+
+@intrinsic(prefer_literal=True)
+def load_bytes_between(
+    typing: Any, rows: Any, a: Any, i: Any, p: Any, first: Any, last: Any, count: Any
+) -> Any:
+    """Return the same from an array of bytes."""
+    tile, few = Tile(rows.literal_value, 1), ir.VectorType(ir.IntType(8), LANES)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values, tile)
+        mask, nothing = first_lanes(w.builder, w.values[6]), ir.Constant(few, [0] * LANES)
+        align = ir.Constant(ir.IntType(32), 1)
+
+        def read(place: Any) -> Any:
+            place = w.builder.bitcast(place, few.as_pointer())
+            small = masked(w.builder, "load", few, [place, align, mask, nothing])
+            return w.builder.uitofp(small, VECTOR)
+
+        return _between(w, nothing, read)
+
+    return tile(rows, a, *[types.intp] * 5), write
+
+
+def _between(w: Writer, nothing: Any, read: Callable[[Any], Any]) -> Any:
+    """Return the tile that ``read`` makes of the rows between two, and of ``nothing`` elsewhere.
+
+    A row elsewhere is read from a constant: to choose an address costs less than to jump.
+    """
+    place, (first, last) = w.pointer(1, 2), w.values[4:6]
+    kept = cgutils.global_constant(w.builder, "nothing", nothing)
+    outside = w.builder.bitcast(kept, place.type)
+    made = ir.Constant(w.context.get_value_type(w.tile), ir.Undefined)
+    for r in range(w.tile.rows):
+        at = ir.Constant(INDEX, r)
+        inside = w.builder.and_(
+            w.builder.icmp_signed("<=", first, at), w.builder.icmp_signed("<", at, last)
+        )
+        here = w.builder.select(inside, w.ahead(place, r, 3), outside)
+        made = w.builder.insert_value(made, read(here), r)
+    return made
 
 
 @intrinsic

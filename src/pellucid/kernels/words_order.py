@@ -11,7 +11,7 @@ from numba import extending
 from .jit import LANES
 from .tile import Tile, Writer
 
-__all__ = ["every_other", "row", "rows", "turned", "turned_square"]
+__all__ = ["alternating", "every_other", "row", "rows", "turned", "turned_square"]
 
 # Numba knows what a word takes; a type checker would only see how it is written.
 intrinsic: Any = extending.intrinsic
@@ -88,6 +88,18 @@ def every_other(typing: Any, tile: Any, first_row: Any, first_column: Any) -> An
         return 0, (2 * i + r) * tile.columns + 2 * j + c
 
     return quarter(tile, first_row, first_column), _arranged(quarter, source)
+
+
+@intrinsic(prefer_literal=True)
+def alternating(typing: Any, tile: Any, other: Any, first: Any, count: Any) -> Any:
+    """Return ``count`` rows of t[0,:], u[0,:], t[1,:], ..., from number ``first`` on."""
+    made, start, width = Tile(count.literal_value, tile.columns), first.literal_value, tile.columns
+
+    def source(k: int) -> tuple[int, int]:
+        r, c = divmod(k, width)
+        return (start + r) % 2, (start + r) // 2 * width + c
+
+    return made(tile, other, first, count), _arranged(made, source)
 
 
 def _arranged(made: Tile, source: Callable[[int], tuple[int, int]]) -> Callable[..., Any]:
