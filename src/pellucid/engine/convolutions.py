@@ -262,7 +262,7 @@ class DirectGradient:
         self.bias = np.empty((len(self.sums), s.f), dtype=np.float32)
         self.run = conv.backward_weights(*tile)
         self.uses = (self.run, conv.unpack)
-        self.band = max(1, max(BAND // (4 * d.depth), POSITIONS) // (d.pitch * d.cell))
+        self.band = max(1, max(BAND // (4 * d.depth), POSITIONS) // d.pitch)
         self.work = s.groups * self.at.size * per_group * d.rows * d.pitch
 
     def __call__(self, x: Array, source: Source, dw: Array, db: Array) -> None:

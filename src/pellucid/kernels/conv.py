@@ -16,6 +16,7 @@ wider window: what is no part of theirs counts 0.
 the windows to sum over; dx is the forward of dz with flipped filters, as in ops/conv.py. Both read
 dy and make dz of it on the way, so that dz is never written to memory. Where the channels are few
 or a stride would leave gaps in dz, `backward_images` gives every window's share of dx back instead.
+Behind a pooling, `pellucid.kernels.winners` and `winners_back` take their place.
 
 All arrays are flat, float32 (``won``: uint8), channels-last, allocated by the engine. The filters
 come as `pack` writes them: (groups, taps, F), F filled up with zeros to whole tiles, as is the
@@ -192,9 +193,7 @@ def backward_weights(height: int, vectors: int) -> Any:
         xs = aligned(
             np.zeros((1 if in_place else s.rows * s.pitch * s.depth) + LINE, dtype=np.float32)
         )
-        dz = aligned(
-            np.zeros(band * d.cell * d.pitch * d.depth + vectors * LANES + LINE, dtype=np.float32)
-        )
+        dz = aligned(np.zeros(band * d.pitch * d.depth + vectors * LANES + LINE, dtype=np.float32))
         for chunk in share(queue):
             sums, total = dw[chunk], db[chunk]
             sums[:] = 0
@@ -205,10 +204,9 @@ def backward_weights(height: int, vectors: int) -> Any:
                     source, start = x, n * s.h * s.w * s.c
                 else:
                     lay_out(x, gate, won, n, xs, s, 0, s.h, s.top, False)
-                for first in range(0, d.h, band):
-                    last = min(first + band, d.h)
-                    low, high = first * d.cell, last * d.cell
-                    lay_out(dy, gate, won, n, dz, d, first, last, -low, rectified)
+                for low in range(0, d.h, band):
+                    high = min(low + band, d.h)
+                    lay_out(dy, gate, won, n, dz, d, low, high, -low, rectified)
                     add_pixels(dz, (high - low) * d.pitch, d.depth, total)
                     for g in range(s.groups):
                         for f in range(0, per_group, vectors * LANES):
