@@ -6,10 +6,12 @@
 from .arrays import load_mnist
 from .dataset import Dataset
 from .idx import read_idx, write_idx
+from .image_folder import image_folder
 from .images import read_image
 from .loader import Loader
 from .registry import FileCheck, Record, available, fetch, verify
 from .sets import digits, fashion_mnist, load, mnist
+from .split import held_out_images
 
 __all__ = [
     "Dataset",
@@ -20,6 +22,8 @@ __all__ = [
     "digits",
     "fashion_mnist",
     "fetch",
+    "held_out_images",
+    "image_folder",
     "load",
     "load_mnist",
     "mnist",
