@@ -4,6 +4,15 @@
 """
 
 from .arrays import load_mnist
+from .augmentation import (
+    Augmentation,
+    Brightness,
+    Crop,
+    Cutout,
+    Flip,
+    Transform,
+    augmentation,
+)
 from .dataset import Dataset
 from .idx import read_idx, write_idx
 from .image_folder import image_folder
@@ -14,10 +23,17 @@ from .sets import digits, fashion_mnist, load, mnist
 from .split import held_out_images
 
 __all__ = [
+    "Augmentation",
+    "Brightness",
+    "Crop",
+    "Cutout",
     "Dataset",
     "FileCheck",
+    "Flip",
     "Loader",
     "Record",
+    "Transform",
+    "augmentation",
     "available",
     "digits",
     "fashion_mnist",
