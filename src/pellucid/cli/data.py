@@ -27,7 +27,7 @@ def list_() -> None:
             str(len(r.classes)),
             f"{r.train:,}",
             f"{r.test:,}",
-            str(r.where) if r.where else "not here: pellucid data fetch " + r.name,
+            str(r.where) if r.where else f"not here: pellucid data fetch {r.name}",
         )
         for r in data.available()
     ]
@@ -39,7 +39,10 @@ def list_() -> None:
 def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name from pellucid data list.")],
 ) -> None:
-    """Download a data set into the cache, each file checked by its SHA-256."""
+    """Download a data set into the cache, each file checked by its SHA-256.
+
+    Of CIFAR-10, CIFAR-100, STL-10 and SVHN it says where to get them.
+    """
     from .. import data
 
     with as_options(root="--data-dir"):
@@ -56,7 +59,10 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Compare the files of a data set with their known SHA-256; exits with 1 if one differs."""
+    """Compare the files of a data set with their known SHA-256; exits with 1 if one differs.
+
+    Where no hash is known, they are read and counted.
+    """
     from .. import data
 
     with as_options(root="--data-dir"):
