@@ -27,12 +27,15 @@ def list_() -> None:
             str(len(r.classes)),
             f"{r.train:,}",
             f"{r.test:,}",
-            str(r.where) if r.where else f"not here: pellucid data fetch {r.name}",
+            str(r.where)
+            if r.where
+            else f"not here: pellucid data fetch {r.name}" + " says more" * (not r.downloads),
         )
         for r in data.available()
     ]
     header = ("name", "images", "classes", "train", "test", "where")
     typer.echo(text_table(header, rows, left=(0, 1, 5)))
+    typer.echo("\nAnd any folder or zip archive with a folder of images for each class.")
 
 
 @app.command("fetch")

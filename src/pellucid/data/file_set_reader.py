@@ -132,8 +132,9 @@ def _cifar_python(paths: Sequence[Path], key: str) -> Part:
         images, labels = batch.get("data"), batch.get(key)
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 2:
             raise FileFormatError(f"'{path}' holds no 'data' that is an array (N, 3072) of bytes.")
-        whole = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
-        if not whole and not (isinstance(labels, list) and all(type(t) is int for t in labels)):
+        numbers = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
+        numbers |= isinstance(labels, list) and all(type(t) is int for t in labels)
+        if labels is None or not numbers:
             raise FileFormatError(f"'{path}' holds no {key!r} that is a list of whole numbers.")
         if images.shape[1:] != (3072,) or len(labels) != len(images) or not len(images):
             raise FileFormatError(

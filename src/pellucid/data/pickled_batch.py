@@ -103,7 +103,8 @@ class _Machine:
         if opcode in _IGNORED:
             return
         if opcode in _VALUES:
-            self.stack.append(argument if _VALUES[opcode] is None else _VALUES[opcode]())
+            make = _VALUES[opcode]
+            self.stack.append(argument if make is None else make())
         elif opcode in _TUPLES:
             n = _TUPLES[opcode]
             items = [self.stack.pop() for _ in range(n)][::-1]

@@ -32,6 +32,8 @@ class Record:
         Images in each split.
     where : Path or None
         The folder it would be read from now; None if it would have to be fetched first.
+    downloads : bool
+        Whether `fetch` can get it; otherwise it says where to get it.
     licence, citation : str
         Its terms; whom to credit.
     """
@@ -43,6 +45,7 @@ class Record:
     train: int
     test: int
     where: Path | None
+    downloads: bool
     licence: str
     citation: str
 
@@ -55,13 +58,9 @@ def available() -> list[Record]:
     >>> [record.name for record in available()]
     ['mnist', 'fashion-mnist', 'digits', 'cifar10', 'cifar100', 'stl10', 'svhn']
     """
-    found = [
-        (source, place.folder if (place := find(source)) else None) for source in SOURCES.values()
-    ]
-    others = [
-        (source, place[0] if (place := find_file_set(source)) else None)
-        for source in FILE_SETS.values()
-    ]
+    places = {name: here.folder for name, s in SOURCES.items() if (here := find(s))}
+    places |= {name: place[0] for name, s in FILE_SETS.items() if (place := find_file_set(s))}
+    known: list[Source | FileSet] = [*SOURCES.values(), *FILE_SETS.values()]
     return [
         Record(
             name=source.name,
@@ -70,11 +69,12 @@ def available() -> list[Record]:
             classes=source.classes,
             train=source.train,
             test=source.test,
-            where=where,
+            where=places.get(source.name),
+            downloads=isinstance(source, Source),
             licence=source.licence,
             citation=source.citation,
         )
-        for source, where in (*found, *others)
+        for source in known
     ]
 
 
@@ -108,8 +108,8 @@ class FileCheck:
 def verify(name: str, root: PathLike | None = None) -> list[FileCheck]:
     """Compare the four files of a set, uncompressed, with their known SHA-256.
 
-    Of CIFAR-10, CIFAR-100, STL-10 and SVHN no hashes are kept here: their files are read, and must be
-    whole and hold as many images as they should.
+    Of CIFAR-10, CIFAR-100, STL-10 and SVHN no hashes are kept here: their files are read, and must
+    be whole and hold as many images as they should.
 
     Parameters
     ----------
