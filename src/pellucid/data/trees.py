@@ -234,10 +234,11 @@ class ZipTree(Tree):
 
     def _packed(self, member: zipfile.ZipInfo) -> bytes:
         assert self._file is not None
-        if member.header_offset + _LOCAL.size + member.compress_size > self._length:
+        begin = member.header_offset  # below 0 if the archive's end lies about its directory
+        if begin < 0 or begin + _LOCAL.size + member.compress_size > self._length:
             return b""
         with self._lock:
-            self._file.seek(member.header_offset)
+            self._file.seek(begin)
             header = self._file.read(_LOCAL.size)
             if len(header) < _LOCAL.size or header[:4] != b"PK\3\4":
                 return b""
