@@ -86,7 +86,7 @@ class Loader:
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         if self.position >= len(self.order):
-            n = len(self.dataset)
+            self._drawn_from, n = None, len(self.dataset)
             self.order = np.arange(n) if self.rng is None else self.rng.permutation(n)
             self.position = 0
         while self.position < len(self.order):
@@ -108,7 +108,7 @@ class Loader:
 
     def rewind(self, position: int) -> None:
         """Hand out again what came behind ``position``, the last batch at most, as it was drawn."""
-        if self.augment is not None and position < self.position:
+        if self.augment is not None and self._drawn_from and position < self.position:
             self.augment.rng.bit_generator.state = self._drawn_from
         self.position = position
 
