@@ -86,6 +86,10 @@ class _Plain:
         self.left -= len(piece)
         return piece
 
+    def is_whole(self) -> bool:
+        """Return whether all has been read."""
+        return self.left == 0
+
 
 class _Inflated(_Plain):
     """What the next ``size`` bytes of a file are when inflated, never more of it than is asked."""
@@ -104,6 +108,10 @@ class _Inflated(_Plain):
             out += piece
         return bytes(out)
 
+    def is_whole(self) -> bool:
+        """Return whether all has been read and fits the checksum at the end."""
+        return not self.read(1) and self._inflate.eof
+
 
 class _Reader:
     """Reads one matrix element."""
@@ -118,7 +126,7 @@ class _Reader:
                 kind, _ = self._numbers(8, "u4")
                 if kind != _MATRIX:
                     return {}
-            flags = int(self._element(6, 8)[0])
+            flags, *_ = self._element(6, 8).tolist() or [0]
             axes = self._element(5, 64).tolist()
             name = self._element(1, 64).tobytes().decode("ascii", "replace")
             if name not in names:
@@ -132,6 +140,8 @@ class _Reader:
             data = self._element(None, self.max_bytes)
             if data.size != math.prod(axes):
                 raise self._damaged(f"{name!r} has the axes {axes} and {data.size} numbers")
+            if not self.stream.is_whole():
+                raise self._damaged(f"{name!r} does not end where it should")
             return {name: data.reshape(axes, order="F")}
         except zlib.error as error:
             raise self._damaged(f"its compression fails its own checks: {error}") from error
