@@ -17,12 +17,12 @@ def paint(path: Path, value: int, size: tuple[int, int] = (6, 8), mode: str = "R
     return path
 
 
-def pets(root: Path, split: bool = True, n: int = 4) -> Path:
+def pets(root: Path, split: bool = True, n: int = 4, size: tuple[int, int] = (6, 8)) -> Path:
     """Write cats and dogs whose red tells them apart: train/cat/0.png and so on."""
     for k, part in enumerate(("train", "test") if split else ("",)):
         for label, name in enumerate(("cat", "dog")):
             for i in range(n):
-                paint(root / part / name / f"{i}.png", 100 * k + 50 * label + i)
+                paint(root / part / name / f"{i}.png", (100 * k + 50 * label + i) % 256, size)
     return root
 
 
@@ -36,3 +36,13 @@ def packed(folder: Path, path: Path, **options: int) -> Path:
 
 def reds(dataset) -> list[int]:
     return np.asarray(dataset.images)[:, 0, 0, 0].tolist()
+
+
+def spoil(folder: Path) -> Path:
+    """Damage up to three of the images of `pets`."""
+    top = folder / "train"
+    (top / "cat" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    if (folder / "test").exists():
+        (folder / "test" / "dog" / "0.png").write_bytes(b"")
+        (top / "dog" / "2.png").write_text("hello")
+    return folder

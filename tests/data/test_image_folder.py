@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.pictures import packed, paint, pets, reds
+from data.pictures import packed, paint, pets, reds, spoil
 from pellucid import data
 from pellucid.data import folder_reader, image_folder
 from pellucid.errors import ArgumentError, DataError, DataNotFoundError, FileFormatError
@@ -206,13 +206,6 @@ def test_sixteen_bits_and_transparency_are_read_as_everywhere(tmp_path):
     train, test = image_folder(tmp_path / "x", channels=3, size=(6, 8))
     values = np.unique(np.concatenate([train.images, test.images]))
     assert values.tolist() == [round(40_000 / 257), 255]
-
-
-def spoil(folder: Path) -> Path:
-    (folder / "train" / "cat" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
-    (folder / "test" / "dog" / "0.png").write_bytes(b"")
-    (folder / "train" / "dog" / "2.png").write_text("hello")
-    return folder
 
 
 def test_corrupt_images_are_named_all_at_once(tmp_path, place):
