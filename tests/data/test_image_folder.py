@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -279,14 +280,23 @@ def test_progress_counts_to_the_end(tmp_path):
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
-def test_an_interruption_stops_the_threads_and_keeps_nothing(tmp_path, cache):
+def test_an_interruption_stops_the_threads_and_keeps_nothing(tmp_path, cache, monkeypatch):
+    decoded = []
+
+    def slowly(*args, **options):
+        decoded.append(1)
+        time.sleep(0.001)
+        return np.zeros((3, 6, 8), np.uint8)
+
     def interrupt(done, total):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(folder_reader, "decode", slowly)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        image_folder(pets(tmp_path / "x", n=60), on_progress=interrupt, workers=2)
+        image_folder(pets(tmp_path / "x", n=200), on_progress=interrupt, workers=2)
     assert threading.active_count() == before
+    assert len(decoded) < 3 * folder_reader.SHARE, "two threads were at work on a share each"
     assert not (cache.parent / "images").exists()
 
 
