@@ -26,7 +26,7 @@ def test_help_fits_eighty_columns_and_cuts_nothing_off(pellucid, command):
 
 def test_help_names_every_option_that_is_promised(pellucid):
     text = pellucid("train", "--help").stdout
-    promised = "data data-dir model epochs batch-size lr optimizer seed limit out"
+    promised = "data data-dir model epochs batch-size lr optimizer seed limit out augment normalize"
     assert all(f"--{option} " in text for option in promised.split())
 
 
@@ -55,10 +55,18 @@ def test_what_needs_no_pictures_loads_no_drawing_or_download_library(pellucid, a
 
 def test_data_list_shows_size_and_place_of_every_set(pellucid):
     lines = pellucid("data", "list").stdout.splitlines()
-    assert [line.split()[0] for line in lines[2:]] == ["mnist", "fashion-mnist", "digits"]
-    digits = lines[-1].split(maxsplit=5)
-    assert digits[1:5] == ["1x8x8", "10", "1,438", "359"]
-    assert digits[5].endswith("digits")
+    table = {line.split()[0]: line.split(maxsplit=5)[1:] for line in lines[2:9]}
+    names = ["mnist", "fashion-mnist", "digits", "cifar10", "cifar100", "stl10", "svhn"]
+    assert list(table) == names
+    assert table["digits"][:4] == ["1x8x8", "10", "1,438", "359"]
+    assert table["stl10"][:4] == ["3x96x96", "10", "5,000", "8,000"]
+    assert "any folder or zip archive" in lines[-1]
+
+
+def test_data_fetch_says_where_to_get_what_it_cannot_download(pellucid):
+    result = pellucid("data", "fetch", "svhn")
+    assert result.returncode == 1
+    assert "Get train_32x32.mat and test_32x32.mat from http://ufldl.stanford" in result.stderr
 
 
 def test_data_verify_finds_a_changed_file(pellucid, tmp_path):

@@ -182,3 +182,18 @@ def test_from_arrays_refuses_negative_labels_and_other_dtypes() -> None:
         Dataset.from_arrays(BYTES, list("abcde"))
     with pytest.raises(DataError, match=r"images: must be uint8 .* received bool"):
         Dataset.from_arrays(BYTES > 0, LABELS)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_statistics_are_those_of_the_batches(dtype) -> None:
+    images = np.random.default_rng(0).integers(0, 200, (600, 3, 5, 4)).astype(dtype)
+    dataset = Dataset(images, np.zeros(600, int), ("a",), "x", peak=199)
+    x = dataset.batch(slice(None), np.float64)[0]
+    mean, deviation = dataset.statistics()
+    np.testing.assert_allclose(mean, x.mean(axis=(0, 2, 3)), atol=1e-6)
+    np.testing.assert_allclose(deviation, x.std(axis=(0, 2, 3)), atol=1e-6)
+
+
+def test_a_channel_that_is_the_same_everywhere_has_deviation_one() -> None:
+    images = np.full((300, 1, 5, 4), 51, np.uint8)
+    assert Dataset.from_arrays(images, np.zeros(300, int)).statistics() == ((0.2,), (1.0,))

@@ -16,7 +16,8 @@ Make = Callable[..., Any]
 
 def test_the_list_tells_what_there_is_and_where(cache: Path, miniature: Make) -> None:
     miniature("mnist").put(cache / "mnist")
-    mnist, fashion, digits = data.available()
+    mnist, fashion, digits, *others = data.available()
+    assert [record.where for record in others] == [None] * 4
     assert (mnist.name, fashion.name, digits.name) == ("mnist", "fashion-mnist", "digits")
     assert (mnist.where, fashion.where) == (cache / "mnist", None)
     assert digits.where is not None

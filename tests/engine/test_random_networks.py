@@ -121,6 +121,7 @@ IMAGE_KINDS = {
     "lp": lambda rng, shape: [nn.LpPool2d(int(rng.integers(2, 4)), **window(rng))],
     "norm": lambda rng, shape: [nn.BatchNorm2d(shape[0]), *sometimes(rng, nn.ReLU())],
     "response": lambda rng, shape: [nn.LocalResponseNorm(3, alpha=0.3, k=2.0)],
+    "normalize": lambda rng, shape: [nn.Normalize([0.4] * shape[0], [0.7] * shape[0])],
     "softmax": lambda rng, shape: [nn.Softmax()],
     "global average": lambda rng, shape: [nn.GlobalAvgPool2d()],
     "global max": lambda rng, shape: [nn.GlobalMaxPool2d()],

@@ -79,6 +79,17 @@ def _batch_norm(features: int, **options: Any) -> Layer:
     return layer
 
 
+def _normalize_by_batch_norm(torch: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> Any:
+    """Return PyTorch's batch normalisation of fixed statistics, without a state."""
+
+    class Twin(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            m, s = (torch.tensor(values, dtype=x.dtype) for values in (mean, std))
+            return torch.nn.functional.batch_norm(x, m, s**2, eps=0)
+
+    return Twin()
+
+
 def _chain() -> Layer:
     rng = _rng()
     return nn.Sequential(
@@ -171,6 +182,12 @@ CASES = (
     _same("LocalResponseNorm even", "LocalResponseNorm", 4, 0.5, 0.6, 1.5, shape=(7, 3, 3)),
     _same("LocalResponseNorm wide", "LocalResponseNorm", 9, 2.0, shape=(4, 3, 3)),
     _same("LocalResponseNorm of one", "LocalResponseNorm", 1, 0.5),
+    Case(
+        "Normalize",
+        lambda: nn.Normalize((0.4, 0.1, -2.0), (0.25, 1.0, 3.0)),
+        (3, 4, 5),
+        lambda torch: _normalize_by_batch_norm(torch, (0.4, 0.1, -2.0), (0.25, 1.0, 3.0)),
+    ),
     Case("LocalResponseNorm krizhevsky", nn.LocalResponseNorm.krizhevsky, (8, 2, 2)),
     Case(
         "BatchNorm2d",

@@ -69,6 +69,72 @@ def test_every_optimizer_is_resumed_in_the_middle_of_an_epoch(optimizer, tmp_pat
     _assert_equal(resumed, whole)
 
 
+AUGMENT = "flip,crop1,cutout3,brightness0.3"
+
+
+def _augmented(seed: int = 0, augment: str = AUGMENT, **options):
+    return trainer("adam", model=network(seed), seed=seed, augment=augment, **options)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_augmentation_is_resumed_too(moment, tmp_path):
+    whole = _augmented()
+    path = tmp_path / "state.safetensors"
+    whole.callbacks.append(At(*MOMENTS[moment], lambda t: t.state().save(path)))
+    whole.fit()
+    resumed = _augmented(99)
+    resumed.load_state(TrainingState.load(path))
+    resumed.fit()
+    _assert_equal(resumed, whole)
+
+
+@pytest.mark.parametrize("engine", ["fast", "reference"])
+@pytest.mark.parametrize("batch", [1, 7, 2 * BATCHES])
+def test_an_augmented_batch_that_was_interrupted_comes_again_as_it_was_drawn(engine, batch):
+    """The network draws nothing: what a dropout layer has drawn is gone."""
+
+    def small():
+        rng = np.random.default_rng(0)
+        layers = nn.Flatten(), nn.Linear(64, 20, rng=rng), nn.ReLU(), nn.Linear(20, 10, rng=rng)
+        return trainer(model=nn.Sequential(*layers), augment=AUGMENT, engine=engine)
+
+    whole = small()
+    whole.fit()
+    stopped = small()
+    learn, count = stopped._train_batch, iter(range(1, 1000))
+
+    def interrupted(x, labels):
+        if next(count) == batch:
+            raise KeyboardInterrupt
+        return learn(x, labels)
+
+    stopped._train_batch = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit()
+    resumed = small()
+    resumed.load_state(stopped.state())
+    for again in (stopped, resumed):
+        again.fit()
+        _assert_equal(again, whole)
+
+
+def test_the_seed_decides_what_the_augmentation_draws_and_nothing_else_changes():
+    one, two, other = (_augmented(seed) for seed in (0, 0, 1))
+    for each in (one, two, other):
+        each.fit()
+    assert one.history.losses == two.history.losses != other.history.losses
+    plain, changed = trainer(seed=3), _augmented(3)
+    for name, generator in plain._generators.items():
+        assert changed._generators[name].bit_generator.state == generator.bit_generator.state
+
+
+@pytest.mark.parametrize("augment", [None, "flip,crop2"])
+def test_the_state_of_another_augmentation_is_refused(augment):
+    state = trainer(augment=augment).state()
+    with pytest.raises(StateDictError, match=r"random generators .*'augment flip,crop1,cutout3"):
+        _augmented().load_state(state)
+
+
 CONTINUE = """
 import sys
 from pellucid.training import TrainingState

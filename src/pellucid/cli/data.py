@@ -27,19 +27,25 @@ def list_() -> None:
             str(len(r.classes)),
             f"{r.train:,}",
             f"{r.test:,}",
-            str(r.where) if r.where else "not here: pellucid data fetch " + r.name,
+            str(r.where)
+            if r.where
+            else f"not here: pellucid data fetch {r.name}" + " says more" * (not r.downloads),
         )
         for r in data.available()
     ]
     header = ("name", "images", "classes", "train", "test", "where")
     typer.echo(text_table(header, rows, left=(0, 1, 5)))
+    typer.echo("\nAnd any folder or zip archive with a folder of images for each class.")
 
 
 @app.command("fetch")
 def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name from pellucid data list.")],
 ) -> None:
-    """Download a data set into the cache, each file checked by its SHA-256."""
+    """Download a data set into the cache, each file checked by its SHA-256.
+
+    Of CIFAR-10, CIFAR-100, STL-10 and SVHN it says where to get them.
+    """
     from .. import data
 
     with as_options(root="--data-dir"):
@@ -56,7 +62,10 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Compare the files of a data set with their known SHA-256; exits with 1 if one differs."""
+    """Compare the files of a data set with their known SHA-256; exits with 1 if one differs.
+
+    Where no hash is known, they are read and counted.
+    """
     from .. import data
 
     with as_options(root="--data-dir"):

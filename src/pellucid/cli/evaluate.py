@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..errors import ArgumentError, DataError
 from . import runs
 from .compiling import announced
+from .datasets import image_size, is_folder, load_images
 from .messages import as_options
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def command(
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Data set. [dim]Default: the one it was trained on.[/dim]"
+            metavar="NAME|PATH",
+            help="Data set, or folder or zip archive of images. "
+            "[dim]Default: what it was trained on.[/dim]",
         ),
     ] = None,
     data_dir: Annotated[
@@ -51,20 +54,26 @@ def command(
     ] = None,
 ) -> None:
     """Measure a model on a whole data set, class by class."""
-    from .. import data as datasets
     from .. import viz
     from ..formats import load
     from ..tables import text_table
 
     model = load(runs.model_path(run))
     settings = runs.read_config(run / runs.CONFIG) if (run / runs.CONFIG).is_file() else {}
+    options: dict[str, Any] = {k: settings[k] for k in ("held_out", "seed") if k in settings}
     if data is None:
         data = settings.get("data") or (model.card.dataset if model.card else None)
         data_dir = data_dir or (Path(settings["data_dir"]) if "data_dir" in settings else None)
+        options["size"] = image_size(settings.get("size"))
+        options |= {k: settings[k] for k in ("channels", "skip_corrupt") if k in settings}
+    elif is_folder(data) and model.input_shape is not None:
+        channels, *size = model.input_shape
+        options |= {"size": tuple(size), "channels": channels}
     if data is None:
         raise ArgumentError("the model does not say what it was trained on.", where="--data")
-    with as_options(name="--data", root="--data-dir"):
-        train, test = datasets.load(data, data_dir)
+    if not is_folder(data):
+        options = {}
+    train, test = load_images(data, data_dir, **options)
     dataset = train if split == "train" else test
     _require_fit(model, dataset)
     result = measure(model, dataset, engine or settings.get("engine", "fast"))

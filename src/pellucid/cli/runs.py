@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -54,8 +55,16 @@ SETTINGS: dict[str, type] = {
     "limit": int,
     "engine": str,
     "evaluate_samples": int,
+    "size": str,
+    "channels": int,
+    "held_out": float,
+    "skip_corrupt": bool,
+    "augment": str,
+    "normalize": bool,
 }
-KINDS = {str: "text in quotes", int: "a whole number", float: "a number"}
+KINDS = {
+    str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false",
+}  # fmt: skip
 
 
 def require_free(out: Path | None, *, overwrite: bool) -> None:
@@ -88,7 +97,7 @@ def create_run(out: Path | None, dataset: str) -> Path:
     try:
         if out is None:
             RUNS.mkdir(exist_ok=True)
-            out = _next_run(dataset)
+            out = _next_run(re.sub(r"[^\w.-]+", "-", dataset).lstrip(".") or "run")
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArgumentError(

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import ArgumentError, NumericsError
 from . import runs
+from .datasets import image_size, is_folder, load_images
 from .interrupts import Interrupts
 from .messages import as_options, count
 from .options import EngineOption
+
+if TYPE_CHECKING:
+    from ..data import Dataset
 
 __all__ = ["command"]
 
 # Epochs, batch size and initial weights: the book's, and what small images need, as was found on a
 # part of the training images.
 BOOK_RECIPE = (20, 100, "0.01")
+FOLDER_RECIPE = (20, 100, "he")
 RECIPES = {"digits": (40, 50, "0.1")}
 
 
@@ -32,7 +37,11 @@ def _from_file(context: typer.Context, path: Path | None) -> Path | None:
 def command(
     data: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Data set: digits (embedded), mnist or fashion-mnist."),
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Data set: digits (embedded), mnist, ... (pellucid data list); or a folder or zip "
+            "archive with a folder of images for each class, perhaps below train/ and test/.",
+        ),
     ] = "digits",
     data_dir: Annotated[
         Path | None,
@@ -68,13 +77,59 @@ def command(
         typer.Option(
             metavar="X",
             help="Initial weights: he, xavier, or a standard deviation. "
-            "[dim]Default: 0.01 as in the book; digits 0.1.[/dim]",
+            "[dim]Default: 0.01 as in the book; digits 0.1; image folders he.[/dim]",
         ),
     ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Change each training image at random: flip (left-right), cropN (shift by up to N "
+            "pixels), cutoutN (hide a square of N pixels a side), brightnessX (by up to the share "
+            "X). E.g. flip,crop4,cutout8,brightness0.2.",
+        ),
+    ] = None,
+    normalize: Annotated[
+        bool,
+        typer.Option(
+            "--normalize",
+            help="Begin the network by giving each channel mean 0 and deviation 1 over the "
+            "training images; saved with the model.",
+        ),
+    ] = False,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|HxW",
+            help="Make the images of a folder fit. [dim]Default: they must be of one size.[/dim]",
+        ),
+    ] = None,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=3,
+            help="Read a folder's images as grey (1) or RGB (3). [dim]Default: as they are.[/dim]",
+        ),
+    ] = None,
+    held_out: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Share of each class to test on, if a folder has no test/. "
+            "[dim]Default: 0.2.[/dim]",
+        ),
+    ] = None,
+    skip_corrupt: Annotated[
+        bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be decoded.")
+    ] = False,
     engine: EngineOption = "fast",
     seed: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="Decides initial weights and the order of images."),
+        typer.Option(
+            metavar="N", min=0, help="Decides initial weights, the order of images, and all chance."
+        ),
     ] = 0,
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Train on the first so many images only.")
@@ -115,24 +170,33 @@ def command(
     import numpy as np
 
     from .. import data as datasets
-    from .. import models, optim
+    from .. import models, nn, optim
     from ..training import ProgressBar, Trainer
     from .report import RunFiles, report
 
     runs.require_free(out, overwrite=overwrite)
-    recipe = RECIPES.get(data, BOOK_RECIPE)
+    recipe = FOLDER_RECIPE if is_folder(data) else RECIPES.get(data, BOOK_RECIPE)
     epochs, batch_size, init = epochs or recipe[0], batch_size or recipe[1], init or recipe[2]
     with as_options(
-        name="--data",
-        root="--data-dir",
+        augment="--augment",
         model="--model",
         optimizer="--optimizer",
         lr="--lr",
         weight_init="--init",
     ):
         rule = optim.by_name(optimizer, lr)
-        train, test = datasets.load(data, data_dir)
-        train = train.take(limit) if limit else train
+        if augment is not None:
+            datasets.augmentation(augment)  # refused before anything is read
+        train, test = load_images(
+            data,
+            data_dir,
+            size=image_size(size),
+            channels=channels,
+            held_out=held_out,
+            skip_corrupt=skip_corrupt,
+            seed=seed,
+        )
+        train = _first(train, limit)
         network = models.by_name(
             model,
             train.image_shape,
@@ -140,10 +204,17 @@ def command(
             weight_init=_weight_init(init),
             rng=np.random.default_rng(seed),
         )
+    changes = None
+    if normalize or augment is not None:
+        mean, std = train.statistics()
+        if augment is not None:
+            changes = datasets.augmentation(augment, fill=mean)
+        if normalize:
+            network = nn.Normalize(mean, std).before(network)
     before = network.state_dict()
-    run = runs.create_run(out, data)
+    run = runs.create_run(out, train.name)
     settings = {
-        "data": data,
+        "data": str(Path(data).resolve()) if is_folder(data) else data,
         "data_dir": None if data_dir is None else str(data_dir.resolve()),
         "model": model,
         "epochs": epochs,
@@ -155,6 +226,12 @@ def command(
         "seed": seed,
         "limit": limit,
         "evaluate_samples": evaluate_samples,
+        "size": size,
+        "channels": channels,
+        "held_out": held_out,
+        "skip_corrupt": skip_corrupt or None,
+        "augment": None if changes is None else str(changes),
+        "normalize": normalize or None,
     }
     failure = None
     quiet = np.errstate(over="ignore", invalid="ignore")  # the loss will tell
@@ -168,13 +245,14 @@ def command(
             epochs=epochs,
             batch_size=batch_size,
             evaluate_samples=evaluate_samples,
+            augment=changes,
             engine=engine,
             seed=seed,
             callbacks=[files, ProgressBar()],
         )
         typer.echo(
             f"{model}, {network.parameter_count():,} parameters, on {count(len(train), 'image')} "
-            f"of {data} ({'x'.join(map(str, train.image_shape))}); {len(test):,} held out"
+            f"of {train.name} ({'x'.join(map(str, train.image_shape))}); {len(test):,} held out"
         )
         try:
             trainer.fit()
@@ -194,6 +272,18 @@ def command(
         raise failure
     if interrupts.exit_code:
         raise typer.Exit(interrupts.exit_code)
+
+
+def _first(train: Dataset, limit: int | None) -> Dataset:
+    """Return so many images: the first ones, and of those sorted by class as many of each."""
+    if limit is None or limit >= len(train):
+        return train
+    if (train.labels[:-1] > train.labels[1:]).any():
+        return train.take(limit)
+    import numpy as np
+
+    places = np.linspace(0, len(train), limit, endpoint=False)
+    return train.subset(places.astype(np.int64))
 
 
 def _stopped(saved: int, epochs: int) -> str:

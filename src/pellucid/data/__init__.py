@@ -4,22 +4,42 @@
 """
 
 from .arrays import load_mnist
+from .augmentation import (
+    Augmentation,
+    Brightness,
+    Crop,
+    Cutout,
+    Flip,
+    Transform,
+    augmentation,
+)
 from .dataset import Dataset
 from .idx import read_idx, write_idx
+from .image_folder import image_folder
 from .images import read_image
 from .loader import Loader
 from .registry import FileCheck, Record, available, fetch, verify
 from .sets import digits, fashion_mnist, load, mnist
+from .split import held_out_images
 
 __all__ = [
+    "Augmentation",
+    "Brightness",
+    "Crop",
+    "Cutout",
     "Dataset",
     "FileCheck",
+    "Flip",
     "Loader",
     "Record",
+    "Transform",
+    "augmentation",
     "available",
     "digits",
     "fashion_mnist",
     "fetch",
+    "held_out_images",
+    "image_folder",
     "load",
     "load_mnist",
     "mnist",

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..typing import Array
+from .augmentation import Augmentation
 from .dataset import Dataset
 
 __all__ = ["Loader"]
@@ -32,6 +33,8 @@ class Loader:
     gather : callable, optional
         Called with ``dataset`` and the indices of a batch, does what ``dataset.batch(indices)``
         does; faster perhaps, and into a buffer that the next batch overwrites.
+    augment : Augmentation, optional
+        Changes each batch; its own generator draws.
 
     Attributes
     ----------
@@ -60,6 +63,7 @@ class Loader:
         *,
         rng: np.random.Generator | None = None,
         gather: Callable[[Dataset, Array], tuple[Array, Array]] | None = None,
+        augment: Augmentation | None = None,
     ) -> None:
         if not _is_count(batch_size) or batch_size < 1:
             raise ArgumentError(
@@ -75,21 +79,24 @@ class Loader:
         self.batch_size = int(batch_size)
         self.rng = rng
         self.gather = gather
+        self.augment = augment
+        self._drawn_from: Any = None  # the state of augment.rng before the last batch
         self.order: Array = np.empty(0, dtype=np.int64)
         self.position = 0
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         if self.position >= len(self.order):
-            n = len(self.dataset)
+            self._drawn_from, n = None, len(self.dataset)
             self.order = np.arange(n) if self.rng is None else self.rng.permutation(n)
             self.position = 0
         while self.position < len(self.order):
             chosen = self.order[self.position : self.position + self.batch_size]
+            if self.augment is not None:
+                self._drawn_from = self.augment.rng.bit_generator.state
             self.position += len(chosen)
-            if self.gather is None:
-                yield self.dataset.batch(chosen)
-            else:
-                yield self.gather(self.dataset, chosen)
+            gather = Dataset.batch if self.gather is None else self.gather
+            x, labels = gather(self.dataset, chosen)
+            yield x if self.augment is None else self.augment(x), labels
 
     def __len__(self) -> int:
         """Return how many batches a whole pass has."""
@@ -98,6 +105,12 @@ class Loader:
     def __repr__(self) -> str:
         order = "in order" if self.rng is None else "shuffled"
         return f"Loader({self.dataset!r}, batch_size={self.batch_size}, {order})"
+
+    def rewind(self, position: int) -> None:
+        """Hand out again what came behind ``position``, the last batch at most, as it was drawn."""
+        if self.augment is not None and self._drawn_from and position < self.position:
+            self.augment.rng.bit_generator.state = self._drawn_from
+        self.position = position
 
     def state(self) -> dict[str, Any]:
         """Return where the current pass stands: a copy of ``order``, and ``position``."""

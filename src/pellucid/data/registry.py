@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import FileFormatError
 from ..typing import PathLike
 from .download import download, mismatch
+from .file_set_reader import file_set_not_found, find_file_set, read_part
+from .file_sets import FILE_SETS, FileSet
 from .places import Place, find, look, not_found
 from .sources import FILE_NAMES, SOURCES, Source, source_named
 
@@ -28,7 +31,9 @@ class Record:
     train, test : int
         Images in each split.
     where : Path or None
-        The folder it would be read from now; None if it would have to be downloaded.
+        The folder it would be read from now; None if it would have to be fetched first.
+    downloads : bool
+        Whether `fetch` can get it; otherwise it says where to get it.
     licence, citation : str
         Its terms; whom to credit.
     """
@@ -40,6 +45,7 @@ class Record:
     train: int
     test: int
     where: Path | None
+    downloads: bool
     licence: str
     citation: str
 
@@ -50,8 +56,11 @@ def available() -> list[Record]:
     Examples
     --------
     >>> [record.name for record in available()]
-    ['mnist', 'fashion-mnist', 'digits']
+    ['mnist', 'fashion-mnist', 'digits', 'cifar10', 'cifar100', 'stl10', 'svhn']
     """
+    places = {name: here.folder for name, s in SOURCES.items() if (here := find(s))}
+    places |= {name: place[0] for name, s in FILE_SETS.items() if (place := find_file_set(s))}
+    known: list[Source | FileSet] = [*SOURCES.values(), *FILE_SETS.values()]
     return [
         Record(
             name=source.name,
@@ -60,11 +69,12 @@ def available() -> list[Record]:
             classes=source.classes,
             train=source.train,
             test=source.test,
-            where=place.folder if (place := find(source)) else None,
+            where=places.get(source.name),
+            downloads=isinstance(source, Source),
             licence=source.licence,
             citation=source.citation,
         )
-        for source in SOURCES.values()
+        for source in known
     ]
 
 
@@ -76,8 +86,12 @@ def fetch(name: str) -> Path:
     ArgumentError
         If there is no set of this name.
     DataNotFoundError
-        If no mirror has it; says what to put where instead.
+        If no mirror has it, or there is none; says what to put where instead.
     """
+    if name in FILE_SETS:
+        if here := find_file_set(FILE_SETS[name]):
+            return here[0]
+        raise file_set_not_found(FILE_SETS[name])
     source = source_named(name)
     return next(look(source)).folder if source.bundled else download(source)
 
@@ -93,6 +107,9 @@ class FileCheck:
 
 def verify(name: str, root: PathLike | None = None) -> list[FileCheck]:
     """Compare the four files of a set, uncompressed, with their known SHA-256.
+
+    Of CIFAR-10, CIFAR-100, STL-10 and SVHN no hashes are kept here: their files are read, and must
+    be whole and hold as many images as they should.
 
     Parameters
     ----------
@@ -114,6 +131,8 @@ def verify(name: str, root: PathLike | None = None) -> list[FileCheck]:
     >>> [check.ok for check in verify("digits")]
     [True, True, True, True]
     """
+    if name in FILE_SETS:
+        return _read_all(FILE_SETS[name], root)
     source = source_named(name)
     place = find(source, root) or next((p for p in look(source, root) if p.files), None)
     if place is None:
@@ -127,3 +146,28 @@ def _check(source: Source, place: Place, name: str) -> FileCheck:
     path = place.files[name]
     reason = mismatch(path, name, source)
     return FileCheck(path, not reason, reason)
+
+
+def _read_all(source: FileSet, root: PathLike | None) -> list[FileCheck]:
+    found = find_file_set(source, root)
+    if found is None:
+        raise file_set_not_found(source, root)
+    folder, form = found
+    checks = []
+    for split, names, images in (
+        ("train", form.train, source.train),
+        ("test", form.test, source.test),
+    ):
+        try:
+            n = len(read_part(source, folder, form, split))
+            reason = "" if n == images else f"there are {n:,} images where {images:,} should be."
+        except FileFormatError as error:
+            reason = str(error)
+        named = [name for name in names if f"{name}'" in reason] or names
+        checks += [
+            FileCheck(
+                folder / name, not reason or name not in named, reason if name in named else ""
+            )
+            for name in names
+        ]
+    return checks

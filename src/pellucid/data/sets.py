@@ -8,7 +8,8 @@ A set is looked for in this order, and read from the first place that has all it
 4. Pellucid's own cache, to which it is downloaded if need be.
 
 In a folder the files may be gzipped or not, spelled ``train-images-idx3-ubyte`` or
-``train-images.idx3-ubyte``, or lie in torchvision's layout, ``MNIST/raw``.
+``train-images.idx3-ubyte``, or lie in torchvision's layout, ``MNIST/raw``. CIFAR-10, CIFAR-100,
+STL-10 and SVHN are read from their unpacked archives, in either place of the two that are yours.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from ..typing import PathLike
 from .dataset import Dataset
 from .download import download as download_source
 from .download import mismatch
+from .file_set_reader import read_file_set
+from .file_sets import FILE_SETS
 from .idx import checksum, read_idx
 from .places import Place, cached, find, not_found
 from .sources import FILES, Source, source_named
@@ -40,11 +43,12 @@ def load(
     Parameters
     ----------
     name : str
-        ``"mnist"``, ``"fashion-mnist"`` or ``"digits"``.
+        ``"mnist"``, ``"fashion-mnist"``, ``"digits"``, ``"cifar10"``, ``"cifar100"``, ``"stl10"``
+        or ``"svhn"``.
     root : str or path, optional
         The folder with the files. They may be a part of the set, or your own in its form.
     download : bool
-        Whether to fetch a set that is nowhere on this machine.
+        Whether to fetch a set that is nowhere on this machine; only the first two can be fetched.
 
     Returns
     -------
@@ -66,6 +70,8 @@ def load(
     >>> train
     Dataset('digits', train: 1438 images 1x8x8, 10 classes)
     """
+    if name in FILE_SETS:
+        return read_file_set(FILE_SETS[name], root)
     source = source_named(name)
     place = find(source, root)
     may_fetch = download and root is None and not source.bundled

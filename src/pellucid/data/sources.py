@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import ArgumentError, did_you_mean
+from .file_sets import FILE_SETS
 
 __all__ = ["FILES", "FILE_NAMES", "SOURCES", "Source", "source_named"]
 
@@ -185,10 +186,9 @@ def source_named(name: str) -> Source:
     >>> source_named("minst")
     Traceback (most recent call last):
     pellucid.errors.ArgumentError: name: there is no data set 'minst'. Did you mean 'mnist'? \
-Known: digits, fashion-mnist, mnist.
+Known: cifar10, cifar100, digits, fashion-mnist, mnist, stl10, svhn.
     """
     if name not in SOURCES:
-        raise ArgumentError(
-            f"there is no data set {name!r}. {did_you_mean(str(name), SOURCES)}", where="name"
-        )
+        known = did_you_mean(str(name), (*SOURCES, *FILE_SETS))
+        raise ArgumentError(f"there is no data set {name!r}. {known}", where="name")
     return SOURCES[name]

@@ -10,6 +10,7 @@ from .layer import Layer, LayerRow
 from .linear import Flatten, Linear
 from .losses import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
 from .normalization import BatchNorm2d, LocalResponseNorm
+from .normalize import Normalize
 from .parameter import Buffer, Parameter
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
 from .summaries import Summary, summary
@@ -36,6 +37,7 @@ __all__ = [
     "MaxPool2d",
     "MeanSquaredError",
     "MulticlassHinge",
+    "Normalize",
     "Parameter",
     "ReLU",
     "Sequential",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..data import Dataset
+from ..data import Augmentation, Dataset
 from ..errors import ArgumentError, DataError
 from ..nn import Layer, Loss, Parameter, SoftmaxCrossEntropy
 from ..optim import Optimizer
@@ -80,15 +80,25 @@ def machinery(
     )
 
 
-def seeded_generators(model: Layer, seed: int) -> dict[str, np.random.Generator]:
-    """Return the generators by name, having given each layer that draws one of its own."""
-    drawing = [(path, layer) for path, layer in model.layers() if hasattr(layer, "rng")]
+def seeded_generators(
+    model: Layer, seed: int, augment: Augmentation | None = None
+) -> dict[str, np.random.Generator]:
+    """Return the generators by name, having given each layer that draws one of its own.
+
+    That of the augmentation has its transforms in its name: a state that was saved with others
+    does not fit.
+    """
+    drawing: list[tuple[str, Any]] = [
+        (path, layer) for path, layer in model.layers() if hasattr(layer, "rng")
+    ]
+    if augment is not None:
+        drawing.append((f"augment {augment}", augment))
     root = np.random.SeedSequence(seed)
     shuffle, *rest = (np.random.default_rng(s) for s in root.spawn(1 + len(drawing)))
-    for (_, layer), generator in zip(drawing, rest, strict=True):
-        layer.rng = generator
+    for (_, who), generator in zip(drawing, rest, strict=True):
+        who.rng = generator
     return {"shuffle": shuffle} | {
-        path: generator for (path, _), generator in zip(drawing, rest, strict=True)
+        name: generator for (name, _), generator in zip(drawing, rest, strict=True)
     }
 
 

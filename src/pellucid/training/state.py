@@ -37,7 +37,7 @@ class TrainingState:
     optimizer_name, optimizer_config
         Which rule with which constants.
     generators : dict of name to state
-        The random generators: "shuffle", and one for each layer that draws.
+        The random generators: "shuffle", one for each layer that draws, and the augmentation's.
     epoch : int
         Finished epochs.
     batch_size : int

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from .. import optim
-from ..data import Dataset, Loader
+from ..data import Augmentation, Dataset, Loader, augmentation
 from ..errors import ArgumentError, NumericsError, StateDictError
 from ..nn import Card, Layer, Loss, SoftmaxCrossEntropy
 from ..optim import Optimizer
@@ -42,12 +42,15 @@ class Trainer:
     evaluate_samples : int, optional
         Measure accuracies on so many images, evenly spaced; on all by default.
     callbacks : iterable of Callback
+    augment : Augmentation or str, optional
+        Changes the training images of each batch; a text as in `pellucid.data.augmentation`.
     engine : {"fast", "reference"}
         Run a plan of compiled kernels made from the layers (`pellucid.engine`), or the plain layers
         themselves. Both learn the same, up to the last bits of the numbers.
     seed : int
-        Decides the order of the images and what the layers draw (dropout masks): the Trainer gives
-        every layer that draws a generator of its own. Initial weights are the model's affair.
+        Decides the order of the images, what the augmentation and what the layers draw (dropout
+        masks): the Trainer gives each of them a generator of its own. Initial weights are the
+        model's affair.
 
     Attributes
     ----------
@@ -85,6 +88,7 @@ class Trainer:
         batch_size: int = 100,
         evaluate_samples: int | None = None,
         callbacks: Iterable[Callback] = (),
+        augment: Augmentation | str | None = None,
         engine: Engine = "fast",
         seed: int = 0,
     ) -> None:
@@ -113,8 +117,11 @@ class Trainer:
         self.best: Best | None = None
         model.input_shape = train.image_shape
         model.card = Card(train.name, train.classes, train.background)
-        self._generators = seeded_generators(model, seed)
-        self.loader = Loader(train, batch_size, rng=self._generators["shuffle"])
+        self.augment = augmentation(augment) if isinstance(augment, str) else augment
+        self._generators = seeded_generators(model, seed, self.augment)
+        self.loader = Loader(
+            train, batch_size, rng=self._generators["shuffle"], augment=self.augment
+        )
         self.engine = engine
         self._parts = machinery(engine, model, train.image_shape, batch_size, self.loss)
         self.loader.gather = self._parts.gather
@@ -149,7 +156,7 @@ class Trainer:
                     self._tell("on_batch_end", self._train_batch(x, labels), len(x))
             finally:  # a batch that was handed out but not learned from comes again
                 done = len(self.history.losses) - self.epoch * batches
-                self.loader.position = min(done * self.loader.batch_size, len(self.train))
+                self.loader.rewind(min(done * self.loader.batch_size, len(self.train)))
         self._tell("on_evaluate_begin")
         on_train = self._measure(self.train)
         on_test = None if self.test is None else self._measure(self.test)

@@ -1,0 +1,135 @@
+"""What ``--data`` means to every command: a data set by its name, or a folder of images."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ..errors import ArgumentError, PellucidError
+from .interrupts import Interrupts
+from .messages import as_options
+
+if TYPE_CHECKING:
+    from ..data import Dataset
+
+__all__ = ["image_size", "is_folder", "load_images"]
+
+# What the library calls its arguments, and what they are here.
+SAID = {
+    "corrupt='skip'": "--skip-corrupt",
+    "channels=": "--channels ",
+    ", or raise max_bytes=....": ".",
+}
+
+
+def is_folder(data: str) -> bool:
+    """Return whether ``data`` is a path rather than the name of a data set."""
+    from ..data.file_sets import FILE_SETS
+    from ..data.sources import SOURCES
+
+    if data in SOURCES or data in FILE_SETS:
+        return False
+    path = os.sep in data or "/" in data or data.lower().endswith(".zip")
+    return path or Path(data).exists()
+
+
+def load_images(
+    data: str,
+    data_dir: Path | None,
+    *,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    held_out: float | None = None,
+    skip_corrupt: bool = False,
+    seed: int = 0,
+) -> tuple[Dataset, Dataset]:
+    """Return the training and the test set that ``--data`` names.
+
+    While a folder is decoded there is a bar, if standard error is a terminal, and what was left
+    out of it is told. Ctrl-C ends the program.
+    """
+    from .. import data as datasets
+
+    if not is_folder(data):
+        for option, value in (
+            ("--size", size),
+            ("--channels", channels),
+            ("--held-out", held_out),
+            ("--skip-corrupt", skip_corrupt or None),
+        ):
+            if value is not None:
+                raise ArgumentError(
+                    f"belongs to a folder or zip archive of images; {data!r} is a data set that "
+                    "comes as it is.",
+                    where=option,
+                )
+        try:
+            with as_options(name="--data", root="--data-dir"):
+                return datasets.load(data, data_dir)
+        except ArgumentError as error:
+            if error.where == "--data":
+                error.message += " Or give a folder or zip archive of images."
+            raise
+    if data_dir is not None:
+        raise ArgumentError(
+            f"belongs to a data set's name; {data!r} is a path.", where="--data-dir"
+        )
+    options: dict[str, Any] = {"size": size, "channels": channels, "seed": seed}
+    options |= {} if held_out is None else {"held_out": held_out}
+    options |= {"corrupt": "skip"} if skip_corrupt else {}
+    try:
+        with as_options(size="--size", channels="--channels", held_out="--held-out"):
+            return _read(Path(data), options)
+    except PellucidError as error:
+        for argument, option in SAID.items():
+            error.message = error.message.replace(argument, option)
+        raise
+
+
+def image_size(text: str | None) -> tuple[int, int] | None:
+    """Return what ``--size`` says: rows and columns.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither one number nor two.
+    """
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.strip().isdigit() and int(part) for part in parts):
+        raise ArgumentError(
+            f"must be one number, as 32, or rows x columns, as 48x64; received {text!r}.",
+            where="--size",
+        )
+    return int(parts[0]), int(parts[-1])
+
+
+def _read(path: Path, options: dict[str, Any]) -> tuple[Dataset, Dataset]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ..data import image_folder
+
+    console = Console(stderr=True)
+    notes: list[str] = []
+    with Interrupts() as interrupts:
+        try:
+            with Progress(
+                console=console, transient=True, disable=not console.is_terminal
+            ) as progress:
+                task = progress.add_task("reading images", total=None)
+
+                def advance(done: int, total: int) -> None:
+                    progress.update(task, completed=done, total=total)
+
+                sets = image_folder(path, **options, on_progress=advance, tell=notes.append)
+        except KeyboardInterrupt:
+            typer.echo("stopped while the images were read; nothing was written")
+            raise typer.Exit(interrupts.exit_code) from None
+    for note in notes:
+        typer.echo(f"note: {note}")
+    return sets

@@ -1,0 +1,250 @@
+"""Images as they might also have been: mirrored, shifted, partly hidden, brighter or darker.
+
+What a training set lacks is often only that an object may stand elsewhere or look the other way
+(Krizhevsky et al. 2012, section 4.1). Each transform changes a whole float batch (N, C, H, W) with
+values in [0, 1], and draws anew for each image.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..errors import ArgumentError, did_you_mean
+from ..typing import Array
+
+__all__ = ["Augmentation", "Brightness", "Crop", "Cutout", "Flip", "Transform", "augmentation"]
+
+Fill = float | Sequence[float]
+
+
+class Transform:
+    """Base class: `apply` changes a batch in place, drawing from ``rng``."""
+
+    def apply(self, x: Array, rng: np.random.Generator) -> None:
+        """Change ``x`` (N, C, H, W)."""
+        raise NotImplementedError
+
+
+class Flip(Transform):
+    """Mirror left and right, every image with probability 1/2 (Krizhevsky et al. 2012, 4.1)."""
+
+    def apply(self, x: Array, rng: np.random.Generator) -> None:
+        """Change ``x`` (N, C, H, W)."""
+        chosen = np.flatnonzero(rng.random(len(x)) < 0.5)
+        x[chosen] = x[chosen, :, :, ::-1]
+
+    def __str__(self) -> str:
+        return "flip"
+
+
+class Crop(Transform):
+    """Shift by up to ``padding`` pixels each way: pad every side, and cut the old size out.
+
+    Source: He et al. 2016, section 4.2 (4 pixels for CIFAR-10).
+
+    Parameters
+    ----------
+    padding : int
+    fill : float or sequence of C
+        What comes in from outside; black by default.
+    """
+
+    def __init__(self, padding: int, fill: Fill = 0.0) -> None:
+        self.padding = _pixels(padding, "crop")
+        self.fill = fill
+        self._padded = np.empty((0, 0, 0, 0))
+
+    def apply(self, x: Array, rng: np.random.Generator) -> None:
+        """Change ``x`` (N, C, H, W)."""
+        p, (n, c, h, w) = self.padding, x.shape
+        room = (n, c, h + 2 * p, w + 2 * p)
+        fits = self._padded.dtype == x.dtype and self._padded.shape[1:] == room[1:]
+        if not fits or len(self._padded) < n:
+            self._padded = np.empty(room, x.dtype)
+            self._padded[:] = _colour(self.fill, x)  # the border stays so from batch to batch
+        padded = self._padded[:n]
+        padded[:, :, p : p + h, p : p + w] = x
+        top, left = rng.integers(0, 2 * p + 1, size=(2, n))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (h, w), axis=(2, 3))
+        x[:] = windows[np.arange(n), :, top, left]
+
+    def __str__(self) -> str:
+        return f"crop{self.padding}"
+
+
+class Cutout(Transform):
+    """Hide a square of ``size`` pixels a side, whose centre may be any pixel of the image.
+
+    Source: DeVries & Taylor 2017, section 3.2; they hide by the mean colour.
+
+    Parameters
+    ----------
+    size : int
+    fill : float or sequence of C
+        The colour of the square.
+    """
+
+    def __init__(self, size: int, fill: Fill = 0.0) -> None:
+        self.size = _pixels(size, "cutout")
+        self.fill = fill
+
+    def apply(self, x: Array, rng: np.random.Generator) -> None:
+        """Change ``x`` (N, C, H, W)."""
+        n, _, h, w = x.shape
+        colour = _colour(self.fill, x)[0]
+        before = self.size // 2
+        rows, columns = rng.integers(0, (h, w), size=(n, 2)).T.tolist()
+        for image, i, j in zip(x, rows, columns, strict=True):
+            top, left = i - before, j - before
+            image[:, max(top, 0) : top + self.size, max(left, 0) : left + self.size] = colour
+
+    def __str__(self) -> str:
+        return f"cutout{self.size}"
+
+
+class Brightness(Transform):
+    """Multiply every image by a factor of 1 - ``amount`` to 1 + ``amount``; what exceeds 1 is 1.
+
+    Parameters
+    ----------
+    amount : float
+        Above 0, at most 1.
+    """
+
+    def __init__(self, amount: float) -> None:
+        if not 0 < amount <= 1:
+            raise ArgumentError(
+                f"must be above 0 and at most 1, received {amount!r}.", where="brightness"
+            )
+        self.amount = float(amount)
+
+    def apply(self, x: Array, rng: np.random.Generator) -> None:
+        """Change ``x`` (N, C, H, W)."""
+        factors = rng.uniform(1 - self.amount, 1 + self.amount, size=(len(x), 1, 1, 1))
+        x *= factors.astype(x.dtype)
+        np.minimum(x, 1, out=x)
+
+    def __str__(self) -> str:
+        return f"brightness{self.amount:g}"
+
+
+class Augmentation:
+    """Several transforms, one after the other.
+
+    Parameters
+    ----------
+    *transforms : Transform
+    rng : numpy.random.Generator
+        Draws for all of them; whoever restores its state gets the same images again. A Trainer
+        gives its own.
+
+    Examples
+    --------
+    >>> augment = Augmentation(Flip(), Crop(1), rng=np.random.default_rng(0))
+    >>> x = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3) / 10
+    >>> augment(x)[0, 0]
+    array([[0. , 0. , 0.1],
+           [0. , 0.3, 0.4],
+           [0. , 0.6, 0.7]], dtype=float32)
+    >>> print(augment)
+    flip,crop1
+    """
+
+    def __init__(self, *transforms: Transform, rng: np.random.Generator | None = None) -> None:
+        self.transforms = transforms
+        self.rng = np.random.default_rng() if rng is None else rng
+        self._room = np.empty(0)
+
+    def __call__(self, x: Array) -> Array:
+        """Return ``x`` (N, C, H, W) changed, in a buffer that the next call overwrites."""
+        if self._room.size < x.size or self._room.dtype != x.dtype:
+            self._room = np.empty(x.size, x.dtype)
+        y = self._room[: x.size].reshape(x.shape)
+        y[:] = x
+        for transform in self.transforms:
+            transform.apply(y, self.rng)
+        return y
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.transforms))
+
+    def __repr__(self) -> str:
+        return f"Augmentation({str(self)!r})"
+
+
+def augmentation(
+    text: str, *, fill: Fill = 0.0, rng: np.random.Generator | None = None
+) -> Augmentation:
+    """Return the transforms that ``text`` names, as ``"flip,crop4,cutout8,brightness0.2"``.
+
+    Parameters
+    ----------
+    text : str
+        Names with their number, separated by commas; applied in this order.
+    fill : float or sequence of C
+        The colour of `Cutout`'s square.
+    rng : numpy.random.Generator, optional
+
+    Raises
+    ------
+    ArgumentError
+        If a name is unknown, or its number is missing or not allowed.
+
+    Examples
+    --------
+    >>> augmentation("flip, crop4")
+    Augmentation('flip,crop4')
+    >>> augmentation("flip,corp4")
+    Traceback (most recent call last):
+    pellucid.errors.ArgumentError: augment: there is no 'corp4'. Did you mean 'crop'? \
+Known: brightness, crop, cutout, flip. Write for example flip,crop4,cutout8,brightness0.2.
+    """
+    make: dict[str, Callable[[float], Transform]] = {
+        "crop": lambda number: Crop(_whole(number, "crop")),
+        "cutout": lambda number: Cutout(_whole(number, "cutout"), fill),
+        "brightness": Brightness,
+    }
+    example = "Write for example flip,crop4,cutout8,brightness0.2."
+    transforms: list[Transform] = []
+    for item in text.lower().split(","):
+        parts = re.fullmatch(r"\s*([a-z]*)\s*(\d*\.?\d*)\s*", item)
+        name, number = parts.groups() if parts else (item, "")
+        if name not in {*make, "flip"}:
+            known = did_you_mean(name, {*make, "flip"})
+            raise ArgumentError(f"there is no {item.strip()!r}. {known} {example}", where="augment")
+        if (number in ("", ".")) != (name == "flip"):
+            lack = "takes no number" if number else "needs a number behind it"
+            raise ArgumentError(f"{name} {lack}; received {item!r}. {example}", where="augment")
+        try:
+            transforms.append(make[name](float(number)) if number else Flip())
+        except ArgumentError as error:
+            error.message, error.where = f"{error.where} {error.message} {example}", "augment"
+            raise
+    return Augmentation(*transforms, rng=rng)
+
+
+def _colour(fill: Fill, x: Array) -> Array:
+    """Return ``fill`` as (1, C or 1, 1, 1)."""
+    colour = np.asarray(fill, dtype=x.dtype).reshape(1, -1, 1, 1)
+    if colour.size not in (1, x.shape[1]):
+        raise ArgumentError(
+            f"expects one number or one for each of {x.shape[1]} channels, received {fill!r}.",
+            where="fill",
+        )
+    return colour
+
+
+def _whole(number: float, name: str) -> int:
+    if not number.is_integer():
+        raise ArgumentError(f"must be a whole number of pixels, received {number}.", where=name)
+    return int(number)
+
+
+def _pixels(number: int, name: str) -> int:
+    if not isinstance(number, int | np.integer) or not 1 <= number < math.inf:
+        raise ArgumentError(f"must be 1 pixel or more, received {number!r}.", where=name)
+    return int(number)

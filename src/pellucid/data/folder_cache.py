@@ -1,0 +1,162 @@
+"""Decoded image folders, kept in Pellucid's cache so that the next start is fast.
+
+One file holds one folder as it was read with certain options: a line that says what it is, the
+length of a JSON header, the header, the bytes of all images, the labels. It is written whole or not
+at all, read only if it fits the folder as it is now, and a damaged one is as good as none. A cache
+that cannot be written is no error: it costs the time of reading the images again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import PellucidError
+from ..typing import Array
+
+__all__ = ["MAX_CACHE", "Decoded", "cache_path", "read_cache", "write_cache"]
+
+MAX_CACHE = 2**32  # bytes that all decoded folders together may take
+MAX_HEADER = 2**24
+MAGIC = b"pellucid images 1\n"
+ABANDONED = 3600  # seconds after which the rest of a write that was killed is swept away
+_CHUNK = 2**22
+
+
+@dataclass
+class Decoded:
+    """A folder in memory.
+
+    Attributes
+    ----------
+    images : uint8 array (N, C, H, W)
+        Those of the training part first.
+    labels : int64 array (N,)
+    classes : tuple of str
+    train : int
+        How many images the training part has.
+    notes : list of str
+        What was left out.
+    """
+
+    images: Array
+    labels: Array
+    classes: tuple[str, ...]
+    train: int
+    notes: list[str]
+
+
+def cache_path(folder: Path, options: Mapping[str, Any]) -> Path:
+    """Return the file in which ``folder``, read with ``options``, is kept; it need not exist.
+
+    A folder that changes keeps its file, so that its old contents do not stay behind.
+    """
+    import platformdirs
+
+    key = json.dumps([os.path.realpath(folder), dict(options)], sort_keys=True)
+    name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:32]
+    return Path(platformdirs.user_cache_dir("pellucid")) / "images" / f"{name}.images"
+
+
+def read_cache(path: Path, fingerprint: str) -> Decoded | None:
+    """Return what `write_cache` kept, or None if it is not there, damaged, or of other contents."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            length = os.fstat(file.fileno()).st_size
+            if file.read(len(MAGIC)) != MAGIC:
+                return None
+            size = int.from_bytes(file.read(8), "little")
+            if size > min(MAX_HEADER, length):
+                return None
+            header = json.loads(file.read(size))
+            if header["fingerprint"] != fingerprint:
+                return None
+            n, c, h, w = shape = tuple(int(k) for k in header["shape"])
+            needed = n * c * h * w + 8 * n
+            if min(shape) < 1 or len(MAGIC) + 8 + size + needed != length:
+                return None
+            content, check = np.empty(needed, np.uint8), 0
+            for start in range(0, needed, _CHUNK):
+                piece = content[start : start + _CHUNK]
+                if file.readinto(piece.data) != len(piece):
+                    return None
+                check = zlib.crc32(piece.data, check)
+            if check != header["crc"]:
+                return None
+            decoded = Decoded(
+                images=content[: -8 * n].reshape(shape),
+                labels=np.frombuffer(content[-8 * n :].tobytes(), dtype="<i8").astype(np.int64),
+                classes=tuple(str(name) for name in header["classes"]),
+                train=int(header["train"]),
+                notes=[str(note) for note in header["notes"]],
+            )
+        os.utime(path)  # when it was last of use decides which one goes first
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return decoded
+
+
+def write_cache(path: Path, fingerprint: str, decoded: Decoded) -> bool:
+    """Keep ``decoded`` in ``path``; returns whether that was possible."""
+    from ..formats.files import atomic_write  # here, as most programs only read
+
+    labels = decoded.labels.astype("<i8")
+    pieces = (decoded.images.data.cast("B"), labels.data.cast("B"))
+    check = 0
+    for piece in pieces:
+        check = zlib.crc32(piece, check)
+    header = {
+        "fingerprint": fingerprint,
+        "shape": decoded.images.shape,
+        "crc": check,
+        "classes": decoded.classes,
+        "train": decoded.train,
+        "notes": decoded.notes,
+    }
+    text = json.dumps(header).encode()
+    needed = len(text) + sum(piece.nbytes for piece in pieces)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not _make_room(path, needed):
+            return False
+        with atomic_write(path) as part, part.open("wb") as file:
+            file.write(MAGIC + len(text).to_bytes(8, "little") + text)
+            for piece in pieces:
+                file.write(piece)
+    except (OSError, PellucidError):
+        return False
+    return True
+
+
+def _make_room(path: Path, needed: int) -> bool:
+    """Remove what was longest of no use, until ``needed`` bytes fit; returns whether they do."""
+    if needed > MAX_CACHE or shutil.disk_usage(path.parent).free < 2 * needed:
+        return False
+    kept, now = [], time.time()
+    for file in path.parent.iterdir():
+        with suppress(OSError):  # another program may be doing the same
+            status = file.stat()
+            if file.name.startswith(".part-"):
+                if now - status.st_mtime > ABANDONED:
+                    file.unlink()
+            elif file != path:
+                kept.append((status.st_mtime, status.st_size, file))
+    room = MAX_CACHE - needed - sum(size for _, size, _ in kept)
+    for _, size, file in sorted(kept, key=lambda item: item[0]):
+        if room >= 0:
+            break
+        with suppress(OSError):
+            file.unlink()
+            room += size
+    return True

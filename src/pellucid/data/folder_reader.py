@@ -1,0 +1,190 @@
+"""Decoding all images of a folder into one array, by several threads."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from threading import Event
+
+import numpy as np
+
+from ..errors import DataError, FileFormatError
+from ..typing import Array
+from .decoding import decode
+from .folder_cache import Decoded
+from .layout import Layout
+from .trees import Entry, Tree
+
+__all__ = ["Reader", "Wanted"]
+
+SHARE = 64  # files that a thread takes at a time
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What `image_folder` was asked for; the names are its arguments'."""
+
+    size: tuple[int, int] | None
+    channels: int | None
+    skip: bool
+    max_bytes: int
+
+
+class Reader:
+    """Decodes the images of a layout, once, into one array.
+
+    Parameters
+    ----------
+    source : Tree
+        Open.
+    layout : Layout
+    wanted : Wanted
+    on_progress : callable, optional
+        Called with (images done, images in all).
+    """
+
+    def __init__(
+        self,
+        source: Tree,
+        layout: Layout,
+        wanted: Wanted,
+        on_progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self.source, self.layout, self.wanted = source, layout, wanted
+        self.on_progress = on_progress
+        self.files = [*layout.train, *layout.test]
+        self.bad: dict[int, FileFormatError] = {}
+        self.stopped = Event()
+
+    def read(self, workers: int) -> Decoded:
+        """Return all images, decoded by so many threads.
+
+        Raises
+        ------
+        FileFormatError, DataError
+            As `image_folder` says.
+        """
+        # What Pillow warns of (bombs, odd EXIF data) is either refused or does no harm. Python's
+        # warnings belong to all threads: they are silenced here, once.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._make_array()
+            self._decode_all(workers)
+        if self.bad and not self.wanted.skip:
+            raise self._refusal()
+        return self._result()
+
+    def _make_array(self) -> None:
+        """Let the first image that can be decoded say what all are like."""
+        for k in range(len(self.files)):
+            if (image := self._image(k)) is not None:
+                break
+        else:
+            raise self._refusal()
+        self.model, self.shape = k, image.shape
+        n, (c, h, w) = len(self.files), self.shape
+        if n * c * h * w > self.wanted.max_bytes:
+            raise DataError(
+                f"{n:,} images {c}x{h}x{w} take {n * c * h * w:,} bytes of memory, more than the "
+                f"limit of {self.wanted.max_bytes:,}. Make them smaller with size=..., or raise "
+                "max_bytes=....",
+                where=f"'{self.source.path}'",
+            )
+        self.images = np.empty((n, *self.shape), np.uint8)
+
+    def _decode_all(self, workers: int) -> None:
+        """Keep so many threads at work; an error or Ctrl-C stops them all before it goes on."""
+        n, done = len(self.files), 0
+        shares = (range(k, min(k + SHARE, n)) for k in range(0, n, SHARE))
+        with ThreadPoolExecutor(workers, "pellucid-decode") as pool:
+            try:
+                running: set[Future[int]] = set()
+                while True:
+                    more = islice(shares, 2 * workers - len(running))
+                    running |= {pool.submit(self._decode_share, share) for share in more}
+                    if not running:
+                        return
+                    finished, running = wait(running, return_when=FIRST_COMPLETED)
+                    done += sum(future.result() for future in finished)
+                    if self.on_progress is not None:
+                        self.on_progress(done, n)
+            except BaseException:
+                self.stopped.set()
+                raise
+
+    def _decode_share(self, share: Sequence[int]) -> int:
+        for k in share:
+            if self.stopped.is_set():
+                break
+            if (image := self._image(k)) is not None:
+                self._require_alike(k, image)
+                self.images[k] = image  # a grey one becomes three equal channels
+        return len(share)
+
+    def _image(self, k: int) -> Array | None:
+        """Return an image, or None if it is damaged, which is noted."""
+        entry = self.files[k][0]
+        try:
+            content = self.source.read(entry)
+            return decode(
+                content,
+                self.source.label(entry),
+                channels=self.wanted.channels,
+                size=self.wanted.size,
+            )
+        except FileFormatError as error:
+            self.bad[k] = error
+            return None
+
+    def _require_alike(self, k: int, image: Array) -> None:
+        (c, h, w), (own, rows, columns) = self.shape, image.shape
+        this, first = (self.source.label(self.files[i][0]) for i in (k, self.model))
+        if (rows, columns) != (h, w):
+            raise DataError(
+                f"{this} is {rows}x{columns} (rows x columns), {first} is {h}x{w}. A network needs "
+                f"images of one size: make them fit with size=..., for example ({h}, {w})."
+            )
+        if own > c:
+            raise DataError(
+                f"{this} has colours, {first} is grey. Decide: channels=3 turns all into RGB, "
+                "channels=1 into grey."
+            )
+
+    def _refusal(self) -> FileFormatError:
+        first = [str(self.bad[k]) for k in sorted(self.bad)[:5]]
+        n = len(self.bad)
+        return FileFormatError(
+            "\n".join(
+                [
+                    f"{n:,} of {len(self.files):,} images cannot be read:",
+                    *(f"  {reason}" for reason in first),
+                    *(["  ..."] if n > len(first) else []),
+                    "Mend or remove them, or leave such images out with corrupt='skip'.",
+                ]
+            ),
+            where=f"'{self.source.path}'",
+        )
+
+    def _result(self) -> Decoded:
+        labels = np.array([label for _, label in self.files], dtype=np.int64)
+        images, train, notes = self.images, len(self.layout.train), list(self.layout.notes)
+        if self.bad:
+            good = np.setdiff1d(np.arange(len(labels)), list(self.bad))
+            notes.append(_left_out([self.files[k][0] for k in sorted(self.bad)]))
+            for place, k in enumerate(good):  # in place: each moves to the front
+                images[place] = images[k]
+            images, labels = images[: len(good)], labels[good]
+            train = int(np.searchsorted(good, train))
+        if not train:
+            raise self._refusal()
+        return Decoded(images, labels, self.layout.classes, train, notes)
+
+
+def _left_out(entries: Sequence[Entry]) -> str:
+    names = ", ".join(entry.path for entry in entries[:3]) + ", ..." * (len(entries) > 3)
+    if len(entries) == 1:
+        return f"1 image cannot be decoded and was left out: {names}"
+    return f"{len(entries):,} images cannot be decoded and were left out: {names}"

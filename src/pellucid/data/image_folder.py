@@ -1,0 +1,166 @@
+"""A folder of images for each class: a data set that anybody can make."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..typing import PathLike
+from .dataset import Dataset
+from .folder_cache import Decoded, cache_path, read_cache, write_cache
+from .folder_reader import Reader, Wanted
+from .layout import arrange
+from .split import held_out_images
+from .trees import Tree, tree
+
+__all__ = ["image_folder"]
+
+MAX_BYTES = 2**32
+MAX_WORKERS = 8  # each may hold a picture of decoding.MAX_PIXELS
+
+
+def image_folder(
+    path: PathLike,
+    *,
+    size: int | tuple[int, int] | None = None,
+    channels: Literal[1, 3] | None = None,
+    held_out: float = 0.2,
+    seed: int = 0,
+    corrupt: Literal["error", "skip"] = "error",
+    cache: bool = True,
+    workers: int | None = None,
+    max_bytes: int = MAX_BYTES,
+    on_progress: Callable[[int, int], None] | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> tuple[Dataset, Dataset]:
+    """Read a folder that has one folder of images for each class, or a zip archive of one.
+
+    The classes are the folders' names, sorted. ``train/`` and ``test/`` (or ``val/``) above them
+    are the two parts; without them a part of each class is held out. Hidden files are ignored, and
+    so are files that are no images by their names, of which ``tell`` is told. PNG, JPEG, BMP, PPM
+    and WebP are read, upright, and laid over white where they are transparent. An archive is read
+    where it lies. The decoded images are kept in Pellucid's cache until the folder changes.
+
+    Parameters
+    ----------
+    path : str or path
+        The folder or the archive.
+    size : int or (H, W), optional
+        Make every image fit, smoothly and with its proportions kept, what is free getting the
+        colour of its border, as `read_image` does. Without it all must be of one size.
+    channels : {1, 3}, optional
+        Turn all into grey (ITU-R 601 luma) or RGB; by default as the first image is.
+    held_out : float
+        The share of each class that becomes the test set, where there is no test folder.
+    seed : int
+        Decides which images these are.
+    corrupt : {"error", "skip"}
+        Whether an image that cannot be decoded is an error, or left out.
+    cache : bool
+        Whether to use and write the cache.
+    workers : int, optional
+        Threads that decode; by default one for each core, 8 at most.
+    max_bytes : int
+        The most memory that all images together may take, N · C · H · W.
+    on_progress : callable, optional
+        Called with (images done, images in all), now and then.
+    tell : callable, optional
+        Called with a sentence for each kind of file that was left out.
+
+    Returns
+    -------
+    train, test : Dataset
+        uint8 images (N, C, H, W), int64 labels (N,).
+
+    Raises
+    ------
+    DataNotFoundError
+        If there is no such folder or file.
+    FileFormatError
+        If images are damaged (the message names the first ones) or an archive is.
+    DataError
+        If there are not two classes, images differ in size or colour, or all are too many.
+    ArgumentError
+        If an argument is not one of the above.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("cat/1.png", "cat/2.png", "dog/1.jpg", "dog/2.jpg"):
+    ...         Path(folder, name).parent.mkdir(exist_ok=True)
+    ...         Image.new("RGB", (40, 30)).save(Path(folder, name))
+    ...     train, test = image_folder(folder, size=32, held_out=0.5, cache=False)
+    >>> train.classes, train.images.shape, test.labels
+    (('cat', 'dog'), (2, 3, 32, 32), array([0, 1]))
+    """
+    wanted = Wanted(_pair(size), channels, corrupt == "skip", max_bytes)
+    _require(channels in (None, 1, 3), "channels", "must be 1 (grey), 3 (RGB) or None", channels)
+    _require(corrupt in ("error", "skip"), "corrupt", "must be 'error' or 'skip'", corrupt)
+    _require(0 < held_out < 1, "held_out", "must be a share between 0 and 1", held_out)
+    _require(workers is None or workers >= 1, "workers", "must be 1 or more", workers)
+    source = tree(Path(path).expanduser())
+    decoded = _decoded(source, wanted, cache, workers or _cores(), on_progress)
+    for note in decoded.notes:
+        (tell or (lambda _: None))(note)
+    whole = Dataset(decoded.images, decoded.labels, decoded.classes, source.name)
+    n, first = len(whole), decoded.train
+    if first < n:
+        return (
+            Dataset(whole.images[:first], whole.labels[:first], whole.classes, whole.name),
+            Dataset(
+                whole.images[first:], whole.labels[first:], whole.classes, whole.name, split="test"
+            ),
+        )
+    return held_out_images(whole, held_out, seed=seed)
+
+
+def _decoded(
+    source: Tree,
+    wanted: Wanted,
+    cache: bool,
+    workers: int,
+    on_progress: Callable[[int, int], None] | None,
+) -> Decoded:
+    options = {"size": wanted.size, "channels": wanted.channels, "skip": wanted.skip}
+    kept = cache_path(source.path, options)
+    before = source.fingerprint()
+    if (
+        cache
+        and (decoded := read_cache(kept, before))
+        and decoded.images.nbytes <= wanted.max_bytes
+    ):
+        return decoded
+    with source.open():
+        layout = arrange(source.entries(), f"'{source.path}'")
+        decoded = Reader(source, layout, wanted, on_progress).read(workers)
+    if cache:
+        write_cache(kept, before, decoded)
+    return decoded
+
+
+def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or any(not isinstance(s, int | np.integer) or s < 1 for s in pair):
+        raise ArgumentError(
+            f"must be an integer or (H, W), 1 or more; received {size!r}.", where="size"
+        )
+    return int(pair[0]), int(pair[1])
+
+
+def _require(good: bool, where: str, rule: str, received: object) -> None:
+    if not good:
+        raise ArgumentError(f"{rule}; received {received!r}.", where=where)
+
+
+def _cores() -> int:
+    known = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(known or 1, MAX_WORKERS)

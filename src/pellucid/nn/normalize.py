@@ -1,0 +1,106 @@
+"""The layer in front of a network that knows its training images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ArgumentError, ShapeError
+from ..typing import Array
+from .containers import Sequential
+from .layer import Layer, Shape
+
+__all__ = ["Normalize"]
+
+
+class Normalize(Layer):
+    """Give each channel mean 0 and deviation 1 over the training set, by fixed numbers.
+
+        y[n,c,i,j] = (x[n,c,i,j] - mean[c]) / std[c]
+        dx = dy / std
+
+    Input and output (N, C, H, W). Nothing is learned: the numbers belong to the architecture, go
+    into a model's file with it, and so are applied wherever the model is. Source: LeCun et al.,
+    "Efficient BackProp", 1998, section 4.3.
+
+    Parameters
+    ----------
+    mean, std : sequences of C floats
+        Of each channel, as `pellucid.data.Dataset.statistics` returns them.
+
+    Raises
+    ------
+    ArgumentError
+        If they are not finite numbers, one pair for each channel, with deviations above 0.
+
+    Examples
+    --------
+    >>> layer = Normalize((0.5, 0.2), (0.25, 0.1))
+    >>> x = np.array([1.0, 0.1]).reshape(1, 2, 1, 1)
+    >>> layer(x).ravel().round(6)
+    array([ 2., -1.])
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
+        good = (
+            len(self.mean) == len(self.std) > 0
+            and all(math.isfinite(m) for m in self.mean)
+            and all(0 < s < math.inf for s in self.std)
+        )
+        if not good:
+            raise ArgumentError(
+                "expects a finite mean and a deviation above 0 for each channel, received "
+                f"mean={self.mean}, std={self.std}.",
+                where="Normalize",
+            )
+
+    def forward(self, x: Array) -> Array:
+        """Return the normalised ``x``."""
+        self._require_channels(x.shape[1:])
+        mean, std = self._as_columns(x)
+        self.remember(std)
+        y = x - mean
+        y /= std
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dx``, shaped like ``dy``."""
+        (std,) = self.recall()
+        return dy / std
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the input's shape."""
+        self._require_channels(input_shape)
+        return input_shape
+
+    def before(self, model: Layer) -> Sequential:
+        """Return a chain of this layer, called ``normalize``, and all of ``model``.
+
+        The names of the layers of a chain, and with them the keys of its state, stay as they are.
+
+        Examples
+        --------
+        >>> from pellucid.nn import Flatten, Linear
+        >>> model = Sequential(flatten=Flatten(), fc=Linear(64, 10))
+        >>> list(Normalize([0.3], [0.2]).before(model).parameters())
+        ['fc.weight', 'fc.bias']
+        """
+        chain = isinstance(model, Sequential) and type(model).forward is Sequential.forward
+        inside = dict(model.children()) if chain else {"network": model}
+        whole = Sequential(**{"normalize": self, **inside})
+        whole.input_shape, whole.card = model.input_shape, model.card
+        return whole
+
+    def _as_columns(self, x: Array) -> tuple[Array, Array]:
+        mean, std = (np.array(v, x.dtype).reshape(-1, 1, 1) for v in (self.mean, self.std))
+        return mean, std
+
+    def _require_channels(self, shape: Shape) -> None:
+        if len(shape) != 3 or shape[0] != len(self.mean):
+            raise ShapeError(
+                f"knows mean and deviation of {len(self.mean)} channels, received shape "
+                f"{tuple(shape)}. Build it with the statistics of these images."
+            )

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.pictures import packed, paint, pets, reds
+from pellucid.data import folder_cache, image_folder
+from pellucid.data.folder_cache import Decoded, read_cache, write_cache
+from pellucid.data.folder_reader import Reader
+from permissions import obeying
+
+
+@pytest.fixture
+def decodings(monkeypatch):
+    """How many images were decoded."""
+    counted = []
+    original = Reader.read
+
+    def read(self, workers):
+        counted.append(len(self.files))
+        return original(self, workers)
+
+    monkeypatch.setattr(Reader, "read", read)
+    return counted
+
+
+def kept(cache: Path) -> list[Path]:
+    return sorted((cache.parent / "images").iterdir())
+
+
+def small(n: int = 3) -> Decoded:
+    images = np.arange(n * 12, dtype=np.uint8).reshape(n, 3, 2, 2)
+    return Decoded(images, np.arange(n) % 2, ("a", "b"), n - 1, ["a note"])
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_the_second_time_nothing_is_decoded_and_all_is_the_same(tmp_path, cache, decodings, zipped):
+    path = pets(tmp_path / "pets")
+    (path / "notes.txt").write_text("x")
+    path = packed(path, tmp_path / "pets.zip") if zipped else path
+    told = []
+    first, second = (image_folder(path, tell=told.append) for _ in range(2))
+    assert decodings == [16]
+    for one, two in zip(first, second, strict=True):
+        assert repr(one) == repr(two)
+        np.testing.assert_array_equal(one.images, two.images)
+        np.testing.assert_array_equal(one.labels, two.labels)
+    assert told == ["1 file is no image and was left out: notes.txt"] * 2
+    assert len(kept(cache)) == 1
+
+
+def test_any_change_of_the_folder_is_seen(tmp_path, cache, decodings):
+    folder = pets(tmp_path / "pets")
+    image_folder(folder)
+    paint(folder / "train" / "cat" / "new.png", 7)
+    assert reds(image_folder(folder)[0])[4] == 7
+    (folder / "train" / "cat" / "new.png").unlink()
+    assert len(image_folder(folder)[0]) == 8
+    file = folder / "train" / "cat" / "0.png"
+    before = file.stat()
+    paint(file, 9)
+    if file.stat().st_size == before.st_size and file.stat().st_mtime_ns == before.st_mtime_ns:
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert reds(image_folder(folder)[0])[0] == 9
+    assert len(decodings) == 4
+    assert len(kept(cache)) == 1, "old contents stay behind"
+
+
+def test_other_options_have_a_place_of_their_own(tmp_path, decodings):
+    folder = pets(tmp_path / "pets")
+    for _ in range(2):
+        assert image_folder(folder)[0].image_shape == (3, 6, 8)
+        assert image_folder(folder, size=4)[0].image_shape == (3, 4, 4)
+        assert image_folder(folder, channels=1)[0].image_shape == (1, 6, 8)
+    assert len(decodings) == 3
+
+
+def test_another_share_or_seed_needs_no_decoding(tmp_path, decodings):
+    folder = pets(tmp_path / "pets", split=False, n=10)
+    for share, seed in ((0.2, 0), (0.5, 0), (0.5, 1)):
+        image_folder(folder, held_out=share, seed=seed)
+    assert len(decodings) == 1
+
+
+def test_the_cache_can_be_declined(tmp_path, cache, decodings):
+    for _ in range(2):
+        image_folder(pets(tmp_path / "pets"), cache=False)
+    assert len(decodings) == 2
+    assert not (cache.parent / "images").exists()
+
+
+def test_a_damaged_cache_is_as_good_as_none(tmp_path):
+    path = tmp_path / "x.images"
+    assert write_cache(path, "now", small())
+    whole = path.read_bytes()
+    assert read_cache(path, "now") is not None
+    assert read_cache(path, "then") is None
+    # Of the last labels all bytes are under the checksum, as are those of the images.
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        found = read_cache(path, "now")
+        assert found is None or found.images.tobytes() == small().images.tobytes()
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        assert read_cache(path, "now") is None
+    path.write_bytes(whole + b"x")
+    assert read_cache(path, "now") is None
+
+
+def test_what_was_longest_of_no_use_makes_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_cache, "MAX_CACHE", 1000)
+    for k in range(3):
+        assert write_cache(tmp_path / f"{k}.images", "now", small(12))
+        os.utime(tmp_path / f"{k}.images", (1000 + k, 1000 + k))
+    assert {p.name for p in tmp_path.iterdir()} == {"1.images", "2.images"}
+    assert read_cache(tmp_path / "1.images", "now") is not None  # it is of use now
+    assert write_cache(tmp_path / "3.images", "now", small(12))
+    assert {p.name for p in tmp_path.iterdir()} == {"1.images", "3.images"}
+    assert not write_cache(tmp_path / "4.images", "now", small(100)), "larger than all may be"
+    assert {p.name for p in tmp_path.iterdir()} == {"1.images", "3.images"}
+
+
+def test_a_full_disk_is_left_alone(tmp_path, monkeypatch):
+    usage = type("usage", (), {"free": 100})
+    monkeypatch.setattr(folder_cache.shutil, "disk_usage", lambda path: usage)
+    assert not write_cache(tmp_path / "x.images", "now", small())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_rest_of_a_write_that_was_killed_is_swept_away_later(tmp_path):
+    for name, age in ((".part-old", 2 * folder_cache.ABANDONED), (".part-new", 0)):
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    write_cache(tmp_path / "x.images", "now", small())
+    assert {path.name for path in tmp_path.iterdir()} == {".part-new", "x.images"}
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path):
+    pets(tmp_path / "pets")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home").chmod(0o500)
+    code = (
+        "import sys; from pellucid.data import image_folder;"
+        "print(len(image_folder(sys.argv[1])[0]))"
+    )
+    for home in ("home", "home/deeper"):
+        done = subprocess.run(
+            [*obeying(), sys.executable, "-c", code, tmp_path / "pets"],
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / home)},
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (0, "8\n", "")
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pellucid.formats.files._flush_to_disk", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_cache(tmp_path / "x.images", "now", small())
+    assert list(tmp_path.iterdir()) == []
