@@ -4,10 +4,12 @@ from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .card import Card
 from .containers import Sequential
 from .conv import Conv2d
+from .conv_transpose import ConvTranspose2d
 from .dropout import Dropout
 from .gradient_check import GradientReport, GradientRow, gradcheck, numerical_gradient
 from .layer import Layer, LayerRow
 from .linear import Flatten, Linear
+from .locally_connected import LocallyConnected2d
 from .losses import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
 from .normalization import BatchNorm2d, LocalResponseNorm
 from .parameter import Buffer, Parameter
@@ -20,6 +22,7 @@ __all__ = [
     "Buffer",
     "Card",
     "Conv2d",
+    "ConvTranspose2d",
     "Dropout",
     "Flatten",
     "GlobalAvgPool2d",
@@ -31,6 +34,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "LocallyConnected2d",
     "Loss",
     "LpPool2d",
     "MaxPool2d",
