@@ -41,7 +41,12 @@ def command(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(metavar="NAME", help="Network: simple (the book's SimpleConvNet).")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Network: simple (the book's SimpleConvNet), or a pattern as "
+            '"INPUT -> [CONV -> RELU -> POOL]*2 -> FC".',
+        ),
     ] = "simple",
     epochs: Annotated[
         int | None,
@@ -68,7 +73,7 @@ def command(
         typer.Option(
             metavar="X",
             help="Initial weights: he, xavier, or a standard deviation. "
-            "[dim]Default: 0.01 as in the book; digits 0.1.[/dim]",
+            "[dim]Default: 0.01 as in the book; digits 0.1; a pattern he.[/dim]",
         ),
     ] = None,
     engine: EngineOption = "fast",
@@ -121,11 +126,13 @@ def command(
 
     runs.require_free(out, overwrite=overwrite)
     recipe = RECIPES.get(data, BOOK_RECIPE)
-    epochs, batch_size, init = epochs or recipe[0], batch_size or recipe[1], init or recipe[2]
+    epochs, batch_size = epochs or recipe[0], batch_size or recipe[1]
+    init = init or ("he" if models.is_pattern(model) else recipe[2])
     with as_options(
         name="--data",
         root="--data-dir",
         model="--model",
+        pattern="--model",
         optimizer="--optimizer",
         lr="--lr",
         weight_init="--init",
@@ -133,7 +140,8 @@ def command(
         rule = optim.by_name(optimizer, lr)
         train, test = datasets.load(data, data_dir)
         train = train.take(limit) if limit else train
-        network = models.by_name(
+        build = models.from_pattern if models.is_pattern(model) else models.by_name
+        network = build(
             model,
             train.image_shape,
             len(train.classes),
