@@ -5,7 +5,9 @@ from .card import Card
 from .containers import Sequential
 from .conv import Conv2d
 from .conv_transpose import ConvTranspose2d
+from .convolutional import to_convolutional
 from .dropout import Dropout
+from .fields import FieldTable, receptive_field
 from .gradient_check import GradientReport, GradientRow, gradcheck, numerical_gradient
 from .layer import Layer, LayerRow
 from .linear import Flatten, Linear
@@ -14,6 +16,7 @@ from .losses import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
 from .normalization import BatchNorm2d, LocalResponseNorm
 from .parameter import Buffer, Parameter
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
+from .sliding import sliding_scores
 from .summaries import Summary, summary
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "Conv2d",
     "ConvTranspose2d",
     "Dropout",
+    "FieldTable",
     "Flatten",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
@@ -50,5 +54,8 @@ __all__ = [
     "Tanh",
     "gradcheck",
     "numerical_gradient",
+    "receptive_field",
+    "sliding_scores",
     "summary",
+    "to_convolutional",
 ]
