@@ -34,7 +34,7 @@ def test_the_printed_table():
 
 
 @pytest.mark.parametrize(
-    "text", ["[CONV3 -> RELU]*2 -> POOL -> CONV3/2 -> FC", "CONV5p0 -> POOL3/2 -> FC"]
+    "text", ["[CONV3 -> RELU]*2 -> AVGPOOL -> CONV3/2 -> FC", "CONV5p0 -> AVGPOOL3/2 -> FC"]
 )
 def test_the_centre_is_the_middle_of_what_the_gradient_reaches(text):
     model = from_pattern(text, (1, 40, 40), 2, rng=np.random.default_rng(0)).astype(np.float64)
