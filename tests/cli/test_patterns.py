@@ -35,7 +35,10 @@ def test_a_pattern_is_summed_up_for_any_images_and_classes(pellucid):
 
 
 def test_a_pattern_is_warmed_up_and_profiled(pellucid):
-    assert "INPUT -> FC (1x8x8) is ready" in pellucid("warmup", "INPUT -> FC").stdout
+    assert (
+        "INPUT -> FC (1x8x8) is ready"
+        in pellucid("warmup", "INPUT -> FC", "--input", "1x8x8").stdout
+    )
     result = pellucid("profile", "INPUT -> FC", "--steps", "1", "--input", "1x8x8")
     assert (result.returncode, "fc1" in result.stdout) == (0, True)
 
