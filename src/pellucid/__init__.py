@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .errors import PellucidError
     from .formats import load, read_tensors, save, write_tensors
     from .kernels.cores import get_num_threads, set_num_threads
-    from .nn import gradcheck, numerical_gradient, summary
+    from .nn import gradcheck, numerical_gradient, receptive_field, summary
     from .training import Trainer, evaluate, predict
 
 __version__ = "0.1.0"
@@ -42,6 +42,7 @@ __all__ = [
     "optim",
     "predict",
     "read_tensors",
+    "receptive_field",
     "save",
     "set_num_threads",
     "shapes",
@@ -61,6 +62,7 @@ _HOMES = {
     "numerical_gradient": "nn",
     "predict": "training",
     "read_tensors": "formats",
+    "receptive_field": "nn",
     "save": "formats",
     "set_num_threads": "kernels.cores",
     "summary": "nn",

@@ -110,6 +110,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     "Did you mean 'adamw'? Known: adam, adamw, sgd."
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    guess = f"Did you mean '{near[0]}'? " if near else ""
+    lower = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    guess = f"Did you mean '{lower[near[0]]}'? " if near else ""
     return f"{guess}Known: {', '.join(known)}."

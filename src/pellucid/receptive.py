@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+from typing import TypeAlias
 
 from .shapes import Windows
 
-__all__ = ["ReceptiveField"]
+__all__ = ["Cells", "ReceptiveField"]
+
+Cells: TypeAlias = int | Fraction
 
 
 @dataclass(frozen=True, slots=True)
 class ReceptiveField:
     """What one cell of a layer's output sees of the network's input, in input cells.
+
+    Behind a transposed convolution fields move by fractions of a cell; whole numbers otherwise.
 
     Attributes
     ----------
@@ -36,9 +43,9 @@ class ReceptiveField:
     (7, 7)
     """
 
-    size: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    start: tuple[int, int] = (0, 0)
+    size: tuple[Cells, Cells] = (1, 1)
+    stride: tuple[Cells, Cells] = (1, 1)
+    start: tuple[Cells, Cells] = (0, 0)
     everything: bool = False
 
     def through(self, windows: Windows) -> ReceptiveField:
@@ -50,10 +57,42 @@ class ReceptiveField:
             everything=self.everything,
         )
 
+    def through_transposed(self, windows: Windows) -> ReceptiveField:
+        """Return the field after a transposed convolution, whose way back slides ``windows``.
+
+        Its output cell i sees those input cells j for which S·j lies between ``i + P - (E-1)`` and
+        ``i + P``: an interval that is E - 1 wide and moves by one, divided by S.
+
+        Examples
+        --------
+        >>> from pellucid.shapes import slide_transposed
+        >>> field = ReceptiveField().through_transposed(slide_transposed((5, 5), 3, stride=2))
+        >>> str(field), str(field.stride[0]), str(field.centre(0))
+        ('2x2', '1/2', '-1/2')
+        """
+        steps = [Fraction(self.stride[a]) / windows.stride[a] for a in (0, 1)]
+        wide = [windows.extent[a] - 1 for a in (0, 1)]
+        return ReceptiveField(
+            size=_both(self.size[a] + wide[a] * steps[a] for a in (0, 1)),
+            stride=_both(steps),
+            start=_both(
+                self.start[a] + (windows.padding[a][0] - wide[a]) * steps[a] for a in (0, 1)
+            ),
+            everything=self.everything,
+        )
+
+    def centre(self, axis: int) -> Cells:
+        """Return the middle of the first output cell's field along ``axis``, in input cells."""
+        return _whole(self.start[axis] + Fraction(self.size[axis] - 1) / 2)
+
     def __str__(self) -> str:
-        return "all" if self.everything else "x".join(str(cells) for cells in self.size)
+        return "all" if self.everything else "x".join(str(floor(cells)) for cells in self.size)
 
 
-def _both(values: Iterable[int]) -> tuple[int, int]:
-    first, second = values
+def _both(values: Iterable[Cells]) -> tuple[Cells, Cells]:
+    first, second = map(_whole, values)
     return first, second
+
+
+def _whole(value: Cells) -> Cells:
+    return int(value) if value == int(value) else value

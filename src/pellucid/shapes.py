@@ -27,6 +27,7 @@ __all__ = [
     "pair",
     "require_sliding",
     "slide",
+    "slide_transposed",
 ]
 
 Misfit: TypeAlias = Literal["floor", "error", "pad"]
@@ -216,6 +217,60 @@ def slide(
         padding=(rows.padding, columns.padding),
         output=(rows.output, columns.output),
         unread=(rows.unread, columns.unread),
+    )
+
+
+def slide_transposed(
+    input_size: tuple[int, int],
+    window: Pair,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+) -> Windows:
+    """Return the windows of the convolution that goes back from a transposed one's output.
+
+    They lie on its *output*, the image they slide over, one for each cell of its input: along one
+    axis ``(H - 1)·S - 2P + E + output_padding`` cells (Dumoulin & Visin 2016, section 4). Strides
+    lose sizes in rounding down; ``output_padding``, below stride or dilation, says which is meant.
+
+    Raises
+    ------
+    ArgumentError, ShapeError
+        For a value that is not allowed; if padding cuts away the whole output.
+
+    Examples
+    --------
+    >>> back = slide_transposed((4, 4), 3, stride=2, padding=1, output_padding=1)
+    >>> back.input, slide(back.input, 3, stride=2, padding=1).output
+    ((8, 8), (4, 4))
+    """
+    windows, strides, dilations = pair(window), pair(stride, "stride"), pair(dilation, "dilation")
+    sides, more = pair(padding, "padding", least=0), pair(output_padding, "output_padding", least=0)
+    image, unread = [], []
+    for a, axis in enumerate(_AXES):
+        if more[a] >= max(strides[a], dilations[a]):
+            raise ArgumentError(
+                f"must be smaller than the stride of {strides[a]} or the dilation of "
+                f"{dilations[a]}, received {more[a]}.",
+                where="output_padding",
+            )
+        reach = (input_size[a] - 1) * strides[a] + dilations[a] * (windows[a] - 1) + 1
+        image.append(reach - 2 * sides[a] + more[a])
+        unread.append(max(more[a] - sides[a], 0))
+        if input_size[a] < 1 or image[a] < 1:
+            raise ShapeError(
+                f"an input {axis} of {input_size[a]} gives an output of {reach} - 2·{sides[a]} + "
+                f"{more[a]} = {image[a]} cells. Use less padding, or a larger input."
+            )
+    return Windows(
+        input=(image[0], image[1]),
+        window=windows,
+        stride=strides,
+        dilation=dilations,
+        padding=((sides[0], sides[0]), (sides[1], sides[1])),
+        output=input_size,
+        unread=(unread[0], unread[1]),
     )
 
 

@@ -71,6 +71,23 @@ def _same(id: str, name: str, *arguments: Any, shape: tuple[int, ...] = (3, 6, 7
     )
 
 
+def _up(name: str, *arguments: Any, shape: tuple[int, ...] = (4, 4, 3), **options: Any) -> Case:
+    return Case(
+        f"ConvTranspose2d {name}",
+        lambda: nn.ConvTranspose2d(*arguments, **options, rng=_rng()),
+        shape,
+        lambda torch: torch.nn.ConvTranspose2d(*arguments, **options),
+    )
+
+
+def _local(name: str, *arguments: Any, **options: Any) -> Case:
+    return Case(
+        f"LocallyConnected2d {name}",
+        lambda: nn.LocallyConnected2d(*arguments, **options, rng=_rng()),
+        (2, 6, 5),
+    )
+
+
 def _batch_norm(features: int, **options: Any) -> Layer:
     """Return one whose constants are not those of the start."""
     layer, rng = nn.BatchNorm2d(features, **options), _rng()
@@ -125,6 +142,18 @@ CASES = (
     _conv("depthwise", 4, 4, 3, groups=4, padding=1),
     _conv("all at once", 4, 6, (3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2),
     _conv("misfit pad", 4, 2, 3, stride=3, misfit="pad"),
+    _up("plain", 4, 3, 3),
+    _up("without bias", 4, 3, (2, 3), bias=False),
+    _up("stride", 4, 3, 3, stride=2),
+    _up("stride above window", 4, 2, 2, 3, 0, 2),
+    _up("padding", 4, 3, 3, 2, 1, 1),
+    _up("groups", 4, 6, 3, groups=2),
+    _up("dilation", 4, 2, 2, dilation=(3, 2), padding=(1, 0)),
+    _up("all at once", 4, 6, (3, 2), (2, 1), (1, 2), (1, 0), 2, dilation=(1, 3)),
+    _local("plain", 2, 3, (6, 5), 3),
+    _local("without bias", 2, 2, (6, 5), (2, 3), bias=False),
+    _local("stride", 2, 2, (6, 5), 3, stride=2, padding=1),
+    _local("everything", 2, 2, (6, 5), (2, 1), (2, 3), (0, 1, 1, 0), 2, misfit="pad"),
     Case(
         "Linear",
         lambda: nn.Linear(5, 4, rng=_rng()),

@@ -62,6 +62,18 @@ def test_groups_see_fewer_inputs_and_begin_with_larger_weights():
     assert w.std() == pytest.approx(math.sqrt(2 / (16 * 9)), rel=0.05)
 
 
+@pytest.mark.parametrize("init", ["he", "xavier"])
+def test_filters_at_places_of_their_own_are_drawn_as_if_each_stood_alone(init):
+    local = nn.LocallyConnected2d(3, 8, 20, 3, weight_init=init, rng=np.random.default_rng(0))
+    fan_in, fan_out = 27, 72
+    std = math.sqrt(2 / fan_in if init == "he" else 2 / (fan_in + fan_out))
+    assert local.weight.data.std() == pytest.approx(std, rel=0.02)
+    up = nn.ConvTranspose2d(64, 32, 3, groups=2, weight_init=init, rng=np.random.default_rng(0))
+    fan_in, fan_out = 32 * 9, 16 * 9
+    std = math.sqrt(2 / fan_in if init == "he" else 2 / (fan_in + fan_out))
+    assert up.weight.data.std() == pytest.approx(std, rel=0.02)
+
+
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(
         ArgumentError,

@@ -23,7 +23,10 @@ EngineOption = Annotated[
 
 
 NetworkArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A run folder, a model file, or a network's name.")
+    str,
+    typer.Argument(
+        metavar="MODEL", help='A run folder, a model file, a network\'s name or "INPUT -> ...".'
+    ),
 ]
 ImageOption = Annotated[
     str | None,
@@ -52,14 +55,15 @@ def image_shape(text: str) -> tuple[int, int, int]:
 
 
 def is_name(model: str) -> bool:
-    """Return whether ``model`` is the name of a built-in network, and not of a file here."""
+    """Return whether ``model`` says what to build, by a name or a pattern, and is no file here."""
+    from ..models import is_pattern
     from ..models.registry import NAMES
 
-    return model in NAMES and not Path(model).exists()
+    return is_pattern(model) or (model in NAMES and not Path(model).exists())
 
 
 def network(model: str, shape: tuple[int, int, int], classes: int = 10) -> Layer:
-    """Return a new network called ``model`` for images of ``shape``, or the one in a file.
+    """Return a new network of this name or pattern for images of ``shape``, or the one in a file.
 
     Raises
     ------
@@ -71,8 +75,9 @@ def network(model: str, shape: tuple[int, int, int], classes: int = 10) -> Layer
     from ..models.registry import NAMES
 
     if is_name(model):
-        with as_options(input_dim="--input"):
-            return models.by_name(model, shape, classes)
+        build = models.from_pattern if models.is_pattern(model) else models.by_name
+        with as_options(input_dim="--input", input_shape="--input", pattern="MODEL"):
+            return build(model, shape, classes)
     if Path(model).exists():
         return load(runs.model_path(Path(model)))
     raise ArgumentError(

@@ -50,7 +50,12 @@ def command(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(metavar="NAME", help="Network: simple (the book's SimpleConvNet).")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Network: simple (the book's SimpleConvNet), or a pattern as "
+            '"INPUT -> [CONV -> RELU -> POOL]*2 -> FC".',
+        ),
     ] = "simple",
     epochs: Annotated[
         int | None,
@@ -77,7 +82,7 @@ def command(
         typer.Option(
             metavar="X",
             help="Initial weights: he, xavier, or a standard deviation. "
-            "[dim]Default: 0.01 as in the book; digits 0.1; image folders he.[/dim]",
+            "[dim]Default: 0.01 as in the book; digits 0.1; image folders and patterns he.[/dim]",
         ),
     ] = None,
     augment: Annotated[
@@ -176,10 +181,12 @@ def command(
 
     runs.require_free(out, overwrite=overwrite)
     recipe = FOLDER_RECIPE if is_folder(data) else RECIPES.get(data, BOOK_RECIPE)
-    epochs, batch_size, init = epochs or recipe[0], batch_size or recipe[1], init or recipe[2]
+    epochs, batch_size = epochs or recipe[0], batch_size or recipe[1]
+    init = init or ("he" if models.is_pattern(model) else recipe[2])
     with as_options(
         augment="--augment",
         model="--model",
+        pattern="--model",
         optimizer="--optimizer",
         lr="--lr",
         weight_init="--init",
@@ -197,7 +204,8 @@ def command(
             seed=seed,
         )
         train = _first(train, limit)
-        network = models.by_name(
+        build = models.from_pattern if models.is_pattern(model) else models.by_name
+        network = build(
             model,
             train.image_shape,
             len(train.classes),

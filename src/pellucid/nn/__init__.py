@@ -4,15 +4,20 @@ from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .card import Card
 from .containers import Sequential
 from .conv import Conv2d
+from .conv_transpose import ConvTranspose2d
+from .convolutional import to_convolutional
 from .dropout import Dropout
+from .fields import FieldTable, receptive_field
 from .gradient_check import GradientReport, GradientRow, gradcheck, numerical_gradient
 from .layer import Layer, LayerRow
 from .linear import Flatten, Linear
+from .locally_connected import LocallyConnected2d
 from .losses import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
 from .normalization import BatchNorm2d, LocalResponseNorm
 from .normalize import Normalize
 from .parameter import Buffer, Parameter
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
+from .sliding import sliding_scores
 from .summaries import Summary, summary
 
 __all__ = [
@@ -21,7 +26,9 @@ __all__ = [
     "Buffer",
     "Card",
     "Conv2d",
+    "ConvTranspose2d",
     "Dropout",
+    "FieldTable",
     "Flatten",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
@@ -32,6 +39,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "LocallyConnected2d",
     "Loss",
     "LpPool2d",
     "MaxPool2d",
@@ -48,5 +56,8 @@ __all__ = [
     "Tanh",
     "gradcheck",
     "numerical_gradient",
+    "receptive_field",
+    "sliding_scores",
     "summary",
+    "to_convolutional",
 ]

@@ -38,7 +38,8 @@ class Conv2d(Layer):
     stride, padding, dilation, misfit
         As in `pellucid.shapes.slide`.
     groups : int
-        Into how many parts channels and filters are divided; each filter sees its own part.
+        Into how many parts channels and filters are divided; each filter sees its own part. As many
+        as there are channels: depthwise, one filter a channel (Howard et al. 2017, section 3.1).
     bias : bool
         Whether a learned number is added to each filter's answers.
     weight_init : "he", "xavier" or float
@@ -58,6 +59,14 @@ class Conv2d(Layer):
     (100, 30, 24, 24)
     >>> conv.output_shape((1, 28, 28)), conv.parameter_count(), conv.multiply_adds((1, 28, 28))
     ((30, 24, 24), 780, 432000)
+
+    A 1x1 convolution is a `Linear` over the channels of every pixel (Lin et al. 2013, section 3.1):
+
+    >>> mix, x = Conv2d(5, 7, 1), np.random.default_rng(0).normal(size=(2, 5, 4, 4))
+    >>> pixels = x.transpose(0, 2, 3, 1)                             # (N, H, W, C)
+    >>> y = pixels @ mix.weight.data[:, :, 0, 0].T + mix.bias.data
+    >>> np.allclose(mix(x), y.transpose(0, 3, 1, 2))
+    True
     """
 
     def __init__(

@@ -38,8 +38,7 @@ def xavier(shape: Shape, *, rng: np.random.Generator) -> Array:
 
     ``shape`` is (outputs, inputs, ...) as for every weight; further axes are the window.
     """
-    window = math.prod(shape[2:])
-    return normal(shape, math.sqrt(2 / ((shape[1] + shape[0]) * window)), rng=rng)
+    return normal(shape, _deviation(shape, "xavier"), rng=rng)
 
 
 def he(shape: Shape, *, rng: np.random.Generator) -> Array:
@@ -51,11 +50,15 @@ def he(shape: Shape, *, rng: np.random.Generator) -> Array:
     >>> round(float(w.std()), 3), round(float((2 / (32 * 9)) ** 0.5), 3)
     (0.083, 0.083)
     """
-    return normal(shape, math.sqrt(2 / math.prod(shape[1:])), rng=rng)
+    return normal(shape, _deviation(shape, "he"), rng=rng)
 
 
-def initial_weights(shape: Shape, init: WeightInit, rng: np.random.Generator | None) -> Array:
+def initial_weights(
+    shape: Shape, init: WeightInit, rng: np.random.Generator | None, *, places: Shape = ()
+) -> Array:
     """Return weights of ``shape`` as ``init`` says: ``"he"``, ``"xavier"`` or a deviation.
+
+    With ``places`` every place has weights of its own, drawn as if it stood alone.
 
     Raises
     ------
@@ -69,11 +72,16 @@ def initial_weights(shape: Shape, init: WeightInit, rng: np.random.Generator | N
             where="weight_init",
         )
     if _only_shapes.get():
-        return np.broadcast_to(np.float32(0), shape)
+        return np.broadcast_to(np.float32(0), (*places, *shape))
     rng = np.random.default_rng() if rng is None else rng
-    if isinstance(init, str):
-        return he(shape, rng=rng) if init == "he" else xavier(shape, rng=rng)
-    return normal(shape, init, rng=rng)
+    std = _deviation(shape, init) if isinstance(init, str) else init
+    return normal((*places, *shape), std, rng=rng)
+
+
+def _deviation(shape: Shape, init: str) -> float:
+    """Return the deviation that keeps the variance of outputs, or of gradients too."""
+    fan_in, fan_out = math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
+    return math.sqrt(2 / fan_in if init == "he" else 2 / (fan_in + fan_out))
 
 
 def constant(shape: Shape, value: float) -> Array:

@@ -89,13 +89,19 @@ def summary(model: Layer, input_shape: Shape | None = None) -> Summary:
     >>> table.parameters, table.multiply_adds
     (433890, 865000)
     """
+    shape = known_shape(model, input_shape)
+    return Summary(shape, tuple(model.rows(shape, ReceptiveField())))
+
+
+def known_shape(model: Layer, input_shape: Shape | None) -> Shape:
+    """Return ``input_shape`` or the model's own, or refuse."""
     shape = model.input_shape if input_shape is None else tuple(input_shape)
     if shape is None:
         raise ArgumentError(
             "this model does not say for which images it was built; give (C, H, W).",
             where="input_shape",
         )
-    return Summary(shape, tuple(model.rows(shape, ReceptiveField())))
+    return shape
 
 
 def _shape(shape: Shape) -> str:

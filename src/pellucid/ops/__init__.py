@@ -19,9 +19,20 @@ from .activations import (
     tanh_backward,
 )
 from .conv import conv2d, conv2d_backward, conv2d_backward_as_convolutions, conv2d_windows
+from .conv_transpose import (
+    conv_transpose2d,
+    conv_transpose2d_backward,
+    conv_transpose2d_windows,
+)
+from .convolution_matrix import convolution_matrix
 from .dropout import dropout, dropout_backward, dropout_book
 from .im2col import col2im, im2col
 from .linear import linear, linear_backward
+from .locally_connected import (
+    locally_connected2d,
+    locally_connected2d_backward,
+    locally_connected2d_windows,
+)
 from .losses import (
     mean_squared_error,
     mean_squared_error_backward,
@@ -65,6 +76,10 @@ __all__ = [
     "conv2d_backward",
     "conv2d_backward_as_convolutions",
     "conv2d_windows",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
+    "conv_transpose2d_windows",
+    "convolution_matrix",
     "dropout",
     "dropout_backward",
     "dropout_book",
@@ -79,6 +94,9 @@ __all__ = [
     "linear_backward",
     "local_response_norm",
     "local_response_norm_backward",
+    "locally_connected2d",
+    "locally_connected2d_backward",
+    "locally_connected2d_windows",
     "log_softmax",
     "lp_pool2d",
     "lp_pool2d_backward",

@@ -17,6 +17,7 @@ With G groups, filter o sees only the C/G channels of its own group.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -84,9 +85,8 @@ def conv2d(
     windows = conv2d_windows(x.shape[1:], w.shape, stride, padding, dilation, groups, misfit)
     if b is not None:
         require_shape(b, (len(w),), "a bias", "(FN,)", "conv2d")
-    y = [_correlate(x[:, c], w[o], windows) for c, o in _by_group(x.shape[1], len(w), groups)]
-    joined = y[0] if groups == 1 else np.concatenate(y, axis=1)
-    return joined if b is None else joined + b.reshape(1, -1, 1, 1)
+    y = correlate(x, w, windows, groups)
+    return y if b is None else y + b.reshape(1, -1, 1, 1)
 
 
 def conv2d_backward(
@@ -124,16 +124,8 @@ def conv2d_backward(
     """
     windows = conv2d_windows(x.shape[1:], w.shape, stride, padding, dilation, groups, misfit)
     _require_output_gradient(dy, x, w, windows)
-    n, (fh, fw), (oh, ow) = len(x), windows.window, windows.output
-    dx, dw = [], []
-    for c, o in _by_group(x.shape[1], len(w), groups):
-        col_w = w[o].reshape(len(w[o]), w[0].size)
-        col = unfold(x[:, c], windows).transpose(0, 4, 5, 1, 2, 3).reshape(n * oh * ow, w[0].size)
-        rows = dy[:, o].transpose(0, 2, 3, 1).reshape(n * oh * ow, len(col_w))
-        dw.append((rows.T @ col).reshape(w[o].shape))
-        cells = (rows @ col_w).reshape(n, oh, ow, w.shape[1], fh, fw).transpose(0, 3, 4, 5, 1, 2)
-        dx.append(fold(cells, windows))
-    return np.concatenate(dx, axis=1), np.concatenate(dw), dy.sum(axis=(0, 2, 3))
+    dx = input_gradient(dy, w, windows, groups)
+    return dx, weight_gradient(dy, x, windows, groups), dy.sum(axis=(0, 2, 3))
 
 
 def conv2d_backward_as_convolutions(
@@ -219,6 +211,36 @@ def conv2d_windows(
             where="conv2d",
         )
     return slide((h, w), (fh, fw), stride, padding, dilation, misfit)
+
+
+def correlate(x: Array, w: Array, windows: Windows, groups: int = 1) -> Array:
+    """Return the sums of w · x over ``windows``, (N, FN, OH, OW): ``col · Wᵀ`` for each group."""
+    y = [_correlate(x[:, c], w[o], windows) for c, o in _by_group(x.shape[1], len(w), groups)]
+    return y[0] if groups == 1 else np.concatenate(y, axis=1)
+
+
+def input_gradient(dy: Array, w: Array, windows: Windows, groups: int = 1) -> Array:
+    """Return ``dx`` (N, C, H, W): every ``w · dy``, added to the cells that its window read."""
+    n, (fh, fw), (oh, ow) = len(dy), windows.window, windows.output
+    depth, dx = w.shape[1], []
+    for _, o in _by_group(depth * groups, len(w), groups):
+        rows = dy[:, o].transpose(0, 2, 3, 1).reshape(n * oh * ow, len(w[o]))
+        cells = rows @ w[o].reshape(len(w[o]), w[0].size)
+        dx.append(
+            fold(cells.reshape(n, oh, ow, depth, fh, fw).transpose(0, 3, 4, 5, 1, 2), windows)
+        )
+    return np.concatenate(dx, axis=1)
+
+
+def weight_gradient(dy: Array, x: Array, windows: Windows, groups: int = 1) -> Array:
+    """Return ``dw`` (FN, C/groups, FH, FW): every ``x`` that a window read, times its ``dy``."""
+    n, (oh, ow), depth = len(x), windows.output, x.shape[1] // groups
+    size, dw = depth * math.prod(windows.window), []
+    for c, o in _by_group(x.shape[1], dy.shape[1], groups):
+        col = unfold(x[:, c], windows).transpose(0, 4, 5, 1, 2, 3).reshape(n * oh * ow, size)
+        rows = dy[:, o].transpose(0, 2, 3, 1).reshape(n * oh * ow, dy.shape[1] // groups)
+        dw.append((rows.T @ col).reshape(-1, depth, *windows.window))
+    return np.concatenate(dw)
 
 
 def _correlate(x: Array, w: Array, windows: Windows) -> Array:
