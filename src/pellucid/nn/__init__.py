@@ -1,6 +1,7 @@
 """Layers, losses, and what can be asked of a model without training it."""
 
 from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from .branching import Branches, Residual
 from .card import Card
 from .containers import Sequential
 from .conv import Conv2d
@@ -12,11 +13,13 @@ from .losses import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
 from .normalization import BatchNorm2d, LocalResponseNorm
 from .parameter import Buffer, Parameter
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
+from .shortcut import ZeroPadShortcut
 from .summaries import Summary, summary
 
 __all__ = [
     "AvgPool2d",
     "BatchNorm2d",
+    "Branches",
     "Buffer",
     "Card",
     "Conv2d",
@@ -38,12 +41,14 @@ __all__ = [
     "MulticlassHinge",
     "Parameter",
     "ReLU",
+    "Residual",
     "Sequential",
     "Sigmoid",
     "Softmax",
     "SoftmaxCrossEntropy",
     "Summary",
     "Tanh",
+    "ZeroPadShortcut",
     "gradcheck",
     "numerical_gradient",
     "summary",
