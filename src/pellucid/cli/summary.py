@@ -17,6 +17,12 @@ def command(
     classes: Annotated[
         int, typer.Option(min=1, metavar="N", help="Outputs, for a network's name.")
     ] = 10,
+    sharing: Annotated[
+        bool,
+        typer.Option(
+            "--sharing", help="Show neurons too, and parameters if no weights were shared."
+        ),
+    ] = False,
 ) -> None:
     """Show each layer's output shape, parameters, multiply-adds, memory and receptive field."""
     from ..nn import summary
@@ -27,4 +33,4 @@ def command(
         described = network(model, shape or (1, 28, 28), classes)
     if described.card is not None:
         typer.echo(f"trained on {described.card.dataset}: {', '.join(described.card.classes)}")
-    typer.echo(str(summary(described, shape)))
+    typer.echo(str(summary(described, shape, sharing=sharing)))
