@@ -14,7 +14,18 @@ from .messages import as_options
 if TYPE_CHECKING:
     from ..nn import Layer
 
-__all__ = ["EngineOption", "ImageOption", "NetworkArgument", "image_shape", "is_name", "network"]
+__all__ = [
+    "NETWORKS",
+    "EngineOption",
+    "ImageOption",
+    "NetworkArgument",
+    "image_shape",
+    "is_name",
+    "network",
+]
+
+# `models.registry.NAMES`, without importing the networks to print a help text.
+NETWORKS = "simple, deep, lenet, alexnet, vgg11, vgg16, allconv, googlenet, resnet18, resnet20"
 
 EngineOption = Annotated[
     Literal["fast", "reference"],
@@ -23,14 +34,18 @@ EngineOption = Annotated[
 
 
 NetworkArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A run folder, a model file, or a network's name.")
+    str,
+    typer.Argument(
+        metavar="MODEL", help=f"A run folder, a model file, or a network's name: {NETWORKS}."
+    ),
 ]
 ImageOption = Annotated[
     str | None,
     typer.Option(
         "--input",
         metavar="CxHxW",
-        help="Images, e.g. 1x28x28. [dim]Default: the model's own; for a name 1x28x28.[/dim]",
+        help="Images, e.g. 3x32x32. [dim]Default: the model's own; for a name those it was published "
+        "for.[/dim]",
     ),
 ]
 
@@ -58,21 +73,31 @@ def is_name(model: str) -> bool:
     return model in NAMES and not Path(model).exists()
 
 
-def network(model: str, shape: tuple[int, int, int], classes: int = 10) -> Layer:
-    """Return a new network called ``model`` for images of ``shape``, or the one in a file.
+def network(
+    model: str, shape: tuple[int, int, int] | None = None, classes: int | None = None
+) -> Layer:
+    """Return a new network called ``model``, or the one in a file.
+
+    Parameters
+    ----------
+    model : str
+    shape, classes
+        The images and how many classes they have; for a name, those it was published for by
+        default. A model from a file has its own.
 
     Raises
     ------
     ArgumentError
-        If there is neither.
+        If there is neither; if the images do not fit.
     """
     from .. import models
     from ..formats import load
     from ..models.registry import NAMES
 
     if is_name(model):
-        with as_options(input_dim="--input"):
-            return models.by_name(model, shape, classes)
+        images, outputs = models.published_for(model)
+        with as_options(input_dim="--input", input_shape="--input", model="--input"):
+            return models.by_name(model, shape or images, classes or outputs)
     if Path(model).exists():
         return load(runs.model_path(Path(model)))
     raise ArgumentError(

@@ -12,7 +12,7 @@ from ..errors import ArgumentError, NumericsError
 from . import runs
 from .interrupts import Interrupts
 from .messages import as_options, count
-from .options import EngineOption
+from .options import NETWORKS, EngineOption
 
 __all__ = ["command"]
 
@@ -41,7 +41,8 @@ def command(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(metavar="NAME", help="Network: simple (the book's SimpleConvNet).")
+        str,
+        typer.Option(metavar="NAME", help=f"Network: {NETWORKS}; simple is the book's."),
     ] = "simple",
     epochs: Annotated[
         int | None,
@@ -68,7 +69,7 @@ def command(
         typer.Option(
             metavar="X",
             help="Initial weights: he, xavier, or a standard deviation. "
-            "[dim]Default: 0.01 as in the book; digits 0.1.[/dim]",
+            "[dim]Default: he; for simple 0.01 as in the book, digits 0.1.[/dim]",
         ),
     ] = None,
     engine: EngineOption = "fast",
@@ -121,7 +122,8 @@ def command(
 
     runs.require_free(out, overwrite=overwrite)
     recipe = RECIPES.get(data, BOOK_RECIPE)
-    epochs, batch_size, init = epochs or recipe[0], batch_size or recipe[1], init or recipe[2]
+    own = recipe[2] if model == "simple" else "he"  # deeper ones would not begin to learn
+    epochs, batch_size, init = epochs or recipe[0], batch_size or recipe[1], init or own
     with as_options(
         name="--data",
         root="--data-dir",
