@@ -85,6 +85,25 @@ class ReceptiveField:
         """Return the middle of the first output cell's field along ``axis``, in input cells."""
         return _whole(self.start[axis] + Fraction(self.size[axis] - 1) / 2)
 
+    def joined(self, other: ReceptiveField) -> ReceptiveField:
+        """Return the field that covers both: what is added or joined sees what either sees.
+
+        Examples
+        --------
+        >>> from pellucid.shapes import slide
+        >>> small, large = ReceptiveField(), ReceptiveField().through(slide((9, 9), 3, padding=1))
+        >>> small.joined(large).size, small.joined(large).start
+        ((3, 3), (-1, -1))
+        """
+        start = _both(min(self.start[a], other.start[a]) for a in (0, 1))
+        ends = _both(max(f.start[a] + f.size[a] for f in (self, other)) for a in (0, 1))
+        return ReceptiveField(
+            size=_both(ends[a] - start[a] for a in (0, 1)),
+            stride=_both(max(self.stride[a], other.stride[a]) for a in (0, 1)),
+            start=start,
+            everything=self.everything or other.everything,
+        )
+
     def __str__(self) -> str:
         return "all" if self.everything else "x".join(str(floor(cells)) for cells in self.size)
 

@@ -122,6 +122,71 @@ def _chain() -> Layer:
     )
 
 
+def _residual(shortcut: str = "") -> Layer:
+    """Return the basic block of ResNet, at half the size where it has a shortcut."""
+    rng = _rng()
+    stride = 2 if shortcut else 1
+    projection = nn.Sequential(nn.Conv2d(4, 6, 1, 2, bias=False, rng=rng), _batch_norm(6))
+    shortcuts = {"": None, "A": nn.ZeroPadShortcut(4, 6, 2), "B": projection}
+    out = 6 if shortcut else 4
+    return nn.Residual(
+        conv1=nn.Conv2d(4, out, 3, stride, 1, bias=False, rng=rng),
+        bn1=_batch_norm(out),
+        relu=nn.ReLU(),
+        conv2=nn.Conv2d(out, out, 3, 1, 1, bias=False, rng=rng),
+        bn2=_batch_norm(out),
+        shortcut=shortcuts[shortcut],
+    )
+
+
+def _residual_twin(torch: Any, projected: bool) -> Any:
+    out, stride = (6, 2) if projected else (4, 1)
+
+    class Block(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv1 = torch.nn.Conv2d(4, out, 3, stride, 1, bias=False)
+            self.bn1 = torch.nn.BatchNorm2d(out)
+            self.conv2 = torch.nn.Conv2d(out, out, 3, 1, 1, bias=False)
+            self.bn2 = torch.nn.BatchNorm2d(out)
+            if projected:
+                conv = torch.nn.Conv2d(4, 6, 1, 2, bias=False)
+                self.downsample = torch.nn.Sequential(conv, torch.nn.BatchNorm2d(6))
+
+        def forward(self, x: Any) -> Any:
+            y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
+            return y + (self.downsample(x) if projected else x)
+
+    return Block()
+
+
+def _branches() -> Layer:
+    rng = _rng()
+    return nn.Branches(
+        ones=nn.Conv2d(4, 2, 1, rng=rng),
+        threes=nn.Sequential(
+            nn.Conv2d(4, 3, 1, rng=rng), nn.ReLU(), nn.Conv2d(3, 5, 3, padding=1, rng=rng)
+        ),
+        pool=nn.Sequential(nn.MaxPool2d(3, 1, 1), nn.Conv2d(4, 1, 1, rng=rng)),
+        same=nn.Sequential(),
+    )
+
+
+def _branches_twin(torch: Any) -> Any:
+    class Module(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            t = torch.nn
+            self.ones = t.Conv2d(4, 2, 1)
+            self.threes = t.Sequential(t.Conv2d(4, 3, 1), t.ReLU(), t.Conv2d(3, 5, 3, padding=1))
+            self.pool = t.Sequential(t.MaxPool2d(3, 1, 1), t.Conv2d(4, 1, 1))
+
+        def forward(self, x: Any) -> Any:
+            return torch.cat([self.ones(x), self.threes(x), self.pool(x), x], 1)
+
+    return Module()
+
+
 CASES = (
     _conv("plain", 4, 3, 3),
     _conv("1x1", 4, 5, 1),
@@ -265,6 +330,25 @@ CASES = (
     Case("Dropout book evaluating", lambda: nn.Dropout(0.4, "book"), (9,), training=False),
     Case("Sequential", _chain, (2, 7, 7), n=4),
     Case("Sequential evaluating", _chain, (2, 7, 7), n=4, training=False),
+    Case("Residual", _residual, (4, 5, 6), lambda torch: _residual_twin(torch, False)),
+    Case(
+        "Residual of half the size",
+        lambda: _residual("B"),
+        (4, 5, 6),
+        lambda torch: _residual_twin(torch, True),
+    ),
+    Case(
+        "Residual evaluating",
+        lambda: _residual("B"),
+        (4, 5, 6),
+        lambda torch: _residual_twin(torch, True),
+        training=False,
+    ),
+    Case("Residual with zeros", lambda: _residual("A"), (4, 5, 6)),
+    Case("ZeroPadShortcut", lambda: nn.ZeroPadShortcut(3, 5, 2), (3, 5, 6)),
+    Case("ZeroPadShortcut two strides", lambda: nn.ZeroPadShortcut(3, 3, (1, 3)), (3, 5, 6)),
+    Case("Branches", _branches, (4, 5, 6), _branches_twin),
+    Case("Branches of rows", lambda: nn.Branches(nn.Tanh(), nn.Linear(5, 2, rng=_rng())), (5,)),
 )
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

@@ -10,7 +10,7 @@ import pytest
 
 from pellucid import nn
 from pellucid.errors import ArgumentError
-from pellucid.nn.init import he, initial_weights, normal, without_values, xavier
+from pellucid.nn.init import he, initial_weights, normal, signs, without_values, xavier
 
 SHAPES = [(200, 300), (64, 32, 5, 5), (30, 200, 3, 2)]
 
@@ -111,3 +111,18 @@ def test_values_return_after_the_block_also_when_it_failed():
 def test_an_unknown_name_is_refused_without_values_too():
     with without_values(), pytest.raises(ArgumentError, match="no initialisation"):
         nn.Linear(2, 2, weight_init="ones")
+
+
+def test_weights_drawn_in_blocks_are_those_of_one_draw():
+    shape = (3, 50_000)  # more than two blocks
+    whole = (0.1 * np.random.default_rng(0).standard_normal(shape)).astype(np.float32)
+    assert np.array_equal(normal(shape, 0.1, rng=np.random.default_rng(0)), whole)
+
+
+def test_signs_are_minus_one_and_one_equally_often_and_take_no_memory_before_they_are_loaded():
+    drawn = signs((100, 100), np.random.default_rng(0))
+    assert drawn.dtype == np.float32
+    assert set(np.unique(drawn)) == {-1, 1}
+    assert abs(drawn.mean()) < 0.05
+    with without_values():
+        assert signs((10**6, 10**6), None).base.nbytes == 4

@@ -42,6 +42,34 @@ def test_the_printed_table():
     assert text.endswith("The weights take 1.7 MiB.")
 
 
+def test_neurons_and_parameters_without_sharing_are_those_of_the_lecture():
+    conv1 = nn.Conv2d(3, 96, 11, stride=4)  # CS231n, "Spatial arrangement" and what follows it
+    (row,) = summary(conv1, (3, 227, 227)).rows
+    assert row.output_shape == (96, 55, 55)
+    assert (row.neurons, row.without_sharing, row.parameters) == (290_400, 105_705_600, 34_944)
+
+
+def test_only_layers_that_weigh_and_add_have_neurons():
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Flatten(), nn.Linear(2, 5),
+    )  # fmt: skip
+    table = summary(model, (1, 4, 4))
+    assert [row.neurons for row in table.rows] == [8, 0, 0, 0, 0, 5]
+    assert [row.without_sharing for row in table.rows] == [72, 4, 0, 0, 0, 15]
+    assert (table.neurons, table.parameters_without_sharing) == (13, 91)
+
+
+def test_sharing_is_shown_on_request():
+    plain, shown = (str(summary(SimpleConvNet(), sharing=on)) for on in (False, True))
+    assert "unshared" not in plain
+    header, _, _, conv, *_ = shown.splitlines()
+    assert header.split()[:5] == ["layer", "output", "neurons", "unshared", "parameters"]
+    assert "30x24x24   17,280   449,280         780" in conv
+    assert "total" in shown
+    assert "unshared: parameters, if every neuron had weights of its own." in shown
+
+
 def test_rows_and_columns_that_nothing_reads_are_reported():
     pool = summary(nn.MaxPool2d(2), (1, 5, 5))
     assert pool.rows[0].unread == (1, 1)

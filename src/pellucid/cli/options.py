@@ -14,7 +14,18 @@ from .messages import as_options
 if TYPE_CHECKING:
     from ..nn import Layer
 
-__all__ = ["EngineOption", "ImageOption", "NetworkArgument", "image_shape", "is_name", "network"]
+__all__ = [
+    "NETWORKS",
+    "EngineOption",
+    "ImageOption",
+    "NetworkArgument",
+    "image_shape",
+    "is_name",
+    "network",
+]
+
+# `models.registry.NAMES`, without importing the networks to print a help text.
+NETWORKS = "simple, deep, lenet, alexnet, vgg11, vgg16, allconv, googlenet, resnet18, resnet20"
 
 EngineOption = Annotated[
     Literal["fast", "reference"],
@@ -25,7 +36,8 @@ EngineOption = Annotated[
 NetworkArgument = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help='A run folder, a model file, a network\'s name or "INPUT -> ...".'
+        metavar="MODEL",
+        help=f'A run folder, a model file, a network\'s name ({NETWORKS}) or "INPUT -> ...".',
     ),
 ]
 ImageOption = Annotated[
@@ -33,7 +45,8 @@ ImageOption = Annotated[
     typer.Option(
         "--input",
         metavar="CxHxW",
-        help="Images, e.g. 1x28x28. [dim]Default: the model's own; for a name 1x28x28.[/dim]",
+        help="Images, e.g. 3x32x32. [dim]Default: the model's own; for a name those it was "
+        "published for.[/dim]",
     ),
 ]
 
@@ -62,22 +75,35 @@ def is_name(model: str) -> bool:
     return is_pattern(model) or (model in NAMES and not Path(model).exists())
 
 
-def network(model: str, shape: tuple[int, int, int], classes: int = 10) -> Layer:
-    """Return a new network of this name or pattern for images of ``shape``, or the one in a file.
+def network(
+    model: str, shape: tuple[int, int, int] | None = None, classes: int | None = None
+) -> Layer:
+    """Return a new network called ``model``, or the one in a file.
+
+    Parameters
+    ----------
+    model : str
+    shape, classes
+        The images and how many classes they have; for a name, those it was published for by
+        default. A model from a file has its own.
 
     Raises
     ------
     ArgumentError
-        If there is neither.
+        If there is neither; if the images do not fit.
     """
     from .. import models
     from ..formats import load
     from ..models.registry import NAMES
 
     if is_name(model):
-        build = models.from_pattern if models.is_pattern(model) else models.by_name
-        with as_options(input_dim="--input", input_shape="--input", pattern="MODEL"):
-            return build(model, shape, classes)
+        with as_options(
+            input_dim="--input", input_shape="--input", model="--input", pattern="MODEL"
+        ):
+            if models.is_pattern(model):
+                return models.from_pattern(model, shape or (1, 28, 28), classes or 10)
+            images, outputs = models.published_for(model)
+            return models.by_name(model, shape or images, classes or outputs)
     if Path(model).exists():
         return load(runs.model_path(Path(model)))
     raise ArgumentError(

@@ -76,7 +76,7 @@ def _batch(
         with as_options(name="--data"):
             train, _ = datasets.load(data)
         given = train.image_shape
-    described = network(model, given or (1, 28, 28), 10 if train is None else len(train.classes))
+    described = network(model, given, None if train is None else len(train.classes))
     shape = given or described.input_shape
     if shape is None:
         raise ArgumentError(

@@ -15,8 +15,19 @@ def command(
     model: NetworkArgument,
     image: ImageOption = None,
     classes: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Outputs, for a network's name.")
-    ] = 10,
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Outputs, for a network's name. [dim]Default: as it was published.[/dim]",
+        ),
+    ] = None,
+    sharing: Annotated[
+        bool,
+        typer.Option(
+            "--sharing", help="Show neurons too, and parameters if no weights were shared."
+        ),
+    ] = False,
 ) -> None:
     """Show each layer's output shape, parameters, multiply-adds, memory and receptive field."""
     from ..nn import summary
@@ -24,7 +35,7 @@ def command(
 
     shape = None if image is None else image_shape(image)
     with without_values():
-        described = network(model, shape or (1, 28, 28), classes)
+        described = network(model, shape, classes)
     if described.card is not None:
         typer.echo(f"trained on {described.card.dataset}: {', '.join(described.card.classes)}")
-    typer.echo(str(summary(described, shape)))
+    typer.echo(str(summary(described, shape, sharing=sharing)))

@@ -13,7 +13,7 @@ from . import runs
 from .datasets import image_size, is_folder, load_images
 from .interrupts import Interrupts
 from .messages import as_options, count
-from .options import EngineOption
+from .options import NETWORKS, EngineOption
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -53,7 +53,7 @@ def command(
         str,
         typer.Option(
             metavar="NAME",
-            help="Network: simple (the book's SimpleConvNet), or a pattern as "
+            help=f"Network: {NETWORKS}; simple is the book's. Or a pattern as "
             '"INPUT -> [CONV -> RELU -> POOL]*2 -> FC".',
         ),
     ] = "simple",
@@ -82,7 +82,7 @@ def command(
         typer.Option(
             metavar="X",
             help="Initial weights: he, xavier, or a standard deviation. "
-            "[dim]Default: 0.01 as in the book; digits 0.1; image folders and patterns he.[/dim]",
+            "[dim]Default: he; for simple 0.01 as in the book, digits 0.1.[/dim]",
         ),
     ] = None,
     augment: Annotated[
@@ -181,8 +181,8 @@ def command(
 
     runs.require_free(out, overwrite=overwrite)
     recipe = FOLDER_RECIPE if is_folder(data) else RECIPES.get(data, BOOK_RECIPE)
-    epochs, batch_size = epochs or recipe[0], batch_size or recipe[1]
-    init = init or ("he" if models.is_pattern(model) else recipe[2])
+    own = recipe[2] if model == "simple" else "he"  # deeper ones would not begin to learn
+    epochs, batch_size, init = epochs or recipe[0], batch_size or recipe[1], init or own
     with as_options(
         augment="--augment",
         model="--model",

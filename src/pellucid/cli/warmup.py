@@ -10,11 +10,11 @@ import typer
 from ..errors import ArgumentError
 from .compiling import announced
 from .messages import count
-from .options import image_shape, is_name, network
+from .options import NETWORKS, image_shape, network
 
 __all__ = ["command"]
 
-SHAPES = ((1, 8, 8), (1, 28, 28))  # of the digits and of MNIST
+SHAPES = {"simple": ((1, 8, 8), (1, 28, 28))}  # of the digits and of MNIST
 
 
 def command(
@@ -22,7 +22,8 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="MODEL",
-            help="Model files, run folders or networks' names. [dim]Default: simple.[/dim]",
+            help=f"Model files, run folders or networks' names: {NETWORKS}. "
+            "[dim]Default: simple.[/dim]",
         ),
     ] = None,
     image: Annotated[
@@ -30,8 +31,8 @@ def command(
         typer.Option(
             "--input",
             metavar="CxHxW",
-            help="Images, e.g. 3x32x32. [dim]Default: the model's own; for a name 1x8x8 and "
-            "1x28x28.[/dim]",
+            help="Images, e.g. 3x32x32. [dim]Default: the model's own; for a name those it was "
+            "published for; for simple 1x8x8 and 1x28x28.[/dim]",
         ),
     ] = None,
 ) -> None:
@@ -42,8 +43,8 @@ def command(
     given = None if image is None else image_shape(image)
     wanted = []
     for name in networks or ["simple"]:
-        for image_of in [given] if given else SHAPES if is_name(name) else [None]:
-            model = network(name, image_of or SHAPES[0])
+        for image_of in [given] if given else SHAPES.get(name, [None]):
+            model = network(name, image_of)
             shape = image_of or model.input_shape
             if shape is None:
                 raise ArgumentError(

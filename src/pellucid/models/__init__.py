@@ -1,8 +1,31 @@
 """Networks: architecture only. Each says its paper and section."""
 
+from .alexnet import AlexNet
+from .allconv import AllConvolutionalNet
+from .deep import DeepConvNet
+from .googlenet import GoogLeNet
+from .lenet import LeNet5
 from .pattern import from_pattern, is_pattern
 from .pattern_text import to_pattern
-from .registry import by_name
+from .registry import by_name, published_for
+from .resnet import ResNet18, ResNet20
 from .simple import SimpleConvNet
+from .vgg import VGG11, VGG16
 
-__all__ = ["SimpleConvNet", "by_name", "from_pattern", "is_pattern", "to_pattern"]
+__all__ = [
+    "VGG11",
+    "VGG16",
+    "AlexNet",
+    "AllConvolutionalNet",
+    "DeepConvNet",
+    "GoogLeNet",
+    "LeNet5",
+    "ResNet18",
+    "ResNet20",
+    "SimpleConvNet",
+    "by_name",
+    "from_pattern",
+    "is_pattern",
+    "published_for",
+    "to_pattern",
+]

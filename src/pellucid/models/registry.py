@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
-from ..errors import ArgumentError, did_you_mean
+from ..errors import ArgumentError, ShapeError, did_you_mean
 from ..nn import Layer
-from ..nn.init import WeightInit
+from ..nn.init import WeightInit, without_values
+from .alexnet import AlexNet
+from .allconv import AllConvolutionalNet
+from .deep import DeepConvNet
+from .googlenet import GoogLeNet
+from .lenet import LeNet5
+from .resnet import ResNet18, ResNet20
 from .simple import SimpleConvNet
+from .vgg import VGG11, VGG16
 
-__all__ = ["NAMES", "by_name"]
+__all__ = ["NAMES", "by_name", "published_for"]
+
+Shape = tuple[int, int, int]
 
 SMALL = 16  # rows or columns; on smaller images a 5x5 filter leaves too little
+LARGE = 512  # no network needs larger images
 
 
-def by_name(
-    name: str,
-    input_shape: tuple[int, int, int],
-    classes: int,
-    *,
-    weight_init: WeightInit = "he",
-    rng: np.random.Generator | None = None,
-) -> Layer:
-    """Return a new network called ``name`` for images (C, H, W) and so many classes.
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """How a network is built, and the images and classes it was published for."""
 
-    ``"simple"`` is `SimpleConvNet` with 30 filters of 5x5, on images below 16x16 of 3x3 with a
-    border of one.
+    build: Callable[..., Layer]
+    images: Shape
+    classes: int
 
-    Raises
-    ------
-    ArgumentError
-        If there is no network of that name.
 
-    Examples
-    --------
-    >>> by_name("simple", (1, 28, 28), 10).output_shape((1, 28, 28))
-    (10,)
-    """
-    if name not in NAMES:
-        raise ArgumentError(f"{name!r} is unknown. {did_you_mean(name, NAMES)}", where="model")
+def _simple(input_shape: Shape, classes: int, *, weight_init: WeightInit, rng: Any) -> Layer:
     small = min(input_shape[1:]) < SMALL
     return SimpleConvNet(
         input_shape,
@@ -49,4 +48,93 @@ def by_name(
     )
 
 
-NAMES = ("simple",)
+_NETWORKS = {
+    "simple": _Network(_simple, (1, 28, 28), 10),
+    "deep": _Network(DeepConvNet, (1, 28, 28), 10),
+    "lenet": _Network(LeNet5, (1, 28, 28), 10),
+    "alexnet": _Network(AlexNet, (3, 227, 227), 1000),
+    "vgg11": _Network(VGG11, (3, 224, 224), 1000),
+    "vgg16": _Network(VGG16, (3, 224, 224), 1000),
+    "allconv": _Network(AllConvolutionalNet, (3, 32, 32), 10),
+    "googlenet": _Network(GoogLeNet, (3, 224, 224), 1000),
+    "resnet18": _Network(ResNet18, (3, 224, 224), 1000),
+    "resnet20": _Network(ResNet20, (3, 32, 32), 10),
+}
+NAMES = tuple(_NETWORKS)
+
+
+def by_name(
+    name: str,
+    input_shape: Shape,
+    classes: int,
+    *,
+    weight_init: WeightInit = "he",
+    rng: np.random.Generator | None = None,
+) -> Layer:
+    """Return a new network called ``name`` for images (C, H, W) and so many classes.
+
+    ``"simple"`` is `SimpleConvNet` with 30 filters of 5x5, on images below 16x16 of 3x3 with a
+    border of one; the others are those of this package, as they are by default.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no network of that name.
+    ShapeError
+        If the images are too small for it; the message says which size it needs.
+
+    Examples
+    --------
+    >>> by_name("simple", (1, 28, 28), 10).output_shape((1, 28, 28))
+    (10,)
+    >>> by_name("alexnet", (3, 32, 32), 10)
+    Traceback (most recent call last):
+    pellucid.errors.ShapeError: model: 'alexnet' needs images of at least 67x67, received 32x32. For these there are: allconv, deep, lenet, resnet18, resnet20, simple, vgg11, vgg16.
+    """  # noqa: E501
+    network = _named(name)
+    try:
+        return network.build(input_shape, classes, weight_init=weight_init, rng=rng)
+    except ShapeError as error:
+        least = _least(network, input_shape[0])
+        if least is None or min(input_shape[1:]) >= least:
+            raise
+        others = sorted(key for key, other in _NETWORKS.items() if _fits(other, input_shape))
+        raise ShapeError(
+            f"{name!r} needs images of at least {least}x{least}, received "
+            f"{input_shape[1]}x{input_shape[2]}."
+            + (f" For these there are: {', '.join(others)}." if others else " Enlarge the images."),
+            where="model",
+        ) from error
+
+
+def published_for(name: str) -> tuple[Shape, int]:
+    """Return the images (C, H, W) and the number of classes that a network was published for.
+
+    Examples
+    --------
+    >>> published_for("resnet20")
+    ((3, 32, 32), 10)
+    """
+    network = _named(name)
+    return network.images, network.classes
+
+
+def _named(name: str) -> _Network:
+    if name not in _NETWORKS:
+        raise ArgumentError(f"{name!r} is unknown. {did_you_mean(name, NAMES)}", where="model")
+    return _NETWORKS[name]
+
+
+def _fits(network: _Network, input_shape: Shape) -> bool:
+    try:
+        with without_values():
+            network.build(input_shape, 2, weight_init="he", rng=None)
+    except ShapeError:
+        return False
+    return True
+
+
+def _least(network: _Network, channels: int) -> int | None:
+    """Return the size of the smallest square images that a network takes."""
+    sizes = range(1, LARGE + 1)
+    return next((size for size in sizes if _fits(network, (channels, size, size))), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from ..errors import ArgumentError, did_you_mean
 from ..nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from ..nn.init import WeightInit
+from .sizes import features, image_shape
 
 __all__ = ["SimpleConvNet"]
 
@@ -60,7 +60,7 @@ class SimpleConvNet(Sequential):
         *,
         rng: np.random.Generator | None = None,
     ) -> None:
-        self.input_dim = self.input_shape = (c, _, _) = _image_shape(input_dim)
+        self.input_dim = self.input_shape = (c, _, _) = image_shape(input_dim, "input_dim")
         self.conv_param = CONV_PARAM | dict(conv_param or {})
         for key in self.conv_param.keys() - CONV_PARAM.keys():
             raise ArgumentError(
@@ -80,23 +80,13 @@ class SimpleConvNet(Sequential):
             rng=rng,
         )
         pool = MaxPool2d(2)
-        features = math.prod(Sequential(conv1=conv, pool1=pool).output_shape(self.input_dim))
+        size = features({"conv1": conv, "pool1": pool}, self.input_dim)
         super().__init__(
             conv1=conv,
             relu1=ReLU(),
             pool1=pool,
             flatten=Flatten(),
-            affine1=Linear(features, hidden_size, weight_init=weight_init_std, rng=rng),
+            affine1=Linear(size, hidden_size, weight_init=weight_init_std, rng=rng),
             relu2=ReLU(),
             affine2=Linear(hidden_size, output_size, weight_init=weight_init_std, rng=rng),
         )
-
-
-def _image_shape(input_dim: tuple[int, int, int]) -> tuple[int, int, int]:
-    sizes = tuple(input_dim)
-    if len(sizes) != 3 or any(not isinstance(s, int | np.integer) or s < 1 for s in sizes):
-        raise ArgumentError(
-            f"must be (channels, height, width), three integers of 1 or more; received {sizes}.",
-            where="input_dim",
-        )
-    return int(sizes[0]), int(sizes[1]), int(sizes[2])

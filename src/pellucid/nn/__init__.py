@@ -1,6 +1,7 @@
 """Layers, losses, and what can be asked of a model without training it."""
 
 from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from .branching import Branches, Residual
 from .card import Card
 from .containers import Sequential
 from .conv import Conv2d
@@ -17,12 +18,14 @@ from .normalization import BatchNorm2d, LocalResponseNorm
 from .normalize import Normalize
 from .parameter import Buffer, Parameter
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
+from .shortcut import ZeroPadShortcut
 from .sliding import sliding_scores
 from .summaries import Summary, summary
 
 __all__ = [
     "AvgPool2d",
     "BatchNorm2d",
+    "Branches",
     "Buffer",
     "Card",
     "Conv2d",
@@ -48,12 +51,14 @@ __all__ = [
     "Normalize",
     "Parameter",
     "ReLU",
+    "Residual",
     "Sequential",
     "Sigmoid",
     "Softmax",
     "SoftmaxCrossEntropy",
     "Summary",
     "Tanh",
+    "ZeroPadShortcut",
     "gradcheck",
     "numerical_gradient",
     "receptive_field",

@@ -11,11 +11,11 @@ from ..receptive import ReceptiveField
 from ..typing import Array
 from .layer import Layer, LayerRow, Shape
 
-__all__ = ["Sequential"]
+__all__ = ["Container", "Sequential"]
 
 
-class Sequential(Layer):
-    """A chain: each layer's output is the next one's input.
+class Container(Layer):
+    """What all layers made of layers share: children by name, how they are found and written down.
 
     Parameters
     ----------
@@ -29,6 +29,88 @@ class Sequential(Layer):
     ArgumentError
         If something is not a layer, or one layer stands in two places, at any depth (it could not
         remember both forwards).
+    """
+
+    def __init__(self, *layers: Layer, **named: Layer) -> None:
+        placed = {str(i): layer for i, layer in enumerate(layers)}
+        for name in placed.keys() & named.keys():
+            raise ArgumentError(f"two layers are called {name!r}.", where=type(self).__name__)
+        self._children = placed | named
+        for name, layer in self._children.items():
+            self._require_layer(name, layer)
+            layer.name = name
+        self._require_places()
+
+    def children(self) -> Iterator[tuple[str, Layer]]:
+        """Yield the layers in order, with their names."""
+        yield from self._children.items()
+
+    def config(self) -> dict[str, Any]:
+        """Return the layers by name: ``Sequential(**config)`` builds the same chain.
+
+        A network derived from `Sequential` with a constructor of its own returns its arguments.
+        """
+        plain = type(self).__init__ is Container.__init__
+        return self._parts() if plain else super().config()
+
+    def __getitem__(self, name: str | int) -> Layer:
+        """Return a layer by its name or its place."""
+        children = dict(self.children())
+        if isinstance(name, int):
+            return list(children.values())[name]
+        if name not in children:
+            raise ArgumentError(
+                f"has no layer {name!r}. {did_you_mean(name, children)}", where=self._label
+            )
+        return children[name]
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.children())
+
+    def __iter__(self) -> Iterator[Layer]:
+        return (layer for _, layer in self.children())
+
+    def __repr__(self) -> str:
+        parts = self._parts()
+        first = next((k for k, name in enumerate(parts) if name != str(k)), len(parts))
+        inside = "".join(
+            f"{repr(layer) if place < first else _argument(name, layer)},\n"
+            for place, (name, layer) in enumerate(parts.items())
+        )
+        return f"{type(self).__name__}(\n{indent(inside, '    ')})"
+
+    def _parts(self) -> dict[str, Layer]:
+        """Return the constructor's arguments by name."""
+        return dict(self._children)
+
+    def _require_layer(self, name: str, layer: Any) -> None:
+        if not isinstance(layer, Layer):
+            raise ArgumentError(
+                f"{name!r} must be a layer, received {layer!r}."
+                + (" Add parentheses to build it." if isinstance(layer, type) else ""),
+                where=type(self).__name__,
+            )
+
+    def _require_places(self) -> None:
+        everywhere = [id(layer) for _, layer in self.layers()]
+        if len(set(everywhere)) < len(everywhere):
+            raise ArgumentError(
+                "one layer stands in two places; build a second one.", where=type(self).__name__
+            )
+
+
+class Sequential(Container):
+    """A chain: each layer's output is the next one's input.
+
+    Parameters
+    ----------
+    *layers, **named : Layer
+        Named "0", "1", ... as in PyTorch, or as given; in this order.
+
+    Raises
+    ------
+    ArgumentError
+        If something is not a layer, or one layer stands in two places, at any depth.
 
     Examples
     --------
@@ -39,25 +121,6 @@ class Sequential(Layer):
     >>> model["conv"], len(model)
     (Conv2d(1, 4, 3), 4)
     """
-
-    def __init__(self, *layers: Layer, **named: Layer) -> None:
-        placed = {str(i): layer for i, layer in enumerate(layers)}
-        for name in placed.keys() & named.keys():
-            raise ArgumentError(f"two layers are called {name!r}.", where=type(self).__name__)
-        self._children = placed | named
-        for name, layer in self._children.items():
-            if not isinstance(layer, Layer):
-                raise ArgumentError(
-                    f"{name!r} must be a layer, received {layer!r}."
-                    + (" Add parentheses to build it." if isinstance(layer, type) else ""),
-                    where=type(self).__name__,
-                )
-            layer.name = name
-        everywhere = [id(layer) for _, layer in self.layers()]
-        if len(set(everywhere)) < len(everywhere):
-            raise ArgumentError(
-                "one layer stands in two places; build a second one.", where=type(self).__name__
-            )
 
     def forward(self, x: Array) -> Array:
         """Return the last layer's output."""
@@ -71,10 +134,6 @@ class Sequential(Layer):
             with layer._named_errors():
                 dy = layer.backward(dy)
         return dy
-
-    def children(self) -> Iterator[tuple[str, Layer]]:
-        """Yield the layers in order, with their names."""
-        yield from self._children.items()
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the last layer's output shape for one input of ``input_shape``."""
@@ -101,37 +160,6 @@ class Sequential(Layer):
             yield from layer.rows(shape, field, f"{path}.{layer.name}" if path else layer.name)
             field = layer.receptive_field(field, shape)
 
-    def config(self) -> dict[str, Any]:
-        """Return the layers by name: ``Sequential(**config)`` builds the same chain.
-
-        A network derived from `Sequential` with a constructor of its own returns its arguments.
-        """
-        plain = type(self).__init__ is Sequential.__init__
-        return dict(self._children) if plain else super().config()
-
-    def __getitem__(self, name: str | int) -> Layer:
-        """Return a layer by its name or its place."""
-        if isinstance(name, int):
-            return list(self._children.values())[name]
-        if name not in self._children:
-            raise ArgumentError(
-                f"has no layer {name!r}. {did_you_mean(name, self._children)}", where=self._label
-            )
-        return self._children[name]
-
-    def __len__(self) -> int:
-        return len(self._children)
-
-    def __iter__(self) -> Iterator[Layer]:
-        return iter(self._children.values())
-
-    def __repr__(self) -> str:
-        inside = "".join(
-            (f"{layer!r},\n" if name == str(place) else f"{name}={layer!r},\n")
-            for place, (name, layer) in enumerate(self._children.items())
-        )
-        return f"{type(self).__name__}(\n{indent(inside, '    ')})"
-
     def _walk(self, input_shape: Shape) -> Iterator[tuple[Layer, Shape, Shape]]:
         """Yield each layer with the shape that reaches it and the shape that leaves it."""
         shape = tuple(input_shape)
@@ -140,3 +168,8 @@ class Sequential(Layer):
                 out = layer.output_shape(shape)
             yield layer, shape, out
             shape = out
+
+
+def _argument(name: str, layer: Layer) -> str:
+    """Return how a constructor's call gives ``layer`` its name."""
+    return f"{name}={layer!r}" if name.isidentifier() else f"**{{{name!r}: {layer!r}}}"

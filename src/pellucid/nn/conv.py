@@ -135,6 +135,10 @@ class Conv2d(Layer):
         """Return ``OH·OW·FN·(C/groups)·FH·FW``."""
         return self.windows(input_shape).count * math.prod(self.weight.data.shape)
 
+    def parameters_without_sharing(self, input_shape: Shape) -> int:
+        """Return ``OH·OW·FN·((C/groups)·FH·FW + 1)``: weights and bias for every output cell."""
+        return self.windows(input_shape).count * self.parameter_count()
+
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
         """Return the field, widened by the filter and spread by the stride."""
         return field.through(self.windows(input_shape))

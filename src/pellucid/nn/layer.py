@@ -54,7 +54,8 @@ class LayerRow:
     """What one layer says of itself without running; `summary` adds these up.
 
     ``activation`` counts the numbers of the output for one image, ``multiply_adds`` those of one
-    image's forward; ``unread`` are input rows and columns that no window reads.
+    image's forward; ``unread`` are input rows and columns that no window reads; ``neurons`` and
+    ``without_sharing`` are as in `Layer.neurons` and `Layer.parameters_without_sharing`.
     """
 
     name: str
@@ -65,6 +66,8 @@ class LayerRow:
     activation: int
     field: ReceptiveField
     unread: tuple[int, int]
+    neurons: int = 0
+    without_sharing: int = 0
 
 
 class Layer:
@@ -150,6 +153,14 @@ class Layer:
         """Return how many numbers are trained, nested layers included."""
         return sum(p.data.size for p in self.parameters().values())
 
+    def neurons(self, input_shape: Shape) -> int:
+        """Return how many outputs are weighted sums, if this layer makes such."""
+        return math.prod(self.output_shape(input_shape)) if self.multiply_adds(input_shape) else 0
+
+    def parameters_without_sharing(self, input_shape: Shape) -> int:
+        """Return how many numbers would be trained if every neuron had weights of its own."""
+        return self.parameter_count()
+
     def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
         """Yield this layer's line of the summary; containers yield their children's."""
         with self._named_errors():
@@ -162,6 +173,8 @@ class Layer:
                 activation=self.activation_size(input_shape),
                 field=self.receptive_field(field, input_shape),
                 unread=self.unread(input_shape),
+                neurons=self.neurons(input_shape),
+                without_sharing=self.parameters_without_sharing(input_shape),
             )
 
     # Nested layers and their state ----------------------------------------------------------

@@ -23,10 +23,13 @@ class Summary:
     ----------
     input_shape : (C, H, W)
     rows : tuple of LayerRow
+    sharing : bool
+        Whether the table shows neurons, and parameters without sharing.
     """
 
     input_shape: Shape
     rows: tuple[LayerRow, ...]
+    sharing: bool = False
 
     @property
     def parameters(self) -> int:
@@ -39,17 +42,29 @@ class Summary:
         return sum(row.multiply_adds for row in self.rows)
 
     @property
+    def neurons(self) -> int:
+        """Outputs that are weighted sums."""
+        return sum(row.neurons for row in self.rows)
+
+    @property
+    def parameters_without_sharing(self) -> int:
+        """Numbers that would be trained if every neuron had weights of its own."""
+        return sum(row.without_sharing for row in self.rows)
+
+    @property
     def activation_bytes(self) -> int:
         """Bytes of all layers' outputs for one image, in float32."""
         return BYTES * sum(row.activation for row in self.rows)
 
     def __str__(self) -> str:
-        header = ("layer", "", "output", "parameters", "multiply-adds", "memory", "sees", "unread")
+        counts = ("parameters", "multiply-adds", "memory")
+        header = ("layer", "", "output", *self._sharing("neurons", "unshared"), *counts)
         rows = [
             (
                 row.name,
                 row.layer,
                 _shape(row.output_shape),
+                *self._sharing(f"{row.neurons:,}", f"{row.without_sharing:,}"),
                 f"{row.parameters:,}",
                 f"{row.multiply_adds:,}",
                 _size(BYTES * row.activation),
@@ -58,17 +73,23 @@ class Summary:
             )
             for row in self.rows
         ]
-        start = ("input", "", _shape(self.input_shape), "", "", "", "", "")
+        start = ("input", "", _shape(self.input_shape), *self._sharing("", ""), "", "", "", "", "")
+        unshared = self._sharing(f"{self.neurons:,}", f"{self.parameters_without_sharing:,}")
         sums = (f"{self.parameters:,}", f"{self.multiply_adds:,}", _size(self.activation_bytes))
-        total = ("total", "", "", *sums, "", "")
+        total = ("total", "", "", *unshared, *sums, "", "")
         return (
-            text_table(header, [start, *rows], left=(0, 1, 2), total=total)
+            text_table((*header, "sees", "unread"), [start, *rows], left=(0, 1, 2), total=total)
             + "\nmemory: outputs for one image, float32. sees: the receptive field, in input cells."
+            + "\nunshared: parameters, if every neuron had weights of its own." * self.sharing
             + f"\nThe weights take {_size(BYTES * self.parameters)}."
         )
 
+    def _sharing(self, *cells: str) -> tuple[str, ...]:
+        """Return the cells of the two columns that are shown on request."""
+        return cells if self.sharing else ()
 
-def summary(model: Layer, input_shape: Shape | None = None) -> Summary:
+
+def summary(model: Layer, input_shape: Shape | None = None, *, sharing: bool = False) -> Summary:
     """Return what each layer of ``model`` makes of one image, and what it costs.
 
     Parameters
@@ -76,6 +97,9 @@ def summary(model: Layer, input_shape: Shape | None = None) -> Summary:
     model : Layer
     input_shape : (C, H, W), optional
         Defaults to the model's own ``input_shape``.
+    sharing : bool
+        Show neurons too, and the parameters that there would be if filters were not shared (CS231n,
+        "Parameter Sharing").
 
     Raises
     ------
@@ -88,9 +112,11 @@ def summary(model: Layer, input_shape: Shape | None = None) -> Summary:
     >>> table = summary(SimpleConvNet())
     >>> table.parameters, table.multiply_adds
     (433890, 865000)
+    >>> table.neurons, table.parameters_without_sharing  # 26 for each of 17280 cells, and 433110
+    (17390, 882390)
     """
     shape = known_shape(model, input_shape)
-    return Summary(shape, tuple(model.rows(shape, ReceptiveField())))
+    return Summary(shape, tuple(model.rows(shape, ReceptiveField())), sharing)
 
 
 def known_shape(model: Layer, input_shape: Shape | None) -> Shape:

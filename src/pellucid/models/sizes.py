@@ -1,0 +1,41 @@
+"""What the networks here ask about sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..nn import Layer, Sequential
+
+__all__ = ["features", "image_shape"]
+
+
+def image_shape(value: tuple[int, int, int], name: str = "input_shape") -> tuple[int, int, int]:
+    """Return ``value`` if it is (channels, height, width).
+
+    Raises
+    ------
+    ArgumentError
+        If it is something else.
+    """
+    sizes = tuple(value)
+    if len(sizes) != 3 or any(not isinstance(s, int | np.integer) or s < 1 for s in sizes):
+        raise ArgumentError(
+            f"must be (channels, height, width), three integers of 1 or more; received {sizes}.",
+            where=name,
+        )
+    return int(sizes[0]), int(sizes[1]), int(sizes[2])
+
+
+def features(layers: Mapping[str, Layer], input_shape: tuple[int, int, int]) -> int:
+    """Return how many numbers of one image come out of the chain of ``layers``.
+
+    Raises
+    ------
+    ShapeError
+        If a layer cannot take what the one before it gives.
+    """
+    return math.prod(Sequential(**layers).output_shape(input_shape))
