@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ..nn import (
     AvgPool2d,
     BatchNorm2d,
+    Branches,
     Conv2d,
     Dropout,
     Flatten,
@@ -20,12 +21,14 @@ from ..nn import (
     LpPool2d,
     MaxPool2d,
     ReLU,
+    Residual,
     Sequential,
     Sigmoid,
     Softmax,
     Tanh,
 )
 from .conv_step import ConvStep
+from .join_steps import AddStep, StackStep
 from .linear_step import LinearStep
 from .norm_steps import BatchNormStep, LocalResponseNormStep
 from .pointwise_steps import (
@@ -94,14 +97,19 @@ class _Assembly:
     def __init__(self, batch: int, *, fast: bool) -> None:
         self.batch, self.fast = batch, fast
         self.steps: list[Step] = []
+        self.shared: set[int] = set()  # values that several steps read
 
     def chain(self, layers: Iterable[tuple[str, Layer]], value: _Value) -> _Value:
         """Run layers, named by their paths, one after the other."""
         waiting = list(layers)
         while waiting:
             name, layer = waiting.pop(0)
-            if type(layer).forward is Sequential.forward:
+            if _plainly(layer, Sequential):
                 waiting[:0] = [(_join(name, inner), child) for inner, child in layer.children()]
+            elif self.fast and isinstance(layer, Residual) and _plainly(layer, Residual):
+                value = self._residual(name, layer, value, relu=_take_relu(waiting))
+            elif self.fast and isinstance(layer, Branches) and _plainly(layer, Branches):
+                value = self._branches(name, layer, value)
             elif self.fast:
                 step = _fast_step(name, layer, waiting, value.shape, self.batch)
                 if len(value.shape) == 3 and step.channels_last is not None:
@@ -115,7 +123,8 @@ class _Assembly:
         """Have images lie this way."""
         if len(value.shape) != 3 or value.last == last:
             return value
-        if value.number and not last and self.steps[value.number - 1].turn():
+        alone = value.number > 0 and value.number not in self.shared
+        if alone and not last and self.steps[value.number - 1].turn():
             return value._replace(last=False)
         return self._add(TurnStep(value.shape, self.batch, to_last=last), value)
 
@@ -125,6 +134,26 @@ class _Assembly:
         images = len(step.output_shape) == 3
         last = values[0].last if step.channels_last is None else step.channels_last
         return _Value(step.makes, step.output_shape, images and last)
+
+    def _to_share(self, value: _Value) -> _Value:
+        """Lay images out as most steps want them, for several to read."""
+        value = self.laid_out(value, last=True)
+        self.shared.add(value.number)
+        return value
+
+    def _residual(self, name: str, block: Residual, value: _Value, *, relu: bool) -> _Value:
+        around = value = self._to_share(value)
+        if block.shortcut is not None:
+            around = self.chain([(_join(name, block.shortcut.name), block.shortcut)], value)
+        last = self.laid_out(self.chain([(name, block.chain)], value), last=True)
+        step = AddStep(name, last.shape, self.batch, relu=relu)
+        return self._add(step, last, self.laid_out(around, last=True))
+
+    def _branches(self, name: str, block: Branches, value: _Value) -> _Value:
+        value = self._to_share(value)
+        ends = [self.chain([(_join(name, k), b)], value) for k, b in block.children()]
+        ends = [self.laid_out(end, last=True) for end in ends]
+        return self._add(StackStep(name, [end.shape for end in ends], self.batch), *ends)
 
 
 def _fast_step(
@@ -163,6 +192,11 @@ def _pool_size(layer: Layer, shape: Shape) -> int:
     (k, _), plain = windows.window, windows.padding == ((0, 0), (0, 0))
     alike = windows.window == windows.stride == (k, k) and windows.dilation == (1, 1)
     return k if alike and plain and k <= LARGEST_POOL else 1
+
+
+def _plainly(layer: Layer, kind: type[Layer]) -> bool:
+    """Return whether ``layer`` runs what is in it as ``kind`` does, and not in a way of its own."""
+    return type(layer).forward is kind.forward
 
 
 def _join(path: str, name: str) -> str:

@@ -1,0 +1,78 @@
+"""The steps that join what several others made: sums and stacks of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..kernels import elementwise
+from ..kernels.blocks import each
+from ..typing import Array
+from .steps import Shape, Step
+
+__all__ = ["AddStep", "StackStep"]
+
+
+class AddStep(Step):
+    """``y = a + b``, rectified if a ReLU follows: the end of a residual block."""
+
+    def __init__(self, name: str, shape: Shape, batch: int, *, relu: bool) -> None:
+        super().__init__(name, shape)
+        self.kernel, self.relu = "sum" + " + relu" * relu, relu
+        size = int(np.prod(shape))
+        self._y, self._dz = (np.empty((batch, size), dtype=np.float32) for _ in range(2))
+
+    def forward(self, *x: Array) -> Array:
+        """Return the sum of two inputs."""
+        a, b = x
+        y = self._y[: len(a)].reshape(a.shape)
+        each(elementwise.add, a, b, y, self.relu)
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> tuple[Array | None, ...]:
+        """Return ``dy`` for both, where the ReLU let through."""
+        if not need_dx:
+            return None, None
+        if self.relu:
+            dz = self._dz[: len(dy)].reshape(dy.shape)
+            each(elementwise.relu_backward, dy, self._y[: len(dy)].reshape(dy.shape), dz)
+            dy = dz
+        return dy, dy
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels of both directions."""
+        backward = (elementwise.relu_backward,) if self.relu and training else ()
+        return (elementwise.add, *backward)
+
+
+class StackStep(Step):
+    """The channels of several images, or several rows, beside each other: the end of branches."""
+
+    channels_last = True
+
+    def __init__(self, name: str, shapes: Sequence[Shape], batch: int) -> None:
+        depths, (_, *image) = [shape[0] for shape in shapes], shapes[0]
+        super().__init__(name, (sum(depths), *image))
+        self.kernel = "stack"
+        self._places = np.cumsum([0, *depths]).tolist()
+        self._y = np.empty((batch, *image, sum(depths)), dtype=np.float32)
+        self._dx = [np.empty((batch, *image, depth), dtype=np.float32) for depth in depths]
+
+    def forward(self, *x: Array) -> Array:
+        """Return the inputs beside each other."""
+        return np.concatenate(x, axis=-1, out=self._y[: len(x[0])])
+
+    def backward(self, dy: Array, *, need_dx: bool) -> tuple[Array | None, ...]:
+        """Return each input's part of ``dy``."""
+        if not need_dx:
+            return (None,) * len(self._dx)
+        parts = np.split(dy, self._places[1:-1], axis=-1)
+        for part, dx in zip(parts, self._dx, strict=True):
+            dx[: len(dy)] = part
+        return tuple(dx[: len(dy)] for dx in self._dx)
+
+    def buffers(self) -> int:
+        """Return the bytes of the step's buffers."""
+        return super().buffers() + sum(dx.nbytes for dx in self._dx)

@@ -1,0 +1,125 @@
+"""Residual blocks and branches run step by step, and give what the layers give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.networks import by_the_layers
+from ops.witness import assert_agrees
+from pellucid import engine, nn
+from pellucid.engine.join_steps import AddStep, StackStep
+from pellucid.engine.steps import PlainStep, TurnStep
+
+SHAPE, BATCH = (3, 7, 6), 5
+
+
+def conv(channels, filters, size=3, rng=None, **how):
+    return nn.Conv2d(channels, filters, size, padding=size // 2, rng=rng, **how)
+
+
+def identity(rng):
+    return nn.Sequential(
+        conv(3, 4, rng=rng),
+        nn.Residual(conv(4, 8, rng=rng), nn.ReLU(), conv(8, 4, rng=rng)),
+        nn.ReLU(),
+        conv(4, 2, rng=rng),
+    )
+
+
+def projection(rng):
+    block = nn.Residual(
+        conv(3, 6, rng=rng, stride=2, bias=False),
+        nn.BatchNorm2d(6),
+        shortcut=conv(3, 6, 1, rng=rng, stride=2),
+    )
+    return nn.Sequential(block, nn.Flatten(), nn.Linear(6 * 4 * 3, 4, rng=rng))
+
+
+def in_each_other(rng):
+    inner = nn.Residual(nn.Residual(conv(3, 3, rng=rng)), nn.Tanh(), conv(3, 3, rng=rng))
+    return nn.Sequential(inner, nn.Residual(nn.Sigmoid()), conv(3, 3, rng=rng))
+
+
+def inception(rng):
+    return nn.Sequential(
+        conv(3, 4, rng=rng),
+        nn.ReLU(),
+        nn.Branches(
+            nn.Sequential(conv(4, 3, 1, rng=rng), nn.ReLU()),
+            nn.Sequential(conv(4, 2, 1, rng=rng), nn.ReLU(), conv(2, 5, rng=rng), nn.ReLU()),
+            nn.MaxPool2d(3, 1, 1),
+        ),
+        nn.GlobalAvgPool2d(),
+        nn.Flatten(),
+    )
+
+
+def of_rows(rng):
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Branches(nn.Linear(126, 3, rng=rng), nn.Linear(126, 4, rng=rng)),
+        nn.Residual(nn.Linear(7, 7, rng=rng), nn.ReLU()),
+    )
+
+
+def a_branch_that_wants_channels_first(rng):
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(126, 5, rng=rng))
+    pooled = nn.Sequential(nn.GlobalMaxPool2d(), nn.Flatten())
+    return nn.Sequential(conv(3, 3, rng=rng), nn.ReLU(), nn.MaxPool2d(1), nn.Branches(flat, pooled))
+
+
+MODELS = (
+    identity, projection, in_each_other, inception, of_rows, a_branch_that_wants_channels_first,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("make", MODELS)
+@pytest.mark.parametrize("n", [1, BATCH])
+def test_a_plan_gives_what_the_layers_give(make, n):
+    rng = np.random.default_rng(0)
+    model = make(rng)
+    x = rng.normal(size=(n, *SHAPE)).astype(np.float32)
+    dy = rng.normal(size=(n, *model.output_shape(SHAPE))).astype(np.float32)
+    kept = dy.copy()
+    expected = by_the_layers(model, x, dy, np.float64)
+    plan = engine.compile(model, SHAPE, BATCH)
+    assert not any(isinstance(step, PlainStep) for step in plan.steps)
+    for need_dx in (True, False, True):
+        assert_agrees(plan(x), expected["y"], within=1e-5)
+        dx = plan.backward(dy, need_dx=need_dx)
+        if need_dx:
+            assert_agrees(dx, expected["dx"], within=1e-5)
+        for name, p in model.parameters().items():
+            assert_agrees(p.grad, expected[f"{name}.grad"], within=1e-5, what=name)
+    np.testing.assert_array_equal(dy, kept)
+
+
+def test_the_relu_behind_a_sum_goes_with_it():
+    plan = engine.compile(identity(np.random.default_rng(0)), SHAPE, BATCH)
+    (step,) = (step for step in plan.steps if isinstance(step, AddStep))
+    assert step.kernel == "sum + relu"
+    assert len(step.reads) == 2
+    assert not any("relu" in step.kernel.split()[:1] for step in plan.steps)
+
+
+def test_images_are_turned_once_for_all_ways():
+    plan = engine.compile(inception(np.random.default_rng(0)), SHAPE, BATCH)
+    turns = [
+        step for step in plan.steps if isinstance(step, TurnStep) and "channels" in step.kernel
+    ]
+    assert len(turns) == 1
+    (stack,) = (step for step in plan.steps if isinstance(step, StackStep))
+    assert len(stack.reads) == 3
+
+
+def test_a_block_with_a_forward_of_its_own_is_called_as_it_is():
+    class Halved(nn.Residual):
+        def forward(self, x):
+            return super().forward(x) / 2
+
+    model = nn.Sequential(Halved(conv(3, 3, rng=np.random.default_rng(0))))
+    plan = engine.compile(model, SHAPE, 2)
+    assert any(isinstance(step, PlainStep) for step in plan.steps)
+    x = np.random.default_rng(1).normal(size=(2, *SHAPE)).astype(np.float32)
+    assert_agrees(plan(x), model(x))
