@@ -44,8 +44,8 @@ ImageOption = Annotated[
     typer.Option(
         "--input",
         metavar="CxHxW",
-        help="Images, e.g. 3x32x32. [dim]Default: the model's own; for a name those it was published "
-        "for.[/dim]",
+        help="Images, e.g. 3x32x32. [dim]Default: the model's own; for a name those it was "
+        "published for.[/dim]",
     ),
 ]
 
