@@ -11,7 +11,9 @@ from PIL import Image
 
 import pellucid as library
 from pellucid import data
+from pellucid.cli.options import NETWORKS
 from pellucid.models import SimpleConvNet
+from pellucid.models.registry import NAMES
 from pellucid.nn import Card, Conv2d, Sequential
 
 
@@ -178,7 +180,8 @@ def test_evaluate_refuses_data_of_another_kind(pellucid, tmp_path, shape, classe
         ("summary simpel", "no network of that name. Did you mean 'simple'?"),
         ("summary simple --input 3x9", "--input: must be channels x height x width, as 3x32x32"),
         ("summary simple --input 0x2x2", "--input: must be (channels, height, width)"),
-        ("summary simple --input 1x1x1", "MaxPool2d 'pool1': a window of 2 is larger"),
+        ("summary simple --input 1x1x1", "--input: 'simple' needs images of at least 2x2, rec"),
+        ("summary alexnet --input 3x32x32", "--input: 'alexnet' needs images of at least 67x67"),
         ("summary M --input 1x28x28", "Linear 'affine1': expects 480 input features"),
     ],
 )
@@ -197,5 +200,23 @@ def test_summary_shows_a_run_and_a_network_that_was_never_built(pellucid, traine
     text = pellucid("summary", "simple", "--input", "3x32x32", "--classes", "7").stdout
     assert re.search(r"input +3x32x32", text)
     assert re.search(r"affine2 +Linear\(100, 7\) +7 ", text)
+    text = pellucid("summary", "resnet20").stdout
+    assert re.search(r"input +3x32x32", text)
+    assert re.search(r"layer2\.0\.downsample +ZeroPadShortcut\(16, 32, stride=2\) +32x16x16 ", text)
+    assert re.search(r"layer2\.0 +chain \+ shortcut +32x16x16 ", text)
+    assert re.search(r"total +269,722 +40,551,040", text)
     huge = pellucid("summary", "simple", "--input", "1x9999x9999")
     assert huge.returncode == 0, "weights were made only to be counted"
+
+
+def test_summary_counts_what_a_network_would_have_without_sharing(pellucid):
+    text = pellucid("summary", "alexnet", "--sharing").stdout
+    assert re.search(r"conv1 .* 96x55x55 +290,400 +105,705,600 +34,944 ", text)
+    assert re.search(r"total +659,272 +725,066,088 +60,965,224", text)
+
+
+@pytest.mark.parametrize("command", ["train", "summary", "profile", "warmup"])
+def test_the_help_lists_every_network(pellucid, command):
+    assert ", ".join(NAMES) == NETWORKS
+    shown = pellucid(command, "--help", COLUMNS="200").stdout
+    assert all(re.search(rf"\b{name}\b", shown) for name in NAMES)

@@ -15,6 +15,9 @@ from .options import NETWORKS, image_shape, network
 __all__ = ["command"]
 
 SHAPES = {"simple": ((1, 8, 8), (1, 28, 28))}  # of the digits and of MNIST
+# As many images at a time as training takes by default; fewer of large ones, whose outputs with
+# their gradients and what the plan works in would not fit into memory.
+BATCH, MEMORY, PER_NUMBER = 100, 2**30, 16
 
 
 def command(
@@ -61,7 +64,8 @@ def command(
     compiled: list[Compiling] = []
     for name, model, shape in wanted:
         with watch(compiled.append), announced(watch):
-            warm_up(model, shape, optimizers=RULES)
+            images = MEMORY // (PER_NUMBER * model.activation_size(shape))
+            warm_up(model, shape, max(1, min(images, BATCH)), optimizers=RULES)
         typer.echo(f"{name} ({'x'.join(map(str, shape))}) is ready")
     seconds = time.perf_counter() - begin
     typer.echo(f"compiled {count(len(compiled), 'kernel')} in {seconds:.1f} s")

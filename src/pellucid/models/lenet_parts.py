@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ops
+from ..errors import ShapeError
 from ..nn import Buffer, Layer, Parameter
 from ..nn.init import WeightInit, constant, initial_weights, signs
 from ..ops.checks import as_floats
-from ..ops.linear import require_features
 from ..receptive import ReceptiveField
 from ..shapes import Windows
 from ..typing import Array
@@ -151,6 +151,7 @@ class RadialBasis(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return the scores (N, classes) for ``x`` (N, features)."""
+        self.output_shape(x.shape[1:])
         apart = x[:, np.newaxis] - self.codes.data
         self.remember(apart)
         return -(apart * apart).sum(axis=2)
@@ -162,7 +163,11 @@ class RadialBasis(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (classes,)."""
-        require_features(input_shape, self.features)
+        if tuple(input_shape) != (self.features,):
+            raise ShapeError(
+                f"expects rows of {self.features} numbers, received shape {tuple(input_shape)}. "
+                f"Build it as `RadialBasis({input_shape[0]}, ...)` behind a Flatten."
+            )
         return (self.classes,)
 
     def multiply_adds(self, input_shape: Shape) -> int:

@@ -122,8 +122,9 @@ class Residual(Container):
 
     def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
         """Yield the lines of the chain, of the shortcut, and of the addition."""
+        what = "chain + input" if self.shortcut is None else "chain + shortcut"
         with self._named_errors():
-            sum_ = _meeting_row(self, "chain + shortcut", input_shape, field, path)
+            sum_ = _meeting_row(self, what, input_shape, field, path)
         yield from self.chain.rows(input_shape, field, path)
         if self.shortcut is not None:
             yield from self.shortcut.rows(input_shape, field, f"{path}.{KEY}" if path else KEY)
