@@ -10,7 +10,7 @@ import networks
 
 __all__ = ["CASES", "TRAINED", "TRAINED_TARGET", "Case"]
 
-MNIST, CIFAR = (1, 28, 28), (3, 32, 32)
+MNIST, CIFAR, IMAGENET = (1, 28, 28), (3, 32, 32), (3, 227, 227)
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ CASES = {
         Case("lenet", networks.lenet, MNIST, 100, False, 4),
         Case("vgg", networks.vgg, CIFAR, 128, True, 2.5),
         Case("vgg", networks.vgg, CIFAR, 128, False, 2.5),
+        Case("resnet20", networks.resnet20, CIFAR, 128, True, 2),
+        Case("resnet20", networks.resnet20, CIFAR, 128, False, 2),
+        Case("alexnet", networks.alexnet, IMAGENET, 32, True, 1.7),
+        Case("alexnet", networks.alexnet, IMAGENET, 1, False, 1.7),
     )
 }
 

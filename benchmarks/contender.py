@@ -8,6 +8,7 @@ With SECONDS 0 it ends after the first step.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from functools import partial
@@ -18,6 +19,7 @@ __all__ = ["CONTENDERS", "PEERS"]
 PEERS = ("torch", "torch channels-last")
 CONTENDERS = ("pellucid", *PEERS, "reference")
 IMAGES = 3200  # that all batches together have, within bounds
+BYTES = 2**26  # of them, so that large ones are few
 LOSSES = 10  # steps after which the losses of both sides are compared
 
 
@@ -36,7 +38,9 @@ def main() -> None:
     from images import batches
 
     stream = batches(case.image, case.batch)
-    data = [next(stream) for _ in range(min(max(IMAGES // case.batch, 8), 64))]
+    room = BYTES // (4 * math.prod(case.image) * case.batch)
+    count = min(max(IMAGES // case.batch, 8), 64, max(room, 4))
+    data = [next(stream) for _ in range(count)]
     contestant, built = timed(lambda: make(case, data, threads))
     result = _measure(contestant, case.training, seconds)
     result["start_s"] |= {"import": imported, "build": built}

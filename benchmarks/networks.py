@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-__all__ = ["Words", "deep", "lenet", "simple", "vgg"]
+__all__ = ["Words", "alexnet", "deep", "lenet", "resnet20", "simple", "vgg"]
 
 
 class Words(Protocol):
     """What a kit can build."""
 
-    def conv(self, channels: int, filters: int, size: int, padding: int = 0) -> Any:
-        """Return a convolution with bias and He's initial weights."""
+    def conv(
+        self, channels: int, filters: int, size: int, padding: int = 0, stride: int = 1,
+        bias: bool = True,
+    ) -> Any:  # fmt: skip
+        """Return a convolution with He's initial weights."""
 
     def linear(self, inputs: int, outputs: int) -> Any:
         """Return a fully connected layer with bias and He's initial weights."""
@@ -23,8 +26,17 @@ class Words(Protocol):
     def relu(self) -> Any:
         """Return a rectifier."""
 
-    def pool(self) -> Any:
-        """Return a max pooling by 2x2."""
+    def pool(self, size: int = 2, stride: int = 2) -> Any:
+        """Return a max pooling."""
+
+    def average(self) -> Any:
+        """Return the average over the image."""
+
+    def batch_norm(self, channels: int) -> Any:
+        """Return a batch normalisation."""
+
+    def response_norm(self) -> Any:
+        """Return a local response normalisation with the constants of AlexNet."""
 
     def flatten(self) -> Any:
         """Return what lays images out as rows."""
@@ -34,6 +46,12 @@ class Words(Protocol):
 
     def chain(self, *layers: Any) -> Any:
         """Return the layers one after the other."""
+
+    def residual(self, inputs: int, filters: int, stride: int, *layers: Any) -> Any:
+        """Return a chain that is added to its input, and a ReLU.
+
+        Where the shape changes, every S-th row and column is added, and channels of zeros.
+        """
 
 
 def simple(kit: Words) -> Any:
@@ -77,3 +95,34 @@ def vgg(kit: Words) -> Any:
         blocks += [kit.conv(channels, filters, 3, 1), kit.relu()]
         blocks += [kit.conv(filters, filters, 3, 1), kit.relu(), kit.pool()]
     return kit.chain(*blocks, kit.flatten(), kit.linear(128 * 4 * 4, 10))
+
+
+def resnet20(kit: Words) -> Any:
+    """Return ResNet-20 for CIFAR, with option A's shortcuts (He et al. 2015, section 4.2)."""
+    layers: list[Any] = [kit.conv(3, 16, 3, 1, bias=False), kit.batch_norm(16), kit.relu()]
+    inputs = 16
+    for filters in (16, 32, 64):
+        for stride in (1 if filters == 16 else 2, 1, 1):
+            inside = (
+                *(kit.conv(inputs, filters, 3, 1, stride, bias=False), kit.batch_norm(filters)),
+                kit.relu(),
+                *(kit.conv(filters, filters, 3, 1, bias=False), kit.batch_norm(filters)),
+            )
+            layers.append(kit.residual(inputs, filters, stride, *inside))
+            inputs = filters
+    return kit.chain(*layers, kit.average(), kit.flatten(), kit.linear(64, 10))
+
+
+def alexnet(kit: Words) -> Any:
+    """Return AlexNet in one tower, on 227x227 pixels (Krizhevsky et al. 2012, section 3.5)."""
+    return kit.chain(
+        *(kit.conv(3, 96, 11, stride=4), kit.relu(), kit.response_norm(), kit.pool(3, 2)),
+        *(kit.conv(96, 256, 5, 2), kit.relu(), kit.response_norm(), kit.pool(3, 2)),
+        *(kit.conv(256, 384, 3, 1), kit.relu()),
+        *(kit.conv(384, 384, 3, 1), kit.relu()),
+        *(kit.conv(384, 256, 3, 1), kit.relu(), kit.pool(3, 2)),
+        kit.flatten(),
+        *(kit.linear(256 * 6 * 6, 4096), kit.relu(), kit.dropout()),
+        *(kit.linear(4096, 4096), kit.relu(), kit.dropout()),
+        kit.linear(4096, 1000),
+    )

@@ -25,9 +25,12 @@ class Kit:
     def __init__(self) -> None:
         self.rng = np.random.default_rng(0)
 
-    def conv(self, channels: int, filters: int, size: int, padding: int = 0) -> nn.Layer:
+    def conv(
+        self, channels: int, filters: int, size: int, padding: int = 0, stride: int = 1,
+        bias: bool = True,
+    ) -> nn.Layer:  # fmt: skip
         """Return a convolution."""
-        return nn.Conv2d(channels, filters, size, padding=padding, weight_init="he", rng=self.rng)
+        return nn.Conv2d(channels, filters, size, stride, padding, bias=bias, rng=self.rng)
 
     def linear(self, inputs: int, outputs: int) -> nn.Layer:
         """Return a fully connected layer."""
@@ -37,9 +40,21 @@ class Kit:
         """Return a rectifier."""
         return nn.ReLU()
 
-    def pool(self) -> nn.Layer:
+    def pool(self, size: int = 2, stride: int = 2) -> nn.Layer:
         """Return a max pooling."""
-        return nn.MaxPool2d(2)
+        return nn.MaxPool2d(size, stride)
+
+    def average(self) -> nn.Layer:
+        """Return the average over the image."""
+        return nn.GlobalAvgPool2d()
+
+    def batch_norm(self, channels: int) -> nn.Layer:
+        """Return a batch normalisation."""
+        return nn.BatchNorm2d(channels)
+
+    def response_norm(self) -> nn.Layer:
+        """Return a local response normalisation."""
+        return nn.LocalResponseNorm.krizhevsky()
 
     def flatten(self) -> nn.Layer:
         """Return what lays images out as rows."""
@@ -52,6 +67,11 @@ class Kit:
     def chain(self, *layers: nn.Layer) -> nn.Layer:
         """Return the layers one after the other."""
         return nn.Sequential(*layers)
+
+    def residual(self, inputs: int, filters: int, stride: int, *layers: nn.Layer) -> nn.Layer:
+        """Return a residual block, and a ReLU."""
+        shortcut = None if stride == 1 else nn.ZeroPadShortcut(inputs, filters, stride)
+        return nn.Sequential(nn.Residual(*layers, shortcut=shortcut), nn.ReLU())
 
 
 class Pellucid:

@@ -30,9 +30,12 @@ class Kit:
     def __init__(self) -> None:
         self.rng = np.random.default_rng(0)
 
-    def conv(self, channels: int, filters: int, size: int, padding: int = 0) -> nn.Module:
+    def conv(
+        self, channels: int, filters: int, size: int, padding: int = 0, stride: int = 1,
+        bias: bool = True,
+    ) -> nn.Module:  # fmt: skip
         """Return a convolution."""
-        return self._with_weights(nn.Conv2d(channels, filters, size, padding=padding))
+        return self._with_weights(nn.Conv2d(channels, filters, size, stride, padding, bias=bias))
 
     def linear(self, inputs: int, outputs: int) -> nn.Module:
         """Return a fully connected layer."""
@@ -42,9 +45,21 @@ class Kit:
         """Return a rectifier."""
         return nn.ReLU(inplace=True)
 
-    def pool(self) -> nn.Module:
+    def pool(self, size: int = 2, stride: int = 2) -> nn.Module:
         """Return a max pooling."""
-        return nn.MaxPool2d(2)
+        return nn.MaxPool2d(size, stride)
+
+    def average(self) -> nn.Module:
+        """Return the average over the image."""
+        return nn.AdaptiveAvgPool2d(1)
+
+    def batch_norm(self, channels: int) -> nn.Module:
+        """Return a batch normalisation."""
+        return nn.BatchNorm2d(channels)
+
+    def response_norm(self) -> nn.Module:
+        """Return a local response normalisation, whose α is PyTorch's: n times the paper's."""
+        return nn.LocalResponseNorm(5, 5 * 1e-4, 0.75, 2.0)
 
     def flatten(self) -> nn.Module:
         """Return what lays images out as rows."""
@@ -58,13 +73,34 @@ class Kit:
         """Return the layers one after the other."""
         return nn.Sequential(*layers)
 
+    def residual(self, inputs: int, filters: int, stride: int, *layers: nn.Module) -> nn.Module:
+        """Return a residual block, and a ReLU."""
+        return Residual(nn.Sequential(*layers), filters - inputs, stride)
+
     def _with_weights(self, layer: Any) -> nn.Module:
         shape = tuple(layer.weight.shape)
         weights = math.sqrt(2 / math.prod(shape[1:])) * self.rng.standard_normal(shape)
         with torch.no_grad():
             layer.weight.copy_(torch.from_numpy(weights))
-            layer.bias.zero_()
+            if layer.bias is not None:
+                layer.bias.zero_()
         return layer
+
+
+class Residual(nn.Module):
+    """A chain that is added to its input, of which only every S-th row and column may be left."""
+
+    def __init__(self, chain: nn.Module, more: int, stride: int) -> None:
+        super().__init__()
+        self.chain, self.more, self.stride = chain, more, stride
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the sum, rectified."""
+        around = x
+        if self.stride > 1:
+            kept = x[:, :, :: self.stride, :: self.stride]
+            around = nn.functional.pad(kept, (0, 0, 0, 0, 0, self.more))
+        return nn.functional.relu(self.chain(x) + around, inplace=True)
 
 
 class Torch:

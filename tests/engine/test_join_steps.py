@@ -36,6 +36,11 @@ def projection(rng):
     return nn.Sequential(block, nn.Flatten(), nn.Linear(6 * 4 * 3, 4, rng=rng))
 
 
+def padded(rng):
+    chain = (conv(3, 8, rng=rng, stride=(2, 3)), nn.ReLU(), conv(8, 8, rng=rng))
+    return nn.Residual(*chain, shortcut=nn.ZeroPadShortcut(3, 8, (2, 3)))
+
+
 def in_each_other(rng):
     inner = nn.Residual(nn.Residual(conv(3, 3, rng=rng)), nn.Tanh(), conv(3, 3, rng=rng))
     return nn.Sequential(inner, nn.Residual(nn.Sigmoid()), conv(3, 3, rng=rng))
@@ -70,7 +75,8 @@ def a_branch_that_wants_channels_first(rng):
 
 
 MODELS = (
-    identity, projection, in_each_other, inception, of_rows, a_branch_that_wants_channels_first,
+    identity, projection, padded, in_each_other, inception, of_rows,
+    a_branch_that_wants_channels_first,
 )  # fmt: skip
 
 

@@ -26,9 +26,10 @@ from ..nn import (
     Sigmoid,
     Softmax,
     Tanh,
+    ZeroPadShortcut,
 )
 from .conv_step import ConvStep
-from .join_steps import AddStep, StackStep
+from .join_steps import AddStep, ShortcutStep, StackStep
 from .linear_step import LinearStep
 from .norm_steps import BatchNormStep, LocalResponseNormStep
 from .pointwise_steps import (
@@ -67,6 +68,7 @@ STEPS: dict[type[Layer], Callable[[str, Any, Shape, int], Step]] = {
     Sigmoid: SigmoidStep,
     Softmax: SoftmaxStep,
     Tanh: TanhStep,
+    ZeroPadShortcut: ShortcutStep,
 }
 WITH_RELU = (BatchNorm2d, Conv2d, Linear)  # their steps take over a ReLU that follows
 LARGEST_POOL = 4  # cells a side; larger windows gain nothing from going with a convolution

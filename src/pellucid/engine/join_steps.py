@@ -1,4 +1,4 @@
-"""The steps that join what several others made: sums and stacks of images."""
+"""The steps that join what several others made, and the shortcut that needs no weights."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 
 from ..kernels import elementwise
 from ..kernels.blocks import each
+from ..nn import ZeroPadShortcut
 from ..typing import Array
 from .steps import Shape, Step
 
-__all__ = ["AddStep", "StackStep"]
+__all__ = ["AddStep", "ShortcutStep", "StackStep"]
 
 
 class AddStep(Step):
@@ -76,3 +77,31 @@ class StackStep(Step):
     def buffers(self) -> int:
         """Return the bytes of the step's buffers."""
         return super().buffers() + sum(dx.nbytes for dx in self._dx)
+
+
+class ShortcutStep(Step):
+    """Every S-th row and column, and channels of zeros: few numbers, which NumPy moves."""
+
+    kernel = "shortcut"
+    channels_last = True
+
+    def __init__(self, name: str, layer: ZeroPadShortcut, input_shape: Shape, batch: int) -> None:
+        super().__init__(name, layer.output_shape(input_shape))
+        self._kept = (slice(None), *(slice(None, None, step) for step in layer.stride))
+        (c, *image), (filters, *smaller) = input_shape, self.output_shape
+        self._y = np.zeros((batch, *smaller, filters), dtype=np.float32)
+        self._dx = np.zeros((batch, *image, c), dtype=np.float32)
+
+    def forward(self, x: Array) -> Array:
+        """Return what is kept of ``x``, and zeros."""
+        y = self._y[: len(x)]
+        y[..., : x.shape[-1]] = x[self._kept]
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return each ``dy`` where its number came from."""
+        if not need_dx:
+            return None
+        dx = self._dx[: len(dy)]
+        dx[self._kept] = dy[..., : dx.shape[-1]]
+        return dx
