@@ -121,6 +121,15 @@ def test_the_command_does_what_the_library_does_with_the_same_seed(pellucid, tmp
     assert same(weights(tmp_path), weights(tmp_path / "run"))
 
 
+def test_other_networks_begin_with_weights_that_let_them_learn(pellucid, tmp_path):
+    result = pellucid(
+        "train", "--model", "resnet20", "--epochs", "1", "--limit", "100", "--out", "r"
+    )
+    assert result.stdout.startswith("resnet20, 269,434 parameters, on 100 images of digits")
+    assert tomllib.loads((tmp_path / "r" / "config.toml").read_text())["init"] == "he"
+    assert repr(library.load(tmp_path / "r" / "model.safetensors")).startswith("ResNet20(")
+
+
 def test_runs_without_a_name_are_numbered(pellucid, tmp_path):
     for number in (1, 2):
         result = pellucid("train", "--epochs", "1", "--limit", "20")

@@ -196,6 +196,13 @@ HOSTILE = {
     "a layer for a size": (_layer("Linear", in_features=_layer("ReLU"), out_features=2), "in_feat"),
     "a huge network": (_layer("SimpleConvNet", input_dim=[1, 10**9, 10**9]), "unfit|mis-shaped"),
     "a network of text": (_layer("SimpleConvNet", conv_param="x"), "unfit values for Simple"),
+    "a huge VGG": (_layer("VGG16", hidden_size=10**9, classes=10**9), "missing"),
+    "huge images": (_layer("LeNet5", input_shape=[1, 10**9, 10**9]), "unfit|missing"),
+    "a class for every grain of sand": (
+        _layer("LeNet5", classes=10**12, variant="published"), "missing",
+    ),
+    "no shortcut": (_layer("Residual", shortcut=3), "'shortcut' must be a layer, received 3"),
+    "no branch": (_layer("Branches"), "needs at least one branch"),
     "no layer in a chain": (_layer("Sequential", a=1), "'a' must be a layer, received 1"),
     "self": (_layer("Sequential", self=_layer("ReLU")), "unfit values for Sequential"),
     "a p of text": (_layer("Dropout", p="half"), "unfit values for Dropout"),
