@@ -30,7 +30,7 @@ class ConvStep(Step):
         super().__init__(name, (fn, oh // pool, ow // pool), layer.multiply_adds(input_shape))
         self.layer, self.relu, self.pool = layer, relu, pool
         c, h, w = input_shape
-        self._geometry = (layer.windows(input_shape), c, fn, layer.groups, pool)
+        self._geometry = (layer.windows(input_shape), c, fn, layer.groups, pool, batch)
         self._output = output(*self._geometry)
         self.kernel = self._output.name + " + relu" * relu + f" + max {pool}x{pool}" * (pool > 1)
         shape = (batch, oh // pool, ow // pool, fn)

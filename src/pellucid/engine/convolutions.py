@@ -26,6 +26,7 @@ NO_BYTES = np.zeros(1, dtype=np.uint8)
 
 PATCHES = 48  # that share one pass over the transformed filters
 NEAR = 2**20  # bytes of patches, before and after the products, that stay in a core's own cache
+LARGE = 2**15  # numbers of channels times filters: the transformed ones leave the caches
 FEW = 12  # channels: below that, the vectors of the transforms are mostly empty
 SUMS = 2**22  # bytes of partial sums of a weight gradient, before there are fewer chunks
 CHUNKS = (16, 8, 4)
@@ -45,18 +46,22 @@ class Source:
         self.won = NO_BYTES if won is None else flat(won)
 
 
-def output(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> Any:
+def output(
+    windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int = PATCHES
+) -> Any:
     """Return what computes a convolution's output, with max pooling if it has."""
     s = sliding(windows, channels, filters, groups, pool)
-    if _winograd_pays(windows, channels, filters, groups, pool):
+    if _winograd_pays(windows, channels, filters, groups, pool, batch):
         return Winograd(s, windows, pool, flip=False)
     return Direct(s, windows, pool, flip=False)
 
 
-def input_gradient(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> Any:
+def input_gradient(
+    windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int = PATCHES
+) -> Any:
     """Return what computes dx from dy: the convolution of dz with the flipped filters."""
     s = adjoint(windows, channels, filters, groups, pool)
-    if _winograd_pays(windows, channels, filters, groups, pool):
+    if _winograd_pays(windows, channels, filters, groups, pool, batch):
         return Winograd(s, windows, 1, flip=True)
     if pool > 1:
         return WinnersGivingBack(windows, channels, filters, groups, pool)
@@ -65,17 +70,21 @@ def input_gradient(windows: Windows, channels: int, filters: int, groups: int, p
     return Direct(s, flipped(windows), 1, flip=True)
 
 
-def filter_gradient(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> Any:
+def filter_gradient(
+    windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int = PATCHES
+) -> Any:
     """Return what computes the gradients of filters and bias."""
     if pool > 1:  # which leaves no more products than Winograd's, and no transforms
         return WinnersGradient(windows, channels, filters, groups, pool)
     s, d = sliding(windows, channels, filters, groups), through(windows, filters)
-    if _winograd_pays(windows, channels, filters, groups, pool):
+    if _winograd_pays(windows, channels, filters, groups, pool, batch):
         return WinogradGradient(s, d)
     return DirectGradient(s, d, windows)
 
 
-def _winograd_pays(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> bool:
+def _winograd_pays(
+    windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int
+) -> bool:
     """Return whether Winograd's 36 products stand for enough of the usual ones."""
     plain = (windows.window, windows.stride, windows.dilation, groups) == (
         (3, 3),
@@ -86,7 +95,10 @@ def _winograd_pays(windows: Windows, channels: int, filters: int, groups: int, p
     if not plain or min(channels, filters) < FEW or pool > 2:
         return False
     oh, ow = windows.output
-    return _up(oh, 4) * _up(ow, 4) < 2 * oh * ow
+    cells = _up(oh, 4) * _up(ow, 4)
+    # Filters grow fourfold: large ones must serve many patches, once read.
+    few = batch * cells < 16 * PATCHES and channels * filters > LARGE
+    return cells < 2 * oh * ow and not few
 
 
 def _strips_pay(windows: Windows, s: Sliding) -> bool:
