@@ -76,6 +76,13 @@ def test_strips_are_made_where_vectors_along_the_runs_would_stay_empty():
     assert strips((3, 3), 2, 2)
 
 
+def test_the_filters_that_give_back_begin_with_a_cache_line():
+    for filters in (1, 3, 64):
+        back = WinnersGivingBack(slide((9, 9), 5), 3, filters, 1, 2)
+        assert back.filters.ctypes.data % 64 == 0
+        assert not back.filters.any()
+
+
 def test_windows_give_back_where_their_flipped_filters_would_meet_gaps():
     deep = (2 * LANES, 5)
     assert chosen(window=5, depths=deep)[1] is Direct

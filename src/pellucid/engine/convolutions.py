@@ -13,7 +13,7 @@ import numpy as np
 
 from ..kernels import conv, winners, winners_back, winograd
 from ..kernels.jit import LANES, REGISTERS
-from ..kernels.sliding import Sliding, adjoint, flipped, runs, sliding, through
+from ..kernels.sliding import LINE, Sliding, adjoint, flipped, runs, sliding, through
 from ..shapes import Windows
 from ..typing import Array
 from .launch import launch
@@ -207,7 +207,7 @@ class WinnersGivingBack:
         self.run = winners_back.backward_images(*tile)
         wide = _up(self.length, tile[1] * LANES)
         shape = (groups, fh, self.starts.size // fh, per_group, wide)
-        self.filters = np.zeros(shape, dtype=np.float32)
+        self.filters = _from_a_line_on(shape)
         self.uses = (conv.pack_rows, self.run)
         self.work = self.filters.size * s.oh * s.ow
 
@@ -322,6 +322,14 @@ class WinogradGradient:
         sums = self.sums.reshape(chunks, 36, self.s.depth, self.d.depth)
         launch(winograd.filters_back, dw.shape[1], self.sums.size, sums, dw)
         db[:] = self.bias.sum(axis=0)[: len(db)]
+
+
+def _from_a_line_on(shape: tuple[int, ...]) -> Array:
+    """Return zeros whose vectors lie in one cache line each: one in two takes twice as long."""
+    size = math.prod(shape)
+    whole = np.zeros(size + LINE, dtype=np.float32)
+    first = -whole.ctypes.data // whole.itemsize % LINE
+    return whole[first : first + size].reshape(shape)
 
 
 def _partial_sums(size: int) -> Array:

@@ -116,10 +116,13 @@ def backward_images(height: int, vectors: int) -> Any:
                                 for j in range(s.ow):
                                     here = (i * s.step_h * s.pitch + j * s.step_w) * s.depth + seen
                                     for q in range(len(first)):
-                                        t = zeros(height, vectors)
-                                        for m in range(part * per_group, ends[part]):
-                                            t = add_scaled(t, amounts, m, w, tap + rows[m], size)
+                                        begin, end = part * per_group, ends[part]
                                         part += 1
+                                        if begin == end:
+                                            continue
+                                        t = zeros(height, vectors)
+                                        for m in range(begin, end):
+                                            t = add_scaled(t, amounts, m, w, tap + rows[m], size)
                                         add_rows_from(t, room, here + first[q], apart, 0, count)
             take_out(room, n, dx, s)
 
