@@ -8,6 +8,7 @@ from ..data import Dataset
 from ..kernels import batches
 from ..kernels.blocks import blocks
 from ..kernels.threads import run
+from ..rooms import room
 from ..typing import Array
 
 __all__ = ["Gather"]
@@ -30,7 +31,7 @@ class Gather:
     """
 
     def __init__(self) -> None:
-        self._x = np.empty(0, dtype=np.float32)  # room; it grows to the largest batch
+        self._x = room(0)  # room; it grows to the largest batch
 
     def __call__(self, dataset: Dataset, chosen: Array) -> tuple[Array, Array]:
         """Return the images as ``images / peak``, (B, C, H, W) float32, and their labels."""
@@ -39,7 +40,7 @@ class Gather:
         images, labels = dataset.images, dataset.labels[chosen]  # refuses what is not there
         size = images[0].size * len(chosen)
         if self._x.size < size:
-            self._x = np.empty(size, dtype=np.float32)
+            self._x = room(size)
         x = self._x[:size].reshape(len(chosen), -1)
         stored, tasks = images.reshape(len(images), -1), min(len(chosen), blocks(size))
         stored.flags.writeable = False  # one signature: images of a file may not be written to

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..kernels import matmul
 from ..nn import Conv2d
+from ..rooms import room
 from ..typing import Array
 from .convolutions import Source, filter_gradient, input_gradient, output
 from .launch import launch
@@ -34,16 +35,16 @@ class ConvStep(Step):
         self._output = output(*self._geometry)
         self.kernel = self._output.name + " + relu" * relu + f" + max {pool}x{pool}" * (pool > 1)
         shape = (batch, oh // pool, ow // pool, fn)
-        self._y: Array = np.empty(shape, dtype=np.float32)
-        self._won = np.empty(shape if pool > 1 else (1,), dtype=np.uint8)
+        self._y: Array = room(shape)
+        self._won = room(shape if pool > 1 else (1,), np.uint8)
         self._packed = self._kept = False
         # What only training needs comes with the first backward.
         self._filter_gradient: Any = None
         self._input_gradient: Any = None
-        self._dw = self._db = self._dx = np.empty(0, dtype=np.float32)
+        self._dw = self._db = self._dx = room(0)
         self._dx_shape = (batch, h, w, c)
         self._turned: tuple[int, ...] = ()
-        self._dy = np.empty(0, dtype=np.float32)
+        self._dy = room(0)
 
     def forward(self, x: Array) -> Array:
         """Return the filters' answers."""
@@ -68,7 +69,7 @@ class ConvStep(Step):
         if self._output.can_turn and not gated:
             batch, oh, ow, fn = self._y.shape
             self._output.turned, self._turned = True, (fn, oh * ow)
-            self._dy, self._y = self._y, np.empty((batch, fn, oh, ow), dtype=np.float32)
+            self._dy, self._y = self._y, room((batch, fn, oh, ow))
         return bool(self._turned)
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
@@ -98,14 +99,14 @@ class ConvStep(Step):
     def _make_filter_gradient(self) -> Any:
         if self._filter_gradient is None:
             self._filter_gradient = filter_gradient(*self._geometry)
-            self._dw = np.empty(self.layer.weight.data.shape, dtype=np.float32)
-            self._db = np.empty(len(self._dw), dtype=np.float32)
+            self._dw = room(self.layer.weight.data.shape)
+            self._db = room(len(self._dw))
         return self._filter_gradient
 
     def _make_input_gradient(self) -> Any:
         if self._input_gradient is None:
             self._input_gradient = input_gradient(*self._geometry)
-            self._dx = np.empty(self._dx_shape, dtype=np.float32)
+            self._dx = room(self._dx_shape)
         return self._input_gradient
 
     def uses(self, *, training: bool) -> Sequence[Any]:

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..kernels import conv, winners, winners_back, winograd
 from ..kernels.jit import LANES, REGISTERS
-from ..kernels.sliding import LINE, Sliding, adjoint, flipped, runs, sliding, through
+from ..kernels.sliding import Sliding, adjoint, flipped, runs, sliding, through
+from ..rooms import room
 from ..shapes import Windows
 from ..typing import Array
 from .launch import launch
@@ -128,8 +129,8 @@ class Direct:
         self.over = (cells[:, :1] + np.arange(height) * self.beside * s.step_w * s.depth).ravel()
         self.run = conv.forward(height, vectors, pool * pool)
         wide = _up(every, vectors * LANES)
-        self.filters = np.zeros((s.groups, fh, fw, depth, wide), dtype=np.float32)
-        self.row = np.zeros((s.groups, wide), dtype=np.float32)
+        self.filters = room((s.groups, fh, fw, depth, wide))
+        self.row = room((s.groups, wide))
         self.bias = self.row[:, :every].reshape(s.groups, self.beside, per_group)
         self.uses = (conv.pack, self.run)
         self.work = s.oh * s.ow * s.f * pool * pool * self.at.size
@@ -176,8 +177,8 @@ class Winograd:
         self.height = tile[0]
         self.run = winograd.forward(*tile, pool)
         wide = _up(s.f, tile[1] * LANES)
-        self.filters = np.zeros((36, deep, wide), dtype=np.float32)
-        self.row = np.zeros(wide, dtype=np.float32)
+        self.filters = room((36, deep, wide))
+        self.row = room(wide)
         self.bias = self.row[: s.f].reshape(1, 1, s.f)
         self.uses = (winograd.filters_forward, self.run)
         self.work = 36 * down * across * s.c * s.f
@@ -212,7 +213,7 @@ class GivingBack:
         self.run = conv.backward_images(*tile)
         wide = _up(self.length, tile[1] * LANES)
         shape = (groups, fh, self.at.size // fh, per_group, wide)
-        self.filters = np.zeros(shape, dtype=np.float32)
+        self.filters = room(shape)
         self.uses = (conv.pack_rows, self.run)
         self.work = self.filters.size * self.d.rows * self.d.pitch
 
@@ -242,7 +243,7 @@ class WinnersGivingBack:
         self.run = winners_back.backward_images(*tile)
         wide = _up(self.length, tile[1] * LANES)
         shape = (groups, fh, self.starts.size // fh, per_group, wide)
-        self.filters = _from_a_line_on(shape)
+        self.filters = room(shape)
         self.uses = (conv.pack_rows, self.run)
         self.work = self.filters.size * s.oh * s.ow
 
@@ -271,7 +272,7 @@ class DirectGradient:
         wide = _up(per_group, tile[1] * LANES)
         self.shape = (s.groups, fh, fw, depth, wide)
         self.sums = _partial_sums(s.groups * self.at.size * wide)
-        self.bias = np.empty((len(self.sums), s.f), dtype=np.float32)
+        self.bias = room((len(self.sums), s.f))
         self.run = conv.backward_weights(*tile)
         self.uses = (self.run, conv.unpack)
         self.band = max(1, max(BAND // (4 * d.depth), POSITIONS) // d.pitch)
@@ -306,7 +307,7 @@ class WinnersGradient:
         places = np.arange(self.starts.size).reshape(-1, 1) * wide + np.arange(self.length)
         self.taps = places.reshape(fh, fw, depth).transpose(2, 0, 1).ravel()
         self.sums = _partial_sums(filters * self.starts.size * wide)
-        self.bias = np.empty((len(self.sums), filters), dtype=np.float32)
+        self.bias = room((len(self.sums), filters))
         self.run = winners.backward_weights(*tile)
         self.uses = (self.run, winners.unpack)
         # Vectors that reach beyond a run read beyond the last image.
@@ -340,7 +341,7 @@ class WinogradGradient:
         self.s = s._replace(rows=4 * down + 2, pitch=4 * across + 2, depth=deep)
         self.d = d._replace(rows=4 * down, pitch=4 * across, depth=wide)
         self.sums = _partial_sums(36 * deep * wide)
-        self.bias = np.empty((len(self.sums), wide), dtype=np.float32)
+        self.bias = room((len(self.sums), wide))
         self.patches, self.together = down * across, _together(s.c + s.f)
         self.run = winograd.backward_weights(*tile)
         self.uses = (self.run, winograd.filters_back)
@@ -361,17 +362,9 @@ class WinogradGradient:
         db[:] = self.bias.sum(axis=0)[: len(db)]
 
 
-def _from_a_line_on(shape: tuple[int, ...]) -> Array:
-    """Return zeros of which no vector lies across two cache lines: such a one takes twice as long."""
-    size = math.prod(shape)
-    whole = np.zeros(size + LINE, dtype=np.float32)
-    first = -whole.ctypes.data // whole.itemsize % LINE
-    return whole[first : first + size].reshape(shape)
-
-
 def _partial_sums(size: int) -> Array:
     chunks = next((count for count in CHUNKS if 4 * count * size <= SUMS), CHUNKS[-1])
-    return np.empty((chunks, size), dtype=np.float32)
+    return room((chunks, size))
 
 
 def _together(numbers: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from ..kernels import elementwise
 from ..kernels.blocks import each
 from ..nn import ZeroPadShortcut
+from ..rooms import room
 from ..typing import Array
 from .steps import Shape, Step
 
@@ -23,7 +24,7 @@ class AddStep(Step):
         super().__init__(name, shape)
         self.kernel, self.relu = "sum" + " + relu" * relu, relu
         size = int(np.prod(shape))
-        self._y, self._dz = (np.empty((batch, size), dtype=np.float32) for _ in range(2))
+        self._y, self._dz = (room((batch, size)) for _ in range(2))
 
     def forward(self, *x: Array) -> Array:
         """Return the sum of two inputs."""
@@ -58,8 +59,8 @@ class StackStep(Step):
         super().__init__(name, (sum(depths), *image))
         self.kernel = "stack"
         self._places = np.cumsum([0, *depths]).tolist()
-        self._y = np.empty((batch, *image, sum(depths)), dtype=np.float32)
-        self._dx = [np.empty((batch, *image, depth), dtype=np.float32) for depth in depths]
+        self._y = room((batch, *image, sum(depths)))
+        self._dx = [room((batch, *image, depth)) for depth in depths]
 
     def forward(self, *x: Array) -> Array:
         """Return the inputs beside each other."""
@@ -89,8 +90,8 @@ class ShortcutStep(Step):
         super().__init__(name, layer.output_shape(input_shape))
         self._kept = (slice(None), *(slice(None, None, step) for step in layer.stride))
         (c, *image), (filters, *smaller) = input_shape, self.output_shape
-        self._y = np.zeros((batch, *smaller, filters), dtype=np.float32)
-        self._dx = np.zeros((batch, *image, c), dtype=np.float32)
+        self._y = room((batch, *smaller, filters))
+        self._dx = room((batch, *image, c))
 
     def forward(self, x: Array) -> Array:
         """Return what is kept of ``x``, and zeros."""

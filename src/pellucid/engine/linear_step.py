@@ -11,6 +11,7 @@ import numpy as np
 from ..kernels import matmul
 from ..kernels.jit import LANES, REGISTERS
 from ..nn import Linear
+from ..rooms import room
 from ..typing import Array
 from .launch import launch
 from .steps import Shape, Step, flat
@@ -37,10 +38,10 @@ class LinearStep(Step):
         super().__init__(name, (f,), k * f)
         self.kernel = "product" + " + relu" * relu
         self.layer, self.relu = layer, relu
-        self._no_bias = np.zeros(f, dtype=np.float32)
-        self._y = np.empty((batch, f), dtype=np.float32)
-        self._dx = np.empty((batch, k), dtype=np.float32)
-        self._dw, self._db = np.empty((f, k), dtype=np.float32), np.empty(f, dtype=np.float32)
+        self._no_bias = room(f)
+        self._y = room((batch, f))
+        self._dx = room((batch, k))
+        self._dw, self._db = room((f, k)), room(f)
         self._flat = flat(self._y), flat(self._dw), flat(self._dx)
         self._tile = min(TILE[0], batch), min(TILE[1], f)
         self._gradients = matmul.gradients(_height(batch, f))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..kernels import normalization
 from ..nn import BatchNorm2d, LocalResponseNorm
+from ..rooms import room
 from ..typing import Array
 from .launch import launch
 from .steps import Shape, Step, flat
@@ -25,8 +26,8 @@ class _NormStep(Step):
     def __init__(self, name: str, input_shape: Shape, batch: int, block: int) -> None:
         super().__init__(name, input_shape)
         self.channels, *image = input_shape
-        self._y = np.empty((batch, *image, self.channels), dtype=np.float32)
-        self._dx = np.empty_like(self._y)
+        self._y = room((batch, *image, self.channels))
+        self._dx = room(self._y.shape)
         self._per = normalization.whole_pixels(block, self.channels)
 
     def uses(self, *, training: bool) -> Sequence[Any]:
@@ -79,7 +80,7 @@ class LocalResponseNormStep(_NormStep):
     def _make_room(self) -> None:
         self._neighbours = self.layer.size
         width = normalization.response_room(self.channels, self._neighbours)
-        self._room = np.zeros((self._blocks(self._y), 5, width), dtype=np.float32)
+        self._room = room((self._blocks(self._y), 5, width))
 
 
 class BatchNormStep(_NormStep):
@@ -104,8 +105,8 @@ class BatchNormStep(_NormStep):
         self.kernel = "batch norm" + " + relu" * relu
         self.layer, self.relu = layer, relu
         blocks, width = self._blocks(self._y), normalization.period(self.channels)
-        self._rows = np.empty((5, width), dtype=np.float32)
-        self._room = np.empty((blocks, 3, width), dtype=np.float32)
+        self._rows = room((5, width))
+        self._room = room((blocks, 3, width))
         self._sums = np.empty((blocks, 2, self.channels), dtype=np.float64)
 
     def forward(self, x: Array) -> Array:

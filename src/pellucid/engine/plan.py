@@ -10,6 +10,7 @@ from ..errors import ShapeError
 from ..kernels import elementwise
 from ..kernels.blocks import each
 from ..nn import Layer
+from ..rooms import room
 from ..typing import Array
 from .assembly import assemble
 from .steps import Shape
@@ -123,7 +124,7 @@ class Plan:
         if not self.single:
             return a + b
         if value not in self._sums:
-            self._sums[value] = np.empty((self.batch_size, *a.shape[1:]), dtype=np.float32)
+            self._sums[value] = room((self.batch_size, *a.shape[1:]))
         total = self._sums[value][: len(a)]
         each(elementwise.add, a, b, total, False)
         return total

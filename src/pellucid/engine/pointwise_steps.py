@@ -17,6 +17,7 @@ from ..kernels.blocks import BLOCK, blocks, each
 from ..kernels.threads import run
 from ..nn import Dropout, Layer, Softmax
 from ..ops.dropout import require_probability
+from ..rooms import room
 from ..typing import Array
 from .steps import Shape, Step
 
@@ -33,8 +34,8 @@ class PointwiseStep(Step):
         super().__init__(name, input_shape)
         self.kernel = type(layer).__name__.lower()
         self.layer: Any = layer
-        self._y = np.empty((batch, math.prod(input_shape)), dtype=np.float32)
-        self._dx = np.empty_like(self._y)
+        self._y = room((batch, math.prod(input_shape)))
+        self._dx = room(self._y.shape)
 
     def forward(self, x: Array) -> Array:
         """Return the layer's output."""
@@ -141,7 +142,7 @@ class DropoutStep(PointwiseStep):
             channels, cells = channels * cells, 1
         together = max(1, BLOCK // (channels * cells))  # images whose numbers stay near
         self._drawn = np.empty((min(together, batch), channels, cells))
-        self._mask = np.empty((batch, cells, channels), dtype=np.float32)
+        self._mask = room((batch, cells, channels))
 
     def forward(self, x: Array) -> Array:
         """Return ``x`` with some numbers silenced while training, and ``x`` itself otherwise."""

@@ -11,6 +11,7 @@ from ..kernels import pooling
 from ..kernels.blocks import each
 from ..kernels.pooling import Taps
 from ..nn import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
+from ..rooms import room
 from ..shapes import Windows, slide
 from ..typing import Array
 from .launch import launch
@@ -35,8 +36,8 @@ class _PoolStep(Step):
         self.windows = windows = _windows(layer, input_shape)
         self._reads = pooling.reads(windows, 0), pooling.reads(windows, 1)
         self._readers = pooling.readers(windows, 0), pooling.readers(windows, 1)
-        self._y = np.empty((batch, *windows.output, input_shape[0]), dtype=np.float32)
-        self._dx = np.empty((batch, *windows.input, input_shape[0]), dtype=np.float32)
+        self._y = room((batch, *windows.output, input_shape[0]))
+        self._dx = room((batch, *windows.input, input_shape[0]))
 
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels of both directions."""
@@ -55,8 +56,8 @@ class MaxPoolStep(_PoolStep):
         super().__init__(name, layer, input_shape, batch)
         self._small = self.windows.window[0] * self.windows.window[1] <= BYTE
         used, unused = self._y.size, 1
-        self._arg = np.empty(used if self._small else unused, dtype=np.uint8)
-        self._wide = np.empty(unused if self._small else used, dtype=np.float32)
+        self._arg = room(used if self._small else unused, np.uint8)
+        self._wide = room(unused if self._small else used)
 
     def forward(self, x: Array) -> Array:
         """Return the maxima."""
@@ -96,7 +97,7 @@ class AvgPoolStep(_PoolStep):
         super().__init__(name, layer, input_shape, batch)
         self.layer = layer
         padded = self.windows.padded != self.windows.input
-        self._share = np.empty(self._y.shape if padded else 0, dtype=np.float32)
+        self._share = room(self._y.shape if padded else 0)
 
     def forward(self, x: Array) -> Array:
         """Return the means."""
@@ -145,7 +146,7 @@ class LpPoolStep(_PoolStep):
         self.layer = layer
         self._ones = tuple(np.ones(n, dtype=np.float32) for n in self.windows.output)
         self._all_ones = tuple(np.ones(n, dtype=np.float32) for n in self.windows.input)
-        self._powers, self._slopes = np.empty_like(self._dx), np.empty_like(self._y)
+        self._powers, self._slopes = room(self._dx.shape), room(self._y.shape)
 
     def forward(self, x: Array) -> Array:
         """Return the norms."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..kernels import matmul
 from ..nn import Layer
+from ..rooms import room
 from ..typing import Array
 from .launch import launch
 
@@ -119,9 +120,8 @@ class TurnStep(Step):
         # A matrix of one row or one column is already its own transpose.
         self._same = 1 in (self._rows, self._columns)
         self.kernel = "view" if self._same else "channels last" if to_last else "channels first"
-        room = (0,) if self._same else (batch, *self._to)
-        self._y = np.empty(room, dtype=np.float32)
-        self._dx = np.empty_like(self._y)
+        self._y = room((0,) if self._same else (batch, *self._to))
+        self._dx = room(self._y.shape)
 
     def forward(self, x: Array) -> Array:
         """Return the images turned."""
