@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 intrinsic: Any = extending.intrinsic
-INDEX, WORD = ir.IntType(64), ir.IntType(32)
+INDEX, WORD, BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
 LINE = 8  # words in a cache line; what several threads write to has one for itself
 
 # Places in a queue. Of one call: how many tasks are taken, how many of these from the front and
@@ -179,10 +179,20 @@ def _open(context: Any, builder: Any, q: Any) -> None:
         raise TypeError(f"a kernel's arguments take more than {8 * ROOM} bytes")
     place = builder.bitcast(_at(builder, q, ARGUMENTS), kind.as_pointer())
     for k, value in enumerate(given):
-        builder.store(value, cgutils.gep_inbounds(builder, place, 0, k))
+        kept = value.type(None) if _counts_references(value) else value
+        builder.store(kept, cgutils.gep_inbounds(builder, place, 0, k))
     code = _calling_again(builder.module, function, kind)
     builder.store(builder.ptrtoint(code, INDEX), _at(builder, q, CODE))
     _add(builder, q, OPEN, 1)
+
+
+def _counts_references(value: Any) -> bool:
+    """Return whether this argument of a kernel is who counts an array's references, or its owner.
+
+    They live as long as the call by Python. A helper may be at work a moment longer, when they are
+    gone though the array is not; it does without, as Numba allows, and counts nothing.
+    """
+    return value.type == BYTE and value.name.endswith((".0", ".1"))
 
 
 def _calling_again(module: Any, function: Any, kind: Any) -> Any:
@@ -309,14 +319,13 @@ def _set_mode(builder: Any, mode: Any) -> Any:
     """
     if not X86:
         return mode
-    byte = ir.IntType(8).as_pointer()
-    kind = ir.FunctionType(ir.VoidType(), [byte])
+    kind = ir.FunctionType(ir.VoidType(), [BYTE])
     get, put = (
         cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{name}")
         for name in ("stmxcsr", "ldmxcsr")
     )
     word = cgutils.alloca_once(builder, WORD)
-    address = builder.bitcast(word, byte)
+    address = builder.bitcast(word, BYTE)
     builder.call(get, [address])
     before = builder.load(word)
     flushing = builder.icmp_signed("==", mode, ir.Constant(WORD, FLUSHING))
