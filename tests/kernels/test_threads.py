@@ -237,6 +237,18 @@ def test_a_kernel_with_too_many_arguments_is_refused():
         run(wide, 2, *[np.zeros(2)] * 80)
 
 
+def test_helpers_count_no_references():
+    # They may be at work when what counts them is gone: it lives as long as the call by Python.
+    set_num_threads(2)
+    times = np.zeros(5, np.int64)
+    run(count, 5, times)
+    run(count, 5, times)
+    queue, words = threads._pool.queue, 7  # counter, owner, size, bytes, data, shape, strides
+    for place, array in ((0, queue), (words, times)):
+        counter, owner, size, _, data = queue[tasks.ARGUMENTS + place :][:5].tolist()
+        assert (counter, owner, size, data) == (0, 0, len(array), array.ctypes.data)
+
+
 def test_tasks_are_taken_from_both_ends():
     @kernel
     def order(queue, arrived, y):
