@@ -12,6 +12,7 @@ from pellucid.engine import linear_step
 from pellucid.engine.assembly import STEPS
 from pellucid.engine.conv_step import ConvStep
 from pellucid.engine.convolutions import Direct, GivingBack, WinnersGivingBack, Winograd
+from pellucid.engine.join_steps import AddStep, StackStep
 from pellucid.engine.steps import PlainStep, TurnStep
 from pellucid.errors import PellucidError
 from pellucid.kernels import conv
@@ -104,6 +105,24 @@ def nested(rng, shape):
     yield nn.Sequential(*inner, *sometimes(rng, nn.ReLU()))
 
 
+def residual(rng, shape):
+    """A block that keeps the shape, or one with a shortcut that changes it as the block does."""
+    c, more, stride = shape[0], int(rng.integers(0, 4)), int(rng.integers(1, 3))
+    inner = [nn.Conv2d(c, c + more, 3, stride, 1, rng=rng), nn.Tanh()]
+    if (more, stride) == (0, 1):
+        shortcut = None
+    elif rng.random() < 0.5:
+        shortcut = nn.ZeroPadShortcut(c, c + more, stride)
+    else:
+        shortcut = nn.Conv2d(c, c + more, 1, stride, rng=rng)
+    return [nn.Residual(*inner, shortcut=shortcut), *sometimes(rng, nn.ReLU())]
+
+
+def branches(rng, shape):
+    wide = nn.Sequential(nn.Conv2d(shape[0], 3, 3, padding=1, rng=rng), *sometimes(rng, nn.ReLU()))
+    return [nn.Branches(wide, nn.MaxPool2d(3, 1, 1), nn.Sequential())]
+
+
 def sometimes(rng, layer):
     return [layer] if rng.random() < 0.5 else []
 
@@ -114,6 +133,8 @@ IMAGE_KINDS = {
     "deep": deep,
     "pointwise": pointwise,
     "nested": nested,
+    "residual": residual,
+    "branches": branches,
     "max": lambda rng, shape: [nn.MaxPool2d(**window(rng), padding=int(rng.integers(0, 2)))],
     "average": lambda rng, shape: [
         nn.AvgPool2d(**window(rng), padding=1, count_include_pad=bool(rng.random() < 0.5))
@@ -238,7 +259,13 @@ def test_every_step_there_is_was_drawn():
     for seed in range(NETWORKS):
         model, image = draw_network(seed)
         steps += engine.compile(model, image, BATCH).steps
-    assert {type(step) for step in steps} == {*STEPS.values(), PlainStep, TurnStep}
+    assert {type(step) for step in steps} == {
+        *STEPS.values(),
+        PlainStep,
+        TurnStep,
+        AddStep,
+        StackStep,
+    }
     convolutions = [step for step in steps if isinstance(step, ConvStep)]
     assert {type(step._output) for step in convolutions} == {Direct, Winograd}
     back = {type(step._make_input_gradient()) for step in convolutions}

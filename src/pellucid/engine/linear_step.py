@@ -39,20 +39,25 @@ class LinearStep(Step):
         self.kernel = "product" + " + relu" * relu
         self.layer, self.relu = layer, relu
         self._no_bias = room(f)
-        self._y = room((batch, f))
+        self._y = room((max(batch, TILE[0]), f))
         self._dx = room((batch, k))
         self._dw, self._db = room((f, k)), room(f)
         self._flat = flat(self._y), flat(self._dw), flat(self._dx)
-        self._tile = min(TILE[0], batch), min(TILE[1], f)
+        self._tile = 1 if batch == 1 else TILE[0], min(TILE[1], f)
+        self._few = room((TILE[0], k) if batch > 1 else 0)
         self._gradients = matmul.gradients(_height(batch, f))
 
     def forward(self, x: Array) -> Array:
         """Return ``x·wᵀ + b``."""
-        self._x, n = x, len(x)
+        self._x, images = x, len(x)
         w, b = np.ascontiguousarray(self.layer.weight.data), self.layer.bias
         shift = self._no_bias if b is None else np.ascontiguousarray(b.data)
         height, width = self._tile
-        height = height if height <= n else 1
+        if images == 1:
+            height = 1
+        elif images < height:  # a kernel of their own is not worth compiling
+            self._few[:images], x = x, self._few
+        n = len(x)
         high, wide = -(-n // height), -(-len(w) // width)
         side = max(SIDES[0], min(SIDES[1], math.isqrt(high * wide // ENOUGH)))
         down, across = -(-high // side), -(-wide // side)
@@ -60,7 +65,7 @@ class LinearStep(Step):
             matmul.linear(height, width), down * across, n * self.multiply_adds,
             flat(x), flat(w), shift, self._flat[0], down, across, self.relu,
         )  # fmt: skip
-        return self._y[:n]
+        return self._y[:images]
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Leave ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
