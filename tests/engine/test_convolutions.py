@@ -8,19 +8,10 @@ import pytest
 from engine.networks import by_the_layers, draw_images, everything
 from ops.witness import assert_agrees
 from pellucid import engine, nn
-from pellucid.engine import convolutions
-from pellucid.engine.convolutions import (
-    Direct,
-    DirectGradient,
-    GivingBack,
-    WinnersGivingBack,
-    WinnersGradient,
-    Winograd,
-    WinogradGradient,
-    filter_gradient,
-    input_gradient,
-    output,
-)
+from pellucid.engine import filter_gradients
+from pellucid.engine.convolutions import filter_gradient, input_gradient, output
+from pellucid.engine.filter_gradients import DirectGradient, WinnersGradient, WinogradGradient
+from pellucid.engine.passes import Direct, GivingBack, WinnersGivingBack, Winograd
 from pellucid.engine.steps import TurnStep
 from pellucid.kernels import conv
 from pellucid.kernels.jit import LANES
@@ -165,14 +156,14 @@ def test_there_are_fewer_partial_sums_where_they_would_take_too_much_memory(monk
         return len(filter_gradient(slide((6, 6), 5), 16, filters, 1, 1).sums)
 
     assert chunks(16) == 16
-    assert 4 * 16 * 25 * 16 * filters_that_fill() > convolutions.SUMS
+    assert 4 * 16 * 25 * 16 * filters_that_fill() > filter_gradients.SUMS
     assert chunks(filters_that_fill()) == 8
     assert chunks(100 * filters_that_fill()) == 4
 
 
 def filters_that_fill():
     """Return how many filters of 5x5x16 are too many for 16 partial sums."""
-    return convolutions.SUMS // (4 * 16 * 25 * 16) + LANES
+    return filter_gradients.SUMS // (4 * 16 * 25 * 16) + LANES
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 30])

@@ -11,8 +11,8 @@ from pellucid import engine, nn
 from pellucid.engine import linear_step
 from pellucid.engine.assembly import STEPS
 from pellucid.engine.conv_step import ConvStep
-from pellucid.engine.convolutions import Direct, GivingBack, WinnersGivingBack, Winograd
 from pellucid.engine.join_steps import AddStep, StackStep
+from pellucid.engine.passes import Direct, GivingBack, WinnersGivingBack, Winograd
 from pellucid.engine.steps import PlainStep, TurnStep
 from pellucid.errors import PellucidError
 from pellucid.kernels import conv

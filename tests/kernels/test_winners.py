@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from kernels.test_conv import CASES, N, Room, expected, last
-from pellucid.engine import convolutions, launch
-from pellucid.engine.convolutions import Source, WinnersGivingBack, WinnersGradient
+from pellucid.engine import filter_gradients, launch, passes
+from pellucid.engine.filter_gradients import WinnersGradient
+from pellucid.engine.passes import Source, WinnersGivingBack
 from pellucid.kernels import winners, winners_back
 from pellucid.kernels.jit import LANES, REGISTERS
 from pellucid.kernels.sliding import STOPPED, sliding
@@ -30,7 +31,8 @@ def read(monkeypatch):
     """Have windows be read in this way, and with this tile."""
 
     def read(tile, stripped):
-        monkeypatch.setattr(convolutions, "_strips_pay", lambda *how: stripped)
+        for module in (filter_gradients, passes):
+            monkeypatch.setattr(module, "strips_pay", lambda *how: stripped)
         monkeypatch.setattr(winners, "tile_shape", lambda *sizes: tile)
 
     return read

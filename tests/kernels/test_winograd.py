@@ -14,8 +14,9 @@ import pytest
 
 from ops.witness import assert_agrees
 from pellucid import ops
-from pellucid.engine import convolutions
-from pellucid.engine.convolutions import Source, Winograd, WinogradGradient
+from pellucid.engine import filter_gradients, passes
+from pellucid.engine.filter_gradients import WinogradGradient
+from pellucid.engine.passes import Source, Winograd
 from pellucid.kernels import conv, winograd
 from pellucid.kernels.jit import LANES, kernel
 from pellucid.kernels.simd import load, scatter
@@ -215,8 +216,8 @@ def test_all_passes_equal_the_plain_convolution(depths, pool):
 @pytest.mark.parametrize("pool", [1, 2])
 @pytest.mark.parametrize("rectify", [False, True])
 def test_images_in_blocks_of_which_the_last_is_smaller(pool, rectify, monkeypatch):
-    monkeypatch.setattr(convolutions, "CHUNKS", (2,))
-    monkeypatch.setattr(convolutions, "_evenly", lambda n, together: 3)
+    monkeypatch.setattr(filter_gradients, "CHUNKS", (2,))
+    monkeypatch.setattr(passes, "evenly", lambda n, together: 3)
     agree(make_case(12, 20, 8, (1, 0, 2, 1), pool, rectify=rectify, n=7), together=3)
 
 

@@ -116,10 +116,23 @@ class _Assembly:
                 step = _fast_step(name, layer, waiting, value.shape, self.batch)
                 if len(value.shape) == 3 and step.channels_last is not None:
                     value = self.laid_out(value, last=step.channels_last)
+                self._let_fold(step, value)
                 value = self._add(step, value)
             else:
                 value = self._add(PlainStep(name, layer, value.shape, self.batch), value)
         return value
+
+    def _let_fold(self, step: Step, value: _Value) -> None:
+        """Acquaint a batch norm with the convolution before it."""
+        maker = self.steps[value.number - 1] if value.number else None
+        if (
+            isinstance(step, BatchNormStep)
+            and isinstance(maker, ConvStep)
+            and not maker.relu
+            and maker.pool == 1
+            and value.number not in self.shared
+        ):
+            step.source, maker.norm = maker, step
 
     def laid_out(self, value: _Value, *, last: bool) -> _Value:
         """Have images lie this way."""

@@ -11,8 +11,9 @@ from ..kernels import matmul
 from ..nn import Conv2d
 from ..rooms import room
 from ..typing import Array
-from .convolutions import Source, filter_gradient, input_gradient, output
+from .convolutions import filter_gradient, input_gradient, output
 from .launch import launch
+from .passes import Source
 from .steps import Shape, Step, flat
 
 __all__ = ["ConvStep"]
@@ -37,7 +38,9 @@ class ConvStep(Step):
         shape = (batch, oh // pool, ow // pool, fn)
         self._y: Array = room(shape)
         self._won = room(shape if pool > 1 else (1,), np.uint8)
-        self._packed = self._kept = False
+        self._packed: bool | None = None  # whether the filters are folded; None before they are
+        self._kept = False
+        self.norm: Any = None  # the step of a batch norm behind it, if nobody else reads the output
         # What only training needs comes with the first backward.
         self._filter_gradient: Any = None
         self._input_gradient: Any = None
@@ -48,20 +51,36 @@ class ConvStep(Step):
 
     def forward(self, x: Array) -> Array:
         """Return the filters' answers."""
-        self._x, n = x, len(x)
-        if not (self.frozen and self._packed):
-            self._output.pack(np.ascontiguousarray(self.layer.weight.data))
-            b = self.layer.bias
-            if b is not None:
-                self._output.bias[:] = b.data.reshape(self.layer.groups, 1, -1)
-            self._packed = True
-        self._convolve(n, keep=self.layer.training)
+        self._x = x
+        return self._convolve(
+            keep=self.layer.training, fold=self.norm is not None and self.norm.folded
+        )
+
+    def again(self) -> Array:
+        """Return the answers to the last images once more, without the batch norm."""
+        return self._convolve(keep=True, fold=False)
+
+    def _convolve(self, *, keep: bool, fold: bool) -> Array:
+        """Return the output, the batch norm's if so; if wished, keep which cells won."""
+        if not self.frozen or self._packed != fold:
+            self._pack(fold)
+        n, rectify = len(self._x), self.norm.relu if fold else self.relu
+        self._output(Source(self._x), n, self._y[:n], self._won, rectify, keep)
+        self._kept = keep
         return self._y[:n]
 
-    def _convolve(self, n: int, *, keep: bool) -> None:
-        """Write the output, and if wished, which cells won."""
-        self._output(Source(self._x), n, self._y[:n], self._won, self.relu, keep)
-        self._kept = keep
+    def _pack(self, fold: bool) -> None:
+        """Take over filters and bias; with ``fold``, those that make what the batch norm makes."""
+        w, b = self.layer.weight.data, self.layer.bias
+        shift = np.float32(0) if b is None else b.data
+        if fold:
+            scale, offset = self.norm.scale_and_shift()
+            w, shift = w * scale.reshape(-1, 1, 1, 1), shift * scale + offset
+        self._output.pack(np.ascontiguousarray(w))
+        if b is not None or self.norm is not None:
+            shift = np.broadcast_to(shift, len(w))
+            self._output.bias[:] = shift.reshape(self.layer.groups, 1, -1)
+        self._packed = fold
 
     def turn(self) -> bool:
         """Give images (N, C, H, W) from now on, if the step can."""
@@ -79,7 +98,7 @@ class ConvStep(Step):
         # Behind a pooling, the cell that won is also what tells where the ReLU let through.
         pooled = self.pool > 1
         if pooled and not self._kept:  # which inference has no use for
-            self._convolve(n, keep=True)
+            self.again()
         if self._turned:
             launch(matmul.transpose, n, dy.size, flat(dy), flat(self._dy), *self._turned)
             dy = self._dy[:n]
@@ -128,4 +147,4 @@ class ConvStep(Step):
     def freeze(self) -> None:
         """Pack the filters once more, and then rely on them."""
         super().freeze()
-        self._packed = False
+        self._packed = None

@@ -88,6 +88,9 @@ class BatchNormStep(_NormStep):
 
     The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32,
     and what it is ``off`` by goes into the shift: a mean far from zero costs no digits.
+
+    Behind a convolution whose weights stay as they are, inference does nothing here: the filters
+    are scaled, and their bias is shifted.
     """
 
     layer: BatchNorm2d
@@ -108,9 +111,27 @@ class BatchNormStep(_NormStep):
         self._rows = room((5, width))
         self._room = room((blocks, 3, width))
         self._sums = np.empty((blocks, 2, self.channels), dtype=np.float64)
+        self.source: Any = None  # the step of the convolution before it, if only this one reads it
+
+    @property
+    def folded(self) -> bool:
+        """Whether the convolution does it all."""
+        return self.source is not None and self.frozen and not self.layer.training
+
+    def scale_and_shift(self) -> tuple[Array, Array]:
+        """Return what inference multiplies each channel with, and then adds."""
+        layer = self.layer
+        with np.errstate(all="ignore"):  # what is not finite goes on, and is seen
+            scale = layer.weight.data * (layer.running_var.data.astype(float) + layer.eps) ** -0.5
+            shift = layer.bias.data - layer.running_mean.data * scale
+        return scale.astype(np.float32), shift.astype(np.float32)
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``; while training, keep the running averages."""
+        self._passed = self.folded
+        return x if self._passed else self._normalise(x)
+
+    def _normalise(self, x: Array) -> Array:
         layer, y = self.layer, self._y[: len(x)]
         self._x, self._trained = x, layer.training
         if layer.training:
@@ -131,6 +152,8 @@ class BatchNormStep(_NormStep):
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Leave the gradients of scale and shift; return that of the input."""
+        if self._passed:
+            self._normalise(self.source.again())
         layer, x, inverse, off = self.layer, self._x, self._inverse, self._off
         args = (self._rows, self._room, self._sums, self.relu)
         self._run(normalization.batch_gradient_sums, 1, (dy, x), *args)

@@ -1,0 +1,93 @@
+"""In inference a convolution does the work of the batch norm behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ops.witness import assert_agrees
+from pellucid import engine, nn
+
+SHAPE = (2, 7, 6)
+
+
+def network(bias=True, relu=True, groups=1):
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(
+        conv=nn.Conv2d(2, 4, 3, padding=1, bias=bias, groups=groups, rng=rng),
+        norm=nn.BatchNorm2d(4),
+        **({"relu": nn.ReLU()} if relu else {}),
+        last=nn.Conv2d(4, 3, 3, rng=rng),
+    )
+    norm = model["norm"]
+    norm.weight.data[:] = rng.normal(size=4)
+    norm.bias.data[:] = rng.normal(size=4)
+    norm.running_mean.data[:] = rng.normal(size=4)
+    norm.running_var.data[:] = 0.1 + rng.random(4)
+    return model.eval()
+
+
+def images(n=5, seed=1):
+    return np.random.default_rng(seed).normal(size=(n, *SHAPE)).astype(np.float32)
+
+
+@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_frozen_plan_gives_what_the_layers_give(relu, bias, groups):
+    model = network(bias, relu, groups)
+    plan = engine.compile(model, SHAPE, 5)
+    plan.freeze()
+    for n in (5, 3):
+        assert_agrees(plan(images(n)), model(images(n)), within=1e-5)
+    (norm,) = (step for step in plan.steps if step.kernel.startswith("batch norm"))
+    assert norm.folded
+    assert norm.forward(plan.steps[0]._y) is plan.steps[0]._y
+
+
+def test_gradients_are_those_of_the_layers_all_the_same():
+    model, x = network(), images()
+    plan = engine.compile(model, SHAPE, 5)
+    plan.freeze()
+    y = plan(x)
+    dy = np.random.default_rng(2).normal(size=y.shape).astype(np.float32)
+    dx = plan.backward(dy, need_dx=True).copy()
+    got = {name: p.grad.copy() for name, p in model.parameters().items()}
+    model(x)
+    assert_agrees(dx, model.backward(dy), within=1e-5)
+    for name, p in model.parameters().items():
+        assert_agrees(got[name], p.grad, within=1e-5, what=name)
+    assert_agrees(plan(x), model(x), within=1e-5)
+
+
+def test_a_frozen_plan_may_go_back_to_training_and_come_again():
+    model, x = network(), images()
+    plan = engine.compile(model, SHAPE, 5)
+    plan.freeze()
+    plan(x)
+    model.train()
+    before = model["norm"].running_mean.data.copy()
+    y = plan(x).copy()
+    assert not np.array_equal(before, model["norm"].running_mean.data)
+    assert_agrees(y, network().train()(x), within=1e-5)
+    model.eval()
+    plan.freeze()
+    assert_agrees(plan(x), model(x), within=1e-5)
+
+
+def test_an_output_that_others_read_is_not_folded():
+    rng = np.random.default_rng(0)
+    shared = nn.Residual(nn.BatchNorm2d(4), shortcut=nn.ReLU())
+    model = nn.Sequential(nn.Conv2d(2, 4, 3, rng=rng), shared).eval()
+    model[1][0].running_mean.data[:] = 1
+    plan = engine.compile(model, SHAPE, 5)
+    plan.freeze()
+    assert_agrees(plan(images()), model(images()), within=1e-5)
+
+
+def test_a_plan_that_is_not_frozen_folds_nothing():
+    model = network()
+    plan = engine.compile(model, SHAPE, 5)
+    plan(images())
+    model["norm"].running_mean.data[:] += 1
+    assert_agrees(plan(images()), model(images()), within=1e-5)
