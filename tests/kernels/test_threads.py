@@ -20,6 +20,7 @@ from pellucid.kernels import cores, tasks, threads
 from pellucid.kernels.cores import get_num_threads, set_num_threads
 from pellucid.kernels.jit import kernel
 from pellucid.kernels.threads import run, share
+from pellucid.kernels.words_threads import X86, add_to, look_at
 
 TASKS, SIZE = 64, 500
 
@@ -49,21 +50,21 @@ def divide(queue, x, y):
 def meet(queue, arrived, y, seconds):
     """Each task waits for all others to begin; the last goes on for a while then."""
     for n in share(queue):
-        tasks._add_to(arrived, 0, 1)
-        while tasks._look_at(arrived, 0) < y.size:
+        add_to(arrived, 0, 1)
+        while look_at(arrived, 0) < y.size:
             pass
         if n == y.size - 1:
             for _ in range(int(1e9 * seconds)):  # an atomic addition takes some nanoseconds
-                tasks._add_to(arrived, 0, 1)
+                add_to(arrived, 0, 1)
         y[n] = 1
 
 
 @kernel
 def begin_late(queue, arrived, seconds):
     """Whoever comes second takes a while before it looks for a task."""
-    if tasks._add_to(arrived, 0, 1) == 1:
+    if add_to(arrived, 0, 1) == 1:
         for _ in range(int(1e8 * seconds)):
-            tasks._add_to(arrived, 8, 1)
+            add_to(arrived, 8, 1)
     for _ in share(queue):
         pass
 
@@ -253,7 +254,7 @@ def test_tasks_are_taken_from_both_ends():
     @kernel
     def order(queue, arrived, y):
         for n in share(queue):
-            y[n] = tasks._add_to(arrived, 0, 1)
+            y[n] = add_to(arrived, 0, 1)
 
     y = np.zeros(10, np.int64)
     queue = tasks.queue_for_one(10)
@@ -292,7 +293,7 @@ def denormals_count():
     return bool((np.full(8, 1e-40, np.float32) * np.float32(0.5)).all())
 
 
-@pytest.mark.skipif(not tasks.X86, reason="denormal numbers cost little elsewhere")
+@pytest.mark.skipif(not X86, reason="denormal numbers cost little elsewhere")
 @pytest.mark.parametrize("wanted", [1, 2])
 def test_denormal_numbers_are_zero_in_a_kernel_and_only_there(wanted):
     set_num_threads(wanted)

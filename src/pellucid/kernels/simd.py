@@ -18,6 +18,9 @@ Sums (words_sums.py):
     t = add_row(t, b, j)                t[:,c] += b[j + c·LANES : + LANES]
     t = add_everywhere(t, b, j)         t[r,c] += b[j : + LANES]
     t + u, t - u, k * t                 number by number
+
+Choices (words_choices.py):
+
     t = relu(t)                         max(0, t); NaN stays NaN
     t, a = keep_larger(t, a, u, k)      max(t, u), the first of equals; a = k where u won
     u, a = largest(t, K)                the same of t[r::R/K,:], K rows; a = q where the q-th won
@@ -59,6 +62,14 @@ one function that writes LLVM code; R and C are constants of the kernel that use
 
 from __future__ import annotations
 
+from .words_choices import (
+    keep_larger,
+    largest,
+    relu,
+    where_above_zero,
+    where_below,
+    where_equal,
+)
 from .words_memory import (
     add_rows_from,
     load,
@@ -84,19 +95,13 @@ from .words_sums import (
     add_scaled,
     inner,
     inner_first,
-    keep_larger,
     lane_sums,
-    largest,
     minus,
     outer,
     outer_at,
     outer_won,
     plus,
-    relu,
     times,
-    where_above_zero,
-    where_below,
-    where_equal,
     zeros,
 )
 

@@ -19,7 +19,6 @@ the cache of its own core.
 
 from __future__ import annotations
 
-import platform
 from typing import Any
 
 import numpy as np
@@ -31,16 +30,30 @@ from numba.extending import models, register_model
 
 from ..typing import Array
 from .jit import kernel
+from .words_threads import (
+    BYTE,
+    FLUSH_TO_ZERO,
+    FLUSHING,
+    INDEX,
+    WORD,
+    add,
+    add_to,
+    at_place,
+    call,
+    look_at,
+    pause,
+    read,
+    set_denormals,
+    set_mode,
+)
 
 __all__ = [
     "DONE",
-    "FLUSHING",
     "HELPERS",
     "LOOKS",
     "SHARED",
     "TAKEN",
     "TASKS",
-    "X86",
     "begin",
     "end_flushing",
     "finished",
@@ -51,7 +64,6 @@ __all__ = [
 ]
 
 intrinsic: Any = extending.intrinsic
-INDEX, WORD, BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
 LINE = 8  # words in a cache line; what several threads write to has one for itself
 
 # Places in a queue. Of one call: how many tasks are taken, how many of these from the front and
@@ -66,8 +78,6 @@ LOOKS = HELPERS + 1
 ARGUMENTS = LINE * 9  # the words of the kernel's arguments
 ROOM = 512
 
-FLUSHING, FLUSH_TO_ZERO = np.int32(-1), 0x8040  # FTZ and DAZ in MXCSR
-X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 OK, NONE = 0, -2  # what a compiled function returns if it has not failed
 
 
@@ -130,11 +140,11 @@ def share(typing: Any, queue: Any) -> Any:
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         tasks = cgutils.create_struct_proxy(TASKS_TYPE)(context, builder)
         tasks.queue = q = context.make_array(queue)(context, builder, values[0]).data
-        tasks.number = number = _add(builder, q, ENTERED, 1)
-        tasks.before = _set_mode(builder, ir.Constant(WORD, FLUSHING))
+        tasks.number = number = add(builder, q, ENTERED, 1)
+        tasks.before = set_mode(builder, ir.Constant(WORD, FLUSHING))
         tasks.mine = cgutils.alloca_once_value(builder, ir.Constant(INDEX, 0))
         first = builder.icmp_signed("==", number, ir.Constant(INDEX, 0))
-        shared = builder.icmp_signed("!=", _read(builder, q, SHARED), ir.Constant(INDEX, 0))
+        shared = builder.icmp_signed("!=", read(builder, q, SHARED), ir.Constant(INDEX, 0))
         with builder.if_then(builder.and_(first, shared)):
             _open(context, builder, q)
         return tasks._getvalue()
@@ -152,22 +162,22 @@ def _iterate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 def _next(context: Any, builder: Any, signature: Any, values: Any, result: Any) -> None:
     """Take a task. Behind the last one, add those of this thread to what is done."""
     tasks = cgutils.create_struct_proxy(TASKS_TYPE)(context, builder, value=values[0])
-    q, total, one = tasks.queue, _read(builder, tasks.queue, TASKS), ir.Constant(INDEX, 1)
-    more = builder.icmp_signed("<", _add(builder, q, TAKEN, 1), total)
+    q, total, one = tasks.queue, read(builder, tasks.queue, TASKS), ir.Constant(INDEX, 1)
+    more = builder.icmp_signed("<", add(builder, q, TAKEN, 1), total)
     result.set_valid(more)
     with builder.if_else(more) as (there_is, there_is_none):
         with there_is:
             in_front = builder.icmp_signed(
                 "==", builder.and_(tasks.number, one), ir.Constant(INDEX, 0)
             )
-            side = builder.select(in_front, _at(builder, q, FRONT), _at(builder, q, BACK))
+            side = builder.select(in_front, at_place(builder, q, FRONT), at_place(builder, q, BACK))
             k = builder.atomic_rmw("add", side, one, "seq_cst")
             from_behind = builder.sub(builder.sub(total, one), k)
             result.yield_(builder.select(in_front, k, from_behind))
             builder.store(builder.add(builder.load(tasks.mine), one), tasks.mine)
         with there_is_none:
-            _add(builder, q, DONE, builder.load(tasks.mine))
-            _set_mode(builder, tasks.before)
+            add(builder, q, DONE, builder.load(tasks.mine))
+            set_mode(builder, tasks.before)
 
 
 def _open(context: Any, builder: Any, q: Any) -> None:
@@ -177,13 +187,13 @@ def _open(context: Any, builder: Any, q: Any) -> None:
     kind = ir.LiteralStructType([value.type for value in given])
     if context.get_abi_sizeof(kind) > 8 * ROOM:
         raise TypeError(f"a kernel's arguments take more than {8 * ROOM} bytes")
-    place = builder.bitcast(_at(builder, q, ARGUMENTS), kind.as_pointer())
+    place = builder.bitcast(at_place(builder, q, ARGUMENTS), kind.as_pointer())
     for k, value in enumerate(given):
         kept = value.type(None) if _counts_references(value) else value
         builder.store(kept, cgutils.gep_inbounds(builder, place, 0, k))
     code = _calling_again(builder.module, function, kind)
-    builder.store(builder.ptrtoint(code, INDEX), _at(builder, q, CODE))
-    _add(builder, q, OPEN, 1)
+    builder.store(builder.ptrtoint(code, INDEX), at_place(builder, q, CODE))
+    add(builder, q, OPEN, 1)
 
 
 def _counts_references(value: Any) -> bool:
@@ -202,17 +212,17 @@ def _calling_again(module: Any, function: Any, kind: Any) -> Any:
     code.linkage = "internal"
     builder = ir.IRBuilder(code.append_basic_block())
     (q,) = code.args
-    place = builder.bitcast(_at(builder, q, ARGUMENTS), kind.as_pointer())
+    place = builder.bitcast(at_place(builder, q, ARGUMENTS), kind.as_pointer())
     given = [
         builder.load(cgutils.gep_inbounds(builder, place, 0, k)) for k in range(len(kind.elements))
     ]
     rooms = [builder.alloca(pointer.pointee) for pointer in function.function_type.args[:2]]
-    before = _set_mode(builder, ir.Constant(WORD, FLUSHING))
+    before = set_mode(builder, ir.Constant(WORD, FLUSHING))
     status = builder.call(function, [*rooms, *given])
-    _set_mode(builder, before)
+    set_mode(builder, before)
     well = [builder.icmp_signed("==", status, ir.Constant(WORD, k)) for k in (OK, NONE)]
     with builder.if_then(builder.not_(builder.or_(*well))):
-        _add(builder, q, FAILED, 1)
+        add(builder, q, FAILED, 1)
     builder.ret_void()
     return code
 
@@ -221,128 +231,33 @@ def _calling_again(module: Any, function: Any, kind: Any) -> Any:
 def serve(queue: Array, number: int) -> None:
     """Help with every call of the queue as helper ``number``, until there is none for a while."""
     looks = seen = 0
-    while number < _look_at(queue, HELPERS) and looks < queue[LOOKS]:
+    while number < look_at(queue, HELPERS) and looks < queue[LOOKS]:
         looks += 1
-        call = _look_at(queue, OPEN)
-        if call % 2 == 1 and call != seen:
-            _add_to(queue, INSIDE, 1)
+        now = look_at(queue, OPEN)
+        if now % 2 == 1 and now != seen:
+            add_to(queue, INSIDE, 1)
             # From here on the caller waits, unless it has closed the queue in the meantime.
-            if _look_at(queue, OPEN) == call and _look_at(queue, TAKEN) < queue[TASKS]:
-                _call(queue)
-            _add_to(queue, INSIDE, -1)
-            looks, seen = 0, call
-        _pause()
+            if look_at(queue, OPEN) == now and look_at(queue, TAKEN) < queue[TASKS]:
+                call(queue, CODE)
+            add_to(queue, INSIDE, -1)
+            looks, seen = 0, now
+        pause()
 
 
 @kernel
 def finished(queue: Array) -> bool:
     """Return whether every task is done, or one failed, and all helpers are out; look often."""
     for _ in range(queue[LOOKS]):
-        if _look_at(queue, DONE) >= queue[TASKS] or _look_at(queue, FAILED) > 0:
-            if _look_at(queue, OPEN) % 2 == 1:
-                _add_to(queue, OPEN, 1)
-            if _look_at(queue, INSIDE) == 0:
+        if look_at(queue, DONE) >= queue[TASKS] or look_at(queue, FAILED) > 0:
+            if look_at(queue, OPEN) % 2 == 1:
+                add_to(queue, OPEN, 1)
+            if look_at(queue, INSIDE) == 0:
                 return True
-        _pause()
+        pause()
     return False
 
 
 @kernel
 def end_flushing() -> None:
     """Let denormal numbers be numbers again, where an error has ended a kernel in `share`."""
-    _set_denormals(np.int32(_set_denormals(FLUSHING) & ~FLUSH_TO_ZERO))
-
-
-@intrinsic
-def _add_to(typing: Any, queue: Any, place: Any, number: Any) -> Any:
-    """Add to ``queue[place]`` in one piece, and return what was there."""
-
-    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        data = context.make_array(queue)(context, builder, values[0]).data
-        return builder.atomic_rmw("add", builder.gep(data, [values[1]]), values[2], "seq_cst")
-
-    return types.int64(queue, types.intp, types.int64), write
-
-
-@intrinsic
-def _look_at(typing: Any, queue: Any, place: Any) -> Any:
-    """Return ``queue[place]`` as another thread left it."""
-
-    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        data = context.make_array(queue)(context, builder, values[0]).data
-        return builder.load_atomic(builder.gep(data, [values[1]]), "seq_cst", 8)
-
-    return types.int64(queue, types.intp), write
-
-
-@intrinsic
-def _call(typing: Any, queue: Any) -> Any:
-    """Call the code of an open queue."""
-
-    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        data = context.make_array(queue)(context, builder, values[0]).data
-        kind = ir.FunctionType(ir.VoidType(), [INDEX.as_pointer()])
-        builder.call(builder.inttoptr(_read(builder, data, CODE), kind.as_pointer()), [data])
-        return context.get_dummy_value()
-
-    return types.none(queue), write
-
-
-@intrinsic
-def _pause(typing: Any) -> Any:
-    """Tell the core that this is a loop that waits, where it wants to know."""
-
-    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        if X86:
-            kind = ir.FunctionType(ir.VoidType(), [])
-            name = "llvm.x86.sse2.pause"
-            builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
-        return context.get_dummy_value()
-
-    return types.none(), write
-
-
-@intrinsic
-def _set_denormals(typing: Any, mode: Any) -> Any:
-    """Set the thread's floating-point mode, `FLUSHING` or one that this has returned before."""
-
-    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return _set_mode(builder, values[0])
-
-    return types.int32(types.int32), write
-
-
-def _set_mode(builder: Any, mode: Any) -> Any:
-    """Write what sets the mode and returns the one before.
-
-    Elsewhere than on x86 it does nothing: there, denormal numbers cost little.
-    """
-    if not X86:
-        return mode
-    kind = ir.FunctionType(ir.VoidType(), [BYTE])
-    get, put = (
-        cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{name}")
-        for name in ("stmxcsr", "ldmxcsr")
-    )
-    word = cgutils.alloca_once(builder, WORD)
-    address = builder.bitcast(word, BYTE)
-    builder.call(get, [address])
-    before = builder.load(word)
-    flushing = builder.icmp_signed("==", mode, ir.Constant(WORD, FLUSHING))
-    flush = builder.or_(before, ir.Constant(WORD, FLUSH_TO_ZERO))
-    builder.store(builder.select(flushing, flush, mode), word)
-    builder.call(put, [address])
-    return before
-
-
-def _at(builder: Any, q: Any, place: int) -> Any:
-    return builder.gep(q, [ir.Constant(INDEX, place)])
-
-
-def _read(builder: Any, q: Any, place: int) -> Any:
-    return builder.load(_at(builder, q, place))
-
-
-def _add(builder: Any, q: Any, place: int, number: Any) -> Any:
-    number = ir.Constant(INDEX, number) if isinstance(number, int) else number
-    return builder.atomic_rmw("add", _at(builder, q, place), number, "seq_cst")
+    set_denormals(np.int32(set_denormals(FLUSHING) & ~FLUSH_TO_ZERO))
