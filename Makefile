@@ -19,7 +19,7 @@ demo: $(VENV)/.ready  ## Train on real handwritten digits; model and pictures go
 test: $(VENV)/.ready-$(PEERS)  ## Run all tests
 	PELLUCID_REQUIRE_PEERS=$(PEERS) $(BIN)/python -m pytest -n auto
 
-bench: $(VENV)/.ready-$(PEERS)  ## Measure against PyTorch, side by side (20 minutes; or CASES="...")
+bench: $(VENV)/.ready-$(PEERS)  ## Measure against PyTorch, side by side (an hour; or CASES="...")
 	$(BIN)/python benchmarks/run.py $(CASES) $(if $(filter 0,$(PEERS)),--no-peer)
 
 lint: $(VENV)/.ready-lint  ## Check style and types

@@ -110,9 +110,8 @@ class _Pool:
         if not queue[tasks.LOOKS]:
             tasks.serve(queue, 0)  # is compiled here: a thread that compiles cannot be waited for
             queue[tasks.HELPERS], queue[tasks.LOOKS] = 1, REHEARSAL
-            begin = time.perf_counter()
-            tasks.serve(queue, 0)
-            queue[tasks.LOOKS] = int(REHEARSAL * AWAKE / (time.perf_counter() - begin)) + 1
+            took = min(_seconds_of(tasks.serve, queue, 0) for _ in range(3))
+            queue[tasks.LOOKS] = int(REHEARSAL * AWAKE / took) + 1
         queue[tasks.HELPERS] = self.wanted = wanted
         while len(helpers) > wanted:
             helpers[-1].employed = False
@@ -122,6 +121,12 @@ class _Pool:
                 helpers.append(_Helper(self, len(helpers)))
         except RuntimeError:  # the system gives no more threads, or the process is ending
             pass
+
+
+def _seconds_of(function: Any, *args: Any) -> float:
+    begin = time.perf_counter()
+    function(*args)
+    return time.perf_counter() - begin
 
 
 def run(function: Any, count: int, *args: Any) -> None:
