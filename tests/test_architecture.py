@@ -27,7 +27,7 @@ RANKS = {
     "book": 8,
     "training": 6,
     "viz": 5,
-    "engine": 5,
+    "engine": 4.5,
     "formats": 5,  # it rebuilds models
     "models": 4,
     "nn": 3,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import data, evaluate, predict, profile, summary, train, warmup
+from . import data, evaluate, predict, profile, show, summary, train, warmup
 
 __all__ = ["app"]
 
@@ -46,3 +46,4 @@ app.command("summary")(summary.command)
 app.command("profile")(profile.command)
 app.command("warmup")(warmup.command)
 app.add_typer(data.app, name="data")
+app.add_typer(show.app, name="show")

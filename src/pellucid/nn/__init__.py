@@ -21,6 +21,7 @@ from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxP
 from .shortcut import ZeroPadShortcut
 from .sliding import sliding_scores
 from .summaries import Summary, summary
+from .surgery import layer_at, replaced, trunk, with_head
 
 __all__ = [
     "AvgPool2d",
@@ -60,9 +61,13 @@ __all__ = [
     "Tanh",
     "ZeroPadShortcut",
     "gradcheck",
+    "layer_at",
     "numerical_gradient",
     "receptive_field",
+    "replaced",
     "sliding_scores",
     "summary",
     "to_convolutional",
+    "trunk",
+    "with_head",
 ]

@@ -1,0 +1,12 @@
+"""``pellucid show``: pictures of what a network does and has learned; one command a kind."""
+
+from __future__ import annotations
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Draw what a network does and has learned, as PNG, SVG or PDF, or in a window.",
+    no_args_is_help=True,
+)
