@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import FileFormatError
 from .pickle_names import CALLS, NAMES, DType, Name, Unfilled, array, order_bytes, text
-from .pickle_scan import Allowed, instructions, names, require_allowed, require_name
+from .pickle_scan import Allowed, instructions, names, require_allowed, require_name, shown
 
 __all__ = ["unpickled"]
 
@@ -57,7 +57,8 @@ def unpickled(content: bytes, name: str, allowed: Allowed) -> dict[str, Any]:
         said = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
         raise FileFormatError(f"{name} is no whole pickle of a {allowed.what} ({said}).") from error
     if type(result) is not dict:
-        raise FileFormatError(f"{name} holds a {type(result).__name__.strip('_')}, not a dict.")
+        what = "an array" if isinstance(result, Unfilled) else shown(result)
+        raise FileFormatError(f"{name} holds {what}, not a dict.")
     return result
 
 

@@ -16,6 +16,7 @@ from ..errors import FileFormatError
 __all__ = ["Allowed", "instructions", "names", "require_allowed", "require_name", "shown"]
 
 LATEST = 5  # the protocol of Python 3.8 and later
+PROTO = b"\x80"  # begins every pickle of protocol 2 and later
 LONGEST_NAMES = 200  # bytes of a module and a name, on their two lines
 
 INSTRUCTIONS = {
@@ -28,7 +29,6 @@ INSTRUCTIONS = {
     *("MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET"),
     *("GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"),
 }
-TEXTUAL = {"INT", "LONG", "FLOAT", "STRING", "UNICODE", "PUT", "GET", "DICT", "LIST"}
 ELSEWHERE = {"NEXT_BUFFER", "READONLY_BUFFER"}
 
 _OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
@@ -145,14 +145,14 @@ def require_allowed(content: bytes, name: str, allowed: Allowed) -> None:
         raise FileFormatError(f"{name} is empty.")
     for number, (opcode, start, stop) in enumerate(instructions(content)):
         if opcode not in INSTRUCTIONS:
-            if number == 0 and opcode not in TEXTUAL:
+            if number == 0:
                 raise FileFormatError(
                     f"{name} is no pickle of protocol 2 to {LATEST}: it begins with "
                     f"{shown(content[:8])}."
                 )
             raise FileFormatError(
                 f"{name} has the instruction {opcode}, which no {allowed.what} needs."
-                f"{_advice(opcode)} Nothing of it was executed."
+                f"{_advice(content, opcode)} Nothing of it was executed."
             )
         if number >= allowed.instructions:
             raise FileFormatError(
@@ -165,11 +165,11 @@ def require_allowed(content: bytes, name: str, allowed: Allowed) -> None:
             require_name(*names(content[start:stop]), name, allowed)
 
 
-def _advice(opcode: str) -> str:
-    if opcode in TEXTUAL:
+def _advice(content: bytes, opcode: str) -> str:
+    if content[:1] != PROTO:
         return (
-            " It may be of protocol 0 or 1: where it was written, load it and dump it again with "
-            "`protocol=2`."
+            f" If it is a pickle, then of protocol 0 or 1, and 2 to {LATEST} are read: where it "
+            "was written, load it and dump it again with `protocol=2`."
         )
     if opcode in ELSEWHERE:
         return " Its numbers are in another place: dump it again without `buffer_callback`."
