@@ -41,8 +41,8 @@ def command(
             "--input",
             "--input-shape",
             metavar="CxHxW",
-            help="Images the network was trained on. [dim]Default: 1x28x28 where it fits, else "
-            "what the shapes tell.[/dim]",
+            help="Images the network was trained on. [dim]Default: 1x28x28 or 3x32x32 "
+            "where it fits, else what the shapes tell.[/dim]",
         ),
     ] = None,
     stride: Annotated[
@@ -102,12 +102,14 @@ def command(
                 )
             model = _network(arrays, shape, stride, pad, activation)
             _save(model, target)
-            _describe(model, activation)
+            _describe(model, shape, activation)
         else:
             if model is not None and not raw:
                 arrays = _of_the_book(model)
             _write(kind, target, arrays)
             typer.echo(f"{len(arrays)} arrays: {_listed(arrays)}")
+            if model is not None and not raw and type(model).__name__ == "SimpleConvNet":
+                typer.echo(f"for {_constructor(model)}")
     typer.echo(f"{target}")
 
 
@@ -184,7 +186,7 @@ def _write(kind: str, target: Path, arrays: dict[str, Array]) -> None:
     {MODEL: write_tensors, PICKLE: write_pickle, NPZ: write_npz}[kind](target, arrays)
 
 
-def _describe(model: Layer, activation: str | None) -> None:
+def _describe(model: Layer, given: tuple[int, int, int] | None, activation: str | None) -> None:
     """Print which network it is, and what was taken for granted."""
     name = type(model).__name__
     if name == "Sequential":
@@ -197,6 +199,14 @@ def _describe(model: Layer, activation: str | None) -> None:
         typer.echo("if it was trained with sigmoid: --activation sigmoid")
     if model.input_shape is None:
         typer.echo("predict and evaluate need the shape: --input CxHxW")
+    elif given is None and model.card is None:
+        typer.echo("the size of the images is a guess: --input CxHxW says it")
+
+
+def _constructor(model: Layer) -> str:
+    """Return how a script of the book's builds the network that takes these arrays."""
+    config = {k: v for k, v in model.config().items() if k != "weight_init_std"}
+    return f"{type(model).__name__}({', '.join(f'{k}={v!r}' for k, v in config.items())})"
 
 
 def _listed(arrays: dict[str, Array]) -> str:

@@ -47,7 +47,7 @@ def from_book(
     params : mapping
         ``W1``, ``b1``, ``W2``, ... in the book's layout.
     input_shape : (C, H, W), optional
-        The images. Otherwise 28x28 if that fits, else squares of the size that does.
+        The images. Otherwise 28x28, in colour 32x32, if that fits, else the squares that do.
     stride, pad : int, optional
         Of the convolution of a SimpleConvNet. Otherwise 1, and the border that fits.
     activation : {"relu", "sigmoid"}, optional

@@ -19,7 +19,7 @@ __all__ = ["Sizes", "classify", "image_of", "windows_of"]
 
 Image = tuple[int, int, int]
 
-SIDE = 28  # of the book's images
+SIDES = {1: 28, 3: 32}  # of the images of MNIST, by their channels, and of CIFAR
 DEEP = [(16, 3, 3), (16, 3, 3), (32, 3, 3), (32, 3, 3), (64, 3, 3), (64, 3, 3)]
 TITLES = {
     "simple": "a SimpleConvNet",
@@ -119,8 +119,8 @@ def _refusal(reason: str) -> ArgumentError:
 def image_of(sizes: Sizes, image: Image | None) -> Image | None:
     """Return the images that a deep or a fully connected network takes.
 
-    Without ``image``: 28x28 for a DeepConvNet; for fully connected layers a square, grey or in
-    colour, or None if there is none of so many numbers.
+    Without ``image``: 28x28 for a DeepConvNet, in colour 32x32; for fully connected layers a
+    square, grey or in colour, or None if there is none of so many numbers.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def image_of(sizes: Sizes, image: Image | None) -> Image | None:
     """
     inputs = sizes.weights[0][1 if sizes.kind != "connected" else 0]
     if sizes.kind == "deep":
-        image = image or (inputs, SIDE, SIDE)
+        image = image or _usual(inputs)
         _require(image[0] == inputs, image, f"has {inputs} channels in W1 {sizes.weights[0]}")
         return image
     if image is not None:
@@ -142,13 +142,18 @@ def image_of(sizes: Sizes, image: Image | None) -> Image | None:
     return None
 
 
+def _usual(channels: int) -> Image:
+    side = SIDES.get(channels, SIDES[1])
+    return channels, side, side
+
+
 def windows_of(
     sizes: Sizes, image: Image | None, stride: int | None, pad: int | None
 ) -> tuple[Image, int, int]:
     """Return the images, stride and border with which a SimpleConvNet has these shapes.
 
-    What is given stays. Otherwise the images are 28x28 if a border fits, or else the squares that
-    fit; the stride is 1; the border is the one that fits.
+    What is given stays. Otherwise the images are 28x28, in colour 32x32, if a border fits, or else
+    the squares that fit; the stride is 1; the border is the one that fits.
 
     Raises
     ------
@@ -163,7 +168,7 @@ def windows_of(
         )
     stride = 1 if stride is None else stride
     borders = range(size) if pad is None else (pad,)
-    images = [image or (channels, SIDE, SIDE)]
+    images = [image or _usual(channels)]
     if image is None:
         before_pooling = 2 * math.isqrt(rows // filters)
         edge = max((before_pooling - 1) * stride + size - 2 * borders[0], 1)
