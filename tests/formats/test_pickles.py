@@ -28,6 +28,7 @@ from formats.pickles import (
     python2,
     text,
 )
+from pellucid.data.pickled_batch import read_pickled_batch
 from pellucid.errors import ArgumentError, DataNotFoundError, FileFormatError
 from pellucid.formats import read_pickle, write_pickle
 
@@ -395,6 +396,38 @@ def test_what_is_not_an_array_is_refused(name, tmp_path, monkeypatch):
     assert "params.pkl'" in str(refusal.value)
     assert "object at 0x" not in str(refusal.value)
     assert [entry.name for entry in tmp_path.iterdir()] == ["params.pkl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a shape too large", r"\(an array \(5\) of float64 comes with 32 bytes\)\.$"),
+        ("a shape of gigabytes", r"an array \(1073741824\) of float64 comes with 32 bytes"),
+        ("a negative shape", r"an array has the shape \(-4\)"),
+        ("dtype O", r"its dtype is 'O8'; b1, f2, f4, .* are read here"),
+        ("_reconstruct of another size", r"it makes an array of another kind, \(1099511627776\)"),
+        ("a length of BINBYTES", r"BINBYTES at byte \d+ needs 4,294,967,295 bytes, and \d+ follow"),
+        ("a length of BYTEARRAY8", r"BYTEARRAY8 at byte \d+ needs 1,099,511,627,776 bytes"),
+        ("a frame too long", r"a frame reaches to byte \d+ of \d+"),
+        ("a frame that ends within", r"the frame that ends at byte \d+ ends within an instruction"),
+        ("EXT1", "has the instruction EXT1, which no dict of arrays needs"),
+        ("PERSID", "has the instruction PERSID, which no dict of arrays needs"),
+        ("protocol 6", "its protocol is 6; 2 to 5 are read"),
+        ("a value that is a list", "^'W1' in '.*' is a list, not an array"),
+    ],
+)
+def test_the_refusal_names_what_was_found(name, said, tmp_path):
+    with pytest.raises(FileFormatError, match=said):
+        _read(as_dict(FEW[name], protocol=5), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["list", "dict", "tuple"])
+def test_no_list_dict_or_tuple_stands_in_two_places(kind, tmp_path):
+    begin = {"list": b"]", "dict": b"}", "tuple": b"K\x01\x85"}[kind] + b"q\x00"
+    with pytest.raises(FileFormatError, match=rf"\(it uses one {kind} twice\)\.$"):
+        _read(as_dict(begin + b"h\x00\x86"), tmp_path)
+    with pytest.raises(FileFormatError, match=rf"\(it uses one {kind} twice\)\.$"):
+        read_pickled_batch(as_dict(begin + b"h\x00\x86"), "batch")
 
 
 def test_the_good_one_among_them_is_read(tmp_path):

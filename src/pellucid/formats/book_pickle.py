@@ -14,7 +14,7 @@ from ..typing import Array, PathLike
 from .files import atomic_write
 from .pickle_machine import unpickled
 from .pickle_names import NAMES
-from .pickle_scan import Allowed
+from .pickle_scan import Allowed, shown
 
 __all__ = ["read_pickle", "write_pickle"]
 
@@ -97,7 +97,7 @@ def _numbers(value: Any, key: str, path: Path) -> Array:
     if type(value) is float or (type(value) is int and -(2**63) <= value < 2**63):
         return np.array(value)
     raise FileFormatError(
-        f"{key!a} in '{path}' is a {type(value).__name__}, not an array. Dicts of arrays are read, "
+        f"{key!a} in '{path}' is {shown(value)}, not an array. Dicts of arrays are read, "
         "as the book's `save_params` writes them."
     )
 
