@@ -14,7 +14,7 @@ import pytest
 import pellucid
 from pellucid.cli.interrupts import Interrupts
 
-FILES = {"model.safetensors", "history.csv", "config.toml"}
+FILES = {"model.safetensors", "filters.safetensors", "history.csv", "config.toml"}
 PICTURES = {"curves.png", "filters.png", "confusion.png"}
 PROGRAM = (str(Path(__file__).with_name("interrupted.py")),)
 OPTIONS = ("--epochs", "3", "--limit", "100", "--batch-size", "50", "--out", "run")
