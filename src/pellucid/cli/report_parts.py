@@ -166,7 +166,7 @@ def network(facts: Facts, language: str) -> Html:
         *(
             (
                 row.name,
-                element("code", row.layer),
+                element("td", element("code", row.layer), class_="left wide"),
                 _by(row.output_shape),
                 f"{row.parameters:,}",
                 f"{row.multiply_adds:,}",

@@ -36,7 +36,7 @@ def activations(
     ----------
     panels : mapping of a title to (mapping of a layer's name to its outputs, any shape)
     columns : int, optional
-        Panels side by side; two by default.
+        Panels side by side; by default two, or one if there are many layers.
     title : str
         Over all of them.
 
@@ -61,9 +61,9 @@ def activations(
     """
     if not panels or not all(panels.values()):
         raise ArgumentError("needs one panel with one layer at least.", where="activations")
-    columns = columns or min(2, len(panels))
-    rows = math.ceil(len(panels) / columns)
     most = max(len(layers) for layers in panels.values())
+    columns = columns or min(2 if most <= 6 else 1, len(panels))
+    rows = math.ceil(len(panels) / columns)
     figure = new_figure(columns * max(4.4, 0.9 * most + 0.8), 2.9 * rows + (0.3 if title else 0))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(panels) :]:
@@ -80,7 +80,8 @@ def _panel(axes: Axes, layers: Mapping[str, Array]) -> None:
     values = {name: np.asarray(v, dtype=np.float64).ravel() for name, v in layers.items()}
     finite = {name: v[np.isfinite(v)] for name, v in values.items()}
     low, high = _range(list(finite.values()))
-    edges = np.linspace(low, high, BINS + 1)
+    step = (high - low) / BINS  # 0 is an edge: what is above it is not drawn below
+    edges = step * np.arange(math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6) + 1)
     labels = []
     for k, (name, v) in enumerate(finite.items()):
         zero = float((v == 0).mean()) if v.size else 0.0

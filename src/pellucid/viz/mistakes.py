@@ -83,7 +83,7 @@ def mistakes(dataset: Dataset, probabilities: Array, *, most: int = 25) -> Figur
         share = 100 * probabilities[index, guess]
         axes.set_title(f"is {is_}\n→ {taken}  ({share:.1f} %)", fontsize=8.5)
     figure.suptitle(
-        f"{len(chosen)} most confident of {len(wrong)} mistakes in {len(dataset):,} images\n"
+        f"{len(chosen)} most confident of {len(wrong):,} mistakes in {len(dataset):,} images\n"
         "what it is, → what it was taken for (how surely)",
         fontsize=9,
     )
