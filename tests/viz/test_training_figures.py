@@ -198,7 +198,7 @@ def test_a_panel_shows_each_layer_with_its_deviation_and_how_much_is_zero():
     draw(figure)
     one, two = figure.axes
     assert [t.get_text() for t in one.get_xticklabels()] == ["fc\ndev. 1", "relu\ndev. 0.57"]
-    assert [t.get_text() for t in one.texts] == ["50 % zero"]
+    assert [t.get_text() for t in one.texts] == ["52 % zero"]
     assert two.get_xticklabels()[0].get_text().startswith("fc\ndev. 30")
     relu = [bar for bar in one.patches if bar.get_x() == 1 and bar.get_width() > 0]
     assert min(bar.get_y() for bar in relu) >= 0, "what is above 0 is drawn above it"
@@ -255,3 +255,11 @@ def test_new_initial_weights_reach_every_layer_and_leave_the_model_alone():
             assert weight.std() == pytest.approx(0.5, rel=0.2), key
     assert all(np.array_equal(before[key], w) for key, w in model.state_dict().items())
 
+
+def test_a_dollar_in_a_name_is_a_dollar():
+    images = np.zeros((2, 1, 4, 4), dtype=np.uint8)
+    dataset = Dataset(images, np.array([0, 1]), (r"$\no$", "$5"), "p")
+    draw(viz.mistakes(dataset, np.array([[0, 1.0], [1.0, 0]])))
+    draw(viz.confusion(np.eye(2, dtype=int), dataset.classes))
+    draw(viz.comparison({r"$\no$": history(0.5), "b": history(0.6)}))
+    draw(viz.activations({r"$\no$": {r"$\no$": np.ones(3)}}, title=r"$\no$"))

@@ -69,10 +69,10 @@ def activations(
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     for axes, (name, layers) in zip(grid, panels.items(), strict=False):
-        axes.set_title(name, fontsize=10)
+        axes.set_title(name, fontsize=10, parse_math=False)
         _panel(axes, layers)
     if title:
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(title, fontsize=10, parse_math=False)
     return figure
 
 
@@ -106,7 +106,7 @@ def _panel(axes: Axes, layers: Mapping[str, Array]) -> None:
         labels.append(
             f"{name}\ndev. {spread}" + (f"\n{100 * lost:.0f} % not finite" if lost else "")
         )
-    axes.set_xticks(np.arange(len(labels)) + 0.4, labels, fontsize=7)
+    axes.set_xticks(np.arange(len(labels)) + 0.4, labels, fontsize=7, parse_math=False)
     axes.tick_params(axis="x", length=0)
     axes.tick_params(axis="y", labelsize=8)
     axes.set_xlim(-0.1, len(labels))

@@ -100,7 +100,8 @@ def comparison(histories: Mapping[str, History]) -> Figure:
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     loss.set_title("thick: test images, thin: training images", fontsize=9)
     accuracy.set_title("with the accuracy in the end", fontsize=9)
-    accuracy.legend(frameon=False, fontsize=9, handlelength=4)
+    for text in accuracy.legend(frameon=False, fontsize=9, handlelength=4).get_texts():
+        text.set_parse_math(False)  # a dollar in a name is a dollar
     return figure
 
 
