@@ -228,6 +228,7 @@ def test_the_outputs_of_layers_are_those_of_the_model_itself():
     np.testing.assert_array_equal(outputs["affine2"], model(x))
     np.testing.assert_array_equal(outputs["relu1"], model["relu1"](model["conv1"](x)))
     assert "forward" not in vars(model["relu1"]), "the model is as it was"
+    assert all(layer.training for _, layer in model.layers())
 
 
 def test_layers_inside_branches_and_residual_blocks_are_found():
