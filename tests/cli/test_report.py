@@ -297,6 +297,14 @@ def test_a_chart_keeps_every_point_inside(values, log):
     assert 2 <= len(labels) <= 9
 
 
+def test_a_share_is_drawn_between_0_and_1():
+    for values in ([1.0, 1.0], [0.97, 0.99], [0.0, 1.0]):
+        svg = chart([Line("a", values)], "t", "epoch", "d", log=False)
+        labels = [float(t) for t in re.findall(r'text-anchor="end">([\d.]+)</text>', svg)]
+        assert 0 <= labels[0] <= min(values)
+        assert max(values) <= labels[-1] <= 1
+
+
 def test_lines_and_dots_of_a_chart_go_where_the_values_say():
     svg = chart([Line("a", [0.2, 0.4])], "t", "epoch", "d", log=False)
     ticks = {

@@ -59,10 +59,14 @@ def test_what_was_interrupted_amid_an_epoch_keeps_only_finished_ones(tmp_path):
     state = first.state()
     state.history.losses.append(1.0)  # one batch of the third epoch is done
     state.position = 50
+    finished = state.weights["conv1.weight"].copy()
+    state.weights["conv1.weight"] += 1
     second = trainer(3, path)
     second.load_state(state)
     FilterFile.on_fit_begin(second.callbacks[0], second)
-    assert list(second.callbacks[0]._history.epochs) == [0, 1, 2]
+    kept = second.callbacks[0]._history.epochs
+    assert list(kept) == [0, 1, 2]
+    np.testing.assert_array_equal(kept[2], finished)
 
 
 def test_a_file_of_another_network_is_not_gone_on_with(tmp_path):

@@ -144,10 +144,8 @@ def _round_up(number: float) -> int:
 def _ticks(values: Sequence[float]) -> list[float]:
     """Return round numbers, evenly spaced, that reach around all values."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    if high <= low:
-        low, high = low - 0.5 * abs(low or 1), high + 0.5 * abs(high or 1)
-    if low >= 0 and high <= 1:  # a share
-        low, high = max(0.0, low), min(1.0, high)
+    if high <= low:  # a share lies between 0 and 1
+        low, high = (0.0, 1.0) if 0 <= low <= 1 else (low - 0.5 * abs(low), low + 0.5 * abs(low))
     raw = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(k * power for k in (1, 2, 2.5, 5, 10) if k * power >= raw * 0.999)
