@@ -75,7 +75,7 @@ def _confusion(matrix: Array, classes: tuple[str, ...], text: Mapping[str, str])
     if len(classes) > MOST_NUMBERS:
         grey = (255 * (1 - shades)).round().astype(np.uint8)
         picture = image(grey, text["confusion_alt"].format(classes=len(classes)))
-        figure = element("figure", Html(picture), style="max-width:36rem")
+        figure = element("figure", Html(picture), class_="full")
         wrong = matrix - np.diag(np.diag(matrix))
         order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
         pairs = [divmod(int(k), len(classes)) for k in order if wrong.flat[k]]

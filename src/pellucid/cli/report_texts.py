@@ -157,13 +157,13 @@ KOREAN = {
     "unmeasured": "-",
     "errors": "맞힌 것과 틀린 것",
     "confusion": "혼동 행렬",
-    "confusion_note": "행은 실제 클래스이고 열은 신경망이 답한 클래스입니다. 칸의 색이 "
+    "confusion_note": "행은 실제 클래스이고 열은 신경망이 예측한 클래스입니다. 칸의 색이 "
     "진할수록 그 행에서 차지하는 비율이 큽니다.",
     "confusion_alt": "클래스 {classes}개의 혼동 행렬 그림입니다. 칸이 진할수록 그 행에서 차지하는 "
     "비율이 큽니다.",
     "confused_most": "가장 자주 혼동한 경우",
     "is": "실제",
-    "taken_for": "답",
+    "taken_for": "예측",
     "times": "횟수",
     "classes": "클래스별 결과",
     "class": "클래스",
@@ -171,17 +171,17 @@ KOREAN = {
     "found": "재현율",
     "right_when_said": "정밀도",
     "most_often": "가장 자주 혼동한 클래스",
-    "classes_note": "재현율은 그 클래스의 이미지 가운데 맞힌 비율이고, 정밀도는 그 클래스라고 답한 "
+    "classes_note": "재현율은 그 클래스의 이미지 가운데 맞힌 비율이고, 정밀도는 그 클래스라고 예측한 "
     "이미지 가운데 실제로 그 클래스인 비율입니다.",
     "all": "전체",
-    "mistakes": "가장 확신하고 틀린 예",
+    "mistakes": "가장 확신하고도 틀린 예",
     "mistakes_note": "틀린 이미지 {total}장 가운데 신경망이 가장 확신했던 {shown}장입니다.",
     "no_mistakes": "틀린 이미지가 없습니다. 시험 이미지 {total}장을 모두 맞혔습니다.",
     "is_this": "실제 {name}",
-    "taken_for_this": "답 {name}",
+    "taken_for_this": "예측 {name}",
     "surely": "확신도 {percent} %",
     "example_alt": "클래스 {name}의 이미지입니다.",
-    "mistake_alt": "시험 이미지 {number}번입니다. 실제로는 {is_}이지만 {taken}(으)로 답했습니다.",
+    "mistake_alt": "시험 이미지 {number}번입니다. 실제로는 {is_}이지만 {taken}(으)로 예측했습니다.",
     "filters": "첫 번째 계층의 필터",
     "filters_note": "{layer}의 필터({shape})입니다. 중간 회색이 0이고, 모든 필터에 같은 눈금을 "
     "썼습니다. 검은색은 {low}, 흰색은 {high}입니다.",
