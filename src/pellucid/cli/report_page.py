@@ -42,8 +42,9 @@ def command(
 ) -> None:
     """Write all that matters of a run into one HTML file.
 
-    Curves, confusion matrix, mistakes, filters, settings, and how to use the model. The file needs
-    no network and no other file: it can be mailed, printed, or put on a server.
+    Curves, confusion matrix, mistakes, filters, settings, and how to use
+    the model. The file needs no network and no other file: it can be
+    mailed, printed, or put on a server.
     """
     from ..errors import ArgumentError
     from ..formats import atomic_write

@@ -29,7 +29,7 @@ def command(
     model: Annotated[
         str | None,
         typer.Argument(
-            metavar="[MODEL]",
+            metavar="MODEL",
             help=f'A run folder, a model file, a network\'s name ({NETWORKS}) or "INPUT -> ...". '
             "[dim]Default: the book's five layers of 100.[/dim]",
             show_default=False,
@@ -76,9 +76,11 @@ def command(
 ) -> None:
     """Draw histograms of every layer's outputs for different initial weights.
 
-    Without a MODEL, the experiment of "Deep Learning from Scratch", section 6.2: five layers of
-    100 neurons, on 1,000 random inputs. With one, its layers on a batch of images; of a trained
-    one the last panel shows it as it is.
+    Without a MODEL, the experiment of "Deep Learning from Scratch",
+    section 6.2: five layers of 100 neurons, on 1,000 random inputs.
+
+    With one, its layers on a batch of images; of a trained one the last
+    panel shows it as it is.
     """
     import numpy as np
 
