@@ -208,6 +208,23 @@ def test_a_run_whose_images_are_gone_says_so_and_tells_the_rest(hostile, tmp_pat
     assert (code, "/gone/too.zip" in err) == (1, True)
 
 
+def test_nothing_is_downloaded_for_a_report(short, tmp_path, monkeypatch):
+    def refuse(source) -> None:
+        raise AssertionError(f"{source.name} would be downloaded")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("PELLUCID_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pellucid.data.sets.download_source", refuse)
+    shutil.copytree(short, tmp_path / "run")
+    config = (tmp_path / "run" / "config.toml").read_text()
+    changed = config.replace('data = "digits"', 'data = "fashion-mnist"')
+    (tmp_path / "run" / "config.toml").write_text(changed)
+    facts = gather(tmp_path / "run", None, None)
+    assert facts.test is None
+    assert "fashion-mnist" in facts.missing.lower()
+
+
 def test_a_run_of_which_only_the_model_is_left_has_a_report(short, tmp_path, pellucid_here):
     (tmp_path / "run").mkdir()
     shutil.copy(short / runs.MODEL, tmp_path / "run")
