@@ -20,7 +20,7 @@ def test_a_schedule_multiplies_by_at_most_one_and_ends_low(name):
 
 
 def test_an_unknown_schedule_is_refused_with_the_nearest():
-    with pytest.raises(ArgumentError, match="schedule: .* Did you mean 'cosine'"):
+    with pytest.raises(ArgumentError, match=r"schedule: .* Did you mean 'cosine'"):
         optim.schedule_by_name("cosin")
 
 
