@@ -16,7 +16,7 @@ from pellucid import data
 from pellucid.cli import runs
 
 SHORT = ("--epochs", "3", "--limit", "100", "--batch-size", "50")
-FILES = {"model.safetensors", "history.csv", "config.toml"}
+FILES = {"model.safetensors", "filters.safetensors", "history.csv", "config.toml"}
 PICTURES = {"curves.png", "filters.png", "confusion.png"}
 
 

@@ -45,6 +45,7 @@ def load_images(
     held_out: float | None = None,
     skip_corrupt: bool = False,
     seed: int = 0,
+    download: bool = True,
 ) -> tuple[Dataset, Dataset]:
     """Return the training and the test set that ``--data`` names.
 
@@ -68,7 +69,7 @@ def load_images(
                 )
         try:
             with as_options(name="--data", root="--data-dir"):
-                return datasets.load(data, data_dir)
+                return datasets.load(data, data_dir, download=download)
         except ArgumentError as error:
             if error.where == "--data":
                 error.message += " Or give a folder or zip archive of images."

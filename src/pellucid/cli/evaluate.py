@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..errors import ArgumentError, DataError
 from . import runs
-from .compiling import announced
-from .datasets import image_size, is_folder, load_images
+from .guesses import BATCH, image_bar
 from .messages import as_options
+from .trained import images_of, settings_of
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from ..training.preparation import Engine
 
 __all__ = ["command", "measure"]
-
-BATCH = 100  # images at a time
 
 
 def command(
@@ -59,23 +56,9 @@ def command(
     from ..tables import text_table
 
     model = load(runs.model_path(run))
-    settings = runs.read_config(run / runs.CONFIG) if (run / runs.CONFIG).is_file() else {}
-    options: dict[str, Any] = {k: settings[k] for k in ("held_out", "seed") if k in settings}
-    if data is None:
-        data = settings.get("data") or (model.card.dataset if model.card else None)
-        data_dir = data_dir or (Path(settings["data_dir"]) if "data_dir" in settings else None)
-        options["size"] = image_size(settings.get("size"))
-        options |= {k: settings[k] for k in ("channels", "skip_corrupt") if k in settings}
-    elif is_folder(data) and model.input_shape is not None:
-        channels, *size = model.input_shape
-        options |= {"size": tuple(size), "channels": channels}
-    if data is None:
-        raise ArgumentError("the model does not say what it was trained on.", where="--data")
-    if not is_folder(data):
-        options = {}
-    train, test = load_images(data, data_dir, **options)
+    settings = settings_of(run)
+    train, test = images_of(model, settings, data, data_dir)
     dataset = train if split == "train" else test
-    _require_fit(model, dataset)
     result = measure(model, dataset, engine or settings.get("engine", "fast"))
     rows = []
     for k, name in enumerate(dataset.classes):
@@ -97,53 +80,9 @@ def command(
 
 def measure(model: Layer, dataset: Dataset, engine: Engine) -> Evaluation:
     """Evaluate ``model`` on ``dataset``, with a bar meanwhile if standard error is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from ..training import evaluate
     from ..training.preparation import machinery
 
     run, *_, watched = machinery(engine, model, dataset.image_shape, BATCH, frozen=True)
-    title = f"{dataset.name}, {dataset.split}"
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=len(dataset))
-
-        def advance(images: int) -> None:
-            progress.update(task, advance=images, description=title)
-
-        def live(text: str) -> None:
-            progress.update(task, description=text, refresh=True)
-
-        with announced(watched, live):
-            return evaluate(
-                model, dataset, batch_size=BATCH, on_batch=advance, engine=engine, run=run
-            )
-
-
-def _require_fit(model: Layer, dataset: Dataset) -> None:
-    """Refuse images of another size and classes of another meaning."""
-    if model.input_shape not in (None, dataset.image_shape):
-        raise DataError(
-            f"the model was built for images {_by(model.input_shape)}; those of '{dataset.name}' "
-            f"are {_by(dataset.image_shape)}. Evaluate it on the data set it was trained on, or "
-            f"train one on '{dataset.name}'.",
-            where="--data",
-        )
-    outputs = model.output_shape(dataset.image_shape)
-    if outputs != (len(dataset.classes),):
-        raise DataError(
-            f"the model gives {_by(outputs)} numbers for an image; '{dataset.name}' has "
-            f"{len(dataset.classes)} classes.",
-            where="--data",
-        )
-    if model.card is not None and model.card.classes != dataset.classes:
-        raise DataError(
-            f"the model tells apart {', '.join(model.card.classes)}; '{dataset.name}' has other "
-            f"classes: {', '.join(dataset.classes)}.",
-            where="--data",
-        )
-
-
-def _by(shape: tuple[int, ...] | None) -> str:
-    return "x".join(map(str, shape or ()))
+    with image_bar(dataset, watched) as advance:
+        return evaluate(model, dataset, batch_size=BATCH, on_batch=advance, engine=engine, run=run)

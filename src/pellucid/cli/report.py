@@ -11,7 +11,15 @@ import typer
 from .. import viz
 from ..errors import PellucidError
 from ..formats import load
-from ..training import Callback, EpochRecord, History, HistoryFile, LastModel, Trainer
+from ..training import (
+    Callback,
+    EpochRecord,
+    FilterFile,
+    History,
+    HistoryFile,
+    LastModel,
+    Trainer,
+)
 from . import runs
 from .evaluate import measure
 from .interrupts import Interrupts
@@ -23,7 +31,7 @@ __all__ = ["RunFiles", "report"]
 
 
 class RunFiles(Callback):
-    """Write model, history and settings after each epoch; an interruption waits until they are.
+    """Write model, filters, history and settings after each epoch; an interruption waits meanwhile.
 
     Before the first epoch is finished nothing is touched: with ``--overwrite`` the old run stays.
 
@@ -38,7 +46,16 @@ class RunFiles(Callback):
         self.settings = settings
         self.interrupts = interrupts
         self.saved = 0
-        self._writers = (LastModel(run / runs.MODEL), HistoryFile(run / runs.HISTORY))
+        self._writers = (  # the history last: what it tells of is there
+            LastModel(run / runs.MODEL),
+            FilterFile(run / runs.FILTERS),
+            HistoryFile(run / runs.HISTORY),
+        )
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Let them look at the network before it has learned anything."""
+        for writer in self._writers:
+            writer.on_fit_begin(trainer)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
         """Write them."""
@@ -48,7 +65,7 @@ class RunFiles(Callback):
                     writer.on_epoch_end(trainer, record)
                 if not self.saved:
                     runs.write_config(self.run / runs.CONFIG, self.settings)
-                    for picture in runs.PICTURES:  # of the run that is replaced
+                    for picture in (*runs.PICTURES, runs.REPORT):  # of the run that is replaced
                         (self.run / picture).unlink(missing_ok=True)
                 self.saved = record.epoch
         except OSError as error:
@@ -84,4 +101,4 @@ def report(files: RunFiles, trainer: Trainer, before: Mapping[str, Array]) -> No
     typer.echo(f"{files.run}/")
     for name, content in runs.FILES.items():
         if (files.run / name).exists():
-            typer.echo(f"  {name:18} {content}")
+            typer.echo(f"  {name:20} {content}")

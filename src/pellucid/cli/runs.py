@@ -17,9 +17,11 @@ from ..errors import ArgumentError, DataNotFoundError, FileFormatError, did_you_
 __all__ = [
     "CONFIG",
     "FILES",
+    "FILTERS",
     "HISTORY",
     "MODEL",
     "PICTURES",
+    "REPORT",
     "create_run",
     "model_path",
     "read_config",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 MODEL, HISTORY, CONFIG = "model.safetensors", "history.csv", "config.toml"
+FILTERS, REPORT = "filters.safetensors", "report.html"
 PICTURES = {
     "curves.png": "loss and accuracy over the epochs",
     "filters.png": "the filters before and after training",
@@ -37,7 +40,9 @@ FILES = {
     MODEL: "the model: pellucid predict, evaluate, summary",
     HISTORY: "loss and accuracies of every epoch",
     CONFIG: "the settings: pellucid train --config",
+    FILTERS: "the first filters after each epoch: pellucid show learning",
     **PICTURES,
+    REPORT: "all of it on one page",
 }
 RUNS = Path("runs")
 

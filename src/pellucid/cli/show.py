@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import typer
 
+from . import show_activations, show_curves, show_learning, show_mistakes
+
 __all__ = ["app"]
 
 app = typer.Typer(
     help="Draw what a network does and has learned, as PNG, SVG or PDF, or in a window.",
     no_args_is_help=True,
 )
+app.command("curves")(show_curves.command)
+app.command("confusion")(show_mistakes.confusion)
+app.command("mistakes")(show_mistakes.mistakes)
+app.command("learning")(show_learning.command)
+app.command("activations")(show_activations.command)

@@ -82,7 +82,8 @@ def command(
     """Train a network; without options, on the embedded handwritten digits.
 
     Writes a run folder: model.safetensors, history.csv, config.toml,
-    curves.png, filters.png, confusion.png.
+    filters.safetensors, curves.png, filters.png, confusion.png. See
+    pellucid report for all of it on one page.
 
     Ctrl-C ends the training cleanly: what the last finished epoch made
     is saved, measured and drawn.

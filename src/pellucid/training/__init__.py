@@ -1,6 +1,7 @@
 """Training: the loop, what happens beside it, and how good the result is."""
 
 from .callbacks import BestModel, Callback, HistoryFile, LastModel
+from .filter_file import FilterFile, FilterHistory, first_filters
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate, predict
 from .progress import ProgressBar
@@ -13,6 +14,8 @@ __all__ = [
     "Callback",
     "EpochRecord",
     "Evaluation",
+    "FilterFile",
+    "FilterHistory",
     "History",
     "HistoryFile",
     "LastModel",
@@ -20,5 +23,6 @@ __all__ = [
     "Trainer",
     "TrainingState",
     "evaluate",
+    "first_filters",
     "predict",
 ]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import asdict, dataclass, field, fields
-from typing import TextIO
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..errors import DataNotFoundError, FileFormatError
+from ..typing import PathLike
 
 __all__ = ["EpochRecord", "History"]
 
@@ -44,3 +48,44 @@ class History:
         writer = csv.DictWriter(file, [f.name for f in fields(EpochRecord)])
         writer.writeheader()
         writer.writerows(asdict(record) for record in self.epochs)
+
+    @classmethod
+    def read_csv(cls, path: PathLike) -> History:
+        """Read what `write_csv` wrote: the epochs, without the losses of their batches.
+
+        Columns that are not known are passed over.
+
+        Raises
+        ------
+        DataNotFoundError, FileFormatError
+            If there is no such file; if it is no history.
+        """
+        try:
+            with Path(path).open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+        except FileNotFoundError as error:
+            raise DataNotFoundError(f"there is no file '{path}'.") from error
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise FileFormatError(f"'{path}' cannot be read as a history ({error}).") from error
+        try:
+            epochs = [_record(row) for row in rows]
+        except (KeyError, ValueError, TypeError) as error:
+            raise FileFormatError(
+                f"'{path}' is no history of a training ({error}). It needs a header and a row an "
+                "epoch, as `write_csv` writes them."
+            ) from error
+        if [record.epoch for record in epochs] != list(range(1, len(epochs) + 1)):
+            raise FileFormatError(f"'{path}' must have the epochs 1, 2, 3, ... in order.")
+        return cls([], epochs)
+
+
+def _record(row: dict[str, Any]) -> EpochRecord:
+    values: dict[str, Any] = {}
+    for each in fields(EpochRecord):
+        if each.name not in row and each.default is not MISSING:
+            continue
+        text = row[each.name]
+        number = int if each.name == "epoch" else float
+        unmeasured = not text and "None" in str(each.type)
+        values[each.name] = None if unmeasured else number(text)
+    return EpochRecord(**values)

@@ -1,8 +1,27 @@
 """Figures: each function returns a Matplotlib figure that can be restyled, shown or saved."""
 
+from .activations import activations, layer_outputs, section_6_2, with_initial_weights
 from .canvas import save_figure
+from .comparison import comparison
 from .confusion import confusion
 from .curves import curves
 from .filters import filters, mosaic
+from .learning import learning, likeness
+from .mistakes import mistakes, ranked_mistakes
 
-__all__ = ["confusion", "curves", "filters", "mosaic", "save_figure"]
+__all__ = [
+    "activations",
+    "comparison",
+    "confusion",
+    "curves",
+    "filters",
+    "layer_outputs",
+    "learning",
+    "likeness",
+    "mistakes",
+    "mosaic",
+    "ranked_mistakes",
+    "save_figure",
+    "section_6_2",
+    "with_initial_weights",
+]

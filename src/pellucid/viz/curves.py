@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..training import History
 
-__all__ = ["curves"]
+__all__ = ["curves", "plain_log_scale"]
 
 
 def curves(history: History) -> Figure:
@@ -25,7 +25,8 @@ def curves(history: History) -> Figure:
     Parameters
     ----------
     history : History
-        With one finished epoch at least, and no batches of an unfinished one.
+        With one finished epoch at least, and no batches of an unfinished one. As read from a file,
+        without batches, the curves of the epochs alone are drawn.
 
     Returns
     -------
@@ -49,9 +50,10 @@ def curves(history: History) -> Figure:
     figure = new_figure(10, 4)
     loss, accuracy = figure.subplots(1, 2, gridspec_kw={"wspace": 0.1})
     epochs = np.array([record.epoch for record in history.epochs])
-    per_epoch = len(history.losses) / epochs[-1]
-    batches = np.arange(1, len(history.losses) + 1) / per_epoch
-    loss.plot(batches, history.losses, color="0.8", linewidth=0.6, label="train, each batch")
+    if history.losses:
+        per_epoch = len(history.losses) / epochs[-1]
+        batches = np.arange(1, len(history.losses) + 1) / per_epoch
+        loss.plot(batches, history.losses, color="0.8", linewidth=0.6, label="train, each batch")
     _line(loss, epochs, [r.loss for r in history.epochs], BLUE, "-", "train, mean")
     _line(accuracy, epochs, [r.train_accuracy for r in history.epochs], BLUE, "-", "train")
     last = history.epochs[-1]
@@ -59,8 +61,8 @@ def curves(history: History) -> Figure:
         _line(loss, epochs, [r.test_loss for r in history.epochs], ORANGE, "--", "test")
         name = f"test, {last.test_accuracy:.4f} in the end"
         _line(accuracy, epochs, [r.test_accuracy for r in history.epochs], ORANGE, "--", name)
-    if min(history.losses) > 0:
-        loss.set_yscale("log")
+    if min(history.losses or [record.loss for record in history.epochs]) > 0:
+        plain_log_scale(loss)
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
@@ -70,6 +72,16 @@ def curves(history: History) -> Figure:
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.legend(frameon=False)
     return figure
+
+
+def plain_log_scale(axes: Axes) -> None:
+    """Make the heights logarithmic, and write 0.1, 0.2, 0.5, 1 rather than powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _line(

@@ -1,0 +1,154 @@
+"""The first layer's filters as they were after each epoch, in a small file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import FileFormatError
+from ..formats import read_tensors, write_tensors
+from ..nn import Layer
+from ..typing import Array, PathLike
+from .callbacks import Callback
+from .history import EpochRecord
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+__all__ = ["FilterFile", "FilterHistory", "first_filters"]
+
+MOST_EPOCHS = 32  # after the first; of longer trainings every second, fourth, ... is kept
+MOST_NUMBERS = 2**20  # 4 MiB, the file is written anew each epoch
+MOST_FILTERS = 128
+
+
+def first_filters(model: Layer) -> str | None:
+    """Return the key of the first filters (FN, C, FH, FW) in the state dict; None without any.
+
+    Examples
+    --------
+    >>> from pellucid.models import SimpleConvNet
+    >>> first_filters(SimpleConvNet((1, 8, 8)))
+    'conv1.weight'
+    """
+    return next((k for k, p in model.parameters().items() if p.data.ndim == 4), None)
+
+
+class FilterHistory:
+    """Filters at several moments of a training, bounded in number: old epochs are thinned out.
+
+    Of a long training the epochs 0, s, 2s, ... are kept, and the last one; s is a power of 2. What
+    is kept depends on nothing but the last epoch, so that a resumed training keeps the same.
+
+    Parameters
+    ----------
+    layer : str
+        The key of the weights.
+
+    Attributes
+    ----------
+    epochs : dict of int to array (FN, C, FH, FW)
+        Epoch 0 is before the training. At most the first 128 filters.
+
+    Examples
+    --------
+    >>> history = FilterHistory("conv1.weight")
+    >>> for epoch in range(71):
+    ...     history.add(epoch, np.zeros((30, 1, 5, 5), dtype=np.float32))
+    >>> list(history.epochs)[:3], list(history.epochs)[-2:], len(history.epochs)
+    ([0, 4, 8], [68, 70], 19)
+    """
+
+    def __init__(self, layer: str) -> None:
+        self.layer = layer
+        self.epochs: dict[int, Array] = {}
+
+    def add(self, epoch: int, weight: Array) -> None:
+        """Take a copy of the filters ``weight`` after ``epoch``, and let go of what is too much."""
+        self.epochs[epoch] = np.array(weight[:MOST_FILTERS], dtype=np.float32)
+        most = max(2, min(MOST_EPOCHS, MOST_NUMBERS // self.epochs[epoch].size - 1))
+        step = 1
+        while epoch // step > most:
+            step *= 2
+        self.epochs = {k: w for k, w in self.epochs.items() if k % step == 0 or k == epoch}
+
+    def until(self, epoch: int) -> dict[int, Array]:
+        """Return the epochs up to ``epoch``, in order."""
+        return {k: self.epochs[k] for k in sorted(self.epochs) if k <= epoch}
+
+    def save(self, path: PathLike) -> None:
+        """Write a safetensors file: all of it, or nothing."""
+        arrays = {f"epoch/{k}": w for k, w in self.epochs.items()}
+        write_tensors(path, arrays, {"filters": json.dumps({"layer": self.layer})})
+
+    @classmethod
+    def load(cls, path: PathLike) -> FilterHistory:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DataNotFoundError, FileFormatError
+            If there is no such file; if it is damaged, changed, or holds something else.
+        """
+        arrays, metadata = read_tensors(path)
+        try:
+            history = cls(str(json.loads(metadata["filters"])["layer"]))
+            found = {int(name.removeprefix("epoch/")): w for name, w in arrays.items()}
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
+            raise FileFormatError(f"'{path}' holds no filters of a training ({error}).") from error
+        shapes = {w.shape for w in found.values()}
+        if len(shapes) != 1 or any(w.ndim != 4 or not w.size for w in found.values()):
+            raise FileFormatError(f"'{path}' holds no filters (FN, C, FH, FW) of one shape.")
+        history.epochs = {k: found[k] for k in sorted(found)}
+        return history
+
+
+class FilterFile(Callback):
+    """Keep in ``path`` the filters of the first layer before the training and after each epoch.
+
+    A training that goes on from a saved state goes on with the file that is there. Of a network
+    without filters there is no file, and one of an older training at ``path`` is removed.
+    """
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = Path(path)
+        self._history: FilterHistory | None = None
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Take the filters as they are; read those of earlier epochs, if there were such."""
+        key = first_filters(trainer.model)
+        if key is None:
+            return
+        if self._history is None:
+            self._history = FilterHistory(key)
+            if trainer.epoch:
+                self._history.epochs = self._earlier(key, trainer)
+        self._add(trainer)
+
+    def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
+        """Write all that are kept anew, so that the file is whole at every moment."""
+        if self._history is None:
+            self.path.unlink(missing_ok=True)
+            return
+        self._add(trainer)
+        self._history.save(self.path)
+
+    def _add(self, trainer: Trainer) -> None:
+        assert self._history is not None
+        weight = trainer.model.parameters()[self._history.layer].data
+        if len(trainer.history.losses) == trainer.epoch * len(trainer.loader):  # not amid an epoch
+            self._history.add(trainer.epoch, weight)
+
+    def _earlier(self, key: str, trainer: Trainer) -> dict[int, Array]:
+        """Return what the file holds of the epochs behind this training, if it belongs to it."""
+        try:
+            saved = FilterHistory.load(self.path)
+        except (FileFormatError, FileNotFoundError):
+            return {}
+        weight = trainer.model.parameters()[key].data[:MOST_FILTERS]
+        earlier = saved.until(trainer.epoch)
+        fits = saved.layer == key and all(w.shape == weight.shape for w in earlier.values())
+        return earlier if fits else {}
