@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import DataNotFoundError, FileFormatError
 from .file_set_reader import FilePlace, file_set_not_found
 from .file_sets import FileSet, Form, Remote
+from .places import VARIABLE
 from .transfer import Get, Report, ask_mirrors, cache_problem, make_cache_folder, progress, receive
 from .unpack import unpack
 
@@ -94,6 +95,7 @@ def _require_room(source: FileSet, folder: Path, needed: int) -> None:
     if needed > free:
         raise DataNotFoundError(
             f"needs {needed / 1e6:,.0f} MB in '{folder}', where {free / 1e6:,.0f} MB are free. "
-            "Make room, or set XDG_CACHE_HOME to a folder on another disk.",
+            "Make room, or put the files on another disk, and name their folder as root=... or in "
+            f"{VARIABLE}.",
             where=source.title,
         )
