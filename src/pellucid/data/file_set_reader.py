@@ -14,7 +14,6 @@ from ..typing import Array, PathLike
 from .dataset import Dataset
 from .file_sets import FileSet, Form
 from .mat_file import read_mat
-from .pickled_batch import read_pickled_batch
 from .places import VARIABLE, cache_folder
 
 __all__ = ["FilePlace", "file_set_not_found", "find_file_set", "read_part"]
@@ -158,6 +157,8 @@ def _cifar_binary(paths: Sequence[Path], labels: int) -> Part:
 
 def _cifar_python(paths: Sequence[Path], key: str) -> Part:
     """Read pickled dicts with ``data``, (N, 3072), and a list of labels under ``key``."""
+    from .pickled_batch import read_pickled_batch  # which leads to the layers
+
     parts = []
     for path in paths:
         if path.stat().st_size > MAX_FILE:
