@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import data, evaluate, predict, profile, summary, train, warmup
+from . import book, data, evaluate, predict, profile, summary, train, warmup
 
 __all__ = ["app"]
 
@@ -45,4 +45,5 @@ app.command("predict")(predict.command)
 app.command("summary")(summary.command)
 app.command("profile")(profile.command)
 app.command("warmup")(warmup.command)
+app.command("book", context_settings={"allow_interspersed_args": False})(book.command)
 app.add_typer(data.app, name="data")
