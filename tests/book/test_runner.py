@@ -48,7 +48,7 @@ print(common.layers is ours)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == [
         "pellucid.book.common.layers pellucid.book.dataset.mnist",
-        "pellucid.book.common.layers numpy [0.5 0.5]",
+        "pellucid.book.layers.convolution numpy [0.5 0.5]",
         "True",
     ]
     assert result.stderr == ""

@@ -16,6 +16,7 @@ from dataset.mnist import load_mnist
 max_epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 20
 batch_size = 100
 deviations = np.logspace(0, -4, num=8)
+np.seterr(over="ignore", invalid="ignore")  # the largest weights diverge without normalisation
 
 (x_train, t_train), _ = load_mnist(normalize=True)
 x_train, t_train = x_train[:1000], t_train[:1000]

@@ -5,7 +5,7 @@ Matplotlib loads this module itself, for ``MPLBACKEND=module://pellucid.book.fig
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 from matplotlib import font_manager
@@ -14,6 +14,9 @@ from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from .figures import figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["FigureCanvas", "FigureManager", "save_open_figures", "show"]
 
@@ -43,6 +46,13 @@ class FigureCanvas(FigureCanvasAgg):
 
     manager_class = FigureManagerBase
     was_saved = False
+
+    @classmethod
+    def new_manager(cls, figure: Figure, num: int) -> FigureManagerBase:
+        """Begin a figure; its letters come from any font that has them."""
+        families = list(matplotlib.rcParams["font.family"])
+        matplotlib.rcParams["font.family"] = _with_letters(families)
+        return super().new_manager(figure, num)
 
     def print_figure(self, *arguments: Any, **options: Any) -> Any:
         """Save, as Matplotlib does."""
@@ -79,6 +89,3 @@ def _with_letters(families: list[str]) -> list[str]:
     """Return the families of fonts to draw with, and behind them one for the letters they lack."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return [*families, *(font for font in _FONTS if font in installed and font not in families)]
-
-
-matplotlib.rcParams["font.family"] = _with_letters(list(matplotlib.rcParams["font.family"]))
