@@ -23,6 +23,8 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("book")
     shutil.copytree(ROOT / "examples" / "book", folder, dirs_exist_ok=True)
     shutil.copytree(ROOT / "tests" / "book" / "oracle", folder / "common")
+    extended = "from .multi_layer_net import MultiLayerNetExtend"
+    write(folder / "common" / "multi_layer_net_extend.py", extended)
     write(folder / "dataset" / "__init__.py", "")
     write(folder / "dataset" / "mnist.py", "from pellucid.book.dataset.mnist import load_mnist")
     write_mnist(folder / "dataset")
@@ -123,10 +125,10 @@ def test_filters_are_shown_and_applied(trained, ours, folder):
     ours("ch07/visualize_filter.py")
     assert figures(folder, "visualize_filter") == 2
     result = ours("ch07/apply_filter.py")
-    assert result.stdout == "12 filters, each map 92x92\n"
+    assert result.stdout == "11 filters, each map 92x92\n"
     Image.new("RGB", (40, 30), "red").save(folder / "red.png")
     named = ours("ch07/apply_filter.py", "../red.png")
-    assert named.stdout == "12 filters, each map 26x36\n"
+    assert named.stdout == "11 filters, each map 26x36\n"
 
 
 @pytest.mark.parametrize("options", [(), ("--strict", "--float64")])

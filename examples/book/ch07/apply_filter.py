@@ -38,7 +38,7 @@ else:
 if os.path.exists("params.pkl"):
     network = SimpleConvNet()
     network.load_params("params.pkl")
-    filters = network.params["W1"][:12]
+    filters = network.params["W1"][:11]
 else:
     filters = edges()
 
