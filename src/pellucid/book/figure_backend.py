@@ -48,7 +48,7 @@ class FigureCanvas(FigureCanvasAgg):
     was_saved = False
 
     @classmethod
-    def new_manager(cls, figure: Figure, num: int) -> FigureManagerBase:
+    def new_manager(cls, figure: Figure, num: int | str) -> FigureManagerBase:
         """Begin a figure; its letters come from any font that has them."""
         families = list(matplotlib.rcParams["font.family"])
         matplotlib.rcParams["font.family"] = _with_letters(families)
