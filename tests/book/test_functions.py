@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from book.oracle import functions as oracle
 from book.oracle import gradient as oracle_gradient
 from book.oracle import util as oracle_util
-
 from pellucid.book.common import functions, gradient, layers, util
 from pellucid.errors import ShapeError
 

@@ -7,8 +7,9 @@ the products of `pellucid.nn.Linear`, whose weights lie the other way round.)
 
 All arrays are flat, float32, C-contiguous, allocated by the caller; ``shift`` is as long as a row
 of ``b``. A task is some panels of columns of some rows of ``out``, and writes that block whole,
-each sum in one order. So the bits do not depend on the threads. A tile of sums stays in the registers;
-the rows of ``b`` that it needs are copied side by side first, for the tiles below it to read.
+each sum in one order. So the bits do not depend on the threads. A tile of sums stays in the
+registers; the rows of ``b`` that it needs are copied side by side first, for the tiles below it to
+read.
 """
 
 from __future__ import annotations

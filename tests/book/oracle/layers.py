@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from .functions import *
-from .functions import __all__ as _functions
+from .functions import (
+    cross_entropy_error,
+    identity_function,
+    np,
+    relu,
+    relu_grad,
+    sigmoid,
+    sigmoid_grad,
+    softmax,
+    softmax_loss,
+    step_function,
+    sum_squared_error,
+)
 from .util import col2im, im2col
 
 __all__ = [
-    *_functions,
     "Affine",
     "BatchNormalization",
     "Convolution",
@@ -19,7 +27,18 @@ __all__ = [
     "Sigmoid",
     "SoftmaxWithLoss",
     "col2im",
+    "cross_entropy_error",
+    "identity_function",
     "im2col",
+    "np",
+    "relu",
+    "relu_grad",
+    "sigmoid",
+    "sigmoid_grad",
+    "softmax",
+    "softmax_loss",
+    "step_function",
+    "sum_squared_error",
 ]
 
 
@@ -79,7 +98,7 @@ class Dropout:
     def forward(self, x, train_flg=True):
         if not train_flg:
             return x * (1 - self.ratio)
-        self.mask = np.random.rand(*x.shape) > self.ratio  # noqa: NPY002 - as the scripts draw
+        self.mask = np.random.rand(*x.shape) > self.ratio
         return x * self.mask
 
     def backward(self, dout):

@@ -70,12 +70,14 @@ class BatchNormalization(BookLayer):
         if not train_flg:
             mean, var = (np.asarray(a, rows.dtype) for a in (self.running_mean, self.running_var))
             return self._back(ops.batch_norm(rows, gamma, beta, mean, var, EPSILON)[0])
-        mean, var = rows.mean(axis=0), rows.var(axis=0)  # of one row too, as in the book
+        # Of one row too, as in the book; summed up in float64, for a deviation may be small.
+        sums = rows.mean(axis=0, dtype=np.float64), rows.var(axis=0, dtype=np.float64)
+        mean, var = (a.astype(rows.dtype) for a in sums)
         y, self.xn = ops.batch_norm(rows, gamma, beta, mean, var, EPSILON)
         self.batch_size, self.std = len(rows), np.sqrt(var + rows.dtype.type(EPSILON))
         keep = self.momentum
-        self.running_mean = keep * self.running_mean + (1 - keep) * mean
-        self.running_var = keep * self.running_var + (1 - keep) * var
+        self.running_mean = keep * self.running_mean + (1 - keep) * sums[0]
+        self.running_var = keep * self.running_var + (1 - keep) * sums[1]
         return self._back(y)
 
     def backward(self, dout: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from ... import ops
 from ...engine.launch import launch
 from ...errors import ShapeError
-from ...kernels import pooling
+from ...kernels import pairs, pooling
 from ...rooms import room
 from ...shapes import Windows, slide
 from ...typing import Array
@@ -103,7 +104,7 @@ class Pooling(BookLayer):
             return None
         won = self._memory[1]
         if isinstance(won, _Maxima):
-            return won.numbers().astype(np.int64).ravel()
+            return won.won.astype(np.int64).ravel()
         return won.transpose(0, 2, 3, 1).ravel()
 
     def _require_the_forgotten_size(self, x: Array) -> None:
@@ -126,16 +127,18 @@ class _Maxima:
 
     def __init__(self, windows: Windows, x: Array) -> None:
         self.windows, self.shape = windows, x.shape
-        n, _, _, c = x.shape
-        self._small = windows.window[0] * windows.window[1] <= BYTE
-        size = (n, *windows.output, c)
-        y = take(size)
-        self._bytes = empty_bytes(size) if self._small else NO_BYTES
-        self._wide = NOTHING if self._small else take(size)
-        self._y: Array | None = y
-        flat = [a.reshape(a.size) for a in (self._bytes, self._wide)]
+        n, h, w, c = x.shape
+        (oh, ow), size = windows.output, (n, *windows.output, c)
+        small = windows.window[0] * windows.window[1] <= BYTE
+        self.pairs = windows.window == windows.stride == (2, 2) and (h, w) == (2 * oh, 2 * ow)
+        self.won = empty_bytes(size) if small else take(size)
+        self._y: Array | None = take(size)
+        if self.pairs:
+            _run_pairs(pairs.forward, size, x, self._y, self.won)
+            return
         taps = pooling.reads(windows, 0), pooling.reads(windows, 1)
-        _run(pooling.max_forward, y, taps, x, y, *flat, *taps, windows.window[1], self._small)
+        _run(pooling.max_forward, self._y, taps, x, self._y, *self._winners(), *taps,
+             windows.window[1], small)  # fmt: skip
 
     def y(self) -> Array:
         """Give the maxima away."""
@@ -143,17 +146,29 @@ class _Maxima:
         assert y is not None
         return y
 
-    def numbers(self) -> Array:
-        """Return which cell of its window won, (N, OH, OW, C)."""
-        return self._bytes if self._small else self._wide
-
     def backward(self, dy: Array) -> Array:
         """Return ``dy`` (N, OH, OW, C) at the cells that won."""
-        dx, fw = take(self.shape), self.windows.window[1]
+        dx = take(self.shape)
+        if self.pairs:
+            _run_pairs(pairs.backward, dy.shape, dy, self.won, dx)
+            return dx
         taps = pooling.readers(self.windows, 0), pooling.readers(self.windows, 1)
-        flat = [a.reshape(a.size) for a in (self._bytes, self._wide)]
-        _run(pooling.max_backward, dx, taps, dy, *flat, dx, *taps, fw, self._small)
+        fw, small = self.windows.window[1], self.won.dtype == np.uint8
+        _run(pooling.max_backward, dx, taps, dy, *self._winners(), dx, *taps, fw, small)
         return dx
+
+    def _winners(self) -> tuple[Array, Array]:
+        """Return who won, as the kernels want it: as bytes or as numbers."""
+        flat = self.won.reshape(self.won.size)
+        return (flat, NOTHING) if flat.dtype == np.uint8 else (NO_BYTES, flat)
+
+
+def _run_pairs(kernel: Any, shape: tuple[int, ...], *arrays: Array) -> None:
+    """Run a kernel over windows (N, OH, OW, C), a band of rows of them a task."""
+    n, oh, ow, c = shape
+    per = pooling.band(4 * ow * c)
+    flat = [a.reshape(a.size) for a in arrays]
+    launch(kernel, -(-n * oh // per), 4 * math.prod(shape), *flat, n * oh, ow, c, per)
 
 
 def _run(kernel: Any, y: Array, taps: tuple[Any, Any], *args: Any) -> None:
