@@ -20,6 +20,8 @@ def find_script(name: PathLike) -> Path:
         If it is no file: says which scripts are there. If it is a notebook.
     """
     script = Path(name).absolute()
+    if ".." in script.parts:
+        script = script.resolve()
     if script.is_dir():
         raise ArgumentError(f"'{name}' is a folder. {_offer(script)}", where="SCRIPT")
     if not script.exists():
