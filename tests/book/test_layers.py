@@ -13,7 +13,7 @@ from ops.witness import relative_error
 from pellucid.book.common import layers
 from pellucid.book.common.gradient import numerical_gradient
 from pellucid.book.settings import settings
-from pellucid.errors import ShapeError
+from pellucid.errors import ArgumentError, ShapeError
 
 SINGLE, DOUBLE = 1e-5, 1e-12
 RNG = np.random.default_rng(0)
@@ -372,14 +372,27 @@ def test_empty_batches_pass_through():
     assert x.shape == (0, 5)
 
 
-def test_a_network_can_be_copied_and_pickled_between_two_steps():
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda a: pickle.loads(pickle.dumps(a))])
+def test_a_network_can_be_copied_and_pickled_between_two_passes(copied):
     _, chain, _ = _networks(layers, (1, 12, 12))
     x = drawn(100, 1, 12, 12)
     for layer in chain:
         x = layer.forward(x)
-    for twins in (copy.deepcopy(chain), pickle.loads(pickle.dumps(chain))):
-        y = drawn(3, 1, 12, 12)
-        z = y
-        for one, twin in zip(chain, twins, strict=True):
-            y, z = one.forward(y), twin.forward(z)
-            np.testing.assert_array_equal(y, z)
+    twins = copied(chain)
+    dy = dz = drawn(*x.shape)
+    for one, twin in zip(reversed(chain), reversed(twins), strict=True):
+        dy, dz = one.backward(dy.copy(order="K")), twin.backward(dz.copy(order="K"))
+        assert relative_error(dz, dy) < SINGLE
+    y = z = drawn(3, 1, 12, 12)
+    for one, twin in zip(chain, twins, strict=True):
+        y, z = one.forward(y), twin.forward(z)
+        np.testing.assert_array_equal(y, z)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [layers.Relu(), layers.Sigmoid(), layers.Pooling(2, 2), layers.Dropout()],
+)
+def test_a_backward_without_a_forward_is_answered_in_words(layer):
+    with pytest.raises(ArgumentError, match=r"nothing to go back through: call forward"):
+        layer.backward(np.zeros((1, 1, 2, 2)))

@@ -77,16 +77,14 @@ class Affine(BookLayer):
 
     def backward(self, dout: Array) -> Array:
         """Leave ``dW`` and ``db``; return the gradient for the input, in its shape."""
-        dy, shape = self.learn(dout), self.original_x_shape
-        assert shape is not None
+        dy, shape = self.learn(dout), self._after_forward(self.original_x_shape)
         if dy.dtype == np.float64:
             return (dy @ np.asarray(self.W, np.float64).T).reshape(shape)
         return times_turned(dy, as_floats(self.W)).reshape(shape)
 
     def learn(self, dout: Array) -> Array:
         """Leave ``dW`` and ``db``; return ``dout`` in the type that is computed in."""
-        x = self.x
-        assert x is not None, "backward before forward"
+        x = self._after_forward(self.x)
         if x.dtype == np.float64:
             dy = dout.astype(np.float64, copy=False)
             self.dW, self.db = x.T @ dy, dy.sum(axis=0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
+from ...errors import ArgumentError
 from ...typing import Array
 
 __all__ = ["BookLayer"]
+
+Memory = TypeVar("Memory")
 
 
 class BookLayer:
@@ -26,10 +29,11 @@ class BookLayer:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> BookLayer:
-        import copy
-
-        twin = type(self).__new__(type(self))
-        memo[id(self)] = twin
-        vars(twin).update(copy.deepcopy(vars(self), memo))
-        return twin
+    def _after_forward(self, remembered: Memory | None) -> Memory:
+        """Return what the last forward has left, or say that there was none."""
+        if remembered is None:
+            raise ArgumentError(
+                "has nothing to go back through: call forward, in training, before backward.",
+                where=type(self).__name__,
+            )
+        return remembered

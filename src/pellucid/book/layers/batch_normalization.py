@@ -82,9 +82,7 @@ class BatchNormalization(BookLayer):
 
     def backward(self, dout: Array) -> Array:
         """Leave ``dgamma`` and ``dbeta``; return the gradient for the last training batch."""
-        xn, std = self.xn, self.std
-        assert xn is not None, "backward before a forward in training"
-        assert std is not None
+        xn, std = self._after_forward(self.xn), self._after_forward(self.std)
         dy, gamma = self._rows(dout).astype(xn.dtype, copy=False), np.asarray(self.gamma, xn.dtype)
         dx, self.dgamma, self.dbeta = ops.batch_norm_backward(dy, xn, gamma, std**2, 0.0)
         return self._back(dx)
@@ -97,8 +95,7 @@ class BatchNormalization(BookLayer):
 
     def _back(self, rows: Array) -> Array:
         """Return rows in the shape of the input."""
-        shape = self.input_shape
-        assert shape is not None
+        shape = self._after_forward(self.input_shape)
         if settings.strict and len(shape) == 4:
             n, c, h, w = shape
             return rows.reshape(n, h, w, c).transpose(0, 3, 1, 2)

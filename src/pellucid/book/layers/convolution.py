@@ -97,8 +97,7 @@ class Convolution(BookLayer):
 
     def backward(self, dout: Array) -> Array:
         """Leave ``dW`` and ``db``; return the gradient for the input."""
-        x, seen = self.x, self._seen
-        assert x is not None, "backward before forward"
+        x, seen = self._after_forward(self.x), self._seen
         if seen is None:
             w, dy = np.asarray(self.W, np.float64), dout.astype(np.float64, copy=False)
             stride, pad = self._slide()

@@ -55,8 +55,7 @@ class Relu(BookLayer):
 
     def backward(self, dout: Array) -> Array:
         """Return ``dout``, and 0 where the input was not above zero."""
-        assert self.mask is not None, "backward before forward"
-        given, stopped = in_a_run(dout), self.mask
+        given, stopped = in_a_run(dout), self._after_forward(self.mask)
         if settings.strict or not dout.flags.writeable:
             dout = dout.copy(order="K")
             given = in_a_run(dout)
@@ -99,8 +98,7 @@ class Sigmoid(BookLayer):
 
     def backward(self, dout: Array) -> Array:
         """Return ``dout · (1 - out) · out``."""
-        out = self.out
-        assert out is not None, "backward before forward"
+        out = self._after_forward(self.out)
         given, y = in_a_run(dout), in_a_run(out)
         if given is None or y is None or (given is dout) != (y is out) or not dout.size:
             return dout * (1 - out) * out
@@ -145,4 +143,4 @@ class Dropout(BookLayer):
 
     def backward(self, dout: Array) -> Array:
         """Return ``dout`` through the last mask."""
-        return dout * self.mask
+        return dout * self._after_forward(self.mask)

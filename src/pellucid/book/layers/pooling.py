@@ -89,7 +89,8 @@ class Pooling(BookLayer):
 
     def backward(self, dout: Array) -> Array:
         """Return ``dout`` at the cells that won."""
-        assert self._memory is not None, "backward before forward"
+        if self._memory is None:  # a copy of a layer, or one from a file
+            self.forward(self._after_forward(self.x))
         windows, won, zeros = self._memory
         if isinstance(won, _Maxima):
             dx = like_images(won.backward(channels_last(dout)))

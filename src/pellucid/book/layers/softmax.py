@@ -48,9 +48,7 @@ class SoftmaxWithLoss(BookLayer):
 
     def backward(self, dout: float = 1) -> Array:
         """Return the gradient for the scores."""
-        y, t = self.y, self.t
-        assert y is not None, "backward before forward"
-        assert t is not None
+        y, t = self._after_forward(self.y), self._after_forward(self.t)
         if settings.strict:
             return _gradient(np.atleast_2d(y), np.asarray(t)).reshape(y.shape) * dout
         batch_size = t.shape[0]
