@@ -157,10 +157,10 @@ def test_the_spread_of_activations_is_kept_by_the_right_initial_weights_alone(ou
 @pytest.mark.parametrize(
     ("script", "argument", "options", "rtol"),
     [
-        ("optimizer_compare_mnist", "15", (), 0.03),
+        ("optimizer_compare_mnist", "8", (), 0.03),
         ("batch_norm_test", "1", ("--float64",), 1e-6),
-        ("overfit_dropout", "3", (), 0.02),
-        ("overfit_weight_decay", "2", ("--float64",), 1e-6),
+        ("overfit_dropout", "2", (), 0.02),
+        ("overfit_weight_decay", "1", ("--float64",), 1e-6),
     ],
 )
 def test_the_experiments_of_chapter_six_agree_with_the_oracle(
