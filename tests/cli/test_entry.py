@@ -12,7 +12,7 @@ import pellucid as library
 
 COMMANDS = [
     "", "train", "evaluate", "predict", "summary", "profile", "warmup", "data", "data fetch",
-    "data verify",
+    "data verify", "book",
 ]  # fmt: skip
 
 
