@@ -14,7 +14,12 @@ RNG = np.random.default_rng(0)
 
 @pytest.mark.parametrize(
     ("image", "filters", "pad"),
-    [((1, 28, 28), (6, 1, 5, 5), 0), ((3, 7, 9), (17, 3, 3, 2), 1), ((1, 3, 3), (2, 1, 3, 3), 2)],
+    [
+        ((1, 28, 28), (6, 1, 5, 5), 0),
+        ((3, 7, 9), (17, 3, 3, 2), 1),
+        ((1, 3, 3), (2, 1, 3, 3), 2),
+        ((1, 3, 40), (2, 1, 1, 36), 0),
+    ],
 )
 def test_it_is_the_ops(image, filters, pad):
     windows = ops.conv2d_windows(image, filters, 1, pad)

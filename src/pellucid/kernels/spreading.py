@@ -48,8 +48,9 @@ def spread(height: int) -> Any:
         cells = len(at)
         long = -(-oh * pitch // LANES) * LANES
         dz = aligned(np.zeros(filters * long + LINE, dtype=np.float32))
-        padded = aligned(np.empty(channels * rows * pitch + long - oh * pitch + LINE + LANES,
-                                  dtype=np.float32))  # fmt: skip
+        # The last windows' vectors reach as far beyond the image as a window is wide.
+        size = channels * rows * pitch + long - oh * pitch + pitch
+        padded = aligned(np.empty(size + LINE, dtype=np.float32))
         sums = aligned(np.empty(height * LANES + LINE, dtype=np.float32))
         for n in share(queue):
             padded[:] = 0
