@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from . import show_window
+
 __all__ = ["app"]
 
 app = typer.Typer(
     help="Draw what a network does and has learned, as PNG, SVG or PDF, or in a window.",
     no_args_is_help=True,
 )
+app.command("window")(show_window.command)

@@ -1,8 +1,18 @@
 """Figures: each function returns a Matplotlib figure that can be restyled, shown or saved."""
 
+from .animation import save_animation
 from .canvas import save_figure
 from .confusion import confusion
 from .curves import curves
 from .filters import filters, mosaic
+from .window import window
 
-__all__ = ["confusion", "curves", "filters", "mosaic", "save_figure"]
+__all__ = [
+    "confusion",
+    "curves",
+    "filters",
+    "mosaic",
+    "save_animation",
+    "save_figure",
+    "window",
+]
