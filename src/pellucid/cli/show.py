@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import show_window
+from . import show_im2col, show_pooling, show_window
 
 __all__ = ["app"]
 
@@ -13,3 +13,5 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("window")(show_window.command)
+app.command("im2col")(show_im2col.command)
+app.command("pooling")(show_pooling.command)

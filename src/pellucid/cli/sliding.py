@@ -92,11 +92,14 @@ def told_by_options(function: str, otherwise: str) -> Iterator[None]:
         "dilation": "--dilation",
         "misfit": "--misfit",
         "window": "--filter" if function != "pooling" else "--size",
+        "dy": "--gradient",
+        "filter": "--filter",
         function: "--input",
     }
     try:
         yield
     except PellucidError as error:
-        error.where = options.get(error.where, otherwise)
+        if not error.where.startswith("--"):
+            error.where = options.get(error.where, otherwise)
         error.message = error.message.replace('misfit="floor" or "pad"', "--misfit floor or pad")
         raise

@@ -5,13 +5,17 @@ from .canvas import save_figure
 from .confusion import confusion
 from .curves import curves
 from .filters import filters, mosaic
+from .im2col import im2col
+from .pooling import pooling
 from .window import window
 
 __all__ = [
     "confusion",
     "curves",
     "filters",
+    "im2col",
     "mosaic",
+    "pooling",
     "save_animation",
     "save_figure",
     "window",

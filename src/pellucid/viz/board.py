@@ -90,7 +90,7 @@ class Board:
             self._axes.text(x + width / 2, y + 0.27, above, size=size, color="0.25", **style)
         if mark:
             style |= {"ha": "left", "va": "top"}
-            size = min(0.62 * self.size, 6.5)
+            size = min(6.5, fitting([mark], 1))
             self._axes.text(x + 0.06, y + 0.06, mark, size=size, color=BLUE, **style)
 
     def frame(

@@ -13,6 +13,7 @@ from .writing import number
 
 __all__ = [
     "ROUNDED",
+    "channels_of",
     "draw_array",
     "draw_input",
     "legend",
@@ -24,6 +25,23 @@ __all__ = [
 ROUNDED = "numbers are rounded to three digits"
 MOST_CELLS = 16  # rows and columns of an input with its padding
 MOST_CHANNELS = 4
+
+
+def channels_of(x: Array, what: str, where: str) -> Array:
+    """Return ``x`` as (C, H, W) of floats; a matrix has one channel.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    x = x[np.newaxis] if x.ndim == 2 else x
+    if x.ndim != 3 or x.size == 0:
+        raise ArgumentError(f"expects one {what} (C, H, W), received shape {x.shape}.", where=where)
+    if not np.isfinite(x).all():
+        raise ArgumentError("expects finite numbers, received NaN or infinity.", where=where)
+    return x
 
 
 def require_legible(x: Array, windows: Windows, where: str) -> None:
@@ -47,8 +65,6 @@ def require_legible(x: Array, windows: Windows, where: str) -> None:
             "adds its products to the sum.",
             where=where,
         )
-    if not np.isfinite(x).all():
-        raise ArgumentError("expects finite numbers, received NaN or infinity.", where=where)
 
 
 def require_step(step: int, windows: Windows, where: str) -> tuple[int, int]:
@@ -110,11 +126,13 @@ def draw_input(
     chosen: Array | None = None,
     marks: dict[tuple[int, int], str] | None = None,
     bold: Array | None = None,
+    fill: str = "0",
 ) -> None:
     """Draw one channel (H, W) with its padding, the left upper cell at (x, y).
 
     Padding is dashed and grey, cells that no window reads are hatched, ``chosen`` ones (boolean, of
-    the padded size) tinted; ``marks`` are small signs in cells of the padded input.
+    the padded size) tinted; ``marks`` are small signs in cells of the padded input, ``fill`` is
+    what padding holds.
     """
     ((top, _), (left, _)), (height, width) = windows.padding, windows.padded
     padded = np.pad(channel, windows.padding)
@@ -125,7 +143,7 @@ def draw_input(
         board.cell(
             x + column,
             y + row,
-            number(padded[row, column]),
+            number(padded[row, column]) if own else fill,
             face=CHOSEN if tinted else "white",
             grey=not own,
             dashed=not own,

@@ -13,6 +13,7 @@ from ..typing import Array, Pair
 from .board import CHOSEN, LINE, RESULT, Board, letters_in
 from .panels import (
     ROUNDED,
+    channels_of,
     draw_array,
     draw_input,
     legend,
@@ -82,7 +83,7 @@ def window(
     >>> [text.get_text() for text in figure.axes[0].texts if "bias" in text.get_text()]
     ['output[1, 1] = 15 + bias 3 = 18']
     """
-    x, w = _channels(x, "image"), _channels(w, "filter")
+    x, w = channels_of(x, "image", "window"), channels_of(w, "filter", "window")
     if len(x) != len(w):
         raise ArgumentError(
             f"must be as deep as its input: that has {len(x)} channels, the filter {len(w)}.",
@@ -204,15 +205,15 @@ def _draw_channel(
     (fh, fw), ph, y = windows.window, windows.padded[0], top + 1
     middle = y + height / 2
     first = middle - ph / 2, middle - fh / 2
-    name = f" {c + 1}" if len(sums.x) > 1 else ""
-    _head(board, columns["input"], top, f"input{name} {windows.input[0]}x{windows.input[1]}")
+    name = f", channel {c + 1}" if len(sums.x) > 1 else ""
+    _head(board, columns["input"], top, f"input {windows.input[0]}x{windows.input[1]}{name}")
     draw_input(
         board, columns["input"], first[0], sums.x[c], windows, chosen=window_cells(windows, place)
     )
     row, column = (place[a] * windows.stride[a] for a in (0, 1))
     board.frame(columns["input"] + column, first[0] + row, *reversed(windows.extent))
     board.word(columns["filter"] - GAP / 2, middle, "×", size=14)
-    _head(board, columns["filter"], top, f"filter{name} {fh}x{fw}")
+    _head(board, columns["filter"], top, f"filter {fh}x{fw}{name}")
     draw_array(board, columns["filter"], first[1], sums.w[c], faces=np.full((fh, fw), "0.9"))
     board.word(columns["products"] - GAP / 2, middle, "=", size=14)
     _head(board, columns["products"], top, f"products{name}")
@@ -252,14 +253,3 @@ def _draw_output(
 
 def _head(board: Board, x: float, y: float, text: str) -> None:
     board.word(x, y + 0.6, text, ha="left")
-
-
-def _channels(x: Array, what: str) -> Array:
-    """Return ``x`` as (C, H, W) of floats; a matrix has one channel."""
-    x = np.asarray(x, dtype=np.float64)
-    x = x[np.newaxis] if x.ndim == 2 else x
-    if x.ndim != 3 or x.size == 0:
-        raise ArgumentError(
-            f"expects one {what} (C, H, W), received shape {x.shape}.", where="window"
-        )
-    return x
