@@ -253,7 +253,7 @@ def _require_small(windows: Windows, w: Array) -> None:
     if max(rows, columns) > MOST or len(w) > MOST_FILTERS:
         raise ArgumentError(
             f"can draw a matrix of {MOST}x{MOST} and {MOST_FILTERS} filters; {windows.count} "
-            f"windows of {columns} cells make {rows}x{columns}, for {len(w)}. Take a smaller image or "
-            "filter, or a larger stride.",
+            f"windows of {columns} cells make {rows}x{columns}, for {len(w)}. Take a smaller "
+            "image or filter, or a larger stride.",
             where="im2col",
         )

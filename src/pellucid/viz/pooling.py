@@ -201,7 +201,7 @@ def _lettered(board: Board, x: float, y: float, values: Array, letters: list[str
 
 def _draw_back(board: Board, x: float, y: float, dx: Array, wins: Array | None) -> None:
     """Draw the gradient of the input; zeros, where nothing came back, are left pale."""
-    got = dx != 0 if wins is None else wins.any(axis=0)
+    got = np.asarray(dx != 0 if wins is None else wins.any(axis=0))
     for row, column in np.ndindex(*dx.shape):
         here = bool(got[row, column])
         face = CHOSEN if here else "white"
