@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import show_im2col, show_pooling, show_window
+from . import show_field, show_im2col, show_pooling, show_volumes, show_window
 
 __all__ = ["app"]
 
@@ -15,3 +15,5 @@ app = typer.Typer(
 app.command("window")(show_window.command)
 app.command("im2col")(show_im2col.command)
 app.command("pooling")(show_pooling.command)
+app.command("volumes")(show_volumes.command)
+app.command("field")(show_field.command)

@@ -59,8 +59,8 @@ class _Field:
         _, h, w = shape
         rows = max(-self.top, 0) + max(self.top + self.height - h, 0)
         columns = max(-self.left, 0) + max(self.left + self.width - w, 0)
-        parts = [f"{number(rows)} rows"] * (rows > 0)
-        return parts + [f"{number(columns)} columns"] * (columns > 0)
+        counted = ((rows, "row"), (columns, "column"))
+        return [f"{number(n)} {what}{'s' * (n != 1)}" for n, what in counted if n > 0]
 
 
 def field(
@@ -108,7 +108,7 @@ def field(
     >>> from pellucid.models import SimpleConvNet
     >>> figure = field(SimpleConvNet(), "pool1", (0, 0))
     >>> [text.get_text() for text in figure.axes[1].texts][-1]
-    'pool1: 6x6: rows 0 to 5, columns 0 to 5'
+    'pool1, 6x6: rows 0 to 5, columns 0 to 5'
     """
     if image is not None and input_shape is None:
         input_shape = np.shape(image)
@@ -244,7 +244,7 @@ def _drawn(
     inch = PICTURE / max(bottom - top, right - left)
     high, wide = (bottom - top) * inch, (right - left) * inch
     listed = fields if len(fields) <= MOST_LINES else [fields[0], *fields[1 - MOST_LINES :]]
-    lines = [f"{f.names}: {f.words(shape)}" for f in listed]
+    lines = [f"{f.names}{', ' if f.names else ''}{f.words(shape)}" for f in listed]
     notes = ["hatched: beyond the border, where", "the network sees padding"]
     notes = notes if any(f.beyond(shape) for f in known) else []
     column = max(breadth(t, bold=False) for t in (*lines, unit)) * SMALL / 72 + 0.75

@@ -82,7 +82,7 @@ def im2col(
     --------
     >>> figure = im2col(np.arange(9).reshape(3, 3), np.array([[1, 0], [0, -1]]), step=2)
     >>> [text.get_text() for text in figure.axes[0].texts if "row 2" in text.get_text()]
-    ['row 2 of 4: the window at [1, 2], read in the order of the letters']
+    ['row 2 of 4: the window at [0, 1], read in the order of the letters']
     """
     x = channels_of(x, "image", "im2col")
     w = np.asarray(w, dtype=np.float64)
@@ -157,11 +157,10 @@ class _Picture:
             f"{number(a)}·{number(b)}" if b >= 0 else f"{number(a)}·({number(b)})"
             for a, b in zip(self.matrix[step - 1], self.w[0].ravel(), strict=True)
         ]
-        of = "" if len(self.w) == 1 else " of filter 1"
+        of = "" if len(self.w) == 1 else " of filter 0"
         return [
-            f"row {step} of {rows}: the window at [{i + 1}, {j + 1}], read in the order of the "
-            "letters",
-            f"output[{i + 1}, {j + 1}]{of} = row · column = {' '.join(added(terms))} + bias "
+            f"row {step} of {rows}: the window at [{i}, {j}], read in the order of the letters",
+            f"output[{i}, {j}]{of} = row · column = {' '.join(added(terms))} + bias "
             f"{number(self.bias[0])} = {number(y)}",
             f"numbers in the image: {self.x.size}, in the matrix: {rows}·{columns} = "
             f"{self.matrix.size}: a cell stands in one row for each window that reads it",
@@ -177,7 +176,7 @@ class _Picture:
         row, column = (place[a] * windows.stride[a] for a in (0, 1))
         for c, channel in enumerate(self.x):
             y = 0.1 + c * self.input_rows
-            name = f", channel {c + 1}" if len(self.x) > 1 else ""
+            name = f", channel {c}" if len(self.x) > 1 else ""
             size = f"{windows.input[0]}x{windows.input[1]}"
             board.word(0.6, y + 0.6, f"image {size}{name}", ha="left")
             own = letters[c * len(cells) : (c + 1) * len(cells)]
@@ -200,7 +199,7 @@ class _Picture:
         for row in range(rows):
             i, j = divmod(row, ow)
             style = {"weight": "bold"} if row == step - 1 else {"color": "0.35"}
-            label = f"{i + 1}, {j + 1}"
+            label = f"{i}, {j}"
             board.word(self.at_matrix - 0.2, top + row + 0.5, label, size=8, ha="right", **style)
         chosen = np.zeros((rows, columns), dtype=np.bool_)
         chosen[step - 1] = True
@@ -239,7 +238,7 @@ class _Picture:
         spot[place] = True
         for o in range(fn):
             y = 0.1 + o * self.output_rows
-            name = f" {o + 1}" if fn > 1 else ""
+            name = f" {o}" if fn > 1 else ""
             board.word(self.at_output, y + 0.6, f"output{name} {oh}x{ow}", ha="left")
             draw_array(
                 board, self.at_output, y + 1, self.y[o], faces=np.where(spot, RESULT, "white"),

@@ -146,7 +146,7 @@ def _drawn(x: Array, dy: Array, windows: Windows, ways: list[_Way]) -> Figure:
     for band in range(bands):
         way, c = ways[band // len(x)], band % len(x)
         top = 0.1 + band * rows
-        name = way.name + (f", channel {c + 1}" if len(x) > 1 else "")
+        name = way.name + (f", channel {c}" if len(x) > 1 else "")
         heads = (
             (0.6, name),
             (at_output, "output"),

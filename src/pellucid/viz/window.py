@@ -81,7 +81,7 @@ def window(
     >>> filter_ = np.array([[[2, 0, 1], [0, 1, 2], [1, 0, 2]]])
     >>> figure = window(image, filter_, bias=3)
     >>> [text.get_text() for text in figure.axes[0].texts if "bias" in text.get_text()]
-    ['output[1, 1] = 15 + bias 3 = 18']
+    ['output[0, 0] = 15 + bias 3 = 18']
     """
     x, w = channels_of(x, "image", "window"), channels_of(w, "filter", "window")
     if len(x) != len(w):
@@ -159,14 +159,14 @@ class _Sums:
         for c in range(len(self.x)):
             pairs = zip(self.read[place][c].flat, self.w[c].flat, strict=True)
             terms = [_product(a, b) for a, b in pairs]
-            name = f"channel {c + 1}:" if several else "sum:"
+            name = f"channel {c}:" if several else "sum:"
             pieces = [name, *added(terms), f"= {number(self.parts[c][place])}"]
             lines += wrapped(pieces, room)
         total = " ".join(added([number(part[place]) for part in self.parts]))
         row, column = place
         return [
             *lines,
-            f"output[{row + 1}, {column + 1}] = {total} + bias {number(self.bias)} = "
+            f"output[{row}, {column}] = {total} + bias {number(self.bias)} = "
             f"{number(self.output[place])}",
         ]
 
@@ -205,7 +205,7 @@ def _draw_channel(
     (fh, fw), ph, y = windows.window, windows.padded[0], top + 1
     middle = y + height / 2
     first = middle - ph / 2, middle - fh / 2
-    name = f", channel {c + 1}" if len(sums.x) > 1 else ""
+    name = f", channel {c}" if len(sums.x) > 1 else ""
     _head(board, columns["input"], top, f"input {windows.input[0]}x{windows.input[1]}{name}")
     draw_input(
         board, columns["input"], first[0], sums.x[c], windows, chosen=window_cells(windows, place)
