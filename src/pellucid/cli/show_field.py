@@ -35,7 +35,8 @@ def command(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="As `pellucid summary` names it. [dim]Default: the last that does not see all.[/dim]",
+            help="As `pellucid summary` names it. "
+            "[dim]Default: the last that does not see everything.[/dim]",
         ),
     ] = None,
     at: Annotated[
@@ -58,11 +59,11 @@ def command(
 
     require_animated(out, window)
     place = None if at is None else _place(at)
-    shape = None if image is None else image_shape(image)
+    given = None if image is None else image_shape(image)
     with without_values():
-        described = network(model, shape)
+        described = network(model, given)
     with as_options(layer="--layer", at="--at", image="IMAGE", input_shape="--input"):
-        shape = known_shape(described, shape)
+        shape = known_shape(described, given)
         pixels = None if picture is None else _pixels(described, picture, shape)
         steps = viz.field_steps(described, layer, shape) if is_moving(out) else 1
         deliver_still_or_moving(

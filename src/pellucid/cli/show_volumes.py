@@ -27,7 +27,7 @@ def command(
     out: OutOption = None,
     window: WindowOption = False,
 ) -> None:
-    """Draw the volumes of a network as blocks with their sizes, and what leads from one to the next.
+    """Draw the volumes of a network as blocks with their sizes, and the layers between them.
 
     Residual blocks are drawn with the way around them, branches as one frame with a line a lane.
     """

@@ -87,4 +87,6 @@ def _drawn(figure: Figure, first: Image | None) -> Image:
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    return picture.quantize(COLOURS, palette=first, dither=Image.Dither.NONE)
+    # Colours that are there, not means of some: the paper stays white.
+    how = Image.Quantize.MAXCOVERAGE
+    return picture.quantize(COLOURS, method=how, palette=first, dither=Image.Dither.NONE)

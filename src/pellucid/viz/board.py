@@ -16,6 +16,7 @@ __all__ = ["CHOSEN", "RESULT", "Board"]
 CELL = 0.44  # inches
 LETTERS = 10.0  # points, of what is written around the cells
 LARGEST = 11.0  # points, of the numbers in the cells
+SMALL = 6.5  # points, of what stands above them
 # Tints of the palette's orange and blue; where they matter an outline or a mark says the same.
 CHOSEN, RESULT = "#FADDA6", "#CBE3F2"
 POINTS = 72  # an inch
@@ -27,8 +28,8 @@ class Board:
     Attributes
     ----------
     figure : matplotlib.figure.Figure
-    size : float
-        Points of the numbers in the cells, see `fit`.
+    size, small : float
+        Points of the numbers in the cells, see `fit`, and of what stands above them.
 
     Examples
     --------
@@ -45,7 +46,7 @@ class Board:
         self._axes = self.figure.add_axes((0, 0, 1, 1))
         self._axes.set(xlim=(0, width), ylim=(height, 0))
         self._axes.set_axis_off()
-        self.size = LARGEST
+        self.size, self.small = LARGEST, SMALL
 
     def fit(self, texts: Iterable[str], width: float = 1) -> None:
         """Choose the size of the numbers so that the widest fits into cells ``width`` wide."""
@@ -86,7 +87,7 @@ class Board:
             x + width / 2, y + low, text, size=self.size, weight=weight, color=colour, **style
         )
         if above:
-            size = min(0.68 * self.size, fitting([above], width))
+            size = min(self.small, fitting([above], width))
             self._axes.text(x + width / 2, y + 0.27, above, size=size, color="0.25", **style)
         if mark:
             style |= {"ha": "left", "va": "top"}
@@ -142,6 +143,11 @@ def fitting(texts: Iterable[str], width: float) -> float:
     """Return the size in points at which all texts fit into ``width`` cells."""
     widest = max((breadth(text) for text in texts), default=0)
     return min(LARGEST, 0.88 * width * CELL * POINTS / max(widest, 0.1))
+
+
+def cells_for(texts: Iterable[str], size: float = SMALL) -> float:
+    """Return how many cells wide the widest text is in letters of ``size`` points."""
+    return max(breadth(text) for text in texts) * size / (0.86 * CELL * POINTS)
 
 
 def letters_in(width: float) -> float:

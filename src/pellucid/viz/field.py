@@ -143,7 +143,7 @@ def _way(
     table = receptive_field(model, shape).rows
     names = [row.name for row in table]
     if layer is None:
-        seeing = [row.name for row in table if not row.field.everything]
+        seeing = [row.name for row in table if _is_image(row) and not row.field.everything]
         layer = (seeing or names)[-1]
     if layer not in dict(model.layers()):
         raise ArgumentError(
@@ -151,6 +151,7 @@ def _way(
         )
     rows = receptive_field(trunk(model, layer) if layer else model, shape).rows
     target = rows[-1]
+    rows = tuple(row for row in rows if _is_image(row) or row.field.everything or row is target)
     place = _unit(target, layer, at)
     middle = _middle(target.field, place)
     fields: list[_Field] = []
@@ -177,7 +178,12 @@ def _way(
 
 def _unit(row: LayerRow, layer: str, at: tuple[int, int] | None) -> tuple[int, int] | None:
     """Return the unit's place, or None where a layer has no rows and columns."""
-    if len(row.output_shape) != 3:
+    if not _is_image(row):
+        if not row.field.everything:
+            raise ArgumentError(
+                f"'{layer}' only lays out the numbers of the layer before it. Choose that one.",
+                where="layer",
+            )
         if at is not None:
             raise ArgumentError(
                 f"'{layer}' has no rows and columns: its output is {row.output_shape[0]} numbers, "
@@ -197,6 +203,10 @@ def _unit(row: LayerRow, layer: str, at: tuple[int, int] | None) -> tuple[int, i
     return int(at[0]), int(at[1])
 
 
+def _is_image(row: LayerRow) -> bool:
+    return len(row.output_shape) == 3
+
+
 def _middle(field_: ReceptiveField, place: tuple[int, int] | None) -> tuple[float, float] | None:
     """Return the middle of a unit's field, from the middle of the first input cell."""
     if place is None or field_.everything:
@@ -207,7 +217,7 @@ def _middle(field_: ReceptiveField, place: tuple[int, int] | None) -> tuple[floa
 
 def _nearest(row: LayerRow, middle: tuple[float, float] | None) -> tuple[int, int] | None:
     """Return the unit of a layer whose field's middle is nearest to ``middle``."""
-    if len(row.output_shape) != 3:
+    if not _is_image(row):
         return None
     sizes = row.output_shape[1:]
     if middle is None:
@@ -271,11 +281,12 @@ def _drawn(
             0, y, f"{len(fields)} fields; the last {MOST_LINES - 1}:", size=SMALL, va="center"
         )
         y += leading
+    hatched = next((one for one in fields[steps - 1 :: -1] if not one.everything), None)
     for k, (one, line) in enumerate(zip(fields, _places(fields, listed, lines), strict=True)):
         if k < steps:
             last = k == steps - 1
             style = _style(k, last=last)
-            _outline(axes, one, shape, style, hatched=last)
+            _outline(axes, one, shape, style, hatched=one is hatched)
         if line is not None:
             if k < steps:
                 beside.plot([0.02, 0.5], [y, y], **_line(style))

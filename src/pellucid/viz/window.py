@@ -10,7 +10,7 @@ from .. import ops
 from ..errors import ArgumentError
 from ..shapes import Misfit, Padding, Windows, slide
 from ..typing import Array, Pair
-from .board import CHOSEN, LINE, RESULT, Board, letters_in
+from .board import CHOSEN, LINE, RESULT, Board, cells_for, letters_in
 from .panels import (
     ROUNDED,
     channels_of,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["window"]
 
-PRODUCT = 1.7  # cells that a product is wide
+PRODUCT = 1.7  # cells that a product is wide at least
 GAP = 1.2  # cells between two arrays
 NARROWEST = 17  # cells; room for the sum
 LARGEST_FILTER = 7
@@ -101,7 +101,7 @@ def window(
         )
     place = require_step(step, windows, "window")
     sums = _Sums(x, w, bias, windows)
-    columns = _columns(windows)
+    columns = _columns(windows, sums.wide)
     width = max(columns["end"], NARROWEST)
     room = letters_in(width - 1.6)
     written = [sums.written(divmod(k, windows.output[1]), room) for k in range(windows.count)]
@@ -145,6 +145,9 @@ class _Sums:
         )[0, 0]
         shown = (x, w, self.products, self.parts, self.output, np.array([bias]))
         self.rounded = any(map(is_rounded, shown))
+        factors = zip(self.read.flat, np.broadcast_to(w, self.read.shape).flat, strict=True)
+        written = {_product(a, b) for a, b in factors}
+        self.wide = max(PRODUCT, cells_for(written))
 
     def all_numbers(self) -> set[str]:
         """Return all that is written into cells of width 1."""
@@ -177,13 +180,13 @@ def _product(a: float, b: float) -> str:
     return f"{number(a)}·{f'({second})' if second.startswith(MINUS) else second}"
 
 
-def _columns(windows: Windows) -> dict[str, float]:
+def _columns(windows: Windows, wide: float) -> dict[str, float]:
     """Return where each array begins, and the end of the last one."""
     places, x = {}, 0.6
     for name, width in (
         ("input", windows.padded[1]),
         ("filter", windows.window[1]),
-        ("products", PRODUCT * windows.window[1]),
+        ("products", wide * windows.window[1]),
         ("output", windows.output[1]),
     ):
         places[name] = x
@@ -219,10 +222,10 @@ def _draw_channel(
     _head(board, columns["products"], top, f"products{name}")
     for u, v in np.ndindex(fh, fw):
         board.cell(
-            columns["products"] + PRODUCT * v,
+            columns["products"] + sums.wide * v,
             first[1] + u,
             number(sums.products[place][c, u, v]),
-            width=PRODUCT,
+            width=sums.wide,
             face=CHOSEN,
             above=_product(sums.read[place][c, u, v], sums.w[c, u, v]),
         )
