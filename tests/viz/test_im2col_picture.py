@@ -95,9 +95,7 @@ def test_a_moving_picture_fills_the_matrix_row_by_row():
 
 def test_what_makes_no_sense_is_refused_with_advice():
     x, w = np.ones((4, 4)), np.ones((3, 3))
-    with pytest.raises(
-        ArgumentError, match=r"36x36 and 4 filters; 49 windows of 4 cells make 49x4"
-    ):
+    with pytest.raises(ArgumentError, match=r"36x36 and 4 filters; 49 windows of 4 cells"):
         viz.im2col(np.ones((8, 8)), np.ones((2, 2)))
     with pytest.raises(ArgumentError, match="for 5"):
         viz.im2col(x, np.ones((5, 1, 3, 3)))

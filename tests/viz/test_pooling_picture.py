@@ -67,7 +67,7 @@ def test_both_kinds_and_their_gradients_are_those_of_the_oracle(shape, size, str
     )
     dy = np.arange(1.0, 1 + shape[0] * oh * ow).reshape(shape[0], oh, ow)
     found = bands(figure)
-    (h, w), (ph, pw) = shape[1:], (shape[1] + 2 * pad, shape[2] + 2 * pad)
+    ph, pw = shape[1] + 2 * pad, shape[2] + 2 * pad
     for kind, (y, dx, _) in zip(
         ("maximum", "average"), oracle(x, size, stride, pad, dilation, dy), strict=True
     ):
@@ -76,8 +76,8 @@ def test_both_kinds_and_their_gradients_are_those_of_the_oracle(shape, size, str
             numbers, _ = cells(drawn[4:])
             image, rest = numbers[: ph * pw], numbers[ph * pw :]
             fill = INFINITY if kind == "maximum" else "0"
-            padded = np.pad(np.array([[f"{v:.0f}".replace("-", "−") for v in r] for r in x[c]]), pad,
-                            constant_values=fill)  # fmt: skip
+            own = np.array([[f"{v:.0f}".replace("-", "−") for v in row] for row in x[c]])
+            padded = np.pad(own, pad, constant_values=fill)
             assert image == list(padded.ravel())
             drawn_y, drawn_dy, drawn_dx = np.split(
                 np.array([value(t) for t in rest]), [oh * ow, 2 * oh * ow]
