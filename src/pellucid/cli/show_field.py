@@ -36,7 +36,7 @@ def command(
         typer.Option(
             metavar="NAME",
             help="As `pellucid summary` names it. "
-            "[dim]Default: the last that does not see everything.[/dim]",
+            "[dim]Default: the last that sees less than the image.[/dim]",
         ),
     ] = None,
     at: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,15 +61,16 @@ def save_animation(figures: Iterable[Figure], path: PathLike, *, seconds: float 
         raise ArgumentError(f"must end in .gif, received '{path}'.", where="save_animation")
     if seconds < 0.02:
         raise ArgumentError(f"must be 0.02 or more, received {seconds}.", where="seconds")
-    frames: list[Image] = []
-    for figure in figures:
-        frames.append(_drawn(figure, frames[0] if frames else None))
-    if len({frame.size for frame in frames}) != 1:
-        sizes = ", ".join(sorted({f"{w}x{h}" for w, h in (frame.size for frame in frames)}))
+    drawn = [_drawn(figure) for figure in figures]
+    sizes = {size for size, _ in drawn}
+    if len(sizes) != 1:
+        received = ", ".join(sorted(f"{w}x{h}" for w, h in sizes)) or "none"
         raise ArgumentError(
-            f"needs one figure at least, all of one size; received {sizes or 'none'}.",
+            f"needs one figure at least, all of one size; received {received}.",
             where="save_animation",
         )
+    colours = _colours(drawn[0][1], drawn[-1][1])
+    frames = [_reduced(png, colours) for _, png in drawn]
     first, *others = frames
     shown = [round(1000 * seconds)] * len(others) + [round(2000 * seconds)]
     with atomic_write(path) as part:
@@ -78,15 +80,44 @@ def save_animation(figures: Iterable[Figure], path: PathLike, *, seconds: float 
         )  # fmt: skip
 
 
-def _drawn(figure: Figure, first: Image | None) -> Image:
-    """Return the pixels, in the colours of the first frame: so only what changes is stored."""
+def _drawn(figure: Figure) -> tuple[tuple[int, int], bytes]:
+    """Return size and pixels, as PNG: a hundred large frames would fill the memory otherwise."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
 
     figure.set_dpi(min(DENSEST, WIDEST / figure.get_size_inches()[0]))
     canvas: Any = FigureCanvasAgg(figure)
-    canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    # Colours that are there, not means of some: the paper stays white.
-    how = Image.Quantize.MAXCOVERAGE
-    return picture.quantize(COLOURS, method=how, palette=first, dither=Image.Dither.NONE)
+    png = io.BytesIO()
+    canvas.print_png(png)
+    return canvas.get_width_height(), png.getvalue()
+
+
+def _opened(png: bytes) -> Image:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as picture:
+        return picture.convert("RGB")
+
+
+def _reduced(png: bytes, colours: Image) -> Image:
+    from PIL import Image
+
+    return _opened(png).quantize(palette=colours, dither=Image.Dither.NONE)
+
+
+def _colours(first: bytes, last: bytes) -> Image:
+    """Return a picture whose palette all frames share, so that only what changes is stored.
+
+    It is made of the first and the last frame, with the white of the paper and black in it.
+    """
+    from PIL import Image
+
+    one, two = _opened(first), _opened(last)
+    both = Image.new("RGB", (one.width, one.height + two.height))
+    both.paste(one, (0, 0))
+    both.paste(two, (0, one.height))
+    reduced = both.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)
+    palette = np.array(reduced.getpalette()).reshape(-1, 3)
+    for ideal in (0, 255):
+        palette[np.abs(palette - ideal).sum(axis=1).argmin()] = ideal
+    reduced.putpalette(palette.ravel().tolist())
+    return reduced

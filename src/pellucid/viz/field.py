@@ -82,7 +82,7 @@ def field(
     ----------
     model : Layer
     layer : str, optional
-        Its dotted name; by default the last one that does not see the whole image.
+        Its dotted name; by default the last one whose field is not larger than the image.
     at : (int, int), optional
         Row and column of the unit, from 0; the middle by default. Not for fully connected layers.
     image : array (C, H, W), optional
@@ -143,8 +143,9 @@ def _way(
     table = receptive_field(model, shape).rows
     names = [row.name for row in table]
     if layer is None:
-        seeing = [row.name for row in table if _is_image(row) and not row.field.everything]
-        layer = (seeing or names)[-1]
+        seeing = [row for row in table if _is_image(row) and not row.field.everything]
+        inside = [row for row in seeing if all(row.field.size[a] <= shape[1 + a] for a in (0, 1))]
+        layer = (inside or seeing or table)[-1].name
     if layer not in dict(model.layers()):
         raise ArgumentError(
             f"there is no layer {layer!r}. {did_you_mean(layer, names)}", where="layer"

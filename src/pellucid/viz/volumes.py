@@ -60,7 +60,7 @@ def volumes(model: Layer, input_shape: Shape | None = None) -> Figure:
     --------
     >>> from pellucid.models import SimpleConvNet
     >>> figure = volumes(SimpleConvNet())
-    >>> [t.get_text() for t in figure.axes[0].texts if t.get_text()[0].isdigit()]
+    >>> [t.get_text() for t in figure.axes[0].texts if t.get_text()[:1].isdigit()]
     ['1x28x28', '30x24x24', '30x12x12', '100', '10']
     """
     shape = known_shape(model, input_shape)
