@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from pellucid import viz
+from pellucid import models, viz
 from pellucid.errors import ArgumentError
 
 X = np.array([[1, 2, 3, 0], [0, 1, 2, 3], [3, 0, 1, 2], [2, 3, 0, 1]])
@@ -35,6 +35,7 @@ def test_every_step_is_a_frame_and_the_last_stays_longer(tmp_path):
         assert gif.info["loop"] == 0
         assert max(gif.size) <= 1400
     assert path.stat().st_size < 200_000
+    assert {frame.getpixel((3, 3)) for frame, _ in found} == {(255, 255, 255)}
     for (one, _), (two, _) in itertools.pairwise(found):
         assert ImageChops.difference(one, two).getbbox() is not None
 
@@ -49,6 +50,20 @@ def test_a_frame_looks_as_its_figure_does(tmp_path):
         difference = ImageChops.difference(last, picture.convert("RGB"))
     assert np.asarray(difference).mean() < 1
     assert np.percentile(np.asarray(difference), 99.5) < 40
+
+
+def test_the_paper_stays_white_and_what_comes_later_has_its_colours(tmp_path):
+    image = np.random.default_rng(0).random((3, 28, 28))
+    model = models.by_name("deep", (3, 28, 28), 10)
+    steps = range(1, 1 + viz.field_steps(model, "conv4"))
+    figures = (viz.field(model, "conv4", image=image, steps=k) for k in steps)
+    viz.save_animation(figures, tmp_path / "f.gif")
+    found = list(frames(tmp_path / "f.gif"))
+    assert len(found) == 5
+    for frame, _ in found:
+        assert frame.getpixel((3, 3)) == (255, 255, 255)
+        pixels = np.asarray(frame).reshape(-1, 3).astype(int)
+        assert (np.abs(pixels - (230, 159, 0)).sum(axis=1) < 40).sum() > 300  # the chosen field
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):

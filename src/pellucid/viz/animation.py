@@ -21,6 +21,7 @@ __all__ = ["save_animation"]
 
 WIDEST = 1400  # pixels
 DENSEST = 90  # dots an inch
+NEAR = 30  # in red, green and blue together; not told apart from white, or from black
 COLOURS = 64  # drawings of numbers have few; the file is a third of one with 256
 
 
@@ -118,6 +119,8 @@ def _colours(first: bytes, last: bytes) -> Image:
     reduced = both.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE)
     palette = np.array(reduced.getpalette()).reshape(-1, 3)
     for ideal in (0, 255):
-        palette[np.abs(palette - ideal).sum(axis=1).argmin()] = ideal
+        # All of its neighbours too: Pillow finds the nearest colour only roughly.
+        away = np.abs(palette - ideal).sum(axis=1)
+        palette[away <= max(away.min(), NEAR)] = ideal
     reduced.putpalette(palette.ravel().tolist())
     return reduced

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ArgumentError, did_you_mean
-from ..nn import Layer, receptive_field, trunk
-from ..nn.layer import LayerRow, Shape
+from ..errors import ArgumentError
+from ..nn import Layer
+from ..nn.layer import Shape
 from ..nn.summaries import known_shape
-from ..receptive import ReceptiveField
 from ..typing import Array
 from .canvas import ORANGE, new_figure
-from .writing import breadth, number
+from .field_way import Field, way_to
+from .writing import breadth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,39 +26,6 @@ TEXT, SMALL = 10.0, 8.5  # points
 MARGIN = 0.35  # inches
 MOST_LINES = 24  # fields that can be told apart, and named beside the image
 GRID = 40  # cells, up to which the grid is drawn
-
-
-@dataclass(frozen=True)
-class _Field:
-    """One rectangle: rows and columns from first to last, in input cells."""
-
-    names: str
-    top: float
-    left: float
-    height: float
-    width: float
-    everything: bool
-
-    def words(self, shape: Shape) -> str:
-        """Return its size and place, and what of it lies outside the image."""
-        if self.everything:
-            return "the whole image"
-        rows, columns = (
-            f"{number(first)} to {number(first + size - 1)}"
-            for first, size in ((self.top, self.height), (self.left, self.width))
-        )
-        size = f"{number(self.height)}x{number(self.width)}"
-        beyond = self.beyond(shape)
-        outside = f"; {', '.join(beyond)} outside" if beyond else ""
-        return f"{size}: rows {rows}, columns {columns}{outside}"
-
-    def beyond(self, shape: Shape) -> list[str]:
-        """Return how many rows and columns reach beyond the border."""
-        _, h, w = shape
-        rows = max(-self.top, 0) + max(self.top + self.height - h, 0)
-        columns = max(-self.left, 0) + max(self.left + self.width - w, 0)
-        counted = ((rows, "row"), (columns, "column"))
-        return [f"{number(n)} {what}{'s' * (n != 1)}" for n, what in counted if n > 0]
 
 
 def field(
@@ -118,7 +83,7 @@ def field(
             f"must have the shape {shape} that the network expects, received {np.shape(image)}.",
             where="image",
         )
-    fields, unit = _way(model, shape, layer, at)
+    fields, unit = way_to(model, shape, layer, at)
     if steps is not None and not 1 <= steps <= len(fields):
         raise ArgumentError(f"must be from 1 to {len(fields)}, received {steps}.", where="steps")
     return _drawn(fields, shape, image, unit, len(fields) if steps is None else steps)
@@ -133,117 +98,10 @@ def field_steps(model: Layer, layer: str | None = None, input_shape: Shape | Non
     >>> field_steps(SimpleConvNet(), "pool1")
     2
     """
-    return len(_way(model, known_shape(model, input_shape), layer, None)[0])
+    return len(way_to(model, known_shape(model, input_shape), layer, None)[0])
 
 
-def _way(
-    model: Layer, shape: Shape, layer: str | None, at: tuple[int, int] | None
-) -> tuple[list[_Field], str]:
-    """Return the fields on the way to a unit, each larger than the one before, and its name."""
-    table = receptive_field(model, shape).rows
-    names = [row.name for row in table]
-    if layer is None:
-        seeing = [row for row in table if _is_image(row) and not row.field.everything]
-        inside = [row for row in seeing if all(row.field.size[a] <= shape[1 + a] for a in (0, 1))]
-        layer = (inside or seeing or table)[-1].name
-    if layer not in dict(model.layers()):
-        raise ArgumentError(
-            f"there is no layer {layer!r}. {did_you_mean(layer, names)}", where="layer"
-        )
-    rows = receptive_field(trunk(model, layer) if layer else model, shape).rows
-    target = rows[-1]
-    rows = tuple(row for row in rows if _is_image(row) or row.field.everything or row is target)
-    place = _unit(target, layer, at)
-    middle = _middle(target.field, place)
-    fields: list[_Field] = []
-    for row in rows:
-        spot = place if row is target else _nearest(row, middle)
-        here = _field(row, spot)
-        if fields and (here.height, here.width, here.everything) == (
-            fields[-1].height, fields[-1].width, fields[-1].everything
-        ):  # fmt: skip
-            fields[-1] = _Field(
-                fields[-1].names if row is not target else row.name,
-                *((here.top, here.left) if row is target else (fields[-1].top, fields[-1].left)),
-                here.height, here.width, here.everything,
-            )  # fmt: skip
-        elif (
-            not fields
-            or row is target
-            or here.height * here.width > (fields[-1].height * fields[-1].width)
-        ):
-            fields.append(here)
-    spot_name = "" if place is None else f" at row {place[0]}, column {place[1]}"
-    return fields, f"one unit of {layer or 'the network'}{spot_name}"
-
-
-def _unit(row: LayerRow, layer: str, at: tuple[int, int] | None) -> tuple[int, int] | None:
-    """Return the unit's place, or None where a layer has no rows and columns."""
-    if not _is_image(row):
-        if not row.field.everything:
-            raise ArgumentError(
-                f"'{layer}' only lays out the numbers of the layer before it. Choose that one.",
-                where="layer",
-            )
-        if at is not None:
-            raise ArgumentError(
-                f"'{layer}' has no rows and columns: its output is {row.output_shape[0]} numbers, "
-                "and each of them sees the whole image. Choose a layer before it.",
-                where="at",
-            )
-        return None
-    _, h, w = row.output_shape
-    if at is None:
-        return h // 2, w // 2
-    if not (0 <= at[0] < h and 0 <= at[1] < w):
-        raise ArgumentError(
-            f"must be a row from 0 to {h - 1} and a column from 0 to {w - 1}: the output of "
-            f"'{layer}' is {'x'.join(map(str, row.output_shape))}; received {at[0]},{at[1]}.",
-            where="at",
-        )
-    return int(at[0]), int(at[1])
-
-
-def _is_image(row: LayerRow) -> bool:
-    return len(row.output_shape) == 3
-
-
-def _middle(field_: ReceptiveField, place: tuple[int, int] | None) -> tuple[float, float] | None:
-    """Return the middle of a unit's field, from the middle of the first input cell."""
-    if place is None or field_.everything:
-        return None
-    one, two = (float(field_.centre(a) + place[a] * field_.stride[a]) for a in (0, 1))
-    return one, two
-
-
-def _nearest(row: LayerRow, middle: tuple[float, float] | None) -> tuple[int, int] | None:
-    """Return the unit of a layer whose field's middle is nearest to ``middle``."""
-    if not _is_image(row):
-        return None
-    sizes = row.output_shape[1:]
-    if middle is None:
-        return sizes[0] // 2, sizes[1] // 2
-    one, two = (
-        min(
-            max(round((middle[a] - float(row.field.centre(a))) / float(row.field.stride[a])), 0),
-            sizes[a] - 1,
-        )
-        for a in (0, 1)
-    )
-    return one, two
-
-
-def _field(row: LayerRow, place: tuple[int, int] | None) -> _Field:
-    if row.field.everything or place is None:
-        return _Field(row.name, 0, 0, math.inf, math.inf, everything=True)
-    top, left = (float(row.field.start[a] + place[a] * row.field.stride[a]) for a in (0, 1))
-    height, width = (float(size) for size in row.field.size)
-    return _Field(row.name, top, left, height, width, everything=False)
-
-
-def _drawn(
-    fields: list[_Field], shape: Shape, image: Array | None, unit: str, steps: int
-) -> Figure:
+def _drawn(fields: list[Field], shape: Shape, image: Array | None, unit: str, steps: int) -> Figure:
     """Draw the image with the fields, and their list beside it."""
     _, h, w = shape
     known = [f for f in fields if not f.everything]
@@ -300,7 +158,7 @@ def _drawn(
     return figure
 
 
-def _places(fields: list[_Field], listed: list[_Field], lines: list[str]) -> list[str | None]:
+def _places(fields: list[Field], listed: list[Field], lines: list[str]) -> list[str | None]:
     """Return each field's line, or None where it has no place in the list."""
     named = {id(one): line for one, line in zip(listed, lines, strict=True)}
     return [named.get(id(one)) for one in fields]
@@ -324,9 +182,7 @@ def _line(style: dict[str, Any]) -> dict[str, Any]:
     return {**style, "path_effects": [around, Normal()], "solid_capstyle": "butt"}
 
 
-def _outline(
-    axes: Axes, one: _Field, shape: Shape, style: dict[str, Any], *, hatched: bool
-) -> None:
+def _outline(axes: Axes, one: Field, shape: Shape, style: dict[str, Any], *, hatched: bool) -> None:
     """Draw a field's border, black below its own colour, so that it is seen on any image."""
     from matplotlib.patches import Rectangle
 
