@@ -83,8 +83,10 @@ class Board:
         weight = "bold" if bold else "normal"
         colour = "0.45" if grey else "black"
         low = 0.66 if above else 0.6 if mark else 0.5
+        # What stands below a small line is not smaller than it.
+        size = min(max(self.size, self.small + 1), fitting([text], width)) if above else self.size
         self._axes.text(
-            x + width / 2, y + low, text, size=self.size, weight=weight, color=colour, **style
+            x + width / 2, y + low, text, size=size, weight=weight, color=colour, **style
         )
         if above:
             size = min(self.small, fitting([above], width))

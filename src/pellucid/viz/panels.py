@@ -22,7 +22,7 @@ __all__ = [
     "window_cells",
 ]
 
-ROUNDED = "numbers are rounded to three digits"
+ROUNDED = "numbers are rounded"
 MOST_CELLS = 16  # rows and columns of an input with its padding
 MOST_CHANNELS = 4
 

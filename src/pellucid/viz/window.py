@@ -151,9 +151,7 @@ class _Sums:
 
     def all_numbers(self) -> set[str]:
         """Return all that is written into cells of width 1."""
-        return {number(v) for a in (self.x, self.w, self.output) for v in a.flat} | {
-            number(v) for v in self.products.flat if len(number(v)) > 6
-        }
+        return {number(v) for a in (self.x, self.w, self.output) for v in a.flat}
 
     def written(self, place: tuple[int, int], room: float) -> list[str]:
         """Return the sum at ``place`` in lines of at most ``room``."""
