@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from . import show_activations, show_curves, show_learning, show_mistakes
+from . import (
+    show_activations,
+    show_curves,
+    show_field,
+    show_im2col,
+    show_learning,
+    show_mistakes,
+    show_pooling,
+    show_volumes,
+    show_window,
+)
 
 __all__ = ["app"]
 
@@ -17,3 +27,8 @@ app.command("confusion")(show_mistakes.confusion)
 app.command("mistakes")(show_mistakes.mistakes)
 app.command("learning")(show_learning.command)
 app.command("activations")(show_activations.command)
+app.command("window")(show_window.command)
+app.command("im2col")(show_im2col.command)
+app.command("pooling")(show_pooling.command)
+app.command("volumes")(show_volumes.command)
+app.command("field")(show_field.command)
