@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from typing import Any
 
 from ..errors import PellucidError
 
@@ -15,6 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exits with 0, 1 (refused or failed), 2 (wrong usage), 130 (Ctrl-C) or 143 (terminated).
     """
+    _say_warnings()
     try:
         from .app import app
 
@@ -31,6 +34,19 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(f"{place}{error.strerror or error}.")
     except MemoryError as error:
         _fail(f"there is not enough memory. {error}".rstrip())
+
+
+def _say_warnings() -> None:
+    """Let Pellucid's own warnings be sentences, without the line of code that gave them."""
+    shown = warnings.showwarning
+
+    def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if category.__module__.startswith("pellucid."):
+            print(f"note: {message}", file=sys.stderr)
+        else:
+            shown(message, category, *where, **more)
+
+    warnings.showwarning = say
 
 
 def _fail(message: object) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from . import show_activations, show_curves, show_learning, show_mistakes
+from . import (
+    show_activations,
+    show_applied,
+    show_curves,
+    show_features,
+    show_filters,
+    show_learning,
+    show_mistakes,
+)
 
 __all__ = ["app"]
 
@@ -12,6 +20,9 @@ app = typer.Typer(
     help="Draw what a network does and has learned, as PNG, SVG or PDF, or in a window.",
     no_args_is_help=True,
 )
+app.command("filters")(show_filters.command)
+app.command("applied")(show_applied.command)
+app.command("features")(show_features.command)
 app.command("curves")(show_curves.command)
 app.command("confusion")(show_mistakes.confusion)
 app.command("mistakes")(show_mistakes.mistakes)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ArgumentError, NumericsError
+from ..errors import NumericsError
 from . import runs
+from .building import new_network
 from .datasets import image_size, is_folder, load_images
 from .interrupts import Interrupts
 from .messages import as_options, count
@@ -175,7 +175,7 @@ def command(
     import numpy as np
 
     from .. import data as datasets
-    from .. import models, nn, optim
+    from .. import nn, optim
     from ..training import ProgressBar, Trainer
     from .report import RunFiles, report
 
@@ -204,14 +204,7 @@ def command(
             seed=seed,
         )
         train = _first(train, limit)
-        build = models.from_pattern if models.is_pattern(model) else models.by_name
-        network = build(
-            model,
-            train.image_shape,
-            len(train.classes),
-            weight_init=_weight_init(init),
-            rng=np.random.default_rng(seed),
-        )
+        network = new_network(model, train.image_shape, len(train.classes), init, seed)
     changes = None
     if normalize or augment is not None:
         mean, std = train.statistics()
@@ -301,15 +294,3 @@ def _stopped(saved: int, epochs: int) -> str:
         f"stopped after {saved} of {epochs} epochs; the last of them is saved\n"
         "measuring it and drawing the pictures (Ctrl-C again skips this)"
     )
-
-
-def _weight_init(text: str) -> str | float:
-    try:
-        deviation = float(text)
-    except ValueError:
-        return text
-    if not 0 <= deviation < math.inf:
-        raise ArgumentError(
-            f"must be a finite deviation, 0 or more; received {text}.", where="--init"
-        )
-    return deviation

@@ -16,7 +16,7 @@ from .augmentation import (
 from .dataset import Dataset
 from .idx import read_idx, write_idx
 from .image_folder import image_folder
-from .images import read_image
+from .images import read_image, read_photo
 from .loader import Loader
 from .registry import FileCheck, Record, available, fetch, verify
 from .sets import digits, fashion_mnist, load, mnist
@@ -45,6 +45,7 @@ __all__ = [
     "mnist",
     "read_idx",
     "read_image",
+    "read_photo",
     "verify",
     "write_idx",
 ]
