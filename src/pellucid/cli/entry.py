@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..errors import PellucidError
@@ -17,11 +19,11 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exits with 0, 1 (refused or failed), 2 (wrong usage), 130 (Ctrl-C) or 143 (terminated).
     """
-    _say_warnings()
     try:
         from .app import app
 
-        app(args=arguments, prog_name="pellucid")
+        with _warnings_as_notes():
+            app(args=arguments, prog_name="pellucid")
     except PellucidError as error:
         _fail(error)
     except KeyboardInterrupt:  # while the commands were being imported; Typer sees to the rest
@@ -36,7 +38,8 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(f"there is not enough memory. {error}".rstrip())
 
 
-def _say_warnings() -> None:
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
     """Let Pellucid's own warnings be sentences, without the line of code that gave them."""
     shown = warnings.showwarning
 
@@ -47,6 +50,10 @@ def _say_warnings() -> None:
             shown(message, category, *where, **more)
 
     warnings.showwarning = say
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown
 
 
 def _fail(message: object) -> None:

@@ -177,7 +177,7 @@ def _panel(columns: int, rows: float, shape: float) -> tuple[float, float]:
     width, height = columns * CELL * max(shape, 1), rows * CELL / min(shape, 1)
     grow = max(1.0, PANEL / max(width, height))
     shrink = min(1.0, LARGEST / (grow * max(width, height)))
-    return max(1.6, width * grow * shrink), max(1.6, height * grow * shrink)
+    return max(2.8, width * grow * shrink), max(3.3, height * grow * shrink)
 
 
 def _all_channels(
