@@ -116,9 +116,7 @@ def test_features_of_a_test_image_and_of_a_picture(show, trained, colour, photo,
     assert (result.returncode, result.stdout) == (0, "features.png\n"), result.stderr
     assert show("features", trained[0], "--index", "7", "--out", "7.png").returncode == 0
     assert (tmp_path / "features.png").read_bytes() != (tmp_path / "7.png").read_bytes()
-    result = pellucid(
-        "show", "features", colour, photo, "--inside", "--most", "3", "--out", "a.png"
-    )
+    result = show("features", colour, photo, "--inside", "--most", "3", "--out", "a.png")
     assert result.returncode == 0, result.stderr
     assert size(tmp_path / "a.png")[1] > 3000
 
