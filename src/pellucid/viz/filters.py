@@ -81,7 +81,7 @@ def filters(
                 where="filters",
             )
         panels = [("before training", before), ("after training", weight)]
-    extent = max(float(np.abs(w).max()) for _, w in panels) or 1.0
+    extent = max(float(np.abs(w[np.isfinite(w)]).max(initial=0)) for _, w in panels) or 1.0
     places = ordered(weight, order)
     fn, depth, fh, fw = weight.shape
     if channels == "all":
