@@ -192,10 +192,10 @@ def _all_channels(
     axes.tick_params(
         length=0, labelsize=7, top=True, labeltop=True, bottom=False, labelbottom=False
     )
-    every = math.ceil(8 / (row * POINTS))  # a number takes 8 points, and 14 across
+    every = math.ceil(8 / (row * POINTS))  # a number takes 8 points, and 14 or 20 across
     down = np.arange(0, fn, every)
     axes.set_yticks(down * (fh + 1) + (fh - 1) / 2, [str(numbers[k]) for k in down])
-    across = np.arange(0, depth, math.ceil(14 / (row * POINTS)))
+    across = np.arange(0, depth, math.ceil((14 if depth <= 100 else 20) / (row * POINTS)))
     axes.set_xticks(across * (fw + 1) + (fw - 1) / 2, [str(k) for k in across])
     axes.set_ylabel("filter", fontsize=8)
     axes.set_xlabel("input channel" if depth > 3 else "channel", fontsize=8)
