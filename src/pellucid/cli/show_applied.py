@@ -19,6 +19,7 @@ from .show_inputs import (
     SplitOption,
     dataset_of,
     known_input,
+    refuse_beside_image,
 )
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def command(
         dataset = dataset_of(model, net, data, data_dir, split, index or 0)
         pictures = [dataset.batch([index or 0])[0][0]]
         titles = [f"{dataset.name} {split} {index or 0}"]
-    elif index is not None:
-        raise ArgumentError("belongs to a data set; leave it or the IMAGE out.", where="--index")
+    else:
+        refuse_beside_image(index, data)
     with as_options(filters="--filters", edge_answers="--layer"):
         figure = viz.applied(
             net, pictures, layer=name, chosen=_numbers(filters), most=most, titles=titles

@@ -18,6 +18,7 @@ from .show_inputs import (
     SplitOption,
     dataset_of,
     known_input,
+    refuse_beside_image,
 )
 
 __all__ = ["command"]
@@ -71,9 +72,7 @@ def command(
         x, labels = dataset.batch([index or 0])
         classes, label = dataset.classes, int(labels[0])
     else:
-        for option, value in (("--index", index), ("--data", data)):
-            if value is not None:
-                raise ArgumentError("belongs to a data set; leave the IMAGE out.", where=option)
+        refuse_beside_image(index, data)
         if shape[0] not in (1, 3):
             raise ArgumentError(
                 f"the network takes images of {shape[0]} channels; a picture file has 1 or 3. Give "

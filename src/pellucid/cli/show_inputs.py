@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from ..data import Dataset
     from ..nn import Layer
 
-__all__ = ["DataDirOption", "DataOption", "IndexOption", "SplitOption", "dataset_of", "known_input"]
+__all__ = [
+    "DataDirOption",
+    "DataOption",
+    "IndexOption",
+    "SplitOption",
+    "dataset_of",
+    "known_input",
+    "refuse_beside_image",
+]
 
 DataOption = Annotated[
     str | None,
@@ -74,3 +82,10 @@ def known_input(net: Layer, model: str) -> tuple[int, int, int]:
         )
     c, h, w = net.input_shape
     return c, h, w
+
+
+def refuse_beside_image(index: int | None, data: str | None) -> None:
+    """Refuse the options of a data set where an IMAGE was given."""
+    for option, value in (("--index", index), ("--data", data)):
+        if value is not None:
+            raise ArgumentError("belongs to a data set; leave the IMAGE out.", where=option)
