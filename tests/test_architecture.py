@@ -36,6 +36,9 @@ RANKS = {
     "kernels": 3,
     "ops": 2,
     "formats.files": 1.5,  # a leaf: how any file is written and read safely
+    "formats.pickle_machine": 1.5,
+    "formats.pickle_names": 1.4,
+    "formats.pickle_scan": 1.3,
     "rooms": 1,
     "tables": 1,
     "receptive": 1.5,

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-SHOWN = {"sliding_window"}  # what computes and trains nothing
+SHOWN = {"sliding_window", "fine_tuning"}  # what prints more than one accuracy
 READMES = sorted(ROOT.glob("README*.md"))
 
 
@@ -43,6 +43,17 @@ def test_crops_in_one_pass_are_equal_without_padding_and_differ_at_the_border_wi
     assert [float(d) < 1e-5 for d in differences] == [True, False]
     assert "scores (10, 7, 7), of 49 crops" in output
     assert "VGG-16 over 384x384: scores (1000, 6, 6); " in output
+
+
+def test_a_network_that_goes_on_learns_the_other_digits(tmp_path):
+    output = _run(tmp_path, str(ROOT / "examples" / "fine_tuning.py"), str(tmp_path))
+    assert "learning 733 images of digits 0 to 4" in output
+    rows = re.findall(r"^(.*\S) {2,}(0\.\d+) +(0\.\d+)$", output, re.MULTILINE)
+    accuracies = {name: float(last) for name, _, last in rows}
+    assert accuracies["from nothing"] > 0.9
+    assert accuracies["going on"] > 0.9
+    assert accuracies["convolution frozen"] > 0.9
+    assert 0.4 < accuracies["all but the last layer frozen"] < accuracies["going on"]
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import data, engine, errors, models, nn, ops, optim, shapes, training, viz
     from .errors import PellucidError
-    from .formats import load, read_tensors, save, write_tensors
+    from .formats import (
+        from_book,
+        load,
+        read_pickle,
+        read_tensors,
+        save,
+        to_book,
+        write_pickle,
+        write_tensors,
+    )
     from .kernels.cores import get_num_threads, set_num_threads
     from .nn import gradcheck, numerical_gradient, receptive_field, summary
     from .training import Trainer, evaluate, predict
@@ -32,6 +41,7 @@ __all__ = [
     "engine",
     "errors",
     "evaluate",
+    "from_book",
     "get_num_threads",
     "gradcheck",
     "load",
@@ -41,14 +51,17 @@ __all__ = [
     "ops",
     "optim",
     "predict",
+    "read_pickle",
     "read_tensors",
     "receptive_field",
     "save",
     "set_num_threads",
     "shapes",
     "summary",
+    "to_book",
     "training",
     "viz",
+    "write_pickle",
     "write_tensors",
 ]
 
@@ -56,16 +69,20 @@ _HOMES = {
     "PellucidError": "errors",
     "Trainer": "training",
     "evaluate": "training",
+    "from_book": "formats",
     "get_num_threads": "kernels.cores",
     "gradcheck": "nn",
     "load": "formats",
     "numerical_gradient": "nn",
     "predict": "training",
+    "read_pickle": "formats",
     "read_tensors": "formats",
     "receptive_field": "nn",
     "save": "formats",
     "set_num_threads": "kernels.cores",
     "summary": "nn",
+    "to_book": "formats",
+    "write_pickle": "formats",
     "write_tensors": "formats",
 }
 

@@ -13,6 +13,7 @@ import pytest
 
 import pellucid
 from pellucid.cli.interrupts import Interrupts
+from pellucid.training import FilterHistory
 
 FILES = {"model.safetensors", "filters.safetensors", "history.csv", "config.toml"}
 PICTURES = {"curves.png", "filters.png", "confusion.png"}
@@ -52,6 +53,9 @@ def require_epochs(run: Path, epochs: int, weights, *, pictures: bool = True) ->
     assert {path.name for path in run.iterdir()} == (FILES | PICTURES if pictures else FILES)
     assert len(rows(run)) == epochs
     state = pellucid.load(run / "model.safetensors").state_dict()
+    kept = FilterHistory.load(run / "filters.safetensors").epochs
+    assert list(kept) == list(range(epochs + 1))
+    np.testing.assert_array_equal(kept[epochs], state["conv1.weight"])
     for name, expected in weights[epochs].items():
         np.testing.assert_array_equal(state[name], expected)
 
@@ -76,6 +80,9 @@ def test_ctrl_c_in_the_first_epoch_leaves_nothing_and_says_so(interrupt, tmp_pat
         pytest.param(BATCH, 4, 1, id="among the batches of the second epoch"),
         pytest.param(MEASURE, 4, 1, id="while the second epoch is measured"),
         pytest.param("pellucid.training.callbacks:save", 2, 2, id="before the model is written"),
+        pytest.param(
+            "pellucid.training.filter_file:FilterHistory.save", 2, 2, id="before the filters are"
+        ),
         pytest.param(
             "pellucid.training.history:History.write_csv", 2, 2, id="amid writing the history"
         ),

@@ -14,7 +14,7 @@ import pellucid as library
 from cli.conftest import Result
 from pellucid import data
 from pellucid.cli import main, runs
-from pellucid.cli.building import initial_weights
+from pellucid.cli.building import filters_before, initial_weights
 from pellucid.cli.trained import settings_of
 from pellucid.models import ResNet20, SimpleConvNet
 from pellucid.nn import Card, Conv2d, Flatten, Linear, Sequential
@@ -79,6 +79,13 @@ def test_weights_that_do_not_belong_to_the_run_are_not_called_its_beginning(shor
     assert initial_weights(run, settings | {"model": "lenet"}, model) is None
     assert initial_weights(run, settings | {"model": "later"}, model) is None
     assert initial_weights(run, {}, model) is None
+    assert initial_weights(run, settings | {"from": "elsewhere"}, model) is None
+    kept = library.training.FilterHistory.load(run / runs.FILTERS).epochs[0]
+    first = filters_before(run, settings | {"from": "elsewhere"}, model, "conv1.weight")
+    np.testing.assert_array_equal(first, kept)
+    assert filters_before(run, settings | {"from": "elsewhere"}, model, "affine1.weight") is None
+    (run / runs.FILTERS).unlink()
+    assert filters_before(run, {}, model, "conv1.weight") is None
 
 
 def test_filters_of_a_run_are_drawn_before_and_after(pellucid, short, tmp_path):

@@ -36,12 +36,12 @@ def forward(x, w, b, rectify=False, tile=(3, 3), down=1, across=1):
     return y
 
 
-def backward(dy, y, x, w, rectified=False, height=4, pieces=2, need_dx=True):
+def backward(dy, y, x, w, rectified=False, height=4, pieces=2, need_dw=True, need_dx=True):
     """Return dw, db and dx."""
     dw, db, dx = nothing(*w.shape), nothing(len(w)), nothing(*x.shape)
     run(
-        gradients(height), pieces * (1 + need_dx), dy.ravel(), y.ravel(), x.ravel(), w.ravel(),
-        dw.ravel(), db, dx.ravel(), pieces, rectified,
+        gradients(height), pieces * (need_dw + need_dx), dy.ravel(), y.ravel(), x.ravel(),
+        w.ravel(), dw.ravel(), db, dx.ravel(), pieces, need_dw, rectified,
     )  # fmt: skip
     return dw, db, dx
 
@@ -74,6 +74,14 @@ def test_gradients_of_a_linear_layer(n, k, f, pieces, height, rectified):
     got = backward(dy, y, x, w, rectified, height, pieces)
     for mine, expected in zip(got, (dz.T @ x, dz.sum(axis=0), dz @ w), strict=True):
         np.testing.assert_array_equal(mine, expected)
+
+
+def test_dw_and_db_are_left_alone_where_the_weights_are_frozen():
+    dy, x, w = whole(6, 5), whole(6, 2 * PANEL), whole(5, 2 * PANEL)
+    dw, db, dx = backward(dy, dy, x, w, need_dw=False)
+    assert np.isnan(dw).all()
+    assert np.isnan(db).all()
+    np.testing.assert_array_equal(dx, dy @ w)
 
 
 def test_dx_is_left_alone_where_nobody_needs_it():

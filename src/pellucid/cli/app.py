@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import data, evaluate, predict, profile, show, summary, train, warmup
+from . import convert, data, evaluate, predict, profile, report_page, show, summary, train, warmup
 
 __all__ = ["app"]
 
@@ -44,6 +44,8 @@ app.command("evaluate")(evaluate.command)
 app.command("predict")(predict.command)
 app.command("summary")(summary.command)
 app.command("profile")(profile.command)
+app.command("report")(report_page.command)
 app.command("warmup")(warmup.command)
+app.command("convert")(convert.command)
 app.add_typer(data.app, name="data")
 app.add_typer(show.app, name="show")

@@ -1,4 +1,4 @@
-"""The network that a training begins with, and how to have it again."""
+"""The weights that a training began with, had again from what its run has kept."""
 
 from __future__ import annotations
 
@@ -9,30 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, PellucidError
 from . import runs
+from .start import new_network
 
 if TYPE_CHECKING:
     from ..nn import Layer
+    from ..training import FilterHistory
     from ..typing import Array
 
-__all__ = ["initial_weights", "new_network"]
-
-
-def new_network(
-    model: str, image_shape: tuple[int, int, int], classes: int, init: str, seed: int
-) -> Layer:
-    """Return the network ``model``, a name or a pattern, with weights as ``--init`` says."""
-    import numpy as np
-
-    from .. import models
-
-    build = models.from_pattern if models.is_pattern(model) else models.by_name
-    return build(
-        model,
-        image_shape,
-        classes,
-        weight_init=_weight_init(init),
-        rng=np.random.default_rng(seed),
-    )
+__all__ = ["filters_before", "given_init", "initial_weights"]
 
 
 def initial_weights(
@@ -48,7 +32,9 @@ def initial_weights(
     dict of str to array, or None
         As a state dict; None if the settings do not say all, or the weights are not those.
     """
-    if not all(key in settings for key in ("model", "init", "seed")):
+    import numpy as np
+
+    if "from" in settings or not all(key in settings for key in ("model", "init", "seed")):
         return None
     if trained.input_shape is None:
         return None
@@ -58,8 +44,8 @@ def initial_weights(
             settings["model"],
             trained.input_shape,  # type: ignore[arg-type]  # three sizes, or it had not loaded
             outputs[0],
-            settings["init"],
-            settings["seed"],
+            given_init(settings["init"]) or "he",
+            np.random.default_rng(settings["seed"]),
         ).state_dict()
     except PellucidError:  # a network that this version does not know, or builds otherwise
         return None
@@ -69,21 +55,27 @@ def initial_weights(
     return fresh if _is_the_same(run, fresh) else None
 
 
-def _is_the_same(run: Path, fresh: Mapping[str, Array]) -> bool:
-    """Return whether the filters that the run has kept, if it has, are those of ``fresh``."""
-    import numpy as np
+def filters_before(
+    run: Path, settings: Mapping[str, Any], trained: Layer, key: str
+) -> Array | None:
+    """Return what the filters ``key`` of a state dict were before the training, if it is known.
 
-    from ..training.filter_file import FilterHistory
+    The first filters are in the run's own file, also of a training that went on from another.
+    """
+    weights = initial_weights(run, settings, trained)
+    if weights is not None:
+        return weights[key]
+    kept = _kept(run)
+    if kept is None or kept.layer != key or 0 not in kept.epochs:
+        return None
+    whole = kept.epochs[0].shape == trained.state_dict()[key].shape
+    return kept.epochs[0] if whole else None
 
-    if not (run / runs.FILTERS).is_file():
-        return True
-    kept = FilterHistory.load(run / runs.FILTERS)
-    if 0 not in kept.epochs or kept.layer not in fresh:
-        return True
-    return bool(np.array_equal(kept.epochs[0], fresh[kept.layer][: len(kept.epochs[0])]))
 
-
-def _weight_init(text: str) -> str | float:
+def given_init(text: str | None) -> str | float | None:
+    """Return what ``--init`` says: a name, a deviation, or nothing."""
+    if text is None:
+        return None
     try:
         deviation = float(text)
     except ValueError:
@@ -93,3 +85,20 @@ def _weight_init(text: str) -> str | float:
             f"must be a finite deviation, 0 or more; received {text}.", where="--init"
         )
     return deviation
+
+
+def _kept(run: Path) -> FilterHistory | None:
+    from ..training import FilterHistory
+
+    path = run / runs.FILTERS
+    return FilterHistory.load(path) if path.is_file() else None
+
+
+def _is_the_same(run: Path, fresh: Mapping[str, Array]) -> bool:
+    """Return whether the filters that the run has kept, if it has, are those of ``fresh``."""
+    import numpy as np
+
+    kept = _kept(run)
+    if kept is None or 0 not in kept.epochs or kept.layer not in fresh:
+        return True
+    return bool(np.array_equal(kept.epochs[0], fresh[kept.layer][: len(kept.epochs[0])]))

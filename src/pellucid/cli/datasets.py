@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ..errors import ArgumentError, PellucidError
-from .interrupts import Interrupts
+from .interrupts import stoppable
 from .messages import as_options
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def load_images(
     held_out: float | None = None,
     skip_corrupt: bool = False,
     seed: int = 0,
+    download: bool = True,
 ) -> tuple[Dataset, Dataset]:
     """Return the training and the test set that ``--data`` names.
 
@@ -67,8 +68,11 @@ def load_images(
                     where=option,
                 )
         try:
-            with as_options(name="--data", root="--data-dir"):
-                return datasets.load(data, data_dir)
+            with (
+                stoppable("stopped while the data set was read; nothing was written"),
+                as_options(name="--data", root="--data-dir"),
+            ):
+                return datasets.load(data, data_dir, download=download)
         except ArgumentError as error:
             if error.where == "--data":
                 error.message += " Or give a folder or zip archive of images."
@@ -116,20 +120,16 @@ def _read(path: Path, options: dict[str, Any]) -> tuple[Dataset, Dataset]:
 
     console = Console(stderr=True)
     notes: list[str] = []
-    with Interrupts() as interrupts:
-        try:
-            with Progress(
-                console=console, transient=True, disable=not console.is_terminal
-            ) as progress:
-                task = progress.add_task("reading images", total=None)
+    with (
+        stoppable("stopped while the images were read; nothing was written"),
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("reading images", total=None)
 
-                def advance(done: int, total: int) -> None:
-                    progress.update(task, completed=done, total=total)
+        def advance(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
 
-                sets = image_folder(path, **options, on_progress=advance, tell=notes.append)
-        except KeyboardInterrupt:
-            typer.echo("stopped while the images were read; nothing was written")
-            raise typer.Exit(interrupts.exit_code) from None
+        sets = image_folder(path, **options, on_progress=advance, tell=notes.append)
     for note in notes:
         typer.echo(f"note: {note}")
     return sets

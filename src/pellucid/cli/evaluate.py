@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from . import runs
-from .compiling import announced
+from .guesses import BATCH, image_bar
 from .messages import as_options
 from .trained import images_of, settings_of
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ..training.preparation import Engine
 
 __all__ = ["command", "measure"]
-
-BATCH = 100  # images at a time
 
 
 def command(
@@ -82,25 +80,9 @@ def command(
 
 def measure(model: Layer, dataset: Dataset, engine: Engine) -> Evaluation:
     """Evaluate ``model`` on ``dataset``, with a bar meanwhile if standard error is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from ..training import evaluate
     from ..training.preparation import machinery
 
     run, *_, watched = machinery(engine, model, dataset.image_shape, BATCH, frozen=True)
-    title = f"{dataset.name}, {dataset.split}"
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=len(dataset))
-
-        def advance(images: int) -> None:
-            progress.update(task, advance=images, description=title)
-
-        def live(text: str) -> None:
-            progress.update(task, description=text, refresh=True)
-
-        with announced(watched, live):
-            return evaluate(
-                model, dataset, batch_size=BATCH, on_batch=advance, engine=engine, run=run
-            )
+    with image_bar(dataset, watched) as advance:
+        return evaluate(model, dataset, batch_size=BATCH, on_batch=advance, engine=engine, run=run)

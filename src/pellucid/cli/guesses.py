@@ -1,18 +1,21 @@
-"""What a model makes of every image of a data set, as probabilities, with a bar meanwhile."""
+"""What a model makes of every image of a data set, with a bar meanwhile."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from .compiling import announced
 
 if TYPE_CHECKING:
     from ..data import Dataset
+    from ..kernels.compiling import Compiling
     from ..nn import Layer
     from ..training.preparation import Engine
     from ..typing import Array
 
-__all__ = ["guesses"]
+__all__ = ["BATCH", "guesses", "image_bar"]
 
 BATCH = 100  # images at a time
 
@@ -20,8 +23,6 @@ BATCH = 100  # images at a time
 def guesses(model: Layer, dataset: Dataset, engine: Engine) -> Array:
     """Return the probabilities (N, K) of the classes for all images, in their order."""
     import numpy as np
-    from rich.console import Console
-    from rich.progress import Progress
 
     from ..data import Loader
     from ..training import predict
@@ -29,17 +30,39 @@ def guesses(model: Layer, dataset: Dataset, engine: Engine) -> Array:
 
     batch = min(BATCH, len(dataset))
     parts = machinery(engine, model, dataset.image_shape, batch, frozen=True)
+    found = []
+    with image_bar(dataset, parts.watched) as advance:
+        for x, _ in Loader(dataset, batch, gather=parts.gather):
+            found.append(predict(model, x, batch_size=batch, run=parts.run))
+            advance(len(x))
+    return np.concatenate(found)
+
+
+@contextmanager
+def image_bar(
+    dataset: Dataset,
+    watched: Callable[[Callable[[Compiling], None]], AbstractContextManager[None]],
+) -> Iterator[Callable[[int], None]]:
+    """Within the block, draw a bar over the images if standard error is a terminal.
+
+    Yields
+    ------
+    callable
+        To be told how many images more are done.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
     title = f"{dataset.name}, {dataset.split}"
     console = Console(stderr=True)
-    found = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=len(dataset))
+
+        def advance(images: int) -> None:
+            progress.update(task, advance=images, description=title)
 
         def live(text: str) -> None:
             progress.update(task, description=text, refresh=True)
 
-        with announced(parts.watched, live):
-            for x, _ in Loader(dataset, batch, gather=parts.gather):
-                found.append(predict(model, x, batch_size=batch, run=parts.run))
-                progress.update(task, advance=len(x), description=title)
-    return np.concatenate(found)
+        with announced(watched, live):
+            yield advance

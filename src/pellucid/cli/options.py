@@ -25,7 +25,10 @@ __all__ = [
 ]
 
 # `models.registry.NAMES`, without importing the networks to print a help text.
-NETWORKS = "simple, deep, lenet, alexnet, vgg11, vgg16, allconv, googlenet, resnet18, resnet20"
+NETWORKS = (
+    "simple, deep, lenet, lenet-1998, alexnet, alexnet-one-tower, alexnet-torchvision, vgg11, "
+    "vgg16, allconv, googlenet, resnet18, resnet20"
+)
 
 EngineOption = Annotated[
     Literal["fast", "reference"],

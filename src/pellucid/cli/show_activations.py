@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import ArgumentError
-from .messages import as_options
+from .messages import as_options, count
 from .options import NETWORKS, ImageOption, image_shape, is_name, network
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
 from .trained import images_of, settings_of
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 INITS = ["1", "0.01", "xavier", "he"]
+MOST_IMAGES, MOST_NUMBERS = 100, 2**26  # the second as float32: 256 MiB
 BOOK = ("sigmoid", "tanh", "relu")
 
 
@@ -28,7 +29,7 @@ def command(
     model: Annotated[
         str | None,
         typer.Argument(
-            metavar="[MODEL]",
+            metavar="MODEL",
             help=f'A run folder, a model file, a network\'s name ({NETWORKS}) or "INPUT -> ...". '
             "[dim]Default: the book's five layers of 100.[/dim]",
             show_default=False,
@@ -61,16 +62,25 @@ def command(
         Path | None, typer.Option(metavar="FOLDER", help="Folder that holds its files.")
     ] = None,
     image: ImageOption = None,
-    images: Annotated[int, typer.Option(metavar="N", min=1, help="Run on so many images.")] = 100,
+    images: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Run on so many images. [dim]Default: 100; of large ones fewer.[/dim]",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Draws the weights.")] = 0,
     out: OutOption = None,
     window: WindowOption = False,
 ) -> None:
     """Draw histograms of every layer's outputs for different initial weights.
 
-    Without a MODEL, the experiment of "Deep Learning from Scratch", section 6.2: five layers of
-    100 neurons, on 1,000 random inputs. With one, its layers on a batch of images; of a trained
-    one the last panel shows it as it is.
+    Without a MODEL, the experiment of "Deep Learning from Scratch",
+    section 6.2: five layers of 100 neurons, on 1,000 random inputs.
+
+    With one, its layers on a batch of images; of a trained one the last
+    panel shows it as it is.
     """
     import numpy as np
 
@@ -96,7 +106,7 @@ def command(
     if activation is not None:
         raise ArgumentError("belongs to the book's layers; leave MODEL out.", where="--activation")
     net = network(model, None if image is None else image_shape(image))
-    x, what = _batch(model, net, data, data_dir, images, seed)
+    x, what = _batch(model, net, data, data_dir, images or _affordable(net), seed)
     with as_options(weight_init="--init"):
         panels = {
             title: viz.layer_outputs(
@@ -122,7 +132,7 @@ def _batch(
         assert net.input_shape is not None
         rng = np.random.default_rng(seed)
         x = rng.standard_normal((images, *net.input_shape)).astype(np.float32)
-        return x, f"{images} images of random numbers"
+        return x, f"{count(images, 'image')} of random numbers"
     if is_name(model):
         from .datasets import load_images
 
@@ -138,7 +148,21 @@ def _batch(
     else:
         _, test = images_of(net, settings_of(Path(model)), data, data_dir)
     chosen = np.linspace(0, len(test) - 1, min(images, len(test))).astype(np.int64)
-    return test.batch(chosen)[0], f"{len(chosen)} images of {test.name}"
+    return test.batch(chosen)[0], f"{count(len(chosen), 'image')} of {test.name}"
+
+
+def _affordable(net: Layer) -> int:
+    """Return how many images the plain layers run on without taking much memory."""
+    from ..nn import summary
+
+    if net.input_shape is None:
+        return MOST_IMAGES
+    # A convolution lays out as many numbers as each of its filters multiplies.
+    most = max(
+        max(row.activation, row.multiply_adds // max(row.output_shape[0], 1))
+        for row in summary(net).rows
+    )
+    return max(1, min(MOST_IMAGES, MOST_NUMBERS // most))
 
 
 def _title(text: str) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import ArgumentError
 from . import runs
-from .building import initial_weights
+from .building import filters_before
 from .messages import as_options
 from .options import NetworkArgument, is_name, network
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
@@ -107,8 +107,7 @@ def _before(model: str, net: Layer, layer: str) -> Array | None:
     run = Path(model)
     if is_name(model) or not (run / runs.CONFIG).is_file():
         return None
-    weights = initial_weights(run, settings_of(run), net)
-    return None if weights is None else weights[f"{layer}.weight"]
+    return filters_before(run, settings_of(run), net, f"{layer}.weight")
 
 
 def _channels(text: str | None) -> Channels | None:

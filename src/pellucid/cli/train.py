@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import NumericsError
+from ..errors import ArgumentError, NumericsError
 from . import runs
-from .building import new_network
+from . import train_options as option
+from .building import given_init
 from .datasets import image_size, is_folder, load_images
 from .interrupts import Interrupts
 from .messages import as_options, count
-from .options import NETWORKS, EngineOption
+from .options import EngineOption
+from .start import Start, choose_what_learns, new_network, taken_over
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..data import Dataset
+    from ..nn import Layer
+    from ..optim import Optimizer
 
 __all__ = ["command"]
 
@@ -30,130 +36,39 @@ RECIPES = {"digits": (40, 50, "0.1")}
 def _from_file(context: typer.Context, path: Path | None) -> Path | None:
     """Take defaults from a run's config.toml; what is given on the command line wins."""
     if path is not None:
-        context.default_map = runs.read_config(path / runs.CONFIG if path.is_dir() else path)
+        config = runs.read_config(path / runs.CONFIG if path.is_dir() else path)
+        if "from" in config:  # which is no name in Python
+            config["source"] = config.pop("from")
+        context.default_map = config
     return path
 
 
 def command(
-    data: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|PATH",
-            help="Data set: digits (embedded), mnist, ... (pellucid data list); or a folder or zip "
-            "archive with a folder of images for each class, perhaps below train/ and test/.",
-        ),
-    ] = "digits",
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="Folder that holds its files. [dim]Default: searched for.[/dim]"
-        ),
-    ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help=f"Network: {NETWORKS}; simple is the book's. Or a pattern as "
-            '"INPUT -> [CONV -> RELU -> POOL]*2 -> FC".',
-        ),
-    ] = "simple",
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Passes over the data. [dim]Default: 20; digits 40.[/dim]"
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Images a step. [dim]Default: 100; digits 50.[/dim]"),
-    ] = None,
-    lr: Annotated[
-        float | None,
-        typer.Option(metavar="X", help="Learning rate. [dim]Default: the optimizer's own.[/dim]"),
-    ] = None,
-    optimizer: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw."
-        ),
-    ] = "adam",
-    init: Annotated[
-        str | None,
-        typer.Option(
-            metavar="X",
-            help="Initial weights: he, xavier, or a standard deviation. "
-            "[dim]Default: he; for simple 0.01 as in the book, digits 0.1.[/dim]",
-        ),
-    ] = None,
-    augment: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST",
-            help="Change each training image at random: flip (left-right), cropN (shift by up to N "
-            "pixels), cutoutN (hide a square of N pixels a side), brightnessX (by up to the share "
-            "X). E.g. flip,crop4,cutout8,brightness0.2.",
-        ),
-    ] = None,
-    normalize: Annotated[
-        bool,
-        typer.Option(
-            "--normalize",
-            help="Begin the network by giving each channel mean 0 and deviation 1 over the "
-            "training images; saved with the model.",
-        ),
-    ] = False,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|HxW",
-            help="Make the images of a folder fit. [dim]Default: they must be of one size.[/dim]",
-        ),
-    ] = None,
-    channels: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            max=3,
-            help="Read a folder's images as grey (1) or RGB (3). [dim]Default: as they are.[/dim]",
-        ),
-    ] = None,
-    held_out: Annotated[
-        float | None,
-        typer.Option(
-            metavar="X",
-            help="Share of each class to test on, if a folder has no test/. "
-            "[dim]Default: 0.2.[/dim]",
-        ),
-    ] = None,
-    skip_corrupt: Annotated[
-        bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be decoded.")
-    ] = False,
+    data: option.Data = "digits",
+    data_dir: option.DataDir = None,
+    model: option.Model = None,
+    source: option.Source = None,
+    freeze: option.Freeze = None,
+    rates: option.Rates = None,
+    epochs: option.Epochs = None,
+    batch_size: option.BatchSize = None,
+    lr: option.Lr = None,
+    schedule: option.Schedule = None,
+    weight_decay: option.WeightDecay = None,
+    optimizer: option.Optimizer = "adam",
+    init: option.Init = None,
+    augment: option.Augment = None,
+    normalize: option.Normalize = False,
+    size: option.Size = None,
+    channels: option.Channels = None,
+    held_out: option.HeldOut = None,
+    skip_corrupt: option.SkipCorrupt = False,
     engine: EngineOption = "fast",
-    seed: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=0, help="Decides initial weights, the order of images, and all chance."
-        ),
-    ] = 0,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Train on the first so many images only.")
-    ] = None,
-    evaluate_samples: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=1, help="Measure accuracy after each epoch on at most so many images."
-        ),
-    ] = 10_000,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="Run folder. [dim]Default: the next runs/DATA-N.[/dim]"
-        ),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the run in --out.")
-    ] = False,
+    seed: option.Seed = 0,
+    limit: option.Limit = None,
+    evaluate_samples: option.EvaluateSamples = 10_000,
+    out: option.Out = None,
+    overwrite: option.Overwrite = False,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -167,7 +82,8 @@ def command(
     """Train a network; without options, on the embedded handwritten digits.
 
     Writes a run folder: model.safetensors, history.csv, config.toml,
-    curves.png, filters.png, confusion.png.
+    filters.safetensors, curves.png, filters.png, confusion.png. See
+    pellucid report for all of it on one page.
 
     Ctrl-C ends the training cleanly: what the last finished epoch made
     is saved, measured and drawn.
@@ -175,23 +91,26 @@ def command(
     import numpy as np
 
     from .. import data as datasets
-    from .. import nn, optim
+    from .. import optim
     from ..training import ProgressBar, Trainer
     from .report import RunFiles, report
 
     runs.require_free(out, overwrite=overwrite)
     recipe = FOLDER_RECIPE if is_folder(data) else RECIPES.get(data, BOOK_RECIPE)
-    own = recipe[2] if model == "simple" else "he"  # deeper ones would not begin to learn
-    epochs, batch_size, init = epochs or recipe[0], batch_size or recipe[1], init or own
+    epochs, batch_size = epochs or recipe[0], batch_size or recipe[1]
+    if source is None:  # otherwise the new last layer begins as the old one did
+        model = model or "simple"
+        init = init or (recipe[2] if model == "simple" else "he")  # deeper ones would not learn
     with as_options(
         augment="--augment",
-        model="--model",
-        pattern="--model",
         optimizer="--optimizer",
         lr="--lr",
+        schedule="--schedule",
         weight_init="--init",
     ):
-        rule = optim.by_name(optimizer, lr)
+        rule = _rule(optimizer, lr, weight_decay)
+        if schedule is not None:
+            optim.schedule_by_name(schedule)
         if augment is not None:
             datasets.augmentation(augment)  # refused before anything is read
         train, test = load_images(
@@ -204,23 +123,36 @@ def command(
             seed=seed,
         )
         train = _first(train, limit)
-        network = new_network(model, train.image_shape, len(train.classes), init, seed)
+        rng, weight_init = np.random.default_rng(seed), given_init(init)
+        if source is not None:
+            begun = taken_over(source, model, train, weight_init, rng)
+        else:
+            shape, classes = train.image_shape, len(train.classes)
+            fresh = new_network(str(model), shape, classes, weight_init or "he", rng)
+            begun = Start(fresh, str(model), [])
+        network = begun.network
     changes = None
     if normalize or augment is not None:
         mean, std = train.statistics()
         if augment is not None:
             changes = datasets.augmentation(augment, fill=mean)
         if normalize:
-            network = nn.Normalize(mean, std).before(network)
+            network = _normalized(network, mean, std)
+    choose_what_learns(network, freeze, rates)
     before = network.state_dict()
     run = runs.create_run(out, train.name)
     settings = {
         "data": str(Path(data).resolve()) if is_folder(data) else data,
         "data_dir": None if data_dir is None else str(data_dir.resolve()),
         "model": model,
+        "from": None if source is None else str(source.resolve()),
+        "freeze": freeze,
+        "rates": rates,
         "epochs": epochs,
         "batch_size": batch_size,
         "lr": rule.lr,
+        "schedule": schedule,
+        "weight_decay": weight_decay,
         "optimizer": optimizer.lower(),
         "init": init,
         "engine": engine,
@@ -243,6 +175,7 @@ def command(
             train,
             test,
             optimizer=rule,
+            schedule=schedule,
             epochs=epochs,
             batch_size=batch_size,
             evaluate_samples=evaluate_samples,
@@ -252,9 +185,11 @@ def command(
             callbacks=[files, ProgressBar()],
         )
         typer.echo(
-            f"{model}, {network.parameter_count():,} parameters, on {count(len(train), 'image')} "
-            f"of {train.name} ({'x'.join(map(str, train.image_shape))}); {len(test):,} held out"
+            f"{begun.name}, {_parameters(network)}, on {count(len(train), 'image')} of "
+            f"{train.name} ({'x'.join(map(str, train.image_shape))}); {len(test):,} held out"
         )
+        for note in begun.notes:
+            typer.echo(f"  {note}")
         try:
             trainer.fit()
         except KeyboardInterrupt:
@@ -294,3 +229,31 @@ def _stopped(saved: int, epochs: int) -> str:
         f"stopped after {saved} of {epochs} epochs; the last of them is saved\n"
         "measuring it and drawing the pictures (Ctrl-C again skips this)"
     )
+
+
+def _rule(name: str, lr: float | None, weight_decay: float | None) -> Optimizer:
+    from .. import optim
+
+    rule = optim.by_name(name, lr)
+    if weight_decay is None:
+        return rule
+    if not isinstance(rule, optim.AdamW):
+        raise ArgumentError(f"belongs to adamw; --optimizer is {name}.", where="--weight-decay")
+    return optim.AdamW(rule.lr, weight_decay=weight_decay)
+
+
+def _normalized(network: Layer, mean: Sequence[float], std: Sequence[float]) -> Layer:
+    from .. import nn
+
+    if any(isinstance(layer, nn.Normalize) for _, layer in network.layers()):
+        raise ArgumentError(
+            "the network begins by normalising, as it learned to. Leave it out.",
+            where="--normalize",
+        )
+    return nn.Normalize(mean, std).before(network)
+
+
+def _parameters(network: Layer) -> str:
+    total = network.parameter_count()
+    learning = sum(p.data.size for p in network.parameters().values() if p.rate)
+    return f"{total:,} parameters" + ("" if learning == total else f", {learning:,} of them learn")

@@ -22,7 +22,12 @@ def settings_of(run: Path) -> dict[str, Any]:
 
 
 def images_of(
-    model: Layer, settings: dict[str, Any], data: str | None, data_dir: Path | None
+    model: Layer,
+    settings: dict[str, Any],
+    data: str | None,
+    data_dir: Path | None,
+    *,
+    download: bool = True,
 ) -> tuple[Dataset, Dataset]:
     """Return training and test set: those ``data`` names, or those the model was trained on.
 
@@ -46,7 +51,7 @@ def images_of(
         raise ArgumentError("the model does not say what it was trained on.", where="--data")
     if not is_folder(data):
         options = {}
-    train, test = load_images(data, data_dir, **options)
+    train, test = load_images(data, data_dir, download=download, **options)
     require_fit(model, train)
     return train, test
 

@@ -104,10 +104,11 @@ class ConvStep(Step):
             dy = self._dy[:n]
         gate = self._y[:n] if self.relu and not pooled else None
         source = Source(dy, gate, self._won if pooled else None)
-        self._make_filter_gradient()(self._x, source, self._dw, self._db)
-        layer.weight.grad = self._dw
-        if layer.bias is not None:
-            layer.bias.grad = self._db
+        if self.learns:
+            self._make_filter_gradient()(self._x, source, self._dw, self._db)
+            layer.weight.grad = self._dw
+            if layer.bias is not None:
+                layer.bias.grad = self._db
         if not need_dx:
             return None
         convolve = self._make_input_gradient()
@@ -132,7 +133,7 @@ class ConvStep(Step):
         """Return the kernels of all passes."""
         if not training:
             return self._output.uses
-        back = [self._make_filter_gradient()]
+        back = [self._make_filter_gradient()] if self.learns else []
         if not self.first:
             back.append(self._make_input_gradient())
         turn = (matmul.transpose,) if self._turned else ()

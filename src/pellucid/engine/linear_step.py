@@ -72,14 +72,15 @@ class LinearStep(Step):
         dy, n = np.ascontiguousarray(dy, dtype=np.float32), len(dy)
         weight, bias, (y, dw, dx) = self.layer.weight, self.layer.bias, self._flat
         w = np.ascontiguousarray(weight.data)
-        pieces, products = min(PIECES, -(-w.shape[1] // matmul.PANEL)), 2 if need_dx else 1
+        pieces, products = min(PIECES, -(-w.shape[1] // matmul.PANEL)), self.learns + need_dx
         launch(
             self._gradients, products * pieces, products * n * self.multiply_adds,
-            flat(dy), y, flat(self._x), flat(w), dw, self._db, dx, pieces, self.relu,
+            flat(dy), y, flat(self._x), flat(w), dw, self._db, dx, pieces, self.learns, self.relu,
         )  # fmt: skip
-        weight.grad = self._dw
-        if bias is not None:
-            bias.grad = self._db
+        if self.learns:
+            weight.grad = self._dw
+            if bias is not None:
+                bias.grad = self._db
         return self._dx[:n] if need_dx else None
 
     def uses(self, *, training: bool) -> Sequence[Any]:

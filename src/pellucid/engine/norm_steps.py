@@ -154,6 +154,17 @@ class BatchNormStep(_NormStep):
         """Leave the gradients of scale and shift; return that of the input."""
         if self._passed:
             self._normalise(self.source.again())
+        x = self._x
+        if self.learns or self._trained:
+            self._sum_gradients(dy)
+        if not need_dx:
+            return None
+        dx, fixed = self._dx[: len(dy)], not self._trained
+        self._run(normalization.batch_gradient, 2, (dy, x, dx), self._rows, self.relu, fixed)
+        return dx
+
+    def _sum_gradients(self, dy: Array) -> None:
+        """Leave the gradients of scale and shift, and what that of the input follows from."""
         layer, x, inverse, off = self.layer, self._x, self._inverse, self._off
         args = (self._rows, self._room, self._sums, self.relu)
         self._run(normalization.batch_gradient_sums, 1, (dy, x), *args)
@@ -166,11 +177,6 @@ class BatchNormStep(_NormStep):
             self._fill(3, slope, slope * off - share * dbeta)
         layer.weight.grad = dgamma.astype(layer.weight.data.dtype)
         layer.bias.grad = dbeta.astype(layer.bias.data.dtype)
-        if not need_dx:
-            return None
-        dx, fixed = self._dx[: len(dy)], not self._trained
-        self._run(normalization.batch_gradient, 2, (dy, x, dx), self._rows, self.relu, fixed)
-        return dx
 
     def _statistics(self, x: Array, m: int) -> tuple[Array, Array]:
         """Return mean and variance of each channel, from those of the blocks."""

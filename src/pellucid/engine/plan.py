@@ -42,12 +42,7 @@ class Plan:
         self._given: Shape = (0,)  # the shape of the last output
         self.steps = assemble(model, self.input_shape, batch_size, fast=self.single)
         self._sums: dict[int, Array] = {}  # of the gradients of values that several steps read
-        # Nobody needs a gradient for what no parameter has touched.
-        self._trained: set[int] = set()
-        for step in self.steps:
-            step.first = self._trained.isdisjoint(step.reads)
-            if not step.first or step.layer.parameters():
-                self._trained.add(step.makes)
+        self._see_what_learns()
 
     def __call__(self, x: Array) -> Array:
         """Return the scores for ``x`` (N, C, H, W), N up to the batch size, in a buffer.
@@ -78,7 +73,7 @@ class Plan:
         return y
 
     def backward(self, dy: Array, *, need_dx: bool = False) -> Array | None:
-        """Leave every parameter's gradient in it; return the input's if asked for.
+        """Leave its gradient in every parameter that learns; return the input's if asked for.
 
         The gradients may lie in buffers that the next backward overwrites.
 
@@ -97,6 +92,7 @@ class Plan:
             for p in self.model.parameters().values():
                 p.grad = np.zeros_like(p.data)
             return np.zeros((0, *self.input_shape), dtype=dy.dtype) if need_dx else None
+        self._see_what_learns()
         gradients = {self.steps[-1].makes if self.steps else 0: dy}
         for step in reversed(self.steps):
             if not need_dx and step.makes not in self._trained:
@@ -110,6 +106,14 @@ class Plan:
                     gradients[k] = self._sum(k, gradients[k], dx) if k in gradients else dx
             step.seconds[1] = time.perf_counter() - begin
         return gradients[0] if need_dx else None
+
+    def _see_what_learns(self) -> None:
+        """Find the values that need a gradient: those that a parameter that learns has touched."""
+        self._trained: set[int] = set()
+        for step in self.steps:
+            step.first = self._trained.isdisjoint(step.reads)
+            if not step.first or step.learns:
+                self._trained.add(step.makes)
 
     def freeze(self) -> None:
         """Rely on the weights staying as they are from now on, as they do in inference.

@@ -2,18 +2,19 @@
 
 A step takes and gives C-contiguous arrays (N, ...), for any N up to the plan's batch size. What it
 returns is its own buffer, overwritten by its next call. `backward` leaves the gradients in the
-parameters, as a layer does.
+parameters, as a layer does, but for those that are frozen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..kernels import matmul
-from ..nn import Layer
+from ..nn import Layer, Parameter
 from ..rooms import room
 from ..typing import Array
 from .launch import launch
@@ -44,6 +45,15 @@ class Step:
         self.makes = 1
         self.frozen = False
         self.first = False  # of those that are trained: nobody needs its gradient for the input
+
+    @cached_property
+    def _weights(self) -> list[Parameter]:
+        return list(self.layer.parameters().values())
+
+    @property
+    def learns(self) -> bool:
+        """Whether the step has weights that are not frozen."""
+        return any(p.rate for p in self._weights)
 
     def forward(self, *args: Any, **kwargs: Any) -> Array:
         """Return the output for ``x``, or for what else the step reads."""

@@ -115,9 +115,12 @@ def gradients(height: int) -> Any:
     @kernel
     def multiply(
         queue: Array, dy: Array, y: Array, x: Array, w: Array, dw: Array, db: Array, dx: Array,
-        pieces: int, rectified: bool,
+        pieces: int, weights: bool, rectified: bool,
     ) -> None:  # fmt: skip
-        """Write dw and db, and then dx. A task is one of the ``pieces`` of dw or of dx."""
+        """Write dw and db, if these ``weights`` learn, and then dx.
+
+        A task is one of the ``pieces`` of dw or of dx.
+        """
         columns = len(db)
         depth = w.size // columns
         images = x.size // depth
@@ -137,10 +140,10 @@ def gradients(height: int) -> Any:
             store(total, sum_dz, f, 0)
         near = aligned(np.empty(max(images, columns) * PANEL + LINE, dtype=np.float32))
         for task in share(queue):
-            if task == 0:
+            if weights and task == 0:
                 db[:] = sum_dz[:columns]
             piece = task % pieces
-            if task < pieces:
+            if weights and task < pieces:
                 down, along, b, out, rows, terms = 1, pitch, x, dw, columns, images
             else:
                 down, along, b, out, rows, terms = pitch, 1, w, dx, images, columns

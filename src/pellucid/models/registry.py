@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,10 @@ _NETWORKS = {
     "simple": _Network(_simple, (1, 28, 28), 10),
     "deep": _Network(DeepConvNet, (1, 28, 28), 10),
     "lenet": _Network(LeNet5, (1, 28, 28), 10),
+    "lenet-1998": _Network(partial(LeNet5, variant="published"), (1, 28, 28), 10),
     "alexnet": _Network(AlexNet, (3, 227, 227), 1000),
+    "alexnet-one-tower": _Network(partial(AlexNet, variant="one-tower"), (3, 227, 227), 1000),
+    "alexnet-torchvision": _Network(partial(AlexNet, variant="torchvision"), (3, 224, 224), 1000),
     "vgg11": _Network(VGG11, (3, 224, 224), 1000),
     "vgg16": _Network(VGG16, (3, 224, 224), 1000),
     "allconv": _Network(AllConvolutionalNet, (3, 32, 32), 10),

@@ -18,10 +18,11 @@ from .normalization import BatchNorm2d, LocalResponseNorm
 from .normalize import Normalize
 from .parameter import Buffer, Parameter
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
+from .rates import freeze, set_rates
 from .shortcut import ZeroPadShortcut
 from .sliding import sliding_scores
 from .summaries import Summary, summary
-from .surgery import layer_at, replaced, trunk, with_head
+from .surgery import head_name, layer_at, replaced, trunk, with_head
 
 __all__ = [
     "AvgPool2d",
@@ -60,11 +61,14 @@ __all__ = [
     "Summary",
     "Tanh",
     "ZeroPadShortcut",
+    "freeze",
     "gradcheck",
+    "head_name",
     "layer_at",
     "numerical_gradient",
     "receptive_field",
     "replaced",
+    "set_rates",
     "sliding_scores",
     "summary",
     "to_convolutional",

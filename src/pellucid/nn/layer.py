@@ -231,12 +231,16 @@ class Layer:
     def train(self, mode: bool = True) -> Self:
         """Put this layer and all inside it into training mode (or not); returns this layer."""
         for _, layer in self.layers():
-            layer.training = mode
+            layer.training = layer.trains_in(mode)
         return self
 
     def eval(self) -> Self:
         """Put this layer and all inside it into evaluation mode; returns this layer."""
         return self.train(False)
+
+    def trains_in(self, mode: bool) -> bool:
+        """Return whether this layer behaves as in training when the model is in that mode."""
+        return mode
 
     # How it is written down -----------------------------------------------------------------
 

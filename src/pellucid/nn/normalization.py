@@ -70,7 +70,8 @@ class BatchNorm2d(Layer):
 
     Input and output (N, C, H, W), or (N, C) behind a Linear. While training μ and σ² are the
     batch's, and running averages of them are kept (of the unbiased variance, as in PyTorch);
-    evaluation uses those. Source: Ioffe & Szegedy 2015, algorithms 1 and 2, and section 3.2.
+    evaluation uses those, and so does a frozen layer (weight and bias of rate 0) in training, which
+    leaves them as they are. Source: Ioffe & Szegedy 2015, algorithms 1 and 2, and section 3.2.
 
     Parameters
     ----------
@@ -129,6 +130,10 @@ class BatchNorm2d(Layer):
         """Return the input's shape."""
         self._require_channels(input_shape)
         return input_shape
+
+    def trains_in(self, mode: bool) -> bool:
+        """Return ``mode``, but False if weight and bias are frozen."""
+        return mode and bool(self.weight.rate or self.bias.rate)
 
     def _track(self, mean: Array, var: Array, m: int) -> None:
         share, unbiased = self.momentum, var * (m / (m - 1))

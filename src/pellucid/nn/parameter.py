@@ -18,8 +18,12 @@ class Buffer:
 
 
 class Parameter(Buffer):
-    """An array that is trained, and the gradient that the last backward left in ``grad``."""
+    """An array that is trained, and the gradient that the last backward left in ``grad``.
+
+    Its ``rate`` multiplies the optimizer's: 0 freezes it. See `pellucid.nn.set_rates`.
+    """
 
     def __init__(self, data: Array) -> None:
         super().__init__(data)
         self.grad: Array | None = None
+        self.rate = 1.0

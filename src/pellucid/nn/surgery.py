@@ -15,7 +15,7 @@ from .init import WeightInit
 from .layer import Layer
 from .linear import Linear
 
-__all__ = ["layer_at", "replaced", "trunk", "with_head"]
+__all__ = ["head_name", "layer_at", "replaced", "trunk", "with_head"]
 
 
 def layer_at(model: Layer, name: str) -> Layer:
@@ -154,6 +154,23 @@ def _kind(model: Layer) -> type[Container]:
     )
 
 
+def head_name(model: Layer) -> str:
+    """Return the name of the last layer that has weights; "" if that is the model itself.
+
+    Examples
+    --------
+    >>> from pellucid.models import ResNet20
+    >>> head_name(ResNet20())
+    'fc'
+    """
+    own = [
+        name
+        for name, layer in model.layers()
+        if layer.parameters() and not any(child.parameters() for _, child in layer.children())
+    ]
+    return own[-1] if own else ""
+
+
 def with_head(
     model: Layer,
     outputs: int,
@@ -184,12 +201,8 @@ def with_head(
     >>> with_head(SimpleConvNet(), 26)["affine2"]
     Linear(100, 26, weight_init=0.01)
     """
-    own = [
-        (name, layer)
-        for name, layer in model.layers()
-        if layer.parameters() and not any(child.parameters() for _, child in layer.children())
-    ]
-    name, last = own[-1] if own else ("", model)
+    name = head_name(model)
+    last = layer_at(model, name)
     init = weight_init if weight_init is not None else getattr(last, "weight_init", "he")
     biased = getattr(last, "bias", None) is not None
     if isinstance(last, Linear):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import ArgumentError, did_you_mean
 from .optimizer import Optimizer
 from .rules import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSprop
+from .schedules import Schedule, cosine, one_cycle, schedule_by_name, steps
 
 __all__ = [
     "SGD",
@@ -15,7 +16,12 @@ __all__ = [
     "Nesterov",
     "Optimizer",
     "RMSprop",
+    "Schedule",
     "by_name",
+    "cosine",
+    "one_cycle",
+    "schedule_by_name",
+    "steps",
 ]
 
 RULES: dict[str, type[Optimizer]] = {

@@ -56,6 +56,9 @@ class Optimizer:
     def step(self, parameters: Mapping[str, Parameter], kernel: Kernel | None = None) -> None:
         """Update every parameter in place by the gradient that backward left.
 
+        A parameter's own ``rate`` multiplies ``lr``; one with rate 0 stays as it is, and needs no
+        gradient.
+
         Parameters
         ----------
         parameters : mapping of name to Parameter
@@ -67,14 +70,20 @@ class Optimizer:
         NumericsError
             If a parameter has no gradient; then none is updated.
         """
-        gradients = {name: self._gradient(name, p) for name, p in parameters.items()}
+        gradients = {name: self._gradient(name, p) for name, p in parameters.items() if p.rate}
         self.t += 1
-        for name, parameter in parameters.items():
-            if name not in self.memory:
-                self.memory[name] = {slot: np.zeros_like(parameter.data) for slot in self.slots}
-            w, g, memory = parameter.data, gradients[name], self.memory[name]
-            if kernel is None or not kernel(self, w, g, memory):
-                self.update(w, g, **memory)
+        lr = self.lr
+        try:
+            for name, g in gradients.items():
+                parameter = parameters[name]
+                if name not in self.memory:
+                    self.memory[name] = {slot: np.zeros_like(parameter.data) for slot in self.slots}
+                w, memory = parameter.data, self.memory[name]
+                self.lr = lr * parameter.rate
+                if kernel is None or not kernel(self, w, g, memory):
+                    self.update(w, g, **memory)
+        finally:
+            self.lr = lr
 
     def state_dict(self) -> dict[str, Array]:
         """Return a copy of the memory, keyed ``slot.parameter``, and ``t``."""

@@ -111,6 +111,12 @@ def require_fit(model: Layer, train: Dataset, test: Dataset | None) -> None:
             f"image has shape {outputs}. Its last layer must have {len(train.classes)} outputs.",
             where="Trainer",
         )
+    if not any(p.rate for p in model.parameters().values()):
+        raise ArgumentError(
+            "the model has nothing that learns: no parameters, or all are frozen. Give some layers "
+            "a rate above 0.",
+            where="Trainer",
+        )
     if test is not None and (test.image_shape, test.classes) != (train.image_shape, train.classes):
         raise DataError(
             f"the test set has images {test.image_shape} of {len(test.classes)} classes, the "

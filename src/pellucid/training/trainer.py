@@ -11,7 +11,7 @@ from .. import optim
 from ..data import Augmentation, Dataset, Loader, augmentation
 from ..errors import ArgumentError, NumericsError, StateDictError
 from ..nn import Card, Layer, Loss, SoftmaxCrossEntropy
-from ..optim import Optimizer
+from ..optim import Optimizer, Schedule, schedule_by_name
 from .callbacks import Callback
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate
@@ -38,6 +38,10 @@ class Trainer:
         An object, or a name as in `pellucid.optim.by_name`.
     lr : float, optional
         Learning rate for an optimizer given by name.
+    schedule : str or callable, optional
+        How the learning rate changes: a name as in `pellucid.optim.schedule_by_name`, or a function
+        of the share of the training that is done; it multiplies the rate that the optimizer has
+        now. The rate stays as it is by default.
     epochs, batch_size : int
     evaluate_samples : int, optional
         Measure accuracies on so many images, evenly spaced; on all by default.
@@ -57,6 +61,8 @@ class Trainer:
     history : History
     epoch : int
         Finished epochs.
+    lr : float
+        The optimizer's learning rate, before the schedule changes it.
     best : Best or None
 
     Raises
@@ -84,6 +90,7 @@ class Trainer:
         loss: Loss | None = None,
         optimizer: Optimizer | str = "adam",
         lr: float | None = None,
+        schedule: str | Schedule | None = None,
         epochs: int = 20,
         batch_size: int = 100,
         evaluate_samples: int | None = None,
@@ -108,6 +115,8 @@ class Trainer:
         self.test = test
         self.loss = SoftmaxCrossEntropy() if loss is None else loss
         self.optimizer = optimizer
+        self.schedule = schedule_by_name(schedule) if isinstance(schedule, str) else schedule
+        self.lr = optimizer.lr
         self.epochs = epochs
         self.evaluate_samples = evaluate_samples
         self.callbacks = list(callbacks)
@@ -179,6 +188,9 @@ class Trainer:
 
     def _train_batch(self, x: np.ndarray, labels: np.ndarray) -> float:
         """Take one step on images ``x`` (N, C, H, W); returns their loss before it."""
+        if self.schedule is not None:
+            done = len(self.history.losses) / (self.epochs * len(self.loader))
+            self.optimizer.lr = self.lr * self.schedule(done)
         self.model.train()
         parts = self._parts
         loss = parts.loss(parts.run(x), labels)

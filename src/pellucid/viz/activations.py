@@ -23,6 +23,7 @@ __all__ = ["activations", "layer_outputs", "section_6_2", "with_initial_weights"
 
 BINS = 40
 MOST_LAYERS = 12
+LONGEST_NAME = 13  # on one line
 NONLINEAR = (ReLU, LeakyReLU, Sigmoid, Tanh)
 BOOK_ACTIVATIONS = {"sigmoid": Sigmoid, "tanh": Tanh, "relu": ReLU}
 
@@ -36,7 +37,7 @@ def activations(
     ----------
     panels : mapping of a title to (mapping of a layer's name to its outputs, any shape)
     columns : int, optional
-        Panels side by side; two by default.
+        Panels side by side; by default two, or one if there are many layers.
     title : str
         Over all of them.
 
@@ -61,18 +62,18 @@ def activations(
     """
     if not panels or not all(panels.values()):
         raise ArgumentError("needs one panel with one layer at least.", where="activations")
-    columns = columns or min(2, len(panels))
-    rows = math.ceil(len(panels) / columns)
     most = max(len(layers) for layers in panels.values())
+    columns = columns or min(2 if most <= 6 else 1, len(panels))
+    rows = math.ceil(len(panels) / columns)
     figure = new_figure(columns * max(4.4, 0.9 * most + 0.8), 2.9 * rows + (0.3 if title else 0))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     for axes, (name, layers) in zip(grid, panels.items(), strict=False):
-        axes.set_title(name, fontsize=10)
+        axes.set_title(name, fontsize=10, parse_math=False)
         _panel(axes, layers)
     if title:
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(title, fontsize=10, parse_math=False)
     return figure
 
 
@@ -80,7 +81,8 @@ def _panel(axes: Axes, layers: Mapping[str, Array]) -> None:
     values = {name: np.asarray(v, dtype=np.float64).ravel() for name, v in layers.items()}
     finite = {name: v[np.isfinite(v)] for name, v in values.items()}
     low, high = _range(list(finite.values()))
-    edges = np.linspace(low, high, BINS + 1)
+    step = (high - low) / BINS  # 0 is an edge: what is above it is not drawn below
+    edges = step * np.arange(math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6) + 1)
     labels = []
     for k, (name, v) in enumerate(finite.items()):
         zero = float((v == 0).mean()) if v.size else 0.0
@@ -102,10 +104,11 @@ def _panel(axes: Axes, layers: Mapping[str, Array]) -> None:
             )
         lost = 1 - len(v) / max(len(values[name]), 1)
         spread = _number(float(v.std())) if v.size else "-"
+        told = name.replace(".", ".\n") if len(name) > LONGEST_NAME else name
         labels.append(
-            f"{name}\ndev. {spread}" + (f"\n{100 * lost:.0f} % not finite" if lost else "")
+            f"{told}\ndev. {spread}" + (f"\n{100 * lost:.0f} % not finite" if lost else "")
         )
-    axes.set_xticks(np.arange(len(labels)) + 0.4, labels, fontsize=7)
+    axes.set_xticks(np.arange(len(labels)) + 0.4, labels, fontsize=7, parse_math=False)
     axes.tick_params(axis="x", length=0)
     axes.tick_params(axis="y", labelsize=8)
     axes.set_xlim(-0.1, len(labels))
@@ -185,7 +188,7 @@ def layer_outputs(
     Parameters
     ----------
     model : Layer
-        Remains as it is; it is run in evaluation mode.
+        It is run in evaluation mode, and is as before afterwards.
     x : array (N, C, H, W)
     names : sequence of str, optional
         Of the layers, as in `summary`. By default those behind which the bend is (ReLU, sigmoid,
@@ -205,21 +208,28 @@ def layer_outputs(
     >>> {name: y.shape for name, y in outputs.items()}
     {'relu1': (2, 30, 24, 24), 'relu2': (2, 100), 'affine2': (2, 10)}
     """
-    run = copy.deepcopy(model).eval()
-    layers = {name: layer for name, layer in run.layers() if name}
+    layers = {name: layer for name, layer in model.layers() if name}
     if names is None:
         names = _bends(layers)
-        places = np.unique(
-            np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int)
-        )
-        names = [names[k] for k in places]
-    outputs: dict[str, Array] = {}
+        places = np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int)
+        names = [names[k] for k in np.unique(places)]
     for name in names:
         if name not in layers:
             raise ArgumentError(f"there is no layer {name!r}.", where="layer_outputs")
-        _listen(layers[name], name, outputs)
-    with np.errstate(over="ignore", invalid="ignore"):  # an explosion is what is looked for
-        run(x)
+    outputs: dict[str, Array] = {}
+    modes = [(layer, layer.training) for _, layer in model.layers()]
+    model.eval()
+    try:
+        for name in names:
+            _listen(layers[name], name, outputs)
+        with np.errstate(over="ignore", invalid="ignore"):  # an explosion is what is looked for
+            model(x)
+    finally:
+        for name in names:
+            vars(layers[name]).pop("forward", None)
+        for layer, training in modes:
+            layer.training = training
+        model.forget()
     return {name: outputs[name] for name in names}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError
 from .canvas import new_figure
+from .curves import plain_log_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,7 +90,7 @@ def comparison(histories: Mapping[str, History]) -> Figure:
                 values = [getattr(r, test) for r in history.epochs]
                 _draw(axes, epochs, values, look | {"linewidth": 1.8, "label": label})
     if all(record.loss > 0 for history in histories.values() for record in history.epochs):
-        loss.set_yscale("log")
+        plain_log_scale(loss)
     for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
         axes.set_xlabel("epoch")
         axes.set_ylabel(what)
@@ -99,7 +100,8 @@ def comparison(histories: Mapping[str, History]) -> Figure:
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     loss.set_title("thick: test images, thin: training images", fontsize=9)
     accuracy.set_title("with the accuracy in the end", fontsize=9)
-    accuracy.legend(frameon=False, fontsize=9, handlelength=4)
+    for text in accuracy.legend(frameon=False, fontsize=9, handlelength=4).get_texts():
+        text.set_parse_math(False)  # a dollar in a name is a dollar
     return figure
 
 

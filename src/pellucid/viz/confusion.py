@@ -66,8 +66,8 @@ def confusion(matrix: Array, classes: Sequence[str]) -> Figure:
     names = [_short(classes[i]) for i in shown]
     size = min(10, 0.5 * 72 * side / len(shown))  # of letters, in points: half of the rows' height
     turned = 90 if max(map(len, names)) > 3 or k > MOST_NUMBERS else 0
-    axes.set_xticks(shown, names, rotation=turned, fontsize=size)
-    axes.set_yticks(shown, names, fontsize=size)
+    axes.set_xticks(shown, names, rotation=turned, fontsize=size, parse_math=False)
+    axes.set_yticks(shown, names, fontsize=size, parse_math=False)
     axes.set_xlabel("taken for")
     axes.set_ylabel("is")
     right, total = int(np.trace(matrix)), int(matrix.sum())

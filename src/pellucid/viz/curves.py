@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..training import History
 
-__all__ = ["curves"]
+__all__ = ["curves", "plain_log_scale"]
 
 
 def curves(history: History) -> Figure:
@@ -62,7 +62,7 @@ def curves(history: History) -> Figure:
         name = f"test, {last.test_accuracy:.4f} in the end"
         _line(accuracy, epochs, [r.test_accuracy for r in history.epochs], ORANGE, "--", name)
     if min(history.losses or [record.loss for record in history.epochs]) > 0:
-        loss.set_yscale("log")
+        plain_log_scale(loss)
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
@@ -72,6 +72,16 @@ def curves(history: History) -> Figure:
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.legend(frameon=False)
     return figure
+
+
+def plain_log_scale(axes: Axes) -> None:
+    """Make the heights logarithmic, and write 0.1, 0.2, 0.5, 1 rather than powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _line(

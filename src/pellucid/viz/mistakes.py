@@ -81,9 +81,11 @@ def mistakes(dataset: Dataset, probabilities: Array, *, most: int = 25) -> Figur
             axes.imshow(image[0], cmap="gray", vmin=0, vmax=1)
         is_, taken = (_short(dataset.classes[k]) for k in (dataset.labels[index], guess))
         share = 100 * probabilities[index, guess]
-        axes.set_title(f"is {is_}\n→ {taken}  ({share:.1f} %)", fontsize=8.5)
+        # A dollar in a name is a dollar.
+        said = f"is {is_}\n→ {taken}  ({share:.1f} %)"
+        axes.set_title(said, fontsize=8.5, parse_math=False)
     figure.suptitle(
-        f"{len(chosen)} most confident of {len(wrong)} mistakes in {len(dataset):,} images\n"
+        f"{len(chosen)} most confident of {len(wrong):,} mistakes in {len(dataset):,} images\n"
         "what it is, → what it was taken for (how surely)",
         fontsize=9,
     )

@@ -1,0 +1,169 @@
+"""The report's own pictures: line charts as SVG, images as PNG inside the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..typing import Array
+
+__all__ = ["Line", "chart", "image", "sheet"]
+
+WIDTH, HEIGHT = 480, 300
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 40, 46  # margins
+STYLES = ("one", "two")  # a full line with dots, and a dashed one with rings
+MOST_DOTS = 40
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve: its name, and a value for each epoch from 1 on; None where nothing is known."""
+
+    name: str
+    values: Sequence[float | None]
+
+
+def chart(lines: Sequence[Line], title: str, x_title: str, description: str, *, log: bool) -> str:
+    """Return an SVG element that draws one line or two over the epochs.
+
+    Its colours are those of the page it stands in, light or dark. With ``log`` the heights are on
+    a logarithmic scale, if all values are above 0.
+    """
+    known = [v for line in lines for v in line.values if v is not None and math.isfinite(v)]
+    epochs = max(len(line.values) for line in lines)
+    log = log and bool(known) and min(known) > 0
+    ticks = _log_ticks(known) if log else _ticks(known)
+    scale = math.log10 if log else float
+    low, high = scale(ticks[0]), scale(ticks[-1])
+
+    def x(epoch: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * epoch / epochs
+
+    def y(value: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (scale(value) - low) / (high - low)
+
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{escape(description)}">',
+        f'<text x="4" y="16" font-weight="600">{escape(title)}</text>',
+    ]
+    for tick in ticks:
+        parts.append(
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" '
+            f'y2="{y(tick):.1f}"/><text class="soft" x="{LEFT - 7}" y="{y(tick) + 4:.1f}" '
+            f'text-anchor="end">{tick:g}</text>'
+        )
+    step = max(1, _round_up(epochs / 8))
+    for epoch in range(0, epochs + 1, step):
+        parts.append(
+            f'<text class="soft" x="{x(epoch):.1f}" y="{HEIGHT - BOTTOM + 18}" '
+            f'text-anchor="middle">{epoch}</text>'
+        )
+    base = HEIGHT - BOTTOM
+    parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>')
+    parts.append(
+        f'<text class="soft" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" '
+        f'text-anchor="middle">{escape(x_title)}</text>'
+    )
+    place = WIDTH - RIGHT
+    for line, style in reversed(list(zip(lines, STYLES, strict=False))):
+        points = [
+            (x(k), y(v)) for k, v in enumerate(line.values, 1) if v is not None and math.isfinite(v)
+        ]
+        path = " ".join(
+            f"{'L' if k else 'M'}{px:.1f} {py:.1f}" for k, (px, py) in enumerate(points)
+        )
+        parts.append(f'<path class="{style}" d="{path}"/>' if path else "")
+        if len(points) <= MOST_DOTS:
+            parts += [
+                f'<circle class="dot-{style}" cx="{px:.1f}" cy="{py:.1f}" r="3.4"/>'
+                for px, py in points
+            ]
+        # The key, from the right: a piece of the line and its name.
+        wide = 7 * sum(2 if ord(letter) > 0x2E7F else 1 for letter in line.name)
+        parts.append(
+            f'<text x="{place}" y="16" text-anchor="end">{escape(line.name)}</text>'
+            f'<path class="{style}" d="M{place - wide - 34} 12 h28"/>'
+            f'<circle class="dot-{style}" cx="{place - wide - 20}" cy="12" r="3.4"/>'
+        )
+        place -= wide + 50
+    return "".join(parts) + "</svg>"
+
+
+def image(pixels: Array, alt: str) -> str:
+    """Return an image element whose PNG is inside the page.
+
+    Parameters
+    ----------
+    pixels : uint8 array (H, W), (H, W, 3) or (H, W, 4)
+    alt : str
+        What it shows, for those who do not see it.
+    """
+    from PIL import Image
+
+    with io.BytesIO() as file:
+        Image.fromarray(pixels).save(file, format="png", optimize=True)
+        text = base64.b64encode(file.getvalue()).decode("ascii")
+    h, w = pixels.shape[:2]
+    return f'<img src="data:image/png;base64,{text}" width="{w}" height="{h}" alt="{escape(alt)}">'
+
+
+def sheet(weight: Array, extent: float) -> Array:
+    """Lay filters (FN, C, FH, FW) out in a near-square grid, as pixels (H, W, 4).
+
+    Middle grey is 0, ``extent`` white and its opposite black; three channels are the colours, of
+    other numbers the first is drawn. Between the filters nothing is painted.
+    """
+    import numpy as np
+
+    fn, c, fh, fw = weight.shape
+    columns = math.ceil(math.sqrt(fn))
+    rows = math.ceil(fn / columns)
+    grid = np.zeros((rows * (fh + 1) - 1, columns * (fw + 1) - 1, 4), dtype=np.uint8)
+    shown = weight if c == 3 else weight[:, :1].repeat(3, axis=1)
+    values = np.nan_to_num(127.5 * (1 + shown / extent)).clip(0, 255).round().astype(np.uint8)
+    for k, filter_ in enumerate(values):
+        i, j = (k // columns) * (fh + 1), (k % columns) * (fw + 1)
+        grid[i : i + fh, j : j + fw, :3] = filter_.transpose(1, 2, 0)
+        grid[i : i + fh, j : j + fw, 3] = 255
+    return grid
+
+
+def _round_up(number: float) -> int:
+    """Return the next of 1, 2, 5, 10, 20, 50, ..."""
+    power = 10 ** math.floor(math.log10(max(number, 1)))
+    return next(int(k * power) for k in (1, 2, 5, 10) if k * power >= number - 1e-9)
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """Return round numbers, evenly spaced, that reach around all values."""
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    if high <= low:  # a share lies between 0 and 1
+        low, high = (0.0, 1.0) if 0 <= low <= 1 else (low - 0.5 * abs(low), low + 0.5 * abs(low))
+    raw = (high - low) / 4
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(k * power for k in (1, 2, 2.5, 5, 10) if k * power >= raw * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(k * step, 12) for k in range(first, last + 1)]
+
+
+def _log_ticks(values: Sequence[float]) -> list[float]:
+    """Return 1, 2 and 5 of every power of ten around all values; whole powers if those are many."""
+    low, high = min(values), max(values)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1, 2, 5), (1,)):
+        ticks = [k * 10.0**power for power in powers for k in steps]
+        below = [t for t in ticks if t <= low * 1.0001] or ticks[:1]
+        above = [t for t in ticks if t >= high * 0.9999] or ticks[-1:]
+        chosen = [t for t in ticks if below[-1] <= t <= above[0]]
+        if len(chosen) <= 8:
+            break
+    if len(chosen) < 2:
+        chosen = [chosen[0], chosen[0] * 10]
+    return [float(f"{t:.12g}") for t in chosen]

@@ -1,0 +1,234 @@
+"""The report's sections that show images: examples, mistakes, the confusion matrix, filters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from . import runs
+from .report_charts import image, sheet
+from .report_facts import Facts
+from .report_html import Html, cell, element, join, table
+from .report_texts import TEXTS
+
+if TYPE_CHECKING:
+    from ..data import Dataset
+    from ..typing import Array
+
+__all__ = ["errors", "examples", "filters"]
+
+MOST_EXAMPLES = 20
+MOST_MISTAKES = 24
+MOST_NUMBERS = 20  # classes; of more the confusion matrix is a picture
+MOST_CONFUSIONS = 10
+MOST_FILTERS = 64
+MOST_SHEETS = 8  # moments between the first and the last
+SMALL = 96  # pixels: larger images are drawn with fewer, for a page that stays small
+
+
+def examples(facts: Facts, language: str) -> Html:
+    """Return one training image of each class."""
+    import numpy as np
+
+    text, train = TEXTS[language], facts.train
+    if train is None:
+        return Html("")
+    present = [k for k in range(len(train.classes)) if (train.labels == k).any()]
+    shown = present[:MOST_EXAMPLES]
+    figures = [
+        _figure(
+            _pixels(train, int(np.argmax(train.labels == k))),
+            text["example_alt"].format(name=train.classes[k]),
+            element("strong", train.classes[k]),
+        )
+        for k in shown
+    ]
+    key = "examples_note" if len(shown) == len(train.classes) else "examples_some"
+    note = element("p", text[key].format(count=len(shown)), class_="note")
+    return element("section", element("h2", text["examples"]), note, _gallery(figures))
+
+
+def errors(facts: Facts, language: str) -> Html:
+    """Return the confusion matrix, the classes one by one, and the most confident mistakes."""
+    text = TEXTS[language]
+    if facts.confusion is None or facts.test is None or facts.probabilities is None:
+        return Html("")
+    return element(
+        "section",
+        element("h2", text["errors"]),
+        element("h3", text["confusion"]),
+        *_confusion(facts.confusion, facts.test.classes, text),
+        element("h3", text["classes"]),
+        _classes(facts.confusion, facts.test.classes, text),
+        element("p", text["classes_note"], class_="note"),
+        element("h3", text["mistakes"]),
+        *_mistakes(facts.test, facts.probabilities, text),
+    )
+
+
+def _confusion(matrix: Array, classes: tuple[str, ...], text: Mapping[str, str]) -> list[Html]:
+    import numpy as np
+
+    # A root, so that one mistake in a hundred still shows.
+    shades = np.sqrt(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1))
+    note = element("p", text["confusion_note"], class_="note")
+    if len(classes) > MOST_NUMBERS:
+        grey = (255 * (1 - shades)).round().astype(np.uint8)
+        picture = image(grey, text["confusion_alt"].format(classes=len(classes)))
+        figure = element("figure", Html(picture), class_="full")
+        wrong = matrix - np.diag(np.diag(matrix))
+        order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
+        pairs = [divmod(int(k), len(classes)) for k in order if wrong.flat[k]]
+        rows = [(classes[i], classes[j], f"{wrong[i, j]:,}") for i, j in pairs]
+        header = (text["is"], text["taken_for"], text["times"])
+        most = element("h3", text["confused_most"])
+        return [note, figure, *([most, table(header, rows, left=(0, 1))] if rows else [])]
+    turned = "turned" if max(map(len, classes)) > 3 else None
+    corner = element("td", f"{text['is']} ↓ {text['taken_for']} →", class_="corner")
+    names = [element("th", element("span", name), scope="col", class_=turned) for name in classes]
+    rows_ = []
+    for i, name in enumerate(classes):
+        cells = [
+            cell(
+                f"{matrix[i, j]:,}",
+                class_="zero" if not matrix[i, j] else "deep" if shades[i, j] > 0.55 else None,
+                style=f"--share:{shades[i, j]:.2f}" if matrix[i, j] else None,
+            )
+            for j in range(len(classes))
+        ]
+        rows_.append(element("tr", element("th", name, scope="row"), *cells))
+    whole = element(
+        "table",
+        element("thead", element("tr", corner, *names)),
+        element("tbody", *rows_),
+        class_="matrix",
+    )
+    return [note, element("div", whole, class_="scroll", tabindex="0")]
+
+
+def _classes(matrix: Array, classes: tuple[str, ...], text: Mapping[str, str]) -> Html:
+    rows = []
+    for k, name in enumerate(classes):
+        of, said, right = int(matrix[k].sum()), int(matrix[:, k].sum()), int(matrix[k, k])
+        others = matrix[k].copy()
+        others[k] = 0
+        worst = f"{classes[others.argmax()]} ({others.max():,})" if others.any() else "-"
+        found = f"{100 * right / of:.1f} %" if of else "-"
+        share = f"{100 * right / max(of, 1):.0f}%"
+        bar = element(
+            "span", element("span", style=f"width:{share}"), class_="bar", aria_hidden="true"
+        )
+        precise = f"{100 * right / said:.1f} %" if said else "-"
+        rows.append((name, f"{of:,}", cell(found, bar), precise, worst))
+    total, right = int(matrix.sum()), int(matrix.trace())
+    overall = f"{100 * right / max(total, 1):.1f} %"
+    empty = element("span", class_="bar", style="visibility:hidden", aria_hidden="true")
+    header = [text[key] for key in ("class", "images", "found", "right_when_said", "most_often")]
+    return table(
+        header,
+        rows,
+        left=(0, 4),
+        total=(text["all"], f"{total:,}", cell(overall, empty), "", ""),
+    )
+
+
+def _mistakes(test: Dataset, probabilities: Array, text: Mapping[str, str]) -> list[Html]:
+    from ..viz import ranked_mistakes
+
+    wrong = ranked_mistakes(test.labels, probabilities)
+    if not len(wrong):
+        return [element("p", text["no_mistakes"].format(total=f"{len(test):,}"))]
+    figures = []
+    for index in wrong[:MOST_MISTAKES]:
+        guess = int(probabilities[index].argmax())
+        names = {"is_": test.classes[test.labels[index]], "taken": test.classes[guess]}
+        said = text["mistake_alt"].format(number=f"{index:,}", **names)
+        sure = f"{100 * probabilities[index, guess]:.1f}"
+        caption = join(
+            [
+                element("strong", text["is_this"].format(name=names["is_"])),
+                Html("<br>"),
+                element("strong", text["taken_for_this"].format(name=names["taken"])),
+                Html("<br>"),
+                text["surely"].format(percent=sure),
+            ]
+        )
+        figures.append(_figure(_pixels(test, int(index)), said, caption))
+    shown, total = f"{len(figures):,}", f"{len(wrong):,}"
+    note = text["mistakes_note"].format(shown=shown, total=total)
+    return [element("p", note, class_="note"), _gallery(figures)]
+
+
+def filters(facts: Facts, language: str) -> Html:
+    """Return the first layer's filters before and after the training, and between."""
+    import numpy as np
+
+    text = TEXTS[language]
+    title = element("h2", text["filters"])
+    if facts.layer is None:
+        return element("section", title, element("p", text["filters_none"]))
+    order = sorted(facts.filters)
+    last = facts.filters[order[-1]]
+    drawn = {k: facts.filters[k][:MOST_FILTERS] for k in order}
+    finite = [np.abs(w[np.isfinite(w)]).max(initial=0) for w in drawn.values()]
+    extent = float(max(finite)) or 1.0
+    channels = last.shape[1]
+    note = text["filters_note_color" if channels == 3 else "filters_note"].format(
+        layer=facts.layer.removesuffix(".weight"),
+        shape="x".join(map(str, last.shape)),
+        low=f"{-extent:.3g}",
+        high=f"{extent:.3g}",
+    )
+    if len(last) > MOST_FILTERS:
+        note += " " + text["filters_some"].format(shown=MOST_FILTERS, total=len(last))
+    if channels not in (1, 3):
+        note += " " + text["filters_channel"].format(channels=channels)
+    parts = [title, element("p", note, class_="note")]
+
+    def drawing(epoch: int, moment: str) -> Html:
+        alt = text["filters_alt"].format(count=len(drawn[epoch]), moment=moment)
+        picture = Html(image(sheet(drawn[epoch], extent), alt))
+        return element("figure", picture, element("figcaption", moment))
+
+    ends = [drawing(order[-1], text["after"])]
+    if order[0] == 0 and len(order) > 1:
+        ends.insert(0, drawing(0, text["before"]))
+    parts.append(element("div", *ends, class_="sheets"))
+    if channels != 3:
+        low, high = f"{-extent:.3g}", f"{extent:.3g}"
+        spans = (element("span", low), element("span"), element("span", high))
+        parts.append(element("div", *spans, class_="scale", aria_hidden="true"))
+    between = order[1:-1]
+    if between:
+        places = np.linspace(0, len(between) - 1, min(MOST_SHEETS, len(between)))
+        chosen = [between[k] for k in np.unique(places.round().astype(int))]
+        small = [drawing(k, text["after_epoch"].format(epoch=k)) for k in [*chosen, order[-1]]]
+        parts.append(element("h3", text["over_epochs"]))
+        parts.append(element("div", *small, class_="sheets small"))
+    elif len(order) == 1:
+        parts.append(element("p", text["filters_old"].format(file=runs.FILTERS), class_="note"))
+    return element("section", *parts)
+
+
+def _figure(pixels: Array, alt: str, caption: Html) -> Html:
+    return element(
+        "li", element("figure", Html(image(pixels, alt)), element("figcaption", caption))
+    )
+
+
+def _gallery(figures: list[Html]) -> Html:
+    return element("ul", *figures, class_="gallery")
+
+
+def _pixels(dataset: Dataset, index: int) -> Array:
+    """Return one image as uint8 (H, W) or (H, W, 3), of ``SMALL`` rows and columns at most."""
+    import numpy as np
+
+    x = dataset.images[index].astype(np.float32) / dataset.peak
+    step = -(-max(x.shape[1:]) // SMALL)
+    if step > 1:  # the mean of squares of so many pixels a side
+        c, h, w = x.shape
+        x = x[:, : h // step * step, : w // step * step]
+        x = x.reshape(c, h // step, step, w // step, step).mean(axis=(2, 4))
+    pixels = (255 * x).clip(0, 255).round().astype(np.uint8)
+    return np.ascontiguousarray(pixels.transpose(1, 2, 0)) if len(x) == 3 else pixels[0]

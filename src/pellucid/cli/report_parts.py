@@ -1,0 +1,246 @@
+"""The report's sections about the run: what it was, how it went, how to go on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from .. import __version__
+from . import runs
+from .report_charts import Line, chart
+from .report_facts import Facts
+from .report_html import Html, code, element, join, table
+from .report_texts import SETTINGS, TEXTS, duration
+
+__all__ = ["course", "footer", "head", "network", "settings", "usage"]
+
+OPEN_EPOCHS = 20  # more are folded away
+
+
+def head(facts: Facts, language: str) -> Html:
+    """Return the title, what was trained on what, and the numbers that matter most."""
+    text = TEXTS[language]
+    parts = [
+        element("h1", text["title"].format(name=_name(facts))),
+        element("p", _lede(facts, text)),
+        element("dl", *_tiles(facts, text, language), class_="tiles"),
+    ]
+    if facts.missing:
+        command = f"pellucid report {_run(facts)} --data-dir FOLDER"
+        if "/" in str(facts.settings.get("data", "")):
+            command = f"pellucid report {_run(facts)} --data PATH"
+        before, after = text["data_missing"].split("{command}")
+        said = element("q", facts.missing, lang="en")
+        parts.append(
+            element(
+                "div",
+                element("p", before, element("code", command), after),
+                element("p", f"{text['reason']}: ", said, class_="note"),
+                class_="warning",
+            )
+        )
+    return element("header", *parts)
+
+
+def _lede(facts: Facts, text: Mapping[str, str]) -> str:
+    model, card = facts.model, facts.model.card
+    known = {
+        "model": facts.settings.get("model", type(model).__name__),
+        "parameters": f"{model.parameter_count():,}",
+        "shape": _by(model.input_shape or ()),
+        "classes": len(facts.classes),
+        "data": card.dataset if card is not None else text["own_data"],
+    }
+    if facts.train is not None:
+        images = min(len(facts.train), facts.settings.get("limit") or len(facts.train))
+        return text["lede"].format(images=f"{images:,}", **known)
+    if model.input_shape is None or not facts.classes:
+        return text["lede_bare"].format(**known)
+    return text["lede_without_images"].format(**known)
+
+
+def _tiles(facts: Facts, text: Mapping[str, str], language: str) -> list[Html]:
+    tiles = []
+    last = facts.history.epochs[-1] if facts.history is not None else None
+    if facts.confusion is not None:
+        right, total = int(facts.confusion.trace()), int(facts.confusion.sum())
+        note = text["accuracy_note"].format(right=f"{right:,}", total=f"{total:,}")
+        tiles.append((text["accuracy"], f"{100 * right / max(total, 1):.2f} %", note))
+    elif last is not None and last.test_accuracy is not None:
+        samples = facts.settings.get("evaluate_samples")
+        key = "accuracy_note_history" + ("" if samples else "_bare")
+        note = text[key].format(total=f"{samples or 0:,}")
+        tiles.append((text["accuracy"], f"{100 * last.test_accuracy:.2f} %", note))
+    if last is not None and facts.history is not None:
+        tiles.append(
+            (
+                text["train_accuracy"],
+                f"{100 * last.train_accuracy:.2f} %",
+                text["train_accuracy_note"],
+            )
+        )
+        seconds = [record.seconds for record in facts.history.epochs]
+        planned = facts.settings.get("epochs", last.epoch)
+        note = text["epochs_note"].format(seconds=duration(sum(seconds) / len(seconds), language))
+        if last.epoch < planned:
+            note = text["epochs_unfinished"].format(planned=planned)
+        tiles.append((text["epochs"], str(last.epoch), note))
+        ended = facts.ended.strftime("%Y-%m-%d %H:%M") if facts.ended else ""
+        note = text["time_note"].format(when=ended)
+        tiles.append((text["time"], duration(sum(seconds), language), note))
+    count = facts.model.parameter_count()
+    size = f"{4 * count / 2**20:.1f} MiB" if count >= 2**18 else f"{4 * count / 2**10:.1f} KiB"
+    note = text["parameters_note"].format(size=size)
+    tiles.append((text["parameters"], f"{count:,}", note))
+    return [
+        element(
+            "div",
+            element("dt", name),
+            element("dd", number, class_="number"),
+            element("dd", note, class_="note"),
+        )
+        for name, number, note in tiles
+    ]
+
+
+def course(facts: Facts, language: str) -> Html:
+    """Return the curves, and the numbers of every epoch."""
+    text = TEXTS[language]
+    title = element("h2", text["course"])
+    if facts.history is None:
+        return element("section", title, element("p", text["history_missing"]))
+    records = facts.history.epochs
+    last = records[-1]
+    figures = []
+    for name, train, test, log in (
+        ("loss", "loss", "test_loss", True),
+        ("accuracy", "train_accuracy", "test_accuracy", False),
+    ):
+        lines = [Line(text["training_images"], [getattr(r, train) for r in records])]
+        tested = ""
+        if getattr(last, test) is not None:
+            lines.append(Line(text["test_images"], [getattr(r, test) for r in records]))
+            tested = text["loss_alt_test"].format(test=f"{getattr(last, test):.4f}")
+        said = text[f"{name}_alt"].format(train=f"{getattr(last, train):.4f}", test=tested)
+        axis = text["accuracy_axis"] if name == "accuracy" else text["loss"]
+        figures.append(element("figure", Html(chart(lines, axis, text["epoch"], said, log=log))))
+    header = (
+        text["epoch"],
+        f"{text['loss']}, {text['training_images']}",
+        f"{text['loss']}, {text['test_images']}",
+        f"{text['accuracy_axis']}, {text['training_images']}",
+        f"{text['accuracy_axis']}, {text['test_images']}",
+        text["seconds"],
+    )
+    rows = [
+        (
+            str(r.epoch),
+            f"{r.loss:.4f}",
+            text["unmeasured"] if r.test_loss is None else f"{r.test_loss:.4f}",
+            f"{r.train_accuracy:.4f}",
+            text["unmeasured"] if r.test_accuracy is None else f"{r.test_accuracy:.4f}",
+            f"{r.seconds:.1f}",
+        )
+        for r in records
+    ]
+    opened = "" if len(records) <= OPEN_EPOCHS else None
+    numbers = element(
+        "details", element("summary", text["every_epoch"]), table(header, rows), open=opened
+    )
+    return element("section", title, element("div", *figures, class_="charts"), numbers)
+
+
+def network(facts: Facts, language: str) -> Html:
+    """Return the layers as a table."""
+    from ..nn import summary
+
+    text = TEXTS[language]
+    title = element("h2", text["network"])
+    if facts.model.input_shape is None:
+        return element("section", title, element("pre", element("code", repr(facts.model))))
+    described = summary(facts.model)
+    header = ("layer", "kind", "output", "parameters", "multiply_adds", "sees")
+    rows = [
+        (text["input"], "", _by(described.input_shape), "", "", ""),
+        *(
+            (
+                row.name,
+                element("td", element("code", row.layer), class_="left wide"),
+                _by(row.output_shape),
+                f"{row.parameters:,}",
+                f"{row.multiply_adds:,}",
+                text["sees_all"] if row.field.everything else str(row.field),
+            )
+            for row in described.rows
+        ),
+    ]
+    sums = (f"{described.parameters:,}", f"{described.multiply_adds:,}")
+    whole = table(
+        [text[key] for key in header],
+        rows,
+        left=(0, 1, 2),
+        total=(text["total"], "", "", *sums, ""),
+    )
+    return element("section", title, whole, element("p", text["network_note"], class_="note"))
+
+
+def settings(facts: Facts, language: str) -> Html:
+    """Return what decided the run."""
+    text, names = TEXTS[language], SETTINGS[language]
+    title = element("h2", text["settings"])
+    if not facts.settings:
+        return element("section", title, element("p", text["settings_missing"]))
+    rows = [
+        (names.get(key, key), element("td", _value(value, text), class_="left wide"))
+        for key, value in facts.settings.items()
+    ]
+    return element("section", title, table((text["setting"], text["value"]), rows, left=(0, 1)))
+
+
+def _value(value: Any, text: Mapping[str, str]) -> str:
+    if isinstance(value, bool):
+        return text["yes"] if value else text["unmeasured"]
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
+
+
+def usage(facts: Facts, language: str) -> Html:
+    """Return commands that go on from here, and the end of the page."""
+    text, run = TEXTS[language], _run(facts)
+    model = str(facts.run / runs.MODEL)
+    shows = [f"pellucid show mistakes {run}", f"pellucid summary {run}"]
+    if len(facts.filters) > 1:
+        shows.insert(1, f"pellucid show learning {run}")
+    python = [
+        "import pellucid",
+        f"model = pellucid.load({model!r})",
+        "probabilities = pellucid.predict(model, x)  # x: (N, "
+        f"{', '.join(map(str, facts.model.input_shape or ('C', 'H', 'W')))}), 0 ... 1",
+    ]
+    commands = [
+        ("use_predict", [f"pellucid predict {run} picture.png"]),
+        ("use_evaluate", [f"pellucid evaluate {run}"]),
+        ("use_show", shows),
+        ("use_python", python),
+    ]
+    if facts.settings:
+        commands.append(("use_repeat", [f"pellucid train --config {run}"]))
+    blocks = [join([element("p", text[key]), code(*lines)]) for key, lines in commands]
+    return element("section", element("h2", text["use"]), *blocks)
+
+
+def footer(language: str) -> Html:
+    """Return what wrote the page."""
+    return element("footer", element("p", TEXTS[language]["footer"].format(version=__version__)))
+
+
+def _name(facts: Facts) -> str:
+    return facts.run.resolve().name
+
+
+def _run(facts: Facts) -> str:
+    return shlex.quote(str(facts.run))
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

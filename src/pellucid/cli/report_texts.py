@@ -1,0 +1,297 @@
+"""What the report says, in English and in Korean: the same keys, the same places for numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["SETTINGS", "TEXTS", "duration"]
+
+ENGLISH = {
+    "title": "Training report: {name}",
+    "lede": "A network ({model}, {parameters} parameters), trained on {images} images of {data} "
+    "({shape}) in {classes} classes.",
+    "lede_without_images": "A network ({model}, {parameters} parameters) for images {shape}, "
+    "trained on {data}, in {classes} classes.",
+    "lede_bare": "A network with {parameters} parameters.",
+    "own_data": "data of its own",
+    "accuracy": "test accuracy",
+    "accuracy_note": "{right} of {total} images that were not trained on",
+    "accuracy_note_history": "as measured after the last epoch, on at most {total} images",
+    "accuracy_note_history_bare": "as measured after the last epoch",
+    "train_accuracy": "accuracy on training images",
+    "train_accuracy_note": "as measured after the last epoch",
+    "epochs": "epochs",
+    "epochs_note": "{seconds} each, on average",
+    "epochs_unfinished": "of {planned}: the training was stopped early",
+    "time": "time",
+    "time_note": "ended {when}",
+    "parameters": "parameters",
+    "parameters_note": "{size} as float32",
+    "data_missing": "The images it was trained on could not be read, so that what needs them is "
+    "left out: sample images, the confusion matrix, the classes one by one, and the mistakes. "
+    "Where they are now can be told: {command}",
+    "reason": "What was said",
+    "history_missing": "The folder holds no history, so there are no curves.",
+    "examples": "The images",
+    "examples_note": "One training image of each class.",
+    "examples_some": "One training image of each of the first {count} classes.",
+    "course": "How the training went",
+    "loss": "loss",
+    "loss_alt": "Loss over the epochs: {train} in the end on training images{test}.",
+    "loss_alt_test": ", {test} on test images",
+    "accuracy_axis": "accuracy",
+    "accuracy_alt": "Accuracy over the epochs: {train} in the end on training images{test}.",
+    "epoch": "epoch",
+    "training_images": "training images",
+    "test_images": "test images",
+    "seconds": "seconds",
+    "every_epoch": "Every epoch in numbers",
+    "unmeasured": "-",
+    "errors": "What it gets right, and what not",
+    "confusion": "Which classes are taken for which",
+    "confusion_note": "A row is what the images are, a column what they were taken for. The "
+    "stronger the colour of a cell, the larger its share of the row.",
+    "confusion_alt": "Confusion matrix of {classes} classes, as a picture: the darker a cell, the "
+    "larger its share of the row.",
+    "confused_most": "The most frequent confusions",
+    "is": "is",
+    "taken_for": "taken for",
+    "times": "times",
+    "classes": "Class by class",
+    "class": "class",
+    "images": "images",
+    "found": "found",
+    "right_when_said": "right when said",
+    "most_often": "most often taken for",
+    "classes_note": "Found: the share of this class's images that were recognised. Right when "
+    "said: of all images that were called this, the share that are.",
+    "all": "all",
+    "mistakes": "The most confident mistakes",
+    "mistakes_note": "{shown} of {total} mistakes: those the network was surest about.",
+    "no_mistakes": "There is none: all {total} test images are right.",
+    "is_this": "is {name}",
+    "taken_for_this": "taken for {name}",
+    "surely": "{percent} % sure",
+    "example_alt": "An image of the class {name}.",
+    "mistake_alt": "Image {number} of the test images: it is {is_} and was taken for {taken}.",
+    "filters": "What the first layer looks for",
+    "filters_note": "The filters of {layer}, {shape}. Middle grey is 0, on one scale for all: "
+    "from {low} (black) to {high} (white).",
+    "filters_note_color": "The filters of {layer}, {shape}, in colour: middle grey is 0, on one "
+    "scale for all, from {low} to {high}.",
+    "filters_channel": "Drawn is the first of {channels} input channels.",
+    "filters_some": "Drawn are the first {shown} of {total}.",
+    "before": "before training",
+    "after": "after training",
+    "after_epoch": "after epoch {epoch}",
+    "over_epochs": "From epoch to epoch",
+    "filters_alt": "{count} filters, {moment}.",
+    "filters_old": "How they came to be was not kept: the run has no {file}.",
+    "filters_none": "This network has no convolution, and so no filters to look at.",
+    "network": "The network",
+    "layer": "layer",
+    "kind": "kind",
+    "output": "output",
+    "multiply_adds": "multiply-adds",
+    "sees": "sees",
+    "sees_all": "everything",
+    "total": "total",
+    "input": "input",
+    "network_note": "Multiply-adds: for one image. Sees: the receptive field, how many rows and "
+    "columns of the image one output depends on.",
+    "settings": "The settings",
+    "settings_missing": "The folder does not tell them.",
+    "setting": "setting",
+    "value": "value",
+    "yes": "yes",
+    "use": "How to use the model",
+    "use_predict": "Name what is in a picture of one's own:",
+    "use_evaluate": "Measure it again:",
+    "use_show": "See more of it:",
+    "use_python": "From Python:",
+    "use_repeat": "Repeat the training:",
+    "footer": "Written by Pellucid {version}. This page needs no network.",
+}
+
+KOREAN = {
+    "title": "학습 보고서: {name}",
+    "lede": "신경망({model}, 매개변수 {parameters}개)을 {data}의 이미지 {images}장({shape}, 클래스 "
+    "{classes}개)으로 학습한 기록입니다.",
+    "lede_without_images": "크기가 {shape}인 이미지를 클래스 {classes}개로 분류하는 신경망"
+    "({model}, 매개변수 {parameters}개)입니다. 학습에 쓴 데이터는 {data}입니다.",
+    "lede_bare": "매개변수가 {parameters}개인 신경망입니다.",
+    "own_data": "사용자 데이터",
+    "accuracy": "시험 데이터 정확도",
+    "accuracy_note": "학습에 쓰지 않은 이미지 {total}장 가운데 {right}장",
+    "accuracy_note_history": "마지막 에폭 뒤에 최대 {total}장으로 잰 값",
+    "accuracy_note_history_bare": "마지막 에폭 뒤에 잰 값",
+    "train_accuracy": "훈련 데이터 정확도",
+    "train_accuracy_note": "마지막 에폭 뒤에 잰 값",
+    "epochs": "에폭",
+    "epochs_note": "에폭당 평균 {seconds}",
+    "epochs_unfinished": "계획은 {planned}에폭이었으나 도중에 멈췄습니다",
+    "time": "걸린 시간",
+    "time_note": "{when}에 끝남",
+    "parameters": "매개변수",
+    "parameters_note": "float32로 {size}",
+    "data_missing": "학습에 쓴 이미지를 읽을 수 없어서, 이미지가 필요한 부분(예시 이미지, "
+    "혼동 행렬, 클래스별 결과, 틀린 예)은 뺐습니다. 이미지가 있는 곳은 다음과 같이 알려 줄 수 "
+    "있습니다: {command}",
+    "reason": "오류 내용",
+    "history_missing": "폴더에 학습 기록이 없어서 그래프를 그릴 수 없습니다.",
+    "examples": "이미지",
+    "examples_note": "클래스마다 훈련 이미지를 한 장씩 뽑았습니다.",
+    "examples_some": "처음 {count}개 클래스에서 훈련 이미지를 한 장씩 뽑았습니다.",
+    "course": "학습 과정",
+    "loss": "손실",
+    "loss_alt": "에폭에 따른 손실 그래프입니다. 마지막 값은 훈련 이미지에서 {train}{test}입니다.",
+    "loss_alt_test": ", 시험 이미지에서 {test}",
+    "accuracy_axis": "정확도",
+    "accuracy_alt": "에폭에 따른 정확도 그래프입니다. 마지막 값은 훈련 이미지에서 "
+    "{train}{test}입니다.",
+    "epoch": "에폭",
+    "training_images": "훈련 이미지",
+    "test_images": "시험 이미지",
+    "seconds": "초",
+    "every_epoch": "에폭별 수치",
+    "unmeasured": "-",
+    "errors": "맞힌 것과 틀린 것",
+    "confusion": "혼동 행렬",
+    "confusion_note": "행은 실제 클래스이고 열은 신경망이 예측한 클래스입니다. 칸의 색이 "
+    "진할수록 그 행에서 차지하는 비율이 큽니다.",
+    "confusion_alt": "클래스 {classes}개의 혼동 행렬 그림입니다. 칸이 진할수록 그 행에서 차지하는 "
+    "비율이 큽니다.",
+    "confused_most": "가장 자주 혼동한 경우",
+    "is": "실제",
+    "taken_for": "예측",
+    "times": "횟수",
+    "classes": "클래스별 결과",
+    "class": "클래스",
+    "images": "이미지 수",
+    "found": "재현율",
+    "right_when_said": "정밀도",
+    "most_often": "가장 자주 혼동한 클래스",
+    "classes_note": "재현율은 그 클래스의 이미지 가운데 맞힌 비율이고, 정밀도는 그 클래스라고 "
+    "예측한 이미지 가운데 실제로 그 클래스인 비율입니다.",
+    "all": "전체",
+    "mistakes": "가장 확신하고도 틀린 예",
+    "mistakes_note": "틀린 이미지 {total}장 가운데 신경망이 가장 확신했던 {shown}장입니다.",
+    "no_mistakes": "틀린 이미지가 없습니다. 시험 이미지 {total}장을 모두 맞혔습니다.",
+    "is_this": "실제 {name}",
+    "taken_for_this": "예측 {name}",
+    "surely": "확신도 {percent} %",
+    "example_alt": "클래스 {name}의 이미지입니다.",
+    "mistake_alt": "시험 이미지 {number}번입니다. 실제로는 {is_}이지만 {taken}(으)로 예측했습니다.",
+    "filters": "첫 번째 계층의 필터",
+    "filters_note": "{layer}의 필터({shape})입니다. 중간 회색이 0이고, 모든 필터에 같은 눈금을 "
+    "썼습니다. 검은색은 {low}, 흰색은 {high}입니다.",
+    "filters_note_color": "{layer}의 필터({shape})를 색으로 나타냈습니다. 중간 회색이 0이고, 모든 "
+    "필터에 {low}부터 {high}까지 같은 눈금을 썼습니다.",
+    "filters_channel": "입력 채널 {channels}개 가운데 첫 번째 채널만 그렸습니다.",
+    "filters_some": "필터 {total}개 가운데 처음 {shown}개를 그렸습니다.",
+    "before": "학습 전",
+    "after": "학습 후",
+    "after_epoch": "{epoch}에폭 뒤",
+    "over_epochs": "에폭에 따른 변화",
+    "filters_alt": "필터 {count}개, {moment}.",
+    "filters_old": "이 폴더에 {file} 파일이 없어서 필터가 변해 온 모습은 보여 줄 수 없습니다.",
+    "filters_none": "이 신경망에는 합성곱 계층이 없어서 보여 줄 필터가 없습니다.",
+    "network": "신경망의 구조",
+    "layer": "계층",
+    "kind": "종류",
+    "output": "출력",
+    "multiply_adds": "곱셈-덧셈 횟수",
+    "sees": "수용 영역",
+    "sees_all": "전체",
+    "total": "합계",
+    "input": "입력",
+    "network_note": "곱셈-덧셈 횟수는 이미지 한 장을 기준으로 셉니다. 수용 영역은 출력값 하나가 "
+    "입력 이미지의 몇 행, 몇 열을 보는지를 나타냅니다.",
+    "settings": "학습 설정",
+    "settings_missing": "폴더에 설정 파일이 없습니다.",
+    "setting": "설정",
+    "value": "값",
+    "yes": "예",
+    "use": "모델 사용법",
+    "use_predict": "직접 고른 그림에 무엇이 있는지 물어봅니다.",
+    "use_evaluate": "정확도를 다시 잽니다.",
+    "use_show": "더 자세히 들여다봅니다.",
+    "use_python": "파이썬에서 사용합니다.",
+    "use_repeat": "같은 학습을 다시 합니다.",
+    "footer": "Pellucid {version}(으)로 만들었습니다. 이 문서는 네트워크 없이도 열립니다.",
+}
+
+TEXTS: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "ko": KOREAN}
+
+# What the settings of `runs.SETTINGS` are called; one that is not here goes by its own name.
+SETTINGS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "data": "data set",
+        "data_dir": "its folder",
+        "model": "network",
+        "from": "begun with",
+        "freeze": "layers kept as they were",
+        "rates": "learning rates of parts",
+        "epochs": "epochs",
+        "batch_size": "batch size",
+        "lr": "learning rate",
+        "schedule": "its schedule",
+        "weight_decay": "weight decay",
+        "optimizer": "optimizer",
+        "init": "initial weights",
+        "seed": "random seed",
+        "limit": "training images at most",
+        "engine": "engine",
+        "evaluate_samples": "images measured after each epoch",
+        "size": "images resized to",
+        "channels": "channels",
+        "held_out": "share held out",
+        "skip_corrupt": "corrupt images left out",
+        "augment": "augmentation",
+        "normalize": "inputs normalized",
+    },
+    "ko": {
+        "data": "데이터",
+        "data_dir": "데이터 폴더",
+        "model": "신경망",
+        "from": "출발점으로 삼은 모델",
+        "freeze": "학습하지 않은 계층",
+        "rates": "계층별 학습률 배수",
+        "epochs": "에폭",
+        "batch_size": "배치 크기",
+        "lr": "학습률",
+        "schedule": "학습률 조정",
+        "weight_decay": "가중치 감소",
+        "optimizer": "매개변수 갱신 방법",
+        "init": "가중치 초깃값",
+        "seed": "난수 시드",
+        "limit": "훈련 이미지 수 제한",
+        "engine": "계산 엔진",
+        "evaluate_samples": "에폭마다 재는 이미지 수",
+        "size": "이미지 크기 조정",
+        "channels": "채널 수",
+        "held_out": "시험용으로 떼어 둔 비율",
+        "skip_corrupt": "손상된 이미지 건너뛰기",
+        "augment": "데이터 확장",
+        "normalize": "입력 정규화",
+    },
+}
+
+UNITS = {"en": (" h", " min", " s"), "ko": ("시간", "분", "초")}
+
+
+def duration(seconds: float, language: str) -> str:
+    """Return a time in words.
+
+    Examples
+    --------
+    >>> duration(7.456, "en"), duration(3672, "en"), duration(75, "ko")
+    ('7.5 s', '1 h 1 min', '1분 15초')
+    """
+    hour, minute, second = UNITS[language]
+    if seconds < 59.95:
+        return f"{seconds:.1f}{second}"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}{minute} {whole % 60}{second}"
+    return f"{whole // 3600}{hour} {whole % 3600 // 60}{minute}"

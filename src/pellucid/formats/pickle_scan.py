@@ -1,0 +1,219 @@
+"""Reading the instructions of a pickle without following them, and refusing all that is not data.
+
+A pickle is a program for a small machine with a stack. Here its text is looked at from end to end:
+every instruction must be one that builds plain values, every name one that is allowed, every length
+one that the bytes bear out. Only then may `pickle_machine` build anything.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..errors import FileFormatError
+
+__all__ = ["Allowed", "instructions", "names", "require_allowed", "require_name", "shown"]
+
+LATEST = 5  # the protocol of Python 3.8 and later
+PROTO = b"\x80"  # begins every pickle of protocol 2 and later
+LONGEST_NAMES = 200  # bytes of a module and a name, on their two lines
+
+INSTRUCTIONS = {
+    *("PROTO", "FRAME", "STOP", "MARK"),
+    *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "NONE", "NEWTRUE", "NEWFALSE"),
+    *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "BINSTRING", "SHORT_BINSTRING"),
+    *("EMPTY_DICT", "SETITEM", "SETITEMS", "EMPTY_LIST", "APPEND", "APPENDS"),
+    *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
+    *("MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET"),
+    *("GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"),
+}
+ELSEWHERE = {"NEXT_BUFFER", "READONLY_BUFFER"}
+
+_OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
+_LENGTHS = {  # of the number that says how many bytes follow it
+    pickletools.TAKEN_FROM_ARGUMENT1: 1,
+    pickletools.TAKEN_FROM_ARGUMENT4: 4,
+    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
+    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
+}
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What one kind of file may hold.
+
+    Attributes
+    ----------
+    what : str
+        How errors call such a file: "batch of CIFAR".
+    names : frozenset of (module, name)
+        The only ones, letter by letter.
+    dtypes : frozenset of str
+        Codes of NumPy's: "u1", "f8".
+    axes : range
+        How many axes an array may have.
+    instructions : int
+        The most there may be: what each of them builds takes memory.
+    """
+
+    what: str
+    names: frozenset[tuple[str, str]]
+    dtypes: frozenset[str]
+    axes: range
+    instructions: int
+
+
+def instructions(content: bytes) -> Iterator[tuple[str, int, int]]:
+    """Yield each instruction's name, and where its argument begins and ends.
+
+    One that is not in ``INSTRUCTIONS`` is yielded too, and is the last.
+
+    Raises
+    ------
+    ValueError
+        If a length reaches behind the end, a frame is no frame, or something follows the end.
+    """
+    place = frame_end = 0
+    while True:
+        if place >= len(content):
+            raise ValueError("it breaks off")
+        opcode = _OPCODES.get(content[place])
+        if opcode is None or opcode.name not in INSTRUCTIONS:
+            yield opcode.name if opcode else f"{content[place]:#04x}", place, place
+            return
+        start, stop = _argument(content, place + 1, opcode)
+        if stop > len(content):
+            raise ValueError(
+                f"{opcode.name} at byte {place} needs {stop - start:,} bytes, and "
+                f"{max(len(content) - start, 0):,} follow"
+            )
+        if place < frame_end < stop or (place < frame_end and opcode.name == "FRAME"):
+            raise ValueError(f"the frame that ends at byte {frame_end} ends within an instruction")
+        if opcode.name == "FRAME":
+            frame_end = stop + int.from_bytes(content[start:stop], "little")
+            if frame_end > len(content):
+                raise ValueError(f"a frame reaches to byte {frame_end} of {len(content)}")
+        yield opcode.name, start, stop
+        if opcode.name == "STOP":
+            if stop != len(content) or stop < frame_end:
+                raise ValueError(f"{len(content) - stop:,} bytes follow its end")
+            return
+        place = stop
+
+
+def _argument(content: bytes, start: int, opcode: pickletools.OpcodeInfo) -> tuple[int, int]:
+    """Return where the argument lies; its end may be behind that of the content."""
+    if opcode.arg is None:
+        return start, start
+    if opcode.name == "GLOBAL":
+        end = content.find(b"\n", start, start + LONGEST_NAMES)
+        end = content.find(b"\n", end + 1, start + LONGEST_NAMES) if end >= 0 else end
+        if end < 0:
+            raise ValueError(f"the name at byte {start} has no end")
+        return start, end + 1
+    if opcode.arg.n >= 0:
+        return start, start + opcode.arg.n
+    length = content[start : start + _LENGTHS[opcode.arg.n]]
+    signed = opcode.name == "BINSTRING"
+    count = int.from_bytes(length, "little", signed=signed)
+    if count < 0:
+        raise ValueError(f"{opcode.name} at byte {start - 1} has the length {count}")
+    start += _LENGTHS[opcode.arg.n]
+    return start, start + count
+
+
+def require_allowed(content: bytes, name: str, allowed: Allowed) -> None:
+    """Refuse ``content`` unless each of its instructions may stand in such a file.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+        What errors call it.
+    allowed : Allowed
+
+    Raises
+    ------
+    FileFormatError
+        For an instruction or a name that is not allowed, or too many of them.
+    ValueError
+        As `instructions`.
+    """
+    if not content:
+        raise FileFormatError(f"{name} is empty.")
+    for number, (opcode, start, stop) in enumerate(instructions(content)):
+        if opcode not in INSTRUCTIONS:
+            if number == 0:
+                raise FileFormatError(
+                    f"{name} is no pickle of protocol 2 to {LATEST}: it begins with "
+                    f"{shown(content[:8])}."
+                )
+            raise FileFormatError(
+                f"{name} has the instruction {opcode}, which no {allowed.what} needs."
+                f"{_advice(content, opcode)} Nothing of it was executed."
+            )
+        if number >= allowed.instructions:
+            raise FileFormatError(
+                f"{name} has more than {allowed.instructions:,} instructions; no {allowed.what} "
+                "needs so many."
+            )
+        if opcode == "PROTO" and content[start] > LATEST:
+            raise ValueError(f"its protocol is {content[start]}; 2 to {LATEST} are read")
+        if opcode == "GLOBAL":
+            require_name(*names(content[start:stop]), name, allowed)
+
+
+def _advice(content: bytes, opcode: str) -> str:
+    if content[:1] != PROTO:
+        return (
+            f" If it is a pickle, then of protocol 0 or 1, and 2 to {LATEST} are read: where it "
+            "was written, load it and dump it again with `protocol=2`."
+        )
+    if opcode in ELSEWHERE:
+        return " Its numbers are in another place: dump it again without `buffer_callback`."
+    return ""
+
+
+def names(lines: bytes) -> tuple[str, str]:
+    """Return the module and the name on two lines."""
+    module, name, _ = lines.decode("latin-1").split("\n")
+    return module, name
+
+
+def require_name(module: str, attribute: str, name: str, allowed: Allowed) -> None:
+    """Refuse what is not one of the allowed names.
+
+    Raises
+    ------
+    FileFormatError
+        Which says it.
+    """
+    if type(module) is not str or type(attribute) is not str:
+        raise ValueError("a name is no text")
+    if (module, attribute) not in allowed.names:
+        full = shown(f"{module}.{attribute}").strip("'\"")
+        raise FileFormatError(
+            f"{name} names {full}, which no {allowed.what} needs. It may be an attempt to run a "
+            "program on your machine; nothing of it was executed."
+        )
+
+
+def shown(value: object) -> str:
+    r"""Return a value of the file as an error may print it: short, in ASCII, and not gone into.
+
+    Examples
+    --------
+    >>> shown((3, "a" * 1000)), shown("\x1b[31mred"), shown(10**99)
+    ("(3, 'aaaaaaaaaaaa'...)", "'\\x1b[31mred'", 'an integer of 329 bits')
+    """
+    if isinstance(value, tuple):
+        inner = ["a tuple" if isinstance(item, tuple) else shown(item) for item in value[:8]]
+        return f"({', '.join(inner)}{', ...' * (len(value) > 8)})"
+    if isinstance(value, str | bytes):
+        cut = 12 if len(value) > 60 else 60
+        return f"{value[:cut]!a}{'...' * (len(value) > cut)}"
+    if isinstance(value, int) and value.bit_length() > 64:
+        return f"an integer of {value.bit_length()} bits"
+    return ascii(value) if isinstance(value, int | float | None) else f"a {type(value).__name__}"

@@ -1,0 +1,78 @@
+"""Schedules: how the learning rate changes over a training.
+
+A schedule is a function of the share of the training that is done, from 0 to 1; it returns what
+the optimizer's rate is multiplied by. Any such function serves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from ..errors import ArgumentError, did_you_mean
+
+__all__ = ["SCHEDULES", "Schedule", "cosine", "one_cycle", "schedule_by_name", "steps"]
+
+Schedule: TypeAlias = Callable[[float], float]
+
+
+def cosine(done: float) -> float:
+    """Return ``(1 + cos(π · done)) / 2``: from 1 to 0, gently at both ends.
+
+    Loshchilov & Hutter 2017, "SGDR: stochastic gradient descent with warm restarts", section 3,
+    eq. 5, without restarts.
+
+    Examples
+    --------
+    >>> cosine(0), cosine(0.5), cosine(1)
+    (1.0, 0.5, 0.0)
+    """
+    return round((1 + math.cos(math.pi * done)) / 2, 12)
+
+
+def one_cycle(done: float) -> float:
+    """Return 0.1 at first, 1 when three tenths are done, 0 in the end, and straight lines between.
+
+    Smith & Topin 2018, "Super-convergence: very fast training of neural networks using large
+    learning rates", section 4; the optimizer's rate is the peak.
+
+    Examples
+    --------
+    >>> one_cycle(0), one_cycle(0.3), one_cycle(1)
+    (0.1, 1.0, 0.0)
+    """
+    return float(np.interp(done, [0, 0.3, 1], [0.1, 1, 0]))
+
+
+def steps(done: float) -> float:
+    """Return 1, a tenth from half of the training on, a hundredth from three quarters on.
+
+    He et al. 2015, "Deep residual learning", section 4.2, where it is 32,000 and 48,000 of 64,000.
+
+    Examples
+    --------
+    >>> steps(0.4), steps(0.5), steps(0.8)
+    (1.0, 0.1, 0.01)
+    """
+    return 1.0 if done < 0.5 else 0.1 if done < 0.75 else 0.01
+
+
+SCHEDULES: dict[str, Schedule] = {"cosine": cosine, "one-cycle": one_cycle, "steps": steps}
+
+
+def schedule_by_name(name: str) -> Schedule:
+    """Return the schedule called ``name``.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none of that name; the message offers the nearest.
+    """
+    if name.lower() not in SCHEDULES:
+        raise ArgumentError(
+            f"{name!r} is unknown. {did_you_mean(name, SCHEDULES)}", where="schedule"
+        )
+    return SCHEDULES[name.lower()]

@@ -1,0 +1,543 @@
+"""pellucid convert: the book's parameters as models, with the scores they had; and back."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pickle
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pellucid as library
+from formats.pickles import python2
+from pellucid.cli import main
+from pellucid.errors import ArgumentError
+from pellucid.formats import from_book, read_pickle, read_tensors, to_book, write_tensors
+from pellucid.formats.npz import read_npz, write_npz
+from pellucid.models import DeepConvNet, SimpleConvNet
+from pellucid.nn import BatchNorm2d, Card, Conv2d, Flatten, Linear, ReLU, Sequential, Sigmoid
+
+# The book's networks, computed in its own layout, by nothing of ours.
+
+
+def convolve(x, w, b, stride=1, pad=0):
+    x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    windows = np.lib.stride_tricks.sliding_window_view(x, w.shape[2:], axis=(2, 3))
+    windows = windows[:, :, ::stride, ::stride]
+    return np.einsum("ncijuv,ocuv->noij", windows, w, optimize=True) + b.reshape(1, -1, 1, 1)
+
+
+def halved(x):
+    n, c, h, w = x.shape
+    x = x[:, :, : h // 2 * 2, : w // 2 * 2]
+    return x.reshape(n, c, h // 2, 2, w // 2, 2).max(axis=(3, 5))
+
+
+def affine(x, w, b):
+    return x.reshape(len(x), -1) @ w + b
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def simple_scores(x, p, stride=1, pad=0):
+    x = halved(relu(convolve(x, p["W1"], p["b1"], stride, pad)))
+    return affine(relu(affine(x, p["W2"], p["b2"])), p["W3"], p["b3"])
+
+
+def deep_scores(x, p):
+    for k, pad in enumerate((1, 1, 1, 2, 1, 1), 1):
+        x = relu(convolve(x, p[f"W{k}"], p[f"b{k}"], pad=pad))
+        x = x if k % 2 else halved(x)
+    x = 0.5 * relu(affine(x, p["W7"], p["b7"]))
+    return 0.5 * affine(x, p["W8"], p["b8"])
+
+
+def connected_scores(x, p, activation):
+    for k in range(1, len(p) // 2 + 1):
+        x = affine(x if k == 1 else activation(x), p[f"W{k}"], p[f"b{k}"])
+    return x
+
+
+RNG = np.random.default_rng(5)
+
+
+def drawn(*shape):
+    return RNG.normal(size=shape) * (2 / np.prod(shape[1:] if len(shape) > 2 else shape[:1])) ** 0.5
+
+
+def simple_params(image=(1, 28, 28), filters=30, size=5, inputs=4320, hidden=100, classes=10):
+    return {
+        "W1": drawn(filters, image[0], size, size), "b1": drawn(filters),
+        "W2": np.asfortranarray(drawn(inputs, hidden)), "b2": drawn(hidden),
+        "W3": drawn(hidden, classes), "b3": drawn(classes),
+    }  # fmt: skip
+
+
+def deep_params(channels=1, inputs=1024, hidden=50, classes=10):
+    params = {}
+    for k, filters in enumerate((16, 16, 32, 32, 64, 64), 1):
+        params |= {f"W{k}": drawn(filters, channels, 3, 3), f"b{k}": 0.1 * drawn(filters)}
+        channels = filters
+    params |= {"W7": drawn(inputs, hidden), "b7": drawn(hidden)}
+    return params | {"W8": drawn(hidden, classes), "b8": drawn(classes)}
+
+
+def connected_params(*sizes):
+    pairs = itertools.pairwise(sizes)
+    return {
+        f"{letter}{k}": drawn(*shape)
+        for k, (i, o) in enumerate(pairs, 1)
+        for letter, shape in (("W", (i, o)), ("b", (o,)))
+    }
+
+
+def images(*shape, n=4):
+    return RNG.random((n, *shape))
+
+
+def assert_scores(model, x, expected):
+    scores = model(x.astype(np.float32))
+    np.testing.assert_allclose(scores, expected, rtol=2e-4, atol=2e-5 * np.abs(expected).max())
+
+
+def assert_probabilities(model, x, expected):
+    """Check what the engine's kernels give, behind a softmax."""
+    exp = np.exp(expected - expected.max(axis=1, keepdims=True))
+    guessed = library.predict(model, x.astype(np.float32))
+    np.testing.assert_allclose(guessed, exp / exp.sum(axis=1, keepdims=True), atol=1e-4)
+
+
+@pytest.fixture
+def convert(tmp_path, monkeypatch, capsys):
+    """Run the command in ``tmp_path``, in this very process."""
+    monkeypatch.chdir(tmp_path)
+
+    def convert(*arguments):
+        with pytest.raises(SystemExit) as end:
+            main(["convert", *map(str, arguments)])
+        return subprocess.CompletedProcess(arguments, end.value.code, *capsys.readouterr())
+
+    return convert
+
+
+def converted(convert, params, *options, protocol=3):
+    Path("params.pkl").write_bytes(pickle.dumps(params, protocol))
+    result = convert("params.pkl", "model.safetensors", *options)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-1] == "model.safetensors"
+    return library.load("model.safetensors"), result.stdout
+
+
+# The same scores.
+
+
+def test_a_simple_network_gives_the_scores_it_gave_in_the_book(convert, tmp_path):
+    params, x = simple_params(), images(1, 28, 28)
+    model, said = converted(convert, params)
+    assert_scores(model, x, simple_scores(x, params))
+    assert_probabilities(model, x, simple_scores(x, params))
+    assert isinstance(model, SimpleConvNet)
+    assert model.card == Card("mnist", tuple("0123456789"), "dark")
+    assert said.splitlines()[:2] == [
+        "SimpleConvNet: images 1x28x28, 433,890 parameters",
+        "taken for one of MNIST: classes 0 to 9, white on black",
+    ]
+
+
+def test_a_deep_network_gives_the_scores_it_gave_in_the_book(convert, tmp_path):
+    params, x = deep_params(), images(1, 28, 28)
+    model, said = converted(convert, params, protocol=5)
+    assert_scores(model, x, deep_scores(x, params))
+    assert isinstance(model, DeepConvNet)
+    assert said.startswith("DeepConvNet: images 1x28x28, 123,552 parameters\n")
+
+
+@pytest.mark.parametrize(("name", "function"), [("relu", relu), ("sigmoid", sigmoid)])
+def test_a_fully_connected_network_gives_the_scores_it_gave(convert, tmp_path, name, function):
+    params, x = connected_params(784, 50, 100, 10), images(1, 28, 28)
+    options = () if name == "relu" else ("--activation", "sigmoid")
+    model, said = converted(convert, params, *options)
+    assert_scores(model, x, connected_scores(x, params, function))
+    assert said.startswith(f"fully connected, {name}: images 1x28x28, 45,360 parameters\n")
+    assert ("--activation sigmoid" in said) is (name == "relu")
+
+
+def test_one_layer_alone_is_a_network_too():
+    params, x = connected_params(12, 3), images(3, 2, 2)
+    assert_scores(from_book(params), x, connected_scores(x, params, relu))
+
+
+@pytest.mark.parametrize(
+    ("image", "size", "stride", "pad", "given"),
+    [
+        ((1, 28, 28), 5, 1, 2, {}),
+        ((1, 28, 28), 3, 1, 1, {}),
+        ((1, 8, 8), 3, 1, 0, {}),
+        ((3, 32, 32), 5, 1, 0, {}),
+        ((3, 32, 32), 5, 1, 2, {"input_shape": (3, 32, 32)}),
+        ((1, 28, 28), 4, 2, 1, {"stride": 2}),
+        ((1, 28, 28), 4, 2, 1, {"stride": 2, "pad": 1}),
+        ((2, 12, 20), 5, 1, 0, {"input_shape": (2, 12, 20)}),
+        ((1, 20, 20), 5, 1, 2, {"pad": 2}),
+        ((1, 24, 24), 5, 1, 2, {"pad": 2}),
+    ],
+)
+def test_images_and_border_follow_from_the_shapes(image, size, stride, pad, given):
+    sides = [((n + 2 * pad - size) // stride + 1) // 2 for n in image[1:]]
+    params = simple_params(image, 4, size, 4 * sides[0] * sides[1], 11, 7)
+    model = from_book(params, **given)
+    assert model.input_shape == image
+    assert model.card is None
+    x = images(*image)
+    assert_scores(model, x, simple_scores(x, params, stride, pad))
+
+
+@pytest.mark.parametrize(
+    ("shape", "given"), [((3, 32, 32), {}), ((1, 30, 32), {"input_shape": (1, 30, 32)})]
+)
+def test_a_deep_network_for_other_images(shape, given):
+    params, x = deep_params(shape[0], hidden=20, classes=4), images(*shape)
+    model = from_book(params, **given)
+    assert_scores(model, x, deep_scores(x, params))
+    assert (model.input_shape, model.card) == (shape, None)
+
+
+def test_what_python_2_pickled_and_halves_are_converted(convert, tmp_path):
+    params = {name: a.astype(np.float16) for name, a in simple_params().items()}
+    (tmp_path / "params.pkl").write_bytes(python2(params))
+    assert convert("params.pkl", "model.safetensors").returncode == 0
+    x = images(1, 28, 28)
+    wide = {name: a.astype(float) for name, a in params.items()}
+    assert_scores(library.load(tmp_path / "model.safetensors"), x, simple_scores(x, wide))
+
+
+def test_a_number_for_all_biases_stands_for_each():
+    params = simple_params() | {"b1": np.array(0.25), "b2": np.zeros((1, 100))}
+    x = images(1, 28, 28)
+    full = params | {"b1": np.full(30, 0.25), "b2": np.zeros(100)}
+    assert_scores(from_book(params), x, simple_scores(x, full))
+
+
+# The commands on the result.
+
+
+def test_the_other_commands_take_the_result(pellucid, convert, tmp_path):
+    _, test = library.data.digits()
+    params = simple_params((1, 8, 8), 8, 3, 72, 20)
+    converted(convert, params, "--input", "1x8x8")
+    pixels = np.pad((test.images[0, 0] * (255 / 16)).astype(np.uint8), 2)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    result = pellucid("predict", "model.safetensors", "a.png", "--top", "1")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "SimpleConvNet" not in pellucid("summary", "model.safetensors").stderr
+    result = pellucid("evaluate", "model.safetensors", "--data", "digits")
+    x = test.batch(np.arange(len(test)))[0]
+    right = np.mean(simple_scores(x.astype(float), params).argmax(axis=1) == test.labels)
+    assert f"test accuracy {right:.4f}" in result.stdout
+
+
+def test_the_names_of_its_classes_let_a_converted_network_predict(pellucid, convert, tmp_path):
+    params = simple_params()
+    converted(convert, params)
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[4:24, 12:16] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    x = pixels[None, None] / 255
+    best = simple_scores(x, params).argmax()
+    result = pellucid("predict", "model.safetensors", "a.png", "--top", "1")
+    assert result.stdout.splitlines()[-1].split()[1] == str(best)
+
+
+# And back.
+
+
+@pytest.mark.parametrize("name", ["params.pkl", "params.pickle", "params.npz"])
+def test_what_the_book_reads_is_what_it_wrote_to_float32(convert, tmp_path, name):
+    params = simple_params()
+    converted(convert, params)
+    back = f"back{Path(name).suffix}"
+    result = convert("model.safetensors", back)
+    assert (result.returncode, result.stderr) == (0, "")
+    first, _, last = result.stdout.splitlines()
+    assert first == "6 arrays: W1 30x1x5x5, b1 30, W2 4320x100, b2 100, W3 100x10, b3 10"
+    assert last == back
+    path = tmp_path / back
+    read = dict(np.load(path)) if path.suffix == ".npz" else pickle.loads(path.read_bytes())
+    assert list(read) == list(params)
+    for key, values in params.items():
+        assert read[key].dtype == np.float64
+        np.testing.assert_array_equal(read[key], values.astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", [SimpleConvNet, DeepConvNet])
+def test_a_network_trained_here_is_the_same_after_a_journey_to_the_book(kind):
+    model = kind()
+    again = from_book(to_book(model))
+    assert type(again) is kind
+    for key, value in model.state_dict().items():
+        np.testing.assert_array_equal(again.state_dict()[key], value)
+
+
+def test_a_run_folder_is_converted_and_the_script_is_told_what_to_build(convert):
+    Path("run").mkdir()
+    border = {"filter_size": 3, "pad": 1}
+    model = SimpleConvNet((1, 8, 8), border, hidden_size=20)
+    library.save(model, "run/model.safetensors")
+    said = convert("run", "params.pkl").stdout.splitlines()[1]
+    assert said == (
+        "for SimpleConvNet(input_dim=(1, 8, 8), conv_param={'filter_num': 30, 'filter_size': 3, "
+        "'pad': 1, 'stride': 1}, hidden_size=20, output_size=10)"
+    )
+    x = images(1, 8, 8)
+    assert_scores(model, x, simple_scores(x, read_pickle("params.pkl"), pad=1))
+
+
+def test_a_chain_of_the_books_layers_is_numbered_in_its_order():
+    model = Sequential(
+        Sequential(Conv2d(1, 2, 3, bias=False), ReLU()), Flatten(), Linear(72, 5), Sigmoid()
+    )
+    params = to_book(model, np.float32)
+    assert {name: a.shape for name, a in params.items()} == {
+        "W1": (2, 1, 3, 3), "b1": (2,), "W2": (72, 5), "b2": (5,),
+    }  # fmt: skip
+    assert not params["b1"].any()
+
+
+@pytest.mark.parametrize(
+    ("model", "layer"),
+    [
+        (Sequential(conv=Conv2d(2, 4, 3, groups=2)), "'conv', a Conv2d"),
+        (Sequential(conv=Conv2d(2, 4, 3, dilation=2)), "'conv', a Conv2d"),
+        (Sequential(conv=Conv2d(2, 4, 3), norm=BatchNorm2d(4)), "'norm', a BatchNorm2d"),
+    ],
+    ids=["groups", "dilation", "norm"],
+)
+def test_a_layer_that_the_book_lacks_is_named(model, layer):
+    with pytest.raises(ArgumentError, match=f"^Sequential: has {layer}.*have no place for such"):
+        to_book(model)
+
+
+def test_a_network_that_the_book_lacks_is_written_raw(convert, tmp_path):
+    model = Sequential(conv=Conv2d(1, 2, 3), norm=BatchNorm2d(2))
+    library.save(model, tmp_path / "model.safetensors")
+    result = convert("model.safetensors", "params.pkl")
+    assert result.returncode == 1
+    assert "have no place for such a layer" in result.stderr
+    assert result.stderr.endswith("Add --raw for that.\n")
+    assert convert("model.safetensors", "params.pkl", "--raw").returncode == 0
+    read = pickle.loads((tmp_path / "params.pkl").read_bytes())
+    assert list(read) == list(read_tensors(tmp_path / "model.safetensors")[0])
+    for key, value in model.state_dict().items():
+        np.testing.assert_array_equal(read[key], value)
+
+
+# Arrays as they are.
+
+
+@pytest.mark.parametrize("between", [".safetensors", ".npz", ".pkl"])
+def test_raw_arrays_are_the_same_wherever_they_go(convert, tmp_path, between):
+    arrays = {"x": np.arange(6.0).reshape(2, 3).T, "W1": np.ones(3, ">i4"), "b": np.float16([1.5])}
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(arrays))
+    assert convert("a.pkl", f"b{between}", "--raw").returncode == 0
+    assert convert(f"b{between}", "c.npz", "--raw").returncode == 0
+    read = read_npz(tmp_path / "c.npz")
+    assert set(read) == set(arrays)
+    for key, values in arrays.items():
+        np.testing.assert_array_equal(read[key], values)
+        assert read[key].dtype == values.dtype.newbyteorder("=")
+
+
+def test_tensors_in_the_books_names_become_a_network(convert, tmp_path):
+    params = simple_params()
+    write_tensors(tmp_path / "params.safetensors", params)
+    assert convert("params.safetensors", "model.safetensors").returncode == 0
+    x = images(1, 28, 28)
+    assert_scores(library.load(tmp_path / "model.safetensors"), x, simple_scores(x, params))
+
+
+# What is refused.
+
+
+def refused(convert, *arguments) -> str:
+    result = convert(*arguments)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    return result.stderr
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch owned",)
+
+
+def test_a_malicious_pickle_runs_nothing_and_says_what_was_refused(pellucid, tmp_path):
+    (tmp_path / "params.pkl").write_bytes(pickle.dumps({"W1": Evil()}))
+    result = pellucid("convert", "params.pkl", "model.safetensors")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"error: 'params.pkl' names {os.system.__module__}.system, which no dict of arrays needs. "
+        "It may be an attempt to run a program on your machine; nothing of it was executed.\n"
+    )
+    assert [entry.name for entry in tmp_path.iterdir()] == ["params.pkl"]
+
+
+def test_images_that_were_guessed_are_said_to_be(convert):
+    params = simple_params((1, 8, 8), 8, 3, 72, 20)
+    guess = "the size of the images is a guess: --input CxHxW says it"
+    assert guess in converted(convert, params)[1]
+    assert guess not in converted(convert, params, "--input", "1x8x8", "--overwrite")[1]
+
+
+def test_an_existing_file_stays_without_overwrite(convert, tmp_path):
+    write_npz(tmp_path / "a.npz", {"x": np.ones(3)})
+    (tmp_path / "b.pkl").write_text("precious")
+    said = refused(convert, "a.npz", "b.pkl")
+    assert said == "error: TARGET: 'b.pkl' exists. Choose another name, or add --overwrite.\n"
+    assert (tmp_path / "b.pkl").read_text() == "precious"
+    assert convert("a.npz", "b.pkl", "--overwrite").returncode == 0
+    assert read_pickle(tmp_path / "b.pkl")["x"].tolist() == [1, 1, 1]
+
+
+def test_an_old_model_stays_if_the_new_one_is_refused(convert, tmp_path):
+    (tmp_path / "model.safetensors").write_text("precious")
+    (tmp_path / "params.pkl").write_bytes(pickle.dumps({"x": np.ones(3)}))
+    refused(convert, "params.pkl", "model.safetensors", "--overwrite")
+    assert (tmp_path / "model.safetensors").read_text() == "precious"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("a.npz", "b.txt"), "TARGET: must end in .safetensors, .pkl or .npz, received 'b.txt'."),
+        (("gone.pkl", "b.npz"), "there is no file 'gone.pkl'."),
+        ((".", "b.npz"), "the folder '.' holds no model.safetensors."),
+        (("a.npz", "gone/b.pkl"), "TARGET: cannot write 'gone/b.pkl': the folder"),
+        (("a.npz", "b.pkl", "--input", "1x2x3"), "--input: says how to build a network"),
+        (("a.npz", "b.safetensors", "--raw", "--pad", "1"), "--pad: says how to build a network"),
+        (("a.npz", "b.safetensors", "--input", "28"), "--input: must be channels x height x width"),
+        (("a.npz", "b.safetensors"), "W1, b1, W2, b2, ... without a gap; they are x. With --raw"),
+        (("m.safetensors", "b.safetensors"), "m.safetensors: is a model of Pellucid's already."),
+    ],
+)
+def test_what_cannot_be_converted_is_refused_in_clear_words(convert, tmp_path, arguments, said):
+    write_npz(tmp_path / "a.npz", {"x": np.ones(3)})
+    library.save(Sequential(Linear(2, 2)), tmp_path / "m.safetensors")
+    assert said in refused(convert, *arguments)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "given", "said"),
+    [
+        ({"W2": np.ones((4321, 100))}, {}, "W2 takes 4321 numbers, no equal share from each"),
+        ({"W2": np.ones((30, 100))}, {"pad": 0, "input_shape": (1, 28, 28)},
+         r"^input_shape: W2 takes 1 numbers .* images 1x28x28 .* stride 1 and a border of 0\. Say"),
+        ({}, {"input_shape": (3, 28, 28)}, r"^input_shape: received 3x28x28; the network has 1 ch"),
+        ({}, {"input_shape": (1, 32, 32)}, r"^input_shape: W2 takes 144 .*a border of 0 to 4"),
+        ({}, {"input_shape": (28, 28)}, r"^input_shape: must be \(channels, height, width\)"),
+        ({}, {"stride": 0}, r"^stride: must be 1 or more, received 0"),
+        ({}, {"pad": -1}, r"^pad: must be 0 or more, received -1"),
+        ({}, {"activation": "sigmoid"}, r"^activation: is for fully connected layers alone"),
+        ({"W3": np.ones((99, 10))}, {}, r"W3 \(99, 10\) cannot stand behind W2 \(4320, 100\)"),
+        ({"W2": np.ones((99, 30, 3, 3)), "b2": np.ones(99), "W3": np.ones((7, 10))}, {},
+         "neither SimpleConvNet .* nor DeepConvNet"),
+        ({"W3": np.ones((10, 100, 1, 1))}, {}, "W3 .* cannot stand behind W2"),
+        ({"W1": np.ones((30, 1, 5, 4))}, {}, "neither SimpleConvNet .* nor DeepConvNet"),
+        ({"b2": np.ones(99)}, {}, r"b2 \(99,\) is to have 100 numbers"),
+        ({"W1": np.ones(3)}, {}, r"W1 \(3,\) is neither of a convolution"),
+        ({"W1": np.ones((0, 1, 5, 5))}, {}, r"W1 \(0, 1, 5, 5\) is neither"),
+        ({"W1": np.full((30, 1, 5, 5), 1e99)}, {}, "the weight of .* float32 does not reach"),
+        ({"gamma1": np.ones(100), "beta1": np.ones(100)}, {}, "gamma1 and beta1 are of a batch n"),
+        ({"b4": np.ones(3)}, {}, "W1, b1, W2, b2, ... without a gap; they are W1, b1"),
+    ],
+)  # fmt: skip
+def test_parameters_of_no_network_of_the_books_are_refused(change, given, said):
+    with pytest.raises(ArgumentError, match=said):
+        from_book(simple_params() | change, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"input_shape": (1, 64, 64)}, r"^input_shape: images 1x64x64 give 4096 numbers behind"),
+        ({"input_shape": (1, 2, 2)}, r"^input_shape: (the images do not fit|images 1x2x2 give)"),
+        ({"input_shape": (3, 28, 28)}, r"^input_shape: received 3x28x28; the network has 1 chan"),
+        ({"pad": 1}, "^pad: is for the one convolution of a SimpleConvNet; this is a DeepConvNet"),
+        ({"stride": 1}, "^stride: is for the one convolution of a SimpleConvNet"),
+    ],
+)
+def test_images_that_do_not_fit_a_deep_network_are_refused(given, said):
+    with pytest.raises(ArgumentError, match=said):
+        from_book(deep_params(), **given)
+
+
+def test_images_of_another_size_than_a_fully_connected_network_takes_are_refused():
+    with pytest.raises(ArgumentError, match=r"received 1x5x5; the network takes 784 numbers"):
+        from_book(connected_params(784, 10), input_shape=(1, 5, 5))
+    with pytest.raises(ArgumentError, match=r"^activation: must be 'relu' or 'sigmoid'"):
+        from_book(connected_params(784, 10), activation="tanh")
+    with pytest.raises(ArgumentError, match="they are none"):
+        from_book({})
+
+
+def test_a_network_for_no_square_image_has_none(convert, tmp_path):
+    model, said = converted(convert, connected_params(7, 5, 3))
+    assert model.input_shape is None
+    assert "a guess" not in said
+    assert "predict and evaluate need the shape: --input CxHxW" in said
+
+
+# NumPy's archives.
+
+
+def test_archives_of_numpy_are_read_and_ours_by_numpy(tmp_path):
+    arrays = {"x": np.arange(6.0).reshape(2, 3), "f": np.asfortranarray(np.eye(3, 2)),
+              "b": np.ones(3, ">i2"), "0-d": np.array(3.5), "none": np.zeros((0, 3))}  # fmt: skip
+    write_npz(tmp_path / "ours.npz", arrays)
+    np.savez(tmp_path / "theirs.npz", **arrays)
+    np.savez_compressed(tmp_path / "packed.npz", **arrays)
+    read = [dict(np.load(tmp_path / "ours.npz"))]
+    read += [read_npz(tmp_path / f"{name}.npz") for name in ("ours", "theirs", "packed")]
+    for one in read:
+        assert set(one) == set(arrays)
+        for name, values in arrays.items():
+            np.testing.assert_array_equal(one[name], values)
+
+
+def test_archives_that_are_none_or_ask_for_gigabytes_are_refused(tmp_path):
+    import zipfile
+
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, x=np.zeros(2**25))
+    with pytest.raises(
+        library.PellucidError, match=r"unpacks to 268,.* bytes, more than 100 times"
+    ):
+        read_npz(path)
+    np.savez(path, x=np.array([{}], dtype=object))
+    with pytest.raises(library.PellucidError, match="holds object, and only numbers are read"):
+        read_npz(path)
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1073741824,), }\n"
+    for content in (
+        b"", b"no array", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header,
+        b"\x93NUMPY\x03\x00\x01\0\0\0 ", b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 65535,
+    ):  # fmt: skip
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x.npy", content)
+        with pytest.raises(library.PellucidError, match=r"a\.npz' is no whole \.npz file"):
+            read_npz(path)
+    whole = path.read_bytes()
+    for length in range(len(whole) - 30, len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(library.PellucidError, match=r"is no whole \.npz file"):
+            read_npz(path)

@@ -1,0 +1,117 @@
+"""pellucid train --from: going on from a network that has learned something else."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import pellucid as library
+from cli.test_train import SHORT, same, weights
+from data.pictures import paint
+from pellucid import models
+
+
+def _pictures(root, classes, size):
+    """Paint eight grey pictures of each class; returns their folder."""
+    for k, name in enumerate(classes):
+        for i in range(8):
+            paint(root / name / f"{i}.png", 60 * k + i, size, "L")
+    return root
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory):
+    """Pictures of three other classes, of the size of the digits."""
+    return _pictures(tmp_path_factory.mktemp("letters"), "abc", (8, 8))
+
+
+def test_the_same_classes_keep_the_last_layer_and_go_on_where_the_run_ended(pellucid, short):
+    result = pellucid("train", "--from", short, *SHORT, "--out", "on")
+    assert result.returncode == 0, result.stderr
+    assert f"  from {short}, which learned digits\n" in result.stdout
+    assert "is new" not in result.stdout
+    first = float(re.search(r"epoch 1/3  loss (\S+)", result.stdout)[1])
+    last = [line.split(",")[1] for line in (short / "history.csv").read_text().splitlines()][-1]
+    assert first < float(last)
+
+
+def test_other_classes_get_a_new_last_layer_and_frozen_layers_stay(
+    pellucid, tmp_path, short, letters
+):
+    result = pellucid("train", "--data", letters, "--from", short, "--freeze", "conv*",
+                      "--epochs", "2", "--out", "tuned")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "'affine2' is new, for 3 other classes" in result.stdout
+    assert re.search(r"48,703 parameters, 48,403 of them learn", result.stdout)
+    before, after = weights(short), weights(tmp_path / "tuned")
+    for key in ("conv1.weight", "conv1.bias"):
+        np.testing.assert_array_equal(after[key], before[key])
+    assert (after["affine1.weight"] != before["affine1.weight"]).any()
+    assert after["affine2.weight"].shape == (3, 100)
+    model = library.load(tmp_path / "tuned" / "model.safetensors")
+    assert model.card.classes == ("a", "b", "c")
+
+
+def test_such_a_run_can_be_repeated_from_its_settings(pellucid, tmp_path, short, letters):
+    given = ("--data", letters, "--from", short, "--freeze", "conv1", "--rates", "affine1=0.1",
+             "--schedule", "one-cycle", "--epochs", "2")  # fmt: skip
+    assert pellucid("train", *given, "--out", "one").returncode == 0
+    assert pellucid("train", "--config", "one", "--out", "two").returncode == 0
+    assert same(weights(tmp_path / "one"), weights(tmp_path / "two"))
+
+
+def test_weights_of_pytorch_go_into_the_network_they_belong_to(pellucid, tmp_path, letters):
+    model = models.by_name("simple", (1, 8, 8), 10, rng=np.random.default_rng(1))
+    save_file(model.state_dict(), tmp_path / "torch.safetensors")
+    given = ("train", "--data", letters, "--epochs", "1", "--from", "torch.safetensors")
+    refused = pellucid(*given)
+    assert refused.returncode == 1
+    assert "holds weights but no architecture. Say which network" in refused.stderr
+    result = pellucid(*given, "--model", "simple", "--freeze", "*1", "--out", "tuned")
+    assert result.returncode == 0, result.stderr
+    assert "'affine2' is new" in result.stdout
+    after = weights(tmp_path / "tuned")
+    np.testing.assert_array_equal(after["affine1.weight"], model.state_dict()["affine1.weight"])
+    wrong = pellucid(*given, "--model", "deep")
+    assert wrong.returncode == 1
+    assert "missing: conv2.weight" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--from", "nowhere"], "there is no 'nowhere'"),
+        (["--freeze", "conf*"], "--freeze: 'conf*' fits no layer that is trained."),
+        (["--freeze", "*"], "--freeze: nothing is left that learns."),
+        (["--rates", "conv1"], "--rates: must be layers and what the learning rate is multiplied"),
+        (["--rates", "conv1=-1"], "received 'conv1=-1'"),
+        (["--schedule", "cosin"], "--schedule: 'cosin' is unknown. Did you mean 'cosine'?"),
+        (["--weight-decay", "0.1"], "--weight-decay: belongs to adamw; --optimizer is adam."),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_written(
+    pellucid, tmp_path, options, message
+):
+    result = pellucid("train", *SHORT, *options)
+    assert result.returncode == 1
+    assert message in " ".join(result.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_says_its_architecture_takes_no_other_name(pellucid, short):
+    result = pellucid("train", *SHORT, "--from", short, "--model", "lenet")
+    assert result.returncode == 1
+    assert "--model: '" in result.stderr
+    assert "says itself which network it holds" in " ".join(result.stderr.split())
+
+
+def test_images_that_do_not_fit_the_model_are_refused_with_both_sizes(pellucid, short, tmp_path):
+    folder = _pictures(tmp_path / "large", "ab", (12, 12))
+    result = pellucid("train", "--data", folder, "--from", short)
+    assert result.returncode == 1
+    said = " ".join(result.stderr.split())
+    assert "was built for images 1x8x8, and does not take 1x12x12" in said
+    assert "--size" in said
