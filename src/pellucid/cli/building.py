@@ -44,7 +44,7 @@ def initial_weights(
             settings["model"],
             trained.input_shape,  # type: ignore[arg-type]  # three sizes, or it had not loaded
             outputs[0],
-            given_init(settings["init"]) or "he",
+            _drawn(settings["init"]),
             np.random.default_rng(settings["seed"]),
         ).state_dict()
     except PellucidError:  # a network that this version does not know, or builds otherwise
@@ -85,6 +85,11 @@ def given_init(text: str | None) -> str | float | None:
             f"must be a finite deviation, 0 or more; received {text}.", where="--init"
         )
     return deviation
+
+
+def _drawn(init: str) -> str | float:
+    given = given_init(init)
+    return "he" if given is None else given
 
 
 def _kept(run: Path) -> FilterHistory | None:

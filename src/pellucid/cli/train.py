@@ -128,7 +128,9 @@ def command(
             begun = taken_over(source, model, train, weight_init, rng)
         else:
             shape, classes = train.image_shape, len(train.classes)
-            fresh = new_network(str(model), shape, classes, weight_init or "he", rng)
+            # Not `or`: a deviation of 0 is one, too.
+            drawn = "he" if weight_init is None else weight_init
+            fresh = new_network(str(model), shape, classes, drawn, rng)
             begun = Start(fresh, str(model), [])
         network = begun.network
     changes = None
