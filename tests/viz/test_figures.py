@@ -83,52 +83,6 @@ def test_train_and_test_are_told_apart_without_colour():
     assert abs(lightness[0] - lightness[1]) > 0.25
 
 
-def test_filters_before_and_after_share_one_scale_and_stand_side_by_side():
-    before, after = np.full((30, 1, 5, 5), -0.5), np.full((30, 1, 5, 5), 0.25)
-    left, right, scale = viz.filters(after, before).axes
-    assert (left.get_title(), right.get_title()) == ("before training", "after training")
-    assert left.get_position().x1 <= right.get_position().x0
-    assert left.images[0].get_clim() == right.images[0].get_clim() == (-0.5, 0.5)
-    assert np.nanmax(left.images[0].get_array()) == -0.5
-    assert np.nanmin(right.images[0].get_array()) == 0.25
-    assert scale.get_ylabel() == "weight"
-
-
-@pytest.mark.parametrize("fn", [1, 6, 30])
-def test_every_filter_is_shown_once_in_an_outline(fn):
-    w = np.arange(fn * 9.0).reshape(fn, 1, 3, 3)
-    axes = viz.filters(w).axes[0]
-    assert len(axes.patches) == fn
-    picture = viz.mosaic(w)
-    assert sorted(picture[~np.isnan(picture)]) == sorted(w.ravel())
-    assert np.isnan(picture[3::4]).all()
-    assert np.isnan(picture[:, 3::4]).all()
-    for filter_, outline in zip(w, axes.patches, strict=True):
-        x, y = (round(v + 0.5) for v in outline.get_xy())
-        np.testing.assert_array_equal(picture[y : y + 3, x : x + 3], filter_[0])
-
-
-def test_filters_of_colour_images_say_which_channel_is_shown():
-    w = np.random.default_rng(0).normal(size=(4, 3, 5, 5))
-    axes, scale = viz.filters(w, channel=2).axes
-    assert scale.get_ylabel() == "weight, channel 2 of 3 (from 0)"
-    np.testing.assert_array_equal(np.asarray(axes.images[0].get_array())[:5, :5], w[0, 2])
-
-
-def test_filters_that_are_all_zero_can_be_drawn():
-    assert viz.filters(np.zeros((2, 1, 3, 3))).axes[0].images[0].get_clim() == (-1, 1)
-
-
-def test_filters_refuse_other_shapes():
-    w = np.zeros((4, 1, 3, 3))
-    with pytest.raises(ShapeError, match=r"filters: expects both of one shape, received .*5, 5"):
-        viz.filters(w, np.zeros((4, 1, 5, 5)))
-    with pytest.raises(ShapeError, match=r"filters: expects filters \(FN, C, FH, FW\)"):
-        viz.filters(w, channel=1)
-    with pytest.raises(ShapeError, match=r"received \(4, 9\)"):
-        viz.mosaic(np.zeros((4, 9)))
-
-
 def test_confusion_writes_the_counts_and_names_both_axes():
     axes = viz.confusion(np.array([[9, 1], [0, 10]]), ["cat", "dog"]).axes[0]
     texts = {t.get_position(): t.get_text() for t in axes.texts}

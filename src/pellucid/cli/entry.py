@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from ..errors import PellucidError
 
@@ -18,7 +22,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         from .app import app
 
-        app(args=arguments, prog_name="pellucid")
+        with _warnings_as_notes():
+            app(args=arguments, prog_name="pellucid")
     except PellucidError as error:
         _fail(error)
     except KeyboardInterrupt:  # while the commands were being imported; Typer sees to the rest
@@ -31,6 +36,24 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(f"{place}{error.strerror or error}.")
     except MemoryError as error:
         _fail(f"there is not enough memory. {error}".rstrip())
+
+
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    """Let Pellucid's own warnings be sentences, without the line of code that gave them."""
+    shown = warnings.showwarning
+
+    def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if category.__module__.startswith("pellucid."):
+            print(f"note: {message}", file=sys.stderr)
+        else:
+            shown(message, category, *where, **more)
+
+    warnings.showwarning = say
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown
 
 
 def _fail(message: object) -> None:

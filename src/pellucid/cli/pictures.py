@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["OutOption", "WindowOption", "deliver", "require_deliverable"]
 
+# Matplotlib's ways to draw that open no window.
+FILES_ONLY = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
+WINDOW = (1500, 850)  # pixels: a larger picture is shown smaller
+
 OutOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
@@ -36,12 +40,13 @@ def require_deliverable(out: Path | None, window: bool) -> None:
     ArgumentError
         Naming the option.
     """
-    if out is not None and out.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ArgumentError(f"must end in .png, .svg or .pdf, received '{out}'.", where="--out")
-    if window and not _has_screen():
-        raise ArgumentError(
-            "there is no screen here (DISPLAY is not set). Use --out FILE.", where="--window"
-        )
+    if out is not None:
+        if out.suffix.lower() not in (".png", ".svg", ".pdf"):
+            raise ArgumentError(f"must end in .png, .svg or .pdf, received '{out}'.", where="--out")
+        if not out.parent.is_dir():
+            raise ArgumentError(f"there is no folder '{out.parent}'. Make it first.", where="--out")
+    if window:
+        _require_window()
 
 
 def deliver(figure: Figure, kind: str, out: Path | None, *, window: bool = False) -> None:
@@ -62,15 +67,43 @@ def deliver(figure: Figure, kind: str, out: Path | None, *, window: bool = False
 
 
 def _open_window(figure: Figure, title: str) -> None:
+    """Show the figure as it is, in a window made for another one, until it is closed."""
     import matplotlib.pyplot as plt
 
-    window = plt.figure(title, figsize=figure.get_size_inches())
-    manager = window.canvas.manager
-    figure.set_canvas(window.canvas)
-    window.canvas.figure = figure
-    if manager is not None:
-        manager.set_window_title(f"Pellucid: {title}")
-    plt.show()
+    width, height = figure.get_size_inches()
+    dpi = min(figure.dpi, WINDOW[0] / width, WINDOW[1] / height)
+    window = plt.figure(f"Pellucid: {title}", figsize=(width, height), dpi=dpi)
+    canvas = window.canvas
+    figure.set_dpi(dpi)
+    figure.set_canvas(canvas)
+    canvas.figure = figure
+    try:
+        plt.show()
+    finally:
+        plt.close(window)
+
+
+def _require_window() -> None:
+    """Refuse where no window can be opened, and say what is missing."""
+    if not _has_screen():
+        raise ArgumentError(
+            "there is no screen here (DISPLAY is not set). Use --out FILE.", where="--window"
+        )
+    import matplotlib.pyplot as plt
+
+    try:
+        plt.switch_backend(plt.rcParams["backend"])
+    except ImportError as error:  # MPLBACKEND names one that does not work
+        raise ArgumentError(
+            f"no window can be opened: {error}. Use --out FILE.", where="--window"
+        ) from error
+    if plt.get_backend().lower() in FILES_ONLY:
+        raise ArgumentError(
+            f"Matplotlib draws with '{plt.get_backend()}' here, which opens no windows: either the "
+            "screen cannot be reached, or a toolkit is missing (Debian and Ubuntu: python3-tk; or "
+            "pip install PySide6), or MPLBACKEND says so. Use --out FILE.",
+            where="--window",
+        )
 
 
 def _has_screen() -> bool:

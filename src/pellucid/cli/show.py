@@ -6,8 +6,11 @@ import typer
 
 from . import (
     show_activations,
+    show_applied,
     show_curves,
+    show_features,
     show_field,
+    show_filters,
     show_im2col,
     show_learning,
     show_mistakes,
@@ -22,6 +25,9 @@ app = typer.Typer(
     help="Draw what a network does and has learned, as PNG, SVG or PDF, or in a window.",
     no_args_is_help=True,
 )
+app.command("filters")(show_filters.command)
+app.command("applied")(show_applied.command)
+app.command("features")(show_features.command)
 app.command("curves")(show_curves.command)
 app.command("confusion")(show_mistakes.confusion)
 app.command("mistakes")(show_mistakes.mistakes)

@@ -29,16 +29,18 @@ class Start(NamedTuple):
 
 
 def new_network(
-    model: str, images: Dataset, weight_init: WeightInit, rng: np.random.Generator
+    model: str,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    weight_init: WeightInit,
+    rng: np.random.Generator,
 ) -> Layer:
-    """Return the network that ``--model`` names or describes, for these images and classes."""
+    """Return the network that ``--model`` names or describes, for such images and classes."""
     from .. import models
 
     build = models.from_pattern if models.is_pattern(model) else models.by_name
     with as_options(model="--model", pattern="--model", weight_init="--init"):
-        return build(
-            model, images.image_shape, len(images.classes), weight_init=weight_init, rng=rng
-        )
+        return build(model, image_shape, classes, weight_init=weight_init, rng=rng)
 
 
 def taken_over(
@@ -106,7 +108,8 @@ def _with_weights(
             "--model resnet18.",
             where="--from",
         )
-    network = new_network(model, images, "he" if weight_init is None else weight_init, rng)
+    init = "he" if weight_init is None else weight_init
+    network = new_network(model, images.image_shape, len(images.classes), init, rng)
     head, own = nn.head_name(network), network.state_dict()
     other = {
         key

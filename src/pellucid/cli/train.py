@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from ..errors import ArgumentError, NumericsError
 from . import runs
 from . import train_options as option
+from .building import given_init
 from .datasets import image_size, is_folder, load_images
 from .interrupts import Interrupts
 from .messages import as_options, count
@@ -123,11 +123,15 @@ def command(
             seed=seed,
         )
         train = _first(train, limit)
-        rng, weight_init = np.random.default_rng(seed), _weight_init(init)
+        rng, weight_init = np.random.default_rng(seed), given_init(init)
         if source is not None:
             begun = taken_over(source, model, train, weight_init, rng)
         else:
-            begun = Start(new_network(str(model), train, weight_init or "he", rng), str(model), [])
+            shape, classes = train.image_shape, len(train.classes)
+            # Not `or`: a deviation of 0 is one, too.
+            drawn = "he" if weight_init is None else weight_init
+            fresh = new_network(str(model), shape, classes, drawn, rng)
+            begun = Start(fresh, str(model), [])
         network = begun.network
     changes = None
     if normalize or augment is not None:
@@ -255,17 +259,3 @@ def _parameters(network: Layer) -> str:
     total = network.parameter_count()
     learning = sum(p.data.size for p in network.parameters().values() if p.rate)
     return f"{total:,} parameters" + ("" if learning == total else f", {learning:,} of them learn")
-
-
-def _weight_init(text: str | None) -> str | float | None:
-    if text is None:
-        return None
-    try:
-        deviation = float(text)
-    except ValueError:
-        return text
-    if not 0 <= deviation < math.inf:
-        raise ArgumentError(
-            f"must be a finite deviation, 0 or more; received {text}.", where="--init"
-        )
-    return deviation

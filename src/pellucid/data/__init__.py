@@ -16,7 +16,7 @@ from .augmentation import (
 from .dataset import Dataset
 from .idx import read_idx, write_idx
 from .image_folder import image_folder
-from .images import read_image
+from .images import read_image, read_photo
 from .loader import Loader
 from .registry import FileCheck, Record, available, fetch, verify
 from .sets import cifar10, cifar100, digits, fashion_mnist, load, mnist, stl10, svhn
@@ -47,6 +47,7 @@ __all__ = [
     "mnist",
     "read_idx",
     "read_image",
+    "read_photo",
     "stl10",
     "svhn",
     "verify",

@@ -2,10 +2,13 @@
 
 from .activations import activations, layer_outputs, section_6_2, with_initial_weights
 from .animation import save_animation
+from .applied import applied, convolutions, responses
 from .canvas import save_figure
 from .comparison import comparison
 from .confusion import confusion
 from .curves import curves
+from .edges import EdgeAnswers, edge_answers
+from .features import features
 from .field import field, field_steps
 from .filters import filters, mosaic
 from .im2col import im2col
@@ -16,10 +19,15 @@ from .volumes import volumes
 from .window import window
 
 __all__ = [
+    "EdgeAnswers",
     "activations",
+    "applied",
     "comparison",
     "confusion",
+    "convolutions",
     "curves",
+    "edge_answers",
+    "features",
     "field",
     "field_steps",
     "filters",
@@ -31,6 +39,7 @@ __all__ = [
     "mosaic",
     "pooling",
     "ranked_mistakes",
+    "responses",
     "save_animation",
     "save_figure",
     "section_6_2",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import ArgumentError
 from ..formats.files import atomic_write
 from ..typing import PathLike
+from .fonts import lend_fonts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,10 +20,13 @@ BLUE, ORANGE = "#0072B2", "#E69F00"
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of ``width`` x ``height`` inches that no window manager knows of."""
-    from matplotlib.figure import Figure
+    """Return an empty figure of ``width`` x ``height`` inches that no window manager knows of.
 
-    return Figure(figsize=(width, height), layout="constrained", dpi=150)
+    Whenever it is drawn, its texts are lent fonts for letters that their own do not have.
+    """
+    from .figure import LentFigure
+
+    return LentFigure(figsize=(width, height), layout="constrained", dpi=150)
 
 
 def save_figure(figure: Figure, path: PathLike) -> None:
@@ -38,5 +42,6 @@ def save_figure(figure: Figure, path: PathLike) -> None:
         raise ArgumentError(
             f"must end in .png, .svg or .pdf, received '{path}'.", where="save_figure"
         )
+    lend_fonts(figure)  # of a figure that was made elsewhere, too
     with atomic_write(path) as part:
         figure.savefig(part, format=suffix[1:])
