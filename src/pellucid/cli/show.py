@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from . import show_activations, show_curves, show_learning, show_mistakes
+from . import (
+    show_activations,
+    show_curves,
+    show_depth,
+    show_learning,
+    show_mistakes,
+    show_why,
+)
 
 __all__ = ["app"]
 
@@ -17,3 +24,5 @@ app.command("confusion")(show_mistakes.confusion)
 app.command("mistakes")(show_mistakes.mistakes)
 app.command("learning")(show_learning.command)
 app.command("activations")(show_activations.command)
+app.command("depth")(show_depth.command)
+app.command("why")(show_why.command)

@@ -1,27 +1,53 @@
 """Figures: each function returns a Matplotlib figure that can be restyled, shown or saved."""
 
 from .activations import activations, layer_outputs, section_6_2, with_initial_weights
+from .attribution import (
+    cam_layer,
+    grad_cam,
+    guided_backpropagation,
+    input_gradient,
+    occlusion,
+    saliency,
+)
 from .canvas import save_figure
 from .comparison import comparison
 from .confusion import confusion
 from .curves import curves
+from .depth import depth, units_by_depth
 from .filters import filters, mosaic
 from .learning import learning, likeness
 from .mistakes import mistakes, ranked_mistakes
+from .optimal import optimal_inputs
+from .patches import patches, top_cells
+from .units import unit_layers
+from .why import why
 
 __all__ = [
     "activations",
+    "cam_layer",
     "comparison",
     "confusion",
     "curves",
+    "depth",
     "filters",
+    "grad_cam",
+    "guided_backpropagation",
+    "input_gradient",
     "layer_outputs",
     "learning",
     "likeness",
     "mistakes",
     "mosaic",
+    "occlusion",
+    "optimal_inputs",
+    "patches",
     "ranked_mistakes",
+    "saliency",
     "save_figure",
     "section_6_2",
+    "top_cells",
+    "unit_layers",
+    "units_by_depth",
+    "why",
     "with_initial_weights",
 ]
