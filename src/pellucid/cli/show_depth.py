@@ -41,7 +41,7 @@ def command(
         typer.Option(metavar="N", min=0, help="Of the ascent to an optimal input; 0 for none."),
     ] = 200,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Look at the first N images only.")
+        int | None, typer.Option(metavar="N", min=1, help="Look at N images only, evenly chosen.")
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the ascent's noise.")] = 0,
     data: Annotated[
@@ -65,6 +65,7 @@ def command(
 
     A patch is what the unit sees of the image; what lies outside the image is hatched.
     """
+    import numpy as np
     from rich.console import Console
     from rich.progress import Progress
 
@@ -80,8 +81,8 @@ def command(
     numbers = None if channels is None else _numbers(channels)
     train, test = images_of(model, settings, data, data_dir)
     dataset = train if split == "train" else test
-    if limit is not None:
-        dataset = dataset.take(limit)
+    if limit is not None and limit < len(dataset):
+        dataset = dataset.subset(np.arange(limit) * len(dataset) // limit)
     many = len(names) if names is not None else len(viz.unit_layers(model)) + 1
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -118,7 +118,7 @@ def saliency(model: Layer, image: Array, target: int) -> Array:
     Examples
     --------
     >>> from pellucid.models import SimpleConvNet
-    >>> saliency(SimpleConvNet((3, 8, 10), filter_size=3), np.ones((3, 8, 10)), 2).shape
+    >>> saliency(SimpleConvNet((3, 8, 10)), np.ones((3, 8, 10)), 2).shape
     (8, 10)
     """
     return np.abs(input_gradient(model, image, target)).max(axis=0)
@@ -285,8 +285,8 @@ def grad_cam(model: Layer, image: Array, target: int, layer: str | None = None) 
         If there is no such class or layer, or its output is no maps.
     """
     name = cam_layer(model, image.shape) if layer is None else layer
+    own = layer_at(model, name).name  # the tap will call the layer otherwise
     tap = _Tap(layer_at(model, name))
-    own = layer_at(model, name).name
     with looked_at(model):
         try:
             input_gradient(replaced(model, name, tap), image, target)

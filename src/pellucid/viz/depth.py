@@ -16,7 +16,7 @@ from ..typing import Array
 from .canvas import new_figure
 from .optimal import optimal_inputs
 from .patches import Patches, patches, top_cells
-from .units import unit_layers
+from .units import field_of, part_of, unit_layers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,12 +42,15 @@ class DepthUnit:
         Its number in the layer, or the name of its class.
     patches : Patches
     optimal : array (C, h, w) or None
+    field : str
+        How many rows and columns of the input it sees.
     """
 
     layer: str
     title: str
     patches: Patches
     optimal: Array | None
+    field: str
 
 
 def units_by_depth(
@@ -111,12 +114,17 @@ def units_by_depth(
             chosen = [int(k) for k in order[:most]]
         found = patches(model, dataset, top, chosen)
         advance(0)
+        seen = field_of(model, top.layer, dataset.image_shape)
+        flat = len(part_of(model, top.layer).output_shape(dataset.image_shape)) == 1
+        whole = flat or seen.everything
+        field = "the whole image" if whole else str(seen)
         best: list[Array] | list[None] = [None] * len(found)
         if steps:
             best = optimal_inputs(model, layer, chosen, steps=steps, seed=seed)
         for k, unit, optimal in zip(chosen, found, best, strict=True):
             named = not layer and len(dataset.classes) == len(top.values)
-            made.append(DepthUnit(layer, dataset.classes[k] if named else f"{k}", unit, optimal))
+            title = dataset.classes[k] if named else f"{k}"
+            made.append(DepthUnit(layer, title, unit, optimal, field))
     return made
 
 
@@ -142,7 +150,7 @@ def depth(units: Sequence[DepthUnit], *, columns: int = 5) -> Figure:
     --------
     >>> from pellucid import data, models
     >>> train, test = data.digits()
-    >>> model = models.SimpleConvNet((1, 8, 8), filters=4, filter_size=3)
+    >>> model = models.SimpleConvNet((1, 8, 8))
     >>> units = units_by_depth(model, test.take(20), layers=["conv1"], most=2, steps=5)
     >>> len(depth(units).axes)                      # two units: patches and optimal input
     4
@@ -169,8 +177,7 @@ def depth(units: Sequence[DepthUnit], *, columns: int = 5) -> Figure:
         top = 0.45 + line * row + 0.2
         first = members[0]
         if line == 0 or lines[line - 1][0].layer != first.layer:
-            h, w = first.patches.pictures.shape[2:]
-            label = f"{first.layer or 'classes'}\nsees {h}x{w}"
+            label = f"{first.layer or 'classes'}\nsees {first.field}"
             figure.text(
                 GAP / width, 1 - (top + SIDE / 2) / height, label, fontsize=7.5, va="center"
             )
@@ -206,11 +213,11 @@ def _draw_patches(axes: Axes, unit: Patches) -> None:
 
     for k in range(count):
         y, x = (k // side) * (h + gap), (k % side) * (w + gap)
-        under = Rectangle(
-            (x - 0.5, y - 0.5), w, h, facecolor="white", edgecolor="0.55", hatch="/////", zorder=-1
-        )
-        under.set_linewidth(0.3)
-        axes.add_patch(under)
+        corner = (x - 0.5, y - 0.5)
+        under = Rectangle(corner, w, h, facecolor="white", edgecolor="0.55", hatch="/////", lw=0)
+        axes.add_patch(under).set_zorder(-1)
+        # An outline, or white patches would run into the page.
+        axes.add_patch(Rectangle(corner, w, h, fill=False, edgecolor="0.3", lw=0.5, clip_on=False))
     axes.set_axis_off()
 
 

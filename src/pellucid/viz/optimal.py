@@ -25,7 +25,7 @@ def optimal_inputs(
     *,
     steps: int = 200,
     rate: float = 0.02,
-    decay: float = 0.01,
+    decay: float = 0.05,
     blur: float | None = None,
     jitter: int = 0,
     seed: int = 0,
@@ -53,7 +53,7 @@ def optimal_inputs(
     rate, decay : float
     blur : float, optional
         Deviation in cells of the Gaussian blur after every fourth step, but for the last ten; 0
-        for none. By default 0.5 where the unit sees more than 8 cells a side, otherwise 0.
+        for none. By default 0.7 where the unit sees more than 8 cells a side, otherwise 0.
     jitter : int
         Move the image by up to so many cells, around the border, before each step; for units that
         see all of it.
@@ -75,8 +75,8 @@ def optimal_inputs(
     Examples
     --------
     >>> from pellucid.models import SimpleConvNet
-    >>> model = SimpleConvNet((1, 8, 8), filters=4, filter_size=3, rng=np.random.default_rng(0))
-    >>> (x,) = optimal_inputs(model, "conv1", [1], steps=50)
+    >>> model = SimpleConvNet((1, 8, 8), rng=np.random.default_rng(0))
+    >>> (x,) = optimal_inputs(model, "conv1", [1])
     >>> w = model["conv1"].weight.data[1]
     >>> bool(((x > 0.5) == (w > 0)).all())          # white where the filter's weight is positive
     True
@@ -106,7 +106,7 @@ def optimal_inputs(
         )
     rows, columns = seen(field, cell or (0, 0), shape)  # type: ignore[arg-type]
     if blur is None:
-        blur = 0.5 if min(rows[1] - rows[0], columns[1] - columns[0]) > WIDE else 0.0
+        blur = 0.7 if min(rows[1] - rows[0], columns[1] - columns[0]) > WIDE else 0.0
     rng = np.random.default_rng(seed)
     noise = rng.normal(MIDDLE, 0.05, shape).astype(np.float32)
     x = np.repeat(noise[None], len(channels), axis=0).clip(0, 1)

@@ -98,9 +98,9 @@ def top_cells(
     --------
     >>> from pellucid import data, models
     >>> train, test = data.digits()
-    >>> top = top_cells(models.SimpleConvNet((1, 8, 8), filters=4, filter_size=3), test, "conv1")
+    >>> top = top_cells(models.SimpleConvNet((1, 8, 8)), test, "conv1")
     >>> top.layer, top.values.shape, top.cells.shape
-    ('relu1', (4, 9), (4, 9, 2))
+    ('relu1', (30, 9), (30, 9, 2))
     """
     from ..engine import Gather, compile
 
@@ -111,9 +111,9 @@ def top_cells(
     name = with_relu(model, layer)
     part = part_of(model, name)
     channels = part.output_shape(dataset.image_shape)[0]
-    values = np.empty((0, channels))
-    found = np.empty((0, channels), dtype=np.int64)
-    places = np.empty((0, channels), dtype=np.int64)
+    values: Array = np.empty((0, channels))
+    found: Array = np.empty((0, channels), dtype=np.int64)
+    places: Array = np.empty((0, channels), dtype=np.int64)
     width = 1
     gather = Gather()
     with looked_at(model):
@@ -130,7 +130,7 @@ def top_cells(
             values = np.concatenate([values, best])
             found = np.concatenate([found, np.broadcast_to(chosen[:, None], best.shape)])
             places = np.concatenate([places, cell])
-            order = np.argsort(-values, axis=0, kind="stable")[:count]
+            order: Array = np.argsort(-values, axis=0, kind="stable")[:count]
             values, found, places = (
                 np.take_along_axis(a, order, axis=0) for a in (values, found, places)
             )
@@ -162,10 +162,10 @@ def patches(
     --------
     >>> from pellucid import data, models
     >>> train, test = data.digits()
-    >>> model = models.SimpleConvNet((1, 8, 8), filters=4, filter_size=3)
+    >>> model = models.SimpleConvNet((1, 8, 8))
     >>> (unit,) = patches(model, test, top_cells(model, test, "conv1"), [2])
     >>> unit.pictures.shape
-    (9, 1, 3, 3)
+    (9, 1, 5, 5)
     """
     from ..receptive import ReceptiveField
 

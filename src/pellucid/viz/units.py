@@ -131,19 +131,30 @@ def seen(
 def crop(image: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
     """Return a part of an image (C, H, W), with NaN where it reaches over the border.
 
+    A part that is larger than the image is shown in the image's own place, with NaN in what of it
+    is not in the part.
+
     Examples
     --------
     >>> crop(np.arange(4.0).reshape(1, 2, 2), (-1, 1), (0, 2))
     array([[[nan, nan],
             [ 0.,  1.]]])
+    >>> crop(np.arange(4.0).reshape(1, 2, 2), (-4, 1), (0, 2))
+    array([[[ 0.,  1.],
+            [nan, nan]]])
     """
     c, h, w = image.shape
-    (top, bottom), (left, right) = rows, columns
+    shown = [(0, n) if b - a > n else (a, b) for (a, b), n in ((rows, h), (columns, w))]
+    (top, bottom), (left, right) = shown
     part = np.full((c, bottom - top, right - left), np.nan, dtype=image.dtype)
-    inside = np.s_[:, max(top, 0) : min(bottom, h), max(left, 0) : min(right, w)]
-    found = image[inside]
-    y, x = max(-top, 0), max(-left, 0)
-    part[:, y : y + found.shape[1], x : x + found.shape[2]] = found
+    y = slice(max(rows[0], 0), max(min(rows[1], h), 0))
+    x = slice(max(columns[0], 0), max(min(columns[1], w), 0))
+    found = image[:, y, x]
+    part[
+        :,
+        y.start - top : y.start - top + found.shape[1],
+        x.start - left : x.start - left + found.shape[2],
+    ] = found
     return part
 
 

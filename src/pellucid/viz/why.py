@@ -45,8 +45,8 @@ def why(
 ) -> Figure:
     """Draw an image, and over it what the score of a class hangs on.
 
-    Bright is much, on a scale whose lightness rises steadily; contours stand at half of the
-    largest value.
+    Bright is much, on a scale whose lightness rises steadily. On the coarse maps, of occlusion
+    and Grad-CAM, a contour stands at half of the largest value.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def why(
     Examples
     --------
     >>> from pellucid.models import SimpleConvNet
-    >>> model = SimpleConvNet((1, 8, 8), filters=4, filter_size=3)
+    >>> model = SimpleConvNet((1, 8, 8))
     >>> figure = why(model, np.ones((1, 8, 8), dtype=np.float32), 3, methods=["saliency"])
     >>> [axes.get_title(loc="left") for axes in figure.axes][1]
     'saliency'
@@ -97,7 +97,7 @@ def why(
         )
     probabilities = ops.softmax(scores[None])[0]
     wide = len(methods) + 1
-    figure = new_figure(SIDE * min(wide, 3), (SIDE + 0.35) * -(-wide // 3))
+    figure = new_figure(SIDE * min(wide, 3), (SIDE + 0.1) * -(-wide // 3))
     grid = figure.subplots(-(-wide // 3), min(wide, 3), squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
@@ -124,7 +124,8 @@ def why(
             axes.set_title(method, fontsize=8, loc="left")
             continue
         _image(axes, image, faint=True)
-        _lay(figure, axes, heat, image.shape, unit)
+        coarse = method in ("occlusion", "gradcam")
+        _lay(figure, axes, heat, image.shape, unit, coarse=coarse)
         axes.set_title(title, fontsize=8, loc="left")
     return figure
 
@@ -159,22 +160,31 @@ def _image(axes: Axes, image: Array, *, faint: bool = False) -> None:
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
 
 
-def _lay(figure: Figure, axes: Axes, heat: Array, shape: tuple[int, ...], unit: str) -> None:
+def _lay(
+    figure: Figure, axes: Axes, heat: Array, shape: tuple[int, ...], unit: str, *, coarse: bool
+) -> None:
     """Lay a map of any size over the image: the more, the brighter and the less transparent."""
     _, h, w = shape
     most = float(heat.max())
     extent = (-0.5, w - 0.5, h - 0.5, -0.5)
     share = heat / most if most > 0 else np.zeros_like(heat)
     shown = axes.imshow(
-        heat, cmap="inferno", vmin=0, vmax=most or 1, extent=extent, interpolation="bilinear",
+        heat, cmap="inferno", vmin=0, vmax=most or 1, extent=extent,
+        interpolation="bilinear" if coarse else "nearest",
         alpha=0.35 + 0.6 * np.asarray(share, dtype=np.float64),
     )  # fmt: skip
-    if most > 0 and min(heat.shape) > 1:
+    if coarse and most > 0 and min(heat.shape) > 1:
         rows, columns = heat.shape
         y = (np.arange(rows) + 0.5) * h / rows - 0.5
         x = (np.arange(columns) + 0.5) * w / columns - 0.5
         axes.contour(x, y, share, levels=[0.5], colors="white", linewidths=0.7)
     bar = figure.colorbar(shown, ax=axes, shrink=0.75, pad=0.02)
-    bar.solids.set_alpha(1)
-    bar.set_label(unit if most > 0 else f"{unit}: 0 everywhere", fontsize=7)
+    if bar.solids is not None:
+        bar.solids.set_alpha(1)
+    bar.set_label(unit, fontsize=7)
+    if most <= 0:
+        axes.text(
+            0.5, 0.06, "0 everywhere: nothing speaks for it", fontsize=7, ha="center",
+            transform=axes.transAxes, bbox={"facecolor": "white", "edgecolor": "black", "pad": 2},
+        )  # fmt: skip
     bar.ax.tick_params(labelsize=6)
