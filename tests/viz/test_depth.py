@@ -101,10 +101,17 @@ def test_a_unit_sees_its_patch_and_nothing_else(layer):
 
 
 def test_what_lies_outside_the_image_is_blank():
-    x = np.arange(6.0).reshape(1, 2, 3)
+    x = np.arange(12.0).reshape(1, 4, 3)
     part = crop(x, (-1, 2), (1, 4))
     np.testing.assert_array_equal(np.isnan(part[0]), [[1, 1, 1], [0, 0, 1], [0, 0, 1]])
-    np.testing.assert_array_equal(part[0, 1:, :2], x[0, :, 1:])
+    np.testing.assert_array_equal(part[0, 1:, :2], x[0, :2, 1:])
+
+
+def test_a_field_larger_than_the_image_is_shown_in_the_place_of_the_image():
+    x = np.arange(12.0).reshape(1, 4, 3)
+    part = crop(x, (-5, 2), (1, 8))
+    np.testing.assert_array_equal(part[0, :2, 1:], x[0, :2, 1:])
+    np.testing.assert_array_equal(np.isnan(part[0]), [[1, 0, 0], [1, 0, 0], [1, 1, 1], [1, 1, 1]])
 
 
 def test_units_are_looked_at_behind_their_relu():
@@ -160,7 +167,7 @@ def test_depth_draws_layers_in_order_with_the_sizes_they_see():
     figure = viz.depth(units)
     written = [text.get_text() for text in figure.texts]
     assert "both.small\nsees 3x3" in written
-    assert "classes\nsees the whole image" in written
+    assert "classes\nsees all" in written
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert [t for t in titles if t in "abcd" and t] == list("abcd")
 

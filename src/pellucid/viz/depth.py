@@ -117,7 +117,7 @@ def units_by_depth(
         seen = field_of(model, top.layer, dataset.image_shape)
         flat = len(part_of(model, top.layer).output_shape(dataset.image_shape)) == 1
         whole = flat or seen.everything
-        field = "the whole image" if whole else str(seen)
+        field = "all" if whole else str(seen)
         best: list[Array] | list[None] = [None] * len(found)
         if steps:
             best = optimal_inputs(model, layer, chosen, steps=steps, seed=seed)

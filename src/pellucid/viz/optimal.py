@@ -24,10 +24,10 @@ def optimal_inputs(
     channels: Sequence[int] = (0,),
     *,
     steps: int = 200,
-    rate: float = 0.02,
-    decay: float = 0.05,
+    rate: float = 0.04,
+    decay: float = 0.03,
     blur: float | None = None,
-    jitter: int = 0,
+    jitter: int | None = None,
     seed: int = 0,
     on_step: Callable[[int], None] | None = None,
 ) -> list[Array]:
@@ -54,9 +54,9 @@ def optimal_inputs(
     blur : float, optional
         Deviation in cells of the Gaussian blur after every fourth step, but for the last ten; 0
         for none. By default 0.7 where the unit sees more than 8 cells a side, otherwise 0.
-    jitter : int
-        Move the image by up to so many cells, around the border, before each step; for units that
-        see all of it.
+    jitter : int, optional
+        Move the image by up to so many cells, around the border, before each step. By default 1
+        for units that see all of it, otherwise 0.
     seed : int
         Of the noise.
     on_step : callable, optional
@@ -105,6 +105,7 @@ def optimal_inputs(
             ),
         )
     rows, columns = seen(field, cell or (0, 0), shape)  # type: ignore[arg-type]
+    jitter = int(field.everything) if jitter is None else jitter
     if blur is None:
         blur = 0.7 if min(rows[1] - rows[0], columns[1] - columns[0]) > WIDE else 0.0
     rng = np.random.default_rng(seed)

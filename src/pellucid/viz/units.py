@@ -37,7 +37,7 @@ def unit_layers(model: Layer, most: int = MOST_LAYERS) -> list[str]:
     --------
     >>> from pellucid.models import DeepConvNet
     >>> unit_layers(DeepConvNet(), 3)
-    ['conv1_1', 'conv2_1', 'conv3_2']
+    ['conv1', 'conv3', 'conv6']
     """
     names = [
         name
@@ -116,7 +116,7 @@ def seen(
     --------
     >>> from pellucid.models import DeepConvNet
     >>> model = DeepConvNet()
-    >>> seen(field_of(model, "conv1_2", (1, 28, 28)), (0, 3), (1, 28, 28))
+    >>> seen(field_of(model, "conv2", (1, 28, 28)), (0, 3), (1, 28, 28))
     ((-2, 3), (1, 6))
     """
     if field.everything:
