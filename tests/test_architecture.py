@@ -25,6 +25,7 @@ RANKS = {
     "cli": 9,
     "studio": 9,
     "book": 8,
+    "book.__main__": 10,
     "training": 6,
     "viz": 5,
     "engine": 4.5,

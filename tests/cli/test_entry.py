@@ -12,7 +12,7 @@ import pellucid as library
 
 COMMANDS = [
     "", "train", "evaluate", "predict", "summary", "profile", "warmup", "data", "data fetch",
-    "data verify",
+    "data verify", "book",
 ]  # fmt: skip
 
 
@@ -60,13 +60,27 @@ def test_data_list_shows_size_and_place_of_every_set(pellucid):
     assert list(table) == names
     assert table["digits"][:4] == ["1x8x8", "10", "1,438", "359"]
     assert table["stl10"][:4] == ["3x96x96", "10", "5,000", "8,000"]
+    if "not here" in table["stl10"][4]:
+        assert table["stl10"][4] == "not here: pellucid data fetch stl10 (2.6 GB)"
     assert "any folder or zip archive" in lines[-1]
 
 
-def test_data_fetch_says_where_to_get_what_it_cannot_download(pellucid):
-    result = pellucid("data", "fetch", "svhn")
+def test_data_fetch_without_a_network_says_where_to_get_the_files(pellucid, tmp_path):
+    code = (
+        "import sys\n"
+        "from dataclasses import replace\n"
+        "from pellucid.cli import main\n"
+        "from pellucid.data.file_sets import FILE_SETS\n"
+        "FILE_SETS['svhn'] = replace(FILE_SETS['svhn'], mirrors=('http://127.0.0.1:9/',))\n"
+        "main(sys.argv[1:])"
+    )
+    options = {"program": ("-c", code), "NO_PROXY": "127.0.0.1", "XDG_CACHE_HOME": str(tmp_path)}
+    result = pellucid("data", "fetch", "svhn", **options)
     assert result.returncode == 1
+    assert "http://127.0.0.1:9/train_32x32.mat: no connection" in result.stderr
     assert "Get train_32x32.mat and test_32x32.mat from http://ufldl.stanford" in result.stderr
+    assert "pass the folder as --data-dir" in result.stderr
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_data_verify_finds_a_changed_file(pellucid, tmp_path):

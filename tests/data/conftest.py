@@ -13,6 +13,7 @@ import numpy as np
 import platformdirs
 import pytest
 
+from pellucid.data.file_sets import FILE_SETS
 from pellucid.data.idx import checksum, write_idx
 from pellucid.data.sources import FILE_NAMES, SOURCES
 
@@ -26,6 +27,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     for name, source in SOURCES.items():
         monkeypatch.setitem(SOURCES, name, replace(source, mirrors=(), system_folders=()))
+    for name, files in FILE_SETS.items():
+        monkeypatch.setitem(FILE_SETS, name, replace(files, mirrors=()))
     return folder / "pellucid" / "datasets"
 
 
@@ -65,12 +68,18 @@ def miniature(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Miniature]:
 
 @dataclass
 class Mirror:
-    """A server on this machine: what it has, what it claims, and what it was asked for."""
+    """A server on this machine: what it has, what it claims, and what it was asked for.
+
+    Where it ``stalls``, it sends half of a file and no more until it is told to go on.
+    """
 
     address: str
     files: dict[str, bytes] = field(default_factory=dict)
     claims: dict[str, int] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    stalls: bool = False
+    half_sent: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
 
     def offer(self, miniature: Miniature) -> None:
         for name, array in miniature.arrays.items():
@@ -95,6 +104,11 @@ def mirror() -> Iterator[Callable[[], Mirror]]:
                 self.send_response(200)
                 self.send_header("Content-Length", str(state.claims.get(name, len(body))))
                 self.end_headers()
+                if state.stalls:
+                    self.wfile.write(body[: len(body) // 2])
+                    state.half_sent.set()
+                    state.go_on.wait(60)
+                    return
                 self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:

@@ -52,6 +52,13 @@ def svhn(folder: Path) -> None:
         write_mat(folder / f"{name}_32x32.mat", variable("X", x), variable("y", y))
 
 
+def stl10(folder: Path) -> None:
+    for name, part in (("train", slice(3)), ("test", slice(3, 4))):
+        columns = LARGE[part].swapaxes(2, 3)
+        (folder / f"{name}_X.bin").write_bytes(columns.tobytes())
+        (folder / f"{name}_y.bin").write_bytes((LABELS[part] + 1).astype(np.uint8).tobytes())
+
+
 FORMS = {
     "cifar-10-batches-bin": ("cifar10", cifar10_binary),
     "cifar-10-batches-py": ("cifar10", cifar10_python),
@@ -84,7 +91,7 @@ def test_they_are_found_in_the_named_folder_the_variable_s_and_the_cache(form, m
     (inside,) = folder.iterdir()
     assert len(data.load(name, inside)[0]) == 5
     with pytest.raises(DataNotFoundError):
-        data.load(name)
+        data.load(name, download=False)
     monkeypatch.setenv("PELLUCID_DATA", str(folder))
     assert len(data.load(name)[0]) == 5
     assert data.fetch(name) == inside
@@ -118,10 +125,7 @@ def test_verify_reads_and_counts(form):
 
 
 def test_stl10_lies_column_by_column_and_counts_from_one(tmp_path):
-    for name, part in (("train", slice(3)), ("test", slice(3, 4))):
-        columns = LARGE[part].swapaxes(2, 3)
-        (tmp_path / f"{name}_X.bin").write_bytes(columns.tobytes())
-        (tmp_path / f"{name}_y.bin").write_bytes((LABELS[part] + 1).astype(np.uint8).tobytes())
+    stl10(tmp_path)
     train, test = data.load("stl10", tmp_path)
     np.testing.assert_array_equal(train.images, LARGE[:3])
     np.testing.assert_array_equal(test.images, LARGE[3:])
@@ -193,17 +197,17 @@ def test_a_set_that_is_not_there_says_what_to_get_and_where_to_put_it(tmp_path):
 
 def test_the_table_has_the_published_numbers():
     table = {
-        r.name: (r.image_shape, len(r.classes), r.train, r.test, r.downloads)
+        r.name: (r.image_shape, len(r.classes), r.train, r.test, r.download_size)
         for r in data.available()
     }
     assert table == {
-        "mnist": ((1, 28, 28), 10, 60_000, 10_000, True),
-        "fashion-mnist": ((1, 28, 28), 10, 60_000, 10_000, True),
-        "digits": ((1, 8, 8), 10, 1_438, 359, True),
-        "cifar10": ((3, 32, 32), 10, 50_000, 10_000, False),
-        "cifar100": ((3, 32, 32), 100, 50_000, 10_000, False),
-        "stl10": ((3, 96, 96), 10, 5_000, 8_000, False),
-        "svhn": ((3, 32, 32), 10, 73_257, 26_032, False),
+        "mnist": ((1, 28, 28), 10, 60_000, 10_000, 11_594_722),
+        "fashion-mnist": ((1, 28, 28), 10, 60_000, 10_000, 30_878_645),
+        "digits": ((1, 8, 8), 10, 1_438, 359, 0),
+        "cifar10": ((3, 32, 32), 10, 50_000, 10_000, 170_052_171),
+        "cifar100": ((3, 32, 32), 100, 50_000, 10_000, 168_513_733),
+        "stl10": ((3, 96, 96), 10, 5_000, 8_000, 2_640_397_119),
+        "svhn": ((3, 32, 32), 10, 73_257, 26_032, 182_040_794 + 64_275_384),
     }
     for source in FILE_SETS.values():
         assert list(source.classes) == sorted(source.classes), "each set numbers them so"

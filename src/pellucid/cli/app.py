@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import convert, data, evaluate, predict, profile, report_page, show, summary, train, warmup
+from . import (
+    book,
+    convert,
+    data,
+    evaluate,
+    predict,
+    profile,
+    report_page,
+    show,
+    summary,
+    train,
+    warmup,
+)
 
 __all__ = ["app"]
 
@@ -47,5 +59,6 @@ app.command("profile")(profile.command)
 app.command("report")(report_page.command)
 app.command("warmup")(warmup.command)
 app.command("convert")(convert.command)
+app.command("book", context_settings={"allow_interspersed_args": False})(book.command)
 app.add_typer(data.app, name="data")
 app.add_typer(show.app, name="show")

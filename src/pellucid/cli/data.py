@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .interrupts import stoppable
 from .messages import as_options
 
 __all__ = ["app"]
@@ -29,7 +30,7 @@ def list_() -> None:
             f"{r.test:,}",
             str(r.where)
             if r.where
-            else f"not here: pellucid data fetch {r.name}" + " says more" * (not r.downloads),
+            else f"not here: pellucid data fetch {r.name} ({_megabytes(r.download_size)})",
         )
         for r in data.available()
     ]
@@ -42,14 +43,18 @@ def list_() -> None:
 def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name from pellucid data list.")],
 ) -> None:
-    """Download a data set into the cache, each file checked by its SHA-256.
+    """Download a data set into the cache, checked by its SHA-256, and print that folder.
 
-    Of CIFAR-10, CIFAR-100, STL-10 and SVHN it says where to get them.
+    CIFAR-10, CIFAR-100 and STL-10 come as archives, of which only the needed files are kept.
     """
     from .. import data
 
-    with as_options(root="--data-dir"):
-        typer.echo(f"{data.fetch(name)}")
+    with (
+        stoppable("stopped; no half a file was left behind"),
+        as_options(root="--data-dir"),
+    ):
+        folder = data.fetch(name)
+    typer.echo(f"{folder}")
 
 
 @app.command("verify")
@@ -64,7 +69,7 @@ def verify(
 ) -> None:
     """Compare the files of a data set with their known SHA-256; exits with 1 if one differs.
 
-    Where no hash is known, they are read and counted.
+    Of those that come out of an archive no hash is known: they are read and counted.
     """
     from .. import data
 
@@ -76,3 +81,7 @@ def verify(
             typer.echo(f"      {check.reason}")
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"

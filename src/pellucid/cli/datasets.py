@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ..errors import ArgumentError, PellucidError
-from .interrupts import Interrupts
+from .interrupts import stoppable
 from .messages import as_options
 
 if TYPE_CHECKING:
@@ -68,7 +68,10 @@ def load_images(
                     where=option,
                 )
         try:
-            with as_options(name="--data", root="--data-dir"):
+            with (
+                stoppable("stopped while the data set was read; nothing was written"),
+                as_options(name="--data", root="--data-dir"),
+            ):
                 return datasets.load(data, data_dir, download=download)
         except ArgumentError as error:
             if error.where == "--data":
@@ -117,20 +120,16 @@ def _read(path: Path, options: dict[str, Any]) -> tuple[Dataset, Dataset]:
 
     console = Console(stderr=True)
     notes: list[str] = []
-    with Interrupts() as interrupts:
-        try:
-            with Progress(
-                console=console, transient=True, disable=not console.is_terminal
-            ) as progress:
-                task = progress.add_task("reading images", total=None)
+    with (
+        stoppable("stopped while the images were read; nothing was written"),
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("reading images", total=None)
 
-                def advance(done: int, total: int) -> None:
-                    progress.update(task, completed=done, total=total)
+        def advance(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
 
-                sets = image_folder(path, **options, on_progress=advance, tell=notes.append)
-        except KeyboardInterrupt:
-            typer.echo("stopped while the images were read; nothing was written")
-            raise typer.Exit(interrupts.exit_code) from None
+        sets = image_folder(path, **options, on_progress=advance, tell=notes.append)
     for note in notes:
         typer.echo(f"note: {note}")
     return sets

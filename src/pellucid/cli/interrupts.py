@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Interrupts"]
+import typer
+
+__all__ = ["Interrupts", "stoppable"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -65,3 +67,14 @@ class Interrupts:
     def _raise(self) -> None:
         self._holding, self._waiting = True, False
         raise KeyboardInterrupt
+
+
+@contextmanager
+def stoppable(message: str) -> Iterator[None]:
+    """Let Ctrl-C and a request to terminate end the program, tidied up, with ``message``."""
+    with Interrupts() as interrupts:
+        try:
+            yield
+        except KeyboardInterrupt:
+            typer.echo(message)
+            raise typer.Exit(interrupts.exit_code) from None

@@ -8,9 +8,14 @@ from . import (
     show_activations,
     show_curves,
     show_depth,
+    show_field,
+    show_im2col,
     show_learning,
     show_mistakes,
+    show_pooling,
+    show_volumes,
     show_why,
+    show_window,
 )
 
 __all__ = ["app"]
@@ -26,3 +31,8 @@ app.command("learning")(show_learning.command)
 app.command("activations")(show_activations.command)
 app.command("depth")(show_depth.command)
 app.command("why")(show_why.command)
+app.command("window")(show_window.command)
+app.command("im2col")(show_im2col.command)
+app.command("pooling")(show_pooling.command)
+app.command("volumes")(show_volumes.command)
+app.command("field")(show_field.command)

@@ -19,7 +19,7 @@ from .image_folder import image_folder
 from .images import read_image
 from .loader import Loader
 from .registry import FileCheck, Record, available, fetch, verify
-from .sets import digits, fashion_mnist, load, mnist
+from .sets import cifar10, cifar100, digits, fashion_mnist, load, mnist, stl10, svhn
 from .split import held_out_images
 
 __all__ = [
@@ -35,6 +35,8 @@ __all__ = [
     "Transform",
     "augmentation",
     "available",
+    "cifar10",
+    "cifar100",
     "digits",
     "fashion_mnist",
     "fetch",
@@ -45,6 +47,8 @@ __all__ = [
     "mnist",
     "read_idx",
     "read_image",
+    "stl10",
+    "svhn",
     "verify",
     "write_idx",
 ]

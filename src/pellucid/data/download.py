@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
-from ..errors import DataNotFoundError, FileFormatError, PellucidError
+from ..errors import DataNotFoundError, FileFormatError
 from .idx import checksum, read_idx
-from .places import VARIABLE, cache_folder, not_found, spellings
+from .places import not_found, spellings
 from .sources import FILE_NAMES, Source
+from .transfer import Get, Report, ask_mirrors, make_cache_folder, receive
 
 __all__ = ["download", "mismatch"]
-
-_TIMEOUT = (5, 15)  # seconds to connect; seconds without a byte
-_CHUNK = 1 << 16
-
-_REASONS = {
-    "ChunkedEncodingError": "the connection broke off",
-    "ConnectTimeout": f"no answer within {_TIMEOUT[0]} seconds",
-    "ConnectionError": "no connection",
-    "ProxyError": "the proxy refuses",
-    "ReadTimeout": f"nothing came for {_TIMEOUT[1]} seconds",
-    "SSLError": "its certificate does not check",
-}
 
 
 def download(source: Source) -> Path:
@@ -40,25 +26,13 @@ def download(source: Source) -> Path:
     DataNotFoundError
         If no mirror has a file, or the cache cannot be written; says why, and what to do instead.
     """
-    folder = cache_folder(source)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataNotFoundError(
-            f"cannot create the cache folder '{folder}': {error.strerror}. Fetch the files "
-            f"elsewhere, and name their folder as root=... or in {VARIABLE}.",
-            where=source.title,
-        ) from error
-    wanted = [name for name in FILE_NAMES if not _is_cached(folder, name, source)]
-    failures: list[str] = []
-    for mirror in source.mirrors:
-        try:
-            with _progress(source) as report:
-                while wanted:
-                    _fetch(mirror, wanted[0], folder, source, report)
-                    del wanted[0]
-        except (OSError, PellucidError) as error:
-            failures.append(f"{mirror}{wanted[0]}.gz: {_reason(error)}")
+    folder = make_cache_folder(source)
+    wanted: dict[str, Get] = {
+        f"{name}.gz": partial(_fetch, name, folder, source)
+        for name in FILE_NAMES
+        if not _is_cached(folder, name, source)
+    }
+    failures = ask_mirrors(source, wanted)
     if wanted:
         raise not_found(source, tried=failures)
     return folder
@@ -82,18 +56,12 @@ def mismatch(path: Path, name: str, source: Source) -> str:
     )
 
 
-def _fetch(
-    mirror: str, name: str, folder: Path, source: Source, report: Callable[[str, int], None]
-) -> None:
-    import pooch  # type: ignore[import-untyped]
-
+def _fetch(name: str, folder: Path, source: Source, address: str, report: Report) -> None:
     from ..formats.files import atomic_write
 
     target = folder / f"{name}.gz"
     with atomic_write(target) as part:
-        get = pooch.HTTPDownloader(timeout=_TIMEOUT, chunk_size=_CHUNK)
-        with part.open("wb") as file:
-            get(f"{mirror}{name}.gz", _Limited(file, _largest(source), name, report), None)
+        receive(address, part, _largest(source), name, report)
         if reason := mismatch(part, name, source):
             raise FileFormatError(reason.replace(f"'{part}'", "what came"))
     for other in spellings(folder, name):
@@ -109,48 +77,3 @@ def _is_cached(folder: Path, name: str, source: Source) -> bool:
 def _largest(source: Source) -> int:
     """Bytes of the largest file of ``source``, uncompressed, with room for headers."""
     return max(source.train, source.test) * math.prod(source.image_shape) + 4096
-
-
-class _Limited:
-    """A file that takes no more bytes than it should, whatever a server sends."""
-
-    def __init__(
-        self, file: BinaryIO, limit: int, name: str, report: Callable[[str, int], None]
-    ) -> None:
-        self.file, self.left, self.name, self.report = file, limit, name, report
-
-    def write(self, data: bytes) -> int:
-        self.left -= len(data)
-        if self.left < 0:
-            raise FileFormatError("what came is larger than the file should be")
-        self.report(self.name, len(data))
-        return self.file.write(data)
-
-    def flush(self) -> None:
-        self.file.flush()
-
-
-@contextmanager
-def _progress(source: Source) -> Iterator[Callable[[str, int], None]]:
-    """Yield a function that is told (file name, bytes received); draws only on a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda name, received: None
-        return
-    from rich.console import Console
-    from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        tasks = {
-            name: progress.add_task(f"{source.title} {name}", total=None, visible=False)
-            for name in FILE_NAMES
-        }
-        yield lambda name, received: progress.update(tasks[name], advance=received, visible=True)
-
-
-def _reason(error: Exception) -> str:
-    """Say in a few words what the HTTP library says in several lines."""
-    response = getattr(error, "response", None)
-    if response is not None:
-        return f"HTTP {response.status_code} {response.reason}".rstrip()
-    return _REASONS.get(type(error).__name__, str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,61 +14,94 @@ from ..typing import Array, PathLike
 from .dataset import Dataset
 from .file_sets import FileSet, Form
 from .mat_file import read_mat
-from .pickled_batch import read_pickled_batch
-from .places import VARIABLE
+from .places import VARIABLE, cache_folder
 
-__all__ = ["file_set_not_found", "find_file_set", "read_file_set", "read_part"]
+__all__ = ["FilePlace", "file_set_not_found", "find_file_set", "read_part"]
 
 MAX_FILE = 2**31
 
 Part = tuple[Array, Array]
 
 
-def find_file_set(source: FileSet, root: PathLike | None = None) -> tuple[Path, Form] | None:
-    """Return the folder that has all files of a form of the set, and the form; or None."""
-    return next(
-        ((folder, form) for folder, form, missing in _look(source, root) if not missing), None
-    )
+@dataclass(frozen=True, slots=True)
+class FilePlace:
+    """A folder, and the form of a set that is looked for there.
+
+    Attributes
+    ----------
+    folder : Path
+    form : Form
+    ours : bool
+        Whether Pellucid puts files of this form there itself. Then they must be as large as the
+        table says; somebody else's may be a subset, or their own data.
+    """
+
+    folder: Path
+    form: Form
+    ours: bool
+
+    @property
+    def lack(self) -> str:
+        """Why the set cannot be read from here; empty if it can."""
+        if not self.folder.is_dir():
+            return "no such folder"
+        for name in self.form.files:
+            if not (self.folder / name).is_file():
+                return f"no {name}"
+        if not (self.ours and self.form.sizes):
+            return ""
+        for name, size in zip(self.form.files, self.form.sizes, strict=True):
+            if (found := (self.folder / name).stat().st_size) != size:
+                return f"{name} has {found:,} bytes, not {size:,}"
+        return ""
 
 
-def read_file_set(source: FileSet, root: PathLike | None = None) -> tuple[Dataset, Dataset]:
-    """Return the training and the test set.
+def find_file_set(source: FileSet, root: PathLike | None = None) -> FilePlace | None:
+    """Return the first place that has all files of a form of the set, or None."""
+    return next((place for place in _look(source, root) if not place.lack), None)
+
+
+def read_part(source: FileSet, place: FilePlace, split: str) -> Dataset:
+    """Read the files of one part, ``"train"`` or ``"test"``.
 
     Raises
     ------
-    DataNotFoundError
-        If the files are nowhere; says where was looked, and what to put where.
     FileFormatError
         If a file is damaged or of another form.
     """
-    place = find_file_set(source, root)
-    if place is None:
-        raise file_set_not_found(source, root)
-    folder, form = place
-    return read_part(source, folder, form, "train"), read_part(source, folder, form, "test")
-
-
-def read_part(source: FileSet, folder: Path, form: Form, split: str) -> Dataset:
-    """Read the files of one part, ``"train"`` or ``"test"``."""
-    paths = [folder / name for name in (form.train if split == "train" else form.test)]
-    images, labels = READERS[form.reader](paths)
+    names = place.form.train if split == "train" else place.form.test
+    paths = [place.folder / name for name in names]
+    images, labels = READERS[place.form.reader](paths)
     try:
         return Dataset(images, labels, source.classes, source.name, split=split)
     except DataError as error:
         raise FileFormatError(f"'{paths[0]}' is no file of {source.title}: {error}") from error
 
 
-def file_set_not_found(source: FileSet, root: PathLike | None = None) -> DataNotFoundError:
-    """Return an error that says where was looked, what to get, and where to put it."""
+def file_set_not_found(
+    source: FileSet, root: PathLike | None = None, tried: Sequence[str] = ()
+) -> DataNotFoundError:
+    """Return an error that says where was looked, what was tried, what to get, and where to put it.
+
+    Parameters
+    ----------
+    source, root
+        As given to `find_file_set`.
+    tried : sequence of str
+        A line for each mirror that failed.
+    """
     lines = ["the data set is not there. Looked in"]
-    for folder, _, missing in _look(source, root):
-        lack = f"no {missing[0]}" if folder.is_dir() else "no such folder"
-        line = f"  {folder}: {lack}"
-        if line not in lines:
-            lines.append(line)
+    # Two forms may be looked for in one folder, and lack the same.
+    lines += dict.fromkeys(
+        f"  {place.folder}: {place.lack or 'damaged'}" for place in _look(source, root)
+    )
+    if tried:
+        lines += ["Tried to download it from", *(f"  {line}" for line in tried)]
+    elif root is None:
+        lines.append("No download was tried.")
     archives = " or ".join(form.archive for form in source.forms)
-    lines.append(f"Pellucid does not download it. Get {archives} from {source.home}")
-    where = "Put the files into one folder" if source.name == "svhn" else "Unpack it"
+    lines.append(f"Get {archives} from {source.home}")
+    where = "Unpack it" if any(form.sizes for form in source.forms) else "Put both into one folder"
     lines.append(
         f"{where}, and pass the folder as root=..., or name it in the environment variable "
         f"{VARIABLE}."
@@ -77,23 +111,22 @@ def file_set_not_found(source: FileSet, root: PathLike | None = None) -> DataNot
     return DataNotFoundError("\n".join(lines), where=source.title)
 
 
-def _look(source: FileSet, root: PathLike | None) -> Iterator[tuple[Path, Form, list[str]]]:
-    """Yield each folder with a form that may lie there, and the files that it lacks."""
-    import platformdirs
-
+def _look(source: FileSet, root: PathLike | None) -> Iterator[FilePlace]:
+    """Yield each folder with a form that may lie there, in the order of `sets`."""
+    cache = cache_folder(source)
     if root is not None:
         bases = [Path(root).expanduser()]
     else:
         named = os.environ.get(VARIABLE)
         bases = [Path(named).expanduser()] if named else []
-        bases.append(Path(platformdirs.user_cache_dir("pellucid")) / "datasets")
+        bases.append(cache.parent)
     for base in bases:
         for form in source.forms:
             # The folder that was named comes before any folder inside it.
             for inside in sorted(form.subfolders, key=lambda sub: sub != "." or root is None):
                 folder = base / inside
-                files = (*form.train, *form.test)
-                yield folder, form, [name for name in files if not (folder / name).is_file()]
+                ours = root is None and folder == cache and bool(form.remotes)
+                yield FilePlace(folder, form, ours)
 
 
 def _content(path: Path, row: int) -> Array:
@@ -124,6 +157,8 @@ def _cifar_binary(paths: Sequence[Path], labels: int) -> Part:
 
 def _cifar_python(paths: Sequence[Path], key: str) -> Part:
     """Read pickled dicts with ``data``, (N, 3072), and a list of labels under ``key``."""
+    from .pickled_batch import read_pickled_batch  # which leads to the layers
+
     parts = []
     for path in paths:
         if path.stat().st_size > MAX_FILE:

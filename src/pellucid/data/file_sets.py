@@ -1,14 +1,24 @@
 """Data sets in forms of their own: what they are, which files they have, and where to get them.
 
-A table and nothing else; `file_set_reader` finds and reads the files. They are not downloaded:
-their homes offer them as archives, to be unpacked once.
+A table and nothing else; `file_set_reader` finds and reads the files, `file_set_download` fetches
+them. The SHA-256 and sizes of what is downloaded are those that several projects state alike for
+these files, TensorFlow Datasets (``url_checksums``) among them; the homes themselves publish MD5.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FILE_SETS", "FileSet", "Form"]
+__all__ = ["FILE_SETS", "FileSet", "Form", "Remote"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A file that the home of a set offers: its name there, its bytes, and their SHA-256."""
+
+    name: str
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,10 @@ class Form:
         Where its files may lie inside a folder of data sets; ``"."`` is that folder itself.
     train, test : tuple of str
         The files of each part.
+    remotes : tuple of Remote
+        What to download: these files themselves, or one archive with them; empty if nothing.
+    sizes : tuple of int
+        The bytes of each file in the archive, in the order of `files`; empty if there is none.
     """
 
     reader: str
@@ -32,6 +46,19 @@ class Form:
     subfolders: tuple[str, ...]
     train: tuple[str, ...]
     test: tuple[str, ...]
+    remotes: tuple[Remote, ...] = ()
+    sizes: tuple[int, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of both parts."""
+        return (*self.train, *self.test)
+
+    @property
+    def members(self) -> dict[str, int]:
+        """The name of each file inside the archive, and its bytes; empty if there is no archive."""
+        names = [f"{self.subfolders[0]}/{name}" for name in self.files]
+        return dict(zip(names, self.sizes, strict=True)) if self.sizes else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +71,8 @@ class FileSet:
         The first that is there is read.
     home : str
         The page to get it from.
+    mirrors : tuple of str
+        Addresses that end in a slash, behind which the remotes lie; tried in order.
     """
 
     name: str
@@ -56,6 +85,12 @@ class FileSet:
     home: str
     licence: str
     citation: str
+    mirrors: tuple[str, ...] = ()
+
+    @property
+    def download_size(self) -> int:
+        """The bytes to download."""
+        return sum(remote.size for form in self.forms for remote in form.remotes)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -66,6 +101,7 @@ _KRIZHEVSKY = (
     "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, University of Toronto, "
     "2009"
 )
+_TORONTO = ("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/")
 _BATCHES = tuple(f"data_batch_{k}" for k in range(1, 6))
 
 FILE_SETS = {
@@ -83,6 +119,14 @@ FILE_SETS = {
                 ("cifar-10-batches-bin", "cifar10/cifar-10-batches-bin", "cifar10", "."),
                 tuple(f"{batch}.bin" for batch in _BATCHES),
                 ("test_batch.bin",),
+                remotes=(
+                    Remote(
+                        "cifar-10-binary.tar.gz",
+                        170_052_171,
+                        "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+                    ),
+                ),
+                sizes=(10_000 * 3073,) * 6,
             ),
             Form(
                 "cifar10-python",
@@ -95,6 +139,7 @@ FILE_SETS = {
         home="https://www.cs.toronto.edu/~kriz/cifar.html",
         licence="not stated",
         citation=_KRIZHEVSKY,
+        mirrors=_TORONTO,
     ),
     "cifar100": FileSet(
         name="cifar100",
@@ -122,6 +167,14 @@ FILE_SETS = {
                 ("cifar-100-binary", "cifar100/cifar-100-binary", "cifar100", "."),
                 ("train.bin",),
                 ("test.bin",),
+                remotes=(
+                    Remote(
+                        "cifar-100-binary.tar.gz",
+                        168_513_733,
+                        "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
+                    ),
+                ),
+                sizes=(50_000 * 3074, 10_000 * 3074),
             ),
             Form(
                 "cifar100-python",
@@ -134,6 +187,7 @@ FILE_SETS = {
         home="https://www.cs.toronto.edu/~kriz/cifar.html",
         licence="not stated",
         citation=_KRIZHEVSKY,
+        mirrors=_TORONTO,
     ),
     "stl10": FileSet(
         name="stl10",
@@ -149,6 +203,14 @@ FILE_SETS = {
                 ("stl10_binary", "stl10/stl10_binary", "stl10", "."),
                 ("train_X.bin", "train_y.bin"),
                 ("test_X.bin", "test_y.bin"),
+                remotes=(
+                    Remote(
+                        "stl10_binary.tar.gz",
+                        2_640_397_119,
+                        "f31fd99273a1acb8609c8db427cebb1de3f71de77758cdc0e22956e1289b9866",
+                    ),
+                ),
+                sizes=(5_000 * 3 * 96 * 96, 5_000, 8_000 * 3 * 96 * 96, 8_000),
             ),
         ),
         home="https://cs.stanford.edu/~acoates/stl10/",
@@ -156,6 +218,10 @@ FILE_SETS = {
         citation=(
             "A. Coates, H. Lee and A. Y. Ng, An Analysis of Single-Layer Networks in Unsupervised "
             "Feature Learning, AISTATS, 2011"
+        ),
+        mirrors=(
+            "https://cs.stanford.edu/~acoates/stl10/",
+            "http://ai.stanford.edu/~acoates/stl10/",
         ),
     ),
     "svhn": FileSet(
@@ -172,6 +238,18 @@ FILE_SETS = {
                 ("svhn", "SVHN", "."),
                 ("train_32x32.mat",),
                 ("test_32x32.mat",),
+                remotes=(
+                    Remote(
+                        "train_32x32.mat",
+                        182_040_794,
+                        "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
+                    ),
+                    Remote(
+                        "test_32x32.mat",
+                        64_275_384,
+                        "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
+                    ),
+                ),
             ),
         ),
         home="http://ufldl.stanford.edu/housenumbers/",
@@ -180,5 +258,6 @@ FILE_SETS = {
             "Y. Netzer, T. Wang, A. Coates, A. Bissacco, B. Wu and A. Y. Ng, Reading Digits in "
             "Natural Images with Unsupervised Feature Learning, NIPS Workshop, 2011"
         ),
+        mirrors=("http://ufldl.stanford.edu/housenumbers/",),
     ),
 }

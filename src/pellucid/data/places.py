@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import DataNotFoundError, FileFormatError
 from ..typing import PathLike
+from .file_sets import FileSet
 from .idx import checksum, read_idx
 from .sources import FILE_NAMES, FILES, SOURCES, Source
 
@@ -75,7 +76,7 @@ def look(source: Source, root: PathLike | None = None) -> Iterator[Place]:
     yield cached(source)
 
 
-def cache_folder(source: Source) -> Path:
+def cache_folder(source: Source | FileSet) -> Path:
     """Return the folder that downloads of ``source`` go to; it need not exist."""
     import platformdirs
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import FileFormatError
 from ..typing import PathLike
 from .download import download, mismatch
+from .file_set_download import download_file_set
 from .file_set_reader import file_set_not_found, find_file_set, read_part
 from .file_sets import FILE_SETS, FileSet
 from .places import Place, find, look, not_found
@@ -32,8 +33,8 @@ class Record:
         Images in each split.
     where : Path or None
         The folder it would be read from now; None if it would have to be fetched first.
-    downloads : bool
-        Whether `fetch` can get it; otherwise it says where to get it.
+    download_size : int
+        The bytes that `fetch` downloads if nothing is here yet; 0 if it comes with Pellucid.
     licence, citation : str
         Its terms; whom to credit.
     """
@@ -45,7 +46,7 @@ class Record:
     train: int
     test: int
     where: Path | None
-    downloads: bool
+    download_size: int
     licence: str
     citation: str
 
@@ -59,7 +60,7 @@ def available() -> list[Record]:
     ['mnist', 'fashion-mnist', 'digits', 'cifar10', 'cifar100', 'stl10', 'svhn']
     """
     places = {name: here.folder for name, s in SOURCES.items() if (here := find(s))}
-    places |= {name: place[0] for name, s in FILE_SETS.items() if (place := find_file_set(s))}
+    places |= {name: place.folder for name, s in FILE_SETS.items() if (place := find_file_set(s))}
     known: list[Source | FileSet] = [*SOURCES.values(), *FILE_SETS.values()]
     return [
         Record(
@@ -70,7 +71,7 @@ def available() -> list[Record]:
             train=source.train,
             test=source.test,
             where=places.get(source.name),
-            downloads=isinstance(source, Source),
+            download_size=source.download_size,
             licence=source.licence,
             citation=source.citation,
         )
@@ -81,17 +82,19 @@ def available() -> list[Record]:
 def fetch(name: str) -> Path:
     """Download what our cache lacks of the set called ``name``; return the folder with its files.
 
+    Of CIFAR-10, CIFAR-100, STL-10 and SVHN nothing is downloaded if you have put them where they
+    are looked for.
+
     Raises
     ------
     ArgumentError
         If there is no set of this name.
     DataNotFoundError
-        If no mirror has it, or there is none; says what to put where instead.
+        If no mirror has it, or there is no room; says what to put where instead.
     """
     if name in FILE_SETS:
-        if here := find_file_set(FILE_SETS[name]):
-            return here[0]
-        raise file_set_not_found(FILE_SETS[name])
+        here = find_file_set(FILE_SETS[name])
+        return (here if here and not here.ours else download_file_set(FILE_SETS[name])).folder
     source = source_named(name)
     return next(look(source)).folder if source.bundled else download(source)
 
@@ -108,8 +111,8 @@ class FileCheck:
 def verify(name: str, root: PathLike | None = None) -> list[FileCheck]:
     """Compare the four files of a set, uncompressed, with their known SHA-256.
 
-    Of CIFAR-10, CIFAR-100, STL-10 and SVHN no hashes are kept here: their files are read, and must
-    be whole and hold as many images as they should.
+    Of CIFAR-10, CIFAR-100, STL-10 and SVHN only what is downloaded has a known hash, and it was
+    compared then: their files are read, and must be whole and hold as many images as they should.
 
     Parameters
     ----------
@@ -152,22 +155,18 @@ def _read_all(source: FileSet, root: PathLike | None) -> list[FileCheck]:
     found = find_file_set(source, root)
     if found is None:
         raise file_set_not_found(source, root)
-    folder, form = found
     checks = []
     for split, names, images in (
-        ("train", form.train, source.train),
-        ("test", form.test, source.test),
+        ("train", found.form.train, source.train),
+        ("test", found.form.test, source.test),
     ):
         try:
-            n = len(read_part(source, folder, form, split))
+            n = len(read_part(source, found, split))
             reason = "" if n == images else f"there are {n:,} images where {images:,} should be."
         except FileFormatError as error:
             reason = str(error)
         named = [name for name in names if f"{name}'" in reason] or names
-        checks += [
-            FileCheck(
-                folder / name, not reason or name not in named, reason if name in named else ""
-            )
-            for name in names
-        ]
+        for name in names:
+            wrong = reason if name in named else ""
+            checks.append(FileCheck(found.folder / name, not wrong, wrong))
     return checks

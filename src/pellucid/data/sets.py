@@ -9,10 +9,14 @@ A set is looked for in this order, and read from the first place that has all it
 
 In a folder the files may be gzipped or not, spelled ``train-images-idx3-ubyte`` or
 ``train-images.idx3-ubyte``, or lie in torchvision's layout, ``MNIST/raw``. CIFAR-10, CIFAR-100,
-STL-10 and SVHN are read from their unpacked archives, in either place of the two that are yours.
+STL-10 and SVHN are read from their unpacked archives.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -21,18 +25,31 @@ from ..typing import PathLike
 from .dataset import Dataset
 from .download import download as download_source
 from .download import mismatch
-from .file_set_reader import read_file_set
+from .file_set_download import download_file_set
+from .file_set_reader import file_set_not_found, find_file_set, read_part
 from .file_sets import FILE_SETS
 from .idx import checksum, read_idx
 from .places import Place, cached, find, not_found
 from .sources import FILES, Source, source_named
 
 __all__ = [
+    "cifar10",
+    "cifar100",
     "digits",
     "fashion_mnist",
     "load",
     "mnist",
+    "stl10",
+    "svhn",
 ]
+
+
+class _Ours(Protocol):
+    @property
+    def ours(self) -> bool: ...
+
+
+Where = TypeVar("Where", bound=_Ours)
 
 
 def load(
@@ -48,7 +65,8 @@ def load(
     root : str or path, optional
         The folder with the files. They may be a part of the set, or your own in its form.
     download : bool
-        Whether to fetch a set that is nowhere on this machine; only the first two can be fetched.
+        Whether to fetch a set that is nowhere on this machine; `Record.download_size` tells how
+        many bytes that is (STL-10: 2.6 GB, most of them images without labels).
 
     Returns
     -------
@@ -70,22 +88,20 @@ def load(
     >>> train
     Dataset('digits', train: 1438 images 1x8x8, 10 classes)
     """
+    may_fetch = download and root is None
     if name in FILE_SETS:
-        return read_file_set(FILE_SETS[name], root)
+        files = FILE_SETS[name]
+        here = find_file_set(files, root)
+        if here is None and not may_fetch:
+            raise file_set_not_found(files, root)
+        fetch = partial(download_file_set, files, again=here is not None)
+        return _both(here, fetch if may_fetch else None, partial(read_part, files))
     source = source_named(name)
     place = find(source, root)
-    may_fetch = download and root is None and not source.bundled
-    if place is None:
-        if not may_fetch:
-            raise not_found(source, root)
-        place = _fetched(source)
-    try:
-        return _read(source, place, "train"), _read(source, place, "test")
-    except FileFormatError:
-        if not (place.ours and may_fetch):
-            raise
-    place = _fetched(source)  # a damaged cache is ours to mend
-    return _read(source, place, "train"), _read(source, place, "test")
+    may_fetch &= not source.bundled
+    if place is None and not may_fetch:
+        raise not_found(source, root)
+    return _both(place, partial(_fetched, source) if may_fetch else None, partial(_read, source))
 
 
 def mnist(root: PathLike | None = None, *, download: bool = True) -> tuple[Dataset, Dataset]:
@@ -100,6 +116,26 @@ def fashion_mnist(
     return load("fashion-mnist", root, download=download)
 
 
+def cifar10(root: PathLike | None = None, *, download: bool = True) -> tuple[Dataset, Dataset]:
+    """Return CIFAR-10, 50,000 + 10,000 photographs of 32x32; arguments as in `load`."""
+    return load("cifar10", root, download=download)
+
+
+def cifar100(root: PathLike | None = None, *, download: bool = True) -> tuple[Dataset, Dataset]:
+    """Return CIFAR-100, 50,000 + 10,000 photographs in 100 classes; arguments as in `load`."""
+    return load("cifar100", root, download=download)
+
+
+def stl10(root: PathLike | None = None, *, download: bool = True) -> tuple[Dataset, Dataset]:
+    """Return STL-10's labelled 5,000 + 8,000 photographs of 96x96; arguments as in `load`."""
+    return load("stl10", root, download=download)
+
+
+def svhn(root: PathLike | None = None, *, download: bool = True) -> tuple[Dataset, Dataset]:
+    """Return SVHN, 73,257 + 26,032 house-number digits of 32x32; arguments as in `load`."""
+    return load("svhn", root, download=download)
+
+
 def digits() -> tuple[Dataset, Dataset]:
     """Return the 1,438 + 359 handwritten digits of 8x8 that come with Pellucid.
 
@@ -110,6 +146,23 @@ def digits() -> tuple[Dataset, Dataset]:
     ((1, 8, 8), 359, 16)
     """
     return load("digits")
+
+
+def _both(
+    place: Where | None,
+    fetch: Callable[[], Where] | None,
+    read: Callable[[Where, str], Dataset],
+) -> tuple[Dataset, Dataset]:
+    """Read both parts from ``place``, or fetch them first; a damaged cache is ours to mend."""
+    if place is not None:
+        try:
+            return read(place, "train"), read(place, "test")
+        except FileFormatError:
+            if fetch is None or not place.ours:
+                raise
+    assert fetch is not None  # or somebody has said before that there is nothing
+    place = fetch()
+    return read(place, "train"), read(place, "test")
 
 
 def _fetched(source: Source) -> Place:

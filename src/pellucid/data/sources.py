@@ -41,6 +41,8 @@ class Source:
         The pixel value that means 1.0.
     mirrors : tuple of str
         Addresses that end in a slash, behind which the four files lie as .gz; tried in order.
+    download_size : int
+        The bytes of the four files there, together.
     subfolders : tuple of str
         Where the files may lie inside a folder of data sets; ``"."`` is that folder itself.
     system_folders : tuple of str
@@ -60,6 +62,7 @@ class Source:
     sha256: dict[str, str]
     peak: int = 255
     mirrors: tuple[str, ...] = ()
+    download_size: int = 0
     subfolders: tuple[str, ...] = (".",)
     system_folders: tuple[str, ...] = ()
     bundled: bool = False
@@ -95,6 +98,7 @@ SOURCES = {
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
         ),
+        download_size=11_594_722,
         subfolders=("mnist", "MNIST/raw", "."),
         licence="CC BY-SA 3.0",
         citation=(
@@ -130,6 +134,7 @@ SOURCES = {
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
         ),
+        download_size=30_878_645,
         subfolders=("fashion-mnist", "FashionMNIST/raw", "."),
         system_folders=("/usr/share/datasets/fashion-mnist",),  # Debian: dataset-fashion-mnist
         licence="MIT",

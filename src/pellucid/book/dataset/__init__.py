@@ -1,0 +1,3 @@
+"""The book's package `dataset`: MNIST."""
+
+__all__: list[str] = []

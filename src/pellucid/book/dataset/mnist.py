@@ -1,0 +1,107 @@
+"""The book's `dataset.mnist`: MNIST as the scripts ask for it.
+
+The four files are found as `pellucid.data.mnist` finds them: in the folder that the environment
+variable ``PELLUCID_DATA`` names, in the system's, or in Pellucid's own cache, to which they are
+downloaded if need be. What is missing is said in words.
+
+The book keeps the arrays in ``mnist.pkl`` beside its module. Here `init_mnist` writes that file for
+scripts that open it themselves, into the user's cache (``save_file`` says where). `load_mnist`
+never reads it: the four files are read in a second, and a pickle could run anything.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from ... import data
+from ...formats.files import atomic_write
+from ...typing import Array
+
+__all__ = [
+    "dataset_dir",
+    "download_mnist",
+    "img_dim",
+    "img_size",
+    "init_mnist",
+    "key_file",
+    "load_mnist",
+    "np",
+    "save_file",
+    "test_num",
+    "train_num",
+]
+
+key_file = {
+    "train_img": "train-images-idx3-ubyte.gz",
+    "train_label": "train-labels-idx1-ubyte.gz",
+    "test_img": "t10k-images-idx3-ubyte.gz",
+    "test_label": "t10k-labels-idx1-ubyte.gz",
+}
+dataset_dir = str(Path(platformdirs.user_cache_dir("pellucid")) / "book")
+save_file = str(Path(dataset_dir) / "mnist.pkl")
+
+train_num = 60000
+test_num = 10000
+img_dim = (1, 28, 28)
+img_size = 784
+
+Pair = tuple[Array, Array]
+
+
+def load_mnist(
+    normalize: bool = True, flatten: bool = True, one_hot_label: bool = False
+) -> tuple[Pair, Pair]:
+    """Return ``(x_train, t_train), (x_test, t_test)``.
+
+    Parameters
+    ----------
+    normalize : bool
+        Images as float32 in [0, 1], or as the bytes they are.
+    flatten : bool
+        Images (N, 784), or (N, 1, 28, 28).
+    one_hot_label : bool
+        Labels (N, 10), 1 at the digit, float64, or the digits (N,), uint8.
+
+    Raises
+    ------
+    DataNotFoundError
+        If MNIST is nowhere and cannot be downloaded; says where was looked, and what to put where.
+    FileFormatError
+        If a file is damaged.
+    """
+    parts = [_arrays(split, normalize, flatten, one_hot_label) for split in data.mnist()]
+    return parts[0], parts[1]
+
+
+def init_mnist() -> None:
+    """Write the four arrays to ``save_file``, as bytes, pickled as the book does it."""
+    train, test = data.mnist()
+    arrays = {}
+    for prefix, split in (("train", train), ("test", test)):
+        arrays[f"{prefix}_img"] = split.images.reshape(-1, img_size)
+        arrays[f"{prefix}_label"] = split.labels.astype(np.uint8)
+    Path(dataset_dir).mkdir(parents=True, exist_ok=True)
+    with atomic_write(save_file) as part, part.open("wb") as file:
+        pickle.dump(arrays, file, protocol=-1)
+    print("Done!")
+
+
+def download_mnist() -> None:
+    """Fetch the files if they are nowhere on this machine."""
+    data.mnist()
+
+
+def _arrays(split: data.Dataset, normalize: bool, flatten: bool, one_hot: bool) -> Pair:
+    images = split.images
+    if normalize:
+        images = images.astype(np.float32)
+        images /= np.float32(255)
+    labels = split.labels.astype(np.uint8)
+    return (
+        images.reshape(len(images), -1) if flatten else images,
+        np.eye(10)[labels] if one_hot else labels,
+    )

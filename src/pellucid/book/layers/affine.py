@@ -1,0 +1,94 @@
+"""`Affine`: the fully connected layer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ... import ops
+from ...errors import ShapeError
+from ...typing import Array
+from ..settings import settings
+from .base import BookLayer
+from .layouts import as_floats, as_rows, as_single
+from .products import times, times_turned, turned_times
+
+__all__ = ["Affine"]
+
+
+class Affine(BookLayer):
+    """``x·W + b`` for rows ``x``; images are laid out as rows ("... from Scratch", section 5.6).
+
+    Parameters
+    ----------
+    W : array (in, out)
+        The layer holds this very array: what an optimizer does to it, the layer sees.
+    b : array (out,)
+
+    Attributes
+    ----------
+    x : array (N, in)
+        The last input, as rows.
+    original_x_shape : tuple
+        The shape that it had.
+    dW, db : arrays
+        Shaped like ``W`` and ``b``; there after the first backward.
+
+    Examples
+    --------
+    >>> affine = Affine(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([10.0, 20.0]))
+    >>> affine.forward(np.array([[1.0, 1.0]]))
+    array([[14., 26.]])
+    >>> affine.backward(np.array([[1.0, 0.0]]))
+    array([[1., 3.]])
+    >>> affine.dW.tolist(), affine.db.tolist()
+    ([[1.0, 0.0], [1.0, 0.0]], [1.0, 0.0])
+    """
+
+    def __init__(self, W: Array, b: Array) -> None:
+        self.W, self.b = W, b
+        self.x: Array | None = None
+        self.original_x_shape: tuple[int, ...] | None = None
+        self.dW: Array | None = None
+        self.db: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        """Return ``x·W + b`` (N, out).
+
+        Raises
+        ------
+        ShapeError
+            If a row has another length than a column of ``W``.
+        """
+        self.original_x_shape = x.shape
+        size = math.prod(x.shape[1:])
+        if size != len(self.W):
+            raise ShapeError(
+                f"expects rows of {len(self.W)} numbers, as many as W {self.W.shape} has rows; "
+                f"received {x.shape}, which makes {size}. Build W for this input.",
+                where="Affine",
+            )
+        if settings.in_double(x) or not x.size:
+            self.x = x.reshape(len(x), size).astype(np.float64, copy=False)
+            return ops.linear(self.x, np.asarray(self.W, np.float64).T, np.asarray(self.b))
+        self.x = as_rows(x)
+        return times(self.x, as_single(self.W), as_single(self.b))
+
+    def backward(self, dout: Array) -> Array:
+        """Leave ``dW`` and ``db``; return the gradient for the input, in its shape."""
+        dy, shape = self.learn(dout), self._after_forward(self.original_x_shape)
+        if dy.dtype == np.float64:
+            return (dy @ np.asarray(self.W, np.float64).T).reshape(shape)
+        return times_turned(dy, as_floats(self.W)).reshape(shape)
+
+    def learn(self, dout: Array) -> Array:
+        """Leave ``dW`` and ``db``; return ``dout`` in the type that is computed in."""
+        x = self._after_forward(self.x)
+        if x.dtype == np.float64:
+            dy = dout.astype(np.float64, copy=False)
+            self.dW, self.db = x.T @ dy, dy.sum(axis=0)
+        else:
+            dy = as_single(dout)
+            self.dW, self.db = turned_times(x, dy), dy.sum(axis=0)
+        return dy

@@ -1,0 +1,102 @@
+"""`BatchNormalization`: every column of a batch with mean 0 and variance 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ... import ops
+from ...typing import Array
+from ..settings import settings
+from .base import BookLayer
+
+__all__ = ["BatchNormalization"]
+
+EPSILON = 1e-6  # the book writes 10e-7
+
+
+class BatchNormalization(BookLayer):
+    """Mean 0 and variance 1 for each column of a batch, then ``gamma · x + beta`` (section 6.3).
+
+    Images (N, C, H, W) are taken for rows of C·H·W columns, as in the book: each pixel is
+    normalised on its own, and ``gamma`` has as many numbers. With ``settings.strict`` each channel
+    is, over all its pixels, and ``gamma`` has C (Ioffe & Szegedy 2015, section 3.2).
+
+    Parameters
+    ----------
+    gamma, beta : arrays (columns,)
+    momentum : float
+        How much of the running statistics stays at each step.
+    running_mean, running_var : arrays, optional
+        Used at test time.
+
+    Attributes
+    ----------
+    dgamma, dbeta : arrays
+    batch_size : int
+    std, xn : arrays
+        Deviation and normalised input of the last training batch.
+
+    Examples
+    --------
+    >>> norm = BatchNormalization(np.ones(1), np.zeros(1))
+    >>> norm.forward(np.array([[1.0], [3.0]])).round(3).ravel()
+    array([-1.,  1.])
+    >>> norm.running_mean, norm.running_var
+    (array([0.2]), array([0.1]))
+    """
+
+    def __init__(
+        self, gamma: Array, beta: Array, momentum: float = 0.9,
+        running_mean: Array | None = None, running_var: Array | None = None,
+    ) -> None:  # fmt: skip
+        self.gamma, self.beta, self.momentum = gamma, beta, momentum
+        self.running_mean, self.running_var = running_mean, running_var
+        self.input_shape: tuple[int, ...] | None = None
+        self.batch_size: int | None = None
+        self.std: Array | None = None
+        self.xn: Array | None = None
+        self.dgamma: Array | None = None
+        self.dbeta: Array | None = None
+
+    def forward(self, x: Array, train_flg: bool = True) -> Array:
+        """Return ``x`` normalised by its own statistics, or at test time by the running ones."""
+        self.input_shape = x.shape
+        dtype = np.float64 if settings.in_double(x) else np.float32
+        rows = self._rows(x).astype(dtype, copy=False)
+        columns = rows.shape[1]
+        if self.running_mean is None or self.running_var is None:
+            self.running_mean, self.running_var = np.zeros(columns), np.zeros(columns)
+        gamma, beta = (np.asarray(a, rows.dtype) for a in (self.gamma, self.beta))
+        if not train_flg:
+            mean, var = (np.asarray(a, rows.dtype) for a in (self.running_mean, self.running_var))
+            return self._back(ops.batch_norm(rows, gamma, beta, mean, var, EPSILON)[0])
+        # Of one row too, as in the book; summed up in float64, for a deviation may be small.
+        sums = rows.mean(axis=0, dtype=np.float64), rows.var(axis=0, dtype=np.float64)
+        mean, var = (a.astype(rows.dtype) for a in sums)
+        y, self.xn = ops.batch_norm(rows, gamma, beta, mean, var, EPSILON)
+        self.batch_size, self.std = len(rows), np.sqrt(var + rows.dtype.type(EPSILON))
+        keep = self.momentum
+        self.running_mean = keep * self.running_mean + (1 - keep) * sums[0]
+        self.running_var = keep * self.running_var + (1 - keep) * sums[1]
+        return self._back(y)
+
+    def backward(self, dout: Array) -> Array:
+        """Leave ``dgamma`` and ``dbeta``; return the gradient for the last training batch."""
+        xn, std = self._after_forward(self.xn), self._after_forward(self.std)
+        dy, gamma = self._rows(dout).astype(xn.dtype, copy=False), np.asarray(self.gamma, xn.dtype)
+        dx, self.dgamma, self.dbeta = ops.batch_norm_backward(dy, xn, gamma, std**2, 0.0)
+        return self._back(dx)
+
+    def _rows(self, x: Array) -> Array:
+        """Return what is normalised as columns."""
+        if settings.strict and x.ndim == 4:
+            return x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
+        return x.reshape(len(x), -1)
+
+    def _back(self, rows: Array) -> Array:
+        """Return rows in the shape of the input."""
+        shape = self._after_forward(self.input_shape)
+        if settings.strict and len(shape) == 4:
+            n, c, h, w = shape
+            return rows.reshape(n, h, w, c).transpose(0, 3, 1, 2)
+        return rows.reshape(shape)

@@ -1,0 +1,174 @@
+"""`Convolution`: filters that slide over images."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ... import ops
+from ...engine.convolutions import filter_gradient, input_gradient, output
+from ...engine.passes import NO_BYTES, Source
+from ...ops.conv import conv2d_windows
+from ...typing import Array
+from ..common.util import im2col
+from ..settings import settings
+from .base import BookLayer
+from .buffers import take
+from .image_gradient import ImageGradient
+from .layouts import as_single, channels_last, like_images
+
+__all__ = ["Convolution"]
+
+Shape: TypeAlias = tuple[int, ...]
+KEPT = 8  # input shapes whose kernels and tables a layer remembers
+
+
+class Convolution(BookLayer):
+    """Slide filters over images; ("Deep Learning from Scratch", section 7.4.3).
+
+    Output height ``1 + (H + 2·pad - FH) // stride``, the width alike.
+
+    Parameters
+    ----------
+    W : array (FN, C, FH, FW)
+        The layer holds this very array: what an optimizer does to it, the layer sees.
+    b : array (FN,) or a number
+    stride, pad : int
+
+    Attributes
+    ----------
+    x : array (N, C, H, W)
+        The last input.
+    col : array (N·OH·OW, C·FH·FW), float64
+        Its windows as rows; computed when it is read, for nothing here needs it.
+    col_W : array (C·FH·FW, FN)
+        The filters as columns.
+    dW, db : arrays (FN, C, FH, FW), (FN,)
+        There after the first backward.
+
+    Examples
+    --------
+    >>> conv = Convolution(np.ones((1, 1, 2, 2)), 0)
+    >>> x = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> conv.forward(x)[0, 0]
+    array([[ 8., 12.],
+           [20., 24.]])
+    >>> conv.col[0], conv.col_W.shape
+    (array([0., 1., 3., 4.]), (4, 1))
+    >>> conv.backward(np.ones((1, 1, 2, 2)))[0, 0]
+    array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]])
+    """
+
+    _seen: Array | None = None  # the input as the kernels take it
+    _passes: dict[Any, _Passes] | None = None
+
+    def __init__(self, W: Array, b: Any, stride: int = 1, pad: int = 0) -> None:
+        self.W, self.b, self.stride, self.pad = W, b, stride, pad
+        self.x: Array | None = None
+        self.dW: Array | None = None
+        self.db: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        """Return the filters' answers (N, FN, OH, OW).
+
+        Raises
+        ------
+        ShapeError
+            If the filters are not as deep as the images, or larger.
+        """
+        for stale in ("col", "col_W"):
+            vars(self).pop(stale, None)
+        self.x, fn = x, len(self.W)
+        if settings.in_double(x) or not x.size:
+            self._seen = None
+            w = np.asarray(self.W, np.float64)
+            stride, pad = self._slide()
+            y = ops.conv2d(x.astype(np.float64, copy=False), w, stride=stride, padding=pad)
+            return y + np.reshape(self.b, (1, -1, 1, 1))
+        passes = self._find_passes(x)
+        self._seen = channels_last(x)
+        y = take((len(x), *passes.windows.output, fn))
+        passes.forward(self._seen, as_single(self.W), self.b, y)
+        return like_images(y)
+
+    def backward(self, dout: Array) -> Array:
+        """Leave ``dW`` and ``db``; return the gradient for the input."""
+        x, seen = self._after_forward(self.x), self._seen
+        if seen is None:
+            w, dy = np.asarray(self.W, np.float64), dout.astype(np.float64, copy=False)
+            stride, pad = self._slide()
+            dx, self.dW, self.db = ops.conv2d_backward(
+                dy, x.astype(np.float64, copy=False), w, stride=stride, padding=pad
+            )
+            return dx
+        passes, dy = self._find_passes(x), channels_last(dout)
+        self.dW, self.db = take(self.W.shape), take((len(self.W),))
+        passes.filters(seen, Source(dy), self.dW, self.db)
+        return passes.give_back(dy, as_single(self.W), seen.shape)
+
+    @cached_property
+    def col(self) -> Array | None:
+        """Return the windows of the last input as rows."""
+        if self.x is None:
+            return None
+        return im2col(self.x, self.W.shape[2], self.W.shape[3], self.stride, self.pad)
+
+    @cached_property
+    def col_W(self) -> Array | None:  # noqa: N802 - the book's name
+        """Return the filters as columns."""
+        return None if self.x is None else self.W.reshape(len(self.W), -1).T
+
+    def _slide(self) -> tuple[int, int]:
+        return int(self.stride), int(self.pad)
+
+    def _find_passes(self, x: Array) -> _Passes:
+        batch = 1 << (len(x) - 1).bit_length()  # it decides between algorithms, roughly
+        key = (x.shape[1:], self.W.shape, self.stride, self.pad, batch)
+        if self._passes is None:
+            self._passes = {}
+        if key not in self._passes:
+            if len(self._passes) >= KEPT:
+                self._passes.pop(next(iter(self._passes)))
+            self._passes[key] = _Passes(x.shape[1:], self.W.shape, batch, *self._slide())
+        return self._passes[key]
+
+
+class _Passes:
+    """The engine's passes over images of one shape: forward, filter gradient, input gradient."""
+
+    def __init__(self, image: Shape, filters: Shape, batch: int, stride: int, pad: int) -> None:
+        self.windows = conv2d_windows(image, filters, stride, pad)
+        self._geometry = (self.windows, image[0], filters[0], 1, 1, batch)
+        self._few_channels = ImageGradient.serves(self.windows, image[0])
+        self._output = output(*self._geometry)
+
+    def forward(self, x: Array, w: Array, b: Any, y: Array) -> None:
+        self._output.pack(w)
+        self._output.bias[:] = np.broadcast_to(np.asarray(b, np.float32).reshape(-1), len(w))
+        self._output(Source(x), len(x), y, NO_BYTES, False, False)
+
+    @cached_property
+    def filters(self) -> Any:
+        """Return what computes the gradients of filters and bias."""
+        return filter_gradient(*self._geometry)
+
+    def give_back(self, dy: Array, w: Array, shape: tuple[int, ...]) -> Array:
+        """Return the gradient for the images, whose ``shape`` is (N, H, W, C), as (N, C, H, W)."""
+        if self._few_channels:
+            return self._few(dy, w)
+        dx = take(shape)
+        self._input.pack(w)
+        self._input(Source(dy), len(dx), dx, NO_BYTES, False)
+        return like_images(dx)
+
+    @cached_property
+    def _few(self) -> ImageGradient:
+        return ImageGradient(*self._geometry[:3])
+
+    @cached_property
+    def _input(self) -> Any:
+        return input_gradient(*self._geometry)

@@ -1,0 +1,106 @@
+"""How images lie in memory: what a layer makes of the arrays that a script hands it.
+
+The scripts pass images (N, C, H, W) from layer to layer. In the book these are often views: its
+`Convolution` and `Pooling` return arrays that lie in memory as (N, H, W, C). Ours do the same, and
+since that is the layout of our kernels, nothing is turned between a convolution, a ReLU, a pooling.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ...engine.launch import launch
+from ...kernels import doubles, matmul
+from ...kernels.blocks import each
+from ...typing import Array
+from .buffers import take
+
+__all__ = [
+    "as_floats",
+    "as_given",
+    "as_rows",
+    "as_single",
+    "channels_last",
+    "empty_bytes",
+    "in_a_run",
+    "like_images",
+]
+
+Shape: TypeAlias = tuple[int, ...]
+LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)  # from (N, C, H, W), and back to it
+
+
+def as_single(a: Any) -> Array:
+    """Return ``a`` as a float32 array in C order that kernels may take; itself if it is one."""
+    if isinstance(a, np.ndarray) and a.dtype == np.float64 and a.flags.carray and a.size > 1:
+        y = take(a.shape)
+        each(doubles.narrow, a, y)
+        return y
+    return np.require(a, np.float32, ["C", "W", "A"])
+
+
+def as_floats(a: Array) -> Array:
+    """Return ``a`` in C order, float64 if it is, else float32; itself if it is so already."""
+    return np.require(a, a.dtype if a.dtype == np.float64 else np.float32, ["C", "W", "A"])
+
+
+def in_a_run(x: Array) -> Array | None:
+    """Return float32 ``x`` as it lies in memory, without gaps, if it does; else None.
+
+    That is ``x`` itself, or for a view of images (N, H, W, C) those.
+    """
+    if x.dtype != np.float32 or not x.flags.writeable:
+        return None
+    return x if x.flags.c_contiguous else _turned(x)
+
+
+def _turned(x: Array) -> Array | None:
+    """Return (N, C, H, W) as the float32 (N, H, W, C) that it is a view of, if it is."""
+    if x.ndim != 4 or x.dtype != np.float32 or not x.flags.writeable:
+        return None
+    turned = x.transpose(LAST)
+    return turned if turned.flags.c_contiguous else None
+
+
+def as_given(y: Array, run: Array, x: Array) -> Array:
+    """Return ``y``, which lies in memory as ``run`` = in_a_run(x) does, shaped like ``x``."""
+    return y if run is x else y.transpose(FIRST)
+
+
+def empty_bytes(shape: Shape, dtype: npt.DTypeLike = np.uint8) -> Array:
+    """Return new memory of a byte a number."""
+    size = math.prod(shape)
+    return take((-(-size // 4),)).view(dtype)[:size].reshape(shape)
+
+
+def channels_last(x: Array) -> Array:
+    """Return images (N, C, H, W) as a float32 array (N, H, W, C) in C order; a view if possible."""
+    if (run := _turned(x)) is not None:
+        return run
+    n, c, h, w = x.shape
+    x = as_single(x)
+    if c == 1 or h * w == 1:
+        return x.reshape(n, h, w, c)
+    y = take((n, h, w, c))
+    launch(matmul.transpose, n, x.size, x.reshape(x.size), y.reshape(y.size), c, h * w)
+    return y
+
+
+def like_images(y: Array) -> Array:
+    """Return (N, H, W, C) as (N, C, H, W), a view."""
+    return y.transpose(FIRST)
+
+
+def as_rows(x: Array) -> Array:
+    """Return ``x`` as float32 rows (N, F) in C order, the numbers of images channel by channel."""
+    n = len(x)
+    if not x.flags.c_contiguous and (run := _turned(x)) is not None:
+        _, h, w, c = run.shape
+        y = take((n, h * w * c))
+        launch(matmul.transpose, n, x.size, run.reshape(x.size), y.reshape(x.size), h * w, c)
+        return y
+    return as_single(x).reshape(n, -1)

@@ -1,0 +1,113 @@
+"""Taking the files that one needs out of a tar archive, and nothing else.
+
+The archive has been compared with its SHA-256 before it is opened. Even so nothing in it decides
+where a file goes or how large it may be: names and sizes come from the table in `file_sets`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tarfile
+import zlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from ..errors import FileFormatError
+from .transfer import Report
+
+__all__ = ["unpack"]
+
+_CHUNK = 1 << 20
+
+
+def unpack(
+    archive: Path, members: Mapping[str, int], folder: Path, report: Report | None = None
+) -> None:
+    """Write the ``members`` of a .tar.gz into ``folder``, under the last part of their names.
+
+    All of them take their places when the last one is whole; after an error or Ctrl-C what stood
+    there is as before. The archive is read once, from its beginning, as far as is needed.
+
+    Parameters
+    ----------
+    archive : Path
+    members : mapping
+        The exact name of each member, and its bytes.
+    folder : Path
+        Must exist.
+    report : callable, optional
+        Is told ("unpacking", bytes of the archive that were read).
+
+    Raises
+    ------
+    FileFormatError
+        If the archive is damaged, has no such member, or one that is no regular file of that size.
+    OSError
+        If the disk is full.
+
+    Examples
+    --------
+    >>> import io, tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     with tarfile.open(folder / "a.tar.gz", "w:gz") as tar:
+    ...         for member in ("set/images.bin", "../outside"):
+    ...             info = tarfile.TarInfo(member)
+    ...             info.size = 5
+    ...             tar.addfile(info, io.BytesIO(b"bytes"))
+    ...     unpack(folder / "a.tar.gz", {"set/images.bin": 5}, folder)
+    ...     sorted(path.name for path in folder.iterdir())
+    ['a.tar.gz', 'images.bin']
+    """
+    with ExitStack() as opened:
+        file = opened.enter_context(archive.open("rb"))
+        plain = gzip.GzipFile(fileobj=cast(BinaryIO, _Watched(file, report)), mode="rb")
+        # The parts are renamed when this block ends well, and removed when it does not.
+        parts = opened.enter_context(ExitStack())
+        try:
+            _take(plain, members, folder, parts)
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FileFormatError(f"'{archive}' is damaged: {error}.") from error
+        except FileFormatError as error:
+            raise FileFormatError(f"'{archive}' {error.message}") from error
+
+
+def _take(plain: gzip.GzipFile, members: Mapping[str, int], folder: Path, parts: ExitStack) -> None:
+    from ..formats.files import atomic_write
+
+    wanted = dict(members)
+    with tarfile.open(fileobj=plain, mode="r|") as tar:
+        for member in tar:
+            if member.name not in wanted:
+                continue
+            size = wanted.pop(member.name)
+            if not member.isreg() or member.issparse():
+                raise FileFormatError(f"has '{member.name}' as something else than a plain file.")
+            if member.size != size:
+                raise FileFormatError(
+                    f"has '{member.name}' with {member.size:,} bytes; it must have {size:,}."
+                )
+            content = tar.extractfile(member)
+            assert content is not None  # it is a plain file
+            part = parts.enter_context(atomic_write(folder / member.name.rpartition("/")[2]))
+            with content, part.open("wb") as target:
+                shutil.copyfileobj(content, target, _CHUNK)
+            if not wanted:
+                return
+    raise FileFormatError(f"has no '{next(iter(wanted))}'.")
+
+
+class _Watched:
+    """A file that tells how much was read of it."""
+
+    def __init__(self, file: BinaryIO, report: Report | None) -> None:
+        self.file, self.report = file, report
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.file.read(size)
+        if self.report:
+            self.report("unpacking", len(data))
+        return data
