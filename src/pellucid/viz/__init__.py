@@ -3,13 +3,12 @@
 from .activations import activations, layer_outputs, section_6_2, with_initial_weights
 from .animation import save_animation
 from .attribution import (
-    cam_layer,
-    grad_cam,
     guided_backpropagation,
     input_gradient,
     occlusion,
     saliency,
 )
+from .cam import cam_layer, grad_cam
 from .canvas import save_figure
 from .comparison import comparison
 from .confusion import confusion

@@ -9,7 +9,7 @@ from math import ceil, floor
 import numpy as np
 
 from ..errors import ArgumentError, did_you_mean
-from ..nn import BatchNorm2d, Conv2d, Layer, ReLU, layer_at, trunk
+from ..nn import BatchNorm2d, Branches, Conv2d, Layer, ReLU, layer_at, trunk
 from ..receptive import ReceptiveField
 from ..typing import Array
 
@@ -64,7 +64,7 @@ def with_relu(model: Layer, name: str) -> str:
     above, _, own = name.rpartition(".")
     parent = layer_at(model, above)
     chain = dict(getattr(parent, "chain", parent).children())
-    if own not in chain or type(parent).__name__ == "Branches":
+    if own not in chain or isinstance(parent, Branches):
         return name
     following = list(chain)[list(chain).index(own) + 1 :]
     for other in following:

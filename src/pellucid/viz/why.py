@@ -12,13 +12,12 @@ from ..errors import ArgumentError, did_you_mean
 from ..nn import Layer
 from ..typing import Array
 from .attribution import (
-    cam_layer,
     class_scores,
-    grad_cam,
     guided_backpropagation,
     occlusion,
     saliency,
 )
+from .cam import cam_layer, grad_cam
 from .canvas import new_figure
 
 if TYPE_CHECKING:
