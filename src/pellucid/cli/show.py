@@ -8,6 +8,7 @@ from . import (
     show_activations,
     show_applied,
     show_curves,
+    show_depth,
     show_features,
     show_field,
     show_filters,
@@ -16,6 +17,7 @@ from . import (
     show_mistakes,
     show_pooling,
     show_volumes,
+    show_why,
     show_window,
 )
 
@@ -33,6 +35,8 @@ app.command("confusion")(show_mistakes.confusion)
 app.command("mistakes")(show_mistakes.mistakes)
 app.command("learning")(show_learning.command)
 app.command("activations")(show_activations.command)
+app.command("depth")(show_depth.command)
+app.command("why")(show_why.command)
 app.command("window")(show_window.command)
 app.command("im2col")(show_im2col.command)
 app.command("pooling")(show_pooling.command)
