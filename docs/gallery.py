@@ -163,9 +163,9 @@ def page() -> str:
     lines = [
         "# Gallery",
         "",
-        "Every kind of picture that `pellucid show` makes, of networks trained on MNIST (the book's,"
-        " 20 epochs) and on CIFAR-10 (see [networks](networks.md)). `python docs/gallery.py` made "
-        "this page; MNIST and CIFAR below are the run folders.",
+        "Every kind of picture that `pellucid show` makes, of networks trained on MNIST (the "
+        "book's network, 20 epochs) and on CIFAR-10 (see [networks](networks.md)). One command "
+        "made this page, `python docs/gallery.py`; MNIST and CIFAR below are the run folders.",
     ]
     for title, pictures in PARTS.items():
         lines += ["", f"## {title}"]

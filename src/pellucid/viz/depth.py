@@ -132,7 +132,7 @@ def depth(units: Sequence[DepthUnit], *, columns: int = 5) -> Figure:
     """Draw units from the first layer to the last: their patches, beside each its optimal input.
 
     What lies outside an image is hatched. Sources: Zeiler & Fergus 2014, figure 2 (patches);
-    Yosinski et al. 2015, figure 4 (optimal inputs).
+    Yosinski et al. 2015, section 3 (optimal inputs).
 
     Parameters
     ----------

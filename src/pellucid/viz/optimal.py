@@ -37,7 +37,7 @@ def optimal_inputs(
 
     from noise around middle grey. The unit of a map is the one in its middle; its value before the
     ReLU is raised, as behind it a silent unit has no gradient. Sources: Erhan et al. 2009,
-    "Visualizing Higher-Layer Features of a Deep Network", section 3.1 (the ascent); Simonyan et
+    "Visualizing Higher-Layer Features of a Deep Network", section 3 (the ascent); Simonyan et
     al. 2014, section 2 (class scores, L2); Yosinski et al. 2015, "Understanding Neural Networks
     Through Deep Visualization", section 3 (decay and blur). The picture depends on these
     restraints, not on the unit alone: without them it would be noise.
@@ -97,13 +97,8 @@ def optimal_inputs(
     field = ReceptiveField(everything=True)
     cell: tuple[int, ...] = ()
     if len(out) == 3:
-        field, cell = (
-            part.receptive_field(field=ReceptiveField(), input_shape=shape),
-            (
-                out[1] // 2,
-                out[2] // 2,
-            ),
-        )
+        field = part.receptive_field(ReceptiveField(), shape)
+        cell = out[1] // 2, out[2] // 2
     rows, columns = seen(field, cell or (0, 0), shape)  # type: ignore[arg-type]
     jitter = int(field.everything) if jitter is None else jitter
     if blur is None:
