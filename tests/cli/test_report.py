@@ -18,11 +18,11 @@ import pytest
 from PIL import Image
 
 from pellucid.cli import main, runs
-from pellucid.cli.report_charts import Line, chart, sheet
-from pellucid.cli.report_facts import gather
-from pellucid.cli.report_html import Html, element, table
-from pellucid.cli.report_page import page
-from pellucid.cli.report_texts import SETTINGS, TEXTS
+from pellucid.cli.page.charts import Line, chart, sheet
+from pellucid.cli.page.facts import gather
+from pellucid.cli.page.html import Html, element, table
+from pellucid.cli.page.texts import SETTINGS, TEXTS
+from pellucid.cli.report import page
 from pellucid.errors import ArgumentError, DataNotFoundError
 
 NAMES = ("<script>alert(1)", 'a "b" & c', "고양이", "</style><b>")
@@ -274,7 +274,7 @@ def test_a_new_run_in_its_place_takes_an_old_report_away(tmp_path, pellucid_here
 
 
 def test_many_classes_become_a_picture_and_the_worst_confusions():
-    from pellucid.cli.report_images import _confusion
+    from pellucid.cli.page.images import _confusion
 
     matrix = np.eye(30, dtype=np.int64) * 5
     matrix[3, 4] = 9

@@ -14,7 +14,7 @@ from . import (
     evaluate,
     predict,
     profile,
-    report_page,
+    report,
     show,
     summary,
     train,
@@ -56,7 +56,7 @@ app.command("evaluate")(evaluate.command)
 app.command("predict")(predict.command)
 app.command("summary")(summary.command)
 app.command("profile")(profile.command)
-app.command("report")(report_page.command)
+app.command("report")(report.command)
 app.command("warmup")(warmup.command)
 app.command("convert")(convert.command)
 app.command("book", context_settings={"allow_interspersed_args": False})(book.command)

@@ -1,104 +1,91 @@
-"""What a training leaves in its run folder, and what is said of it in the end."""
+"""``pellucid report``: all that matters of a run, on one page that needs nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Literal
 
 import typer
 
-from .. import viz
-from ..errors import PellucidError
-from ..formats import load
-from ..training import (
-    Callback,
-    EpochRecord,
-    FilterFile,
-    History,
-    HistoryFile,
-    LastModel,
-    Trainer,
-)
 from . import runs
-from .evaluate import measure
-from .interrupts import Interrupts
+from .messages import as_options
+from .page import images, parts
+from .page.facts import Facts, gather
+from .page.html import Html, element, join
+from .page.texts import TEXTS
 
-if TYPE_CHECKING:
-    from ..typing import Array
+__all__ = ["command", "page"]
 
-__all__ = ["RunFiles", "report"]
+# The page may load nothing, from wherever: what it shows is in it. No script runs in it.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
 
 
-class RunFiles(Callback):
-    """Write model, filters, history and settings after each epoch; an interruption waits meanwhile.
+def command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    lang: Annotated[
+        Literal["en", "ko"], typer.Option(metavar="LANG", help="en (English) or ko (Korean).")
+    ] = "en",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="HTML file. [dim]Default: report.html in the run.[/dim]"),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Where its images are now. [dim]Default: where they were.[/dim]",
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder that holds its data set's files.")
+    ] = None,
+) -> None:
+    """Write all that matters of a run into one HTML file.
 
-    Before the first epoch is finished nothing is touched: with ``--overwrite`` the old run stays.
-
-    Attributes
-    ----------
-    saved : int
-        The epoch whose model is in the folder; 0 if there is none yet.
+    Curves, confusion matrix, mistakes, filters, settings, and how to use
+    the model. The file needs no network and no other file: it can be
+    mailed, printed, or put on a server.
     """
+    from ..errors import ArgumentError
+    from ..formats import atomic_write
 
-    def __init__(self, run: Path, settings: Mapping[str, Any], interrupts: Interrupts) -> None:
-        self.run = run
-        self.settings = settings
-        self.interrupts = interrupts
-        self.saved = 0
-        self._writers = (  # the history last: what it tells of is there
-            LastModel(run / runs.MODEL),
-            FilterFile(run / runs.FILTERS),
-            HistoryFile(run / runs.HISTORY),
-        )
-
-    def on_fit_begin(self, trainer: Trainer) -> None:
-        """Let them look at the network before it has learned anything."""
-        for writer in self._writers:
-            writer.on_fit_begin(trainer)
-
-    def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
-        """Write them."""
-        try:
-            with self.interrupts.held():
-                for writer in self._writers:
-                    writer.on_epoch_end(trainer, record)
-                if not self.saved:
-                    runs.write_config(self.run / runs.CONFIG, self.settings)
-                    for picture in (*runs.PICTURES, runs.REPORT):  # of the run that is replaced
-                        (self.run / picture).unlink(missing_ok=True)
-                self.saved = record.epoch
-        except OSError as error:
-            left = f"epoch {self.saved} is there, whole" if self.saved else "nothing was changed"
-            raise PellucidError(
-                f"epoch {record.epoch} could not be written ({error}). In '{self.run}' {left}. "
-                "Make room on the disk, or choose another place with --out."
-            ) from error
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise ArgumentError(f"must end in .html, received '{out}'.", where="--out")
+    whole = page(gather(run, data, data_dir), lang)
+    out = run / runs.REPORT if out is None else out
+    with as_options(path="--out"), atomic_write(out) as part:
+        part.write_text(whole, encoding="utf-8")
+    typer.echo(f"{out}")
 
 
-def report(files: RunFiles, trainer: Trainer, before: Mapping[str, Array]) -> None:
-    """Measure the saved model on all test images, draw the pictures, and say where they are."""
-    assert trainer.test is not None
-    model = load(files.run / runs.MODEL)
-    result = measure(model, trainer.test, trainer.engine)
-    history = trainer.history
-    finished = History(
-        history.losses[: files.saved * len(trainer.loader)], history.epochs[: files.saved]
+def page(facts: Facts, language: str) -> str:
+    """Return the whole HTML document, in English ("en") or Korean ("ko")."""
+    title = TEXTS[language]["title"].format(name=facts.run.resolve().name)
+    css = (resources.files("pellucid") / "assets" / "report.css").read_text(encoding="utf-8")
+    head = join(
+        [
+            Html('<meta charset="utf-8">'),
+            Html(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
+            Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+            Html('<link rel="icon" href="data:,">'),
+            element("title", title),
+            element("style", Html(css)),
+        ]
     )
-    figures = {
-        "curves.png": viz.curves(finished),
-        "confusion.png": viz.confusion(result.confusion, trainer.test.classes),
-    }
-    after = model.state_dict()
-    first = next((key for key, w in after.items() if w.ndim == 4), None)
-    if first is not None:
-        figures["filters.png"] = viz.filters(after[first], before[first])
-    for name, figure in figures.items():
-        with files.interrupts.held():
-            viz.save_figure(figure, files.run / name)
-    right, total = int(result.confusion.trace()), len(trainer.test)
-    typer.echo(f"final test accuracy {result.accuracy:.4f} ({right} of {total} held-out images)")
-    typer.echo(f"{files.run}/")
-    for name, content in runs.FILES.items():
-        if (files.run / name).exists():
-            typer.echo(f"  {name:20} {content}")
+    body = element(
+        "body",
+        parts.head(facts, language),
+        element(
+            "main",
+            images.examples(facts, language),
+            parts.course(facts, language),
+            images.errors(facts, language),
+            images.filters(facts, language),
+            parts.network(facts, language),
+            parts.settings(facts, language),
+            parts.usage(facts, language),
+        ),
+        parts.footer(language),
+    )
+    return f"<!doctype html>\n{element('html', element('head', head), body, lang=language)}\n"

@@ -77,6 +77,9 @@ def command(
     window: WindowOption = False,
 ) -> None:
     """Lay over an image what the score of a class hangs on, by four methods."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     from .. import viz
     from ..data import read_image
     from ..formats import load
@@ -109,10 +112,16 @@ def command(
         images, labels = dataset.batch([number])
         x, label, classes = images[0], int(labels[0]), dataset.classes
     target = None if class_ is None else _class(class_, classes, model, x.shape)
-    with as_options(layer="--layer", target="--class", size="--size"):
+    console = Console(stderr=True)
+    with (
+        as_options(layer="--layer", target="--class", size="--size"),
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task("covering a part of the image", total=None)
         figure = viz.why(
             model, x, target, methods=METHODS if method == "all" else [method],
             layer=layer, size=size, classes=classes, label=label,
+            on_batch=lambda images: progress.update(task, advance=images),
         )  # fmt: skip
     deliver(figure, "why", out, window=window)
 

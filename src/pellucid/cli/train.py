@@ -93,7 +93,7 @@ def command(
     from .. import data as datasets
     from .. import optim
     from ..training import ProgressBar, Trainer
-    from .report import RunFiles, report
+    from .run_files import RunFiles, report
 
     runs.require_free(out, overwrite=overwrite)
     recipe = FOLDER_RECIPE if is_folder(data) else RECIPES.get(data, BOOK_RECIPE)

@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from .. import __version__
-from . import runs
-from .report_charts import Line, chart
-from .report_facts import Facts
-from .report_html import Html, code, element, join, table
-from .report_texts import SETTINGS, TEXTS, duration
+from ... import __version__
+from .. import runs
+from .charts import Line, chart
+from .facts import Facts
+from .html import Html, code, element, join, table
+from .texts import SETTINGS, TEXTS, duration
 
 __all__ = ["course", "footer", "head", "network", "settings", "usage"]
 
@@ -153,7 +153,7 @@ def course(facts: Facts, language: str) -> Html:
 
 def network(facts: Facts, language: str) -> Html:
     """Return the layers as a table."""
-    from ..nn import summary
+    from ...nn import summary
 
     text = TEXTS[language]
     title = element("h2", text["network"])

@@ -7,15 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ArgumentError, DataError, DataNotFoundError
-from . import runs
-from .trained import images_of, settings_of
+from ...errors import ArgumentError, DataError, DataNotFoundError
+from .. import runs
+from ..trained import images_of, settings_of
 
 if TYPE_CHECKING:
-    from ..data import Dataset
-    from ..nn import Layer
-    from ..training import History
-    from ..typing import Array
+    from ...data import Dataset
+    from ...nn import Layer
+    from ...training import History
+    from ...typing import Array
 
 __all__ = ["Facts", "gather"]
 
@@ -79,9 +79,9 @@ def gather(run: Path, data: str | None, data_dir: Path | None) -> Facts:
     """
     import numpy as np
 
-    from ..formats import load
-    from ..training import History
-    from .guesses import guesses
+    from ...formats import load
+    from ...training import History
+    from ..guesses import guesses
 
     if not run.exists():
         raise DataNotFoundError(
@@ -127,7 +127,7 @@ def _filters(
     run: Path, model: Layer, history: History | None
 ) -> tuple[str | None, dict[int, Array]]:
     """Return the first filters' key, and how they were after which epoch."""
-    from ..training import FilterHistory, first_filters
+    from ...training import FilterHistory, first_filters
 
     key = first_filters(model)
     if key is None:

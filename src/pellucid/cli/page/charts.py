@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..typing import Array
+    from ...typing import Array
 
 __all__ = ["Line", "chart", "image", "sheet"]
 

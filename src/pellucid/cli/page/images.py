@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from . import runs
-from .report_charts import image, sheet
-from .report_facts import Facts
-from .report_html import Html, cell, element, join, table
-from .report_texts import TEXTS
+from .. import runs
+from .charts import image, sheet
+from .facts import Facts
+from .html import Html, cell, element, join, table
+from .texts import TEXTS
 
 if TYPE_CHECKING:
-    from ..data import Dataset
-    from ..typing import Array
+    from ...data import Dataset
+    from ...typing import Array
 
 __all__ = ["errors", "examples", "filters"]
 
@@ -133,7 +133,7 @@ def _classes(matrix: Array, classes: tuple[str, ...], text: Mapping[str, str]) -
 
 
 def _mistakes(test: Dataset, probabilities: Array, text: Mapping[str, str]) -> list[Html]:
-    from ..viz import ranked_mistakes
+    from ...viz import ranked_mistakes
 
     wrong = ranked_mistakes(test.labels, probabilities)
     if not len(wrong):
