@@ -13,30 +13,13 @@ from matplotlib._pylab_helpers import Gcf
 from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from ..viz.fonts import PREFERRED
 from .figures import figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["FigureCanvas", "FigureManager", "save_open_figures", "show"]
-
-# Fonts with Korean or Japanese letters, as the systems and their packages call them.
-_FONTS = (
-    "Noto Sans CJK KR",
-    "Noto Sans CJK JP",
-    "Noto Sans KR",
-    "Noto Sans JP",
-    "NanumGothic",
-    "Malgun Gothic",
-    "Apple SD Gothic Neo",
-    "AppleGothic",
-    "Hiragino Sans",
-    "Yu Gothic",
-    "MS Gothic",
-    "IPAexGothic",
-    "IPAGothic",
-    "TakaoGothic",
-)
 
 FigureManager = FigureManagerBase
 
@@ -88,4 +71,4 @@ def save_open_figures() -> None:
 def _with_letters(families: list[str]) -> list[str]:
     """Return the families of fonts to draw with, and behind them one for the letters they lack."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
-    return [*families, *(font for font in _FONTS if font in installed and font not in families)]
+    return [*families, *(font for font in PREFERRED if font in installed and font not in families)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
-__all__ = ["FontWarning", "fallbacks", "lend_fonts"]
+__all__ = ["PREFERRED", "FontWarning", "fallbacks", "lend_fonts"]
 
 # Looked at before all others: made for reading, with a regular weight.
 PREFERRED = (
