@@ -140,6 +140,16 @@ def test_evaluate_names_the_class_that_is_most_often_taken_for_another(pellucid,
         assert line.endswith(f"  {expected}")
 
 
+def test_evaluate_takes_mirror_images_into_account_where_it_is_told(pellucid, trained):
+    result = pellucid("evaluate", trained[0], "--mirrored")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.rstrip().endswith("mean of each image and its mirror image")
+    # Digits are others in the mirror.
+    plain = pellucid("evaluate", trained[0]).stdout
+    accuracies = [re.search(r"test accuracy (\S+),", text)[1] for text in (result.stdout, plain)]
+    assert float(accuracies[0]) < float(accuracies[1])
+
+
 def test_evaluate_draws_the_confusion_where_it_is_told(pellucid, trained, tmp_path):
     assert pellucid("evaluate", trained[0], "--confusion", "c.svg").returncode == 0
     assert b"<svg" in (tmp_path / "c.svg").read_bytes()

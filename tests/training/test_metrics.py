@@ -46,6 +46,19 @@ def test_the_confusion_has_a_row_for_each_true_class():
     assert np.trace(confusion) == 5
 
 
+@pytest.mark.parametrize("engine", ["fast", "reference"])
+def test_mirrored_takes_the_mean_score_of_each_image_and_its_mirror_image(engine):
+    _, test = data.digits()
+    test = test.take(120)
+    model = network(seed=3)
+    x, labels = test.batch(np.arange(len(test)))
+    scores = (model.eval()(x) + model(x[:, :, :, ::-1])) / 2
+    result = evaluate(model, test, batch_size=50, mirrored=True, engine=engine)
+    assert result.predictions.tolist() == scores.argmax(axis=1).tolist()
+    assert result.loss == pytest.approx(nn.SoftmaxCrossEntropy()(scores, labels), rel=1e-5)
+    assert result.loss != pytest.approx(evaluate(model, test).loss, rel=1e-3)
+
+
 def test_the_loss_may_be_another():
     result = evaluate(Knows(), SET, loss=nn.MulticlassHinge())
     # A wrong answer lies 5 above the right class, and the third class violates the margin by 1.

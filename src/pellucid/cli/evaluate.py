@@ -45,6 +45,14 @@ def command(
             "[dim]Default: the run's own; for a file fast.[/dim]",
         ),
     ] = None,
+    mirrored: Annotated[
+        bool,
+        typer.Option(
+            "--mirrored",
+            help="Take the mean of the scores of each image and of its mirror image, left for "
+            "right.",
+        ),
+    ] = False,
     confusion: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Draw the confusion matrix into this PNG, SVG or PDF."),
@@ -59,7 +67,7 @@ def command(
     settings = settings_of(run)
     train, test = images_of(model, settings, data, data_dir)
     dataset = train if split == "train" else test
-    result = measure(model, dataset, engine or settings.get("engine", "fast"))
+    result = measure(model, dataset, engine or settings.get("engine", "fast"), mirrored=mirrored)
     rows = []
     for k, name in enumerate(dataset.classes):
         row = result.confusion[k]
@@ -71,18 +79,24 @@ def command(
     total = ("all", f"{len(dataset):,}", f"{result.accuracy:.4f}", "")
     header = ("class", "images", "accuracy", "most often taken for")
     typer.echo(text_table(header, rows, left=(0, 3), total=total))
-    typer.echo(f"{split} accuracy {result.accuracy:.4f}, loss {result.loss:.4f}")
+    mean = ", mean of each image and its mirror image" if mirrored else ""
+    typer.echo(f"{split} accuracy {result.accuracy:.4f}, loss {result.loss:.4f}{mean}")
     if confusion is not None:
         with as_options(save_figure="--confusion", path="--confusion"):
             viz.save_figure(viz.confusion(result.confusion, dataset.classes), confusion)
         typer.echo(f"{confusion}")
 
 
-def measure(model: Layer, dataset: Dataset, engine: Engine) -> Evaluation:
+def measure(
+    model: Layer, dataset: Dataset, engine: Engine, *, mirrored: bool = False
+) -> Evaluation:
     """Evaluate ``model`` on ``dataset``, with a bar meanwhile if standard error is a terminal."""
     from ..training import evaluate
     from ..training.preparation import machinery
 
     run, *_, watched = machinery(engine, model, dataset.image_shape, BATCH, frozen=True)
     with image_bar(dataset, watched) as advance:
-        return evaluate(model, dataset, batch_size=BATCH, on_batch=advance, engine=engine, run=run)
+        return evaluate(
+            model, dataset, batch_size=BATCH, on_batch=advance, mirrored=mirrored, engine=engine,
+            run=run,
+        )  # fmt: skip

@@ -50,6 +50,7 @@ def evaluate(
     loss: Loss | None = None,
     batch_size: int = 100,
     on_batch: Callable[[int], None] | None = None,
+    mirrored: bool = False,
     engine: Engine = "fast",
     run: Callable[[Array], Array] | None = None,
 ) -> Evaluation:
@@ -66,6 +67,9 @@ def evaluate(
         Images at a time; the last batch may be smaller, and every image counts once.
     on_batch : callable, optional
         Called with the number of images after each batch.
+    mirrored : bool
+        Take the mean of the scores of each image and of its mirror image, left for right, as
+        Krizhevsky et al. 2012, section 4.1, do: for things that look alike either way.
     engine : {"fast", "reference"}
         Compute the scores by a plan of compiled kernels, or by the layers themselves.
     run : callable, optional
@@ -85,7 +89,7 @@ def evaluate(
     classes = 0
     with evaluation_mode(model):
         for x, labels in Loader(dataset, batch_size, gather=parts.gather):
-            scores = parts.run(x)
+            scores = _mean_scores(parts.run, x) if mirrored else parts.run(x)
             total += parts.loss(scores, labels) * len(x)
             predictions.append(scores.argmax(axis=1))
             classes = scores.shape[1]
@@ -134,6 +138,13 @@ def predict(
     with evaluation_mode(model):
         starts = range(0, max(1, len(x)), batch_size)
         return np.concatenate([ops.softmax(run(x[k : k + batch_size])) for k in starts])
+
+
+def _mean_scores(run: Callable[[Array], Array], x: Array) -> Array:
+    scores = run(x).copy()  # a plan's next call overwrites its output
+    scores += run(np.ascontiguousarray(x[..., ::-1]))
+    scores /= 2
+    return scores
 
 
 @contextmanager
