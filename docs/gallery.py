@@ -81,11 +81,11 @@ PARTS: dict[str, list[Picture]] = {
         Picture(
             "filters-cifar.png",
             "filters CIFAR --sort similar",
-            "In colour: edges, and colours against their opposites.",
+            "In colour, and only 3x3: noise became spots, edges, and one colour against another.",
         ),
         Picture(
             "applied.png",
-            "applied MNIST",
+            "applied MNIST --most 15",
             "Some filters answer to vertical edges, some to horizontal ones, some to areas.",
         ),
         Picture(
@@ -95,7 +95,7 @@ PARTS: dict[str, list[Picture]] = {
         ),
         Picture(
             "features-cifar.png",
-            "features CIFAR --index 2007",
+            "features CIFAR --index 7006",
             "In a deeper network the maps become small, and few of them answer.",
         ),
         Picture(
@@ -106,15 +106,15 @@ PARTS: dict[str, list[Picture]] = {
         ),
         Picture(
             "why.png",
-            "why CIFAR --index 2007",
-            "Which pixels made the network say so? Four answers.",
+            "why CIFAR --index 7006",
+            "Which pixels made the network say horse? Four answers.",
         ),
     ],
     "How training went": [
         Picture(
             "curves.png",
             "curves MNIST CIFAR",
-            "Two trainings in one picture; with augmentation the training images stay hard.",
+            "Digits are soon known by heart; images that are changed each time are not.",
         ),
         Picture(
             "learning.png", "learning MNIST", "Most of a filter is learned in the first epochs."
