@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,11 +25,6 @@ def environment(**more: str) -> dict[str, str]:
     return {**calm, **offline, "OPENBLAS_NUM_THREADS": "1", "TERM": "xterm", **more}
 
 
-def heed_ctrl_c() -> None:
-    """Undo what a shell does to the programs it starts in the background."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def start(
     *arguments: str | Path, cwd: Path, program=("-m", "pellucid", "book"), **env: str
 ) -> subprocess.Popen[str]:
@@ -43,7 +37,6 @@ def start(
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        preexec_fn=heed_ctrl_c,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,11 +22,6 @@ def environment(**more: str) -> dict[str, str]:
     return {**calm, **ONE_THREAD, "TERM": "xterm", **more}
 
 
-def heed_ctrl_c() -> None:
-    """Undo what a shell does to the programs it starts in the background."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture(scope="session")
 def start() -> Callable[..., subprocess.Popen[str]]:
     def start(*arguments: str | Path, cwd: Path, program=("-m", "pellucid"), **env: str):
@@ -40,7 +34,6 @@ def start() -> Callable[..., subprocess.Popen[str]]:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            preexec_fn=heed_ctrl_c,
         )
 
     return start
