@@ -73,8 +73,10 @@ def load_mnist(
     FileFormatError
         If a file is damaged.
     """
-    parts = [_arrays(split, normalize, flatten, one_hot_label) for split in data.mnist()]
-    return parts[0], parts[1]
+    splits = list(data.mnist())
+    # One by one: the bytes of the first are let go before the second is made.
+    train, test = (_arrays(splits.pop(0), normalize, flatten, one_hot_label) for _ in range(2))
+    return train, test
 
 
 def init_mnist() -> None:
