@@ -34,7 +34,7 @@ def test_a_picture_of_ones_own_is_explained_by_one_method(pellucid, short, tmp_p
         (("depth", "--channels", "1,x", "--layers", "conv1"), "--channels: must be numbers"),
         (("depth", "--channels", "1"), "--channels: belong to one layer"),
         (("why", "--class", "seven"), "--class: there is no 'seven'"),
-        (("why", "--index", "9999"), "--index: there are images 0 to"),
+        (("why", "--index", "9999"), "--index: there is no image 9999"),
         (("why", "--layer", "affine1", "--method", "gradcam"), "numbers, not maps"),
         (("why", "--out", "a.bmp"), "--out: must end in"),
     ],

@@ -10,7 +10,14 @@ import typer
 from . import runs
 from .guesses import BATCH, image_bar
 from .messages import as_options
-from .trained import images_of, settings_of
+from .trained import (
+    DataDirOption,
+    DataOption,
+    RunArgument,
+    SplitOption,
+    images_of,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -22,21 +29,10 @@ __all__ = ["command", "measure"]
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|PATH",
-            help="Data set, or folder or zip archive of images. "
-            "[dim]Default: what it was trained on.[/dim]",
-        ),
-    ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder that holds its files.")
-    ] = None,
-    split: Annotated[
-        Literal["train", "test"], typer.Option(help="Which part of the data set.")
-    ] = "test",
+    run: RunArgument,
+    data: DataOption = None,
+    data_dir: DataDirOption = None,
+    split: SplitOption = "test",
     engine: Annotated[
         Literal["fast", "reference"] | None,
         typer.Option(

@@ -13,10 +13,7 @@ from .options import NetworkArgument, network
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
 from .show_filters import LayerOption, chosen_layer
 from .show_inputs import (
-    DataDirOption,
-    DataOption,
     IndexOption,
-    SplitOption,
     dataset_of,
     known_input,
     refuse_beside_image,
@@ -24,6 +21,7 @@ from .show_inputs import (
 
 if TYPE_CHECKING:
     from ..typing import Array
+from .trained import DataDirOption, DataOption, SplitOption
 
 __all__ = ["command"]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -11,13 +10,20 @@ from ..errors import ArgumentError
 from . import runs
 from .messages import as_options
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
-from .trained import images_of, settings_of
+from .trained import (
+    DataDirOption,
+    DataOption,
+    RunArgument,
+    SplitOption,
+    images_of,
+    settings_of,
+)
 
 __all__ = ["command"]
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")],
+    run: RunArgument,
     layers: Annotated[
         str | None,
         typer.Option(
@@ -44,20 +50,9 @@ def command(
         int | None, typer.Option(metavar="N", min=1, help="Look at N images only, evenly chosen.")
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the ascent's noise.")] = 0,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|PATH",
-            help="Data set, or folder or zip archive of images. "
-            "[dim]Default: what it was trained on.[/dim]",
-        ),
-    ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder that holds its files.")
-    ] = None,
-    split: Annotated[
-        Literal["train", "test"], typer.Option(help="Which part of the data set.")
-    ] = "train",
+    data: DataOption = None,
+    data_dir: DataDirOption = None,
+    split: SplitOption = "train",
     out: OutOption = None,
     window: WindowOption = False,
 ) -> None:

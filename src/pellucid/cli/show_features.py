@@ -12,14 +12,12 @@ from .messages import as_options
 from .options import NetworkArgument, network
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
 from .show_inputs import (
-    DataDirOption,
-    DataOption,
     IndexOption,
-    SplitOption,
     dataset_of,
     known_input,
     refuse_beside_image,
 )
+from .trained import DataDirOption, DataOption, SplitOption
 
 __all__ = ["command"]
 

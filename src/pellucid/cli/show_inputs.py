@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,27 +16,12 @@ if TYPE_CHECKING:
     from ..nn import Layer
 
 __all__ = [
-    "DataDirOption",
-    "DataOption",
     "IndexOption",
-    "SplitOption",
     "dataset_of",
     "known_input",
     "refuse_beside_image",
 ]
 
-DataOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME|PATH",
-        help="Take the image from this data set, folder or archive. "
-        "[dim]Default: what it was trained on.[/dim]",
-    ),
-]
-DataDirOption = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Folder that holds its files.")
-]
-SplitOption = Annotated[Literal["train", "test"], typer.Option(help="Which part of the data set.")]
 IndexOption = Annotated[
     int | None,
     typer.Option(

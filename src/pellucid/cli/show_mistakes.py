@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import runs
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
-from .trained import images_of, settings_of
+from .trained import (
+    DataDirOption,
+    DataOption,
+    RunArgument,
+    SplitOption,
+    images_of,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from ..data import Dataset
     from ..typing import Array
 
 __all__ = ["confusion", "mistakes"]
-
-RunArgument = Annotated[
-    Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")
-]
-DataOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME|PATH",
-        help="Data set, or folder or zip archive of images. "
-        "[dim]Default: what it was trained on.[/dim]",
-    ),
-]
-DataDirOption = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Folder that holds its files.")
-]
-SplitOption = Annotated[Literal["train", "test"], typer.Option(help="Which part of the data set.")]
 
 
 def mistakes(

@@ -11,7 +11,8 @@ from ..errors import ArgumentError, did_you_mean
 from . import runs
 from .messages import as_options
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
-from .trained import images_of, settings_of
+from .show_inputs import IndexOption, dataset_of, known_input, refuse_beside_image
+from .trained import DataDirOption, DataOption, RunArgument, SplitOption
 
 if TYPE_CHECKING:
     from ..nn import Layer
@@ -20,7 +21,7 @@ __all__ = ["command"]
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")],
+    run: RunArgument,
     image: Annotated[
         Path | None,
         typer.Argument(
@@ -56,23 +57,10 @@ def command(
             help="Side of occlusion's square. [dim]Default: a quarter of the image.[/dim]",
         ),
     ] = None,
-    index: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Which image of the data set, from 0.")
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|PATH",
-            help="Data set, or folder or zip archive of images. "
-            "[dim]Default: what it was trained on.[/dim]",
-        ),
-    ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder that holds its files.")
-    ] = None,
-    split: Annotated[
-        Literal["train", "test"], typer.Option(help="Which part of the data set.")
-    ] = "test",
+    index: IndexOption = None,
+    data: DataOption = None,
+    data_dir: DataDirOption = None,
+    split: SplitOption = "test",
     out: OutOption = None,
     window: WindowOption = False,
 ) -> None:
@@ -86,30 +74,22 @@ def command(
     from ..viz.why import METHODS
 
     require_deliverable(out, window)
-    model, settings = load(runs.model_path(run)), settings_of(run)
+    model = load(runs.model_path(run))
     classes = model.card.classes if model.card else None
     label = None
     if image is not None:
-        for option, value in (("--index", index), ("--data", data), ("--data-dir", data_dir)):
-            if value is not None:
-                raise ArgumentError("belongs to a data set; leave the IMAGE out.", where=option)
-        if model.input_shape is None or model.input_shape[0] not in (1, 3):
+        refuse_beside_image(index, data)
+        c, h, w = known_input(model, str(run))
+        if c not in (1, 3):
             raise ArgumentError(
-                f"the network takes images {model.input_shape}; a picture file has 1 or 3 "
-                "channels. Give none, and take one of the data set.",
+                f"the network takes images of {c} channels; a picture file has 1 or 3. Give none, "
+                "and take one of the data set.",
                 where="IMAGE",
             )
-        c, h, w = model.input_shape
         x = read_image(image, (c, h, w), model.card.background if model.card else None)[0]
     else:
-        train, test = images_of(model, settings, data, data_dir)
-        dataset = train if split == "train" else test
-        number = index or 0
-        if number >= len(dataset):
-            raise ArgumentError(
-                f"there are images 0 to {len(dataset) - 1}, received {number}.", where="--index"
-            )
-        images, labels = dataset.batch([number])
+        dataset = dataset_of(str(run), model, data, data_dir, split, index or 0)
+        images, labels = dataset.batch([index or 0])
         x, label, classes = images[0], int(labels[0]), dataset.classes
     target = None if class_ is None else _class(class_, classes, model, x.shape)
     console = Console(stderr=True)

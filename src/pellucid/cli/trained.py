@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
 
 from ..errors import ArgumentError, DataError
 from . import runs
@@ -13,7 +15,31 @@ if TYPE_CHECKING:
     from ..data import Dataset
     from ..nn import Layer
 
-__all__ = ["images_of", "require_fit", "settings_of"]
+__all__ = [
+    "DataDirOption",
+    "DataOption",
+    "RunArgument",
+    "SplitOption",
+    "images_of",
+    "require_fit",
+    "settings_of",
+]
+
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|PATH",
+        help="Data set, or folder or zip archive of images. "
+        "[dim]Default: what it was trained on.[/dim]",
+    ),
+]
+DataDirOption = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Folder that holds its files.")
+]
+SplitOption = Annotated[Literal["train", "test"], typer.Option(help="Which part of the data set.")]
 
 
 def settings_of(run: Path) -> dict[str, Any]:
