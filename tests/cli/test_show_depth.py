@@ -24,7 +24,19 @@ def test_a_picture_of_ones_own_is_explained_by_one_method(pellucid, short, tmp_p
     Image.fromarray(np.tile(np.arange(0, 240, 8, dtype=np.uint8), (20, 1))).save(tmp_path / "a.png")
     result = pellucid("show", "why", short, "a.png", "--method", "gradcam", "--out", "b.svg")
     assert result.returncode == 0, result.stderr
-    assert "Grad-CAM" in (tmp_path / "b.svg").read_text(encoding="utf-8") or result.stdout
+    assert "Grad-CAM" in (tmp_path / "b.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["why", "features", "applied"])
+@pytest.mark.parametrize("option", ["--index=0", "--data=digits", "--data-dir=."])
+def test_what_belongs_to_a_data_set_is_refused_beside_a_picture(
+    pellucid, short, tmp_path, kind, option
+):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    result = pellucid("show", kind, short, "a.png", option)
+    assert result.returncode == 1
+    name = option.partition("=")[0]
+    assert f"{name}: belongs to a data set; leave the IMAGE out." in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def command(
         pictures = [dataset.batch([index or 0])[0][0]]
         titles = [f"{dataset.name} {split} {index or 0}"]
     else:
-        refuse_beside_image(index, data)
+        refuse_beside_image(index, data, data_dir)
     with as_options(filters="--filters", edge_answers="--layer"):
         figure = viz.applied(
             net, pictures, layer=name, chosen=_numbers(filters), most=most, titles=titles

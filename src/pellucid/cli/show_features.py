@@ -7,16 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ArgumentError
 from .messages import as_options
 from .options import NetworkArgument, network
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
-from .show_inputs import (
-    IndexOption,
-    dataset_of,
-    known_input,
-    refuse_beside_image,
-)
+from .show_inputs import IndexOption, image_to_show, known_input
 from .trained import DataDirOption, DataOption, SplitOption
 
 __all__ = ["command"]
@@ -58,28 +52,20 @@ def command(
 ) -> None:
     """Draw the feature maps of one image, layer by layer, up to the scores."""
     from .. import viz
-    from ..data import read_image
 
     require_deliverable(out, window)
     net = network(model)
-    shape = known_input(net, model)
+    known_input(net, model)
     names = None if layers is None else [name.strip() for name in layers.split(",")]
-    classes, label = None, None
-    if image is None:
-        dataset = dataset_of(model, net, data, data_dir, split, index or 0)
-        x, labels = dataset.batch([index or 0])
-        classes, label = dataset.classes, int(labels[0])
-    else:
-        refuse_beside_image(index, data)
-        if shape[0] not in (1, 3):
-            raise ArgumentError(
-                f"the network takes images of {shape[0]} channels; a picture file has 1 or 3. Give "
-                "none, and take one of the data set.",
-                where="IMAGE",
-            )
-        x = read_image(image, shape, net.card.background if net.card else None)
+    shown = image_to_show(model, net, image, index, data, data_dir, split)
     with as_options(layers="--layers"):
         figure = viz.features(
-            net, x[0], layers=names, inside=inside, most=most, classes=classes, label=label
+            net,
+            shown.image,
+            layers=names,
+            inside=inside,
+            most=most,
+            classes=shown.classes,
+            label=shown.label,
         )
     deliver(figure, "features", out, window=window)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -14,10 +14,13 @@ from .trained import images_of, settings_of
 if TYPE_CHECKING:
     from ..data import Dataset
     from ..nn import Layer
+    from ..typing import Array
 
 __all__ = [
     "IndexOption",
+    "Shown",
     "dataset_of",
+    "image_to_show",
     "known_input",
     "refuse_beside_image",
 ]
@@ -69,8 +72,51 @@ def known_input(net: Layer, model: str) -> tuple[int, int, int]:
     return c, h, w
 
 
-def refuse_beside_image(index: int | None, data: str | None) -> None:
+class Shown(NamedTuple):
+    """An image (C, H, W) as a network takes it, and what is known of it."""
+
+    image: Array
+    label: int | None
+    classes: tuple[str, ...] | None
+
+
+def image_to_show(
+    model: str,
+    net: Layer,
+    image: Path | None,
+    index: int | None,
+    data: str | None,
+    data_dir: Path | None,
+    split: str,
+) -> Shown:
+    """Return the user's picture, or else the image ``index`` of the data set.
+
+    Raises
+    ------
+    ArgumentError
+        If options of a data set stand beside a picture; if the network takes no pictures, or there
+        is no such image.
+    """
+    if image is None:
+        dataset = dataset_of(model, net, data, data_dir, split, index or 0)
+        images, labels = dataset.batch([index or 0])
+        return Shown(images[0], int(labels[0]), dataset.classes)
+    from ..data import read_image
+
+    refuse_beside_image(index, data, data_dir)
+    c, h, w = known_input(net, model)
+    if c not in (1, 3):
+        raise ArgumentError(
+            f"the network takes images of {c} channels; a picture file has 1 or 3. Give none, and "
+            "take one of the data set.",
+            where="IMAGE",
+        )
+    picture = read_image(image, (c, h, w), net.card.background if net.card else None)
+    return Shown(picture[0], None, net.card.classes if net.card else None)
+
+
+def refuse_beside_image(index: int | None, data: str | None, data_dir: Path | None) -> None:
     """Refuse the options of a data set where an IMAGE was given."""
-    for option, value in (("--index", index), ("--data", data)):
+    for option, value in (("--index", index), ("--data", data), ("--data-dir", data_dir)):
         if value is not None:
             raise ArgumentError("belongs to a data set; leave the IMAGE out.", where=option)

@@ -11,7 +11,7 @@ from ..errors import ArgumentError, did_you_mean
 from . import runs
 from .messages import as_options
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
-from .show_inputs import IndexOption, dataset_of, known_input, refuse_beside_image
+from .show_inputs import IndexOption, image_to_show
 from .trained import DataDirOption, DataOption, RunArgument, SplitOption
 
 if TYPE_CHECKING:
@@ -69,28 +69,12 @@ def command(
     from rich.progress import Progress
 
     from .. import viz
-    from ..data import read_image
     from ..formats import load
     from ..viz.why import METHODS
 
     require_deliverable(out, window)
     model = load(runs.model_path(run))
-    classes = model.card.classes if model.card else None
-    label = None
-    if image is not None:
-        refuse_beside_image(index, data)
-        c, h, w = known_input(model, str(run))
-        if c not in (1, 3):
-            raise ArgumentError(
-                f"the network takes images of {c} channels; a picture file has 1 or 3. Give none, "
-                "and take one of the data set.",
-                where="IMAGE",
-            )
-        x = read_image(image, (c, h, w), model.card.background if model.card else None)[0]
-    else:
-        dataset = dataset_of(str(run), model, data, data_dir, split, index or 0)
-        images, labels = dataset.batch([index or 0])
-        x, label, classes = images[0], int(labels[0]), dataset.classes
+    x, label, classes = image_to_show(str(run), model, image, index, data, data_dir, split)
     target = None if class_ is None else _class(class_, classes, model, x.shape)
     console = Console(stderr=True)
     with (
