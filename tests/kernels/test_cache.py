@@ -19,6 +19,7 @@ MODULES = {
     "__init__.py": "",
     "numbers.py": "FACTOR = 3\n",
     "words.py": """
+import numpy as np
 from pellucid.kernels.jit import kernel
 from .numbers import (
     FACTOR,
@@ -31,6 +32,12 @@ def twice(x):
 @kernel
 def scaled(x):
     return FACTOR * x.sum()
+
+@kernel
+def pairs(x):
+    both = np.empty((2, len(x)))
+    both[0], both[1] = x, 2 * x
+    return both, x.copy()
 
 def power(p, inner=None):
     if inner is not None:
@@ -124,6 +131,19 @@ def test_the_second_process_compiles_nothing(place):
     assert place.say(SCALED) == ["15.0"]
     assert len(place.files()) == 1
     assert not list(place.package.glob("__pycache__/*.tmp"))
+
+
+def test_loading_a_kernel_does_not_prepare_to_compile(place):
+    code = """
+both, copy = words.pairs(x)
+print(both.sum(), copy.sum(), "numba.np.linalg" in sys.modules)
+both = copy = None
+"""
+    assert place.say(code) == ["15.0", "5.0", "True", "pairs"]
+    assert place.say(code) == ["15.0", "5.0", "False"]
+    # What is not there is compiled beside what was loaded.
+    printed = place.say(f"{code}\n{SCALED}\n{code}")
+    assert printed == ["15.0", "5.0", "False", "15.0", "15.0", "5.0", "True", "scaled"]
 
 
 def test_another_type_is_another_kernel(place):

@@ -20,11 +20,12 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-import llvmlite
+import llvmlite.binding
 import numba
 from numba.core import caching, config
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
+from numba.core.runtime import _nrt_python  # type: ignore[attr-defined]
 from numba.core.serialize import dumps
 from numba.misc.appdirs import AppDirs
 
@@ -88,7 +89,6 @@ class KernelCache(caching._Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the kernel for this signature, or None where it must be compiled."""
-        target_context.refresh()
         with suppress(OSError):
             name, key = self._identity(sig, target_context.codegen())
             for place in folders(self._source):
@@ -97,6 +97,7 @@ class KernelCache(caching._Cache):
                     data = (place / name).read_bytes()
                     kept, reduced = pickle.loads(data[32:] if _sum(data[32:]) == data[:32] else b"")
                     if kept == key:
+                        _name_the_runtime()
                         return CompileResult._rebuild(target_context, *pickle.loads(reduced))
         return None
 
@@ -125,6 +126,18 @@ class KernelCache(caching._Cache):
         kind = (*MAKERS, codegen.magic_tuple(), sig, _fingerprint(self._function, stamp=False))
         which = _sum(str(kind).encode()).hex()[:16]
         return f"{self._name}.{which}.nbc", (kind, _fingerprint(self._function, stamp=True))
+
+
+@functools.cache
+def _name_the_runtime() -> None:
+    """Tell LLVM where Numba's functions for memory are, which kernels from the disk call by name.
+
+    Numba does so before it compiles, and there also prepares all that it could compile: modules for
+    each thing a kernel may contain, and functions of its own, which are in these kernels already.
+    To load them it is not needed; it would take 150 ms, and 30 MB.
+    """
+    for name, address in _nrt_python.c_helpers.items():
+        llvmlite.binding.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
 
 def _fingerprint(function: FunctionType, *, stamp: bool) -> tuple[Any, ...]:
