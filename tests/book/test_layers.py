@@ -187,6 +187,21 @@ def test_affine_is_the_oracles(shape, out):
         assert_alike(ours, theirs, as_view(drawn(*shape)))
 
 
+@pytest.mark.parametrize("change", ["nothing", "read", "set", "set to float64"])
+def test_affine_goes_back_through_the_input_that_a_script_sees(change):
+    w, b, x, dy = drawn(48, 5), drawn(5), as_view(drawn(60, 3, 4, 4)), drawn(60, 5)
+    ours, theirs = layers.Affine(w, b), oracle.Affine(w, b)
+    for layer in (ours, theirs):
+        layer.forward(x)
+        if change == "read":
+            assert layer.x.shape == (60, 48)
+        elif change != "nothing":
+            layer.x = np.ones((60, 48), np.float32 if change == "set" else np.float64)
+    assert relative_error(ours.backward(dy), theirs.backward(dy)) < SINGLE
+    assert relative_error(ours.dW, theirs.dW) < SINGLE
+    np.testing.assert_array_equal(ours.x, theirs.x)
+
+
 def test_affine_says_which_rows_it_expects():
     affine = layers.Affine(np.zeros((10, 3)), np.zeros(3))
     with pytest.raises(

@@ -1,15 +1,18 @@
-"""Products with a matrix as it lies: twin of ``a @ b``, to 1e-5 relative in float32.
+"""The three products of the book's `Affine`, whose weights are float64 and stay where they are.
 
-    out[m,f] = shift[f] + Σ_i a[m·down + i·along] · b[i,f]
+    y[m,f]      = b[f] + Σ_i x[m,i] · w[at(i),f]
+    dw[at(i),f] = Σ_m x[m,i] · dy[m,f]
+    dx[m,i]     = Σ_f dy[m,f] · w[at(i),f]
 
-With ``down`` and ``along``, ``a`` may be read as it lies or turned. (`pellucid.kernels.matmul` has
-the products of `pellucid.nn.Linear`, whose weights lie the other way round.)
+``at(i)`` is the row of ``w`` that belongs to a number of ``x``: the book counts an image's numbers
+channel by channel, ours lie pixel by pixel. It costs little to look for a row elsewhere, and more
+to turn all images. Rows of numbers lie as the book counts them; they are images of one channel.
+Twins of ``a @ b``, to 1e-5 relative in float32. (`pellucid.kernels.matmul` has the products of
+`pellucid.nn.Linear`, whose weights lie the other way round.)
 
-All arrays are flat, float32, C-contiguous, allocated by the caller; ``shift`` is as long as a row
-of ``b``. A task is some panels of columns of some rows of ``out``, and writes that block whole,
-each sum in one order. So the bits do not depend on the threads. A tile of sums stays in the
-registers; the rows of ``b`` that it needs are copied side by side first, for the tiles below it to
-read.
+All arrays are flat, C-contiguous, allocated by the caller; float32 but for ``w``, which may be
+float64 and is rounded on its way into a tile's neighbourhood. A task writes its own part of the
+result, each sum in one order; so the bits do not depend on the threads.
 """
 
 from __future__ import annotations
@@ -21,88 +24,192 @@ import numpy as np
 
 from ..typing import Array
 from .jit import LANES, REGISTERS, kernel
-from .simd import add_row, load, load_part, outer, store, store_first, zeros
+from .simd import load, load_part, outer, store, store_first, store_part, zeros
 from .sliding import LINE, aligned, turn
 from .threads import share
 
-__all__ = ["product", "tile_for", "turn_over"]
+__all__ = ["HEIGHTS", "add_up", "product", "product_turned", "turned_product"]
 
-# Tiles whose sums fit into the registers, with what is multiplied; one vector of columns wastes
-# fewer lanes, two need fewer loads.
-TALL, WIDE = ((25, 1), (12, 2)) if REGISTERS >= 32 else ((12, 1), (6, 2))
-TOGETHER = (
-    512  # terms of one sum; sums of those are added up, or rounding would grow with the terms
-)
-FEW = (4, 1)  # rows, where there are not enough for a whole tile
+# Rows of a tile, which is one vector wide: its sums fill the registers, but for what is multiplied.
+# The small ones are for few images.
+HEIGHTS = (25, 4, 1) if REGISTERS >= 32 else (12, 4, 1)
+TOGETHER = 256  # terms of one sum; sums of those are added up, or rounding would grow with them
+GROUP = 8 * LANES  # columns of w at a time, which with so many rows stay in a core's own cache
 
 
-def tile_for(rows: int, columns: int) -> tuple[int, int]:
-    """Return the tile, height x vectors, that covers ``rows`` x ``columns`` the best."""
+@kernel
+def _narrow(x: Array, y: Array) -> None:
+    """``y = x``, rounded; y may be longer."""
+    for i in range(len(x)):
+        y[i] = np.float32(x[i])
 
-    def cycles(tile: tuple[int, int]) -> tuple[int, int]:
-        height, vectors = tile
-        return -(-rows // height) * height * -(-columns // (vectors * LANES)) * vectors, -vectors
 
-    height, vectors = min(TALL, WIDE, key=cycles)
-    while height > rows:
-        height = next(few for few in FEW if few < height)
-    return height, vectors
+@kernel
+def _fetch(
+    w: Array, columns: int, left: int, right: int, begin: int, count: int, channels: int,
+    near: Array, pitch: int,
+) -> None:  # fmt: skip
+    """Write the rows of ``w`` for numbers ``begin`` and following of ``x``, rounded.
+
+    Only columns ``left`` to ``right``; one below the other into ``near``, a row every ``pitch``.
+    They are read in the order in which they lie: from row to row would be far, and slow.
+    """
+    pixels = len(w) // (columns * channels)
+    for c in range(channels):
+        first = (begin - c + channels - 1) // channels
+        last = (begin + count - c + channels - 1) // channels
+        for pixel in range(first, last):
+            r, i = (c * pixels + pixel) * columns, pixel * channels + c - begin
+            _narrow(w[r + left : r + right], near[i * pitch : (i + 1) * pitch])
 
 
 @cache
-def product(height: int, vectors: int) -> Any:
-    """Return the kernel for tiles of ``height`` rows x ``vectors`` of columns of ``out``."""
-    panel = vectors * LANES
+def product(height: int) -> Any:
+    """Return the kernel of the first product, for tiles of ``height`` images."""
 
     @kernel
     def multiply(
-        queue: Array, a: Array, down: int, along: int, b: Array, shift: Array, out: Array,
-        terms: int, blocks: int, across: int,
+        queue: Array, x: Array, w: Array, sums: Array, rows: int, columns: int, channels: int,
+        blocks: int, cuts: int,
     ) -> None:  # fmt: skip
-        """Write ``out``, in ``blocks · across`` tasks; there are ``height`` rows in each block."""
-        columns = len(shift)
-        rows = out.size // columns
-        panels = -(-columns // panel)
-        near = aligned(np.empty(terms * panel + LINE, dtype=np.float32))
-        sums = aligned(np.empty(height * panel + LINE, dtype=np.float32))
-        start = np.zeros(panel, dtype=np.float32)
+        """Write the sums over each of ``blocks`` parts of the terms, for `add_up`.
+
+        ``sums`` are (blocks, tiles · height, whole vectors). A task is one of the ``cuts`` of the
+        tiles, in one block.
+        """
+        terms, tiles = len(w) // columns, -(-rows // height)
+        wide = -(-columns // LANES) * LANES
+        # Lines of w an odd number of cache lines apart, which all find room in the nearest cache.
+        pitch = (min(wide, GROUP) // LANES | 1) * LANES
+        near = aligned(np.zeros(TOGETHER * pitch + LINE, dtype=np.float32))
+        some = aligned(np.zeros(height * (TOGETHER + LINE) + LINE, dtype=np.float32))
         for task in share(queue):
-            block, piece = task % blocks, task // blocks
-            low, high = block * rows // blocks, (block + 1) * rows // blocks
-            for p in range(piece * panels // across, (piece + 1) * panels // across):
-                k = p * panel
-                count = min(panel, columns - k)
-                start[:count] = shift[k : k + count]
-                for i in range(terms):
-                    for v in range(0, panel, LANES):
-                        u = load_part(b, i * columns + k + v, max(0, min(LANES, count - v)))
-                        store(u, near, i * panel + v, 0)
-                for tile in range(low, high, height):
-                    m = min(tile, high - height)  # the last one reaches back
-                    sums[:] = 0
-                    for begin in range(0, terms, TOGETHER):
-                        t = zeros(height, vectors)
-                        for i in range(begin, min(begin + TOGETHER, terms)):
-                            t = outer(t, a, m * down + i * along, down, near, i * panel)
-                        store(t + load(height, vectors, sums, 0, panel, LANES), sums, 0, panel)
-                    t = add_row(load(height, vectors, sums, 0, panel, LANES), start, 0)
-                    store_first(t, out, m * columns + k, columns, count)
+            block, cut = task % blocks, task // blocks
+            first, last = block * terms // blocks, (block + 1) * terms // blocks
+            pieces = -(-(last - first) // TOGETHER)
+            for piece in range(pieces):
+                begin = first + piece * (last - first) // pieces
+                count = first + (piece + 1) * (last - first) // pieces - begin
+                for left in range(0, columns, GROUP):
+                    right = min(columns, left + GROUP)
+                    _fetch(w, columns, left, right, begin, count, channels, near, pitch)
+                    for tile in range(cut * tiles // cuts, (cut + 1) * tiles // cuts):
+                        m = tile * height
+                        for r in range(min(height, rows - m)):
+                            here = (m + r) * terms + begin
+                            for i in range(0, count, LANES):
+                                u = load_part(x, here + i, min(LANES, count - i))
+                                store(u, some, r * (TOGETHER + LINE) + i, 0)
+                        for k in range(left, right, LANES):
+                            to = ((block * tiles + tile) * height) * wide + k
+                            t = zeros(height, 1)
+                            for i in range(count):
+                                t = outer(t, some, i, TOGETHER + LINE, near, i * pitch + k - left)
+                            if begin > first:
+                                t = t + load(height, 1, sums, to, wide, 0)
+                            store(t, sums, to, wide)
 
     return multiply
 
 
 @kernel
-def turn_over(queue: Array, x: Array, y: Array, rows: int, columns: int, tasks: int) -> None:
-    """Write the matrix ``x`` (rows, columns), also float64, as ``y`` (columns, rows), float32.
-
-    A task is a band of x.
-    """
-    near = aligned(np.empty(LANES * columns + LINE, dtype=np.float32))
+def add_up(
+    queue: Array, sums: Array, b: Array, y: Array, rows: int, high: int, blocks: int, tasks: int
+) -> None:
+    """Write ``y``, ``b`` and the sums of all blocks, ``high`` rows each. A task is some rows."""
+    columns = len(b)
+    wide = -(-columns // LANES) * LANES
     for task in share(queue):
-        low, high = task * rows // tasks, (task + 1) * rows // tasks
-        for r in range(low, high, LANES):
-            count = min(LANES, high - r)
-            some = x[r * columns : (r + count) * columns]
-            for i in range(len(some)):
-                near[i] = np.float32(some[i])
-            turn(near, 0, count, columns, y, r, rows)
+        for m in range(task * rows // tasks, (task + 1) * rows // tasks):
+            for k in range(0, columns, LANES):
+                count = min(LANES, columns - k)
+                t = load(1, 1, sums, m * wide + k, 0, 0)
+                for block in range(1, blocks):
+                    t = t + load(1, 1, sums, (block * high + m) * wide + k, 0, 0)
+                store_part(t + load_part(b, k, count), y, m * columns + k, count)
+
+
+@cache
+def turned_product(height: int) -> Any:
+    """Return the kernel of the second product, for tiles of ``height`` rows of ``dw``."""
+    pitch = -(-height // LANES) * LANES
+
+    @kernel
+    def multiply(
+        queue: Array, x: Array, dy: Array, dw: Array, columns: int, channels: int, tasks: int
+    ) -> None:
+        """Write ``dw``. A task is some tiles of it."""
+        terms, wide = len(dw) // columns, -(-columns // LANES) * LANES
+        pixels = terms // channels
+        rows, tiles = len(dy) // columns, -(-terms // height)
+        near = aligned(np.zeros(rows * wide + LINE, dtype=np.float32))
+        for i in range(rows):
+            for k in range(0, columns, LANES):
+                store(
+                    load_part(dy, i * columns + k, min(LANES, columns - k)), near, i * wide + k, 0
+                )
+        some = aligned(np.empty(TOGETHER * pitch + LINE, dtype=np.float32))
+        sums = aligned(np.empty(height * wide + LINE, dtype=np.float32))
+        for task in share(queue):
+            for tile in range(task * tiles // tasks, (task + 1) * tiles // tasks):
+                m = tile * height
+                sums[:] = 0
+                for begin in range(0, rows, TOGETHER):
+                    count = min(TOGETHER, rows - begin)
+                    for i in range(count):
+                        for v in range(0, pitch, LANES):
+                            there = max(0, min(LANES, terms - m - v))
+                            u = load_part(x, (begin + i) * terms + m + v, there)
+                            store(u, some, i * pitch + v, 0)
+                    for k in range(0, columns, LANES):
+                        t = zeros(height, 1)
+                        for i in range(count):
+                            t = outer(t, some, i * pitch, 1, near, (begin + i) * wide + k)
+                        store(t + load(height, 1, sums, k, wide, 0), sums, k, wide)
+                for r in range(min(height, terms - m)):
+                    pixel, c = (m + r) // channels, (m + r) % channels
+                    to = (c * pixels + pixel) * columns
+                    for k in range(0, columns, LANES):
+                        u = load(1, 1, sums, r * wide + k, 0, 0)
+                        store_part(u, dw, to + k, min(LANES, columns - k))
+
+    return multiply
+
+
+@cache
+def product_turned(height: int) -> Any:
+    """Return the kernel of the third product, for tiles of ``height`` images."""
+
+    @kernel
+    def multiply(
+        queue: Array, dy: Array, w: Array, dx: Array, columns: int, channels: int, tasks: int
+    ) -> None:
+        """Write ``dx``, which has ``height`` rows at least. A task is some columns of it."""
+        terms, wide = len(w) // columns, -(-columns // LANES) * LANES
+        rows, panels = len(dy) // columns, -(-terms // LANES)
+        # As many rows of w at a time as stay in a core's own cache.
+        together = max(1, TOGETHER * GROUP // (LANES * wide)) * LANES
+        some = aligned(np.zeros(together * wide + LINE, dtype=np.float32))
+        near = aligned(np.empty(LANES * wide + LINE, dtype=np.float32))
+        sums = aligned(np.empty(height * LANES + LINE, dtype=np.float32))
+        for task in share(queue):
+            first = task * panels // tasks * LANES
+            last = min(terms, (task + 1) * panels // tasks * LANES)
+            for begin in range(first, last, together):
+                end = min(last, begin + together)
+                _fetch(w, columns, 0, columns, begin, end - begin, channels, some, wide)
+                for i in range(begin, end, LANES):
+                    count = min(LANES, end - i)
+                    turn(some, (i - begin) * wide, LANES, wide, near, 0, LANES)
+                    for tile in range(0, rows, height):
+                        m = min(tile, rows - height)  # the last one reaches back
+                        sums[:] = 0
+                        for k in range(0, columns, TOGETHER):
+                            t = zeros(height, 1)
+                            for f in range(k, min(columns, k + TOGETHER)):
+                                t = outer(t, dy, m * columns + f, columns, near, f * LANES)
+                            store(t + load(height, 1, sums, 0, LANES, 0), sums, 0, LANES)
+                        t = load(height, 1, sums, 0, LANES, 0)
+                        store_first(t, dx, m * terms + i, terms, count)
+
+    return multiply

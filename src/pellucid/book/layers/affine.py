@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from ...errors import ShapeError
 from ...typing import Array
 from ..settings import settings
 from .base import BookLayer
-from .layouts import as_floats, as_rows, as_single
+from .layouts import Lying, as_floats, as_single
 from .products import times, times_turned, turned_times
 
 __all__ = ["Affine"]
@@ -29,7 +31,7 @@ class Affine(BookLayer):
     Attributes
     ----------
     x : array (N, in)
-        The last input, as rows.
+        The last input, as rows; those of images are put in order when it is read.
     original_x_shape : tuple
         The shape that it had.
     dW, db : arrays
@@ -46,9 +48,10 @@ class Affine(BookLayer):
     ([[1.0, 0.0], [1.0, 0.0]], [1.0, 0.0])
     """
 
+    _lying: Lying | None = None  # the last input, if it is computed with in float32
+
     def __init__(self, W: Array, b: Array) -> None:
         self.W, self.b = W, b
-        self.x: Array | None = None
         self.original_x_shape: tuple[int, ...] | None = None
         self.dW: Array | None = None
         self.db: Array | None = None
@@ -61,7 +64,8 @@ class Affine(BookLayer):
         ShapeError
             If a row has another length than a column of ``W``.
         """
-        self.original_x_shape = x.shape
+        vars(self).pop("x", None)
+        self._lying, self.original_x_shape = None, x.shape
         size = math.prod(x.shape[1:])
         if size != len(self.W):
             raise ShapeError(
@@ -72,23 +76,39 @@ class Affine(BookLayer):
         if settings.in_double(x) or not x.size:
             self.x = x.reshape(len(x), size).astype(np.float64, copy=False)
             return ops.linear(self.x, np.asarray(self.W, np.float64).T, np.asarray(self.b))
-        self.x = as_rows(x)
-        return times(self.x, as_single(self.W), as_single(self.b))
+        self._lying = Lying(x)
+        return times(self._lying.rows, as_floats(self.W), as_single(self.b), self._lying.channels)
 
     def backward(self, dout: Array) -> Array:
         """Leave ``dW`` and ``db``; return the gradient for the input, in its shape."""
         dy, shape = self.learn(dout), self._after_forward(self.original_x_shape)
         if dy.dtype == np.float64:
             return (dy @ np.asarray(self.W, np.float64).T).reshape(shape)
-        return times_turned(dy, as_floats(self.W)).reshape(shape)
+        lying = self._input()
+        dx = times_turned(dy, as_floats(self.W), lying.channels)
+        return lying.images(dx).reshape(shape)
 
     def learn(self, dout: Array) -> Array:
         """Leave ``dW`` and ``db``; return ``dout`` in the type that is computed in."""
-        x = self._after_forward(self.x)
-        if x.dtype == np.float64:
+        self.dW = self.db = None  # their memory is as good as new, unless somebody keeps them
+        x = vars(self).get("x")
+        if x is not None and x.dtype == np.float64:
             dy = dout.astype(np.float64, copy=False)
             self.dW, self.db = x.T @ dy, dy.sum(axis=0)
         else:
-            dy = as_single(dout)
-            self.dW, self.db = turned_times(x, dy), dy.sum(axis=0)
+            dy, lying = as_single(dout), self._input()
+            self.dW, self.db = turned_times(lying.rows, dy, lying.channels), dy.sum(axis=0)
         return dy
+
+    @cached_property
+    def x(self) -> Array | None:
+        """Return the last input as rows."""
+        return None if self._lying is None else self._lying.in_order()
+
+    def _input(self) -> Lying:
+        """Return the last input: `x`, if that has been read or set."""
+        x = vars(self).get("x")
+        return self._after_forward(self._lying) if x is None else Lying(x)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "x": self.x}

@@ -17,12 +17,12 @@ from ...engine.launch import launch
 from ...kernels import doubles, matmul
 from ...kernels.blocks import each
 from ...typing import Array
-from .buffers import take
+from .buffers import WORTH, take
 
 __all__ = [
+    "Lying",
     "as_floats",
     "as_given",
-    "as_rows",
     "as_single",
     "channels_last",
     "empty_bytes",
@@ -36,7 +36,7 @@ LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)  # from (N, C, H, W), and back to it
 
 def as_single(a: Any) -> Array:
     """Return ``a`` as a float32 array in C order that kernels may take; itself if it is one."""
-    if isinstance(a, np.ndarray) and a.dtype == np.float64 and a.flags.carray and a.size > 1:
+    if type(a) is np.ndarray and a.dtype == np.float64 and a.flags.carray and a.size >= WORTH:
         y = take(a.shape)
         each(doubles.narrow, a, y)
         return y
@@ -95,12 +95,36 @@ def like_images(y: Array) -> Array:
     return y.transpose(FIRST)
 
 
-def as_rows(x: Array) -> Array:
-    """Return ``x`` as float32 rows (N, F) in C order, the numbers of images channel by channel."""
-    n = len(x)
-    if not x.flags.c_contiguous and (run := _turned(x)) is not None:
-        _, h, w, c = run.shape
-        y = take((n, h * w * c))
-        launch(matmul.transpose, n, x.size, run.reshape(x.size), y.reshape(x.size), h * w, c)
+class Lying:
+    """Images, or rows, as float32 rows of numbers in the order in which they lie in memory.
+
+    Attributes
+    ----------
+    rows : array (N, F)
+    channels : int
+        Of images that lie pixel by pixel; otherwise 1: the numbers lie as they are counted.
+    """
+
+    def __init__(self, x: Array) -> None:
+        run = None if x.flags.c_contiguous else _turned(x)
+        self._shape, self._turned = x.shape, run is not None
+        rows = as_single(x) if run is None else run
+        self.rows = rows.reshape(len(x), -1)
+        self.channels = 1 if run is None else x.shape[1]
+
+    def images(self, rows: Array) -> Array:
+        """Return other such rows in the shape of x, a view."""
+        if not self._turned:
+            return rows.reshape(self._shape)
+        n, c, h, w = self._shape
+        return like_images(rows.reshape(n, h, w, c))
+
+    def in_order(self) -> Array:
+        """Return x as rows (N, F) in C order, the numbers of images channel by channel."""
+        n, size = self.rows.shape
+        if not self._turned:
+            return self.rows
+        y, c = take((n, size)), self.channels
+        flat = self.rows.reshape(n * size), y.reshape(n * size)
+        launch(matmul.transpose, n, n * size, *flat, size // c, c)
         return y
-    return as_single(x).reshape(n, -1)

@@ -1,12 +1,10 @@
-"""Matrix products for `Affine`, whose ``W`` is (in, out): which kernel, and in how many tasks.
+"""The products of `Affine`: which kernel, and in how many tasks.
 
 NumPy's own would do on a quiet machine. But its threads wait for each other while ours do, and
 where the cores are busy a product of half a millisecond was seen to take sixty.
 """
 
 from __future__ import annotations
-
-import numpy as np
 
 from ...engine.launch import launch
 from ...kernels import products
@@ -16,63 +14,84 @@ from .buffers import take
 
 __all__ = ["times", "times_turned", "turned_times"]
 
-TASKS = 16  # at most: enough for every thread, and few panels of b are copied twice
+TASKS = 16  # at most: enough for every thread
+LEAST = 512  # terms of a task: each of its sums must be added to the others
 
 
-def times(a: Array, b: Array, shift: Array) -> Array:
-    """Return ``a·b + shift`` for ``a`` (M, K), ``b`` (K, F), all float32 in C order.
+def times(x: Array, w: Array, b: Array, channels: int = 1) -> Array:
+    """Return ``x·w + b`` for ``x`` (M, K) and ``b`` (F,), float32, and ``w`` (K, F).
+
+    ``w`` may be float64 here and below. All are in C order; the numbers of a row of ``x`` lie pixel
+    by pixel, those of ``w`` channel by channel.
 
     Examples
     --------
-    >>> a, b = np.ones((2, 3), np.float32), np.ones((3, 4), np.float32)
-    >>> times(a, b, np.arange(4, dtype=np.float32))[0]
+    >>> x, w = np.ones((2, 3), np.float32), np.ones((3, 4), np.float32)
+    >>> times(x, w, np.arange(4, dtype=np.float32))[0]
     array([3., 4., 5., 6.], dtype=float32)
     """
-    return _product(a, a.shape, (a.shape[1], 1), b, shift)
+    (rows, terms), columns = x.shape, len(b)
+    height = _height(rows)
+    tiles = -(-rows // height)
+    blocks = 1 if tiles >= TASKS else max(1, min(TASKS, terms // LEAST))
+    cuts = 1 if blocks > 1 else min(tiles, TASKS)  # for all of them, w is read again
+    wide = -(-columns // LANES) * LANES
+    sums, y = take((blocks * tiles * height * wide,)), take((rows, columns))
+    launch(
+        products.product(height), blocks * cuts, rows * terms * columns, _flat(x), _flat(w), sums,
+        rows, columns, channels, blocks, cuts,
+    )  # fmt: skip
+    launch(
+        products.add_up, min(TASKS, rows), sums.size, sums, b, _flat(y), rows, tiles * height,
+        blocks, min(TASKS, rows),
+    )  # fmt: skip
+    return y
 
 
-def turned_times(a: Array, b: Array) -> Array:
-    """Return ``aᵀ·b`` for ``a`` (M, K), ``b`` (M, F).
+def turned_times(x: Array, dy: Array, channels: int = 1) -> Array:
+    """Return ``xᵀ·dy`` like ``w``, for ``x`` (M, K), ``dy`` (M, F).
 
     Examples
     --------
-    >>> a, b = np.ones((2, 3), np.float32), np.ones((2, 4), np.float32)
-    >>> turned_times(a, b).shape, float(turned_times(a, b).max())
+    >>> x, dy = np.ones((2, 3), np.float32), np.ones((2, 4), np.float32)
+    >>> dw = turned_times(x, dy)
+    >>> dw.shape, float(dw.max())
     ((3, 4), 2.0)
     """
-    nothing = np.zeros(b.shape[1], dtype=np.float32)
-    return _product(a, a.shape[::-1], (1, a.shape[1]), b, nothing)
+    terms, columns = x.shape[1], dy.shape[1]
+    height, dw = products.HEIGHTS[0], take((terms, columns))
+    tasks = min(TASKS, -(-terms // height))
+    launch(
+        products.turned_product(height), tasks, x.size * columns, _flat(x), _flat(dy), _flat(dw),
+        columns, channels, tasks,
+    )  # fmt: skip
+    return dw
 
 
-def times_turned(a: Array, b: Array) -> Array:
-    """Return ``a·bᵀ`` for ``a`` (M, K), ``b`` (F, K), which may be float64.
+def times_turned(dy: Array, w: Array, channels: int = 1) -> Array:
+    """Return ``dy·wᵀ`` like ``x``, for ``dy`` (M, F), ``w`` (K, F).
 
     Examples
     --------
-    >>> a, b = np.ones((2, 3), np.float32), np.ones((4, 3), np.float32)
-    >>> times_turned(a, b).shape, float(times_turned(a, b).max())
+    >>> dy, w = np.ones((2, 3), np.float32), np.ones((4, 3), np.float32)
+    >>> dx = times_turned(dy, w)
+    >>> dx.shape, float(dx.max())
     ((2, 4), 3.0)
     """
-    turned, nothing = take((b.shape[1], len(b))), np.zeros(len(b), dtype=np.float32)
-    tasks = min(TASKS, len(b))
-    sizes = (*b.shape, tasks)
-    launch(products.turn_over, tasks, b.size, b.reshape(b.size), turned.reshape(b.size), *sizes)
-    return _product(a, a.shape, (a.shape[1], 1), turned, nothing)
-
-
-def _product(
-    a: Array, shape: tuple[int, ...], steps: tuple[int, int], b: Array, shift: Array
-) -> Array:
-    """Return ``out[m,f] = shift[f] + Σ_i a[m·steps[0] + i·steps[1]] · b[i,f]``."""
-    (rows, terms), columns = shape, len(shift)
-    height, vectors = products.tile_for(rows, columns)
-    panels = -(-columns // (vectors * LANES))
-    blocks = max(1, min(rows // height, TASKS // panels))
-    across = min(panels, max(1, TASKS // blocks))
-    out = take((rows, columns))
+    rows, columns = dy.shape
+    dx = take((rows, len(w)))
+    tasks = min(TASKS, -(-len(w) // LANES))
     launch(
-        products.product(height, vectors), blocks * across, rows * columns * terms,
-        a.reshape(a.size), *steps, b.reshape(b.size), shift, out.reshape(out.size), terms, blocks,
-        across,
+        products.product_turned(_height(rows)), tasks, dy.size * len(w), _flat(dy), _flat(w),
+        _flat(dx), columns, channels, tasks,
     )  # fmt: skip
-    return out
+    return dx
+
+
+def _height(rows: int) -> int:
+    """Return how many rows a tile has."""
+    return next(height for height in products.HEIGHTS if height <= rows)
+
+
+def _flat(a: Array) -> Array:
+    return a.reshape(a.size)
