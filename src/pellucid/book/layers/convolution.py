@@ -98,6 +98,7 @@ class Convolution(BookLayer):
     def backward(self, dout: Array) -> Array:
         """Leave ``dW`` and ``db``; return the gradient for the input."""
         x, seen = self._after_forward(self.x), self._seen
+        self.dW = self.db = None
         if seen is None:
             w, dy = np.asarray(self.W, np.float64), dout.astype(np.float64, copy=False)
             stride, pad = self._slide()

@@ -42,7 +42,7 @@ class Relu(BookLayer):
 
     def forward(self, x: Array) -> Array:
         """Return ``x`` where it is above zero, and 0 elsewhere."""
-        run = in_a_run(x)
+        run, self.mask = in_a_run(x), None  # whose memory is taken again, if nobody else has it
         if run is None or not x.size:
             self.mask = x <= 0
             out = x.copy()

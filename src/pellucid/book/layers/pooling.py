@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ __all__ = ["Pooling"]
 
 BYTE = 256  # cells of a window that one byte can tell apart
 NO_BYTES, NOTHING = room(1, np.uint8), room(1)
+
+_slide = lru_cache(slide)  # a script asks for the same every time
 
 
 class Pooling(BookLayer):
@@ -70,12 +72,12 @@ class Pooling(BookLayer):
             If the window does not fit; with padding, if the book's output size is wrong.
         """
         vars(self).pop("arg_max", None)
-        self.x = x
+        self.x, self._memory = x, None
         zeros = 0 if settings.strict else int(self.pad)
         if zeros:
             self._require_the_forgotten_size(x)
             x = np.pad(x, ((0, 0), (0, 0), (zeros, zeros), (zeros, zeros)))
-        windows = slide(
+        windows = _slide(
             (x.shape[2], x.shape[3]), (int(self.pool_h), int(self.pool_w)), int(self.stride),
             0 if zeros else int(self.pad),
         )  # fmt: skip
