@@ -237,6 +237,7 @@ def test_the_other_commands_take_the_result(pellucid, convert, tmp_path):
     converted(convert, params, "--input", "1x8x8")
     pixels = np.pad((test.images[0, 0] * (255 / 16)).astype(np.uint8), 2)
     Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert pellucid("warmup", "model.safetensors").returncode == 0  # then nothing is compiled
     result = pellucid("predict", "model.safetensors", "a.png", "--top", "1")
     assert (result.returncode, result.stderr) == (0, "")
     assert "SimpleConvNet" not in pellucid("summary", "model.safetensors").stderr
