@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import ops
 from ...errors import ShapeError
+from ...ops.checks import require_shape
 from ...typing import Array
 from ..settings import settings
 from .base import BookLayer
@@ -31,7 +32,8 @@ class Affine(BookLayer):
     Attributes
     ----------
     x : array (N, in)
-        The last input, as rows; those of images are put in order when it is read.
+        The last input, as rows. Those of images are put in order when it is read; what a script
+        has written into the images since then is seen.
     original_x_shape : tuple
         The shape that it had.
     dW, db : arrays
@@ -75,9 +77,13 @@ class Affine(BookLayer):
             )
         if settings.in_double(x) or not x.size:
             self.x = x.reshape(len(x), size).astype(np.float64, copy=False)
-            return ops.linear(self.x, np.asarray(self.W, np.float64).T, np.asarray(self.b))
+            return ops.linear(self.x, np.asarray(self.W, np.float64).T) + np.asarray(self.b)
         self._lying = Lying(x)
-        return times(self._lying.rows, as_floats(self.W), as_single(self.b), self._lying.channels)
+        rows, channels, w = self._lying.rows, self._lying.channels, as_floats(self.W)
+        if np.shape(self.b) == (w.shape[1],):
+            return times(rows, w, as_single(self.b), channels)
+        nothing = np.zeros(w.shape[1], np.float32)
+        return times(rows, w, nothing, channels) + np.asarray(self.b, np.float32)
 
     def backward(self, dout: Array) -> Array:
         """Leave ``dW`` and ``db``; return the gradient for the input, in its shape."""
@@ -89,15 +95,27 @@ class Affine(BookLayer):
         return lying.images(dx).reshape(shape)
 
     def learn(self, dout: Array) -> Array:
-        """Leave ``dW`` and ``db``; return ``dout`` in the type that is computed in."""
+        """Leave ``dW`` and ``db``; return ``dout`` in the type that is computed in.
+
+        Raises
+        ------
+        ShapeError
+            If ``dout`` has another shape than the output.
+        """
+        x, out = vars(self).get("x"), self.W.shape[1]
+        double = x is not None and x.dtype == np.float64
+        lying = None if double else self._input()
+        rows: Any = x if lying is None else lying.rows
+        require_shape(rows, (len(rows), len(self.W)), "an input", "(N, in)", "Affine")
+        require_shape(dout, (len(rows), out), "a gradient", "(N, out)", "Affine")
         self.dW = self.db = None  # their memory is as good as new, unless somebody keeps them
-        x = vars(self).get("x")
-        if x is not None and x.dtype == np.float64:
+        if lying is None:
             dy = dout.astype(np.float64, copy=False)
-            self.dW, self.db = x.T @ dy, dy.sum(axis=0)
+            self.dW = rows.T @ dy
         else:
-            dy, lying = as_single(dout), self._input()
-            self.dW, self.db = turned_times(lying.rows, dy, lying.channels), dy.sum(axis=0)
+            dy = as_single(dout)
+            self.dW = turned_times(rows, dy, lying.channels)
+        self.db = dy.sum(axis=0)
         return dy
 
     @cached_property

@@ -10,6 +10,7 @@ import numpy as np
 from ... import ops
 from ...engine.convolutions import filter_gradient, input_gradient, output
 from ...engine.passes import NO_BYTES, Source
+from ...ops.checks import require_shape
 from ...ops.conv import conv2d_windows
 from ...typing import Array
 from ..common.util import im2col
@@ -22,6 +23,7 @@ from .layouts import as_single, channels_last, like_images
 __all__ = ["Convolution"]
 
 Shape: TypeAlias = tuple[int, ...]
+GRADIENT = "a gradient", "(N, FN, OH, OW)", "Convolution"  # what is said of a wrong one
 KEPT = 8  # input shapes whose kernels and tables a layer remembers
 
 
@@ -63,7 +65,7 @@ class Convolution(BookLayer):
            [1., 2., 1.]])
     """
 
-    _seen: Array | None = None  # the input as the kernels take it
+    _seen: tuple[Array, Array] | None = None  # the input, and the same as the kernels take it
     _passes: dict[Any, _Passes] | None = None
 
     def __init__(self, W: Array, b: Any, stride: int = 1, pad: int = 0) -> None:
@@ -90,23 +92,36 @@ class Convolution(BookLayer):
             y = ops.conv2d(x.astype(np.float64, copy=False), w, stride=stride, padding=pad)
             return y + np.reshape(self.b, (1, -1, 1, 1))
         passes = self._find_passes(x)
-        self._seen = channels_last(x)
+        seen = channels_last(x)
+        self._seen = x, seen
         y = take((len(x), *passes.windows.output, fn))
-        passes.forward(self._seen, as_single(self.W), self.b, y)
+        passes.forward(seen, as_single(self.W), self.b, y)
         return like_images(y)
 
     def backward(self, dout: Array) -> Array:
-        """Leave ``dW`` and ``db``; return the gradient for the input."""
-        x, seen = self._after_forward(self.x), self._seen
+        """Leave ``dW`` and ``db``; return the gradient for the input.
+
+        Raises
+        ------
+        ShapeError
+            If ``dout`` has another shape than the output.
+        """
+        x = self._after_forward(self.x)
         self.dW = self.db = None
-        if seen is None:
+        if self._seen is None:
+            windows = conv2d_windows(x.shape[1:], self.W.shape, *self._slide())
+            require_shape(dout, (len(x), len(self.W), *windows.output), *GRADIENT)
             w, dy = np.asarray(self.W, np.float64), dout.astype(np.float64, copy=False)
             stride, pad = self._slide()
             dx, self.dW, self.db = ops.conv2d_backward(
                 dy, x.astype(np.float64, copy=False), w, stride=stride, padding=pad
             )
             return dx
-        passes, dy = self._find_passes(x), channels_last(dout)
+        passes, (given, seen) = self._find_passes(x), self._seen
+        require_shape(dout, (len(x), len(self.W), *passes.windows.output), *GRADIENT)
+        if given is not x:  # a script has set another one
+            seen = channels_last(x)
+        dy = channels_last(dout)
         self.dW, self.db = take(self.W.shape), take((len(self.W),))
         passes.filters(seen, Source(dy), self.dW, self.db)
         return passes.give_back(dy, as_single(self.W), seen.shape)

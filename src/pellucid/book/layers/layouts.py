@@ -40,11 +40,13 @@ def as_single(a: Any) -> Array:
         y = take(a.shape)
         each(doubles.narrow, a, y)
         return y
-    return np.require(a, np.float32, ["C", "W", "A"])
+    with np.errstate(all="ignore"):  # a script may have numpy raise, and finds no fault of its own
+        return np.require(a, np.float32, ["C", "W", "A"])
 
 
 def as_floats(a: Array) -> Array:
     """Return ``a`` in C order, float64 if it is, else float32; itself if it is so already."""
+    a = np.asarray(a)
     return np.require(a, a.dtype if a.dtype == np.float64 else np.float32, ["C", "W", "A"])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from ... import ops
 from ...kernels import elementwise, masks
 from ...kernels.blocks import each
+from ...ops.checks import require_shape
 from ...typing import Array
 from ..settings import settings
 from .base import BookLayer
@@ -54,8 +55,15 @@ class Relu(BookLayer):
         return as_given(y, run, x)
 
     def backward(self, dout: Array) -> Array:
-        """Return ``dout``, and 0 where the input was not above zero."""
+        """Return ``dout``, and 0 where the input was not above zero.
+
+        Raises
+        ------
+        ShapeError
+            If ``dout`` has another shape than the input.
+        """
         given, stopped = in_a_run(dout), self._after_forward(self.mask)
+        require_shape(dout, stopped.shape, "a gradient", "the input's", "Relu")
         if settings.strict or not dout.flags.writeable:
             dout = dout.copy(order="K")
             given = in_a_run(dout)
@@ -100,7 +108,8 @@ class Sigmoid(BookLayer):
         """Return ``dout · (1 - out) · out``."""
         out = self._after_forward(self.out)
         given, y = in_a_run(dout), in_a_run(out)
-        if given is None or y is None or (given is dout) != (y is out) or not dout.size:
+        alike = dout.shape == out.shape and (given is dout) == (y is out)
+        if given is None or y is None or not alike or not dout.size:
             return dout * (1 - out) * out
         dx = take(y.shape)
         each(elementwise.sigmoid_backward, given, y, dx)

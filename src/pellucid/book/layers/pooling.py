@@ -12,6 +12,7 @@ from ... import ops
 from ...engine.launch import launch
 from ...errors import ShapeError
 from ...kernels import pairs, pooling
+from ...ops.checks import require_shape
 from ...rooms import room
 from ...shapes import Windows, slide
 from ...typing import Array
@@ -90,10 +91,18 @@ class Pooling(BookLayer):
         return like_images(maxima.y())
 
     def backward(self, dout: Array) -> Array:
-        """Return ``dout`` at the cells that won."""
+        """Return ``dout`` at the cells that won.
+
+        Raises
+        ------
+        ShapeError
+            If ``dout`` has another shape than the output.
+        """
         if self._memory is None:  # a copy of a layer, or one from a file
             self.forward(self._after_forward(self.x))
         windows, won, zeros = self._memory
+        n, c = (len(won.won), won.shape[3]) if isinstance(won, _Maxima) else won.shape[:2]
+        require_shape(dout, (n, c, *windows.output), "a gradient", "(N, C, OH, OW)", "Pooling")
         if isinstance(won, _Maxima):
             dx = like_images(won.backward(channels_last(dout)))
         else:

@@ -26,6 +26,7 @@ def times(x: Array, w: Array, b: Array, channels: int = 1) -> Array:
 
     Examples
     --------
+    >>> import numpy as np
     >>> x, w = np.ones((2, 3), np.float32), np.ones((3, 4), np.float32)
     >>> times(x, w, np.arange(4, dtype=np.float32))[0]
     array([3., 4., 5., 6.], dtype=float32)
@@ -53,6 +54,7 @@ def turned_times(x: Array, dy: Array, channels: int = 1) -> Array:
 
     Examples
     --------
+    >>> import numpy as np
     >>> x, dy = np.ones((2, 3), np.float32), np.ones((2, 4), np.float32)
     >>> dw = turned_times(x, dy)
     >>> dw.shape, float(dw.max())
@@ -73,6 +75,7 @@ def times_turned(dy: Array, w: Array, channels: int = 1) -> Array:
 
     Examples
     --------
+    >>> import numpy as np
     >>> dy, w = np.ones((2, 3), np.float32), np.ones((4, 3), np.float32)
     >>> dx = times_turned(dy, w)
     >>> dx.shape, float(dx.max())
