@@ -119,7 +119,8 @@ class _Assembly:
                 self._let_fold(step, value)
                 value = self._add(step, value)
             else:
-                value = self._add(PlainStep(name, layer, value.shape, self.batch), value)
+                step = PlainStep(name, layer, value.shape, self.batch, single=False)
+                value = self._add(step, value)
         return value
 
     def _let_fold(self, step: Step, value: _Value) -> None:
@@ -176,6 +177,9 @@ def _fast_step(
 ) -> Step:
     """Return a step for a layer, and for those ``behind`` it that it takes over."""
     kind = type(layer)
+    along_channels = isinstance(layer, Softmax | LocalResponseNorm)
+    if along_channels and len(shape) not in (1, 3):  # which are not the last axis then
+        return PlainStep(name, layer, shape, batch)
     if isinstance(layer, Softmax) and not SoftmaxStep.takes(layer, shape):
         return PlainStep(name, layer, shape, batch)
     if kind not in WITH_RELU:

@@ -14,7 +14,7 @@ from ..typing import Array
 from .convolutions import filter_gradient, input_gradient, output
 from .launch import launch
 from .passes import Source
-from .steps import Shape, Step, flat
+from .steps import Shape, Step, flat, weights
 
 __all__ = ["ConvStep"]
 
@@ -32,6 +32,7 @@ class ConvStep(Step):
         super().__init__(name, (fn, oh // pool, ow // pool), layer.multiply_adds(input_shape))
         self.layer, self.relu, self.pool = layer, relu, pool
         c, h, w = input_shape
+        self._shape = (fn, c // layer.groups, *layer.windows(input_shape).window)
         self._geometry = (layer.windows(input_shape), c, fn, layer.groups, pool, batch)
         self._output = output(*self._geometry)
         self.kernel = self._output.name + " + relu" * relu + f" + max {pool}x{pool}" * (pool > 1)
@@ -71,15 +72,13 @@ class ConvStep(Step):
 
     def _pack(self, fold: bool) -> None:
         """Take over filters and bias; with ``fold``, those that make what the batch norm makes."""
-        w, b = self.layer.weight.data, self.layer.bias
-        shift = np.float32(0) if b is None else b.data
+        w, b = weights(self.layer.weight, self._shape, self.name), self.layer.bias
+        shift = np.float32(0) if b is None else weights(b, self._shape[:1], self.name)
         if fold:
             scale, offset = self.norm.scale_and_shift()
             w, shift = w * scale.reshape(-1, 1, 1, 1), shift * scale + offset
         self._output.pack(np.ascontiguousarray(w))
-        if b is not None or self.norm is not None:
-            shift = np.broadcast_to(shift, len(w))
-            self._output.bias[:] = shift.reshape(self.layer.groups, 1, -1)
+        self._output.bias[:] = np.broadcast_to(shift, len(w)).reshape(self.layer.groups, 1, -1)
         self._packed = fold
 
     def turn(self) -> bool:
@@ -112,7 +111,7 @@ class ConvStep(Step):
         if not need_dx:
             return None
         convolve = self._make_input_gradient()
-        convolve.pack(np.ascontiguousarray(layer.weight.data))
+        convolve.pack(weights(layer.weight, self._shape, self.name))
         convolve(source, n, self._dx[:n], self._won, False)
         return self._dx[:n]
 

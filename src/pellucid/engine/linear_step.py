@@ -14,7 +14,7 @@ from ..nn import Linear
 from ..rooms import room
 from ..typing import Array
 from .launch import launch
-from .steps import Shape, Step, flat
+from .steps import Shape, Step, flat, weights
 
 __all__ = ["LinearStep"]
 
@@ -34,7 +34,7 @@ class LinearStep(Step):
     def __init__(
         self, name: str, layer: Linear, input_shape: Shape, batch: int, relu: bool = False
     ) -> None:
-        k, f = layer.in_features, layer.out_features
+        f, k = self._shape = layer.out_features, layer.in_features
         super().__init__(name, (f,), k * f)
         self.kernel = "product" + " + relu" * relu
         self.layer, self.relu = layer, relu
@@ -50,8 +50,8 @@ class LinearStep(Step):
     def forward(self, x: Array) -> Array:
         """Return ``x·wᵀ + b``."""
         self._x, images = x, len(x)
-        w, b = np.ascontiguousarray(self.layer.weight.data), self.layer.bias
-        shift = self._no_bias if b is None else np.ascontiguousarray(b.data)
+        w, b = weights(self.layer.weight, self._shape, self.name), self.layer.bias
+        shift = self._no_bias if b is None else weights(b, self._shape[:1], self.name)
         height, width = self._tile
         if images == 1:
             height = 1
@@ -71,7 +71,7 @@ class LinearStep(Step):
         """Leave ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
         dy, n = np.ascontiguousarray(dy, dtype=np.float32), len(dy)
         weight, bias, (y, dw, dx) = self.layer.weight, self.layer.bias, self._flat
-        w = np.ascontiguousarray(weight.data)
+        w = weights(weight, self._shape, self.name)
         pieces, products = min(PIECES, -(-w.shape[1] // matmul.PANEL)), self.learns + need_dx
         launch(
             self._gradients, products * pieces, products * n * self.multiply_adds,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ArgumentError, PellucidError, ShapeError
 from ..kernels import elementwise
 from ..kernels.blocks import each
 from ..nn import Layer
@@ -23,6 +26,8 @@ class Plan:
     """What will run, in order; called like the model it was made from.
 
     Every step reads values that were made before it, number 0 being the images, and makes one.
+    All are buffers, which the next call overwrites: a plan serves one thread at a time, and a copy
+    of it is compiled anew.
 
     Attributes
     ----------
@@ -36,10 +41,12 @@ class Plan:
 
     def __init__(self, model: Layer, input_shape: Shape, batch_size: int) -> None:
         self.model, self.input_shape, self.batch_size = model, tuple(input_shape), batch_size
+        model.output_shape(self.input_shape)  # or it says which layer does not fit the images
         # The kernels compute in float32; a model of another type runs its own layers.
         self.single = all(p.data.dtype == np.float32 for p in model.parameters().values())
         self.images = 0
-        self._given: Shape = (0,)  # the shape of the last output
+        self._given: Shape | None = None  # the shape of the last output
+        self._busy = threading.Lock()
         self.steps = assemble(model, self.input_shape, batch_size, fast=self.single)
         self._sums: dict[int, Array] = {}  # of the gradients of values that several steps read
         self._see_what_learns()
@@ -50,26 +57,28 @@ class Plan:
         Raises
         ------
         ShapeError
-            If the plan was made for other images.
+            If the plan was made for other images, or the model's weights have changed their shapes.
         """
+        return self._alone(self._run, np.asarray(x))
+
+    def _run(self, x: Array) -> Array:
         if x.shape[1:] != self.input_shape or len(x) > self.batch_size:
             raise ShapeError(
                 f"was made for at most {self.batch_size} images {self.input_shape}, received "
                 f"{x.shape}. Compile another plan.",
                 where="Plan",
             )
-        self.images = len(x)
+        self.images, self._given = 0, None  # if a step fails, there is nothing to go back through
         if not len(x):
             self._given = (0, *self.model.output_shape(self.input_shape))
             return np.empty(self._given, dtype=x.dtype)
-        # Numba would compile every kernel again for arrays that cannot be written to.
-        y = np.require(x, np.float32 if self.single else None, ["C", "W"])
+        y = self._fit(x)
         values = {0: y}
         for step in self.steps:
             begin = time.perf_counter()
             values[step.makes] = y = step.forward(*[values[k] for k in step.reads])
             step.seconds[0] = time.perf_counter() - begin
-        self._given = y.shape
+        self.images, self._given = len(x), y.shape
         return y
 
     def backward(self, dy: Array, *, need_dx: bool = False) -> Array | None:
@@ -82,6 +91,11 @@ class Plan:
         ShapeError
             If ``dy`` is not shaped like the last output.
         """
+        return self._alone(self._go_back, np.asarray(dy), need_dx)
+
+    def _go_back(self, dy: Array, need_dx: bool) -> Array | None:
+        if self._given is None:
+            raise ArgumentError("has nothing to go back through: call it first.", where="Plan")
         if dy.shape != self._given:
             raise ShapeError(
                 f"expects an output gradient shaped like its last output, {self._given}, received "
@@ -93,7 +107,7 @@ class Plan:
                 p.grad = np.zeros_like(p.data)
             return np.zeros((0, *self.input_shape), dtype=dy.dtype) if need_dx else None
         self._see_what_learns()
-        gradients = {self.steps[-1].makes if self.steps else 0: dy}
+        gradients = {self.steps[-1].makes if self.steps else 0: self._fit(dy)}
         for step in reversed(self.steps):
             if not need_dx and step.makes not in self._trained:
                 continue
@@ -106,6 +120,28 @@ class Plan:
                     gradients[k] = self._sum(k, gradients[k], dx) if k in gradients else dx
             step.seconds[1] = time.perf_counter() - begin
         return gradients[0] if need_dx else None
+
+    def _alone(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Do it, unless another thread is at work in the same buffers."""
+        if not self._busy.acquire(blocking=False):
+            raise PellucidError(
+                "is at work in another thread, in the same buffers. Compile one for each thread.",
+                where="Plan",
+            )
+        try:
+            return work(*args)
+        finally:
+            self._busy.release()
+
+    def _fit(self, a: Array) -> Array:
+        """Return ``a`` as the steps take it.
+
+        Numba would compile every kernel again for arrays that cannot be written to.
+        """
+        return np.require(a, np.float32 if self.single else None, ["C", "W", "A"])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return compile, (self.model, self.input_shape, self.batch_size)
 
     def _see_what_learns(self) -> None:
         """Find the values that need a gradient: those that a parameter that learns has touched."""

@@ -15,11 +15,12 @@ import numpy as np
 
 from ..kernels import matmul
 from ..nn import Layer, Parameter
+from ..ops.checks import require_shape
 from ..rooms import room
 from ..typing import Array
 from .launch import launch
 
-__all__ = ["PlainStep", "Shape", "Step", "TurnStep", "ViewStep", "flat"]
+__all__ = ["PlainStep", "Shape", "Step", "TurnStep", "ViewStep", "flat", "weights"]
 
 Shape = tuple[int, ...]
 
@@ -86,17 +87,30 @@ class PlainStep(Step):
     kernel = "plain NumPy"
     channels_last = False
 
-    def __init__(self, name: str, layer: Layer, input_shape: Shape, batch: int) -> None:
+    def __init__(
+        self, name: str, layer: Layer, input_shape: Shape, batch: int, *, single: bool = True
+    ) -> None:
         super().__init__(name, layer.output_shape(input_shape), layer.multiply_adds(input_shape))
-        self.layer = layer
+        self.layer, self.single, self._input_shape = layer, single, tuple(input_shape)
 
     def forward(self, x: Array) -> Array:
         """Return the layer's output."""
-        return np.ascontiguousarray(self.layer(x))
+        shape = (len(x), *self.output_shape)
+        return self._checked(self.layer(x), shape, "an output", "(N, *output_shape)")
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return the layer's gradient."""
-        return np.ascontiguousarray(self.layer.backward(dy))
+        dx = self.layer.backward(dy)
+        shape = (len(dy), *self._input_shape)
+        return self._checked(dx, shape, "an input gradient", "its input's")
+
+    def _checked(self, a: Array, shape: Shape, what: str, letters: str) -> Array:
+        """Return what the layer made as the kernels of other steps take it; they check nothing."""
+        a = np.require(np.asarray(a), np.float32 if self.single else None, ["C", "W"])
+        require_shape(
+            a, shape, f"{what} of {type(self.layer).__name__}", letters, self.name or "Plan"
+        )
+        return a
 
 
 class ViewStep(Step):
@@ -154,6 +168,12 @@ class TurnStep(Step):
         x = np.ascontiguousarray(x, dtype=np.float32)
         launch(matmul.transpose, len(x), x.size, flat(x), flat(y), rows, columns)
         return y
+
+
+def weights(parameter: Parameter, shape: Shape, name: str) -> Array:
+    """Return a parameter as the kernels take it, if it still has the ``shape`` it had."""
+    require_shape(parameter.data, shape, "a weight", "that of the compiled layer", name or "Plan")
+    return np.ascontiguousarray(parameter.data, dtype=np.float32)
 
 
 def flat(a: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..errors import ArgumentError, NumericsError, StateDictError
+from ..errors import ArgumentError, NumericsError, ShapeError, StateDictError
 from ..nn import Parameter
 from ..typing import Array
 
@@ -69,6 +69,8 @@ class Optimizer:
         ------
         NumericsError
             If a parameter has no gradient; then none is updated.
+        ShapeError
+            If a gradient is not shaped like its parameter; then none is, either.
         """
         gradients = {name: self._gradient(name, p) for name, p in parameters.items() if p.rate}
         self.t += 1
@@ -146,6 +148,12 @@ class Optimizer:
         if parameter.grad is None:
             raise NumericsError(
                 f"{name!r} has no gradient; run backward first.", where=type(self).__name__
+            )
+        if parameter.grad.shape != parameter.data.shape:
+            raise ShapeError(
+                f"{name!r} has shape {parameter.data.shape}, and a gradient of shape "
+                f"{parameter.grad.shape}. They must be alike.",
+                where=type(self).__name__,
             )
         return parameter.grad
 

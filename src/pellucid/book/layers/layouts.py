@@ -36,7 +36,8 @@ LAST, FIRST = (0, 2, 3, 1), (0, 3, 1, 2)  # from (N, C, H, W), and back to it
 
 def as_single(a: Any) -> Array:
     """Return ``a`` as a float32 array in C order that kernels may take; itself if it is one."""
-    if type(a) is np.ndarray and a.dtype == np.float64 and a.flags.carray and a.size >= WORTH:
+    a = np.asarray(a)
+    if a.dtype == np.float64 and a.flags.carray and a.size >= WORTH:
         y = take(a.shape)
         each(doubles.narrow, a, y)
         return y
