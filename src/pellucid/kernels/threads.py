@@ -40,7 +40,8 @@ class _Helper:
     """A thread that helps with the calls of a pool, and sleeps while there is none."""
 
     def __init__(self, pool: _Pool, number: int) -> None:
-        self.employed, self.asleep = True, False
+        # It sleeps at first: those that are there would not let the next one begin.
+        self.employed, self.asleep = True, True
         self._bell = _thread.allocate_lock()
         self._bell.acquire()
         self.thread = threading.Thread(
@@ -57,6 +58,7 @@ class _Helper:
             pass
 
     def _work(self, pool: _Pool, number: int) -> None:
+        self._bell.acquire()
         while self.employed:
             tasks.serve(pool.queue, number)
             self.asleep = True
