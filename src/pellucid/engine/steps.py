@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError
 from ..kernels import matmul
 from ..nn import Layer, Parameter
 from ..ops.checks import require_shape
@@ -102,7 +103,7 @@ class PlainStep(Step):
         """Return the layer's gradient."""
         dx = self.layer.backward(dy)
         shape = (len(dy), *self._input_shape)
-        return self._checked(dx, shape, "an input gradient", "its input's")
+        return self._checked(dx, shape, "an input gradient", "(N, *input_shape)")
 
     def _checked(self, a: Array, shape: Shape, what: str, letters: str) -> Array:
         """Return what the layer made as the kernels of other steps take it; they check nothing."""
@@ -171,8 +172,13 @@ class TurnStep(Step):
 
 
 def weights(parameter: Parameter, shape: Shape, name: str) -> Array:
-    """Return a parameter as the kernels take it, if it still has the ``shape`` it had."""
-    require_shape(parameter.data, shape, "a weight", "that of the compiled layer", name or "Plan")
+    """Return a parameter as the kernels take it, or refuse one that has lost its ``shape``."""
+    if parameter.data.shape != shape:
+        raise ShapeError(
+            f"was compiled for a parameter of shape {shape}, which has {parameter.data.shape} now. "
+            "Compile another plan, of a layer of that size.",
+            where=name or "Plan",
+        )
     return np.ascontiguousarray(parameter.data, dtype=np.float32)
 
 

@@ -63,7 +63,7 @@ class Relu(BookLayer):
             If ``dout`` has another shape than the input.
         """
         given, stopped = in_a_run(dout), self._after_forward(self.mask)
-        require_shape(dout, stopped.shape, "a gradient", "the input's", "Relu")
+        require_shape(dout, stopped.shape, "a gradient", "(N, ...)", "Relu")
         if settings.strict or not dout.flags.writeable:
             dout = dout.copy(order="K")
             given = in_a_run(dout)
