@@ -49,7 +49,7 @@ def test_the_three_best_guesses_come_in_order_with_their_probabilities(pellucid,
     assert re.split(r" {2,}", header) == ["image", "guess 1", "guess 2", "guess 3"]
     printed = re.findall(r"(\d) ([\d.]+) %", row)
     model = library.load(trained[0] / "model.safetensors")
-    (expected,) = library.predict(model, data.read_image(path, (1, 8, 8), "dark"))
+    (expected,) = library.predict(model, data.read_image(path, model.card.preparation))
     best = np.argsort(expected)[::-1][:3]
     assert printed == [(str(k), f"{100 * expected[k]:.1f}") for k in best]
 
@@ -110,7 +110,7 @@ def test_a_model_that_knows_no_image_size_cannot_predict(pellucid, pictures, tmp
 def test_outputs_that_are_not_one_a_class_are_no_prediction(
     pellucid, pictures, tmp_path, network, words
 ):
-    network.input_shape, network.card = (1, 8, 8), Card("two", ("a", "b"), "dark")
+    network.input_shape, network.card = (1, 8, 8), Card("two", ("a", "b"))
     library.save(network, tmp_path / "m.safetensors")
     result = pellucid("predict", "m.safetensors", next(pictures.iterdir()))
     assert (result.returncode, f"m.safetensors: {words}" in result.stderr) == (1, True)
@@ -160,7 +160,7 @@ def test_evaluate_draws_the_confusion_where_it_is_told(pellucid, trained, tmp_pa
 
 def saved(folder: Path, shape: tuple[int, int, int], classes: tuple[str, ...]) -> Path:
     model = SimpleConvNet(shape, {"filter_size": 3}, output_size=len(classes))
-    model.input_shape, model.card = shape, Card("mine", classes, "dark")
+    model.input_shape, model.card = shape, Card("mine", classes)
     library.save(model, folder / "m.safetensors")
     return folder / "m.safetensors"
 

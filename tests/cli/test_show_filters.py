@@ -34,7 +34,7 @@ def photo(tmp_path_factory) -> Path:
 def colour(tmp_path_factory) -> Path:
     """A network for RGB images with residual blocks, saved without a run."""
     model = ResNet20((3, 16, 16), 2, rng=np.random.default_rng(0))
-    model.card = Card("pets", ("cat", "dog"), "light")
+    model.card = Card("pets", ("cat", "dog"))
     path = tmp_path_factory.mktemp("colour") / "res.safetensors"
     library.save(model, path)
     return path
@@ -132,7 +132,7 @@ def test_korean_class_names_reach_the_picture_or_a_note_says_what_to_install(
     pellucid, photo, tmp_path
 ):
     model = SimpleConvNet((3, 16, 16), {"filter_size": 3, "filter_num": 4}, output_size=2)
-    model.card = Card("애완동물", ("고양이", "강아지"), "light")
+    model.card = Card("애완동물", ("고양이", "강아지"))
     library.save(model, tmp_path / "m.safetensors")
     result = pellucid("show", "features", "m.safetensors", photo)
     assert result.returncode == 0

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pellucid.data import Dataset
 from pellucid.errors import ArgumentError, DataError
@@ -141,25 +139,10 @@ def test_indices_that_do_not_exist_are_refused(indices: list[Any], message: str)
         five().subset(indices)
 
 
-@given(frame=st.integers(0, 255), inside=st.integers(0, 255))
-def test_the_background_is_told_by_the_border_alone(frame: int, inside: int) -> None:
-    images = np.full((2, 1, 5, 4), frame, np.uint8)
-    images[:, :, 1:-1, 1:-1] = inside
-    dataset = Dataset.from_arrays(images, [0, 0])
-    assert dataset.background == ("dark" if frame < 127.5 else "light")
-
-
-def test_the_background_is_measured_by_the_peak() -> None:
-    images = np.full((1, 1, 3, 3), 12, np.uint8)
-    assert Dataset(images, [0], ("a",), "grey", peak=16).background == "light"  # type: ignore[arg-type]
-    assert Dataset(images, [0], ("a",), "grey", peak=255).background == "dark"  # type: ignore[arg-type]
-
-
 def test_floats_are_not_divided_by_the_peak_of_bytes() -> None:
     images = np.array([0, 0.5, 1], dtype=np.float32).reshape(3, 1, 1, 1)
     floats = Dataset(images, np.zeros(3, np.int64), ("a",), "floats")
     assert floats.batch(slice(None))[0].ravel().tolist() == [0, 0.5, 1]
-    assert floats.background == "light"
     assert floats.take(1).peak == 1
 
 

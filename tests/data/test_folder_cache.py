@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from data.pictures import packed, paint, pets, reds
-from pellucid.data import folder_cache, image_folder
+from pellucid.data import ImageFile, folder_cache, image_folder
 from pellucid.data.folder_cache import Decoded, read_cache, write_cache
 from pellucid.data.folder_reader import Reader
 from permissions import obeying
@@ -36,7 +36,8 @@ def kept(cache: Path) -> list[Path]:
 
 def small(n: int = 3) -> Decoded:
     images = np.arange(n * 12, dtype=np.uint8).reshape(n, 3, 2, 2)
-    return Decoded(images, np.arange(n) % 2, ("a", "b"), n - 1, ["a note"])
+    files = tuple(ImageFile(f"{k}.png", f"{k:064}") for k in range(n))
+    return Decoded(images, np.arange(n) % 2, ("a", "b"), n - 1, ["a note"], files)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -114,7 +115,7 @@ def test_a_damaged_cache_is_as_good_as_none(tmp_path):
 
 
 def test_what_was_longest_of_no_use_makes_room(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder_cache, "MAX_CACHE", 1000)
+    monkeypatch.setattr(folder_cache, "MAX_CACHE", 4000)
     for k in range(3):
         assert write_cache(tmp_path / f"{k}.images", "now", small(12))
         os.utime(tmp_path / f"{k}.images", (1000 + k, 1000 + k))

@@ -112,35 +112,9 @@ def test_a_speck_on_the_border_does_not_colour_what_is_free(tmp_path: Path) -> N
     np.testing.assert_allclose(x[0, 0, :5] * 255, 30, atol=1e-3)
 
 
-def test_grey_paper_counts_as_light(tmp_path: Path) -> None:
-    save(tmp_path / "x.png", np.full((4, 4), 140, np.uint8))
-    np.testing.assert_allclose(read_image(tmp_path / "x.png", (1, 4, 4), "dark") * 255, 115)
-    save(tmp_path / "x.png", np.full((4, 4), 110, np.uint8))
-    np.testing.assert_allclose(read_image(tmp_path / "x.png", (1, 4, 4), "dark") * 255, 110)
-
-
 def test_a_line_a_pixel_high_takes_no_square_of_memory(tmp_path: Path) -> None:
     x = read_image(save(tmp_path / "x.png", np.full((1, 200_000), 9, np.uint8)), (1, 28, 28))
     np.testing.assert_allclose(x, 9 / 255, rtol=1e-6)
-
-
-def test_paper_is_inverted_for_a_network_that_knows_a_dark_background(tmp_path: Path) -> None:
-    ink = np.full((8, 8), 255, np.uint8)
-    ink[2:6, 3:5] = 0
-    save(tmp_path / "ink.png", ink)
-    save(tmp_path / "chalk.png", 255 - ink)
-    chalk = (255 - ink).astype(np.float32) / 255
-    for name, background, expected in (
-        ("ink", "dark", chalk), ("chalk", "dark", chalk), ("ink", None, 1 - chalk),
-        ("ink", "light", 1 - chalk), ("chalk", "light", 1 - chalk), ("chalk", None, chalk),
-    ):  # fmt: skip
-        x = read_image(tmp_path / f"{name}.png", (1, 8, 8), background)  # type: ignore[arg-type]
-        np.testing.assert_array_equal(x[0, 0], expected)
-
-
-def test_colours_are_never_inverted(tmp_path: Path) -> None:
-    save(tmp_path / "x.png", np.full((4, 4, 3), 250, np.uint8))
-    assert read_image(tmp_path / "x.png", (3, 4, 4), "dark").min() > 0.9
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -179,14 +153,14 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path) -> None:
     save(tmp_path / "x.png", deep)
     for c in (1, 3):
         x = read_image(tmp_path / "x.png", (c, 2, 2))
-        np.testing.assert_allclose(x[0, c - 1], deep / 65535, atol=1e-6)
+        np.testing.assert_allclose(x[0, c - 1], deep / 65535, atol=0.5 / 255)
 
 
 def test_sixteen_bits_can_be_transparent_and_coloured(tmp_path: Path) -> None:
     rows = b"\0" + struct.pack(">2H", 7, 30000)
     (tmp_path / "x.png").write_bytes(png(2, 1, 16, 0, rows, b"tRNS" + struct.pack(">H", 7)))
     x = read_image(tmp_path / "x.png", (1, 1, 2))
-    np.testing.assert_allclose(x[0, 0, 0], [1, 30000 / 65535], atol=1e-6)
+    np.testing.assert_allclose(x[0, 0, 0], [1, 30000 / 65535], atol=0.5 / 255)
 
     rows = b"\0" + struct.pack(">3H", 65535, 32896, 0)
     (tmp_path / "y.png").write_bytes(png(1, 1, 16, 2, rows))
@@ -204,19 +178,21 @@ def encoded(kind: str) -> bytes:
     ("content", "reason"),
     [
         (b"", r"is empty\."),
-        (encoded("GIF"), r"is neither PNG nor JPEG: it begins with b'GIF8.*Save the picture as"),
-        (encoded("BMP"), "is neither PNG nor JPEG: it begins with b'BM"),
-        (encoded("TIFF"), "is neither PNG nor JPEG"),
-        (b"text", "is neither PNG nor JPEG: it begins with b'text'"),
+        (b"text", "is none of PNG, JPEG, .*GIF: it begins with b'text'.* Save the picture as"),
+        (b"\0\0\0\x1cftypheic more", r"is a HEIC picture\. Save the picture as PNG or JPEG\."),
+        (b"<!DOCTYPE html><html>", "is an HTML page. A download answered with a page?"),
+        (b"8BPS and more", "is a Photoshop file"),
+        (b"%PDF-1.7", "is a PDF document"),
+        (bytes(100), "is nothing but zeros"),
         (encoded("PNG")[:20], "is damaged and cannot be decoded"),
-        (b"\xff\xd8 no more", "begins like a PNG or JPEG file, but is damaged"),
+        (b"\xff\xd8 no more", "begins like a JPEG file, but is damaged"),
         (encoded("PNG")[:50], "is damaged and cannot be decoded"),
         (encoded("JPEG")[:-200], "is damaged"),
         (encoded("JPEG")[:180], "is damaged"),
     ],
-    ids=range(10),
+    ids=range(12),
 )
-def test_what_is_no_whole_png_or_jpeg_is_refused(
+def test_what_is_no_whole_picture_is_refused_by_what_it_is(
     tmp_path: Path, content: bytes, reason: str
 ) -> None:
     (tmp_path / "x.png").write_bytes(content)
@@ -266,8 +242,3 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
 def test_only_one_or_three_channels_are_served(tmp_path: Path, shape: tuple[int, ...]) -> None:
     with pytest.raises(ArgumentError, match=r"image_shape: must be \(C, H, W\) with 1 or 3 chann"):
         read_image(tmp_path / "x.png", shape)  # type: ignore[arg-type]
-
-
-def test_a_background_of_another_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="background: must be 'dark', 'light' or None, receiv"):
-        read_image(tmp_path / "x.png", (1, 8, 8), "black")  # type: ignore[arg-type]

@@ -206,7 +206,7 @@ def test_the_digits_are_always_there(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     train, test = data.digits()
     assert (len(train), len(test)) == (1438, 359)
     assert train.image_shape == test.image_shape == (1, 8, 8)
-    assert (train.peak, train.background, train.images.max()) == (16, "dark", 16)
+    assert (train.peak, train.images.max()) == (16, 16)
     x, _ = train.batch(slice(None))
     assert (x.min(), x.max()) == (0, 1)
 
@@ -249,7 +249,6 @@ def test_the_real_mnist_is_what_the_table_says() -> None:
     assert all(check.ok for check in data.verify("mnist", folder))
     train, test = data.mnist(folder)
     assert (len(train), len(test), train.image_shape) == (60_000, 10_000, (1, 28, 28))
-    assert train.background == "dark"
     assert train.labels[:5].tolist() == [5, 0, 4, 1, 9]
     (x, t), (_, t_test) = data.load_mnist(root=folder)
     assert (x.shape, x.dtype, t_test.shape) == ((60_000, 784), np.float32, (10_000,))

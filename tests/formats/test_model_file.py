@@ -18,9 +18,17 @@ import pellucid
 from formats.damage import unnoticed_changes
 from nn.cases import CASES
 from pellucid import load, nn, read_tensors, save, write_tensors
+from pellucid.data import Drawing, HeldOut, Preparation
 from pellucid.errors import FileFormatError
 from pellucid.formats import build, describe
 from pellucid.models import SimpleConvNet
+
+CARD = nn.Card(
+    "points",
+    ("dark", "bright"),
+    Preparation((3, 3), 1, Drawing(0.5, "box")),
+    HeldOut(0.25, 7, "ab"),
+)
 
 
 def _small() -> nn.Sequential:
@@ -29,7 +37,7 @@ def _small() -> nn.Sequential:
         fc=nn.Linear(4, 2, rng=np.random.default_rng(1)),
     )  # fmt: skip
     model.input_shape = (1, 3, 3)
-    model.card = nn.Card("points", ("dark", "bright"), "dark")
+    model.card = CARD
     return model
 
 
@@ -69,7 +77,7 @@ def test_images_and_card_come_back(tmp_path):
     save(_small(), tmp_path / "m.safetensors")
     again = load(tmp_path / "m.safetensors")
     assert again.input_shape == (1, 3, 3)
-    assert again.card == nn.Card("points", ("dark", "bright"), "dark")
+    assert again.card == CARD
     plain = nn.Sequential(nn.ReLU())
     save(plain, tmp_path / "p.safetensors")
     again = load(tmp_path / "p.safetensors")
@@ -257,12 +265,30 @@ def test_an_image_shape_that_is_none_is_refused(shape, tmp_path):
     ["[]", "3", '"text"', "{}", '{"dataset": "a"}',
      '{"dataset": "a", "classes": 3, "background": ""}',
      '{"dataset": 3, "classes": [], "background": "dark"}',
-     '{"dataset": "a", "classes": ["x"], "background": "pink"}',
+     '{"dataset": "a", "classes": ["x"], "preparation": 3}',
+     '{"dataset": "a", "classes": ["x"], "preparation": {"size": [1, 2]}}',
+     '{"dataset": "a", "classes": ["x"], "preparation": '
+     '{"size": [1e9, 1e9], "channels": 3, "drawing": null}}',
+     '{"dataset": "a", "classes": ["x"], "preparation": '
+     '{"size": [8, 8], "channels": 1, "drawing": {"box": "all", "centre": "box"}}}',
+     '{"dataset": "a", "classes": ["x"], "held_out": {"share": 0.2}}',
      '{"dataset": "a", "classes": "xy", "background": "dark"}', "["],
 )  # fmt: skip
 def test_a_card_that_is_none_is_refused(card, tmp_path):
     with pytest.raises(FileFormatError, match=r"m\.safetensors' has malformed metadata"):
         load(_with(tmp_path / "m.safetensors", card=card))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "drawing"),
+    [("mnist", Drawing(20 / 28, "mass")), ("my photos", None)],
+)
+def test_a_file_of_the_version_that_kept_a_background_is_read(dataset, drawing, tmp_path):
+    card = json.dumps({"dataset": dataset, "classes": ["x"], "background": "dark"})
+    shape = "[1, 28, 28]" if drawing else "[1, 3, 3]"
+    model = load(_with(tmp_path / "m.safetensors", card=card, input_shape=shape))
+    size = (28, 28) if drawing else (3, 3)
+    assert model.card == nn.Card(dataset, ("x",), Preparation(size, 1, drawing))
 
 
 def test_weights_of_another_model_are_refused(tmp_path):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -13,9 +14,9 @@ from .interrupts import stoppable
 from .messages import as_options
 
 if TYPE_CHECKING:
-    from ..data import Dataset
+    from ..data import Dataset, Drawing, Split
 
-__all__ = ["image_size", "is_folder", "load_images"]
+__all__ = ["image_size", "is_folder", "joined", "load_images"]
 
 # What the library calls its arguments, and what they are here.
 SAID = {
@@ -45,12 +46,16 @@ def load_images(
     held_out: float | None = None,
     skip_corrupt: bool = False,
     seed: int = 0,
+    split: Split | None = None,
+    new_images: Literal["leave", "draw"] = "leave",
+    drawing: Drawing | bool | None = None,
     download: bool = True,
 ) -> tuple[Dataset, Dataset]:
     """Return the training and the test set that ``--data`` names.
 
-    While a folder is decoded there is a bar, if standard error is a terminal, and what was left
-    out of it is told. Ctrl-C ends the program.
+    ``split`` says which image was which at an earlier training; ``drawing``, how a drawing is
+    looked for in each (True: as in MNIST). While a folder is decoded there is a bar, if standard
+    error is a terminal, and what was left out of it is told. Ctrl-C ends the program.
     """
     from .. import data as datasets
 
@@ -60,6 +65,7 @@ def load_images(
             ("--channels", channels),
             ("--held-out", held_out),
             ("--skip-corrupt", skip_corrupt or None),
+            ("--drawings", drawing or None),
         ):
             if value is not None:
                 raise ArgumentError(
@@ -82,15 +88,33 @@ def load_images(
             f"belongs to a data set's name; {data!r} is a path.", where="--data-dir"
         )
     options: dict[str, Any] = {"size": size, "channels": channels, "seed": seed}
+    if drawing:
+        options["drawing"] = datasets.Drawing() if drawing is True else drawing
+    options |= {} if split is None else {"split": split, "new_images": new_images}
     options |= {} if held_out is None else {"held_out": held_out}
     options |= {"corrupt": "skip"} if skip_corrupt else {}
     try:
-        with as_options(size="--size", channels="--channels", held_out="--held-out"):
+        with as_options(
+            drawing="--drawings", size="--size", channels="--channels", held_out="--held-out"
+        ):
             return _read(Path(data), options)
     except PellucidError as error:
         for argument, option in SAID.items():
             error.message = error.message.replace(argument, option)
         raise
+
+
+def joined(one: Dataset, other: Dataset) -> Dataset:
+    """Return the images of both parts of a folder as one."""
+    import numpy as np
+
+    return replace(
+        other,
+        images=np.concatenate([one.images, other.images]),
+        labels=np.concatenate([one.labels, other.labels]),
+        files=(*(one.files or ()), *(other.files or ())),
+        held_out=None,
+    )
 
 
 def image_size(text: str | None) -> tuple[int, int] | None:

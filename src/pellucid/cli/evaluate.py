@@ -61,7 +61,7 @@ def command(
 
     model = load(runs.model_path(run))
     settings = settings_of(run)
-    train, test = images_of(model, settings, data, data_dir)
+    train, test = images_of(model, run, data, data_dir)
     dataset = train if split == "train" else test
     result = measure(model, dataset, engine or settings.get("engine", "fast"), mirrored=mirrored)
     rows = []

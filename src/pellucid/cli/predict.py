@@ -12,6 +12,7 @@ from . import runs
 from .compiling import announced
 from .messages import complain
 from .options import EngineOption
+from .prepared import AsIsOption, prepared
 
 __all__ = ["command"]
 
@@ -20,19 +21,23 @@ BATCH = 100  # pictures at a time
 
 def command(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file or a run folder.")],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="PNG or JPEG files.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE", help="PNG, JPEG, TIFF, GIF, BMP, PPM or WebP files."),
+    ],
     top: Annotated[int, typer.Option(min=1, metavar="N", help="How many guesses.")] = 3,
+    as_is: AsIsOption = False,
     engine: EngineOption = "fast",
 ) -> None:
     """Name what is in pictures, with probabilities.
 
-    Each picture is resized, turned grey and inverted as the model needs it.
+    Each picture is prepared as the images were that the model learned from: pellucid summary
+    tells how. Where it learned from drawings, one is looked for in the picture, and that is told.
 
     One that cannot be read is reported after the others; the exit code is then 1.
     """
     import numpy as np
 
-    from ..data import read_image
     from ..formats import load
     from ..tables import text_table
     from ..training import predict
@@ -53,16 +58,18 @@ def command(
             "have one output a class.",
             where=str(model),
         )
-    read, pictures, unread = [], [], []
+    read, pictures, unread, notes = [], [], [], []
     for path in images:
         try:
-            pictures.append(read_image(path, (c, h, w), card.background if card else None))
+            picture, told = prepared(network, path, (c, h, w), as_is=as_is)
+            pictures.append(picture)
             read.append(path)
+            notes += told
         except DataError as error:
             unread.append(error)
     rows = []
     if read:
-        x = np.concatenate(pictures)
+        x = np.stack(pictures)
         run, *_, watched = machinery(engine, network, (c, h, w), min(len(x), BATCH), frozen=True)
         with announced(watched):
             guessed = predict(network, x, batch_size=BATCH, run=run)
@@ -74,6 +81,8 @@ def command(
         places = len(rows[0]) - 1
         header = ("image", *(f"guess {k + 1}" for k in range(places)))
         typer.echo(text_table(header, rows, left=range(places + 1)))
+    for note in notes:
+        typer.echo(f"note: {note}")
     for refusal in unread:
         complain(refusal)
     if unread:

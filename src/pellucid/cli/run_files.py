@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from .. import viz
+from ..data import Split
 from ..errors import PellucidError
 from ..formats import load
 from ..training import (
@@ -41,9 +42,16 @@ class RunFiles(Callback):
         The epoch whose model is in the folder; 0 if there is none yet.
     """
 
-    def __init__(self, run: Path, settings: Mapping[str, Any], interrupts: Interrupts) -> None:
+    def __init__(
+        self,
+        run: Path,
+        settings: Mapping[str, Any],
+        interrupts: Interrupts,
+        split: Split | None = None,
+    ) -> None:
         self.run = run
         self.settings = settings
+        self.split = split  # which image is which, where they are files of a folder
         self.interrupts = interrupts
         self.saved = 0
         self._writers = (  # the history last: what it tells of is there
@@ -64,6 +72,7 @@ class RunFiles(Callback):
                 for writer in self._writers:
                     writer.on_epoch_end(trainer, record)
                 if not self.saved:
+                    self._write_split()
                     runs.write_config(self.run / runs.CONFIG, self.settings)
                     for picture in (*runs.PICTURES, runs.REPORT):  # of the run that is replaced
                         (self.run / picture).unlink(missing_ok=True)
@@ -74,6 +83,12 @@ class RunFiles(Callback):
                 f"epoch {record.epoch} could not be written ({error}). In '{self.run}' {left}. "
                 "Make room on the disk, or choose another place with --out."
             ) from error
+
+    def _write_split(self) -> None:
+        if self.split is not None:
+            self.split.save(self.run / runs.SPLIT)
+        else:  # of the run that is replaced
+            (self.run / runs.SPLIT).unlink(missing_ok=True)
 
 
 def report(files: RunFiles, trainer: Trainer, before: Mapping[str, Array]) -> None:

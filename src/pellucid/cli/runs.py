@@ -10,9 +10,12 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, DataNotFoundError, FileFormatError, did_you_mean
+
+if TYPE_CHECKING:
+    from ..data import Split
 
 __all__ = [
     "CONFIG",
@@ -22,15 +25,18 @@ __all__ = [
     "MODEL",
     "PICTURES",
     "REPORT",
+    "SPLIT",
     "create_run",
     "model_path",
     "read_config",
     "require_free",
+    "run_of",
+    "split_of",
     "write_config",
 ]
 
 MODEL, HISTORY, CONFIG = "model.safetensors", "history.csv", "config.toml"
-FILTERS, REPORT = "filters.safetensors", "report.html"
+FILTERS, REPORT, SPLIT = "filters.safetensors", "report.html", "split.csv"
 PICTURES = {
     "curves.png": "loss and accuracy over the epochs",
     "filters.png": "the filters before and after training",
@@ -40,6 +46,7 @@ FILES = {
     MODEL: "the model: pellucid predict, evaluate, summary",
     HISTORY: "loss and accuracies of every epoch",
     CONFIG: "the settings: pellucid train --config",
+    SPLIT: "which image was learned from, and which tested on",
     FILTERS: "the first filters after each epoch: pellucid show learning",
     **PICTURES,
     REPORT: "all of it on one page",
@@ -69,6 +76,7 @@ SETTINGS: dict[str, type] = {
     "channels": int,
     "held_out": float,
     "skip_corrupt": bool,
+    "drawings": bool,
     "augment": str,
     "normalize": bool,
 }
@@ -146,6 +154,24 @@ def model_path(run_or_model: Path) -> Path:
             "`pellucid train` has written."
         )
     return run_or_model
+
+
+def run_of(run_or_model: Path) -> Path | None:
+    """Return the run folder that is meant: itself, or the one that a model file lies in.
+
+    The model of a run that is named by its file is the same model, learned from the same images.
+    """
+    folder = run_or_model if run_or_model.is_dir() else run_or_model.parent
+    own = run_or_model.is_dir() or run_or_model.name == MODEL
+    return folder if own and (folder / CONFIG).is_file() else None
+
+
+def split_of(run_or_model: Path) -> Split | None:
+    """Return which images the training of a run learned from, if it has kept that."""
+    from ..data import Split
+
+    run = run_of(run_or_model)
+    return Split.load(run / SPLIT) if run is not None and (run / SPLIT).is_file() else None
 
 
 def write_config(path: Path, config: Mapping[str, Any]) -> None:

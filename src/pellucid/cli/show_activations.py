@@ -12,7 +12,7 @@ from ..errors import ArgumentError
 from .messages import as_options, count
 from .options import NETWORKS, ImageOption, image_shape, is_name, network
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
-from .trained import images_of, settings_of
+from .trained import images_of
 
 if TYPE_CHECKING:
     from ..nn import Layer
@@ -146,7 +146,7 @@ def _batch(
                 where="--data",
             )
     else:
-        _, test = images_of(net, settings_of(Path(model)), data, data_dir)
+        _, test = images_of(net, Path(model), data, data_dir)
     chosen = np.linspace(0, len(test) - 1, min(images, len(test))).astype(np.int64)
     return test.batch(chosen)[0], f"{count(len(chosen), 'image')} of {test.name}"
 

@@ -32,7 +32,7 @@ def command(
         list[Path] | None,
         typer.Argument(
             metavar="[IMAGE]...",
-            help="PNG or JPEG files of any size. [dim]Default: one of the data set.[/dim]",
+            help="Picture files of any size. [dim]Default: one of the data set.[/dim]",
             show_default=False,
         ),
     ] = None,

@@ -16,7 +16,6 @@ from .trained import (
     RunArgument,
     SplitOption,
     images_of,
-    settings_of,
 )
 
 __all__ = ["command"]
@@ -68,13 +67,13 @@ def command(
     from ..formats import load
 
     require_deliverable(out, window)
-    model, settings = load(runs.model_path(run)), settings_of(run)
+    model = load(runs.model_path(run))
     names = None
     if layers is not None:
         names = [name.strip() for name in layers.split(",")]
         names = ["" if name == "classes" else name for name in names]
     numbers = None if channels is None else _numbers(channels)
-    train, test = images_of(model, settings, data, data_dir)
+    train, test = images_of(model, run, data, data_dir)
     dataset = train if split == "train" else test
     if limit is not None and limit < len(dataset):
         dataset = dataset.subset(np.arange(limit) * len(dataset) // limit)

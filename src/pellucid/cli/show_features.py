@@ -10,6 +10,7 @@ import typer
 from .messages import as_options
 from .options import NetworkArgument, network
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
+from .prepared import AsIsOption
 from .show_inputs import IndexOption, image_to_show, known_input
 from .trained import DataDirOption, DataOption, SplitOption
 
@@ -22,7 +23,7 @@ def command(
         Path | None,
         typer.Argument(
             metavar="[IMAGE]",
-            help="A PNG or JPEG file. [dim]Default: one of the data set.[/dim]",
+            help="A picture file. [dim]Default: one of the data set.[/dim]",
             show_default=False,
         ),
     ] = None,
@@ -47,6 +48,7 @@ def command(
     data: DataOption = None,
     data_dir: DataDirOption = None,
     split: SplitOption = "test",
+    as_is: AsIsOption = False,
     out: OutOption = None,
     window: WindowOption = False,
 ) -> None:
@@ -57,7 +59,7 @@ def command(
     net = network(model)
     known_input(net, model)
     names = None if layers is None else [name.strip() for name in layers.split(",")]
-    shown = image_to_show(model, net, image, index, data, data_dir, split)
+    shown = image_to_show(model, net, image, index, data, data_dir, split, as_is=as_is)
     with as_options(layers="--layers"):
         figure = viz.features(
             net,

@@ -12,6 +12,7 @@ from .animated import AnimatedOption, deliver_still_or_moving, is_moving, requir
 from .messages import as_options
 from .options import ImageOption, NetworkArgument, image_shape, network
 from .pictures import WindowOption
+from .prepared import AsIsOption, prepared
 
 if TYPE_CHECKING:
     from ..nn import Layer
@@ -27,7 +28,7 @@ def command(
         Path | None,
         typer.Argument(
             metavar="[IMAGE]",
-            help="PNG or JPEG file to draw on. [dim]Default: an empty grid.[/dim]",
+            help="Picture file to draw on. [dim]Default: an empty grid.[/dim]",
             show_default=False,
         ),
     ] = None,
@@ -45,6 +46,7 @@ def command(
             metavar="ROW,COLUMN", help="Which unit, from 0,0. [dim]Default: the middle.[/dim]"
         ),
     ] = None,
+    as_is: AsIsOption = False,
     image: ImageOption = None,
     out: AnimatedOption = None,
     window: WindowOption = False,
@@ -64,7 +66,7 @@ def command(
         described = network(model, given)
     with as_options(layer="--layer", at="--at", image="IMAGE", input_shape="--input"):
         shape = known_shape(described, given)
-        pixels = None if picture is None else _pixels(described, picture, shape)
+        pixels = None if picture is None else _pixels(described, picture, shape, as_is)
         steps = viz.field_steps(described, layer, shape) if is_moving(out) else 1
         deliver_still_or_moving(
             lambda k: viz.field(described, layer, place, pixels, input_shape=shape, steps=k),
@@ -82,14 +84,10 @@ def _place(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def _pixels(model: Layer, path: Path, shape: Shape) -> Array:
+def _pixels(model: Layer, path: Path, shape: Shape, as_is: bool) -> Array:
     """Return the picture (C, H, W) as the network sees it."""
-    from ..data import read_image
-
     c, h, w = shape
-    if c not in (1, 3):
-        raise ArgumentError(
-            f"a picture has 1 or 3 channels, the network expects {c}. Leave IMAGE out.",
-            where="IMAGE",
-        )
-    return read_image(path, (c, h, w), model.card.background if model.card else None)[0]
+    pixels, notes = prepared(model, path, (c, h, w), as_is=as_is)
+    for note in notes:
+        typer.echo(f"note: {note}")
+    return pixels

@@ -9,7 +9,8 @@ import typer
 
 from ..errors import ArgumentError
 from .options import is_name
-from .trained import images_of, settings_of
+from .prepared import prepared
+from .trained import images_of
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -50,7 +51,7 @@ def dataset_of(
         raise ArgumentError(
             "a new network was trained on nothing: give an IMAGE, or --data.", where="IMAGE"
         )
-    train, test = images_of(net, {} if is_name(model) else settings_of(Path(model)), data, data_dir)
+    train, test = images_of(net, None if is_name(model) else Path(model), data, data_dir)
     dataset = train if split == "train" else test
     if index >= len(dataset):
         raise ArgumentError(
@@ -88,6 +89,8 @@ def image_to_show(
     data: str | None,
     data_dir: Path | None,
     split: str,
+    *,
+    as_is: bool = False,
 ) -> Shown:
     """Return the user's picture, or else the image ``index`` of the data set.
 
@@ -101,18 +104,11 @@ def image_to_show(
         dataset = dataset_of(model, net, data, data_dir, split, index or 0)
         images, labels = dataset.batch([index or 0])
         return Shown(images[0], int(labels[0]), dataset.classes)
-    from ..data import read_image
-
     refuse_beside_image(index, data, data_dir)
-    c, h, w = known_input(net, model)
-    if c not in (1, 3):
-        raise ArgumentError(
-            f"the network takes images of {c} channels; a picture file has 1 or 3. Give none, and "
-            "take one of the data set.",
-            where="IMAGE",
-        )
-    picture = read_image(image, (c, h, w), net.card.background if net.card else None)
-    return Shown(picture[0], None, net.card.classes if net.card else None)
+    picture, notes = prepared(net, image, known_input(net, model), as_is=as_is)
+    for note in notes:
+        typer.echo(f"note: {note}")
+    return Shown(picture, None, net.card.classes if net.card else None)
 
 
 def refuse_beside_image(index: int | None, data: str | None, data_dir: Path | None) -> None:

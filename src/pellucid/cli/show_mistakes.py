@@ -73,6 +73,6 @@ def _guessed(
     from .guesses import guesses
 
     model, settings = load(runs.model_path(run)), settings_of(run)
-    train, test = images_of(model, settings, data, data_dir)
+    train, test = images_of(model, run, data, data_dir)
     dataset = train if split == "train" else test
     return dataset, guesses(model, dataset, settings.get("engine", "fast"))

@@ -11,6 +11,7 @@ from ..errors import ArgumentError, did_you_mean
 from . import runs
 from .messages import as_options
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
+from .prepared import AsIsOption
 from .show_inputs import IndexOption, image_to_show
 from .trained import DataDirOption, DataOption, RunArgument, SplitOption
 
@@ -26,7 +27,7 @@ def command(
         Path | None,
         typer.Argument(
             metavar="[IMAGE]",
-            help="A PNG or JPEG file. [dim]Default: one of the data set.[/dim]",
+            help="A picture file. [dim]Default: one of the data set.[/dim]",
             show_default=False,
         ),
     ] = None,
@@ -61,6 +62,7 @@ def command(
     data: DataOption = None,
     data_dir: DataDirOption = None,
     split: SplitOption = "test",
+    as_is: AsIsOption = False,
     out: OutOption = None,
     window: WindowOption = False,
 ) -> None:
@@ -74,7 +76,9 @@ def command(
 
     require_deliverable(out, window)
     model = load(runs.model_path(run))
-    x, label, classes = image_to_show(str(run), model, image, index, data, data_dir, split)
+    x, label, classes = image_to_show(
+        str(run), model, image, index, data, data_dir, split, as_is=as_is
+    )
     target = None if class_ is None else _class(class_, classes, model, x.shape)
     console = Console(stderr=True)
     with (

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import ImageOption, NetworkArgument, image_shape, network
+
+if TYPE_CHECKING:
+    from ..nn import Layer
 
 __all__ = ["command"]
 
@@ -38,4 +41,14 @@ def command(
         described = network(model, shape, classes)
     if described.card is not None:
         typer.echo(f"trained on {described.card.dataset}: {', '.join(described.card.classes)}")
+        if described.card.preparation is not None:
+            typer.echo(f"a picture is {described.card.preparation}{_normalised(described)}")
     typer.echo(str(summary(described, shape, sharing=sharing)))
+
+
+def _normalised(model: Layer) -> str:
+    """Tell of the layers that take the training set's mean away; they are a part of the model."""
+    from ..nn import Normalize
+
+    names = [name for name, layer in model.layers() if isinstance(layer, Normalize)]
+    return f"; the layer '{names[0]}' normalises it" if names else ""

@@ -62,6 +62,7 @@ def command(
     size: option.Size = None,
     channels: option.Channels = None,
     held_out: option.HeldOut = None,
+    drawings: option.Drawings = False,
     skip_corrupt: option.SkipCorrupt = False,
     engine: EngineOption = "fast",
     seed: option.Seed = 0,
@@ -121,7 +122,11 @@ def command(
             held_out=held_out,
             skip_corrupt=skip_corrupt,
             seed=seed,
+            split=None if source is None else runs.split_of(source),
+            new_images="draw",
+            drawing=drawings,
         )
+        split = datasets.Split.of(train, test)
         train = _first(train, limit)
         rng, weight_init = np.random.default_rng(seed), given_init(init)
         if source is not None:
@@ -165,13 +170,14 @@ def command(
         "channels": channels,
         "held_out": held_out,
         "skip_corrupt": skip_corrupt or None,
+        "drawings": drawings or None,
         "augment": None if changes is None else str(changes),
         "normalize": normalize or None,
     }
     failure = None
     quiet = np.errstate(over="ignore", invalid="ignore")  # the loss will tell
     with quiet, Interrupts() as interrupts:
-        files = RunFiles(run, settings, interrupts)
+        files = RunFiles(run, settings, interrupts, split)
         trainer = Trainer(
             network,
             train,

@@ -15,6 +15,7 @@ __all__ = [
     "Channels",
     "Data",
     "DataDir",
+    "Drawings",
     "Epochs",
     "EvaluateSamples",
     "Freeze",
@@ -159,6 +160,14 @@ HeldOut: TypeAlias = Annotated[
     typer.Option(
         metavar="X",
         help="Share of each class to test on, if a folder has no test/. [dim]Default: 0.2.[/dim]",
+    ),
+]
+Drawings: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--drawings",
+        help="A folder's pictures show digits or the like on plain ground: find each, and make it "
+        "white on black, centred, of MNIST's size. Saved with the model.",
     ),
 ]
 SkipCorrupt: TypeAlias = Annotated[

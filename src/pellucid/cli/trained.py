@@ -9,10 +9,10 @@ import typer
 
 from ..errors import ArgumentError, DataError
 from . import runs
-from .datasets import image_size, is_folder, load_images
+from .datasets import image_size, is_folder, joined, load_images
 
 if TYPE_CHECKING:
-    from ..data import Dataset
+    from ..data import Dataset, Split
     from ..nn import Layer
 
 __all__ = [
@@ -42,14 +42,15 @@ DataDirOption = Annotated[
 SplitOption = Annotated[Literal["train", "test"], typer.Option(help="Which part of the data set.")]
 
 
-def settings_of(run: Path) -> dict[str, Any]:
-    """Return the settings of a run folder; of a model file, or a folder without them, none."""
-    return runs.read_config(run / runs.CONFIG) if (run / runs.CONFIG).is_file() else {}
+def settings_of(run_or_model: Path) -> dict[str, Any]:
+    """Return the settings of a run, named by its folder or its model; of another file, none."""
+    run = runs.run_of(run_or_model)
+    return {} if run is None else runs.read_config(run / runs.CONFIG)
 
 
 def images_of(
     model: Layer,
-    settings: dict[str, Any],
+    run: Path | None,
     data: str | None,
     data_dir: Path | None,
     *,
@@ -57,13 +58,28 @@ def images_of(
 ) -> tuple[Dataset, Dataset]:
     """Return training and test set: those ``data`` names, or those the model was trained on.
 
+    In a folder that the model learned from, they are the images that it learned from and was
+    tested on, whatever was added since.
+
+    Parameters
+    ----------
+    model : Layer
+    run : Path or None
+        Its run folder or file.
+    data, data_dir
+        ``--data`` and ``--data-dir``.
+    download : bool
+        Whether a data set may be fetched.
+
     Raises
     ------
     ArgumentError
         If nothing says which.
     DataError
-        If they are not there, are damaged, or the model does not fit them.
+        If they are not there, are damaged, the model does not fit them, or nobody can tell which of
+        them it learned from.
     """
+    settings = {} if run is None else settings_of(run)
     options: dict[str, Any] = {k: settings[k] for k in ("held_out", "seed") if k in settings}
     if data is None:
         data = settings.get("data") or (model.card.dataset if model.card else None)
@@ -76,9 +92,49 @@ def images_of(
     if data is None:
         raise ArgumentError("the model does not say what it was trained on.", where="--data")
     if not is_folder(data):
-        options = {}
-    train, test = load_images(data, data_dir, download=download, **options)
+        train, test = load_images(data, data_dir, download=download)
+    else:
+        split = None if run is None else runs.split_of(run)
+        train, test = _of_a_folder(model, data, data_dir, split, options)
     require_fit(model, train)
+    return train, test
+
+
+def _of_a_folder(
+    model: Layer, data: str, data_dir: Path | None, split: Split | None, options: dict[str, Any]
+) -> tuple[Dataset, Dataset]:
+    """Read a folder; where it has no test part, find out which images the model learned from."""
+    card = model.card
+    if card is not None and card.preparation is not None:
+        options["drawing"] = card.preparation.drawing
+    drawn = None if card is None else card.held_out
+    if split is None and drawn is not None:
+        options |= {"held_out": drawn.share, "seed": drawn.seed}
+    train, test = load_images(data, data_dir, split=split, **options)
+    if test.held_out is None:
+        return train, test  # the folder says it: there is a part to test on
+    if split is not None:
+        known = {file.sha256 for file in split.roles}
+        if any(file.sha256 in known for file in (*(train.files or ()), *(test.files or ()))):
+            return train, test
+        whole = joined(train, test)
+        typer.echo(
+            f"note: the training saw none of these {len(whole):,} images; all of them are taken"
+        )
+        return whole, whole
+    if drawn is not None and test.held_out != drawn:
+        raise DataError(
+            f"the model learned from images of such a folder ('{card.dataset if card else ''}') "
+            f"and was tested on {drawn.share:.0%} of them. '{data}' is not as it was then, and "
+            "the model's file alone does not say which images it knows. Name its run folder, "
+            f"whose {runs.SPLIT} says it, or a folder that has train/ and test/.",
+            where="--data",
+        )
+    if drawn is None and "seed" not in options:
+        typer.echo(
+            "note: nothing says which images the model learned from; it may know some of those it "
+            "is tested on here"
+        )
     return train, test
 
 

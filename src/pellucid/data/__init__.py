@@ -13,14 +13,16 @@ from .augmentation import (
     Transform,
     augmentation,
 )
-from .dataset import Dataset
+from .dataset import Dataset, ImageFile
 from .idx import read_idx, write_idx
 from .image_folder import image_folder
 from .images import read_image, read_photo
 from .loader import Loader
+from .preparation import Drawing, HeldOut, Preparation
 from .registry import FileCheck, Record, available, fetch, verify
 from .sets import cifar10, cifar100, digits, fashion_mnist, load, mnist, stl10, svhn
 from .split import held_out_images
+from .split_file import Split
 
 __all__ = [
     "Augmentation",
@@ -28,10 +30,15 @@ __all__ = [
     "Crop",
     "Cutout",
     "Dataset",
+    "Drawing",
     "FileCheck",
     "Flip",
+    "HeldOut",
+    "ImageFile",
     "Loader",
+    "Preparation",
     "Record",
+    "Split",
     "Transform",
     "augmentation",
     "available",

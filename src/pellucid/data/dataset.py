@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,16 @@ import numpy.typing as npt
 from ..errors import ArgumentError, DataError
 from ..typing import Array
 from .checks import require_images, require_labels, unfit_dtype
+from .preparation import HeldOut, Preparation
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "ImageFile"]
+
+
+class ImageFile(NamedTuple):
+    """The file of an image: its path below the data set, and the SHA-256 of its bytes."""
+
+    path: str
+    sha256: str
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,6 +46,13 @@ class Dataset:
         digits.
     split : str
         Which part of the set this is, ``"train"`` or ``"test"``.
+    preparation : Preparation, optional
+        How a picture becomes such an image; a model that learns from this set keeps it. By default
+        it is made to fit, and nothing else is done.
+    files : sequence of ImageFile, optional
+        The file that each image came from.
+    held_out : HeldOut, optional
+        How this part and the other were drawn from one.
 
     Raises
     ------
@@ -62,6 +77,9 @@ class Dataset:
     name: str
     peak: float = None  # type: ignore[assignment]  # filled in below
     split: str = "train"
+    preparation: Preparation = None  # type: ignore[assignment]  # as well
+    files: tuple[ImageFile, ...] | None = None
+    held_out: HeldOut | None = None
 
     def __post_init__(self) -> None:
         images, labels = np.asarray(self.images), np.asarray(self.labels)
@@ -78,6 +96,20 @@ class Dataset:
         object.__setattr__(self, "images", images)
         object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
         object.__setattr__(self, "classes", classes)
+        if self.preparation is None:
+            object.__setattr__(self, "preparation", Preparation.of_shape(images.shape[1:]))
+        elif self.preparation.image_shape != images.shape[1:]:
+            raise ArgumentError(
+                f"makes images {self.preparation.image_shape}, and these are {images.shape[1:]}.",
+                where="preparation",
+            )
+        if self.files is not None:
+            object.__setattr__(self, "files", tuple(self.files))
+            if len(self.files) != len(images):
+                raise ArgumentError(
+                    f"must name the file of each image: {len(images)}, not {len(self.files)}.",
+                    where="files",
+                )
 
     @classmethod
     def from_arrays(
@@ -137,13 +169,6 @@ class Dataset:
         c, h, w = self.images.shape[1:]
         return c, h, w
 
-    @property
-    def background(self) -> Literal["dark", "light"]:
-        """Whether the pixels on the edges of the images are, on average, below half of ``peak``."""
-        sides = (np.s_[..., 0, :], np.s_[..., -1, :], np.s_[..., :, 0], np.s_[..., :, -1])
-        edges = np.concatenate([self.images[side].ravel() for side in sides])
-        return "dark" if edges.mean(dtype=np.float64) < self.peak / 2 else "light"
-
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return the mean and the deviation of each channel over all pixels of all images.
 
@@ -196,7 +221,8 @@ class Dataset:
         """Return the first ``n`` images, or all where there are fewer; nothing is copied."""
         if n < 1:
             raise ArgumentError(f"must be 1 or more images, received {n}.", where="take")
-        return replace(self, images=self.images[:n], labels=self.labels[:n])
+        files = None if self.files is None else self.files[:n]
+        return replace(self, images=self.images[:n], labels=self.labels[:n], files=files)
 
     def subset(self, indices: Sequence[int] | Array) -> Dataset:
         """Return the images at ``indices``, in that order, as a data set of their own.
@@ -220,4 +246,5 @@ class Dataset:
                 where="subset",
             )
         chosen = chosen.astype(np.intp, copy=False)
-        return replace(self, images=self.images[chosen], labels=self.labels[chosen])
+        files = None if self.files is None else tuple(self.files[k] for k in chosen)
+        return replace(self, images=self.images[chosen], labels=self.labels[chosen], files=files)

@@ -1,9 +1,9 @@
 """Decoded image folders, kept in Pellucid's cache so that the next start is fast.
 
 One file holds one folder as it was read with certain options: a line that says what it is, the
-length of a JSON header, the header, the bytes of all images, the labels. It is written whole or not
-at all, read only if it fits the folder as it is now, and a damaged one is as good as none. A cache
-that cannot be written is no error: it costs the time of reading the images again.
+length of a JSON header, its CRC-32, the header, the bytes of all images, the labels. It is written
+whole or not at all, read only if it fits the folder as it is now, and a damaged one is as good as
+none. A cache that cannot be written is no error: it costs the time of reading the images again.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ import numpy as np
 
 from ..errors import PellucidError
 from ..typing import Array
+from .dataset import ImageFile
 
 __all__ = ["MAX_CACHE", "Decoded", "cache_path", "read_cache", "write_cache"]
 
 MAX_CACHE = 2**32  # bytes that all decoded folders together may take
-MAX_HEADER = 2**24
-MAGIC = b"pellucid images 1\n"
+MAX_HEADER = 2**28  # the names and hashes of a million files take half of that
+MAGIC = b"pellucid images 2\n"
 ABANDONED = 3600  # seconds after which the rest of a write that was killed is swept away
 _CHUNK = 2**22
 
@@ -48,6 +49,8 @@ class Decoded:
         How many images the training part has.
     notes : list of str
         What was left out.
+    files : tuple of ImageFile
+        Those of the images.
     """
 
     images: Array
@@ -55,6 +58,7 @@ class Decoded:
     classes: tuple[str, ...]
     train: int
     notes: list[str]
+    files: tuple[ImageFile, ...]
 
 
 def cache_path(folder: Path, options: Mapping[str, Any]) -> Path:
@@ -79,12 +83,15 @@ def read_cache(path: Path, fingerprint: str) -> Decoded | None:
             size = int.from_bytes(file.read(8), "little")
             if size > min(MAX_HEADER, length):
                 return None
-            header = json.loads(file.read(size))
+            check, text = int.from_bytes(file.read(4), "little"), file.read(size)
+            if zlib.crc32(text) != check:
+                return None
+            header = json.loads(text)
             if header["fingerprint"] != fingerprint:
                 return None
             n, c, h, w = shape = tuple(int(k) for k in header["shape"])
             needed = n * c * h * w + 8 * n
-            if min(shape) < 1 or len(MAGIC) + 8 + size + needed != length:
+            if min(shape) < 1 or len(MAGIC) + 12 + size + needed != length:
                 return None
             content, check = np.empty(needed, np.uint8), 0
             for start in range(0, needed, _CHUNK):
@@ -100,7 +107,10 @@ def read_cache(path: Path, fingerprint: str) -> Decoded | None:
                 classes=tuple(str(name) for name in header["classes"]),
                 train=int(header["train"]),
                 notes=[str(note) for note in header["notes"]],
+                files=tuple(ImageFile(str(path), str(sha)) for path, sha in header["files"]),
             )
+            if len(decoded.files) != n:
+                return None
         os.utime(path)  # when it was last of use decides which one goes first
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -123,6 +133,7 @@ def write_cache(path: Path, fingerprint: str, decoded: Decoded) -> bool:
         "classes": decoded.classes,
         "train": decoded.train,
         "notes": decoded.notes,
+        "files": decoded.files,
     }
     text = json.dumps(header).encode()
     needed = len(text) + sum(piece.nbytes for piece in pieces)
@@ -131,7 +142,8 @@ def write_cache(path: Path, fingerprint: str, decoded: Decoded) -> bool:
         if not _make_room(path, needed):
             return False
         with atomic_write(path) as part, part.open("wb") as file:
-            file.write(MAGIC + len(text).to_bytes(8, "little") + text)
+            sizes = len(text).to_bytes(8, "little") + zlib.crc32(text).to_bytes(4, "little")
+            file.write(MAGIC + sizes + text)
             for piece in pieces:
                 file.write(piece)
     except (OSError, PellucidError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -13,9 +14,11 @@ import numpy as np
 
 from ..errors import DataError, FileFormatError
 from ..typing import Array
+from .dataset import ImageFile
 from .decoding import decode
 from .folder_cache import Decoded
 from .layout import Layout
+from .preparation import Drawing
 from .trees import Entry, Tree
 
 __all__ = ["Reader", "Wanted"]
@@ -29,6 +32,7 @@ class Wanted:
 
     size: tuple[int, int] | None
     channels: int | None
+    drawing: Drawing | None
     skip: bool
     max_bytes: int
 
@@ -57,6 +61,7 @@ class Reader:
         self.on_progress = on_progress
         self.files = [*layout.train, *layout.test]
         self.bad: dict[int, FileFormatError] = {}
+        self.sha256 = [""] * len(self.files)
         self.stopped = Event()
 
     def read(self, workers: int) -> Decoded:
@@ -129,11 +134,13 @@ class Reader:
         entry = self.files[k][0]
         try:
             content = self.source.read(entry)
+            self.sha256[k] = hashlib.sha256(content).hexdigest()
             return decode(
                 content,
                 self.source.label(entry),
                 channels=self.wanted.channels,
                 size=self.wanted.size,
+                drawing=self.wanted.drawing,
             )
         except FileFormatError as error:
             self.bad[k] = error
@@ -170,6 +177,7 @@ class Reader:
 
     def _result(self) -> Decoded:
         labels = np.array([label for _, label in self.files], dtype=np.int64)
+        files = [ImageFile(e.path, s) for (e, _), s in zip(self.files, self.sha256, strict=True)]
         images, train, notes = self.images, len(self.layout.train), list(self.layout.notes)
         if self.bad:
             good = np.setdiff1d(np.arange(len(labels)), list(self.bad))
@@ -177,10 +185,11 @@ class Reader:
             for place, k in enumerate(good):  # in place: each moves to the front
                 images[place] = images[k]
             images, labels = images[: len(good)], labels[good]
+            files = [files[k] for k in good]
             train = int(np.searchsorted(good, train))
         if not train:
             raise self._refusal()
-        return Decoded(images, labels, self.layout.classes, train, notes)
+        return Decoded(images, labels, self.layout.classes, train, notes, tuple(files))
 
 
 def _left_out(entries: Sequence[Entry]) -> str:

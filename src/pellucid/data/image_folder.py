@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,7 +16,9 @@ from .dataset import Dataset
 from .folder_cache import Decoded, cache_path, read_cache, write_cache
 from .folder_reader import Reader, Wanted
 from .layout import arrange
+from .preparation import Drawing, Preparation
 from .split import held_out_images
+from .split_file import Split
 from .trees import Tree, tree
 
 __all__ = ["image_folder"]
@@ -31,6 +34,9 @@ def image_folder(
     channels: Literal[1, 3] | None = None,
     held_out: float = 0.2,
     seed: int = 0,
+    split: Split | None = None,
+    new_images: Literal["leave", "draw"] = "leave",
+    drawing: Drawing | None = None,
     corrupt: Literal["error", "skip"] = "error",
     cache: bool = True,
     workers: int | None = None,
@@ -59,6 +65,13 @@ def image_folder(
         The share of each class that becomes the test set, where there is no test folder.
     seed : int
         Decides which images these are.
+    split : Split, optional
+        Which image belonged to which part at an earlier training; where none of these was there, it
+        does not count.
+    new_images : {"leave", "draw"}
+        With ``split``, whether images that were not there then are left out, or join the parts.
+    drawing : Drawing, optional
+        Find a drawing in each image, as on photographs of written digits; needs ``size``.
     corrupt : {"error", "skip"}
         Whether an image that cannot be decoded is an error, or left out.
     cache : bool
@@ -100,7 +113,9 @@ def image_folder(
     >>> train.classes, train.images.shape, test.labels
     (('cat', 'dog'), (2, 3, 32, 32), array([0, 1]))
     """
-    wanted = Wanted(_pair(size), channels, corrupt == "skip", max_bytes)
+    wanted = Wanted(_pair(size), channels, drawing, corrupt == "skip", max_bytes)
+    _require(drawing is None or size is not None, "drawing", "needs a size", drawing)
+    _require(new_images in ("leave", "draw"), "new_images", "must be leave or draw", new_images)
     _require(channels in (None, 1, 3), "channels", "must be 1 (grey), 3 (RGB) or None", channels)
     _require(corrupt in ("error", "skip"), "corrupt", "must be 'error' or 'skip'", corrupt)
     _require(0 < held_out < 1, "held_out", "must be a share between 0 and 1", held_out)
@@ -109,16 +124,34 @@ def image_folder(
     decoded = _decoded(source, wanted, cache, workers or _cores(), on_progress)
     for note in decoded.notes:
         (tell or (lambda _: None))(note)
-    whole = Dataset(decoded.images, decoded.labels, decoded.classes, source.name)
+    shape = decoded.images.shape[1:]
+    whole = Dataset(
+        decoded.images,
+        decoded.labels,
+        decoded.classes,
+        source.name,
+        preparation=replace(Preparation.of_shape(shape), drawing=drawing),
+        files=decoded.files,
+    )
     n, first = len(whole), decoded.train
+    if split is not None:
+        parts = split.apply(whole, first, new_images, held_out, seed)
+        if parts is not None:
+            train, test, notes = parts
+            for note in notes:
+                (tell or (lambda _: None))(note)
+            return train, test
     if first < n:
-        return (
-            Dataset(whole.images[:first], whole.labels[:first], whole.classes, whole.name),
-            Dataset(
-                whole.images[first:], whole.labels[first:], whole.classes, whole.name, split="test"
-            ),
-        )
+        return _part(whole, slice(None, first), "train"), _part(whole, slice(first, n), "test")
     return held_out_images(whole, held_out, seed=seed)
+
+
+def _part(whole: Dataset, chosen: slice, split: str) -> Dataset:
+    """Return some of the images, which are not copied."""
+    files = None if whole.files is None else whole.files[chosen]
+    return replace(
+        whole, images=whole.images[chosen], labels=whole.labels[chosen], files=files, split=split
+    )
 
 
 def _decoded(
@@ -128,7 +161,12 @@ def _decoded(
     workers: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> Decoded:
-    options = {"size": wanted.size, "channels": wanted.channels, "skip": wanted.skip}
+    options: dict[str, Any] = {
+        "size": wanted.size,
+        "channels": wanted.channels,
+        "skip": wanted.skip,
+    }
+    options |= {"drawing": asdict(wanted.drawing)} if wanted.drawing is not None else {}
     kept = cache_path(source.path, options)
     before = source.fingerprint()
     if (

@@ -1,92 +1,84 @@
-"""A user's picture: as it is, or made to look like the images a network was trained on."""
+"""A user's picture, prepared as the images that a network learned from; or in its own size."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from ..errors import ArgumentError, DataNotFoundError, FileFormatError
 from ..typing import Array, PathLike
-from .decoding import MAX_PIXELS, bands, border_colours, fit, opened
+from .decoding import MAX_PIXELS, decode
+from .picture_kinds import FORMATS
+from .preparation import Preparation
+from .trees import MAX_FILE
 
 __all__ = ["MAX_PIXELS", "read_image", "read_photo"]
 
 
 def read_image(
     path: PathLike,
-    image_shape: tuple[int, int, int],
-    background: Literal["dark", "light"] | None = None,
+    preparation: Preparation | tuple[int, int, int],
+    *,
+    tell: Callable[[str], None] | None = None,
 ) -> Array:
-    """Read a PNG or JPEG file as one image for a network.
-
-    In this order: the camera's orientation is applied; transparency is laid over white; colours
-    become grey (C = 1; ITU-R 601 luma) or RGB (C = 3); the picture is made to fit, smoothly and
-    with its proportions kept, and what is free on two sides gets the colour of the picture's
-    border. A grey picture whose border is light is inverted where the network knows a dark
-    background, and the reverse: so black ink on white paper becomes white on black, as in MNIST.
+    """Read a picture file as one image for a network.
 
     Parameters
     ----------
     path : str or path
-        A PNG or JPEG file of at most 2**24 pixels.
-    image_shape : (int, int, int)
-        (C, H, W) that the network expects, C being 1 or 3.
-    background : {"dark", "light"}, optional
-        That of the training images, `Dataset.background`. Without it nothing is inverted.
+        PNG, JPEG, BMP, PPM, WebP, TIFF or GIF, whatever its name, of at most 2**24 pixels.
+    preparation : Preparation or (C, H, W)
+        What is done to it: that of the network, ``model.card.preparation``. A shape stands for one
+        that makes a picture fit, and does nothing else.
+    tell : callable, optional
+        Called with a sentence where a drawing was looked for: what was done, or that there is none.
 
     Returns
     -------
     float32 array (1, C, H, W)
-        In [0, 1].
+        In [0, 1]: the same numbers that training on this file would see.
 
     Raises
     ------
     DataNotFoundError
         If there is no such file.
     FileFormatError
-        If it is damaged, too large, or neither PNG nor JPEG.
+        If it is damaged, too large, or no picture that is read.
     ArgumentError
-        If the shape or the background is not one of the above.
+        If the network's images have neither 1 nor 3 channels, as no picture file has.
 
     Examples
     --------
     >>> import tempfile
     >>> from PIL import Image
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     Image.new("L", (20, 10), color=255).save(f"{folder}/paper.png")
-    ...     x = read_image(f"{folder}/paper.png", (1, 28, 28), background="dark")
+    ...     Image.new("L", (20, 10), color=51).save(f"{folder}/paper.png")
+    ...     x = read_image(f"{folder}/paper.png", (1, 28, 28))
     >>> x.shape, x.dtype, float(x.max())
-    ((1, 1, 28, 28), dtype('float32'), 0.0)
+    ((1, 1, 28, 28), dtype('float32'), 0.20000000298023224)
     """
-    c, h, w = _require_shape(image_shape)
-    if background not in (None, "dark", "light"):
-        raise ArgumentError(
-            f"must be 'dark', 'light' or None, received {background!r}.", where="background"
-        )
-    path = _existing(path)
-    fitted, border, top, left = _decode(path, c, h, w)
-    x = np.empty((1, c, h, w), dtype=np.float32)
-    x[0] = border[:, np.newaxis, np.newaxis]
-    _, rows, columns = fitted.shape
-    x[0, :, top : top + rows, left : left + columns] = fitted
-    if c == 1 and background and background != ("light" if border[0] >= 0.5 else "dark"):
-        np.subtract(1, x, out=x)
-    return x
+    if not isinstance(preparation, Preparation):
+        preparation = Preparation.of_shape(_require_shape(preparation))
+    pixels = _decoded(
+        path,
+        channels=_require_channels(preparation.channels),
+        size=preparation.size,
+        drawing=preparation.drawing,
+        tell=tell,
+    )
+    return _as_floats(pixels)[np.newaxis]
 
 
 def read_photo(path: PathLike, channels: int, *, longest: int | None = None) -> Array:
-    """Read a PNG or JPEG file in its own proportions, for networks that take images of any size.
-
-    The camera's orientation is applied, transparency laid over white, and colours become grey or
-    RGB as in `read_image`. Nothing is inverted.
+    """Read a picture file in its own proportions, for networks that take images of any size.
 
     Parameters
     ----------
     path : str or path
-        A PNG or JPEG file of at most 2**24 pixels.
+        As for `read_image`.
     channels : {1, 3}
     longest : int, optional
         Make a picture whose longer side has more pixels than this smaller, smoothly.
@@ -98,10 +90,8 @@ def read_photo(path: PathLike, channels: int, *, longest: int | None = None) -> 
 
     Raises
     ------
-    DataNotFoundError
-        If there is no such file.
-    FileFormatError
-        If it is damaged, too large, or neither PNG nor JPEG.
+    DataNotFoundError, FileFormatError
+        As `read_image`.
     ArgumentError
         If the channels are neither 1 nor 3, or ``longest`` is below 1.
 
@@ -114,45 +104,45 @@ def read_photo(path: PathLike, channels: int, *, longest: int | None = None) -> 
     ...     read_photo(f"{folder}/photo.png", 1, longest=50).shape
     (1, 25, 50)
     """
-    if channels not in (1, 3):
-        raise ArgumentError(
-            f"must be 1 (grey) or 3 (RGB): a picture file has no {channels} channels.",
-            where="channels",
-        )
     if longest is not None and longest < 1:
         raise ArgumentError(f"must be 1 pixel or more, received {longest}.", where="longest")
-    path = _existing(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with opened(path, f"'{path}'", ("PNG", "JPEG")) as picture:
-            layers = bands(picture, channels)
-            peak = 1 if layers[0].mode == "F" else 255
-            h, w = layers[0].height, layers[0].width
-            scale = 1.0 if longest is None else min(1.0, longest / max(h, w))
-            fitted, *_ = fit(layers, max(round(h * scale), 1), max(round(w * scale), 1))
-            return fitted.astype(np.float32) / np.float32(peak)
+    return _as_floats(_decoded(path, channels=_require_channels(channels), longest=longest))
 
 
-def _existing(path: PathLike) -> Path:
+def _decoded(path: PathLike, **wanted: object) -> Array:
     path = Path(path)
     if path.is_dir():
         raise FileFormatError(f"'{path}' is a folder, not a picture.")
     if not path.exists():
         raise DataNotFoundError(f"there is no file '{path}'.")
-    return path
-
-
-def _decode(path: Path, c: int, h: int, w: int) -> tuple[Array, Array, int, int]:
-    """Return the picture fitted into h x w, its border colour, free rows above, columns left."""
-    # What Pillow warns of (bombs, odd EXIF data) is either refused here or does no harm.
+    if not path.is_file():
+        raise FileFormatError(f"'{path}' is no ordinary file, but a pipe or a device.")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise FileFormatError(f"'{path}' cannot be read ({error.strerror}).") from error
+    if len(content) > MAX_FILE:
+        raise FileFormatError(f"'{path}' has more than {MAX_FILE} bytes; at most that are read.")
+    # What Pillow warns of (bombs, odd EXIF data) is either refused or does no harm.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with opened(path, f"'{path}'", ("PNG", "JPEG")) as picture:
-            layers = bands(picture, c)
-            peak = 1 if layers[0].mode == "F" else 255
-            border = border_colours(layers) / peak
-            fitted, top, left = fit(layers, h, w)
-            return fitted.astype(np.float32) / np.float32(peak), border, top, left
+        return decode(content, f"'{path}'", **wanted)  # type: ignore[arg-type]
+
+
+def _as_floats(pixels: Array) -> Array:
+    """Return bytes as `pellucid.data.Dataset.batch` does, over 255."""
+    return np.divide(pixels, 255, dtype=np.float32)
+
+
+def _require_channels(channels: int) -> int:
+    if channels not in (1, 3):
+        raise ArgumentError(
+            f"must be 1 (grey) or 3 (RGB): a picture file ({', '.join(FORMATS)}) has no "
+            f"{channels} channels.",
+            where="channels",
+        )
+    return channels
 
 
 def _require_shape(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:

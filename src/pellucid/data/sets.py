@@ -188,7 +188,13 @@ def _read(source: Source, place: Place, split: str) -> Dataset:
         )
     try:
         return Dataset(
-            images[:, np.newaxis], labels, source.classes, source.name, source.peak, split
+            images[:, np.newaxis],
+            labels,
+            source.classes,
+            source.name,
+            source.peak,
+            split,
+            source.preparation,
         )
     except DataError as error:
         raise FileFormatError(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..errors import ArgumentError, did_you_mean
 from .file_sets import FILE_SETS
+from .preparation import Drawing, Preparation
 
 __all__ = ["FILES", "FILE_NAMES", "SOURCES", "Source", "source_named"]
 
@@ -51,6 +52,8 @@ class Source:
         Whether the files come with Pellucid.
     licence, citation : str
         Its terms; whom to credit.
+    drawing : Drawing, optional
+        How what the images show was found in pictures, where they are no pictures as they were.
     """
 
     name: str
@@ -68,6 +71,13 @@ class Source:
     bundled: bool = False
     licence: str = ""
     citation: str = ""
+    drawing: Drawing | None = None
+
+    @property
+    def preparation(self) -> Preparation:
+        """How a picture becomes an image of this set."""
+        c, h, w = self.image_shape
+        return Preparation((h, w), c, self.drawing)
 
 
 _TEN = tuple(str(digit) for digit in range(10))
@@ -77,6 +87,7 @@ SOURCES = {
         name="mnist",
         title="MNIST",
         image_shape=(1, 28, 28),
+        drawing=Drawing(20 / 28, "mass"),
         classes=_TEN,
         train=60_000,
         test=10_000,
@@ -110,6 +121,7 @@ SOURCES = {
         name="fashion-mnist",
         title="Fashion-MNIST",
         image_shape=(1, 28, 28),
+        drawing=Drawing(1.0, "box"),
         classes=(
             "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
             "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -147,6 +159,7 @@ SOURCES = {
         name="digits",
         title="Optical Recognition of Handwritten Digits",
         image_shape=(1, 8, 8),
+        drawing=Drawing(1.0, "box"),
         classes=_TEN,
         train=1_438,
         test=359,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
 
 from ..errors import ArgumentError, DataError
 from .dataset import Dataset
+from .preparation import HeldOut
 
-__all__ = ["held_out_images"]
+__all__ = ["held_out_images", "test_files_sha256"]
 
 
 def held_out_images(
@@ -30,7 +32,8 @@ def held_out_images(
     Returns
     -------
     train, test : Dataset
-        Both in the order of ``dataset``.
+        Both in the order of ``dataset``; `Dataset.held_out` says how they were drawn, where the
+        files of the images are known.
 
     Raises
     ------
@@ -60,4 +63,16 @@ def held_out_images(
             where=dataset.name,
         )
     train = dataset.subset(np.flatnonzero(~chosen))
-    return train, replace(dataset.subset(np.flatnonzero(chosen)), split="test")
+    test = replace(dataset.subset(np.flatnonzero(chosen)), split="test")
+    if dataset.files is None:
+        return train, test
+    drawn = HeldOut(share, seed, test_files_sha256(test))
+    return replace(train, held_out=drawn), replace(test, held_out=drawn)
+
+
+def test_files_sha256(test: Dataset) -> str:
+    """Return the SHA-256 of the names and contents of the files of ``test``, in their order."""
+    digest = hashlib.sha256()
+    for file in test.files or ():
+        digest.update(f"{file.path}\0{file.sha256}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from ..data.preparation import HeldOut, Preparation
+from ..data.sources import SOURCES
 from ..errors import FileFormatError, PellucidError
 from ..nn import Card, Layer
 from ..nn.init import without_values
@@ -84,7 +86,7 @@ def load(path: PathLike, *, layers: Iterable[type[Layer]] = ()) -> Layer:
             model = build(json.loads(metadata["architecture"]), layers)
         model.load_state_dict(arrays)
         model.input_shape = _image_shape(json.loads(metadata.get("input_shape", "null")))
-        model.card = _card(json.loads(metadata.get("card", "null")))
+        model.card = _card(json.loads(metadata.get("card", "null")), model.input_shape)
     except PellucidError as error:
         raise FileFormatError(f"'{path}': {error}") from error
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
@@ -101,13 +103,27 @@ def _image_shape(shape: list[int] | None) -> tuple[int, ...] | None:
     return sizes
 
 
-def _card(card: dict[str, Any] | None) -> Card | None:
+def _card(card: dict[str, Any] | None, image_shape: tuple[int, ...] | None) -> Card | None:
     if card is None:
         return None
-    dataset, classes, background = card["dataset"], card["classes"], card["background"]
+    dataset, classes = card["dataset"], card["classes"]
     texts = [dataset, *classes]
     if not all(isinstance(t, str) for t in texts) or isinstance(classes, str):
         raise ValueError("a card needs a name and a list of class names")
-    if background not in ("dark", "light"):
-        raise ValueError(f"the background must be 'dark' or 'light', received {background!r}")
-    return Card(dataset, tuple(classes), background)
+    held_out = card.get("held_out")
+    if held_out is not None:
+        held_out = HeldOut(float(held_out["share"]), int(held_out["seed"]), str(held_out["sha256"]))
+    return Card(dataset, tuple(classes), _preparation(card, image_shape), held_out)
+
+
+def _preparation(card: dict[str, Any], image_shape: tuple[int, ...] | None) -> Preparation | None:
+    if "preparation" in card:
+        described = card["preparation"]
+        if described is None:
+            return None
+        preparation = Preparation.from_dict(described)
+        _image_shape(list(preparation.image_shape))  # refuses one that takes all memory
+        return preparation
+    if card["dataset"] in SOURCES:  # a file of an earlier version, which looked at the background
+        return SOURCES[card["dataset"]].preparation
+    return None if image_shape is None else Preparation.of_shape(image_shape)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+
+from ..data.preparation import HeldOut, Preparation
 
 __all__ = ["Card"]
 
@@ -18,10 +19,13 @@ class Card:
         What it was trained on.
     classes : tuple of str
         What each output means.
-    background : {"dark", "light"}
-        How the borders of the images look, so that a picture can be inverted to match.
+    preparation : Preparation, optional
+        What is done to a picture, so that it looks as the images did.
+    held_out : HeldOut, optional
+        How the test images were drawn, where they came from one folder with those it learned from.
     """
 
     dataset: str
     classes: tuple[str, ...]
-    background: Literal["dark", "light"]
+    preparation: Preparation | None = None
+    held_out: HeldOut | None = None

@@ -125,7 +125,7 @@ class Trainer:
         self.epoch = 0
         self.best: Best | None = None
         model.input_shape = train.image_shape
-        model.card = Card(train.name, train.classes, train.background)
+        model.card = Card(train.name, train.classes, train.preparation, train.held_out)
         self.augment = augmentation(augment) if isinstance(augment, str) else augment
         self._generators = seeded_generators(model, seed, self.augment)
         self.loader = Loader(

@@ -97,7 +97,7 @@ def gather(run: Path, data: str | None, data_dir: Path | None) -> Facts:
     train = test = probabilities = confusion = None
     missing = ""
     try:
-        train, test = images_of(model, settings, data, data_dir, download=False)
+        train, test = images_of(model, run, data, data_dir, download=False)
     except (DataError, ArgumentError) as error:
         if data is not None or data_dir is not None:
             raise

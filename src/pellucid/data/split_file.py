@@ -1,0 +1,216 @@
+"""Which images a training learned from and which it was tested on, kept file by file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..errors import DataError, DataNotFoundError, FileFormatError
+from ..typing import Array, PathLike
+from .dataset import Dataset, ImageFile
+from .preparation import HeldOut
+from .split import held_out_images, test_files_sha256
+
+__all__ = ["Split"]
+
+COLUMNS = ["file", "role", "sha256"]
+ROLES = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """The role of every file of a data set: what a run keeps as ``split.csv``.
+
+    Attributes
+    ----------
+    roles : mapping of ImageFile to str
+        ``"train"`` or ``"test"``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> split = Split({ImageFile("cat/1.png", "ab"): "train", ImageFile("cat/2.png", "cd"): "test"})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     split.save(f"{folder}/split.csv")
+    ...     print(Path(folder, "split.csv").read_text(), Split.load(f"{folder}/split.csv") == split)
+    file,role,sha256
+    cat/1.png,train,ab
+    cat/2.png,test,cd
+     True
+    """
+
+    roles: Mapping[ImageFile, str]
+
+    @classmethod
+    def of(cls, train: Dataset, test: Dataset) -> Split | None:
+        """Return the split into these two; None if they do not know their files."""
+        if train.files is None or test.files is None:
+            return None
+        return cls({file: part.split for part in (train, test) for file in part.files or ()})
+
+    def save(self, path: PathLike) -> None:
+        """Write a CSV file with the columns file, role and sha256, sorted by file."""
+        from ..formats.files import atomic_write  # here, as most programs only read
+
+        with (
+            atomic_write(path) as part,
+            part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        ):
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows((f.path, role, f.sha256) for f, role in sorted(self.roles.items()))
+
+    @classmethod
+    def load(cls, path: PathLike) -> Split:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DataNotFoundError, FileFormatError
+            If there is no such file; if it is something else.
+        """
+        try:
+            with Path(path).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+                return cls(dict(_rows(file, path)))
+        except FileNotFoundError as error:
+            raise DataNotFoundError(f"there is no file '{path}'.") from error
+        except (OSError, ValueError, csv.Error) as error:
+            if isinstance(error, FileFormatError):
+                raise
+            raise FileFormatError(f"'{path}' cannot be read as CSV ({error}).") from error
+
+    def apply(
+        self, dataset: Dataset, first: int, new: Literal["leave", "draw"], share: float, seed: int
+    ) -> tuple[Dataset, Dataset, list[str]] | None:
+        """Give the images of ``dataset`` the roles they had.
+
+        An image is known again by its file's contents, even if the file has another name by now.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Both parts, as they are in the folder now.
+        first : int
+            How many of them lie in a training part; all where the folder has no test part.
+        new : {"leave", "draw"}
+            Whether images that were not there are left out, or belong to the part in which they
+            lie; where there is only one, a share of them is drawn for the test.
+        share, seed
+            For that, as in `held_out_images`.
+
+        Returns
+        -------
+        train, test : Dataset
+        notes : list of str
+            What was not there then, and what is no more.
+        None
+            If no image was there: this is another data set.
+
+        Raises
+        ------
+        DataError
+            If of one part nothing is left.
+        """
+        assert dataset.files is not None
+        found = self._roles_of(dataset.files, copies=new == "draw")
+        if not found.any():
+            return None
+        paths = {file.path for file in self.roles}
+        unknown = np.flatnonzero(found == "")
+        changed = [k for k in unknown if dataset.files[k].path in paths]
+        added = [k for k in unknown if dataset.files[k].path not in paths]
+        here = {file.sha256 for file in dataset.files} | {dataset.files[k].path for k in changed}
+        gone = [f.path for f in self.roles if f.sha256 not in here and f.path not in here]
+        notes = [
+            note
+            for paths_of, text in (
+                ([dataset.files[k].path for k in added], "not there when the model was trained"),
+                ([dataset.files[k].path for k in changed], "changed since the model was trained"),
+            )
+            if (note := _counted(paths_of, text, "left out" if new == "leave" else "new"))
+        ]
+        notes += filter(None, [_counted(gone, "there when the model was trained", "gone")])
+        if new == "draw" and unknown.size:
+            found[unknown] = "train"
+            if first < len(dataset):
+                found[unknown[unknown >= first]] = "test"
+            else:
+                found[unknown[_drawn(dataset.subset(unknown), share, seed)]] = "test"
+        parts = []
+        for role in ROLES:
+            chosen = np.flatnonzero(found == role)
+            if not chosen.size:
+                raise DataError(
+                    f"none of the {role} images of that training is there any more.",
+                    where=f"'{dataset.name}'",
+                )
+            parts.append(replace(dataset.subset(chosen), split=role))
+        drawn = HeldOut(share, seed, test_files_sha256(parts[1]))
+        train, test = (replace(part, held_out=drawn) for part in parts)
+        return train, test, notes
+
+    def _roles_of(self, files: tuple[ImageFile, ...], *, copies: bool) -> Array:
+        """Return the role of each file, ``""`` where it was not there.
+
+        A file that is not where it was is known by its contents. ``copies`` of one that is still
+        there have its role too, or else were not there.
+        """
+        free: dict[
+            str, list[str]
+        ] = {}  # contents to the roles of files that are not where they were
+        for file, role in self.roles.items():
+            free.setdefault(file.sha256, []).append(role)
+        known = {sha256: "train" if "train" in had else "test" for sha256, had in free.items()}
+        found = []
+        for file in files:
+            role = self.roles.get(file, "")
+            if role:
+                free[file.sha256].remove(role)
+            found.append(role)
+        for k, file in enumerate(files):
+            if not found[k] and copies:
+                found[k] = known.get(file.sha256, "")
+            elif not found[k] and free.get(file.sha256):
+                found[k] = free[file.sha256].pop()
+        return np.array(found, dtype="<U5")
+
+
+def _drawn(dataset: Dataset, share: float, seed: int) -> Array:
+    """Return which of these are drawn for the test: a share of each class that has two images."""
+    numbered = replace(
+        dataset, files=tuple(ImageFile(str(k), "") for k in range(len(dataset))), held_out=None
+    )
+    try:
+        _, test = held_out_images(numbered, share, seed=seed)
+    except DataError:  # one image a class
+        return np.zeros(0, dtype=np.intp)
+    return np.array([int(file.path) for file in test.files or ()], dtype=np.intp)
+
+
+def _rows(file: Iterator[str], path: PathLike) -> Iterator[tuple[ImageFile, str]]:
+    rows = csv.reader(file)
+    if next(rows, None) != COLUMNS:
+        raise FileFormatError(f"'{path}' must begin with the columns {', '.join(COLUMNS)}.")
+    for number, row in enumerate(rows, 2):
+        if len(row) != 3 or row[1] not in ROLES:
+            raise FileFormatError(
+                f"line {number} of '{path}' must be a file, its role ({' or '.join(ROLES)}) and "
+                f"its SHA-256; it is {','.join(row)[:80]!r}."
+            )
+        yield ImageFile(row[0], row[2]), row[1]
+
+
+def _counted(paths: list[str], what: str, then: str) -> str:
+    if not paths:
+        return ""
+    few = ", ".join(paths[:3]) + ", ..." * (len(paths) > 3)
+    one = len(paths) == 1
+    return (
+        f"{'1 image' if one else f'{len(paths):,} images'} {'was' if one else 'were'} {what} and "
+        f"{'is' if one else 'are'} {then}: {few}"
+    )
