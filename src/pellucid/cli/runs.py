@@ -69,6 +69,7 @@ SETTINGS: dict[str, type] = {
     "channels": int,
     "held_out": float,
     "skip_corrupt": bool,
+    "skip_empty": bool,
     "augment": str,
     "normalize": bool,
 }

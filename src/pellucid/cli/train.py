@@ -63,6 +63,7 @@ def command(
     channels: option.Channels = None,
     held_out: option.HeldOut = None,
     skip_corrupt: option.SkipCorrupt = False,
+    skip_empty: option.SkipEmpty = False,
     engine: EngineOption = "fast",
     seed: option.Seed = 0,
     limit: option.Limit = None,
@@ -120,6 +121,7 @@ def command(
             channels=channels,
             held_out=held_out,
             skip_corrupt=skip_corrupt,
+            skip_empty=skip_empty,
             seed=seed,
         )
         train = _first(train, limit)
@@ -165,6 +167,7 @@ def command(
         "channels": channels,
         "held_out": held_out,
         "skip_corrupt": skip_corrupt or None,
+        "skip_empty": skip_empty or None,
         "augment": None if changes is None else str(changes),
         "normalize": normalize or None,
     }

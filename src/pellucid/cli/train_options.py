@@ -32,6 +32,7 @@ __all__ = [
     "Seed",
     "Size",
     "SkipCorrupt",
+    "SkipEmpty",
     "Source",
     "WeightDecay",
 ]
@@ -163,6 +164,9 @@ HeldOut: TypeAlias = Annotated[
 ]
 SkipCorrupt: TypeAlias = Annotated[
     bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be decoded.")
+]
+SkipEmpty: TypeAlias = Annotated[
+    bool, typer.Option("--skip-empty", help="Leave out class folders without images.")
 ]
 Seed: TypeAlias = Annotated[
     int,

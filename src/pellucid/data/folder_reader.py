@@ -16,7 +16,7 @@ from ..typing import Array
 from .decoding import decode
 from .folder_cache import Decoded
 from .layout import Layout
-from .trees import Entry, Tree
+from .trees import Entry, Tree, shown
 
 __all__ = ["Reader", "Wanted"]
 
@@ -31,6 +31,7 @@ class Wanted:
     channels: int | None
     skip: bool
     max_bytes: int
+    skip_empty: bool = False
 
 
 class Reader:
@@ -171,6 +172,7 @@ class Reader:
     def _result(self) -> Decoded:
         labels = np.array([label for _, label in self.files], dtype=np.int64)
         images, train, notes = self.images, len(self.layout.train), list(self.layout.notes)
+        classes = self.layout.classes
         if self.bad:
             good = np.setdiff1d(np.arange(len(labels)), list(self.bad))
             notes.append(_left_out([self.files[k][0] for k in sorted(self.bad)]))
@@ -178,13 +180,45 @@ class Reader:
                 images[place] = images[k]
             images, labels = images[: len(good)], labels[good]
             train = int(np.searchsorted(good, train))
+            if train:
+                images, labels, classes, train = self._of_whole_classes(
+                    images, labels, train, notes
+                )
         if not train:
             raise self._refusal()
-        return Decoded(images, labels, self.layout.classes, train, notes)
+        return Decoded(images, labels, classes, train, notes)
+
+    def _of_whole_classes(
+        self, images: Array, labels: Array, train: int, notes: list[str]
+    ) -> tuple[Array, Array, tuple[str, ...], int]:
+        """Refuse classes whose training images are all damaged, or leave them out."""
+        classes = self.layout.classes
+        held = np.unique(labels[:train])
+        gone = [name for label, name in enumerate(classes) if label not in held]
+        if not gone:
+            return images, labels, classes, train
+        which = ", ".join(map(repr, gone[:5])) + ", ..." * (len(gone) > 5)
+        if not self.wanted.skip_empty or len(held) < 2:
+            raise DataError(
+                f"no image of the class{'es' * (len(gone) > 1)} {which} can be decoded, so that "
+                "nothing can be learned of it. Mend its images, or leave out the class, too, with "
+                "skip_empty=True.",
+                where=f"'{self.source.path}'",
+            )
+        notes.append(
+            f"{len(gone):,} class{'es have' if len(gone) > 1 else ' has'} no image that can be "
+            f"decoded and {'were' if len(gone) > 1 else 'was'} left out: {which}"
+        )
+        good = np.flatnonzero(np.isin(labels, held))
+        for place, k in enumerate(good):
+            images[place] = images[k]
+        train = int(np.searchsorted(good, train))
+        kept = tuple(classes[label] for label in held)
+        return images[: len(good)], np.searchsorted(held, labels[good]), kept, train
 
 
 def _left_out(entries: Sequence[Entry]) -> str:
-    names = ", ".join(entry.path for entry in entries[:3]) + ", ..." * (len(entries) > 3)
+    names = ", ".join(shown(entry.path) for entry in entries[:3]) + ", ..." * (len(entries) > 3)
     if len(entries) == 1:
         return f"1 image cannot be decoded and was left out: {names}"
     return f"{len(entries):,} images cannot be decoded and were left out: {names}"

@@ -32,6 +32,7 @@ def image_folder(
     held_out: float = 0.2,
     seed: int = 0,
     corrupt: Literal["error", "skip"] = "error",
+    skip_empty: bool = False,
     cache: bool = True,
     workers: int | None = None,
     max_bytes: int = MAX_BYTES,
@@ -61,6 +62,9 @@ def image_folder(
         Decides which images these are.
     corrupt : {"error", "skip"}
         Whether an image that cannot be decoded is an error, or left out.
+    skip_empty : bool
+        Whether a class folder without images is left out, instead of being an error: without it
+        the classes after it are numbered otherwise than where the folder is complete.
     cache : bool
         Whether to use and write the cache.
     workers : int, optional
@@ -100,7 +104,7 @@ def image_folder(
     >>> train.classes, train.images.shape, test.labels
     (('cat', 'dog'), (2, 3, 32, 32), array([0, 1]))
     """
-    wanted = Wanted(_pair(size), channels, corrupt == "skip", max_bytes)
+    wanted = Wanted(_pair(size), channels, corrupt == "skip", max_bytes, bool(skip_empty))
     _require(channels in (None, 1, 3), "channels", "must be 1 (grey), 3 (RGB) or None", channels)
     _require(corrupt in ("error", "skip"), "corrupt", "must be 'error' or 'skip'", corrupt)
     _require(0 < held_out < 1, "held_out", "must be a share between 0 and 1", held_out)
@@ -129,6 +133,7 @@ def _decoded(
     on_progress: Callable[[int, int], None] | None,
 ) -> Decoded:
     options = {"size": wanted.size, "channels": wanted.channels, "skip": wanted.skip}
+    options["skip_empty"] = wanted.skip_empty
     kept = cache_path(source.path, options)
     before = source.fingerprint()
     if (
@@ -138,7 +143,7 @@ def _decoded(
     ):
         return decoded
     with source.open():
-        layout = arrange(source.entries(), f"'{source.path}'")
+        layout = arrange(source.listing(), f"'{source.path}'", skip_empty=wanted.skip_empty)
         decoded = Reader(source, layout, wanted, on_progress).read(workers)
     if cache:
         write_cache(kept, before, decoded)

@@ -1,0 +1,187 @@
+"""What the folders at one level of a tree say about parts and classes."""
+
+from __future__ import annotations
+
+from ..errors import DataError
+from .roles import is_annotation, is_date, is_generic, loosely, role_of
+from .tree_of_folders import Folder
+
+__all__ = ["Evidence", "folders_of_parts", "names_images", "part_of", "refused"]
+
+
+class Evidence:
+    """Judges the folders of a tree.
+
+    Parameters
+    ----------
+    skip_empty : bool
+        Whether folders without images may be passed over.
+    """
+
+    def __init__(self, skip_empty: bool) -> None:
+        self.skip_empty = skip_empty
+
+    def look(self, folder: Folder, stop: frozenset[str] = frozenset()) -> Folder:
+        """Look through folders that hold everything in a single folder."""
+        while len(holders := folder.holders()) == 1:
+            only = holders[0]
+            inner = only.holders()
+            few = 2 * sum(1 for _ in folder.images) < folder.count
+            if not inner or not few or loosely(only.name) in stop:
+                break
+            if only.images and (len(inner) < 2 or 2 * len(only.images) >= only.count):
+                break
+            beside = [f for f in folder.without_images() if self.may_be_class(f, only)]
+            if beside and not self.skip_empty and not self.is_split(only):
+                break
+            folder = only
+        return folder
+
+    def may_be_class(self, empty: Folder, only: Folder) -> bool:
+        """Return whether a folder without images may be a class beside a single other one."""
+        if role_of(empty.name) is not None and role_of(only.name) is not None:
+            return True  # perhaps train/ beside test/: not to be passed over
+        known = is_annotation(empty.name) or is_generic(only.name) or loosely(only.name) in (
+            loosely(empty.name), loosely(only.path.rpartition("/")[0].rpartition("/")[2])
+        )  # fmt: skip
+        return not (known or (role_of(only.name) is not None and [*empty.all_others()]))
+
+    def is_split(self, level: Folder) -> bool:
+        """Return whether a folder plainly holds parts: one to learn from, with classes in it."""
+        holders = level.holders()
+        parts = {role.part for f in holders if (role := role_of(f.name)) and role.exact}
+        train = [f for f in holders if (r := role_of(f.name)) and r.exact and r.part == "train"]
+        return len(parts) > 1 and any(self.class_folders(f) for f in train)
+
+    def class_folders(self, part: Folder, known: frozenset[str] = frozenset()) -> list[Folder]:
+        """Return the folders in a part that may be classes; none if it only holds images."""
+        inner = self.look(part, known).holders()
+        if len(inner) != 1 or loosely(only := inner[0].name) in known:
+            return inner
+        flat = names_images(inner[0]) or role_of(only) or loosely(only) == loosely(part.name)
+        return [] if flat else inner
+
+    def empty_parts(self, level: Folder) -> list[Folder]:
+        """Return folders that are parts by their names, but hold no image."""
+        return [f for f in level.without_images() if (r := role_of(f.name)) and r.exact]
+
+    def empty_classes(self, level: Folder) -> list[Folder]:
+        """Return folders that may be classes, but hold no image."""
+        parts = [f for f in self.empty_parts(level) if f not in self.empty_trains(level)]
+        aside = ("annotations", "annotation", "labels", "metadata", "meta")
+        return [f for f in level.without_images() if f not in parts and f.name.lower() not in aside]
+
+    def empty_trains(self, level: Folder) -> list[Folder]:
+        """Return folders that are for training by their names, but hold no image."""
+        return [f for f in self.empty_parts(level) if part_of(f) == "train"]
+
+    def speaks_of_parts(self, level: Folder, named: list[Folder], plain: list[Folder]) -> bool:
+        """Return whether folders that are named like parts are parts, beside others that are not.
+
+        Raises
+        ------
+        DataError
+            If that stays open.
+        """
+        if not plain:
+            return True
+        exact = [f for f in named if (r := role_of(f.name)) and r.exact]
+        strong = [f for f in exact if (r := role_of(f.name)) and not r.weak]
+        parts = {part_of(f) for f in exact}
+        inside = {f: {loosely(c.name) for c in self.class_folders(f)} for f in (*named, *plain)}
+        deep = [f for f in named if inside[f]]
+        trains = [f for f in deep if part_of(f) == "train"]
+        shared = [f for f in plain if any(inside[f] & inside[d] for d in deep)]
+        if not exact:  # as bullet_train, or as rps-test-set beside rps
+            alike = {part_of(f) for f in named}
+            return bool(trains and len(alike) > 1) or bool(
+                not trains and len(shared) == 1 and len(inside[shared[0]]) > 1
+            )
+        if not deep:
+            if len(parts) > 1:
+                raise refused(
+                    "there is no class at all: the folders for parts hold no class folders", level
+                )
+            flat = [f for f in strong if part_of(f) != "train"]
+            if flat or (strong and len(plain) == 1 and len(inside[plain[0]]) > 1):
+                raise _either_way((flat or strong)[0], level)
+            return False
+        if trains and (len(parts) > 1 or len({part_of(f) for f in named}) > 1):
+            return True
+        if not trains:
+            beside = {loosely(f.name) for f in plain if not inside[f]}
+            if len(shared) == 1 or all(inside[f] <= beside for f in deep):
+                return True
+            raise _either_way(deep[0], level)
+        if len(plain) > 1 and all(inside[f] for f in plain) and not shared:
+            return False
+        raise _either_way(trains[0], level)
+
+    def require_one_reading(self, level: Folder, holders: list[Folder]) -> None:
+        """Refuse variants of one set side by side, and class folders of which some have parts."""
+        some = [f for f in holders if folders_of_parts(f) and len(f.holders()) > 1]
+        if some and len(holders) > 1:
+            raise refused(
+                f"{some[0].path}/ holds folders for parts, other folders beside it do not", level
+            )
+        inside = {
+            f: {c.name for c in self.look(f).holders() if not is_date(c.name)} for f in holders
+        }
+        alike = [
+            f
+            for f in holders
+            if any(
+                len(common := inside[f] & inside[g]) > 1
+                and 2 * len(common) >= len(inside[f] | inside[g])
+                for g in holders
+                if g is not f
+            )
+        ]
+        if len(alike) > 1 and 2 * len(alike) >= len(holders):
+            shared = sorted(inside[alike[0]])[:2]
+            raise refused(
+                f"{', '.join(f.path + '/' for f in alike[:3])}{', ...' * (len(alike) > 3)} hold "
+                f"folders of the same names ({', '.join(shared)}, ...), so that it is open which "
+                "are the classes",
+                level,
+            )
+
+
+def part_of(folder: Folder) -> str | None:
+    """Return the part that a folder's name speaks of, if any."""
+    role = role_of(folder.name)
+    return role.part if role else None
+
+
+def names_images(folder: Folder) -> bool:
+    """Return whether a folder's name says no more than that images are in it, or of which part."""
+    role = role_of(folder.name)
+    return is_generic(folder.name) or bool(role and role.exact) or folder.name.lower() == "unknown"
+
+
+def folders_of_parts(folder: Folder) -> bool:
+    """Return whether a folder holds nothing but folders for parts that hold images themselves."""
+    inner = folder.holders()
+    roles = [role_of(f.name) for f in inner]
+    return bool(inner) and all(
+        role and role.exact and not any(not names_images(c) for c in f.holders())
+        for role, f in zip(roles, inner, strict=True)
+    ) and not folder.images  # fmt: skip
+
+
+def _either_way(folder: Folder, level: Folder) -> DataError:
+    return refused(
+        f"{folder.path}/ may be a part of the data set or a class (if it is a class, give it "
+        "another name; if not, move what lies beside it, or it, away)",
+        level,
+    )
+
+
+def refused(what: str, level: Folder) -> DataError:
+    """Return the error that shows what lies in a folder, and says what to do."""
+    holders = level.holders()
+    shown = "; ".join(f.described() for f in holders[:5]) + "; ..." * (len(holders) > 5)
+    return DataError(
+        f"{what}. Found: {shown or 'nothing'}. Expected is one folder for each class, perhaps "
+        "below train/ and test/. Give the folder itself that holds these, or move the rest away."
+    )
