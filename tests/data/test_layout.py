@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pellucid.data.layout import Layout, arrange
@@ -222,13 +222,32 @@ CASES = [
          "test", notes=["augmented/ with 4 images is not used: it is no part by its name"]),
     Case("a whole set and its parts", "{a,b}/{1..5}.png train/{a,b}/{1..3}.png "
          "test/{a,b}/{4..5}.png", "a b", "train", "test"),
+    Case("a set beside its papers", "intel/{seg_train,seg_test}/{sea,street}/{1..3}.png "
+         "papers/{1..3}.png", "sea street", "intel/seg_train", "intel/seg_test",
+         notes=["papers/ with 3 images is not used: it lies beside the folder with the parts"]),
+    Case("affixed names alone", "{bullet_train,crash_test}/{1..3}.png", "bullet_train crash_test",
+         "bullet_train crash_test"),
+    Case("val is the test where test has no classes", "{train,valid}/{a,b}/{1..2}.png "
+         "test/{1..3}.png", "a b", "train", "valid"),
+    Case("test images and one class folder", "train/{a,b}/{1..2}.png test/{3..5}.png test/a/1.png",
+         "a b", "train", "test/a",
+         notes=["3 files lie in no class's folder and were left out: test/3.png, test/4.png, "
+                "test/5.png"]),
+    Case("everything lies in test", "pets/test/{a,b}/{1..2}.png", "a b", "pets/test",
+         notes=["all images lie in test/, which is used for training, too"]),
     # What stays open.
+    Case("NIH chest X-rays", "images_{1..3}/images/{1..4}.png Data_Entry.csv",
+         refused="images_1/ and images_2/ are portions of a set by their names"),
+    Case("parts in a part", "train/{train,val}/{a,b}/{1..2}.png test/{a,b}/{1..2}.png",
+         refused="train/ holds parts in its turn"),
+    Case("segmentation", "{train_images,train_labels,test_images}/{1..3}.png",
+         refused="no class folders"),
     Case("PlantVillage", "plantvillage/{color,grayscale,segmented}/{Apple,Corn,Grape}/{1..3}.jpg",
          refused=r"color/, .*grayscale/, .*segmented/ hold folders of the same names \(Apple, "
          r"Corn.*Found: plantvillage/color/ \(9 images in 3 folders\)"),
     Case("Office-31", "{amazon,dslr,webcam}/images/{back_pack,bike,mug}/{1..3}.jpg",
          refused=r"amazon/, dslr/, webcam/ hold folders of the same names"),
-    Case("folds", "fold{1..3}/{cat,dog}/{1..3}.png", refused="hold folders of the same names"),
+    Case("folds", "fold{1..3}/{cat,dog}/{1..3}.png", refused="are portions of a set"),
     Case("variants in the parts", "{train,test}/{color,grey}/{cat,dog}/{1..3}.png",
          refused="train/color/, train/grey/ hold folders of the same names"),
     Case("Oxford pets", "images/{Abyssinian,beagle}_{1..3}.jpg annotations/trimaps/"
@@ -283,3 +302,33 @@ def test_public_layouts_are_read_as_a_person_would_or_refused(case):
 
 def _image(entry: Entry) -> bool:
     return entry.path.lower().endswith((".png", ".jpg", ".jpeg"))
+
+
+NAMES = st.sampled_from(
+    ["train", "test", "val", "Train", "seg_test", "images", "masks", "cat", "Cat", "dog", "2019",
+     "predict", "ca\u0301t", "c\u00e1t", "Annotation", "x"]
+)  # fmt: skip
+PATHS = st.lists(
+    st.tuples(st.lists(NAMES, max_size=4), st.sampled_from(["1.png", "2.png", "a.txt"])),
+    max_size=14,
+)
+
+
+@given(PATHS)
+def test_whatever_the_layout_every_file_is_used_or_counted_with_a_reason(drawn):
+    paths = sorted({"/".join([*folders, name]) for folders, name in drawn})
+    entries = [Entry(path, _size(path), 0) for path in paths]
+    try:
+        layout = arrange(Listing(entries), "x", skip_empty=True)
+    except DataError:
+        return
+    used = [entry.path for entry, _ in (*layout.train, *layout.test)]
+    assert len(set(used)) == len(used), "an image belongs to two parts"
+    counted = 0
+    for note in layout.notes:
+        match = re.match(r"(\d+) files? (is no|are no|lies in no|lie in no)", note)
+        match = match or re.search(r"with (\d+) images? is not used", note)
+        counted += int(match[1]) if match else 0
+    assert len(used) + counted == len(paths), layout.notes
+    assert len(layout.classes) > 1
+    assert {label for _, label in layout.train} == set(range(len(layout.classes)))

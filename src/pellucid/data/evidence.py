@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import DataError
-from .roles import is_annotation, is_date, is_generic, loosely, role_of
+from .roles import is_annotation, is_batch, is_date, is_generic, loosely, role_of
 from .tree_of_folders import Folder
 
 __all__ = ["Evidence", "folders_of_parts", "names_images", "part_of", "refused"]
@@ -48,10 +48,17 @@ class Evidence:
 
     def is_split(self, level: Folder) -> bool:
         """Return whether a folder plainly holds parts: one to learn from, with classes in it."""
-        holders = level.holders()
-        parts = {role.part for f in holders if (role := role_of(f.name)) and role.exact}
-        train = [f for f in holders if (r := role_of(f.name)) and r.exact and r.part == "train"]
-        return len(parts) > 1 and any(self.class_folders(f) for f in train)
+        roles = {f: role for f in level.holders() if (role := role_of(f.name)) is not None}
+        for folder, role in roles.items():
+            if role.part != "train" or not (own := self.class_folders(folder)):
+                continue
+            names = {f.name for f in own if not is_date(f.name)}
+            for other, that in roles.items():
+                if that.part != "train" and (
+                    that.rest == role.rest or names & {f.name for f in self.class_folders(other)}
+                ):
+                    return True
+        return False
 
     def class_folders(self, part: Folder, known: frozenset[str] = frozenset()) -> list[Folder]:
         """Return the folders in a part that may be classes; none if it only holds images."""
@@ -83,8 +90,13 @@ class Evidence:
         DataError
             If that stays open.
         """
-        if not plain:
+        if not plain and (self.is_split(level) or len(named) == 1):
             return True
+        roles = [role for f in named if (role := role_of(f.name)) is not None]
+        if not plain and any(role.exact for role in roles):
+            return True
+        if not plain:  # as seg_train and seg_test, or as bullet_train and crash_test
+            return any(a.rest == b.rest and a.part != b.part for a in roles for b in roles)
         exact = [f for f in named if (r := role_of(f.name)) and r.exact]
         strong = [f for f in exact if (r := role_of(f.name)) and not r.weak]
         parts = {part_of(f) for f in exact}
@@ -119,6 +131,12 @@ class Evidence:
 
     def require_one_reading(self, level: Folder, holders: list[Folder]) -> None:
         """Refuse variants of one set side by side, and class folders of which some have parts."""
+        if len(holders) > 1 and all(is_batch(f.name) for f in holders):
+            raise refused(
+                f"{holders[0].path}/ and {holders[1].path}/ are portions of a set by their names, "
+                "not classes",
+                level,
+            )
         some = [f for f in holders if folders_of_parts(f) and len(f.holders()) > 1]
         if some and len(holders) > 1:
             raise refused(

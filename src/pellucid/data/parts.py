@@ -192,7 +192,8 @@ class _Finder(Evidence):
     def train_part(self, folder: Folder) -> Part:
         inner = self.look(folder)
         holders = inner.holders()
-        if len(holders) > 1 and self.is_split(inner):
+        parts = {role.part if (role := role_of(f.name)) and role.exact else "" for f in holders}
+        if self.is_split(inner) or (len(parts) > 1 and "" not in parts):
             raise refused(f"{inner.path}/ holds parts in its turn", inner)
         self.require_one_reading(inner, holders)
         return self.part(folder)

@@ -7,7 +7,16 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["Role", "identity", "is_annotation", "is_date", "is_generic", "loosely", "role_of"]
+__all__ = [
+    "Role",
+    "identity",
+    "is_annotation",
+    "is_batch",
+    "is_date",
+    "is_generic",
+    "loosely",
+    "role_of",
+]
 
 
 def _split(words: str) -> frozenset[str]:
@@ -35,6 +44,10 @@ ANNOTATION = _split(
     "segmentations segmim ground truth groundtruth gt bbox bboxes boxes meta metadata doc docs csv "
     "json"
 )
+BATCHES = _split(
+    "image images img imgs picture pictures photo photos file files part set data dataset fold "
+    "batch chunk shard 이미지 사진 데이터"
+)
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -49,11 +62,14 @@ class Role:
         Whether the name says nothing else: ``test_images`` does not, ``crash_test`` does.
     weak : bool
         Whether an exact name is as likely that of a class.
+    rest : tuple of str
+        What else the name says, which ``seg_train`` and ``seg_test`` have in common.
     """
 
     part: str
     exact: bool
     weak: bool
+    rest: tuple[str, ...]
 
 
 @lru_cache(4096)
@@ -69,7 +85,7 @@ def role_of(name: str) -> Role | None:
     >>> role_of("valley"), role_of("train_test"), role_of("train_masks")
     (None, None, None)
     """
-    found, weak, exact = set(), True, True
+    found, weak, rest = set(), True, []
     words = _words(name)
     if any(word in ANNOTATION for word in words):
         return None
@@ -79,10 +95,10 @@ def role_of(name: str) -> Role | None:
             found.add(PART_OF[known])
             weak = weak and known in WEAK
         elif word not in GENERIC:
-            exact = False
+            rest.append(word)
     if found == {"train", "validation"}:
         found = {"train"}
-    return Role(found.pop(), exact, weak) if len(found) == 1 else None
+    return Role(found.pop(), not rest, weak, tuple(rest)) if len(found) == 1 else None
 
 
 @lru_cache(4096)
@@ -97,6 +113,13 @@ def is_annotation(name: str) -> bool:
     words = _words(name)
     others = [word for word in words if word not in ANNOTATION]
     return len(others) < len(words) and all(w in GENERIC or _part_word(w) for w in others)
+
+
+@lru_cache(4096)
+def is_batch(name: str) -> bool:
+    """Return whether a name is that of one of several equal portions: ``images_001``, ``fold2``."""
+    words = _words(name)
+    return bool(words) and all(word in BATCHES for word in words) and name[-1:].isdigit()
 
 
 @lru_cache(4096)
