@@ -68,7 +68,7 @@ def test_a_part_that_is_not_used_is_told(tmp_path):
         for label in "ab":
             paint(tmp_path / "x" / name / label / "0.png", 0)
     image_folder(tmp_path / "x", tell=told.append)
-    assert told == ["val/ with 2 images is not used"]
+    assert told == ["val/ with 2 images is not used: there is a test folder"]
 
 
 def test_classes_called_train_and_car_are_classes(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 
 import pytest
@@ -332,3 +333,107 @@ def test_whatever_the_layout_every_file_is_used_or_counted_with_a_reason(drawn):
     assert len(used) + counted == len(paths), layout.notes
     assert len(layout.classes) > 1
     assert {label for _, label in layout.train} == set(range(len(layout.classes)))
+
+
+PETS = "{cat,cow,dog}/{1..3}.png"
+
+
+@pytest.mark.parametrize(
+    ("text", "folders", "named"),
+    [
+        ("{cat,dog}/{1..3}.png", ["cow"], "a class folder holds no image: cow/. Add images"),
+        ("{cat,dog}/{1..3}.png cow/{a.txt,Thumbs.db}", [], r"cow/ \(only Thumbs\.db, a\.txt\)"),
+        ("{cat,dog}/{1..3}.png cow/clip.avi", [], r"no image: cow/ \(only clip\.avi\)"),
+        ("{cat,dog}/{1..3}.png", ["cow/2019/may"], "no image: cow/"),
+        ("train/{cat,dog}/{1..3}.png test/{cat,cow,dog}/4.png", ["train/cow"], "image: train/cow/"),
+        ("train/{cat,cow,dog}/{1..3}.png test/{cat,dog}/4.png", ["test/cow"], "image: test/cow/"),
+        ("train/{cat,dog}/{1..3}.png test/{cat,dog}/4.png", ["train/cow", "test/cow"],
+         "2 class folders hold no image: train/cow/, test/cow/"),
+        ("{cat,dog}/train/{1..3}.png {cat,dog}/test/4.png", ["cow/train", "cow/test"], "cow/"),
+        ("{cat,dog}/train/{1..3}.png cat/test/4.png", ["dog/test"], "image: dog/test/"),
+        ("pets/{cat,dog}/{1..3}.png", ["pets/cow"], "no image: pets/cow/"),
+    ],
+)  # fmt: skip
+def test_a_class_folder_without_images_is_refused_by_its_name_or_left_out(text, folders, named):
+    with pytest.raises(DataError, match=named):
+        laid_out(text, *folders)
+    layout = laid_out(text, *folders, skip_empty=True)
+    assert {"cat", "dog"} <= set(layout.classes)
+    assert any("no image and w" in note for note in layout.notes)
+    assert [label for _, label in layout.train] == sorted(label for _, label in layout.train)
+
+
+def test_one_full_class_beside_an_empty_one_is_no_wrapper():
+    with pytest.raises(DataError, match=r"a class folder holds no image: dog/"):
+        laid_out("cat/{2019,2020}/{1..3}.png", "dog")
+    with pytest.raises(DataError, match=r"a class folder holds no image: dog/ \(only x\.txt\)"):
+        laid_out("cat/{2019,2020}/{1..3}.png dog/x.txt")
+    with pytest.raises(DataError, match="there is only the class 'cat'"):
+        laid_out("cat/{1..3}.png", "dog", skip_empty=True)
+
+
+def test_images_to_test_a_class_that_is_empty_in_training_are_left_out_with_it():
+    text = "train/{cat,dog}/{1..3}.png test/{cat,cow,dog}/4.png"
+    layout = laid_out(text, "train/cow", skip_empty=True)
+    assert layout.classes == ("cat", "dog")
+    assert len(layout.test) == 2
+    assert "test/cow/ with 1 image is not used: its class has no image to learn from" in (
+        layout.notes
+    )
+
+
+def test_empty_folders_for_parts_are_no_classes():
+    assert laid_out("train/{a,b}/{1..3}.png", "test").classes == ("a", "b")
+    assert laid_out("{a,b}/{1..3}.png", "test").classes == ("a", "b")
+    for text in ("test/{a,b}/{1..3}.png", "{test,val}/{a,b}/{1..3}.png"):
+        with pytest.raises(DataError, match="train/ holds no image"):
+            laid_out(text, "train")
+
+
+def test_classes_that_cannot_be_tested_are_told():
+    layout = laid_out("train/{a,b,c}/{1..3}.png test/{a,b}/4.png")
+    assert layout.notes == ["there is no image to test with of the class 'c'"]
+    layout = laid_out("{a,b}/{1..3}.png c/1.png")
+    assert layout.notes == ["there is a single image, which is not held out, of the class 'c'"]
+
+
+KOREAN = "고양이"
+MAC = unicodedata.normalize("NFD", KOREAN)  # as a Mac decomposes it
+
+
+def test_names_that_look_the_same_are_one_class():
+    layout = laid_out(f"train/{{{KOREAN},개}}/{{1..2}}.png test/{{{MAC},개}}/3.png")
+    assert layout.classes == ("개", KOREAN)
+    labels = {entry.path: label for entry, label in layout.test}
+    assert labels == {"test/개/3.png": 0, f"test/{MAC}/3.png": 1}
+    layout = laid_out(f"{KOREAN}/1.png {MAC}/2.png 개/{{1..2}}.png 개~/3.png")
+    assert layout.classes == ("개", KOREAN)
+    assert sorted(label for _, label in layout.train) == [0, 0, 0, 1, 1]
+    assert any(note.startswith("folders whose names look the same") for note in layout.notes)
+
+
+def test_classes_that_differ_in_case_or_width_are_matched_where_that_is_clear():
+    layout = laid_out("train/{Cat,Dog}/{1..2}.png test/{cat,ＤＯＧ}/3.png")
+    assert (layout.classes, [label for _, label in layout.test]) == (("Cat", "Dog"), [0, 1])
+    assert len([note for note in layout.notes if "is taken for the class" in note]) == 2
+    letters = laid_out("{train,test}/{a,A,b}/{1..2}.png")
+    assert letters.classes == ("A", "a", "b")
+    assert "2 classes: 'A', 'a' differ in case, width or spaces only" in letters.notes
+    with pytest.raises(DataError, match=r"the class 'ａ' is in test/, but not in train/.*Known: A"):
+        laid_out("train/{a,A,b}/{1..2}.png test/{ａ,b}/{1..2}.png")
+
+
+def test_a_validation_folder_beside_a_test_folder_is_kept_for_later():
+    layout = laid_out("train/{a,b}/{1..3}.png val/{a,b}/{4..5}.png test/{a,b}/6.png")
+    assert [(entry.path, label) for entry, label in layout.validation] == [
+        ("val/a/4.png", 0), ("val/a/5.png", 0), ("val/b/4.png", 1), ("val/b/5.png", 1)
+    ]  # fmt: skip
+    assert layout.notes == ["val/ with 4 images is not used: there is a test folder"]
+
+
+def test_copies_by_jupyter_are_left_out_where_the_image_lies_beside_them():
+    layout = laid_out("{a,b}/{1..2}.png a/1-checkpoint.png b/own-checkpoint.png")
+    assert [entry.path for entry, _ in layout.train][2:] == [
+        "b/1.png", "b/2.png", "b/own-checkpoint.png"
+    ]  # fmt: skip
+    assert layout.notes == ["1 file is a copy by Jupyter and was left out: a/1-checkpoint.png"]

@@ -121,6 +121,8 @@ def _single(text: str, k: int, encoding: str) -> float:
     around: Sequence[str] = [n for n in (text[k - 1 : k], text[k + 1 : k + 2]) if n.isalpha()]
     if encoding in ("cp866", "cp1251"):
         if "а" <= c.lower() <= "я" and not any(n.isascii() for n in around):
+            if not around:
+                return 0.005 / 60
             shouted = c.isupper() and any(n.islower() for n in (text[k - 1 : k],))
             return 0.002 if shouted else 0.9 / 40
         return RARE

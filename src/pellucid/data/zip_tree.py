@@ -103,7 +103,13 @@ class ZipTree(Tree):
 
     def _infos(self) -> list[zipfile.ZipInfo]:
         assert self._file is not None
-        if _directory_size(self._file, self._length) > MAX_DIRECTORY:
+        size, part = _end(self._file, self._length)
+        if part:
+            raise FileFormatError(
+                f"'{self.path}' is the last part of an archive in several parts. Join them "
+                f"(zip -s 0 {self.path.name} --out whole.zip), and give the whole."
+            )
+        if size > MAX_DIRECTORY:
             raise FileFormatError(
                 f"'{self.path}' declares a directory above {MAX_DIRECTORY} bytes."
             )
@@ -111,11 +117,6 @@ class ZipTree(Tree):
             with zipfile.ZipFile(self._file) as archive:
                 return archive.infolist()
         except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-            if "multiple disks" in str(error):
-                raise FileFormatError(
-                    f"'{self.path}' is the last part of an archive in several parts. Join them "
-                    f"(zip -s 0 {self.path.name} --out whole.zip), and give the whole."
-                ) from error
             raise FileFormatError(
                 f"'{self.path}' is damaged ({error}). Copy or pack it again."
             ) from error
@@ -172,17 +173,23 @@ def _inflated(packed: bytes, member: zipfile.ZipInfo) -> bytes:
         return b""
 
 
-def _directory_size(file: BinaryIO, length: int) -> int:
-    """Return the bytes that an archive's end declares for its directory, before it is read."""
+def _end(file: BinaryIO, length: int) -> tuple[int, int]:
+    """Return the bytes of an archive's directory, and the parts before, as its end declares.
+
+    Both before anything is read: the size may be a lie, and without its other parts an archive
+    only looks damaged.
+    """
     file.seek(max(0, length - 2**16 - 128))
     tail = file.read()
     end, end64 = tail.rfind(b"PK\5\6"), tail.rfind(b"PK\6\6")
-    sizes = [0]
+    sizes, part = [0], 0
     if 0 <= end <= len(tail) - 16:
+        part = struct.unpack_from("<H", tail, end + 4)[0] % 0xFFFF  # all ones: in the larger end
         sizes.append(struct.unpack_from("<I", tail, end + 12)[0] % 0xFFFFFFFF)  # all ones: below
     if 0 <= end64 <= len(tail) - 48:
         sizes.append(struct.unpack_from("<Q", tail, end64 + 40)[0])
-    return max(sizes)
+        part = part or struct.unpack_from("<I", tail, end64 + 16)[0]
+    return max(sizes), part
 
 
 def _leads_out(path: str) -> bool:
