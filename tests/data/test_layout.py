@@ -212,6 +212,8 @@ CASES = [
          "테스트"),
     Case("parts below the classes", "{cat,dog}/train/{1..3}.png {cat,dog}/test/{4..5}.png",
          "cat dog", "cat/train dog/train", "cat/test dog/test"),
+    Case("parts deeper below the classes", "{cat,dog}/images/{train,test}/{1..3}.png", "cat dog",
+         "cat/images/train dog/images/train", "cat/images/test dog/images/test"),
     Case("parts below some classes", "cat/{train,test}/{1..3}.png dog/{1..3}.png",
          refused=r"cat/ holds folders for parts, other folders beside it do not"),
     Case("trains among the classes of the parts", "{train,test}/{train,bus,test}/{1..3}.png",
@@ -264,6 +266,10 @@ CASES = [
     Case("val and test alone", "{val,test}/{a,b}/{1..3}.png", refused="no folder to train on"),
     Case("test among classes", "{cat,dog,test}/{1..3}.png",
          refused=r"test/ may be a part of the data set or a class"),
+    Case("images to predict among classes", "{cat,dog,seg_pred}/{1..3}.png",
+         refused="seg_pred/ may be a part of the data set or a class"),
+    Case("a folder of images among classes", "{cat,dog,images}/{1..3}.png",
+         refused="images/ may be a part of the data set or a class"),
     Case("train by year among others", "{train,bus}/{2019,2020}/{1..3}.png",
          refused="train/ may be a part"),
     Case("train and samples", "{train,samples}/{cat,dog}/{1..3}.png", refused="train/ may be"),
@@ -383,8 +389,10 @@ def test_images_to_test_a_class_that_is_empty_in_training_are_left_out_with_it()
 
 
 def test_empty_folders_for_parts_are_no_classes():
-    assert laid_out("train/{a,b}/{1..3}.png", "test").classes == ("a", "b")
-    assert laid_out("{a,b}/{1..3}.png", "test").classes == ("a", "b")
+    for text in ("train/{a,b}/{1..3}.png", "{a,b}/{1..3}.png"):
+        layout = laid_out(text, "test")
+        assert layout.classes == ("a", "b")
+        assert "test/ holds no image" in layout.notes
     for text in ("test/{a,b}/{1..3}.png", "{test,val}/{a,b}/{1..3}.png"):
         with pytest.raises(DataError, match="train/ holds no image"):
             laid_out(text, "train")

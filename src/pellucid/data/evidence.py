@@ -6,7 +6,17 @@ from ..errors import DataError
 from .roles import is_annotation, is_batch, is_date, is_generic, loosely, role_of
 from .tree_of_folders import Folder
 
-__all__ = ["Evidence", "folders_of_parts", "names_images", "part_of", "refused"]
+__all__ = ["Evidence", "folders_of_parts", "names_images", "part_of", "refused", "through"]
+
+VAGUE = (
+    "images",
+    "imgs",
+    "data",
+    "dataset",
+    "datasets",
+    "이미지",
+    "데이터",
+)  # no class is so called
 
 
 class Evidence:
@@ -99,11 +109,16 @@ class Evidence:
             return any(a.rest == b.rest and a.part != b.part for a in roles for b in roles)
         exact = [f for f in named if (r := role_of(f.name)) and r.exact]
         strong = [f for f in exact if (r := role_of(f.name)) and not r.weak]
+        unlabelled = [
+            f for f in named if (r := role_of(f.name)) and r.part == "unlabelled" and not r.weak
+        ]
         parts = {part_of(f) for f in exact}
         inside = {f: {loosely(c.name) for c in self.class_folders(f)} for f in (*named, *plain)}
         deep = [f for f in named if inside[f]]
         trains = [f for f in deep if part_of(f) == "train"]
         shared = [f for f in plain if any(inside[f] & inside[d] for d in deep)]
+        if unlabelled and not deep:
+            raise _either_way(unlabelled[0], level)
         if not exact:  # as bullet_train, or as rps-test-set beside rps
             alike = {part_of(f) for f in named}
             return bool(trains and len(alike) > 1) or bool(
@@ -137,7 +152,10 @@ class Evidence:
                 "not classes",
                 level,
             )
-        some = [f for f in holders if folders_of_parts(f) and len(f.holders()) > 1]
+        vague = [f for f in holders if f.name.lower() in VAGUE]
+        if vague and len(holders) > 2:
+            raise _either_way(vague[0], level)
+        some = [f for f in holders if folders_of_parts(f) and len(through(f).holders()) > 1]
         if some and len(holders) > 1:
             raise refused(
                 f"{some[0].path}/ holds folders for parts, other folders beside it do not", level
@@ -177,8 +195,16 @@ def names_images(folder: Folder) -> bool:
     return is_generic(folder.name) or bool(role and role.exact) or folder.name.lower() == "unknown"
 
 
+def through(folder: Folder) -> Folder:
+    """Look through folders such as ``images`` that hold everything in a class folder."""
+    while not folder.images and len(inner := folder.holders()) == 1 and is_generic(inner[0].name):
+        folder = inner[0]
+    return folder
+
+
 def folders_of_parts(folder: Folder) -> bool:
     """Return whether a folder holds nothing but folders for parts that hold images themselves."""
+    folder = through(folder)
     inner = folder.holders()
     roles = [role_of(f.name) for f in inner]
     return bool(inner) and all(

@@ -143,6 +143,7 @@ def _labelled(found: Found, root: Folder, notes: list[str], skip_empty: bool) ->
         missing = sorted({name for name in classes if name not in names})
         if missing:
             notes.append(f"there is no image to test with of {counted(missing)}")
+    notes += [f"{at(folder.path)} holds no image" for folder in found.hollow]
     for folder, reason in sorted(found.unused, key=lambda pair: pair[0].path):
         notes.append(
             f"{at(folder.path)} with {folder.count:,} image{'s' * (folder.count != 1)} is not "

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .copies import drop_copies
-from .evidence import Evidence, folders_of_parts, names_images, part_of, refused
+from .evidence import Evidence, folders_of_parts, names_images, part_of, refused, through
 from .roles import is_annotation, loosely, role_of
 from .tree_of_folders import Folder
 
@@ -52,12 +52,15 @@ class Found:
     validation, test : Part or None
     unused : list of (Folder, str)
         What is not used, and why.
+    hollow : list of Folder
+        Folders that are parts by their names, but hold no image.
     """
 
     train: Part
     validation: Part | None = None
     test: Part | None = None
     unused: list[tuple[Folder, str]] = field(default_factory=list)
+    hollow: list[Folder] = field(default_factory=list)
 
 
 def find_parts(root: Folder, *, skip_empty: bool = False) -> Found:
@@ -79,7 +82,7 @@ def find_parts(root: Folder, *, skip_empty: bool = False) -> Found:
     finder.drop_annotations(root)
     finder.unused += drop_copies(root)
     found = finder.read(root)
-    found.unused = finder.unused
+    found.unused, found.hollow = finder.unused, finder.hollow
     return found
 
 
@@ -87,6 +90,7 @@ class _Finder(Evidence):
     def __init__(self, skip_empty: bool) -> None:
         super().__init__(skip_empty)
         self.unused: list[tuple[Folder, str]] = []
+        self.hollow: list[Folder] = []
 
     def drop(self, folder: Folder, reason: str) -> None:
         if folder.has_images():
@@ -107,6 +111,7 @@ class _Finder(Evidence):
         """Return the parts below a folder."""
         level = self.look(root)
         holders = level.holders()
+        self.hollow = [f for f in self.empty_parts(level) if part_of(f) != "train"]
         roles = {f: role for f in holders if (role := role_of(f.name)) is not None}
         plain = [f for f in holders if f not in roles]
         if plain and len(holders) > 1 and all(folders_of_parts(f) for f in holders):
@@ -168,7 +173,7 @@ class _Finder(Evidence):
         if len(deep) == 1:
             return self.part(deep[0]), others
         if wanted and wanted <= {loosely(f.name) for f in plain}:
-            beside = ", ".join(f.path for f in plain[:3]) + ", ..." * (len(plain) > 3)
+            beside = "/, ".join(f.path for f in plain[:3]) + ", ..." * (len(plain) > 3)
             part = Part(beside, {f.name: f for f in plain}, self.empty_classes(level))
             return part, by_part.get("train", [])
         if any(self.class_folders(f) for f in tests):
@@ -201,26 +206,27 @@ class _Finder(Evidence):
     def parts_of_classes(self, level: Folder) -> Found:
         """Return the parts where each class folder has its own, as cat/train/ and cat/test/."""
         by_part: dict[str, dict[str, Folder]] = {}
-        for folder in level.holders():
+        classes = {f.name: through(f) for f in level.holders()}
+        for name, folder in classes.items():
             for inner in folder.holders():
                 role = role_of(inner.name)
                 assert role is not None
                 same = by_part.setdefault(role.part, {})
-                if folder.name in same:
+                if name in same:
                     raise refused(f"{folder.path}/ has two folders for one part", folder)
-                same[folder.name] = inner
+                same[name] = inner
         empty = self.empty_classes(level)
         parts = {}
-        for name, classes in by_part.items():
+        for name, same in by_part.items():
             own = [
                 f
-                for folder in level.holders()
+                for folder in classes.values()
                 for f in folder.without_images()
                 if part_of(f) == name
             ]
-            some = next(iter(classes.values())).path.rpartition("/")[2]
+            some = next(iter(same.values())).path.rpartition("/")[2]
             above = f"{level.path}/" if level.path else ""
-            parts[name] = Part(f"{above}*/{some}", classes, own + empty * (name == "train"))
+            parts[name] = Part(f"{above}*/{some}", same, own + empty * (name == "train"))
         for folder in by_part.get("unlabelled", {}).values():
             self.drop(folder, "its name speaks of unlabelled images")
         if "train" not in parts:

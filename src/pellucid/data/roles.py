@@ -33,7 +33,7 @@ PARTS = {
 }
 PART_OF = {word: part for part, words in PARTS.items() for word in words}
 # Words that could as well name a class: valid and invalid, extra and plain.
-WEAK = _split("valid extra dev pred")
+WEAK = _split("valid extra dev")
 GENERIC = _split(
     "set sets data dataset datasets image images img imgs picture pictures pic pics photo photos "
     "jpg jpeg png bmp file files folder folders dir directory split part class classes category "
