@@ -25,25 +25,29 @@ def drop_copies(root: Folder) -> list[tuple[Folder, str]]:
     for level in [*root.all_folders()]:
         if level.dropped:
             continue
+        known: dict[str, list[Folder]] = {}
         for folder in level.holders():
-            if (twin := _twin(folder, level)) is not None:
-                dropped.append((folder.copy(), f"{twin.path}/ holds the same images"))
-                folder.dropped = True
-        for folder in level.holders():
-            if _is_nested(folder, level):
+            if (inner := _through(folder)[-1]).holders():
+                twin = _twin(inner, [f for key in _keys(folder) for f in known.get(key, [])])
+                if twin is not None:
+                    dropped.append((folder.copy(), f"{twin.path}/ holds the same images"))
+                    folder.dropped = True
+                    continue
+            for key in _keys(folder):
+                known.setdefault(key, []).append(folder)
+        holders = level.holders()
+        names = {f.name for f in holders}
+        for folder in holders:
+            if _is_nested(folder, names, level):
                 dropped.append((folder.copy(), "the same images lie beside it"))
                 folder.dropped = True
     return dropped
 
 
-def _twin(folder: Folder, level: Folder) -> Folder | None:
-    """Return the folder before it that holds the same."""
-    inner = _through(folder)[-1]
-    for other in level.holders():
-        if other is folder or not inner.holders():
-            return None
-        same = _through(other)[-1]
-        if same.holders() and _keys(other) & _keys(folder) and same.contents() == inner.contents():
+def _twin(inner: Folder, others: list[Folder]) -> Folder | None:
+    """Return the folder that holds the same."""
+    for other in others:
+        if inner.contents() == _through(other)[-1].contents():
             return other
     return None
 
@@ -66,12 +70,11 @@ def _keys(folder: Folder) -> set[str]:
     return names or {folder.name.casefold()}
 
 
-def _is_nested(folder: Folder, level: Folder) -> bool:
+def _is_nested(folder: Folder, beside: set[str], level: Folder) -> bool:
     """Return whether a folder holds the folders beside it once more."""
-    beside = {f.name for f in level.holders() if f is not folder}
     for source in _through(folder):
         inner = {f.name for f in source.holders()}
-        if common := inner & beside:
+        if common := (inner & beside) - {folder.name}:
             break
     else:
         return False

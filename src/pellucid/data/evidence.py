@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..errors import DataError
 from .roles import is_annotation, is_batch, is_date, is_generic, loosely, role_of
 from .tree_of_folders import Folder
 
 __all__ = ["Evidence", "folders_of_parts", "names_images", "part_of", "refused", "through"]
 
-VAGUE = (
-    "images",
-    "imgs",
-    "data",
-    "dataset",
-    "datasets",
-    "이미지",
-    "데이터",
-)  # no class is so called
+# What no class is called.
+VAGUE = ("images", "imgs", "data", "dataset", "datasets", "이미지", "데이터")
 
 
 class Evidence:
@@ -163,18 +158,16 @@ class Evidence:
         inside = {
             f: {c.name for c in self.look(f).holders() if not is_date(c.name)} for f in holders
         }
+        times = Counter(name for names in inside.values() for name in names)
+        half = max(2, (len(holders) + 1) // 2)
+        common = {name for name, n in times.items() if n >= half}
         alike = [
             f
-            for f in holders
-            if any(
-                len(common := inside[f] & inside[g]) > 1
-                and 2 * len(common) >= len(inside[f] | inside[g])
-                for g in holders
-                if g is not f
-            )
+            for f, names in inside.items()
+            if len(names & common) > 1 and 2 * len(names & common) >= len(names)
         ]
         if len(alike) > 1 and 2 * len(alike) >= len(holders):
-            shared = sorted(inside[alike[0]])[:2]
+            shared = sorted(inside[alike[0]] & common)[:2]
             raise refused(
                 f"{', '.join(f.path + '/' for f in alike[:3])}{', ...' * (len(alike) > 3)} hold "
                 f"folders of the same names ({', '.join(shared)}, ...), so that it is open which "

@@ -79,10 +79,10 @@ def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout
 
     Examples
     --------
-    >>> paths = ["b/1.png", "a/2.jpg", "a/1.jpg", "a/list.txt"]
+    >>> paths = ["b/1.png", "b/2.png", "a/1.jpg", "a/2.jpg", "a/list.txt"]
     >>> layout = arrange(Listing([Entry(path, 1, 0) for path in paths]), "pets")
     >>> layout.classes, [(entry.path, label) for entry, label in layout.train]
-    (('a', 'b'), [('a/1.jpg', 0), ('a/2.jpg', 0), ('b/1.png', 1)])
+    (('a', 'b'), [('a/1.jpg', 0), ('a/2.jpg', 0), ('b/1.png', 1), ('b/2.png', 1)])
     >>> layout.notes
     ['1 file is no image and was left out: a/list.txt']
     """
