@@ -445,3 +445,10 @@ def test_copies_by_jupyter_are_left_out_where_the_image_lies_beside_them():
         "b/1.png", "b/2.png", "b/own-checkpoint.png"
     ]  # fmt: skip
     assert layout.notes == ["1 file is a copy by Jupyter and was left out: a/1-checkpoint.png"]
+
+
+def test_names_cannot_write_to_a_terminal():
+    layout = laid_out("train/{a,b}/{1..2}.png test/{a,b}/3.png x\x1b[2J/4.png")
+    assert layout.notes == ["x\\x1b[2J/ with 1 image is not used: it is no part by its name"]
+    with pytest.raises(DataError, match=r"only the class 'a\\x1b\[2J'"):
+        laid_out("a\x1b[2J/{1..2}.png")

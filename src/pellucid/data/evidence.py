@@ -8,7 +8,15 @@ from ..errors import DataError
 from .roles import is_annotation, is_batch, is_date, is_generic, loosely, role_of
 from .tree_of_folders import Folder
 
-__all__ = ["Evidence", "folders_of_parts", "names_images", "part_of", "refused", "through"]
+__all__ = [
+    "Evidence",
+    "folders_of_parts",
+    "names_images",
+    "no_classes",
+    "part_of",
+    "refused",
+    "through",
+]
 
 # What no class is called.
 VAGUE = ("images", "imgs", "data", "dataset", "datasets", "이미지", "데이터")
@@ -121,9 +129,7 @@ class Evidence:
             )
         if not deep:
             if len(parts) > 1:
-                raise refused(
-                    "there is no class at all: the folders for parts hold no class folders", level
-                )
+                raise no_classes(level)
             flat = [f for f in strong if part_of(f) != "train"]
             if flat or (strong and len(plain) == 1 and len(inside[plain[0]]) > 1):
                 raise _either_way((flat or strong)[0], level)
@@ -146,6 +152,7 @@ class Evidence:
                 f"{holders[0].path}/ and {holders[1].path}/ are portions of a set by their names, "
                 "not classes",
                 level,
+                "Put the images of all portions into one folder for each class.",
             )
         vague = [f for f in holders if f.name.lower() in VAGUE]
         if vague and len(holders) > 2:
@@ -153,10 +160,13 @@ class Evidence:
         some = [f for f in holders if folders_of_parts(f) and len(through(f).holders()) > 1]
         if some and len(holders) > 1:
             raise refused(
-                f"{some[0].path}/ holds folders for parts, other folders beside it do not", level
+                f"{some[0].path}/ holds folders for parts, other folders beside it do not",
+                level,
+                "Give each class folder the same parts, or none.",
             )
         inside = {
-            f: {c.name for c in self.look(f).holders() if not is_date(c.name)} for f in holders
+            f: {c.name for c in self.look(f).holders() if not (is_date(c.name) or is_batch(c.name))}
+            for f in holders
         }
         times = Counter(name for names in inside.values() for name in names)
         half = max(2, (len(holders) + 1) // 2)
@@ -173,6 +183,8 @@ class Evidence:
                 f"folders of the same names ({', '.join(shared)}, ...), so that it is open which "
                 "are the classes",
                 level,
+                "If the upper ones are, move the images out of the inner folders; if they are "
+                "variants or portions of a set, give one of them.",
             )
 
 
@@ -208,17 +220,26 @@ def folders_of_parts(folder: Folder) -> bool:
 
 def _either_way(folder: Folder, level: Folder) -> DataError:
     return refused(
-        f"{folder.path}/ may be a part of the data set or a class (if it is a class, give it "
-        "another name; if not, move what lies beside it, or it, away)",
+        f"{folder.path}/ may be a part of the data set or a class",
         level,
+        "If it is a class, give it another name; if not, move it, or what lies beside it, away.",
     )
 
 
-def refused(what: str, level: Folder) -> DataError:
+def no_classes(level: Folder) -> DataError:
+    """Return the error for parts that only hold images."""
+    return refused(
+        "there is no class at all: the folders for parts hold no class folders",
+        level,
+        "Make a folder for each class below them.",
+    )
+
+
+def refused(what: str, level: Folder, advice: str = "") -> DataError:
     """Return the error that shows what lies in a folder, and says what to do."""
     holders = level.holders()
     shown = "; ".join(f.described() for f in holders[:5]) + "; ..." * (len(holders) > 5)
     return DataError(
         f"{what}. Found: {shown or 'nothing'}. Expected is one folder for each class, perhaps "
-        "below train/ and test/. Give the folder itself that holds these, or move the rest away."
+        f"below train/ and test/. {advice or 'Give one of these folders itself.'}"
     )

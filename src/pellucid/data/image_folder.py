@@ -16,7 +16,7 @@ from .folder_cache import Decoded, cache_path, read_cache, write_cache
 from .folder_reader import Reader, Wanted
 from .layout import arrange
 from .split import held_out_images
-from .trees import Tree, tree
+from .trees import Tree, shown, tree
 
 __all__ = ["image_folder"]
 
@@ -41,11 +41,17 @@ def image_folder(
 ) -> tuple[Dataset, Dataset]:
     """Read a folder that has one folder of images for each class, or a zip archive of one.
 
-    The classes are the folders' names, sorted. ``train/`` and ``test/`` (or ``val/``) above them
-    are the two parts; without them a part of each class is held out. Hidden files are ignored, and
-    so are files that are no images by their names, of which ``tell`` is told. PNG, JPEG, BMP, PPM
-    and WebP are read, upright, and laid over white where they are transparent. An archive is read
-    where it lies. The decoded images are kept in Pellucid's cache until the folder changes.
+    The classes are the folders' names, sorted. ``train/`` and ``test/`` above them are the two
+    parts; so are folders with such names as ``seg_train``, ``training_set`` or ``Testing``, folders
+    for parts below each class folder, and ``val/`` where there is no test folder. What counts is
+    what they hold: a class may be called ``train``. Without a test part a share of each class is
+    held out. A set that lies in the tree twice is used once; what can be read in two ways is
+    refused. Hidden files are ignored. Of all else that is left out ``tell`` is told how many files
+    it was and why, and which folders were taken for the parts, if their names do not say so.
+
+    PNG, JPEG, BMP, PPM and WebP are read, upright, and laid over white where they are transparent.
+    An archive is read where it lies. The decoded images are kept in Pellucid's cache until the
+    folder changes.
 
     Parameters
     ----------
@@ -74,7 +80,7 @@ def image_folder(
     on_progress : callable, optional
         Called with (images done, images in all), now and then.
     tell : callable, optional
-        Called with a sentence for each kind of file that was left out.
+        Called with a sentence on each kind of file that was left out, and on what was assumed.
 
     Returns
     -------
@@ -88,7 +94,8 @@ def image_folder(
     FileFormatError
         If images are damaged (the message names the first ones) or an archive is.
     DataError
-        If there are not two classes, images differ in size or colour, or all are too many.
+        If there are not two classes, a class has no image, the folder can be read in two ways,
+        images differ in size or colour, or all are too many.
     ArgumentError
         If an argument is not one of the above.
 
@@ -143,7 +150,9 @@ def _decoded(
     ):
         return decoded
     with source.open():
-        layout = arrange(source.listing(), f"'{source.path}'", skip_empty=wanted.skip_empty)
+        layout = arrange(
+            source.listing(), f"'{shown(str(source.path))}'", skip_empty=wanted.skip_empty
+        )
         decoded = Reader(source, layout, wanted, on_progress).read(workers)
     if cache:
         write_cache(kept, before, decoded)

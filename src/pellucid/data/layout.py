@@ -21,7 +21,7 @@ from .layout_notes import (
 from .parts import Found, Part, find_parts
 from .roles import loosely
 from .tree_of_folders import Folder, build
-from .trees import ARCHIVES, Entry, Listing
+from .trees import ARCHIVES, Entry, Listing, shown
 
 __all__ = ["ENDINGS", "Layout", "arrange"]
 
@@ -96,12 +96,15 @@ def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout
         if not root.has_images():
             raise DataError(f"there is no class at all. {_hint(files)}{EXPECTED}")
         found = find_parts(root, skip_empty=skip_empty)
-        return _labelled(found, root, notes, skip_empty)
+        layout = _labelled(found, root, notes, skip_empty)
     except DataError as error:
         error.where = where
         if error.message.startswith("there is no class at all: "):
             error.message += f" {_hint(files)}".rstrip()
+        error.message = shown(error.message)
         raise
+    layout.notes = [shown(note) for note in layout.notes]
+    return layout
 
 
 def is_image(entry: Entry) -> bool:

@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .copies import drop_copies
-from .evidence import Evidence, folders_of_parts, names_images, part_of, refused, through
+from .evidence import (
+    Evidence,
+    folders_of_parts,
+    names_images,
+    no_classes,
+    part_of,
+    refused,
+    through,
+)
 from .roles import is_annotation, loosely, role_of
 from .tree_of_folders import Folder
 
@@ -169,7 +177,7 @@ class _Finder(Evidence):
         deep = [f for f in plain if wanted & {loosely(c.name) for c in self.class_folders(f)}]
         others = [f for f in plain if f not in deep] + by_part.get("train", [])
         if self.empty_trains(level):
-            raise refused(f"{self.empty_trains(level)[0].path}/ holds no image", level)
+            raise refused(f"{self.empty_trains(level)[0].path}/ holds no image", level, "Fill it.")
         if len(deep) == 1:
             return self.part(deep[0]), others
         if wanted and wanted <= {loosely(f.name) for f in plain}:
@@ -179,15 +187,17 @@ class _Finder(Evidence):
         if any(self.class_folders(f) for f in tests):
             if len(level.holders()) == 1 and self.empty_parts(level):
                 return self.part(tests[0]), others
-            raise refused("there is no folder to train on", level)
-        raise refused(
-            "there is no class at all: the folders for parts hold no class folders", level
-        )
+            raise refused("there is no folder to train on", level, "Call it train/.")
+        raise no_classes(level)
 
     def one(self, folders: Sequence[Folder], level: Folder) -> Folder:
         if len(folders) > 1:
             names = " and ".join(f"{f.path}/" for f in folders)
-            raise refused(f"{names} hold different images for one part", level)
+            raise refused(
+                f"{names} hold different images for one part",
+                level,
+                "Join them in one folder, or move what is not to be used away.",
+            )
         return folders[0]
 
     def part(self, folder: Folder, known: frozenset[str] = frozenset()) -> Part:
@@ -230,7 +240,9 @@ class _Finder(Evidence):
         for folder in by_part.get("unlabelled", {}).values():
             self.drop(folder, "its name speaks of unlabelled images")
         if "train" not in parts:
-            raise refused("the class folders hold no folder to train on", level)
+            raise refused(
+                "the class folders hold no folder to train on", level, "Call it train/ in each."
+            )
         return Found(parts["train"], parts.get("validation"), parts.get("test"))
 
     def only_set(self, level: Folder, sets: list[Folder]) -> Found:
