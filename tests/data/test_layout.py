@@ -268,6 +268,10 @@ CASES = [
          refused=r"test/ may be a part of the data set or a class"),
     Case("images to predict among classes", "{cat,dog,seg_pred}/{1..3}.png",
          refused="seg_pred/ may be a part of the data set or a class"),
+    Case("training images among classes", "{cat,dog,training}/{1..3}.png",
+         refused="training/ may be a part of the data set or a class"),
+    Case("val and test, train packed", "{val,test}/{a,b}/{1..3}.png train.zip",
+         refused=r"no folder to train on.*There are archives in it \(train\.zip\)"),
     Case("a folder of images among classes", "{cat,dog,images}/{1..3}.png",
          refused="images/ may be a part of the data set or a class"),
     Case("train by year among others", "{train,bus}/{2019,2020}/{1..3}.png",
@@ -374,8 +378,12 @@ def test_one_full_class_beside_an_empty_one_is_no_wrapper():
         laid_out("cat/{2019,2020}/{1..3}.png", "dog")
     with pytest.raises(DataError, match=r"a class folder holds no image: dog/ \(only x\.txt\)"):
         laid_out("cat/{2019,2020}/{1..3}.png dog/x.txt")
-    with pytest.raises(DataError, match="there is only the class 'cat'"):
-        laid_out("cat/{1..3}.png", "dog", skip_empty=True)
+    for text in ("cat/{1..3}.png", "cat/{2019,2020}/{1..3}.png"):
+        with pytest.raises(DataError, match="there is only the class 'cat'"):
+            laid_out(text, "dog", skip_empty=True)
+    layout = laid_out("pets/{cat,dog}/{1..3}.png", "drafts", skip_empty=True)
+    assert layout.classes == ("cat", "dog")
+    assert layout.notes == ["drafts/ holds no image"]
 
 
 def test_images_to_test_a_class_that_is_empty_in_training_are_left_out_with_it():

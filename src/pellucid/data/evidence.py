@@ -33,6 +33,7 @@ class Evidence:
 
     def __init__(self, skip_empty: bool) -> None:
         self.skip_empty = skip_empty
+        self.passed: dict[str, Folder] = {}  # folders without images that were passed over
 
     def look(self, folder: Folder, stop: frozenset[str] = frozenset()) -> Folder:
         """Look through folders that hold everything in a single folder."""
@@ -45,8 +46,11 @@ class Evidence:
             if only.images and (len(inner) < 2 or 2 * len(only.images) >= only.count):
                 break
             beside = [f for f in folder.without_images() if self.may_be_class(f, only)]
-            if beside and not self.skip_empty and not self.is_split(only):
-                break
+            if beside and not self.is_split(only):
+                sorted_by_date = all(is_date(f.name) or is_batch(f.name) for f in inner)
+                if not self.skip_empty or sorted_by_date:
+                    break
+                self.passed |= {f.path: f for f in beside}
             folder = only
         return folder
 
@@ -130,7 +134,7 @@ class Evidence:
         if not deep:
             if len(parts) > 1:
                 raise no_classes(level)
-            flat = [f for f in strong if part_of(f) != "train"]
+            flat = [f for f in strong if f.name.lower() != "train"]  # which is a vehicle, too
             if flat or (strong and len(plain) == 1 and len(inside[plain[0]]) > 1):
                 raise _either_way((flat or strong)[0], level)
             return False

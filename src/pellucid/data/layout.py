@@ -99,8 +99,9 @@ def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout
         layout = _labelled(found, root, notes, skip_empty)
     except DataError as error:
         error.where = where
-        if error.message.startswith("there is no class at all: "):
-            error.message += f" {_hint(files)}".rstrip()
+        hint = _hint(files)
+        if error.message.startswith("there is no class at all: ") or "archives" in hint:
+            error.message += f" {hint}".rstrip()
         error.message = shown(error.message)
         raise
     layout.notes = [shown(note) for note in layout.notes]

@@ -97,7 +97,9 @@ def _double(c: str, encoding: str) -> float:
         return 0.002 / 63
     if encoding == "cp949":
         if 0xB0 <= lead <= 0xC8 and trail >= 0xA1:
-            return 0.97 / 2350
+            return 0.95 / 2350
+        if lead == 0xA4 and 0xA1 <= trail <= 0xD3:  # single letters, as ㄱ and ㅏ
+            return 0.03 / 51
         return 0.01 / 4888 if lead >= 0xCA and trail >= 0xA1 else RARE
     if encoding == "cp932":
         if (lead == 0x82 and trail >= 0x9F) or lead == 0x83:

@@ -61,7 +61,7 @@ class Found:
     unused : list of (Folder, str)
         What is not used, and why.
     hollow : list of Folder
-        Folders that are parts by their names, but hold no image.
+        Folders without images that are parts by their names, or that were passed over.
     """
 
     train: Part
@@ -90,7 +90,7 @@ def find_parts(root: Folder, *, skip_empty: bool = False) -> Found:
     finder.drop_annotations(root)
     finder.unused += drop_copies(root)
     found = finder.read(root)
-    found.unused, found.hollow = finder.unused, finder.hollow
+    found.unused, found.hollow = finder.unused, [*finder.passed.values(), *finder.hollow]
     return found
 
 

@@ -67,12 +67,12 @@ class ZipTree(Tree):
         names, notes = _decoded(members)
         self._members, folders, deep, links = {}, set(), set(), []
         for member, name in zip(members, names, strict=True):
-            if _leads_out(name):
+            whole = [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
+            if _leads_out(name, whole):
                 raise FileFormatError(
                     f"'{self.path}' holds the path {name!r}, which leads out of it. Such an "
                     "archive is not to be trusted; nothing of it is read."
                 )
-            whole = [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
             is_folder = name.endswith(("/", "\\"))
             visible = next((k for k, part in enumerate(whole) if is_hidden(part)), len(whole))
             above = whole[: min(visible, len(whole) - (not is_folder))]
@@ -192,9 +192,9 @@ def _end(file: BinaryIO, length: int) -> tuple[int, int]:
     return max(sizes), part
 
 
-def _leads_out(path: str) -> bool:
-    parts = re.split(r"[/\\]", path)
-    return ".." in parts or path.startswith(("/", "\\")) or ":" in parts[0] or "\0" in path
+def _leads_out(path: str, parts: Sequence[str]) -> bool:
+    drive = bool(parts) and ":" in parts[0]
+    return ".." in parts or path.startswith(("/", "\\")) or drive or "\0" in path
 
 
 def _decoded(members: Sequence[zipfile.ZipInfo]) -> tuple[list[str], list[str]]:
