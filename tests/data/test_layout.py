@@ -460,3 +460,9 @@ def test_names_cannot_write_to_a_terminal():
     assert layout.notes == ["x\\x1b[2J/ with 1 image is not used: it is no part by its name"]
     with pytest.raises(DataError, match=r"only the class 'a\\x1b\[2J'"):
         laid_out("a\x1b[2J/{1..2}.png")
+
+
+def test_a_hint_is_given_once():
+    with pytest.raises(DataError) as caught:
+        laid_out("{train,test}.zip")
+    assert str(caught.value).count("archives") == 1

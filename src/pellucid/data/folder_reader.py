@@ -16,7 +16,8 @@ from ..typing import Array
 from .decoding import decode
 from .folder_cache import Decoded
 from .layout import Layout
-from .trees import Entry, Tree, shown
+from .names import some
+from .trees import Entry, Tree
 
 __all__ = ["Reader", "Wanted"]
 
@@ -218,7 +219,7 @@ class Reader:
 
 
 def _left_out(entries: Sequence[Entry]) -> str:
-    names = ", ".join(shown(entry.path) for entry in entries[:3]) + ", ..." * (len(entries) > 3)
+    names = some([entry.path for entry in entries])
     if len(entries) == 1:
         return f"1 image cannot be decoded and was left out: {names}"
     return f"{len(entries):,} images cannot be decoded and were left out: {names}"

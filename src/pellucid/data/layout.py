@@ -16,12 +16,12 @@ from .layout_notes import (
     note_parts,
     note_spellings,
     refuse_empty,
-    some,
 )
+from .names import shown, some
 from .parts import Found, Part, find_parts
 from .roles import loosely
 from .tree_of_folders import Folder, build
-from .trees import ARCHIVES, Entry, Listing, shown
+from .trees import ARCHIVES, Entry, Listing
 
 __all__ = ["ENDINGS", "Layout", "arrange"]
 
@@ -99,9 +99,13 @@ def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout
         layout = _labelled(found, root, notes, skip_empty)
     except DataError as error:
         error.where = where
-        hint = _hint(files)
-        if error.message.startswith("there is no class at all: ") or "archives" in hint:
-            error.message += f" {hint}".rstrip()
+        hint = _hint(files).rstrip()
+        if (
+            hint
+            and hint not in error.message
+            and (error.message.startswith("there is no class at all: ") or "archives" in hint)
+        ):
+            error.message += f" {hint}"
         error.message = shown(error.message)
         raise
     layout.notes = [shown(note) for note in layout.notes]

@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 from typing import NoReturn
 
 from ..errors import DataError
+from .names import shown, some
 from .parts import Found, Part
 from .roles import is_date, is_generic, loosely, role_of
 from .tree_of_folders import Folder
-from .trees import shown
 
 __all__ = [
     "at",
@@ -22,13 +22,7 @@ __all__ = [
     "note_parts",
     "note_spellings",
     "refuse_empty",
-    "some",
 ]
-
-
-def some(paths: Sequence[str]) -> str:
-    """Return the first three of some paths."""
-    return ", ".join(map(shown, paths[:3])) + ", ..." * (len(paths) > 3)
 
 
 def left_out(paths: Sequence[str], one: str, many: str) -> str:

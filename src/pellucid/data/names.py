@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["guess_encoding", "shown"]
+__all__ = ["guess_encoding", "shown", "some"]
 
 # In the order of preference where two are equally likely, with what people know them by.
 ENCODINGS = {
@@ -27,6 +27,8 @@ ENCODINGS = {
 }
 MAX_NAMES = 4000  # more do not make it clearer
 RARE = 1e-7
+JOINERS = "\u200c\u200d"  # of which emoji and Persian words are made
+LONG = 160  # characters of a path in a list
 
 
 def guess_encoding(names: Iterable[bytes]) -> tuple[str, str]:
@@ -67,7 +69,19 @@ def shown(path: str) -> str:
     """
     if path.isprintable():
         return path
-    return "".join(c if c.isprintable() else _escaped(c) for c in path)
+    return "".join(c if c.isprintable() or c in JOINERS else _escaped(c) for c in path)
+
+
+def some(paths: Sequence[str]) -> str:
+    """Return the first three of some paths as they can be printed, none of them very long.
+
+    Examples
+    --------
+    >>> some(["a/1.png", "a/2.png", "a/3.png", "a/4.png"])
+    'a/1.png, a/2.png, a/3.png, ...'
+    """
+    short = [p if len(p) <= LONG else f"{p[: LONG // 2]}...{p[-LONG // 2 :]}" for p in paths[:3]]
+    return ", ".join(map(shown, short)) + ", ..." * (len(paths) > 3)
 
 
 def _escaped(c: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataError, FileFormatError
-from .names import guess_encoding, shown
+from .names import guess_encoding, shown, some
 
 __all__ = [
     "ARCHIVES",
@@ -245,5 +245,4 @@ def _unreadable(path: Path, error: OSError) -> DataError:
 def _noted(paths: Sequence[str], one: str, many: str) -> list[str]:
     if not paths:
         return []
-    names = ", ".join(map(shown, paths[:3])) + ", ..." * (len(paths) > 3)
-    return [f"{len(paths):,} {one if len(paths) == 1 else many}: {names}"]
+    return [f"{len(paths):,} {one if len(paths) == 1 else many}: {some(paths)}"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import FileFormatError
-from .names import guess_encoding, shown
+from .names import guess_encoding, shown, some
 from .trees import MAX_DEPTH, Entry, Listing, Tree, is_hidden, note_deep
 
 __all__ = ["ZipTree"]
@@ -91,13 +91,12 @@ class ZipTree(Tree):
         self._require_open()
         notes += note_deep(sorted(deep))
         if links:
-            some = ", ".join(map(shown, links[:3])) + ", ..." * (len(links) > 3)
             what = (
                 "1 file is a link and was"
                 if len(links) == 1
                 else f"{len(links)} files are links and were"
             )
-            notes.append(f"{what} left out: {some}")
+            notes.append(f"{what} left out: {some(links)}")
         files = [Entry(p, m.file_size, m.CRC) for p, m in sorted(self._members.items())]
         return Listing(files, sorted(folders), notes)
 
