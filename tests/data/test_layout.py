@@ -210,6 +210,14 @@ CASES = [
          "a/b/c/train", "a/b/c/test"),
     Case("parts in Korean", "{학습,검증,테스트}/{개,고양이}/{1..2}.png", "개 고양이", "학습",
          "테스트"),
+    Case("AI-Hub", "{Training,Validation}/01.원천데이터/{개,고양이}/{1..2}.jpg "
+         "{Training,Validation}/02.라벨링데이터/{개,고양이}/{1..2}.json", "개 고양이", "Training",
+         "Validation"),
+    Case("PACS", "pacs/{photo,art_painting,cartoon,sketch}/{dog,horse,house}/{1..2}.png",
+         refused="hold folders of the same names"),
+    Case("BreakHis", "BreaKHis_v1/histology_slides/breast/benign/SOB/{adenosis,tumor}/40X/{1..2}"
+         ".png BreaKHis_v1/histology_slides/breast/malignant/SOB/{ductal,lobular}/40X/{1..2}.png",
+         "benign malignant", "BreaKHis_v1"),
     Case("parts below the classes", "{cat,dog}/train/{1..3}.png {cat,dog}/test/{4..5}.png",
          "cat dog", "cat/train dog/train", "cat/test dog/test"),
     Case("parts deeper below the classes", "{cat,dog}/images/{train,test}/{1..3}.png", "cat dog",
@@ -255,7 +263,7 @@ CASES = [
          refused="train/color/, train/grey/ hold folders of the same names"),
     Case("Oxford pets", "images/{Abyssinian,beagle}_{1..3}.jpg annotations/trimaps/"
          "{Abyssinian,beagle}_{1..3}.png",
-         refused=r"no class at all.*names of the files \(Abyssinian, beagle\)|only the class"),
+         refused=r"no class at all: images/ only holds images.*files \(Abyssinian, beagle\)"),
     Case("dogs vs cats", "dogs-vs-cats/train/train/{cat,dog}.{0..3}.jpg "
          "dogs-vs-cats/test1/test1/{1..5}.jpg dogs-vs-cats/sampleSubmission.csv",
          refused=r"no class folders.*Found: .*train/ \(8 images.*names of the files \(cat, dog\)"),

@@ -19,7 +19,7 @@ from .layout_notes import (
 )
 from .names import shown, some
 from .parts import Found, Part, find_parts
-from .roles import loosely
+from .roles import is_generic, loosely
 from .tree_of_folders import Folder, build
 from .trees import ARCHIVES, Entry, Listing
 
@@ -124,6 +124,9 @@ def _labelled(found: Found, root: Folder, notes: list[str], skip_empty: bool) ->
     if empty and not skip_empty:
         refuse_empty(empty)
     classes = tuple(sorted(train.classes))
+    if len(classes) == 1 and is_generic(classes[0]) and not classes[0].isdigit():
+        path = train.classes[classes[0]].path
+        raise DataError(f"there is no class at all: {path}/ only holds images. {EXPECTED}")
     if len(classes) < 2:
         known = f"only the class {classes[0]!r}" if classes else "no class at all"
         below = f" in {at(train.path)}" if train.path else ""
@@ -239,7 +242,9 @@ def _hint(files: Sequence[Entry]) -> str:
     if archives:
         return f"There are archives in it ({some(archives)}): unpack them, and give the folder. "
     names = [e.path.rsplit("/", 1)[-1] for e in files if is_image(e)]
-    begins = {m[1] for name in names if (m := re.match(r"([^\W\d]+(?:_[^\W\d]+)*)[ ._-]*\d", name))}
+    begins = {
+        m[1] for name in names if (m := re.match(r"([^\W\d_]+(?:_[^\W\d_]+)*)[ ._-]*\d", name))
+    }
     if 1 < len(begins) <= len(names) // 2:
         return (
             f"The classes seem to be in the names of the files ({some(sorted(begins))}): make a "

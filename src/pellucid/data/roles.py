@@ -37,12 +37,13 @@ WEAK = _split("valid extra dev")
 GENERIC = _split(
     "set sets data dataset datasets image images img imgs picture pictures pic pics photo photos "
     "jpg jpeg png bmp file files folder folders dir directory split part class classes category "
-    "categories all full raw original the of 데이터 데이터셋 데이터세트 이미지 사진 세트 셋 용 분류"
+    "categories all full raw original the of 데이터 데이터셋 데이터세트 이미지 사진 세트 셋 용 "
+    "분류 원천 원천데이터 원본"
 )
 ANNOTATION = _split(
     "annotation annotations mask masks label labels trimap trimaps xml xmls segmentation "
     "segmentations segmim ground truth groundtruth gt bbox bboxes boxes meta metadata doc docs csv "
-    "json"
+    "json 라벨 라벨링 라벨링데이터 라벨데이터 어노테이션 마스크"
 )
 BATCHES = _split(
     "image images img imgs picture pictures photo photos file files part set data dataset fold "
