@@ -122,6 +122,8 @@ def test_a_limit_takes_of_every_class_of_a_sorted_folder(pellucid, folder):
         ("--data pets --channels 2", r"--channels: must be 1 \(grey\), 3 \(RGB\)"),
         ("--data pets --held-out 1", r"--held-out: must be a share between 0 and 1"),
         ("--data pets --data-dir .", r"--data-dir: belongs to a data set's name"),
+        ("--data gone.tar.gz", r"there is no folder or zip archive 'gone\.tar\.gz'"),
+        ("--data digits --skip-empty", r"--skip-empty: belongs to a folder or zip archive"),
         ("--data digits --size 8", r"--size: belongs to a folder or zip archive"),
         ("--data pets", r"(?s)3 of 16 images cannot be read:.*or leave .* out with --skip-corrupt"),
     ],
@@ -133,6 +135,20 @@ def test_a_refusal_names_the_option_and_writes_nothing(pellucid, tmp_path, optio
     assert result.stdout == ""
     assert re.search(words, result.stderr)
     assert {path.name for path in tmp_path.iterdir()} == {"pets"}
+
+
+def test_an_empty_class_is_refused_or_left_out_and_the_run_repeats_that(pellucid, tmp_path, folder):
+    (folder / "train" / "cow").mkdir()
+    result = pellucid("train", "--data", "my pets", *QUICK)
+    assert result.returncode == 1
+    assert "holds no image: train/cow/." in result.stderr
+    assert "leave it out with --skip-empty" in result.stderr
+    result = pellucid("train", "--data", "my pets", *QUICK, "--skip-empty", "--out", "run")
+    assert result.returncode == 0, result.stderr
+    assert "note: 1 class folder holds no image and was left out: train/cow/" in result.stdout
+    assert tomllib.loads((tmp_path / "run" / "config.toml").read_text())["skip_empty"] is True
+    assert pellucid("train", "--config", "run", "--out", "again").returncode == 0
+    assert pellucid("evaluate", "run").returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import os
 import re
 import threading
 import time
+import unicodedata
 import warnings
 import zipfile
 from pathlib import Path
@@ -68,7 +69,7 @@ def test_a_part_that_is_not_used_is_told(tmp_path):
         for label in "ab":
             paint(tmp_path / "x" / name / label / "0.png", 0)
     image_folder(tmp_path / "x", tell=told.append)
-    assert told == ["val/ with 2 images is not used"]
+    assert told == ["val/ with 2 images is not used: there is a test folder"]
 
 
 def test_classes_called_train_and_car_are_classes(tmp_path):
@@ -97,7 +98,7 @@ def test_what_is_hidden_or_no_image_is_left_out_and_counted(tmp_path, place):
     folder = pets(tmp_path / "pets")
     for name in (".DS_Store", ".git/x.png", "train/.cache/1.png", "train/cat/._0.png"):
         paint(folder / f"{name}.png", 9).rename(folder / name)
-    for name in ("labels.csv", "train/cat/notes.txt", "train/dog/Thumbs.db", "train/dog/clip.gif"):
+    for name in ("labels.csv", "train/cat/notes.txt", "train/dog/Thumbs.db", "train/dog/clip.mp4"):
         (folder / name).write_bytes(b"x")
     told = []
     train, _ = image_folder(place(folder), tell=told.append)
@@ -364,3 +365,70 @@ def test_links_are_followed_but_not_in_circles_and_pipes_not_at_all(tmp_path):
     (folder / "train" / "cat" / "linked.png").symlink_to(folder / "test" / "dog" / "0.png")
     os.mkfifo(folder / "train" / "dog" / "pipe.png")
     assert reds(image_folder(folder)[0]) == [0, 1, 2, 3, 150, 50, 51, 52, 53]
+
+
+def test_a_class_whose_images_are_all_damaged_is_refused_or_left_out_whole(tmp_path, place):
+    folder = pets(tmp_path / "pets")
+    for part in ("train", "test"):
+        for i in range(3):
+            paint(folder / part / "cow" / f"{i}.png", 30 + i)
+    for i in range(3):
+        (folder / "train" / "cow" / f"{i}.png").write_bytes(b"nothing")
+    path = place(folder)
+    with pytest.raises(DataError, match=r"no image of the class 'cow' can be decoded.*skip_empty"):
+        image_folder(path, corrupt="skip")
+    told = []
+    for _ in range(2):  # the second time from the cache
+        train, test = image_folder(path, corrupt="skip", skip_empty=True, tell=told.append)
+        assert train.classes == test.classes == ("cat", "dog")
+        assert reds(train) == [0, 1, 2, 3, 50, 51, 52, 53]
+        assert train.labels.tolist() == test.labels.tolist() == [0] * 4 + [1] * 4
+        assert reds(test) == [100, 101, 102, 103, 150, 151, 152, 153]
+    assert "1 class has no image that can be decoded and was left out: 'cow'" in told
+
+
+def test_an_empty_class_is_refused_though_it_was_left_out_before(tmp_path, place):
+    folder = pets(tmp_path / "pets")
+    (folder / "train" / "cow").mkdir()
+    path = place(folder)
+    told = []
+    train, _ = image_folder(path, skip_empty=True, tell=told.append)
+    assert train.classes == ("cat", "dog")
+    assert told == ["1 class folder holds no image and was left out: train/cow/"]
+    with pytest.raises(DataError, match=r"holds no image: train/cow/\. .* skip_empty=True"):
+        image_folder(path)
+
+
+def test_a_class_that_becomes_empty_is_noticed_though_the_images_are_in_the_cache(tmp_path):
+    folder = pets(tmp_path / "pets", split=False)
+    image_folder(folder)
+    (folder / "ant").mkdir()
+    with pytest.raises(DataError, match="holds no image: ant/"):
+        image_folder(folder)
+
+
+def test_classes_packed_on_a_korean_windows_have_their_names(tmp_path):
+    folder = tmp_path / "x"
+    for name in ("cats", "dogs"):
+        for i in range(4):
+            paint(folder / "train" / name / f"{i}.png", i)
+    content = packed(folder, tmp_path / "x.zip").read_bytes()
+    for old, new in (("train/cats/", "train\\나비\\"), ("train/dogs/", "train\\바둑\\")):
+        content = content.replace(old.encode(), new.encode("cp949"))  # four bytes for four
+    (tmp_path / "x.zip").write_bytes(content)
+    told = []
+    train, _ = image_folder(tmp_path / "x.zip", tell=told.append, held_out=0.5)
+    assert train.classes == ("나비", "바둑")
+    assert told == ["names in the archive are not marked as UTF-8; they are read as CP949 (Korean)"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a Mac's names are composed there")
+def test_a_class_named_on_a_mac_is_opened_by_its_own_name(tmp_path):
+    name = unicodedata.normalize("NFD", "고양이")
+    for i in range(2):
+        paint(tmp_path / "x" / "train" / "고양이" / f"{i}.png", i)
+        paint(tmp_path / "x" / "train" / "개" / f"{i}.png", i)
+        paint(tmp_path / "x" / "test" / name / f"{i}.png", 9)
+    train, test = image_folder(tmp_path / "x")
+    assert train.classes == ("개", "고양이")
+    assert (reds(test), test.labels.tolist()) == ([9, 9], [1, 1])

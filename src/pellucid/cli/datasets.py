@@ -21,6 +21,7 @@ __all__ = ["image_size", "is_folder", "joined", "load_images"]
 # What the library calls its arguments, and what they are here.
 SAID = {
     "corrupt='skip'": "--skip-corrupt",
+    "skip_empty=True": "--skip-empty",
     "channels=": "--channels ",
     ", or raise max_bytes=....": ".",
 }
@@ -30,10 +31,11 @@ def is_folder(data: str) -> bool:
     """Return whether ``data`` is a path rather than the name of a data set."""
     from ..data.file_sets import FILE_SETS
     from ..data.sources import SOURCES
+    from ..data.trees import ARCHIVES
 
     if data in SOURCES or data in FILE_SETS:
         return False
-    path = os.sep in data or "/" in data or data.lower().endswith(".zip")
+    path = os.sep in data or "/" in data or data.lower().endswith(ARCHIVES)
     return path or Path(data).exists()
 
 
@@ -45,6 +47,7 @@ def load_images(
     channels: int | None = None,
     held_out: float | None = None,
     skip_corrupt: bool = False,
+    skip_empty: bool = False,
     seed: int = 0,
     split: Split | None = None,
     new_images: Literal["leave", "draw"] = "leave",
@@ -66,6 +69,7 @@ def load_images(
             ("--held-out", held_out),
             ("--skip-corrupt", skip_corrupt or None),
             ("--drawings", drawing or None),
+            ("--skip-empty", skip_empty or None),
         ):
             if value is not None:
                 raise ArgumentError(
@@ -93,6 +97,7 @@ def load_images(
     options |= {} if split is None else {"split": split, "new_images": new_images}
     options |= {} if held_out is None else {"held_out": held_out}
     options |= {"corrupt": "skip"} if skip_corrupt else {}
+    options |= {"skip_empty": True} if skip_empty else {}
     try:
         with as_options(
             drawing="--drawings", size="--size", channels="--channels", held_out="--held-out"

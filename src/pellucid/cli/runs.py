@@ -77,6 +77,7 @@ SETTINGS: dict[str, type] = {
     "held_out": float,
     "skip_corrupt": bool,
     "drawings": bool,
+    "skip_empty": bool,
     "augment": str,
     "normalize": bool,
 }

@@ -64,6 +64,7 @@ def command(
     held_out: option.HeldOut = None,
     drawings: option.Drawings = False,
     skip_corrupt: option.SkipCorrupt = False,
+    skip_empty: option.SkipEmpty = False,
     engine: EngineOption = "fast",
     seed: option.Seed = 0,
     limit: option.Limit = None,
@@ -121,6 +122,7 @@ def command(
             channels=channels,
             held_out=held_out,
             skip_corrupt=skip_corrupt,
+            skip_empty=skip_empty,
             seed=seed,
             split=None if source is None else runs.split_of(source),
             new_images="draw",
@@ -171,6 +173,7 @@ def command(
         "held_out": held_out,
         "skip_corrupt": skip_corrupt or None,
         "drawings": drawings or None,
+        "skip_empty": skip_empty or None,
         "augment": None if changes is None else str(changes),
         "normalize": normalize or None,
     }

@@ -33,6 +33,7 @@ __all__ = [
     "Seed",
     "Size",
     "SkipCorrupt",
+    "SkipEmpty",
     "Source",
     "WeightDecay",
 ]
@@ -172,6 +173,9 @@ Drawings: TypeAlias = Annotated[
 ]
 SkipCorrupt: TypeAlias = Annotated[
     bool, typer.Option("--skip-corrupt", help="Leave out images that cannot be decoded.")
+]
+SkipEmpty: TypeAlias = Annotated[
+    bool, typer.Option("--skip-empty", help="Leave out class folders without images.")
 ]
 Seed: TypeAlias = Annotated[
     int,

@@ -85,7 +85,9 @@ def images_of(
         data = settings.get("data") or (model.card.dataset if model.card else None)
         data_dir = data_dir or (Path(settings["data_dir"]) if "data_dir" in settings else None)
         options["size"] = image_size(settings.get("size"))
-        options |= {k: settings[k] for k in ("channels", "skip_corrupt") if k in settings}
+        options |= {
+            k: settings[k] for k in ("channels", "skip_corrupt", "skip_empty") if k in settings
+        }
     elif is_folder(data) and model.input_shape is not None:
         channels, *size = model.input_shape
         options |= {"size": tuple(size), "channels": channels}

@@ -68,6 +68,9 @@ def find_drawing(
         top, left = top + int(begin[0]), left + int(begin[1])
     # What is faint is ground, or a stroke's edge; what is near to full is ink.
     strength = np.where(_grown(mask), (ink / level - 0.15) / 0.7, 0).clip(0, 1)
+    if region is grey and (image := _framed(strength, box, drawing, size)) is not None:
+        how = "dark on light ground: it is inverted" if light_ground else "light on dark ground"
+        return image, f"a drawing was found in its place, {how}"
     image = _placed(strength, box, drawing, size)
     (y, x), (height, width) = np.rint(box[0] * factor), np.rint((box[1] - box[0]) * factor)
     how = "dark on light ground, inverted" if light_ground else "light on dark ground"
@@ -188,6 +191,30 @@ def _grown(mask: Array) -> Array:
     )
 
 
+def _framed(strength: Array, box: Array, drawing: Drawing, size: tuple[int, int]) -> Array | None:
+    """Return the whole picture, (H, W), if the drawing has its size and place in it already."""
+    from PIL import Image
+
+    scale = size[0] / len(strength)
+    if abs(strength.shape[1] * scale - size[1]) > 0.5:
+        return None
+    length = float((box[1] - box[0]).max()) * scale
+    wanted = drawing.box * min(size)
+    picture = Image.fromarray(strength.astype(np.float32))
+    image = np.asarray(picture.resize(size[::-1], Image.Resampling.BILINEAR)).clip(0, 1)
+    away = np.abs(_centre(image, box * scale, drawing) - [side / 2 for side in size])
+    return image if abs(length - wanted) <= 0.06 * wanted and away.max() <= 1 else None
+
+
+def _centre(image: Array, box: Array, drawing: Drawing) -> Array:
+    """Return the row and the column of what is centred: the mass, or the middle of ``box``."""
+    if drawing.centre == "box":
+        return (box[0] + box[1]) / 2
+    mass = max(float(image.sum()), 1e-6)
+    sums = (image.sum(axis=1), image.sum(axis=0))
+    return np.array([float((s * (np.arange(len(s)) + 0.5)).sum()) / mass for s in sums])
+
+
 def _placed(strength: Array, box: Array, drawing: Drawing, size: tuple[int, int]) -> Array:
     """Return the drawing inside ``box`` in its size and place, (H, W)."""
     from PIL import Image
@@ -200,15 +227,11 @@ def _placed(strength: Array, box: Array, drawing: Drawing, size: tuple[int, int]
     (top, left), (bottom, right) = box.astype(float)
     smaller = picture.resize(fit, Image.Resampling.BILINEAR, box=(left, top, right, bottom))
     drawn = np.asarray(smaller).clip(0, 1)
-    if drawing.centre == "mass":
-        mass = max(float(drawn.sum()), 1e-6)
-        y = float((drawn.sum(axis=1) * (np.arange(fit[1]) + 0.5)).sum()) / mass
-        x = float((drawn.sum(axis=0) * (np.arange(fit[0]) + 0.5)).sum()) / mass
-    else:
-        y, x = (fit[1] + 1) / 2, (fit[0] + 1) / 2
-    # In MNIST the mean is at 14.5 of 28: in the middle of row 14, counted from 0.
-    i = min(max(round((h + 1) / 2 - y), 0), h - fit[1])
-    j = min(max(round((w + 1) / 2 - x), 0), w - fit[0])
+    y, x = _centre(drawn, np.array([[0, 0], fit[::-1]]), drawing)
+    # In MNIST the mass is at 14.5 of 28: in the middle of row 14, counted from 0.
+    more = 0.5 if drawing.centre == "mass" else 0
+    i = min(max(round(h / 2 + more - y), 0), h - fit[1])
+    j = min(max(round(w / 2 + more - x), 0), w - fit[0])
     image = np.zeros(size, np.float32)
     image[i : i + fit[1], j : j + fit[0]] = drawn
     return image

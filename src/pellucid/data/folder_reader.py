@@ -18,6 +18,7 @@ from .dataset import ImageFile
 from .decoding import decode
 from .folder_cache import Decoded
 from .layout import Layout
+from .names import some
 from .preparation import Drawing
 from .trees import Entry, Tree
 
@@ -35,6 +36,7 @@ class Wanted:
     drawing: Drawing | None
     skip: bool
     max_bytes: int
+    skip_empty: bool = False
 
 
 class Reader:
@@ -179,6 +181,7 @@ class Reader:
         labels = np.array([label for _, label in self.files], dtype=np.int64)
         files = [ImageFile(e.path, s) for (e, _), s in zip(self.files, self.sha256, strict=True)]
         images, train, notes = self.images, len(self.layout.train), list(self.layout.notes)
+        classes = self.layout.classes
         if self.bad:
             good = np.setdiff1d(np.arange(len(labels)), list(self.bad))
             notes.append(_left_out([self.files[k][0] for k in sorted(self.bad)]))
@@ -187,13 +190,53 @@ class Reader:
             images, labels = images[: len(good)], labels[good]
             files = [files[k] for k in good]
             train = int(np.searchsorted(good, train))
+            if train:
+                kept, classes = self._whole_classes(labels, train, notes)
+                if len(kept) < len(labels):
+                    for place, k in enumerate(kept):
+                        images[place] = images[k]
+                    train = int(np.searchsorted(kept, train))
+                    images, files = images[: len(kept)], [files[k] for k in kept]
+                    labels = np.unique(labels[kept], return_inverse=True)[1].astype(np.int64)
         if not train:
             raise self._refusal()
-        return Decoded(images, labels, self.layout.classes, train, notes, tuple(files))
+        return Decoded(images, labels, classes, train, notes, tuple(files))
+
+    def _whole_classes(
+        self, labels: Array, train: int, notes: list[str]
+    ) -> tuple[Array, tuple[str, ...]]:
+        """Refuse classes whose training images are all damaged, or leave them out.
+
+        Returns
+        -------
+        kept : integer array
+            Which images stay.
+        classes : tuple of str
+            The names of theirs.
+        """
+        classes = self.layout.classes
+        held = np.unique(labels[:train])
+        gone = [name for label, name in enumerate(classes) if label not in held]
+        if not gone:
+            return np.arange(len(labels)), classes
+        which = ", ".join(map(repr, gone[:5])) + ", ..." * (len(gone) > 5)
+        if not self.wanted.skip_empty or len(held) < 2:
+            raise DataError(
+                f"no image of the class{'es' * (len(gone) > 1)} {which} can be decoded, so that "
+                "nothing can be learned of it. Mend its images, or leave out the class, too, with "
+                "skip_empty=True.",
+                where=f"'{self.source.path}'",
+            )
+        notes.append(
+            f"{len(gone):,} class{'es have' if len(gone) > 1 else ' has'} no image that can be "
+            f"decoded and {'were' if len(gone) > 1 else 'was'} left out: {which}"
+        )
+        kept = np.flatnonzero(np.isin(labels, held))
+        return kept, tuple(classes[label] for label in held)
 
 
 def _left_out(entries: Sequence[Entry]) -> str:
-    names = ", ".join(entry.path for entry in entries[:3]) + ", ..." * (len(entries) > 3)
+    names = some([entry.path for entry in entries])
     if len(entries) == 1:
         return f"1 image cannot be decoded and was left out: {names}"
     return f"{len(entries):,} images cannot be decoded and were left out: {names}"

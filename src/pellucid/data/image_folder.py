@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from .layout import arrange
 from .preparation import Drawing, Preparation
 from .split import held_out_images
 from .split_file import Split
-from .trees import Tree, tree
+from .trees import Tree, looked_into, shown, tree
 
 __all__ = ["image_folder"]
 
@@ -38,6 +38,7 @@ def image_folder(
     new_images: Literal["leave", "draw"] = "leave",
     drawing: Drawing | None = None,
     corrupt: Literal["error", "skip"] = "error",
+    skip_empty: bool = False,
     cache: bool = True,
     workers: int | None = None,
     max_bytes: int = MAX_BYTES,
@@ -46,11 +47,17 @@ def image_folder(
 ) -> tuple[Dataset, Dataset]:
     """Read a folder that has one folder of images for each class, or a zip archive of one.
 
-    The classes are the folders' names, sorted. ``train/`` and ``test/`` (or ``val/``) above them
-    are the two parts; without them a part of each class is held out. Hidden files are ignored, and
-    so are files that are no images by their names, of which ``tell`` is told. PNG, JPEG, BMP, PPM
-    and WebP are read, upright, and laid over white where they are transparent. An archive is read
-    where it lies. The decoded images are kept in Pellucid's cache until the folder changes.
+    The classes are the folders' names, sorted. ``train/`` and ``test/`` above them are the two
+    parts; so are folders with such names as ``seg_train``, ``training_set`` or ``Testing``, folders
+    for parts below each class folder, and ``val/`` where there is no test folder. What counts is
+    what they hold: a class may be called ``train``. Without a test part a share of each class is
+    held out. A set that lies in the tree twice is used once; what can be read in two ways is
+    refused. Hidden files are ignored. Of all else that is left out ``tell`` is told how many files
+    it was and why, and which folders were taken for the parts, if their names do not say so.
+
+    PNG, JPEG, BMP, PPM and WebP are read, upright, and laid over white where they are transparent.
+    An archive is read where it lies. The decoded images are kept in Pellucid's cache until the
+    folder changes.
 
     Parameters
     ----------
@@ -74,6 +81,9 @@ def image_folder(
         Find a drawing in each image, as on photographs of written digits; needs ``size``.
     corrupt : {"error", "skip"}
         Whether an image that cannot be decoded is an error, or left out.
+    skip_empty : bool
+        Whether a class folder without images is left out, instead of being an error: without it
+        the classes after it are numbered otherwise than where the folder is complete.
     cache : bool
         Whether to use and write the cache.
     workers : int, optional
@@ -83,7 +93,7 @@ def image_folder(
     on_progress : callable, optional
         Called with (images done, images in all), now and then.
     tell : callable, optional
-        Called with a sentence for each kind of file that was left out.
+        Called with a sentence on each kind of file that was left out, and on what was assumed.
 
     Returns
     -------
@@ -97,7 +107,8 @@ def image_folder(
     FileFormatError
         If images are damaged (the message names the first ones) or an archive is.
     DataError
-        If there are not two classes, images differ in size or colour, or all are too many.
+        If there are not two classes, a class has no image, the folder can be read in two ways,
+        images differ in size or colour, or all are too many.
     ArgumentError
         If an argument is not one of the above.
 
@@ -113,7 +124,7 @@ def image_folder(
     >>> train.classes, train.images.shape, test.labels
     (('cat', 'dog'), (2, 3, 32, 32), array([0, 1]))
     """
-    wanted = Wanted(_pair(size), channels, drawing, corrupt == "skip", max_bytes)
+    wanted = Wanted(_pair(size), channels, drawing, corrupt == "skip", max_bytes, bool(skip_empty))
     _require(drawing is None or size is not None, "drawing", "needs a size", drawing)
     _require(new_images in ("leave", "draw"), "new_images", "must be leave or draw", new_images)
     _require(channels in (None, 1, 3), "channels", "must be 1 (grey), 3 (RGB) or None", channels)
@@ -161,12 +172,7 @@ def _decoded(
     workers: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> Decoded:
-    options: dict[str, Any] = {
-        "size": wanted.size,
-        "channels": wanted.channels,
-        "skip": wanted.skip,
-    }
-    options |= {"drawing": asdict(wanted.drawing)} if wanted.drawing is not None else {}
+    options = {key: value for key, value in asdict(wanted).items() if key != "max_bytes"}
     kept = cache_path(source.path, options)
     before = source.fingerprint()
     if (
@@ -176,7 +182,8 @@ def _decoded(
     ):
         return decoded
     with source.open():
-        layout = arrange(source.entries(), f"'{source.path}'")
+        listing, where = looked_into(source), f"'{shown(str(source.path))}'"
+        layout = arrange(listing, where, skip_empty=wanted.skip_empty)
         decoded = Reader(source, layout, wanted, on_progress).read(workers)
     if cache:
         write_cache(kept, before, decoded)

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import DataError, did_you_mean
-from .trees import Entry
+from .layout_notes import (
+    at,
+    counted,
+    left_out,
+    note_classes,
+    note_empty,
+    note_others,
+    note_parts,
+    note_spellings,
+    refuse_empty,
+)
+from .names import shown, some
+from .parts import Found, Part, find_parts
+from .picture_kinds import ENDINGS, FORMATS
+from .roles import is_generic, loosely
+from .tree_of_folders import Folder, build
+from .trees import ARCHIVES, Entry, Listing
 
-__all__ = ["ENDINGS", "Layout", "arrange"]
+__all__ = ["Layout", "arrange"]
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".ppm", ".pgm", ".pbm", ".webp")
-TRAIN = ("train", "training")
-TEST = ("test", "testing", "val", "valid", "validation")  # the first that is there
+TABLES = (".csv", ".tsv", ".json", ".xml", ".mat", ".xlsx")
+COPY = "-checkpoint."  # as Jupyter calls a copy
 
 EXPECTED = (
     "Expected is one folder for each class, as cat/1.png and dog/1.png, perhaps below train/ and "
-    "test/. Images end in " + ", ".join(ENDINGS) + "."
+    f"test/. Images are {', '.join(FORMATS[:-1])} or {FORMATS[-1]}."
 )
 
 
@@ -28,118 +43,216 @@ class Layout:
     Attributes
     ----------
     classes : tuple of str
-        The names of the training part's folders, sorted.
+        The names of the training part's folders, sorted, in composed letters.
     train, test : lists of (Entry, int)
         The files with their labels, sorted by path; ``test`` is empty where there is no such part.
+    validation : list of (Entry, int)
+        The files of a validation folder, where there is a test folder, too; without one its files
+        are those of ``test``.
     notes : list of str
-        What was left out, in sentences.
+        What was taken for what, and what was left out, in sentences.
     """
 
     classes: tuple[str, ...]
     train: list[tuple[Entry, int]]
     test: list[tuple[Entry, int]]
     notes: list[str] = field(default_factory=list)
+    validation: list[tuple[Entry, int]] = field(default_factory=list)
 
 
-def arrange(entries: Sequence[Entry], where: str) -> Layout:
-    """Sort files into parts and classes, by their paths alone.
+def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout:
+    """Sort files into parts and classes, by their paths and sizes alone.
 
     Parameters
     ----------
-    entries : sequence of Entry
-        As a tree lists them.
+    listing : Listing
+        What a tree holds.
     where : str
         What errors call the folder.
+    skip_empty : bool
+        Leave class folders without images out, instead of refusing them.
 
     Raises
     ------
     DataError
-        If there are not two classes, or the test part has a class that the training part lacks.
+        If there are not two classes, the test part has a class that the training part lacks, a
+        class folder is empty, or the tree can be read in more than one way.
 
     Examples
     --------
-    >>> paths = ["b/1.png", "a/2.jpg", "a/1.jpg", "a/list.txt"]
-    >>> layout = arrange([Entry(path, 1, 0) for path in paths], "pets")
+    >>> paths = ["b/1.png", "b/2.png", "a/1.jpg", "a/2.jpg", "a/list.txt"]
+    >>> layout = arrange(Listing([Entry(path, 1, 0) for path in paths]), "pets")
     >>> layout.classes, [(entry.path, label) for entry, label in layout.train]
-    (('a', 'b'), [('a/1.jpg', 0), ('a/2.jpg', 0), ('b/1.png', 1)])
+    (('a', 'b'), [('a/1.jpg', 0), ('a/2.jpg', 0), ('b/1.png', 1), ('b/2.png', 1)])
     >>> layout.notes
     ['1 file is no image and was left out: a/list.txt']
     """
-    images = [entry for entry in entries if entry.path.lower().endswith(ENDINGS)]
-    others = [entry.path for entry in entries if not entry.path.lower().endswith(ENDINGS)]
-    notes = []
-    if others:
-        notes.append(f"{_files(others, 'is no image', 'are no images')}: {_some(others)}")
-    placed = _without_wrapper([(entry, tuple(entry.path.split("/"))) for entry in images])
-    stray = [entry.path for entry, parts in placed if len(parts) == 1]
-    placed = [(entry, parts) for entry, parts in placed if len(parts) > 1]
-    tops = Counter(parts[0] for _, parts in placed)
-    train, test, more = _parts(tops)
-    if train is None:
-        named = {"train": placed, "test": []}
-    else:
-        named = {
-            part: [(entry, parts[1:]) for entry, parts in placed if parts[0] == top]
-            for part, top in (("train", train), ("test", test))
-        }
-        stray += [e.path for part in named.values() for e, parts in part if len(parts) == 1]
-        notes += [f"{top}/ with {tops[top]} images is not used" for top in more]
-    if stray:
-        noted = _files(stray, "lies in no class's folder", "lie in no class's folder")
-        notes.append(f"{noted}: {_some(stray)}")
-    inside = {part: [pair for pair in pairs if len(pair[1]) > 1] for part, pairs in named.items()}
-    classes = tuple(sorted({parts[0] for _, parts in inside["train"]}))
+    notes = list(listing.notes)
+    notes += note_others([entry for entry in listing.files if not is_image(entry)])
+    files = _without_copies(listing.files, notes)
+    root = build(files, listing.folders, is_image, listing.names)
+    try:
+        if not root.has_images():
+            raise DataError(f"there is no class at all. {_hint(files)}{EXPECTED}")
+        found = find_parts(root, skip_empty=skip_empty)
+        layout = _labelled(found, root, notes, skip_empty)
+    except DataError as error:
+        error.where = where
+        hint = _hint(files).rstrip()
+        if (
+            hint
+            and hint not in error.message
+            and (error.message.startswith("there is no class at all: ") or "archives" in hint)
+        ):
+            error.message += f" {hint}"
+        error.message = shown(error.message)
+        raise
+    layout.notes = [shown(note) for note in layout.notes]
+    return layout
+
+
+def is_image(entry: Entry) -> bool:
+    """Return whether a file is an image: by its content, if somebody has looked, or its ending."""
+    return entry.path.lower().endswith(ENDINGS) if entry.kind is None else entry.kind.read
+
+
+def _labelled(found: Found, root: Folder, notes: list[str], skip_empty: bool) -> Layout:
+    train, test = found.train, found.test or found.validation
+    validation = found.validation if found.test else None
+    empty = [*train.empty, *(test.empty if test else [])]
+    if empty and not skip_empty:
+        refuse_empty(empty)
+    classes = tuple(sorted(train.classes))
+    if len(classes) == 1 and is_generic(classes[0]) and not classes[0].isdigit():
+        path = train.classes[classes[0]].path
+        raise DataError(f"there is no class at all: {path}/ only holds images. {EXPECTED}")
     if len(classes) < 2:
-        found = f"only the class {classes[0]!r}" if classes else "no class at all"
-        raise DataError(f"there is {found}. {EXPECTED}", where=where)
-    for _, parts in inside["test"]:
-        if parts[0] not in classes:
-            raise DataError(
-                f"the class {parts[0]!r} is in {test}/, but not in {train}/, so that nothing can "
-                f"be learned of it. {did_you_mean(parts[0], classes)}",
-                where=where,
-            )
-    number = {name: label for label, name in enumerate(classes)}
-    labelled = {
-        part: sorted(
-            ((entry, number[parts[0]]) for entry, parts in pairs), key=lambda pair: pair[0].path
+        known = f"only the class {classes[0]!r}" if classes else "no class at all"
+        below = f" in {at(train.path)}" if train.path else ""
+        raise DataError(f"there is {known}{below}. {EXPECTED}")
+    labels = {name: label for label, name in enumerate(classes)}
+    left = {loosely(folder.name) for folder in train.empty}
+    used = {"train": _entries(train, {name: (name,) for name in classes}, labels)}
+    known_as: list[str] = []
+    names = {} if test is None else _matched(test, train, left, known_as)
+    used["test"] = [] if test is None else _entries(test, names, labels)
+    used["validation"] = []
+    if validation is not None:
+        same: dict[str, tuple[str, ...]] = {
+            name: (name,) for name in classes if name in validation.classes
+        }
+        used["validation"] = _entries(validation, same, labels)
+        found.unused.append((_all(validation), "there is a test folder"))
+    if empty:
+        notes.append(note_empty(empty))
+    notes += note_parts(train, test, found)
+    notes += known_as
+    if test is not None:
+        for name in [n for n in test.classes if loosely(n) in left and n not in classes]:
+            found.unused.append((test.classes[name], "its class has no image to learn from"))
+        missing = sorted({name for name in classes if name not in names})
+        if missing:
+            notes.append(f"there is no image to test with of {counted(missing)}")
+    notes += [f"{at(folder.path)} holds no image" for folder in found.hollow]
+    for folder, reason in sorted(found.unused, key=lambda pair: pair[0].path):
+        notes.append(
+            f"{at(folder.path)} with {folder.count:,} image{'s' * (folder.count != 1)} is not "
+            f"used: {reason}"
         )
-        for part, pairs in inside.items()
+    taken = {entry.path for pairs in used.values() for entry, _ in pairs}
+    taken |= {entry.path for folder, _ in found.unused for entry in folder.all_images()}
+    stray = [entry.path for entry in _every_image(root) if entry.path not in taken]
+    if stray:
+        notes.append(left_out(stray, "lies in no class's folder", "lie in no class's folder"))
+    notes += note_spellings(root)
+    notes += note_classes(train, test)
+    return Layout(classes, used["train"], used["test"], notes, used["validation"])
+
+
+def _entries(
+    part: Part, names: dict[str, tuple[str, ...]], labels: dict[str, int]
+) -> list[tuple[Entry, int]]:
+    pairs = [
+        (entry, labels[name])
+        for name, folders in names.items()
+        for folder in folders
+        for entry in part.classes[folder].all_images()
+    ]
+    return sorted(pairs, key=lambda pair: pair[0].path)
+
+
+def _matched(
+    test: Part, train: Part, left: set[str], notes: list[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the folders of the test part for each class of the training part.
+
+    Raises
+    ------
+    DataError
+        If a folder's name is that of no class, or fits more than one.
+    """
+    alike: dict[str, list[str]] = {}
+    for name in train.classes:
+        alike.setdefault(loosely(name), []).append(name)
+    found: dict[str, tuple[str, ...]] = {}
+    for name in test.classes:
+        own = [name] if name in train.classes else alike.get(loosely(name), [])
+        if len(own) == 1:
+            found[own[0]] = (*found.get(own[0], ()), name)
+            if own[0] != name:
+                notes.append(
+                    f"{test.classes[name].path}/ is taken for the class {own[0]!r}, whose name "
+                    "differs in case, width or spaces only"
+                )
+        elif loosely(name) not in left:
+            raise DataError(
+                f"the class {name!r} is in {at(test.path)}, but not in {at(train.path)}, so that "
+                f"nothing can be learned of it. {did_you_mean(name, train.classes)}"
+            )
+    return found
+
+
+def _all(part: Part) -> Folder:
+    """Return a part as one folder, so that it can be counted."""
+    return Folder(part.path, part.path, dict(part.classes))
+
+
+def _every_image(root: Folder) -> Iterable[Entry]:
+    yield from root.images
+    for folder in root.folders.values():
+        yield from _every_image(folder)
+
+
+def _without_copies(files: Sequence[Entry], notes: list[str]) -> list[Entry]:
+    """Leave out the copies of images that Jupyter made beside them."""
+    suspects = [e for e in files if COPY in e.path and is_image(e)]
+    if not suspects:
+        return list(files)
+    known = {entry.path for entry in files}
+    copies = {e.path for e in suspects if ".".join(e.path.rsplit(COPY, 1)) in known}
+    if copies:
+        notes.append(left_out(sorted(copies), "is a copy by Jupyter", "are copies by Jupyter"))
+    return [entry for entry in files if entry.path not in copies]
+
+
+def _hint(files: Sequence[Entry]) -> str:
+    """Return what may be the reason for a folder without classes."""
+    archives = [e.path for e in files if e.path.lower().endswith(ARCHIVES)]
+    if archives:
+        return f"There are archives in it ({some(archives)}): unpack them, and give the folder. "
+    names = [e.path.rsplit("/", 1)[-1] for e in files if is_image(e)]
+    begins = {
+        m[1] for name in names if (m := re.match(r"([^\W\d_]+(?:_[^\W\d_]+)*)[ ._-]*\d", name))
     }
-    return Layout(classes, labelled["train"], labelled["test"], notes)
-
-
-def _without_wrapper(
-    placed: list[tuple[Entry, tuple[str, ...]]],
-) -> list[tuple[Entry, tuple[str, ...]]]:
-    """Take away a single folder that holds everything, as an archive of ``pets/`` has it."""
-    while placed:
-        tops = {parts[0] for _, parts in placed}
-        if len(tops) > 1 or min(len(parts) for _, parts in placed) < 3:
-            break
-        if tops & {*TRAIN}:
-            break
-        placed = [(entry, parts[1:]) for entry, parts in placed]
-    return placed
-
-
-def _parts(tops: Counter[str]) -> tuple[str | None, str | None, list[str]]:
-    """Return the folders of the two parts, and those of other parts; None: these are classes."""
-    known = {name.lower(): name for name in tops}
-    train = next((known[name] for name in TRAIN if name in known), None)
-    if train is None or not all(name in (*TRAIN, *TEST) for name in known):
-        return None, None, []
-    test = next((known[name] for name in TEST if name in known), None)
-    return train, test, sorted(set(tops) - {train, test})
-
-
-def _files(paths: Sequence[str], one: str, many: str) -> str:
-    return (
-        f"1 file {one} and was left out"
-        if len(paths) == 1
-        else (f"{len(paths):,} files {many} and were left out")
-    )
-
-
-def _some(paths: Sequence[str]) -> str:
-    return ", ".join(paths[:3]) + ", ..." * (len(paths) > 3)
+    if 1 < len(begins) <= len(names) // 2:
+        return (
+            f"The classes seem to be in the names of the files ({some(sorted(begins))}): make a "
+            "folder for each, and move its images there. "
+        )
+    tables = [e.path for e in files if e.path.lower().endswith(TABLES)]
+    if tables:
+        return (
+            f"Labels in a file ({some(tables)}) are not read: make a folder for each class, and "
+            "move its images there. "
+        )
+    return ""

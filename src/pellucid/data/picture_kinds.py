@@ -33,6 +33,11 @@ class Kind(NamedTuple):
         What to do about it.
     """
 
+    @property
+    def picture(self) -> bool:
+        """Whether it is a picture that could be saved in one of ``FORMATS``."""
+        return self.advice == _SAVE
+
     name: str
     read: bool = False
     advice: str = ""

@@ -8,26 +8,39 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
-import struct
-import threading
-import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 
-from ..errors import DataError, DataNotFoundError, FileFormatError
+from ..errors import DataError, FileFormatError
+from .names import guess_encoding, shown, some
+from .picture_kinds import ENDINGS, HEAD, Kind, kind_of
 
-__all__ = ["MAX_FILE", "Entry", "FolderTree", "Tree", "ZipTree", "tree"]
+__all__ = [
+    "ARCHIVES",
+    "MAX_DEPTH",
+    "MAX_FILE",
+    "Entry",
+    "FolderTree",
+    "Listing",
+    "Tree",
+    "is_hidden",
+    "looked_into",
+    "note_deep",
+    "shown",
+    "tree",
+]
 
 MAX_FILE = 2**26  # bytes: 64 MiB, more than a picture of MAX_PIXELS takes in any usual format
-MAX_DIRECTORY = 2**29  # bytes of a zip archive's directory: that of some five million files
 MAX_DEPTH = 16  # folders inside folders
+ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 
-_LOCAL = struct.Struct("<4s22xHH")  # a zip file's header before each member
+# What systems leave in folders: of macOS, Windows, Linux, Synology, QNAP and Python.
+SYSTEM = frozenset(
+    ("__macosx", "$recycle.bin", "system volume information", "lost+found", "@eadir", "#recycle",
+     "@recycle", "#snapshot", "__pycache__")
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,29 @@ class Entry:
     path: str
     size: int
     stamp: int
+    kind: Kind | None = None  # what its content says, where its ending does not
+
+
+@dataclass
+class Listing:
+    """What a tree holds.
+
+    Attributes
+    ----------
+    files : sequence of Entry
+        Every visible file, sorted by path.
+    folders : sequence of str
+        The paths of all folders that are known, those without files too.
+    notes : sequence of str
+        What cannot be listed, in sentences.
+    names : mapping
+        The readable names of folders that are not written in UTF-8 on disk.
+    """
+
+    files: Sequence[Entry]
+    folders: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 class Tree:
@@ -46,9 +82,13 @@ class Tree:
         self.path = path
         self.name = path.resolve().name
 
-    def entries(self) -> list[Entry]:
-        """Return every visible file, sorted by path; what begins with a dot is left out."""
+    def listing(self) -> Listing:
+        """Return every visible file and folder; what begins with a dot is left out."""
         raise NotImplementedError
+
+    def entries(self) -> Sequence[Entry]:
+        """Return every visible file, sorted by path."""
+        return self.listing().files
 
     def fingerprint(self) -> str:
         """Return a text that is another one as soon as a file is added, removed or changed."""
@@ -64,13 +104,17 @@ class Tree:
         """
         raise NotImplementedError
 
+    def head(self, entry: Entry) -> bytes:
+        """Return the first ``HEAD`` bytes of a file; none where it cannot be read."""
+        raise NotImplementedError
+
     def label(self, entry: Entry) -> str:
         """Return what messages call a file."""
-        return f"'{self.path / entry.path}'"
+        return f"'{shown(str(self.path / entry.path))}'"
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Keep open, within the block, what `entries` and `read` need."""
+        """Keep open, within the block, what `listing` and `read` need."""
         yield
 
     def _require_size(self, entry: Entry) -> None:
@@ -88,35 +132,71 @@ def tree(path: Path) -> Tree:
     DataNotFoundError, FileFormatError
         If there is nothing; if it is neither of the two.
     """
+    from .archives import require_zip  # here, as these are built on the classes above
+    from .zip_tree import ZipTree
+
     if path.is_dir():
         return FolderTree(path)
-    if not path.exists():
-        raise DataNotFoundError(f"there is no folder or zip archive '{path}'.")
-    if not path.is_file() or not zipfile.is_zipfile(path):
-        raise FileFormatError(
-            f"'{path}' is neither a folder nor a zip archive. Give a folder with one folder of "
-            "images for each class, or such a folder packed by zip."
-        )
+    require_zip(path)
     return ZipTree(path)
+
+
+def looked_into(source: Tree) -> Listing:
+    """Return what an open tree holds, each file looked into whose ending is not an image's."""
+    listing = source.listing()
+    files = [
+        entry
+        if entry.path.lower().endswith(ENDINGS)
+        else replace(
+            entry, kind=kind_of(source.head(entry), PurePosixPath(entry.path).suffix.lower())
+        )
+        for entry in listing.files
+    ]
+    return replace(listing, files=files)
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a file or folder is hidden, or the system's own."""
+    return name.startswith(".") or name.casefold() in SYSTEM
+
+
+def note_deep(paths: Sequence[str]) -> list[str]:
+    """Say which folders lie too deep to be read."""
+    return _noted(
+        paths, f"folder lies inside {MAX_DEPTH} others and was not read",
+        f"folders lie inside {MAX_DEPTH} others and were not read",
+    )  # fmt: skip
 
 
 class FolderTree(Tree):
     """A folder on disk. Links are followed, in circles never."""
 
-    _listed: list[Entry] | None = None
+    _listed: Listing | None = None
 
-    def entries(self) -> list[Entry]:
-        """Return every visible file, sorted by path."""
+    def listing(self) -> Listing:
+        """Return every visible file and folder."""
         if self._listed is None:
+            self._folders: list[str] = []
+            self._deep: list[str] = []
+            self._odd: list[str] = []
             found = self._walk(self.path, "", (os.path.realpath(self.path),))
-            self._listed = sorted(found, key=lambda entry: entry.path)
+            files = sorted(found, key=lambda entry: entry.path)
+            notes = note_deep(sorted(self._deep)) + _noted(
+                sorted(self._odd), "item is no file that can be read (a link that leads nowhere, "
+                "or a device) and was left out", "items are no files that can be read (links that "
+                "lead nowhere, or devices) and were left out",
+            )  # fmt: skip
+            names = self._readable(notes)
+            self._listed = Listing(files, sorted(self._folders), notes, names)
         return self._listed
 
     def fingerprint(self) -> str:
         """Return a hash of all paths, sizes and times."""
-        digest = hashlib.sha256()
-        for entry in self.entries():
-            line = f"{entry.path}\0{entry.size}\0{entry.stamp}\n"
+        digest, listing = hashlib.sha256(), self.listing()
+        lines = [f"{entry.path}\0{entry.size}\0{entry.stamp}\n" for entry in listing.files]
+        lines += [f"{path}/\n" for path in listing.folders]
+        lines += [f"{note}\n" for note in listing.notes]
+        for line in lines:
             digest.update(line.encode(errors="surrogateescape"))
         return digest.hexdigest()
 
@@ -134,143 +214,64 @@ class FolderTree(Tree):
             raise FileFormatError(f"{self.label(entry)} was changed while it was read.")
         return content
 
+    def head(self, entry: Entry) -> bytes:
+        """Return the first bytes of a file."""
+        try:
+            with (self.path / entry.path).open("rb", buffering=0) as file:
+                return file.read(HEAD)
+        except OSError:
+            return b""
+
     def _walk(self, folder: Path, below: str, above: tuple[str, ...]) -> Iterator[Entry]:
         try:
             with os.scandir(folder) as found:
-                items = [item for item in found if not item.name.startswith(".")]
+                items = [item for item in found if not is_hidden(item.name)]
         except OSError as error:
-            raise DataError(f"the folder '{folder}' cannot be read ({error.strerror}).") from error
+            raise _unreadable(folder, error) from error
         for item in items:
-            if item.is_file():
-                status = item.stat()
-                yield Entry(f"{below}{item.name}", status.st_size, status.st_mtime_ns)
-            elif item.is_dir():
+            try:
+                status = item.stat() if item.is_file() else None
+                is_folder = item.is_dir()
+            except OSError as error:
+                if not item.is_symlink():  # which may lead in a circle
+                    raise _unreadable(Path(item.path), error) from error
+                status, is_folder = None, False
+            path = f"{below}{item.name}"
+            if status is not None:
+                yield Entry(path, status.st_size, status.st_mtime_ns)
+            elif is_folder:
                 real = os.path.realpath(item.path)
-                if real not in above and len(above) <= MAX_DEPTH:
-                    yield from self._walk(Path(item.path), f"{below}{item.name}/", (*above, real))
+                if real in above:
+                    continue
+                if len(above) > MAX_DEPTH:
+                    self._deep.append(path)
+                    continue
+                self._folders.append(path)
+                yield from self._walk(Path(item.path), f"{path}/", (*above, real))
+            else:
+                self._odd.append(path)
+
+    def _readable(self, notes: list[str]) -> dict[str, str]:
+        """Return readable names of folders that are not in UTF-8, as some programs unpack them."""
+        odd = {
+            name
+            for path in self._folders
+            for name in path.split("/")
+            if not name.isascii() and any("\udc80" <= c <= "\udcff" for c in name)
+        }
+        if not odd:
+            return {}
+        raw = {name: os.fsencode(name) for name in odd}
+        encoding, called = guess_encoding(raw.values())
+        notes.append(f"names of folders are not in UTF-8; they are read as {called}")
+        return {name: content.decode(encoding, "replace") for name, content in raw.items()}
 
 
-class ZipTree(Tree):
-    """A zip archive, read where it lies; its members are stored or deflated."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.name = path.stem
-        self._members: dict[str, zipfile.ZipInfo] = {}
-        self._lock = threading.Lock()
-        self._file: BinaryIO | None = None
-
-    def fingerprint(self) -> str:
-        """Return size and time of the archive, which need not be opened for that."""
-        status = self.path.stat()
-        return f"{status.st_size} {status.st_mtime_ns}"
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Keep the archive open within the block."""
-        with self.path.open("rb") as self._file:
-            self._length = os.fstat(self._file.fileno()).st_size
-            yield
-        self._file = None
-
-    def label(self, entry: Entry) -> str:
-        """Return what messages call a file."""
-        return f"'{entry.path}' in '{self.path}'"
-
-    def entries(self) -> list[Entry]:
-        """Return every visible file, sorted by path.
-
-        Raises
-        ------
-        FileFormatError
-            If the archive is damaged, or a path leads out of it or stands there twice.
-        """
-        assert self._file is not None
-        if _directory_size(self._file, self._length) > MAX_DIRECTORY:
-            raise FileFormatError(
-                f"'{self.path}' declares a directory above {MAX_DIRECTORY} bytes."
-            )
-        try:
-            with zipfile.ZipFile(self._file) as archive:
-                members = archive.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-            raise FileFormatError(
-                f"'{self.path}' is damaged ({error}). Copy or pack it again."
-            ) from error
-        for member in members:
-            path = member.filename
-            if _leads_out(path):
-                raise FileFormatError(
-                    f"'{self.path}' holds the path {path!r}, which leads out of it. Such an "
-                    "archive is not to be trusted; nothing of it is read."
-                )
-            if member.is_dir() or any(_is_hidden(part) for part in path.split("/")):
-                continue
-            if path in self._members:
-                raise FileFormatError(f"'{self.path}' holds {path!r} twice. Pack it again.")
-            self._members[path] = member
-        return [Entry(p, m.file_size, m.CRC) for p, m in sorted(self._members.items())]
-
-    def read(self, entry: Entry) -> bytes:
-        """Return the bytes of a member, whose CRC-32 was checked."""
-        self._require_size(entry)
-        member, label = self._members[entry.path], self.label(entry)
-        if member.flag_bits & 1:
-            raise FileFormatError(f"{label} is encrypted. Pack the images without a password.")
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise FileFormatError(
-                f"{label} is compressed by method {member.compress_type}; only stored and "
-                "deflated files are read. Pack it again with zip's usual method."
-            )
-        packed = self._packed(member)
-        content = (
-            packed if member.compress_type == zipfile.ZIP_STORED else _inflated(packed, member)
-        )
-        if len(content) != member.file_size or zlib.crc32(content) != member.CRC:
-            raise FileFormatError(
-                f"{label} is damaged (its CRC-32 differs). Copy or pack it again."
-            )
-        return content
-
-    def _packed(self, member: zipfile.ZipInfo) -> bytes:
-        assert self._file is not None
-        begin = member.header_offset  # below 0 if the archive's end lies about its directory
-        if begin < 0 or begin + _LOCAL.size + member.compress_size > self._length:
-            return b""
-        with self._lock:
-            self._file.seek(begin)
-            header = self._file.read(_LOCAL.size)
-            if len(header) < _LOCAL.size or header[:4] != b"PK\3\4":
-                return b""
-            _, name, extra = _LOCAL.unpack(header)
-            return self._file.read(name + extra + member.compress_size)[name + extra :]
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"'{shown(str(path))}' cannot be read ({error.strerror}).")
 
 
-def _inflated(packed: bytes, member: zipfile.ZipInfo) -> bytes:
-    try:
-        # One byte more than declared would show that there is more.
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, member.file_size + 1)
-    except zlib.error:
-        return b""
-
-
-def _directory_size(file: BinaryIO, length: int) -> int:
-    """Return the bytes that an archive's end declares for its directory, before it is read."""
-    file.seek(max(0, length - 2**16 - 128))
-    tail = file.read()
-    end, end64 = tail.rfind(b"PK\5\6"), tail.rfind(b"PK\6\6")
-    sizes = [0]
-    if 0 <= end <= len(tail) - 16:
-        sizes.append(struct.unpack_from("<I", tail, end + 12)[0] % 0xFFFFFFFF)  # all ones: below
-    if 0 <= end64 <= len(tail) - 48:
-        sizes.append(struct.unpack_from("<Q", tail, end64 + 40)[0])
-    return max(sizes)
-
-
-def _leads_out(path: str) -> bool:
-    parts = re.split(r"[/\\]", path)
-    return ".." in parts or path.startswith(("/", "\\")) or ":" in parts[0] or "\0" in path
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
+def _noted(paths: Sequence[str], one: str, many: str) -> list[str]:
+    if not paths:
+        return []
+    return [f"{len(paths):,} {one if len(paths) == 1 else many}: {some(paths)}"]

@@ -1,0 +1,146 @@
+"""The sentences on how a folder was read: what was taken for what, and what was left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import NoReturn
+
+from ..errors import DataError
+from .names import shown, some
+from .parts import Found, Part
+from .roles import is_date, is_generic, loosely, role_of
+from .tree_of_folders import Folder
+from .trees import Entry
+
+__all__ = [
+    "at",
+    "counted",
+    "left_out",
+    "note_classes",
+    "note_empty",
+    "note_others",
+    "note_parts",
+    "note_spellings",
+    "refuse_empty",
+]
+
+
+def left_out(paths: Sequence[str], one: str, many: str) -> str:
+    """Return a sentence that counts files with the reason why they were left out."""
+    if len(paths) == 1:
+        return f"1 file {one} and was left out: {shown(paths[0])}"
+    return f"{len(paths):,} files {many} and were left out: {some(paths)}"
+
+
+def note_others(entries: Sequence[Entry]) -> list[str]:
+    """Return a sentence for each kind of file that is no image that is read."""
+    kinds: dict[str, list[str]] = {}
+    for entry in entries:
+        picture = entry.kind is not None and entry.kind.picture
+        kinds.setdefault(entry.kind.name if picture and entry.kind else "", []).append(entry.path)
+    return [
+        left_out(paths, f"is {kind}, which is not read,", f"are each {kind}, which is not read,")
+        if kind
+        else left_out(paths, "is no image", "are no images")
+        for kind, paths in sorted(kinds.items())
+    ]
+
+
+def counted(names: Sequence[str]) -> str:
+    """Return classes by their names, or how many there are and the first ones.
+
+    Examples
+    --------
+    >>> counted(["cat"]), counted(["a", "b", "c", "d"])
+    ("the class 'cat'", "4 classes: 'a', 'b', 'c', ...")
+    """
+    if len(names) == 1:
+        return f"the class {names[0]!r}"
+    return f"{len(names):,} classes: {', '.join(map(repr, names[:3]))}" + ", ..." * (len(names) > 3)
+
+
+def at(path: str) -> str:
+    """Return a part's path as messages write it."""
+    return f"{path}/" if path else "the folder"
+
+
+def refuse_empty(folders: Sequence[Folder]) -> NoReturn:
+    """Raise the error that names class folders without images."""
+    names = [f"{f.path}/{_instead(f)}" for f in folders[:5]]
+    more = f" and {len(folders) - 5:,} more" * (len(folders) > 5)
+    one = len(folders) == 1
+    what = "a class folder holds" if one else f"{len(folders):,} class folders hold"
+    raise DataError(
+        f"{what} no image: {', '.join(names)}{more}. Add images, take the folder"
+        f"{'' if one else 's'} away, or leave {'it' if one else 'them'} out with skip_empty=True."
+    )
+
+
+def note_empty(folders: Sequence[Folder]) -> str:
+    """Return the sentence on class folders that were left out."""
+    paths = [f"{f.path}/" for f in folders]
+    if len(paths) == 1:
+        return f"1 class folder holds no image and was left out: {paths[0]}"
+    return f"{len(paths):,} class folders hold no image and were left out: {some(paths)}"
+
+
+def note_parts(train: Part, test: Part | None, found: Found) -> list[str]:
+    """Say which folders were taken for which part, where that is not plain from their names."""
+    if test is None:
+        above = next(iter(train.classes.values())).path.split("/")[:-1]
+        odd = [n for n in above if (r := role_of(n)) and r.exact and r.part != "train"]
+        if odd and not train.path:
+            return [f"all images lie in {odd[0]}/, which is used for training, too"]
+        if not train.path:
+            return []
+        return [f"train: {_counted(train)}; there is no test folder with classes"]
+    why = "" if found.test else " (there is no test folder)"
+    here, there = PurePosixPath(train.path), PurePosixPath(test.path)
+    plain = (here.name.lower(), there.name.lower()) == ("train", "test")
+    if plain and not why and here.parent == there.parent:
+        return []
+    return [f"train: {_counted(train)}; test: {_counted(test)}{why}"]
+
+
+def note_spellings(root: Folder) -> list[str]:
+    """Say which folders are taken for one, as their names look the same."""
+    several = [f.path for f in root.all_folders() if len(f.spellings) > 1]
+    if not several:
+        return []
+    return [
+        f"folders whose names look the same are taken for one: {some(several)} (they differ in "
+        "how letters are composed, or in spaces at the ends)"
+    ]
+
+
+def note_classes(train: Part, test: Part | None) -> list[str]:
+    """Say what is odd about the classes."""
+    notes = []
+    times = Counter(loosely(name) for name in train.classes)
+    alike = sorted(name for name in train.classes if times[loosely(name)] > 1)
+    if alike:
+        notes.append(f"{counted(alike)} differ in case, width or spaces only")
+    inner = [[f.name for f in folder.holders()] for folder in train.classes.values()]
+    deep = all(len(names) > 1 for names in inner) and not any(
+        is_generic(n) or is_date(n) for names in inner for n in names
+    )
+    if deep and not any(folder.images for folder in train.classes.values()):
+        notes.append("all class folders have folders inside, whose names do not count")
+    single = sorted(name for name, folder in train.classes.items() if folder.count == 1)
+    if test is None and single:
+        notes.append(f"there is a single image, which is not held out, of {counted(single)}")
+    return notes
+
+
+def _counted(part: Part) -> str:
+    n = part.count
+    return f"{at(part.path)} ({n:,} image{'s' * (n != 1)})"
+
+
+def _instead(folder: Folder) -> str:
+    others = [entry.path for entry in folder.all_others()]
+    if not others:
+        return ""
+    return f" (only {some([path.rsplit('/', 1)[-1] for path in others])})"

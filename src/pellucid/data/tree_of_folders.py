@@ -1,0 +1,145 @@
+"""The folders of a tree with what is in them, as `layout` looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .roles import identity
+from .trees import Entry
+
+__all__ = ["Folder", "build"]
+
+
+@dataclass(eq=False)
+class Folder:
+    """A folder; folders whose names look the same are one.
+
+    Attributes
+    ----------
+    name, path : str
+        Its own name and that below the root, with composed letters.
+    folders : dict
+        By name.
+    images, others : lists of Entry
+        The images and the other files directly inside.
+    spellings : set of str
+        Its names as they really are.
+    dropped : bool
+        Whether nothing below counts any more.
+    """
+
+    name: str
+    path: str
+    folders: dict[str, Folder] = field(default_factory=dict)
+    images: list[Entry] = field(default_factory=list)
+    others: list[Entry] = field(default_factory=list)
+    spellings: set[str] = field(default_factory=set)
+    dropped: bool = False
+
+    def inside(self, name: str) -> Folder:
+        """Return a folder inside, which is made if need be."""
+        own = identity(name) or name
+        if own not in self.folders:
+            self.folders[own] = Folder(own, f"{self.path}/{own}" if self.path else own)
+        folder = self.folders[own]
+        folder.spellings.add(name)
+        return folder
+
+    def copy(self) -> Folder:
+        """Return a folder that is not dropped with this one, so that it can still be counted."""
+        return Folder(self.name, self.path, self.folders, self.images)
+
+    def all_images(self) -> Iterator[Entry]:
+        """Yield the images at any depth."""
+        if not self.dropped:
+            yield from self.images
+            for folder in self.folders.values():
+                yield from folder.all_images()
+
+    @property
+    def count(self) -> int:
+        """Images at any depth."""
+        return sum(1 for _ in self.all_images())
+
+    def has_images(self) -> bool:
+        """Return whether there is an image at any depth."""
+        return next(self.all_images(), None) is not None
+
+    def holders(self) -> list[Folder]:
+        """Return the folders inside that hold images, sorted by name."""
+        return sorted((f for f in self.folders.values() if f.has_images()), key=lambda f: f.name)
+
+    def without_images(self) -> list[Folder]:
+        """Return the folders inside that hold none, sorted by name."""
+        return sorted(
+            (f for f in self.folders.values() if not f.dropped and not f.has_images()),
+            key=lambda f: f.name,
+        )
+
+    def all_others(self) -> Iterator[Entry]:
+        """Yield the files that are no images at any depth."""
+        yield from self.others
+        for folder in self.folders.values():
+            yield from folder.all_others()
+
+    def all_folders(self) -> Iterator[Folder]:
+        """Yield this folder and those at any depth."""
+        yield self
+        for folder in self.folders.values():
+            if not folder.dropped:
+                yield from folder.all_folders()
+
+    def contents(self, without: Folder | None = None) -> dict[str, int]:
+        """Return the sizes of the images in the folders inside, by their paths below this one."""
+        found: dict[str, int] = {}
+        stack = [("", f) for f in self.folders.values() if f is not without and not f.dropped]
+        while stack:
+            below, folder = stack.pop()
+            here = f"{below}{folder.name}/"
+            for entry in folder.images:
+                found[here + identity(entry.path.rsplit("/", 1)[-1])] = entry.size
+            stack += [(here, f) for f in folder.folders.values() if not f.dropped]
+        return found
+
+    def described(self) -> str:
+        """Return a few words on what is inside, for messages."""
+        inside, n = len(self.holders()), self.count
+        images = f"{n:,} image{'s' * (n != 1)}"
+        if not n:
+            return f"{self.path}/ (no image)"
+        if not inside:
+            return f"{self.path}/ ({images}, no folders inside)"
+        return f"{self.path}/ ({images} in {inside:,} folder{'s' * (inside != 1)})"
+
+
+def build(
+    files: Sequence[Entry],
+    folders: Sequence[str],
+    is_image: Callable[[Entry], bool],
+    names: Mapping[str, str] | None = None,
+) -> Folder:
+    """Return the root of the tree that paths describe; ``names`` are those of odd folders.
+
+    Examples
+    --------
+    >>> files = [Entry("cat/1.png", 9, 0), Entry("x.txt", 1, 0)]
+    >>> root = build(files, ["dog"], lambda entry: entry.size > 1)
+    >>> sorted(root.folders), [f.name for f in root.holders()], root.count
+    (['cat', 'dog'], ['cat'], 1)
+    """
+    root = Folder("", "")
+    known = {"": root}  # by real paths, so that each is taken apart once
+
+    def at(path: str) -> Folder:
+        if path not in known:
+            above, _, name = path.rpartition("/")
+            known[path] = at(above).inside((names or {}).get(name, name))
+        return known[path]
+
+    for path in folders:
+        at(path)
+    for entry in files:
+        folder = at(entry.path.rpartition("/")[0])
+        (folder.images if is_image(entry) else folder.others).append(entry)
+    return root

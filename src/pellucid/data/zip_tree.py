@@ -1,0 +1,248 @@
+"""A zip archive, read where it lies."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import struct
+import threading
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import FileFormatError
+from .names import guess_encoding, shown, some
+from .picture_kinds import HEAD
+from .trees import MAX_DEPTH, Entry, Listing, Tree, is_hidden, note_deep
+
+__all__ = ["ZipTree"]
+
+MAX_DIRECTORY = 2**29  # bytes of a zip archive's directory: that of some five million files
+
+_LOCAL = struct.Struct("<4s22xHH")  # a zip file's header before each member
+_UTF8 = 1 << 11  # the flag that a name is in UTF-8
+
+
+class ZipTree(Tree):
+    """A zip archive, read where it lies; its members are stored or deflated."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.name = path.stem
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        self._lock = threading.Lock()
+        self._file: BinaryIO | None = None
+
+    def fingerprint(self) -> str:
+        """Return size and time of the archive, which need not be opened for that."""
+        status = self.path.stat()
+        return f"{status.st_size} {status.st_mtime_ns}"
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Keep the archive open within the block."""
+        with self.path.open("rb") as self._file:
+            self._length = os.fstat(self._file.fileno()).st_size
+            yield
+        self._file = None
+
+    def label(self, entry: Entry) -> str:
+        """Return what messages call a file."""
+        return f"'{shown(entry.path)}' in '{self.path}'"
+
+    def listing(self) -> Listing:
+        """Return every visible file and folder.
+
+        Backslashes, which old Windows programs write, separate folders too.
+
+        Raises
+        ------
+        FileFormatError
+            If the archive is damaged or encrypted, or a path leads out of it or stands there twice.
+        """
+        members = self._infos()
+        names, notes = _decoded(members)
+        self._members, folders, deep, links = {}, set(), set(), []
+        for member, name in zip(members, names, strict=True):
+            whole = [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
+            if _leads_out(name, whole):
+                raise FileFormatError(
+                    f"'{self.path}' holds the path {name!r}, which leads out of it. Such an "
+                    "archive is not to be trusted; nothing of it is read."
+                )
+            is_folder = name.endswith(("/", "\\"))
+            visible = next((k for k, part in enumerate(whole) if is_hidden(part)), len(whole))
+            above = whole[: min(visible, len(whole) - (not is_folder))]
+            folders |= {"/".join(above[: k + 1]) for k in range(min(len(above), MAX_DEPTH))}
+            if visible < len(whole) or is_folder or not whole:
+                continue
+            path = "/".join(whole)
+            if len(above) > MAX_DEPTH:
+                deep.add("/".join(above[: MAX_DEPTH + 1]))
+            elif member.create_system == 3 and stat.S_ISLNK(member.external_attr >> 16):
+                links.append(path)
+            elif path in self._members:
+                raise FileFormatError(f"'{self.path}' holds {path!r} twice. Pack it again.")
+            else:
+                self._members[path] = member
+        self._require_open()
+        notes += note_deep(sorted(deep))
+        if links:
+            what = (
+                "1 file is a link and was"
+                if len(links) == 1
+                else f"{len(links)} files are links and were"
+            )
+            notes.append(f"{what} left out: {some(links)}")
+        files = [Entry(p, m.file_size, m.CRC) for p, m in sorted(self._members.items())]
+        return Listing(files, sorted(folders), notes)
+
+    def _infos(self) -> list[zipfile.ZipInfo]:
+        assert self._file is not None
+        size, part = _end(self._file, self._length)
+        if part:
+            raise FileFormatError(
+                f"'{self.path}' is the last part of an archive in several parts. Join them "
+                f"(zip -s 0 {self.path.name} --out whole.zip), and give the whole."
+            )
+        if size > MAX_DIRECTORY:
+            raise FileFormatError(
+                f"'{self.path}' declares a directory above {MAX_DIRECTORY} bytes."
+            )
+        try:
+            with zipfile.ZipFile(self._file) as archive:
+                return archive.infolist()
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+            raise FileFormatError(
+                f"'{self.path}' is damaged ({error}). Copy or pack it again."
+            ) from error
+
+    def _require_open(self) -> None:
+        """Refuse an archive with a password, before each of its images is found unreadable."""
+        locked = [path for path, member in self._members.items() if member.flag_bits & 1]
+        if locked:
+            raise FileFormatError(
+                f"'{self.path}' is encrypted ({len(locked):,} of {len(self._members):,} files). "
+                "Pack the images without a password."
+            )
+
+    def read(self, entry: Entry) -> bytes:
+        """Return the bytes of a member, whose CRC-32 was checked."""
+        self._require_size(entry)
+        member, label = self._members[entry.path], self.label(entry)
+        if member.flag_bits & 1:
+            raise FileFormatError(f"{label} is encrypted. Pack the images without a password.")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise FileFormatError(
+                f"{label} is compressed by method {member.compress_type}; only stored and "
+                "deflated files are read. Pack it again with zip's usual method."
+            )
+        packed = self._packed(member)
+        content = (
+            packed if member.compress_type == zipfile.ZIP_STORED else _inflated(packed, member)
+        )
+        if len(content) != member.file_size or zlib.crc32(content) != member.CRC:
+            raise FileFormatError(
+                f"{label} is damaged (its CRC-32 differs). Copy or pack it again."
+            )
+        return content
+
+    def head(self, entry: Entry) -> bytes:
+        """Return the first bytes of a member."""
+        member = self._members[entry.path]
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return b""
+        packed = self._packed(member, 4 * HEAD)  # enough for that many bytes, however packed
+        if member.compress_type == zipfile.ZIP_STORED:
+            return packed[:HEAD]
+        with suppress(zlib.error):
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, HEAD)
+        return b""
+
+    def _packed(self, member: zipfile.ZipInfo, most: int | None = None) -> bytes:
+        """Return the bytes of a member as they lie, or the ``most`` first of them."""
+        assert self._file is not None
+        begin = member.header_offset  # below 0 if the archive's end lies about its directory
+        if begin < 0 or begin + _LOCAL.size + member.compress_size > self._length:
+            return b""
+        with self._lock:
+            self._file.seek(begin)
+            header = self._file.read(_LOCAL.size)
+            if len(header) < _LOCAL.size or header[:4] != b"PK\3\4":
+                return b""
+            _, name, extra = _LOCAL.unpack(header)
+            size = member.compress_size if most is None else min(most, member.compress_size)
+            return self._file.read(name + extra + size)[name + extra :]
+
+
+def _inflated(packed: bytes, member: zipfile.ZipInfo) -> bytes:
+    try:
+        # One byte more than declared would show that there is more.
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, member.file_size + 1)
+    except zlib.error:
+        return b""
+
+
+def _end(file: BinaryIO, length: int) -> tuple[int, int]:
+    """Return the bytes of an archive's directory, and the parts before, as its end declares.
+
+    Both before anything is read: the size may be a lie, and without its other parts an archive
+    only looks damaged.
+    """
+    file.seek(max(0, length - 2**16 - 128))
+    tail = file.read()
+    end, end64 = tail.rfind(b"PK\5\6"), tail.rfind(b"PK\6\6")
+    sizes, part = [0], 0
+    if 0 <= end <= len(tail) - 16:
+        part = struct.unpack_from("<H", tail, end + 4)[0] % 0xFFFF  # all ones: in the larger end
+        sizes.append(struct.unpack_from("<I", tail, end + 12)[0] % 0xFFFFFFFF)  # all ones: below
+    if 0 <= end64 <= len(tail) - 48:
+        sizes.append(struct.unpack_from("<Q", tail, end64 + 40)[0])
+        part = part or struct.unpack_from("<I", tail, end64 + 16)[0]
+    return max(sizes), part
+
+
+def _leads_out(path: str, parts: Sequence[str]) -> bool:
+    drive = bool(parts) and ":" in parts[0]
+    return ".." in parts or path.startswith(("/", "\\")) or drive or "\0" in path
+
+
+def _decoded(members: Sequence[zipfile.ZipInfo]) -> tuple[list[str], list[str]]:
+    """Return the names of members, and what was assumed about them."""
+    names, unknown = {}, {}
+    for k, member in enumerate(members):
+        name = member.orig_filename  # `filename` ends at a NUL, and has lost its backslashes
+        if member.flag_bits & _UTF8 or name.isascii():
+            names[k] = name
+            continue
+        raw = name.encode("cp437")  # as zipfile has decoded it, which loses nothing
+        if (unicode := _unicode_path(member.extra, raw)) is not None:
+            names[k] = unicode
+        else:
+            unknown[k] = raw
+    if not unknown:
+        return [names[k] for k in range(len(members))], []
+    encoding, called = guess_encoding(unknown.values())
+    names |= {k: raw.decode(encoding, "replace") for k, raw in unknown.items()}
+    note = f"names in the archive are not marked as UTF-8; they are read as {called}"
+    notes = [] if encoding == "utf-8" else [note]
+    return [names[k] for k in range(len(members))], notes
+
+
+def _unicode_path(extra: bytes, raw: bytes) -> str | None:
+    """Return the name in Info-ZIP's Unicode Path field, if there is one that belongs to ``raw``."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        field, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == 0x7075 and len(field) > 5 and field[0] == 1:
+            if struct.unpack_from("<I", field, 1)[0] != zlib.crc32(raw):
+                return None
+            try:
+                return field[5:].decode()
+            except UnicodeDecodeError:
+                return None
+    return None
