@@ -185,7 +185,7 @@ def test_evaluate_refuses_data_of_another_kind(pellucid, tmp_path, shape, classe
     [
         ("evaluate gone", "there is no 'gone'. Give a run folder or a model file"),
         ("evaluate .", "the folder '.' holds no model.safetensors"),
-        ("evaluate text", "'text' is no whole safetensors file"),
+        ("evaluate text", "'text' is a text file (it begins with 'hello'), not a safetensors file"),
         ("evaluate M --data minst", "--data: there is no data set 'minst'. Did you mean 'mnist'?"),
         ("summary simpel", "no network of that name. Did you mean 'simple'?"),
         ("summary simple --input 3x9", "--input: must be channels x height x width, as 3x32x32"),

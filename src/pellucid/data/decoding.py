@@ -167,22 +167,21 @@ def _too_large(name: str, size: str) -> FileFormatError:
 
 
 def _not_a_picture(source: Path | BinaryIO, name: str, formats: tuple[str, ...]) -> str:
+    from ..formats.sniff import describe_known  # here, as most pictures are pictures
+
     if isinstance(source, Path):
         with source.open("rb") as file:
-            start = file.read(8)
+            content = file.read(4096)
     else:
         source.seek(0)
-        start = source.read(8)
+        content = source.read(4096)
+    start = content[:8]
     if not start:
         return f"{name} is empty."
     if start.startswith((b"\x89PNG", b"\xff\xd8")):
         return f"{name} begins like a PNG or JPEG file, but is damaged. Save or copy it again."
+    known = describe_known(content, Path(name.strip("'")))
+    begins = f"begins with {start!r}{f', as {known} does' if known else ''}"
     if len(formats) == 2:
-        return (
-            f"{name} is neither PNG nor JPEG: it begins with {start!r}. Save the picture as one "
-            "of the two."
-        )
-    return (
-        f"{name} is none of {', '.join(formats)}: it begins with {start!r}. Save the picture as "
-        "one of them."
-    )
+        return f"{name} is neither PNG nor JPEG: it {begins}. Save the picture as one of the two."
+    return f"{name} is none of {', '.join(formats)}: it {begins}. Save the picture as one of them."
