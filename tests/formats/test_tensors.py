@@ -424,7 +424,7 @@ def test_lengths_that_only_a_hole_bears_out_take_no_memory(suffix, tmp_path):
         with path.open("wb") as file:
             file.write(struct.pack("<Q", claimed))
             file.truncate(claimed + 8)
-        with pytest.raises(FileFormatError, match="declares a header of|of an unknown kind"):
+        with pytest.raises(FileFormatError, match=r"declares a header of|of an unknown kind"):
             read_tensors(path)
     header = _tensor(dtype="U8", shape=(2**42,), offsets=(0, 2**42))
     with path.open("wb") as file:

@@ -101,6 +101,7 @@ def _with_weights(
 ) -> Start:
     """Put weights by their keys into a new network, all but those of another last layer."""
     from .. import nn
+    from ..nn.adapt import adapted
 
     if model is None:
         raise ArgumentError(
@@ -110,20 +111,16 @@ def _with_weights(
         )
     init = "he" if weight_init is None else weight_init
     network = new_network(model, images.image_shape, len(images.classes), init, rng)
-    head, own = nn.head_name(network), network.state_dict()
-    other = {
-        key
-        for key in own
-        if key.startswith(f"{head}.") and key in arrays and arrays[key].shape != own[key].shape
-    }
     notes = [f"from {path}"]
-    if other:
-        notes.append(f"'{head}' is new, for {len(images.classes)} other classes")
     try:
-        network.load_state_dict({**arrays, **{key: own[key] for key in other}})
+        state, new_head, changes = adapted(network, arrays)
+        network.load_state_dict(state)
     except StateDictError as error:
         error.where = "--from"
         raise
+    notes += changes
+    if new_head:
+        notes.append(f"'{nn.head_name(network)}' is new, for {len(images.classes)} other classes")
     return Start(network, model, notes)
 
 

@@ -22,6 +22,7 @@ _ONNX = (
     "save_file of safetensors.numpy."
 )
 _GGUF = "It holds the quantised weights of a language model, for which there are no layers here."
+_FIRST = "Where a model and pictures are given, the model comes first."
 _UNPACK = "Unpack it first"
 
 # kind, what, advice (with the path for Python and for a shell), where the bytes stand, the bytes
@@ -40,16 +41,16 @@ SIGNATURES: tuple[tuple[str, str, str, int, bytes], ...] = (
     ("gguf", "a GGML file", _GGUF, 0, b"lmgg"),
     ("gguf", "a GGML file", _GGUF, 0, b"tjgg"),
     ("tflite", "a TensorFlow Lite model", "", 4, b"TFL3"),
-    ("picture", "a PNG picture", "", 0, b"\x89PNG\r\n\x1a\n"),
-    ("picture", "a JPEG picture", "", 0, b"\xff\xd8\xff"),
-    ("picture", "a GIF picture", "", 0, b"GIF87a"),
-    ("picture", "a GIF picture", "", 0, b"GIF89a"),
-    ("picture", "a WebP picture", "", 8, b"WEBP"),
-    ("picture", "a TIFF picture", "", 0, b"II*\0"),
-    ("picture", "a TIFF picture", "", 0, b"MM\0*"),
-    ("picture", "a HEIC picture", "", 4, b"ftyphe"),
-    ("picture", "a HEIC picture", "", 4, b"ftypmif1"),
-    ("picture", "an AVIF picture", "", 4, b"ftypavif"),
+    ("picture", "a PNG picture", _FIRST, 0, b"\x89PNG\r\n\x1a\n"),
+    ("picture", "a JPEG picture", _FIRST, 0, b"\xff\xd8\xff"),
+    ("picture", "a GIF picture", _FIRST, 0, b"GIF87a"),
+    ("picture", "a GIF picture", _FIRST, 0, b"GIF89a"),
+    ("picture", "a WebP picture", _FIRST, 8, b"WEBP"),
+    ("picture", "a TIFF picture", _FIRST, 0, b"II*\0"),
+    ("picture", "a TIFF picture", _FIRST, 0, b"MM\0*"),
+    ("picture", "a HEIC picture", _FIRST, 4, b"ftyphe"),
+    ("picture", "a HEIC picture", _FIRST, 4, b"ftypmif1"),
+    ("picture", "an AVIF picture", _FIRST, 4, b"ftypavif"),
     ("film", "an MP4 film", "", 4, b"ftyp"),
     ("document", "a PDF document", "", 0, b"%PDF"),
     ("gzip", "a file compressed by gzip", f"{_UNPACK}: gunzip -k {{shell}}", 0, b"\x1f\x8b"),
@@ -71,7 +72,7 @@ _BY_SUFFIX = (
     (".pb", b"", "tensorflow", "a TensorFlow graph (.pb)", _TENSORFLOW),
     (".index", b"", "tensorflow", "an index of a TensorFlow checkpoint", _TENSORFLOW),
     (".msgpack", b"", "flax", "a Flax checkpoint (msgpack)", ""),
-    (".bmp", b"BM", "picture", "a BMP picture", ""),
+    (".bmp", b"BM", "picture", "a BMP picture", _FIRST),
     (".exe", b"MZ", "program", "a program", ""),
     (".dll", b"MZ", "program", "a program", ""),
 )
@@ -85,7 +86,7 @@ def by_suffix(path: Path, head: bytes) -> tuple[str, str, str] | None:
         if path.suffix.lower() == suffix and head.startswith(magic):
             return kind, what, advice
     if head[:2] == b"BM" and head[6:10] == bytes(4):
-        return "picture", "a BMP picture", ""
+        return "picture", "a BMP picture", _FIRST
     return None
 
 
