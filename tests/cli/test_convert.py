@@ -649,3 +649,29 @@ def test_a_request_to_terminate_leaves_the_old_file_and_nothing_else(tmp_path):
     if process.returncode == 143:  # else it was quicker
         assert out == b"stopped; nothing was written\n"
         assert (tmp_path / "b.pkl").read_text() == "precious"
+
+
+def test_an_archive_that_a_hole_fills_takes_no_memory(tmp_path):
+    header = np.lib.format.magic(1, 0) + b"v\0"
+    header += b"{'descr': '|u1', 'fortran_order': False, 'shape': (4398046511104,)}".ljust(118)
+    size = len(header) + 2**42
+    name, zip64 = b"w.npy", b"\1\0\x10\0" + 2 * size.to_bytes(8, "little")
+    local = b"PK\3\4" + bytes(14) + 8 * b"\xff" + b"\x05\0\x14\0" + name + zip64
+    central = b"PK\1\2" + bytes(16) + 8 * b"\xff" + b"\x05\0\x14\0" + bytes(14) + name + zip64
+    at = len(local) + size
+    end64 = b"PK\6\6" + (44).to_bytes(8, "little") + b"\x2d\0\x2d\0" + bytes(8)
+    end64 += (
+        2 * (1).to_bytes(8, "little")
+        + len(central).to_bytes(8, "little")
+        + at.to_bytes(8, "little")
+    )
+    locator = b"PK\6\7" + bytes(4) + (at + len(central)).to_bytes(8, "little") + b"\1\0\0\0"
+    path = tmp_path / "a.npz"
+    with path.open("wb") as file:
+        file.write(local + header)
+        file.seek(at)
+        file.write(central + end64 + locator + b"PK\5\6" + bytes(4) + b"\xff" * 12 + b"\0\0")
+    with pytest.raises(
+        library.PellucidError, match=r"holds 4,398,.* bytes of arrays, and this mac"
+    ):
+        read_npz(path)

@@ -70,6 +70,8 @@ KINDS = {
     "a.bz2": (bz2.compress(b"hi"), "a file compressed by bzip2", "bunzip2 -k"),
     "a.xz": (lzma.compress(b"hi"), "a file compressed by xz", "unxz -k"),
     "a.zst": (b"(\xb5/\xfd" + bytes(9), "a file compressed by Zstandard", "unzstd"),
+    "a.tar.gz": (_tar("w:gz"), "a tar archive compressed by gzip", "tar -xf"),
+    "a.tgz": (_tar("w:gz"), "a tar archive compressed by gzip", "tar -xf"),
     "a.7z": (b"7z\xbc\xaf'\x1c" + bytes(9), "a 7z archive", "Unpack it first."),
     "a.rar": (b"Rar!\x1a\x07\1\0", "a RAR archive", "Unpack it first."),
     "a.tar": (_tar("w"), "a tar archive", "tar -xf"),

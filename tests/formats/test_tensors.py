@@ -431,7 +431,7 @@ def test_lengths_that_only_a_hole_bears_out_take_no_memory(suffix, tmp_path):
         file.write(_file(header))
         file.truncate(8 + len(header) + 2**42)
     with pytest.raises(
-        FileFormatError, match=r"holds 4,398,046,511,104 bytes of tensors, and this machine has"
+        FileFormatError, match=r"holds 4,398,046,511,104 bytes of arrays, and this machine has"
     ):
         read_tensors(path)
 

@@ -134,7 +134,7 @@ def test_old_files_that_count_no_batches_are_loaded_and_the_count_begins_at_0(re
     assert np.array_equal(model.state_dict()["bn1.running_var"], resnet["bn1.running_var"])
     assert adapted(model, old).notes == ["num_batches_tracked, which the file lacks, begins at 0"]
     del old["bn1.running_var"]
-    assert "1 keys do not fit" in refused(model, old)
+    assert "1 key does not fit" in refused(model, old)
 
 
 # Other names, other orders.

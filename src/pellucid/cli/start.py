@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import ArgumentError, PellucidError, StateDictError
+from ..errors import ArgumentError, FileFormatError, PellucidError, StateDictError
 from . import runs
 from .messages import as_options
 
@@ -53,7 +53,8 @@ def taken_over(
     """Return the network in a file, for these images and classes.
 
     Its last layer is made anew, unless its classes are those of the images, by their names. A file
-    of weights alone (PyTorch's, as safetensors) goes into a new network called ``model``.
+    of weights alone (PyTorch's, as safetensors) goes into a new network called ``model``; what is
+    done to make it fit (see `nn.adapt`) is told in the notes.
 
     Raises
     ------
@@ -63,9 +64,13 @@ def taken_over(
     """
     from .. import nn
     from ..formats import load, read_tensors
+    from ..formats.sniff import refusal
 
     path = runs.model_path(source)
     arrays, metadata = read_tensors(path)
+    if "filters" in metadata:
+        advice = "Give a run folder, a model file, or weights as a safetensors file."
+        raise FileFormatError(refusal(path, "a network or its weights", advice))
     if "architecture" not in metadata:
         return _with_weights(path, arrays, model, images, weight_init, rng)
     if model is not None:

@@ -182,6 +182,7 @@ def _not_a_picture(source: Path | BinaryIO, name: str, formats: tuple[str, ...])
         return f"{name} begins like a PNG or JPEG file, but is damaged. Save or copy it again."
     known = describe_known(content, Path(name.strip("'")))
     begins = f"begins with {start!r}{f', as {known} does' if known else ''}"
+    do = "Give a picture, saved" if known and "picture" not in known else "Save the picture"
     if len(formats) == 2:
-        return f"{name} is neither PNG nor JPEG: it {begins}. Save the picture as one of the two."
-    return f"{name} is none of {', '.join(formats)}: it {begins}. Save the picture as one of them."
+        return f"{name} is neither PNG nor JPEG: it {begins}. {do} as one of the two."
+    return f"{name} is none of {', '.join(formats)}: it {begins}. {do} as one of them."

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import ArgumentError, DataNotFoundError, FileFormatError
 from ..typing import Array, PathLike
 from .files import atomic_write
-from .safetensors_file import shown_key
+from .safetensors_file import require_memory, shown_key
 from .sniff import look_at, refusal
 
 __all__ = ["read_npz", "write_npz"]
@@ -59,6 +59,7 @@ def read_npz(path: PathLike) -> dict[str, Array]:
                     f"'{path}' unpacks to {total:,} bytes, more than {TIMES} times its size. It "
                     "may be an attempt to fill the memory."
                 )
+            require_memory(total, path)
             arrays: dict[str, Array] = {}
             for member in members:
                 name = member.filename.removesuffix(".npy")
@@ -70,6 +71,10 @@ def read_npz(path: PathLike) -> dict[str, Array]:
             return arrays
     except FileFormatError:
         raise
+    except MemoryError as error:
+        raise FileFormatError(
+            f"there is not enough memory for the {total:,} bytes to which '{path}' unpacks."
+        ) from error
     except Exception as error:  # zlib, struct, tokenize and zipfile each have their own
         why = str(error) or type(error).__name__
         raise FileFormatError(f"'{path}' is no whole .npz file ({why}).") from error

@@ -91,23 +91,22 @@ def read_header(file: BinaryIO, path: Path) -> Header:
     return Header(sorted(entries), metadata, text.rstrip(b" ").endswith(b"}"))
 
 
-def require_memory(header: Header, path: Path) -> None:
-    """Refuse tensors that need more memory than this machine has.
+def require_memory(needed: int, path: Path) -> None:
+    """Refuse a file whose arrays take ``needed`` bytes, if this machine does not have so many.
 
     Raises
     ------
     FileFormatError
         With both sizes.
     """
-    needed = sum(entry.size * (2 if entry.dtype == "BF16" else 1) for entry in header.entries)
     try:
         there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # other systems; they refuse it themselves
         return
     if needed > there > 0:
         raise FileFormatError(
-            f"'{path}' holds {needed:,} bytes of tensors, and this machine has {there:,} bytes of "
-            "memory. Save the tensors that are needed in a file of their own."
+            f"'{path}' holds {needed:,} bytes of arrays, and this machine has {there:,} bytes of "
+            "memory. Save the arrays that are needed in a file of their own."
         )
 
 

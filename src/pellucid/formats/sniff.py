@@ -30,6 +30,7 @@ _SAME_FOR_ALL = {
 LONGEST_HEADER = 100_000_000  # the limit of safetensors itself
 
 _PICKLE_0 = re.compile(rb"\(?([dl]p?\d*\n|c[\w.]+\n\w+\n)|[}\]]q|\(i[\w.]+\n\w+\n")
+_TAR = re.compile(r"\.(tar\.\w+|tgz|tbz2?|txz)$", re.IGNORECASE)
 _CONVERT = (
     "Turn it into a model, or into tensors with --raw: pellucid convert {shell} model.safetensors"
 )
@@ -159,6 +160,9 @@ def _content(path: Path, head: bytes, tail: bytes, size: int) -> Found:
         return Found("safetensors", _safetensors(head))
     for kind, what, advice, offset, magic in SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
+            if kind in ("gzip", "bzip2", "xz", "zstd") and _TAR.search(path.name):
+                what = what.replace("a file", "a tar archive")
+                return Found("tar", what, _filled("Unpack it first: tar -xf {shell}", path))
             return Found(kind, what, _filled(advice, path))
     if _PICKLE_0.match(head):
         return Found("pickle", "a pickle of protocol 0 or 1", _AGAIN)

@@ -109,7 +109,8 @@ def read_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
             if file is None or not (is_safetensors(head) or _was_meant(path)):
                 raise FileFormatError(refusal(path, "a safetensors file", ADVICE, tensors=True))
             header = read_header(file, path)
-            require_memory(header, path)
+            doubled = sum(entry.size for entry in header.entries if entry.dtype == "BF16")
+            require_memory(sum(entry.size for entry in header.entries) + doubled, path)
             arrays = {entry.name: read_array(file, entry, path) for entry in header.entries}
     except OSError as error:
         if isinstance(error, PellucidError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from .keys import WRAPPERS, inside, is_count, mostly_under, shown, under, without_wrappers
+from .keys import WRAPPERS, count, inside, is_count, mostly_under, shown, under, without_wrappers
 
 __all__ = ["told"]
 
@@ -104,7 +104,7 @@ nothing was loaded. Load {k.removeprefix('module.'): v for k, v in state.items()
         )
     advice = found.advice + ([_last_advice(own, state, missing, unexpected, rest)] if plain else [])
     return (
-        f"{number} keys do not fit this model, and nothing was loaded:\n  "
+        f"{count(number)} not fit this model, and nothing was loaded:\n  "
         + "\n  ".join(found.lines + plain)
         + "".join(f"\n{sentence}" for sentence in dict.fromkeys(advice))
     )

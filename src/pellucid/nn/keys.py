@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-__all__ = ["WRAPPERS", "inside", "is_count", "mostly_under", "shown", "under", "without_wrappers"]
+__all__ = [
+    "WRAPPERS",
+    "count",
+    "inside",
+    "is_count",
+    "mostly_under",
+    "shown",
+    "under",
+    "without_wrappers",
+]
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -97,6 +106,17 @@ def without_wrappers(key: str) -> str:
     'features.0.weight'
     """
     return ".".join(part for part in key.split(".") if part not in WRAPPERS)
+
+
+def count(number: int) -> str:
+    """Return the beginning of a sentence about so many keys.
+
+    Examples
+    --------
+    >>> count(1), count(4)
+    ('1 key does', '4 keys do')
+    """
+    return "1 key does" if number == 1 else f"{number} keys do"
 
 
 def shown(key: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import StateDictError
 from ..typing import Array
 from .differences import told
-from .keys import shown
+from .keys import count, shown
 from .parameter import Buffer
 
 __all__ = ["load"]
@@ -50,7 +50,7 @@ def _not_representable(buffers: Mapping[str, Buffer], values: Mapping[str, Array
         return ""
     more = [f"and {len(lines) - 7} more"] if len(lines) > 8 else []
     return (
-        f"{len(lines)} keys do not fit this model, and nothing was loaded:\n  "
+        f"{count(len(lines))} not fit this model, and nothing was loaded:\n  "
         + "\n  ".join(sorted(lines)[: 8 - len(more)] + more)
         + "\nGive real numbers within the range of the model's dtype."
     )
