@@ -156,7 +156,9 @@ def test_files_of_our_own_are_told_apart(tmp_path):
     history.add(0, np.zeros((1, 1, 3, 3), np.float32))
     history.save(tmp_path / "f.safetensors")
     write_tensors(tmp_path / "w.safetensors", {"w": np.zeros(3)})
-    with pytest.raises(FileFormatError, match=r"is the filters that a run keeps .*, not a model"):
+    with pytest.raises(
+        FileFormatError, match=r"holds the filters that a run keeps .* and no architecture"
+    ):
         pellucid.load(tmp_path / "f.safetensors")
     with pytest.raises(FileFormatError, match="holds weights but no architecture"):
         pellucid.load(tmp_path / "w.safetensors")

@@ -6,10 +6,13 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pellucid import models, nn
 from pellucid.errors import StateDictError
 from pellucid.nn.adapt import adapted
+from pellucid.nn.differences import told
 
 
 def _resnet(classes=10):
@@ -341,3 +344,32 @@ def test_a_network_of_torch_in_a_wrapper_goes_into_ours(torch, tmp_path):
     assert np.array_equal(
         model.state_dict()["conv.weight"], theirs.conv.weight.detach().float().numpy()
     )
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_whatever_differs_is_told_in_at_most_ten_lines(seed):
+    rng = np.random.default_rng(seed)
+    parts = ("a", "b", "module", "weight", "bias", "weight_g", "weight_v", "gamma", "net", "")
+    sizes = ((), (2,), (3, 2), (2, 3), (4, 3, 2, 2), (2, 2, 3, 4))
+
+    def drawn(most):
+        return {
+            ".".join(rng.choice(parts, rng.integers(1, 4))): sizes[rng.integers(len(sizes))]
+            for _ in range(rng.integers(0, most))
+        }
+
+    own, state = drawn(30), drawn(60)
+    if rng.random() < 0.5:
+        state |= {f"module.{key}": shape for key, shape in own.items()}
+    for strict in (True, False):
+        said = told(own, state, strict=strict)
+        assert len(said.split("\n")) <= 12
+        fits = all(own[key] == state[key] for key in own.keys() & state.keys())
+        if strict:
+            assert bool(said) == (own != state)
+        elif not fits:
+            assert said
+
+
+def test_a_key_of_a_million_dots_takes_no_time():
+    assert told({"a": (2,)}, {"." * 10**6: (2,), "a." * 10**5: (2,)})

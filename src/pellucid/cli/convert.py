@@ -151,7 +151,9 @@ def _read(source: Path) -> tuple[dict[str, Array], Layer | None]:
     if kind in ("pickle", "unknown"):
         return read_pickle(path), None
     advice = "Give a params.pkl of the book's, a .npz or a safetensors file, or a run folder."
-    raise FileFormatError(refusal(path, "a file that is converted here", advice, tensors=True))
+    raise FileFormatError(
+        refusal(path, "a file that is converted here", advice, tensors=kind != "picture")
+    )
 
 
 def _network(

@@ -52,7 +52,7 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     _require_writable_place(path, target)
-    part = target.with_name(f".part-{secrets.token_hex(6)}{target.suffix}"[-200:])
+    part = target.with_name(f".part-{secrets.token_hex(6)}{target.suffix}")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         if target.exists():

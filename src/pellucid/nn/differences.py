@@ -204,7 +204,8 @@ def _orders(mis_shaped: set[str], own: Shapes, state: Shapes, found: _Told) -> l
                 f"{state[turned[0]]}"
             )
             found.advice.append(f"Where axes stand in another order, load v{mend} in place of v.")
-            rest = [key for key in rest if key not in turned]
+            explained = set(turned)
+            rest = [key for key in rest if key not in explained]
     return rest
 
 

@@ -71,8 +71,9 @@ def mostly_under(own: Shapes, state: Shapes) -> str:
     'net.'
     """
     counts: Counter[str] = Counter()
+    longest = max(map(len, own), default=0)
     for key, shape in state.items():
-        at = key.find(".")
+        at = key.find(".", max(0, len(key) - longest - 1))  # a longer rest is none of ours
         while at >= 0:
             if own.get(key[at + 1 :]) == shape:
                 counts[key[: at + 1]] += 1
