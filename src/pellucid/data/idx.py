@@ -148,8 +148,13 @@ def _parse(file: BinaryIO, path: Path, max_bytes: int) -> Array:
             "damaged, or call `read_idx(path, max_bytes=...)`."
         )
     data = bytearray()
-    while len(data) < needed and (chunk := file.read(min(needed - len(data), _CHUNK))):
-        data += chunk
+    try:
+        while len(data) < needed and (chunk := file.read(min(needed - len(data), _CHUNK))):
+            data += chunk
+    except MemoryError as error:
+        raise FileFormatError(
+            f"'{path}' declares {size}, for which there is not enough memory."
+        ) from error
     if len(data) < needed:
         raise FileFormatError(
             f"'{path}' is truncated: its header declares {size}, but only "

@@ -175,11 +175,16 @@ class _Reader:
 
     def _exactly(self, size: int) -> bytearray:
         data = bytearray()
-        while len(data) < size:
-            piece = self.stream.read(min(size - len(data), _CHUNK))
-            if not piece:
-                raise self._damaged(f"{size} bytes are declared, {len(data)} are there")
-            data += piece
+        try:
+            while len(data) < size:
+                piece = self.stream.read(min(size - len(data), _CHUNK))
+                if not piece:
+                    raise self._damaged(f"{size} bytes are declared, {len(data)} are there")
+                data += piece
+        except MemoryError as error:
+            raise FileFormatError(
+                f"'{self.path}' declares {size} bytes, for which there is not enough memory."
+            ) from error
         return data
 
     def _damaged(self, why: str) -> FileFormatError:

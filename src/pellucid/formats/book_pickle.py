@@ -78,8 +78,13 @@ needs. It may be an attempt to run a program on your machine; nothing of it was 
         raise FileFormatError(refusal(path, "a pickle of a dict of arrays", advice, tensors=True))
     if path.stat().st_size > LARGEST_FILE:
         raise FileFormatError(f"'{path}' has more than {LARGEST_FILE:,} bytes.")
-    content = path.read_bytes()
-    values = unpickled(content, f"'{path}'", PARAMETERS)
+    try:
+        content = path.read_bytes()
+        values = unpickled(content, f"'{path}'", PARAMETERS)
+    except MemoryError as error:
+        raise FileFormatError(
+            f"there is not enough memory for the {path.stat().st_size:,} bytes of '{path}'."
+        ) from error
     arrays = {key: _numbers(value, key, path) for key, value in values.items()}
     size = sum(array.nbytes for array in arrays.values())
     if size > SHARED * len(content):
