@@ -41,6 +41,10 @@ RANKS = {
     "formats.pickle_machine": 1.5,
     "formats.pickle_names": 1.4,
     "formats.pickle_scan": 1.3,
+    "formats.sniff": 1.5,  # leaves too: whatever refuses a file says what it is
+    "formats.torch_files": 1.4,
+    "formats.text_kinds": 1.4,
+    "formats.signatures": 1.4,
     "rooms": 1,
     "tables": 1,
     "receptive": 1.5,

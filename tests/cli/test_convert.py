@@ -6,6 +6,7 @@ import itertools
 import os
 import pickle
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -543,3 +544,135 @@ def test_archives_that_are_none_or_ask_for_gigabytes_are_refused(tmp_path):
         path.write_bytes(whole[:length])
         with pytest.raises(library.PellucidError, match=r"is no whole \.npz file"):
             read_npz(path)
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x", "C:x", "a\\..\\x", "a\0b", "\n"])
+def test_a_name_that_leads_out_of_an_archive_is_not_written(name, tmp_path):
+    path = tmp_path / "a.npz"
+    with pytest.raises(ArgumentError, match=r"^write_npz: .* (leads out of|cannot be) .*Rename it"):
+        write_npz(path, {"fine": np.ones(1), name: np.ones(2)})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a/b", "weights/conv1.weight", "한글", "😀", "a.npy", "A", "..a"])
+def test_other_names_come_back_from_every_kind_of_file(name, convert, tmp_path):
+    arrays = {name: np.arange(3.0), name.lower() + "_": np.ones(2)}
+    write_npz(tmp_path / "a.npz", arrays)
+    assert set(np.load(tmp_path / "a.npz")) == set(arrays)
+    for source, target in (
+        ("a.npz", "b.safetensors"),
+        ("b.safetensors", "c.pkl"),
+        ("c.pkl", "d.npz"),
+    ):
+        assert convert(source, target, "--raw").returncode == 0
+    read = read_npz(tmp_path / "d.npz")
+    assert set(read) == set(arrays)
+    assert all(np.array_equal(read[key], value) for key, value in arrays.items())
+
+
+def test_an_archive_that_holds_something_else_says_what_and_what_to_do(tmp_path):
+    path = tmp_path / "a.npz"
+    for value, said in (
+        (np.array(["x"]), "'w' in '.*' holds <U1, and only numbers are read.*turn it into float64"),
+        (np.ones(2, complex), "'w' in '.*' holds complex128"),
+        (np.ones(2, [("a", "f4")]), "'w' in '.*' holds "),
+        (np.array([{}]), "'w' in '.*' holds object, .*: Python objects are pickled, and"),
+    ):
+        np.savez(path, w=value)
+        with pytest.raises(library.PellucidError, match=said):
+            read_npz(path)
+    np.savez(path, v=np.ones(2), w=np.ones(2))
+    path.write_bytes(path.read_bytes().replace(b"v.npy", b"w.npy"))
+    with pytest.raises(library.PellucidError, match=r"is no whole \.npz file \(it holds 'w' twice"):
+        read_npz(path)
+
+
+def test_the_file_that_is_read_is_not_written_over(convert, tmp_path):
+    library.save(Sequential(Linear(2, 2)), tmp_path / "m.safetensors")
+    os.link(tmp_path / "m.safetensors", tmp_path / "same.safetensors")
+    for target in ("m.safetensors", "same.safetensors"):
+        said = refused(convert, "m.safetensors", target, "--raw", "--overwrite")
+        assert "TARGET: " in said
+        assert "is the file that is read. Choose another name" in said
+    library.load(tmp_path / "m.safetensors")
+
+
+def test_a_file_of_another_kind_is_called_what_it_is(convert, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "a.gz").write_bytes(b"\x1f\x8b")
+    np.save(tmp_path / "a.npy", np.ones(3))
+    (tmp_path / "a.zip").write_bytes(b"PK\5\6" + bytes(18))
+    for name, said in (
+        ("a.png", "is a PNG picture, not a file that is converted here. Give a params.pkl"),
+        (
+            "a.gz",
+            "is a file compressed by gzip, not a file that is converted here. Unpack it first",
+        ),
+        ("a.npy", "is one NumPy array (.npy), not a file that is converted here. It holds one arr"),
+        ("a.zip", "is a zip archive, not a file that is converted here."),
+    ):
+        assert said in refused(convert, name, "b.pkl")
+
+
+def test_a_folder_that_may_not_be_written_to_is_named_and_no_temporary_file(tmp_path):
+    from permissions import obeying
+
+    write_npz(tmp_path / "a.npz", {"x": np.ones(3)})
+    (tmp_path / "closed").mkdir(mode=0o555)
+    command = [*obeying(), sys.executable, "-m", "pellucid", "convert", "--raw", "a.npz"]
+    result = subprocess.run(
+        [*command, "closed/b.pkl"], capture_output=True, text=True, cwd=tmp_path, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (1, "error: 'closed/b.pkl': Permission denied.\n")
+    assert "part" not in result.stderr
+
+
+def test_a_name_that_is_too_long_and_a_device_are_refused_by_their_names(convert, tmp_path):
+    write_npz(tmp_path / "a.npz", {"x": np.ones(3)})
+    long = "x" * 252 + ".pkl"
+    assert refused(convert, "a.npz", long, "--raw") == f"error: '{long}': File name too long.\n"
+    os.mkfifo(tmp_path / "pipe.pkl")
+    assert "is a device or a pipe" in refused(convert, "a.npz", "pipe.pkl", "--raw", "--overwrite")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.npz", "pipe.pkl"]
+
+
+def test_a_request_to_terminate_leaves_the_old_file_and_nothing_else(tmp_path):
+    write_npz(tmp_path / "a.npz", {"x": np.random.default_rng(0).random(2**25)})
+    (tmp_path / "b.pkl").write_text("precious")
+    command = [sys.executable, "-m", "pellucid", "convert", "--raw", "--overwrite"]
+    process = subprocess.Popen([*command, "a.npz", "b.pkl"], cwd=tmp_path, stdout=subprocess.PIPE)
+    while process.poll() is None and not list(tmp_path.glob(".part-*")):
+        pass
+    process.terminate()
+    out, _ = process.communicate(timeout=120)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.npz", "b.pkl"]
+    if process.returncode == 143:  # else it was quicker
+        assert out == b"stopped; nothing was written\n"
+        assert (tmp_path / "b.pkl").read_text() == "precious"
+
+
+def test_an_archive_that_a_hole_fills_takes_no_memory(tmp_path):
+    header = np.lib.format.magic(1, 0) + b"v\0"
+    header += b"{'descr': '|u1', 'fortran_order': False, 'shape': (4398046511104,)}".ljust(118)
+    size = len(header) + 2**42
+    name, zip64 = b"w.npy", b"\1\0\x10\0" + 2 * size.to_bytes(8, "little")
+    local = b"PK\3\4" + bytes(14) + 8 * b"\xff" + b"\x05\0\x14\0" + name + zip64
+    central = b"PK\1\2" + bytes(16) + 8 * b"\xff" + b"\x05\0\x14\0" + bytes(14) + name + zip64
+    at = len(local) + size
+    end64 = b"PK\6\6" + (44).to_bytes(8, "little") + b"\x2d\0\x2d\0" + bytes(8)
+    end64 += (
+        2 * (1).to_bytes(8, "little")
+        + len(central).to_bytes(8, "little")
+        + at.to_bytes(8, "little")
+    )
+    locator = b"PK\6\7" + bytes(4) + (at + len(central)).to_bytes(8, "little") + b"\1\0\0\0"
+    path = tmp_path / "a.npz"
+    with path.open("wb") as file:
+        file.write(local + header)
+        file.seek(at)
+        file.write(central + end64 + locator + b"PK\5\6" + bytes(4) + b"\xff" * 12 + b"\0\0")
+    with pytest.raises(
+        library.PellucidError, match=r"holds 4,398,.* bytes of arrays, and this mac"
+    ):
+        read_npz(path)

@@ -80,6 +80,50 @@ def test_weights_of_pytorch_go_into_the_network_they_belong_to(pellucid, tmp_pat
     assert "missing: conv2.weight" in wrong.stderr
 
 
+def test_a_checkpoint_of_pytorch_itself_is_told_to_be_turned_into_safetensors(
+    pellucid, tmp_path, letters, torch
+):
+    torch.save({"state_dict": {"w": torch.zeros(3)}}, tmp_path / "weights.pth")
+    given = ("train", "--data", letters, "--from", "weights.pth", "--model", "resnet18")
+    refused = pellucid(*given)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(
+        "error: 'weights.pth' is a PyTorch checkpoint (a zip archive with a pickle), not a safeten"
+    )
+    assert "weights_only=True)['state_dict']" in refused.stderr
+    assert "save_file(" in refused.stderr
+
+
+def test_weights_out_of_a_wrapper_without_counts_go_in_and_it_is_said(pellucid, tmp_path, letters):
+    model = models.by_name("resnet20", (1, 8, 8), 3, rng=np.random.default_rng(1))
+    own = model.state_dict()
+    old = {f"module.{k}": v for k, v in own.items() if not k.endswith("num_batches_tracked")}
+    save_file(old, tmp_path / "old.safetensors")
+    result = pellucid(
+        "train", "--data", letters, "--epochs", "1", "--from", "old.safetensors",
+        "--model", "resnet20", "--freeze", "conv1", "--out", "tuned",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "taken without 'module.' before every key" in result.stdout
+    assert "num_batches_tracked, which the file lacks, begins at 0" in result.stdout
+    assert "is new" not in result.stdout
+    np.testing.assert_array_equal(weights(tmp_path / "tuned")["conv1.weight"], own["conv1.weight"])
+
+
+def test_weights_that_are_not_finite_are_refused_before_anything_is_written(
+    pellucid, tmp_path, letters
+):
+    model = models.by_name("simple", (1, 8, 8), 3, rng=np.random.default_rng(1))
+    state = model.state_dict()
+    state["conv1.weight"][0] = np.nan
+    save_file(state, tmp_path / "bad.safetensors")
+    result = pellucid("train", "--data", letters, "--from", "bad.safetensors", "--model", "simple")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: --from: ")
+    assert "numbers of conv1.weight are NaN or infinite" in result.stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == ["bad.safetensors"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

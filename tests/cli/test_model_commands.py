@@ -80,7 +80,7 @@ def test_good_pictures_are_named_and_bad_ones_reported_after_them(
     assert result.returncode == 1
     assert len(result.stdout.splitlines()) == 4
     assert result.stderr.splitlines()[1:] == [
-        "error: 'text.png' is none of PNG, JPEG, BMP, PPM, WEBP, TIFF, GIF: it begins with "
+        "error: 'text.png' is not PNG, JPEG, BMP, PPM, WEBP, TIFF or GIF: it begins with "
         "b'hello'. Save the picture as one of them.",
         "error: 'empty.jpg' is empty. Copy it again.",
         "error: '.' is a folder, not a picture.",
@@ -187,7 +187,7 @@ def test_evaluate_refuses_data_of_another_kind(pellucid, tmp_path, shape, classe
     [
         ("evaluate gone", "there is no 'gone'. Give a run folder or a model file"),
         ("evaluate .", "the folder '.' holds no model.safetensors"),
-        ("evaluate text", "'text' is no whole safetensors file"),
+        ("evaluate text", "'text' is a text file (it begins with 'hello'), not a safetensors file"),
         ("evaluate M --data minst", "--data: there is no data set 'minst'. Did you mean 'mnist'?"),
         ("summary simpel", "no network of that name. Did you mean 'simple'?"),
         ("summary simple --input 3x9", "--input: must be channels x height x width, as 3x32x32"),

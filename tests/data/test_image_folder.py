@@ -216,7 +216,7 @@ def test_corrupt_images_are_named_all_at_once(tmp_path, place):
     text = str(caught.value)
     assert "3 of 16 images cannot be read:" in text
     assert re.search(r"train/cat/1\.png'.* begins like a PNG file, but is damaged", text)
-    assert re.search(r"train/dog/2\.png'.* is none of PNG, JPEG, .*begins with b'hello'", text)
+    assert re.search(r"train/dog/2\.png'.* is not PNG, JPEG, .*begins with b'hello'", text)
     assert re.search(r"test/dog/0\.png'.* is empty", text)
     assert "corrupt='skip'" in text
 

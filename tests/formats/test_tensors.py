@@ -150,7 +150,7 @@ def test_a_missing_file_is_not_found(tmp_path):
 
 
 def test_a_folder_is_refused(tmp_path):
-    with pytest.raises(FileFormatError, match=r"' is a folder, not a safetensors file\.$"):
+    with pytest.raises(FileFormatError, match=r"' is a folder, not a safetensors file\. Give a"):
         read_tensors(tmp_path)
 
 
@@ -297,3 +297,202 @@ def test_a_file_gets_the_permissions_of_any_new_file(tmp_path):
     (tmp_path / "plain").touch()
     write_tensors(tmp_path / "a.safetensors", {"w": np.zeros(3)})
     assert (tmp_path / "a.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+# bfloat16, narrow floats, and headers that lie.
+
+
+def test_bfloat16_is_read_exactly_as_float32(torch, tmp_path):
+    import importlib
+
+    path = tmp_path / "a.safetensors"
+    save_file = importlib.import_module("safetensors.torch").save_file
+    every = torch.arange(2**16, dtype=torch.int32).to(torch.int16).view(torch.bfloat16)
+    save_file(
+        {
+            "every": every,
+            "0-d": every[5].clone(),
+            "none": every[:0].clone().reshape(0, 2),
+            "w": torch.ones(3),
+        },
+        path,
+    )
+    arrays, _ = read_tensors(path)
+    assert {a.dtype for a in arrays.values()} == {np.dtype(np.float32)}
+    expected = every.float().numpy()
+    np.testing.assert_array_equal(arrays["every"].view(np.uint32) & 0xFFFF, 0)
+    np.testing.assert_array_equal(arrays["every"], expected)
+    assert np.array_equal(np.signbit(arrays["every"]), np.signbit(expected))
+    assert arrays["none"].shape == (0, 2)
+    assert arrays["0-d"].shape == ()
+    assert arrays["every"].flags.writeable
+
+
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2"])
+def test_float8_is_refused_by_tensor_and_dtype_with_what_to_do(dtype, torch, tmp_path):
+    import importlib
+
+    path = tmp_path / "a.safetensors"
+    save_file = importlib.import_module("safetensors.torch").save_file
+    save_file(
+        {"fine": torch.ones(3), "conv1.weight": torch.ones(3).to(getattr(torch, dtype))}, path
+    )
+    with pytest.raises(
+        FileFormatError,
+        match=r"^'conv1\.weight' in '.*' holds numbers of 8 bits \(F8_E.*float32 where they were",
+    ):
+        read_tensors(path)
+
+
+def test_a_dtype_that_is_not_known_is_named(tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(_file(_tensor(dtype="X9"), bytes(8)))
+    with pytest.raises(
+        FileFormatError, match=r"^'w' in '.*' has the dtype 'X9', which is not known"
+    ):
+        read_tensors(path)
+
+
+@pytest.mark.parametrize("dtype", ["F4", "F6_E2M3"])
+def test_numbers_of_less_than_a_byte_are_refused_in_the_same_words(dtype, tmp_path):
+    path = tmp_path / "a.safetensors"
+    bits = 4 if dtype == "F4" else 6
+    path.write_bytes(_file(_tensor(dtype=dtype, shape=(8,), offsets=(0, bits)), bytes(bits)))
+    with pytest.raises(FileFormatError, match=rf"'w' in .* holds numbers of {bits} bits"):
+        read_tensors(path)
+
+
+def _two(first, second) -> bytes:
+    entries = {
+        name: {"dtype": "U8", "shape": [end - begin], "data_offsets": [begin, end]}
+        for name, (begin, end) in {"a": first, "b": second}.items()
+    }
+    return json.dumps(entries).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (_file(_tensor(), b"1234567"), "truncated .*declares 8 bytes of tensors, 7 are there"),
+        (_file(_tensor(), b"123456789"), "1 bytes follow its last tensor"),
+        (_file(_tensor(), claimed=200), "truncated .*a header of 200 bytes, 61 are there"),
+        (b"\1\2\3", "truncated .*it has 3 bytes"),
+        (_file(_two((0, 4), (2, 6)), bytes(6)), "the bytes before and of 'b' overlap"),
+        (_file(_two((0, 4), (5, 9)), bytes(9)), "the bytes before and of 'b' leave a gap"),
+        (_file(_two((4, 8), (0, 3)), bytes(8)), "the bytes before and of 'a' leave a gap"),
+        (_file(_tensor(shape=(3,)), bytes(8)), "'w' is declared as F32 of 3 in 8 bytes"),
+        (_file(_tensor(shape=()), bytes(8)), "'w' is declared as F32 of one number in 8 bytes"),
+        (_file(_tensor(shape=(2.0,)), bytes(8)), "the shape of 'w' is not a list of"),
+        (_file(_tensor(shape=(True, 2)), bytes(8)), "the shape of 'w' is not a list of"),
+        (_file(_tensor(shape=(1,) * 40, offsets=(0, 4)), bytes(4)), "at most 32 sizes"),
+        (_file(_tensor(shape=(0, 2**62, 2**62), offsets=(0, 0))), "more numbers than any memory"),
+        (_file(_tensor(offsets=(0.0, 8.0)), bytes(8)), "the offsets of 'w' are not"),
+        (_file(_tensor(offsets=(-8, 0)), bytes(8)), "the offsets of 'w' are not"),
+        (_file(_tensor(offsets=(0, 4, 8)), bytes(8)), "the offsets of 'w' are not"),
+        (
+            _file(_tensor().replace(b"8]", b"8" * 5000 + b"]"), bytes(8)),
+            "no whole safetensors file",
+        ),
+        (_file(_tensor(dtype=3), bytes(8)), "the dtype of 'w' is no text"),
+        (_file(b'{"w":{},"w":{}}'), "its header says 'w' twice"),
+        (_file(b'{"w":{"dtype":"F32","dtype":"F32"}}'), "its header says 'dtype' twice"),
+        (_file(b'{"w":3}'), "'w' is described by something else than"),
+        (_file(b'{"w":{"dtype":"F32"}}'), "'w' is described by something else than"),
+        (_file(b'{"\\ud800":{}}'), "which is no text"),
+        (_file(b'{"__metadata__":{"a":1}}'), "its __metadata__ holds something else than texts"),
+        (_file(b'{"__metadata__":[]}'), "its __metadata__ holds something else than texts"),
+        (_file(b'{"a":' + b"[" * 10**5 + b"]" * 10**5 + b"}"), "its header is not JSON"),
+        (_file(b'{"a": NaN}'), "'a' is described by something else"),
+        (_file(b"{\xff}"), "its header is not JSON"),
+        (_file(b"{} x"), "its header is not JSON"),
+        (_file(_tensor(dtype="BOOL", shape=(8,)), b"\0\1\2\3\4\5\6\7"), "other bytes than 0 and 1"),
+    ],
+    ids=range(30),
+)
+def test_a_header_that_does_not_fit_the_bytes_is_refused_by_what_is_wrong(content, said, tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match=rf"a\.safetensors'.*{said}"):
+        read_tensors(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="asks for the size of the memory")
+@pytest.mark.parametrize("suffix", ["safetensors", "bin"])
+def test_lengths_that_only_a_hole_bears_out_take_no_memory(suffix, tmp_path):
+    path = tmp_path / f"a.{suffix}"
+    for claimed in (3 * 2**30, 10**8 + 1):
+        with path.open("wb") as file:
+            file.write(struct.pack("<Q", claimed))
+            file.truncate(claimed + 8)
+        with pytest.raises(FileFormatError, match=r"declares a header of|of an unknown kind"):
+            read_tensors(path)
+    header = _tensor(dtype="U8", shape=(2**42,), offsets=(0, 2**42))
+    with path.open("wb") as file:
+        file.write(_file(header))
+        file.truncate(8 + len(header) + 2**42)
+    with pytest.raises(
+        FileFormatError, match=r"holds 4,398,046,511,104 bytes of arrays, and this machine has"
+    ):
+        read_tensors(path)
+
+
+def _holes(path, kind) -> None:
+    """Write a file that declares 2 GiB, and has them as a hole."""
+    header = _tensor(dtype="U8", shape=(2**31,), offsets=(0, 2**31))
+    start, size = {
+        "safetensors": (_file(header), 8 + len(header) + 2**31),
+        "pickle": (b"\x80\x04\x95" + struct.pack("<Q", 2**31 - 20), 2**31 - 9),
+        "idx": (b"\0\0\x08\1" + struct.pack(">I", 2**31 - 1), 2**31 + 7),
+        "mat": (
+            b"MATLAB 5.0".ljust(124) + b"\0\1IM" + struct.pack("<II", 14, 2**31 - 1)
+            + struct.pack("<IIII", 6, 8, 6, 0) + struct.pack("<IIII", 5, 8, 2**15, 2**15)
+            + struct.pack("<II", 1 << 16 | 1, ord("X")) + struct.pack("<II", 9, 2**31 - 64),
+            2**31 + 200,
+        ),
+    }[kind]  # fmt: skip
+    with path.open("wb") as file:
+        file.write(start)
+        file.truncate(size)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "pickle", "idx", "mat"])
+def test_too_little_memory_is_said_in_words(kind, tmp_path):
+    import subprocess
+    import sys
+
+    pytest.importorskip("resource")
+    _holes(tmp_path / "a", kind)
+    read = {
+        "safetensors": "formats.read_tensors(path)", "pickle": "formats.read_pickle(path)",
+        "idx": "data.read_idx(path)", "mat": "mat_file.read_mat(path, ['X'])",
+    }[kind]  # fmt: skip
+    code = (
+        "import resource, sys; from pellucid.errors import FileFormatError\n"
+        "from pellucid import data, formats; from pellucid.data import mat_file\n"
+        "path = sys.argv[1]; resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\n"
+        f"try: {read}\n"
+        "except FileFormatError as error: print(error)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a")], capture_output=True, text=True,
+        timeout=120, check=True,
+    )  # fmt: skip
+    assert "not enough memory" in result.stdout
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_header_with_any_part_changed_is_read_or_refused_and_nothing_else(seed, tmp_path_factory):
+    rng = np.random.default_rng(seed)
+    header = bytearray(
+        b'{"__metadata__":{"a":"b"},"v":{"dtype":"BF16","shape":[2,2],"data_offsets":[0,8]},'
+        b'"w":{"dtype":"F32","shape":[],"data_offsets":[8,12]}}'
+    )
+    for place in rng.integers(0, len(header), rng.integers(1, 4)):
+        header[place] = rng.choice(np.frombuffer(b'{}[],:"0123456789-.eFUB \\x', np.uint8))
+    path = tmp_path_factory.getbasetemp() / "changed.safetensors"
+    path.write_bytes(_file(bytes(header), bytes(12)))
+    try:
+        arrays, _ = read_tensors(path)
+    except FileFormatError:
+        return
+    assert sum(array.size for array in arrays.values()) <= 12

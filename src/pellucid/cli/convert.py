@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..errors import ArgumentError, DataNotFoundError
+from ..errors import ArgumentError, DataNotFoundError, FileFormatError
 from . import runs
+from .interrupts import stoppable
 from .messages import as_options
 from .options import image_shape
 
@@ -91,9 +92,15 @@ def command(
         raise ArgumentError(
             f"'{target}' exists. Choose another name, or add --overwrite.", where="TARGET"
         )
+    if _same_file(source, target):
+        raise ArgumentError(
+            f"'{target}' is the file that is read. Choose another name: what cannot be written in "
+            "its new form would be lost.",
+            where="TARGET",
+        )
     shape = None if image is None else image_shape(image)
     arrays, model = _read(source)
-    with as_options(path="TARGET"):
+    with stoppable("stopped; nothing was written"), as_options(path="TARGET"):
         if kind == MODEL and not raw:
             if model is not None:
                 raise ArgumentError(
@@ -113,6 +120,11 @@ def command(
     typer.echo(f"{target}")
 
 
+def _same_file(source: Path, target: Path) -> bool:
+    source = source / runs.MODEL if source.is_dir() else source
+    return source.exists() and target.exists() and source.samefile(target)
+
+
 def _target_kind(target: Path) -> str:
     if target.suffix.lower() not in TARGETS:
         raise ArgumentError(
@@ -125,20 +137,23 @@ def _read(source: Path) -> tuple[dict[str, Array], Layer | None]:
     """Return the arrays of a file, and the model they are if the file says it."""
     from ..formats import load, read_pickle, read_tensors
     from ..formats.npz import read_npz
+    from ..formats.sniff import look_at, refusal
 
     path = runs.model_path(source) if source.is_dir() else source
     if not path.exists():
         raise DataNotFoundError(f"there is no file '{path}'.")
-    if not path.is_file():
-        raise ArgumentError(f"must be a file, received '{path}'.", where="SOURCE")
-    with path.open("rb") as file:
-        first = file.read(9)
-    if first.startswith(b"PK\x03\x04"):
+    kind = look_at(path).kind
+    if kind == "npz":
         return read_npz(path), None
-    if first[8:] != b"{" and path.suffix.lower() != ".safetensors":
+    if kind == "safetensors" or path.suffix.lower() == ".safetensors":
+        arrays, metadata = read_tensors(path)
+        return arrays, load(path) if "architecture" in metadata else None
+    if kind in ("pickle", "unknown"):
         return read_pickle(path), None
-    arrays, metadata = read_tensors(path)
-    return arrays, load(path) if "architecture" in metadata else None
+    advice = "Give a params.pkl of the book's, a .npz or a safetensors file, or a run folder."
+    raise FileFormatError(
+        refusal(path, "a file that is converted here", advice, tensors=kind != "picture")
+    )
 
 
 def _network(

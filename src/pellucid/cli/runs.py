@@ -200,11 +200,18 @@ def read_config(path: Path) -> dict[str, Any]:
     FileFormatError
         If it is not TOML, or holds what no training has as a setting.
     """
+    from ..formats.sniff import describe_file, look_at
+
     try:
         config = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataNotFoundError(f"there is no file '{path}'.") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        if path.exists() and look_at(path).kind not in ("text", "settings"):
+            raise FileFormatError(
+                f"'{path}' cannot be read as TOML: it is {describe_file(path)}. Give a "
+                "config.toml, or the run folder that holds one."
+            ) from error
         raise FileFormatError(f"'{path}' cannot be read as TOML: {error}.") from error
     for key, value in config.items():
         if key not in SETTINGS:

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import ArgumentError, PellucidError, StateDictError
+from ..errors import ArgumentError, FileFormatError, PellucidError, StateDictError
 from . import runs
 from .messages import as_options
 
@@ -53,7 +53,8 @@ def taken_over(
     """Return the network in a file, for these images and classes.
 
     Its last layer is made anew, unless its classes are those of the images, by their names. A file
-    of weights alone (PyTorch's, as safetensors) goes into a new network called ``model``.
+    of weights alone (PyTorch's, as safetensors) goes into a new network called ``model``; what is
+    done to make it fit (see `nn.adapt`) is told in the notes.
 
     Raises
     ------
@@ -63,9 +64,13 @@ def taken_over(
     """
     from .. import nn
     from ..formats import load, read_tensors
+    from ..formats.sniff import refusal
 
     path = runs.model_path(source)
     arrays, metadata = read_tensors(path)
+    if "filters" in metadata:
+        advice = "Give a run folder, a model file, or weights as a safetensors file."
+        raise FileFormatError(refusal(path, "a network or its weights", advice))
     if "architecture" not in metadata:
         return _with_weights(path, arrays, model, images, weight_init, rng)
     if model is not None:
@@ -101,6 +106,7 @@ def _with_weights(
 ) -> Start:
     """Put weights by their keys into a new network, all but those of another last layer."""
     from .. import nn
+    from ..nn.adapt import adapted
 
     if model is None:
         raise ArgumentError(
@@ -110,20 +116,16 @@ def _with_weights(
         )
     init = "he" if weight_init is None else weight_init
     network = new_network(model, images.image_shape, len(images.classes), init, rng)
-    head, own = nn.head_name(network), network.state_dict()
-    other = {
-        key
-        for key in own
-        if key.startswith(f"{head}.") and key in arrays and arrays[key].shape != own[key].shape
-    }
     notes = [f"from {path}"]
-    if other:
-        notes.append(f"'{head}' is new, for {len(images.classes)} other classes")
     try:
-        network.load_state_dict({**arrays, **{key: own[key] for key in other}})
+        state, new_head, changes = adapted(network, arrays)
+        network.load_state_dict(state)
     except StateDictError as error:
         error.where = "--from"
         raise
+    notes += changes
+    if new_head:
+        notes.append(f"'{nn.head_name(network)}' is new, for {len(images.classes)} other classes")
     return Start(network, model, notes)
 
 

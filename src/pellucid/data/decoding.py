@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from ..errors import FileFormatError
 from ..typing import Array
 from .drawing import find_drawing
-from .picture_kinds import FORMATS, kind_of
+from .picture_kinds import FORMATS, HEAD, kind_of
 from .preparation import Drawing
 
 if TYPE_CHECKING:
@@ -220,12 +221,16 @@ def _too_large(name: str, size: str) -> FileFormatError:
 
 
 def _not_a_picture(content: bytes, name: str) -> str:
-    kind = kind_of(content[:64])
-    if kind is None:
-        return (
-            f"{name} is none of {', '.join(FORMATS)}: it begins with {content[:8]!r}. Save the "
-            "picture as one of them."
-        )
-    if kind.read:
+    from ..formats.sniff import describe_known  # here, as most pictures are pictures
+
+    if not content:
+        return f"{name} is empty. Copy it again."
+    kind = kind_of(content[:HEAD])
+    if kind is not None and kind.read:
         return f"{name} begins like a {kind.name} file, but is damaged. Save or copy it again."
-    return f"{name} is {kind.name}. {kind.advice}".rstrip()
+    what = kind.name if kind is not None else describe_known(content[:4096], Path(name.strip("'")))
+    do = "Save the picture" if kind is not None or not what else "Give a picture, saved"
+    known = f"{what}, not" if what else "not"
+    seen = "" if what else f": it begins with {content[:8]!r}"
+    *first, last = FORMATS
+    return f"{name} is {known} {', '.join(first)} or {last}{seen}. {do} as one of them."

@@ -148,8 +148,13 @@ def _parse(file: BinaryIO, path: Path, max_bytes: int) -> Array:
             "damaged, or call `read_idx(path, max_bytes=...)`."
         )
     data = bytearray()
-    while len(data) < needed and (chunk := file.read(min(needed - len(data), _CHUNK))):
-        data += chunk
+    try:
+        while len(data) < needed and (chunk := file.read(min(needed - len(data), _CHUNK))):
+            data += chunk
+    except MemoryError as error:
+        raise FileFormatError(
+            f"'{path}' declares {size}, for which there is not enough memory."
+        ) from error
     if len(data) < needed:
         raise FileFormatError(
             f"'{path}' is truncated: its header declares {size}, but only "
@@ -168,9 +173,13 @@ def _parse_header(file: BinaryIO, path: Path) -> tuple[int, ...]:
     if not magic:
         raise FileFormatError(f"'{path}' is empty. Fetch or copy the file again.")
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in (_UBYTE, *_OTHER_TYPES):
+        from ..formats.sniff import describe_known  # here, as most files are what they should be
+
+        known = describe_known(magic + file.read(4096), path)
         raise FileFormatError(
             f"'{path}' is not an IDX file: it begins with the bytes {magic.hex(' ')}, an IDX file "
             "of images with 00 00 08 03 and one of labels with 00 00 08 01."
+            f"{f' It is {known}.' if known else ''}"
         )
     if magic[2] != _UBYTE:
         raise FileFormatError(

@@ -38,8 +38,7 @@ def note_others(entries: Sequence[Entry]) -> list[str]:
     """Return a sentence for each kind of file that is no image that is read."""
     kinds: dict[str, list[str]] = {}
     for entry in entries:
-        picture = entry.kind is not None and entry.kind.picture
-        kinds.setdefault(entry.kind.name if picture and entry.kind else "", []).append(entry.path)
+        kinds.setdefault(entry.kind.name if entry.kind else "", []).append(entry.path)
     return [
         left_out(paths, f"is {kind}, which is not read,", f"are each {kind}, which is not read,")
         if kind

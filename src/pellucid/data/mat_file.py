@@ -53,8 +53,10 @@ def read_mat(path: PathLike, names: Collection[str], *, max_bytes: int = 2**31) 
         If it is of another format, damaged, or a wanted variable is no array of real numbers.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise DataNotFoundError(f"there is no file '{path}'.")
+    if not path.is_file():
+        raise FileFormatError(f"'{path}' is a folder or a device, not a MATLAB file.")
     found: dict[str, Array] = {}
     with path.open("rb") as file:
         length = path.stat().st_size
@@ -173,11 +175,16 @@ class _Reader:
 
     def _exactly(self, size: int) -> bytearray:
         data = bytearray()
-        while len(data) < size:
-            piece = self.stream.read(min(size - len(data), _CHUNK))
-            if not piece:
-                raise self._damaged(f"{size} bytes are declared, {len(data)} are there")
-            data += piece
+        try:
+            while len(data) < size:
+                piece = self.stream.read(min(size - len(data), _CHUNK))
+                if not piece:
+                    raise self._damaged(f"{size} bytes are declared, {len(data)} are there")
+                data += piece
+        except MemoryError as error:
+            raise FileFormatError(
+                f"'{self.path}' declares {size} bytes, for which there is not enough memory."
+            ) from error
         return data
 
     def _damaged(self, why: str) -> FileFormatError:
@@ -191,8 +198,11 @@ def _byte_order(header: bytes, path: Path) -> str:
         )
     order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
     if order is None:
+        from ..formats.sniff import describe_known  # here, as most files are what they should be
+
+        known = describe_known(header, path)
         raise FileFormatError(
             f"'{path}' is no MATLAB 5 file: it begins with {header[:16]!r}, and its header does "
-            "not end in IM or MI."
+            f"not end in IM or MI.{f' It is {known}.' if known else ''}"
         )
     return order

@@ -15,6 +15,7 @@ from .files import atomic_write
 from .pickle_machine import unpickled
 from .pickle_names import NAMES
 from .pickle_scan import Allowed, shown
+from .sniff import look_at, refusal
 
 __all__ = ["read_pickle", "write_pickle"]
 
@@ -72,12 +73,18 @@ needs. It may be an attempt to run a program on your machine; nothing of it was 
     path = Path(path)
     if not path.exists():
         raise DataNotFoundError(f"there is no file '{path}'.")
-    if not path.is_file():
-        raise FileFormatError(f"'{path}' is no file that can be read as a pickle.")
+    if look_at(path).kind not in ("pickle", "unknown", "empty"):
+        advice = "Give a params.pkl, as the book's `save_params` writes it."
+        raise FileFormatError(refusal(path, "a pickle of a dict of arrays", advice, tensors=True))
     if path.stat().st_size > LARGEST_FILE:
         raise FileFormatError(f"'{path}' has more than {LARGEST_FILE:,} bytes.")
-    content = path.read_bytes()
-    values = unpickled(content, f"'{path}'", PARAMETERS)
+    try:
+        content = path.read_bytes()
+        values = unpickled(content, f"'{path}'", PARAMETERS)
+    except MemoryError as error:
+        raise FileFormatError(
+            f"there is not enough memory for the {path.stat().st_size:,} bytes of '{path}'."
+        ) from error
     arrays = {key: _numbers(value, key, path) for key, value in values.items()}
     size = sum(array.nbytes for array in arrays.values())
     if size > SHARED * len(content):

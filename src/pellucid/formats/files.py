@@ -36,7 +36,9 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
     Raises
     ------
     ArgumentError
-        If ``path`` is a folder, or its folder does not exist.
+        If ``path`` is a folder or a device, or its folder does not exist.
+    OSError
+        If it cannot be written, with ``path`` as its file name.
 
     Examples
     --------
@@ -51,15 +53,18 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     _require_writable_place(path, target)
     part = target.with_name(f".part-{secrets.token_hex(6)}{target.suffix}")
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         if target.exists():
             part.chmod(target.stat().st_mode & 0o7777)
         yield part
         _flush_to_disk(part)
         part.replace(target)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (part, str(part)):
+            # It is the caller's file that cannot be written: nobody knows the temporary one.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _flush_to_disk(target.parent)
 
@@ -68,6 +73,11 @@ def _require_writable_place(path: PathLike, target: Path) -> None:
     if target.is_dir():
         raise ArgumentError(
             f"must be a file, received the folder '{path}'. Add a file name to it.", where="path"
+        )
+    if target.exists() and not target.is_file():  # /dev/null would become a file for good
+        raise ArgumentError(
+            f"must be a file, received '{path}', which is a device or a pipe. Give another name.",
+            where="path",
         )
     if not target.parent.is_dir():
         raise ArgumentError(

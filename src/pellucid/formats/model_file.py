@@ -15,6 +15,7 @@ from ..nn import Card, Layer
 from ..nn.init import without_values
 from ..typing import PathLike
 from .architecture import build, describe
+from .sniff import describe_file
 from .tensors import read_tensors, write_tensors
 
 __all__ = ["load", "save"]
@@ -73,6 +74,11 @@ def load(path: PathLike, *, layers: Iterable[type[Layer]] = ()) -> Layer:
     """
     arrays, metadata = read_tensors(path)
     if "architecture" not in metadata:
+        if {"training", "filters"} & metadata.keys():
+            raise FileFormatError(
+                f"'{path}' holds {describe_file(path)} and no architecture. Give a model file or a "
+                "run folder."
+            )
         raise FileFormatError(
             f"'{path}' holds weights but no architecture. Build the model yourself, and give it "
             "`pellucid.read_tensors(path)[0]` with `load_state_dict`."

@@ -211,13 +211,15 @@ class Layer:
         state_dict : mapping of key to array
             As `state_dict` returns it, or PyTorch's after ``.numpy()``.
         strict : bool
-            Refuse keys that are missing or unexpected. A wrong shape is always refused.
+            Refuse keys that are missing or unexpected, but for the ``num_batches_tracked`` of batch
+            norms, which old files lack and which then begin at 0. A wrong shape is always refused.
 
         Raises
         ------
         StateDictError
-            Naming every key that is missing, unexpected, mis-shaped or of another kind than
-            numbers; then nothing was loaded.
+            Which says what is missing, unexpected, mis-shaped, out of range or no number; where
+            all of it has one pattern (a prefix before every key, transposed weights, names of
+            another program), it says that and the mend. Then nothing was loaded.
         """
         state.load(self.buffers(), state_dict, strict=strict)
 

@@ -1,4 +1,4 @@
-"""Putting a state dict into a model: all of it, or a refusal that names every difference."""
+"""Putting a state dict into a model: all of it, or a refusal that says what differs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from ..errors import StateDictError
 from ..typing import Array
+from .differences import told
+from .keys import count, shown
 from .parameter import Buffer
 
 __all__ = ["load"]
@@ -15,29 +17,53 @@ __all__ = ["load"]
 
 def load(buffers: Mapping[str, Buffer], state: Mapping[str, Array], *, strict: bool = True) -> None:
     """Copy ``state`` into ``buffers``; see `Layer.load_state_dict`."""
-    wrong = []
-    if strict:
-        wrong += [f"missing: {key} {buffers[key].data.shape}" for key in buffers.keys() - state]
-        wrong += [f"unexpected: {key} {np.shape(state[key])}" for key in state.keys() - buffers]
-    for key in buffers.keys() & state.keys():
-        required, received = buffers[key].data.shape, np.shape(state[key])
-        if required != received:
-            wrong.append(f"mis-shaped: {key} must be {required}, received {received}")
-        dtype = np.asarray(state[key]).dtype
-        if dtype.kind not in "biuf":
-            wrong.append(f"no real numbers: {key} is {dtype}")
+    own = {key: buffer.data.shape for key, buffer in buffers.items()}
+    values = {key: np.asarray(state[key]) for key in buffers.keys() & state.keys()}
+    wrong = told(own, {key: np.shape(value) for key, value in state.items()}, strict=strict)
+    if not wrong:
+        # The dtypes of what does not fit by its name and shape say nothing.
+        wrong = _not_representable(buffers, values)
     if wrong:
-        raise StateDictError(
-            f"{len(wrong)} keys do not fit this model, and nothing was loaded:\n  "
-            + "\n  ".join(sorted(wrong))
-            + "\nBuild the model as it was when the weights were saved.",
-            where="load_state_dict",
-        )
-    for key in buffers.keys() & state.keys():
-        own = buffers[key]
-        value = np.asarray(state[key])
-        if own.data.flags.writeable:
-            own.data[...] = value  # in place: an optimizer or a plan may hold this very array
+        raise StateDictError(wrong, where="load_state_dict")
+    for key, value in values.items():
+        buffer = buffers[key]
+        if buffer.data.flags.writeable:
+            buffer.data[...] = value  # in place: an optimizer or a plan may hold this very array
         else:  # a place holder, see init.without_values; a model of float64 is to stay one
-            same_kind = value.dtype.kind == own.data.dtype.kind
-            own.data = np.array(value, dtype=value.dtype if same_kind else own.data.dtype)
+            same_kind = value.dtype.kind == buffer.data.dtype.kind
+            buffer.data = np.array(value, dtype=value.dtype if same_kind else buffer.data.dtype)
+    if strict:  # what PyTorch before 0.4.1 did not count
+        for key in buffers.keys() - values.keys():
+            buffers[key].data[...] = 0
+
+
+def _not_representable(buffers: Mapping[str, Buffer], values: Mapping[str, Array]) -> str:
+    """Return what no buffer can hold as it is: texts, complex numbers, what is too large."""
+    lines = []
+    for key, value in values.items():
+        dtype = buffers[key].data.dtype
+        if value.dtype.kind not in "biuf":
+            lines.append(f"no real numbers: {shown(key)} is {value.dtype}")
+        elif _overflows(value, dtype, placed=buffers[key].data.flags.writeable):
+            lines.append(f"out of range: {shown(key)} has numbers that {dtype} does not hold")
+    if not lines:
+        return ""
+    more = [f"and {len(lines) - 7} more"] if len(lines) > 8 else []
+    return (
+        f"{count(len(lines))} not fit this model, and nothing was loaded:\n  "
+        + "\n  ".join(sorted(lines)[: 8 - len(more)] + more)
+        + "\nGive real numbers within the range of the model's dtype."
+    )
+
+
+def _overflows(value: Array, dtype: np.dtype, *, placed: bool) -> bool:
+    if value.dtype == dtype or not value.size:
+        return False
+    if dtype.kind in "iu":
+        least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+        whole = value.dtype.kind != "f" or bool((np.isfinite(value) & (value % 1 == 0)).all())
+        return not whole or int(value.min()) < least or int(value.max()) > most
+    if value.dtype.kind != "f" or not placed or value.dtype.itemsize <= dtype.itemsize:
+        return False
+    with np.errstate(over="ignore"):
+        return bool((np.isfinite(value) & ~np.isfinite(value.astype(dtype))).any())

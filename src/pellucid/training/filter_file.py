@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import FileFormatError
-from ..formats import read_tensors, write_tensors
+from ..formats import describe_file, read_tensors, write_tensors
 from ..nn import Layer
 from ..typing import Array, PathLike
 from .callbacks import Callback
@@ -94,6 +94,11 @@ class FilterHistory:
             If there is no such file; if it is damaged, changed, or holds something else.
         """
         arrays, metadata = read_tensors(path)
+        if "filters" not in metadata:
+            raise FileFormatError(
+                f"'{path}' holds no filters of a training: it is {describe_file(path)}. Give the "
+                "filters.safetensors of a run folder."
+            )
         try:
             history = cls(str(json.loads(metadata["filters"])["layer"]))
             found = {int(name.removeprefix("epoch/")): w for name, w in arrays.items()}

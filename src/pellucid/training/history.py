@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import DataNotFoundError, FileFormatError
+from ..formats import describe_file
 from ..typing import PathLike
 
 __all__ = ["EpochRecord", "History"]
+
+_ADVICE = "Give a run folder or its history.csv."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +65,23 @@ class History:
         """
         try:
             with Path(path).open(newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
+                table = csv.DictReader(file)
+                rows, columns = list(table), set(table.fieldnames or ())
         except FileNotFoundError as error:
             raise DataNotFoundError(f"there is no file '{path}'.") from error
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise FileFormatError(f"'{path}' cannot be read as a history ({error}).") from error
+            raise FileFormatError(
+                f"'{path}' cannot be read as a history: it is {describe_file(path)}. {_ADVICE}"
+            ) from error
         try:
+            for each in fields(EpochRecord):
+                if each.default is MISSING and each.name not in columns:
+                    raise ValueError(f"it has no column {each.name!r}")
             epochs = [_record(row) for row in rows]
         except (KeyError, ValueError, TypeError) as error:
             raise FileFormatError(
-                f"'{path}' is no history of a training ({error}). It needs a header and a row an "
-                "epoch, as `write_csv` writes them."
+                f"'{path}' is no history of a training ({error}); it is {describe_file(path)}. A "
+                "history needs a header and a row an epoch, as `write_csv` writes them."
             ) from error
         if [record.epoch for record in epochs] != list(range(1, len(epochs) + 1)):
             raise FileFormatError(f"'{path}' must have the epochs 1, 2, 3, ... in order.")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FileFormatError
-from ..formats import read_tensors, write_tensors
+from ..formats import describe_file, read_tensors, write_tensors
 from ..typing import Array, PathLike
 from .history import EpochRecord, History
 
@@ -87,6 +87,11 @@ class TrainingState:
             If there is no such file; if it is damaged, changed, or no state of a training.
         """
         arrays, metadata = read_tensors(path)
+        if "training" not in metadata:
+            raise FileFormatError(
+                f"'{path}' holds no state of a training: it is {describe_file(path)}. Give a file "
+                "that `TrainingState.save` wrote."
+            )
         try:
             rest = json.loads(metadata["training"])
             return cls(

@@ -1,0 +1,105 @@
+"""PyTorch's files: telling them apart without unpickling, and how to have them as safetensors."""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+
+__all__ = ["is_legacy", "torch_pickle", "torch_zip", "unpacked"]
+
+_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the number that torch.save wrote before 1.6
+_NESTED = (
+    *("state_dict", "model_state_dict", "model", "net", "network", "module", "weights"),
+    *("params", "params_ema", "ema", "state_dict_ema", "model_ema", "generator", "teacher"),
+)
+# A checkpoint begins with a dict, a pickled module with its class.
+_FIRST = re.compile(rb"\x80\x02c([\w.]+)\n(\w+)\n")
+_LEGACY_MODULE = b"X\x06\0\0\0module"
+
+Kind = tuple[str, str, str]
+
+
+def is_legacy(head: bytes) -> bool:
+    """Return whether a file is of `torch.save` before PyTorch 1.6, which wrote no zip archive."""
+    return head[2:].startswith(_MAGIC)
+
+
+def torch_zip(path: Path, names: list[str], head: bytes) -> Kind | None:
+    """Return kind, description and advice of a zip archive of PyTorch's; None of any other.
+
+    Parameters
+    ----------
+    path : Path
+    names : list of str
+        Of the members of the archive.
+    head : bytes
+        Its first bytes; the pickle is usually the first member.
+    """
+    last = {name.rsplit("/", 1)[-1] for name in names}
+    script = "constants.pkl" in last or any("/code/__torch__" in name for name in names)
+    if script:
+        load = f"torch.jit.load({str(path)!r}, map_location='cpu').state_dict()"
+        return "torch", "a TorchScript model (torch.jit.save)", _lines(path, load)
+    if "data.pkl" not in last:
+        if "model.json" in last and "tensors" in {n.split("/")[-2:][0] for n in names if "/" in n}:
+            return "torch", "an old TorchScript model", ""
+        return None
+    return "torch", *_checkpoint(path, head, "a zip archive with a pickle")
+
+
+def torch_pickle(path: Path, head: bytes) -> Kind:
+    """Return kind, description and advice of a pickle with tensors or modules of PyTorch's."""
+    if is_legacy(head):
+        return "torch", *_checkpoint(path, head, "of PyTorch before 1.6: pickles in a row")
+    load = f"pickle.loads(pathlib.Path({str(path)!r}).read_bytes())"
+    if b"torch.nn" in head[:4096]:
+        what, load = "a pickle of a whole PyTorch module", f"{load}.state_dict()"
+    else:
+        what = "a pickle of PyTorch tensors"
+    return (
+        "torch",
+        what,
+        _lines(path, load, trusted=False).replace("import torch", "import pathlib, pickle"),
+    )
+
+
+def unpacked(path: Path) -> Kind:
+    """Return kind, description and advice of the folder into which a checkpoint was unpacked."""
+    advice = "Give the .pth or .pt file itself to PyTorch, and save its tensors as safetensors."
+    return "torch", "the folder of an unpacked PyTorch checkpoint", advice
+
+
+def _checkpoint(path: Path, head: bytes, how: str) -> tuple[str, str]:
+    first = _FIRST.search(head[:1024])
+    other = first is not None and first.groups() != (b"collections", b"OrderedDict")
+    if other or _LEGACY_MODULE in head[:1024]:
+        load = f"torch.load({str(path)!r}, map_location='cpu', weights_only=False).state_dict()"
+        return f"a whole PyTorch module ({how})", _lines(path, load, trusted=False)
+    load = f"torch.load({str(path)!r}, map_location='cpu', weights_only=True)"
+    nested = _nested(head)
+    return f"a PyTorch checkpoint ({how})", _lines(path, load + (f"[{nested!r}]" if nested else ""))
+
+
+def _nested(head: bytes) -> str:
+    """Return the key under which the weights lie, if it is one of those that are usual."""
+    found = {}
+    for key in _NESTED:
+        text = b"X" + struct.pack("<I", len(key)) + key.encode()
+        at = re.search(
+            re.escape(text) + rb"(?:q.|r....)?(?:ccollections\nOrderedDict|})", head, re.S
+        )
+        if at:
+            found[key] = at.start()
+    return min(found, key=lambda key: found[key]) if found else ""
+
+
+def _lines(path: Path, load: str, *, trusted: bool = True) -> str:
+    target = path.with_suffix(".safetensors").name
+    warning = "" if trusted else " (it runs code from the file: only if you trust its origin)"
+    return (
+        f"In Python, where PyTorch is installed, turn it into safetensors{warning}:\n"
+        "  import torch; from safetensors.torch import save_file\n"
+        f"  state = {load}\n"
+        f"  save_file({{k: v.detach().clone().contiguous() for k, v in state.items()}}, {target!r})"
+    )

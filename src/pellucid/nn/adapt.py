@@ -1,0 +1,115 @@
+"""Weights of elsewhere for a network of ours: what obviously belongs to it, and what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import StateDictError
+from ..typing import Array
+from .keys import WRAPPERS, is_count, shown, under, without_wrappers
+from .layer import Layer
+from .surgery import head_name
+
+__all__ = ["Adapted", "adapted"]
+
+# Classifiers that serve only to train, beside the one at the end.
+_AUXILIARY = ("aux1", "aux2", "aux_classifier", "AuxLogits", "aux_logits")
+
+
+class Adapted(NamedTuple):
+    """A state dict that fits, whether its last layer is new, and what was done to have it."""
+
+    state: dict[str, Array]
+    new_head: bool
+    notes: list[str]
+
+
+def adapted(model: Layer, arrays: Mapping[str, Array]) -> Adapted:
+    """Return a state dict for ``model`` from weights that were trained elsewhere.
+
+    What a wrapper put before the keys (``module.``, ``_orig_mod.``, ``model.``) is taken away where
+    all keys fit without it. The last layer stays the model's own if the file has another number of
+    outputs, or no last layer. Auxiliary classifiers, which serve only to train, are left out, and
+    so is what lies outside the prefix under which the network is.
+
+    Parameters
+    ----------
+    model : Layer
+        Is not changed.
+    arrays : mapping of key to array
+
+    Raises
+    ------
+    StateDictError
+        If the network is there twice, under two prefixes; if its weights are not finite.
+
+    Examples
+    --------
+    >>> from pellucid.nn import Linear, Sequential
+    >>> model = Sequential(fc=Linear(2, 2), out=Linear(2, 3))
+    >>> weights = {f"module.{key}": value for key, value in model.state_dict().items()}
+    >>> adapted(model, weights).notes
+    ["taken without 'module.' before every key"]
+    """
+    own = model.state_dict()
+    head = head_name(model)
+    of_head = {key for key in own if head and key.startswith(f"{head}.")}
+    body = [key for key in own if key not in of_head and not is_count(key)]
+    state, notes = _without_prefix({k: own[k].shape for k in body or own}, dict(arrays))
+    dropped = {k for k in state.keys() - own.keys() if k.partition(".")[0] in _AUXILIARY}
+    if dropped:
+        layers = " and ".join(sorted({key.partition(".")[0] for key in dropped}))
+        notes.append(f"without {layers} ({len(dropped)} arrays), which serve only to train")
+    state = {key: value for key, value in state.items() if key not in dropped}
+    absent = bool(of_head) and not of_head & state.keys()
+    other = {k for k in of_head & state.keys() if np.shape(state[k]) != own[k].shape}
+    new_head = absent or bool(other)
+    if new_head:
+        state |= {key: own[key] for key in of_head}
+    if any(is_count(key) for key in own.keys() - state.keys()):
+        notes.append("num_batches_tracked, which the file lacks, begins at 0")
+    _require_finite({key: value for key, value in state.items() if key in own})
+    return Adapted(state, new_head, notes)
+
+
+def _without_prefix(
+    body: Mapping[str, tuple[int, ...]], state: dict[str, Array]
+) -> tuple[dict[str, Array], list[str]]:
+    if all(key in state for key in body):
+        return state, []
+    plain = {without_wrappers(key): value for key, value in state.items()}
+    if len(plain) == len(state) and all(key in plain for key in body):
+        names = sorted({p for key in state for p in key.split(".") if p in WRAPPERS})
+        everywhere = all(key.startswith(f"{names[0]}.") for key in state)
+        where = "before every key" if everywhere and len(names) == 1 else "in the keys"
+        return plain, [f"taken without {' and '.join(repr(f'{n}.') for n in names)} {where}"]
+    prefixes = under(body, {key: np.shape(value) for key, value in state.items()})
+    if len(prefixes) > 1:
+        listed = " and ".join(repr(shown(prefix)) for prefix in prefixes[:4])
+        raise StateDictError(
+            f"the weights of this network are there {len(prefixes)} times, under {listed}. Save "
+            "those that are wanted in a file of their own."
+        )
+    if not prefixes:
+        return state, []
+    (prefix,) = prefixes
+    found = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    rest = len(state) - len(found)
+    if not rest:
+        return found, [f"taken without {shown(prefix)!r} before every key"]
+    return found, [f"taken from under {shown(prefix)!r}; {rest} other arrays are left out"]
+
+
+def _require_finite(state: Mapping[str, Array]) -> None:
+    for key, value in state.items():
+        if np.asarray(value).dtype.kind == "f":
+            odd = int((~np.isfinite(value)).sum())
+            if odd:
+                raise StateDictError(
+                    f"{odd:,} of the {np.size(value):,} numbers of {shown(key)} are NaN or "
+                    "infinite, and so would be all that is computed of them. Take weights that "
+                    "were saved before the training diverged."
+                )

@@ -1,0 +1,263 @@
+"""What differs between a state dict and a model: the pattern of it, in a few lines.
+
+Two hundred keys that all begin with ``module.`` are one difference, and have one mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from .keys import WRAPPERS, count, inside, is_count, mostly_under, shown, under, without_wrappers
+
+__all__ = ["told"]
+
+Shape = tuple[int, ...]
+Shapes = Mapping[str, Shape]
+MOST_LINES = 8
+
+_ITEMS = "for k, v in state.items()"
+# What stands in the place of a missing key, ending by ending, and what to do with it.
+_ENDINGS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("weight", ("weight_g", "weight_v"),
+     "{n} of weight norm (weight_g, weight_v in place of weight). Where they were saved, call "
+     "torch.nn.utils.remove_weight_norm(layer) for each of these layers first."),
+    ("weight", ("parametrizations.weight.original0", "parametrizations.weight.original1"),
+     "{n} of weight norm (parametrizations.weight in place of weight). Where they were saved, call "
+     "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight') first."),
+    ("weight", ("parametrizations.weight.original",),
+     "{n} of a parametrized weight. Where they were saved, call "
+     "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight') first."),
+    ("weight", ("weight_orig", "weight_mask"),
+     "{n} of pruned layers (weight_orig, weight_mask in place of weight). Where they were saved, "
+     "call torch.nn.utils.prune.remove(layer, 'weight') first."),
+    ("weight", ("weight_orig", "weight_u"),
+     "{n} of spectral norm (weight_orig, weight_u in place of weight). Where they were saved, call "
+     "torch.nn.utils.remove_spectral_norm(layer) first."),
+    ("weight", ("gamma",), "{n} called gamma, which is weight here: rename them."),
+    ("bias", ("beta",), "{n} called beta, which is bias here: rename them."),
+    ("running_mean", ("moving_mean",),
+     "{n} called moving_mean, which is running_mean here: rename them."),
+    ("running_var", ("moving_variance",),
+     "{n} called moving_variance, which is running_var here: rename them."),
+    ("weight", ("kernel",),
+     "{n} called kernel, which is weight here: rename them, and transpose them to (out, in) and "
+     "(out, in, height, width)."),
+)  # fmt: skip
+# Orders of the axes in other programs, and how they become PyTorch's.
+_ORDERS = (
+    (2, (1, 0), "transposed, (in, out) as Keras and the book keep them", ".T"),
+    (4, (3, 2, 0, 1), "of the axes (height, width, in, out), as TensorFlow keeps them",
+     ".transpose(3, 2, 0, 1)"),
+    (4, (0, 3, 1, 2), "of the axes (out, height, width, in), the channels last",
+     ".transpose(0, 3, 1, 2)"),
+    (4, (1, 0, 2, 3), "with inputs and outputs exchanged", ".swapaxes(0, 1)"),
+)  # fmt: skip
+
+
+class _Told(NamedTuple):
+    lines: list[str]
+    advice: list[str]
+
+
+def told(own: Shapes, state: Shapes, *, strict: bool = True) -> str:
+    """Return what keeps ``state`` from being loaded, or "" if nothing does.
+
+    Parameters
+    ----------
+    own, state : mapping of key to shape
+    strict : bool
+        Whether missing and unexpected keys count.
+
+    Examples
+    --------
+    >>> told({"fc.bias": (2,)}, {"module.fc.bias": (2,)})
+    "every key begins with 'module.', as DataParallel saves them, and no key of this model does; \
+nothing was loaded. Load {k.removeprefix('module.'): v for k, v in state.items()}."
+    """
+    missing = {key for key in own.keys() - state.keys() if not is_count(key)}
+    unexpected = set(state.keys() - own.keys())
+    common = own.keys() & state.keys()
+    mis_shaped = {key for key in common if own[key] != state[key]}
+    if not (missing or unexpected or mis_shaped) or (not strict and common and not mis_shaped):
+        return ""
+    if missing and unexpected and (strict or not common):
+        pattern = _other_prefix(own, state)
+        if pattern:
+            return pattern
+    if not strict:
+        missing, unexpected = set(), set()
+    if not (missing or unexpected or mis_shaped):
+        return ""
+    number = len(missing) + len(unexpected) + len(mis_shaped)
+    found = _Told([], [])
+    missing, unexpected = _endings(missing, unexpected, found)
+    lines = _listed("missing", missing, own) + _listed("unexpected", unexpected, state)
+    rest = _orders(mis_shaped, own, state, found)
+    shapes = [f"mis-shaped: {shown(k)} must be {own[k]}, received {state[k]}" for k in rest]
+    plain = sorted(lines + shapes)
+    if len(plain) + len(found.lines) > MOST_LINES:
+        plain = _grouped("mis-shaped", sorted(rest), shapes)
+        plain += _grouped("missing", sorted(missing), sorted(_listed("missing", missing, own)))
+        plain += _grouped(
+            "unexpected", sorted(unexpected), sorted(_listed("unexpected", unexpected, state))
+        )
+    advice = found.advice + ([_last_advice(own, state, missing, unexpected, rest)] if plain else [])
+    return (
+        f"{count(number)} not fit this model, and nothing was loaded:\n  "
+        + "\n  ".join(found.lines + plain)
+        + "".join(f"\n{sentence}" for sentence in dict.fromkeys(advice))
+    )
+
+
+def _other_prefix(own: Shapes, state: Shapes) -> str:
+    """Return the one sentence about keys that fit but for what stands before them, or ""."""
+    prefixes = under(own, state)
+    if len(prefixes) > 1:
+        listed = " and ".join(repr(shown(p)) for p in prefixes[:4])
+        return (
+            f"the weights are there {len(prefixes)} times, under {listed}; nothing was loaded. "
+            f"Load one of them: {{k.removeprefix({prefixes[0]!r}): v {_ITEMS} if "
+            f"k.startswith({prefixes[0]!r})}}."
+        )
+    if prefixes:
+        prefix = prefixes[0]
+        rest = [key for key in state if not key.startswith(prefix)]
+        below = {key.removeprefix(prefix) for key in state if key.startswith(prefix)}
+        saved = _by_whom(prefix)
+        if any(key not in own and not is_count(key) for key in below):
+            return _without(prefix, own, state)
+        if not rest:
+            return (
+                f"every key begins with {shown(prefix)!r}{saved or ','} and no key of this model "
+                f"does; nothing was loaded. Load {{k.removeprefix({prefix!r}): v {_ITEMS}}}."
+            )
+        return (
+            f"the weights of this model are there under {shown(prefix)!r}{saved} besides "
+            f"{len(rest)} other keys; nothing was loaded. Load {{k.removeprefix({prefix!r}): v "
+            f"{_ITEMS} if k.startswith({prefix!r})}}."
+        )
+    plain = {without_wrappers(key) for key in state}
+    if len(plain) == len(state) and all(is_count(key) for key in plain ^ own.keys()):
+        names = sorted({p for key in state for p in key.split(".") if p in WRAPPERS})
+        each = "".join(f".replace({name + '.'!r}, '')" for name in names)
+        return (
+            f"keys hold {' and '.join(map(repr, names))}, as {WRAPPERS[names[0]]} saves them, "
+            f"which this model's do not; nothing was loaded. Load {{k{each}: v {_ITEMS}}}."
+        )
+    prefix = inside(own, state)
+    if prefix:
+        return (
+            f"the keys are those of this model's {shown(prefix.rstrip('./'))!r}, without its name; "
+            f"nothing was loaded. Load them into it: nn.layer_at(model, {prefix.rstrip('./')!r})"
+            ".load_state_dict(state)."
+        )
+    prefix = mostly_under(own, state) if not own.keys() & state.keys() else ""
+    return _without(prefix, own, state) if prefix else ""
+
+
+def _by_whom(prefix: str) -> str:
+    who = WRAPPERS.get(prefix.rstrip("./").rpartition(".")[2])
+    return f", as {who} saves them," if who else ""
+
+
+def _without(prefix: str, own: Shapes, state: Shapes) -> str:
+    """Return the sentence about a prefix without which keys fit in part, and what then differs."""
+    rest = {k.removeprefix(prefix): shape for k, shape in state.items()}
+    saved = _by_whom(prefix) or ","
+    return f"keys begin with {shown(prefix)!r}{saved} and without it {told(own, rest)}"
+
+
+def _endings(missing: set[str], unexpected: set[str], found: _Told) -> tuple[set[str], set[str]]:
+    """Tell of keys that are there under another ending; return those that are not explained."""
+    for ending, others, text in _ENDINGS:
+        layers = [
+            key.removesuffix(ending)
+            for key in missing
+            if key.rpartition(".")[2] == ending
+            and all(key.removesuffix(ending) + other in unexpected for other in others)
+        ]
+        if layers:
+            found.lines.append(
+                text.format(n=f"{len(layers)} {'key is' if len(layers) == 1 else 'keys are'}")
+            )
+            missing = missing - {layer + ending for layer in layers}
+            unexpected = unexpected - {layer + other for layer in layers for other in others}
+    return missing, unexpected
+
+
+def _orders(mis_shaped: set[str], own: Shapes, state: Shapes, found: _Told) -> list[str]:
+    """Tell of arrays whose axes stand in another order; return those that are not explained."""
+    rest = sorted(mis_shaped)
+    for ndim, axes, what, mend in _ORDERS:
+        turned = [
+            key
+            for key in rest
+            if len(own[key]) == len(state[key]) == ndim
+            and tuple(state[key][axis] for axis in axes) == own[key]
+        ]
+        # One layer may have such a shape by chance.
+        if turned:
+            found.lines.append(
+                f"mis-shaped: {_some(turned)} {'is' if len(turned) == 1 else 'are'} {what}: "
+                f"{shown(turned[0])} must be {own[turned[0]]}, received "
+                f"{state[turned[0]]}"
+            )
+            found.advice.append(f"Where axes stand in another order, load v{mend} in place of v.")
+            explained = set(turned)
+            rest = [key for key in rest if key not in explained]
+    return rest
+
+
+def _last_advice(
+    own: Shapes, state: Shapes, missing: set[str], unexpected: set[str], mis_shaped: list[str]
+) -> str:
+    """Return what to do about the differences that no pattern explains."""
+    layers = {key.rpartition(".")[0] for key in mis_shaped}
+    last = next((k for k in reversed(list(own)) if not is_count(k)), "").rpartition(".")[0]
+    inputs_fit = all(state[k] and own[k][1:] == state[k][1:] for k in mis_shaped)
+    if layers == {last} and last and inputs_fit and not (missing or unexpected):
+        outputs = state[mis_shaped[0]][0]
+        return (
+            f"Only the last layer {shown(last)!r} differs, which has {outputs} outputs there. Load "
+            f"the others: {{k: v {_ITEMS} if not k.startswith({last + '.'!r})}} with strict=False."
+        )
+    if missing and len(missing) == len(unexpected):
+        theirs, ours = (
+            sorted(shapes[key] for key in keys)
+            for shapes, keys in ((state, unexpected), (own, missing))
+        )
+        if theirs == ours and len(missing) > 1:
+            return (
+                "The shapes are those of the missing keys, only the names differ: rename the keys "
+                "of the file to this model's, which list(model.state_dict()) gives."
+            )
+    return "Build the model as it was when the weights were saved."
+
+
+def _listed(kind: str, keys: Iterable[str], shapes: Shapes) -> list[str]:
+    return [f"{kind}: {shown(key)} {shapes[key]}" for key in keys]
+
+
+def _grouped(kind: str, keys: list[str], lines: list[str]) -> list[str]:
+    """Return one line for each few that are alike: by their ending or by their beginning."""
+    if len(lines) <= 2:
+        return lines
+    by_end: dict[str, list[str]] = {}
+    by_start: dict[str, list[str]] = {}
+    for key in keys:
+        by_end.setdefault(f"end with .{key.rpartition('.')[2]}", []).append(key)
+        by_start.setdefault(f"begin with {key.partition('.')[0]}.", []).append(key)
+    alike = min(by_start, by_end, key=len)
+    line = dict(zip(keys, lines, strict=True))
+    if len(alike) > 2:
+        return [*lines[:2], f"{kind}: {len(keys) - 2} more, in {len(by_start)} layers"]
+    return [
+        line[group[0]] + (f" and {len(group) - 1} more that {shown(what)}" if group[1:] else "")
+        for what, group in alike.items()
+    ]
+
+
+def _some(keys: list[str]) -> str:
+    names = ", ".join(map(shown, keys[:3]))
+    return names if len(keys) <= 3 else f"{names} and {len(keys) - 3} more"
