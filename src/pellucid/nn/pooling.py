@@ -105,7 +105,7 @@ class AvgPool2d(_WindowPool):
     kernel_size, stride, padding, misfit
         As for `MaxPool2d`.
     count_include_pad : bool
-        Whether padding counts in the mean.
+        Whether padding counts in the mean. What ``misfit="pad"`` lets hang over the end does not.
 
     Examples
     --------
@@ -153,7 +153,8 @@ class LpPool2d(_WindowPool):
     norm_type : float
         p, at least 1; 2 is the Euclidean length.
     kernel_size, stride, misfit
-        As for `MaxPool2d`.
+        As for `MaxPool2d`. What hangs over the end under ``misfit="pad"`` adds nothing to the sum.
+        (PyTorch's ``ceil_mode`` scales the sum of such a window up to a whole one.)
 
     Examples
     --------

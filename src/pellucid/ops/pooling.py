@@ -100,11 +100,18 @@ def avg_pool2d(x: Array, windows: Windows, *, count_include_pad: bool = True) ->
     windows : Windows
         How the window moves, from `pool2d_windows`.
     count_include_pad : bool
-        Divide by FH·FW everywhere (PyTorch's default), or only by the cells that are not padding.
+        Divide by all cells of the window, padding included (PyTorch's default), or only by those
+        that are not padding. What ``misfit="pad"`` lets hang over the end never counts.
 
     Returns
     -------
     array (N, C, OH, OW)
+
+    Examples
+    --------
+    >>> x = np.array([[[[1.0, 2.0, 5.0]]]])
+    >>> avg_pool2d(x, pool2d_windows((1, 1, 3), (1, 2), misfit="pad"))
+    array([[[[1.5, 5. ]]]])
     """
     require_images(x, "avg_pool2d")
     x = as_floats(x)
@@ -229,9 +236,20 @@ def _real_cells(windows: Windows) -> Array:
     return _cells(np.ones((1, 1, *windows.input), dtype=np.bool_), windows)[0, 0]
 
 
+def cells_that_count(windows: Windows, axis: int, *, include_pad: bool) -> Array:
+    """Return how many rows (axis 0) or columns (1) of each window a mean is divided by."""
+    o, u = np.ogrid[: windows.output[axis], : windows.window[axis]]
+    place = windows.stride[axis] * o + windows.dilation[axis] * u
+    before, after = windows.padding[axis]
+    first, end = before, before + windows.input[axis]
+    if include_pad:
+        first, end = 0, end + after - windows.overhang[axis]
+    return ((place >= first) & (place < end)).sum(axis=1)
+
+
 def _count(windows: Windows, include_pad: bool, dtype: npt.DTypeLike) -> Array:
-    fh, fw = windows.window
-    return np.asarray(fh * fw if include_pad else _real_cells(windows).sum(axis=0), dtype=dtype)
+    rows, columns = (cells_that_count(windows, axis, include_pad=include_pad) for axis in (0, 1))
+    return np.multiply.outer(rows, columns).astype(dtype)
 
 
 def _require_output_gradient(dy: Array, required: tuple[int, ...], where: str) -> None:
