@@ -165,7 +165,9 @@ def test_under_pad_the_first_window_too_may_hang_over_by_less_than_a_stride():
     assert (moves.output, moves.padding) == ((1, 1), ((0, 2), (0, 1)))
     assert (moves.overhang, moves.unread) == ((2, 1), (0, 0))
     for misfit in ("floor", "error"):
-        with pytest.raises(ShapeError, match="a window of 4 is larger than the input's height of 2"):
+        with pytest.raises(
+            ShapeError, match="a window of 4 is larger than the input's height of 2"
+        ):
             slide((2, 3), 4, 3, misfit=misfit)
     with pytest.raises(ShapeError, match="a window of 4 is larger than the input's height of 2"):
         slide((2, 3), 4, 2, misfit="pad")

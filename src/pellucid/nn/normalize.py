@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..ops.checks import as_floats, require_gradient
 from ..typing import Array
 from .containers import Sequential
 from .layer import Layer, Shape
@@ -59,16 +60,20 @@ class Normalize(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``."""
+        x = as_floats(x, "normalize")
         self._require_channels(x.shape[1:])
-        mean, std = self._as_columns(x)
-        self.remember(std)
+        mean, off, std = self._as_columns(x)
+        self.remember(x, std)
         y = x - mean
+        if off.any():
+            y -= off
         y /= std
         return y
 
     def backward(self, dy: Array) -> Array:
         """Return ``dx``, shaped like ``dy``."""
-        (std,) = self.recall()
+        x, std = self.recall()
+        require_gradient(dy, x, "normalize_backward")
         return dy / std
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -94,9 +99,18 @@ class Normalize(Layer):
         whole.input_shape, whole.card = model.input_shape, model.card
         return whole
 
-    def _as_columns(self, x: Array) -> tuple[Array, Array]:
-        mean, std = (np.array(v, x.dtype).reshape(-1, 1, 1) for v in (self.mean, self.std))
-        return mean, std
+    def _as_columns(self, x: Array) -> tuple[Array, Array, Array]:
+        """Return the means, what they are off by in x's dtype, and the deviations.
+
+        A mean far from zero costs no digits; where it is off by less than x can tell, off is 0.
+        """
+        exact, std = np.array(self.mean), np.array(self.std)
+        mean = exact.astype(x.dtype)
+        off = exact - mean
+        off[np.abs(off) < np.finfo(x.dtype).eps * std / 2] = 0
+        columns = (a.astype(x.dtype, copy=False).reshape(-1, 1, 1) for a in (mean, off, std))
+        around, rest, deviation = columns
+        return around, rest, deviation
 
     def _require_channels(self, shape: Shape) -> None:
         if len(shape) != 3 or shape[0] != len(self.mean):

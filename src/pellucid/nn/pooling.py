@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .. import ops
-from ..errors import ArgumentError
 from ..ops.checks import require_image_shape
 from ..receptive import ReceptiveField
 from ..shapes import Misfit, Padding, Windows, pair, require_sliding, slide
 from ..typing import Array, Pair
+from .checks import require_number
 from .layer import Layer, Shape
 
 __all__ = ["AvgPool2d", "GlobalAvgPool2d", "GlobalMaxPool2d", "LpPool2d", "MaxPool2d"]
@@ -171,8 +171,7 @@ class LpPool2d(_WindowPool):
         *,
         misfit: Misfit = "floor",
     ) -> None:
-        if not norm_type >= 1:
-            raise ArgumentError(f"must be at least 1, received {norm_type!r}.", where="norm_type")
+        require_number(norm_type, "norm_type", 1)
         require_sliding(0, misfit)
         self.norm_type = norm_type
         self.kernel_size = pair(kernel_size, "kernel_size")

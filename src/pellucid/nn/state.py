@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from ..errors import StateDictError
 from ..typing import Array
 from .parameter import Buffer
 
-__all__ = ["load"]
+__all__ = ["load", "widened"]
 
 
 def load(buffers: Mapping[str, Buffer], state: Mapping[str, Array], *, strict: bool = True) -> None:
@@ -41,3 +41,12 @@ def load(buffers: Mapping[str, Buffer], state: Mapping[str, Array], *, strict: b
         else:  # a place holder, see init.without_values; a model of float64 is to stay one
             same_kind = value.dtype.kind == own.data.dtype.kind
             own.data = np.array(value, dtype=value.dtype if same_kind else own.data.dtype)
+
+
+def widened(x: Array, buffers: Iterable[Buffer]) -> Array:
+    """Return images in a dtype that holds all digits of a model's parameters, which layers ask for.
+
+    Float32 images for a model of float64 become float64; others are returned as they are.
+    """
+    dtypes = {b.data.dtype for b in buffers if b.data.dtype.kind == "f"}
+    return x.astype(np.result_type(x, *dtypes), copy=False) if x.dtype.kind == "f" else x

@@ -25,8 +25,15 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from ..shapes import Misfit, Padding, Windows, slide
 from ..typing import Array, Pair
-from .checks import require_image_shape, require_images, require_shape
+from .checks import (
+    require_count,
+    require_image_shape,
+    require_images,
+    require_no_wider,
+    require_shape,
+)
 from .im2col import crop_padding, fold, pad_images, unfold
+from .sums import total
 
 __all__ = [
     "conv2d",
@@ -82,6 +89,7 @@ def conv2d(
            [-2., -2.]])
     """
     require_images(x, "conv2d")
+    require_no_wider(x, "conv2d", w=w, b=b)
     windows = conv2d_windows(x.shape[1:], w.shape, stride, padding, dilation, groups, misfit)
     if b is not None:
         require_shape(b, (len(w),), "a bias", "(FN,)", "conv2d")
@@ -125,7 +133,7 @@ def conv2d_backward(
     windows = conv2d_windows(x.shape[1:], w.shape, stride, padding, dilation, groups, misfit)
     _require_output_gradient(dy, x, w, windows)
     dx = input_gradient(dy, w, windows, groups)
-    return dx, weight_gradient(dy, x, windows, groups), dy.sum(axis=(0, 2, 3))
+    return dx, weight_gradient(dy, x, windows, groups), total(dy, (0, 2, 3))
 
 
 def conv2d_backward_as_convolutions(
@@ -174,7 +182,7 @@ def conv2d_backward_as_convolutions(
         dx.append(crop_padding(_correlate(spread[:, o], flipped, around), windows))
         by_channel, by_filter = padded[:, c].swapaxes(0, 1), dy[:, o].swapaxes(0, 1)
         dw.append(_correlate(by_channel, by_filter, over_x)[:, :, :fh, :fw].swapaxes(0, 1))
-    return np.concatenate(dx, axis=1), np.concatenate(dw), dy.sum(axis=(0, 2, 3))
+    return np.concatenate(dx, axis=1), np.concatenate(dw), total(dy, (0, 2, 3))
 
 
 def conv2d_windows(
@@ -199,7 +207,10 @@ def conv2d_windows(
     if len(w_shape) != 4:
         raise ShapeError(f"expects filters (FN, C, FH, FW), received {w_shape}.", where="conv2d")
     fn, depth, fh, fw = w_shape
-    if groups < 1 or fn % groups:
+    if fn < 1:
+        raise ShapeError(f"expects at least one filter, received {w_shape}.", where="conv2d")
+    groups = require_count(groups, "groups")
+    if fn % groups:
         raise ArgumentError(
             f"must divide the {fn} filters evenly, received {groups}.", where="groups"
         )
@@ -259,5 +270,6 @@ def _by_group(c: int, fn: int, groups: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _require_output_gradient(dy: Array, x: Array, w: Array, windows: Windows) -> None:
+    require_no_wider(x, "conv2d_backward", w=w, dy=dy)
     required = (len(x), len(w), *windows.output)
     require_shape(dy, required, "an output gradient", "(N, FN, OH, OW)", "conv2d_backward")

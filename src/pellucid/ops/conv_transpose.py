@@ -20,8 +20,15 @@ from __future__ import annotations
 from ..errors import ArgumentError, ShapeError
 from ..shapes import Windows, slide_transposed
 from ..typing import Array, Pair
-from .checks import require_image_shape, require_images, require_shape
+from .checks import (
+    require_count,
+    require_image_shape,
+    require_images,
+    require_no_wider,
+    require_shape,
+)
 from .conv import correlate, input_gradient, weight_gradient
+from .sums import total
 
 __all__ = ["conv_transpose2d", "conv_transpose2d_backward", "conv_transpose2d_windows"]
 
@@ -71,6 +78,7 @@ def conv_transpose2d(
     array([[[[1., 1., 3., 2., 2.]]]])
     """
     require_images(x, "conv_transpose2d")
+    require_no_wider(x, "conv_transpose2d", w=w, b=b)
     windows = conv_transpose2d_windows(
         x.shape[1:], w.shape, stride, padding, output_padding, groups, dilation
     )
@@ -109,9 +117,10 @@ def conv_transpose2d_backward(
     )
     required = (len(x), w.shape[1] * groups, *windows.input)
     where = "conv_transpose2d_backward"
+    require_no_wider(x, where, w=w, dy=dy)
     require_shape(dy, required, "an output gradient", "(N, FN, OH, OW)", where)
     dx = correlate(dy, w, windows, groups)
-    return dx, weight_gradient(x, dy, windows, groups), dy.sum(axis=(0, 2, 3))
+    return dx, weight_gradient(x, dy, windows, groups), total(dy, (0, 2, 3))
 
 
 def conv_transpose2d_windows(
@@ -144,7 +153,12 @@ def conv_transpose2d_windows(
             f"with {w_shape[0]} filters.",
             where="conv_transpose2d",
         )
-    if groups < 1 or c % groups:
+    if 0 in w_shape[:2]:
+        raise ShapeError(
+            f"expects at least one filter and one channel, received {w_shape}.",
+            where="conv_transpose2d",
+        )
+    if c % require_count(groups, "groups"):
         raise ArgumentError(
             f"must divide the {c} input channels evenly, received {groups}.", where="groups"
         )

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..typing import Array
-from .checks import as_floats
+from .checks import as_floats, require_count, require_gradient, require_no_wider, require_shape
 
 __all__ = [
     "batch_norm",
@@ -61,7 +61,9 @@ def local_response_norm(
     >>> b.ravel(), s.ravel()                           # both channels see 1 + 1² + 2²
     (array([0.16666667, 0.33333333]), array([6., 6.]))
     """
-    a = as_floats(a)
+    _require_rank(a, "local_response_norm")
+    a = as_floats(a, "local_response_norm")
+    n = require_count(n, "n")
     s = k + alpha * _sum_over_channels(a * a, n // 2, (n - 1) // 2)
     return a * s**-beta, s
 
@@ -70,6 +72,7 @@ def local_response_norm_backward(
     dy: Array, a: Array, s: Array, n: int = 5, alpha: float = 1e-4, beta: float = 0.75
 ) -> Array:
     """Return the gradient with respect to ``a``, shaped like it."""
+    require_gradient(dy, a, "local_response_norm_backward")
     heard = _sum_over_channels(dy * a * s ** (-beta - 1), (n - 1) // 2, n // 2)
     return dy * s**-beta - 2 * alpha * beta * a * heard
 
@@ -92,7 +95,13 @@ def batch_norm(
     Returns
     -------
     y, x_hat : arrays like ``x``
-        The result, and the normalised input for `batch_norm_backward`.
+        The result, and the normalised input for `batch_norm_backward`. Between them the numbers
+        are float64: where a mean is far from zero, ``x - mean`` is what the last digits say.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one number for each channel.
 
     Examples
     --------
@@ -100,7 +109,11 @@ def batch_norm(
     >>> batch_norm(x, np.ones(1), np.zeros(1), *batch_statistics(x), eps=0.0)[0].ravel()
     array([-1.,  1.])
     """
-    x_hat = (x - _per_channel(mean, x)) * _per_channel((var + eps) ** -0.5, x)
+    x = as_floats(x, "batch_norm")
+    _require_channels(x, "batch_norm", gamma=gamma, beta=beta, mean=mean, var=var)
+    require_no_wider(x, "batch_norm", gamma=gamma, beta=beta)
+    x_hat = (x - _per_channel(_wide(mean), x)) * _per_channel(_inverse(var, eps), x)
+    x_hat = x_hat.astype(x.dtype, copy=False)
     return _per_channel(gamma, x) * x_hat + _per_channel(beta, x), x_hat
 
 
@@ -108,25 +121,25 @@ def batch_norm_backward(
     dy: Array, x_hat: Array, gamma: Array, var: Array, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
     """Return ``dx`` like ``dy``, and ``dgamma`` and ``dbeta`` (C,), through the statistics too."""
-    axes = _all_but_channels(dy)
-    dgamma, dbeta = (dy * x_hat).sum(axis=axes), dy.sum(axis=axes)
-    m = dy.size // dy.shape[1]
-    scale = gamma * (var + eps) ** -0.5
+    dgamma, dbeta = _sums(dy, x_hat, gamma, var)
+    m = max(dy.size // dy.shape[1], 1)
+    scale = gamma * _inverse(var, eps)
     centred = dy - _per_channel(dbeta / m, dy) - x_hat * _per_channel(dgamma / m, dy)
-    return _per_channel(scale, dy) * centred, dgamma, dbeta
+    dx = _per_channel(scale, dy) * centred
+    return dx.astype(dy.dtype), dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
 
 
 def batch_norm_fixed_backward(
     dy: Array, x_hat: Array, gamma: Array, var: Array, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
     """Return ``dx``, ``dgamma`` and ``dbeta`` where mean and variance are constants."""
-    axes = _all_but_channels(dy)
-    scale = _per_channel(gamma * (var + eps) ** -0.5, dy)
-    return dy * scale, (dy * x_hat).sum(axis=axes), dy.sum(axis=axes)
+    dgamma, dbeta = _sums(dy, x_hat, gamma, var)
+    scale = (gamma * _inverse(var, eps)).astype(dy.dtype)
+    return dy * _per_channel(scale, dy), dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
 
 
 def batch_statistics(x: Array) -> tuple[Array, Array]:
-    """Return mean and (biased) variance (C,) of each channel of ``x``.
+    """Return mean and (biased) variance (C,) of each channel of ``x``, in float64.
 
     Raises
     ------
@@ -140,8 +153,27 @@ def batch_statistics(x: Array) -> tuple[Array, Array]:
             f"needs more than one value a channel to train, received shape {x.shape}. "
             "Use a larger batch, or evaluation mode."
         )
-    axes = _all_but_channels(x)
-    return x.mean(axis=axes), x.var(axis=axes)
+    axes, wide = _all_but_channels(x), _wide(as_floats(x, "batch_statistics"))
+    return wide.mean(axis=axes), wide.var(axis=axes)
+
+
+def _sums(dy: Array, x_hat: Array, gamma: Array, var: Array) -> tuple[Array, Array]:
+    """Return the gradients of scale and shift, in float64."""
+    where = "batch_norm_backward"
+    require_gradient(dy, x_hat, where)
+    _require_channels(x_hat, where, gamma=gamma, var=var)
+    axes = _all_but_channels(dy)
+    return _wide(dy * x_hat).sum(axis=axes), _wide(dy).sum(axis=axes)
+
+
+def _inverse(var: Array, eps: float) -> Array:
+    """Return one over the deviation, in float64."""
+    return np.asarray((_wide(var) + eps) ** -0.5)
+
+
+def _wide(a: Array) -> Array:
+    """Return ``a`` with the digits to add up many numbers in: float64 at least."""
+    return a.astype(np.promote_types(a.dtype, np.float64), copy=False)
 
 
 def _sum_over_channels(values: Array, before: int, after: int) -> Array:
@@ -163,3 +195,15 @@ def _all_but_channels(x: Array) -> tuple[int, ...]:
 def _per_channel(values: Array, x: Array) -> Array:
     """Return ``values`` (C,) so that they broadcast over the channels of ``x``."""
     return values.reshape(1, -1, *(1,) * (x.ndim - 2))
+
+
+def _require_channels(x: Array, where: str, **arrays: Array) -> None:
+    """Refuse arrays that do not have one number for each channel of ``x``."""
+    _require_rank(x, where)
+    for name, array in arrays.items():
+        require_shape(array, x.shape[1:2], name, "(C,)", where)
+
+
+def _require_rank(x: Array, where: str) -> None:
+    if x.ndim < 2:
+        raise ShapeError(f"expects (N, C, ...), received shape {x.shape}.", where=where)

@@ -18,8 +18,16 @@ import numpy.typing as npt
 from ..errors import ArgumentError, ShapeError
 from ..shapes import Misfit, Padding, Windows, slide
 from ..typing import Array, Pair
-from .checks import as_floats, require_image_shape, require_images, require_shape
+from .checks import (
+    as_floats,
+    require_image_shape,
+    require_images,
+    require_no_wider,
+    require_real,
+    require_shape,
+)
 from .im2col import fold, unfold
+from .sums import mean, total
 
 __all__ = [
     "avg_pool2d",
@@ -59,8 +67,10 @@ def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Array]:
     >>> y[0, 0].tolist(), arg_max[0, 0].tolist()
     ([[4.0, 5.0]], [[2, 0]])
     """
-    require_images(x, "max_pool2d")
-    lowest = -np.inf if np.issubdtype(x.dtype, np.floating) else np.iinfo(x.dtype).min
+    _require_cells(x, windows, "max_pool2d")
+    lowest = {"f": -np.inf, "b": False}.get(x.dtype.kind)
+    if lowest is None:
+        lowest = np.iinfo(x.dtype).min
     cells = _cells(x, windows, fill=lowest)
     arg_max = cells.argmax(axis=2)
     if windows.padding != ((0, 0), (0, 0)):
@@ -85,6 +95,7 @@ def max_pool2d_backward(dy: Array, arg_max: Array, windows: Windows) -> Array:
     array (N, C, H, W)
     """
     _require_output_gradient(dy, arg_max.shape, "max_pool2d_backward")
+    _require_output_gradient(dy, (*dy.shape[:2], *windows.output), "max_pool2d_backward")
     (n, c, oh, ow), (fh, fw) = dy.shape, windows.window
     cells = np.zeros((n, c, fh * fw, oh, ow), dtype=dy.dtype)
     np.put_along_axis(cells, arg_max[:, :, np.newaxis], dy[:, :, np.newaxis], axis=2)
@@ -113,9 +124,9 @@ def avg_pool2d(x: Array, windows: Windows, *, count_include_pad: bool = True) ->
     >>> avg_pool2d(x, pool2d_windows((1, 1, 3), (1, 2), misfit="pad"))
     array([[[[1.5, 5. ]]]])
     """
-    require_images(x, "avg_pool2d")
+    _require_cells(x, windows, "avg_pool2d")
     x = as_floats(x)
-    return _cells(x, windows).sum(axis=2) / _count(windows, count_include_pad, x.dtype)
+    return total(_cells(x, windows), 2) / _count(windows, count_include_pad, x.dtype)
 
 
 def avg_pool2d_backward(dy: Array, windows: Windows, *, count_include_pad: bool = True) -> Array:
@@ -147,10 +158,10 @@ def lp_pool2d(x: Array, windows: Windows, p: float = 2.0) -> Array:
     >>> lp_pool2d(np.array([[[[3.0, 4.0]]]]), pool2d_windows((1, 1, 2), (1, 2)))
     array([[[[5.]]]])
     """
-    require_images(x, "lp_pool2d")
+    _require_cells(x, windows, "lp_pool2d")
     if not 1 <= p < np.inf:
         raise ArgumentError(f"must be a norm of at least 1 and finite, received {p!r}.", where="p")
-    return (np.abs(_cells(as_floats(x), windows)) ** p).sum(axis=2) ** (1 / p)
+    return total(np.abs(_cells(as_floats(x), windows)) ** p, 2) ** (1 / p)
 
 
 def lp_pool2d_backward(dy: Array, x: Array, y: Array, windows: Windows, p: float = 2.0) -> Array:
@@ -158,7 +169,11 @@ def lp_pool2d_backward(dy: Array, x: Array, y: Array, windows: Windows, p: float
 
     A window of zeros has no gradient of its own (the norm has a kink there); it gets zeros.
     """
-    _require_output_gradient(dy, y.shape, "lp_pool2d_backward")
+    where = "lp_pool2d_backward"
+    _require_cells(x, windows, where)
+    require_no_wider(x, where, y=y, dy=dy)
+    _require_output_gradient(dy, (*x.shape[:2], *windows.output), where)
+    require_shape(y, dy.shape, "the output", "(N, C, OH, OW)", where)
     (n, c, oh, ow), (fh, fw) = dy.shape, windows.window
     z, length = _cells(x, windows), y[:, :, np.newaxis]
     direction = np.divide(np.abs(z), length, out=np.zeros_like(z), where=length != 0) ** (p - 1)
@@ -171,8 +186,8 @@ def global_avg_pool2d(x: Array) -> Array:
 
     Lin et al. 2013, "Network In Network", section 3.2.
     """
-    require_images(x, "global_avg_pool2d")
-    return x.mean(axis=(2, 3), keepdims=True)
+    _require_some_cells(x, "global_avg_pool2d")
+    return mean(x, (2, 3), keepdims=True)
 
 
 def global_avg_pool2d_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
@@ -183,7 +198,7 @@ def global_avg_pool2d_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
 
 def global_max_pool2d(x: Array) -> tuple[Array, Array]:
     """Take the largest value of each channel; returns ``y`` and its place ``H·W``, (N, C, 1, 1)."""
-    require_images(x, "global_max_pool2d")
+    _require_some_cells(x, "global_max_pool2d")
     flat = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
     arg_max = flat.argmax(axis=2, keepdims=True)
     y = np.take_along_axis(flat, arg_max, axis=2)
@@ -252,9 +267,34 @@ def _count(windows: Windows, include_pad: bool, dtype: npt.DTypeLike) -> Array:
     return np.multiply.outer(rows, columns).astype(dtype)
 
 
+def _require_cells(x: Array, windows: Windows, where: str) -> None:
+    """Refuse images of another size than the windows were made for."""
+    require_images(x, where)
+    if x.shape[2:] != windows.input:
+        raise ShapeError(
+            f"expects images of the {windows.input[0]}x{windows.input[1]} that its windows are "
+            f"for, received shape {x.shape}. Make others with `pool2d_windows(x.shape[1:], ...)`.",
+            where=where,
+        )
+
+
+def _require_some_cells(x: Array, where: str) -> None:
+    """Refuse images without a single cell."""
+    require_images(x, where)
+    if 0 in x.shape[2:]:
+        raise ShapeError(
+            f"needs images of at least one row and one column, received shape {x.shape}.",
+            where=where,
+        )
+
+
 def _require_output_gradient(dy: Array, required: tuple[int, ...], where: str) -> None:
+    require_real(dy, where, "dy")
     require_shape(dy, required, "an output gradient", "(N, C, OH, OW)", where)
 
 
 def _require_global_gradient(dy: Array, x_shape: tuple[int, ...], where: str) -> None:
+    require_real(dy, where, "dy")
+    if len(x_shape) != 4:
+        raise ShapeError(f"expects x_shape (N, C, H, W), received {tuple(x_shape)}.", where=where)
     require_shape(dy, (*x_shape[:2], 1, 1), "an output gradient", "(N, C, 1, 1)", where)
