@@ -198,5 +198,5 @@ class BatchNormStep(_NormStep):
 
     def _fill(self, first: int, *values: Array) -> None:
         """Write one number a channel into each of the rows from ``first`` on, over and over."""
-        for row, numbers in zip(self._rows[first:], values, strict=False):
-            row.reshape(-1, self.channels)[:] = numbers
+        for row, one in zip(self._rows[first:], values, strict=False):
+            row.reshape(-1, self.channels)[:] = one

@@ -14,7 +14,7 @@ from ..kernels import elementwise
 from ..kernels.blocks import each
 from ..nn import Layer
 from ..nn.state import widened
-from ..ops.checks import require_real
+from ..ops.checks import require_count, require_real
 from ..rooms import room
 from ..typing import Array
 from .assembly import assemble
@@ -42,6 +42,7 @@ class Plan:
     """
 
     def __init__(self, model: Layer, input_shape: Shape, batch_size: int) -> None:
+        batch_size = require_count(batch_size, "batch_size")
         self.model, self.input_shape, self.batch_size = model, tuple(input_shape), batch_size
         model.output_shape(self.input_shape)  # or it says which layer does not fit the images
         # The kernels compute in float32; a model of another type runs its own layers.

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import ops
 from ..errors import ShapeError
+from ..ops.checks import require_real
 from ..typing import Array
 from .checks import require_count, require_number
 from .init import constant
@@ -113,6 +114,7 @@ class BatchNorm2d(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``."""
+        require_real(x, "batch_norm")
         self._require_channels(x.shape[1:])
         if self.training:
             mean, var = ops.batch_statistics(x)

@@ -45,7 +45,10 @@ class Normalize(Layer):
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
+        try:
+            self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
+        except (TypeError, ValueError):
+            self.mean, self.std = (), ()
         good = (
             len(self.mean) == len(self.std) > 0
             and all(math.isfinite(m) for m in self.mean)
@@ -54,7 +57,7 @@ class Normalize(Layer):
         if not good:
             raise ArgumentError(
                 "expects a finite mean and a deviation above 0 for each channel, received "
-                f"mean={self.mean}, std={self.std}.",
+                f"mean={mean!r}, std={std!r}.",
                 where="Normalize",
             )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import ops
-from ..ops.checks import require_image_shape
+from ..ops.checks import require_image_shape, require_images
 from ..receptive import ReceptiveField
 from ..shapes import Misfit, Padding, Windows, pair, require_sliding, slide
 from ..typing import Array, Pair
@@ -84,6 +84,7 @@ class MaxPool2d(_WindowPool):
 
     def forward(self, x: Array) -> Array:
         """Return the maxima (N, C, OH, OW) of ``x`` (N, C, H, W)."""
+        require_images(x, "pooling")
         windows = self.windows(x.shape[1:])
         y, arg_max = ops.max_pool2d(x, windows)
         self.remember(arg_max, windows)
@@ -133,6 +134,7 @@ class AvgPool2d(_WindowPool):
 
     def forward(self, x: Array) -> Array:
         """Return the means (N, C, OH, OW) of ``x`` (N, C, H, W)."""
+        require_images(x, "pooling")
         windows = self.windows(x.shape[1:])
         self.remember(windows)
         return ops.avg_pool2d(x, windows, count_include_pad=self.count_include_pad)
@@ -180,6 +182,7 @@ class LpPool2d(_WindowPool):
 
     def forward(self, x: Array) -> Array:
         """Return the norms (N, C, OH, OW) of ``x`` (N, C, H, W)."""
+        require_images(x, "pooling")
         windows = self.windows(x.shape[1:])
         y = ops.lp_pool2d(x, windows, self.norm_type)
         self.remember(x, y, windows)
@@ -212,8 +215,9 @@ class GlobalAvgPool2d(_GlobalPool):
 
     def forward(self, x: Array) -> Array:
         """Return the means (N, C, 1, 1)."""
+        y = ops.global_avg_pool2d(x)
         self.remember(x.shape)
-        return ops.global_avg_pool2d(x)
+        return y
 
     def backward(self, dy: Array) -> Array:
         """Return ``dx`` (N, C, H, W)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..ops.checks import as_floats, require_image_shape, require_shape
+from ..ops.checks import as_floats, require_image_shape, require_images, require_shape
 from ..receptive import ReceptiveField
 from ..shapes import Windows, pair, slide
 from ..typing import Array, Pair
@@ -51,6 +51,7 @@ class ZeroPadShortcut(Layer):
     def forward(self, x: Array) -> Array:
         """Return what is kept of ``x``, and zeros."""
         x = as_floats(x, "shortcut")
+        require_images(x, "shortcut")
         y = np.zeros((len(x), *self.output_shape(x.shape[1:])), dtype=x.dtype)
         y[:, : self.in_channels] = x[self._kept]
         self.remember(x.shape)

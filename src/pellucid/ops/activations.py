@@ -12,8 +12,11 @@ nonlinearities improve neural network acoustic models", section 2.)
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 
+from ..errors import ArgumentError
 from ..typing import Array
 from .checks import as_floats, require_axis, require_gradient, require_real
 
@@ -53,13 +56,19 @@ def relu_backward(dy: Array, x: Array) -> Array:
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     """Return ``x`` above zero and ``slope · x`` below."""
     require_real(x, "leaky_relu")
-    return np.where(x > 0, x, x * float(slope))
+    return np.where(x > 0, x, x * _slope(slope))
 
 
 def leaky_relu_backward(dy: Array, x: Array, slope: float = 0.01) -> Array:
     """Let ``dy`` through where ``x`` was above zero, and ``slope · dy`` elsewhere."""
     require_gradient(dy, x, "leaky_relu_backward")
-    return np.where(x > 0, dy, dy * float(slope))
+    return np.where(x > 0, dy, dy * _slope(slope))
+
+
+def _slope(slope: float) -> float:
+    if not isinstance(slope, Real):
+        raise ArgumentError(f"must be a number, received {slope!r}.", where="slope")
+    return float(slope)
 
 
 def sigmoid(x: Array) -> Array:

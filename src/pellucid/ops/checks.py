@@ -28,12 +28,7 @@ def as_floats(x: Array, where: str = "") -> Array:
 
 def require_real(x: Array, where: str, name: str = "input") -> None:
     """Refuse what is not an array of real numbers: a list, complex numbers, text, objects."""
-    if not isinstance(x, np.ndarray | np.generic):
-        raise ArgumentError(
-            f"expects {name} as a NumPy array, received {type(x).__name__}. Make it one with "
-            "`np.asarray`.",
-            where=where,
-        )
+    _require_array(x, where, name)
     if x.dtype.kind not in "fiub":
         hint = " Take `.real`, `.imag` or `np.abs` of it." if x.dtype.kind == "c" else ""
         raise ArgumentError(
@@ -48,7 +43,7 @@ def require_no_wider(x: Array, where: str, **arrays: Array | None) -> None:
     """
     require_real(x, where)
     for name, array in arrays.items():
-        if array is None or (x.dtype.kind == "f" and array.dtype == x.dtype):
+        if array is None:  # a bias that is left out
             continue
         require_real(array, where, name)
         if x.dtype.kind == "f" and np.promote_types(array.dtype, x.dtype) != x.dtype:
@@ -115,8 +110,18 @@ def require_shape(
     array: Array, required: tuple[int, ...], name: str, letters: str, where: str
 ) -> None:
     """Refuse an ``array`` whose shape is not ``required``; ``letters`` says what the sizes mean."""
+    _require_array(array, where, name)
     if array.shape != required:
         raise ShapeError(
             f"expects {name} of shape {letters} = {tuple(required)}, received {array.shape}.",
+            where=where,
+        )
+
+
+def _require_array(x: object, where: str, name: str) -> None:
+    if not isinstance(x, np.ndarray | np.generic):
+        raise ArgumentError(
+            f"expects {name} as a NumPy array, received {type(x).__name__}. Make it one with "
+            "`np.asarray`.",
             where=where,
         )

@@ -30,6 +30,7 @@ from .checks import (
     require_image_shape,
     require_images,
     require_no_wider,
+    require_real,
     require_shape,
 )
 from .im2col import crop_padding, fold, pad_images, unfold
@@ -89,6 +90,7 @@ def conv2d(
            [-2., -2.]])
     """
     require_images(x, "conv2d")
+    require_real(w, "conv2d", "w")
     require_no_wider(x, "conv2d", w=w, b=b)
     windows = conv2d_windows(x.shape[1:], w.shape, stride, padding, dilation, groups, misfit)
     if b is not None:
@@ -130,6 +132,7 @@ def conv2d_backward(
     >>> dx[0, 0].tolist(), dw[0, 0].tolist(), db.tolist()
     ([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]], [[4.0, 4.0], [4.0, 4.0]], [4.0])
     """
+    _require_arrays(dy, x, w)
     windows = conv2d_windows(x.shape[1:], w.shape, stride, padding, dilation, groups, misfit)
     _require_output_gradient(dy, x, w, windows)
     dx = input_gradient(dy, w, windows, groups)
@@ -163,6 +166,7 @@ def conv2d_backward_as_convolutions(
     >>> all(np.allclose(a, b) for a, b in zip(one, two))
     True
     """
+    _require_arrays(dy, x, w)
     windows = conv2d_windows(x.shape[1:], w.shape, stride, padding, dilation, groups, misfit)
     _require_output_gradient(dy, x, w, windows)
     (fh, fw), (sh, sw), (oh, ow) = windows.window, windows.stride, windows.output
@@ -250,7 +254,7 @@ def weight_gradient(dy: Array, x: Array, windows: Windows, groups: int = 1) -> A
     for c, o in _by_group(x.shape[1], dy.shape[1], groups):
         col = unfold(x[:, c], windows).transpose(0, 4, 5, 1, 2, 3).reshape(n * oh * ow, size)
         rows = dy[:, o].transpose(0, 2, 3, 1).reshape(n * oh * ow, dy.shape[1] // groups)
-        dw.append((rows.T @ col).reshape(-1, depth, *windows.window))
+        dw.append((rows.T @ col).reshape(rows.shape[1], depth, *windows.window))
     return np.concatenate(dw)
 
 
@@ -269,7 +273,11 @@ def _by_group(c: int, fn: int, groups: int) -> Iterator[tuple[slice, slice]]:
         yield channels, slice(g * fn // groups, (g + 1) * fn // groups)
 
 
-def _require_output_gradient(dy: Array, x: Array, w: Array, windows: Windows) -> None:
+def _require_arrays(dy: Array, x: Array, w: Array) -> None:
+    require_images(x, "conv2d_backward")
     require_no_wider(x, "conv2d_backward", w=w, dy=dy)
+
+
+def _require_output_gradient(dy: Array, x: Array, w: Array, windows: Windows) -> None:
     required = (len(x), len(w), *windows.output)
     require_shape(dy, required, "an output gradient", "(N, FN, OH, OW)", "conv2d_backward")

@@ -112,12 +112,13 @@ def conv_transpose2d_backward(
     >>> dx.ravel().tolist(), dw.ravel().tolist(), db.tolist()
     ([3.0, 3.0], [3.0, 3.0, 3.0], [5.0])
     """
+    where = "conv_transpose2d_backward"
+    require_images(x, where)
+    require_no_wider(x, where, w=w, dy=dy)
     windows = conv_transpose2d_windows(
         x.shape[1:], w.shape, stride, padding, output_padding, groups, dilation
     )
     required = (len(x), w.shape[1] * groups, *windows.input)
-    where = "conv_transpose2d_backward"
-    require_no_wider(x, where, w=w, dy=dy)
     require_shape(dy, required, "an output gradient", "(N, FN, OH, OW)", where)
     dx = correlate(dy, w, windows, groups)
     return dx, weight_gradient(x, dy, windows, groups), total(dy, (0, 2, 3))

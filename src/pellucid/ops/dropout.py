@@ -53,6 +53,10 @@ def dropout_book(x: Array, p: float, *, rng: np.random.Generator) -> tuple[Array
     """
     require_probability(p)
     require_real(x, "dropout")
+    if not hasattr(rng, "random"):
+        raise ArgumentError(
+            f"must be a generator as `np.random.default_rng(seed)`, received {rng!r}.", where="rng"
+        )
     mask = (rng.random(x.shape) >= p).astype(x.dtype)
     return x * mask, mask
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ..errors import ShapeError
 from ..typing import Array
-from .checks import require_no_wider, require_shape
+from .checks import require_no_wider, require_real, require_shape
 from .sums import total
 
 __all__ = ["linear", "linear_backward", "require_features"]
@@ -79,5 +79,6 @@ def require_features(shape: tuple[int, ...], features: int) -> None:
 
 
 def _require_matrix(w: Array, where: str) -> None:
+    require_real(w, where, "w")
     if w.ndim != 2:
         raise ShapeError(f"expects weights (out, in), received shape {w.shape}.", where=where)

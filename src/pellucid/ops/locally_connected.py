@@ -97,10 +97,12 @@ def locally_connected2d_backward(
     >>> dx.ravel().tolist(), dw.ravel().tolist(), db.ravel().tolist()
     ([3.0, 4.0], [1.0, 2.0], [1.0, 1.0])
     """
+    where = "locally_connected2d_backward"
+    require_images(x, where)
+    require_no_wider(x, where, w=w, dy=dy)
     windows = locally_connected2d_windows(x.shape[1:], w.shape, stride, padding, dilation, misfit)
     n, (oh, ow), (fh, fw) = len(x), windows.output, windows.window
-    required, where = (n, w.shape[2], oh, ow), "locally_connected2d_backward"
-    require_no_wider(x, where, w=w, dy=dy)
+    required = (n, w.shape[2], oh, ow)
     require_shape(dy, required, "an output gradient", "(N, FN, OH, OW)", where)
     rows = dy.transpose(2, 3, 0, 1).reshape(oh * ow, n, w.shape[2])
     dw = (rows.swapaxes(1, 2) @ _rows(unfold(x, windows))).reshape(w.shape)

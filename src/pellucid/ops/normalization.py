@@ -24,7 +24,14 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..typing import Array
-from .checks import as_floats, require_count, require_gradient, require_no_wider, require_shape
+from .checks import (
+    as_floats,
+    require_count,
+    require_gradient,
+    require_no_wider,
+    require_real,
+    require_shape,
+)
 
 __all__ = [
     "batch_norm",
@@ -72,6 +79,8 @@ def local_response_norm_backward(
     dy: Array, a: Array, s: Array, n: int = 5, alpha: float = 1e-4, beta: float = 0.75
 ) -> Array:
     """Return the gradient with respect to ``a``, shaped like it."""
+    _require_rank(a, "local_response_norm_backward")
+    n = require_count(n, "n")
     require_gradient(dy, a, "local_response_norm_backward")
     heard = _sum_over_channels(dy * a * s ** (-beta - 1), (n - 1) // 2, n // 2)
     return dy * s**-beta - 2 * alpha * beta * a * heard
@@ -146,6 +155,7 @@ def batch_statistics(x: Array) -> tuple[Array, Array]:
     ShapeError
         If there is only one value a channel: its variance says nothing.
     """
+    require_real(x, "batch_statistics")
     if x.ndim not in (2, 4):
         raise ShapeError(f"expects (N, C) or (N, C, H, W), received shape {x.shape}.")
     if x.size <= x.shape[1]:
@@ -205,5 +215,6 @@ def _require_channels(x: Array, where: str, **arrays: Array) -> None:
 
 
 def _require_rank(x: Array, where: str) -> None:
+    require_real(x, where)
     if x.ndim < 2:
         raise ShapeError(f"expects (N, C, ...), received shape {x.shape}.", where=where)

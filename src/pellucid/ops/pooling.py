@@ -12,6 +12,8 @@ With the cells ``z[u,v] = x[n, c, S·i + D·u - P, S·j + D·v - P]`` of the win
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 import numpy.typing as npt
 
@@ -97,6 +99,13 @@ def max_pool2d_backward(dy: Array, arg_max: Array, windows: Windows) -> Array:
     _require_output_gradient(dy, arg_max.shape, "max_pool2d_backward")
     _require_output_gradient(dy, (*dy.shape[:2], *windows.output), "max_pool2d_backward")
     (n, c, oh, ow), (fh, fw) = dy.shape, windows.window
+    whole = arg_max.dtype.kind in "iu"
+    if not whole or (dy.size and not 0 <= arg_max.min() <= arg_max.max() < fh * fw):
+        raise ArgumentError(
+            f"expects places in the window, whole numbers from 0 to {fh * fw - 1}, as `max_pool2d` "
+            "returns them.",
+            where="arg_max",
+        )
     cells = np.zeros((n, c, fh * fw, oh, ow), dtype=dy.dtype)
     np.put_along_axis(cells, arg_max[:, :, np.newaxis], dy[:, :, np.newaxis], axis=2)
     return fold(cells.reshape(n, c, fh, fw, oh, ow), windows)
@@ -131,6 +140,7 @@ def avg_pool2d(x: Array, windows: Windows, *, count_include_pad: bool = True) ->
 
 def avg_pool2d_backward(dy: Array, windows: Windows, *, count_include_pad: bool = True) -> Array:
     """Spread each ``dy`` (N, C, OH, OW) evenly over its window; returns (N, C, H, W)."""
+    require_images(dy, "avg_pool2d_backward")
     _require_output_gradient(dy, (*dy.shape[:2], *windows.output), "avg_pool2d_backward")
     n, c, oh, ow = dy.shape
     share = dy / _count(windows, count_include_pad, dy.dtype)
@@ -159,7 +169,7 @@ def lp_pool2d(x: Array, windows: Windows, p: float = 2.0) -> Array:
     array([[[[5.]]]])
     """
     _require_cells(x, windows, "lp_pool2d")
-    if not 1 <= p < np.inf:
+    if not isinstance(p, Real) or not 1 <= p < np.inf:
         raise ArgumentError(f"must be a norm of at least 1 and finite, received {p!r}.", where="p")
     return total(np.abs(_cells(as_floats(x), windows)) ** p, 2) ** (1 / p)
 
@@ -175,7 +185,7 @@ def lp_pool2d_backward(dy: Array, x: Array, y: Array, windows: Windows, p: float
     _require_output_gradient(dy, (*x.shape[:2], *windows.output), where)
     require_shape(y, dy.shape, "the output", "(N, C, OH, OW)", where)
     (n, c, oh, ow), (fh, fw) = dy.shape, windows.window
-    z, length = _cells(x, windows), y[:, :, np.newaxis]
+    z, length = _cells(as_floats(x), windows), y[:, :, np.newaxis]
     direction = np.divide(np.abs(z), length, out=np.zeros_like(z), where=length != 0) ** (p - 1)
     cells = dy[:, :, np.newaxis] * np.sign(z) * direction
     return fold(cells.reshape(n, c, fh, fw, oh, ow), windows)
