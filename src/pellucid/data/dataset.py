@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -168,8 +169,13 @@ class Dataset:
         off, square = sums / (n * h * w)
         deviation = np.sqrt(np.maximum(square - off**2, 0))
         deviation[deviation < 1e-6 * self.peak] = self.peak
-        scaled = np.round(np.stack([around.ravel() + off, deviation]) / self.peak, 6).tolist()
-        return tuple(scaled[0]), tuple(scaled[1])
+        mean, deviation = (around.ravel() + off) / self.peak, deviation / self.peak
+        # Six decimals, or six digits of a smaller deviation, which the mean is measured by.
+        places = [max(6, 5 - math.floor(math.log10(d))) for d in deviation]
+        return (
+            tuple(round(float(m), k) for m, k in zip(mean, places, strict=True)),
+            tuple(round(float(d), k) for d, k in zip(deviation, places, strict=True)),
+        )
 
     def batch(
         self, indices: Sequence[int] | Array | slice, dtype: npt.DTypeLike = np.float32

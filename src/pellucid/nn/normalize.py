@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..ops.checks import as_floats, require_gradient
+from ..ops.checks import as_floats, gradient_like
 from ..typing import Array
 from .containers import Sequential
 from .layer import Layer, Shape
@@ -45,14 +46,11 @@ class Normalize(Layer):
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        try:
-            self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
-        except (TypeError, ValueError):
-            self.mean, self.std = (), ()
+        pairs = _numbers(mean), _numbers(std)
         good = (
-            len(self.mean) == len(self.std) > 0
-            and all(math.isfinite(m) for m in self.mean)
-            and all(0 < s < math.inf for s in self.std)
+            len(pairs[0]) == len(pairs[1]) > 0
+            and all(math.isfinite(m) for m in pairs[0])
+            and all(0 < s < math.inf for s in pairs[1])
         )
         if not good:
             raise ArgumentError(
@@ -60,6 +58,7 @@ class Normalize(Layer):
                 f"mean={mean!r}, std={std!r}.",
                 where="Normalize",
             )
+        self.mean, self.std = pairs
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``."""
@@ -76,8 +75,7 @@ class Normalize(Layer):
     def backward(self, dy: Array) -> Array:
         """Return ``dx``, shaped like ``dy``."""
         x, std = self.recall()
-        require_gradient(dy, x, "normalize_backward")
-        return dy / std
+        return gradient_like(dy, x, "normalize_backward") / std
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
@@ -121,3 +119,9 @@ class Normalize(Layer):
                 f"knows mean and deviation of {len(self.mean)} channels, received shape "
                 f"{tuple(shape)}. Build it with the statistics of these images."
             )
+
+
+def _numbers(values: object) -> tuple[float, ...]:
+    """Return a sequence of numbers as floats, anything else as none."""
+    listed = tuple(values) if isinstance(values, Iterable) else ()
+    return tuple(map(float, listed)) if all(isinstance(v, Real) for v in listed) else ()

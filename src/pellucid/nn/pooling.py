@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import ops
-from ..ops.checks import require_image_shape, require_images
+from ..ops.checks import require_image_shape, require_images, require_shape
 from ..receptive import ReceptiveField
 from ..shapes import Misfit, Padding, Windows, pair, require_sliding, slide
 from ..typing import Array, Pair
@@ -136,12 +136,14 @@ class AvgPool2d(_WindowPool):
         """Return the means (N, C, OH, OW) of ``x`` (N, C, H, W)."""
         require_images(x, "pooling")
         windows = self.windows(x.shape[1:])
-        self.remember(windows)
-        return ops.avg_pool2d(x, windows, count_include_pad=self.count_include_pad)
+        y = ops.avg_pool2d(x, windows, count_include_pad=self.count_include_pad)
+        self.remember(windows, y.shape)
+        return y
 
     def backward(self, dy: Array) -> Array:
         """Return ``dx`` (N, C, H, W): each ``dy`` spread over its window."""
-        (windows,) = self.recall()
+        windows, shape = self.recall()
+        require_shape(dy, shape, "an output gradient", "(N, C, OH, OW)", "pooling")
         return ops.avg_pool2d_backward(dy, windows, count_include_pad=self.count_include_pad)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..typing import Array
-from .checks import as_floats, require_axis, require_gradient, require_real
+from .checks import as_floats, gradient_like, require_axis, require_real
 
 __all__ = [
     "leaky_relu",
@@ -49,7 +49,7 @@ def relu(x: Array) -> Array:
 
 def relu_backward(dy: Array, x: Array) -> Array:
     """Let ``dy`` through where ``x`` was above zero; at zero, where the slope jumps, it is 0."""
-    require_gradient(dy, x, "relu_backward")
+    dy = gradient_like(dy, x, "relu_backward")
     return dy * (x > 0)
 
 
@@ -61,7 +61,7 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
 
 def leaky_relu_backward(dy: Array, x: Array, slope: float = 0.01) -> Array:
     """Let ``dy`` through where ``x`` was above zero, and ``slope · dy`` elsewhere."""
-    require_gradient(dy, x, "leaky_relu_backward")
+    dy = gradient_like(dy, x, "leaky_relu_backward")
     return np.where(x > 0, dy, dy * _slope(slope))
 
 
@@ -86,7 +86,7 @@ def sigmoid(x: Array) -> Array:
 
 def sigmoid_backward(dy: Array, y: Array) -> Array:
     """Return ``dy · y · (1 - y)`` from the output ``y``."""
-    require_gradient(dy, y, "sigmoid_backward")
+    dy = gradient_like(dy, y, "sigmoid_backward")
     return dy * y * (1 - y)
 
 
@@ -97,7 +97,7 @@ def tanh(x: Array) -> Array:
 
 def tanh_backward(dy: Array, y: Array) -> Array:
     """Return ``dy · (1 - y²)`` from the output ``y``."""
-    require_gradient(dy, y, "tanh_backward")
+    dy = gradient_like(dy, y, "tanh_backward")
     return dy * (1 - y * y)
 
 
@@ -123,7 +123,7 @@ def softmax(x: Array, axis: int = 1) -> Array:
 
 def softmax_backward(dy: Array, y: Array, axis: int = 1) -> Array:
     """Return ``y · (dy - Σ dy·y)`` from the output ``y``."""
-    require_gradient(dy, y, "softmax_backward")
+    dy = gradient_like(dy, y, "softmax_backward")
     require_axis(y, axis, "softmax_backward")
     return y * (dy - (dy * y).sum(axis=axis, keepdims=True))
 

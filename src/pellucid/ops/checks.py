@@ -9,9 +9,9 @@ from ..typing import Array
 
 __all__ = [
     "as_floats",
+    "gradient_like",
     "require_axis",
     "require_count",
-    "require_gradient",
     "require_image_shape",
     "require_images",
     "require_no_wider",
@@ -57,10 +57,11 @@ def require_no_wider(x: Array, where: str, **arrays: Array | None) -> None:
             )
 
 
-def require_gradient(dy: Array, y: Array, where: str) -> None:
-    """Refuse a gradient that is not shaped like ``y``, or would give another dtype than y's."""
+def gradient_like(dy: Array, y: Array, where: str) -> Array:
+    """Return a gradient in the dtype of ``y``, or refuse one of other shape or of more digits."""
     require_no_wider(y, where, dy=dy)
     require_shape(dy, y.shape, "an output gradient", "like the output", where)
+    return dy.astype(y.dtype, copy=False) if y.dtype.kind == "f" else dy
 
 
 def require_axis(x: Array, axis: int, where: str) -> None:

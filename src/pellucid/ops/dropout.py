@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..typing import Array
-from .checks import require_gradient, require_real
+from .checks import gradient_like, require_real
 
 __all__ = ["dropout", "dropout_backward", "dropout_book", "require_probability"]
 
@@ -63,7 +63,7 @@ def dropout_book(x: Array, p: float, *, rng: np.random.Generator) -> tuple[Array
 
 def dropout_backward(dy: Array, mask: Array) -> Array:
     """Send ``dy`` through the mask of the forward pass."""
-    require_gradient(dy, mask, "dropout_backward")
+    dy = gradient_like(dy, mask, "dropout_backward")
     return dy * mask
 
 

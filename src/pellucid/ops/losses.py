@@ -55,6 +55,7 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     >>> round(loss, 4), y
     (1.3863, array([[0.25, 0.25, 0.25, 0.25]]))
     """
+    require_real(scores, "loss", "scores")
     scores = as_floats(scores, "loss")
     t = one_hot(labels, scores)
     log_y = log_softmax(scores)
@@ -89,6 +90,7 @@ def multiclass_hinge(scores: Array, labels: Array, margin: float = 1.0) -> tuple
     >>> round(loss, 2), violated.tolist()
     (2.9, [[False, True, False]])
     """
+    require_real(scores, "loss", "scores")
     scores = as_floats(scores, "loss")
     t = one_hot(labels, scores)
     if not np.all((t == 0) | (t == 1)):

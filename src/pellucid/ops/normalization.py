@@ -26,8 +26,8 @@ from ..errors import ShapeError
 from ..typing import Array
 from .checks import (
     as_floats,
+    gradient_like,
     require_count,
-    require_gradient,
     require_no_wider,
     require_real,
     require_shape,
@@ -81,7 +81,7 @@ def local_response_norm_backward(
     """Return the gradient with respect to ``a``, shaped like it."""
     _require_rank(a, "local_response_norm_backward")
     n = require_count(n, "n")
-    require_gradient(dy, a, "local_response_norm_backward")
+    dy = gradient_like(dy, a, "local_response_norm_backward")
     heard = _sum_over_channels(dy * a * s ** (-beta - 1), (n - 1) // 2, n // 2)
     return dy * s**-beta - 2 * alpha * beta * a * heard
 
@@ -130,7 +130,7 @@ def batch_norm_backward(
     dy: Array, x_hat: Array, gamma: Array, var: Array, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
     """Return ``dx`` like ``dy``, and ``dgamma`` and ``dbeta`` (C,), through the statistics too."""
-    dgamma, dbeta = _sums(dy, x_hat, gamma, var)
+    dy, dgamma, dbeta = _sums(dy, x_hat, gamma, var)
     m = max(dy.size // dy.shape[1], 1)
     scale = gamma * _inverse(var, eps)
     centred = dy - _per_channel(dbeta / m, dy) - x_hat * _per_channel(dgamma / m, dy)
@@ -142,7 +142,7 @@ def batch_norm_fixed_backward(
     dy: Array, x_hat: Array, gamma: Array, var: Array, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
     """Return ``dx``, ``dgamma`` and ``dbeta`` where mean and variance are constants."""
-    dgamma, dbeta = _sums(dy, x_hat, gamma, var)
+    dy, dgamma, dbeta = _sums(dy, x_hat, gamma, var)
     scale = (gamma * _inverse(var, eps)).astype(dy.dtype)
     return dy * _per_channel(scale, dy), dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
 
@@ -167,13 +167,13 @@ def batch_statistics(x: Array) -> tuple[Array, Array]:
     return wide.mean(axis=axes), wide.var(axis=axes)
 
 
-def _sums(dy: Array, x_hat: Array, gamma: Array, var: Array) -> tuple[Array, Array]:
-    """Return the gradients of scale and shift, in float64."""
+def _sums(dy: Array, x_hat: Array, gamma: Array, var: Array) -> tuple[Array, Array, Array]:
+    """Return ``dy``, and the gradients of scale and shift in float64."""
     where = "batch_norm_backward"
-    require_gradient(dy, x_hat, where)
+    dy = gradient_like(dy, x_hat, where)
     _require_channels(x_hat, where, gamma=gamma, var=var)
     axes = _all_but_channels(dy)
-    return _wide(dy * x_hat).sum(axis=axes), _wide(dy).sum(axis=axes)
+    return dy, _wide(dy * x_hat).sum(axis=axes), _wide(dy).sum(axis=axes)
 
 
 def _inverse(var: Array, eps: float) -> Array:

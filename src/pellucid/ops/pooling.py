@@ -7,7 +7,7 @@ With the cells ``z[u,v] = x[n, c, S·i + D·u - P, S·j + D·v - P]`` of the win
     Lp norm   y = (Σ |z|^p)^(1/p)      gradient: dy · sign(z) · (|z| / y)^(p-1)
 
 ("Deep Learning from Scratch", section 7.3; CS231n, "Pooling layer"; L2-norm pooling: CS231n,
-"General pooling".) Global pooling has one window, the whole image.
+"General pooling".)
 """
 
 from __future__ import annotations
@@ -29,15 +29,11 @@ from .checks import (
     require_shape,
 )
 from .im2col import fold, unfold
-from .sums import mean, total
+from .sums import total
 
 __all__ = [
     "avg_pool2d",
     "avg_pool2d_backward",
-    "global_avg_pool2d",
-    "global_avg_pool2d_backward",
-    "global_max_pool2d",
-    "global_max_pool2d_backward",
     "lp_pool2d",
     "lp_pool2d_backward",
     "max_pool2d",
@@ -140,7 +136,7 @@ def avg_pool2d(x: Array, windows: Windows, *, count_include_pad: bool = True) ->
 
 def avg_pool2d_backward(dy: Array, windows: Windows, *, count_include_pad: bool = True) -> Array:
     """Spread each ``dy`` (N, C, OH, OW) evenly over its window; returns (N, C, H, W)."""
-    require_images(dy, "avg_pool2d_backward")
+    require_real(dy, "avg_pool2d_backward", "dy")
     _require_output_gradient(dy, (*dy.shape[:2], *windows.output), "avg_pool2d_backward")
     n, c, oh, ow = dy.shape
     share = dy / _count(windows, count_include_pad, dy.dtype)
@@ -189,38 +185,6 @@ def lp_pool2d_backward(dy: Array, x: Array, y: Array, windows: Windows, p: float
     direction = np.divide(np.abs(z), length, out=np.zeros_like(z), where=length != 0) ** (p - 1)
     cells = dy[:, :, np.newaxis] * np.sign(z) * direction
     return fold(cells.reshape(n, c, fh, fw, oh, ow), windows)
-
-
-def global_avg_pool2d(x: Array) -> Array:
-    """Average each channel (N, C, H, W) over its whole image; returns (N, C, 1, 1).
-
-    Lin et al. 2013, "Network In Network", section 3.2.
-    """
-    _require_some_cells(x, "global_avg_pool2d")
-    return mean(x, (2, 3), keepdims=True)
-
-
-def global_avg_pool2d_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
-    """Spread ``dy`` (N, C, 1, 1) evenly over images of ``x_shape``."""
-    _require_global_gradient(dy, x_shape, "global_avg_pool2d_backward")
-    return np.broadcast_to(dy / (x_shape[2] * x_shape[3]), x_shape).copy()
-
-
-def global_max_pool2d(x: Array) -> tuple[Array, Array]:
-    """Take the largest value of each channel; returns ``y`` and its place ``H·W``, (N, C, 1, 1)."""
-    _require_some_cells(x, "global_max_pool2d")
-    flat = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
-    arg_max = flat.argmax(axis=2, keepdims=True)
-    y = np.take_along_axis(flat, arg_max, axis=2)
-    return y[..., np.newaxis], arg_max[..., np.newaxis]
-
-
-def global_max_pool2d_backward(dy: Array, arg_max: Array, x_shape: tuple[int, ...]) -> Array:
-    """Send ``dy`` (N, C, 1, 1) back to the cell of each channel that won."""
-    _require_global_gradient(dy, x_shape, "global_max_pool2d_backward")
-    flat = np.zeros((x_shape[0], x_shape[1], x_shape[2] * x_shape[3]), dtype=dy.dtype)
-    np.put_along_axis(flat, arg_max[..., 0], dy[..., 0], axis=2)
-    return flat.reshape(x_shape)
 
 
 def pool2d_windows(
@@ -288,23 +252,6 @@ def _require_cells(x: Array, windows: Windows, where: str) -> None:
         )
 
 
-def _require_some_cells(x: Array, where: str) -> None:
-    """Refuse images without a single cell."""
-    require_images(x, where)
-    if 0 in x.shape[2:]:
-        raise ShapeError(
-            f"needs images of at least one row and one column, received shape {x.shape}.",
-            where=where,
-        )
-
-
 def _require_output_gradient(dy: Array, required: tuple[int, ...], where: str) -> None:
     require_real(dy, where, "dy")
     require_shape(dy, required, "an output gradient", "(N, C, OH, OW)", where)
-
-
-def _require_global_gradient(dy: Array, x_shape: tuple[int, ...], where: str) -> None:
-    require_real(dy, where, "dy")
-    if len(x_shape) != 4:
-        raise ShapeError(f"expects x_shape (N, C, H, W), received {tuple(x_shape)}.", where=where)
-    require_shape(dy, (*x_shape[:2], 1, 1), "an output gradient", "(N, C, 1, 1)", where)
