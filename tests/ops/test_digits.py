@@ -103,3 +103,10 @@ def test_losses_of_float16_do_not_overflow():
     assert ops.softmax_cross_entropy(scores, labels)[0] == pytest.approx(np.log(4), rel=1e-3)
     assert ops.multiclass_hinge(scores, labels)[0] == 3
     assert ops.mean_squared_error(scores + 1, scores) == 1
+
+
+def test_probabilities_of_many_classes_in_float16_are_of_all_of_them():
+    y = ops.softmax(np.zeros((1, 8192), np.float16))
+    assert y.dtype == np.float16
+    assert y.sum(dtype=float) == pytest.approx(1)
+    assert ops.log_softmax(np.zeros((1, 8192), np.float16))[0, 0] == pytest.approx(-9.01, abs=0.01)

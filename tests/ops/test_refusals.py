@@ -281,3 +281,11 @@ def test_batch_norm_needs_numbers_that_mean_something(eps, momentum):
         ArgumentError, match=r"^(eps|momentum): must be a finite number (of at|from)"
     ):
         nn.BatchNorm2d(3, eps, momentum)
+
+
+@pytest.mark.parametrize("dtype", [complex, np.int64, bool])
+def test_a_model_is_not_turned_into_other_than_floats(dtype):
+    layer = nn.Linear(2, 3)
+    with pytest.raises(ArgumentError, match=r"^dtype: must be a floating-point type as np.float32"):
+        layer.astype(dtype)
+    assert layer.weight.data.dtype == np.float32

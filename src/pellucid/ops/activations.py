@@ -19,6 +19,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..typing import Array
 from .checks import as_floats, gradient_like, require_axis, require_real
+from .sums import total
 
 __all__ = [
     "leaky_relu",
@@ -118,20 +119,20 @@ def softmax(x: Array, axis: int = 1) -> Array:
     array([[0.5, 0.5, 0. ]])
     """
     e = np.exp(_below_the_largest(x, axis, "softmax"))
-    return e / e.sum(axis=axis, keepdims=True)
+    return e / total(e, axis, keepdims=True)
 
 
 def softmax_backward(dy: Array, y: Array, axis: int = 1) -> Array:
     """Return ``y · (dy - Σ dy·y)`` from the output ``y``."""
     dy = gradient_like(dy, y, "softmax_backward")
     require_axis(y, axis, "softmax_backward")
-    return y * (dy - (dy * y).sum(axis=axis, keepdims=True))
+    return y * (dy - total(dy * y, axis, keepdims=True))
 
 
 def log_softmax(x: Array, axis: int = 1) -> Array:
     """Return ``log(softmax(x))`` without the logarithm of a rounded zero."""
     z = _below_the_largest(x, axis, "log_softmax")
-    return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
+    return z - np.log(total(np.exp(z), axis, keepdims=True))
 
 
 def _below_the_largest(x: Array, axis: int, where: str) -> Array:
