@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid import nn, ops
+from pellucid import engine, nn, ops, optim
 from pellucid.engine.losses import FusedLoss
 from pellucid.errors import ArgumentError, DataError, ShapeError
 
@@ -106,8 +106,6 @@ def test_a_gradient_that_numpy_would_broadcast_is_refused(kind):
 
 @every_layer
 def test_a_complex_gradient_is_refused(kind):
-    if kind in ("flatten", "shortcut", "residual", "branches"):
-        kind = "relu"  # whose parts, or neighbours, refuse it
     layer = LAYERS[kind]()
     y = layer(_drawn(*SHAPE))
     with pytest.raises(ArgumentError, match="expects real numbers, received dy of complex128"):
@@ -289,3 +287,14 @@ def test_a_model_is_not_turned_into_other_than_floats(dtype):
     with pytest.raises(ArgumentError, match=r"^dtype: must be a floating-point type as np.float32"):
         layer.astype(dtype)
     assert layer.weight.data.dtype == np.float32
+
+
+@pytest.mark.parametrize("update", [lambda o, p: o.step(p), engine.update])
+@pytest.mark.parametrize("bad", [np.ones(3) + 1j, np.ones(3, object), [1, 1, 1]])
+def test_an_optimizer_takes_gradients_of_real_numbers(update, bad):
+    p = nn.Parameter(np.ones(3, np.float32))
+    p.grad = bad
+    for name in ("sgd", "adam"):
+        with pytest.raises(ArgumentError, match=r"expects .*the gradient of 'w' (of|as)"):
+            update(optim.by_name(name), {"w": p})
+    assert p.data.tolist() == [1, 1, 1]

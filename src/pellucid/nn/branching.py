@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..ops.checks import require_shape
+from ..ops.checks import require_real, require_shape
 from ..receptive import ReceptiveField
 from ..typing import Array
 from .containers import Container, Sequential
@@ -85,7 +85,7 @@ class Residual(Container):
     def backward(self, dy: Array) -> Array:
         """Return the sum of the gradients of both ways."""
         (shape,) = self.recall()
-        require_shape(dy, shape, "an output gradient", "like the output", "residual")
+        _require_gradient(dy, shape, "residual")
         dx = self.chain.backward(dy)
         if self.shortcut is None:
             return dx + dy
@@ -192,7 +192,7 @@ class Branches(Container):
     def backward(self, dy: Array) -> Array:
         """Give every branch its part of ``dy``; return the sum of their gradients."""
         channels, shape = self.recall()
-        require_shape(dy, shape, "an output gradient", "like the output", "branches")
+        _require_gradient(dy, shape, "branches")
         parts = np.split(dy, np.cumsum(channels)[:-1], axis=1)
         gradients = []
         for branch, part in zip(self._children.values(), parts, strict=True):
@@ -250,6 +250,11 @@ def _meeting_row(
         field=layer.receptive_field(field, input_shape),
         unread=(0, 0),
     )
+
+
+def _require_gradient(dy: Array, shape: Shape, where: str) -> None:
+    require_real(dy, where, "dy")
+    require_shape(dy, shape, "an output gradient", "like the output", where)
 
 
 def _require_sum(shape: Shape, around: Shape, input_shape: Shape) -> None:

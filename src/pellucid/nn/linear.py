@@ -115,6 +115,7 @@ class Flatten(Layer):
         """Return ``dy`` in the shape of the input."""
         (shape,) = self.recall()
         rows = (shape[0], math.prod(shape[1:]))
+        require_real(dy, "flatten", "dy")
         require_shape(dy, rows, "an output gradient", "(N, C·H·W)", "flatten")
         return dy.reshape(shape)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..ops.checks import as_floats, require_image_shape, require_images, require_shape
+from ..ops.checks import as_floats, require_image_shape, require_images, require_real, require_shape
 from ..receptive import ReceptiveField
 from ..shapes import Windows, pair, slide
 from ..typing import Array, Pair
@@ -61,6 +61,7 @@ class ZeroPadShortcut(Layer):
         """Return ``dx`` (N, C, H, W): each ``dy`` where its number came from."""
         (shape,) = self.recall()
         required = (shape[0], *self.output_shape(shape[1:]))
+        require_real(dy, "shortcut", "dy")
         require_shape(dy, required, "an output gradient", "(N, out, OH, OW)", "shortcut")
         dx = np.zeros(shape, dtype=dy.dtype)
         dx[self._kept] = dy[:, : self.in_channels]
