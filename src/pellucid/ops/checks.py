@@ -9,6 +9,7 @@ from ..typing import Array
 
 __all__ = [
     "as_floats",
+    "as_terms",
     "gradient_like",
     "require_axis",
     "require_count",
@@ -24,6 +25,12 @@ def as_floats(x: Array, where: str = "") -> Array:
     """Return ``x``, integers as float64: their differences and powers could wrap around."""
     require_real(x, where)
     return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def as_terms(x: Array, w: Array) -> Array:
+    """Return ``x``, integers that meet integers as int64: the sums of their products could wrap."""
+    whole = x.dtype.kind in "biu" and w.dtype.kind in "biu"
+    return x.astype(np.result_type(x, w, np.int64), copy=False) if whole else x
 
 
 def require_real(x: Array, where: str, name: str = "input") -> None:

@@ -26,6 +26,7 @@ from ..errors import ArgumentError, ShapeError
 from ..shapes import Misfit, Padding, Windows, slide
 from ..typing import Array, Pair
 from .checks import (
+    as_terms,
     require_count,
     require_image_shape,
     require_images,
@@ -95,7 +96,7 @@ def conv2d(
     windows = conv2d_windows(x.shape[1:], w.shape, stride, padding, dilation, groups, misfit)
     if b is not None:
         require_shape(b, (len(w),), "a bias", "(FN,)", "conv2d")
-    y = correlate(x, w, windows, groups)
+    y = correlate(as_terms(x, w), w, windows, groups)
     return y if b is None else y + b.reshape(1, -1, 1, 1)
 
 

@@ -21,6 +21,7 @@ from ..errors import ArgumentError, ShapeError
 from ..shapes import Windows, slide_transposed
 from ..typing import Array, Pair
 from .checks import (
+    as_terms,
     require_count,
     require_image_shape,
     require_images,
@@ -82,7 +83,7 @@ def conv_transpose2d(
     windows = conv_transpose2d_windows(
         x.shape[1:], w.shape, stride, padding, output_padding, groups, dilation
     )
-    y = input_gradient(x, w, windows, groups)
+    y = input_gradient(as_terms(x, w), w, windows, groups)
     if b is None:
         return y
     require_shape(b, y.shape[1:2], "a bias", "(FN,)", "conv_transpose2d")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from ..errors import ShapeError
 from ..typing import Array
-from .checks import require_no_wider, require_real, require_shape
+from .checks import as_terms, require_no_wider, require_real, require_shape
 from .sums import total
 
 __all__ = ["linear", "linear_backward", "require_features"]
@@ -45,6 +45,7 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
     require_no_wider(x, "linear", w=w, b=b)
     _require_matrix(w, "linear")
     require_features(x.shape[1:], w.shape[1])
+    x = as_terms(x, w)
     if b is None:
         return x @ w.T
     require_shape(b, (len(w),), "a bias", "(out,)", "linear")

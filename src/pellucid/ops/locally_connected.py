@@ -17,7 +17,7 @@ from __future__ import annotations
 from ..errors import ShapeError
 from ..shapes import Misfit, Padding, Windows, slide
 from ..typing import Array, Pair
-from .checks import require_image_shape, require_images, require_no_wider, require_shape
+from .checks import as_terms, require_image_shape, require_images, require_no_wider, require_shape
 from .im2col import fold, unfold
 from .sums import total
 
@@ -67,7 +67,7 @@ def locally_connected2d(
     require_no_wider(x, "locally_connected2d", w=w, b=b)
     windows = locally_connected2d_windows(x.shape[1:], w.shape, stride, padding, dilation, misfit)
     n, (oh, ow) = len(x), windows.output
-    y = _rows(unfold(x, windows)) @ _matrices(w).swapaxes(1, 2)  # one product a place
+    y = _rows(unfold(as_terms(x, w), windows)) @ _matrices(w).swapaxes(1, 2)  # one product a place
     y = y.transpose(1, 2, 0).reshape(n, w.shape[2], oh, ow)
     if b is None:
         return y
