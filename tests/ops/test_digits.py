@@ -110,3 +110,13 @@ def test_probabilities_of_many_classes_in_float16_are_of_all_of_them():
     assert y.dtype == np.float16
     assert y.sum(dtype=float) == pytest.approx(1)
     assert ops.log_softmax(np.zeros((1, 8192), np.float16))[0, 0] == pytest.approx(-9.01, abs=0.01)
+
+
+def test_a_deviation_of_hundreds_in_float16_does_not_overflow():
+    x = np.array([-700, -100, 100, 700], np.float16).reshape(4, 1)
+    mean, var = ops.batch_statistics(x)
+    assert (mean.item(), var.item()) == (0, 2.5e5)
+    norm = nn.BatchNorm2d(1).astype(np.float16)
+    y = norm(x)
+    assert y.dtype == np.float16
+    assert_agrees(y.astype(float), x.astype(float) / 500, within=1e-3)

@@ -104,8 +104,7 @@ def batch_norm(
     Returns
     -------
     y, x_hat : arrays like ``x``
-        The result, and the normalised input for `batch_norm_backward`. Between them the numbers
-        are float64: where a mean is far from zero, ``x - mean`` is what the last digits say.
+        The result, and the normalised input for `batch_norm_backward`.
 
     Raises
     ------
@@ -121,8 +120,7 @@ def batch_norm(
     x = as_floats(x, "batch_norm")
     _require_channels(x, "batch_norm", gamma=gamma, beta=beta, mean=mean, var=var)
     require_no_wider(x, "batch_norm", gamma=gamma, beta=beta)
-    x_hat = (x - _per_channel(_wide(mean), x)) * _per_channel(_inverse(var, eps), x)
-    x_hat = x_hat.astype(x.dtype, copy=False)
+    x_hat = _centred(x, mean) * _per_channel(_inverse(var, eps), x)
     return _per_channel(gamma, x) * x_hat + _per_channel(beta, x), x_hat
 
 
@@ -133,9 +131,8 @@ def batch_norm_backward(
     dy, dgamma, dbeta = _sums(dy, x_hat, gamma, var)
     m = max(dy.size // dy.shape[1], 1)
     scale = gamma * _inverse(var, eps)
-    centred = dy - _per_channel(dbeta / m, dy) - x_hat * _per_channel(dgamma / m, dy)
-    dx = _per_channel(scale, dy) * centred
-    return dx.astype(dy.dtype), dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
+    centred = _centred(dy, dbeta / m) - x_hat * _per_channel(dgamma / m, dy)
+    return _per_channel(scale, dy) * centred, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
 
 
 def batch_norm_fixed_backward(
@@ -143,8 +140,8 @@ def batch_norm_fixed_backward(
 ) -> tuple[Array, Array, Array]:
     """Return ``dx``, ``dgamma`` and ``dbeta`` where mean and variance are constants."""
     dy, dgamma, dbeta = _sums(dy, x_hat, gamma, var)
-    scale = (gamma * _inverse(var, eps)).astype(dy.dtype)
-    return dy * _per_channel(scale, dy), dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
+    dx = dy * _per_channel(gamma * _inverse(var, eps), dy)
+    return dx, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
 
 
 def batch_statistics(x: Array) -> tuple[Array, Array]:
@@ -163,8 +160,12 @@ def batch_statistics(x: Array) -> tuple[Array, Array]:
             f"needs more than one value a channel to train, received shape {x.shape}. "
             "Use a larger batch, or evaluation mode."
         )
-    axes, wide = _all_but_channels(x), _wide(as_floats(x, "batch_statistics"))
-    return wide.mean(axis=axes), wide.var(axis=axes)
+    x, axes = as_floats(x, "batch_statistics"), _all_but_channels(x)
+    wide = np.promote_types(x.dtype, np.float64)
+    mean = x.mean(axis=axes, dtype=wide)
+    # The squares of float16 would overflow from 256 on.
+    around = _centred(x.astype(np.promote_types(x.dtype, np.float32), copy=False), mean)
+    return mean, np.square(around, out=around).mean(axis=axes, dtype=wide)
 
 
 def _sums(dy: Array, x_hat: Array, gamma: Array, var: Array) -> tuple[Array, Array, Array]:
@@ -173,7 +174,14 @@ def _sums(dy: Array, x_hat: Array, gamma: Array, var: Array) -> tuple[Array, Arr
     dy = gradient_like(dy, x_hat, where)
     _require_channels(x_hat, where, gamma=gamma, var=var)
     axes = _all_but_channels(dy)
-    return dy, _wide(dy * x_hat).sum(axis=axes), _wide(dy).sum(axis=axes)
+    wide = np.promote_types(dy.dtype, np.float64)
+    return dy, (dy * x_hat).sum(axis=axes, dtype=wide), dy.sum(axis=axes, dtype=wide)
+
+
+def _centred(x: Array, mean: Array) -> Array:
+    """Return ``x - mean`` in the dtype of x: where a mean is far from zero, all of its digits."""
+    rounded = mean.astype(x.dtype)
+    return (x - _per_channel(rounded, x)) - _per_channel(mean - rounded, x)
 
 
 def _inverse(var: Array, eps: float) -> Array:
@@ -203,8 +211,8 @@ def _all_but_channels(x: Array) -> tuple[int, ...]:
 
 
 def _per_channel(values: Array, x: Array) -> Array:
-    """Return ``values`` (C,) so that they broadcast over the channels of ``x``."""
-    return values.reshape(1, -1, *(1,) * (x.ndim - 2))
+    """Return ``values`` (C,) in the dtype of ``x``, to broadcast over its channels."""
+    return values.astype(x.dtype, copy=False).reshape(1, -1, *(1,) * (x.ndim - 2))
 
 
 def _require_channels(x: Array, where: str, **arrays: Array) -> None:
