@@ -169,8 +169,12 @@ def avg_pooling(
     pad: Pad = NO_PAD,
     dilation: Two = (1, 1),
     include_pad: bool = True,
+    overhang: Two = (0, 0),
 ) -> Array:
-    """Average each window over all of its cells, or only over those that are not padding."""
+    """Average each window over all of its cells, or only over those that are not padding.
+
+    The last ``overhang`` rows and columns of the padding count in neither case.
+    """
     (n_, c_), image = x.shape[:2], (x.shape[2], x.shape[3])
     oh, ow = output_shape(image, window, stride, pad, dilation)
     y = np.zeros((n_, c_, oh, ow))
@@ -178,8 +182,24 @@ def avg_pooling(
         total, count = 0.0, 0
         for _, _, row, column in taps(i, j, image, window, stride, pad, dilation):
             total, count = total + float(x[n, c, row, column]), count + 1
-        y[n, c, i, j] = total / (window[0] * window[1] if include_pad else count)
+        if include_pad:
+            count = _declared_cells(i, j, image, window, stride, pad, dilation, overhang)
+        y[n, c, i, j] = total / count
     return y
+
+
+def _declared_cells(
+    i: int, j: int, image: Two, window: Two, stride: Two, pad: Pad, dilation: Two, overhang: Two
+) -> int:
+    """Count the cells of a window that lie in the image or in the padding that was asked for."""
+    count = 0
+    for u in range(window[0]):
+        for v in range(window[1]):
+            row = stride[0] * i + dilation[0] * u - pad[0][0]
+            column = stride[1] * j + dilation[1] * v - pad[1][0]
+            inside = row < image[0] + pad[0][1] - overhang[0]
+            count += inside and column < image[1] + pad[1][1] - overhang[1]
+    return count
 
 
 def avg_pooling_gradient(
@@ -190,12 +210,16 @@ def avg_pooling_gradient(
     pad: Pad = NO_PAD,
     dilation: Two = (1, 1),
     include_pad: bool = True,
+    overhang: Two = (0, 0),
 ) -> Array:
     """Give each cell of a window the same share of ``dy``."""
     image, dx = (x.shape[2], x.shape[3]), np.zeros(x.shape)
     for n, c, i, j in np.ndindex(*dy.shape):
         real = list(taps(i, j, image, window, stride, pad, dilation))
-        share = float(dy[n, c, i, j]) / (window[0] * window[1] if include_pad else len(real))
+        count = len(real)
+        if include_pad:
+            count = _declared_cells(i, j, image, window, stride, pad, dilation, overhang)
+        share = float(dy[n, c, i, j]) / count
         for _, _, row, column in real:
             dx[n, c, row, column] += share
     return dx

@@ -160,6 +160,27 @@ def test_under_pad_one_window_more_reads_the_rest_unless_it_would_see_only_paddi
         assert padded == floor
 
 
+def test_under_pad_the_first_window_too_may_hang_over_by_less_than_a_stride():
+    moves = slide((2, 3), 4, 3, misfit="pad")
+    assert (moves.output, moves.padding) == ((1, 1), ((0, 2), (0, 1)))
+    assert (moves.overhang, moves.unread) == ((2, 1), (0, 0))
+    for misfit in ("floor", "error"):
+        with pytest.raises(
+            ShapeError, match="a window of 4 is larger than the input's height of 2"
+        ):
+            slide((2, 3), 4, 3, misfit=misfit)
+    with pytest.raises(ShapeError, match="a window of 4 is larger than the input's height of 2"):
+        slide((2, 3), 4, 2, misfit="pad")
+
+
+def test_only_what_pad_has_added_hangs_over():
+    moves = slide((10, 9), 3, 2, (1, 0, 1, 1), misfit="pad")
+    assert (moves.padding, moves.overhang) == (((1, 0), (1, 1)), (0, 0))
+    moves = slide((9, 10), 3, 2, (1, 0, 1, 1), misfit="pad")
+    assert (moves.padding, moves.overhang) == (((1, 1), (1, 2)), (1, 1))
+    assert slide((9, 10), 3, 2, "same", misfit="pad").overhang == (0, 0)
+
+
 @settings(max_examples=300)
 @given(axis=_axes())
 def test_error_refuses_exactly_what_does_not_divide(axis):

@@ -88,12 +88,14 @@ def output_size(
         none.
     misfit : {"floor", "error", "pad"}
         What to do where the windows do not reach the end evenly: leave the rest unread, refuse
-        (the textbook's rule), or pad behind the end so that everything is read.
+        (the textbook's rule), or pad behind the end so that everything is read (PyTorch's
+        ``ceil_mode``).
 
     Raises
     ------
     ShapeError
-        If the window is larger than the padded input, or does not fit under ``"error"``.
+        If the window is larger than the padded input (under ``"pad"``: by a stride or more), or
+        does not fit under ``"error"``.
 
     Examples
     --------
@@ -138,6 +140,8 @@ class Windows:
         ((top, bottom), (left, right)) cells.
     unread : (int, int)
         Rows and columns of the input (not of its padding) at the end that no window reads.
+    overhang : (int, int)
+        How much of the padding at the end nobody asked for: what ``misfit="pad"`` has added.
     """
 
     input: tuple[int, int]
@@ -147,6 +151,7 @@ class Windows:
     padding: tuple[Sides, Sides]
     output: tuple[int, int]
     unread: tuple[int, int]
+    overhang: tuple[int, int] = (0, 0)
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -217,6 +222,7 @@ def slide(
         padding=(rows.padding, columns.padding),
         output=(rows.output, columns.output),
         unread=(rows.unread, columns.unread),
+        overhang=(rows.overhang, columns.overhang),
     )
 
 
@@ -279,6 +285,7 @@ class _Axis:
     output: int
     padding: Sides
     unread: int
+    overhang: int
 
 
 def _axis(
@@ -306,7 +313,9 @@ def _axis(
     else:
         before, after = padding
     free = size + before + after - extent
-    if free < 0 or size < 1:
+    # Under "pad" a window may hang over the end by less than a stride, the first one too.
+    least = 1 - stride if misfit == "pad" else 0
+    if free < least or size < 1:
         stretched = f" (dilation {dilation}: it covers {extent})" if dilation > 1 else ""
         raise ShapeError(
             f"a window of {window}{stretched} is larger than the input's {axis} of {size} with "
@@ -321,8 +330,9 @@ def _axis(
         )
     # A window that would begin behind the input's end would see nothing but padding.
     if rest and misfit == "pad" and output * stride < size + before:
-        output, after, rest = output + 1, after + stride - rest, 0
-    return _Axis(output, (before, after), min(max(rest - after, 0), size))
+        overhang = stride - rest
+        return _Axis(output + 1, (before, after + overhang), 0, overhang)
+    return _Axis(output, (before, after), min(max(rest - after, 0), size), 0)
 
 
 def _sides(padding: Padding, axis: int, axes: int) -> Sides | None:

@@ -175,3 +175,28 @@ def test_few_images_are_shared_out_in_bands(n):
     layer.weight.data = rng.integers(-3, 4, layer.weight.data.shape).astype(np.float32)
     plan = engine.compile(nn.Sequential(layer), (2, 9, 7), n)
     np.testing.assert_array_equal(plan(x), layer(x))
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(1, 1, 3), nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(3, 8, 3, padding=1),
+        nn.Conv2d(16, 16, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1, groups=4),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_a_cell_that_is_not_finite_is_missed_nowhere(layer, bad):
+    x = np.random.default_rng(0).normal(size=(2, layer.in_channels, 12, 13)).astype(np.float32)
+    plan = engine.compile(nn.Sequential(layer), x.shape[1:], 2)
+    x[0, 0, 5, 6] = bad
+    with np.errstate(invalid="ignore"):
+        y = layer(x)
+    assert 0 < (~np.isfinite(y)).sum() < y.size
+    assert not np.isfinite(plan(x)[~np.isfinite(y)]).any()
+    assert np.isfinite(plan(x)[1]).all()  # and reaches no other image
+    dy = np.ones_like(y)
+    dy[0, 0, 2, 3] = bad
+    with np.errstate(invalid="ignore"):
+        dx = layer.backward(dy)
+    assert not np.isfinite(plan.backward(dy, need_dx=True)[~np.isfinite(dx)]).any()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -91,3 +93,18 @@ def test_a_plan_that_is_not_frozen_folds_nothing():
     plan(images())
     model["norm"].running_mean.data[:] += 1
     assert_agrees(plan(images()), model(images()), within=1e-5)
+
+
+@pytest.mark.parametrize("level", [100, 1e4])
+def test_a_bias_and_a_mean_that_are_both_far_from_zero_cancel(level):
+    model, x = network(relu=False), images()
+    conv, norm = model["conv"], model["norm"]
+    conv.bias.data[:] = level
+    exact = copy.deepcopy(model).astype(np.float64)
+    z = exact["conv"](x.astype(np.float64))
+    for m in (norm, exact["norm"]):
+        m.running_mean.data[:] = np.float32(z.mean(axis=(0, 2, 3)))
+        m.running_var.data[:] = np.float32(z.var(axis=(0, 2, 3)))
+    plan = engine.compile(model, SHAPE, 5)
+    plan.freeze()
+    assert_agrees(plan(x), exact(x.astype(np.float64)), within=1e-6)

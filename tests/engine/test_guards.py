@@ -85,7 +85,65 @@ def test_weights_of_another_type_are_rounded(dtype):
     model = nn.Sequential(nn.Linear(20, 10))
     plan = compile(model, (20,), 16)
     model[0].weight.data = (4 * model[0].weight.data).astype(dtype)
-    assert_agrees(plan(drawn(16, 20)), model(drawn(16, 20)).astype(np.float32))
+    assert_agrees(plan(drawn(16, 20)), model(drawn(16, 20, dtype=float)).astype(np.float32))
+
+
+COMPLEX = [
+    (nn.Linear(20, 10), (20,), "weight"),
+    (nn.Linear(20, 10), (20,), "bias"),
+    (nn.Conv2d(3, 8, 3), (3, 9, 9), "weight"),
+    (nn.Conv2d(3, 8, 3), (3, 9, 9), "bias"),
+    (nn.BatchNorm2d(3), (3, 9, 9), "weight"),
+    (nn.BatchNorm2d(3), (3, 9, 9), "bias"),
+    (nn.BatchNorm2d(3), (3, 9, 9), "running_var"),
+]
+
+
+@pytest.mark.parametrize("compiled_before", [True, False])
+@pytest.mark.parametrize(("layer", "image", "name"), COMPLEX)
+def test_an_imaginary_part_of_a_weight_is_not_dropped(layer, image, name, compiled_before):
+    model = nn.Sequential(one=copy.deepcopy(layer)).eval()
+    plan = compile(model, image, 16)
+    own = getattr(model["one"], name)
+    own.data = own.data + 1j
+    if not compiled_before:
+        plan = compile(model, image, 16)
+    with pytest.raises(ArgumentError, match=r"'?one'?: expects real numbers, received .*complex64"):
+        plan(drawn(16, *image))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bad", [np.complex64, np.complex128, object, "U1"])
+@pytest.mark.parametrize("n", [3, 0])
+def test_only_real_numbers_go_through_a_plan(dtype, bad, n):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(6, 2)).astype(dtype)
+    plan = compile(model, (6,), 3)
+    with pytest.raises(ArgumentError, match=r"^Plan: expects real numbers, received images of"):
+        plan(np.zeros((n, 6), bad))
+    plan(np.zeros((n, 6), np.float32))
+    with pytest.raises(ArgumentError, match=r"^Plan: expects real numbers, received dy of"):
+        plan.backward(np.zeros((n, 2), bad))
+
+
+@pytest.mark.parametrize("model", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("images", [np.float32, np.float64, np.float16, np.uint8])
+def test_a_plan_computes_in_the_dtype_of_its_model(model, images):
+    layers = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 3)).astype(model)
+    x = (8 * drawn(5, 1, 4, 4)).astype(images)
+    plan = compile(layers, (1, 4, 4), 5)
+    y = plan(x)
+    exact = copy.deepcopy(layers).astype(np.float64)
+    assert_agrees(y, exact(x.astype(np.float64)), within=2e-2 if model == np.float16 else 1e-5)
+    if model != np.float16 and np.dtype(images).kind == "f":
+        assert y.dtype == model or y.dtype == np.result_type(model, images)
+    dx = plan.backward(np.ones_like(y), need_dx=True)
+    assert dx.shape == x.shape
+
+
+def test_a_layer_that_makes_complex_numbers_is_refused():
+    plan = compile(nn.Sequential(waves=Custom(lambda x: x + 1j)), (6,), 3)
+    with pytest.raises(ArgumentError, match=r"waves: expects real numbers, received an output of "):
+        plan(drawn(3, 6))
 
 
 def test_a_bias_that_was_taken_away_is_not_added():

@@ -172,7 +172,7 @@ def test_a_model_in_float64_runs_its_own_layers():
     plan = engine.compile(model, (1, 8, 8), 5)
     kinds = {step.name: type(step) for step in plan.steps}
     assert kinds["conv1"] is kinds["affine1"] is PlainStep
-    assert_agrees(plan(_images(5)), model(_images(5)))
+    assert_agrees(plan(_images(5)), model(_images(5).astype(np.float64)))
 
 
 def test_the_mode_of_the_model_decides():

@@ -213,8 +213,8 @@ HOSTILE = {
     "no branch": (_layer("Branches"), "needs at least one branch"),
     "no layer in a chain": (_layer("Sequential", a=1), "'a' must be a layer, received 1"),
     "self": (_layer("Sequential", self=_layer("ReLU")), "unfit values for Sequential"),
-    "a p of text": (_layer("Dropout", p="half"), "unfit values for Dropout"),
-    "a norm of text": (_layer("LpPool2d", norm_type=[], kernel_size=2), "unfit values for LpPool"),
+    "a p of text": (_layer("Dropout", p="half"), "p: must be a probability"),
+    "a norm of text": (_layer("LpPool2d", norm_type=[], kernel_size=2), "norm_type: must be"),
 }  # fmt: skip
 
 

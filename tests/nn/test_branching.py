@@ -95,8 +95,11 @@ def test_an_error_in_the_shortcut_or_the_chain_names_its_path():
         odd.output_shape((5, 4, 4))
     fresh = Sequential(block=Residual(ReLU(), shortcut=Sequential(Conv2d(5, 5, 1))))
     fresh["block"].chain(np.zeros((1, 5, 4, 4)))
-    with pytest.raises(ArgumentError, match=r"^Conv2d 'block\.downsample\.0': backward needs a "):
+    with pytest.raises(ArgumentError, match=r"^Residual 'block': backward needs a forward"):
         fresh.backward(np.zeros((1, 5, 4, 4)))
+    fresh(np.zeros((1, 5, 4, 4)))
+    with pytest.raises(ShapeError, match=r"^Residual 'block': expects an output gradient of shape"):
+        fresh.backward(np.zeros((1, 5, 4, 1)))
 
 
 @pytest.mark.parametrize(

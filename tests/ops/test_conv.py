@@ -298,7 +298,13 @@ def test_a_window_larger_than_the_image_is_refused():
         conv2d(np.zeros((1, 1, 6, 6)), np.zeros((1, 1, 3, 3)), dilation=3)
 
 
-@pytest.mark.parametrize("groups", [0, -1, 2, 4])
+@pytest.mark.parametrize("groups", [0, -1, 1.5, True])
+def test_groups_that_are_no_number_of_them_are_refused(groups):
+    with pytest.raises(ArgumentError, match=f"groups: must be an integer, 1 or more; .* {groups}"):
+        conv2d(np.zeros((1, 2, 5, 5)), np.zeros((3, 2, 3, 3)), groups=groups)
+
+
+@pytest.mark.parametrize("groups", [2, 4])
 def test_groups_that_do_not_divide_the_filters_are_refused(groups: int):
     with pytest.raises(
         ArgumentError, match=f"groups: must divide the 3 filters evenly, received {groups}"

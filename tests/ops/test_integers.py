@@ -25,6 +25,18 @@ OPS = {
     "log_softmax": lambda x: ops.log_softmax(x.reshape(2, 4)),
     "dropout": lambda x: ops.dropout(x, 0.3, rng=_rng())[0],
     "Dropout, book, at test time": lambda x: nn.Dropout(0.3, "book").eval()(x),
+    "conv2d": lambda x: ops.conv2d(x, np.ones((3, 2, 2, 2), x.dtype), np.ones(3, x.dtype)),
+    "conv_transpose2d": lambda x: ops.conv_transpose2d(x, np.ones((2, 3, 2, 2), x.dtype)),
+    "locally_connected2d": lambda x: ops.locally_connected2d(
+        x, np.ones((1, 1, 3, 2, 2, 2), x.dtype)
+    ),
+    "linear": lambda x: ops.linear(x.reshape(2, 4), np.ones((3, 4), x.dtype), np.ones(3, x.dtype)),
+    "batch_norm": lambda x: ops.batch_norm(
+        x, np.ones(2), np.zeros(2), *ops.batch_statistics(x.astype(float))
+    )[0],
+    "batch_statistics": lambda x: ops.batch_statistics(x)[1],
+    "global_avg_pool2d": ops.global_avg_pool2d,
+    "Normalize": lambda x: nn.Normalize((1, 2), (3, 4))(x),
     "local_response_norm": lambda x: ops.local_response_norm(x, alpha=1.0)[0],
     "avg_pool2d": lambda x: ops.avg_pool2d(x, WHOLE),
     "lp_pool2d": lambda x: ops.lp_pool2d(x, WHOLE, 2),

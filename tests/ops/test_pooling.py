@@ -81,21 +81,52 @@ def test_max_equals_torch(case: Pooling, dtype: str, torch):
     assert_agrees(dx, tx.grad.numpy(), what="max_pool2d dx", magnitude=abs(dy).max())
 
 
-@pytest.mark.parametrize("padding", [0, 1, (1, 0)])
-@pytest.mark.parametrize("stride", [1, 2, 3, (3, 2)])
-@pytest.mark.parametrize("window", [2, 3, (3, 2)])
-@pytest.mark.parametrize("size", [(7, 7), (8, 5), (10, 9)])
-def test_misfit_pad_is_torch_ceil_mode(size, window, stride, padding, torch):
-    x = drawn(np.random.default_rng(3), (2, 2, *size))
-    expected = torch.nn.functional.max_pool2d(
-        tensor(torch, x, grad=False), window, stride, padding, ceil_mode=True
+@st.composite
+def torch_geometries(draw):
+    """Draw an image and the arguments of PyTorch's pooling that it takes them with."""
+    window = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    stride = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    padding = tuple(draw(st.integers(0, side // 2)) for side in window)
+    image = tuple(  # at least so large that one window fits, or hangs over by less than a stride
+        draw(st.integers(max(1, f - 2 * p - s + 1), 12))
+        for f, s, p in zip(window, stride, padding, strict=True)
     )
-    windows = pool2d_windows((2, *size), window, stride, padding, misfit="pad")
-    assert np.array_equal(max_pool2d(x, windows)[0], expected.numpy())
-    mean = torch.nn.functional.avg_pool2d(
-        tensor(torch, x, grad=False), window, stride, padding, True, count_include_pad=False
-    )
-    assert_agrees(avg_pool2d(x, windows, count_include_pad=False), mean.numpy())
+    return image, window, stride, padding
+
+
+@settings(max_examples=200)
+@given(moves=torch_geometries(), kind=st.sampled_from(["max", True, False]), seed=seeds)
+def test_misfit_pad_is_torch_ceil_mode(moves, kind, seed, torch):
+    image, *options = moves
+    rng = np.random.default_rng(seed)
+    x = drawn(rng, (2, 2, *image))
+    tx, windows = tensor(torch, x), pool2d_windows((2, *image), *options, misfit="pad")
+    if kind == "max":
+        ty = torch.nn.functional.max_pool2d(tx, *options, ceil_mode=True)
+        y, arg_max = max_pool2d(x, windows)
+    else:
+        ty = torch.nn.functional.avg_pool2d(tx, *options, True, count_include_pad=kind)
+        y = avg_pool2d(x, windows, count_include_pad=kind)
+    assert_agrees(y, ty.detach().numpy())
+    dy = drawn(rng, y.shape)
+    ty.backward(tensor(torch, dy, grad=False))
+    if kind == "max":
+        dx = max_pool2d_backward(dy, arg_max, windows)
+    else:
+        dx = avg_pool2d_backward(dy, windows, count_include_pad=kind)
+    assert_agrees(dx, tx.grad.numpy(), magnitude=abs(dy).max())
+
+
+def test_what_hangs_over_the_end_counts_in_no_mean_and_the_padding_does():
+    x = np.array([1.0, 2.0, 5.0]).reshape(1, 1, 1, 3)
+    assert avg_pool2d(x, pool2d_windows((1, 1, 3), (1, 2), misfit="pad")).ravel().tolist() == [
+        1.5,
+        5,
+    ]
+    # One cell of padding on each side, then one that hangs over.
+    windows = pool2d_windows((1, 1, 3), (1, 4), (1, 2), (0, 1), misfit="pad")
+    assert (windows.padding[1], windows.overhang) == ((1, 2), (0, 1))
+    assert avg_pool2d(x, windows).ravel().tolist() == [8 / 4, 7 / 3]
 
 
 def test_padding_never_wins_a_maximum():
@@ -153,10 +184,11 @@ def test_a_nan_wins_its_windows_so_that_it_is_seen():
 def test_average_and_its_gradient_equal_the_loops(case: Pooling, include: bool):
     x, dy = case.arrays()
     windows, moves = _windows(case), (case.geometry.window,)
-    expected = naive.avg_pooling(x, *moves, **case.geometry.naive, include_pad=include)
+    options = {"include_pad": include, "overhang": windows.overhang}
+    expected = naive.avg_pooling(x, *moves, **case.geometry.naive, **options)
     y = avg_pool2d(x, windows, count_include_pad=include)
     assert_agrees(y, expected, magnitude=abs(x).max())
-    dx = naive.avg_pooling_gradient(dy, x, *moves, **case.geometry.naive, include_pad=include)
+    dx = naive.avg_pooling_gradient(dy, x, *moves, **case.geometry.naive, **options)
     assert_agrees(
         avg_pool2d_backward(dy, windows, count_include_pad=include), dx, magnitude=abs(dy).max()
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -184,15 +185,22 @@ class Dataset:
         ((0.2, 0.7), (0.2, 0.3))
         """
         n, c, h, w = self.images.shape
+        # Squares around a mean far from zero would cancel: around that of a few images they do not.
+        around = self.images[:256].mean(axis=(0, 2, 3), dtype=np.float64, keepdims=True)
         sums = np.zeros((2, c))
         for start in range(0, n, 256):  # a few at a time: as float64 all would take 8 times as much
-            x = self.images[start : start + 256].astype(np.float64)
+            x = self.images[start : start + 256] - around
             sums += x.sum(axis=(0, 2, 3)), np.einsum("nchw,nchw->c", x, x)
-        mean, square = sums / (n * h * w)
-        deviation = np.sqrt(np.maximum(square - mean**2, 0))
+        off, square = sums / (n * h * w)
+        deviation = np.sqrt(np.maximum(square - off**2, 0))
         deviation[deviation < 1e-6 * self.peak] = self.peak
-        scaled = np.round(np.stack([mean, deviation]) / self.peak, 6).tolist()
-        return tuple(scaled[0]), tuple(scaled[1])
+        mean, deviation = (around.ravel() + off) / self.peak, deviation / self.peak
+        # Six decimals, or six digits of a smaller deviation, which the mean is measured by.
+        places = [max(6, 5 - math.floor(math.log10(d))) for d in deviation]
+        return (
+            tuple(round(float(m), k) for m, k in zip(mean, places, strict=True)),
+            tuple(round(float(d), k) for d, k in zip(deviation, places, strict=True)),
+        )
 
     def batch(
         self, indices: Sequence[int] | Array | slice, dtype: npt.DTypeLike = np.float32

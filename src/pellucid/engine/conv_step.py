@@ -75,8 +75,7 @@ class ConvStep(Step):
         w, b = weights(self.layer.weight, self._shape, self.name), self.layer.bias
         shift = np.float32(0) if b is None else weights(b, self._shape[:1], self.name)
         if fold:
-            scale, offset = self.norm.scale_and_shift()
-            w, shift = w * scale.reshape(-1, 1, 1, 1), shift * scale + offset
+            w, shift = self.norm.folded_into(w, shift)
         self._output.pack(np.ascontiguousarray(w))
         self._output.bias[:] = np.broadcast_to(shift, len(w)).reshape(self.layer.groups, 1, -1)
         self._packed = fold

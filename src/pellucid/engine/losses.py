@@ -75,6 +75,8 @@ class FusedLoss(Loss):
     def _fits(self, scores: Array, labels: Array) -> bool:
         return (
             type(self.loss) in KERNELS
+            and isinstance(scores, np.ndarray)
+            and isinstance(labels, np.ndarray)
             and scores.dtype == np.float32
             and scores.ndim == 2
             and scores.flags.carray

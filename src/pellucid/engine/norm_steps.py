@@ -12,7 +12,7 @@ from ..nn import BatchNorm2d, LocalResponseNorm
 from ..rooms import room
 from ..typing import Array
 from .launch import launch
-from .steps import Shape, Step, flat
+from .steps import Shape, Step, flat, numbers
 
 __all__ = ["BatchNormStep", "LocalResponseNormStep"]
 
@@ -118,13 +118,17 @@ class BatchNormStep(_NormStep):
         """Whether the convolution does it all."""
         return self.source is not None and self.frozen and not self.layer.training
 
-    def scale_and_shift(self) -> tuple[Array, Array]:
-        """Return what inference multiplies each channel with, and then adds."""
-        layer = self.layer
+    def folded_into(self, w: Array, bias: Array) -> tuple[Array, Array]:
+        """Return the filters and the bias of a convolution that makes what inference makes.
+
+        In float64: a mean and a bias that are both far from zero cancel.
+        """
+        gamma, beta, mean, var = self._buffers()
         with np.errstate(all="ignore"):  # what is not finite goes on, and is seen
-            scale = layer.weight.data * (layer.running_var.data.astype(float) + layer.eps) ** -0.5
-            shift = layer.bias.data - layer.running_mean.data * scale
-        return scale.astype(np.float32), shift.astype(np.float32)
+            scale = gamma * (var + self.layer.eps) ** -0.5
+            shift = (bias - mean) * scale + beta
+            filters = w * scale.reshape(-1, 1, 1, 1)
+            return filters.astype(np.float32), shift.astype(np.float32)
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``; while training, keep the running averages."""
@@ -133,6 +137,7 @@ class BatchNormStep(_NormStep):
 
     def _normalise(self, x: Array) -> Array:
         layer, y = self.layer, self._y[: len(x)]
+        gamma, beta, mean, var = self._buffers()
         self._x, self._trained = x, layer.training
         if layer.training:
             m = x.size // self.channels
@@ -140,13 +145,11 @@ class BatchNormStep(_NormStep):
                 return layer(np.moveaxis(x, -1, 1))  # which refuses it
             mean, var = self._statistics(x, m)
             layer._track(mean, var, m)
-        else:
-            mean, var = (b.data.astype(float) for b in (layer.running_mean, layer.running_var))
         around = mean.astype(np.float32)
         with np.errstate(all="ignore"):  # what is not finite goes on, and is seen
             self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
-            self._scale = layer.weight.data * self._inverse
-            self._fill(0, around, self._scale, layer.bias.data + self._off * self._scale)
+            self._scale = gamma * self._inverse
+            self._fill(0, around, self._scale, beta + self._off * self._scale)
         self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu)
         return y
 
@@ -162,6 +165,12 @@ class BatchNormStep(_NormStep):
         dx, fixed = self._dx[: len(dy)], not self._trained
         self._run(normalization.batch_gradient, 2, (dy, x, dx), self._rows, self.relu, fixed)
         return dx
+
+    def _buffers(self) -> list[Array]:
+        """Return scale, shift, running mean and running variance, in float64."""
+        layer = self.layer
+        buffers = (layer.weight, layer.bias, layer.running_mean, layer.running_var)
+        return [numbers(b, (self.channels,), self.name).astype(np.float64) for b in buffers]
 
     def _sum_gradients(self, dy: Array) -> None:
         """Leave the gradients of scale and shift, and what that of the input follows from."""
@@ -189,5 +198,5 @@ class BatchNormStep(_NormStep):
 
     def _fill(self, first: int, *values: Array) -> None:
         """Write one number a channel into each of the rows from ``first`` on, over and over."""
-        for row, numbers in zip(self._rows[first:], values, strict=False):
-            row.reshape(-1, self.channels)[:] = numbers
+        for row, one in zip(self._rows[first:], values, strict=False):
+            row.reshape(-1, self.channels)[:] = one

@@ -96,7 +96,11 @@ class Direct:
 
 
 def _beside(s: Sliding, windows: Windows) -> int:
-    """Return how many windows beside each other share a vector: they read what lies between."""
+    """Return how many windows beside each other share a vector: they read what lies between.
+
+    What they read of each other counts 0, but 0 times infinity is NaN: a cell that is not finite
+    is seen by its neighbours' windows too, and missed by none.
+    """
     whole = s.groups == windows.dilation[1] == 1
     gains = s.step_w < windows.window[1]
     return max(1, min(LANES // s.f, s.ow)) if whole and gains else 1

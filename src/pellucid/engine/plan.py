@@ -13,6 +13,8 @@ from ..errors import ArgumentError, PellucidError, ShapeError
 from ..kernels import elementwise
 from ..kernels.blocks import each
 from ..nn import Layer
+from ..nn.state import widened
+from ..ops.checks import require_count, require_real
 from ..rooms import room
 from ..typing import Array
 from .assembly import assemble
@@ -40,6 +42,7 @@ class Plan:
     """
 
     def __init__(self, model: Layer, input_shape: Shape, batch_size: int) -> None:
+        batch_size = require_count(batch_size, "batch_size")
         self.model, self.input_shape, self.batch_size = model, tuple(input_shape), batch_size
         model.output_shape(self.input_shape)  # or it says which layer does not fit the images
         # The kernels compute in float32; a model of another type runs its own layers.
@@ -54,8 +57,13 @@ class Plan:
     def __call__(self, x: Array) -> Array:
         """Return the scores for ``x`` (N, C, H, W), N up to the batch size, in a buffer.
 
+        A plan computes in float32, or for a model of another dtype in that: real numbers of any
+        type are converted on the way in.
+
         Raises
         ------
+        ArgumentError
+            If the images, or the model's weights by now, are no real numbers.
         ShapeError
             If the plan was made for other images, or the model's weights have changed their shapes.
         """
@@ -71,8 +79,8 @@ class Plan:
         self.images, self._given = 0, None  # if a step fails, there is nothing to go back through
         if not len(x):
             self._given = (0, *self.model.output_shape(self.input_shape))
-            return np.empty(self._given, dtype=x.dtype)
-        y = self._fit(x)
+            return np.empty(self._given, dtype=self._fit(x, "images").dtype)
+        y = self._fit(x, "images")
         values = {0: y}
         for step in self.steps:
             begin = time.perf_counter()
@@ -105,9 +113,10 @@ class Plan:
         if not self.images:
             for p in self.model.parameters().values():
                 p.grad = np.zeros_like(p.data)
-            return np.zeros((0, *self.input_shape), dtype=dy.dtype) if need_dx else None
+            dtype = self._fit(dy, "dy").dtype
+            return np.zeros((0, *self.input_shape), dtype=dtype) if need_dx else None
         self._see_what_learns()
-        gradients = {self.steps[-1].makes if self.steps else 0: self._fit(dy)}
+        gradients = {self.steps[-1].makes if self.steps else 0: self._fit(dy, "dy")}
         for step in reversed(self.steps):
             if not need_dx and step.makes not in self._trained:
                 continue
@@ -133,12 +142,15 @@ class Plan:
         finally:
             self._busy.release()
 
-    def _fit(self, a: Array) -> Array:
+    def _fit(self, a: Array, name: str) -> Array:
         """Return ``a`` as the steps take it.
 
         Numba would compile every kernel again for arrays that cannot be written to.
         """
-        return np.require(a, np.float32 if self.single else None, ["C", "W", "A"])
+        require_real(a, "Plan", name)
+        if self.single:
+            return np.require(a, np.float32, ["C", "W", "A"])
+        return np.require(widened(a, self.model.parameters().values()), None, ["C", "W", "A"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return compile, (self.model, self.input_shape, self.batch_size)

@@ -11,6 +11,7 @@ from ..kernels import pooling
 from ..kernels.blocks import each
 from ..kernels.pooling import Taps
 from ..nn import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
+from ..ops.pooling import cells_that_count
 from ..rooms import room
 from ..shapes import Windows, slide
 from ..typing import Array
@@ -98,6 +99,11 @@ class AvgPoolStep(_PoolStep):
         self.layer = layer
         padded = self.windows.padded != self.windows.input
         self._share = room(self._y.shape if padded else 0)
+        self._counts = {
+            (axis, padding): cells_that_count(self.windows, axis, include_pad=padding)
+            for axis in (0, 1)
+            for padding in (False, True)
+        }
 
     def forward(self, x: Array) -> Array:
         """Return the means."""
@@ -121,11 +127,9 @@ class AvgPoolStep(_PoolStep):
     def _shares(self) -> tuple[Array, Array]:
         """Return one over how many rows each window counts, and the same of columns."""
         everything = getattr(self.layer, "count_include_pad", True)  # global pooling has no padding
-        shares = []
-        for axis in (0, 1):
-            real, cells = self._reads[axis].table[:, 2], self.windows.window[axis]
-            shares.append((1 / np.where(everything, cells, real)).astype(np.float32))
-        return shares[0], shares[1]
+        counts = (self._counts[axis, bool(everything)] for axis in (0, 1))
+        rows, columns = ((1 / count).astype(np.float32) for count in counts)
+        return rows, columns
 
 
 class GlobalAvgPoolStep(AvgPoolStep):

@@ -15,13 +15,13 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..kernels import matmul
-from ..nn import Layer, Parameter
-from ..ops.checks import require_shape
+from ..nn import Buffer, Layer, Parameter
+from ..ops.checks import require_real, require_shape
 from ..rooms import room
 from ..typing import Array
 from .launch import launch
 
-__all__ = ["PlainStep", "Shape", "Step", "TurnStep", "ViewStep", "flat", "weights"]
+__all__ = ["PlainStep", "Shape", "Step", "TurnStep", "ViewStep", "flat", "numbers", "weights"]
 
 Shape = tuple[int, ...]
 
@@ -107,10 +107,10 @@ class PlainStep(Step):
 
     def _checked(self, a: Array, shape: Shape, what: str, letters: str) -> Array:
         """Return what the layer made as the kernels of other steps take it; they check nothing."""
-        a = np.require(np.asarray(a), np.float32 if self.single else None, ["C", "W"])
-        require_shape(
-            a, shape, f"{what} of {type(self.layer).__name__}", letters, self.name or "Plan"
-        )
+        a, name = np.asarray(a), f"{what} of {type(self.layer).__name__}"
+        require_real(a, self.name or "Plan", name)
+        a = np.require(a, np.float32 if self.single else None, ["C", "W"])
+        require_shape(a, shape, name, letters, self.name or "Plan")
         return a
 
 
@@ -171,15 +171,21 @@ class TurnStep(Step):
         return y
 
 
-def weights(parameter: Parameter, shape: Shape, name: str) -> Array:
+def weights(parameter: Buffer, shape: Shape, name: str) -> Array:
     """Return a parameter as the kernels take it, or refuse one that has lost its ``shape``."""
-    if parameter.data.shape != shape:
+    return np.ascontiguousarray(numbers(parameter, shape, name), dtype=np.float32)
+
+
+def numbers(buffer: Buffer, shape: Shape, name: str) -> Array:
+    """Return what a buffer holds, or refuse it if that has lost its ``shape``, or is not real."""
+    if buffer.data.shape != shape:
         raise ShapeError(
-            f"was compiled for a parameter of shape {shape}, which has {parameter.data.shape} now. "
+            f"was compiled for a parameter of shape {shape}, which has {buffer.data.shape} now. "
             "Compile another plan, of a layer of that size.",
             where=name or "Plan",
         )
-    return np.ascontiguousarray(parameter.data, dtype=np.float32)
+    require_real(buffer.data, name or "Plan", "a parameter")
+    return buffer.data
 
 
 def flat(a: Array) -> Array:

@@ -49,7 +49,7 @@ class GoogLeNet(Sequential):
     Parameters
     ----------
     input_shape : (C, H, W)
-        The images, 47x47 or larger.
+        The images, 31x31 or larger.
     classes : int
     weight_init : "he", "xavier" or float
         Initial weights.

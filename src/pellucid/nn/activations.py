@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import ops
 from ..typing import Array
+from .checks import require_number
 from .layer import Layer
 
 __all__ = ["LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Tanh"]
@@ -34,6 +35,7 @@ class LeakyReLU(Layer):
     """Let a little through below zero: ``y = x`` or ``negative_slope · x``; any shape."""
 
     def __init__(self, negative_slope: float = 0.01) -> None:
+        require_number(negative_slope, "negative_slope")
         self.negative_slope = negative_slope
 
     def forward(self, x: Array) -> Array:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..ops.checks import require_real, require_shape
 from ..receptive import ReceptiveField
 from ..typing import Array
 from .containers import Container, Sequential
@@ -78,10 +79,13 @@ class Residual(Container):
         y = self.chain.forward(x)
         around = x if self.shortcut is None else self.shortcut(x)
         _require_sum(y.shape[1:], around.shape[1:], x.shape[1:])
+        self.remember(y.shape)
         return y + around
 
     def backward(self, dy: Array) -> Array:
         """Return the sum of the gradients of both ways."""
+        (shape,) = self.recall()
+        _require_gradient(dy, shape, "residual")
         dx = self.chain.backward(dy)
         if self.shortcut is None:
             return dx + dy
@@ -181,12 +185,14 @@ class Branches(Container):
         """Return the outputs of all branches, joined along axis 1."""
         outputs = {name: branch(x) for name, branch in self._children.items()}
         _join({name: y.shape[1:] for name, y in outputs.items()})
-        self.remember([y.shape[1] for y in outputs.values()])
-        return np.concatenate(list(outputs.values()), axis=1)
+        joined = np.concatenate(list(outputs.values()), axis=1)
+        self.remember([y.shape[1] for y in outputs.values()], joined.shape)
+        return joined
 
     def backward(self, dy: Array) -> Array:
         """Give every branch its part of ``dy``; return the sum of their gradients."""
-        (channels,) = self.recall()
+        channels, shape = self.recall()
+        _require_gradient(dy, shape, "branches")
         parts = np.split(dy, np.cumsum(channels)[:-1], axis=1)
         gradients = []
         for branch, part in zip(self._children.values(), parts, strict=True):
@@ -244,6 +250,11 @@ def _meeting_row(
         field=layer.receptive_field(field, input_shape),
         unread=(0, 0),
     )
+
+
+def _require_gradient(dy: Array, shape: Shape, where: str) -> None:
+    require_real(dy, where, "dy")
+    require_shape(dy, shape, "an output gradient", "like the output", where)
 
 
 def _require_sum(shape: Shape, around: Shape, input_shape: Shape) -> None:

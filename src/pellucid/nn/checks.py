@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+from numbers import Real
 
 from ..errors import ArgumentError
+from ..ops.checks import require_count
 
-__all__ = ["require_count"]
+__all__ = ["require_count", "require_number"]
 
 
-def require_count(value: int, name: str) -> int:
-    """Return ``value`` if it is an integer of at least 1."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ArgumentError(f"must be an integer, 1 or more; received {value!r}.", where=name)
-    return int(value)
+def require_number(
+    value: float, name: str, least: float = -math.inf, most: float = math.inf
+) -> None:
+    """Refuse what is not a finite number from ``least`` to ``most``."""
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not (least <= value <= most and math.isfinite(value)):
+        bounds = " of at least {:g}" if most == math.inf else " from {:g} to {:g}"
+        span = bounds.format(least, most) if least > -math.inf else ""
+        raise ArgumentError(f"must be a finite number{span}, received {value!r}.", where=name)

@@ -60,9 +60,9 @@ class Dropout(Layer):
             drop = ops.dropout if self.variant == "inverted" else ops.dropout_book
             y, mask = drop(x, self.p, rng=self.rng)
         else:
-            x = as_floats(x)
-            mask = np.asarray(1 - self.p if self.variant == "book" else 1, dtype=x.dtype)
-            y = x * mask
+            x = as_floats(x, "dropout")
+            kept = np.asarray(1 - self.p if self.variant == "book" else 1, dtype=x.dtype)
+            y, mask = x * kept, np.broadcast_to(kept, x.shape)
         self.remember(mask)
         return y
 

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from numbers import Real
 from typing import TypeAlias
 
 import numpy as np
@@ -77,6 +78,11 @@ def initial_weights(
         raise ArgumentError(
             f"{init!r} is no initialisation. {did_you_mean(init, ['he', 'xavier'])} "
             "Or give a number, the standard deviation of a normal distribution.",
+            where="weight_init",
+        )
+    if not isinstance(init, str) and not (isinstance(init, Real) and 0 <= init < math.inf):
+        raise ArgumentError(
+            f"must be 'he', 'xavier' or a standard deviation of at least 0, received {init!r}.",
             where="weight_init",
         )
     if _only_shapes.get():

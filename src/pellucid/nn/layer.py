@@ -224,7 +224,18 @@ class Layer:
         state.load(self.buffers(), state_dict, strict=strict)
 
     def astype(self, dtype: np.typing.DTypeLike) -> Self:
-        """Turn every floating-point array of the state into ``dtype``; returns this layer."""
+        """Turn every floating-point array of the state into ``dtype``; returns this layer.
+
+        Raises
+        ------
+        ArgumentError
+            If ``dtype`` is no floating-point type.
+        """
+        if not np.issubdtype(dtype, np.floating):
+            raise ArgumentError(
+                f"must be a floating-point type as np.float32, received {np.dtype(dtype)}.",
+                where="dtype",
+            )
         for buffer in self.buffers().values():
             if np.issubdtype(buffer.data.dtype, np.floating):
                 buffer.data = buffer.data.astype(dtype)

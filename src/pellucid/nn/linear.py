@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from .. import ops
+from ..errors import ShapeError
+from ..ops.checks import require_real, require_shape
 from ..ops.linear import require_features
 from ..receptive import ReceptiveField
 from ..typing import Array
@@ -103,12 +105,18 @@ class Flatten(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return ``x`` as (N, -1)."""
+        require_real(x, "flatten")
+        if not x.ndim:
+            raise ShapeError("expects (N, ...), received a single number.", where="flatten")
         self.remember(x.shape)
         return x.reshape(len(x), *self.output_shape(x.shape[1:]))
 
     def backward(self, dy: Array) -> Array:
         """Return ``dy`` in the shape of the input."""
         (shape,) = self.recall()
+        rows = (shape[0], math.prod(shape[1:]))
+        require_real(dy, "flatten", "dy")
+        require_shape(dy, rows, "an output gradient", "(N, C·H·W)", "flatten")
         return dy.reshape(shape)
 
     def output_shape(self, input_shape: Shape) -> Shape:

@@ -8,7 +8,9 @@ import numpy as np
 
 from .. import ops
 from ..errors import ArgumentError
+from ..ops.checks import require_real
 from ..typing import Array
+from .checks import require_number
 
 __all__ = ["Loss", "MeanSquaredError", "MulticlassHinge", "SoftmaxCrossEntropy"]
 
@@ -74,6 +76,7 @@ class MulticlassHinge(Loss):
     """
 
     def __init__(self, margin: float = 1.0) -> None:
+        require_number(margin, "margin")
         self.margin = margin
 
     def forward(self, scores: Array, labels: Array) -> float:
@@ -96,6 +99,8 @@ class MeanSquaredError(Loss):
 
     def forward(self, scores: Array, labels: Array) -> float:
         """Return the mean of the squared differences."""
+        require_real(scores, "loss", "scores")
+        require_real(labels, "loss", "labels")
         classes = labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer)
         targets = ops.one_hot(labels, scores) if classes else labels
         self._memory = (scores, targets)

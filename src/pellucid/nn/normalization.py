@@ -8,8 +8,9 @@ import numpy as np
 
 from .. import ops
 from ..errors import ShapeError
+from ..ops.checks import require_real
 from ..typing import Array
-from .checks import require_count
+from .checks import require_count, require_number
 from .init import constant
 from .layer import Layer, Shape
 from .parameter import Buffer, Parameter
@@ -40,6 +41,8 @@ class LocalResponseNorm(Layer):
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         self.size = require_count(size, "size")
+        for name, value in (("alpha", alpha), ("beta", beta), ("k", k)):
+            require_number(value, name)
         self.alpha = alpha
         self.beta = beta
         self.k = k
@@ -99,6 +102,8 @@ class BatchNorm2d(Layer):
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         self.num_features = require_count(num_features, "num_features")
+        require_number(eps, "eps", 0)
+        require_number(momentum, "momentum", 0, 1)
         self.eps = eps
         self.momentum = momentum
         self.weight = Parameter(constant((self.num_features,), 1))
@@ -109,6 +114,7 @@ class BatchNorm2d(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``."""
+        require_real(x, "batch_norm")
         self._require_channels(x.shape[1:])
         if self.training:
             mean, var = ops.batch_statistics(x)
@@ -138,7 +144,7 @@ class BatchNorm2d(Layer):
     def _track(self, mean: Array, var: Array, m: int) -> None:
         share, unbiased = self.momentum, var * (m / (m - 1))
         for running, batch in ((self.running_mean, mean), (self.running_var, unbiased)):
-            running.data += (share * (batch - running.data)).astype(running.data.dtype)
+            running.data[...] = (1 - share) * running.data.astype(np.float64) + share * batch
         self.num_batches_tracked.data += 1
 
     def _require_channels(self, shape: Shape) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..ops.checks import as_floats, gradient_like
 from ..typing import Array
 from .containers import Sequential
 from .layer import Layer, Shape
@@ -44,32 +46,36 @@ class Normalize(Layer):
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
+        pairs = _numbers(mean), _numbers(std)
         good = (
-            len(self.mean) == len(self.std) > 0
-            and all(math.isfinite(m) for m in self.mean)
-            and all(0 < s < math.inf for s in self.std)
+            len(pairs[0]) == len(pairs[1]) > 0
+            and all(math.isfinite(m) for m in pairs[0])
+            and all(0 < s < math.inf for s in pairs[1])
         )
         if not good:
             raise ArgumentError(
                 "expects a finite mean and a deviation above 0 for each channel, received "
-                f"mean={self.mean}, std={self.std}.",
+                f"mean={mean!r}, std={std!r}.",
                 where="Normalize",
             )
+        self.mean, self.std = pairs
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``."""
+        x = as_floats(x, "normalize")
         self._require_channels(x.shape[1:])
-        mean, std = self._as_columns(x)
-        self.remember(std)
+        mean, off, std = self._as_columns(x)
+        self.remember(x, std)
         y = x - mean
+        if off.any():
+            y -= off
         y /= std
         return y
 
     def backward(self, dy: Array) -> Array:
         """Return ``dx``, shaped like ``dy``."""
-        (std,) = self.recall()
-        return dy / std
+        x, std = self.recall()
+        return gradient_like(dy, x, "normalize_backward") / std
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
@@ -94,9 +100,18 @@ class Normalize(Layer):
         whole.input_shape, whole.card = model.input_shape, model.card
         return whole
 
-    def _as_columns(self, x: Array) -> tuple[Array, Array]:
-        mean, std = (np.array(v, x.dtype).reshape(-1, 1, 1) for v in (self.mean, self.std))
-        return mean, std
+    def _as_columns(self, x: Array) -> tuple[Array, Array, Array]:
+        """Return the means, what they are off by in x's dtype, and the deviations.
+
+        A mean far from zero costs no digits; where it is off by less than x can tell, off is 0.
+        """
+        exact, std = np.array(self.mean), np.array(self.std)
+        mean = exact.astype(x.dtype)
+        off = exact - mean
+        off[np.abs(off) < np.finfo(x.dtype).eps * std / 2] = 0
+        columns = (a.astype(x.dtype, copy=False).reshape(-1, 1, 1) for a in (mean, off, std))
+        around, rest, deviation = columns
+        return around, rest, deviation
 
     def _require_channels(self, shape: Shape) -> None:
         if len(shape) != 3 or shape[0] != len(self.mean):
@@ -104,3 +119,9 @@ class Normalize(Layer):
                 f"knows mean and deviation of {len(self.mean)} channels, received shape "
                 f"{tuple(shape)}. Build it with the statistics of these images."
             )
+
+
+def _numbers(values: object) -> tuple[float, ...]:
+    """Return a sequence of numbers as floats, anything else as none."""
+    listed = tuple(values) if isinstance(values, Iterable) else ()
+    return tuple(map(float, listed)) if all(isinstance(v, Real) for v in listed) else ()

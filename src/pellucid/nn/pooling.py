@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .. import ops
-from ..errors import ArgumentError
-from ..ops.checks import require_image_shape
+from ..ops.checks import require_image_shape, require_images, require_shape
 from ..receptive import ReceptiveField
 from ..shapes import Misfit, Padding, Windows, pair, require_sliding, slide
 from ..typing import Array, Pair
+from .checks import require_number
 from .layer import Layer, Shape
 
 __all__ = ["AvgPool2d", "GlobalAvgPool2d", "GlobalMaxPool2d", "LpPool2d", "MaxPool2d"]
@@ -84,6 +84,7 @@ class MaxPool2d(_WindowPool):
 
     def forward(self, x: Array) -> Array:
         """Return the maxima (N, C, OH, OW) of ``x`` (N, C, H, W)."""
+        require_images(x, "pooling")
         windows = self.windows(x.shape[1:])
         y, arg_max = ops.max_pool2d(x, windows)
         self.remember(arg_max, windows)
@@ -105,7 +106,7 @@ class AvgPool2d(_WindowPool):
     kernel_size, stride, padding, misfit
         As for `MaxPool2d`.
     count_include_pad : bool
-        Whether padding counts in the mean.
+        Whether padding counts in the mean. What ``misfit="pad"`` lets hang over the end does not.
 
     Examples
     --------
@@ -133,13 +134,16 @@ class AvgPool2d(_WindowPool):
 
     def forward(self, x: Array) -> Array:
         """Return the means (N, C, OH, OW) of ``x`` (N, C, H, W)."""
+        require_images(x, "pooling")
         windows = self.windows(x.shape[1:])
-        self.remember(windows)
-        return ops.avg_pool2d(x, windows, count_include_pad=self.count_include_pad)
+        y = ops.avg_pool2d(x, windows, count_include_pad=self.count_include_pad)
+        self.remember(windows, y.shape)
+        return y
 
     def backward(self, dy: Array) -> Array:
         """Return ``dx`` (N, C, H, W): each ``dy`` spread over its window."""
-        (windows,) = self.recall()
+        windows, shape = self.recall()
+        require_shape(dy, shape, "an output gradient", "(N, C, OH, OW)", "pooling")
         return ops.avg_pool2d_backward(dy, windows, count_include_pad=self.count_include_pad)
 
 
@@ -153,7 +157,8 @@ class LpPool2d(_WindowPool):
     norm_type : float
         p, at least 1; 2 is the Euclidean length.
     kernel_size, stride, misfit
-        As for `MaxPool2d`.
+        As for `MaxPool2d`. What hangs over the end under ``misfit="pad"`` adds nothing to the sum.
+        (PyTorch's ``ceil_mode`` scales the sum of such a window up to a whole one.)
 
     Examples
     --------
@@ -170,8 +175,7 @@ class LpPool2d(_WindowPool):
         *,
         misfit: Misfit = "floor",
     ) -> None:
-        if not norm_type >= 1:
-            raise ArgumentError(f"must be at least 1, received {norm_type!r}.", where="norm_type")
+        require_number(norm_type, "norm_type", 1)
         require_sliding(0, misfit)
         self.norm_type = norm_type
         self.kernel_size = pair(kernel_size, "kernel_size")
@@ -180,6 +184,7 @@ class LpPool2d(_WindowPool):
 
     def forward(self, x: Array) -> Array:
         """Return the norms (N, C, OH, OW) of ``x`` (N, C, H, W)."""
+        require_images(x, "pooling")
         windows = self.windows(x.shape[1:])
         y = ops.lp_pool2d(x, windows, self.norm_type)
         self.remember(x, y, windows)
@@ -212,8 +217,9 @@ class GlobalAvgPool2d(_GlobalPool):
 
     def forward(self, x: Array) -> Array:
         """Return the means (N, C, 1, 1)."""
+        y = ops.global_avg_pool2d(x)
         self.remember(x.shape)
-        return ops.global_avg_pool2d(x)
+        return y
 
     def backward(self, dy: Array) -> Array:
         """Return ``dx`` (N, C, H, W)."""

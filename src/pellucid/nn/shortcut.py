@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..ops.checks import as_floats, require_image_shape
+from ..ops.checks import as_floats, require_image_shape, require_images, require_real, require_shape
 from ..receptive import ReceptiveField
 from ..shapes import Windows, pair, slide
 from ..typing import Array, Pair
@@ -50,7 +50,8 @@ class ZeroPadShortcut(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return what is kept of ``x``, and zeros."""
-        x = as_floats(x)
+        x = as_floats(x, "shortcut")
+        require_images(x, "shortcut")
         y = np.zeros((len(x), *self.output_shape(x.shape[1:])), dtype=x.dtype)
         y[:, : self.in_channels] = x[self._kept]
         self.remember(x.shape)
@@ -59,6 +60,9 @@ class ZeroPadShortcut(Layer):
     def backward(self, dy: Array) -> Array:
         """Return ``dx`` (N, C, H, W): each ``dy`` where its number came from."""
         (shape,) = self.recall()
+        required = (shape[0], *self.output_shape(shape[1:]))
+        require_real(dy, "shortcut", "dy")
+        require_shape(dy, required, "an output gradient", "(N, out, OH, OW)", "shortcut")
         dx = np.zeros(shape, dtype=dy.dtype)
         dx[self._kept] = dy[:, : self.in_channels]
         return dx

@@ -20,6 +20,7 @@ from ..typing import Array, Pair
 from .containers import Sequential
 from .convolutional import Converter
 from .layer import Layer, Shape
+from .state import widened
 from .summaries import known_shape
 
 __all__ = ["sliding_scores"]
@@ -78,6 +79,7 @@ def sliding_scores(
     single = images.ndim == 3
     images = images[np.newaxis] if single else images
     _require_larger(images, crop)
+    images = widened(images, model.parameters().values())
     network = Converter(crop, share=True).converted(model).eval()
     steps, whole = _strides(network, crop, stride)
     counts = [(images.shape[2 + a] - crop[1 + a]) // steps[a] + 1 for a in (0, 1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from .differences import told
 from .keys import count, shown
 from .parameter import Buffer
 
-__all__ = ["load"]
+__all__ = ["load", "widened"]
 
 
 def load(buffers: Mapping[str, Buffer], state: Mapping[str, Array], *, strict: bool = True) -> None:
@@ -34,7 +34,10 @@ def load(buffers: Mapping[str, Buffer], state: Mapping[str, Array], *, strict: b
             buffer.data = np.array(value, dtype=value.dtype if same_kind else buffer.data.dtype)
     if strict:  # what PyTorch before 0.4.1 did not count
         for key in buffers.keys() - values.keys():
-            buffers[key].data[...] = 0
+            if buffers[key].data.flags.writeable:
+                buffers[key].data[...] = 0
+            else:
+                buffers[key].data = np.zeros(buffers[key].data.shape, buffers[key].data.dtype)
 
 
 def _not_representable(buffers: Mapping[str, Buffer], values: Mapping[str, Array]) -> str:
@@ -67,3 +70,12 @@ def _overflows(value: Array, dtype: np.dtype, *, placed: bool) -> bool:
         return False
     with np.errstate(over="ignore"):
         return bool((np.isfinite(value) & ~np.isfinite(value.astype(dtype))).any())
+
+
+def widened(x: Array, buffers: Iterable[Buffer]) -> Array:
+    """Return images in a dtype that holds all digits of a model's parameters, which layers ask for.
+
+    Float32 images for a model of float64 become float64; others are returned as they are.
+    """
+    dtypes = {b.data.dtype for b in buffers if b.data.dtype.kind == "f"}
+    return x.astype(np.result_type(x, *dtypes), copy=False) if x.dtype.kind == "f" else x

@@ -26,6 +26,12 @@ from .conv_transpose import (
 )
 from .convolution_matrix import convolution_matrix
 from .dropout import dropout, dropout_backward, dropout_book
+from .global_pooling import (
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+)
 from .im2col import col2im, im2col
 from .linear import linear, linear_backward
 from .locally_connected import (
@@ -53,10 +59,6 @@ from .normalization import (
 from .pooling import (
     avg_pool2d,
     avg_pool2d_backward,
-    global_avg_pool2d,
-    global_avg_pool2d_backward,
-    global_max_pool2d,
-    global_max_pool2d_backward,
     lp_pool2d,
     lp_pool2d_backward,
     max_pool2d,

@@ -12,10 +12,14 @@ nonlinearities improve neural network acoustic models", section 2.)
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 
+from ..errors import ArgumentError
 from ..typing import Array
-from .checks import as_floats
+from .checks import as_floats, gradient_like, require_axis, require_real
+from .sums import total
 
 __all__ = [
     "leaky_relu",
@@ -40,22 +44,32 @@ def relu(x: Array) -> Array:
     >>> relu(np.array([-1.0, 2.0]))
     array([0., 2.])
     """
+    require_real(x, "relu")
     return np.maximum(x, 0)
 
 
 def relu_backward(dy: Array, x: Array) -> Array:
     """Let ``dy`` through where ``x`` was above zero; at zero, where the slope jumps, it is 0."""
+    dy = gradient_like(dy, x, "relu_backward")
     return dy * (x > 0)
 
 
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     """Return ``x`` above zero and ``slope · x`` below."""
-    return np.where(x > 0, x, x * float(slope))
+    require_real(x, "leaky_relu")
+    return np.where(x > 0, x, x * _slope(slope))
 
 
 def leaky_relu_backward(dy: Array, x: Array, slope: float = 0.01) -> Array:
     """Let ``dy`` through where ``x`` was above zero, and ``slope · dy`` elsewhere."""
-    return np.where(x > 0, dy, dy * float(slope))
+    dy = gradient_like(dy, x, "leaky_relu_backward")
+    return np.where(x > 0, dy, dy * _slope(slope))
+
+
+def _slope(slope: float) -> float:
+    if not isinstance(slope, Real):
+        raise ArgumentError(f"must be a number, received {slope!r}.", where="slope")
+    return float(slope)
 
 
 def sigmoid(x: Array) -> Array:
@@ -66,23 +80,25 @@ def sigmoid(x: Array) -> Array:
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    x = as_floats(x)
+    x = as_floats(x, "sigmoid")
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
 def sigmoid_backward(dy: Array, y: Array) -> Array:
     """Return ``dy · y · (1 - y)`` from the output ``y``."""
+    dy = gradient_like(dy, y, "sigmoid_backward")
     return dy * y * (1 - y)
 
 
 def tanh(x: Array) -> Array:
     """Return the hyperbolic tangent."""
-    return np.tanh(as_floats(x))
+    return np.tanh(as_floats(x, "tanh"))
 
 
 def tanh_backward(dy: Array, y: Array) -> Array:
     """Return ``dy · (1 - y²)`` from the output ``y``."""
+    dy = gradient_like(dy, y, "tanh_backward")
     return dy * (1 - y * y)
 
 
@@ -90,25 +106,38 @@ def softmax(x: Array, axis: int = 1) -> Array:
     """Turn scores into probabilities along ``axis`` (default: the classes of (N, K)).
 
     The largest score is subtracted first, which changes nothing in the quotient and keeps every
-    exponential at 1 or below.
+    exponential at 1 or below. Where the largest is infinite there is no quotient: NaN.
+
+    Raises
+    ------
+    ArgumentError, ShapeError
+        If ``x`` has no such axis, or no numbers along it.
 
     Examples
     --------
     >>> softmax(np.array([[1000.0, 1000.0, -1000.0]]))
     array([[0.5, 0.5, 0. ]])
     """
-    x = as_floats(x)
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
+    e = np.exp(_below_the_largest(x, axis, "softmax"))
+    return e / total(e, axis, keepdims=True)
 
 
 def softmax_backward(dy: Array, y: Array, axis: int = 1) -> Array:
     """Return ``y · (dy - Σ dy·y)`` from the output ``y``."""
-    return y * (dy - (dy * y).sum(axis=axis, keepdims=True))
+    dy = gradient_like(dy, y, "softmax_backward")
+    require_axis(y, axis, "softmax_backward")
+    return y * (dy - total(dy * y, axis, keepdims=True))
 
 
 def log_softmax(x: Array, axis: int = 1) -> Array:
     """Return ``log(softmax(x))`` without the logarithm of a rounded zero."""
-    x = as_floats(x)
-    z = x - x.max(axis=axis, keepdims=True)
-    return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
+    z = _below_the_largest(x, axis, "log_softmax")
+    return z - np.log(total(np.exp(z), axis, keepdims=True))
+
+
+def _below_the_largest(x: Array, axis: int, where: str) -> Array:
+    """Return by how much each number is below the largest along ``axis``."""
+    x = as_floats(x, where)
+    require_axis(x, axis, where)
+    with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, and is seen
+        return x - x.max(axis=axis, keepdims=True)

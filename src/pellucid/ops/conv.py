@@ -25,8 +25,17 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from ..shapes import Misfit, Padding, Windows, slide
 from ..typing import Array, Pair
-from .checks import require_image_shape, require_images, require_shape
+from .checks import (
+    as_terms,
+    require_count,
+    require_image_shape,
+    require_images,
+    require_no_wider,
+    require_real,
+    require_shape,
+)
 from .im2col import crop_padding, fold, pad_images, unfold
+from .sums import total
 
 __all__ = [
     "conv2d",
@@ -82,10 +91,12 @@ def conv2d(
            [-2., -2.]])
     """
     require_images(x, "conv2d")
+    require_real(w, "conv2d", "w")
+    require_no_wider(x, "conv2d", w=w, b=b)
     windows = conv2d_windows(x.shape[1:], w.shape, stride, padding, dilation, groups, misfit)
     if b is not None:
         require_shape(b, (len(w),), "a bias", "(FN,)", "conv2d")
-    y = correlate(x, w, windows, groups)
+    y = correlate(as_terms(x, w), w, windows, groups)
     return y if b is None else y + b.reshape(1, -1, 1, 1)
 
 
@@ -122,10 +133,11 @@ def conv2d_backward(
     >>> dx[0, 0].tolist(), dw[0, 0].tolist(), db.tolist()
     ([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]], [[4.0, 4.0], [4.0, 4.0]], [4.0])
     """
+    _require_arrays(dy, x, w)
     windows = conv2d_windows(x.shape[1:], w.shape, stride, padding, dilation, groups, misfit)
     _require_output_gradient(dy, x, w, windows)
     dx = input_gradient(dy, w, windows, groups)
-    return dx, weight_gradient(dy, x, windows, groups), dy.sum(axis=(0, 2, 3))
+    return dx, weight_gradient(dy, x, windows, groups), total(dy, (0, 2, 3))
 
 
 def conv2d_backward_as_convolutions(
@@ -155,6 +167,7 @@ def conv2d_backward_as_convolutions(
     >>> all(np.allclose(a, b) for a, b in zip(one, two))
     True
     """
+    _require_arrays(dy, x, w)
     windows = conv2d_windows(x.shape[1:], w.shape, stride, padding, dilation, groups, misfit)
     _require_output_gradient(dy, x, w, windows)
     (fh, fw), (sh, sw), (oh, ow) = windows.window, windows.stride, windows.output
@@ -174,7 +187,7 @@ def conv2d_backward_as_convolutions(
         dx.append(crop_padding(_correlate(spread[:, o], flipped, around), windows))
         by_channel, by_filter = padded[:, c].swapaxes(0, 1), dy[:, o].swapaxes(0, 1)
         dw.append(_correlate(by_channel, by_filter, over_x)[:, :, :fh, :fw].swapaxes(0, 1))
-    return np.concatenate(dx, axis=1), np.concatenate(dw), dy.sum(axis=(0, 2, 3))
+    return np.concatenate(dx, axis=1), np.concatenate(dw), total(dy, (0, 2, 3))
 
 
 def conv2d_windows(
@@ -199,7 +212,10 @@ def conv2d_windows(
     if len(w_shape) != 4:
         raise ShapeError(f"expects filters (FN, C, FH, FW), received {w_shape}.", where="conv2d")
     fn, depth, fh, fw = w_shape
-    if groups < 1 or fn % groups:
+    if fn < 1:
+        raise ShapeError(f"expects at least one filter, received {w_shape}.", where="conv2d")
+    groups = require_count(groups, "groups")
+    if fn % groups:
         raise ArgumentError(
             f"must divide the {fn} filters evenly, received {groups}.", where="groups"
         )
@@ -239,7 +255,7 @@ def weight_gradient(dy: Array, x: Array, windows: Windows, groups: int = 1) -> A
     for c, o in _by_group(x.shape[1], dy.shape[1], groups):
         col = unfold(x[:, c], windows).transpose(0, 4, 5, 1, 2, 3).reshape(n * oh * ow, size)
         rows = dy[:, o].transpose(0, 2, 3, 1).reshape(n * oh * ow, dy.shape[1] // groups)
-        dw.append((rows.T @ col).reshape(-1, depth, *windows.window))
+        dw.append((rows.T @ col).reshape(rows.shape[1], depth, *windows.window))
     return np.concatenate(dw)
 
 
@@ -256,6 +272,11 @@ def _by_group(c: int, fn: int, groups: int) -> Iterator[tuple[slice, slice]]:
     for g in range(groups):
         channels = slice(g * c // groups, (g + 1) * c // groups)
         yield channels, slice(g * fn // groups, (g + 1) * fn // groups)
+
+
+def _require_arrays(dy: Array, x: Array, w: Array) -> None:
+    require_images(x, "conv2d_backward")
+    require_no_wider(x, "conv2d_backward", w=w, dy=dy)
 
 
 def _require_output_gradient(dy: Array, x: Array, w: Array, windows: Windows) -> None:

@@ -20,8 +20,16 @@ from __future__ import annotations
 from ..errors import ArgumentError, ShapeError
 from ..shapes import Windows, slide_transposed
 from ..typing import Array, Pair
-from .checks import require_image_shape, require_images, require_shape
+from .checks import (
+    as_terms,
+    require_count,
+    require_image_shape,
+    require_images,
+    require_no_wider,
+    require_shape,
+)
 from .conv import correlate, input_gradient, weight_gradient
+from .sums import total
 
 __all__ = ["conv_transpose2d", "conv_transpose2d_backward", "conv_transpose2d_windows"]
 
@@ -71,10 +79,11 @@ def conv_transpose2d(
     array([[[[1., 1., 3., 2., 2.]]]])
     """
     require_images(x, "conv_transpose2d")
+    require_no_wider(x, "conv_transpose2d", w=w, b=b)
     windows = conv_transpose2d_windows(
         x.shape[1:], w.shape, stride, padding, output_padding, groups, dilation
     )
-    y = input_gradient(x, w, windows, groups)
+    y = input_gradient(as_terms(x, w), w, windows, groups)
     if b is None:
         return y
     require_shape(b, y.shape[1:2], "a bias", "(FN,)", "conv_transpose2d")
@@ -104,14 +113,16 @@ def conv_transpose2d_backward(
     >>> dx.ravel().tolist(), dw.ravel().tolist(), db.tolist()
     ([3.0, 3.0], [3.0, 3.0, 3.0], [5.0])
     """
+    where = "conv_transpose2d_backward"
+    require_images(x, where)
+    require_no_wider(x, where, w=w, dy=dy)
     windows = conv_transpose2d_windows(
         x.shape[1:], w.shape, stride, padding, output_padding, groups, dilation
     )
     required = (len(x), w.shape[1] * groups, *windows.input)
-    where = "conv_transpose2d_backward"
     require_shape(dy, required, "an output gradient", "(N, FN, OH, OW)", where)
     dx = correlate(dy, w, windows, groups)
-    return dx, weight_gradient(x, dy, windows, groups), dy.sum(axis=(0, 2, 3))
+    return dx, weight_gradient(x, dy, windows, groups), total(dy, (0, 2, 3))
 
 
 def conv_transpose2d_windows(
@@ -144,7 +155,12 @@ def conv_transpose2d_windows(
             f"with {w_shape[0]} filters.",
             where="conv_transpose2d",
         )
-    if groups < 1 or c % groups:
+    if 0 in w_shape[:2]:
+        raise ShapeError(
+            f"expects at least one filter and one channel, received {w_shape}.",
+            where="conv_transpose2d",
+        )
+    if c % require_count(groups, "groups"):
         raise ArgumentError(
             f"must divide the {c} input channels evenly, received {groups}.", where="groups"
         )

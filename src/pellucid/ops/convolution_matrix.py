@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..shapes import Misfit, Padding
 from ..typing import Array, Pair
+from .checks import require_real
 from .conv import conv2d_windows
 from .im2col import unfold
 
@@ -68,6 +69,7 @@ def convolution_matrix(
            [0, 0, 0, 1, 2, 0, 3, 4, 0],
            [0, 0, 0, 0, 1, 2, 0, 3, 4]])
     """
+    require_real(w, "convolution_matrix", "w")
     windows = conv2d_windows(image_shape, w.shape, stride, padding, dilation, groups, misfit)
     cells, fn, (oh, ow) = math.prod(image_shape), len(w), windows.output
     if fn * windows.count * cells > MOST_NUMBERS:

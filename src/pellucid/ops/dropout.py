@@ -10,10 +10,13 @@ overfitting", sections 4 and 10; "Deep Learning from Scratch", section 6.4.3.
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 
 from ..errors import ArgumentError
 from ..typing import Array
+from .checks import gradient_like, require_real
 
 __all__ = ["dropout", "dropout_backward", "dropout_book", "require_probability"]
 
@@ -49,18 +52,24 @@ def dropout_book(x: Array, p: float, *, rng: np.random.Generator) -> tuple[Array
     The book's variant: at test time the caller multiplies by ``1 - p``.
     """
     require_probability(p)
+    require_real(x, "dropout")
+    if not hasattr(rng, "random"):
+        raise ArgumentError(
+            f"must be a generator as `np.random.default_rng(seed)`, received {rng!r}.", where="rng"
+        )
     mask = (rng.random(x.shape) >= p).astype(x.dtype)
     return x * mask, mask
 
 
 def dropout_backward(dy: Array, mask: Array) -> Array:
     """Send ``dy`` through the mask of the forward pass."""
+    dy = gradient_like(dy, mask, "dropout_backward")
     return dy * mask
 
 
 def require_probability(p: float) -> None:
     """Refuse a probability of silence that leaves nothing, or is none."""
-    if not 0 <= p < 1:
+    if not isinstance(p, Real) or not 0 <= p < 1:
         raise ArgumentError(
             f"must be a probability of at least 0 and below 1, received {p!r}.", where="p"
         )

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..errors import ShapeError
 from ..shapes import Misfit, Padding, Windows, slide
 from ..typing import Array, Pair
 from .checks import require_images, require_shape
@@ -35,7 +36,7 @@ def im2col(
     Parameters
     ----------
     x : array (N, C, H, W)
-        Images, any dtype.
+        Images, of real numbers of any dtype.
     filter_h, filter_w : int
         Rows and columns of the window.
     stride, pad, dilation, misfit
@@ -93,6 +94,8 @@ def col2im(
            [2., 4., 2.],
            [1., 2., 1.]])
     """
+    if len(input_shape) != 4:
+        raise ShapeError(f"must be (N, C, H, W), received {input_shape}.", where="input_shape")
     n, c, h, w = input_shape
     windows = slide((h, w), (filter_h, filter_w), stride, pad, dilation, misfit)
     oh, ow = windows.output

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from ..errors import ShapeError
 from ..typing import Array
-from .checks import require_shape
+from .checks import as_terms, require_no_wider, require_real, require_shape
+from .sums import total
 
 __all__ = ["linear", "linear_backward", "require_features"]
 
@@ -41,7 +42,10 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
     >>> linear(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]), np.array([0.5]))
     array([[11.5]])
     """
+    require_no_wider(x, "linear", w=w, b=b)
+    _require_matrix(w, "linear")
     require_features(x.shape[1:], w.shape[1])
+    x = as_terms(x, w)
     if b is None:
         return x @ w.T
     require_shape(b, (len(w),), "a bias", "(out,)", "linear")
@@ -50,8 +54,12 @@ def linear(x: Array, w: Array, b: Array | None = None) -> Array:
 
 def linear_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     """Return ``dx`` (N, in), ``dw`` (out, in) and ``db`` (out,) for ``dy`` (N, out)."""
-    require_shape(dy, (len(x), len(w)), "an output gradient", "(N, out)", "linear_backward")
-    return dy @ w, dy.T @ x, dy.sum(axis=0)
+    where = "linear_backward"
+    require_no_wider(x, where, w=w, dy=dy)
+    _require_matrix(w, where)
+    require_features(x.shape[1:], w.shape[1])
+    require_shape(dy, (len(x), len(w)), "an output gradient", "(N, out)", where)
+    return dy @ w, dy.T @ x, total(dy, 0)
 
 
 def require_features(shape: tuple[int, ...], features: int) -> None:
@@ -69,3 +77,9 @@ def require_features(shape: tuple[int, ...], features: int) -> None:
             f"`Linear({received}, ...)`, or change the size of the layers before it.",
             where="linear",
         )
+
+
+def _require_matrix(w: Array, where: str) -> None:
+    require_real(w, where, "w")
+    if w.ndim != 2:
+        raise ShapeError(f"expects weights (out, in), received shape {w.shape}.", where=where)

@@ -17,8 +17,9 @@ from __future__ import annotations
 from ..errors import ShapeError
 from ..shapes import Misfit, Padding, Windows, slide
 from ..typing import Array, Pair
-from .checks import require_image_shape, require_images, require_shape
+from .checks import as_terms, require_image_shape, require_images, require_no_wider, require_shape
 from .im2col import fold, unfold
+from .sums import total
 
 __all__ = ["locally_connected2d", "locally_connected2d_backward", "locally_connected2d_windows"]
 
@@ -63,9 +64,10 @@ def locally_connected2d(
     array([[[[  1.,  20., 300.]]]])
     """
     require_images(x, "locally_connected2d")
+    require_no_wider(x, "locally_connected2d", w=w, b=b)
     windows = locally_connected2d_windows(x.shape[1:], w.shape, stride, padding, dilation, misfit)
     n, (oh, ow) = len(x), windows.output
-    y = _rows(unfold(x, windows)) @ _matrices(w).swapaxes(1, 2)  # one product a place
+    y = _rows(unfold(as_terms(x, w), windows)) @ _matrices(w).swapaxes(1, 2)  # one product a place
     y = y.transpose(1, 2, 0).reshape(n, w.shape[2], oh, ow)
     if b is None:
         return y
@@ -95,14 +97,17 @@ def locally_connected2d_backward(
     >>> dx.ravel().tolist(), dw.ravel().tolist(), db.ravel().tolist()
     ([3.0, 4.0], [1.0, 2.0], [1.0, 1.0])
     """
+    where = "locally_connected2d_backward"
+    require_images(x, where)
+    require_no_wider(x, where, w=w, dy=dy)
     windows = locally_connected2d_windows(x.shape[1:], w.shape, stride, padding, dilation, misfit)
     n, (oh, ow), (fh, fw) = len(x), windows.output, windows.window
-    required, where = (n, w.shape[2], oh, ow), "locally_connected2d_backward"
+    required = (n, w.shape[2], oh, ow)
     require_shape(dy, required, "an output gradient", "(N, FN, OH, OW)", where)
     rows = dy.transpose(2, 3, 0, 1).reshape(oh * ow, n, w.shape[2])
     dw = (rows.swapaxes(1, 2) @ _rows(unfold(x, windows))).reshape(w.shape)
     cells = (rows @ _matrices(w)).reshape(oh, ow, n, w.shape[3], fh, fw)
-    return fold(cells.transpose(2, 3, 4, 5, 0, 1), windows), dw, dy.sum(axis=0)
+    return fold(cells.transpose(2, 3, 4, 5, 0, 1), windows), dw, total(dy, 0)
 
 
 def locally_connected2d_windows(
@@ -131,6 +136,10 @@ def locally_connected2d_windows(
             f"expects {w_shape[3]} input channels, received images of shape {tuple(image_shape)} "
             f"with {c}.",
             where="locally_connected2d",
+        )
+    if w_shape[2] < 1:
+        raise ShapeError(
+            f"expects at least one filter a place, received {w_shape}.", where="locally_connected2d"
         )
     windows = slide((h, w), w_shape[4:], stride, padding, dilation, misfit)
     if windows.output != w_shape[:2]:

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import DataError, ShapeError
 from ..typing import Array
 from .activations import log_softmax
-from .checks import as_floats, require_shape
+from .checks import as_floats, require_axis, require_real, require_shape
 
 __all__ = [
     "mean_squared_error",
@@ -55,12 +55,13 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     >>> round(loss, 4), y
     (1.3863, array([[0.25, 0.25, 0.25, 0.25]]))
     """
-    scores = as_floats(scores)
+    require_real(scores, "loss", "scores")
+    scores = as_floats(scores, "loss")
     t = one_hot(labels, scores)
     log_y = log_softmax(scores)
     # 0 · -inf is 0 here: a class that is not asked for may be impossible.
     terms = np.multiply(t, log_y, out=np.zeros_like(log_y), where=t != 0)
-    return float(-terms.sum() / len(scores)), np.exp(log_y)
+    return float(-terms.sum(dtype=np.float64) / len(scores)), np.exp(log_y)
 
 
 def softmax_cross_entropy_backward(y: Array, labels: Array, dloss: float = 1.0) -> Array:
@@ -89,14 +90,15 @@ def multiclass_hinge(scores: Array, labels: Array, margin: float = 1.0) -> tuple
     >>> round(loss, 2), violated.tolist()
     (2.9, [[False, True, False]])
     """
-    scores = as_floats(scores)
+    require_real(scores, "loss", "scores")
+    scores = as_floats(scores, "loss")
     t = one_hot(labels, scores)
     if not np.all((t == 0) | (t == 1)):
         raise DataError("one-hot labels must be 0 but for a single 1 in every row.", where="loss")
     right = np.where(t == 1, scores, 0).sum(axis=1, keepdims=True)
     margins = np.where(t == 1, 0, scores - right + float(margin))
     violated = ~(margins <= 0)  # so that a NaN counts as violated and is seen
-    return float(np.where(violated, margins, 0).sum() / len(scores)), violated
+    return float(np.where(violated, margins, 0).sum(dtype=np.float64) / len(scores)), violated
 
 
 def multiclass_hinge_backward(
@@ -110,14 +112,22 @@ def multiclass_hinge_backward(
 
 def mean_squared_error(x: Array, t: Array) -> float:
     """Return the mean of the squared differences of two arrays of one shape."""
-    require_shape(t, x.shape, "targets", "like the outputs", "mean_squared_error")
-    _require_some(x.size)
-    return float(np.mean((as_floats(x) - t) ** 2))
+    return float(np.mean(_differences(x, t, "mean_squared_error") ** 2, dtype=np.float64))
 
 
 def mean_squared_error_backward(x: Array, t: Array, dloss: float = 1.0) -> Array:
     """Return ``dloss · 2 (x - t) / size``."""
-    return (as_floats(x) - t) * float(2 * dloss / x.size)
+    differences = _differences(x, t, "mean_squared_error_backward")
+    return differences * float(2 * dloss / x.size)
+
+
+def _differences(x: Array, t: Array, where: str) -> Array:
+    """Return ``x - t``, in the dtype of the outputs ``x``."""
+    x = as_floats(x, where)
+    require_real(t, where, "targets")
+    require_shape(t, x.shape, "targets", "like the outputs", where)
+    _require_some(x.size)
+    return x - t.astype(x.dtype, copy=False)
 
 
 def one_hot(labels: Array, scores: Array) -> Array:
@@ -129,10 +139,13 @@ def one_hot(labels: Array, scores: Array) -> Array:
     array([[0., 1., 0.],
            [1., 0., 0.]])
     """
+    require_real(scores, "loss", "scores")
+    require_real(labels, "loss", "labels")
     if scores.ndim != 2:
         raise ShapeError(f"expects scores (N, K), received shape {scores.shape}.", where="loss")
     n, k = scores.shape
     _require_some(n)
+    require_axis(scores, 1, "loss")
     if labels.shape == (n, k) and labels.ndim == 2:
         if not np.allclose(labels.sum(axis=1), 1) or labels.min() < 0:
             raise DataError(

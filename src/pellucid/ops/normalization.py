@@ -24,7 +24,14 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..typing import Array
-from .checks import as_floats
+from .checks import (
+    as_floats,
+    gradient_like,
+    require_count,
+    require_no_wider,
+    require_real,
+    require_shape,
+)
 
 __all__ = [
     "batch_norm",
@@ -61,7 +68,9 @@ def local_response_norm(
     >>> b.ravel(), s.ravel()                           # both channels see 1 + 1² + 2²
     (array([0.16666667, 0.33333333]), array([6., 6.]))
     """
-    a = as_floats(a)
+    _require_rank(a, "local_response_norm")
+    a = as_floats(a, "local_response_norm")
+    n = require_count(n, "n")
     s = k + alpha * _sum_over_channels(a * a, n // 2, (n - 1) // 2)
     return a * s**-beta, s
 
@@ -70,6 +79,9 @@ def local_response_norm_backward(
     dy: Array, a: Array, s: Array, n: int = 5, alpha: float = 1e-4, beta: float = 0.75
 ) -> Array:
     """Return the gradient with respect to ``a``, shaped like it."""
+    _require_rank(a, "local_response_norm_backward")
+    n = require_count(n, "n")
+    dy = gradient_like(dy, a, "local_response_norm_backward")
     heard = _sum_over_channels(dy * a * s ** (-beta - 1), (n - 1) // 2, n // 2)
     return dy * s**-beta - 2 * alpha * beta * a * heard
 
@@ -94,13 +106,21 @@ def batch_norm(
     y, x_hat : arrays like ``x``
         The result, and the normalised input for `batch_norm_backward`.
 
+    Raises
+    ------
+    ShapeError
+        If there is not one number for each channel.
+
     Examples
     --------
     >>> x = np.array([[1.0], [3.0]])
     >>> batch_norm(x, np.ones(1), np.zeros(1), *batch_statistics(x), eps=0.0)[0].ravel()
     array([-1.,  1.])
     """
-    x_hat = (x - _per_channel(mean, x)) * _per_channel((var + eps) ** -0.5, x)
+    x = as_floats(x, "batch_norm")
+    _require_channels(x, "batch_norm", gamma=gamma, beta=beta, mean=mean, var=var)
+    require_no_wider(x, "batch_norm", gamma=gamma, beta=beta)
+    x_hat = _centred(x, mean) * _per_channel(_inverse(var, eps), x)
     return _per_channel(gamma, x) * x_hat + _per_channel(beta, x), x_hat
 
 
@@ -108,31 +128,31 @@ def batch_norm_backward(
     dy: Array, x_hat: Array, gamma: Array, var: Array, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
     """Return ``dx`` like ``dy``, and ``dgamma`` and ``dbeta`` (C,), through the statistics too."""
-    axes = _all_but_channels(dy)
-    dgamma, dbeta = (dy * x_hat).sum(axis=axes), dy.sum(axis=axes)
-    m = dy.size // dy.shape[1]
-    scale = gamma * (var + eps) ** -0.5
-    centred = dy - _per_channel(dbeta / m, dy) - x_hat * _per_channel(dgamma / m, dy)
-    return _per_channel(scale, dy) * centred, dgamma, dbeta
+    dy, dgamma, dbeta = _sums(dy, x_hat, gamma, var)
+    m = max(dy.size // dy.shape[1], 1)
+    scale = gamma * _inverse(var, eps)
+    centred = _centred(dy, dbeta / m) - x_hat * _per_channel(dgamma / m, dy)
+    return _per_channel(scale, dy) * centred, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
 
 
 def batch_norm_fixed_backward(
     dy: Array, x_hat: Array, gamma: Array, var: Array, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
     """Return ``dx``, ``dgamma`` and ``dbeta`` where mean and variance are constants."""
-    axes = _all_but_channels(dy)
-    scale = _per_channel(gamma * (var + eps) ** -0.5, dy)
-    return dy * scale, (dy * x_hat).sum(axis=axes), dy.sum(axis=axes)
+    dy, dgamma, dbeta = _sums(dy, x_hat, gamma, var)
+    dx = dy * _per_channel(gamma * _inverse(var, eps), dy)
+    return dx, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
 
 
 def batch_statistics(x: Array) -> tuple[Array, Array]:
-    """Return mean and (biased) variance (C,) of each channel of ``x``.
+    """Return mean and (biased) variance (C,) of each channel of ``x``, in float64.
 
     Raises
     ------
     ShapeError
         If there is only one value a channel: its variance says nothing.
     """
+    require_real(x, "batch_statistics")
     if x.ndim not in (2, 4):
         raise ShapeError(f"expects (N, C) or (N, C, H, W), received shape {x.shape}.")
     if x.size <= x.shape[1]:
@@ -140,8 +160,38 @@ def batch_statistics(x: Array) -> tuple[Array, Array]:
             f"needs more than one value a channel to train, received shape {x.shape}. "
             "Use a larger batch, or evaluation mode."
         )
-    axes = _all_but_channels(x)
-    return x.mean(axis=axes), x.var(axis=axes)
+    x, axes = as_floats(x, "batch_statistics"), _all_but_channels(x)
+    wide = np.promote_types(x.dtype, np.float64)
+    mean = x.mean(axis=axes, dtype=wide)
+    # The squares of float16 would overflow from 256 on.
+    around = _centred(x.astype(np.promote_types(x.dtype, np.float32), copy=False), mean)
+    return mean, np.square(around, out=around).mean(axis=axes, dtype=wide)
+
+
+def _sums(dy: Array, x_hat: Array, gamma: Array, var: Array) -> tuple[Array, Array, Array]:
+    """Return ``dy``, and the gradients of scale and shift in float64."""
+    where = "batch_norm_backward"
+    dy = gradient_like(dy, x_hat, where)
+    _require_channels(x_hat, where, gamma=gamma, var=var)
+    axes = _all_but_channels(dy)
+    wide = np.promote_types(dy.dtype, np.float64)
+    return dy, (dy * x_hat).sum(axis=axes, dtype=wide), dy.sum(axis=axes, dtype=wide)
+
+
+def _centred(x: Array, mean: Array) -> Array:
+    """Return ``x - mean`` in the dtype of x: where a mean is far from zero, all of its digits."""
+    rounded = mean.astype(x.dtype)
+    return (x - _per_channel(rounded, x)) - _per_channel(mean - rounded, x)
+
+
+def _inverse(var: Array, eps: float) -> Array:
+    """Return one over the deviation, in float64."""
+    return np.asarray((_wide(var) + eps) ** -0.5)
+
+
+def _wide(a: Array) -> Array:
+    """Return ``a`` with the digits to add up many numbers in: float64 at least."""
+    return a.astype(np.promote_types(a.dtype, np.float64), copy=False)
 
 
 def _sum_over_channels(values: Array, before: int, after: int) -> Array:
@@ -161,5 +211,18 @@ def _all_but_channels(x: Array) -> tuple[int, ...]:
 
 
 def _per_channel(values: Array, x: Array) -> Array:
-    """Return ``values`` (C,) so that they broadcast over the channels of ``x``."""
-    return values.reshape(1, -1, *(1,) * (x.ndim - 2))
+    """Return ``values`` (C,) in the dtype of ``x``, to broadcast over its channels."""
+    return values.astype(x.dtype, copy=False).reshape(1, -1, *(1,) * (x.ndim - 2))
+
+
+def _require_channels(x: Array, where: str, **arrays: Array) -> None:
+    """Refuse arrays that do not have one number for each channel of ``x``."""
+    _require_rank(x, where)
+    for name, array in arrays.items():
+        require_shape(array, x.shape[1:2], name, "(C,)", where)
+
+
+def _require_rank(x: Array, where: str) -> None:
+    require_real(x, where)
+    if x.ndim < 2:
+        raise ShapeError(f"expects (N, C, ...), received shape {x.shape}.", where=where)

@@ -7,10 +7,12 @@ With the cells ``z[u,v] = x[n, c, S·i + D·u - P, S·j + D·v - P]`` of the win
     Lp norm   y = (Σ |z|^p)^(1/p)      gradient: dy · sign(z) · (|z| / y)^(p-1)
 
 ("Deep Learning from Scratch", section 7.3; CS231n, "Pooling layer"; L2-norm pooling: CS231n,
-"General pooling".) Global pooling has one window, the whole image.
+"General pooling".)
 """
 
 from __future__ import annotations
+
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +20,20 @@ import numpy.typing as npt
 from ..errors import ArgumentError, ShapeError
 from ..shapes import Misfit, Padding, Windows, slide
 from ..typing import Array, Pair
-from .checks import as_floats, require_image_shape, require_images, require_shape
+from .checks import (
+    as_floats,
+    require_image_shape,
+    require_images,
+    require_no_wider,
+    require_real,
+    require_shape,
+)
 from .im2col import fold, unfold
+from .sums import total
 
 __all__ = [
     "avg_pool2d",
     "avg_pool2d_backward",
-    "global_avg_pool2d",
-    "global_avg_pool2d_backward",
-    "global_max_pool2d",
-    "global_max_pool2d_backward",
     "lp_pool2d",
     "lp_pool2d_backward",
     "max_pool2d",
@@ -59,8 +65,10 @@ def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Array]:
     >>> y[0, 0].tolist(), arg_max[0, 0].tolist()
     ([[4.0, 5.0]], [[2, 0]])
     """
-    require_images(x, "max_pool2d")
-    lowest = -np.inf if np.issubdtype(x.dtype, np.floating) else np.iinfo(x.dtype).min
+    _require_cells(x, windows, "max_pool2d")
+    lowest = {"f": -np.inf, "b": False}.get(x.dtype.kind)
+    if lowest is None:
+        lowest = np.iinfo(x.dtype).min
     cells = _cells(x, windows, fill=lowest)
     arg_max = cells.argmax(axis=2)
     if windows.padding != ((0, 0), (0, 0)):
@@ -85,7 +93,15 @@ def max_pool2d_backward(dy: Array, arg_max: Array, windows: Windows) -> Array:
     array (N, C, H, W)
     """
     _require_output_gradient(dy, arg_max.shape, "max_pool2d_backward")
+    _require_output_gradient(dy, (*dy.shape[:2], *windows.output), "max_pool2d_backward")
     (n, c, oh, ow), (fh, fw) = dy.shape, windows.window
+    whole = arg_max.dtype.kind in "iu"
+    if not whole or (dy.size and not 0 <= arg_max.min() <= arg_max.max() < fh * fw):
+        raise ArgumentError(
+            f"expects places in the window, whole numbers from 0 to {fh * fw - 1}, as `max_pool2d` "
+            "returns them.",
+            where="arg_max",
+        )
     cells = np.zeros((n, c, fh * fw, oh, ow), dtype=dy.dtype)
     np.put_along_axis(cells, arg_max[:, :, np.newaxis], dy[:, :, np.newaxis], axis=2)
     return fold(cells.reshape(n, c, fh, fw, oh, ow), windows)
@@ -100,19 +116,27 @@ def avg_pool2d(x: Array, windows: Windows, *, count_include_pad: bool = True) ->
     windows : Windows
         How the window moves, from `pool2d_windows`.
     count_include_pad : bool
-        Divide by FH·FW everywhere (PyTorch's default), or only by the cells that are not padding.
+        Divide by all cells of the window, padding included (PyTorch's default), or only by those
+        that are not padding. What ``misfit="pad"`` lets hang over the end never counts.
 
     Returns
     -------
     array (N, C, OH, OW)
+
+    Examples
+    --------
+    >>> x = np.array([[[[1.0, 2.0, 5.0]]]])
+    >>> avg_pool2d(x, pool2d_windows((1, 1, 3), (1, 2), misfit="pad"))
+    array([[[[1.5, 5. ]]]])
     """
-    require_images(x, "avg_pool2d")
+    _require_cells(x, windows, "avg_pool2d")
     x = as_floats(x)
-    return _cells(x, windows).sum(axis=2) / _count(windows, count_include_pad, x.dtype)
+    return total(_cells(x, windows), 2) / _count(windows, count_include_pad, x.dtype)
 
 
 def avg_pool2d_backward(dy: Array, windows: Windows, *, count_include_pad: bool = True) -> Array:
     """Spread each ``dy`` (N, C, OH, OW) evenly over its window; returns (N, C, H, W)."""
+    require_real(dy, "avg_pool2d_backward", "dy")
     _require_output_gradient(dy, (*dy.shape[:2], *windows.output), "avg_pool2d_backward")
     n, c, oh, ow = dy.shape
     share = dy / _count(windows, count_include_pad, dy.dtype)
@@ -140,10 +164,10 @@ def lp_pool2d(x: Array, windows: Windows, p: float = 2.0) -> Array:
     >>> lp_pool2d(np.array([[[[3.0, 4.0]]]]), pool2d_windows((1, 1, 2), (1, 2)))
     array([[[[5.]]]])
     """
-    require_images(x, "lp_pool2d")
-    if not 1 <= p < np.inf:
+    _require_cells(x, windows, "lp_pool2d")
+    if not isinstance(p, Real) or not 1 <= p < np.inf:
         raise ArgumentError(f"must be a norm of at least 1 and finite, received {p!r}.", where="p")
-    return (np.abs(_cells(as_floats(x), windows)) ** p).sum(axis=2) ** (1 / p)
+    return total(np.abs(_cells(as_floats(x), windows)) ** p, 2) ** (1 / p)
 
 
 def lp_pool2d_backward(dy: Array, x: Array, y: Array, windows: Windows, p: float = 2.0) -> Array:
@@ -151,44 +175,16 @@ def lp_pool2d_backward(dy: Array, x: Array, y: Array, windows: Windows, p: float
 
     A window of zeros has no gradient of its own (the norm has a kink there); it gets zeros.
     """
-    _require_output_gradient(dy, y.shape, "lp_pool2d_backward")
+    where = "lp_pool2d_backward"
+    _require_cells(x, windows, where)
+    require_no_wider(x, where, y=y, dy=dy)
+    _require_output_gradient(dy, (*x.shape[:2], *windows.output), where)
+    require_shape(y, dy.shape, "the output", "(N, C, OH, OW)", where)
     (n, c, oh, ow), (fh, fw) = dy.shape, windows.window
-    z, length = _cells(x, windows), y[:, :, np.newaxis]
+    z, length = _cells(as_floats(x), windows), y[:, :, np.newaxis]
     direction = np.divide(np.abs(z), length, out=np.zeros_like(z), where=length != 0) ** (p - 1)
     cells = dy[:, :, np.newaxis] * np.sign(z) * direction
     return fold(cells.reshape(n, c, fh, fw, oh, ow), windows)
-
-
-def global_avg_pool2d(x: Array) -> Array:
-    """Average each channel (N, C, H, W) over its whole image; returns (N, C, 1, 1).
-
-    Lin et al. 2013, "Network In Network", section 3.2.
-    """
-    require_images(x, "global_avg_pool2d")
-    return x.mean(axis=(2, 3), keepdims=True)
-
-
-def global_avg_pool2d_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
-    """Spread ``dy`` (N, C, 1, 1) evenly over images of ``x_shape``."""
-    _require_global_gradient(dy, x_shape, "global_avg_pool2d_backward")
-    return np.broadcast_to(dy / (x_shape[2] * x_shape[3]), x_shape).copy()
-
-
-def global_max_pool2d(x: Array) -> tuple[Array, Array]:
-    """Take the largest value of each channel; returns ``y`` and its place ``H·W``, (N, C, 1, 1)."""
-    require_images(x, "global_max_pool2d")
-    flat = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
-    arg_max = flat.argmax(axis=2, keepdims=True)
-    y = np.take_along_axis(flat, arg_max, axis=2)
-    return y[..., np.newaxis], arg_max[..., np.newaxis]
-
-
-def global_max_pool2d_backward(dy: Array, arg_max: Array, x_shape: tuple[int, ...]) -> Array:
-    """Send ``dy`` (N, C, 1, 1) back to the cell of each channel that won."""
-    _require_global_gradient(dy, x_shape, "global_max_pool2d_backward")
-    flat = np.zeros((x_shape[0], x_shape[1], x_shape[2] * x_shape[3]), dtype=dy.dtype)
-    np.put_along_axis(flat, arg_max[..., 0], dy[..., 0], axis=2)
-    return flat.reshape(x_shape)
 
 
 def pool2d_windows(
@@ -229,14 +225,33 @@ def _real_cells(windows: Windows) -> Array:
     return _cells(np.ones((1, 1, *windows.input), dtype=np.bool_), windows)[0, 0]
 
 
+def cells_that_count(windows: Windows, axis: int, *, include_pad: bool) -> Array:
+    """Return how many rows (axis 0) or columns (1) of each window a mean is divided by."""
+    o, u = np.ogrid[: windows.output[axis], : windows.window[axis]]
+    place = windows.stride[axis] * o + windows.dilation[axis] * u
+    before, after = windows.padding[axis]
+    first, end = before, before + windows.input[axis]
+    if include_pad:
+        first, end = 0, end + after - windows.overhang[axis]
+    return ((place >= first) & (place < end)).sum(axis=1)
+
+
 def _count(windows: Windows, include_pad: bool, dtype: npt.DTypeLike) -> Array:
-    fh, fw = windows.window
-    return np.asarray(fh * fw if include_pad else _real_cells(windows).sum(axis=0), dtype=dtype)
+    rows, columns = (cells_that_count(windows, axis, include_pad=include_pad) for axis in (0, 1))
+    return np.multiply.outer(rows, columns).astype(dtype)
+
+
+def _require_cells(x: Array, windows: Windows, where: str) -> None:
+    """Refuse images of another size than the windows were made for."""
+    require_images(x, where)
+    if x.shape[2:] != windows.input:
+        raise ShapeError(
+            f"expects images of the {windows.input[0]}x{windows.input[1]} that its windows are "
+            f"for, received shape {x.shape}. Make others with `pool2d_windows(x.shape[1:], ...)`.",
+            where=where,
+        )
 
 
 def _require_output_gradient(dy: Array, required: tuple[int, ...], where: str) -> None:
+    require_real(dy, where, "dy")
     require_shape(dy, required, "an output gradient", "(N, C, OH, OW)", where)
-
-
-def _require_global_gradient(dy: Array, x_shape: tuple[int, ...], where: str) -> None:
-    require_shape(dy, (*x_shape[:2], 1, 1), "an output gradient", "(N, C, 1, 1)", where)

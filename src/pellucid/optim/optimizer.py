@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError, NumericsError, ShapeError, StateDictError
 from ..nn import Parameter
+from ..ops.checks import require_real
 from ..typing import Array
 
 __all__ = ["Optimizer"]
@@ -149,6 +150,7 @@ class Optimizer:
             raise NumericsError(
                 f"{name!r} has no gradient; run backward first.", where=type(self).__name__
             )
+        require_real(parameter.grad, type(self).__name__, f"the gradient of {name!r}")
         if parameter.grad.shape != parameter.data.shape:
             raise ShapeError(
                 f"{name!r} has shape {parameter.data.shape}, and a gradient of shape "

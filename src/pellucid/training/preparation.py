@@ -11,6 +11,7 @@ import numpy as np
 from ..data import Augmentation, Dataset
 from ..errors import ArgumentError, DataError
 from ..nn import Layer, Loss, Parameter, SoftmaxCrossEntropy
+from ..nn.state import widened
 from ..optim import Optimizer
 from ..typing import Array
 
@@ -30,6 +31,16 @@ class Machinery(NamedTuple):
     update: Callable[[Optimizer, Mapping[str, Parameter]], None]
     gather: Callable[[Dataset, Array], tuple[Array, Array]] | None
     watched: Callable[[Callable[[Compiling], None]], AbstractContextManager[None]]
+
+
+class _Layers:
+    """The model itself, which is given images in the dtype of its parameters, as by a plan."""
+
+    def __init__(self, model: Layer) -> None:
+        self.model, self.backward = model, model.backward
+
+    def __call__(self, x: Array) -> Array:
+        return self.model(widened(x, self.model.parameters().values()))
 
 
 def machinery(
@@ -55,7 +66,7 @@ def machinery(
     loss = SoftmaxCrossEntropy() if loss is None else loss
     if engine == "reference":
         return Machinery(
-            run=run or model,
+            run=run or _Layers(model),
             loss=loss,
             update=lambda optimizer, parameters: optimizer.step(parameters),
             gather=None,

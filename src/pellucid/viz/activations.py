@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..nn import Layer, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh
 from ..nn.init import WeightInit
+from ..nn.state import widened
 from ..typing import Array
 from .canvas import BLUE, new_figure
 
@@ -223,7 +224,7 @@ def layer_outputs(
         for name in names:
             _listen(layers[name], name, outputs)
         with np.errstate(over="ignore", invalid="ignore"):  # an explosion is what is looked for
-            model(x)
+            model(widened(x, model.parameters().values()))
     finally:
         for name in names:
             vars(layers[name]).pop("forward", None)

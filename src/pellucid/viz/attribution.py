@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..nn import Layer, ReLU, replaced
+from ..nn.state import widened
 from ..typing import Array
 from .units import looked_at
 
@@ -44,7 +45,7 @@ def class_scores(model: Layer, image: Array) -> Array:
     if image.ndim != 3:
         raise ShapeError(f"expects one image (C, H, W), received {image.shape}.", where="image")
     with looked_at(model):
-        scores: Array = model(image[None])[0]
+        scores: Array = model(widened(image[None], model.parameters().values()))[0]
     if scores.ndim != 1:
         raise ShapeError(
             f"the network gives {'x'.join(map(str, scores.shape))} numbers for an image; it must "
@@ -72,7 +73,7 @@ def input_gradient(model: Layer, image: Array, target: int) -> Array:
     dy = np.zeros((1, len(scores)), dtype=scores.dtype)
     dy[0, target] = 1
     with looked_at(model):
-        model(image[None])
+        model(widened(image[None], model.parameters().values()))
         gradient: Array = model.backward(dy)[0]
     return gradient
 

@@ -220,10 +220,10 @@ def _words(ways: list[_Way], windows: Windows) -> list[str]:
                 f"letter; the whole gradient goes back to it, nothing to the others{adds}"
             )
         else:
-            words.append(
-                f"average: every cell of a window gets 1/{fh * fw} of its gradient, padding "
-                f"included{adds}"
-                if windows.padding != ((0, 0), (0, 0))
-                else f"average: every cell of a window gets 1/{fh * fw} of its gradient{adds}"
-            )
+            share = f"average: every cell of a window gets 1/{fh * fw} of its gradient"
+            if windows.padding != ((0, 0), (0, 0)):
+                share += ", padding included"
+            if windows.overhang != (0, 0):
+                share += " (more where the window hangs over the end, which does not count)"
+            words.append(share + adds)
     return words

@@ -16,6 +16,7 @@ from ..nn import (
     Sigmoid,
     Tanh,
 )
+from ..nn.state import widened
 from ..typing import Array
 
 __all__ = ["Stage", "recorded"]
@@ -102,7 +103,7 @@ def recorded(model: Layer, x: Array) -> list[Stage]:
         model.eval()
         for path, layer in listened:
             vars(layer)["forward"] = listening(path, layer)
-        model(x)
+        model(widened(x, model.parameters().values()))
     finally:
         for _, layer in listened:
             vars(layer).pop("forward", None)

@@ -68,16 +68,15 @@ class BatchNormalization(BookLayer):
             self.running_mean, self.running_var = np.zeros(columns), np.zeros(columns)
         gamma, beta = (np.asarray(a, rows.dtype) for a in (self.gamma, self.beta))
         if not train_flg:
-            mean, var = (np.asarray(a, rows.dtype) for a in (self.running_mean, self.running_var))
+            mean, var = (np.asarray(a, float) for a in (self.running_mean, self.running_var))
             return self._back(ops.batch_norm(rows, gamma, beta, mean, var, EPSILON)[0])
-        # Of one row too, as in the book; summed up in float64, for a deviation may be small.
-        sums = rows.mean(axis=0, dtype=np.float64), rows.var(axis=0, dtype=np.float64)
-        mean, var = (a.astype(rows.dtype) for a in sums)
+        # Of one row too, as in the book; in float64, for a deviation may be small.
+        mean, var = rows.mean(axis=0, dtype=np.float64), rows.var(axis=0, dtype=np.float64)
         y, self.xn = ops.batch_norm(rows, gamma, beta, mean, var, EPSILON)
-        self.batch_size, self.std = len(rows), np.sqrt(var + rows.dtype.type(EPSILON))
+        self.batch_size, self.std = len(rows), np.sqrt(var + EPSILON)
         keep = self.momentum
-        self.running_mean = keep * self.running_mean + (1 - keep) * sums[0]
-        self.running_var = keep * self.running_var + (1 - keep) * sums[1]
+        self.running_mean = keep * self.running_mean + (1 - keep) * mean
+        self.running_var = keep * self.running_var + (1 - keep) * var
         return self._back(y)
 
     def backward(self, dout: Array) -> Array:

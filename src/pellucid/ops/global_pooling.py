@@ -1,0 +1,66 @@
+"""Global pooling: pooling with one window, the whole image. See `pellucid.ops.pooling`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..typing import Array
+from .checks import require_images, require_real, require_shape
+from .sums import mean
+
+__all__ = [
+    "global_avg_pool2d",
+    "global_avg_pool2d_backward",
+    "global_max_pool2d",
+    "global_max_pool2d_backward",
+]
+
+
+def global_avg_pool2d(x: Array) -> Array:
+    """Average each channel (N, C, H, W) over its whole image; returns (N, C, 1, 1).
+
+    Lin et al. 2013, "Network In Network", section 3.2.
+    """
+    _require_some_cells(x, "global_avg_pool2d")
+    return mean(x, (2, 3), keepdims=True)
+
+
+def global_avg_pool2d_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
+    """Spread ``dy`` (N, C, 1, 1) evenly over images of ``x_shape``."""
+    _require_global_gradient(dy, x_shape, "global_avg_pool2d_backward")
+    return np.broadcast_to(dy / (x_shape[2] * x_shape[3]), x_shape).copy()
+
+
+def global_max_pool2d(x: Array) -> tuple[Array, Array]:
+    """Take the largest value of each channel; returns ``y`` and its place ``H·W``, (N, C, 1, 1)."""
+    _require_some_cells(x, "global_max_pool2d")
+    flat = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
+    arg_max = flat.argmax(axis=2, keepdims=True)
+    y = np.take_along_axis(flat, arg_max, axis=2)
+    return y[..., np.newaxis], arg_max[..., np.newaxis]
+
+
+def global_max_pool2d_backward(dy: Array, arg_max: Array, x_shape: tuple[int, ...]) -> Array:
+    """Send ``dy`` (N, C, 1, 1) back to the cell of each channel that won."""
+    _require_global_gradient(dy, x_shape, "global_max_pool2d_backward")
+    flat = np.zeros((x_shape[0], x_shape[1], x_shape[2] * x_shape[3]), dtype=dy.dtype)
+    np.put_along_axis(flat, arg_max[..., 0], dy[..., 0], axis=2)
+    return flat.reshape(x_shape)
+
+
+def _require_some_cells(x: Array, where: str) -> None:
+    """Refuse images without a single cell."""
+    require_images(x, where)
+    if 0 in x.shape[2:]:
+        raise ShapeError(
+            f"needs images of at least one row and one column, received shape {x.shape}.",
+            where=where,
+        )
+
+
+def _require_global_gradient(dy: Array, x_shape: tuple[int, ...], where: str) -> None:
+    require_real(dy, where, "dy")
+    if len(x_shape) != 4:
+        raise ShapeError(f"expects x_shape (N, C, H, W), received {tuple(x_shape)}.", where=where)
+    require_shape(dy, (*x_shape[:2], 1, 1), "an output gradient", "(N, C, 1, 1)", where)
