@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from .. import ops
 from ..data import Dataset, Loader
 from ..errors import DataError
-from ..nn import Layer, Loss
+from ..nn import Layer, Loss, evaluating
 from ..typing import Array
 from .preparation import Engine, machinery
 
@@ -87,7 +86,7 @@ def evaluate(
     parts = machinery(engine, model, shape, batch_size, loss, run, frozen=True)
     total, predictions = 0.0, []
     classes = 0
-    with evaluation_mode(model):
+    with evaluating(model):
         for x, labels in Loader(dataset, batch_size, gather=parts.gather):
             scores = _mean_scores(parts.run, x) if mirrored else parts.run(x)
             total += parts.loss(scores, labels) * len(x)
@@ -135,7 +134,7 @@ def predict(
     batch_size = max(1, min(batch_size, len(x)))
     engine = engine if len(x) else "reference"  # a plan is made for one image or more
     run = run or machinery(engine, model, x.shape[1:], batch_size, frozen=True).run
-    with evaluation_mode(model):
+    with evaluating(model):
         starts = range(0, max(1, len(x)), batch_size)
         return np.concatenate([ops.softmax(run(x[k : k + batch_size])) for k in starts])
 
@@ -145,19 +144,3 @@ def _mean_scores(run: Callable[[Array], Array], x: Array) -> Array:
     scores += run(np.ascontiguousarray(x[..., ::-1]))
     scores /= 2
     return scores
-
-
-@contextmanager
-def evaluation_mode(model: Layer) -> Iterator[None]:
-    """Put ``model`` into evaluation mode, and its layers back into their own afterwards.
-
-    What they remembered meanwhile is let go: no backward will ask for it.
-    """
-    modes = [(layer, layer.training) for _, layer in model.layers()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for layer, training in modes:
-            layer.training = training
-        model.forget()
