@@ -85,18 +85,32 @@ class Loader:
         self.position = 0
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        self._begin()
+        while self.position < len(self.order):
+            yield self.next()
+
+    def next(self) -> tuple[Array, Array]:
+        """Return the next batch, that of a new pass where one is finished.
+
+        Returns
+        -------
+        x : float32 array (B, C, H, W)
+        labels : int64 array (B,)
+        """
+        self._begin()
+        chosen = self.order[self.position : self.position + self.batch_size]
+        gather = Dataset.batch if self.gather is None else self.gather
+        x, labels = gather(self.dataset, chosen)
+        if self.augment is not None:
+            x = self._augmented(self.augment, x)
+        self.position += len(chosen)
+        return x, labels
+
+    def _begin(self) -> None:
         if self.position >= len(self.order):
             self._drawn_from, n = None, len(self.dataset)
             self.order = np.arange(n) if self.rng is None else self.rng.permutation(n)
             self.position = 0
-        gather = Dataset.batch if self.gather is None else self.gather
-        while self.position < len(self.order):
-            chosen = self.order[self.position : self.position + self.batch_size]
-            x, labels = gather(self.dataset, chosen)
-            if self.augment is not None:
-                x = self._augmented(self.augment, x)
-            self.position += len(chosen)
-            yield x, labels
 
     def __len__(self) -> int:
         """Return how many batches a whole pass has."""

@@ -123,17 +123,23 @@ class Plan:
     def _alone(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do it, unless another thread is at work in the same buffers."""
         me = object()
-        try:  # Ctrl-C may come between any two steps: a lock could be taken before the `try`
-            if self._at_work.setdefault("call", me) is not me:
-                raise PellucidError(
-                    "is at work in another thread, in the same buffers. Compile one for each "
-                    "thread.",
-                    where="Plan",
-                )
-            return work(*args)
-        finally:
-            if self._at_work.get("call") is me:
-                del self._at_work["call"]
+        try:
+            try:
+                if self._at_work.setdefault("call", me) is not me:
+                    raise PellucidError(
+                        "is at work in another thread, in the same buffers. Compile one for each "
+                        "thread.",
+                        where="Plan",
+                    )
+                return work(*args)
+            finally:
+                self._end(me)
+        finally:  # Ctrl-C may come between any two steps, amid those of the first `_end` too
+            self._end(me)
+
+    def _end(self, me: object) -> None:
+        if self._at_work.get("call") is me:
+            del self._at_work["call"]
 
     def _fit(self, a: Array) -> Array:
         """Return ``a`` as the steps take it.

@@ -75,7 +75,7 @@ class Guard:
         self.run(held, _nothing)
 
     def _stand_before(self) -> None:
-        self._held = False
+        self._held, self._waiting = False, []
         if threading.current_thread() is not threading.main_thread():
             return
         for number in self._numbers or {signal.SIGINT}:

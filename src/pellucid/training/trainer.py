@@ -213,7 +213,7 @@ class Trainer:
 
         def learn() -> int:
             self._before = Moment(self._generators, self.loader, self._running)
-            x, labels = next(iter(self.loader))
+            x, labels = self.loader.next()
             self._train_batch(x, labels)
             return len(x)
 
