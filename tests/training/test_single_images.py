@@ -49,7 +49,8 @@ ALONE = {
     ),
     "in a residual block": lambda: rows(nn.Residual(nn.Linear(5, 5), nn.BatchNorm2d(5))),
     "in a branch": lambda: nn.Sequential(
-        nn.Flatten(), nn.Branches(nn.Linear(16, 2), nn.Sequential(nn.Linear(16, 1), nn.BatchNorm2d(1)))
+        nn.Flatten(),
+        nn.Branches(nn.Linear(16, 2), nn.Sequential(nn.Linear(16, 1), nn.BatchNorm2d(1))),
     ),
     "in a layer of one's own": lambda: rows(Own()),
 }  # fmt: skip
@@ -104,11 +105,13 @@ def test_a_set_of_one_image_is_refused(where):
 def test_trying_it_draws_no_masks_and_moves_no_statistics():
     rng = np.random.default_rng(0)
     model = nn.Sequential(
-        nn.Dropout(0.5, rng=rng), nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 3)
-    )  # fmt: skip
-    one = Trainer(model, images(9), batch_size=4)
-    two = Trainer(
-        nn.Sequential(nn.Dropout(0.5), *[layer for layer in model][1:]), images(8), batch_size=4
+        nn.Dropout(0.5, rng=rng),
+        nn.Conv2d(1, 3, 3),
+        nn.BatchNorm2d(3),
+        nn.Flatten(),
+        nn.Linear(12, 3),
     )
+    one = Trainer(model, images(9), batch_size=4)
+    two = Trainer(nn.Sequential(nn.Dropout(0.5), *list(model)[1:]), images(8), batch_size=4)
     assert one._generators["0"].bit_generator.state == two._generators["0"].bit_generator.state
     assert model[2].num_batches_tracked.data == 0

@@ -183,7 +183,7 @@ def test_the_model_learns_what_it_was_trained_on():
     model = network()
     Trainer(model, train, test)
     assert model.input_shape == (1, 8, 8)
-    assert model.card == nn.Card(train.name, train.classes, train.background)
+    assert model.card == nn.Card(train.name, train.classes, train.background, (0.0, 1.0))
 
 
 def test_an_optimizer_object_is_used_as_it_is():

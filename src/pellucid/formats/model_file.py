@@ -110,4 +110,13 @@ def _card(card: dict[str, Any] | None) -> Card | None:
         raise ValueError("a card needs a name and a list of class names")
     if background not in ("dark", "light"):
         raise ValueError(f"the background must be 'dark' or 'light', received {background!r}")
-    return Card(dataset, tuple(classes), background)
+    return Card(dataset, tuple(classes), background, _value_range(card.get("value_range")))
+
+
+def _value_range(ends: list[float] | None) -> tuple[float, float] | None:
+    if ends is None:
+        return None
+    low, high = (float(end) for end in ends)
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(f"{ends} is no range of values, the smaller one first")
+    return low, high

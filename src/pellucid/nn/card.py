@@ -20,8 +20,11 @@ class Card:
         What each output means.
     background : {"dark", "light"}
         How the borders of the images look, so that a picture can be inverted to match.
+    value_range : (float, float) or None
+        The smallest and the largest number that the network was given: (0, 1) for bytes.
     """
 
     dataset: str
     classes: tuple[str, ...]
     background: Literal["dark", "light"]
+    value_range: tuple[float, float] | None = None

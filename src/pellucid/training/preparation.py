@@ -14,6 +14,7 @@ from ..errors import ArgumentError, DataError, ShapeError
 from ..nn import BatchNorm2d, Layer, Loss, Parameter, SoftmaxCrossEntropy
 from ..optim import Optimizer
 from ..typing import Array
+from .scale import Range, require_range, value_range
 
 if TYPE_CHECKING:
     from ..kernels.compiling import Compiling
@@ -111,8 +112,11 @@ def seeded_generators(
     }
 
 
-def require_fit(model: Layer, train: Dataset, test: Dataset | None) -> None:
-    """Refuse data that the model's last layer, or the two sets each other, do not fit."""
+def require_fit(model: Layer, train: Dataset, test: Dataset | None) -> Range | None:
+    """Refuse data that the model's last layer, or the two sets each other, do not fit.
+
+    Returns the range of the training images' numbers.
+    """
     outputs = model.output_shape(train.image_shape)
     if outputs != (len(train.classes),):
         raise DataError(
@@ -132,6 +136,11 @@ def require_fit(model: Layer, train: Dataset, test: Dataset | None) -> None:
             f"training set {train.image_shape} of {len(train.classes)}. Use one kind for both.",
             where="Trainer",
         )
+    known = value_range(train)
+    found = None if test is None else value_range(test)
+    if known is not None and found is not None:
+        require_range(known, found, "the training set has numbers", "test")
+    return known
 
 
 def require_batches(model: Layer, train: Dataset, batch_size: int) -> None:

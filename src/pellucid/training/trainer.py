@@ -108,7 +108,7 @@ class Trainer:
         engine: Engine = "fast",
         seed: int = 0,
     ) -> None:
-        require_fit(model, train, test)
+        values = require_fit(model, train, test)
         if isinstance(optimizer, str):
             optimizer = optim.by_name(optimizer, lr)
         elif lr is not None:
@@ -132,7 +132,7 @@ class Trainer:
         self.epoch = 0
         self.best: Best | None = None
         model.input_shape = train.image_shape
-        model.card = Card(train.name, train.classes, train.background)
+        model.card = Card(train.name, train.classes, train.background, values)
         self.augment = augmentation(augment) if isinstance(augment, str) else augment
         self._generators = seeded_generators(model, seed, self.augment)
         self._guard = Guard()
