@@ -1,4 +1,4 @@
-"""From a Trainer to a state and back."""
+"""From a Trainer to a state and back, and when it cannot go on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ArgumentError, StateDictError
+from ..errors import ArgumentError, NumericsError, PellucidError, StateDictError
 from ..optim import RULES, Optimizer, Schedule, schedule_name
 from .guard import Moment
 from .history import History
@@ -17,7 +17,7 @@ from .state import TrainingState
 if TYPE_CHECKING:
     from .trainer import Trainer
 
-__all__ = ["require_alike", "restore", "taken"]
+__all__ = ["load", "require_alike", "require_loss", "require_whole", "restore", "taken"]
 
 
 def taken(trainer: Trainer, moment: Moment) -> TrainingState:
@@ -41,6 +41,19 @@ def taken(trainer: Trainer, moment: Moment) -> TrainingState:
         loss=type(trainer.loss).__name__,
         rates={key: p.rate for key, p in parameters.items() if p.rate != 1},
     )
+
+
+def load(trainer: Trainer, state: TrainingState) -> None:
+    """Continue from ``state``, or leave the Trainer as it was; see `Trainer.load_state`."""
+    broken, trainer._broken = trainer._broken, None
+    before = trainer.state()
+    try:
+        require_alike(before, state, trainer.optimizer, len(trainer.loader))
+        restore(trainer, state)
+    except BaseException:
+        restore(trainer, before)
+        trainer._broken = broken
+        raise
 
 
 def require_alike(
@@ -89,9 +102,7 @@ def require_alike(
             )
 
 
-def restore(
-    trainer: Trainer, state: TrainingState, generators: Mapping[str, np.random.Generator]
-) -> None:
+def restore(trainer: Trainer, state: TrainingState) -> None:
     """Make everything as it was when ``state`` was taken; half of it, if that fails."""
     trainer.loader.load_state({"order": state.order, "position": state.position})
     trainer.model.load_state_dict(state.weights)
@@ -103,7 +114,7 @@ def restore(
     if state.rates is not None:
         for key, p in parameters.items():
             p.rate = state.rates.get(key, 1.0)
-    for name, generator in generators.items():
+    for name, generator in trainer._generators.items():
         try:
             generator.bit_generator.state = state.generators[name]
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -115,6 +126,27 @@ def restore(
     trainer.epoch, trainer.best = state.epoch, state.best
     trainer.history = History(list(state.history.losses), list(state.history.epochs))
     trainer.lr = _base_rate(state, trainer)
+
+
+def require_whole(broken: BaseException | None) -> None:
+    """Refuse to go on after a step that an error ended halfway."""
+    if broken is not None:
+        raise PellucidError(
+            f"the optimizer's last step failed halfway ({broken!r}): some parameters have taken "
+            "it, and others have not. Continue from a state: `load_state`.",
+            where="Trainer",
+        )
+
+
+def require_loss(loss: float, trainer: Trainer) -> None:
+    """Refuse to go on with a loss that is NaN or infinite."""
+    if not np.isfinite(loss):
+        raise NumericsError(
+            f"the loss became {loss} in epoch {trainer.epoch + 1}, after "
+            f"{len(trainer.history.losses)} steps, with {trainer.optimizer!r}. Use a lower "
+            "learning rate (a tenth, say), or smaller initial weights.",
+            where="Trainer",
+        )
 
 
 def _base_rate(state: TrainingState, trainer: Trainer) -> float:

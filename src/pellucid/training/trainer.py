@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import optim
 from ..data import Augmentation, Dataset, Loader, augmentation
-from ..errors import ArgumentError, NumericsError, PellucidError
+from ..errors import ArgumentError
 from ..nn import Buffer, Card, Layer, Loss, SoftmaxCrossEntropy
 from ..optim import Optimizer, Schedule, as_schedule, require_share
 from .callbacks import Callback
@@ -24,7 +24,7 @@ from .preparation import (
     require_fit,
     seeded_generators,
 )
-from .resuming import require_alike, restore, taken
+from .resuming import load, require_loss, require_whole, taken
 from .state import Best, TrainingState
 
 __all__ = ["Trainer"]
@@ -166,7 +166,7 @@ class Trainer:
             As soon as a batch's loss is NaN or infinite, the parameters being those before it; or
             the loss that is measured after an epoch, which then does not count as finished.
         """
-        self._require_whole()
+        require_whole(self._broken)
         try:
             self._tell("on_fit_begin")
             with self._parts.watched(lambda news: self._tell("on_compile", news)):
@@ -190,10 +190,10 @@ class Trainer:
         on_test = None if self.test is None else self._measure(self.test)
         # The last step of an epoch may have spoiled the weights, and no batch comes to tell.
         watched = on_test or on_train
-        self._require_finite(watched.loss)
+        require_loss(watched.loss, self)
         record = EpochRecord(
             epoch=self.epoch + 1,
-            loss=self._mean_loss(batches),
+            loss=self.history.mean_loss(batches, self.loader.batch_size, len(self.train)),
             train_accuracy=on_train.accuracy,
             test_loss=None if on_test is None else on_test.loss,
             test_accuracy=None if on_test is None else on_test.accuracy,
@@ -224,7 +224,7 @@ class Trainer:
         self.model.train()
         parts = self._parts
         loss = parts.loss(parts.run(x), labels)
-        self._require_finite(loss)
+        require_loss(loss, self)
         parts.run.backward(parts.loss.backward())
         self._guard.hold()  # half a step could not be undone
         self._step()
@@ -249,20 +249,12 @@ class Trainer:
             self._before.restore()
             self._before = None
 
-    def _require_whole(self) -> None:
-        if self._broken is not None:
-            raise PellucidError(
-                f"the optimizer's last step failed halfway ({self._broken!r}): some parameters "
-                "have taken it, and others have not. Continue from a state: `load_state`.",
-                where="Trainer",
-            )
-
     def state(self) -> TrainingState:
         """Return a copy of everything that decides how the training goes on.
 
         Called by a signal handler during a batch, it is the state before that batch.
         """
-        self._require_whole()
+        require_whole(self._broken)
         moment = self._before or Moment(
             self._generators, self.loader, running_statistics(self.model)
         )
@@ -284,27 +276,7 @@ class Trainer:
             set, or is damaged; then this Trainer is as it was before.
         """
         self._guard.look()
-        self._guard.uninterrupted(lambda: self._load(state))
-
-    def _load(self, state: TrainingState) -> None:
-        broken, self._broken = self._broken, None
-        before = self.state()
-        try:
-            require_alike(before, state, self.optimizer, len(self.loader))
-            restore(self, state, self._generators)
-        except BaseException:
-            restore(self, before, self._generators)
-            self._broken = broken
-            raise
-
-    def _require_finite(self, loss: float) -> None:
-        if not np.isfinite(loss):
-            raise NumericsError(
-                f"the loss became {loss} in epoch {self.epoch + 1}, after "
-                f"{len(self.history.losses)} steps, with {self.optimizer!r}. Use a lower learning "
-                "rate (a tenth, say), or smaller initial weights.",
-                where="Trainer",
-            )
+        self._guard.uninterrupted(lambda: load(self, state))
 
     def _measure(self, dataset: Dataset) -> Evaluation:
         n, wanted = len(dataset), self.evaluate_samples
@@ -318,12 +290,6 @@ class Trainer:
             engine=self.engine,
             run=self._parts.run,
         )
-
-    def _mean_loss(self, batches: int) -> float:
-        """Return the mean over the images of the last epoch; its last batch may be smaller."""
-        sizes = np.full(batches, self.loader.batch_size)
-        sizes[-1] = len(self.train) - sizes[:-1].sum()
-        return float(np.average(self.history.losses[-batches:], weights=sizes))
 
     def _tell(self, hook: str, *news: object) -> None:
         for callback in self.callbacks:
