@@ -338,7 +338,7 @@ def test_the_threads_go_on_after_interruptions():
     one = trainer("fast", epochs=200)
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     for _ in range(20):
-        with pytest.raises(KeyboardInterrupt):  # set within the block: it may ring at once
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it may ring at once
             signal.setitimer(signal.ITIMER_REAL, 2e-3)
             one.fit()
     one.epochs = one.epoch + 1
