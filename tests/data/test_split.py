@@ -11,7 +11,7 @@ from pellucid.errors import ArgumentError, DataError
 
 def numbered(labels: list[int]) -> Dataset:
     images = np.arange(len(labels), dtype=np.float32).reshape(-1, 1, 1, 1)
-    return Dataset.from_arrays(images, labels)
+    return Dataset.from_arrays(images, labels, peak=1)
 
 
 @given(

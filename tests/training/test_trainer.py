@@ -183,7 +183,8 @@ def test_the_model_learns_what_it_was_trained_on():
     model = network()
     Trainer(model, train, test)
     assert model.input_shape == (1, 8, 8)
-    assert model.card == nn.Card(train.name, train.classes, train.preparation)
+    card = nn.Card(train.name, train.classes, train.preparation, value_range=(0.0, 1.0))
+    assert model.card == card
 
 
 def test_an_optimizer_object_is_used_as_it_is():

@@ -64,8 +64,9 @@ class Crop(Transform):
         room = (n, c, h + 2 * p, w + 2 * p)
         fits = self._padded.dtype == x.dtype and self._padded.shape[1:] == room[1:]
         if not fits or len(self._padded) < n:
-            self._padded = np.empty(room, x.dtype)
-            self._padded[:] = _colour(self.fill, x)  # the border stays so from batch to batch
+            padded = np.empty(room, x.dtype)
+            padded[:] = _colour(self.fill, x)  # the border stays so from batch to batch
+            self._padded = padded
         padded = self._padded[:n]
         padded[:, :, p : p + h, p : p + w] = x
         top, left = rng.integers(0, 2 * p + 1, size=(2, n))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..errors import DataError
 from ..typing import Array
 
-__all__ = ["require_images", "require_labels", "unfit_dtype"]
+__all__ = ["divided", "require_images", "require_labels", "require_scale", "unfit_dtype"]
+
+BRIGHTEST = 1.5  # of numbers from 0 to 1: what resizing, brightness and noise may add
+LARGEST = 10.0  # root mean square of standardised numbers, where 1 is usual
 
 
 def require_images(images: Array) -> None:
@@ -33,6 +38,49 @@ def require_images(images: Array) -> None:
             f"{unfit[0]}. One of them would spoil every weight: remove or repair them first.",
             where="images",
         )
+
+
+def require_scale(images: Array) -> None:
+    """Refuse float images that are neither numbers from 0 to 1 nor standardised.
+
+    Without negative numbers the largest must not exceed 1.5. With them, the root mean square must
+    not exceed 10: that of standardised numbers is 1, whatever the largest of them, and that of
+    bytes around zero, -128 to 127, is far higher.
+    """
+    if images.dtype == np.uint8:
+        return
+    low, high = float(images.min()), float(images.max())
+    if low >= 0:
+        if high > BRIGHTEST:
+            raise DataError(
+                f"expects floats from 0 to 1, received numbers up to {high:g}. "
+                + divided(high, "images")
+                + f" Or say which number means 1.0: `peak={_likely_peak(high):g}`.",
+                where="images",
+            )
+        return
+    if max(-low, high) <= LARGEST:
+        return
+    flat = images.reshape(len(images), -1)
+    root = math.sqrt(sum(float(np.square(x, dtype=np.float64).mean()) for x in flat) / len(flat))
+    if root > LARGEST:
+        raise DataError(
+            f"expects floats from 0 to 1, or standardised ones, received numbers from {low:g} to "
+            f"{high:g}. Subtract their mean and divide by their deviation; or, if you mean them as "
+            "they are, say `peak=1`.",
+            where="images",
+        )
+
+
+def divided(high: float, name: str) -> str:
+    """Say how images from 0 to ``high`` come to lie in 0 to 1."""
+    peak = _likely_peak(high)
+    also = f", or convert them to bytes: `{name}.astype(np.uint8)`" if peak == 255 else ""
+    return f"Divide them by the largest possible one, as `{name} / {peak:g}`{also}."
+
+
+def _likely_peak(high: float) -> float:
+    return next((peak for peak in (255.0, 65535.0) if peak / 4 < high <= peak), high)
 
 
 def require_labels(labels: Array, images: int, classes: int) -> None:

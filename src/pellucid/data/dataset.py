@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..errors import ArgumentError, DataError
 from ..typing import Array
-from .checks import require_images, require_labels, unfit_dtype
+from .checks import require_images, require_labels, require_scale, unfit_dtype
 from .preparation import HeldOut, Preparation
 
 __all__ = ["Dataset", "ImageFile"]
@@ -44,7 +44,9 @@ class Dataset:
         What the set is called.
     peak : float, optional
         The pixel value that means 1.0: by default 255 for bytes and 1 for float images; 16 for the
-        digits.
+        digits. By default float images must lie in [0, 1] (up to 1.5 is taken) or, with negative
+        numbers among them, be standardised (with a root mean square of at most 10); a peak that is
+        given is believed.
     split : str
         Which part of the set this is, ``"train"`` or ``"test"``.
     preparation : Preparation, optional
@@ -88,6 +90,7 @@ class Dataset:
         require_images(images)
         require_labels(labels, len(images), len(classes))
         if self.peak is None:
+            require_scale(images)
             object.__setattr__(self, "peak", 255 if images.dtype == np.uint8 else 1)
         if not self.peak > 0:
             raise ArgumentError(
@@ -120,6 +123,8 @@ class Dataset:
         classes: Iterable[str] | None = None,
         name: str = "arrays",
         split: str = "train",
+        *,
+        peak: float | None = None,
     ) -> Dataset:
         """Return a data set of your own arrays.
 
@@ -131,7 +136,7 @@ class Dataset:
             The class of each image, counted from 0.
         classes : iterable of str, optional
             The names; by default ``"0"`` to the largest label.
-        name, split : str
+        name, split, peak
             As in `Dataset`.
 
         Raises
@@ -153,7 +158,7 @@ class Dataset:
         if x.dtype.kind == "f":
             with np.errstate(over="ignore"):  # what becomes infinite is refused below
                 x = x.astype(np.float32, copy=False)
-        return cls(x, t, tuple(classes), name, split=split)
+        return cls(x, t, tuple(classes), name, peak, split)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self.images)

@@ -85,18 +85,32 @@ class Loader:
         self.position = 0
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        self._begin()
+        while self.position < len(self.order):
+            yield self.next()
+
+    def next(self) -> tuple[Array, Array]:
+        """Return the next batch, that of a new pass where one is finished.
+
+        Returns
+        -------
+        x : float32 array (B, C, H, W)
+        labels : int64 array (B,)
+        """
+        self._begin()
+        chosen = self.order[self.position : self.position + self.batch_size]
+        gather = Dataset.batch if self.gather is None else self.gather
+        x, labels = gather(self.dataset, chosen)
+        if self.augment is not None:
+            x = self._augmented(self.augment, x)
+        self.position += len(chosen)
+        return x, labels
+
+    def _begin(self) -> None:
         if self.position >= len(self.order):
             self._drawn_from, n = None, len(self.dataset)
             self.order = np.arange(n) if self.rng is None else self.rng.permutation(n)
             self.position = 0
-        while self.position < len(self.order):
-            chosen = self.order[self.position : self.position + self.batch_size]
-            if self.augment is not None:
-                self._drawn_from = self.augment.rng.bit_generator.state
-            self.position += len(chosen)
-            gather = Dataset.batch if self.gather is None else self.gather
-            x, labels = gather(self.dataset, chosen)
-            yield x if self.augment is None else self.augment(x), labels
 
     def __len__(self) -> int:
         """Return how many batches a whole pass has."""
@@ -105,6 +119,17 @@ class Loader:
     def __repr__(self) -> str:
         order = "in order" if self.rng is None else "shuffled"
         return f"Loader({self.dataset!r}, batch_size={self.batch_size}, {order})"
+
+    def _augmented(self, augment: Augmentation, x: Array) -> Array:
+        """Return the batch changed; if that fails, it comes again as it would have been drawn."""
+        drawn_from = augment.rng.bit_generator.state
+        try:
+            y = augment(x)
+        except BaseException:
+            augment.rng.bit_generator.state = drawn_from
+            raise
+        self._drawn_from = drawn_from
+        return y
 
     def rewind(self, position: int) -> None:
         """Hand out again what came behind ``position``, the last batch at most, as it was drawn."""

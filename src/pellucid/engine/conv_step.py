@@ -116,15 +116,15 @@ class ConvStep(Step):
 
     def _make_filter_gradient(self) -> Any:
         if self._filter_gradient is None:
-            self._filter_gradient = filter_gradient(*self._geometry)
             self._dw = room(self.layer.weight.data.shape)
             self._db = room(len(self._dw))
+            self._filter_gradient = filter_gradient(*self._geometry)  # last: Ctrl-C may come
         return self._filter_gradient
 
     def _make_input_gradient(self) -> Any:
         if self._input_gradient is None:
-            self._input_gradient = input_gradient(*self._geometry)
             self._dx = room(self._dx_shape)
+            self._input_gradient = input_gradient(*self._geometry)
         return self._input_gradient
 
     def uses(self, *, training: bool) -> Sequence[Any]:

@@ -78,9 +78,10 @@ class LocalResponseNormStep(_NormStep):
         self._run(kernel, 2 * n, images, self._room, self.channels, n, k, alpha, beta)
 
     def _make_room(self) -> None:
-        self._neighbours = self.layer.size
-        width = normalization.response_room(self.channels, self._neighbours)
+        neighbours = self.layer.size
+        width = normalization.response_room(self.channels, neighbours)
         self._room = room((self._blocks(self._y), 5, width))
+        self._neighbours = neighbours  # last: what fits it is there, also if Ctrl-C came
 
 
 class BatchNormStep(_NormStep):

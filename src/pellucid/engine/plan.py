@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +48,7 @@ class Plan:
         self.single = all(p.data.dtype == np.float32 for p in model.parameters().values())
         self.images = 0
         self._given: Shape | None = None  # the shape of the last output
-        self._busy = threading.Lock()
+        self._at_work: dict[str, object] = {}
         self.steps = assemble(model, self.input_shape, batch_size, fast=self.single)
         self._sums: dict[int, Array] = {}  # of the gradients of values that several steps read
         self._see_what_learns()
@@ -132,15 +131,24 @@ class Plan:
 
     def _alone(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do it, unless another thread is at work in the same buffers."""
-        if not self._busy.acquire(blocking=False):
-            raise PellucidError(
-                "is at work in another thread, in the same buffers. Compile one for each thread.",
-                where="Plan",
-            )
+        me = object()
         try:
-            return work(*args)
-        finally:
-            self._busy.release()
+            try:
+                if self._at_work.setdefault("call", me) is not me:
+                    raise PellucidError(
+                        "is at work in another thread, in the same buffers. Compile one for each "
+                        "thread.",
+                        where="Plan",
+                    )
+                return work(*args)
+            finally:
+                self._end(me)
+        finally:  # Ctrl-C may come between any two steps, amid those of the first `_end` too
+            self._end(me)
+
+    def _end(self, me: object) -> None:
+        if self._at_work.get("call") is me:
+            del self._at_work["call"]
 
     def _fit(self, a: Array, name: str) -> Array:
         """Return ``a`` as the steps take it.

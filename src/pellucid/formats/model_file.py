@@ -119,7 +119,13 @@ def _card(card: dict[str, Any] | None, image_shape: tuple[int, ...] | None) -> C
     held_out = card.get("held_out")
     if held_out is not None:
         held_out = HeldOut(float(held_out["share"]), int(held_out["seed"]), str(held_out["sha256"]))
-    return Card(dataset, tuple(classes), _preparation(card, image_shape), held_out)
+    return Card(
+        dataset,
+        tuple(classes),
+        _preparation(card, image_shape),
+        held_out,
+        _value_range(card.get("value_range")),
+    )
 
 
 def _preparation(card: dict[str, Any], image_shape: tuple[int, ...] | None) -> Preparation | None:
@@ -133,3 +139,12 @@ def _preparation(card: dict[str, Any], image_shape: tuple[int, ...] | None) -> P
     if card["dataset"] in SOURCES:  # a file of an earlier version, which looked at the background
         return SOURCES[card["dataset"]].preparation
     return None if image_shape is None else Preparation.of_shape(image_shape)
+
+
+def _value_range(ends: list[float] | None) -> tuple[float, float] | None:
+    if ends is None:
+        return None
+    low, high = (float(end) for end in ends)
+    if not -math.inf < low < high < math.inf:
+        raise ValueError(f"{ends} is no range of values, the smaller one first")
+    return low, high

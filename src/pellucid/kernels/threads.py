@@ -134,13 +134,11 @@ def _seconds_of(function: Any, *args: Any) -> float:
 def run(function: Any, count: int, *args: Any) -> None:
     """Do the ``count`` tasks of a parallel kernel on all threads, the calling one among them."""
     pool = _pool
-    if count < 2 or cores.wanted < 2 or not pool.free.acquire(blocking=False):
+    if count < 2 or cores.wanted < 2 or pool.free.locked():
         run_alone(function, count, *args)
         return
-    try:
+    with pool.free:  # not `acquire` and `try`: Ctrl-C between them would leave it locked
         pool.run(function, count, args)
-    finally:
-        pool.free.release()
 
 
 def run_alone(function: Any, count: int, *args: Any) -> None:

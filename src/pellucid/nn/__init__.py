@@ -8,6 +8,7 @@ from .conv import Conv2d
 from .conv_transpose import ConvTranspose2d
 from .convolutional import to_convolutional
 from .dropout import Dropout
+from .evaluation import evaluating
 from .fields import FieldTable, receptive_field
 from .gradient_check import GradientReport, GradientRow, gradcheck, numerical_gradient
 from .layer import Layer, LayerRow
@@ -61,6 +62,7 @@ __all__ = [
     "Summary",
     "Tanh",
     "ZeroPadShortcut",
+    "evaluating",
     "freeze",
     "gradcheck",
     "head_name",

@@ -23,9 +23,12 @@ class Card:
         What is done to a picture, so that it looks as the images did.
     held_out : HeldOut, optional
         How the test images were drawn, where they came from one folder with those it learned from.
+    value_range : (float, float), optional
+        The smallest and the largest number that the network was given: (0, 1) for bytes.
     """
 
     dataset: str
     classes: tuple[str, ...]
     preparation: Preparation | None = None
     held_out: HeldOut | None = None
+    value_range: tuple[float, float] | None = None

@@ -41,6 +41,7 @@ from ..receptive import ReceptiveField
 from ..typing import Array
 from . import state
 from .card import Card
+from .evaluation import here
 from .parameter import Buffer, Parameter
 
 __all__ = ["Layer", "LayerRow"]
@@ -78,7 +79,8 @@ class Layer:
     name : str
         What the container calls this layer; error messages use it.
     training : bool
-        Whether `forward` behaves as in training (dropout, batch statistics).
+        Whether `forward` behaves as in training (dropout, batch statistics). Within a block of
+        `evaluating`, each thread has modes of its own.
     input_shape : (C, H, W) or None
         The images a whole network was built for, where that is known.
     card : Card or None
@@ -86,7 +88,6 @@ class Layer:
     """
 
     name: str = ""
-    training: bool = True
     input_shape: Shape | None = None
     card: Card | None = None
     _memory: tuple[Any, ...] | None = None
@@ -108,7 +109,10 @@ class Layer:
 
     def remember(self, *values: Any) -> None:
         """Keep ``values`` for `recall` in the coming backward."""
-        self._memory = values
+        if id(self) in here.modes:
+            here.memories[id(self)] = values
+        else:
+            self._memory = values
 
     def recall(self) -> tuple[Any, ...]:
         """Return what the last forward remembered.
@@ -118,14 +122,19 @@ class Layer:
         ArgumentError
             If there was no forward yet.
         """
-        if self._memory is None:
+        evaluated = id(self) in here.modes
+        memory = here.memories.get(id(self)) if evaluated else self._memory
+        if memory is None:
             raise ArgumentError("backward needs a forward before it.", where=self._label)
-        return self._memory
+        return memory
 
     def forget(self) -> None:
         """Let go of what this layer and all inside it remember of their last forward."""
         for _, layer in self.layers():
-            layer._memory = None
+            if id(layer) in here.modes:
+                here.memories.pop(id(layer), None)
+            else:
+                layer._memory = None
 
     # What it answers without running --------------------------------------------------------
 
@@ -240,6 +249,19 @@ class Layer:
             if np.issubdtype(buffer.data.dtype, np.floating):
                 buffer.data = buffer.data.astype(dtype)
         return self
+
+    @property
+    def training(self) -> bool:
+        """Whether `forward` behaves as in training: the mode of this thread, if it has its own."""
+        own: bool = vars(self).get("training", True)
+        return here.modes.get(id(self), own)
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        if id(self) in here.modes:
+            here.modes[id(self)] = mode
+        else:
+            vars(self)["training"] = mode
 
     def train(self, mode: bool = True) -> Self:
         """Put this layer and all inside it into training mode (or not); returns this layer."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from ..errors import ArgumentError, did_you_mean
 from .optimizer import Optimizer
 from .rules import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSprop
-from .schedules import Schedule, cosine, one_cycle, schedule_by_name, steps
+from .schedules import (
+    Schedule,
+    as_schedule,
+    cosine,
+    one_cycle,
+    require_share,
+    schedule_by_name,
+    schedule_name,
+    steps,
+)
 
 __all__ = [
     "SGD",
@@ -17,10 +26,13 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "Schedule",
+    "as_schedule",
     "by_name",
     "cosine",
     "one_cycle",
+    "require_share",
     "schedule_by_name",
+    "schedule_name",
     "steps",
 ]
 

@@ -72,10 +72,14 @@ class Optimizer:
             If a parameter has no gradient; then none is updated.
         ShapeError
             If a gradient is not shaped like its parameter; then none is, either.
+
+        Whatever else `update` raises, all parameters and the memory are afterwards as before. Where
+        a ``kernel`` has updated some, which keeps no copies, they stay so, and ``t`` counts.
         """
         gradients = {name: self._gradient(name, p) for name, p in parameters.items() if p.rate}
         self.t += 1
-        lr = self.lr
+        lr, known, undone = self.lr, set(self.memory), True
+        copies: list[tuple[Array, Array]] = []
         try:
             for name, g in gradients.items():
                 parameter = parameters[name]
@@ -83,8 +87,18 @@ class Optimizer:
                     self.memory[name] = {slot: np.zeros_like(parameter.data) for slot in self.slots}
                 w, memory = parameter.data, self.memory[name]
                 self.lr = lr * parameter.rate
-                if kernel is None or not kernel(self, w, g, memory):
-                    self.update(w, g, **memory)
+                if kernel is not None and kernel(self, w, g, memory):
+                    undone = False
+                    continue
+                copies += [(a, a.copy()) for a in (w, *memory.values()) if a.flags.writeable]
+                self.update(w, g, **memory)
+        except BaseException:
+            for array, copy in copies:
+                array[...] = copy
+            if undone:
+                self.memory = {name: self.memory[name] for name in known}
+                self.t -= 1
+            raise
         finally:
             self.lr = lr
 

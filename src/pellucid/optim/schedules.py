@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..errors import ArgumentError, did_you_mean
 
-__all__ = ["SCHEDULES", "Schedule", "cosine", "one_cycle", "schedule_by_name", "steps"]
+__all__ = [
+    "SCHEDULES",
+    "Schedule",
+    "as_schedule",
+    "cosine",
+    "one_cycle",
+    "require_share",
+    "schedule_by_name",
+    "schedule_name",
+    "steps",
+]
 
 Schedule: TypeAlias = Callable[[float], float]
 
@@ -76,3 +86,44 @@ def schedule_by_name(name: str) -> Schedule:
             f"{name!r} is unknown. {did_you_mean(name, SCHEDULES)}", where="schedule"
         )
     return SCHEDULES[name.lower()]
+
+
+def as_schedule(schedule: str | Schedule | None) -> Schedule | None:
+    """Return a schedule given by its name, or as it is.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none of that name, or it is no function.
+    """
+    if isinstance(schedule, str):
+        return schedule_by_name(schedule)
+    if schedule is not None and not callable(schedule):
+        raise ArgumentError(
+            f"must be a name or a function of the share that is done, received {schedule!r}.",
+            where="schedule",
+        )
+    return schedule
+
+
+def schedule_name(schedule: Schedule | None) -> str:
+    """Return what a schedule is called: as in `schedule_by_name`, or as its function is.
+
+    Examples
+    --------
+    >>> schedule_name(one_cycle), schedule_name(None), schedule_name(abs)
+    ('one-cycle', 'constant', 'abs')
+    """
+    if schedule is None:
+        return "constant"
+    names = (name for name, known in SCHEDULES.items() if known is schedule)
+    return next(names, getattr(schedule, "__name__", type(schedule).__name__))
+
+
+def require_share(share: Any) -> float:
+    """Return what a schedule returned, if a learning rate can be multiplied by it."""
+    if np.ndim(share) or not np.issubdtype(type(share), np.number) or not 0 <= share < math.inf:
+        raise ArgumentError(
+            f"must return a finite number, 0 or more, received {share!r}.", where="schedule"
+        )
+    return float(share)

@@ -7,6 +7,8 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
+
 from ..errors import DataNotFoundError, FileFormatError
 from ..formats import describe_file
 from ..typing import PathLike
@@ -45,6 +47,12 @@ class History:
 
     losses: list[float] = field(default_factory=list)
     epochs: list[EpochRecord] = field(default_factory=list)
+
+    def mean_loss(self, batches: int, batch_size: int, images: int) -> float:
+        """Return the mean over the images of the last epoch; its last batch may be smaller."""
+        sizes = np.full(batches, batch_size)
+        sizes[-1] = images - sizes[:-1].sum()
+        return float(np.average(self.losses[-batches:], weights=sizes))
 
     def write_csv(self, file: TextIO) -> None:
         """Write a header and one row an epoch; what was not measured stays empty."""

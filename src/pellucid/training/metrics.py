@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import ops
 from ..data import Dataset, Loader
-from ..errors import DataError
-from ..nn import Layer, Loss
+from ..errors import ArgumentError, ShapeError
+from ..nn import Layer, Loss, evaluating
 from ..typing import Array
-from .preparation import Engine, machinery
+from .inputs import axes_hint, require_floats
+from .preparation import Engine, machinery, require_count
+from .scale import require_finite, require_known, value_range
 
 __all__ = ["Evaluation", "evaluate", "predict"]
 
@@ -75,6 +77,12 @@ def evaluate(
     run : callable, optional
         What computes them instead: a plan of ``model``, made before for as many images.
 
+    Raises
+    ------
+    DataError
+        If the images lie on another scale than those that the model was trained on, as in
+        `predict`; with ``run`` that is not asked.
+
     Examples
     --------
     >>> from pellucid import data, models
@@ -83,11 +91,19 @@ def evaluate(
     >>> len(result.predictions), int(result.confusion.sum())
     (359, 359)
     """
+    if not isinstance(dataset, Dataset):
+        raise ArgumentError(
+            f"expects a Dataset, received {type(dataset).__name__}. Make one of your arrays: "
+            "`pellucid.data.Dataset.from_arrays(images, labels)`.",
+            where="evaluate",
+        )
+    if run is None:
+        require_known(model, value_range(dataset), "evaluate")
     shape = dataset.image_shape
     parts = machinery(engine, model, shape, batch_size, loss, run, frozen=True)
     total, predictions = 0.0, []
     classes = 0
-    with evaluation_mode(model):
+    with evaluating(model):
         for x, labels in Loader(dataset, batch_size, gather=parts.gather):
             scores = _mean_scores(parts.run, x) if mirrored else parts.run(x)
             total += parts.loss(scores, labels) * len(x)
@@ -103,41 +119,66 @@ def evaluate(
 
 def predict(
     model: Layer,
-    x: Array,
+    x: npt.ArrayLike | Dataset,
     *,
     batch_size: int = 100,
     engine: Engine = "fast",
     run: Callable[[Array], Array] | None = None,
 ) -> Array:
-    """Return the probabilities (N, K) of the classes for images ``x`` (N, C, H, W) in [0, 1].
+    """Return the probabilities (N, K) of the classes for images ``x`` (N, C, H, W).
+
+    Several threads may predict with one model at once, even while another one trains it: each has
+    the model in evaluation mode for itself, and the training is not disturbed. (The weights are
+    then those of the moment: some of them may be a step ahead of others.)
 
     Parameters
     ----------
     model : Layer
         Its mode is as before afterwards.
-    x : float array (N, C, H, W)
+    x : float array (N, C, H, W), or Dataset
+        On the scale of the training images: in [0, 1], mostly.
     batch_size : int
         Images at a time.
     engine, run
-        As for `evaluate`. Who predicts often makes a plan once: `pellucid.engine.compile`.
+        As for `evaluate`. Who predicts often makes a plan once: `pellucid.engine.compile`. A plan
+        serves one thread at a time.
 
     Raises
     ------
     DataError
-        If the images are bytes or other integers, on a scale that the model never saw.
+        If the images are bytes or other integers; if one is not finite; if their numbers lie more
+        than half the width of the training images' range beyond it (``model.card.value_range``).
+        Of a model without such a range, images without negative numbers that exceed 2 are refused.
+    ShapeError
+        If the model does not take images of this shape.
+
+    Examples
+    --------
+    >>> from pellucid import data, models
+    >>> _, test = data.digits()
+    >>> predict(models.SimpleConvNet((1, 8, 8)), test.take(3)).shape
+    (3, 10)
     """
-    if not np.issubdtype(x.dtype, np.floating):
-        raise DataError(
-            f"expects images as numbers in [0, 1], received {x.dtype}. `Dataset.batch` returns "
-            "such; or divide by the largest pixel value: `(x / 255).astype(np.float32)`.",
-            where="predict",
-        )
+    require_count(batch_size, "batch_size")
+    if isinstance(x, Dataset):
+        require_known(model, value_range(x), "predict")
+        size = min(batch_size, len(x))
+        parts = machinery(engine, model, x.image_shape, size, run=run, frozen=True)
+        with evaluating(model):
+            batches = (x for x, _ in Loader(x, size, gather=parts.gather))
+            return np.concatenate([ops.softmax(parts.run(x)) for x in batches])
+    x = require_floats(x, "predict")
+    require_known(model, require_finite(x, "predict"), "predict", images=x.ndim == 4)
     batch_size = max(1, min(batch_size, len(x)))
     engine = engine if len(x) else "reference"  # a plan is made for one image or more
-    run = run or machinery(engine, model, x.shape[1:], batch_size, frozen=True).run
-    with evaluation_mode(model):
-        starts = range(0, max(1, len(x)), batch_size)
-        return np.concatenate([ops.softmax(run(x[k : k + batch_size])) for k in starts])
+    try:
+        run = run or machinery(engine, model, x.shape[1:], batch_size, frozen=True).run
+        with evaluating(model):
+            starts = range(0, max(1, len(x)), batch_size)
+            return np.concatenate([ops.softmax(run(x[k : k + batch_size])) for k in starts])
+    except ShapeError as error:
+        error.message += axes_hint(model, x.shape)
+        raise
 
 
 def _mean_scores(run: Callable[[Array], Array], x: Array) -> Array:
@@ -145,19 +186,3 @@ def _mean_scores(run: Callable[[Array], Array], x: Array) -> Array:
     scores += run(np.ascontiguousarray(x[..., ::-1]))
     scores /= 2
     return scores
-
-
-@contextmanager
-def evaluation_mode(model: Layer) -> Iterator[None]:
-    """Put ``model`` into evaluation mode, and its layers back into their own afterwards.
-
-    What they remembered meanwhile is let go: no backward will ask for it.
-    """
-    modes = [(layer, layer.training) for _, layer in model.layers()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for layer, training in modes:
-            layer.training = training
-        model.forget()

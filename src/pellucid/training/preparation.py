@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -9,16 +10,25 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from ..data import Augmentation, Dataset
-from ..errors import ArgumentError, DataError
-from ..nn import Layer, Loss, Parameter, SoftmaxCrossEntropy
+from ..errors import ArgumentError, DataError, ShapeError
+from ..nn import BatchNorm2d, Layer, Loss, Parameter, SoftmaxCrossEntropy
 from ..nn.state import widened
 from ..optim import Optimizer
 from ..typing import Array
+from .scale import Range, require_range, value_range
 
 if TYPE_CHECKING:
     from ..kernels.compiling import Compiling
 
-__all__ = ["Engine", "Machinery", "machinery", "require_fit", "seeded_generators"]
+__all__ = [
+    "Engine",
+    "Machinery",
+    "machinery",
+    "require_batches",
+    "require_count",
+    "require_fit",
+    "seeded_generators",
+]
 
 Engine = Literal["reference", "fast"]
 
@@ -113,8 +123,11 @@ def seeded_generators(
     }
 
 
-def require_fit(model: Layer, train: Dataset, test: Dataset | None) -> None:
-    """Refuse data that the model's last layer, or the two sets each other, do not fit."""
+def require_fit(model: Layer, train: Dataset, test: Dataset | None) -> Range | None:
+    """Refuse data that the model's last layer, or the two sets each other, do not fit.
+
+    Returns the range of the training images' numbers.
+    """
     outputs = model.output_shape(train.image_shape)
     if outputs != (len(train.classes),):
         raise DataError(
@@ -133,4 +146,53 @@ def require_fit(model: Layer, train: Dataset, test: Dataset | None) -> None:
             f"the test set has images {test.image_shape} of {len(test.classes)} classes, the "
             f"training set {train.image_shape} of {len(train.classes)}. Use one kind for both.",
             where="Trainer",
+        )
+    known = value_range(train)
+    found = None if test is None else value_range(test)
+    if known is not None and found is not None:
+        require_range(known, found, "the training set has numbers", "test")
+    return known
+
+
+def require_batches(model: Layer, train: Dataset, batch_size: int) -> None:
+    """Refuse batches of one image where a batch norm then has one value a channel.
+
+    Only a run can tell where a model of any kind has such a layer: a copy of it takes one image.
+    """
+    n = len(train)
+    norms = [layer for _, layer in model.layers() if isinstance(layer, BatchNorm2d)]
+    if (n % batch_size or batch_size) > 1 or not any(norm.trains_in(True) for norm in norms):
+        return
+    try:
+        with np.errstate(all="ignore"):
+            copy.deepcopy(model).train()(train.batch([0])[0])
+    except ShapeError as error:
+        if n == 1:
+            raise DataError(
+                f"'{train.name}' has one image, from which this model cannot learn. {error}",
+                where="Trainer",
+            ) from error
+        rest = "the last batch" if batch_size > 1 else "every batch"
+        good = next(
+            b
+            for step in range(1, n + batch_size)
+            for b in (batch_size + step, batch_size - step)
+            if b > 1 and n % b != 1
+        )
+        raise ArgumentError(
+            f"{n} images in batches of {batch_size} make {rest} a single image, from which this "
+            f"model cannot learn. Use batch_size={good}, or another number of images. ({error})",
+            where="batch_size",
+        ) from error
+
+
+def require_count(value: object, name: str, *, least: int = 1) -> None:
+    """Refuse what is not an integer from ``least`` on."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least:  # type: ignore[operator]
+        raise ArgumentError(
+            f"must be {least} or more, received {value}."
+            if whole
+            else f"must be an integer, {least} or more; received {value!r}.",
+            where=name,
         )

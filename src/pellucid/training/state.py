@@ -45,6 +45,16 @@ class TrainingState:
         The shuffled order of the pass that is under way, and how many images of it are done.
     best : Best or None
     history : History
+    lr : float or None
+        The learning rate before the schedule changes it.
+    schedule, epochs : str or None, int or None
+        The schedule's name and over how many epochs it goes; a function of your own by its name.
+    loss : str or None
+        The class of the loss.
+    rates : dict of key to float, or None
+        Those of parameters that are not 1.
+
+    What is None was not yet written by the version that saved it.
     """
 
     weights: dict[str, Array]
@@ -58,6 +68,11 @@ class TrainingState:
     position: int
     best: Best | None
     history: History
+    lr: float | None = None
+    schedule: str | None = None
+    epochs: int | None = None
+    loss: str | None = None
+    rates: dict[str, float] | None = None
 
     def save(self, path: PathLike) -> None:
         """Write the state to a safetensors file: all of it, or nothing."""
@@ -74,6 +89,11 @@ class TrainingState:
             "position": self.position,
             "best": asdict(self.best) if self.best else None,
             "epochs": [asdict(record) for record in self.history.epochs],
+            "lr": self.lr,
+            "schedule": self.schedule,
+            "epochs_in_all": self.epochs,
+            "loss": self.loss,
+            "rates": self.rates,
         }
         write_tensors(path, arrays, {"training": json.dumps(rest)})
 
@@ -109,6 +129,11 @@ class TrainingState:
                     arrays["losses"].tolist(),
                     [EpochRecord(**record) for record in rest["epochs"]],
                 ),
+                lr=rest.get("lr"),
+                schedule=rest.get("schedule"),
+                epochs=rest.get("epochs_in_all"),
+                loss=rest.get("loss"),
+                rates=None if rest.get("rates") is None else dict(rest["rates"]),
             )
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise FileFormatError(f"'{path}' holds no state of a training ({error}).") from error

@@ -9,13 +9,22 @@ import numpy as np
 
 from .. import optim
 from ..data import Augmentation, Dataset, Loader, augmentation
-from ..errors import ArgumentError, NumericsError, StateDictError
-from ..nn import Card, Layer, Loss, SoftmaxCrossEntropy
-from ..optim import Optimizer, Schedule, schedule_by_name
+from ..errors import ArgumentError
+from ..nn import Buffer, Card, Layer, Loss, SoftmaxCrossEntropy
+from ..optim import Optimizer, Schedule, as_schedule, require_share
 from .callbacks import Callback
+from .guard import Guard, Moment, running_statistics
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate
-from .preparation import Engine, machinery, require_fit, seeded_generators
+from .preparation import (
+    Engine,
+    machinery,
+    require_batches,
+    require_count,
+    require_fit,
+    seeded_generators,
+)
+from .resuming import load, require_loss, require_whole, taken
 from .state import Best, TrainingState
 
 __all__ = ["Trainer"]
@@ -99,23 +108,21 @@ class Trainer:
         engine: Engine = "fast",
         seed: int = 0,
     ) -> None:
-        require_fit(model, train, test)
+        values = require_fit(model, train, test)
         if isinstance(optimizer, str):
             optimizer = optim.by_name(optimizer, lr)
         elif lr is not None:
             raise ArgumentError("belongs to an optimizer given by name.", where="lr")
-        if epochs < 1:
-            raise ArgumentError(f"must be 1 or more, received {epochs}.", where="epochs")
-        if evaluate_samples is not None and evaluate_samples < 1:
-            raise ArgumentError(
-                f"must be 1 or more, received {evaluate_samples}.", where="evaluate_samples"
-            )
+        require_count(epochs, "epochs")
+        if evaluate_samples is not None:
+            require_count(evaluate_samples, "evaluate_samples")
+        require_count(seed, "seed", least=0)
         self.model = model
         self.train = train
         self.test = test
         self.loss = SoftmaxCrossEntropy() if loss is None else loss
         self.optimizer = optimizer
-        self.schedule = schedule_by_name(schedule) if isinstance(schedule, str) else schedule
+        self.schedule = as_schedule(schedule)
         self.lr = optimizer.lr
         self.epochs = epochs
         self.evaluate_samples = evaluate_samples
@@ -125,12 +132,17 @@ class Trainer:
         self.epoch = 0
         self.best: Best | None = None
         model.input_shape = train.image_shape
-        model.card = Card(train.name, train.classes, train.preparation, train.held_out)
+        model.card = Card(train.name, train.classes, train.preparation, train.held_out, values)
         self.augment = augmentation(augment) if isinstance(augment, str) else augment
         self._generators = seeded_generators(model, seed, self.augment)
+        self._guard = Guard()
+        self._running: dict[str, Buffer] = {}
+        self._before: Moment | None = None  # that of a batch that is under way
+        self._broken: BaseException | None = None
         self.loader = Loader(
             train, batch_size, rng=self._generators["shuffle"], augment=self.augment
         )
+        require_batches(model, train, self.loader.batch_size)
         self.engine = engine
         self._parts = machinery(engine, model, train.image_shape, batch_size, self.loss)
         self.loader.gather = self._parts.gather
@@ -138,7 +150,15 @@ class Trainer:
     def fit(self) -> History:
         """Train until ``epochs`` are done, and return the history.
 
-        An interrupted or restored training goes on where it stood.
+        A training that was interrupted or restored continues where it stood; where all epochs are
+        done already, nothing happens: set ``epochs`` higher first.
+
+        Whatever ends it early, Ctrl-C at any moment or an error, the Trainer stands between two
+        batches afterwards: of a batch that was not finished nothing remains, neither in the weights
+        and running statistics nor in the random generators. Calling `fit` again gives the same bits
+        as a training that was never interrupted, and so does `state` in a new Trainer. While the
+        optimizer takes its step, Python's signal handlers wait until it is done. An epoch that was
+        being measured is measured again; a callback that was interrupted is not called again.
 
         Raises
         ------
@@ -146,6 +166,7 @@ class Trainer:
             As soon as a batch's loss is NaN or infinite, the parameters being those before it; or
             the loss that is measured after an epoch, which then does not count as finished.
         """
+        require_whole(self._broken)
         try:
             self._tell("on_fit_begin")
             with self._parts.watched(lambda news: self._tell("on_compile", news)):
@@ -159,117 +180,103 @@ class Trainer:
         started = time.perf_counter()
         self._tell("on_epoch_begin")
         batches = len(self.loader)
-        if len(self.history.losses) < (self.epoch + 1) * batches:
-            try:
-                for x, labels in self.loader:
-                    self._tell("on_batch_end", self._train_batch(x, labels), len(x))
-            finally:  # a batch that was handed out but not learned from comes again
-                done = len(self.history.losses) - self.epoch * batches
-                self.loader.rewind(min(done * self.loader.batch_size, len(self.train)))
+        self._guard.look()
+        self._running = running_statistics(self.model)
+        while len(self.history.losses) < (self.epoch + 1) * batches:
+            images = self._fit_batch()
+            self._tell("on_batch_end", self.history.losses[-1], images)
         self._tell("on_evaluate_begin")
         on_train = self._measure(self.train)
         on_test = None if self.test is None else self._measure(self.test)
         # The last step of an epoch may have spoiled the weights, and no batch comes to tell.
         watched = on_test or on_train
-        self._require_finite(watched.loss)
-        self.epoch += 1
+        require_loss(watched.loss, self)
         record = EpochRecord(
-            epoch=self.epoch,
-            loss=self._mean_loss(batches),
+            epoch=self.epoch + 1,
+            loss=self.history.mean_loss(batches, self.loader.batch_size, len(self.train)),
             train_accuracy=on_train.accuracy,
             test_loss=None if on_test is None else on_test.loss,
             test_accuracy=None if on_test is None else on_test.accuracy,
             seconds=time.perf_counter() - started,
         )
-        self.history.epochs.append(record)
-        if self.best is None or watched.accuracy > self.best.accuracy:
-            self.best = Best(self.epoch, watched.accuracy)
+        self._guard.uninterrupted(lambda: self._finish_epoch(record, watched.accuracy))
         self._tell("on_epoch_end", record)
+
+    def _finish_epoch(self, record: EpochRecord, accuracy: float) -> None:
+        self.epoch = record.epoch
+        self.history.epochs.append(record)
+        if self.best is None or accuracy > self.best.accuracy:
+            self.best = Best(self.epoch, accuracy)
+
+    def _fit_batch(self) -> int:
+        """Learn from the next batch, or leave everything as it was; returns its images."""
+
+        def learn() -> int:
+            self._before = Moment(self._generators, self.loader, self._running)
+            x, labels = self.loader.next()
+            self._train_batch(x, labels)
+            return len(x)
+
+        return self._guard.run(learn, self._undo_batch)
 
     def _train_batch(self, x: np.ndarray, labels: np.ndarray) -> float:
         """Take one step on images ``x`` (N, C, H, W); returns their loss before it."""
-        if self.schedule is not None:
-            done = len(self.history.losses) / (self.epochs * len(self.loader))
-            self.optimizer.lr = self.lr * self.schedule(done)
         self.model.train()
         parts = self._parts
         loss = parts.loss(parts.run(x), labels)
-        self._require_finite(loss)
+        require_loss(loss, self)
         parts.run.backward(parts.loss.backward())
-        parts.update(self.optimizer, self.model.parameters())
+        self._guard.hold()  # half a step could not be undone
+        self._step()
         self.history.losses.append(loss)
+        self._before = None
         return loss
 
+    def _step(self) -> None:
+        rule, lr, t = self.optimizer, self.optimizer.lr, self.optimizer.t
+        try:
+            if self.schedule is not None:
+                done = len(self.history.losses) / (self.epochs * len(self.loader))
+                rule.lr = self.lr * require_share(self.schedule(done))
+            self._parts.update(rule, self.model.parameters())
+        except BaseException as error:
+            rule.lr = lr
+            self._broken = error if rule.t != t else None
+            raise
+
+    def _undo_batch(self) -> None:
+        if self._before is not None:
+            self._before.restore()
+            self._before = None
+
     def state(self) -> TrainingState:
-        """Return a copy of everything that decides how the training goes on."""
-        return TrainingState(
-            weights=self.model.state_dict(),
-            optimizer=self.optimizer.state_dict(),
-            optimizer_name=type(self.optimizer).__name__,
-            optimizer_config=self.optimizer.config(),
-            generators={k: dict(g.bit_generator.state) for k, g in self._generators.items()},
-            epoch=self.epoch,
-            batch_size=self.loader.batch_size,
-            best=self.best,
-            history=History(list(self.history.losses), list(self.history.epochs)),
-            **self.loader.state(),
+        """Return a copy of everything that decides how the training goes on.
+
+        Called by a signal handler during a batch, it is the state before that batch.
+        """
+        require_whole(self._broken)
+        moment = self._before or Moment(
+            self._generators, self.loader, running_statistics(self.model)
         )
+        return taken(self, moment)
 
     def load_state(self, state: TrainingState) -> None:
         """Continue from ``state``: `fit` then does what the saved training would have done.
 
+        Learning rates, the base rate ``lr`` of a schedule and the rates of the parameters among
+        them, are taken from the state. A schedule depends on the number of epochs: both must be as
+        they were. To go on otherwise, set ``schedule``, ``epochs`` or ``lr`` afterwards.
+
+        Ctrl-C waits until the state is loaded.
+
         Raises
         ------
         StateDictError, ArgumentError
-            If the state belongs to another model, optimizer, batch size or data set; then this
-            Trainer is as it was before.
+            If the state belongs to another model, optimizer, loss, schedule, batch size or data
+            set, or is damaged; then this Trainer is as it was before.
         """
-        for what, own, saved in (
-            ("optimizer", type(self.optimizer).__name__, state.optimizer_name),
-            ("constants", sorted(self.optimizer.config()), sorted(state.optimizer_config)),
-            ("batch size", self.loader.batch_size, state.batch_size),
-            ("random generators", sorted(self._generators), sorted(state.generators)),
-        ):
-            if own != saved:
-                raise StateDictError(
-                    f"was saved with {what} {saved}, and this Trainer has {own}. Build it as it "
-                    "was.",
-                    where="Trainer",
-                )
-        before = self.state()
-        try:
-            self._restore(state)
-        except BaseException:
-            self._restore(before)
-            raise
-
-    def _restore(self, state: TrainingState) -> None:
-        self.loader.load_state({"order": state.order, "position": state.position})
-        self.model.load_state_dict(state.weights)
-        self.optimizer.load_state_dict(state.optimizer)
-        self.optimizer.require_fit(self.model.parameters())
-        for name, value in state.optimizer_config.items():
-            setattr(self.optimizer, name, value)
-        for name, generator in self._generators.items():
-            try:
-                generator.bit_generator.state = state.generators[name]
-            except (KeyError, TypeError, ValueError, OverflowError) as error:
-                raise StateDictError(
-                    f"has no usable state for the random generator {name!r} ({error}). Resume "
-                    "from another state.",
-                    where="Trainer",
-                ) from error
-        self.epoch, self.best = state.epoch, state.best
-        self.history = History(list(state.history.losses), list(state.history.epochs))
-
-    def _require_finite(self, loss: float) -> None:
-        if not np.isfinite(loss):
-            raise NumericsError(
-                f"the loss became {loss} in epoch {self.epoch + 1}, after "
-                f"{len(self.history.losses)} steps, with {self.optimizer!r}. Use a lower learning "
-                "rate (a tenth, say), or smaller initial weights.",
-                where="Trainer",
-            )
+        self._guard.look()
+        self._guard.uninterrupted(lambda: load(self, state))
 
     def _measure(self, dataset: Dataset) -> Evaluation:
         n, wanted = len(dataset), self.evaluate_samples
@@ -283,12 +290,6 @@ class Trainer:
             engine=self.engine,
             run=self._parts.run,
         )
-
-    def _mean_loss(self, batches: int) -> float:
-        """Return the mean over the images of the last epoch; its last batch may be smaller."""
-        sizes = np.full(batches, self.loader.batch_size)
-        sizes[-1] = len(self.train) - sizes[:-1].sum()
-        return float(np.average(self.history.losses[-batches:], weights=sizes))
 
     def _tell(self, hook: str, *news: object) -> None:
         for callback in self.callbacks:

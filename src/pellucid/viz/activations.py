@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError
-from ..nn import Layer, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh
+from ..nn import Layer, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh, evaluating
 from ..nn.init import WeightInit
 from ..nn.state import widened
 from ..typing import Array
@@ -218,19 +218,15 @@ def layer_outputs(
         if name not in layers:
             raise ArgumentError(f"there is no layer {name!r}.", where="layer_outputs")
     outputs: dict[str, Array] = {}
-    modes = [(layer, layer.training) for _, layer in model.layers()]
-    model.eval()
+    quiet = np.errstate(over="ignore", invalid="ignore")  # an explosion is what is looked for
     try:
         for name in names:
             _listen(layers[name], name, outputs)
-        with np.errstate(over="ignore", invalid="ignore"):  # an explosion is what is looked for
+        with evaluating(model), quiet:
             model(widened(x, model.parameters().values()))
     finally:
         for name in names:
             vars(layers[name]).pop("forward", None)
-        for layer, training in modes:
-            layer.training = training
-        model.forget()
     return {name: outputs[name] for name in names}
 
 

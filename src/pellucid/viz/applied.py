@@ -77,13 +77,8 @@ def responses(model: Layer, image: Array, layer: str) -> Array:
     """
     part = nn.trunk(model, layer)
     conv = nn.layer_at(model, layer)
-    modes = [(inner, inner.training) for _, inner in part.layers()]
-    try:
-        y = part.eval()(image[np.newaxis])[0]
-    finally:
-        for inner, mode in modes:
-            inner.training = mode
-        part.forget()
+    with nn.evaluating(part):
+        y = part(image[np.newaxis])[0]
     bias = getattr(conv, "bias", None)
     return y if bias is None else y - bias.data.reshape(-1, 1, 1)
 

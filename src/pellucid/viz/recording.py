@@ -15,6 +15,7 @@ from ..nn import (
     Sequential,
     Sigmoid,
     Tanh,
+    evaluating,
 )
 from ..nn.state import widened
 from ..typing import Array
@@ -72,14 +73,12 @@ def recorded(model: Layer, x: Array) -> list[Stage]:
     >>> [stage.title for stage in stages]
     ['conv1 + relu1', 'pool1', 'flatten', 'affine1 + relu2', 'affine2']
     """
-    layers = list(model.layers())
     listened = [
         (path, layer)
-        for path, layer in layers
+        for path, layer in model.layers()
         if not isinstance(layer, Sequential) and (path or not any(layer.children()))
     ]
     crossings = {p for p, layer in listened if any(layer.children())}
-    modes = [(layer, layer.training) for _, layer in layers]
     stages: list[Stage] = []
 
     def listening(path: str, layer: Layer) -> Callable[[Array], Array]:
@@ -100,14 +99,11 @@ def recorded(model: Layer, x: Array) -> list[Stage]:
         return run
 
     try:
-        model.eval()
         for path, layer in listened:
             vars(layer)["forward"] = listening(path, layer)
-        model(widened(x, model.parameters().values()))
+        with evaluating(model):
+            model(widened(x, model.parameters().values()))
     finally:
         for _, layer in listened:
             vars(layer).pop("forward", None)
-        for layer, mode in modes:
-            layer.training = mode
-        model.forget()
     return stages

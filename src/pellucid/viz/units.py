@@ -9,7 +9,7 @@ from math import ceil, floor
 import numpy as np
 
 from ..errors import ArgumentError, did_you_mean
-from ..nn import BatchNorm2d, Branches, Conv2d, Layer, ReLU, layer_at, trunk
+from ..nn import BatchNorm2d, Branches, Conv2d, Layer, ReLU, evaluating, layer_at, trunk
 from ..receptive import ReceptiveField
 from ..typing import Array
 
@@ -164,17 +164,13 @@ def looked_at(model: Layer) -> Iterator[None]:
 
     Modes, gradients and rates are as before afterwards.
     """
-    modes = [(layer, layer.training) for _, layer in model.layers()]
     parameters = list(model.parameters().values())
     kept = [(p, p.grad, p.rate) for p in parameters]
-    model.eval()
-    for p in parameters:
-        p.rate = 0.0
     try:
-        yield
+        for p in parameters:
+            p.rate = 0.0
+        with evaluating(model):
+            yield
     finally:
-        for layer, training in modes:
-            layer.training = training
         for p, grad, rate in kept:
             p.grad, p.rate = grad, rate
-        model.forget()

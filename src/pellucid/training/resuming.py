@@ -1,0 +1,191 @@
+"""From a Trainer to a state and back, and when it cannot go on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ArgumentError, NumericsError, PellucidError, StateDictError
+from ..optim import RULES, Optimizer, Schedule, schedule_name
+from .guard import Moment
+from .history import History
+from .state import TrainingState
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+__all__ = ["load", "require_alike", "require_loss", "require_whole", "restore", "taken"]
+
+
+def taken(trainer: Trainer, moment: Moment) -> TrainingState:
+    """Return a copy of all that decides how a training goes on from ``moment``."""
+    parameters = trainer.model.parameters()
+    return TrainingState(
+        weights=trainer.model.state_dict() | {k: a.copy() for k, a in moment.buffers.items()},
+        optimizer=trainer.optimizer.state_dict(),
+        optimizer_name=type(trainer.optimizer).__name__,
+        optimizer_config=trainer.optimizer.config(),
+        generators=dict(moment.generators),
+        epoch=trainer.epoch,
+        batch_size=trainer.loader.batch_size,
+        order=moment.order.copy(),
+        position=moment.position,
+        best=trainer.best,
+        history=History(list(trainer.history.losses), list(trainer.history.epochs)),
+        lr=trainer.lr,
+        schedule=schedule_name(trainer.schedule),
+        epochs=trainer.epochs,
+        loss=type(trainer.loss).__name__,
+        rates={key: p.rate for key, p in parameters.items() if p.rate != 1},
+    )
+
+
+def load(trainer: Trainer, state: TrainingState) -> None:
+    """Continue from ``state``, or leave the Trainer as it was; see `Trainer.load_state`."""
+    broken, trainer._broken = trainer._broken, None
+    before = trainer.state()
+    try:
+        require_alike(before, state, trainer.optimizer, len(trainer.loader))
+        restore(trainer, state)
+    except BaseException:
+        restore(trainer, before)
+        trainer._broken = broken
+        raise
+
+
+def require_alike(
+    own: TrainingState, saved: TrainingState, optimizer: Optimizer, batches: int
+) -> None:
+    """Refuse a state of a training that was built otherwise, or one that is damaged.
+
+    Raises
+    ------
+    StateDictError
+    """
+    for what, mine, theirs in (
+        ("optimizer", own.optimizer_name, saved.optimizer_name),
+        ("constants", sorted(own.optimizer_config), sorted(saved.optimizer_config)),
+        ("batch size", own.batch_size, saved.batch_size),
+        ("random generators", sorted(own.generators), sorted(saved.generators)),
+        ("loss", own.loss, saved.loss),
+        ("schedule", own.schedule, saved.schedule),
+    ):
+        if mine != theirs and theirs is not None:
+            raise StateDictError(
+                f"was saved with {what} {theirs}, and this Trainer has {mine}. Build it as it was.",
+                where="Trainer",
+            )
+    if own.schedule != "constant" and saved.epochs not in (None, own.epochs):
+        raise StateDictError(
+            f"was saved with a schedule over {saved.epochs} epochs, and this Trainer has "
+            f"{own.epochs}. Build it as it was; to stretch the schedule, set `epochs` after that.",
+            where="Trainer",
+        )
+    least, done = saved.epoch * batches, len(saved.history.losses)
+    if saved.epoch < 0 or not least <= done <= least + batches:
+        raise StateDictError(
+            f"tells of {saved.epoch} finished epochs and {done} batches, of which an epoch has "
+            f"{batches}. Resume from another state.",
+            where="Trainer",
+        )
+    _require_constants(optimizer, saved.optimizer_config)
+    rates = {} if saved.rates is None else saved.rates
+    for name, rate in [("lr", saved.lr), *rates.items()]:
+        if rate is not None and not _is_rate(rate):
+            raise StateDictError(
+                f"has {rate!r} for the rate {name!r}, which must be a finite number, 0 or more. "
+                "Resume from another state.",
+                where="Trainer",
+            )
+
+
+def restore(trainer: Trainer, state: TrainingState) -> None:
+    """Make everything as it was when ``state`` was taken; half of it, if that fails."""
+    trainer.loader.load_state({"order": state.order, "position": state.position})
+    trainer.model.load_state_dict(state.weights)
+    parameters, rule = trainer.model.parameters(), trainer.optimizer
+    rule.load_state_dict(state.optimizer)
+    rule.require_fit(parameters)
+    for name, value in state.optimizer_config.items():
+        setattr(rule, name, value)
+    if state.rates is not None:
+        for key, p in parameters.items():
+            p.rate = state.rates.get(key, 1.0)
+    for name, generator in trainer._generators.items():
+        try:
+            generator.bit_generator.state = state.generators[name]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise StateDictError(
+                f"has no usable state for the random generator {name!r} ({error}). Resume "
+                "from another state.",
+                where="Trainer",
+            ) from error
+    trainer.epoch, trainer.best = state.epoch, state.best
+    trainer.history = History(list(state.history.losses), list(state.history.epochs))
+    trainer.lr = _base_rate(state, trainer)
+
+
+def require_whole(broken: BaseException | None) -> None:
+    """Refuse to go on after a step that an error ended halfway."""
+    if broken is not None:
+        raise PellucidError(
+            f"the optimizer's last step failed halfway ({broken!r}): some parameters have taken "
+            "it, and others have not. Continue from a state: `load_state`.",
+            where="Trainer",
+        )
+
+
+def require_loss(loss: float, trainer: Trainer) -> None:
+    """Refuse to go on with a loss that is NaN or infinite."""
+    if not np.isfinite(loss):
+        raise NumericsError(
+            f"the loss became {loss} in epoch {trainer.epoch + 1}, after "
+            f"{len(trainer.history.losses)} steps, with {trainer.optimizer!r}. Use a lower "
+            "learning rate (a tenth, say), or smaller initial weights.",
+            where="Trainer",
+        )
+
+
+def _base_rate(state: TrainingState, trainer: Trainer) -> float:
+    """Return the rate before the schedule changes it.
+
+    Older states have only the rate of their last step: the base then follows from the schedule,
+    unless this Trainer's own leads to the same rate.
+    """
+    if state.lr is not None:
+        return state.lr
+    last, steps = float(trainer.optimizer.lr), len(state.history.losses)
+    schedule: Schedule | None = trainer.schedule
+    if schedule is None or not steps:
+        return last
+    share = schedule((steps - 1) / (trainer.epochs * len(trainer.loader)))
+    same = not share > 0 or trainer.lr * share == last
+    return trainer.lr if same else last / share
+
+
+def _require_constants(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
+    """Refuse constants of an optimizer that its constructor would not take; a rate may be 0."""
+    numbers = {k for k, v in vars(optimizer).items() if type(v) in (int, float)}
+    wrong = {k: v for k, v in saved.items() if k in numbers and not _is_rate(v)}
+    try:
+        if type(optimizer) in RULES.values() and not wrong:
+            type(optimizer)(**{**saved, "lr": 1.0})
+    except (ArgumentError, TypeError) as error:
+        raise StateDictError(
+            f"has constants that {type(optimizer).__name__} refuses ({error}) Resume from another "
+            "state.",
+            where="Trainer",
+        ) from error
+    if wrong:
+        raise StateDictError(
+            f"has constants of {type(optimizer).__name__} that are no finite numbers, 0 or more: "
+            f"{wrong}. Resume from another state.",
+            where="Trainer",
+        )
+
+
+def _is_rate(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and value >= 0
