@@ -41,6 +41,8 @@ RANKS = {
     "formats.pickle_names": 1.4,
     "formats.pickle_scan": 1.3,
     "rooms": 1,
+    "letters": 1,
+    "names": 1,
     "tables": 1,
     "receptive": 1.5,
     "shapes": 1,
@@ -48,7 +50,7 @@ RANKS = {
     "typing": 1,
 }
 # Modules of one rank that may import each other: what a window needs is checked with an error.
-GROUND = {"shapes", "errors", "rooms", "typing", "tables"}
+GROUND = {"shapes", "errors", "rooms", "typing", "letters", "names", "tables"}
 # From one module only, or the layers would know of the speed everywhere.
 DISPATCH = ("nn.dispatch", "kernels")
 

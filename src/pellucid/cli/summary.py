@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from ..names import listed, shown
+from .messages import echo
 from .options import ImageOption, NetworkArgument, image_shape, network
 
 __all__ = ["command"]
@@ -37,5 +39,5 @@ def command(
     with without_values():
         described = network(model, shape, classes)
     if described.card is not None:
-        typer.echo(f"trained on {described.card.dataset}: {', '.join(described.card.classes)}")
-    typer.echo(str(summary(described, shape, sharing=sharing)))
+        echo(f"trained on {shown(described.card.dataset)}: {listed(described.card.classes)}")
+    echo(str(summary(described, shape, sharing=sharing)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import ArgumentError, DataError
+from ..names import listed
 from . import runs
 from .datasets import image_size, is_folder, load_images
 
@@ -100,8 +101,8 @@ def require_fit(model: Layer, dataset: Dataset) -> None:
         )
     if model.card is not None and model.card.classes != dataset.classes:
         raise DataError(
-            f"the model tells apart {', '.join(model.card.classes)}; '{dataset.name}' has other "
-            f"classes: {', '.join(dataset.classes)}.",
+            f"the model tells apart {listed(model.card.classes)}; '{dataset.name}' has other "
+            f"classes: {listed(dataset.classes)}.",
             where="--data",
         )
 
