@@ -115,6 +115,13 @@ def test_every_command_takes_it(run, said, command):
     assert told
 
 
+def test_a_class_is_found_however_its_letters_are_composed(home, run, said):
+    """macOS writes 고양 as five letters, a keyboard as two."""
+    if (home / NAMED / "\u1100\u1169\u110b\u1163\u11bc").is_dir():
+        said("show", "why", run, "--class", "고양", "--method", "saliency")
+    assert "Did you mean" in said("show", "why", run, "--class", "고양고", code=1)
+
+
 def test_the_train_command_says_the_names(home, said):
     told = said("train", "--data", NAMED, *QUICK, "--out", "out[/]\x1b$&", "--limit", "20")
     assert r"da[red] $$ <i>קטן\x1b[31m" in told.translate(ISOLATES)
