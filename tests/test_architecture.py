@@ -46,6 +46,8 @@ RANKS = {
     "formats.text_kinds": 1.4,
     "formats.signatures": 1.4,
     "rooms": 1,
+    "letters": 1,
+    "names": 1,
     "tables": 1,
     "receptive": 1.5,
     "shapes": 1,
@@ -53,7 +55,7 @@ RANKS = {
     "typing": 1,
 }
 # Modules of one rank that may import each other: what a window needs is checked with an error.
-GROUND = {"shapes", "errors", "rooms", "typing", "tables"}
+GROUND = {"shapes", "errors", "rooms", "typing", "letters", "names", "tables"}
 # From one module only, or the layers would know of the speed everywhere.
 DISPATCH = ("nn.dispatch", "kernels")
 

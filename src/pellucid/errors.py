@@ -17,6 +17,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from .names import listed, shown
+
 __all__ = [
     "ArgumentError",
     "DataError",
@@ -112,5 +114,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     lower = {one.lower(): one for one in known}
     near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
-    guess = f"Did you mean '{lower[near[0]]}'? " if near else ""
-    return f"{guess}Known: {', '.join(known)}."
+    guess = f"Did you mean '{shown(lower[near[0]])}'? " if near else ""
+    return f"{guess}Known: {listed(known)}."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from unicodedata import east_asian_width
+
+from .letters import columns
+from .names import isolated, plain
 
 __all__ = ["text_table"]
 
@@ -16,6 +18,9 @@ def text_table(
     total: Sequence[str] | None = None,
 ) -> str:
     """Return ``rows`` under ``header``, in columns as wide as their longest cell.
+
+    Whatever a cell holds, it stays in its place: control characters are escaped, and letters
+    written from right to left do not turn the cells beside them.
 
     Parameters
     ----------
@@ -34,8 +39,11 @@ def text_table(
     conv1         780
     fc              5
     """
-    lines = [header, *rows, *([total] if total else [])]
-    widths = [max(_width(line[column]) for line in lines) for column in range(len(header))]
+    lines = [
+        [isolated(plain(cell)) for cell in line]
+        for line in (header, *rows, *([total] if total else []))
+    ]
+    widths = [max(columns(line[column]) for line in lines) for column in range(len(header))]
     text = [
         "  ".join(
             _filled(cell, width, to_the_left=column in left)
@@ -43,16 +51,11 @@ def text_table(
         ).rstrip()
         for line in lines
     ]
-    rule = "-" * max(_width(line) for line in text)
+    rule = "-" * max(columns(line) for line in text)
     body = [*text[1:-1], rule, text[-1]] if total else text[1:]
     return "\n".join([text[0], rule, *body])
 
 
 def _filled(cell: str, width: int, *, to_the_left: bool) -> str:
-    space = " " * (width - _width(cell))
+    space = " " * (width - columns(cell))
     return cell + space if to_the_left else space + cell
-
-
-def _width(text: str) -> int:
-    """Return how many columns of a terminal ``text`` takes: Korean letters take two each."""
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -84,7 +84,7 @@ def test_mistakes_are_drawn_the_surest_first_with_what_they_are(channels):
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == [
         "is cat\n→ dog  (100.0 %)",
-        "is a class with …\n→ cat  (80.0 %)",
+        "is a class wit…ng name\n→ cat  (80.0 %)",
         "is dog\n→ cat  (50.0 %)",
     ]
     image = np.asarray(figure.axes[0].images[0].get_array())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from ..errors import ArgumentError
-from .messages import as_options
+from .messages import as_options, echo
 from .pictures import deliver, require_deliverable
 
 if TYPE_CHECKING:
@@ -76,4 +76,4 @@ def deliver_still_or_moving(
         )
     with as_options(save_animation="--out", path="--out"):
         viz.save_animation((draw(step) for step in range(1, steps + 1)), out)
-    typer.echo(f"{out}")
+    echo(f"{out}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..names import plain
 from .messages import as_options, complain
 
 if TYPE_CHECKING:
@@ -84,9 +85,9 @@ def command(
             on_use=_Announcement(stack).listen,
         )
     for note in outcome.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {plain(note)}", file=sys.stderr)
     if outcome.exit_code == 130:
-        print(outcome.message, file=sys.stderr)
+        print(plain(outcome.message, lines=True), file=sys.stderr)
     elif outcome.message:
         complain(outcome.message)
     if outcome.exit_code:

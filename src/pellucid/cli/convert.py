@@ -10,7 +10,7 @@ import typer
 from ..errors import ArgumentError, DataNotFoundError, FileFormatError
 from . import runs
 from .interrupts import stoppable
-from .messages import as_options
+from .messages import as_options, echo
 from .options import image_shape
 
 if TYPE_CHECKING:
@@ -114,10 +114,10 @@ def command(
             if model is not None and not raw:
                 arrays = _of_the_book(model)
             _write(kind, target, arrays)
-            typer.echo(f"{len(arrays)} arrays: {_listed(arrays)}")
+            echo(f"{len(arrays)} arrays: {_listed(arrays)}")
             if model is not None and not raw and type(model).__name__ == "SimpleConvNet":
-                typer.echo(f"for {_constructor(model)}")
-    typer.echo(f"{target}")
+                echo(f"for {_constructor(model)}")
+    echo(f"{target}")
 
 
 def _same_file(source: Path, target: Path) -> bool:
@@ -207,15 +207,15 @@ def _describe(model: Layer, given: tuple[int, int, int] | None, activation: str 
     if name == "Sequential":
         name = f"fully connected, {activation or 'relu'}"
     image = "of unknown shape" if model.input_shape is None else _by(model.input_shape)
-    typer.echo(f"{name}: images {image}, {model.parameter_count():,} parameters")
+    echo(f"{name}: images {image}, {model.parameter_count():,} parameters")
     if model.card is not None:
-        typer.echo("taken for one of MNIST: classes 0 to 9, white on black")
+        echo("taken for one of MNIST: classes 0 to 9, white on black")
     if name.startswith("fully") and activation is None:
-        typer.echo("if it was trained with sigmoid: --activation sigmoid")
+        echo("if it was trained with sigmoid: --activation sigmoid")
     if model.input_shape is None:
-        typer.echo("predict and evaluate need the shape: --input CxHxW")
+        echo("predict and evaluate need the shape: --input CxHxW")
     elif given is None and model.card is None:
-        typer.echo("the size of the images is a guess: --input CxHxW says it")
+        echo("the size of the images is a guess: --input CxHxW says it")
 
 
 def _constructor(model: Layer) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .interrupts import stoppable
-from .messages import as_options
+from .messages import as_options, echo
 
 __all__ = ["app"]
 
@@ -35,8 +35,8 @@ def list_() -> None:
         for r in data.available()
     ]
     header = ("name", "images", "classes", "train", "test", "where")
-    typer.echo(text_table(header, rows, left=(0, 1, 5)))
-    typer.echo("\nAnd any folder or zip archive with a folder of images for each class.")
+    echo(text_table(header, rows, left=(0, 1, 5)))
+    echo("\nAnd any folder or zip archive with a folder of images for each class.")
 
 
 @app.command("fetch")
@@ -54,7 +54,7 @@ def fetch(
         as_options(root="--data-dir"),
     ):
         folder = data.fetch(name)
-    typer.echo(f"{folder}")
+    echo(f"{folder}")
 
 
 @app.command("verify")
@@ -76,9 +76,9 @@ def verify(
     with as_options(root="--data-dir"):
         checks = data.verify(name, data_dir)
     for check in checks:
-        typer.echo(f"{'ok   ' if check.ok else 'WRONG'} {check.path}")
+        echo(f"{'ok   ' if check.ok else 'WRONG'} {check.path}")
         if not check.ok:
-            typer.echo(f"      {check.reason}")
+            echo(f"      {check.reason}")
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import typer
-
 from ..errors import ArgumentError, PellucidError
+from ..names import plain
 from .interrupts import stoppable
-from .messages import as_options
+from .messages import as_options, echo
 
 if TYPE_CHECKING:
     from ..data import Dataset, Drawing, Split
@@ -160,5 +159,5 @@ def _read(path: Path, options: dict[str, Any]) -> tuple[Dataset, Dataset]:
 
         sets = image_folder(path, **options, on_progress=advance, tell=notes.append)
     for note in notes:
-        typer.echo(f"note: {note}")
+        echo(f"note: {plain(note)}")
     return sets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import PellucidError
+from ..names import plain
 
 __all__ = ["main"]
 
@@ -19,6 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exits with 0, 1 (refused or failed), 2 (wrong usage), 130 (Ctrl-C) or 143 (terminated).
     """
+    _write_whatever_comes()
     try:
         from .app import app
 
@@ -38,6 +41,16 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(f"there is not enough memory. {error}".rstrip())
 
 
+def _write_whatever_comes() -> None:
+    """Let letters that a terminal's encoding lacks be written as escapes, rather than fail.
+
+    A class may be called 고양이 or 🐱, and standard output be ASCII (LANG=C), cp949 or cp1252.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 @contextmanager
 def _warnings_as_notes() -> Iterator[None]:
     """Let Pellucid's own warnings be sentences, without the line of code that gave them."""
@@ -45,7 +58,7 @@ def _warnings_as_notes() -> Iterator[None]:
 
     def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if category.__module__.startswith("pellucid."):
-            print(f"note: {message}", file=sys.stderr)
+            print(f"note: {plain(str(message), lines=True)}", file=sys.stderr)
         else:
             shown(message, category, *where, **more)
 

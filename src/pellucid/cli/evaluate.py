@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..names import told_apart
 from . import runs
 from .guesses import BATCH, image_bar
-from .messages import as_options
+from .messages import as_options, echo
 from .trained import (
     DataDirOption,
     DataOption,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ..training.preparation import Engine
 
 __all__ = ["command", "measure"]
+
+LONGEST = 40  # columns of a class's name
 
 
 def command(
@@ -64,23 +67,24 @@ def command(
     train, test = images_of(model, run, data, data_dir)
     dataset = train if split == "train" else test
     result = measure(model, dataset, engine or settings.get("engine", "fast"), mirrored=mirrored)
+    names = told_apart(dataset.classes, LONGEST)
     rows = []
-    for k, name in enumerate(dataset.classes):
+    for k, name in enumerate(names):
         row = result.confusion[k]
         others = row.copy()
         others[k] = 0
-        worst = f"{dataset.classes[others.argmax()]} ({others.max()})" if others.any() else "-"
+        worst = f"{names[others.argmax()]} ({others.max()})" if others.any() else "-"
         share = f"{row[k] / row.sum():.4f}" if row.any() else "-"
         rows.append((name, f"{row.sum():,}", share, worst))
     total = ("all", f"{len(dataset):,}", f"{result.accuracy:.4f}", "")
     header = ("class", "images", "accuracy", "most often taken for")
-    typer.echo(text_table(header, rows, left=(0, 3), total=total))
+    echo(text_table(header, rows, left=(0, 3), total=total))
     mean = ", mean of each image and its mirror image" if mirrored else ""
-    typer.echo(f"{split} accuracy {result.accuracy:.4f}, loss {result.loss:.4f}{mean}")
+    echo(f"{split} accuracy {result.accuracy:.4f}, loss {result.loss:.4f}{mean}")
     if confusion is not None:
         with as_options(save_figure="--confusion", path="--confusion"):
             viz.save_figure(viz.confusion(result.confusion, dataset.classes), confusion)
-        typer.echo(f"{confusion}")
+        echo(f"{confusion}")
 
 
 def measure(

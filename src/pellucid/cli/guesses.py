@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+from ..names import shown
 from .compiling import announced
 
 if TYPE_CHECKING:
@@ -51,9 +52,10 @@ def image_bar(
         To be told how many images more are done.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
-    title = f"{dataset.name}, {dataset.split}"
+    title = escape(f"{shown(dataset.name, 40)}, {dataset.split}")
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=len(dataset))
@@ -62,7 +64,7 @@ def image_bar(
             progress.update(task, advance=images, description=title)
 
         def live(text: str) -> None:
-            progress.update(task, description=text, refresh=True)
+            progress.update(task, description=escape(text), refresh=True)
 
         with announced(watched, live):
             yield advance

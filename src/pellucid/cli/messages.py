@@ -6,8 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..errors import PellucidError
+from ..names import plain
 
-__all__ = ["as_options", "complain", "count"]
+__all__ = ["as_options", "complain", "count", "echo"]
+
+
+def echo(message: object) -> None:
+    """Print a line to standard output.
+
+    Names of files and classes may hold anything: what would act on the terminal is escaped.
+    """
+    import typer
+
+    typer.echo(plain(str(message), lines=True))
 
 
 def complain(message: object) -> None:
@@ -16,7 +27,7 @@ def complain(message: object) -> None:
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print("[bold red]error:[/bold red]", end=" ")
-    console.print(str(message), markup=False)
+    console.print(plain(str(message), lines=True), markup=False, emoji=False)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from ..errors import ArgumentError
-from .messages import as_options
+from .messages import as_options, echo
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +61,7 @@ def deliver(figure: Figure, kind: str, out: Path | None, *, window: bool = False
     if out is not None:
         with as_options(save_figure="--out", path="--out"):
             viz.save_figure(figure, out)
-        typer.echo(f"{out}")
+        echo(f"{out}")
     if window:
         _open_window(figure, kind)
 

@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 
 from ..errors import ArgumentError, DataError
+from ..names import told_apart
 from . import runs
 from .compiling import announced
-from .messages import complain
+from .messages import complain, echo
 from .options import EngineOption
 from .prepared import AsIsOption, prepared
 
 __all__ = ["command"]
 
 BATCH = 100  # pictures at a time
+LONGEST = 40  # columns of a class's name
 
 
 def command(
@@ -67,6 +69,7 @@ def command(
             notes += told
         except DataError as error:
             unread.append(error)
+    classes = told_apart(card.classes, LONGEST) if card else ()
     rows = []
     if read:
         x = np.stack(pictures)
@@ -75,14 +78,14 @@ def command(
             guessed = predict(network, x, batch_size=BATCH, run=run)
         for path, probabilities in zip(read, guessed, strict=True):
             best = probabilities.argsort()[::-1][:top]
-            named = ((card.classes[k] if card else k, 100 * probabilities[k]) for k in best)
+            named = ((classes[k] if classes else k, 100 * probabilities[k]) for k in best)
             rows.append((str(path), *(f"{name} {percent:.1f} %" for name, percent in named)))
     if rows:
         places = len(rows[0]) - 1
         header = ("image", *(f"guess {k + 1}" for k in range(places)))
-        typer.echo(text_table(header, rows, left=range(places + 1)))
+        echo(text_table(header, rows, left=range(places + 1)))
     for note in notes:
-        typer.echo(f"note: {note}")
+        echo(f"note: {note}")
     for refusal in unread:
         complain(refusal)
     if unread:

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import ArgumentError
 from .compiling import announced
-from .messages import as_options
+from .messages import as_options, echo
 from .options import ImageOption, NetworkArgument, image_shape, network
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def command(
     described, images, labels = _batch(model, image, data, batch_size)
     with as_options(optimizer="--optimizer"), announced(watch):
         measured = profile(described, images, labels, steps=steps, optimizer=optimizer)
-    typer.echo(str(measured))
+    echo(str(measured))
 
 
 def _batch(

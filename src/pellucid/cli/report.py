@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from ..names import shown
 from . import runs
-from .messages import as_options
+from .messages import as_options, echo
 from .page import images, parts
 from .page.facts import Facts, gather
 from .page.html import Html, element, join
@@ -56,12 +57,12 @@ def command(
     out = run / runs.REPORT if out is None else out
     with as_options(path="--out"), atomic_write(out) as part:
         part.write_text(whole, encoding="utf-8")
-    typer.echo(f"{out}")
+    echo(f"{out}")
 
 
 def page(facts: Facts, language: str) -> str:
     """Return the whole HTML document, in English ("en") or Korean ("ko")."""
-    title = TEXTS[language]["title"].format(name=facts.run.resolve().name)
+    title = TEXTS[language]["title"].format(name=shown(facts.run.resolve().name))
     css = (resources.files("pellucid") / "assets" / "report.css").read_text(encoding="utf-8")
     head = join(
         [

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from .. import viz
 from ..data import Split
 from ..errors import PellucidError
@@ -24,6 +22,7 @@ from ..training import (
 from . import runs
 from .evaluate import measure
 from .interrupts import Interrupts
+from .messages import echo
 
 if TYPE_CHECKING:
     from ..typing import Array
@@ -112,8 +111,8 @@ def report(files: RunFiles, trainer: Trainer, before: Mapping[str, Array]) -> No
         with files.interrupts.held():
             viz.save_figure(figure, files.run / name)
     right, total = int(result.confusion.trace()), len(trainer.test)
-    typer.echo(f"final test accuracy {result.accuracy:.4f} ({right} of {total} held-out images)")
-    typer.echo(f"{files.run}/")
+    echo(f"final test accuracy {result.accuracy:.4f} ({right} of {total} held-out images)")
+    echo(f"{files.run}/")
     for name, content in runs.FILES.items():
         if (files.run / name).exists():
-            typer.echo(f"  {name:20} {content}")
+            echo(f"  {name:20} {content}")

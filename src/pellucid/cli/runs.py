@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, DataNotFoundError, FileFormatError, did_you_mean
+from ..names import file_name
 
 if TYPE_CHECKING:
     from ..data import Split
@@ -81,6 +82,8 @@ SETTINGS: dict[str, type] = {
     "augment": str,
     "normalize": bool,
 }
+# How the bytes of a path that are no text pass through a file of text, and come back as they were.
+BYTES_OF_NAMES = sys.getfilesystemencodeerrors()
 KINDS = {
     str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false",
 }  # fmt: skip
@@ -116,7 +119,7 @@ def create_run(out: Path | None, dataset: str) -> Path:
     try:
         if out is None:
             RUNS.mkdir(exist_ok=True)
-            out = _next_run(re.sub(r"[^\w.-]+", "-", dataset).lstrip(".") or "run")
+            out = _next_run(file_name(dataset, "run"))
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArgumentError(
@@ -180,14 +183,14 @@ def write_config(path: Path, config: Mapping[str, Any]) -> None:
     from ..formats import atomic_write
 
     lines = ["# Repeat this run: pellucid train --config with this file or its folder"]
-    # A JSON string or number is a TOML one too, but for its escapes of what is not ASCII.
-    lines += [
-        f"{key} = {json.dumps(value, ensure_ascii=False)}"
-        for key, value in config.items()
-        if value is not None
-    ]
+    lines += [f"{key} = {_toml(value)}" for key, value in config.items() if value is not None]
     with atomic_write(path) as part:
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        part.write_bytes(("\n".join(lines) + "\n").encode("utf-8", BYTES_OF_NAMES))
+
+
+def _toml(value: str | float | bool) -> str:
+    """Return a value in TOML: as in JSON, but for escapes of what is not ASCII, and for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -203,7 +206,8 @@ def read_config(path: Path) -> dict[str, Any]:
     from ..formats.sniff import describe_file, look_at
 
     try:
-        config = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes().decode("utf-8", BYTES_OF_NAMES)
+        config = tomllib.loads(text)
     except FileNotFoundError as error:
         raise DataNotFoundError(f"there is no file '{path}'.") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

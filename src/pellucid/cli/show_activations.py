@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import ArgumentError
+from ..names import shown
 from .messages import as_options, count
 from .options import NETWORKS, ImageOption, image_shape, is_name, network
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
@@ -22,6 +23,7 @@ __all__ = ["command"]
 
 INITS = ["1", "0.01", "xavier", "he"]
 MOST_IMAGES, MOST_NUMBERS = 100, 2**26  # the second as float32: 256 MiB
+LONGEST = 30  # columns of a name in the title
 BOOK = ("sigmoid", "tanh", "relu")
 
 
@@ -116,7 +118,8 @@ def command(
         }
     if not is_name(model):
         panels["as it was trained"] = viz.layer_outputs(net, x)
-    title = f"outputs of the layers of {Path(model).name} for {what}"
+    called = shown(model if is_name(model) else Path(model).name, LONGEST)
+    title = f"outputs of the layers of {called} for {what}"
     deliver(viz.activations(panels, title=title), "activations", out, window=window)
 
 
@@ -148,7 +151,7 @@ def _batch(
     else:
         _, test = images_of(net, Path(model), data, data_dir)
     chosen = np.linspace(0, len(test) - 1, min(images, len(test))).astype(np.int64)
-    return test.batch(chosen)[0], f"{count(len(chosen), 'image')} of {test.name}"
+    return test.batch(chosen)[0], f"{count(len(chosen), 'image')} of {shown(test.name, LONGEST)}"
 
 
 def _affordable(net: Layer) -> int:

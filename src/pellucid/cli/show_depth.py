@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ArgumentError
+from ..names import shown
 from . import runs
 from .messages import as_options
 from .pictures import OutOption, WindowOption, deliver, require_deliverable
@@ -61,6 +62,7 @@ def command(
     """
     import numpy as np
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     from .. import viz
@@ -83,9 +85,9 @@ def command(
         task = progress.add_task("", total=many * len(dataset))
 
         def advance(layer: str, images: int) -> None:
-            what = layer or "classes"
+            what = shown(layer, 40) if layer else "classes"
             said = what if images else f"{what}: optimal inputs"
-            progress.update(task, advance=images, description=said)
+            progress.update(task, advance=images, description=escape(said))
 
         with as_options(layer="--layers", channels="--channels", count="--units"):
             found = viz.units_by_depth(

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import ArgumentError
 from .animated import AnimatedOption, deliver_still_or_moving, is_moving, require_animated
-from .messages import as_options
+from .messages import as_options, echo
 from .options import ImageOption, NetworkArgument, image_shape, network
 from .pictures import WindowOption
 from .prepared import AsIsOption, prepared
@@ -89,5 +89,5 @@ def _pixels(model: Layer, path: Path, shape: Shape, as_is: bool) -> Array:
     c, h, w = shape
     pixels, notes = prepared(model, path, (c, h, w), as_is=as_is)
     for note in notes:
-        typer.echo(f"note: {note}")
+        echo(f"note: {note}")
     return pixels

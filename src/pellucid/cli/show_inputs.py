@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ..errors import ArgumentError
+from .messages import echo
 from .options import is_name
 from .prepared import prepared
 from .trained import images_of
@@ -107,7 +108,7 @@ def image_to_show(
     refuse_beside_image(index, data, data_dir)
     picture, notes = prepared(net, image, known_input(net, model), as_is=as_is)
     for note in notes:
-        typer.echo(f"note: {note}")
+        echo(f"note: {note}")
     return Shown(picture, None, net.card.classes if net.card else None)
 
 

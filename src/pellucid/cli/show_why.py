@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
+from unicodedata import normalize
 
 import typer
 
@@ -96,8 +97,11 @@ def command(
 
 def _class(text: str, classes: tuple[str, ...] | None, model: Layer, shape: tuple[int, ...]) -> int:
     """Return the number of the class: a name goes before a number."""
-    if classes is not None and text in classes:
-        return classes.index(text)
+    # macOS writes an accent, and each part of a Korean letter, as a letter of its own.
+    names = [normalize("NFC", name) for name in classes or ()]
+    for wanted, known in ((text, classes or ()), (normalize("NFC", text), names)):
+        if wanted in known:
+            return known.index(wanted)
     if text.isdecimal() and int(text) < model.output_shape(shape)[0]:
         return int(text)
     known = [str(k) for k in range(model.output_shape(shape)[0])] if classes is None else classes

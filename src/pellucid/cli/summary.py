@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..names import listed, shown
+from .messages import echo
 from .options import ImageOption, NetworkArgument, image_shape, network
 
 if TYPE_CHECKING:
@@ -40,10 +42,10 @@ def command(
     with without_values():
         described = network(model, shape, classes)
     if described.card is not None:
-        typer.echo(f"trained on {described.card.dataset}: {', '.join(described.card.classes)}")
+        echo(f"trained on {shown(described.card.dataset)}: {listed(described.card.classes)}")
         if described.card.preparation is not None:
-            typer.echo(f"a picture is {described.card.preparation}{_normalised(described)}")
-    typer.echo(str(summary(described, shape, sharing=sharing)))
+            echo(f"a picture is {described.card.preparation}{_normalised(described)}")
+    echo(str(summary(described, shape, sharing=sharing)))
 
 
 def _normalised(model: Layer) -> str:

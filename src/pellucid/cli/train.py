@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ArgumentError, NumericsError
+from ..names import shown
 from . import runs
 from . import train_options as option
 from .building import given_init
 from .datasets import image_size, is_folder, load_images
 from .interrupts import Interrupts
-from .messages import as_options, count
+from .messages import as_options, count, echo
 from .options import EngineOption
 from .start import Start, choose_what_learns, new_network, taken_over
 
@@ -195,17 +196,17 @@ def command(
             seed=seed,
             callbacks=[files, ProgressBar()],
         )
-        typer.echo(
-            f"{begun.name}, {_parameters(network)}, on {count(len(train), 'image')} of "
-            f"{train.name} ({'x'.join(map(str, train.image_shape))}); {len(test):,} held out"
+        echo(
+            f"{shown(begun.name)}, {_parameters(network)}, on {count(len(train), 'image')} of "
+            f"{shown(train.name)} ({'x'.join(map(str, train.image_shape))}); {len(test):,} held out"
         )
         for note in begun.notes:
-            typer.echo(f"  {note}")
+            echo(f"  {note}")
         try:
             trainer.fit()
         except KeyboardInterrupt:
             interrupts.listen()
-            typer.echo(_stopped(files.saved, epochs))
+            echo(_stopped(files.saved, epochs))
         except NumericsError as error:
             failure = error
         try:
@@ -214,7 +215,7 @@ def command(
             elif out is None:
                 run.rmdir()
         except KeyboardInterrupt:
-            typer.echo(f"stopped; the model of epoch {files.saved} is in {run}/")
+            echo(f"stopped; the model of epoch {files.saved} is in {run}/")
     if failure is not None:
         raise failure
     if interrupts.exit_code:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import ArgumentError, DataError
+from ..names import listed
 from . import runs
 from .datasets import image_size, is_folder, joined, load_images
+from .messages import echo
 
 if TYPE_CHECKING:
     from ..data import Dataset, Split
@@ -120,9 +122,7 @@ def _of_a_folder(
         if any(file.sha256 in known for file in (*(train.files or ()), *(test.files or ()))):
             return train, test
         whole = joined(train, test)
-        typer.echo(
-            f"note: the training saw none of these {len(whole):,} images; all of them are taken"
-        )
+        echo(f"note: the training saw none of these {len(whole):,} images; all of them are taken")
         return whole, whole
     if drawn is not None and test.held_out != drawn:
         raise DataError(
@@ -133,7 +133,7 @@ def _of_a_folder(
             where="--data",
         )
     if drawn is None and "seed" not in options:
-        typer.echo(
+        echo(
             "note: nothing says which images the model learned from; it may know some of those it "
             "is tested on here"
         )
@@ -158,8 +158,8 @@ def require_fit(model: Layer, dataset: Dataset) -> None:
         )
     if model.card is not None and model.card.classes != dataset.classes:
         raise DataError(
-            f"the model tells apart {', '.join(model.card.classes)}; '{dataset.name}' has other "
-            f"classes: {', '.join(dataset.classes)}.",
+            f"the model tells apart {listed(model.card.classes)}; '{dataset.name}' has other "
+            f"classes: {listed(dataset.classes)}.",
             where="--data",
         )
 

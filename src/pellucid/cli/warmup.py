@@ -9,7 +9,7 @@ import typer
 
 from ..errors import ArgumentError
 from .compiling import announced
-from .messages import count
+from .messages import count, echo
 from .options import NETWORKS, image_shape, network
 
 __all__ = ["command"]
@@ -66,13 +66,11 @@ def command(
         with watch(compiled.append), announced(watch):
             images = MEMORY // (PER_NUMBER * model.activation_size(shape))
             warm_up(model, shape, max(1, min(images, BATCH)), optimizers=RULES)
-        typer.echo(f"{name} ({'x'.join(map(str, shape))}) is ready")
+        echo(f"{name} ({'x'.join(map(str, shape))}) is ready")
     seconds = time.perf_counter() - begin
-    typer.echo(f"compiled {count(len(compiled), 'kernel')} in {seconds:.1f} s")
+    echo(f"compiled {count(len(compiled), 'kernel')} in {seconds:.1f} s")
     place = folder()
     if place is None:
-        typer.echo(
-            "they cannot be kept: no folder may be written to. Name one with NUMBA_CACHE_DIR."
-        )
+        echo("they cannot be kept: no folder may be written to. Name one with NUMBA_CACHE_DIR.")
     else:
-        typer.echo(f"they are kept in {place}")
+        echo(f"they are kept in {place}")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ArgumentError, DataError
+from ..names import without_surrogates
 from ..typing import Array
 from .checks import require_images, require_labels, require_scale, unfit_dtype
 from .preparation import HeldOut, Preparation
@@ -86,7 +87,9 @@ class Dataset:
 
     def __post_init__(self) -> None:
         images, labels = np.asarray(self.images), np.asarray(self.labels)
-        classes = tuple(str(c) for c in self.classes)
+        # A folder's name may be bytes that are no text, which no model file and no page could hold.
+        classes = tuple(without_surrogates(str(c)) for c in self.classes)
+        object.__setattr__(self, "name", without_surrogates(self.name))
         require_images(images)
         require_labels(labels, len(images), len(classes))
         if self.peak is None:

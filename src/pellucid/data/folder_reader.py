@@ -16,9 +16,9 @@ from ..errors import DataError, FileFormatError
 from ..typing import Array
 from .dataset import ImageFile
 from .decoding import decode
+from .file_names import some
 from .folder_cache import Decoded
 from .layout import Layout
-from .names import some
 from .preparation import Drawing
 from .trees import Entry, Tree
 

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import ArgumentError
+from ..names import plain
 from ..typing import PathLike
 from .dataset import Dataset
 from .folder_cache import Decoded, cache_path, read_cache, write_cache
@@ -19,7 +20,7 @@ from .layout import arrange
 from .preparation import Drawing, Preparation
 from .split import held_out_images
 from .split_file import Split
-from .trees import Tree, looked_into, shown, tree
+from .trees import Tree, looked_into, tree
 
 __all__ = ["image_folder"]
 
@@ -182,7 +183,7 @@ def _decoded(
     ):
         return decoded
     with source.open():
-        listing, where = looked_into(source), f"'{shown(str(source.path))}'"
+        listing, where = looked_into(source), f"'{plain(str(source.path))}'"
         layout = arrange(listing, where, skip_empty=wanted.skip_empty)
         decoded = Reader(source, layout, wanted, on_progress).read(workers)
     if cache:

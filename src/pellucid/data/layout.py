@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import DataError, did_you_mean
+from ..names import plain
+from .file_names import some
 from .layout_notes import (
     at,
     counted,
@@ -18,7 +20,6 @@ from .layout_notes import (
     note_spellings,
     refuse_empty,
 )
-from .names import shown, some
 from .parts import Found, Part, find_parts
 from .picture_kinds import ENDINGS, FORMATS
 from .roles import is_generic, loosely
@@ -105,9 +106,9 @@ def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout
             and (error.message.startswith("there is no class at all: ") or "archives" in hint)
         ):
             error.message += f" {hint}"
-        error.message = shown(error.message)
+        error.message = plain(error.message)
         raise
-    layout.notes = [shown(note) for note in layout.notes]
+    layout.notes = [plain(note) for note in layout.notes]
     return layout
 
 

@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 from typing import NoReturn
 
 from ..errors import DataError
-from .names import shown, some
+from ..names import plain
+from .file_names import some
 from .parts import Found, Part
 from .roles import is_date, is_generic, loosely, role_of
 from .tree_of_folders import Folder
@@ -30,7 +31,7 @@ __all__ = [
 def left_out(paths: Sequence[str], one: str, many: str) -> str:
     """Return a sentence that counts files with the reason why they were left out."""
     if len(paths) == 1:
-        return f"1 file {one} and was left out: {shown(paths[0])}"
+        return f"1 file {one} and was left out: {plain(paths[0])}"
     return f"{len(paths):,} files {many} and were left out: {some(paths)}"
 
 

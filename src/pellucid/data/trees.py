@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from ..errors import DataError, FileFormatError
-from .names import guess_encoding, shown, some
+from ..names import plain
+from .file_names import guess_encoding, some
 from .picture_kinds import ENDINGS, HEAD, Kind, kind_of
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "is_hidden",
     "looked_into",
     "note_deep",
-    "shown",
     "tree",
 ]
 
@@ -110,7 +110,7 @@ class Tree:
 
     def label(self, entry: Entry) -> str:
         """Return what messages call a file."""
-        return f"'{shown(str(self.path / entry.path))}'"
+        return f"'{plain(str(self.path / entry.path))}'"
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -268,7 +268,7 @@ class FolderTree(Tree):
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"'{shown(str(path))}' cannot be read ({error.strerror}).")
+    return DataError(f"'{plain(str(path))}' cannot be read ({error.strerror}).")
 
 
 def _noted(paths: Sequence[str], one: str, many: str) -> list[str]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import FileFormatError
-from .names import guess_encoding, shown, some
+from ..names import plain
+from .file_names import guess_encoding, some
 from .picture_kinds import HEAD
 from .trees import MAX_DEPTH, Entry, Listing, Tree, is_hidden, note_deep
 
@@ -52,7 +53,7 @@ class ZipTree(Tree):
 
     def label(self, entry: Entry) -> str:
         """Return what messages call a file."""
-        return f"'{shown(entry.path)}' in '{self.path}'"
+        return f"'{plain(entry.path)}' in '{self.path}'"
 
     def listing(self) -> Listing:
         """Return every visible file and folder.

@@ -55,7 +55,11 @@ class History:
         return float(np.average(self.losses[-batches:], weights=sizes))
 
     def write_csv(self, file: TextIO) -> None:
-        """Write a header and one row an epoch; what was not measured stays empty."""
+        """Write a header and one row an epoch; what was not measured stays empty.
+
+        All cells are numbers: names, which a spreadsheet could take for formulas, are not among
+        them.
+        """
         writer = csv.DictWriter(file, [f.name for f in fields(EpochRecord)])
         writer.writeheader()
         writer.writerows(asdict(record) for record in self.epochs)

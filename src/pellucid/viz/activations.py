@@ -14,7 +14,8 @@ from ..nn import Layer, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh, eval
 from ..nn.init import WeightInit
 from ..nn.state import widened
 from ..typing import Array
-from .canvas import BLUE, new_figure
+from .canvas import BLUE, as_written, new_figure
+from .writing import figure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,11 +25,13 @@ __all__ = ["activations", "layer_outputs", "section_6_2", "with_initial_weights"
 
 BINS = 40
 MOST_LAYERS = 12
-LONGEST_NAME = 13  # on one line
+LONGEST_NAME = 13  # letters on one line
+WIDEST = 8.5  # of a line under a layer, in units of the letters' size
 NONLINEAR = (ReLU, LeakyReLU, Sigmoid, Tanh)
 BOOK_ACTIVATIONS = {"sigmoid": Sigmoid, "tanh": Tanh, "relu": ReLU}
 
 
+@as_written
 def activations(
     panels: Mapping[str, Mapping[str, Array]], *, columns: int | None = None, title: str = ""
 ) -> Figure:
@@ -66,15 +69,17 @@ def activations(
     most = max(len(layers) for layers in panels.values())
     columns = columns or min(2 if most <= 6 else 1, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure = new_figure(columns * max(4.4, 0.9 * most + 0.8), 2.9 * rows + (0.3 if title else 0))
+    width = max(4.4, 0.9 * most + 0.8)
+    room = (width - 0.4) * 72 / 10  # of a title, in units of its letters' size
+    figure = new_figure(columns * width, 2.9 * rows + (0.3 if title else 0))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     for axes, (name, layers) in zip(grid, panels.items(), strict=False):
-        axes.set_title(name, fontsize=10, parse_math=False)
+        axes.set_title(figure_text(name, room) if name else "", fontsize=10)
         _panel(axes, layers)
     if title:
-        figure.suptitle(title, fontsize=10, parse_math=False)
+        figure.suptitle(figure_text(title, columns * room), fontsize=10)
     return figure
 
 
@@ -105,11 +110,12 @@ def _panel(axes: Axes, layers: Mapping[str, Array]) -> None:
             )
         lost = 1 - len(v) / max(len(values[name]), 1)
         spread = _number(float(v.std())) if v.size else "-"
-        told = name.replace(".", ".\n") if len(name) > LONGEST_NAME else name
+        parts = name.split(".") if len(name) > LONGEST_NAME else [name]
+        told = ".\n".join(figure_text(part, WIDEST) for part in parts)
         labels.append(
             f"{told}\ndev. {spread}" + (f"\n{100 * lost:.0f} % not finite" if lost else "")
         )
-    axes.set_xticks(np.arange(len(labels)) + 0.4, labels, fontsize=7, parse_math=False)
+    axes.set_xticks(np.arange(len(labels)) + 0.4, labels, fontsize=7)
     axes.tick_params(axis="x", length=0)
     axes.tick_params(axis="y", labelsize=8)
     axes.set_xlim(-0.1, len(labels))

@@ -13,9 +13,10 @@ from .. import nn
 from ..errors import ArgumentError
 from ..nn import Conv2d, Layer
 from ..typing import Array
-from .canvas import new_figure
+from .canvas import as_written, new_figure
 from .edges import GROUPS, EdgeAnswers, edge_answers
 from .grid import as_picture, draw_grid
+from .writing import breadth, figure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,6 +84,7 @@ def responses(model: Layer, image: Array, layer: str) -> Array:
     return y if bias is None else y - bias.data.reshape(-1, 1, 1)
 
 
+@as_written
 def applied(
     model: Layer,
     images: Sequence[Array],
@@ -184,13 +186,13 @@ def _drawn(
         axes = page.axes(x, 0.3, w, h)
         axes.imshow(as_picture(image), cmap="gray", vmin=0, vmax=1, aspect="auto")
         size = f"{image.shape[1]}x{image.shape[2]}"
-        name = f"{titles[k]}, {size}" if k < len(titles) else size
-        page.write(x, 0.27, _short(name, w), va="bottom")
+        room = max(w * 72 / 7, 8) - breadth(f", {size}", bold=False)
+        name = f"{figure_text(titles[k], room)}, {size}" if k < len(titles) else size
+        page.write(x, 0.27, name, va="bottom")
         x += w + GAP
     many = f"{len(shown)} of {len(weight)} filters" if len(shown) < len(weight) else "The filters"
-    note = (
-        f"{many} of {layer}, and what they answer to the picture{'s' * (len(images) > 1)}. {SAID}"
-    )
+    pictures = f"picture{'s' * (len(images) > 1)}"
+    note = f"{many} of {figure_text(layer, 24)}, and what they answer to the {pictures}. {SAID}"
     page.write(x + 0.1, 0.3, "\n".join(textwrap.wrap(note, 44)), va="top", linespacing=1.4)
     top = 0.3 + max(tall, 1.0) + 0.12
     for place, k in enumerate(shown):
@@ -244,8 +246,3 @@ def _inches(size: Sequence[int]) -> tuple[float, float]:
     h, w = size
     longer = max(h, w)
     return max(MAP * w / longer, 0.5), max(MAP * h / longer, 0.3)
-
-
-def _short(text: str, width: float) -> str:
-    most = max(12, int(width * 18))
-    return text if len(text) <= most else f"…{text[1 - most :]}"

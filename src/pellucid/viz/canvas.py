@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from ..errors import ArgumentError
 from ..formats.files import atomic_write
@@ -13,7 +15,9 @@ from .fonts import lend_fonts
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "ORANGE", "new_figure", "save_figure"]
+__all__ = ["BLUE", "ORANGE", "as_written", "new_figure", "save_figure"]
+
+Arguments = ParamSpec("Arguments")
 
 # Okabe & Ito's palette: told apart by colour-blind eyes, and of different lightness.
 BLUE, ORANGE = "#0072B2", "#E69F00"
@@ -27,6 +31,38 @@ def new_figure(width: float, height: float) -> Figure:
     from .figure import LentFigure
 
     return LentFigure(figsize=(width, height), layout="constrained", dpi=150)
+
+
+def as_written(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
+    """Decorate a function that draws: every text of its figure means the letters it is made of.
+
+    Matplotlib would take what stands between two dollars for a formula, and a user's
+    ``text.usetex`` every text for LaTeX. Classes, layers and files are called whatever people call
+    them. Texts that are added to the figure later are Matplotlib's again.
+    """
+
+    @wraps(draw)
+    def drawn(*arguments: Arguments.args, **named: Arguments.kwargs) -> Figure:
+        figure = draw(*arguments, **named)
+        _take_literally(figure)
+        return figure
+
+    return drawn
+
+
+def _take_literally(figure: Figure) -> None:
+    from matplotlib.text import Text
+    from matplotlib.ticker import ScalarFormatter
+
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            for formatter in (axis.get_major_formatter(), axis.get_minor_formatter()):
+                if isinstance(formatter, ScalarFormatter):  # it may write numbers as formulas
+                    formatter.set_useMathText(False)
+                    vars(formatter)["_usetex"] = False  # a method of its own since Matplotlib 3.10
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+        text.set_usetex(False)
 
 
 def save_figure(figure: Figure, path: PathLike) -> None:

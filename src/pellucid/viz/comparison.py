@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError
-from .canvas import new_figure
+from .canvas import as_written, new_figure
 from .curves import plain_log_scale
+from .writing import figure_texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     from ..training import History
 
@@ -23,8 +25,10 @@ COLORS = ("#0072B2", "#E69F00", "#000000", "#009E73", "#D55E00", "#CC79A7", "#56
 DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MOST = 28
+LONGEST = 20.0  # of a run's name, in units of the letters' size
 
 
+@as_written
 def comparison(histories: Mapping[str, History]) -> Figure:
     """Draw loss and accuracy of several trainings over the epochs.
 
@@ -66,7 +70,10 @@ def comparison(histories: Mapping[str, History]) -> Figure:
     figure = new_figure(11, 4.6)
     loss, accuracy = figure.subplots(1, 2, gridspec_kw={"wspace": 0.1})
     longest = max(history.epochs[-1].epoch for history in histories.values())
-    for k, (name, history) in enumerate(histories.items()):
+    names = figure_texts(list(histories), LONGEST)
+    labels: list[str] = []
+    lines: list[Line2D] = []  # of the accuracies
+    for k, history in enumerate(histories.values()):
         epochs = [record.epoch for record in history.epochs]
         look: dict[str, Any] = {
             "color": COLORS[k % len(COLORS)],
@@ -78,17 +85,19 @@ def comparison(histories: Mapping[str, History]) -> Figure:
         last = history.epochs[-1]
         tested = last.test_loss is not None and last.test_accuracy is not None
         final = last.test_accuracy if tested else last.train_accuracy
-        label = f"{name}: {final:.4f}" + ("" if tested else " on training images")
+        label = f"{names[k]}: {final:.4f}" + ("" if tested else " on training images")
         for axes, train, test in (
             (loss, "loss", "test_loss"),
             (accuracy, "train_accuracy", "test_accuracy"),
         ):
             # Thin, and without markers, where there is a thick line to follow.
-            thin = {"linewidth": 0.7, "marker": None} if tested else {"label": label}
-            _draw(axes, epochs, [getattr(r, train) for r in history.epochs], look | thin)
+            thin = {"linewidth": 0.7, "marker": None} if tested else {}
+            line = _draw(axes, epochs, [getattr(r, train) for r in history.epochs], look | thin)
             if tested:
                 values = [getattr(r, test) for r in history.epochs]
-                _draw(axes, epochs, values, look | {"linewidth": 1.8, "label": label})
+                line = _draw(axes, epochs, values, look | {"linewidth": 1.8})
+        labels.append(label)
+        lines.append(line)
     if all(record.loss > 0 for history in histories.values() for record in history.epochs):
         plain_log_scale(loss)
     for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
@@ -100,10 +109,13 @@ def comparison(histories: Mapping[str, History]) -> Figure:
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     loss.set_title("thick: test images, thin: training images", fontsize=9)
     accuracy.set_title("with the accuracy in the end", fontsize=9)
-    for text in accuracy.legend(frameon=False, fontsize=9, handlelength=4).get_texts():
-        text.set_parse_math(False)  # a dollar in a name is a dollar
+    # The labels afterwards: Matplotlib leaves out those that begin with an underscore.
+    legend = accuracy.legend(lines, [" "] * len(lines), frameon=False, fontsize=9, handlelength=4)
+    for line, text, label in zip(lines, legend.get_texts(), labels, strict=True):
+        line.set_label(label)
+        text.set_text(label)
     return figure
 
 
-def _draw(axes: Axes, x: list[int], y: list[float | None], look: dict[str, Any]) -> None:
-    axes.plot(x, [float("nan") if v is None else v for v in y], **look)
+def _draw(axes: Axes, x: list[int], y: list[float | None], look: dict[str, Any]) -> Line2D:
+    return axes.plot(x, [float("nan") if v is None else v for v in y], **look)[0]

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..typing import Array
-from .canvas import new_figure
+from .canvas import as_written, new_figure
+from .writing import breadth, figure_texts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,9 +20,10 @@ __all__ = ["confusion"]
 
 MOST_NUMBERS = 30  # classes; beyond that the numbers would not be legible
 MOST_NAMES = 100  # beyond that every second, third, ... is written
-LONGEST_NAME = 24
+LONGEST_NAME = 14.0  # in units of the letters' size
 
 
+@as_written
 def confusion(matrix: Array, classes: Sequence[str]) -> Figure:
     """Draw the counts of a confusion matrix; the darker a cell, the larger its share of the row.
 
@@ -63,17 +65,13 @@ def confusion(matrix: Array, classes: Sequence[str]) -> Figure:
             shade = "white" if shares[i, j] > 0.3 else "black"
             axes.text(j, i, str(matrix[i, j]), ha="center", va="center", color=shade, fontsize=8)
     shown = range(0, k, math.ceil(k / MOST_NAMES))
-    names = [_short(classes[i]) for i in shown]
+    names = figure_texts([classes[i] for i in shown], LONGEST_NAME)
     size = min(10, 0.5 * 72 * side / len(shown))  # of letters, in points: half of the rows' height
-    turned = 90 if max(map(len, names)) > 3 or k > MOST_NUMBERS else 0
-    axes.set_xticks(shown, names, rotation=turned, fontsize=size, parse_math=False)
-    axes.set_yticks(shown, names, fontsize=size, parse_math=False)
+    turned = 90 if max(map(breadth, names)) > 2.2 or k > MOST_NUMBERS else 0
+    axes.set_xticks(shown, names, rotation=turned, fontsize=size)
+    axes.set_yticks(shown, names, fontsize=size)
     axes.set_xlabel("taken for")
     axes.set_ylabel("is")
     right, total = int(np.trace(matrix)), int(matrix.sum())
     axes.set_title(f"{right} of {total} right ({100 * right / max(total, 1):.2f} %)")
     return figure
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ArgumentError
-from .canvas import BLUE, ORANGE, new_figure
+from .canvas import BLUE, ORANGE, as_written, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["curves", "plain_log_scale"]
 
 
+@as_written
 def curves(history: History) -> Figure:
     """Draw the loss of every batch and epoch, and the accuracies.
 

@@ -13,10 +13,11 @@ from ..data import Dataset
 from ..errors import ArgumentError
 from ..nn import Layer
 from ..typing import Array
-from .canvas import new_figure
+from .canvas import as_written, new_figure
 from .optimal import optimal_inputs
 from .patches import Patches, patches, top_cells
 from .units import field_of, part_of, unit_layers
+from .writing import figure_text, figure_texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +29,7 @@ SIDE = 1.15  # inches: the longer side of the nine patches
 NAMES = 1.3  # inches: the column with the names of the layers
 GAP = 0.12
 MOST_CLASSES = 10
+LONGEST_LAYER, LONGEST_TITLE = 11.0, 8.5  # in units of the letters' size
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def units_by_depth(
     return made
 
 
+@as_written
 def depth(units: Sequence[DepthUnit], *, columns: int = 5) -> Figure:
     """Draw units from the first layer to the last: their patches, beside each its optimal input.
 
@@ -157,6 +160,8 @@ def depth(units: Sequence[DepthUnit], *, columns: int = 5) -> Figure:
     """
     if not units:
         raise ArgumentError("there is no unit to draw.", where="depth")
+    texts = figure_texts([unit.title for unit in units], LONGEST_TITLE)
+    titles = {id(unit): text for unit, text in zip(units, texts, strict=True)}
     lines: list[list[DepthUnit]] = []
     for unit in units:
         if not lines or lines[-1][0].layer != unit.layer or len(lines[-1]) == columns:
@@ -177,7 +182,8 @@ def depth(units: Sequence[DepthUnit], *, columns: int = 5) -> Figure:
         top = 0.45 + line * row + 0.2
         first = members[0]
         if line == 0 or lines[line - 1][0].layer != first.layer:
-            label = f"{first.layer or 'classes'}\nsees {first.field}"
+            name = figure_text(first.layer, LONGEST_LAYER) if first.layer else "classes"
+            label = f"{name}\nsees {first.field}"
             figure.text(
                 GAP / width, 1 - (top + SIDE / 2) / height, label, fontsize=7.5, va="center"
             )
@@ -190,7 +196,7 @@ def depth(units: Sequence[DepthUnit], *, columns: int = 5) -> Figure:
             axes = figure.add_axes(box(left))
             _draw_patches(axes, unit.patches)
             silent = "" if unit.patches.values[0] > 0 else ": never above 0"
-            axes.set_title(_short(unit.title) + silent, fontsize=7, pad=2, loc="left")
+            axes.set_title(titles[id(unit)] + silent, fontsize=7, pad=2, loc="left")
             if unit.optimal is not None:
                 axes = figure.add_axes(box(left + SIDE + GAP / 2))
                 _draw(axes, unit.optimal)
@@ -233,7 +239,3 @@ def _draw(axes: Axes, picture: Array, *, hatch: bool = True) -> None:
         axes.patch.set(facecolor="white", edgecolor="0.55", hatch="/////")
     axes.imshow(rgba, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 14 else text[:13] + "…"

@@ -11,6 +11,7 @@ from ..typing import Array
 from .canvas import BLUE, new_figure
 from .grid import as_picture
 from .recording import Stage
+from .writing import figure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,7 @@ __all__ = ["FeatureSheet", "class_name", "is_maps", "most_active"]
 MOST_SCORES = 10
 SIDE = 0.78  # inches: the longer side of a map
 NAMES = 1.75  # inches: the column of the layers' names
+LONGEST = 15.0  # of a layer's name, in units of the letters' size
 STRIP = 0.35  # inches: a layer whose output is a row of numbers
 
 
@@ -166,15 +168,15 @@ def _is_distribution(scores: Array) -> bool:
 
 
 def class_name(classes: Sequence[str] | None, k: int) -> str:
-    """Return what class ``k`` is called, shortened to 12 letters; its number without names."""
-    name = str(k) if classes is None or k >= len(classes) else classes[k]
-    return name if len(name) <= 12 else name[:11] + "…"
+    """Return what class ``k`` is called; its number without names."""
+    return str(k) if classes is None or k >= len(classes) else classes[k]
 
 
 def _lines(title: str) -> list[str]:
     """Break a title where it would not fit into the column."""
     lines = [""]
-    for part in title.replace(" + ", " + \0").split("\0"):
+    parts = [figure_text(part, LONGEST) for part in title.split(" + ")]
+    for part in [*(f"{part} + " for part in parts[:-1]), parts[-1]]:
         if len(lines[-1]) + len(part) > 27 and lines[-1]:
             lines.append("  ")
         lines[-1] += part

@@ -10,17 +10,21 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from ..nn import Layer
 from ..typing import Array
+from .canvas import as_written
 from .feature_sheet import FeatureSheet, class_name, is_maps, most_active
 from .recording import Stage, recorded
+from .writing import figure_texts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["features", "stages_of"]
 
+LONGEST = 7.5  # of a class's name, in units of the letters' size
 MOST_STAGES = 16  # beyond that those inside residual blocks and branches are left out
 
 
+@as_written
 def features(
     model: Layer,
     image: Array,
@@ -81,16 +85,17 @@ def features(
     rows = stages[:-1] if scores is not None else stages
     if classes is None and model.card is not None:
         classes = model.card.classes
+    names = None if classes is None else figure_texts(classes, LONGEST)
     columns = max([len(most_active(s.output[0], most)) for s in rows if is_maps(s)] or [4])
     sheet = FeatureSheet(image, rows, columns, scores)
-    sheet.image(image, None if label is None else class_name(classes, label))
+    sheet.image(image, None if label is None else class_name(names, label))
     for stage in rows:
         if is_maps(stage):
             sheet.maps(stage, most)
         else:
             sheet.strip(stage)
     if scores is not None:
-        sheet.scores(last, scores, classes, label)
+        sheet.scores(last, scores, names, label)
     return sheet.figure
 
 

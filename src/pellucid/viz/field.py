@@ -11,9 +11,9 @@ from ..nn import Layer
 from ..nn.layer import Shape
 from ..nn.summaries import known_shape
 from ..typing import Array
-from .canvas import ORANGE, new_figure
+from .canvas import ORANGE, as_written, new_figure
 from .field_way import Field, way_to
-from .writing import breadth
+from .writing import breadth, figure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["field", "field_steps"]
 
 PICTURE = 5.2  # inches, the longer side
-TEXT, SMALL = 10.0, 8.5  # points
+HEAD, SMALL = 9.0, 8.5  # points
 MARGIN = 0.35  # inches
+LONGEST = 20.0  # of a layer's name, in units of the letters' size
 MOST_LINES = 24  # fields that can be told apart, and named beside the image
 GRID = 40  # cells, up to which the grid is drawn
 
 
+@as_written
 def field(
     model: Layer,
     layer: str | None = None,
@@ -113,10 +115,15 @@ def _drawn(fields: list[Field], shape: Shape, image: Array | None, unit: str, st
     inch = PICTURE / max(bottom - top, right - left)
     high, wide = (bottom - top) * inch, (right - left) * inch
     listed = fields if len(fields) <= MOST_LINES else [fields[0], *fields[1 - MOST_LINES :]]
-    lines = [f"{f.names}{', ' if f.names else ''}{f.words(shape)}" for f in listed]
+    lines = [
+        f"{figure_text(f.names, LONGEST)}, {f.words(shape)}" if f.names else f.words(shape)
+        for f in listed
+    ]
+    unit = figure_text(unit, 2 * LONGEST)
     notes = ["hatched: beyond the border, where", "the network sees padding"]
     notes = notes if any(f.beyond(shape) for f in known) else []
-    column = max(breadth(t, bold=False) for t in (*lines, unit)) * SMALL / 72 + 0.75
+    column = max(breadth(t, bold=False) for t in lines) * SMALL / 72 + 0.75
+    column = max(column, breadth(unit) * HEAD / 72 + 0.1)
     rows = len(lines) + 2 + len(notes) + (len(listed) < len(fields))
     leading = 1.6 * SMALL / 72
     height = max(high, rows * leading) + 2 * MARGIN
@@ -133,7 +140,7 @@ def _drawn(fields: list[Field], shape: Shape, image: Array | None, unit: str, st
     beside.set(xlim=(0, column), ylim=(height, 0))
     beside.set_axis_off()
     y = MARGIN + leading / 2
-    beside.text(0, y, unit, size=TEXT * 0.9, weight="bold", va="center")
+    beside.text(0, y, unit, size=HEAD, weight="bold", va="center")
     y += leading * 1.2
     if len(listed) < len(fields):
         beside.text(

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..typing import Array
-from .canvas import new_figure
+from .canvas import as_written, new_figure
 from .grid import columns_for, draw_grid, tiles
 from .ordering import Order, ordered
+from .writing import breadth, figure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +27,7 @@ SMALLEST = 4.5  # points: smaller numbers are left out
 POINTS = 72  # an inch
 
 
+@as_written
 def filters(
     weight: Array,
     before: Array | None = None,
@@ -119,6 +121,8 @@ def filters(
             axes.set_title(name, fontsize=10, loc="left" if blocks > 1 else "center")
     _scale(figure, extent, _label(depth, channels))
     sorted_ = {"none": "", "norm": "the strongest first", "similar": "like beside like"}[order]
+    room = float(figure.get_size_inches()[0]) * 72 / 10 - breadth(f", {sorted_}")
+    title = figure_text(title, max(room, 12)) if title else ""
     figure.suptitle(", ".join(filter(None, (title, sorted_))), fontsize=10)
     return figure
 

@@ -12,6 +12,7 @@ from ..errors import ArgumentError
 from ..shapes import Misfit, Padding, Windows, slide
 from ..typing import Array, Pair
 from .board import CHOSEN, LINE, RESULT, Board, letters_in
+from .canvas import as_written
 from .panels import (
     ROUNDED,
     channels_of,
@@ -36,6 +37,7 @@ GAP = 1.3  # cells between two arrays
 LABEL = 1.6  # cells before the matrix, for its rows' names
 
 
+@as_written
 def im2col(
     x: Array,
     w: Array,

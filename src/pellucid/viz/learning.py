@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..typing import Array
-from .canvas import BLUE, ORANGE, new_figure
+from .canvas import BLUE, ORANGE, as_written, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,7 @@ WIDEST = 16  # filters side by side
 CELL = 0.52  # inches a filter
 
 
+@as_written
 def learning(
     epochs: Mapping[int, Array], *, most: int = MOST_ROWS, channel: int | None = None
 ) -> Figure:

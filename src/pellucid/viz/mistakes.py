@@ -10,16 +10,18 @@ import numpy as np
 from ..data import Dataset
 from ..errors import ArgumentError, ShapeError
 from ..typing import Array
-from .canvas import new_figure
+from .canvas import as_written, new_figure
+from .writing import breadth, figure_texts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["mistakes", "ranked_mistakes"]
 
-LONGEST_NAME = 14
+WIDEST = 12.0  # of a line over an image, in units of the letters' size
 
 
+@as_written
 def mistakes(dataset: Dataset, probabilities: Array, *, most: int = 25) -> Figure:
     r"""Draw the most confident mistakes: what each image is, and what it was taken for.
 
@@ -66,6 +68,8 @@ def mistakes(dataset: Dataset, probabilities: Array, *, most: int = 25) -> Figur
     if not len(wrong):
         raise ArgumentError(f"there is none: all {len(dataset)} are right.", where="mistakes")
     chosen = wrong[:most]
+    actual = figure_texts(dataset.classes, WIDEST - breadth("is ", bold=False))
+    taken_for = figure_texts(dataset.classes, WIDEST - breadth("→   (99.9 %)", bold=False))
     columns = math.ceil(math.sqrt(len(chosen)))
     rows = math.ceil(len(chosen) / columns)
     figure = new_figure(max(1.5 * columns, 4), 1.85 * rows + 0.5)
@@ -79,11 +83,9 @@ def mistakes(dataset: Dataset, probabilities: Array, *, most: int = 25) -> Figur
             axes.imshow(image.transpose(1, 2, 0).clip(0, 1))
         else:
             axes.imshow(image[0], cmap="gray", vmin=0, vmax=1)
-        is_, taken = (_short(dataset.classes[k]) for k in (dataset.labels[index], guess))
-        share = 100 * probabilities[index, guess]
-        # A dollar in a name is a dollar.
-        said = f"is {is_}\n→ {taken}  ({share:.1f} %)"
-        axes.set_title(said, fontsize=8.5, parse_math=False)
+        is_, taken = actual[dataset.labels[index]], taken_for[guess]
+        said = f"is {is_}\n→ {taken}  ({100 * probabilities[index, guess]:.1f} %)"
+        axes.set_title(said, fontsize=8.5)
     figure.suptitle(
         f"{len(chosen)} most confident of {len(wrong):,} mistakes in {len(dataset):,} images\n"
         "what it is, → what it was taken for (how surely)",
@@ -104,7 +106,3 @@ def ranked_mistakes(labels: Array, probabilities: Array) -> Array:
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     sure = probabilities[wrong].max(axis=1)
     return wrong[np.argsort(-sure, kind="stable")]
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"

@@ -12,6 +12,7 @@ from ..errors import ArgumentError
 from ..shapes import Misfit, Padding, Windows
 from ..typing import Array, Pair
 from .board import CHOSEN, LINE, RESULT, Board, letters_in
+from .canvas import as_written
 from .panels import (
     ROUNDED,
     channels_of,
@@ -30,6 +31,7 @@ GAP = 1.5  # cells between two arrays
 MARKS = string.ascii_lowercase + string.ascii_uppercase
 
 
+@as_written
 def pooling(
     x: Array,
     size: Pair = 2,

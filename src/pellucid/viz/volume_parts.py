@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 
 from ..nn import Branches, Layer, Residual, Sequential
 from ..nn.layer import Shape
+from .writing import figure_text
 
 __all__ = ["Group", "Part", "groups_of"]
+
+LONGEST = 16.0  # of a layer's name, in units of the letters' size
 
 # How the usual layers are called in few letters; others by their class.
 WORDS = {
@@ -78,12 +81,12 @@ def groups_of(model: Layer, shape: Shape, path: str = "") -> list[Group]:
         if isinstance(layer, Residual) and type(layer).forward is Residual.forward:
             inner = [part for g in groups_of(layer.chain, shape_in, name) for part in g.parts]
             around = _shortcut(layer)
-            inner = inner or [Part(name, ["nothing"], shape_out)]
+            inner = inner or [Part(_called(name), ["nothing"], shape_out)]
             inner[0].lines[:0] = before
             inner[-1].lines.append("sum")
             groups.append(Group(inner, around))
         elif _makes_volume(layer, shape_in, shape_out):
-            groups.append(Group([_part(name, layer, shape_in, shape_out, before)]))
+            groups.append(Group([_part(_called(name), layer, shape_in, shape_out, before)]))
         elif shape_in != shape_out or not groups:  # a flattening: named with what comes next
             before.append(_words(layer)[0])
             continue
@@ -94,8 +97,23 @@ def groups_of(model: Layer, shape: Shape, path: str = "") -> list[Group]:
     if before and groups:
         groups[-1].parts[-1].lines += before
     elif before:
-        groups.append(Group([Part(path, before, model.output_shape(shape))]))
+        groups.append(
+            Group(
+                [
+                    Part(
+                        _called(path),
+                        before,
+                        model.output_shape(shape),
+                    )
+                ]
+            )
+        )
     return groups
+
+
+def _called(name: str) -> str:
+    """Return a layer's name as it is written; a network of one layer has none."""
+    return figure_text(name, LONGEST) if name else ""
 
 
 def _flat(model: Layer, shape: Shape, path: str) -> Iterator[tuple[str, Layer, Shape, Shape]]:

@@ -10,7 +10,7 @@ from ..errors import ArgumentError
 from ..nn import Layer
 from ..nn.layer import Shape
 from ..nn.summaries import known_shape
-from .canvas import new_figure
+from .canvas import as_written, new_figure
 from .volume_parts import Group, Part, groups_of
 from .writing import breadth
 
@@ -31,6 +31,7 @@ FACES = ("#CBE3F2", "#E6F2F9", "#9FC4DC")  # front, top, side: light from above
 INPUT_FACES = ("#FFFFFF", "#F4F4F4", "#DDDDDD")
 
 
+@as_written
 def volumes(model: Layer, input_shape: Shape | None = None) -> Figure:
     """Draw every volume that passes through a network as a block, with its size (C, H, W).
 

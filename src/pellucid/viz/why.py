@@ -18,7 +18,8 @@ from .attribution import (
     saliency,
 )
 from .cam import cam_layer, grad_cam
-from .canvas import new_figure
+from .canvas import as_written, new_figure
+from .writing import figure_text, figure_texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,8 +29,10 @@ __all__ = ["METHODS", "why"]
 
 METHODS = ("saliency", "guided", "occlusion", "gradcam")
 SIDE = 2.7  # inches
+LONGEST = 11.0  # of a name, in units of the letters' size
 
 
+@as_written
 def why(
     model: Layer,
     image: Array,
@@ -101,8 +104,10 @@ def why(
     for axes in grid:
         axes.set_axis_off()
 
+    names = None if classes is None else figure_texts(classes, LONGEST)
+
     def name(k: int) -> str:
-        return str(classes[k]) if classes is not None else f"class {k}"
+        return names[k] if names is not None else f"class {k}"
 
     lines = [
         f"asked: {name(target)}, score {scores[target]:.2f}, {100 * probabilities[target]:.1f} %"
@@ -119,7 +124,9 @@ def why(
         except ArgumentError as error:
             if len(methods) == 1 or method != "guided":
                 raise
-            axes.text(0.05, 0.5, str(error), wrap=True, fontsize=7, transform=axes.transAxes)
+            axes.text(
+                0.05, 0.5, figure_text(str(error)), wrap=True, fontsize=7, transform=axes.transAxes
+            )
             axes.set_title(method, fontsize=8, loc="left")
             continue
         _image(axes, image, faint=True)
@@ -148,7 +155,11 @@ def _heat(
         falls = occlusion(model, image, target, size=size, on_batch=on_batch)
         return "occlusion", np.maximum(falls, 0), "fall of the score"
     name = cam_layer(model, image.shape) if layer is None else layer
-    return f"Grad-CAM, {name}", grad_cam(model, image, target, name), "weighted maps"
+    return (
+        f"Grad-CAM, {figure_text(name, LONGEST)}",
+        grad_cam(model, image, target, name),
+        "weighted maps",
+    )
 
 
 def _image(axes: Axes, image: Array, *, faint: bool = False) -> None:

@@ -11,6 +11,7 @@ from ..errors import ArgumentError
 from ..shapes import Misfit, Padding, Windows, slide
 from ..typing import Array, Pair
 from .board import CHOSEN, LINE, RESULT, Board, cells_for, letters_in
+from .canvas import as_written
 from .panels import (
     ROUNDED,
     channels_of,
@@ -34,6 +35,7 @@ NARROWEST = 17  # cells; room for the sum
 LARGEST_FILTER = 7
 
 
+@as_written
 def window(
     x: Array,
     w: Array,

@@ -1,15 +1,27 @@
-"""Numbers and sums as they are written into pictures, and how much room they take."""
+"""Names, numbers and sums as they are written into pictures, and how much room they take."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from ..errors import PellucidError
+from ..letters import columns
+from ..names import CLOSE, OPEN, shown, told_apart
 from ..shapes import Windows, output_size
 from ..typing import Array
 
-__all__ = ["added", "breadth", "is_rounded", "number", "size_formulas", "wrapped"]
+__all__ = [
+    "added",
+    "breadth",
+    "figure_text",
+    "figure_texts",
+    "is_rounded",
+    "number",
+    "size_formulas",
+    "wrapped",
+]
 
 MINUS = "\u2212"
 LARGE, SMALL = 1e5, 5e-4  # beyond them with an exponent
@@ -64,6 +76,51 @@ def added(terms: Sequence[str]) -> list[str]:
     return pieces
 
 
+def figure_text(name: str, width: float | None = None, *, bold: bool = False) -> str:
+    r"""Return a name that somebody gave as it is written into a figure.
+
+    What cannot be seen is escaped, as in `pellucid.names.shown`. That a dollar stays a dollar is
+    seen to by `canvas.as_written`.
+
+    Parameters
+    ----------
+    name : str
+    width : float, optional
+        How wide it may be, in units of the letters' size; of a wider one the middle is left out.
+    bold : bool
+        Whether its letters are.
+
+    Examples
+    --------
+    >>> figure_text("Ba$$in"), figure_text("a\nb"), figure_text("n" * 40 + "_7", 6)
+    ('Ba$$in', 'a\\nb', 'nnnn…nn_7')
+    """
+    return _drawn(shown(_composed(name), width, partial(breadth, bold=bold)))
+
+
+def figure_texts(names: Sequence[str], width: float) -> list[str]:
+    """Return `figure_text` of all names; what is left out of one leaves it unlike the others."""
+    composed = [_composed(name) for name in names]
+    return [_drawn(text) for text in told_apart(composed, width, partial(breadth, bold=False))]
+
+
+def _composed(name: str) -> str:
+    """Return one letter with its accent, rather than two: more fonts have it."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _drawn(text: str) -> str:
+    return text if _orders_letters() else text.replace(OPEN, "").replace(CLOSE, "")
+
+
+@lru_cache(maxsize=1)
+def _orders_letters() -> bool:
+    """Return whether Matplotlib writes from right to left, and then knows what isolates mean."""
+    import matplotlib
+
+    return matplotlib.__version_info__ >= (3, 11)
+
+
 def breadth(text: str, bold: bool = True) -> float:
     """Return how wide ``text`` is, in units of its size."""
     return sum(_letter(letter, bold) for letter in text)
@@ -75,12 +132,22 @@ def _letter(letter: str, bold: bool) -> float:
     from matplotlib.textpath import TextPath
 
     font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
+    if ord(letter) not in _letters_of(bold):  # another font will have it
+        return 0.6 * columns(letter)
     # Between two bars, so that a space has its width and each letter what is free beside it.
     between, bars = (
         TextPath((0, 0), text, size=100, prop=font).get_extents().width
         for text in (f"|{letter}|", "||")
     )
     return float(between - bars) / 100
+
+
+@lru_cache(maxsize=2)
+def _letters_of(bold: bool) -> frozenset[int]:
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
+    return frozenset(get_font(findfont(font)).get_charmap())
 
 
 def wrapped(pieces: Sequence[str], width: float) -> list[str]:

@@ -7,8 +7,9 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
+
+from .html import escaped
 
 if TYPE_CHECKING:
     from ...typing import Array
@@ -50,8 +51,8 @@ def chart(lines: Sequence[Line], title: str, x_title: str, description: str, *, 
 
     parts = [
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(description)}">',
-        f'<text x="4" y="16" font-weight="600">{escape(title)}</text>',
+        f'aria-label="{escaped(description)}">',
+        f'<text x="4" y="16" font-weight="600">{escaped(title)}</text>',
     ]
     for tick in ticks:
         parts.append(
@@ -69,7 +70,7 @@ def chart(lines: Sequence[Line], title: str, x_title: str, description: str, *, 
     parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}"/>')
     parts.append(
         f'<text class="soft" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" '
-        f'text-anchor="middle">{escape(x_title)}</text>'
+        f'text-anchor="middle">{escaped(x_title)}</text>'
     )
     place = WIDTH - RIGHT
     for line, style in reversed(list(zip(lines, STYLES, strict=False))):
@@ -88,7 +89,7 @@ def chart(lines: Sequence[Line], title: str, x_title: str, description: str, *, 
         # The key, from the right: a piece of the line and its name.
         wide = 7 * sum(2 if ord(letter) > 0x2E7F else 1 for letter in line.name)
         parts.append(
-            f'<text x="{place}" y="16" text-anchor="end">{escape(line.name)}</text>'
+            f'<text x="{place}" y="16" text-anchor="end">{escaped(line.name)}</text>'
             f'<path class="{style}" d="M{place - wide - 34} 12 h28"/>'
             f'<circle class="dot-{style}" cx="{place - wide - 20}" cy="12" r="3.4"/>'
         )
@@ -111,7 +112,7 @@ def image(pixels: Array, alt: str) -> str:
         Image.fromarray(pixels).save(file, format="png", optimize=True)
         text = base64.b64encode(file.getvalue()).decode("ascii")
     h, w = pixels.shape[:2]
-    return f'<img src="data:image/png;base64,{text}" width="{w}" height="{h}" alt="{escape(alt)}">'
+    return f'<img src="data:image/png;base64,{text}" width="{w}" height="{h}" alt="{escaped(alt)}">'
 
 
 def sheet(weight: Array, extent: float) -> Array:

@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-__all__ = ["Html", "cell", "code", "element", "join", "table"]
+from ...names import plain
+
+__all__ = ["Html", "cell", "code", "element", "escaped", "join", "table"]
 
 
 class Html(str):
     """Text that is HTML already; everything else is escaped before it enters a page."""
+
+
+def escaped(text: str) -> str:
+    r"""Return ``text`` so that a page shows it, whatever it holds, and nothing of it is done.
+
+    Examples
+    --------
+    >>> escaped("<b> & \x1b[31m\udcff")
+    '&lt;b&gt; &amp; \\x1b[31m\\xff'
+    """
+    return escape(plain(text, lines=True))
 
 
 def element(name: str, *inside: str, **attributes: str | None) -> Html:
@@ -21,7 +34,7 @@ def element(name: str, *inside: str, **attributes: str | None) -> Html:
     '<p class="note">a &lt; b<b>c</b></p>'
     """
     given = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escaped(value)}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -30,7 +43,7 @@ def element(name: str, *inside: str, **attributes: str | None) -> Html:
 
 def join(parts: Iterable[str]) -> Html:
     """Return the parts one behind the other."""
-    return Html("".join(part if isinstance(part, Html) else escape(str(part)) for part in parts))
+    return Html("".join(part if isinstance(part, Html) else escaped(str(part)) for part in parts))
 
 
 def code(*lines: str) -> Html:

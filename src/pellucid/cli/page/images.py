@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ...letters import columns
+from ...names import shown, told_apart
 from .. import runs
 from .charts import image, sheet
 from .facts import Facts
@@ -22,6 +24,7 @@ MOST_MISTAKES = 24
 MOST_NUMBERS = 20  # classes; of more the confusion matrix is a picture
 MOST_CONFUSIONS = 10
 MOST_FILTERS = 64
+LONGEST, LONGEST_SIDE = 40, 20  # columns of a name in a table, and beside a matrix
 MOST_SHEETS = 8  # moments between the first and the last
 SMALL = 96  # pixels: larger images are drawn with fewer, for a page that stays small
 
@@ -34,17 +37,18 @@ def examples(facts: Facts, language: str) -> Html:
     if train is None:
         return Html("")
     present = [k for k in range(len(train.classes)) if (train.labels == k).any()]
-    shown = present[:MOST_EXAMPLES]
+    first = present[:MOST_EXAMPLES]
+    names = told_apart(train.classes, LONGEST)
     figures = [
         _figure(
             _pixels(train, int(np.argmax(train.labels == k))),
-            text["example_alt"].format(name=train.classes[k]),
-            element("strong", train.classes[k]),
+            text["example_alt"].format(name=shown(train.classes[k])),
+            element("strong", names[k]),
         )
-        for k in shown
+        for k in first
     ]
-    key = "examples_note" if len(shown) == len(train.classes) else "examples_some"
-    note = element("p", text[key].format(count=len(shown)), class_="note")
+    key = "examples_note" if len(first) == len(train.classes) else "examples_some"
+    note = element("p", text[key].format(count=len(first)), class_="note")
     return element("section", element("h2", text["examples"]), note, _gallery(figures))
 
 
@@ -79,15 +83,21 @@ def _confusion(matrix: Array, classes: tuple[str, ...], text: Mapping[str, str])
         wrong = matrix - np.diag(np.diag(matrix))
         order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
         pairs = [divmod(int(k), len(classes)) for k in order if wrong.flat[k]]
-        rows = [(classes[i], classes[j], f"{wrong[i, j]:,}") for i, j in pairs]
+        names = told_apart(classes, LONGEST)
+        rows = [(names[i], names[j], f"{wrong[i, j]:,}") for i, j in pairs]
         header = (text["is"], text["taken_for"], text["times"])
         most = element("h3", text["confused_most"])
         return [note, figure, *([most, table(header, rows, left=(0, 1))] if rows else [])]
-    turned = "turned" if max(map(len, classes)) > 3 else None
+    names = told_apart(classes, LONGEST_SIDE)
+    turned = "turned" if max(map(columns, names)) > 3 else None
     corner = element("td", f"{text['is']} ↓ {text['taken_for']} →", class_="corner")
-    names = [element("th", element("span", name), scope="col", class_=turned) for name in classes]
+    full = [None if a == b else b for a, b in zip(names, classes, strict=True)]
+    tops = [
+        element("th", element("span", name, title=full[k]), scope="col", class_=turned)
+        for k, name in enumerate(names)
+    ]
     rows_ = []
-    for i, name in enumerate(classes):
+    for i, name in enumerate(names):
         cells = [
             cell(
                 f"{matrix[i, j]:,}",
@@ -96,10 +106,10 @@ def _confusion(matrix: Array, classes: tuple[str, ...], text: Mapping[str, str])
             )
             for j in range(len(classes))
         ]
-        rows_.append(element("tr", element("th", name, scope="row"), *cells))
+        rows_.append(element("tr", element("th", name, scope="row", title=full[i]), *cells))
     whole = element(
         "table",
-        element("thead", element("tr", corner, *names)),
+        element("thead", element("tr", corner, *tops)),
         element("tbody", *rows_),
         class_="matrix",
     )
@@ -107,12 +117,12 @@ def _confusion(matrix: Array, classes: tuple[str, ...], text: Mapping[str, str])
 
 
 def _classes(matrix: Array, classes: tuple[str, ...], text: Mapping[str, str]) -> Html:
-    rows = []
-    for k, name in enumerate(classes):
+    rows, names = [], told_apart(classes, LONGEST)
+    for k, name in enumerate(names):
         of, said, right = int(matrix[k].sum()), int(matrix[:, k].sum()), int(matrix[k, k])
         others = matrix[k].copy()
         others[k] = 0
-        worst = f"{classes[others.argmax()]} ({others.max():,})" if others.any() else "-"
+        worst = f"{names[others.argmax()]} ({others.max():,})" if others.any() else "-"
         found = f"{100 * right / of:.1f} %" if of else "-"
         share = f"{100 * right / max(of, 1):.0f}%"
         bar = element(
@@ -138,10 +148,10 @@ def _mistakes(test: Dataset, probabilities: Array, text: Mapping[str, str]) -> l
     wrong = ranked_mistakes(test.labels, probabilities)
     if not len(wrong):
         return [element("p", text["no_mistakes"].format(total=f"{len(test):,}"))]
-    figures = []
+    figures, short = [], told_apart(test.classes, LONGEST)
     for index in wrong[:MOST_MISTAKES]:
         guess = int(probabilities[index].argmax())
-        names = {"is_": test.classes[test.labels[index]], "taken": test.classes[guess]}
+        names = {"is_": short[test.labels[index]], "taken": short[guess]}
         said = text["mistake_alt"].format(number=f"{index:,}", **names)
         sure = f"{100 * probabilities[index, guess]:.1f}"
         caption = join(
@@ -154,8 +164,7 @@ def _mistakes(test: Dataset, probabilities: Array, text: Mapping[str, str]) -> l
             ]
         )
         figures.append(_figure(_pixels(test, int(index)), said, caption))
-    shown, total = f"{len(figures):,}", f"{len(wrong):,}"
-    note = text["mistakes_note"].format(shown=shown, total=total)
+    note = text["mistakes_note"].format(shown=f"{len(figures):,}", total=f"{len(wrong):,}")
     return [element("p", note, class_="note"), _gallery(figures)]
 
 
@@ -174,7 +183,7 @@ def filters(facts: Facts, language: str) -> Html:
     extent = float(max(finite)) or 1.0
     channels = last.shape[1]
     note = text["filters_note_color" if channels == 3 else "filters_note"].format(
-        layer=facts.layer.removesuffix(".weight"),
+        layer=shown(facts.layer.removesuffix(".weight"), LONGEST),
         shape="x".join(map(str, last.shape)),
         low=f"{-extent:.3g}",
         high=f"{extent:.3g}",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ... import __version__
+from ...names import plain, shown
 from .. import runs
 from .charts import Line, chart
 from .facts import Facts
@@ -15,6 +16,7 @@ from .texts import SETTINGS, TEXTS, duration
 
 __all__ = ["course", "footer", "head", "network", "settings", "usage"]
 
+LONGEST = 40  # columns of a layer's name
 OPEN_EPOCHS = 20  # more are folded away
 
 
@@ -46,11 +48,11 @@ def head(facts: Facts, language: str) -> Html:
 def _lede(facts: Facts, text: Mapping[str, str]) -> str:
     model, card = facts.model, facts.model.card
     known = {
-        "model": facts.settings.get("model", type(model).__name__),
+        "model": shown(facts.settings.get("model", type(model).__name__)),
         "parameters": f"{model.parameter_count():,}",
         "shape": _by(model.input_shape or ()),
         "classes": len(facts.classes),
-        "data": card.dataset if card is not None else text["own_data"],
+        "data": shown(card.dataset) if card is not None else text["own_data"],
     }
     if facts.train is not None:
         images = min(len(facts.train), facts.settings.get("limit") or len(facts.train))
@@ -165,7 +167,7 @@ def network(facts: Facts, language: str) -> Html:
         (text["input"], "", _by(described.input_shape), "", "", ""),
         *(
             (
-                row.name,
+                shown(row.name, LONGEST) if row.name else "",
                 element("td", element("code", row.layer), class_="left wide"),
                 _by(row.output_shape),
                 f"{row.parameters:,}",
@@ -201,7 +203,7 @@ def settings(facts: Facts, language: str) -> Html:
 def _value(value: Any, text: Mapping[str, str]) -> str:
     if isinstance(value, bool):
         return text["yes"] if value else text["unmeasured"]
-    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else shown(str(value))
 
 
 def usage(facts: Facts, language: str) -> Html:
@@ -235,11 +237,16 @@ def footer(language: str) -> Html:
 
 
 def _name(facts: Facts) -> str:
-    return facts.run.resolve().name
+    return shown(facts.run.resolve().name)
 
 
 def _run(facts: Facts) -> str:
-    return shlex.quote(str(facts.run))
+    """Return the run as a shell takes it: not for an option, nor for letters that are not seen."""
+    path = str(facts.run)
+    path = f"./{path}" if path.startswith("-") else path
+    if plain(path) == path:
+        return shlex.quote(path)
+    return "$'" + plain(path.replace("\\", "\\\\").replace("'", "\\'")) + "'"
 
 
 def _by(shape: tuple[int, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pellucid.data.names import guess_encoding, shown
+from pellucid.data.file_names import guess_encoding
 
 ANIMALS = {
     "cp949": ["고양이", "강아지", "토끼", "햄스터 사진", "똠방각하"],
@@ -44,9 +44,3 @@ def test_one_or_two_short_names_are_enough_in_the_usual_cases(encoding, names):
 def test_bytes_that_are_text_in_no_language_are_read_all_the_same():
     for name in (bytes(range(128, 256)), b"\xff\xfe\x81\x00"):
         assert name.decode(guess_encoding([name])[0])
-
-
-def test_what_is_shown_can_be_printed_in_any_terminal():
-    name = "a\x1b[31m\u202eb\udcff\n고양이"
-    assert shown(name) == "a\\x1b[31m\\u202eb\\xff\\n고양이"
-    shown(name).encode()

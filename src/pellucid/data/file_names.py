@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["guess_encoding", "shown", "some"]
+from ..names import plain
+
+__all__ = ["guess_encoding", "some"]
 
 # In the order of preference where two are equally likely, with what people know them by.
 ENCODINGS = {
@@ -27,7 +29,6 @@ ENCODINGS = {
 }
 MAX_NAMES = 4000  # more do not make it clearer
 RARE = 1e-7
-JOINERS = "\u200c\u200d"  # of which emoji and Persian words are made
 LONG = 160  # characters of a path in a list
 
 
@@ -59,19 +60,6 @@ def guess_encoding(names: Iterable[bytes]) -> tuple[str, str]:
     return best, ENCODINGS[best]
 
 
-def shown(path: str) -> str:
-    r"""Return a path as it can be printed: no bytes without meaning, no control characters.
-
-    Examples
-    --------
-    >>> shown("cat/1.png"), shown("a\x1b[2J"), shown("b\udce9")
-    ('cat/1.png', 'a\\x1b[2J', 'b\\xe9')
-    """
-    if path.isprintable():
-        return path
-    return "".join(c if c.isprintable() or c in JOINERS else _escaped(c) for c in path)
-
-
 def some(paths: Sequence[str]) -> str:
     """Return the first three of some paths as they can be printed, none of them very long.
 
@@ -81,13 +69,7 @@ def some(paths: Sequence[str]) -> str:
     'a/1.png, a/2.png, a/3.png, ...'
     """
     short = [p if len(p) <= LONG else f"{p[: LONG // 2]}...{p[-LONG // 2 :]}" for p in paths[:3]]
-    return ", ".join(map(shown, short)) + ", ..." * (len(paths) > 3)
-
-
-def _escaped(c: str) -> str:
-    if 0xDC80 <= ord(c) <= 0xDCFF:  # a byte that Python could not decode
-        return f"\\x{ord(c) - 0xDC00:02x}"
-    return c.encode("unicode_escape").decode()
+    return ", ".join(map(plain, short)) + ", ..." * (len(paths) > 3)
 
 
 def _chance(text: str, encoding: str) -> float:

@@ -1,0 +1,67 @@
+"""What is seen as one letter, and how many columns of a terminal it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from unicodedata import category, east_asian_width
+
+__all__ = ["clusters", "columns"]
+
+
+def clusters(text: str) -> Iterator[str]:
+    """Yield what is seen as one letter each: with its accents, an emoji whole (as in UAX 29).
+
+    Examples
+    --------
+    >>> [len(cluster) for cluster in clusters("ae\u0301👍🏽")]
+    [1, 2, 2]
+    """
+    cluster = ""
+    for letter in text:
+        joined = cluster and (
+            _is_mark(letter)
+            or category(letter) == "Mc"
+            or cluster[-1] == "\u200d"
+            or "\U0001f3fb" <= letter <= "\U0001f3ff"  # colours of skin
+            or (_is_flag(letter) and _is_flag(cluster[0]) and len(cluster) == 1)
+        )
+        if cluster and not joined:
+            yield cluster
+            cluster = ""
+        cluster += letter
+    if cluster:
+        yield cluster
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal ``text`` takes.
+
+    Korean, Japanese and Chinese letters take two each, accents none, an emoji of several
+    characters two.
+
+    Examples
+    --------
+    >>> [columns(text) for text in ("cat", "고양이", "e\u0301", "👨\u200d👩\u200d👧", "🇰🇷")]
+    [3, 6, 1, 2, 2]
+    """
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns_of, clusters(text)))
+
+
+def _columns_of(cluster: str) -> int:
+    first = cluster[0]
+    if "\ufe0f" in cluster or (_is_flag(first) and len(cluster) > 1):
+        return 2
+    wide = 0 if _is_mark(first) else 2 if east_asian_width(first) in "WF" else 1
+    return wide + sum(category(letter) == "Mc" for letter in cluster[1:])
+
+
+def _is_flag(letter: str) -> bool:
+    return "\U0001f1e6" <= letter <= "\U0001f1ff"
+
+
+def _is_mark(letter: str) -> bool:
+    """Return whether it is drawn on, or into, the letter before it; or not at all."""
+    jamo = "\u1160" <= letter <= "\u11ff" or "\ud7b0" <= letter <= "\ud7fb"
+    return jamo or category(letter) in ("Mn", "Me", "Cf")
