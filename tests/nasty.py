@@ -62,6 +62,7 @@ def written(name: str) -> str:
     by_hand = {
         "new\nline": r"new\nline",
         "tab\tcr\r": r"tab\tcr\r",
+        "tab\tcr": r"tab\tcr",
         "\x1b[31mred\x1b[0m": r"\x1b[31mred\x1b[0m",
         "\x1b]0;title\x07": r"\x1b]0;title\x07",
         "bell\x07del\x7f\x9b31m": r"bell\x07del\x7f\x9b31m",

@@ -95,14 +95,14 @@ import matplotlib.pyplot as plt
 matplotlib.rcParams["font.family"] = "DejaVu Sans"
 for _ in range(2):
     plt.plot([1, 2])
-    plt.title("정확도 損失")
+    plt.title("\u0378\u0379")
     plt.tight_layout()
     plt.show()
 """,
     )
     result = run("titled.py", cwd=tmp_path, PYTHONWARNINGS="error::UserWarning")
     assert result.returncode == 0, result.stderr
-    assert result.stderr.count("no font on this machine has the letters 정확도損失") == 1
+    assert result.stderr.count("no font on this machine has the letters \u0378\u0379") == 1
     assert (tmp_path / "figure-2.png").exists()
 
 

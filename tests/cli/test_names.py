@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -73,10 +74,16 @@ def on_disk(home: Path) -> list[str]:
     return [name for name in SHORT if name in ON_DISK and (home / NAMED / name).is_dir()]
 
 
+def class_of(name: str) -> str:
+    """Return the class that a folder is: its name in composed letters, without spaces around."""
+    if name == BYTES:
+        return "byteÿþ"  # Western European, as bytes that are no UTF-8 are likeliest
+    return unicodedata.normalize("NFC", name).strip() or name
+
+
 def test_the_run_is_named_after_the_data_set_and_knows_its_classes(home, run):
     card = load(run / runs.MODEL).card
-    assert {name for name in on_disk(home) if name != BYTES} <= set(card.classes)
-    assert r"byte\xff\xfe" in card.classes or not (home / NAMED / BYTES).is_dir()
+    assert {class_of(name) for name in on_disk(home)} <= set(card.classes)
     assert card.dataset == NAMED
 
 
@@ -84,7 +91,7 @@ def test_evaluate_names_every_class_on_a_line_of_its_own(home, run, said):
     told = said("evaluate", run)
     lines = {line.translate(ISOLATES)[:30] for line in told.splitlines()}
     for name in on_disk(home):
-        assert any(line.startswith(f"{written(name)} ") for line in lines), ascii(name)
+        assert any(line.startswith(f"{written(class_of(name))} ") for line in lines), ascii(name)
 
 
 def test_predict_names_classes_and_images(home, run, said):
@@ -140,7 +147,7 @@ def test_the_report_shows_every_name_as_text(home, run, language):
     text.encode()
     found = require_self_contained(text)
     for name in on_disk(home):
-        assert written(name) in found.text.translate(ISOLATES), ascii(name)
+        assert written(class_of(name)) in found.text.translate(ISOLATES), ascii(name)
     assert not set(text) & {"\x1b", "\x07", "\r", "\u202e", "\x7f"}
     assert not found.all("i")
     assert not found.all("b")

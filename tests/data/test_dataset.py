@@ -185,7 +185,7 @@ def test_a_channel_that_is_the_same_everywhere_has_deviation_one() -> None:
 @pytest.mark.parametrize(("loc", "scale"), [(1e4, 1e-2), (3e4, 0.1), (0.5, 1e-5), (-2, 30)])
 def test_a_mean_far_from_zero_costs_the_deviation_no_digits(loc, scale) -> None:
     images = (loc + scale * np.random.default_rng(0).normal(size=(300, 2, 6, 6))).astype(np.float32)
-    mean, deviation = Dataset.from_arrays(images, np.zeros(300, int)).statistics()
+    mean, deviation = Dataset.from_arrays(images, np.zeros(300, int), peak=1).statistics()
     exact = images.astype(np.float64)
     np.testing.assert_allclose(deviation, exact.std(axis=(0, 2, 3)), rtol=1e-5)
     off = np.abs(mean - exact.mean(axis=(0, 2, 3)))
@@ -194,6 +194,6 @@ def test_a_mean_far_from_zero_costs_the_deviation_no_digits(loc, scale) -> None:
 
 def test_statistics_of_sorted_images_are_exact() -> None:
     images = np.repeat(np.float32([1000, -1000, 1001]), 256).reshape(-1, 1, 1, 1)
-    mean, deviation = Dataset.from_arrays(images, np.zeros(768, int)).statistics()
+    mean, deviation = Dataset.from_arrays(images, np.zeros(768, int), peak=1).statistics()
     assert mean == pytest.approx((images.mean(dtype=float),), rel=1e-6)
     assert deviation == pytest.approx((images.std(dtype=float),), rel=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -189,10 +190,14 @@ def test_a_drawing_that_cannot_be_is_refused(values, reason):
         Drawing(**values)
 
 
-def test_a_data_set_refuses_another_sets_preparation_and_files():
+def test_images_of_another_size_change_the_size_that_a_picture_is_made_to_fit():
+    train, _ = data.digits()
+    larger = replace(train, images=train.images.repeat(3, axis=2).repeat(3, axis=3))
+    assert larger.preparation == Preparation((24, 24), 1, train.preparation.drawing)
+
+
+def test_a_data_set_refuses_another_sets_files():
     images = np.zeros((2, 1, 4, 4), np.uint8)
-    with pytest.raises(ArgumentError, match=r"preparation: makes images \(1, 5, 5\), and these"):
-        Dataset(images, [0, 0], ("a",), "x", preparation=Preparation((5, 5), 1))
     with pytest.raises(ArgumentError, match="files: must name the file of each image: 2, not 1"):
         Dataset(images, [0, 0], ("a",), "x", files=(data.ImageFile("a.png", ""),))
 

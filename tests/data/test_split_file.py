@@ -46,6 +46,7 @@ def test_any_name_comes_back(tmp_path):
         "a,b.png",
         'quote".png',
         "new\nline.png",
+        "cr\r.png",
         "한글/사진.png",
         os.fsdecode(b"\xff\xfe.png"),
         " ",

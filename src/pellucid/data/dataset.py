@@ -51,8 +51,8 @@ class Dataset:
     split : str
         Which part of the set this is, ``"train"`` or ``"test"``.
     preparation : Preparation, optional
-        How a picture becomes such an image; a model that learns from this set keeps it. By default
-        it is made to fit, and nothing else is done.
+        How a picture becomes such an image; a model that learns from this set keeps it. Its size
+        becomes that of the images. By default a picture is made to fit, and nothing else is done.
     files : sequence of ImageFile, optional
         The file that each image came from.
     held_out : HeldOut, optional
@@ -106,15 +106,15 @@ class Dataset:
         if self.preparation is None:
             object.__setattr__(self, "preparation", Preparation.of_shape(images.shape[1:]))
         elif self.preparation.image_shape != images.shape[1:]:
-            raise ArgumentError(
-                f"makes images {self.preparation.image_shape}, and these are {images.shape[1:]}.",
-                where="preparation",
-            )
+            c, h, w = images.shape[1:]
+            fitting = replace(self.preparation, size=(h, w), channels=c)
+            object.__setattr__(self, "preparation", fitting)
         if self.files is not None:
             object.__setattr__(self, "files", tuple(self.files))
             if len(self.files) != len(images):
                 raise ArgumentError(
-                    f"must name the file of each image: {len(images)}, not {len(self.files)}.",
+                    f"must name the file of each image: {len(images)}, not {len(self.files)}. "
+                    "Choose images with `subset`, which keeps them together, or give None.",
                     where="files",
                 )
 
