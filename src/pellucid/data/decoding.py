@@ -7,7 +7,7 @@ see the same pixels because there is no other.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,23 +88,22 @@ def decode(
         if plain and same and channels == own and drawing is None:
             pixels = np.asarray(picture)
             return pixels[np.newaxis] if own == 1 else pixels.transpose(2, 0, 1)
-        layers = _bands(picture, name, channels if drawing is None else 1)
         if drawing is not None and size is not None:
-            found, account = find_drawing(_unit(layers[0]), drawing, size)
+            found, account = find_drawing(_unit(_upright(picture, name, 1)), drawing, size)
             if account and tell is not None:
                 tell(account)
             if found is not None:
-                return np.repeat(_as_bytes(found)[np.newaxis], channels, axis=0)
-            layers *= channels
+                return _stacked(found, channels)
+        upright = _upright(picture, name, channels)
         if size is None and longest is not None:
-            size = _shrunk(layers[0], longest)
-        if size is None or size == (layers[0].height, layers[0].width):
-            return np.stack([_as_bytes(np.asarray(layer)) for layer in layers])
+            size = _shrunk(upright, longest)
+        if size is None or size == (upright.height, upright.width):
+            return _stacked(np.asarray(upright), channels)
         image = np.empty((channels, *size), np.uint8)
-        image[:] = _border_colours(layers)[:, np.newaxis, np.newaxis]
-        fitted, top, left = _fit(layers, *size)
-        _, rows, columns = fitted.shape
-        image[:, top : top + rows, left : left + columns] = _as_bytes(fitted)
+        image[:] = _border_colours(upright)[:, np.newaxis, np.newaxis]
+        fitted, top, left = _fit(upright, *size)
+        rows, columns = fitted.shape[:2]
+        image[:, top : top + rows, left : left + columns] = _stacked(fitted, channels)
         return image
 
 
@@ -131,8 +130,8 @@ def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
         ) from error
 
 
-def _bands(picture: Image.Image, name: str, c: int) -> list[Image.Image]:
-    """Return the channels of the upright, opaque picture: C bands, bytes or floats in [0, 1]."""
+def _upright(picture: Image.Image, name: str, c: int) -> Image.Image:
+    """Return the picture upright and opaque: grey or RGB in bytes, or grey as floats in [0, 1]."""
     from PIL import Image, ImageOps
 
     if picture.mode in _NO_COLOURS:
@@ -156,47 +155,59 @@ def _bands(picture: Image.Image, name: str, c: int) -> list[Image.Image]:
             grey = 1 - grey
         if transparent is not None and upright.mode != "F":
             grey[deep == transparent] = 1
-        return [Image.fromarray(grey)] * c
+        return Image.fromarray(grey)
     if upright.has_transparency_data:
         over = upright.convert("LA").convert("RGBA") if upright.mode == "La" else upright
         over = over.convert("RGBA")
         upright = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
-    return list(upright.convert("L" if c == 1 else "RGB").split())
+    mode = "L" if c == 1 else "RGB"
+    return upright if upright.mode == mode else upright.convert(mode)
 
 
-def _border_colours(layers: Sequence[Image.Image]) -> Array:
-    """Return the median of each band's outermost pixels as bytes, (C,)."""
-    medians = np.array([np.median(_edges(np.asarray(band))) for band in layers])
-    return _as_bytes(medians if layers[0].mode == "F" else medians / 255)
+def _border_colours(picture: Image.Image) -> Array:
+    """Return the median of each channel's outermost pixels as bytes, (C,) or (1,)."""
+    w, h = picture.size
+    sides = ((0, 0, w, 1), (0, h - 1, w, h), (0, 0, 1, h), (w - 1, 0, w, h))
+    edges = [np.asarray(picture.crop(side)).reshape(-1, len(picture.getbands())) for side in sides]
+    medians = np.median(np.concatenate(edges), axis=0)
+    return _as_bytes(medians if picture.mode == "F" else medians / 255)
 
 
-def _fit(layers: Sequence[Image.Image], h: int, w: int) -> tuple[Array, int, int]:
-    """Return the bands resized into h x w with their proportions kept, and where they begin.
+def _fit(picture: Image.Image, h: int, w: int) -> tuple[Array, int, int]:
+    """Return the picture resized into h x w with its proportions kept, and where it begins.
 
     Returns
     -------
-    fitted : array (C, rows, columns)
+    fitted : array (rows, columns) or (rows, columns, 3)
     top, left : int
         Rows and columns that are free above and to the left, if it is put in the middle.
     """
     from PIL import Image
 
-    scale = min(h / layers[0].height, w / layers[0].width)
-    size = (_length(layers[0].width, scale, w), _length(layers[0].height, scale, h))
-    fitted = np.stack([np.asarray(b.resize(size, Image.Resampling.BILINEAR)) for b in layers])
+    scale = min(h / picture.height, w / picture.width)
+    size = (_length(picture.width, scale, w), _length(picture.height, scale, h))
+    fitted = np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
     return fitted, (h - size[1]) // 2, (w - size[0]) // 2
 
 
-def _shrunk(layer: Image.Image, longest: int) -> tuple[int, int]:
+def _shrunk(picture: Image.Image, longest: int) -> tuple[int, int]:
     """Return the size (H, W) with ``longest`` pixels on the longer side, at most."""
-    scale = min(1.0, longest / max(layer.size))
-    return max(round(layer.height * scale), 1), max(round(layer.width * scale), 1)
+    scale = min(1.0, longest / max(picture.size))
+    return max(round(picture.height * scale), 1), max(round(picture.width * scale), 1)
 
 
-def _unit(layer: Image.Image) -> Array:
-    """Return a band as float32 in [0, 1]."""
-    pixels = np.asarray(layer)
-    return pixels if layer.mode == "F" else pixels.astype(np.float32) / np.float32(255)
+def _unit(picture: Image.Image) -> Array:
+    """Return a grey picture as float32 in [0, 1]."""
+    pixels = np.asarray(picture)
+    return pixels if picture.mode == "F" else pixels.astype(np.float32) / np.float32(255)
+
+
+def _stacked(pixels: Array, channels: int) -> Array:
+    """Return pixels (H, W) or (H, W, 3) as bytes (C, H, W); grey ones in each channel."""
+    pixels = _as_bytes(pixels)
+    if pixels.ndim == 3:
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return np.repeat(pixels[np.newaxis], channels, axis=0)
 
 
 def _as_bytes(pixels: Array) -> Array:
@@ -208,10 +219,6 @@ def _as_bytes(pixels: Array) -> Array:
 
 def _length(length: int, scale: float, limit: int) -> int:
     return min(max(round(length * scale), 1), limit)
-
-
-def _edges(band: Array) -> Array:
-    return np.concatenate([band[0], band[-1], band[:, 0], band[:, -1]])
 
 
 def _too_large(name: str, size: str) -> FileFormatError:

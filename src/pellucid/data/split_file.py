@@ -61,10 +61,10 @@ class Split:
             atomic_write(path) as part,
             part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
         ):
-            # Python's csv leaves a name with a carriage return alone unquoted.
-            odd = any("\r" in f.path for f in self.roles)
-            quoting = csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
-            writer = csv.writer(file, lineterminator="\n", quoting=quoting)
+            odd = any("\r" in f.path for f in self.roles)  # which Python's csv would not quote
+            writer = csv.writer(
+                file, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
+            )
             writer.writerow(COLUMNS)
             writer.writerows((f.path, role, f.sha256) for f, role in sorted(self.roles.items()))
 
