@@ -109,6 +109,27 @@ def test_what_is_hidden_or_no_image_is_left_out_and_counted(tmp_path, place):
     ]
 
 
+def test_the_content_decides_what_is_an_image_and_others_are_counted_by_kind(tmp_path, place):
+    folder = pets(tmp_path / "pets")
+    for name in ("png.txt", "photo", "jpeg.dat"):
+        content = (folder / "train" / "cat" / "1.png").read_bytes()
+        (folder / "train" / "cat" / name).write_bytes(content)
+    heic = b"\0\0\0\x1cftypheic" + bytes(40)
+    others = {"1.heic": heic, "2.HEIC": heic, "3.cr2": b"II*\0" + bytes(60), "4.psd": b"8BPS more"}
+    for name, content in {**others, "notes.txt": b"BM and more words"}.items():
+        (folder / "train" / "dog" / name).write_bytes(content)
+    told = []
+    train, _ = image_folder(place(folder), tell=told.append)
+    assert len(train) == 8 + 3
+    assert sorted(told) == [
+        "1 file is a Photoshop file, which is not read, and was left out: train/dog/4.psd",
+        "1 file is a camera's raw file, which is not read, and was left out: train/dog/3.cr2",
+        "1 file is no image and was left out: train/dog/notes.txt",
+        "2 files are each a HEIC picture, which is not read, and were left out: train/dog/1.heic, "
+        "train/dog/2.HEIC",
+    ]
+
+
 def test_the_rest_that_mac_packs_into_archives_is_hidden(tmp_path):
     archive = packed(pets(tmp_path / "pets"), tmp_path / "x.zip")
     with zipfile.ZipFile(archive, "a") as more:
@@ -230,8 +251,11 @@ def test_corrupt_images_are_left_out_on_request(tmp_path, place):
         assert reds(test) == [100, 101, 102, 103, 151, 152, 153]
         assert train.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert told == [
-        "3 images cannot be decoded and were left out: train/cat/1.png, train/dog/2.png, "
-        "test/dog/0.png"
+        "1 image cannot be decoded and was left out: train/cat/1.png "
+        "(begins like a PNG file, but is damaged)",
+        "1 image cannot be decoded and was left out: train/dog/2.png "
+        "(is not PNG, JPEG, BMP, PPM, WEBP, TIFF or GIF)",
+        "1 image cannot be decoded and was left out: test/dog/0.png (is empty)",
     ] * 2  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -20,7 +21,7 @@ from .file_names import some
 from .folder_cache import Decoded
 from .layout import Layout
 from .preparation import Drawing
-from .trees import Entry, Tree
+from .trees import Tree
 
 __all__ = ["Reader", "Wanted"]
 
@@ -184,7 +185,7 @@ class Reader:
         classes = self.layout.classes
         if self.bad:
             good = np.setdiff1d(np.arange(len(labels)), list(self.bad))
-            notes.append(_left_out([self.files[k][0] for k in sorted(self.bad)]))
+            notes += self._left_out()
             for place, k in enumerate(good):  # in place: each moves to the front
                 images[place] = images[k]
             images, labels = images[: len(good)], labels[good]
@@ -201,6 +202,22 @@ class Reader:
         if not train:
             raise self._refusal()
         return Decoded(images, labels, classes, train, notes, tuple(files))
+
+    def _left_out(self) -> list[str]:
+        """Count the images that cannot be decoded, by the reason."""
+        reasons: dict[str, list[str]] = {}
+        for k in sorted(self.bad):
+            entry = self.files[k][0]
+            told = self.bad[k].message.removeprefix(self.source.label(entry)).strip()
+            reason = re.split(r"[.:;]( |$)| \(|, not PNG", told)[0]
+            reasons.setdefault(reason, []).append(entry.path)
+        return [
+            f"1 image cannot be decoded and was left out: {some(paths)} ({reason})"
+            if len(paths) == 1
+            else f"{len(paths):,} images cannot be decoded and were left out: {some(paths)} "
+            f"(each {reason})"
+            for reason, paths in reasons.items()
+        ]
 
     def _whole_classes(
         self, labels: Array, train: int, notes: list[str]
@@ -233,10 +250,3 @@ class Reader:
         )
         kept = np.flatnonzero(np.isin(labels, held))
         return kept, tuple(classes[label] for label in held)
-
-
-def _left_out(entries: Sequence[Entry]) -> str:
-    names = some([entry.path for entry in entries])
-    if len(entries) == 1:
-        return f"1 image cannot be decoded and was left out: {names}"
-    return f"{len(entries):,} images cannot be decoded and were left out: {names}"
