@@ -304,3 +304,18 @@ def test_both_engines_write_a_run_and_agree(pellucid, tmp_path):
     rows = [(tmp_path / e / "history.csv").read_text().splitlines() for e in ("fast", "reference")]
     fast, reference = (float(lines[-1].split(",")[1]) for lines in rows)
     assert fast == pytest.approx(reference, rel=1e-3)
+
+
+def test_a_last_batch_that_cannot_be_learned_from_is_refused_before_anything_is_made(
+    pellucid, tmp_path
+):
+    network = "INPUT -> CONV -> RELU -> POOL -> FC -> BN -> RELU -> FC"
+    options = ("--model", network, "--limit", "101", "--epochs", "1")
+    for out in (("--out", "run"), ()):
+        result = pellucid("train", *options, *out, "--batch-size", "50")
+        assert result.returncode == 1
+        assert "--batch-size: 101 images in batches of 50 make the last batch" in result.stderr
+        assert "Use --batch-size 51, or another number of images." in result.stderr
+        assert not list((tmp_path).glob("run*/*"))
+        assert not (tmp_path / "run").exists()
+    assert pellucid("train", *options, "--batch-size", "51", "--out", "run").returncode == 0

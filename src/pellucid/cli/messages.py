@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -39,6 +40,7 @@ def as_options(**options: str) -> Iterator[None]:
         error.where = options.get(error.where, error.where)
         for argument, option in options.items():
             error.message = error.message.replace(f"{argument}=...", option)
+            error.message = re.sub(rf"\b{argument}=(\d+)", rf"{option} \1", error.message)
         raise
 
 

@@ -150,7 +150,21 @@ def command(
             network = _normalized(network, mean, std)
     choose_what_learns(network, freeze, rates)
     before = network.state_dict()
-    run = runs.create_run(out, train.name)
+    with as_options(batch_size="--batch-size"):
+        trainer = Trainer(
+            network,
+            train,
+            test,
+            optimizer=rule,
+            schedule=schedule,
+            epochs=epochs,
+            batch_size=batch_size,
+            evaluate_samples=evaluate_samples,
+            augment=changes,
+            engine=engine,
+            seed=seed,
+        )
+    run = runs.create_run(out, train.name)  # nothing is refused any more
     settings = {
         "data": str(Path(data).resolve()) if is_folder(data) else data,
         "data_dir": None if data_dir is None else str(data_dir.resolve()),
@@ -182,20 +196,7 @@ def command(
     quiet = np.errstate(over="ignore", invalid="ignore")  # the loss will tell
     with quiet, Interrupts() as interrupts:
         files = RunFiles(run, settings, interrupts, split)
-        trainer = Trainer(
-            network,
-            train,
-            test,
-            optimizer=rule,
-            schedule=schedule,
-            epochs=epochs,
-            batch_size=batch_size,
-            evaluate_samples=evaluate_samples,
-            augment=changes,
-            engine=engine,
-            seed=seed,
-            callbacks=[files, ProgressBar()],
-        )
+        trainer.callbacks += [files, ProgressBar()]
         echo(
             f"{shown(begun.name)}, {_parameters(network)}, on {count(len(train), 'image')} of "
             f"{shown(train.name)} ({'x'.join(map(str, train.image_shape))}); {len(test):,} held out"
