@@ -36,7 +36,7 @@ RANKS = {
     "data": 3,
     "kernels": 3,
     "ops": 2,
-    "data.preparation": 1.5,  # a record, which travels with a model
+    "preparation": 1.5,
     "formats.files": 1.5,  # a leaf: how any file is written and read safely
     "formats.pickle_machine": 1.5,
     "formats.pickle_names": 1.4,

@@ -3,6 +3,7 @@
 ``file on disk -> Dataset (uint8 images, integer labels) -> Loader (shuffled float32 batches)``
 """
 
+from ..preparation import Drawing, HeldOut, Preparation
 from .arrays import load_mnist
 from .augmentation import (
     Augmentation,
@@ -18,7 +19,6 @@ from .idx import read_idx, write_idx
 from .image_folder import image_folder
 from .images import read_image, read_photo
 from .loader import Loader
-from .preparation import Drawing, HeldOut, Preparation
 from .registry import FileCheck, Record, available, fetch, verify
 from .sets import cifar10, cifar100, digits, fashion_mnist, load, mnist, stl10, svhn
 from .split import held_out_images

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from ..errors import ArgumentError, DataError
 from ..names import without_surrogates
+from ..preparation import HeldOut, Preparation
 from ..typing import Array
 from .checks import require_images, require_labels, require_scale, unfit_dtype
-from .preparation import HeldOut, Preparation
 
 __all__ = ["Dataset", "ImageFile"]
 

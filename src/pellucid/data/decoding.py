@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import FileFormatError
+from ..preparation import Drawing
 from ..typing import Array
 from .drawing import find_drawing
 from .picture_kinds import FORMATS, HEAD, kind_of
-from .preparation import Drawing
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..preparation import Drawing
 from ..typing import Array
-from .preparation import Drawing
 
 __all__ = ["find_drawing"]
 

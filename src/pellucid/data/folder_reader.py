@@ -14,13 +14,13 @@ from threading import Event
 import numpy as np
 
 from ..errors import DataError, FileFormatError
+from ..preparation import Drawing
 from ..typing import Array
 from .dataset import ImageFile
 from .decoding import decode
 from .file_names import some
 from .folder_cache import Decoded
 from .layout import Layout
-from .preparation import Drawing
 from .trees import Tree
 
 __all__ = ["Reader", "Wanted"]

@@ -6,21 +6,22 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ..errors import ArgumentError
 from ..names import plain
+from ..preparation import Drawing, Preparation
 from ..typing import PathLike
 from .dataset import Dataset
 from .folder_cache import Decoded, cache_path, read_cache, write_cache
-from .folder_reader import Reader, Wanted
-from .layout import arrange
-from .preparation import Drawing, Preparation
 from .split import held_out_images
 from .split_file import Split
-from .trees import Tree, looked_into, tree
+
+if TYPE_CHECKING:
+    from .folder_reader import Wanted
+    from .trees import Tree
 
 __all__ = ["image_folder"]
 
@@ -125,6 +126,9 @@ def image_folder(
     >>> train.classes, train.images.shape, test.labels
     (('cat', 'dog'), (2, 3, 32, 32), array([0, 1]))
     """
+    from .folder_reader import Wanted  # here, as most programs read no folder
+    from .trees import tree
+
     wanted = Wanted(_pair(size), channels, drawing, corrupt == "skip", max_bytes, bool(skip_empty))
     _require(drawing is None or size is not None, "drawing", "needs a size", drawing)
     _require(new_images in ("leave", "draw"), "new_images", "must be leave or draw", new_images)
@@ -182,6 +186,10 @@ def _decoded(
         and decoded.images.nbytes <= wanted.max_bytes
     ):
         return decoded
+    from .folder_reader import Reader
+    from .layout import arrange
+    from .trees import looked_into
+
     with source.open():
         listing, where = looked_into(source), f"'{plain(str(source.path))}'"
         layout = arrange(listing, where, skip_empty=wanted.skip_empty)

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ArgumentError, DataNotFoundError, FileFormatError
+from ..preparation import Preparation
 from ..typing import Array, PathLike
 from .decoding import MAX_PIXELS, decode
-from .picture_kinds import FORMATS
-from .preparation import Preparation
-from .trees import MAX_FILE
+from .picture_kinds import FORMATS, MAX_FILE
 
 __all__ = ["MAX_PIXELS", "read_image", "read_photo"]
 

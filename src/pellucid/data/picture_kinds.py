@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["ENDINGS", "FORMATS", "HEAD", "Kind", "kind_of"]
+__all__ = ["ENDINGS", "FORMATS", "HEAD", "MAX_FILE", "Kind", "kind_of"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "PPM", "WEBP", "TIFF", "GIF")  # Pillow's names of what is read
+MAX_FILE = 2**26  # bytes: 64 MiB, more than a picture takes in any usual format
 HEAD = 64  # bytes that `kind_of` needs
 
 # What files of these formats are usually called. Others are looked into: the content decides.

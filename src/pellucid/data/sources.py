@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import ArgumentError, did_you_mean
+from ..preparation import Drawing, Preparation
 from .file_sets import FILE_SETS
-from .preparation import Drawing, Preparation
 
 __all__ = ["FILES", "FILE_NAMES", "SOURCES", "Source", "source_named"]
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import ArgumentError, DataError
+from ..preparation import HeldOut
 from .dataset import Dataset
-from .preparation import HeldOut
 
 __all__ = ["held_out_images", "test_files_sha256"]
 

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from ..errors import DataError, DataNotFoundError, FileFormatError
+from ..preparation import HeldOut
 from ..typing import Array, PathLike
 from .dataset import Dataset, ImageFile
-from .preparation import HeldOut
 from .split import held_out_images, test_files_sha256
 
 __all__ = ["Split"]

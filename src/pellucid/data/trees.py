@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import DataError, FileFormatError
 from ..names import plain
 from .file_names import guess_encoding, some
-from .picture_kinds import ENDINGS, HEAD, Kind, kind_of
+from .picture_kinds import ENDINGS, HEAD, MAX_FILE, Kind, kind_of
 
 __all__ = [
     "ARCHIVES",
@@ -32,7 +32,6 @@ __all__ = [
     "tree",
 ]
 
-MAX_FILE = 2**26  # bytes: 64 MiB, more than a picture of MAX_PIXELS takes in any usual format
 MAX_DEPTH = 16  # folders inside folders
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from ..data.preparation import HeldOut, Preparation
 from ..data.sources import SOURCES
 from ..errors import FileFormatError, PellucidError
 from ..nn import Card, Layer
 from ..nn.init import without_values
+from ..preparation import HeldOut, Preparation
 from ..typing import PathLike
 from .architecture import build, describe
 from .sniff import describe_file

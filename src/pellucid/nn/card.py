@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..data.preparation import HeldOut, Preparation
+from ..preparation import HeldOut, Preparation
 
 __all__ = ["Card"]
 

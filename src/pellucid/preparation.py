@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ..errors import ArgumentError
+from .errors import ArgumentError
 
 __all__ = ["Drawing", "HeldOut", "Preparation"]
 
