@@ -35,11 +35,11 @@ def taken(trainer: Trainer, moment: Moment) -> TrainingState:
         position=moment.position,
         best=trainer.best,
         history=History(list(trainer.history.losses), list(trainer.history.epochs)),
-        lr=trainer.lr,
+        lr=float(trainer.lr),
         schedule=schedule_name(trainer.schedule),
         epochs=trainer.epochs,
         loss=type(trainer.loss).__name__,
-        rates={key: p.rate for key, p in parameters.items() if p.rate != 1},
+        rates={key: float(p.rate) for key, p in parameters.items() if p.rate != 1},
     )
 
 
