@@ -80,8 +80,8 @@ class Optimizer:
         ShapeError
             If a gradient is not shaped like its parameter; then none is, either.
         ArgumentError
-            If ``lr`` has become negative or is not finite; if this optimizer remembers the gradients
-            of another network.
+            If ``lr`` has become negative or is not finite; if this optimizer remembers the
+            gradients of another network.
 
         Whatever else `update` raises, all parameters and the memory are afterwards as before. Where
         a ``kernel`` has updated some, which keeps no copies, they stay so, and ``t`` counts.
@@ -163,8 +163,8 @@ class Optimizer:
         t = int(state["t"])
         if wrong := [name for name, n in counts.items() if not 0 <= n <= t]:
             raise StateDictError(
-                f"has {counts[wrong[0]]} steps of {wrong[0]!r} after {t} in all. Resume from another "
-                "state.",
+                f"has {counts[wrong[0]]} steps of {wrong[0]!r} after {t} in all. Resume from "
+                "another state.",
                 where="optimizer state",
             )
         self.t = self._loaded = t
@@ -176,7 +176,7 @@ class Optimizer:
         Raises
         ------
         ArgumentError
-            If it comes from steps on another network.
+            If it comes from steps on another network; a rule without a memory serves any.
         StateDictError
             If it names another parameter, or has another shape.
         """
@@ -185,7 +185,7 @@ class Optimizer:
 
     def _require_own(self, name: str, parameter: Parameter | None) -> None:
         owner, slots = self._owners.get(name), self.memory[name]
-        if owner is not None and owner() is not parameter:
+        if slots and owner is not None and owner() is not parameter:
             raise ArgumentError(
                 f"remembers the gradients of another network ({name!r}, after {self.t} steps), "
                 f"which say nothing of this one. Make a new one: `{self!r}`.",

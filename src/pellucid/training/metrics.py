@@ -17,7 +17,7 @@ from .inputs import axes_hint, require_floats
 from .preparation import Engine, machinery, require_count
 from .scale import require_finite, require_known, value_range
 
-__all__ = ["Evaluation", "evaluate", "predict"]
+__all__ = ["Evaluation", "evaluate", "predict", "sample"]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,9 @@ def evaluate(
             "`pellucid.data.Dataset.from_arrays(images, labels)`.",
             where="evaluate",
         )
+    require_count(batch_size, "batch_size")
     if run is None:
+        batch_size = min(batch_size, len(dataset))  # a plan takes memory for so many
         require_known(model, value_range(dataset), "evaluate")
     shape = dataset.image_shape
     parts = machinery(engine, model, shape, batch_size, loss, run, frozen=True)
@@ -179,6 +181,23 @@ def predict(
     except ShapeError as error:
         error.message += axes_hint(model, x.shape)
         raise
+
+
+def sample(dataset: Dataset, wanted: int | None) -> Dataset:
+    """Return so many images, of each class its share, evenly spaced; all by default.
+
+    Examples
+    --------
+    >>> labels = np.arange(20) % 2  # every other image, evenly spaced, would be of one class
+    >>> twenty = Dataset.from_arrays(np.zeros((20, 1, 2, 2), np.uint8), labels)
+    >>> sample(twenty, 10).labels
+    array([0, 1, 0, 1, 0, 1, 0, 1, 0, 1])
+    """
+    n = len(dataset)
+    if wanted is None or wanted >= n:
+        return dataset
+    by_class = np.argsort(dataset.labels, kind="stable")
+    return dataset.subset(np.sort(by_class[np.linspace(0, n - 1, wanted).astype(np.int64)]))
 
 
 def _mean_scores(run: Callable[[Array], Array], x: Array) -> Array:
