@@ -14,7 +14,7 @@ import pytest
 from pellucid import data, nn, optim
 from pellucid.data import Dataset, augmentation
 from pellucid.errors import ArgumentError, DataError, PellucidError
-from pellucid.training import Callback, Trainer, TrainingState, evaluate
+from pellucid.training import Callback, Trainer, TrainingState, evaluate, predict
 from pellucid.training.metrics import sample
 from training.setup import BATCHES, At, measured, network, same_weights, trainer
 
@@ -374,3 +374,118 @@ def test_an_interrupted_training_can_be_gone_on_with():
         one.fit()
     one.fit()
     assert one.epoch == one.epochs
+
+
+# What is given ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("model", nn.Sequential, r"an object of Layer, received <class .*Build one"),
+        ("train", (np.zeros(3), [0]), r"an object of Dataset, received an object of tuple\. Make"),
+        ("test", [1], r"an object of Dataset, received an object of list\. Make one of your arr"),
+        ("loss", nn.SoftmaxCrossEntropy, r"an object of Loss, received <class"),
+        ("loss", "hinge", r"an object of Loss, received 'hinge'\. Build one: `nn.SoftmaxCrossEnt"),
+        ("optimizer", optim.Adam, r"an object of Optimizer, received <class"),
+        ("optimizer", None, r"an object of Optimizer, received None\. Build one, as `optim.Adam"),
+        ("augment", data.Flip(), r"an object of Augmentation, received an object of Flip\. Put"),
+        ("augment", [data.Flip()], r"an object of Augmentation, received an object of list\."),
+    ],
+)
+def test_what_a_trainer_cannot_work_with_is_refused_with_what_to_give(name, value, words):
+    train, test = data.digits()
+    given = {"model": network(), "train": train, "test": test, name: value}
+    with pytest.raises(ArgumentError, match=rf"^{name}: must be {words}"):
+        Trainer(given.pop("model"), given.pop("train"), given.pop("test"), **given)
+
+
+@pytest.mark.parametrize("lr", ["0.1", [0.1], True + 1j, np.ones(2)])
+def test_a_learning_rate_that_is_no_number_is_refused(lr):
+    with pytest.raises(ArgumentError, match=r"^lr: must be a finite number above 0, received"):
+        trainer("adam", lr=lr)
+    with pytest.raises(ArgumentError, match=r"^rates: must be finite and 0 or more, received"):
+        nn.set_rates(network(), {"conv": lr})
+    with pytest.raises(ArgumentError, match=r"^momentum: must be at least 0 and below 1, received"):
+        optim.Momentum(momentum=lr)
+
+
+@pytest.mark.parametrize("rate", [-1.0, float("nan"), "0.1", None])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_rate_of_a_parameter_that_is_none_is_refused_before_the_step(rate, engine):
+    one = trainer(engine=engine)
+    before = one.model.state_dict()
+    one.model.parameters()["fc1.bias"].rate = rate
+    with pytest.raises(ArgumentError, match=r"^rate of fc1.bias: must be a finite number, 0 or mo"):
+        one.fit()
+    assert all(np.array_equal(before[key], w) for key, w in one.model.state_dict().items())
+
+
+@pytest.mark.parametrize("shared", ["parameter", "array", "view"])
+def test_tied_weights_are_refused_whose_gradients_would_not_be_added(shared):
+    model = nn.Sequential(
+        flatten=nn.Flatten(), a=nn.Linear(64, 64), b=nn.Linear(64, 64), c=nn.Linear(64, 10)
+    )
+    a, b = model["a"], model["b"]
+    if shared == "parameter":
+        b.weight = a.weight
+    else:
+        b.weight.data = a.weight.data if shared == "array" else a.weight.data.T
+    with pytest.raises(ArgumentError, match=r"'a.weight' and 'b.weight' are one array"):
+        trainer(model=model)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"batch_size": 0}, {"engine": "x"}, {"callbacks": 3}, {"optimizer": "x"}, {"seed": -1}],
+)
+def test_a_trainer_that_is_refused_leaves_what_the_model_knows(options):
+    model, (train, _) = network(), data.digits()
+    model.card = card = nn.Card("pets", tuple("abcdefghij"))
+    with pytest.raises(ArgumentError):
+        Trainer(model, train, **options)
+    assert model.card is card
+    assert model.input_shape is None
+
+
+def _pets(labels, classes) -> Dataset:
+    images = np.random.default_rng(0).random((len(labels), 1, 8, 8), dtype=np.float32)
+    return Dataset(images, np.asarray(labels), classes, "pets")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_classes_of_other_names_are_not_evaluated_by_their_numbers(engine):
+    model = _plain(outputs=3)
+    Trainer(model, _pets([0, 1, 2] * 5, ("cat", "dog", "fish")), epochs=1, engine=engine).fit()
+    lacking = _pets([0, 1] * 5, ("cat", "fish"))
+    with pytest.raises(
+        DataError, match=r"3 classes \(cat, dog, fish\), and 'pets' has 2 \(cat, fi"
+    ):
+        evaluate(model, lacking, engine=engine)
+    turned = _pets([0, 1, 2], ("cat", "fish", "dog"))
+    with pytest.raises(DataError, match=r"learned 'dog' for class 1, and 'pets' has 'fish'\. Numb"):
+        evaluate(model, turned, engine=engine)
+    with pytest.raises(DataError, match=r"training set has 'fish' for class 1, and 'pets' has 'do"):
+        Trainer(_plain(outputs=3), turned, _pets([0, 1, 2], ("cat", "dog", "fish")))
+    for classes in (("cat", "dog", "fish"), ("0", "1", "2"), ("0", "1")):  # numbers say nothing
+        assert evaluate(model, _pets([0, 1, 0], classes), engine=engine).predictions.size == 3
+    model.card = None
+    evaluate(model, lacking, engine=engine)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "momentum"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_numbers_too_small_to_tell_from_zero_are_zero_also_where_underflow_is_an_error(
+    engine, optimizer
+):
+    calm = trainer(optimizer, engine=engine, lr=0.05)
+    calm.fit()
+    with np.errstate(under="raise"):
+        one = trainer(optimizer, engine=engine, lr=0.05)
+        one.fit()
+        one.model["fc2"].bias.data[:] = np.linspace(0, -300, 10)
+        result = evaluate(one.model, one.test, engine=engine)
+        probabilities = predict(one.model, one.test, engine=engine)
+    assert measured(one.history) == measured(calm.history)
+    assert np.isfinite(result.loss)
+    assert probabilities.sum(axis=1) == pytest.approx(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeAlias
@@ -80,8 +81,8 @@ class Optimizer:
         ShapeError
             If a gradient is not shaped like its parameter; then none is, either.
         ArgumentError
-            If ``lr`` has become negative or is not finite; if this optimizer remembers the
-            gradients of another network.
+            If ``lr`` or a rate has become negative or is not finite; if this optimizer remembers
+            the gradients of another network.
 
         Whatever else `update` raises, all parameters and the memory are afterwards as before. Where
         a ``kernel`` has updated some, which keeps no copies, they stay so, and ``t`` counts.
@@ -89,7 +90,8 @@ class Optimizer:
         lr = _rate(self.lr)
         for name in self.memory.keys() & parameters.keys():
             self._require_own(name, parameters[name])
-        gradients = {name: self._gradient(name, p) for name, p in parameters.items() if p.rate}
+        rates = {name: _rate(p.rate, f"rate of {name}") for name, p in parameters.items()}
+        gradients = {k: self._gradient(k, p) for k, p in parameters.items() if rates[k]}
         given, known, before, undone = self.lr, set(self.memory), dict(self.counts), True
         self.t += 1
         t = self.t
@@ -103,7 +105,7 @@ class Optimizer:
                     self.memory[name] = {slot: np.zeros(w.shape, _wide(w)) for slot in self.slots}
                     self._owners[name] = weakref.ref(parameter)
                 memory = self.memory[name]
-                self.lr, self.t = lr * parameter.rate, self.counts[name]
+                self.lr, self.t = lr * rates[name], self.counts[name]
                 if kernel is not None and kernel(self, w, g, memory):
                     undone = False
                     continue
@@ -233,18 +235,24 @@ class Optimizer:
         return f"{type(self).__name__}({arguments})"
 
 
-def _rate(lr: Any) -> float:
-    """Return a learning rate that may have been changed between steps, if it is one."""
-    if not (np.ndim(lr) == 0 and np.isfinite(lr) and lr >= 0):
+def _rate(value: Any, name: str = "lr") -> float:
+    """Return a rate that may have been changed between steps, if it is one."""
+    if type(value) is float and 0 <= value < math.inf:  # as almost always
+        return value
+    if not (_is_number(value) and 0 <= value < math.inf):
         raise ArgumentError(
-            f"must be a finite number, 0 or more; it was set to {lr!r}.", where="lr"
+            f"must be a finite number, 0 or more; it was set to {value!r}.", where=name
         )
-    return float(lr)
+    return float(value)
 
 
 def _wide(a: Array) -> np.dtype:
     """Return the dtype to remember in: in float16, squares of gradients and an eps would be 0."""
     return np.promote_types(a.dtype, np.float32)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) or (_is_numpy_number(value) and value.dtype.kind in "iuf")
 
 
 def _is_numpy_number(value: Any) -> bool:
@@ -253,7 +261,7 @@ def _is_numpy_number(value: Any) -> bool:
 
 def require_positive(value: float, name: str) -> float:
     """Return ``value`` if it is a finite number above zero."""
-    if not np.isfinite(value) or value <= 0:
+    if not _is_number(value) or not np.isfinite(value) or value <= 0:
         raise ArgumentError(f"must be a finite number above 0, received {value!r}.", where=name)
     return float(value)
 
@@ -272,6 +280,6 @@ def require_eps(value: float) -> float:
 
 def require_decay(value: float, name: str) -> float:
     """Return ``value`` if it is at least 0 and below 1."""
-    if not 0 <= value < 1:
+    if not _is_number(value) or not 0 <= value < 1:
         raise ArgumentError(f"must be at least 0 and below 1, received {value!r}.", where=name)
     return float(value)

@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from .. import ops
 from ..data import Dataset, Loader
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, DataError, ShapeError
+from ..names import listed
 from ..nn import Layer, Loss, evaluating
 from ..typing import Array
+from .given import require_classes
 from .inputs import axes_hint, require_floats
 from .preparation import Engine, machinery, require_count
 from .scale import require_finite, require_known, value_range
@@ -45,6 +47,7 @@ class Evaluation:
         return float((self.predictions == self.labels).mean())
 
 
+@np.errstate(under="ignore")
 def evaluate(
     model: Layer,
     dataset: Dataset,
@@ -81,7 +84,9 @@ def evaluate(
     ------
     DataError
         If the images lie on another scale than those that the model was trained on, as in
-        `predict`; with ``run`` that is not asked.
+        `predict`, or if the classes have other names than those that it learned (``model.card``);
+        classes that are numbers, as those of `Dataset.from_arrays`, are taken as they come. With
+        ``run`` that is not asked.
 
     Examples
     --------
@@ -100,6 +105,7 @@ def evaluate(
     require_count(batch_size, "batch_size")
     if run is None:
         batch_size = min(batch_size, len(dataset))  # a plan takes memory for so many
+        _require_known_classes(model, dataset)
         require_known(model, value_range(dataset), "evaluate")
     shape = dataset.image_shape
     parts = machinery(engine, model, shape, batch_size, loss, run, frozen=True)
@@ -119,6 +125,7 @@ def evaluate(
     return Evaluation(total / len(dataset), predicted, dataset.labels, confusion)
 
 
+@np.errstate(under="ignore")
 def predict(
     model: Layer,
     x: npt.ArrayLike | Dataset,
@@ -181,6 +188,20 @@ def predict(
     except ShapeError as error:
         error.message += axes_hint(model, x.shape)
         raise
+
+
+def _require_known_classes(model: Layer, dataset: Dataset) -> None:
+    known, given = model.card.classes if model.card else (), dataset.classes
+    named = [names for names in (known, given) if names != tuple(map(str, range(len(names))))]
+    if len(named) < 2 or known == given:
+        return
+    require_classes(known, dataset, "the model learned", "evaluate")
+    raise DataError(
+        f"the model learned {len(known)} classes ({listed(known)}), and '{dataset.name}' has "
+        f"{len(given)} ({listed(given)}). Number them alike: "
+        "`Dataset(images, labels, model.card.classes, name)`.",
+        where="evaluate",
+    )
 
 
 def sample(dataset: Dataset, wanted: int | None) -> Dataset:

@@ -16,6 +16,7 @@ from ..nn import BatchNorm2d, Layer, Loss, Parameter, SoftmaxCrossEntropy
 from ..nn.state import widened
 from ..optim import Optimizer
 from ..typing import Array
+from .given import require_apart, require_classes
 from .scale import Range, require_range, value_range
 
 if TYPE_CHECKING:
@@ -165,12 +166,15 @@ def require_fit(
             f"image has shape {outputs}. Its last layer must have {len(train.classes)} outputs.",
             where="Trainer",
         )
+    require_apart(model)
     if not any(p.rate for p in model.parameters().values()):
         raise ArgumentError(
             "the model has nothing that learns: no parameters, or all are frozen. Give some layers "
             "a rate above 0.",
             where="Trainer",
         )
+    if test is not None:
+        require_classes(train.classes, test, "the training set has", "test")
     if test is not None and (test.image_shape, test.classes) != (train.image_shape, train.classes):
         raise DataError(
             f"the test set has images {test.image_shape} of {len(test.classes)} classes, the "

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .. import optim
 from ..data import Augmentation, Dataset, Loader, augmentation
-from ..errors import ArgumentError
 from ..nn import Buffer, Card, Layer, Loss, SoftmaxCrossEntropy
 from ..optim import Optimizer, Schedule, as_schedule
 from .alone import Alone
 from .callbacks import Callback, as_callbacks, tell, tell_the_end
+from .given import as_optimizer, require_kinds
 from .guard import Guard, Moment, running_statistics
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate, sample
@@ -113,11 +112,11 @@ class Trainer(Settled):
     ) -> None:
         if isinstance(augment, str):
             augment = augmentation(augment)
+        optimizer = as_optimizer(optimizer, lr)
+        require_kinds(
+            model=model, train=train, test=test, loss=loss, optimizer=optimizer, augment=augment
+        )
         values = require_fit(model, train, test, augment)
-        if isinstance(optimizer, str):
-            optimizer = optim.by_name(optimizer, lr)
-        elif lr is not None:
-            raise ArgumentError("belongs to an optimizer given by name.", where="lr")
         require_count(epochs, "epochs")
         if evaluate_samples is not None:
             require_count(evaluate_samples, "evaluate_samples")
@@ -136,8 +135,6 @@ class Trainer(Settled):
         self.history = History()
         self.epoch = 0
         self.best: Best | None = None
-        model.input_shape = train.image_shape
-        model.card = Card(train.name, train.classes, train.preparation, train.held_out, values)
         self.augment = augment
         self._drawing = Generators(model, seed, augment)
         self._generators = self._drawing.named
@@ -154,6 +151,8 @@ class Trainer(Settled):
         self._most = min(self.loader.batch_size, max(len(train), len(test or train)))  # in a plan
         self._parts = machinery(engine, model, train.image_shape, self._most, self.loss)
         self.loader.gather = self._parts.gather
+        model.input_shape = train.image_shape
+        model.card = Card(train.name, train.classes, train.preparation, train.held_out, values)
 
     def fit(self) -> History:
         """Train until ``epochs`` are done, and return the history.
@@ -177,6 +176,7 @@ class Trainer(Settled):
         require_whole(self._broken)
         return self._alone.run(self._fit)
 
+    @np.errstate(under="ignore")  # what is too small to be told from 0 is 0
     def _fit(self) -> History:
         try:
             self._tell("on_fit_begin")
