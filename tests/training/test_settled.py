@@ -14,7 +14,8 @@ import pytest
 from pellucid import data, nn, optim
 from pellucid.data import Dataset, augmentation
 from pellucid.errors import ArgumentError, DataError, PellucidError
-from pellucid.training import Callback, Trainer, TrainingState, evaluate, predict
+from pellucid.formats import load
+from pellucid.training import BestModel, Callback, Trainer, TrainingState, evaluate, predict
 from pellucid.training.metrics import sample
 from training.setup import BATCHES, At, measured, network, same_weights, trainer
 
@@ -489,3 +490,101 @@ def test_numbers_too_small_to_tell_from_zero_are_zero_also_where_underflow_is_an
     assert measured(one.history) == measured(calm.history)
     assert np.isfinite(result.loss)
     assert probabilities.sum(axis=1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("epochs", 2.5, "must be an integer, 0 or more; received 2.5"),
+        ("epochs", "3", "must be an integer, 0 or more; received '3'"),
+        ("epochs", -1, "must be 0 or more, received -1"),
+        ("evaluate_samples", 0, "must be 1 or more, received 0"),
+        ("schedule", "cosin", "'cosin' is unknown. Did you mean 'cosine'"),
+        ("schedule", 0.5, "must be a name or a function"),
+        ("optimizer", "sgd", "must be an object of Optimizer, received 'sgd'"),
+        ("test", (1, 2), "must be an object of Dataset, received an object of tuple"),
+        ("callbacks", None, "must be a list, received None"),
+    ],
+)
+def test_what_is_changed_later_is_looked_at_as_at_construction(name, value, words):
+    one = trainer(epochs=1)
+    before = getattr(one, name)
+    with pytest.raises(ArgumentError, match=f"^{name}: {words}"):
+        setattr(one, name, value)
+    assert getattr(one, name) is before
+    one.schedule = "cosine"
+    one.fit()
+    assert one.schedule is optim.cosine
+
+
+def test_a_loss_that_has_both_directions_is_one():
+    class Own:
+        def __call__(self, scores, labels):
+            self.real = nn.SoftmaxCrossEntropy()
+            return self.real(scores, labels)
+
+        def backward(self):
+            return self.real.backward()
+
+    own, usual = (
+        trainer(loss=Own(), epochs=1, engine="reference"),
+        trainer(epochs=1, engine="reference"),
+    )
+    assert own.fit().losses == usual.fit().losses
+
+
+def test_a_callback_may_take_itself_out_and_the_next_one_is_told():
+    class Once(Callback):
+        def on_batch_end(self, trainer, loss, images):
+            trainer.callbacks.remove(self)
+
+    told = []
+    last = At("on_batch_end", -1, None)
+    last.on_batch_end = lambda *news: told.append(news)
+    one = trainer(epochs=1, callbacks=[Once(), Once(), last])
+    one.fit()
+    assert len(told) == BATCHES
+    assert one.callbacks == [last]
+
+
+def test_a_resumed_training_without_the_file_of_its_best_epoch_keeps_the_best_since(tmp_path):
+    class Measures(Trainer):
+        accuracies = (0.5, 0.9, 0.3, 0.8, 0.7, 0.95)
+
+        def _measure(self, dataset):
+            real = super()._measure(dataset)
+            wanted = round(self.accuracies[self.epoch] * 40)
+            predictions = np.where(np.arange(40) < wanted, real.labels[:40], -1)
+            return type(real)(real.loss, predictions, real.labels[:40], real.confusion)
+
+    def build(epochs, *callbacks):
+        train, test = data.digits()
+        return Measures(
+            network(), train.take(64), test.take(40), epochs=epochs, batch_size=32,
+            callbacks=callbacks,
+        )  # fmt: skip
+
+    def kept(path):
+        return load(path).state_dict()["fc1.weight"].tobytes()
+
+    weights = {}
+
+    class Note(Callback):
+        def on_epoch_end(self, trainer, record):
+            weights[record.epoch] = trainer.model.state_dict()["fc1.weight"].tobytes()
+
+    build(6, Note()).fit()
+    first = build(3, BestModel(tmp_path / "a"))
+    first.fit()
+    assert kept(tmp_path / "a") == weights[2]
+    for epochs, name, best in ((4, "b", 4), (5, "b", 4), (5, "a", 2), (6, "a", 6), (6, "c", 6)):
+        one = build(epochs, BestModel(tmp_path / name))
+        one.load_state(first.state())
+        one.fit()
+        assert kept(tmp_path / name) == weights[best], (epochs, name)
+    second = build(2)
+    second.fit()
+    one = build(3, BestModel(tmp_path / "d"))
+    one.load_state(second.state())
+    one.fit()
+    assert kept(tmp_path / "d") == weights[2]  # the state was that of the best epoch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeAlias
@@ -13,6 +12,7 @@ from ..errors import ArgumentError, NumericsError, ShapeError, StateDictError
 from ..nn import Parameter
 from ..ops.checks import require_real
 from ..typing import Array
+from .checks import as_memory, as_rate, as_steps, is_numpy_number, require_positive, wide
 
 __all__ = ["Optimizer"]
 
@@ -87,10 +87,10 @@ class Optimizer:
         Whatever else `update` raises, all parameters and the memory are afterwards as before. Where
         a ``kernel`` has updated some, which keeps no copies, they stay so, and ``t`` counts.
         """
-        lr = _rate(self.lr)
+        lr = as_rate(self.lr)
         for name in self.memory.keys() & parameters.keys():
             self._require_own(name, parameters[name])
-        rates = {name: _rate(p.rate, f"rate of {name}") for name, p in parameters.items()}
+        rates = {name: as_rate(p.rate, f"rate of {name}") for name, p in parameters.items()}
         gradients = {k: self._gradient(k, p) for k, p in parameters.items() if rates[k]}
         given, known, before, undone = self.lr, set(self.memory), dict(self.counts), True
         self.t += 1
@@ -102,7 +102,7 @@ class Optimizer:
                 parameter = parameters[name]
                 w = parameter.data
                 if name not in self.memory:
-                    self.memory[name] = {slot: np.zeros(w.shape, _wide(w)) for slot in self.slots}
+                    self.memory[name] = {slot: np.zeros(w.shape, wide(w)) for slot in self.slots}
                     self._owners[name] = weakref.ref(parameter)
                 memory = self.memory[name]
                 self.lr, self.t = lr * rates[name], self.counts[name]
@@ -110,7 +110,7 @@ class Optimizer:
                     undone = False
                     continue
                 copies += [(a, a.copy()) for a in (w, *memory.values()) if a.flags.writeable]
-                self.update(w, g.astype(_wide(g), copy=False), **memory)
+                self.update(w, g.astype(wide(g), copy=False), **memory)
         except BaseException:
             for array, copy in copies:
                 array[...] = copy
@@ -147,7 +147,7 @@ class Optimizer:
         for key in state.keys() - {"t"}:
             slot, _, name = key.partition(".")
             if slot == "t" and name:
-                counts[name] = int(state[key])
+                counts[name] = as_steps(state[key], key)
                 continue
             if slot not in self.slots or not name:
                 raise StateDictError(
@@ -155,15 +155,15 @@ class Optimizer:
                     f"({', '.join(self.slots) or 'nothing'}). Resume with the same optimizer.",
                     where="optimizer state",
                 )
-            memory.setdefault(name, {})[slot] = np.array(state[key])
+            memory.setdefault(name, {})[slot] = as_memory(state[key], key)
         whole = {"t"} | {f"{slot}.{name}" for name in memory for slot in self.slots}
         if lacking := sorted(whole - state.keys()):
             raise StateDictError(
                 f"lacks {', '.join(map(repr, lacking))}. Resume from a whole state.",
                 where="optimizer state",
             )
-        t = int(state["t"])
-        if wrong := [name for name, n in counts.items() if not 0 <= n <= t]:
+        t = as_steps(state["t"], "t")
+        if wrong := [name for name, n in counts.items() if n > t]:
             raise StateDictError(
                 f"has {counts[wrong[0]]} steps of {wrong[0]!r} after {t} in all. Resume from "
                 "another state.",
@@ -201,12 +201,15 @@ class Optimizer:
                 where="optimizer state",
             )
         if owner is None and parameter is not None:
+            for slot, array in slots.items():  # as loaded, perhaps with fewer digits
+                dtype = np.promote_types(array.dtype, wide(parameter.data))
+                slots[slot] = array.astype(dtype, copy=False)
             self._owners[name] = weakref.ref(parameter)
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         plain = {k: v for k, v in vars(self).items() if k not in NO_ARGUMENTS}
-        return {k: v.item() if _is_numpy_number(v) else v for k, v in plain.items()}
+        return {k: v.item() if is_numpy_number(v) else v for k, v in plain.items()}
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_owners": {}}  # a copy is for whoever steps with it first
@@ -233,53 +236,3 @@ class Optimizer:
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
         return f"{type(self).__name__}({arguments})"
-
-
-def _rate(value: Any, name: str = "lr") -> float:
-    """Return a rate that may have been changed between steps, if it is one."""
-    if type(value) is float and 0 <= value < math.inf:  # as almost always
-        return value
-    if not (_is_number(value) and 0 <= value < math.inf):
-        raise ArgumentError(
-            f"must be a finite number, 0 or more; it was set to {value!r}.", where=name
-        )
-    return float(value)
-
-
-def _wide(a: Array) -> np.dtype:
-    """Return the dtype to remember in: in float16, squares of gradients and an eps would be 0."""
-    return np.promote_types(a.dtype, np.float32)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) or (_is_numpy_number(value) and value.dtype.kind in "iuf")
-
-
-def _is_numpy_number(value: Any) -> bool:
-    return isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0
-
-
-def require_positive(value: float, name: str) -> float:
-    """Return ``value`` if it is a finite number above zero."""
-    if not _is_number(value) or not np.isfinite(value) or value <= 0:
-        raise ArgumentError(f"must be a finite number above 0, received {value!r}.", where=name)
-    return float(value)
-
-
-def require_eps(value: float) -> float:
-    """Return ``value`` if it is above zero in float32 too."""
-    value = require_positive(value, "eps")
-    if value < np.finfo(np.float32).tiny:
-        raise ArgumentError(
-            f"must be at least {np.finfo(np.float32).tiny:.3g}, received {value!r}: in float32 it "
-            "would be 0, and a gradient of 0 be divided by it.",
-            where="eps",
-        )
-    return value
-
-
-def require_decay(value: float, name: str) -> float:
-    """Return ``value`` if it is at least 0 and below 1."""
-    if not _is_number(value) or not 0 <= value < 1:
-        raise ArgumentError(f"must be at least 0 and below 1, received {value!r}.", where=name)
-    return float(value)

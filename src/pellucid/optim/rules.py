@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from ..typing import Array
-from .optimizer import Optimizer, require_decay, require_eps
+from .checks import require_decay, require_eps
+from .optimizer import Optimizer
 
 __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Momentum", "Nesterov", "RMSprop"]
 

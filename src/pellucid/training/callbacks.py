@@ -80,17 +80,31 @@ class LastModel(Callback):
 class BestModel(Callback):
     """Keep in ``path`` the model of the best epoch so far, by the accuracy the Trainer watches.
 
-    The test accuracy of a model that was chosen by its test accuracy flatters it: give the Trainer
-    a validation set for its ``test`` if you choose this way, and measure on the test set once.
+    Where a resumed training does not find the file of its earlier epochs, it is the best one of
+    those since. The test accuracy of a model that was chosen by its test accuracy flatters it: give
+    the Trainer a validation set for its ``test`` if you choose this way, and measure on the test
+    set once.
     """
 
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
+        self._lost = -1.0  # the best accuracy of those that were saved since, if the best is lost
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Look whether the model of the best epoch is there."""
+        best = trainer.best
+        if best is not None and best.epoch == trainer.epoch and not self.path.exists():
+            save(trainer.model, self.path)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
         """Save the model if this epoch is the best one."""
-        if trainer.best is not None and trainer.best.epoch == record.epoch:
+        tested = record.test_accuracy
+        accuracy = record.train_accuracy if tested is None else tested
+        best = trainer.best is not None and trainer.best.epoch == record.epoch
+        lost = self._lost >= 0 or not self.path.exists()
+        if best or (lost and accuracy > self._lost):
             save(trainer.model, self.path)
+            self._lost = -1.0 if best else accuracy
 
 
 def as_callbacks(callbacks: Any) -> list[Callback]:
@@ -120,8 +134,8 @@ def as_callbacks(callbacks: Any) -> list[Callback]:
 
 
 def tell(callbacks: Sequence[Callback], hook: str, trainer: Trainer, *news: object) -> None:
-    """Call ``hook`` of each, one after the other."""
-    for callback in callbacks:
+    """Call ``hook`` of each, one after the other; one may take itself out of the list."""
+    for callback in list(callbacks):
         getattr(callback, hook)(trainer, *news)
 
 
@@ -134,7 +148,7 @@ def tell_the_end(
     interruption goes before errors. The others are noted in it.
     """
     first = failure
-    for callback in callbacks:
+    for callback in list(callbacks):
         try:
             callback.on_fit_end(trainer)
         except BaseException as error:

@@ -50,7 +50,9 @@ def require_kinds(**given: object) -> None:
     """
     for name, value in given.items():
         kind, advice = _KINDS[name]
-        if not isinstance(value, kind) and not (value is None and name in _OPTIONAL):
+        loss = name == "loss" and not isinstance(value, type) and hasattr(value, "backward")
+        fits = isinstance(value, kind) or (loss and callable(value))
+        if not fits and not (value is None and name in _OPTIONAL):
             plain = value is None or isinstance(value, str | type)
             received = repr(value) if plain else f"an object of {type(value).__name__}"
             raise ArgumentError(

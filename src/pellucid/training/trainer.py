@@ -9,9 +9,9 @@ import numpy as np
 
 from ..data import Augmentation, Dataset, Loader, augmentation
 from ..nn import Buffer, Card, Layer, Loss, SoftmaxCrossEntropy
-from ..optim import Optimizer, Schedule, as_schedule
+from ..optim import Optimizer, Schedule
 from .alone import Alone
-from .callbacks import Callback, as_callbacks, tell, tell_the_end
+from .callbacks import Callback, tell, tell_the_end
 from .given import as_optimizer, require_kinds
 from .guard import Guard, Moment, running_statistics
 from .history import EpochRecord, History
@@ -118,8 +118,6 @@ class Trainer(Settled):
         )
         values = require_fit(model, train, test, augment)
         require_count(epochs, "epochs")
-        if evaluate_samples is not None:
-            require_count(evaluate_samples, "evaluate_samples")
         require_count(seed, "seed", least=0)
         self.model = model
         self.train = train
@@ -127,10 +125,10 @@ class Trainer(Settled):
         self.loss = SoftmaxCrossEntropy() if loss is None else loss
         optimizer.require_fit(model.parameters())
         self.optimizer = optimizer  # and `lr`
-        self.schedule = as_schedule(schedule)
+        self.schedule: Schedule | None = schedule  # type: ignore[assignment]  # as a function
         self.epochs = epochs
         self.evaluate_samples = evaluate_samples
-        self.callbacks = as_callbacks(callbacks)
+        self.callbacks: list[Callback] = callbacks  # type: ignore[assignment]  # as a list
         self.seed = seed
         self.history = History()
         self.epoch = 0
