@@ -22,13 +22,14 @@ __all__ = [
 ]
 
 
-def as_rate(value: Any, name: str = "lr") -> float:
-    """Return a rate that may have been changed between steps, if it is one."""
+def as_rate(value: Any, parameter: str = "") -> float:
+    """Return a rate, of a parameter or ``lr``, that may have been changed, if it is one."""
     if type(value) is float and 0 <= value < math.inf:  # as almost always
         return value
     if not (_is_number(value) and 0 <= value < math.inf):
         raise ArgumentError(
-            f"must be a finite number, 0 or more; it was set to {value!r}.", where=name
+            f"must be a finite number, 0 or more; it was set to {value!r}.",
+            where=f"rate of {parameter}" if parameter else "lr",
         )
     return float(value)
 

@@ -88,14 +88,18 @@ class Optimizer:
         a ``kernel`` has updated some, which keeps no copies, they stay so, and ``t`` counts.
         """
         lr = as_rate(self.lr)
-        for name in self.memory.keys() & parameters.keys():
-            self._require_own(name, parameters[name])
-        rates = {name: as_rate(p.rate, f"rate of {name}") for name, p in parameters.items()}
+        owners, rates, counts = self._owners, {}, {}
+        for name, p in parameters.items():
+            rates[name] = rate = as_rate(p.rate, name)
+            done = self.counts.get(name)
+            counts[name] = (self._first_count(name) if done is None else done) + (rate > 0)
+            if name in self.memory and not (name in owners and owners[name]() is p):
+                self._require_own(name, p)
         gradients = {k: self._gradient(k, p) for k, p in parameters.items() if rates[k]}
-        given, known, before, undone = self.lr, set(self.memory), dict(self.counts), True
+        given, known, before, undone = self.lr, set(self.memory), self.counts, True
         self.t += 1
         t = self.t
-        self.counts |= {k: self._count(k) + (k in gradients) for k in parameters}
+        self.counts = before | counts
         copies: list[tuple[Array, Array]] = []
         try:
             for name, g in gradients.items():
@@ -105,7 +109,7 @@ class Optimizer:
                     self.memory[name] = {slot: np.zeros(w.shape, wide(w)) for slot in self.slots}
                     self._owners[name] = weakref.ref(parameter)
                 memory = self.memory[name]
-                self.lr, self.t = lr * rates[name], self.counts[name]
+                self.lr, self.t = lr * rates[name], counts[name]
                 if kernel is not None and kernel(self, w, g, memory):
                     undone = False
                     continue
@@ -214,10 +218,9 @@ class Optimizer:
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_owners": {}}  # a copy is for whoever steps with it first
 
-    def _count(self, name: str) -> int:
-        """Return how many steps the parameter called ``name`` has taken."""
-        remembered = not self.slots or name in self.memory
-        return self.counts.get(name, self._loaded if remembered else 0)
+    def _first_count(self, name: str) -> int:
+        """Return how many steps a parameter has taken that was not given to `step` before."""
+        return self._loaded if not self.slots or name in self.memory else 0
 
     def _gradient(self, name: str, parameter: Parameter) -> Array:
         if parameter.grad is None:
