@@ -14,7 +14,7 @@ from pellucid.data import (
     Loader,
     augmentation,
 )
-from pellucid.errors import ArgumentError
+from pellucid.errors import ArgumentError, DataError
 
 
 def images(n: int = 200, c: int = 3, h: int = 6, w: int = 7) -> np.ndarray:
@@ -90,6 +90,55 @@ def test_brightness_multiplies_each_image_by_one_factor_and_stops_at_white():
     assert 0.8 <= factors.min() < 0.85
     assert 1.15 < factors.max() <= 1.2 + 1e-6
     assert y.max() <= 1
+
+
+def test_brightness_leaves_what_is_brighter_than_white_already():
+    x = np.full((50, 1, 2, 2), 1.25, np.float32)
+    x[:, :, 0, 0] = -0.1  # as resizing may leave it
+    y = changed(Brightness(0.5), x=x)
+    assert y.max() == 1.25
+    assert (y.max(axis=(1, 2, 3)) == 1.25).sum() > 10
+
+
+def test_standardised_images_are_not_made_brighter_by_a_factor():
+    x = (images() - 0.5) / 0.25
+    with pytest.raises(DataError, match=r"^brightness: changes images from 0 to 1.*nn.Normalize"):
+        changed(Brightness(0.2), x=x)
+    dataset = Dataset.from_arrays(x, np.arange(len(x)) % 2)
+    loader = Loader(dataset, 10, augment=augmentation("flip,crop1,cutout2"))
+    assert loader.next()[0].max() > 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_cutout_hides_opposite_sides_equally_often(size):
+    x = np.ones((40_000, 1, 9, 10), np.float32)
+    hidden = 1 - changed(Cutout(size), x=x).mean(axis=(0, 1))
+    for turned in (hidden[::-1], hidden[:, ::-1]):
+        np.testing.assert_allclose(hidden, turned, atol=0.012)
+
+
+@pytest.mark.parametrize("transform", [Flip(), Crop(1), Cutout(2), Brightness(0.5)])
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.full((4, 1, 5, 5), 200, np.uint8), r"received uint8 of shape .* Divide them by the la"),
+        (np.ones((4, 1, 5, 5), np.int64), r"received int64 of shape"),
+        (np.ones((4, 1, 5, 5), bool), r"received bool of shape"),
+        (
+            np.ones((1, 5, 5), np.float32),
+            r"received float32 of shape \(1, 5, 5\). For one image ad",
+        ),
+        (np.ones((4, 5), np.float32), r"received float32 of shape \(4, 5\)\.$"),
+    ],
+)
+def test_what_is_no_batch_of_floats_is_refused(transform, x, words):
+    with pytest.raises(DataError, match=r"^augment: expects float images \(N, C, H, W\), " + words):
+        Augmentation(transform)(x)
+
+
+def test_an_empty_batch_stays_one():
+    x = np.empty((0, 3, 5, 5), np.float32)
+    assert augmentation("flip,crop2,cutout3,brightness0.5")(x).shape == x.shape
 
 
 def test_they_are_applied_in_their_order():

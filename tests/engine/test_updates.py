@@ -54,6 +54,20 @@ def test_other_types_are_left_to_the_rule():
     assert len(KERNELS[optim.Momentum][0].signatures) <= 1
 
 
+@pytest.mark.parametrize("rule", ["momentum", "adam"])
+def test_constants_that_are_numbers_of_numpy_compile_nothing_anew(rule):
+    kernel = KERNELS[optim.RULES[rule]][0]
+    parameters, usual = _parameters(), optim.RULES[rule]()
+    _both(usual, optim.RULES[rule](), parameters, copy.deepcopy(parameters), steps=1)
+    before = len(kernel.signatures)
+    other = optim.RULES[rule]()
+    for name, value in other.config().items():
+        setattr(other, name, np.float32(value))
+    parameters = _parameters()
+    _both(other, optim.RULES[rule](), parameters, copy.deepcopy(parameters), steps=1)
+    assert len(kernel.signatures) == before == 1
+
+
 def test_every_rule_has_a_kernel():
     assert set(KERNELS) == set(optim.RULES.values())
 

@@ -140,3 +140,18 @@ def test_a_last_layer_without_a_number_of_classes_is_refused():
     model = nn.Sequential(norm=nn.BatchNorm2d(3))
     with pytest.raises(ArgumentError, match=r"ends in BatchNorm2d\(3\), which has no number"):
         nn.with_head(model, 4)
+
+
+def test_the_names_of_classes_do_not_stay_with_a_new_head():
+    model = models.SimpleConvNet((1, 12, 12), output_size=3, rng=np.random.default_rng(0))
+    model.card = nn.Card("pets", ("cat", "dog", "fish"), value_range=(0.0, 1.0))
+    for outputs in (2, 3, 5):
+        card = nn.with_head(model, outputs).card
+        assert card.classes == tuple(map(str, range(outputs)))
+        assert (card.dataset, card.value_range) == ("pets", (0.0, 1.0))
+    head = nn.Sequential(drop=nn.Dropout(), fc=nn.Linear(100, 4))
+    assert nn.replaced(model, "affine2", head).card.classes == ("0", "1", "2", "3")
+    assert nn.replaced(model, "relu1", nn.LeakyReLU()).card is model.card
+    assert model.card.classes == ("cat", "dog", "fish")
+    assert nn.with_head(models.SimpleConvNet((1, 12, 12)), 4).card is None
+    assert nn.replaced(model, "affine2", nn.Linear(7, 4)).card.classes == ()  # it does not fit

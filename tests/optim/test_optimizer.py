@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 import re
 
 import numpy as np
@@ -129,3 +132,154 @@ def test_a_rule_without_a_formula_says_so():
     p.grad = np.ones(1)
     with pytest.raises(NotImplementedError, match="Empty has no update yet"):
         Empty().step({"w": p})
+
+
+def _stepped(rule: Optimizer, *names: str, dtype: type = np.float64, g: float = 0.5) -> dict:
+    parameters = {name: Parameter(np.ones(3, dtype)) for name in names}
+    for p in parameters.values():
+        p.grad = np.full(3, g, dtype)
+    rule.step(parameters)
+    return parameters
+
+
+@pytest.mark.parametrize(("name", "twin"), [("adam", "Adam"), ("adamw", "AdamW")])
+def test_a_parameter_that_learns_later_begins_with_its_own_first_step(name, twin, torch):
+    ours = {key: Parameter(np.ones(3)) for key in "ab"}
+    theirs = [torch.ones(3, dtype=torch.float64, requires_grad=True) for _ in ours]
+    rule, other = by_name(name, lr=0.01), getattr(torch.optim, twin)(theirs, lr=0.01)
+    for k in range(12):
+        ours["b"].rate = float(k >= 5 and k != 8)
+        for p, q in zip(ours.values(), theirs, strict=True):
+            p.grad = np.full(3, 0.5 + 0.1 * k)
+            q.grad = torch.as_tensor(p.grad) if p.rate else None
+        rule.step(ours)
+        other.step()
+        if k == 6:
+            state, rule = rule.state_dict(), by_name(name, lr=0.01)
+            rule.load_state_dict(state)
+    for p, q in zip(ours.values(), theirs, strict=True):
+        np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=1e-12)
+    assert rule.t == 12
+    assert {key: int(n) for key, n in rule.state_dict().items() if key[:2] == "t."} == {"t.b": 6}
+
+
+def test_a_parameter_that_is_first_given_later_begins_with_its_own_first_step():
+    rule = Adam(0.01)
+    first = _stepped(rule, "a")
+    second = Parameter(np.ones(3))
+    second.grad = np.full(3, 0.5)
+    rule.step(first | {"b": second})
+    assert second.data == pytest.approx(0.99, abs=1e-7)
+
+
+def test_a_state_with_more_steps_of_a_parameter_than_in_all_is_refused():
+    rule = Adam()
+    _stepped(rule, "a")
+    state = rule.state_dict() | {"t.a": np.asarray(3)}
+    with pytest.raises(StateDictError, match=r"has 3 steps of 'a' after 1 in all. Resume"):
+        Adam().load_state_dict(state)
+
+
+@pytest.mark.parametrize("name", sorted(optim.RULES.keys() - {"sgd"}))
+def test_what_was_learned_on_one_network_is_not_used_on_another(name):
+    rule = by_name(name)
+    own = _stepped(rule, "a", "b")
+    with pytest.raises(ArgumentError, match=r"^optimizer: remembers the gradients of another netw"):
+        _stepped(rule, "a", "b")
+    rule.step(own)  # the one it belongs to goes on
+    rule.step({"a": own["a"]})
+    del own
+    with pytest.raises(
+        ArgumentError, match=rf"after 3 steps.*Make a new one: `{type(rule).__name__}"
+    ):
+        _stepped(rule, "a")
+    state = rule.state_dict()
+    rule.load_state_dict(state)
+    _stepped(rule, "a")  # a loaded memory is that of who steps with it
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda rule: pickle.loads(pickle.dumps(rule))])
+def test_the_copy_of_an_optimizer_goes_on_with_a_copy_of_the_network(copied):
+    rule = Adam()
+    parameters = _stepped(rule, "a")
+    twins, twin = copy.deepcopy(parameters), copied(rule)
+    rule.step(parameters)
+    twin.step(twins)
+    assert np.array_equal(twins["a"].data, parameters["a"].data)
+
+
+def test_a_loaded_memory_of_another_shape_is_refused_before_the_step():
+    rule, p = Adam(), Parameter(np.ones((2, 2)))
+    rule.load_state_dict({"t": np.asarray(1), "m.a": np.zeros(3), "v.a": np.zeros(3)})
+    p.grad = np.ones((2, 2))
+    with pytest.raises(StateDictError, match=r"remembers 'a' of shape \(3,\), the model has \(2, "):
+        rule.step({"a": p})
+
+
+@pytest.mark.parametrize("g", [0.0, 1e-4, 300.0])
+@pytest.mark.parametrize("name", optim.RULES)
+def test_float16_learns_as_float32_does(name, g):
+    narrow, wide = (by_name(name, lr=0.01) for _ in range(2))
+    g = float(np.float16(g))
+    p, q = (_stepped(r, "a", dtype=d, g=g) for r, d in ((narrow, np.float16), (wide, np.float32)))
+    narrow.step(p)
+    wide.step(q)
+    assert p["a"].data.dtype == np.float16
+    np.testing.assert_allclose(p["a"].data, q["a"].data, rtol=2e-3)
+
+
+@pytest.mark.parametrize("rule", [AdaGrad, RMSprop, Adam, AdamW])
+def test_an_eps_that_is_zero_in_float32_is_refused(rule):
+    with pytest.raises(ArgumentError, match=r"^eps: must be at least 1.18e-38, received 1e-50"):
+        rule(eps=1e-50)
+
+
+@pytest.mark.parametrize("lr", [-0.1, float("nan"), float("inf"), np.ones(2)])
+def test_a_rate_that_was_changed_into_none_is_refused_before_the_step(lr):
+    rule = Momentum()
+    parameters = _stepped(rule, "a")
+    before, rule.lr = parameters["a"].data.copy(), lr
+    with pytest.raises(ArgumentError, match=r"^lr: must be a finite number, 0 or more; it was set"):
+        rule.step(parameters)
+    assert np.array_equal(parameters["a"].data, before)
+    assert rule.t == 1
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.array])
+def test_numbers_of_numpy_are_constants_as_those_of_python(kind):
+    rule = Momentum()
+    rule.lr, rule.momentum = kind(0.5), kind(0.25)
+    assert json.dumps(rule.config()) == '{"lr": 0.5, "momentum": 0.25}'
+    assert _stepped(rule, "a", g=1.0)["a"].data.tolist() == [0.5] * 3
+
+
+@pytest.mark.parametrize("key", ["t", "t.a"])
+@pytest.mark.parametrize("value", [[1, 2], 1.5, -3, float("nan"), "x", True])
+def test_steps_that_are_no_number_of_steps_are_refused(key, value):
+    rule = Adam()
+    _stepped(rule, "a")
+    before = rule.state_dict()
+    with pytest.raises(StateDictError, match=rf"for '{key}', which must be a whole number of ste"):
+        rule.load_state_dict(before | {key: np.asarray(value)})
+    assert rule.state_dict().keys() == before.keys()
+
+
+@pytest.mark.parametrize("value", [np.zeros(3, complex), np.zeros(3, int), np.full(3, np.nan)])
+def test_a_memory_that_is_no_real_numbers_is_refused(value):
+    rule = Adam()
+    _stepped(rule, "a")
+    with pytest.raises(StateDictError, match=r"for 'm.a', which must be real numbers. Resume"):
+        rule.load_state_dict(rule.state_dict() | {"m.a": value})
+
+
+@pytest.mark.parametrize("weights", [np.float16, np.float32, np.float64])
+def test_a_memory_with_fewer_digits_goes_on_with_those_of_the_weights(weights):
+    rule = Adam()
+    p = _stepped(rule, "a", dtype=weights)
+    narrow = {k: v.astype(np.float16) if k[1:] == ".a" else v for k, v in rule.state_dict().items()}
+    again = Adam()
+    again.load_state_dict(narrow)
+    again.step(p)
+    assert {a.dtype for a in again.memory["a"].values()} == {
+        np.dtype(np.promote_types(weights, np.float32))
+    }

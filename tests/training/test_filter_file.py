@@ -143,6 +143,16 @@ def test_a_history_without_a_test_set_or_with_more_columns_is_read(tmp_path):
     assert (record.loss, record.test_loss, record.test_accuracy) == (2.0, None, None)
 
 
+def test_a_history_that_a_spreadsheet_has_saved_is_read(tmp_path):
+    path = tmp_path / "h.csv"
+    rows = "epoch,loss,train_accuracy,test_loss,test_accuracy,seconds\r\n1,2,0.5,,,3\r\n"
+    path.write_bytes(b"\xef\xbb\xbf" + rows.encode())
+    assert [record.loss for record in History.read_csv(path).epochs] == [2.0]
+    path.write_text("epoch;loss;train_accuracy;test_loss;test_accuracy;seconds\n1;2,5;0,5;;;3\n")
+    with pytest.raises(FileFormatError, match=r"'epoch': write it with commas .*decimal points"):
+        History.read_csv(path)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -20,16 +20,19 @@ def _halfway(path, **options):
     """Return an uninterrupted training that saved its state amid the second epoch."""
     whole = trainer(**options)
     whole.callbacks.append(At("on_batch_end", BATCHES + 2, lambda t: t.state().save(path)))
+    whole.callbacks.append(At("on_batch_end", BATCHES + 2, lambda t: rates.append(t.optimizer.lr)))
+    rates: list[float] = []
     whole.fit()
-    return whole
+    return whole, rates[0]
 
 
-def _without(path, *keys):
-    """Return the state as older versions wrote it."""
+def _without(path, *keys, rate):
+    """Return the state as older versions wrote it, with the rate of the last step."""
     arrays, metadata = read_tensors(path)
     rest = json.loads(metadata["training"])
     assert set(keys) <= rest.keys()
     rest = {k: v for k, v in rest.items() if k not in keys}
+    rest["optimizer_config"]["lr"] = rate
     write_tensors(path, arrays, {"training": json.dumps(rest)})
     return TrainingState.load(path)
 
@@ -37,20 +40,21 @@ def _without(path, *keys):
 @pytest.mark.parametrize("schedule", ["cosine", "one-cycle", "steps", lambda done: 1 - done, None])
 def test_the_base_rate_comes_with_the_state(schedule, tmp_path):
     path = tmp_path / "s.safetensors"
-    whole = _halfway(path, schedule=schedule, lr=4e-3)
+    whole, _ = _halfway(path, schedule=schedule, lr=4e-3)
     resumed = trainer(model=network(9), schedule=schedule, lr=4e-4)
     resumed.load_state(TrainingState.load(path))
     assert resumed.lr == 4e-3
     resumed.fit()
     assert same_weights(resumed.model, whole.model)
-    assert resumed.optimizer.lr == whole.optimizer.lr
+    assert resumed.optimizer.lr == whole.optimizer.lr == 4e-3
 
 
 @pytest.mark.parametrize("schedule", ["cosine", None])
 def test_the_base_rate_follows_from_an_older_state(schedule, tmp_path):
     path = tmp_path / "s.safetensors"
-    whole = _halfway(path, schedule=schedule, lr=4e-3)
-    state = _without(path, *NEW)
+    whole, rate = _halfway(path, schedule=schedule, lr=4e-3)
+    assert (rate < 4e-3) == (schedule is not None)
+    state = _without(path, *NEW, rate=rate)
     assert (state.lr, state.rates) == (None, None)
     for lr in (4e-3, 4e-4):
         resumed = trainer(model=network(9), schedule=schedule, lr=lr)
@@ -64,7 +68,7 @@ def test_the_base_rate_follows_from_an_older_state(schedule, tmp_path):
 def test_an_older_state_from_before_the_first_step_has_its_base_rate(tmp_path):
     trainer(lr=4e-3, schedule="one-cycle").state().save(tmp_path / "s.safetensors")
     resumed = trainer(schedule="one-cycle", lr=1.0)
-    resumed.load_state(_without(tmp_path / "s.safetensors", *NEW))
+    resumed.load_state(_without(tmp_path / "s.safetensors", *NEW, rate=4e-3))
     assert resumed.lr == 4e-3
 
 
@@ -75,14 +79,14 @@ def test_frozen_and_slower_parameters_are_so_again(tmp_path):
         return model
 
     path = tmp_path / "s.safetensors"
-    whole = _halfway(path, model=slowed())
+    whole, rate = _halfway(path, model=slowed())
     resumed = trainer(model=network(9))
     resumed.load_state(TrainingState.load(path))
     assert resumed.model["conv"].weight.rate == 0
     assert resumed.model["fc1"].bias.rate == 0.1
     resumed.fit()
     assert same_weights(resumed.model, whole.model)
-    older = _without(path, "rates")
+    older = _without(path, "rates", rate=rate)
     kept = trainer(model=slowed())
     kept.load_state(older)
     assert kept.model["fc1"].bias.rate == 0.1
@@ -140,10 +144,11 @@ def test_a_decay_of_one_or_more_is_refused_in_a_state_too():
 def test_a_rate_of_zero_is_one_that_a_schedule_may_have_reached():
     one = trainer(schedule=lambda done: 0.0, epochs=1)
     one.fit()
+    state = one.state()
+    state.optimizer_config["lr"] = 0.0  # as older versions wrote it
     again = trainer(schedule=lambda done: 0.0, epochs=1)
-    again.load_state(one.state())
-    assert again.optimizer.lr == 0
-    assert again.lr == one.lr > 0
+    again.load_state(state)
+    assert again.optimizer.lr == again.lr == one.lr > 0
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_of_equal_epochs_the_first_is_the_best():
     assert one.best.epoch == 1
 
 
-def test_accuracy_is_measured_on_as_many_images_as_asked_evenly_spaced(monkeypatch):
+def test_accuracy_is_measured_on_as_many_images_as_asked_of_each_class_its_share(monkeypatch):
     from pellucid.training import trainer as module
 
     measured_on = []
@@ -172,7 +172,7 @@ def test_accuracy_is_measured_on_as_many_images_as_asked_evenly_spaced(monkeypat
         return real(model, dataset, **options)
 
     monkeypatch.setattr(module, "evaluate", noting)
-    for samples, expected in ((3, [0, 11, 22]), (None, list(range(23))), (99, list(range(23)))):
+    for samples, expected in ((3, [0, 10, 20]), (None, list(range(23))), (99, list(range(23)))):
         measured_on.clear()
         Trainer(_linear(), _numbered(), epochs=1, evaluate_samples=samples).fit()
         assert measured_on == [expected]

@@ -13,12 +13,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..errors import ArgumentError, did_you_mean
+from ..errors import ArgumentError, DataError, did_you_mean
 from ..typing import Array
+from .checks import require_float_batch
 
 __all__ = ["Augmentation", "Brightness", "Crop", "Cutout", "Flip", "Transform", "augmentation"]
 
 Fill = float | Sequence[float]
+
+DARKEST = -0.25  # what resizing may leave below 0; standardised images go further
 
 
 class Transform:
@@ -27,6 +30,9 @@ class Transform:
     def apply(self, x: Array, rng: np.random.Generator) -> None:
         """Change ``x`` (N, C, H, W)."""
         raise NotImplementedError
+
+    def require_range(self, low: float, high: float) -> None:
+        """Refuse images whose numbers, from ``low`` to ``high``, this transform would spoil."""
 
 
 class Flip(Transform):
@@ -78,7 +84,10 @@ class Crop(Transform):
 
 
 class Cutout(Transform):
-    """Hide a square of ``size`` pixels a side, whose centre may be any pixel of the image.
+    """Hide a square of ``size`` pixels a side, whose centre may be anywhere in the image.
+
+    That is any pixel, or for an even size any corner of one: no side is hidden more often than the
+    opposite one.
 
     Source: DeVries & Taylor 2017, section 3.2; they hide by the mean colour.
 
@@ -98,7 +107,8 @@ class Cutout(Transform):
         n, _, h, w = x.shape
         colour = _colour(self.fill, x)[0]
         before = self.size // 2
-        rows, columns = rng.integers(0, (h, w), size=(n, 2)).T.tolist()
+        even = 1 - self.size % 2
+        rows, columns = rng.integers(0, (h + even, w + even), size=(n, 2)).T.tolist()
         for image, i, j in zip(x, rows, columns, strict=True):
             top, left = i - before, j - before
             image[:, max(top, 0) : top + self.size, max(left, 0) : left + self.size] = colour
@@ -110,10 +120,17 @@ class Cutout(Transform):
 class Brightness(Transform):
     """Multiply every image by a factor of 1 - ``amount`` to 1 + ``amount``; what exceeds 1 is 1.
 
+    In an image that has numbers above 1, what exceeds its largest becomes that.
+
     Parameters
     ----------
     amount : float
         Above 0, at most 1.
+
+    Raises
+    ------
+    DataError
+        When it is applied to standardised images, in which a factor is no brightness.
     """
 
     def __init__(self, amount: float) -> None:
@@ -125,9 +142,22 @@ class Brightness(Transform):
 
     def apply(self, x: Array, rng: np.random.Generator) -> None:
         """Change ``x`` (N, C, H, W)."""
+        if x.size:
+            self.require_range(float(x.min()), 1)
         factors = rng.uniform(1 - self.amount, 1 + self.amount, size=(len(x), 1, 1, 1))
+        white = np.maximum(x.max(axis=(1, 2, 3), keepdims=True, initial=1), 1)
         x *= factors.astype(x.dtype)
-        np.minimum(x, 1, out=x)
+        np.minimum(x, white, out=x)
+
+    def require_range(self, low: float, high: float) -> None:
+        """Refuse standardised images, which have numbers far below 0."""
+        if low < DARKEST:
+            raise DataError(
+                f"changes images from 0 to 1, received numbers from {low:.4g} on. Give it the "
+                "images as they were before they were standardised, and let the network do that: "
+                "`nn.Normalize(mean, std).before(network)`.",
+                where="brightness",
+            )
 
     def __str__(self) -> str:
         return f"brightness{self.amount:g}"
@@ -161,7 +191,14 @@ class Augmentation:
         self._room = np.empty(0)
 
     def __call__(self, x: Array) -> Array:
-        """Return ``x`` (N, C, H, W) changed, in a buffer that the next call overwrites."""
+        """Return ``x`` (N, C, H, W) changed, in a buffer that the next call overwrites.
+
+        Raises
+        ------
+        DataError
+            If ``x`` is no batch of images as floats, or one that a transform would spoil.
+        """
+        require_float_batch(x, "augment")
         if self._room.size < x.size or self._room.dtype != x.dtype:
             self._room = np.empty(x.size, x.dtype)
         y = self._room[: x.size].reshape(x.shape)
@@ -169,6 +206,16 @@ class Augmentation:
         for transform in self.transforms:
             transform.apply(y, self.rng)
         return y
+
+    def require_range(self, low: float, high: float) -> None:
+        """Refuse images whose numbers, from ``low`` to ``high``, a transform would spoil.
+
+        Raises
+        ------
+        DataError
+        """
+        for transform in self.transforms:
+            transform.require_range(low, high)
 
     def __str__(self) -> str:
         return ",".join(map(str, self.transforms))

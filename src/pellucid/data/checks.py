@@ -9,7 +9,14 @@ import numpy as np
 from ..errors import DataError
 from ..typing import Array
 
-__all__ = ["divided", "require_images", "require_labels", "require_scale", "unfit_dtype"]
+__all__ = [
+    "divided",
+    "require_float_batch",
+    "require_images",
+    "require_labels",
+    "require_scale",
+    "unfit_dtype",
+]
 
 BRIGHTEST = 1.5  # of numbers from 0 to 1: what resizing, brightness and noise may add
 LARGEST = 10.0  # root mean square of standardised numbers, where 1 is usual
@@ -38,6 +45,21 @@ def require_images(images: Array) -> None:
             f"{unfit[0]}. One of them would spoil every weight: remove or repair them first.",
             where="images",
         )
+
+
+def require_float_batch(x: Array, where: str) -> None:
+    """Refuse what is not a batch of images (N, C, H, W) as floats."""
+    floats, hint = x.dtype.kind == "f", ""
+    if x.ndim == 4 and floats:
+        return
+    if not floats:
+        hint = " Divide them by the largest possible value: `(x / 255).astype(np.float32)`."
+    elif x.ndim == 3:
+        hint = " For one image add the batch axis: `x[np.newaxis]`."
+    raise DataError(
+        f"expects float images (N, C, H, W), received {x.dtype} of shape {x.shape}.{hint}",
+        where=where,
+    )
 
 
 def require_scale(images: Array) -> None:

@@ -75,6 +75,12 @@ class Loader:
                 "`np.random.default_rng(0)`.",
                 where="rng",
             )
+        if not (augment is None or (callable(augment) and hasattr(augment, "rng"))):
+            raise ArgumentError(
+                f"must be an Augmentation, received {augment!r}. Make one: "
+                "`data.augmentation('flip,crop4')`, or `data.Augmentation(data.Flip())`.",
+                where="augment",
+            )
         self.dataset = dataset
         self.batch_size = int(batch_size)
         self.rng = rng

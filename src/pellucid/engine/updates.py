@@ -41,9 +41,10 @@ def update(optimizer: Optimizer, parameters: Mapping[str, Parameter]) -> None:
 def _by_kernel(optimizer: Optimizer, w: Array, g: Array, memory: Mapping[str, Array]) -> bool:
     """Run the kernel for this rule; return False if it cannot take these arrays."""
     kernel, constants = KERNELS[type(optimizer)]
+    numbers = [c if type(c) is int else float(c) for c in constants(optimizer)]  # one signature
     arrays, shape = [w, g, *[memory[slot] for slot in optimizer.slots]], w.shape
     for a in arrays:
         if a.dtype != FLOAT or a.shape != shape or not a.flags.carray:
             return False
-    each(kernel, *arrays, *constants(optimizer))
+    each(kernel, *arrays, *numbers)
     return True

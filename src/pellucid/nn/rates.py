@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
+import numpy as np
+
 from ..errors import ArgumentError, did_you_mean
 from .layer import Layer
 
@@ -42,7 +44,7 @@ def set_rates(model: Layer, rates: Mapping[str, float]) -> None:
     parameters = model.parameters()
     chosen: dict[str, float] = {}
     for pattern, rate in rates.items():
-        if not 0 <= rate < math.inf:
+        if not isinstance(rate, int | float | np.number) or not 0 <= rate < math.inf:
             raise ArgumentError(
                 f"must be finite and 0 or more, received {rate!r} for {pattern!r}.", where="rates"
             )

@@ -5,10 +5,13 @@ Layers are named by their dotted paths, as in state dicts: ``conv1``, ``layer2.0
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from ..errors import ArgumentError, did_you_mean
+from ..errors import ArgumentError, PellucidError, did_you_mean
 from .branching import Branches, Residual
+from .card import Card
 from .containers import Container, Sequential
 from .conv import Conv2d
 from .init import WeightInit
@@ -107,7 +110,9 @@ def replaced(model: Layer, name: str, layer: Layer) -> Layer:
     -------
     Layer
         Plain containers (`Sequential`, `Residual`, `Branches`) of the same names: a class of its
-        own, as SimpleConvNet, promises an architecture that this one no longer has.
+        own, as SimpleConvNet, promises an architecture that this one no longer has. If the layer is
+        the last one with weights, the names of the classes are no longer those of its outputs: the
+        ``card`` has numbers for them, until it is trained.
 
     Raises
     ------
@@ -123,8 +128,21 @@ def replaced(model: Layer, name: str, layer: Layer) -> Layer:
     """
     layer_at(model, name)
     whole = _with(model, name, layer)
-    whole.input_shape, whole.card, whole.training = model.input_shape, model.card, model.training
+    whole.input_shape, whole.training = model.input_shape, model.training
+    head = head_name(model)
+    new = model.card is not None and (head == name or head.startswith(f"{name}."))
+    whole.card = _renumbered(model.card, whole) if new else model.card
     return whole
+
+
+def _renumbered(card: Card | None, model: Layer) -> Card | None:
+    """Return the card with numbers for classes: the outputs mean something else now."""
+    try:
+        outputs = model.output_shape(model.input_shape or ())
+    except (PellucidError, ValueError, IndexError):
+        outputs = ()
+    classes = tuple(map(str, range(outputs[0]))) if len(outputs) == 1 else ()
+    return card and replace(card, classes=classes)
 
 
 def _with(model: Layer, path: str, layer: Layer) -> Layer:

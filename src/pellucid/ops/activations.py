@@ -72,6 +72,7 @@ def _slope(slope: float) -> float:
     return float(slope)
 
 
+@np.errstate(under="ignore")
 def sigmoid(x: Array) -> Array:
     """Return ``1 / (1 + e^-x)``, from ``e^-|x|`` so that no exponential overflows.
 
@@ -102,6 +103,7 @@ def tanh_backward(dy: Array, y: Array) -> Array:
     return dy * (1 - y * y)
 
 
+@np.errstate(under="ignore")
 def softmax(x: Array, axis: int = 1) -> Array:
     """Turn scores into probabilities along ``axis`` (default: the classes of (N, K)).
 
@@ -129,6 +131,7 @@ def softmax_backward(dy: Array, y: Array, axis: int = 1) -> Array:
     return y * (dy - total(dy * y, axis, keepdims=True))
 
 
+@np.errstate(under="ignore")
 def log_softmax(x: Array, axis: int = 1) -> Array:
     """Return ``log(softmax(x))`` without the logarithm of a rounded zero."""
     z = _below_the_largest(x, axis, "log_softmax")

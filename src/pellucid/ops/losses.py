@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 
+@np.errstate(under="ignore")
 def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     """Return the mean cross-entropy and the probabilities.
 

@@ -13,6 +13,7 @@ from .schedules import (
     require_share,
     schedule_by_name,
     schedule_name,
+    share_done,
     steps,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "require_share",
     "schedule_by_name",
     "schedule_name",
+    "share_done",
     "steps",
 ]
 

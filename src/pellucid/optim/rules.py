@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from ..typing import Array
-from .optimizer import Optimizer, require_decay, require_positive
+from .checks import require_decay, require_eps
+from .optimizer import Optimizer
 
 __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Momentum", "Nesterov", "RMSprop"]
 
@@ -77,7 +78,7 @@ class AdaGrad(Optimizer):
 
     def __init__(self, lr: float = 0.01, eps: float = 1e-7) -> None:
         super().__init__(lr)
-        self.eps = require_positive(eps, "eps")
+        self.eps = require_eps(eps)
 
     def update(self, w: Array, g: Array, h: Array) -> None:  # type: ignore[override]
         """Slow down each weight by all the gradients it has seen."""
@@ -96,7 +97,7 @@ class RMSprop(Optimizer):
     def __init__(self, lr: float = 0.01, decay_rate: float = 0.99, eps: float = 1e-7) -> None:
         super().__init__(lr)
         self.decay_rate = require_decay(decay_rate, "decay_rate")
-        self.eps = require_positive(eps, "eps")
+        self.eps = require_eps(eps)
 
     def update(self, w: Array, g: Array, h: Array) -> None:  # type: ignore[override]
         """Slow down each weight by the gradients it has seen lately."""
@@ -119,7 +120,7 @@ class Adam(Optimizer):
         super().__init__(lr)
         self.beta1 = require_decay(beta1, "beta1")
         self.beta2 = require_decay(beta2, "beta2")
-        self.eps = require_positive(eps, "eps")
+        self.eps = require_eps(eps)
 
     def update(self, w: Array, g: Array, m: Array, v: Array) -> None:  # type: ignore[override]
         """Roll down with inertia, each weight at its own pace."""

@@ -23,6 +23,7 @@ __all__ = [
     "require_share",
     "schedule_by_name",
     "schedule_name",
+    "share_done",
     "steps",
 ]
 
@@ -118,6 +119,17 @@ def schedule_name(schedule: Schedule | None) -> str:
         return "constant"
     names = (name for name, known in SCHEDULES.items() if known is schedule)
     return next(names, getattr(schedule, "__name__", type(schedule).__name__))
+
+
+def share_done(steps: int, total: int) -> float:
+    """Return which share of ``total`` steps is done; at most 1, where fewer were wanted after all.
+
+    Examples
+    --------
+    >>> share_done(5, 20), share_done(5, 4), share_done(0, 0)
+    (0.25, 1.0, 1.0)
+    """
+    return min(steps / total, 1.0) if total > 0 else 1.0
 
 
 def require_share(share: Any) -> float:

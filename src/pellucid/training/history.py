@@ -76,7 +76,7 @@ class History:
             If there is no such file; if it is no history.
         """
         try:
-            with Path(path).open(newline="", encoding="utf-8") as file:
+            with Path(path).open(newline="", encoding="utf-8-sig") as file:  # spreadsheets mark it
                 table = csv.DictReader(file)
                 rows, columns = list(table), set(table.fieldnames or ())
         except FileNotFoundError as error:
@@ -88,7 +88,9 @@ class History:
         try:
             for each in fields(EpochRecord):
                 if each.default is MISSING and each.name not in columns:
-                    raise ValueError(f"it has no column {each.name!r}")
+                    other = any(";" in column for column in columns)
+                    hint = ": write it with commas between cells, and decimal points" * other
+                    raise ValueError(f"it has no column {each.name!r}{hint}")
             epochs = [_record(row) for row in rows]
         except (KeyError, ValueError, TypeError) as error:
             raise FileFormatError(

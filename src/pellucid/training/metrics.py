@@ -10,14 +10,16 @@ import numpy.typing as npt
 
 from .. import ops
 from ..data import Dataset, Loader
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, DataError, ShapeError
+from ..names import listed
 from ..nn import Layer, Loss, evaluating
 from ..typing import Array
+from .given import require_classes
 from .inputs import axes_hint, require_floats
 from .preparation import Engine, machinery, require_count
 from .scale import require_finite, require_known, value_range
 
-__all__ = ["Evaluation", "evaluate", "predict"]
+__all__ = ["Evaluation", "evaluate", "predict", "sample"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Evaluation:
         return float((self.predictions == self.labels).mean())
 
 
+@np.errstate(under="ignore")
 def evaluate(
     model: Layer,
     dataset: Dataset,
@@ -81,7 +84,9 @@ def evaluate(
     ------
     DataError
         If the images lie on another scale than those that the model was trained on, as in
-        `predict`; with ``run`` that is not asked.
+        `predict`, or if the classes have other names than those that it learned (``model.card``);
+        classes that are numbers, as those of `Dataset.from_arrays`, are taken as they come. With
+        ``run`` that is not asked.
 
     Examples
     --------
@@ -97,7 +102,10 @@ def evaluate(
             "`pellucid.data.Dataset.from_arrays(images, labels)`.",
             where="evaluate",
         )
+    require_count(batch_size, "batch_size")
     if run is None:
+        batch_size = min(batch_size, len(dataset))  # a plan takes memory for so many
+        _require_known_classes(model, dataset)
         require_known(model, value_range(dataset), "evaluate")
     shape = dataset.image_shape
     parts = machinery(engine, model, shape, batch_size, loss, run, frozen=True)
@@ -117,6 +125,7 @@ def evaluate(
     return Evaluation(total / len(dataset), predicted, dataset.labels, confusion)
 
 
+@np.errstate(under="ignore")
 def predict(
     model: Layer,
     x: npt.ArrayLike | Dataset,
@@ -179,6 +188,37 @@ def predict(
     except ShapeError as error:
         error.message += axes_hint(model, x.shape)
         raise
+
+
+def _require_known_classes(model: Layer, dataset: Dataset) -> None:
+    known, given = model.card.classes if model.card else (), dataset.classes
+    named = [names for names in (known, given) if names != tuple(map(str, range(len(names))))]
+    if len(named) < 2 or known == given:
+        return
+    require_classes(known, dataset, "the model learned", "evaluate")
+    raise DataError(
+        f"the model learned {len(known)} classes ({listed(known)}), and '{dataset.name}' has "
+        f"{len(given)} ({listed(given)}). Number them alike: "
+        "`Dataset(images, labels, model.card.classes, name)`.",
+        where="evaluate",
+    )
+
+
+def sample(dataset: Dataset, wanted: int | None) -> Dataset:
+    """Return so many images, of each class its share, evenly spaced; all by default.
+
+    Examples
+    --------
+    >>> labels = np.arange(20) % 2  # every other image, evenly spaced, would be of one class
+    >>> twenty = Dataset.from_arrays(np.zeros((20, 1, 2, 2), np.uint8), labels)
+    >>> sample(twenty, 10).labels
+    array([0, 1, 0, 1, 0, 1, 0, 1, 0, 1])
+    """
+    n = len(dataset)
+    if wanted is None or wanted >= n:
+        return dataset
+    by_class = np.argsort(dataset.labels, kind="stable")
+    return dataset.subset(np.sort(by_class[np.linspace(0, n - 1, wanted).astype(np.int64)]))
 
 
 def _mean_scores(run: Callable[[Array], Array], x: Array) -> Array:

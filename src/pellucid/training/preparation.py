@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..nn import BatchNorm2d, Layer, Loss, Parameter, SoftmaxCrossEntropy
 from ..nn.state import widened
 from ..optim import Optimizer
 from ..typing import Array
+from .given import require_apart, require_classes
 from .scale import Range, require_range, value_range
 
 if TYPE_CHECKING:
@@ -22,12 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Engine",
+    "Generators",
     "Machinery",
     "machinery",
     "require_batches",
     "require_count",
     "require_fit",
-    "seeded_generators",
 ]
 
 Engine = Literal["reference", "fast"]
@@ -78,14 +80,13 @@ def machinery(
         return Machinery(
             run=run or _Layers(model),
             loss=loss,
-            update=lambda optimizer, parameters: optimizer.step(parameters),
+            update=_step,
             gather=None,
-            watched=lambda tell: nullcontext(),
+            watched=_unwatched,
         )
     if engine != "fast":
         raise ArgumentError(f"must be 'reference' or 'fast', received {engine!r}.", where="engine")
-    from ..engine import FusedLoss, Gather, compile, kernels_of, update
-    from ..kernels.compiling import watch
+    from ..engine import FusedLoss, Gather, compile, update
 
     if run is None:
         model.output_shape(shape)  # refuses images that do not fit, and names the layer
@@ -97,34 +98,64 @@ def machinery(
         loss=FusedLoss(loss),
         update=update,
         gather=Gather(),
-        watched=lambda tell: watch(tell, kernels_of(run, training=not frozen)),
+        watched=partial(_watched, run, not frozen),
     )
 
 
-def seeded_generators(
-    model: Layer, seed: int, augment: Augmentation | None = None
-) -> dict[str, np.random.Generator]:
-    """Return the generators by name, having given each layer that draws one of its own.
+# Functions of the module: a Trainer is pickled with what its engine gave it.
+
+
+def _step(optimizer: Optimizer, parameters: Mapping[str, Parameter]) -> None:
+    optimizer.step(parameters)
+
+
+def _unwatched(tell: Callable[[Compiling], None]) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def _watched(
+    run: Any, training: bool, tell: Callable[[Compiling], None]
+) -> AbstractContextManager[None]:
+    from ..engine import kernels_of
+    from ..kernels.compiling import watch
+
+    return watch(tell, kernels_of(run, training=training))
+
+
+class Generators:
+    """The random generators of a training, each with what draws from it.
 
     That of the augmentation has its transforms in its name: a state that was saved with others
     does not fit.
+
+    Attributes
+    ----------
+    named : dict of name to Generator
+        "shuffle", one for each layer that draws, and the augmentation's.
     """
-    drawing: list[tuple[str, Any]] = [
-        (path, layer) for path, layer in model.layers() if hasattr(layer, "rng")
-    ]
-    if augment is not None:
-        drawing.append((f"augment {augment}", augment))
-    root = np.random.SeedSequence(seed)
-    shuffle, *rest = (np.random.default_rng(s) for s in root.spawn(1 + len(drawing)))
-    for (_, who), generator in zip(drawing, rest, strict=True):
-        who.rng = generator
-    return {"shuffle": shuffle} | {
-        name: generator for (name, _), generator in zip(drawing, rest, strict=True)
-    }
+
+    def __init__(self, model: Layer, seed: int, augment: Augmentation | None = None) -> None:
+        drawing: list[tuple[str, Any]] = [
+            (path, layer) for path, layer in model.layers() if hasattr(layer, "rng")
+        ]
+        if augment is not None:
+            drawing.append((f"augment {augment}", augment))
+        seeds = np.random.SeedSequence(seed).spawn(1 + len(drawing))
+        names = ["shuffle", *(name for name, _ in drawing)]
+        self.named = {k: np.random.default_rng(s) for k, s in zip(names, seeds, strict=True)}
+        self._drawing = [(who, self.named[name]) for name, who in drawing]
+        self.hand_out()
+
+    def hand_out(self) -> None:
+        """Give each its generator: another Trainer with the same model may have given its own."""
+        for who, generator in self._drawing:
+            who.rng = generator
 
 
-def require_fit(model: Layer, train: Dataset, test: Dataset | None) -> Range | None:
-    """Refuse data that the model's last layer, or the two sets each other, do not fit.
+def require_fit(
+    model: Layer, train: Dataset, test: Dataset | None, augment: Augmentation | None = None
+) -> Range | None:
+    """Refuse data that the model, or the augmentation, or the two sets each other do not fit.
 
     Returns the range of the training images' numbers.
     """
@@ -135,12 +166,15 @@ def require_fit(model: Layer, train: Dataset, test: Dataset | None) -> Range | N
             f"image has shape {outputs}. Its last layer must have {len(train.classes)} outputs.",
             where="Trainer",
         )
+    require_apart(model)
     if not any(p.rate for p in model.parameters().values()):
         raise ArgumentError(
             "the model has nothing that learns: no parameters, or all are frozen. Give some layers "
             "a rate above 0.",
             where="Trainer",
         )
+    if test is not None:
+        require_classes(train.classes, test, "the training set has", "test")
     if test is not None and (test.image_shape, test.classes) != (train.image_shape, train.classes):
         raise DataError(
             f"the test set has images {test.image_shape} of {len(test.classes)} classes, the "
@@ -148,6 +182,8 @@ def require_fit(model: Layer, train: Dataset, test: Dataset | None) -> Range | N
             where="Trainer",
         )
     known = value_range(train)
+    if augment is not None and known is not None:
+        augment.require_range(*known)
     found = None if test is None else value_range(test)
     if known is not None and found is not None:
         require_range(known, found, "the training set has numbers", "test")

@@ -23,11 +23,13 @@ __all__ = ["load", "require_alike", "require_loss", "require_whole", "restore", 
 def taken(trainer: Trainer, moment: Moment) -> TrainingState:
     """Return a copy of all that decides how a training goes on from ``moment``."""
     parameters = trainer.model.parameters()
+    # The rate of the last step follows from the schedule.
+    base = {} if trainer.schedule is None else {"lr": float(trainer.lr)}
     return TrainingState(
         weights=trainer.model.state_dict() | {k: a.copy() for k, a in moment.buffers.items()},
         optimizer=trainer.optimizer.state_dict(),
         optimizer_name=type(trainer.optimizer).__name__,
-        optimizer_config=trainer.optimizer.config(),
+        optimizer_config=trainer.optimizer.config() | base,
         generators=dict(moment.generators),
         epoch=trainer.epoch,
         batch_size=trainer.loader.batch_size,
@@ -35,11 +37,11 @@ def taken(trainer: Trainer, moment: Moment) -> TrainingState:
         position=moment.position,
         best=trainer.best,
         history=History(list(trainer.history.losses), list(trainer.history.epochs)),
-        lr=trainer.lr,
+        lr=float(trainer.lr),
         schedule=schedule_name(trainer.schedule),
-        epochs=trainer.epochs,
+        epochs=int(trainer.epochs),
         loss=type(trainer.loss).__name__,
-        rates={key: p.rate for key, p in parameters.items() if p.rate != 1},
+        rates={key: float(p.rate) for key, p in parameters.items() if p.rate != 1},
     )
 
 
@@ -126,6 +128,8 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
     trainer.epoch, trainer.best = state.epoch, state.best
     trainer.history = History(list(state.history.losses), list(state.history.epochs))
     trainer.lr = _base_rate(state, trainer)
+    if trainer.schedule is not None:
+        rule.lr = trainer.lr
 
 
 def require_whole(broken: BaseException | None) -> None:

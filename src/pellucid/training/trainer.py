@@ -7,30 +7,32 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .. import optim
 from ..data import Augmentation, Dataset, Loader, augmentation
-from ..errors import ArgumentError
 from ..nn import Buffer, Card, Layer, Loss, SoftmaxCrossEntropy
-from ..optim import Optimizer, Schedule, as_schedule, require_share
-from .callbacks import Callback
+from ..optim import Optimizer, Schedule
+from .alone import Alone
+from .callbacks import Callback, tell, tell_the_end
+from .given import as_optimizer, require_kinds
 from .guard import Guard, Moment, running_statistics
 from .history import EpochRecord, History
-from .metrics import Evaluation, evaluate
+from .metrics import Evaluation, evaluate, sample
 from .preparation import (
     Engine,
+    Generators,
     machinery,
     require_batches,
     require_count,
     require_fit,
-    seeded_generators,
 )
 from .resuming import load, require_loss, require_whole, taken
+from .settled import Settled
 from .state import Best, TrainingState
+from .step import step
 
 __all__ = ["Trainer"]
 
 
-class Trainer:
+class Trainer(Settled):
     """Train a model on a data set, epoch by epoch.
 
     Every epoch is one pass over all images in a new random order, the last partial batch included.
@@ -53,7 +55,7 @@ class Trainer:
         now. The rate stays as it is by default.
     epochs, batch_size : int
     evaluate_samples : int, optional
-        Measure accuracies on so many images, evenly spaced; on all by default.
+        Measure accuracies on so many images, of each class its share; on all by default.
     callbacks : iterable of Callback
     augment : Augmentation or str, optional
         Changes the training images of each batch; a text as in `pellucid.data.augmentation`.
@@ -108,34 +110,34 @@ class Trainer:
         engine: Engine = "fast",
         seed: int = 0,
     ) -> None:
-        values = require_fit(model, train, test)
-        if isinstance(optimizer, str):
-            optimizer = optim.by_name(optimizer, lr)
-        elif lr is not None:
-            raise ArgumentError("belongs to an optimizer given by name.", where="lr")
+        if isinstance(augment, str):
+            augment = augmentation(augment)
+        optimizer = as_optimizer(optimizer, lr)
+        require_kinds(
+            model=model, train=train, test=test, loss=loss, optimizer=optimizer, augment=augment
+        )
+        values = require_fit(model, train, test, augment)
         require_count(epochs, "epochs")
-        if evaluate_samples is not None:
-            require_count(evaluate_samples, "evaluate_samples")
         require_count(seed, "seed", least=0)
         self.model = model
         self.train = train
         self.test = test
         self.loss = SoftmaxCrossEntropy() if loss is None else loss
-        self.optimizer = optimizer
-        self.schedule = as_schedule(schedule)
-        self.lr = optimizer.lr
+        optimizer.require_fit(model.parameters())
+        self.optimizer = optimizer  # and `lr`
+        self.schedule: Schedule | None = schedule  # type: ignore[assignment]  # as a function
         self.epochs = epochs
         self.evaluate_samples = evaluate_samples
-        self.callbacks = list(callbacks)
+        self.callbacks: list[Callback] = callbacks  # type: ignore[assignment]  # as a list
         self.seed = seed
         self.history = History()
         self.epoch = 0
         self.best: Best | None = None
-        model.input_shape = train.image_shape
-        model.card = Card(train.name, train.classes, train.preparation, train.held_out, values)
-        self.augment = augmentation(augment) if isinstance(augment, str) else augment
-        self._generators = seeded_generators(model, seed, self.augment)
+        self.augment = augment
+        self._drawing = Generators(model, seed, augment)
+        self._generators = self._drawing.named
         self._guard = Guard()
+        self._alone = Alone("Trainer", "is training; a callback or thread called `fit` again.")
         self._running: dict[str, Buffer] = {}
         self._before: Moment | None = None  # that of a batch that is under way
         self._broken: BaseException | None = None
@@ -144,8 +146,11 @@ class Trainer:
         )
         require_batches(model, train, self.loader.batch_size)
         self.engine = engine
-        self._parts = machinery(engine, model, train.image_shape, batch_size, self.loss)
+        self._most = min(self.loader.batch_size, max(len(train), len(test or train)))  # in a plan
+        self._parts = machinery(engine, model, train.image_shape, self._most, self.loss)
         self.loader.gather = self._parts.gather
+        model.input_shape = train.image_shape
+        model.card = Card(train.name, train.classes, train.preparation, train.held_out, values)
 
     def fit(self) -> History:
         """Train until ``epochs`` are done, and return the history.
@@ -167,14 +172,25 @@ class Trainer:
             the loss that is measured after an epoch, which then does not count as finished.
         """
         require_whole(self._broken)
+        return self._alone.run(self._fit)
+
+    @np.errstate(under="ignore")  # what is too small to be told from 0 is 0
+    def _fit(self) -> History:
         try:
             self._tell("on_fit_begin")
             with self._parts.watched(lambda news: self._tell("on_compile", news)):
                 while self.epoch < self.epochs:
                     self._fit_epoch()
-        finally:
-            self._tell("on_fit_end")
+        except BaseException as failure:
+            self._end(failure)
+            raise
+        self._end()
         return self.history
+
+    def _end(self, failure: BaseException | None = None) -> None:
+        if self.schedule is not None:  # or the next training would begin where this one ends
+            self.optimizer.lr = self.lr
+        tell_the_end(self.callbacks, self, failure)
 
     def _fit_epoch(self) -> None:
         started = time.perf_counter()
@@ -212,6 +228,7 @@ class Trainer:
         """Learn from the next batch, or leave everything as it was; returns its images."""
 
         def learn() -> int:
+            self._drawing.hand_out()
             self._before = Moment(self._generators, self.loader, self._running)
             x, labels = self.loader.next()
             self._train_batch(x, labels)
@@ -227,22 +244,10 @@ class Trainer:
         require_loss(loss, self)
         parts.run.backward(parts.loss.backward())
         self._guard.hold()  # half a step could not be undone
-        self._step()
+        step(self)
         self.history.losses.append(loss)
         self._before = None
         return loss
-
-    def _step(self) -> None:
-        rule, lr, t = self.optimizer, self.optimizer.lr, self.optimizer.t
-        try:
-            if self.schedule is not None:
-                done = len(self.history.losses) / (self.epochs * len(self.loader))
-                rule.lr = self.lr * require_share(self.schedule(done))
-            self._parts.update(rule, self.model.parameters())
-        except BaseException as error:
-            rule.lr = lr
-            self._broken = error if rule.t != t else None
-            raise
 
     def _undo_batch(self) -> None:
         if self._before is not None:
@@ -279,18 +284,14 @@ class Trainer:
         self._guard.uninterrupted(lambda: load(self, state))
 
     def _measure(self, dataset: Dataset) -> Evaluation:
-        n, wanted = len(dataset), self.evaluate_samples
-        if wanted is not None and wanted < n:
-            dataset = dataset.subset(np.linspace(0, n - 1, wanted).astype(np.int64))
         return evaluate(
             self.model,
-            dataset,
+            sample(dataset, self.evaluate_samples),
             loss=self.loss,
-            batch_size=self.loader.batch_size,
+            batch_size=self._most,
             engine=self.engine,
             run=self._parts.run,
         )
 
     def _tell(self, hook: str, *news: object) -> None:
-        for callback in self.callbacks:
-            getattr(callback, hook)(self, *news)
+        tell(self.callbacks, hook, self, *news)

@@ -1,0 +1,28 @@
+"""One step of the optimizer, at the rate of its schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..optim import require_share, share_done
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+__all__ = ["step"]
+
+
+def step(trainer: Trainer) -> None:
+    """Update the parameters by their gradients; a step that fails halfway is remembered."""
+    rule = trainer.optimizer
+    lr, t = rule.lr, rule.t
+    try:
+        if trainer.schedule is not None:
+            total = trainer.epochs * len(trainer.loader)
+            done = share_done(len(trainer.history.losses), total)
+            rule.lr = trainer.lr * require_share(trainer.schedule(done))
+        trainer._parts.update(rule, trainer.model.parameters())
+    except BaseException as error:
+        rule.lr = lr
+        trainer._broken = error if rule.t != t else None
+        raise
