@@ -94,7 +94,7 @@ class _Twice(Layer):
         lambda model: model.load_state_dict({}),
         lambda model: model.parameter_count(),
         lambda model: engine.compile(model, (4,), 2),
-        lambda model: formats.save(model, "never.safetensors"),
+        lambda model: formats.save(model, "/nowhere/never.safetensors"),
     ],
 )
 def test_a_parameter_in_two_places_is_refused_before_it_learns_wrongly(build, ask):
