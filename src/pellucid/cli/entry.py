@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import PellucidError
 from ..names import plain
+from .backend import put_aside
 
 __all__ = ["main"]
 
@@ -26,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         from .app import app
 
-        with _warnings_as_notes():
+        with _warnings_as_notes(), put_aside():
             app(args=arguments, prog_name="pellucid")
     except PellucidError as error:
         _fail(error)
