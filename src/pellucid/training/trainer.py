@@ -144,7 +144,9 @@ class Trainer:
         )
         require_batches(model, train, self.loader.batch_size)
         self.engine = engine
-        self._parts = machinery(engine, model, train.image_shape, batch_size, self.loss)
+        largest = max(len(train), 0 if test is None else len(test))
+        self._most = min(self.loader.batch_size, largest)  # room for no more than there are
+        self._parts = machinery(engine, model, train.image_shape, self._most, self.loss)
         self.loader.gather = self._parts.gather
 
     def fit(self) -> History:
@@ -286,7 +288,7 @@ class Trainer:
             self.model,
             dataset,
             loss=self.loss,
-            batch_size=self.loader.batch_size,
+            batch_size=self._most,
             engine=self.engine,
             run=self._parts.run,
         )
