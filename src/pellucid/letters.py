@@ -1,11 +1,11 @@
-"""What is seen as one letter, and how many columns of a terminal it takes."""
+"""What is seen as one letter, how many columns of a terminal it takes, and what is a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from unicodedata import category, east_asian_width
 
-__all__ = ["clusters", "columns"]
+__all__ = ["clusters", "columns", "is_terminal"]
 
 
 def clusters(text: str) -> Iterator[str]:
@@ -47,6 +47,21 @@ def columns(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(map(_columns_of, clusters(text)))
+
+
+def is_terminal(stream: object) -> bool:
+    """Return whether a stream is a terminal; it may be closed, None, or what a program put there.
+
+    Examples
+    --------
+    >>> import io
+    >>> is_terminal(None), is_terminal(io.StringIO()), is_terminal(object())
+    (False, False, False)
+    """
+    try:
+        return bool(stream.isatty())  # type: ignore[attr-defined]
+    except (AttributeError, ValueError, OSError):
+        return False
 
 
 def _columns_of(cluster: str) -> int:

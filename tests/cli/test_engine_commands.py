@@ -284,3 +284,14 @@ def test_an_unknown_engine_is_wrong_usage(pellucid, short):
     result = pellucid("evaluate", short, "--engine", "gpu")
     assert result.returncode == 2
     assert "'--engine'" in result.stderr
+
+
+def test_without_the_compiler_the_engine_is_refused_in_words_and_the_layers_work(pellucid, short):
+    off = {"NUMBA_DISABLE_JIT": "1"}
+    for command in (["evaluate", short], ["profile", "simple"], ["report", short]):
+        result = pellucid(*command, **off)
+        assert result.returncode == 1
+        assert result.stderr.startswith("error: NUMBA_DISABLE_JIT: turns off Numba's compiler")
+    by_layers = pellucid("evaluate", short, "--engine", "reference", **off)
+    assert by_layers.returncode == 0, by_layers.stderr
+    assert by_layers.stdout == pellucid("evaluate", short, "--engine", "reference").stdout

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from importlib import resources
 
 import pytest
 
 import pellucid as library
+from cli.conftest import environment
+from pellucid.formats import load
 
 COMMANDS = [
     "", "train", "evaluate", "predict", "summary", "profile", "warmup", "data", "data fetch",
@@ -127,3 +131,36 @@ def test_an_operating_system_error_is_one_line(pellucid):
     )
     result = pellucid("data", "list", program=("-c", code))
     assert (result.returncode, result.stderr) == (1, "error: '/disk/x': Permission denied.\n")
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (1, 2), (0, 1, 2)], ids=str)
+def test_a_training_without_standard_streams_is_a_training(trained, tmp_path, closed):
+    code = (
+        "import os, sys\n"
+        f"for number in {closed}: os.close(number)\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'pellucid', *sys.argv[1:]])"
+    )
+    asked = ["train", "--epochs", "2", "--limit", "100", "--out", "run"]
+    process = subprocess.run(
+        [sys.executable, "-c", code, *asked], cwd=tmp_path, env=environment(), capture_output=True
+    )
+    assert (process.returncode, process.stderr) == (0, b"")
+    assert {entry.name for entry in (tmp_path / "run").iterdir()} == {
+        entry.name for entry in trained[0].iterdir()
+    }
+    load(tmp_path / "run" / "model.safetensors")
+    if 1 not in closed:
+        assert b"epoch 2/2" in process.stdout
+
+
+def test_an_error_without_standard_streams_still_has_its_exit_code(tmp_path):
+    code = (
+        "import os, sys\n"
+        "for number in (0, 1, 2): os.close(number)\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'pellucid', *sys.argv[1:]])"
+    )
+    for asked, expected in ((["evaluate", "nothing"], 1), (["trian"], 2), (["--help"], 0)):
+        process = subprocess.run(
+            [sys.executable, "-c", code, *asked], cwd=tmp_path, env=environment()
+        )
+        assert process.returncode == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 import pellucid as library
-from cli.conftest import Result
+from cli.conftest import SHORT, Result
 from pellucid import data
 from pellucid.cli import main, runs
 from pellucid.cli.building import filters_before, initial_weights
@@ -219,3 +220,24 @@ def test_a_photo_keeps_its_proportions_and_is_made_smaller_on_request(photo):
         data.read_photo(photo, 3, longest=0)
     with pytest.raises(library.errors.DataNotFoundError, match=r"there is no file 'gone\.png'"):
         data.read_photo("gone.png", 3)
+
+
+NO_BACKEND = ("module://matplotlib_inline_of_a_notebook.backend_inline", "junk")
+
+
+@pytest.mark.parametrize("backend", NO_BACKEND)
+def test_figures_for_files_need_no_backend_that_a_notebook_has(pellucid, short, tmp_path, backend):
+    result = pellucid("show", "filters", short, MPLBACKEND=backend)
+    assert (result.returncode, result.stdout) == (0, "filters.png\n"), result.stderr
+    result = pellucid("train", *SHORT, "--out", "run", MPLBACKEND=backend)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "run" / "confusion.png").exists()
+
+
+@pytest.mark.parametrize("backend", NO_BACKEND)
+def test_a_window_needs_a_backend_and_says_so(pellucid, short, backend):
+    result = pellucid("show", "filters", short, "--window", DISPLAY=":1", MPLBACKEND=backend)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert re.match(
+        r"error: --window: no window can be opened: .*\. Use --out FILE\.", result.stderr
+    )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
 
 from formats.damage import unnoticed_changes
 from pellucid.errors import ArgumentError, DataNotFoundError, FileFormatError
@@ -84,6 +85,23 @@ def test_any_view_is_read_as_it_was_written(tmp_path_factory, seed, axes, step):
     path = tmp_path_factory.mktemp("view") / "a.safetensors"
     write_tensors(path, {"w": array})
     _assert_same(read_tensors(path)[0]["w"], array)
+
+
+def test_the_same_arrays_and_metadata_make_the_same_file(tmp_path):
+    arrays = {name: np.full(3, k, np.float32) for k, name in enumerate(("a", 'é"\\\n\x7f/', "b"))}
+    metadata = {f"{k}\t고양이\x1f": f'"{k}"\u2028\\' for k in range(16)}
+    files = set()
+    for turn in (1, -1) * 4:
+        path = tmp_path / "same.safetensors"
+        write_tensors(path, dict([*arrays.items()][::turn]), dict([*metadata.items()][::turn]))
+        files.add(path.read_bytes())
+        read, said = read_tensors(path)
+        assert said == metadata
+        assert all(np.array_equal(read[name], arrays[name]) for name in arrays)
+        with safe_open(path, "numpy") as file:  # other programs read it as they did
+            assert metadata.items() <= file.metadata().items()
+            assert all(np.array_equal(file.get_tensor(name), arrays[name]) for name in arrays)
+    assert len(files) == 1
 
 
 def test_metadata_names_and_the_callers_arrays_stay_as_they_are(tmp_path):

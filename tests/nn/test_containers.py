@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid import nn
+from pellucid import engine, formats, nn
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.nn import Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential, Tanh
 
@@ -65,6 +65,44 @@ def test_a_class_instead_of_a_layer_is_told_to_add_parentheses():
         ArgumentError, match=r"^Sequential: 'act' must be a layer, received 'relu'\.$"
     ):
         Sequential(act="relu")
+
+
+@pytest.mark.parametrize("kind", [Sequential, nn.Branches, nn.Residual])
+@pytest.mark.parametrize("name", ["", "a.b", ".", "a."])
+def test_a_name_with_which_two_parameters_could_have_one_key_is_refused(kind, name):
+    with pytest.raises(ArgumentError, match=rf"{kind.__name__}: a layer cannot be called '{name}'"):
+        kind(**{name: Linear(4, 4), "a": Sequential(b=Linear(4, 4))})
+
+
+def _tied() -> Sequential:
+    model = Sequential(first=Linear(4, 4), second=Linear(4, 4))
+    model["second"].weight = model["first"].weight
+    return model
+
+
+class _Twice(Layer):
+    def __init__(self) -> None:
+        self.one = self.two = Linear(4, 4)
+
+
+@pytest.mark.parametrize("build", [_tied, _Twice])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda model: model.parameters(),
+        lambda model: model.state_dict(),
+        lambda model: model.load_state_dict({}),
+        lambda model: model.parameter_count(),
+        lambda model: engine.compile(model, (4,), 2),
+        lambda model: formats.save(model, "/nowhere/never.safetensors"),
+    ],
+)
+def test_a_parameter_in_two_places_is_refused_before_it_learns_wrongly(build, ask):
+    with pytest.raises(
+        ArgumentError,
+        match=r"stands in two places, '(first|one)\.weight' and '(second|two)\.weight'",
+    ):
+        ask(build())
 
 
 def test_one_layer_in_two_places_is_refused():

@@ -26,6 +26,16 @@ def test_no_layer_is_left_out():
     assert {case.id.split()[0] for case in CASES} == public - {"Layer"}
 
 
+@every_case
+def test_images_whose_bytes_are_in_the_other_order_are_the_same_images(case: Case):
+    x, dy = case.arrays(np.float32)
+    layer, swapped = case.layer().astype(np.float32), case.layer().astype(np.float32)
+    y, dx = layer(x), layer.backward(dy.astype(np.float32))
+    other = x.dtype.newbyteorder()
+    np.testing.assert_array_equal(swapped(x.astype(other)), y)
+    np.testing.assert_array_equal(swapped.backward(dy.astype(other)), dx)
+
+
 # Gradients.
 
 

@@ -287,3 +287,14 @@ def test_one_hot_rows_have_the_dtype_of_the_scores():
     rows = one_hot(np.array([2, 0]), np.zeros((2, 3), dtype="float32"))
     assert rows.dtype == "float32"
     assert rows.tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("labels", [np.array([0, 1]), np.eye(2)])
+def test_a_loss_of_nothing_is_zero_without_a_sign(labels):
+    scores = np.array([[1e4, -1e4], [-1e4, 1e4]], np.float32)
+    for loss in (
+        softmax_cross_entropy(scores, labels)[0],
+        multiclass_hinge(scores, labels)[0],
+        softmax_cross_entropy(scores[:, :1], np.zeros(2, int))[0],
+    ):
+        assert str(loss) == "0.0"

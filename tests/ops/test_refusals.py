@@ -48,6 +48,13 @@ def test_an_op_gives_the_dtype_of_its_input_or_refuses(call):
     assert (y[0] if isinstance(y, tuple) else y).dtype == np.float32
 
 
+@pytest.mark.parametrize("call", MIXED)
+def test_bytes_in_the_other_order_are_the_same_numbers(call):
+    native, swapped = (call(np.dtype(np.float32).newbyteorder(order)) for order in "=S")
+    first = native[0] if isinstance(native, tuple) else native
+    np.testing.assert_array_equal(first, swapped[0] if isinstance(swapped, tuple) else swapped)
+
+
 LAYERS = {
     "conv": lambda: nn.Conv2d(3, 4, 3),
     "transposed": lambda: nn.ConvTranspose2d(3, 4, 3),

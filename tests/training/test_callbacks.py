@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 
 import numpy as np
+import pytest
 
 import pellucid
 from pellucid.training import (
@@ -15,6 +17,7 @@ from pellucid.training import (
     History,
     HistoryFile,
     LastModel,
+    ProgressBar,
 )
 from training.setup import At, same_weights, trainer
 
@@ -94,3 +97,19 @@ def test_the_callback_sees_the_record_it_is_told():
     one = trainer(epochs=1, callbacks=[At("on_epoch_end", 1, lambda t: seen.append(t.epoch))])
     one.fit()
     assert seen == [1]
+
+
+@pytest.mark.parametrize("stream", [None, object(), "closed"])
+def test_a_progress_bar_needs_no_standard_output(monkeypatch, stream):
+    if stream == "closed":
+        stream = io.StringIO()
+        stream.close()
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert len(trainer(callbacks=[_Silent()]).fit().epochs) == 3
+
+
+class _Silent(ProgressBar):
+    """A bar that writes nothing itself: standard output may be no stream at all."""
+
+    def on_epoch_end(self, trainer, record):
+        pass

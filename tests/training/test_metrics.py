@@ -8,7 +8,8 @@ import pytest
 from pellucid import data, evaluate, nn, predict
 from pellucid.data import Dataset
 from pellucid.errors import DataError
-from training.setup import network
+from pellucid.training import Trainer
+from training.setup import network, same_weights
 
 
 class Knows(nn.Layer):
@@ -121,3 +122,21 @@ def test_evaluating_keeps_no_activations_behind():
     _, test = data.digits()
     evaluate(model, test.take(20))
     assert all(layer._memory is None for _, layer in model.layers())
+
+
+def test_a_batch_takes_no_more_room_than_there_are_images():
+    train, test = (part.take(n) for part, n in zip(data.digits(), (20, 30), strict=True))
+    trained = [Trainer(network(), train, test, epochs=2, batch_size=size) for size in (20, 10**12)]
+    first, second = (one.fit() for one in trained)
+    assert first.losses == second.losses
+    assert same_weights(*(one.model for one in trained))
+    results = [evaluate(trained[0].model, test, batch_size=size) for size in (30, 10**12)]
+    assert results[0].loss == results[1].loss
+    assert np.array_equal(results[0].predictions, results[1].predictions)
+
+
+def test_another_test_set_may_have_more_images_than_a_batch_has_room_for():
+    train, test = (part.take(20) for part in data.digits())
+    one = Trainer(network(), train, test, epochs=1, batch_size=100)
+    one.test = data.digits()[1]
+    assert one.fit().epochs[-1].test_accuracy == evaluate(one.model, one.test).accuracy

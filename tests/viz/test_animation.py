@@ -40,6 +40,14 @@ def test_every_step_is_a_frame_and_the_last_stays_longer(tmp_path):
         assert ImageChops.difference(one, two).getbbox() is not None
 
 
+def test_the_longest_frames_a_file_can_hold_are_kept(tmp_path):
+    viz.save_animation(steps(), tmp_path / "w.gif", seconds=327)
+    with Image.open(tmp_path / "w.gif") as gif:
+        assert gif.info["duration"] == 327_000
+        gif.seek(gif.n_frames - 1)
+        assert gif.info["duration"] == 654_000
+
+
 def test_a_frame_looks_as_its_figure_does(tmp_path):
     path, still = tmp_path / "w.gif", tmp_path / "w.png"
     viz.save_animation(steps(), path)
@@ -88,8 +96,9 @@ def test_what_cannot_be_animated_is_refused(tmp_path):
     two = [viz.window(X, W), viz.window(np.ones((9, 9)), W)]
     with pytest.raises(ArgumentError, match=r"all of one size; received \d+x\d+, \d+x\d+"):
         viz.save_animation(two, tmp_path / "w.gif")
-    with pytest.raises(ArgumentError, match=r"seconds: must be 0\.02 or more"):
-        viz.save_animation(steps(), tmp_path / "w.gif", seconds=0)
+    for seconds in (0, -1, float("nan"), float("inf"), 328, 1e9):
+        with pytest.raises(ArgumentError, match=r"seconds: must be from 0\.02 to 327, received"):
+            viz.save_animation(steps(), tmp_path / "w.gif", seconds=seconds)
     with pytest.raises(ArgumentError, match=r"the folder '.*nowhere' does not exist"):
         viz.save_animation(steps(), tmp_path / "nowhere" / "w.gif")
     assert not list(tmp_path.iterdir())

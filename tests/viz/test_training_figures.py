@@ -264,3 +264,13 @@ def test_a_dollar_in_a_name_is_a_dollar():
     draw(viz.confusion(np.eye(2, dtype=int), dataset.classes))
     draw(viz.comparison({r"$\no$": history(0.5), "b": history(0.6)}))
     draw(viz.activations({r"$\no$": {r"$\no$": np.ones(3)}}, title=r"$\no$"))
+
+
+def test_numbers_may_come_as_lists_and_no_classes_are_refused():
+    figure = viz.confusion([[9, 1], [0, 10]], ["cat", "dog"])
+    assert figure.axes[0].get_title() == "19 of 20 right (95.00 %)"
+    weight = np.arange(18.0).reshape(2, 1, 3, 3)
+    assert np.array_equal(viz.mosaic(weight.tolist()), viz.mosaic(weight), equal_nan=True)
+    assert len(viz.filters(weight.tolist(), before=weight.tolist()).axes) == 3
+    with pytest.raises(ShapeError, match="confusion: needs one class at least"):
+        viz.confusion(np.zeros((0, 0), int), [])

@@ -115,6 +115,25 @@ def test_occlusion_is_what_each_covered_image_scores():
             assert falls[a, b] == pytest.approx(expected, abs=1e-5)
 
 
+METHODS = [viz.saliency, viz.guided_backpropagation, viz.occlusion, viz.grad_cam]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_whole_numbers_and_lists_are_the_same_image(method):
+    whole = np.random.default_rng(3).integers(0, 3, SHAPE, dtype=np.uint8)
+    expected = method(net(), whole.astype(np.float64), 1)
+    for same in (whole, whole.astype(np.int16), whole.tolist()):
+        np.testing.assert_allclose(method(net(), same, 1), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", [*METHODS, viz.why])
+@pytest.mark.parametrize("target", [-1, 4, 1.0, True, "1", np.float32(1)])
+def test_what_is_no_class_is_refused(method, target):
+    with pytest.raises(ArgumentError, match="target: there are classes 0 to 3, received"):
+        method(net(), image(), target)
+    method(net(), image(), np.int64(1))
+
+
 @pytest.mark.parametrize(
     ("make", "shape", "layer"),
     [

@@ -161,7 +161,7 @@ def _save_what_was_not_shown() -> None:
 
 
 def _failed(error: Exception, path: Path) -> Outcome:
-    sys.stdout.flush()
+    print(end="", flush=True)  # standard output may be closed
     shown = without_ours(error, path)
     sys.excepthook(type(shown), shown, shown.__traceback__)
     return Outcome(1)

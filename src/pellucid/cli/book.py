@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..names import plain
+from .backend import give_back
 from .messages import as_options, complain
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def command(
     """
     from ..book.runner import run_script
 
+    give_back()
     options = as_options(figures="--figures", data_dir="--data-dir", root="--data-dir")
     with options, ExitStack() as stack:
         outcome = run_script(

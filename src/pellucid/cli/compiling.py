@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+from ..letters import is_terminal
+
 if TYPE_CHECKING:
     from ..kernels.compiling import Compiling
 
@@ -32,7 +34,7 @@ def announced(
     live : callable, optional
         Called with the line.
     """
-    terminal, said = sys.stderr.isatty(), False
+    terminal, said = is_terminal(sys.stderr), False
 
     def tell(news: Compiling) -> None:
         nonlocal said

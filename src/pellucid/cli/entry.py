@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import PellucidError
 from ..names import plain
+from .backend import put_aside
 
 __all__ = ["main"]
 
@@ -21,11 +22,12 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exits with 0, 1 (refused or failed), 2 (wrong usage), 130 (Ctrl-C) or 143 (terminated).
     """
+    _have_streams()
     _write_whatever_comes()
     try:
         from .app import app
 
-        with _warnings_as_notes():
+        with _warnings_as_notes(), put_aside():
             app(args=arguments, prog_name="pellucid")
     except PellucidError as error:
         _fail(error)
@@ -39,6 +41,17 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(f"{place}{error.strerror or error}.")
     except MemoryError as error:
         _fail(f"there is not enough memory. {error}".rstrip())
+
+
+def _have_streams() -> None:
+    """Open those of the three streams that are closed, so that every command runs without them.
+
+    Windows starts programs without a console (pythonw, a scheduled task) like this, and shells do
+    with ``>&-``. In this order each gets its own number, which no other file can then have.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _write_whatever_comes() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from ..errors import ArgumentError
+from .backend import give_back
 from .messages import as_options, echo
 
 if TYPE_CHECKING:
@@ -89,11 +90,12 @@ def _require_window() -> None:
         raise ArgumentError(
             "there is no screen here (DISPLAY is not set). Use --out FILE.", where="--window"
         )
-    import matplotlib.pyplot as plt
-
+    give_back()
     try:
+        import matplotlib.pyplot as plt
+
         plt.switch_backend(plt.rcParams["backend"])
-    except ImportError as error:  # MPLBACKEND names one that does not work
+    except (ImportError, ValueError) as error:  # MPLBACKEND names one that does not work
         raise ArgumentError(
             f"no window can be opened: {error}. Use --out FILE.", where="--window"
         ) from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import DataNotFoundError, FileFormatError, PellucidError
+from ..letters import is_terminal
 from .file_sets import FileSet
 from .folder_cache import ABANDONED
 from .places import VARIABLE, cache_folder
@@ -154,7 +155,7 @@ class _Limited:
 @contextmanager
 def progress(title: str, sizes: Mapping[str, int] | None = None) -> Iterator[Report]:
     """Yield a `Report` that draws how far each file is, if standard error is a terminal."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         yield lambda name, received: None
         return
     from rich.console import Console

@@ -36,6 +36,8 @@ def write_tensors(
 ) -> None:
     """Write ``arrays`` and ``metadata`` to ``path``: all of it, or nothing.
 
+    The same arrays and metadata make the same file, byte for byte.
+
     Parameters
     ----------
     path : str or path
@@ -68,7 +70,7 @@ def write_tensors(
     for key in {HASHES, SEAL} & set(metadata or {}):
         raise ArgumentError(f"the key {key!r} is taken by the hashes.", where="metadata")
     hashes = {name: _hash(array) for name, array in plain.items()}
-    header = {**(metadata or {}), HASHES: json.dumps(hashes)}
+    header = {**(metadata or {}), HASHES: json.dumps(hashes, sort_keys=True)}
     header[SEAL] = _seal(plain, header)
     with atomic_write(path) as part:
         permissions = part.stat().st_mode
@@ -76,7 +78,20 @@ def write_tensors(
             save_file(plain, part, header)
         except SafetensorError as error:  # its names and dtypes were checked: it is the disk
             raise OSError(f"'{path}' could not be written: {error}") from error
+        _sort_metadata(part)
         part.chmod(permissions)  # save_file makes a new file, for the owner alone
+
+
+def _sort_metadata(path: Path) -> None:
+    """Give the metadata of a new file one order: safetensors 0.8.0 writes it in a random one."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(text) <= length:  # as it is, or the tensors would have to move
+            file.seek(8)
+            file.write(text.ljust(length))
 
 
 def read_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:

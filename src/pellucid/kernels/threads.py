@@ -22,13 +22,23 @@ import threading
 import time
 from typing import Any
 
+from numba.core import config
 from numba.core.compiler_lock import global_compiler_lock
 
+from ..errors import PellucidError
 from . import cores, tasks
 from .cores import get_num_threads, set_num_threads
 from .tasks import share
 
 __all__ = ["get_num_threads", "run", "run_alone", "set_num_threads", "share"]
+
+COMPILER: Any = config
+if COMPILER.DISABLE_JIT:  # what the threads share is made of instructions that Python does not have
+    raise PellucidError(
+        "turns off Numba's compiler, which the fast engine and the book's modules need. Unset it, "
+        "or use the engine 'reference'.",
+        where="NUMBA_DISABLE_JIT",
+    )
 
 AWAKE = 2e-4  # seconds that a helper looks for the next call
 REHEARSAL = 1000  # looks, to find out how many that are

@@ -28,7 +28,8 @@ class Container(Layer):
     ------
     ArgumentError
         If something is not a layer, or one layer stands in two places, at any depth (it could not
-        remember both forwards).
+        remember both forwards); if a name is empty or has a dot in it, which separates the names in
+        the keys of a state dict.
     """
 
     def __init__(self, *layers: Layer, **named: Layer) -> None:
@@ -37,6 +38,7 @@ class Container(Layer):
             raise ArgumentError(f"two layers are called {name!r}.", where=type(self).__name__)
         self._children = placed | named
         for name, layer in self._children.items():
+            self._require_name(name)
             self._require_layer(name, layer)
             layer.name = name
         self._require_places()
@@ -83,6 +85,15 @@ class Container(Layer):
         """Return the constructor's arguments by name."""
         return dict(self._children)
 
+    def _require_name(self, name: str) -> None:
+        """Refuse names with which two parameters could have one key, and one of them be lost."""
+        if not name or "." in name:
+            raise ArgumentError(
+                f"a layer cannot be called {name!r}: keys of a state dict are names with dots "
+                "between them. Give a name without dots, or a Sequential within this one.",
+                where=type(self).__name__,
+            )
+
     def _require_layer(self, name: str, layer: Any) -> None:
         if not isinstance(layer, Layer):
             raise ArgumentError(
@@ -110,7 +121,8 @@ class Sequential(Container):
     Raises
     ------
     ArgumentError
-        If something is not a layer, or one layer stands in two places, at any depth.
+        If something is not a layer, one layer stands in two places, at any depth, or a name is
+        empty or has a dot in it.
 
     Examples
     --------

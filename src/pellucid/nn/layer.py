@@ -32,7 +32,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 
@@ -46,7 +46,6 @@ from .parameter import Buffer, Parameter
 
 __all__ = ["Layer", "LayerRow"]
 
-Kind = TypeVar("Kind", bound="Buffer")
 Shape = tuple[int, ...]
 
 
@@ -201,12 +200,18 @@ class Layer:
             yield from child.layers(f"{path}.{name}" if path else name)
 
     def parameters(self) -> dict[str, Parameter]:
-        """Return every trained array by its PyTorch key (``conv1.weight``)."""
-        return self._collect(Parameter)
+        """Return every trained array by its PyTorch key (``conv1.weight``).
+
+        Raises
+        ------
+        ArgumentError
+            If one of them, or a layer that has some, stands in two places.
+        """
+        return state.collected(self.layers(), Parameter, where=self._label)
 
     def buffers(self) -> dict[str, Buffer]:
         """Return parameters and buffers by key: all that makes up the state."""
-        return self._collect(Buffer)
+        return state.collected(self.layers(), Buffer, where=self._label)
 
     def state_dict(self) -> dict[str, Array]:
         """Return a copy of the state, with PyTorch's keys and shapes."""
@@ -347,11 +352,3 @@ class Layer:
         except PellucidError as error:
             error.inside(type(self).__name__, self.name)
             raise
-
-    def _collect(self, kind: type[Kind]) -> dict[str, Kind]:
-        found: dict[str, Kind] = {}
-        for path, layer in self.layers():
-            for name, value in vars(layer).items():
-                if isinstance(value, kind):
-                    found[f"{path}.{name}" if path else name] = value
-        return found

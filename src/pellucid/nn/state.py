@@ -1,18 +1,42 @@
-"""Putting a state dict into a model: all of it, or a refusal that says what differs."""
+"""A model's state: finding it, and putting a state dict into it, all of it or none."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
-from ..errors import StateDictError
+from ..errors import ArgumentError, StateDictError
 from ..typing import Array
 from .differences import told
 from .keys import count, shown
 from .parameter import Buffer
 
-__all__ = ["load", "widened"]
+__all__ = ["collected", "load", "widened"]
+
+Kind = TypeVar("Kind", bound=Buffer)
+
+
+def collected(
+    layers: Iterable[tuple[str, object]], kind: type[Kind], *, where: str
+) -> dict[str, Kind]:
+    """Return what of ``kind`` the layers have as attributes, by key; refuse one with two keys."""
+    found: dict[str, Kind] = {}
+    places: dict[int, str] = {}
+    for path, layer in layers:
+        for name, value in vars(layer).items():
+            if isinstance(value, kind):
+                key = f"{path}.{name}" if path else name
+                if (first := places.setdefault(id(value), key)) != key:
+                    raise ArgumentError(
+                        f"one array of the state stands in two places, {first!r} and {key!r}: the "
+                        "gradient of one would replace that of the other, and an optimizer would "
+                        "change it twice. Give each layer its own.",
+                        where=where,
+                    )
+                found[key] = value
+    return found
 
 
 def load(buffers: Mapping[str, Buffer], state: Mapping[str, Array], *, strict: bool = True) -> None:

@@ -46,15 +46,17 @@ def require_real(x: Array, where: str, name: str = "input") -> None:
 def require_no_wider(x: Array, where: str, **arrays: Array | None) -> None:
     """Refuse what would give the result another dtype than that of ``x``, if x is floats.
 
-    Narrower arrays are fine: float64 images through float32 filters give float64.
+    Narrower arrays are fine: float64 images through float32 filters give float64. So are bytes in
+    the other order, as FITS and old files have them, which NumPy turns round as it computes.
     """
     require_real(x, where)
+    ours = x.dtype.newbyteorder("=")
     for name, array in arrays.items():
         if array is None:  # a bias that is left out
             continue
         require_real(array, where, name)
-        if x.dtype.kind == "f" and np.promote_types(array.dtype, x.dtype) != x.dtype:
-            ours, theirs = x.dtype, array.dtype
+        theirs = array.dtype.newbyteorder("=")
+        if ours.kind == "f" and np.promote_types(theirs, ours) != ours:
             other = f" or the input with `x.astype(np.{theirs})`," if theirs.kind == "f" else ""
             raise ArgumentError(
                 f"expects {name} of {ours}, as the input is, received {theirs}: the result would "

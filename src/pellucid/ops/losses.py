@@ -62,7 +62,8 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     log_y = log_softmax(scores)
     # 0 · -inf is 0 here: a class that is not asked for may be impossible.
     terms = np.multiply(t, log_y, out=np.zeros_like(log_y), where=t != 0)
-    return float(-terms.sum(dtype=np.float64) / len(scores)), np.exp(log_y)
+    # From 0, as minus a sum of zeros would be -0.0.
+    return float((0.0 - terms.sum(dtype=np.float64)) / len(scores)), np.exp(log_y)
 
 
 def softmax_cross_entropy_backward(y: Array, labels: Array, dloss: float = 1.0) -> Array:

@@ -107,8 +107,9 @@ def evaluate(
         batch_size = min(batch_size, len(dataset))  # a plan takes memory for so many
         _require_known_classes(model, dataset)
         require_known(model, value_range(dataset), "evaluate")
-    shape = dataset.image_shape
-    parts = machinery(engine, model, shape, batch_size, loss, run, frozen=True)
+    require_count(batch_size, "batch_size")
+    shape, most = dataset.image_shape, min(batch_size, len(dataset))
+    parts = machinery(engine, model, shape, most, loss, run, frozen=True)
     total, predictions = 0.0, []
     classes = 0
     with evaluating(model):

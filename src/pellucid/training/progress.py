@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ..letters import is_terminal
 from .callbacks import Callback
 from .history import EpochRecord
 
@@ -43,7 +44,7 @@ class ProgressBar(Callback):
 
         if self.console is None:
             # Rich would obey FORCE_COLOR and write the bar's control codes into a file.
-            plain = None if sys.stdout.isatty() else False
+            plain = None if is_terminal(sys.stdout) else False
             self.console = Console(highlight=False, force_terminal=plain)
         self._loss: float | None = None
         self._accuracy = ""

@@ -22,6 +22,7 @@ __all__ = ["save_animation"]
 WIDEST = 1400  # pixels
 DENSEST = 90  # dots an inch
 NEAR = 30  # in red, green and blue together; not told apart from white, or from black
+LONGEST = 327  # seconds: a GIF holds hundredths in 16 bits, and the last frame is shown for twice
 COLOURS = 64  # drawings of numbers have few; the file is a third of one with 256
 
 
@@ -42,8 +43,8 @@ def save_animation(figures: Iterable[Figure], path: PathLike, *, seconds: float 
     Raises
     ------
     ArgumentError
-        For another suffix, a duration below 0.02, figures of different sizes or none; for a place
-        that cannot be written.
+        For another suffix, a duration below 0.02 or above 327, figures of different sizes or none;
+        for a place that cannot be written.
 
     Examples
     --------
@@ -60,8 +61,8 @@ def save_animation(figures: Iterable[Figure], path: PathLike, *, seconds: float 
     """
     if Path(path).suffix.lower() != ".gif":
         raise ArgumentError(f"must end in .gif, received '{path}'.", where="save_animation")
-    if seconds < 0.02:
-        raise ArgumentError(f"must be 0.02 or more, received {seconds}.", where="seconds")
+    if not 0.02 <= seconds <= LONGEST:
+        raise ArgumentError(f"must be from 0.02 to {LONGEST}, received {seconds}.", where="seconds")
     drawn = [_drawn(figure) for figure in figures]
     sizes = {size for size, _ in drawn}
     if len(sizes) != 1:

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from ..nn import Layer, ReLU, replaced
 from ..nn.state import widened
+from ..ops.checks import as_floats
 from ..typing import Array
 from .units import looked_at
 
@@ -18,6 +19,7 @@ __all__ = [
     "guided_backpropagation",
     "input_gradient",
     "occlusion",
+    "require_class",
     "saliency",
 ]
 
@@ -42,6 +44,7 @@ class GuidedReLU(ReLU):
 
 def class_scores(model: Layer, image: Array) -> Array:
     """Return the scores (K,) of one image (C, H, W), computed by the layers in evaluation mode."""
+    image = np.asarray(image)
     if image.ndim != 3:
         raise ShapeError(f"expects one image (C, H, W), received {image.shape}.", where="image")
     with looked_at(model):
@@ -55,6 +58,16 @@ def class_scores(model: Layer, image: Array) -> Array:
     return scores
 
 
+def require_class(target: int, scores: Array) -> int:
+    """Return the number of a class if it is one of those that have a score."""
+    whole = isinstance(target, int | np.integer) and not isinstance(target, bool)
+    if not whole or not 0 <= target < len(scores):
+        raise ArgumentError(
+            f"there are classes 0 to {len(scores) - 1}, received {target!r}.", where="target"
+        )
+    return int(target)
+
+
 def input_gradient(model: Layer, image: Array, target: int) -> Array:
     """Return ``∂score[target] / ∂image``, (C, H, W) like the image.
 
@@ -65,11 +78,9 @@ def input_gradient(model: Layer, image: Array, target: int) -> Array:
     ShapeError
         If this is no image of the network's, or the network does not end in scores.
     """
+    image = np.asarray(image)
     scores = class_scores(model, image)
-    if not 0 <= target < len(scores):
-        raise ArgumentError(
-            f"there are classes 0 to {len(scores) - 1}, received {target}.", where="target"
-        )
+    target = require_class(target, scores)
     dy = np.zeros((1, len(scores)), dtype=scores.dtype)
     dy[0, target] = 1
     with looked_at(model):
@@ -162,11 +173,9 @@ def occlusion(
     """
     from ..engine import compile
 
+    image = as_floats(np.asarray(image), "image")  # the mean of whole numbers is none
     scores = class_scores(model, image)
-    if not 0 <= target < len(scores):
-        raise ArgumentError(
-            f"there are classes 0 to {len(scores) - 1}, received {target}.", where="target"
-        )
+    target = require_class(target, scores)
     _, h, w = image.shape
     size = max(1, min(h, w) // 4) if size is None else size
     stride = max(1, -(-max(h, w) // 32)) if stride is None else stride

@@ -106,6 +106,7 @@ def grad_cam(model: Layer, image: Array, target: int, layer: str | None = None) 
     ArgumentError
         If there is no such class or layer, or its output is no maps.
     """
+    image = np.asarray(image)
     name = cam_layer(model, image.shape) if layer is None else layer
     own = layer_at(model, name).name  # the tap will call the layer otherwise
     tap = _Tap(layer_at(model, name))

@@ -40,7 +40,7 @@ def confusion(matrix: Array, classes: Sequence[str]) -> Figure:
     Raises
     ------
     ShapeError
-        If the matrix is not K x K.
+        If the matrix is not K x K, or K is 0.
 
     Examples
     --------
@@ -48,7 +48,9 @@ def confusion(matrix: Array, classes: Sequence[str]) -> Figure:
     >>> figure.axes[0].get_title()
     '19 of 20 right (95.00 %)'
     """
-    k = len(classes)
+    matrix, k = np.asarray(matrix), len(classes)
+    if not k:
+        raise ShapeError("needs one class at least.", where="confusion")
     if matrix.shape != (k, k):
         raise ShapeError(
             f"expects a matrix ({k}, {k}) for {k} classes, received {matrix.shape}.",

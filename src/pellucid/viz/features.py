@@ -75,6 +75,7 @@ def features(
     >>> len(figure.axes)                    # the image; 2 rows of 6 maps; the strip; the scores
     15
     """
+    image = np.asarray(image)
     if image.ndim != 3:
         raise ShapeError(f"expects one image (C, H, W), received {image.shape}.", where="features")
     if most < 1:

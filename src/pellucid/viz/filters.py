@@ -74,9 +74,11 @@ def filters(
     >>> len(filters(w, before=w / 2).axes)                      # two panels and the scale
     3
     """
+    weight = np.asarray(weight)
     channels = _checked(weight, channels)
     panels = [("", weight)]
     if before is not None:
+        before = np.asarray(before)
         if before.shape != weight.shape:
             raise ShapeError(
                 f"expects both of one shape, received {before.shape} and {weight.shape}.",
@@ -135,6 +137,7 @@ def mosaic(weight: Array, channel: int = 0) -> Array:
     >>> mosaic(np.ones((3, 1, 2, 2))).shape                     # 2x2 places, one left empty
     (5, 5)
     """
+    weight = np.asarray(weight)
     _checked(weight, channel)
     fn, _, fh, fw = weight.shape
     return tiles(weight[:, channel], columns_for(fn, fh, fw))

@@ -56,6 +56,7 @@ def mistakes(dataset: Dataset, probabilities: Array, *, most: int = 25) -> Figur
     >>> int(test.labels[7]), axes.get_title()
     (9, 'is 9\n→ 0  (100.0 %)')
     """
+    probabilities = np.asarray(probabilities)
     if probabilities.shape != (len(dataset), len(dataset.classes)):
         raise ShapeError(
             f"expects probabilities {(len(dataset), len(dataset.classes))} for these images and "

@@ -15,6 +15,7 @@ from .attribution import (
     class_scores,
     guided_backpropagation,
     occlusion,
+    require_class,
     saliency,
 )
 from .cam import cam_layer, grad_cam
@@ -90,13 +91,10 @@ def why(
             raise ArgumentError(
                 f"there is no {method!r}. {did_you_mean(method, METHODS)}", where="methods"
             )
+    image = np.asarray(image)
     scores = class_scores(model, image)
     best = int(scores.argmax())
-    target = best if target is None else target
-    if not 0 <= target < len(scores):
-        raise ArgumentError(
-            f"there are classes 0 to {len(scores) - 1}, received {target}.", where="target"
-        )
+    target = best if target is None else require_class(target, scores)
     probabilities = ops.softmax(scores[None])[0]
     wide = len(methods) + 1
     figure = new_figure(SIDE * min(wide, 3), (SIDE + 0.1) * -(-wide // 3))
