@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -71,6 +72,45 @@ def test_any_change_of_the_folder_is_seen(tmp_path, cache, decodings):
     assert reds(image_folder(folder)[0])[0] == 9
     assert len(decodings) == 4
     assert len(kept(cache)) == 1, "old contents stay behind"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell when a file was moved")
+def test_images_that_change_places_are_seen_though_their_times_and_sizes_are_equal(tmp_path):
+    folder = pets(tmp_path / "pets")
+    one, two = (folder / "train" / kind / "0.bmp" for kind in ("cat", "dog"))
+    for path, red in ((one, 10), (two, 20)):
+        paint(path, red)
+        os.utime(path, (10**9, 10**9))
+    assert reds(image_folder(folder)[0])[0] == 10
+    one.rename(tmp_path / "away")
+    two.rename(one)
+    (tmp_path / "away").rename(two)
+    assert reds(image_folder(folder)[0])[0] == 20
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell when a file was moved")
+def test_a_file_that_is_replaced_by_another_of_its_time_and_size_is_seen(tmp_path, zipped):
+    sets = []
+    for red in (10, 20):
+        folder = pets(tmp_path / str(red) / "pets")
+        paint(folder / "train" / "cat" / "0.bmp", red)
+        sets.append(packed(folder, tmp_path / str(red) / "pets.zip") if zipped else folder)
+    files = [path if zipped else path / "train" / "cat" / "0.bmp" for path in sets]
+    for file in files:
+        os.utime(file, (10**9, 10**9))
+    assert files[0].stat().st_size == files[1].stat().st_size
+    assert reds(image_folder(sets[0])[0])[0] == 10
+    shutil.copy2(files[1], files[0])
+    assert reds(image_folder(sets[0])[0])[0] == 20
+
+
+def test_another_version_of_the_decoder_decodes_again(tmp_path, decodings, monkeypatch):
+    folder = pets(tmp_path / "pets")
+    image_folder(folder)
+    monkeypatch.setattr("PIL.__version__", "0.0")
+    image_folder(folder)
+    assert len(decodings) == 2
 
 
 def test_other_options_have_a_place_of_their_own(tmp_path, decodings):

@@ -30,7 +30,7 @@ __all__ = ["MAX_CACHE", "Decoded", "cache_path", "read_cache", "write_cache"]
 
 MAX_CACHE = 2**32  # bytes that all decoded folders together may take
 MAX_HEADER = 2**28  # the names and hashes of a million files take half of that
-MAGIC = b"pellucid images 2\n"
+MAGIC = b"pellucid images 3\n"  # another number whenever a picture gives other pixels
 ABANDONED = 3600  # seconds after which the rest of a write that was killed is swept away
 _CHUNK = 2**22
 

@@ -173,9 +173,11 @@ def _decoded(
     workers: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> Decoded:
+    import PIL  # the version alone: another may decode the same file into other pixels
+
     options = {key: value for key, value in asdict(wanted).items() if key != "max_bytes"}
     kept = cache_path(source.path, options)
-    before = source.fingerprint()
+    before = f"{source.fingerprint()} Pillow {PIL.__version__}"
     if (
         cache
         and (decoded := read_cache(kept, before))
