@@ -208,3 +208,33 @@ def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_cache(tmp_path / "x.images", "now", small())
     assert list(tmp_path.iterdir()) == []
+
+
+HOMELESS = """
+import os, pwd, sys
+
+def unknown(user):
+    raise KeyError(user)
+
+pwd.getpwuid = unknown  # as in a container that runs under a number
+from pellucid.data import image_folder
+from pellucid.data.places import cache_folder
+from pellucid.data.sources import SOURCES
+from pellucid.kernels import cache
+print(len(image_folder(sys.argv[1])[0]), cache_folder(SOURCES["mnist"]).is_absolute())
+print(all(place.is_absolute() for place in cache.folders("/nowhere/kernels.py")))
+import pellucid.book.dataset.mnist
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems ask otherwise for the home")
+def test_a_user_without_a_home_reads_folders_and_gets_no_folder_called_tilde(tmp_path):
+    folder, work = pets(tmp_path / "pets"), tmp_path / "work"
+    work.mkdir()
+    nobody = {k: v for k, v in os.environ.items() if k not in ("HOME", "XDG_CACHE_HOME")}
+    command = [sys.executable, "-c", HOMELESS, str(folder)]
+    done = subprocess.run(
+        command, cwd=work, env=nobody, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode) == ("8 True\nTrue\n", 0), done.stderr
+    assert list(work.iterdir()) == []

@@ -50,20 +50,16 @@ class Stored:
         Raises
         ------
         FileFormatError
-            If nothing says which of its numbers is black, and which white.
+            If its bytes have a sign, which Pillow does not see.
         """
         whole = (0, 0, picture.width, picture.height)
         tiles = getattr(picture, "tile", None)
-        if picture.format == "TIFF":
-            tags = getattr(picture, "tag_v2", {})
-            formats = tuple(tags.get(_SAMPLE_FORMAT, ()))
-            if picture.mode == "I" or _SIGNED in formats:
-                bits = max(tags.get(_BITS, (1,)))
-                raise FileFormatError(
-                    f"{name} has pixels that are whole numbers of {bits} bits"
-                    f"{' with a sign' if _SIGNED in formats else ''}, and nothing says what is "
-                    "black and what white. Save it with 8 or 16 bits without a sign."
-                )
+        signed = _SIGNED in tuple(getattr(picture, "tag_v2", {}).get(_SAMPLE_FORMAT, ()))
+        if signed and picture.mode != "I":
+            raise FileFormatError(
+                f"{name} has bytes with a sign, and nothing says what is black and what white. "
+                "Save it with 8 or 16 bits without a sign."
+            )
         if not tiles or picture.format not in ("GIF", "PNG"):
             return cls("", whole)
         _, extents, _, layout = tiles[0][:4]
@@ -150,11 +146,12 @@ def _deep_grey(picture: Image.Image, upright: Image.Image, name: str) -> Image.I
     deep, tags = np.asarray(upright), getattr(picture, "tag_v2", {})
     peak = 1 if upright.mode == "F" else 4095 if tuple(tags.get(_BITS, ())) == (12,) else 65535
     low, high = float(deep.min()), float(deep.max())
-    if not 0 <= low <= high <= peak:  # NaN, too
+    unknown = picture.format == "TIFF" and picture.mode == "I"  # 32 bits, or with a sign
+    if unknown or not 0 <= low <= high <= peak:  # NaN, too
+        kind = "numbers of 16 bits without a sign" if unknown else "those of its kind"
         raise FileFormatError(
             f"{name} has pixels from {low:g} to {high:g}, and nothing says what is black and "
-            f"what white: those of its kind are read from 0 to {peak}. Save it with 8 or 16 "
-            "bits."
+            f"what white: {kind} are read from 0 to {peak}. Save it with 8 or 16 bits."
         )
     grey = (deep / np.float32(peak)).astype(np.float32)
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:

@@ -25,6 +25,7 @@ import numpy as np
 from ..errors import PellucidError
 from ..typing import Array
 from .dataset import ImageFile
+from .user_folders import user_cache
 
 __all__ = ["MAX_CACHE", "Decoded", "cache_path", "read_cache", "write_cache"]
 
@@ -61,16 +62,19 @@ class Decoded:
     files: tuple[ImageFile, ...]
 
 
-def cache_path(folder: Path, options: Mapping[str, Any]) -> Path:
+def cache_path(folder: Path, options: Mapping[str, Any]) -> Path | None:
     """Return the file in which ``folder``, read with ``options``, is kept; it need not exist.
+
+    None for a user without a folder for caches.
 
     A folder that changes keeps its file, so that its old contents do not stay behind.
     """
-    import platformdirs
-
+    caches = user_cache()
+    if caches is None:
+        return None
     key = json.dumps([os.path.realpath(folder), dict(options)], sort_keys=True)
     name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:32]
-    return Path(platformdirs.user_cache_dir("pellucid")) / "images" / f"{name}.images"
+    return caches / "images" / f"{name}.images"
 
 
 def read_cache(path: Path, fingerprint: str) -> Decoded | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -21,6 +20,7 @@ from .preparation import Drawing, Preparation
 from .split import held_out_images
 from .split_file import Split
 from .trees import Tree, looked_into, tree
+from .user_folders import expanded
 
 __all__ = ["image_folder"]
 
@@ -132,7 +132,7 @@ def image_folder(
     _require(corrupt in ("error", "skip"), "corrupt", "must be 'error' or 'skip'", corrupt)
     _require(0 < held_out < 1, "held_out", "must be a share between 0 and 1", held_out)
     _require(workers is None or workers >= 1, "workers", "must be 1 or more", workers)
-    source = tree(Path(path).expanduser())
+    source = tree(expanded(path))
     decoded = _decoded(source, wanted, cache, workers or _cores(), on_progress)
     for note in decoded.notes:
         (tell or (lambda _: None))(note)
@@ -176,10 +176,10 @@ def _decoded(
     import PIL  # the version alone: another may decode the same file into other pixels
 
     options = {key: value for key, value in asdict(wanted).items() if key != "max_bytes"}
-    kept = cache_path(source.path, options)
+    kept = cache_path(source.path, options) if cache else None
     before = f"{source.fingerprint()} Pillow {PIL.__version__}"
     if (
-        cache
+        kept is not None
         and (decoded := read_cache(kept, before))
         and decoded.images.nbytes <= wanted.max_bytes
     ):
@@ -188,7 +188,7 @@ def _decoded(
         listing, where = looked_into(source), f"'{plain(str(source.path))}'"
         layout = arrange(listing, where, skip_empty=wanted.skip_empty)
         decoded = Reader(source, layout, wanted, on_progress).read(workers)
-    if cache:
+    if kept is not None:
         write_cache(kept, before, decoded)
     return decoded
 
