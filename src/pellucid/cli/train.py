@@ -151,7 +151,7 @@ def command(
             network = _normalized(network, mean, std)
     choose_what_learns(network, freeze, rates)
     before = network.state_dict()
-    run = runs.create_run(out, train.name)
+    run = runs.create_run(out, train.name, overwrite=overwrite)
     settings = {
         "data": str(expanded(data).resolve()) if is_folder(data) else data,
         "data_dir": None if data_dir is None else str(expanded(data_dir).resolve()),
