@@ -13,6 +13,7 @@ from ..errors import ArgumentError
 from ..names import plain
 from ..typing import PathLike
 from .dataset import Dataset
+from .doubles import note_doubles
 from .folder_cache import Decoded, cache_path, read_cache, write_cache
 from .folder_reader import Reader, Wanted
 from .layout import arrange
@@ -94,7 +95,8 @@ def image_folder(
     on_progress : callable, optional
         Called with (images done, images in all), now and then.
     tell : callable, optional
-        Called with a sentence on each kind of file that was left out, and on what was assumed.
+        Called with a sentence on each kind of file that was left out, on what was assumed, and on
+        equal files in both parts or in two classes.
 
     Returns
     -------
@@ -134,14 +136,28 @@ def image_folder(
     _require(workers is None or workers >= 1, "workers", "must be 1 or more", workers)
     source = tree(expanded(path))
     decoded = _decoded(source, wanted, cache, workers or _cores(), on_progress)
-    for note in decoded.notes:
+    train, test, notes = _parts(source.name, decoded, drawing, split, new_images, held_out, seed)
+    for note in (*decoded.notes, *notes, *note_doubles(train, test)):
         (tell or (lambda _: None))(note)
+    return train, test
+
+
+def _parts(
+    name: str,
+    decoded: Decoded,
+    drawing: Drawing | None,
+    split: Split | None,
+    new_images: Literal["leave", "draw"],
+    held_out: float,
+    seed: int,
+) -> tuple[Dataset, Dataset, list[str]]:
+    """Return training part, test part, and what is to be told of an earlier split."""
     shape = decoded.images.shape[1:]
     whole = Dataset(
         decoded.images,
         decoded.labels,
         decoded.classes,
-        source.name,
+        name,
         preparation=replace(Preparation.of_shape(shape), drawing=drawing),
         files=decoded.files,
     )
@@ -149,13 +165,10 @@ def image_folder(
     if split is not None:
         parts = split.apply(whole, first, new_images, held_out, seed)
         if parts is not None:
-            train, test, notes = parts
-            for note in notes:
-                (tell or (lambda _: None))(note)
-            return train, test
+            return parts
     if first < n:
-        return _part(whole, slice(None, first), "train"), _part(whole, slice(first, n), "test")
-    return held_out_images(whole, held_out, seed=seed)
+        return _part(whole, slice(None, first), "train"), _part(whole, slice(first, n), "test"), []
+    return (*held_out_images(whole, held_out, seed=seed), [])
 
 
 def _part(whole: Dataset, chosen: slice, split: str) -> Dataset:
