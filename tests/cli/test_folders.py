@@ -100,6 +100,10 @@ def test_a_normalised_model_knows_its_training_set(pellucid, tmp_path):
     assert (model["normalize"].mean, model["normalize"].std) == (mean, deviation)
     assert "conv1.weight" in model.state_dict()
     assert pellucid("evaluate", "run").returncode == 0
+    folder.rename(folder.with_name("moved"))
+    lost = pellucid("evaluate", "run")
+    assert "if it lies elsewhere by now, name it with --data" in " ".join(lost.stderr.split())
+    assert pellucid("evaluate", "run", "--data", folder.with_name("moved")).returncode == 0
 
 
 def test_a_limit_takes_of_every_class_of_a_sorted_folder(pellucid, folder):

@@ -14,6 +14,7 @@ from data.pictures import packed, paint, pets, reds
 from pellucid.data import ImageFile, folder_cache, image_folder
 from pellucid.data.folder_cache import Decoded, read_cache, write_cache
 from pellucid.data.folder_reader import Reader
+from pellucid.data.trees import FolderTree
 from permissions import obeying
 
 
@@ -238,3 +239,34 @@ def test_a_user_without_a_home_reads_folders_and_gets_no_folder_called_tilde(tmp
     )
     assert (done.stdout, done.returncode) == ("8 True\nTrue\n", 0), done.stderr
     assert list(work.iterdir()) == []
+
+
+def test_a_file_that_could_not_be_read_for_once_is_not_left_out_for_good(tmp_path, monkeypatch):
+    folder = pets(tmp_path / "pets")
+    there, gone = folder / "train" / "cat" / "0.png", tmp_path / "0.png"
+
+    def read(self, entry, original=FolderTree.read):
+        if entry.path != "train/cat/0.png":
+            return original(self, entry)
+        there.rename(gone)  # a drive that is away for a moment
+        try:
+            return original(self, entry)
+        finally:
+            gone.rename(there)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FolderTree, "read", read)
+        patched.setattr(FolderTree, "fingerprint", lambda self: "as it was")
+        assert len(image_folder(folder, corrupt="skip")[0]) == 7
+        patched.undo()
+        patched.setattr(FolderTree, "fingerprint", lambda self: "as it was")
+        assert len(image_folder(folder, corrupt="skip")[0]) == 8
+
+
+def test_a_damaged_file_is_left_out_without_being_read_again(tmp_path, decodings):
+    folder = pets(tmp_path / "pets")
+    whole = (folder / "train" / "cat" / "0.png").read_bytes()
+    (folder / "train" / "cat" / "0.png").write_bytes(whole[:-30])
+    for _ in range(2):
+        assert len(image_folder(folder, corrupt="skip")[0]) == 7
+    assert len(decodings) == 1

@@ -84,6 +84,14 @@ class Reader:
             raise self._refusal()
         return self._result()
 
+    @property
+    def lasting(self) -> bool:
+        """Whether the same files would give the same again: no drive or permission was in the way.
+
+        What Pillow raises as an OSError has no number.
+        """
+        return not any(getattr(error.__cause__, "errno", None) for error in self.bad.values())
+
     def _make_array(self) -> None:
         """Let the first image that can be decoded say what all are like."""
         for k in range(len(self.files)):

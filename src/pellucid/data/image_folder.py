@@ -200,8 +200,9 @@ def _decoded(
     with source.open():
         listing, where = looked_into(source), f"'{plain(str(source.path))}'"
         layout = arrange(listing, where, skip_empty=wanted.skip_empty)
-        decoded = Reader(source, layout, wanted, on_progress).read(workers)
-    if kept is not None:
+        reader = Reader(source, layout, wanted, on_progress)
+        decoded = reader.read(workers)
+    if kept is not None and reader.lasting:
         write_cache(kept, before, decoded)
     return decoded
 
