@@ -463,3 +463,24 @@ def test_copies_are_told_where_a_share_is_held_out(tmp_path):
     image_folder(tmp_path / "x", tell=told.append)
     (note,) = told
     assert note.startswith("2 test images are copies of training images, so that")
+
+
+def test_white_icons_on_transparent_ground_are_told_to_vanish(tmp_path):
+    def icon(path, value, alpha):
+        layers = np.full((8, 8, 4), value, np.uint8)
+        layers[..., 3] = 0
+        layers[2:6, 2:6, 3] = alpha
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(layers).save(path)
+
+    for i in range(4):
+        icon(tmp_path / "x" / "a" / f"{i}.png", 252 + i, 255)
+        icon(tmp_path / "x" / "b" / f"{i}.png", 100 + i, 255)
+    icon(tmp_path / "x" / "b" / "empty.png", 0, 0)
+    for _ in range(2):
+        told = []
+        image_folder(tmp_path / "x", tell=told.append)
+        assert told == [
+            "4 images are white on transparent ground, and not seen on white: "
+            "a/0.png, a/1.png, a/2.png, ..."
+        ]

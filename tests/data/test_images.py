@@ -370,3 +370,14 @@ def test_what_the_frame_of_a_gif_does_not_cover_is_transparent(
     frame = b"," + struct.pack("<HHHHB", 1, 0, 2, 1, 0) + b"\x02\x02" + packed + b"\0;"
     assert row_of(tmp_path / "x.gif", head + frame, (1, 1, 4))[0::3] == [255, 255]
     assert row_of(tmp_path / "x.gif", head + frame, (3, 1, 4)) == [255, 40, 40, 255]
+
+
+def test_a_white_picture_on_transparent_ground_is_told_to_vanish(tmp_path: Path) -> None:
+    layers = np.full((4, 4, 2), 255, np.uint8)
+    layers[:2, :, 1] = 0
+    told: list[str] = []
+    x = read_image(save(tmp_path / "x.png", layers), (1, 4, 4), tell=told.append)
+    assert (x == 1).all()
+    assert told == [
+        "what is not transparent in it is white, so that nothing is seen on white ground"
+    ]

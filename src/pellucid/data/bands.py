@@ -6,6 +6,7 @@ was ever drawn.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from ..errors import FileFormatError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Stored", "is_plain", "own_channels", "picture_bands"]
+__all__ = ["ERASED", "Stored", "is_plain", "own_channels", "picture_bands"]
 
 # What may turn a picture or let something shine through it; without these, pixels are as stored.
 _SPECIAL = {"exif", "transparency", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
@@ -25,6 +26,8 @@ _NO_COLOURS = {"LAB": "CIELAB", "HSV": "HSV"}  # Pillow turns these into RGB nev
 _WHITE_IS_ZERO = 0  # TIFF 6.0, section 8, PhotometricInterpretation
 _BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLE_FORMAT = 258, 262, 274, 339  # tags of TIFF and EXIF
 _SIGNED = 2  # TIFF 6.0, section 19, SampleFormat
+_NEARLY_WHITE = 250  # what is as light as that is not seen on white
+ERASED = "what is not transparent in it is white, so that nothing is seen on white ground"
 _LEVELS = {"L;2": 3, "L;4": 15}  # the largest number of a grey pixel of so many bits
 
 
@@ -78,7 +81,13 @@ def is_plain(picture: Image.Image, stored: Stored) -> bool:
     return picture.mode in ("L", "RGB") and covered and not _SPECIAL & picture.info.keys()
 
 
-def picture_bands(picture: Image.Image, stored: Stored, name: str, c: int) -> list[Image.Image]:
+def picture_bands(
+    picture: Image.Image,
+    stored: Stored,
+    name: str,
+    c: int,
+    tell: Callable[[str], None] | None = None,
+) -> list[Image.Image]:
     """Return the channels of the upright, opaque picture: C bands, bytes or floats in [0, 1].
 
     Parameters
@@ -90,6 +99,8 @@ def picture_bands(picture: Image.Image, stored: Stored, name: str, c: int) -> li
     name : str
         What errors call it.
     c : {1, 3}
+    tell : callable, optional
+        Called with ``ERASED`` if so it is.
 
     Raises
     ------
@@ -115,6 +126,9 @@ def picture_bands(picture: Image.Image, stored: Stored, name: str, c: int) -> li
         over = upright.convert("LA").convert("RGBA") if upright.mode == "La" else upright
         over = over.convert("RGBA")
         upright = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
+        if tell is not None and over.getchannel("A").getextrema() != (0, 0):
+            if np.asarray(upright)[..., :3].min() >= _NEARLY_WHITE:
+                tell(ERASED)
     return list(upright.convert("L" if c == 1 else "RGB").split())
 
 

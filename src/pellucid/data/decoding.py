@@ -57,7 +57,8 @@ def decode(
     drawing : Drawing, optional
         Find the drawing in the picture; needs ``size``.
     tell : callable, optional
-        Called with a sentence where ``drawing`` changed the picture, or found nothing.
+        Called with a sentence where ``drawing`` changed the picture, or found nothing; and where
+        a white picture on transparent ground vanishes (`bands.ERASED`).
 
     Raises
     ------
@@ -85,7 +86,7 @@ def decode(
         if same and channels == own and drawing is None and is_plain(picture, stored):
             pixels = np.asarray(picture)
             return pixels[np.newaxis] if own == 1 else pixels.transpose(2, 0, 1)
-        layers = picture_bands(picture, stored, name, channels if drawing is None else 1)
+        layers = picture_bands(picture, stored, name, channels if drawing is None else 1, tell)
         if drawing is not None and size is not None:
             found, account = find_drawing(_unit(layers[0]), drawing, size)
             if account and tell is not None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import DataError, FileFormatError
 from ..typing import Array
+from .bands import ERASED
 from .dataset import ImageFile
 from .decoding import decode
 from .file_names import some
@@ -63,6 +64,7 @@ class Reader:
         self.on_progress = on_progress
         self.files = [*layout.train, *layout.test]
         self.bad: dict[int, FileFormatError] = {}
+        self.erased: set[int] = set()
         self.sha256 = [""] * len(self.files)
         self.stopped = Event()
 
@@ -151,6 +153,7 @@ class Reader:
                 channels=self.wanted.channels,
                 size=self.wanted.size,
                 drawing=self.wanted.drawing,
+                tell=lambda note: self.erased.add(k) if note is ERASED else None,
             )
         except FileFormatError as error:
             self.bad[k] = error
@@ -190,6 +193,8 @@ class Reader:
         files = [ImageFile(e.path, s) for (e, _), s in zip(self.files, self.sha256, strict=True)]
         images, train, notes = self.images, len(self.layout.train), list(self.layout.notes)
         classes = self.layout.classes
+        if self.erased:
+            notes.append(_vanished([self.files[k][0] for k in sorted(self.erased)]))
         if self.bad:
             good = np.setdiff1d(np.arange(len(labels)), list(self.bad))
             notes.append(_left_out([self.files[k][0] for k in sorted(self.bad)]))
@@ -241,6 +246,15 @@ class Reader:
         )
         kept = np.flatnonzero(np.isin(labels, held))
         return kept, tuple(classes[label] for label in held)
+
+
+def _vanished(entries: Sequence[Entry]) -> str:
+    names = some([entry.path for entry in entries])
+    if len(entries) == 1:
+        return f"1 image is white on transparent ground, and not seen on white: {names}"
+    return (
+        f"{len(entries):,} images are white on transparent ground, and not seen on white: {names}"
+    )
 
 
 def _left_out(entries: Sequence[Entry]) -> str:
