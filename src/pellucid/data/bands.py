@@ -126,9 +126,9 @@ def picture_bands(
         over = upright.convert("LA").convert("RGBA") if upright.mode == "La" else upright
         over = over.convert("RGBA")
         upright = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
-        if tell is not None and over.getchannel("A").getextrema() != (0, 0):
-            if np.asarray(upright)[..., :3].min() >= _NEARLY_WHITE:
-                tell(ERASED)
+        drawn = over.getchannel("A").getextrema() != (0, 0)
+        if tell is not None and drawn and np.asarray(upright)[..., :3].min() >= _NEARLY_WHITE:
+            tell(ERASED)
     return list(upright.convert("L" if c == 1 else "RGB").split())
 
 
