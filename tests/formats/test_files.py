@@ -121,3 +121,24 @@ def test_a_folder_that_cannot_be_flushed_is_no_reason_to_fail(tmp_path: Path) ->
     assert (done.returncode, done.stderr) == (0, "")
     assert [path.name for path in folder.iterdir()] == ["model.npz"]
     assert (folder / "model.npz").read_text() == "whole"
+
+
+def test_a_full_disk_is_told_of_the_file_that_was_to_be_written(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, sys\n"
+        "from pellucid.formats.files import atomic_write\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    with atomic_write(sys.argv[1]) as part, part.open('wb', buffering=0) as file:\n"
+        "        for _ in range(3):\n"
+        "            file.write(bytes(700))\n"
+        "except OSError as error:\n"
+        "    print(error.filename)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "model.npz")]
+    if sys.platform == "win32":
+        pytest.skip("there are no limits of this kind")
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{tmp_path / 'model.npz'}\n"
+    assert list(tmp_path.iterdir()) == []

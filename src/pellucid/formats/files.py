@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from ..errors import ArgumentError
 from ..typing import PathLike
 
 __all__ = ["atomic_write"]
+
+# What writing to a file that is open fails with, which names no file. Windows has no quotas.
+_FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @contextmanager
@@ -63,7 +67,8 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
         part.replace(target)
     except BaseException as error:
         part.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename in (part, str(part)):
+        unnamed = isinstance(error, OSError) and error.filename is None and error.errno in _FULL
+        if isinstance(error, OSError) and (unnamed or error.filename in (part, str(part))):
             # It is the caller's file that cannot be written: nobody knows the temporary one.
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
