@@ -100,6 +100,10 @@ def test_a_normalised_model_knows_its_training_set(pellucid, tmp_path):
     assert (model["normalize"].mean, model["normalize"].std) == (mean, deviation)
     assert "conv1.weight" in model.state_dict()
     assert pellucid("evaluate", "run").returncode == 0
+    folder.rename(folder.with_name("moved"))
+    lost = pellucid("evaluate", "run")
+    assert "if it lies elsewhere by now, name it with --data" in " ".join(lost.stderr.split())
+    assert pellucid("evaluate", "run", "--data", folder.with_name("moved")).returncode == 0
 
 
 def test_a_limit_takes_of_every_class_of_a_sorted_folder(pellucid, folder):
@@ -178,3 +182,26 @@ def test_a_terminal_shows_how_many_images_are_read(tmp_path, own_cache):
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", sent)
     assert re.search(r"reading images .* \d+%", plain)
     assert len(list(own_cache.iterdir())) == 1
+
+
+def test_the_home_folder_is_found_again_wherever_the_run_is_evaluated(pellucid, tmp_path, folder):
+    home = {"HOME": str(folder.parent), "MPLCONFIGDIR": str(tmp_path / "mpl")}
+    trained = pellucid("train", "--data=~/my pets", *QUICK, "--out", "run", **home)
+    assert trained.returncode == 0, trained.stderr
+    assert tomllib.loads((tmp_path / "run" / "config.toml").read_text())["data"] == str(folder)
+    assert pellucid("evaluate", "run").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--data", "~nobody-of-that-name/x"), "there is no folder or zip archive"),
+        (("--data", "mnist", "--data-dir", "~nobody-of-that-name"), "~nobody-of-that-name"),
+        (("--data", ""), "--data: is empty, as after a variable that is not set"),
+        (("--data", " "), "--data: is empty, as after a variable that is not set"),
+    ],
+)
+def test_a_path_that_means_nothing_is_refused_in_words(pellucid, folder, options, words):
+    refused = pellucid("train", *options)
+    assert refused.returncode != 0
+    assert words in " ".join(refused.stderr.split())

@@ -221,3 +221,33 @@ def test_files_are_whole_after_a_kill(start, tmp_path):
     run = tmp_path / "run"
     assert pellucid.load(run / "model.safetensors").input_shape == (1, 8, 8)
     assert [row.split(",")[0] for row in rows(run)] == [str(i + 1) for i in range(len(rows(run)))]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders are not locked there")
+@pytest.mark.parametrize("more", [(), ("--overwrite",)])
+def test_a_second_training_does_not_mix_its_files_into_a_running_one(
+    start, pellucid, tmp_path, more
+):
+    with start(*LONG, "--seed", "1", cwd=tmp_path) as process:
+        wait_for_epoch(process, 1)
+        other = pellucid("train", "--epochs", "1", "--seed", "2", "--out", "run", *more)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert other.returncode == 1
+    assert "--out: 'run' is " in other.stderr
+    if more:
+        assert "another training that still runs" in other.stderr
+    assert "seed = 1\n" in (tmp_path / "run" / "config.toml").read_text()
+    again = pellucid("train", "--epochs", "1", "--seed", "2", "--out", "run", "--overwrite")
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders are not locked there")
+def test_of_two_trainings_that_begin_at_once_in_one_folder_one_is_refused(start, tmp_path):
+    options = ("train", "--epochs", "30", "--limit", "200", "--out", "run")
+    both = [start(*options, "--seed", str(seed), cwd=tmp_path) for seed in (1, 2)]
+    said = [process.communicate(timeout=120) for process in both]
+    assert sorted(process.returncode for process in both) == [0, 1]
+    winner = 1 + [process.returncode for process in both].index(0)
+    assert f"seed = {winner}\n" in (tmp_path / "run" / "config.toml").read_text()
+    assert "Give another folder" in said[2 - winner][1]

@@ -254,6 +254,19 @@ def test_a_full_disk_is_told_and_leaves_the_old_run_whole(pellucid, tmp_path):
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 
 
+def test_a_disk_that_is_full_before_the_pictures_are_drawn_loses_no_training(pellucid, tmp_path):
+    code = (  # more bytes a file than this model takes, and fewer than a picture
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
+        "from pellucid.cli import main; main(sys.argv[1:])"
+    )
+    options = ("--model", "INPUT -> FC", "--out", "run")
+    result = pellucid("train", *SHORT, *options, program=("-c", code))
+    assert result.returncode == 1
+    assert "final test accuracy" in result.stdout
+    assert re.search(r"curves\.png could not be drawn \(.*is there, whole", result.stderr)
+    assert pellucid("evaluate", "run").returncode == 0
+
+
 def test_a_reader_that_has_gone_ends_the_training_without_a_traceback(start, tmp_path):
     with start("train", "--epochs", "500", "--limit", "20", "--out", "run", cwd=tmp_path) as head:
         assert head.stdout.readline().startswith("simple, 49,410 parameters")

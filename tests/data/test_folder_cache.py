@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from data.pictures import packed, paint, pets, reds
 from pellucid.data import ImageFile, folder_cache, image_folder
 from pellucid.data.folder_cache import Decoded, read_cache, write_cache
 from pellucid.data.folder_reader import Reader
+from pellucid.data.trees import FolderTree
 from permissions import obeying
 
 
@@ -71,6 +73,45 @@ def test_any_change_of_the_folder_is_seen(tmp_path, cache, decodings):
     assert reds(image_folder(folder)[0])[0] == 9
     assert len(decodings) == 4
     assert len(kept(cache)) == 1, "old contents stay behind"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell when a file was moved")
+def test_images_that_change_places_are_seen_though_their_times_and_sizes_are_equal(tmp_path):
+    folder = pets(tmp_path / "pets")
+    one, two = (folder / "train" / kind / "0.bmp" for kind in ("cat", "dog"))
+    for path, red in ((one, 10), (two, 20)):
+        paint(path, red)
+        os.utime(path, (10**9, 10**9))
+    assert reds(image_folder(folder)[0])[0] == 10
+    one.rename(tmp_path / "away")
+    two.rename(one)
+    (tmp_path / "away").rename(two)
+    assert reds(image_folder(folder)[0])[0] == 20
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell when a file was moved")
+def test_a_file_that_is_replaced_by_another_of_its_time_and_size_is_seen(tmp_path, zipped):
+    sets = []
+    for red in (10, 20):
+        folder = pets(tmp_path / str(red) / "pets")
+        paint(folder / "train" / "cat" / "0.bmp", red)
+        sets.append(packed(folder, tmp_path / str(red) / "pets.zip") if zipped else folder)
+    files = [path if zipped else path / "train" / "cat" / "0.bmp" for path in sets]
+    for file in files:
+        os.utime(file, (10**9, 10**9))
+    assert files[0].stat().st_size == files[1].stat().st_size
+    assert reds(image_folder(sets[0])[0])[0] == 10
+    shutil.copy2(files[1], files[0])
+    assert reds(image_folder(sets[0])[0])[0] == 20
+
+
+def test_another_version_of_the_decoder_decodes_again(tmp_path, decodings, monkeypatch):
+    folder = pets(tmp_path / "pets")
+    image_folder(folder)
+    monkeypatch.setattr("PIL.__version__", "0.0")
+    image_folder(folder)
+    assert len(decodings) == 2
 
 
 def test_other_options_have_a_place_of_their_own(tmp_path, decodings):
@@ -168,3 +209,64 @@ def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_cache(tmp_path / "x.images", "now", small())
     assert list(tmp_path.iterdir()) == []
+
+
+HOMELESS = """
+import os, pwd, sys
+
+def unknown(user):
+    raise KeyError(user)
+
+pwd.getpwuid = unknown  # as in a container that runs under a number
+from pellucid.data import image_folder
+from pellucid.data.places import cache_folder
+from pellucid.data.sources import SOURCES
+from pellucid.kernels import cache
+print(len(image_folder(sys.argv[1])[0]), cache_folder(SOURCES["mnist"]).is_absolute())
+print(all(place.is_absolute() for place in cache.folders("/nowhere/kernels.py")))
+import pellucid.book.dataset.mnist
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems ask otherwise for the home")
+def test_a_user_without_a_home_reads_folders_and_gets_no_folder_called_tilde(tmp_path):
+    folder, work = pets(tmp_path / "pets"), tmp_path / "work"
+    work.mkdir()
+    nobody = {k: v for k, v in os.environ.items() if k not in ("HOME", "XDG_CACHE_HOME")}
+    command = [sys.executable, "-c", HOMELESS, str(folder)]
+    done = subprocess.run(
+        command, cwd=work, env=nobody, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode) == ("8 True\nTrue\n", 0), done.stderr
+    assert list(work.iterdir()) == []
+
+
+def test_a_file_that_could_not_be_read_for_once_is_not_left_out_for_good(tmp_path, monkeypatch):
+    folder = pets(tmp_path / "pets")
+    there, gone = folder / "train" / "cat" / "0.png", tmp_path / "0.png"
+
+    def read(self, entry, original=FolderTree.read):
+        if entry.path != "train/cat/0.png":
+            return original(self, entry)
+        there.rename(gone)  # a drive that is away for a moment
+        try:
+            return original(self, entry)
+        finally:
+            gone.rename(there)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FolderTree, "read", read)
+        patched.setattr(FolderTree, "fingerprint", lambda self: "as it was")
+        assert len(image_folder(folder, corrupt="skip")[0]) == 7
+        patched.undo()
+        patched.setattr(FolderTree, "fingerprint", lambda self: "as it was")
+        assert len(image_folder(folder, corrupt="skip")[0]) == 8
+
+
+def test_a_damaged_file_is_left_out_without_being_read_again(tmp_path, decodings):
+    folder = pets(tmp_path / "pets")
+    whole = (folder / "train" / "cat" / "0.png").read_bytes()
+    (folder / "train" / "cat" / "0.png").write_bytes(whole[:-30])
+    for _ in range(2):
+        assert len(image_folder(folder, corrupt="skip")[0]) == 7
+    assert len(decodings) == 1

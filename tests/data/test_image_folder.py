@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import threading
 import time
 import unicodedata
@@ -65,9 +66,9 @@ def test_the_two_parts_may_be_called_otherwise(tmp_path, names):
 
 def test_a_part_that_is_not_used_is_told(tmp_path):
     told = []
-    for name in ("train", "test", "val"):
+    for k, name in enumerate(("train", "test", "val")):
         for label in "ab":
-            paint(tmp_path / "x" / name / label / "0.png", 0)
+            paint(tmp_path / "x" / name / label / "0.png", 10 * k + ord(label))
     image_folder(tmp_path / "x", tell=told.append)
     assert told == ["val/ with 2 images is not used: there is a test folder"]
 
@@ -433,9 +434,9 @@ def test_a_class_that_becomes_empty_is_noticed_though_the_images_are_in_the_cach
 
 def test_classes_packed_on_a_korean_windows_have_their_names(tmp_path):
     folder = tmp_path / "x"
-    for name in ("cats", "dogs"):
+    for k, name in enumerate(("cats", "dogs")):
         for i in range(4):
-            paint(folder / "train" / name / f"{i}.png", i)
+            paint(folder / "train" / name / f"{i}.png", 10 * k + i)
     content = packed(folder, tmp_path / "x.zip").read_bytes()
     for old, new in (("train/cats/", "train\\나비\\"), ("train/dogs/", "train\\바둑\\")):
         content = content.replace(old.encode(), new.encode("cp949"))  # four bytes for four
@@ -456,3 +457,54 @@ def test_a_class_named_on_a_mac_is_opened_by_its_own_name(tmp_path):
     train, test = image_folder(tmp_path / "x")
     assert train.classes == ("개", "고양이")
     assert (reds(test), test.labels.tolist()) == ([9, 9], [1, 1])
+
+
+def test_copies_in_both_parts_or_in_two_classes_are_told(tmp_path):
+    folder = pets(tmp_path / "pets")
+    for one, other in (
+        ("train/cat/0.png", "test/cat/again.png"),
+        ("train/cat/1.png", "train/dog/again.png"),
+        ("train/dog/2.png", "train/dog/within.png"),  # no harm: it weighs twice
+        ("test/cat/3.png", "test/dog/again.png"),
+    ):
+        shutil.copy(folder / one, folder / other)
+    for _ in range(2):  # from the cache, too
+        told = []
+        image_folder(folder, tell=told.append)
+        assert told == [
+            "1 test image is a copy of a training image, so that the test accuracy is too good: "
+            "train/cat/0.png = test/cat/again.png",
+            "2 images lie in more than one class, so that nothing can tell them apart: "
+            "train/cat/1.png = train/dog/again.png, test/cat/3.png = test/dog/again.png",
+        ]
+
+
+def test_copies_are_told_where_a_share_is_held_out(tmp_path):
+    for i in range(10):
+        paint(tmp_path / "x" / "a" / f"{i}.png", 0)
+        paint(tmp_path / "x" / "b" / f"{i}.png", i + 1)
+    told = []
+    image_folder(tmp_path / "x", tell=told.append)
+    (note,) = told
+    assert note.startswith("2 test images are copies of training images, so that")
+
+
+def test_white_icons_on_transparent_ground_are_told_to_vanish(tmp_path):
+    def icon(path, value, alpha):
+        layers = np.full((8, 8, 4), value, np.uint8)
+        layers[..., 3] = 0
+        layers[2:6, 2:6, 3] = alpha
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(layers).save(path)
+
+    for i in range(4):
+        icon(tmp_path / "x" / "a" / f"{i}.png", 252 + i, 255)
+        icon(tmp_path / "x" / "b" / f"{i}.png", 100 + i, 255)
+    icon(tmp_path / "x" / "b" / "empty.png", 0, 0)
+    for _ in range(2):
+        told = []
+        image_folder(tmp_path / "x", tell=told.append)
+        assert told == [
+            "4 images are white on transparent ground, and not seen on white: "
+            "a/0.png, a/1.png, a/2.png, ..."
+        ]

@@ -242,3 +242,142 @@ def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path) -> None:
 def test_only_one_or_three_channels_are_served(tmp_path: Path, shape: tuple[int, ...]) -> None:
     with pytest.raises(ArgumentError, match=r"image_shape: must be \(C, H, W\) with 1 or 3 chann"):
         read_image(tmp_path / "x.png", shape)  # type: ignore[arg-type]
+
+
+def tiff(
+    pixels: bytes, width: int, bits: int, photometric: int = 1, sample_format: int = 1
+) -> bytes:
+    """A TIFF file of one row and one channel, tag by tag."""
+    tags = [(256, width), (257, 1), (258, bits), (259, 1), (262, photometric), (273, 0), (277, 1)]
+    tags += [(278, 1), (279, len(pixels)), (339, sample_format)]
+    start = 8 + 2 + 12 * len(tags) + 4
+    entries = (struct.pack("<HHII", tag, 4, 1, start if tag == 273 else v) for tag, v in tags)
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + b"".join(entries) + bytes(4) + pixels
+
+
+def row_of(path: Path, content: bytes, shape: tuple[int, int, int]) -> list[int]:
+    path.write_bytes(content)
+    return [round(x) for x in (read_image(path, shape)[0, 0, 0] * 255).tolist()]
+
+
+@pytest.mark.parametrize(
+    ("bits", "packed", "colour", "expected"),
+    [
+        (1, 0b01010000, 0, [255, 255, 255, 255]),
+        (2, 0b00011011, 1, [0, 255, 170, 255]),
+        (2, 0b00011011, 0xFF01, [0, 255, 170, 255]),  # only the lowest bits count
+        (2, 0b00011011, 0, [255, 85, 170, 255]),
+    ],
+)
+def test_the_transparent_grey_of_few_bits_becomes_white(
+    tmp_path: Path, bits: int, packed: int, colour: int, expected: list[int]
+) -> None:
+    content = png(4, 1, bits, 0, bytes([0, packed]), b"tRNS" + struct.pack(">H", colour))
+    assert row_of(tmp_path / "x.png", content, (1, 1, 4)) == expected
+
+
+def test_the_transparent_colour_of_sixteen_bits_becomes_white(tmp_path: Path) -> None:
+    rows = b"\0" + struct.pack(">6H", 0x1234, 0x5678, 0x9ABC, 0x2034, 0x5678, 0x9ABC)
+    content = png(2, 1, 16, 2, rows, b"tRNS" + struct.pack(">3H", 0x1234, 0x5678, 0x9ABC))
+    assert row_of(tmp_path / "x.png", content, (3, 1, 2)) == [255, 0x20]
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        struct.pack("<HHII", 0x010F, 5, 1, 8) + struct.pack("<HHII", 0x0112, 3, 1, 6),  # a rational
+        struct.pack("<HHII", 0x010F, 12, 2, 8) + struct.pack("<HHII", 0x0112, 3, 1, 6),
+    ],
+)
+def test_notes_of_a_camera_that_cannot_be_written_again_still_turn_the_picture(
+    tmp_path: Path, exif: bytes
+) -> None:
+    segment = b"Exif\0\0II*\0\x08\0\0\0\x02\0" + exif + bytes(4)
+    plain = save(tmp_path / "plain.jpg", np.repeat(RAMP[:4] // 64 * 80, 2, axis=0))
+    head = b"\xff\xd8\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment
+    (tmp_path / "x.jpg").write_bytes(head + plain.read_bytes()[2:])
+    turned = np.rot90(read_image(plain, (1, 8, 8))[0, 0], -1)
+    np.testing.assert_array_equal(read_image(tmp_path / "x.jpg", (1, 8, 8))[0, 0], turned)
+
+
+@pytest.mark.parametrize("exif", [b"garbage", b"II*\0\xff\xff\xff\xff", b""])
+def test_damaged_notes_of_a_camera_do_not_spoil_the_picture(tmp_path: Path, exif: bytes) -> None:
+    content = png(2, 1, 8, 0, bytes([0, 10, 200]), b"eXIf" + exif)
+    assert row_of(tmp_path / "x.png", content, (1, 1, 2)) == [10, 200]
+
+
+@pytest.mark.parametrize(
+    ("bits", "photometric", "pixels", "expected"),
+    [
+        (12, 1, bytes([0x00, 0x0F, 0xFF, 0x80, 0x00, 0x00]), [0, 255, 128, 0]),
+        (16, 1, struct.pack("<4H", 0, 65535, 32768, 257), [0, 255, 128, 1]),
+        (16, 0, struct.pack("<4H", 0, 65535, 32768, 257), [255, 0, 127, 254]),
+        (8, 0, bytes([0, 255, 128, 1]), [255, 0, 127, 254]),
+        (4, 0, bytes([0x0F, 0x81]), [255, 0, 119, 238]),
+        (1, 0, bytes([0x50]), [255, 0, 255, 0]),
+    ],
+)
+def test_the_grey_of_a_tiff_file_is_scaled_by_its_bits(
+    tmp_path: Path, bits: int, photometric: int, pixels: bytes, expected: list[int]
+) -> None:
+    content = tiff(pixels, 4, bits, photometric)
+    assert row_of(tmp_path / "x.tif", content, (1, 1, 4)) == expected
+
+
+@pytest.mark.parametrize(
+    ("bits", "sample_format", "pixels", "words"),
+    [
+        (8, 2, bytes([0, 127, 255]), "bytes with a sign, and"),
+        (16, 2, struct.pack("<3h", 0, 100, 32767), "pixels from 0 to 32767, and"),
+        (32, 1, struct.pack("<3I", 0, 100, 255), "pixels from 0 to 255, and"),
+        (32, 2, struct.pack("<3i", 0, 100, 65535), "pixels from 0 to 65535, and"),
+    ],
+)
+def test_numbers_of_which_nothing_says_what_is_white_are_refused(
+    tmp_path: Path, bits: int, sample_format: int, pixels: bytes, words: str
+) -> None:
+    (tmp_path / "x.tif").write_bytes(tiff(pixels, 3, bits, 1, sample_format))
+    with pytest.raises(FileFormatError, match=rf"has {words} nothing says what is black .*Save it"):
+        read_image(tmp_path / "x.tif", (1, 1, 3))
+
+
+def test_a_whole_file_of_a_rare_kind_is_not_called_damaged_alone(tmp_path: Path) -> None:
+    (tmp_path / "x.tif").write_bytes(tiff(struct.pack("<2d", 0, 1), 2, 64, 1, 3))
+    with pytest.raises(FileFormatError, match=r"or of a rare kind that is not read .*64-bit"):
+        read_image(tmp_path / "x.tif", (1, 1, 2))
+
+
+@pytest.mark.parametrize(("alpha", "expected"), [(0, [10, 10]), (255, [10, 255])])
+def test_a_bmp_file_whose_alpha_nobody_has_filled_is_opaque(
+    tmp_path: Path, alpha: int, expected: list[int]
+) -> None:
+    pixels = bytes([30, 20, 10, alpha, 30, 20, 10, 0])
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    info = struct.pack("<IiiHHIIiiII", 108, 2, 1, 1, 32, 3, 8, 0, 0, 0, 0) + masks
+    head = b"BM" + struct.pack("<IHHI", 130, 0, 0, 122)
+    content = head + info.ljust(108, b"\0") + pixels
+    assert row_of(tmp_path / "x.bmp", content, (3, 1, 2)) == expected
+
+
+@pytest.mark.parametrize("colours", [((10, 20, 30), (40, 50, 60)), ((0, 0, 0), (40, 40, 40))])
+def test_what_the_frame_of_a_gif_does_not_cover_is_transparent(
+    tmp_path: Path, colours: tuple[tuple[int, int, int], ...]
+) -> None:
+    palette = bytes(sum((*colours, (7, 7, 7), (9, 9, 9)), ()))
+    head = b"GIF89a" + struct.pack("<HHBBB", 4, 1, 0x91, 2, 0) + palette
+    codes = [4, 1, 4, 1, 5]  # clear, the second colour, twice, and the end, of 3 bits each
+    packed = sum(code << 3 * k for k, code in enumerate(codes)).to_bytes(2, "little")
+    frame = b"," + struct.pack("<HHHHB", 1, 0, 2, 1, 0) + b"\x02\x02" + packed + b"\0;"
+    assert row_of(tmp_path / "x.gif", head + frame, (1, 1, 4))[0::3] == [255, 255]
+    assert row_of(tmp_path / "x.gif", head + frame, (3, 1, 4)) == [255, 40, 40, 255]
+
+
+def test_a_white_picture_on_transparent_ground_is_told_to_vanish(tmp_path: Path) -> None:
+    layers = np.full((4, 4, 2), 255, np.uint8)
+    layers[:2, :, 1] = 0
+    told: list[str] = []
+    x = read_image(save(tmp_path / "x.png", layers), (1, 4, 4), tell=told.append)
+    assert (x == 1).all()
+    assert told == [
+        "what is not transparent in it is white, so that nothing is seen on white ground"
+    ]

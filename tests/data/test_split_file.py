@@ -182,3 +182,36 @@ def test_another_file_is_refused(tmp_path, text, reason):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DataNotFoundError, match=re.escape("there is no file")):
         Split.load(tmp_path / "split.csv")
+
+
+def test_an_image_that_has_changed_its_class_is_told(folder):
+    train, test = image_folder(folder, seed=1)
+    moved = sorted(path for path in paths(train) if path.startswith("cat/"))[:2]
+    for path in moved:
+        (folder / path).rename(folder / "dog" / f"was-{path[4:]}")
+    told: list[str] = []
+    again, _ = image_folder(folder, split=Split.of(train, test), tell=told.append)
+    assert len(again) == len(train)
+    (note,) = told
+    assert note.startswith("2 images were in another class when the model was trained and are")
+    assert f"{moved[0]} is dog/was-{moved[0][4:]} now" in note
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_split_that_a_spreadsheet_has_written_is_read(tmp_path, separator, encoding, end):
+    split = Split({ImageFile("나비/a,b;c.png", "00"): "train", ImageFile("b.png", "01"): "test"})
+    with (tmp_path / "split.csv").open("w", newline="", encoding=encoding) as file:
+        writer = csv.writer(file, delimiter=separator, lineterminator=end)
+        writer.writerow(["file", "role", "sha256"])
+        writer.writerows((image.path, role, image.sha256) for image, role in split.roles.items())
+        writer.writerow(["", "", ""])
+    assert Split.load(tmp_path / "split.csv") == split
+
+
+def test_an_image_of_two_roles_is_refused(tmp_path):
+    text = "file,role,sha256\na.png,train,00\nb.png,test,01\na.png,train,00\na.png,test,00\n"
+    (tmp_path / "split.csv").write_text(text)
+    with pytest.raises(FileFormatError, match=r"line 5 of .* calls 'a\.png' a test image, and a"):
+        Split.load(tmp_path / "split.csv")

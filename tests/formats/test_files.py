@@ -11,6 +11,7 @@ import pytest
 
 from pellucid.errors import ArgumentError
 from pellucid.formats.files import atomic_write
+from permissions import obeying
 
 
 def test_a_finished_write_replaces_the_file_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -102,3 +103,42 @@ def test_a_missing_folder_and_a_folder_are_refused(tmp_path: Path) -> None:
         atomic_write(tmp_path),
     ):
         pass
+
+
+def test_a_folder_that_cannot_be_flushed_is_no_reason_to_fail(tmp_path: Path) -> None:
+    folder = tmp_path / "box"  # files can be put in, but the folder cannot be opened
+    folder.mkdir()
+    folder.chmod(0o300)
+    code = (
+        "import sys\n"
+        "from pellucid.formats.files import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as part:\n"
+        "    part.write_text('whole')\n"
+    )
+    command = [*obeying(), sys.executable, "-c", code, str(folder / "model.npz")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    folder.chmod(0o700)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in folder.iterdir()] == ["model.npz"]
+    assert (folder / "model.npz").read_text() == "whole"
+
+
+def test_a_full_disk_is_told_of_the_file_that_was_to_be_written(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, sys\n"
+        "from pellucid.formats.files import atomic_write\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    with atomic_write(sys.argv[1]) as part, part.open('wb', buffering=0) as file:\n"
+        "        for _ in range(3):\n"
+        "            file.write(bytes(700))\n"
+        "except OSError as error:\n"
+        "    print(error.filename)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "model.npz")]
+    if sys.platform == "win32":
+        pytest.skip("there are no limits of this kind")
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{tmp_path / 'model.npz'}\n"
+    assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..data.places import VARIABLE, find, not_found
 from ..data.sources import source_named
+from ..data.user_folders import expanded
 from ..errors import ArgumentError
 from ..typing import PathLike
 
@@ -35,7 +36,7 @@ def use_folder(data_dir: PathLike | None, script_folder: Path) -> None:
     """
     mnist = source_named("mnist")
     if data_dir is not None:
-        if not Path(data_dir).expanduser().is_dir():
+        if not expanded(data_dir).is_dir():
             raise ArgumentError(
                 f"'{data_dir}' is not a folder. Name the one with MNIST's four files.",
                 where="data_dir",
@@ -46,7 +47,7 @@ def use_folder(data_dir: PathLike | None, script_folder: Path) -> None:
         os.environ[VARIABLE] = str(place.folder.absolute())
     elif named := os.environ.get(VARIABLE):
         # The script runs in its own folder: a relative path would mean another one there.
-        os.environ[VARIABLE] = str(Path(named).expanduser().absolute())
+        os.environ[VARIABLE] = str(expanded(named).absolute())
     else:
         for folder in (script_folder.parent / "dataset", script_folder / "dataset"):
             if find(mnist, folder) is not None:

@@ -61,6 +61,12 @@ def load_images(
     """
     from .. import data as datasets
 
+    if not data.strip():
+        raise ArgumentError(
+            "is empty, as after a variable that is not set. Give a data set's name, or a folder "
+            "or zip archive of images.",
+            where="--data",
+        )
     if not is_folder(data):
         for option, value in (
             ("--size", size),

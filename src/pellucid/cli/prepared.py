@@ -54,6 +54,7 @@ def prepared(
         As `pellucid.data.read_image`.
     """
     from ..data import read_image
+    from ..data.plain_picture import ERASED
 
     if shape[0] not in (1, 3):
         raise ArgumentError(
@@ -63,4 +64,7 @@ def prepared(
         )
     done: list[str] = []
     x = read_image(path, preparation_of(model, shape, as_is=as_is), tell=done.append)
-    return x[0], [f"{path}: {note} (--as-is: leave it as it is)" for note in done]
+    return x[0], [
+        f"{path}: {note}" + ("" if note is ERASED else " (--as-is: leave it as it is)")
+        for note in done
+    ]

@@ -107,11 +107,17 @@ def report(files: RunFiles, trainer: Trainer, before: Mapping[str, Array]) -> No
     first = next((key for key, w in after.items() if w.ndim == 4), None)
     if first is not None:
         figures["filters.png"] = viz.filters(after[first], before[first])
-    for name, figure in figures.items():
-        with files.interrupts.held():
-            viz.save_figure(figure, files.run / name)
     right, total = int(result.confusion.trace()), len(trainer.test)
     echo(f"final test accuracy {result.accuracy:.4f} ({right} of {total} held-out images)")
+    for name, figure in figures.items():
+        try:
+            with files.interrupts.held():
+                viz.save_figure(figure, files.run / name)
+        except OSError as error:
+            raise PellucidError(
+                f"{name} could not be drawn ({error.strerror}). Everything else that '{files.run}' "
+                f"needs is there, whole: make room on the disk, and `pellucid report` shows it."
+            ) from error
     echo(f"{files.run}/")
     for name, content in runs.FILES.items():
         if (files.run / name).exists():

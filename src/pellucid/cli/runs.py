@@ -108,13 +108,16 @@ def require_free(out: Path | None, *, overwrite: bool) -> None:
         )
 
 
-def create_run(out: Path | None, dataset: str) -> Path:
+def create_run(out: Path | None, dataset: str, *, overwrite: bool = False) -> Path:
     """Return the folder for a new run: ``out``, or the next ``runs/DATASET-N``.
+
+    It belongs to this process until that ends: the files of two trainings would mix.
 
     Raises
     ------
     ArgumentError
-        If it cannot be created or written to.
+        If it cannot be created or written to, another training writes into it, or one has since
+        `require_free`.
     """
     try:
         if out is None:
@@ -128,7 +131,32 @@ def create_run(out: Path | None, dataset: str) -> Path:
         ) from error
     if not os.access(out, os.W_OK):
         raise ArgumentError(f"'{out}' may not be written to. Give another folder.", where="--out")
+    if not _claimed(out):
+        raise ArgumentError(
+            f"'{out}' is the folder of another training that still runs. Give another folder, or "
+            "wait until it has ended.",
+            where="--out",
+        )
+    require_free(out, overwrite=overwrite)
     return out
+
+
+def _claimed(folder: Path) -> bool:
+    """Lock a folder until this process ends, however it ends; returns False if another has it.
+
+    Where folders cannot be locked (Windows, some network drives) they are not.
+    """
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)  # never closed: that would be the end of the lock
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return False
+    except (ImportError, OSError):
+        return True
+    return True
 
 
 def _next_run(dataset: str) -> Path:

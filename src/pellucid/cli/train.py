@@ -95,6 +95,7 @@ def command(
 
     from .. import data as datasets
     from .. import optim
+    from ..data.user_folders import expanded
     from ..training import ProgressBar, Trainer
     from .run_files import RunFiles, report
 
@@ -164,10 +165,10 @@ def command(
             engine=engine,
             seed=seed,
         )
-    run = runs.create_run(out, train.name)  # nothing is refused any more
+    run = runs.create_run(out, train.name, overwrite=overwrite)
     settings = {
-        "data": str(Path(data).resolve()) if is_folder(data) else data,
-        "data_dir": None if data_dir is None else str(data_dir.resolve()),
+        "data": str(expanded(data).resolve()) if is_folder(data) else data,
+        "data_dir": None if data_dir is None else str(expanded(data_dir).resolve()),
         "model": model,
         "from": None if source is None else str(source.resolve()),
         "freeze": freeze,

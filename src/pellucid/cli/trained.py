@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..errors import ArgumentError, DataError
+from ..errors import ArgumentError, DataError, DataNotFoundError
 from ..names import listed
 from . import runs
 from .datasets import image_size, is_folder, joined, load_images
@@ -82,6 +82,7 @@ def images_of(
         them it learned from.
     """
     settings = {} if run is None else settings_of(run)
+    known = data is None
     options: dict[str, Any] = {k: settings[k] for k in ("held_out", "seed") if k in settings}
     if data is None:
         data = settings.get("data") or (model.card.dataset if model.card else None)
@@ -95,11 +96,18 @@ def images_of(
         options |= {"size": tuple(size), "channels": channels}
     if data is None:
         raise ArgumentError("the model does not say what it was trained on.", where="--data")
-    if not is_folder(data):
-        train, test = load_images(data, data_dir, download=download)
-    else:
-        split = None if run is None else runs.split_of(run)
-        train, test = _of_a_folder(model, data, data_dir, split, options)
+    try:
+        if not is_folder(data):
+            train, test = load_images(data, data_dir, download=download)
+        else:
+            split = None if run is None else runs.split_of(run)
+            train, test = _of_a_folder(model, data, data_dir, split, options)
+    except DataNotFoundError as error:
+        if known:
+            error.message += (
+                " The model was trained on it; if it lies elsewhere by now, name it with --data."
+            )
+        raise
     require_fit(model, train)
     return train, test
 

@@ -19,6 +19,7 @@ from ..preparation import Drawing
 from ..typing import Array
 from .drawing import find_drawing
 from .picture_kinds import FORMATS, HEAD, kind_of
+from .plain_picture import Stored, is_plain, own_channels, plain_picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["MAX_PIXELS", "decode"]
 
 MAX_PIXELS = 2**24  # 4096x4096: any photograph to classify, and no more than 200 MB on the way
-
-# What may turn a picture or let something shine through it; without these, pixels are as stored.
-_SPECIAL = {"exif", "transparency", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
-_GREY = {"1", "L", "LA", "La", "F"}  # Pillow's modes without colours, and all that begin with I
-_NO_COLOURS = {"LAB": "CIELAB", "HSV": "HSV"}  # Pillow turns these into RGB never, or wrongly
-_WHITE_IS_ZERO = 0  # TIFF 6.0, section 8, PhotometricInterpretation (tag 262)
 
 
 def decode(
@@ -62,7 +57,8 @@ def decode(
     drawing : Drawing, optional
         Find the drawing in the picture; needs ``size``.
     tell : callable, optional
-        Called with a sentence where ``drawing`` changed the picture, or found nothing.
+        Called with a sentence where ``drawing`` changed the picture, or found nothing; and where
+        a white picture on transparent ground vanishes (`plain_picture.ERASED`).
 
     Raises
     ------
@@ -75,26 +71,30 @@ def decode(
     on the borders, and the averages everywhere, would be others than those of the same picture as
     PNG.
 
+    Colour profiles and gamma are not applied: the numbers are those in the file.
+
     Pillow warns of odd files by Python's warnings, which threads share: whoever calls this in
     several threads silences them once for all.
     """
     with _opened(content, name) as picture:
+        stored = Stored.of(picture, name)
         picture.load()
-        plain = picture.mode in ("L", "RGB") and not _SPECIAL & picture.info.keys()
-        own = 1 if picture.mode in _GREY or picture.mode.startswith("I") else 3
+        own = own_channels(picture)
         channels = channels or own
         same = size in (None, (picture.height, picture.width))
         same &= longest is None or max(picture.size) <= longest
-        if plain and same and channels == own and drawing is None:
+        if same and channels == own and drawing is None and is_plain(picture, stored):
             pixels = np.asarray(picture)
             return pixels[np.newaxis] if own == 1 else pixels.transpose(2, 0, 1)
         if drawing is not None and size is not None:
-            found, account = find_drawing(_unit(_upright(picture, name, 1)), drawing, size)
+            grey = plain_picture(picture, stored, name, 1, tell)
+            found, account = find_drawing(_unit(grey), drawing, size)
             if account and tell is not None:
                 tell(account)
             if found is not None:
                 return _stacked(found, channels)
-        upright = _upright(picture, name, channels)
+            tell = None  # it was told
+        upright = plain_picture(picture, stored, name, channels, tell)
         if size is None and longest is not None:
             size = _shrunk(upright, longest)
         if size is None or size == (upright.height, upright.width):
@@ -128,40 +128,6 @@ def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
         raise FileFormatError(
             f"{name} is damaged and cannot be decoded ({error}). Save or copy it again."
         ) from error
-
-
-def _upright(picture: Image.Image, name: str, c: int) -> Image.Image:
-    """Return the picture upright and opaque: grey or RGB in bytes, or grey as floats in [0, 1]."""
-    from PIL import Image, ImageOps
-
-    if picture.mode in _NO_COLOURS:
-        raise FileFormatError(
-            f"{name} has {_NO_COLOURS[picture.mode]} colours, which are not read. Save it as RGB."
-        )
-    transparent = picture.info.get("transparency")
-    upright = ImageOps.exif_transpose(picture)
-    if upright.mode.startswith("I") or upright.mode == "F":  # Pillow's own conversion clips them
-        deep = np.asarray(upright)
-        peak = 1 if upright.mode == "F" else 65535
-        low, high = float(deep.min()), float(deep.max())
-        if not 0 <= low <= high <= peak:  # NaN, too
-            raise FileFormatError(
-                f"{name} has pixels from {low:g} to {high:g}, and nothing says what is black and "
-                f"what white: those of its kind are read from 0 to {peak}. Save it with 8 or 16 "
-                "bits."
-            )
-        grey = (deep / np.float32(peak)).astype(np.float32)
-        if getattr(picture, "tag_v2", {}).get(262) == _WHITE_IS_ZERO:
-            grey = 1 - grey
-        if transparent is not None and upright.mode != "F":
-            grey[deep == transparent] = 1
-        return Image.fromarray(grey)
-    if upright.has_transparency_data:
-        over = upright.convert("LA").convert("RGBA") if upright.mode == "La" else upright
-        over = over.convert("RGBA")
-        upright = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
-    mode = "L" if c == 1 else "RGB"
-    return upright if upright.mode == mode else upright.convert(mode)
 
 
 def _border_colours(picture: Image.Image) -> Array:
@@ -234,7 +200,11 @@ def _not_a_picture(content: bytes, name: str) -> str:
         return f"{name} is empty. Copy it again."
     kind = kind_of(content[:HEAD])
     if kind is not None and kind.read:
-        return f"{name} begins like a {kind.name} file, but is damaged. Save or copy it again."
+        rare = " (as with 64-bit numbers or five channels)" if kind.name == "TIFF" else ""
+        return (
+            f"{name} begins like a {kind.name} file, but is damaged, or of a rare kind that is not "
+            f"read{rare}. Copy it again, or save it as PNG."
+        )
     what = kind.name if kind is not None else describe_known(content[:4096], Path(name.strip("'")))
     do = "Save the picture" if kind is not None or not what else "Give a picture, saved"
     known = f"{what}, not" if what else "not"

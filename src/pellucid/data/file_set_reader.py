@@ -15,6 +15,7 @@ from .dataset import Dataset
 from .file_sets import FileSet, Form
 from .mat_file import read_mat
 from .places import VARIABLE, cache_folder
+from .user_folders import expanded
 
 __all__ = ["FilePlace", "file_set_not_found", "find_file_set", "read_part"]
 
@@ -115,10 +116,10 @@ def _look(source: FileSet, root: PathLike | None) -> Iterator[FilePlace]:
     """Yield each folder with a form that may lie there, in the order of `sets`."""
     cache = cache_folder(source)
     if root is not None:
-        bases = [Path(root).expanduser()]
+        bases = [expanded(root)]
     else:
         named = os.environ.get(VARIABLE)
-        bases = [Path(named).expanduser()] if named else []
+        bases = [expanded(named)] if named else []
         bases.append(cache.parent)
     for base in bases:
         for form in source.forms:

@@ -25,12 +25,13 @@ import numpy as np
 from ..errors import PellucidError
 from ..typing import Array
 from .dataset import ImageFile
+from .user_folders import user_cache
 
 __all__ = ["MAX_CACHE", "Decoded", "cache_path", "read_cache", "write_cache"]
 
 MAX_CACHE = 2**32  # bytes that all decoded folders together may take
 MAX_HEADER = 2**28  # the names and hashes of a million files take half of that
-MAGIC = b"pellucid images 2\n"
+MAGIC = b"pellucid images 3\n"  # another number whenever a picture gives other pixels
 ABANDONED = 3600  # seconds after which the rest of a write that was killed is swept away
 _CHUNK = 2**22
 
@@ -61,16 +62,19 @@ class Decoded:
     files: tuple[ImageFile, ...]
 
 
-def cache_path(folder: Path, options: Mapping[str, Any]) -> Path:
+def cache_path(folder: Path, options: Mapping[str, Any]) -> Path | None:
     """Return the file in which ``folder``, read with ``options``, is kept; it need not exist.
+
+    None for a user without a folder for caches.
 
     A folder that changes keeps its file, so that its old contents do not stay behind.
     """
-    import platformdirs
-
+    caches = user_cache()
+    if caches is None:
+        return None
     key = json.dumps([os.path.realpath(folder), dict(options)], sort_keys=True)
     name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:32]
-    return Path(platformdirs.user_cache_dir("pellucid")) / "images" / f"{name}.images"
+    return caches / "images" / f"{name}.images"
 
 
 def read_cache(path: Path, fingerprint: str) -> Decoded | None:

@@ -21,7 +21,8 @@ from .decoding import decode
 from .file_names import some
 from .folder_cache import Decoded
 from .layout import Layout
-from .trees import Tree
+from .plain_picture import ERASED
+from .trees import Entry, Tree
 
 __all__ = ["Reader", "Wanted"]
 
@@ -64,6 +65,7 @@ class Reader:
         self.on_progress = on_progress
         self.files = [*layout.train, *layout.test]
         self.bad: dict[int, FileFormatError] = {}
+        self.erased: set[int] = set()
         self.sha256 = [""] * len(self.files)
         self.stopped = Event()
 
@@ -84,6 +86,14 @@ class Reader:
         if self.bad and not self.wanted.skip:
             raise self._refusal()
         return self._result()
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the same files would give the same again: no drive or permission was in the way.
+
+        What Pillow raises as an OSError has no number.
+        """
+        return not any(getattr(error.__cause__, "errno", None) for error in self.bad.values())
 
     def _make_array(self) -> None:
         """Let the first image that can be decoded say what all are like."""
@@ -144,6 +154,7 @@ class Reader:
                 channels=self.wanted.channels,
                 size=self.wanted.size,
                 drawing=self.wanted.drawing,
+                tell=lambda note: self.erased.add(k) if note is ERASED else None,
             )
         except FileFormatError as error:
             self.bad[k] = error
@@ -183,6 +194,8 @@ class Reader:
         files = [ImageFile(e.path, s) for (e, _), s in zip(self.files, self.sha256, strict=True)]
         images, train, notes = self.images, len(self.layout.train), list(self.layout.notes)
         classes = self.layout.classes
+        if self.erased:
+            notes.append(_vanished([self.files[k][0] for k in sorted(self.erased)]))
         if self.bad:
             good = np.setdiff1d(np.arange(len(labels)), list(self.bad))
             notes += self._left_out()
@@ -250,3 +263,12 @@ class Reader:
         )
         kept = np.flatnonzero(np.isin(labels, held))
         return kept, tuple(classes[label] for label in held)
+
+
+def _vanished(entries: Sequence[Entry]) -> str:
+    names = some([entry.path for entry in entries])
+    if len(entries) == 1:
+        return f"1 image is white on transparent ground, and not seen on white: {names}"
+    return (
+        f"{len(entries):,} images are white on transparent ground, and not seen on white: {names}"
+    )

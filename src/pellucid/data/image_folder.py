@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,9 +14,11 @@ from ..names import plain
 from ..preparation import Drawing, Preparation
 from ..typing import PathLike
 from .dataset import Dataset
+from .doubles import note_doubles
 from .folder_cache import Decoded, cache_path, read_cache, write_cache
 from .split import held_out_images
 from .split_file import Split
+from .user_folders import expanded
 
 if TYPE_CHECKING:
     from .folder_reader import Wanted
@@ -95,7 +96,8 @@ def image_folder(
     on_progress : callable, optional
         Called with (images done, images in all), now and then.
     tell : callable, optional
-        Called with a sentence on each kind of file that was left out, and on what was assumed.
+        Called with a sentence on each kind of file that was left out, on what was assumed, and on
+        equal files in both parts or in two classes.
 
     Returns
     -------
@@ -136,16 +138,30 @@ def image_folder(
     _require(corrupt in ("error", "skip"), "corrupt", "must be 'error' or 'skip'", corrupt)
     _require(0 < held_out < 1, "held_out", "must be a share between 0 and 1", held_out)
     _require(workers is None or workers >= 1, "workers", "must be 1 or more", workers)
-    source = tree(Path(path).expanduser())
+    source = tree(expanded(path))
     decoded = _decoded(source, wanted, cache, workers or _cores(), on_progress)
-    for note in decoded.notes:
+    train, test, notes = _parts(source.name, decoded, drawing, split, new_images, held_out, seed)
+    for note in (*decoded.notes, *notes, *note_doubles(train, test)):
         (tell or (lambda _: None))(note)
+    return train, test
+
+
+def _parts(
+    name: str,
+    decoded: Decoded,
+    drawing: Drawing | None,
+    split: Split | None,
+    new_images: Literal["leave", "draw"],
+    held_out: float,
+    seed: int,
+) -> tuple[Dataset, Dataset, list[str]]:
+    """Return training part, test part, and what is to be told of an earlier split."""
     shape = decoded.images.shape[1:]
     whole = Dataset(
         decoded.images,
         decoded.labels,
         decoded.classes,
-        source.name,
+        name,
         preparation=replace(Preparation.of_shape(shape), drawing=drawing),
         files=decoded.files,
     )
@@ -153,13 +169,10 @@ def image_folder(
     if split is not None:
         parts = split.apply(whole, first, new_images, held_out, seed)
         if parts is not None:
-            train, test, notes = parts
-            for note in notes:
-                (tell or (lambda _: None))(note)
-            return train, test
+            return parts
     if first < n:
-        return _part(whole, slice(None, first), "train"), _part(whole, slice(first, n), "test")
-    return held_out_images(whole, held_out, seed=seed)
+        return _part(whole, slice(None, first), "train"), _part(whole, slice(first, n), "test"), []
+    return (*held_out_images(whole, held_out, seed=seed), [])
 
 
 def _part(whole: Dataset, chosen: slice, split: str) -> Dataset:
@@ -177,11 +190,13 @@ def _decoded(
     workers: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> Decoded:
+    import PIL  # the version alone: another may decode the same file into other pixels
+
     options = {key: value for key, value in asdict(wanted).items() if key != "max_bytes"}
-    kept = cache_path(source.path, options)
-    before = source.fingerprint()
+    kept = cache_path(source.path, options) if cache else None
+    before = f"{source.fingerprint()} Pillow {PIL.__version__}"
     if (
-        cache
+        kept is not None
         and (decoded := read_cache(kept, before))
         and decoded.images.nbytes <= wanted.max_bytes
     ):
@@ -193,8 +208,9 @@ def _decoded(
     with source.open():
         listing, where = looked_into(source), f"'{plain(str(source.path))}'"
         layout = arrange(listing, where, skip_empty=wanted.skip_empty)
-        decoded = Reader(source, layout, wanted, on_progress).read(workers)
-    if cache:
+        reader = Reader(source, layout, wanted, on_progress)
+        decoded = reader.read(workers)
+    if kept is not None and reader.lasting:
         write_cache(kept, before, decoded)
     return decoded
 

@@ -33,7 +33,8 @@ def read_image(
         What is done to it: that of the network, ``model.card.preparation``. A shape stands for one
         that makes a picture fit, and does nothing else.
     tell : callable, optional
-        Called with a sentence where a drawing was looked for: what was done, or that there is none.
+        Called with a sentence where a drawing was looked for: what was done, or that there is none;
+        and where a white picture on transparent ground is not seen on white.
 
     Returns
     -------

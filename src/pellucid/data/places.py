@@ -13,6 +13,7 @@ from ..typing import PathLike
 from .file_sets import FileSet
 from .idx import checksum, read_idx
 from .sources import FILE_NAMES, FILES, SOURCES, Source
+from .user_folders import cache_for_checked, expanded
 
 __all__ = [
     "VARIABLE",
@@ -65,22 +66,20 @@ def look(source: Source, root: PathLike | None = None) -> Iterator[Place]:
     if root is not None:
         # The folder that was named comes before any folder inside it.
         inside = sorted(source.subfolders, key=lambda sub: sub != ".")
-        yield from (_look_in(Path(root).expanduser() / sub, source) for sub in inside)
+        yield from (_look_in(expanded(root) / sub, source) for sub in inside)
         return
     if source.bundled:
         yield _look_in(_bundled_folder(source), source, ours=True)
         return
     if folder := os.environ.get(VARIABLE):
-        yield from (_look_in(Path(folder).expanduser() / sub, source) for sub in source.subfolders)
+        yield from (_look_in(expanded(folder) / sub, source) for sub in source.subfolders)
     yield from (_look_in(Path(system), source) for system in source.system_folders)
     yield cached(source)
 
 
 def cache_folder(source: Source | FileSet) -> Path:
     """Return the folder that downloads of ``source`` go to; it need not exist."""
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("pellucid")) / "datasets" / source.name
+    return cache_for_checked() / "datasets" / source.name
 
 
 def cached(source: Source) -> Place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,7 +71,7 @@ class Split:
 
     @classmethod
     def load(cls, path: PathLike) -> Split:
-        """Read what `save` wrote.
+        """Read what `save` wrote, and a spreadsheet may have written anew.
 
         Raises
         ------
@@ -78,8 +79,17 @@ class Split:
             If there is no such file; if it is something else.
         """
         try:
-            with Path(path).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-                return cls(dict(_rows(file, path)))
+            with Path(path).open(
+                newline="", encoding="utf-8-sig", errors="surrogateescape"
+            ) as file:
+                roles: dict[ImageFile, str] = {}
+                for number, image, role in _rows(file, path):
+                    if roles.setdefault(image, role) != role:
+                        raise FileFormatError(
+                            f"line {number} of '{path}' calls '{image.path}' a {role} image, and a "
+                            f"line above calls it a {roles[image]} image. Take one of them out."
+                        )
+                return cls(roles)
         except FileNotFoundError as error:
             raise DataNotFoundError(f"there is no file '{path}'.") from error
         except (OSError, ValueError, csv.Error) as error:
@@ -138,6 +148,7 @@ class Split:
             if (note := _counted(paths_of, text, "left out" if new == "leave" else "new"))
         ]
         notes += filter(None, [_counted(gone, "there when the model was trained", "gone")])
+        notes += filter(None, [self._relabelled(dataset, np.flatnonzero(found != ""))])
         if new == "draw" and unknown.size:
             found[unknown] = "train"
             if first < len(dataset):
@@ -156,6 +167,27 @@ class Split:
         drawn = HeldOut(share, seed, test_files_sha256(parts[1]))
         train, test = (replace(part, held_out=drawn) for part in parts)
         return train, test, notes
+
+    def _relabelled(self, dataset: Dataset, known: Array) -> str:
+        """Return a sentence on images that lay in the folder of another class; empty if none."""
+        assert dataset.files is not None
+        classes = {_composed(name) for name in dataset.classes}
+        before: dict[str, list[str]] = {}
+        for file in self.roles:
+            before.setdefault(file.sha256, []).append(file.path)
+        moved = []
+        for k in known:
+            file, now = dataset.files[k], _composed(dataset.classes[dataset.labels[k]])
+            if file in self.roles:
+                continue
+            then = {
+                path: classes & set(_composed(path).split("/")[:-1]) for path in before[file.sha256]
+            }
+            if all(then.values()) and not any(now in names for names in then.values()):
+                moved.append(f"{next(iter(then))} is {file.path} now")
+        return _counted(
+            moved, "in another class when the model was trained", "counted in the new one"
+        )
 
     def _roles_of(self, files: tuple[ImageFile, ...], *, copies: bool) -> Array:
         """Return the role of each file, ``""`` where it was not there.
@@ -195,17 +227,29 @@ def _drawn(dataset: Dataset, share: float, seed: int) -> Array:
     return np.array([int(file.path) for file in test.files or ()], dtype=np.intp)
 
 
-def _rows(file: Iterator[str], path: PathLike) -> Iterator[tuple[ImageFile, str]]:
-    rows = csv.reader(file)
-    if next(rows, None) != COLUMNS:
-        raise FileFormatError(f"'{path}' must begin with the columns {', '.join(COLUMNS)}.")
-    for number, row in enumerate(rows, 2):
+def _rows(file: Iterator[str], path: PathLike) -> Iterator[tuple[int, ImageFile, str]]:
+    """Yield the number of each line, its image and role; spreadsheets write semicolons or tabs."""
+    first = next(file, "").rstrip("\r\n")
+    separator = next((c for c in ",;\t" if first.replace('"', "").split(c) == COLUMNS), None)
+    if separator is None:
+        raise FileFormatError(
+            f"'{path}' must begin with the columns {', '.join(COLUMNS)}; it begins with "
+            f"{first[:80]!r}."
+        )
+    for number, row in enumerate(csv.reader(file, delimiter=separator), 2):
+        if not any(row):
+            continue
         if len(row) != 3 or row[1] not in ROLES:
             raise FileFormatError(
                 f"line {number} of '{path}' must be a file, its role ({' or '.join(ROLES)}) and "
                 f"its SHA-256; it is {','.join(row)[:80]!r}."
             )
-        yield ImageFile(row[0], row[2]), row[1]
+        yield number, ImageFile(row[0], row[2]), row[1]
+
+
+def _composed(name: str) -> str:
+    """Return a name as those of classes are: systems write accents in two ways."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _counted(paths: list[str], what: str, then: str) -> str:

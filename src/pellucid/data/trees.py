@@ -44,11 +44,15 @@ SYSTEM = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file: its path below the root with forward slashes, its bytes, and when it was changed."""
+    """A file: its path below the root with forward slashes, its bytes, and what tells its contents.
+
+    ``stamp`` is a checksum, or when the contents and the file itself were changed: a file that was
+    moved here, or copied with its times, has the times of its contents, but was itself changed now.
+    """
 
     path: str
     size: int
-    stamp: int
+    stamp: int | tuple[int, int]
     kind: Kind | None = None  # what its content says, where its ending does not
 
 
@@ -237,7 +241,7 @@ class FolderTree(Tree):
                 status, is_folder = None, False
             path = f"{below}{item.name}"
             if status is not None:
-                yield Entry(path, status.st_size, status.st_mtime_ns)
+                yield Entry(path, status.st_size, (status.st_mtime_ns, status.st_ctime_ns))
             elif is_folder:
                 real = os.path.realpath(item.path)
                 if real in above:

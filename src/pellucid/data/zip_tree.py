@@ -39,9 +39,9 @@ class ZipTree(Tree):
         self._file: BinaryIO | None = None
 
     def fingerprint(self) -> str:
-        """Return size and time of the archive, which need not be opened for that."""
+        """Return size and times of the archive, which need not be opened for that."""
         status = self.path.stat()
-        return f"{status.st_size} {status.st_mtime_ns}"
+        return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
     @contextmanager
     def open(self) -> Iterator[None]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import ArgumentError
@@ -13,13 +14,17 @@ from ..typing import PathLike
 
 __all__ = ["atomic_write"]
 
+# What writing to a file that is open fails with, which names no file. Windows has no quotas.
+_FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
 
 @contextmanager
 def atomic_write(path: PathLike) -> Iterator[Path]:
     """Yield a temporary file beside ``path``; it takes the place of ``path`` when all went well.
 
     The bytes are on the disk before the name is (fsync, rename, fsync of the folder), so that a
-    power cut leaves a whole file too. After any exception, Ctrl-C included, the temporary file is
+    power cut leaves a whole file too (the old or the new one, where a file system cannot flush
+    folders). After any exception, Ctrl-C included, the temporary file is
     gone and what stood at ``path`` is as before. The permissions are those of the file that is
     replaced, or of any new file (the umask); a symbolic link is followed, not replaced.
 
@@ -55,18 +60,20 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
     part = target.with_name(f".part-{secrets.token_hex(6)}{target.suffix}")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        if target.exists():
-            part.chmod(target.stat().st_mode & 0o7777)
+        if target.exists() and part.stat().st_mode != target.stat().st_mode:
+            part.chmod(target.stat().st_mode & 0o7777)  # not all file systems can do it
         yield part
         _flush_to_disk(part)
         part.replace(target)
     except BaseException as error:
         part.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename in (part, str(part)):
+        unnamed = isinstance(error, OSError) and error.filename is None and error.errno in _FULL
+        if isinstance(error, OSError) and (unnamed or error.filename in (part, str(part))):
             # It is the caller's file that cannot be written: nobody knows the temporary one.
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
-    _flush_to_disk(target.parent)
+    with suppress(OSError):  # the file is there, whole; network drives know no fsync of folders
+        _flush_to_disk(target.parent)
 
 
 def _require_writable_place(path: PathLike, target: Path) -> None:

@@ -45,7 +45,9 @@ def folders(source: str) -> list[Path]:
     """
     below = caching._CacheLocator.get_suitable_cache_subpath(source)
     of_user = Path(AppDirs("numba", appauthor=False).user_cache_dir)
-    places = [Path(source).parent / "__pycache__", of_user / below]
+    places = [Path(source).parent / "__pycache__"]
+    if of_user.is_absolute():  # a user without a home has it in a folder that is called "~"
+        places.append(of_user / below)
     if SETTINGS.CACHE_DIR:
         places.insert(0, Path(SETTINGS.CACHE_DIR) / below)
     ours = next((k for k, place in enumerate(places) if _writable(place)), len(places))

@@ -15,9 +15,9 @@ import pickle
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
 from ... import data
+from ...data.user_folders import cache_for_checked
 from ...formats.files import atomic_write
 from ...typing import Array
 
@@ -41,7 +41,7 @@ key_file = {
     "test_img": "t10k-images-idx3-ubyte.gz",
     "test_label": "t10k-labels-idx1-ubyte.gz",
 }
-dataset_dir = str(Path(platformdirs.user_cache_dir("pellucid")) / "book")
+dataset_dir = str(cache_for_checked() / "book")
 save_file = str(Path(dataset_dir) / "mnist.pkl")
 
 train_num = 60000
