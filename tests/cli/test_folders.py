@@ -100,6 +100,10 @@ def test_a_normalised_model_knows_its_training_set(pellucid, tmp_path):
     assert (model["normalize"].mean, model["normalize"].std) == (mean, deviation)
     assert "conv1.weight" in model.state_dict()
     assert pellucid("evaluate", "run").returncode == 0
+
+
+def test_a_folder_that_has_moved_is_named_anew(pellucid, folder):
+    pellucid("train", "--data", "my pets", *QUICK, "--out", "run")
     folder.rename(folder.with_name("moved"))
     lost = pellucid("evaluate", "run")
     assert "if it lies elsewhere by now, name it with --data" in " ".join(lost.stderr.split())

@@ -253,7 +253,7 @@ def test_corrupt_images_are_left_out_on_request(tmp_path, place):
         assert train.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert told == [
         "1 image cannot be decoded and was left out: train/cat/1.png "
-        "(begins like a PNG file, but is damaged)",
+        "(begins like a PNG file, but is damaged, or of a rare kind that is not read)",
         "1 image cannot be decoded and was left out: train/dog/2.png "
         "(is not PNG, JPEG, BMP, PPM, WEBP, TIFF or GIF)",
         "1 image cannot be decoded and was left out: test/dog/0.png (is empty)",

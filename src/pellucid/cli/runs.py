@@ -141,21 +141,29 @@ def create_run(out: Path | None, dataset: str, *, overwrite: bool = False) -> Pa
     return out
 
 
+_LOCKS: dict[Path, int] = {}  # folders that this process has locked, and their open handles
+
+
 def _claimed(folder: Path) -> bool:
     """Lock a folder until this process ends, however it ends; returns False if another has it.
+
+    A process that trains again in the same folder keeps its lock.
 
     Where folders cannot be locked (Windows, some network drives) they are not.
     """
     try:
         import fcntl
 
-        handle = os.open(folder, os.O_RDONLY)  # never closed: that would be the end of the lock
+        handle = os.open(folder, os.O_RDONLY)  # open to the end, which is the end of the lock
+        if (own := _LOCKS.pop(folder.resolve(), None)) is not None:
+            os.close(own)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
         return False
     except (ImportError, OSError):
         return True
+    _LOCKS[folder.resolve()] = handle
     return True
 
 

@@ -119,6 +119,7 @@ def image_folder(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from PIL import Image
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("cat/1.png", "cat/2.png", "dog/1.jpg", "dog/2.jpg"):

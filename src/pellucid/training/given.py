@@ -62,17 +62,16 @@ def require_kinds(**given: object) -> None:
 
 def require_apart(model: Layer) -> None:
     """Refuse parameters that share their numbers: of two gradients the last one would count."""
-    owners: dict[str, str] = {}
+    owners: dict[int, str] = {}
     for key, p in model.parameters().items():
         placed = p.data.size and p.data.flags.writeable  # no place holder, see init.without_values
         at = p.data.__array_interface__["data"][0] if placed else id(p.data)
-        for mark in (f"parameter {id(p)}", f"array {at}"):
-            if owners.setdefault(mark, key) != key:
-                raise ArgumentError(
-                    f"{owners[mark]!r} and {key!r} are one array, and backward leaves the gradient "
-                    "of one of them. Give each layer its own parameter.",
-                    where="Trainer",
-                )
+        if owners.setdefault(at, key) != key:
+            raise ArgumentError(
+                f"{owners[at]!r} and {key!r} are one array, and backward leaves the gradient of "
+                "one of them. Give each layer its own parameter.",
+                where="Trainer",
+            )
 
 
 def require_classes(known: tuple[str, ...], dataset: Dataset, who: str, where: str) -> None:
