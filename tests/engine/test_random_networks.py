@@ -20,7 +20,8 @@ from pellucid.kernels import conv
 NETWORKS = 40
 MORE = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(NETWORKS, 1000)]
 BATCH = 4
-WITHIN = 3e-5  # each kernel is held to 1e-5 by tests of its own; here they come one after another
+KERNEL = 1e-5  # to which each kernel is held by tests of its own
+WITHIN = 3 * KERNEL  # here they come one after another
 MOST = 700  # numbers of an image anywhere in a network
 
 
@@ -211,6 +212,20 @@ def shake(model, image, rng):
 # How it is compared.
 
 
+def moved_by_kernels(model, x, dy):
+    """Return what the layers give in float64 if each weight is off as far as a kernel may be."""
+    rng = np.random.default_rng(0)
+    before = {name: p.data for name, p in model.parameters().items()}
+    found = []
+    for _ in range(5):
+        for name, p in model.parameters().items():
+            p.data = before[name] * (1 + KERNEL * rng.choice([-1.0, 1.0], p.data.shape))
+        found.append(by_the_layers(model, x, dy, np.float64))
+        for name, p in model.parameters().items():
+            p.data = before[name]
+    return found
+
+
 def compare(plan, n, rng):
     """Run plan and layers on ``n`` images that are near no kink; False if there are none."""
     model = plan.model
@@ -231,6 +246,9 @@ def compare(plan, n, rng):
         scale = [abs(value).max(), 1e-2 * steepest * ("grad" in name or name == "dx")]
         allowed = max(WITHIN, 30 * relative_error(plain[name], value, scale))
         error = relative_error(got[name], value, scale)
+        if error > allowed:  # sums that cancel magnify what each kernel may be off by
+            moved = moved_by_kernels(model, x, dy)
+            allowed = max(allowed, *(relative_error(m[name], value, scale) for m in moved))
         assert error <= allowed, f"{name}: {error:.2g}, allowed {allowed:.2g}\n{model}\n{plan}"
     np.testing.assert_array_equal(x, x_before)
     np.testing.assert_array_equal(dy, dy_before)
