@@ -248,7 +248,9 @@ def compare(plan, n, rng):
         error = relative_error(got[name], value, scale)
         if error > allowed:  # sums that cancel magnify what each kernel may be off by
             moved = moved_by_kernels(model, x, dy)
-            allowed = max(allowed, *(relative_error(m[name], value, scale) for m in moved))
+            allowed = max(
+                allowed, np.median([relative_error(m[name], value, scale) for m in moved])
+            )
         assert error <= allowed, f"{name}: {error:.2g}, allowed {allowed:.2g}\n{model}\n{plan}"
     np.testing.assert_array_equal(x, x_before)
     np.testing.assert_array_equal(dy, dy_before)
