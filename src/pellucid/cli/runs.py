@@ -82,7 +82,7 @@ SETTINGS: dict[str, type] = {
     "augment": str,
     "normalize": bool,
 }
-# How the bytes of a path that are no text pass through a file of text, and come back as they were.
+# Bytes of a path that are not valid UTF-8 are written to the file and read back unchanged.
 BYTES_OF_NAMES = sys.getfilesystemencodeerrors()
 KINDS = {
     str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false",

@@ -196,7 +196,7 @@ class Augmentation:
         Raises
         ------
         DataError
-            If ``x`` is no batch of images as floats, or one that a transform would spoil.
+            If ``x`` is not a batch of float images, or its range does not suit a transform.
         """
         require_float_batch(x, "augment")
         if self._room.size < x.size or self._room.dtype != x.dtype:

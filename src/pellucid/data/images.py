@@ -116,7 +116,7 @@ def _decoded(path: PathLike, **wanted: object) -> Array:
     if not path.exists():
         raise DataNotFoundError(f"there is no file '{path}'.")
     if not path.is_file():
-        raise FileFormatError(f"'{path}' is no ordinary file, but a pipe or a device.")
+        raise FileFormatError(f"'{path}' is not a regular file but a pipe or a device.")
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE + 1)
