@@ -118,7 +118,7 @@ class Pellucid:
 def use_threads(threads: int) -> None:
     """Let the engine use so many threads; one without the switch obeys NUMBA_NUM_THREADS."""
     with suppress(ImportError):
-        from pellucid.kernels.threads import set_num_threads
+        from pellucid.kernels.pool.threads import set_num_threads
 
         set_num_threads(threads)
 
@@ -126,7 +126,7 @@ def use_threads(threads: int) -> None:
 def fused(loss: nn.Loss) -> nn.Loss:
     """Return the engine's twin of ``loss``, as the Trainer uses it, where there is one."""
     with suppress(ImportError):
-        from pellucid.engine.losses import FusedLoss
+        from pellucid.engine.cpu.losses import FusedLoss
 
         return FusedLoss(loss)
     return loss

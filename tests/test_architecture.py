@@ -45,7 +45,7 @@ RANKS = {
     "formats.torch_files": 1.4,
     "formats.text_kinds": 1.4,
     "formats.signatures": 1.4,
-    "rooms": 1,
+    "memory": 1,
     "letters": 1,
     "names": 1,
     "tables": 1,
@@ -55,7 +55,7 @@ RANKS = {
     "typing": 1,
 }
 # Modules of one rank that may import each other: what a window needs is checked with an error.
-GROUND = {"shapes", "errors", "rooms", "typing", "letters", "names", "tables"}
+GROUND = {"shapes", "errors", "memory", "typing", "letters", "names", "tables"}
 # From one module only, or the layers would know of the speed everywhere.
 DISPATCH = ("nn.dispatch", "kernels")
 
@@ -156,9 +156,9 @@ def test_nothing_is_taken_from_the_root_but_its_version(path: Path):
         ("ops.conv", "nn.conv", False),
         ("ops.conv", "shapes", True),
         ("shapes", "ops", False),
-        ("nn.conv", "kernels.conv", False),
-        ("nn.dispatch", "kernels.conv", True),
-        ("kernels.conv", "nn.dispatch", False),
+        ("nn.conv", "kernels.convolution.direct", False),
+        ("nn.dispatch", "kernels.convolution.direct", True),
+        ("kernels.convolution.direct", "nn.dispatch", False),
         ("engine.plan", "kernels", True),
         ("training.trainer", "formats", True),
         ("viz.filters", "formats", False),
@@ -195,6 +195,17 @@ def test_the_kernels_own_numba():
         if target.split(".")[0] == "numba"
     }
     assert users <= {"kernels"}
+
+
+def test_what_a_figure_shows_is_computed_without_matplotlib():
+    users = [
+        _name(path)
+        for path in MODULES
+        if _name(path).startswith("viz.analysis")
+        for target, _ in _imports(path)
+        if target.split(".")[0] == "matplotlib" or "drawing" in target or "figures" in target
+    ]
+    assert not users, users
 
 
 @pytest.mark.parametrize("statement", ["import pellucid", "import pellucid.ops, pellucid.shapes"])

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         write_pickle,
         write_tensors,
     )
-    from .kernels.cores import get_num_threads, set_num_threads
+    from .kernels.pool.thread_count import get_num_threads, set_num_threads
     from .nn import gradcheck, numerical_gradient, receptive_field, summary
     from .training import Trainer, evaluate, predict
 
@@ -70,7 +70,7 @@ _HOMES = {
     "Trainer": "training",
     "evaluate": "training",
     "from_book": "formats",
-    "get_num_threads": "kernels.cores",
+    "get_num_threads": "kernels.pool.thread_count",
     "gradcheck": "nn",
     "load": "formats",
     "numerical_gradient": "nn",
@@ -79,7 +79,7 @@ _HOMES = {
     "read_tensors": "formats",
     "receptive_field": "nn",
     "save": "formats",
-    "set_num_threads": "kernels.cores",
+    "set_num_threads": "kernels.pool.thread_count",
     "summary": "nn",
     "to_book": "formats",
     "write_pickle": "formats",

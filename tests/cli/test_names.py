@@ -29,7 +29,7 @@ from pellucid.errors import FileFormatError
 from pellucid.formats import load, save
 from pellucid.training import EpochRecord, History
 
-pytestmark = pytest.mark.filterwarnings("ignore::pellucid.viz.fonts.FontWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::pellucid.viz.drawing.fonts.FontWarning")
 QUICK = ("--size", "8", "--epochs", "1", "--engine", "reference")
 NAMED = "da[red] $$ <i>קטן\x1b[31m"
 ISOLATES = str.maketrans("", "", "\u2068\u2069")

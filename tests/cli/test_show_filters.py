@@ -137,7 +137,7 @@ def test_korean_class_names_reach_the_picture_or_a_note_says_what_to_install(
     library.save(model, tmp_path / "m.safetensors")
     result = pellucid("show", "features", "m.safetensors", photo)
     assert result.returncode == 0
-    from pellucid.viz.fonts import fallbacks
+    from pellucid.viz.drawing.fonts import fallbacks
 
     if fallbacks("고양이"):
         assert result.stderr == ""

@@ -53,7 +53,7 @@ def test_several_runs_are_drawn_into_one_figure(pellucid_here, short, tmp_path):
 
 
 def test_runs_of_one_name_are_told_apart_by_their_paths():
-    from pellucid.cli.show_curves import _named
+    from pellucid.cli.show.curves import _named
 
     paths = [Path("a/run"), Path("b/run"), Path("c/new"), Path("a/../a/run")]
     assert list(_named(paths)) == ["a/../a/run", "b/run", "new"]
@@ -78,7 +78,7 @@ def test_a_network_without_convolutions_has_no_filters_to_show(pellucid_here, tm
 
 
 def test_filters_of_epochs_that_the_history_does_not_tell_are_left_out(short, tmp_path):
-    from pellucid.cli.show_learning import filters_of
+    from pellucid.cli.show.learning import filters_of
 
     shutil.copytree(short, tmp_path / "run")
     lines = (short / "history.csv").read_text().splitlines()

@@ -8,12 +8,21 @@ import pytest
 from engine.networks import by_the_layers, draw_images, everything
 from ops.witness import assert_agrees
 from pellucid import engine, nn
-from pellucid.engine import filter_gradients
-from pellucid.engine.convolutions import filter_gradient, input_gradient, output
-from pellucid.engine.filter_gradients import DirectGradient, WinnersGradient, WinogradGradient
-from pellucid.engine.passes import Direct, GivingBack, WinnersGivingBack, Winograd
-from pellucid.engine.steps import TurnStep
-from pellucid.kernels import conv
+from pellucid.engine.cpu.convolution import filter_gradients
+from pellucid.engine.cpu.convolution.algorithms import (
+    Direct,
+    GivingBack,
+    WinnersGivingBack,
+    Winograd,
+)
+from pellucid.engine.cpu.convolution.choice import filter_gradient, input_gradient, output
+from pellucid.engine.cpu.convolution.filter_gradients import (
+    DirectGradient,
+    WinnersGradient,
+    WinogradGradient,
+)
+from pellucid.engine.cpu.steps.base import TurnStep
+from pellucid.kernels.convolution import direct
 from pellucid.kernels.jit import LANES
 from pellucid.shapes import slide
 
@@ -147,7 +156,7 @@ def test_a_last_tile_that_is_wider_than_the_filters_left(window, groups, over, m
         nn.Conv2d(12 * groups, filters, window, groups=groups, rng=rng), nn.Tanh()
     )
     model["0"].bias.data[:] = rng.normal(size=filters)
-    monkeypatch.setattr(conv, "tile_shape", lambda *sizes: (3, vectors))
+    monkeypatch.setattr(direct, "tile_shape", lambda *sizes: (3, vectors))
     agree(model, rng.normal(size=(3, 12 * groups, 5, 6)).astype(np.float32), rng)
 
 

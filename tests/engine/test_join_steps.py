@@ -8,8 +8,8 @@ import pytest
 from engine.networks import by_the_layers
 from ops.witness import assert_agrees
 from pellucid import engine, nn
-from pellucid.engine.join_steps import AddStep, StackStep
-from pellucid.engine.steps import PlainStep, TurnStep
+from pellucid.engine.cpu.steps.base import PlainStep, TurnStep
+from pellucid.engine.cpu.steps.join import AddStep, StackStep
 
 SHAPE, BATCH = (3, 7, 6), 5
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ops.witness import assert_agrees
-from pellucid.engine.losses import KERNELS, FusedLoss
+from pellucid.engine.cpu.losses import KERNELS, FusedLoss
 from pellucid.errors import ArgumentError, DataError, ShapeError
 from pellucid.nn import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
 

@@ -12,9 +12,9 @@ import pytest
 
 from engine.networks import IMAGE, NETWORKS
 from pellucid import engine, nn
-from pellucid.engine import launch
+from pellucid.engine.cpu import launch
 from pellucid.kernels.jit import LANES
-from pellucid.kernels.threads import get_num_threads, set_num_threads
+from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 from pellucid.optim import RULES
 
 X86 = platform.machine().lower() in ("x86_64", "amd64")

@@ -9,10 +9,10 @@ import pytest
 
 from ops.witness import assert_agrees
 from pellucid import nn
-from pellucid.engine.norm_steps import BatchNormStep, LocalResponseNormStep
+from pellucid.engine.cpu.steps.norm import BatchNormStep, LocalResponseNormStep
 from pellucid.errors import ShapeError
 from pellucid.kernels import normalization
-from pellucid.kernels.threads import get_num_threads, set_num_threads
+from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 
 BATCH = 7
 SHAPES = [(1,), (5,), (300,), (1, 4, 3), (3, 5, 6), (16, 3, 3), (40, 6, 1)]

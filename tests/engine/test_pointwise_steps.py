@@ -9,7 +9,7 @@ import pytest
 
 from ops.witness import assert_agrees
 from pellucid import nn
-from pellucid.engine.pointwise_steps import (
+from pellucid.engine.cpu.steps.pointwise import (
     DropoutStep,
     LeakyReLUStep,
     ReLUStep,
@@ -18,7 +18,7 @@ from pellucid.engine.pointwise_steps import (
     TanhStep,
 )
 from pellucid.errors import ArgumentError
-from pellucid.kernels.threads import get_num_threads, set_num_threads
+from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 
 BATCH = 9
 SHAPES = [(1,), (40,), (3, 6, 5), (1, 4, 4), (5, 1, 1), (17, 2, 3)]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ops.strategies import poolings
 from ops.witness import assert_agrees
 from pellucid import nn
-from pellucid.engine.pool_steps import (
+from pellucid.engine.cpu.steps.pool import (
     AvgPoolStep,
     GlobalAvgPoolStep,
     GlobalMaxPoolStep,
@@ -20,7 +20,7 @@ from pellucid.engine.pool_steps import (
     MaxPoolStep,
 )
 from pellucid.errors import ArgumentError
-from pellucid.kernels.threads import get_num_threads, set_num_threads
+from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 
 
 def _last(x):

@@ -8,14 +8,19 @@ import pytest
 from engine.networks import by_the_layers, draw_images, everything
 from ops.witness import relative_error
 from pellucid import engine, nn
-from pellucid.engine import linear_step
 from pellucid.engine.assembly import STEPS
-from pellucid.engine.conv_step import ConvStep
-from pellucid.engine.join_steps import AddStep, StackStep
-from pellucid.engine.passes import Direct, GivingBack, WinnersGivingBack, Winograd
-from pellucid.engine.steps import PlainStep, TurnStep
+from pellucid.engine.cpu.convolution.algorithms import (
+    Direct,
+    GivingBack,
+    WinnersGivingBack,
+    Winograd,
+)
+from pellucid.engine.cpu.steps import linear
+from pellucid.engine.cpu.steps.base import PlainStep, TurnStep
+from pellucid.engine.cpu.steps.conv import ConvStep
+from pellucid.engine.cpu.steps.join import AddStep, StackStep
 from pellucid.errors import PellucidError
-from pellucid.kernels import conv
+from pellucid.kernels.convolution import direct
 
 NETWORKS = 40
 MORE = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(NETWORKS, 1000)]
@@ -28,10 +33,10 @@ MOST = 700  # numbers of an image anywhere in a network
 @pytest.fixture(autouse=True)
 def few_tiles(monkeypatch):
     """Few tiles cover every size, if not well: fewer kernels to compile."""
-    monkeypatch.setattr(conv, "HEIGHTS", (1, 3))
-    monkeypatch.setattr(conv, "WIDTHS", (1,))
-    monkeypatch.setattr(linear_step, "TILE", (3, 2))
-    monkeypatch.setattr(linear_step, "HEIGHTS", (4,))
+    monkeypatch.setattr(direct, "HEIGHTS", (1, 3))
+    monkeypatch.setattr(direct, "WIDTHS", (1,))
+    monkeypatch.setattr(linear, "TILE", (3, 2))
+    monkeypatch.setattr(linear, "HEIGHTS", (4,))
 
 
 class Mix(nn.Layer):

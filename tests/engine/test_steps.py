@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from ops.strategies import convolutions, poolings
 from ops.witness import assert_agrees, relative_error
 from pellucid import engine, nn
-from pellucid.engine.conv_step import ConvStep
-from pellucid.engine.linear_step import LinearStep
-from pellucid.engine.pool_steps import MaxPoolStep
-from pellucid.engine.steps import PlainStep, TurnStep
-from pellucid.kernels import conv
+from pellucid.engine.cpu.steps.base import PlainStep, TurnStep
+from pellucid.engine.cpu.steps.conv import ConvStep
+from pellucid.engine.cpu.steps.linear import LinearStep
+from pellucid.engine.cpu.steps.pool import MaxPoolStep
+from pellucid.kernels.convolution import direct
 
 rng = np.random.default_rng(0)
 
@@ -54,7 +54,7 @@ def test_convolutions_of_every_geometry(case):
     layer.weight.data, layer.bias.data = w.copy(), b.copy()
     with pytest.MonkeyPatch.context() as patch:
         # Few tiles cover every size, if not well: fewer kernels to compile.
-        patch.setattr(conv, "HEIGHTS", (1, 3))
+        patch.setattr(direct, "HEIGHTS", (1, 3))
         plan = agree(nn.Sequential(conv=layer), x, dy)
     assert kinds(plan) == [ConvStep]
 

@@ -9,7 +9,7 @@ import pytest
 
 from ops.witness import assert_agrees
 from pellucid import optim
-from pellucid.engine.updates import KERNELS, update
+from pellucid.engine.cpu.updates import KERNELS, update
 from pellucid.errors import NumericsError, ShapeError
 from pellucid.nn import Parameter
 

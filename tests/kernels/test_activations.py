@@ -7,10 +7,10 @@ import pytest
 
 from ops.witness import assert_agrees
 from pellucid import ops
-from pellucid.kernels import elementwise, exponential
+from pellucid.kernels import elementwise, exp
 from pellucid.kernels.blocks import BLOCK, each
 from pellucid.kernels.jit import LANES, REGISTERS, kernel
-from pellucid.kernels.threads import get_num_threads, run, set_num_threads
+from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
 
 SIZES = [1, 7, 33, BLOCK, BLOCK + 1, 3 * BLOCK + 5]
 # An x86 processor without AVX2 rounds a product before it is added to.
@@ -94,7 +94,7 @@ def test_a_gradient_that_is_not_finite_comes_through(name):
 @kernel
 def _decays(z, y):
     for i in range(len(z)):
-        y[i] = exponential.decay(z[i])
+        y[i] = exp.decay(z[i])
 
 
 def test_the_exponential_of_what_is_not_above_zero():

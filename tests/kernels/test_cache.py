@@ -52,7 +52,7 @@ def power(p, inner=None):
 """,
     "shared.py": """
 from pellucid.kernels.jit import kernel
-from pellucid.kernels.threads import share
+from pellucid.kernels.pool.threads import share
 
 @kernel
 def one(queue, y):
@@ -69,7 +69,7 @@ PRELUDE = """
 import sys
 import numpy as np
 from numba.core import event
-from pellucid.kernels.threads import run
+from pellucid.kernels.pool.threads import run
 from mine import shared, words
 
 compiled = []

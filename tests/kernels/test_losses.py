@@ -11,7 +11,7 @@ from ops.witness import assert_agrees
 from pellucid import ops
 from pellucid.kernels import losses
 from pellucid.kernels.blocks import BLOCK
-from pellucid.kernels.threads import get_num_threads, run, set_num_threads
+from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
 
 
 def _drawn(n, k, scale=3.0, seed=0):

@@ -10,7 +10,7 @@ import pytest
 
 from pellucid.kernels.jit import LANES
 from pellucid.kernels.matmul import NEAR, PANEL, gradients, linear, transpose
-from pellucid.kernels.threads import get_num_threads, run, set_num_threads
+from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
 
 # Images, numbers of each, and outputs.
 SIZES = [

@@ -8,7 +8,7 @@ import pytest
 from ops.witness import assert_agrees
 from pellucid import ops
 from pellucid.kernels import normalization
-from pellucid.kernels.threads import get_num_threads, run, set_num_threads
+from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from ops.witness import assert_agrees
 from pellucid import ops
 from pellucid.kernels import pooling
 from pellucid.kernels.blocks import each
-from pellucid.kernels.threads import get_num_threads, run, set_num_threads
+from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
 from pellucid.shapes import slide
 
 

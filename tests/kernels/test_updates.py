@@ -9,7 +9,7 @@ from ops.witness import assert_agrees
 from pellucid import optim
 from pellucid.kernels import updates
 from pellucid.kernels.blocks import BLOCK, each
-from pellucid.kernels.threads import get_num_threads, set_num_threads
+from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 
 # The rule, its kernel, and the constants after t.
 RULES = {

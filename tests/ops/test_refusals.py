@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pellucid import engine, nn, ops, optim
-from pellucid.engine.losses import FusedLoss
+from pellucid.engine.cpu.losses import FusedLoss
 from pellucid.errors import ArgumentError, DataError, ShapeError
 
 SHAPE = (2, 3, 6, 6)

@@ -16,11 +16,16 @@ import pytest
 
 from pellucid import data, nn, optim
 from pellucid.errors import NumericsError, PellucidError
-from pellucid.kernels import threads
+from pellucid.kernels.pool import threads
 from pellucid.training import Callback, Trainer
 
 ENGINES = ["fast", "reference"]
-FILES = ("pellucid/training/", "pellucid/optim/", "data/loader.py", "pellucid/engine/updates.py")
+FILES = (
+    "pellucid/training/",
+    "pellucid/optim/",
+    "data/loader.py",
+    "pellucid/engine/cpu/updates.py",
+)
 FILES += ("pellucid/nn/evaluation.py", "data/augmentation.py", "pellucid/engine/plan.py")
 IMAGES, BATCH = 70, 32  # three batches, the last one of 6
 

@@ -21,7 +21,8 @@ from pellucid.nn import (
     Sequential,
     trunk,
 )
-from pellucid.viz.units import crop, seen, with_relu
+from pellucid.viz.analysis import unit_access
+from pellucid.viz.analysis.unit_access import crop, seen, with_relu
 
 
 def images(n: int, shape=(3, 9, 12), seed: int = 0) -> Dataset:
@@ -74,7 +75,7 @@ def test_a_unit_sees_its_patch_and_nothing_else(layer):
     top = viz.top_cells(model, dataset, layer, count=4)
     part = trunk(model, top.layer)
     rng = np.random.default_rng(3)
-    field = viz.units.field_of(model, top.layer, dataset.image_shape)
+    field = unit_access.field_of(model, top.layer, dataset.image_shape)
     cut = 0
     for k in (0, 4):
         (unit,) = viz.patches(model, dataset, top, [k])
@@ -143,7 +144,7 @@ def test_an_optimal_input_excites_its_unit_more_than_noise_does(layer):
     cells = tuple(n // 2 for n in part.output_shape((3, 9, 12))[1:])
     rows, columns = (0, 9), (0, 12)
     if layer:
-        rows, columns = seen(viz.units.field_of(model, layer, (3, 9, 12)), cells, (3, 9, 12))
+        rows, columns = seen(unit_access.field_of(model, layer, (3, 9, 12)), cells, (3, 9, 12))
     x = np.full((1, 3, 9, 12), 0.5, dtype=np.float32)
     y, z = (slice(max(a, 0), b) for a, b in (rows, columns))
     x[0, :, y, z] = found[~np.isnan(found)].reshape(x[0, :, y, z].shape)

@@ -9,8 +9,8 @@ from pellucid import nn, viz
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.models import AllConvolutionalNet, ResNet20, SimpleConvNet
 from pellucid.nn import Branches, Card, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
-from pellucid.viz.features import stages_of
-from pellucid.viz.recording import recorded
+from pellucid.viz.analysis.recording import recorded
+from pellucid.viz.figures.features import stages_of
 
 RNG = np.random.default_rng(0)
 

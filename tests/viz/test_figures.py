@@ -14,7 +14,7 @@ from PIL import Image
 from pellucid import viz
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.training import EpochRecord, History
-from pellucid.viz.canvas import BLUE, ORANGE
+from pellucid.viz.drawing.canvas import BLUE, ORANGE
 
 
 def history(epochs: int, *, test: bool = True, batches: int = 10) -> History:

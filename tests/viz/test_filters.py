@@ -9,7 +9,7 @@ import pytest
 
 from pellucid import viz
 from pellucid.errors import ArgumentError, ShapeError
-from pellucid.viz.ordering import ordered
+from pellucid.viz.analysis.ordering import ordered
 
 
 def drawn(axes) -> np.ndarray:

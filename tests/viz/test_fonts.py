@@ -12,8 +12,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from pellucid import viz
-from pellucid.viz import fonts
-from pellucid.viz.canvas import new_figure
+from pellucid.viz.drawing import fonts
+from pellucid.viz.drawing.canvas import new_figure
 
 KOREAN = fonts.fallbacks("고양이")
 needs_korean = pytest.mark.skipif(not KOREAN, reason="no font with Hangul is installed")

@@ -20,13 +20,13 @@ from nasty import NAMES, SHORT, written
 from pellucid import nn, viz
 from pellucid.data import Dataset
 from pellucid.training import EpochRecord, History
-from pellucid.viz.canvas import new_figure
-from pellucid.viz.depth import DepthUnit
-from pellucid.viz.fonts import FontWarning
-from pellucid.viz.patches import Patches
-from pellucid.viz.writing import breadth, figure_text, figure_texts
+from pellucid.viz.analysis.patches import Patches
+from pellucid.viz.drawing.canvas import new_figure
+from pellucid.viz.drawing.fonts import FontWarning
+from pellucid.viz.drawing.writing import breadth, figure_text, figure_texts
+from pellucid.viz.figures.depth import DepthUnit
 
-pytestmark = pytest.mark.filterwarnings("ignore::pellucid.viz.fonts.FontWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::pellucid.viz.drawing.fonts.FontWarning")
 X = np.random.default_rng(0).random((1, 8, 8), dtype=np.float32)
 LAYERS = [name for name in NAMES if name and "." not in name]
 PLAIN_TICKS = {"text.usetex": True, "axes.formatter.use_mathtext": True, "text.parse_math": True}

@@ -13,7 +13,7 @@ from matplotlib._pylab_helpers import Gcf
 from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from ..viz.fonts import PREFERRED
+from ..viz.drawing.fonts import PREFERRED
 from .figures import figures
 
 if TYPE_CHECKING:

@@ -50,7 +50,7 @@ def command(
 
     from ..engine import profile
     from ..kernels.compiling import watch
-    from ..kernels.cores import set_num_threads
+    from ..kernels.pool.thread_count import set_num_threads
 
     if threads:
         with as_options(set_num_threads="--threads"):

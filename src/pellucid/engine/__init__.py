@@ -1,12 +1,12 @@
 """The engine: a model and an input shape become a plan of fast steps."""
 
-from .batches import Gather
-from .losses import FusedLoss
+from .cpu.gather import Gather
+from .cpu.losses import FusedLoss
+from .cpu.updates import update
+from .peak import multiply_rate
 from .plan import Plan, compile
 from .profile import Profile, profile
-from .rate import multiply_rate
 from .table import table
-from .updates import update
 from .warmup import kernels_of, warm_up
 
 __all__ = [

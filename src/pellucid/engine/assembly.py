@@ -28,11 +28,12 @@ from ..nn import (
     Tanh,
     ZeroPadShortcut,
 )
-from .conv_step import ConvStep
-from .join_steps import AddStep, ShortcutStep, StackStep
-from .linear_step import LinearStep
-from .norm_steps import BatchNormStep, LocalResponseNormStep
-from .pointwise_steps import (
+from .cpu.steps.base import PlainStep, Shape, Step, TurnStep, ViewStep
+from .cpu.steps.conv import ConvStep
+from .cpu.steps.join import AddStep, ShortcutStep, StackStep
+from .cpu.steps.linear import LinearStep
+from .cpu.steps.norm import BatchNormStep, LocalResponseNormStep
+from .cpu.steps.pointwise import (
     DropoutStep,
     LeakyReLUStep,
     ReLUStep,
@@ -40,14 +41,13 @@ from .pointwise_steps import (
     SoftmaxStep,
     TanhStep,
 )
-from .pool_steps import (
+from .cpu.steps.pool import (
     AvgPoolStep,
     GlobalAvgPoolStep,
     GlobalMaxPoolStep,
     LpPoolStep,
     MaxPoolStep,
 )
-from .steps import PlainStep, Shape, Step, TurnStep, ViewStep
 
 __all__ = ["assemble"]
 

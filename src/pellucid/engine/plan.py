@@ -11,13 +11,13 @@ import numpy as np
 from ..errors import ArgumentError, PellucidError, ShapeError
 from ..kernels import elementwise
 from ..kernels.blocks import each
+from ..memory import aligned_zeros
 from ..nn import Layer
 from ..nn.state import widened
 from ..ops.checks import require_count, require_real
-from ..rooms import room
 from ..typing import Array
 from .assembly import assemble
-from .steps import Shape
+from .cpu.steps.base import Shape
 from .table import table
 
 __all__ = ["Plan", "compile"]
@@ -184,7 +184,7 @@ class Plan:
         if not self.single:
             return a + b
         if value not in self._sums:
-            self._sums[value] = room((self.batch_size, *a.shape[1:]))
+            self._sums[value] = aligned_zeros((self.batch_size, *a.shape[1:]))
         total = self._sums[value][: len(a)]
         each(elementwise.add, a, b, total, False)
         return total

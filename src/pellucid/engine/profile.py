@@ -12,14 +12,14 @@ from itertools import pairwise
 import numpy as np
 
 from .. import optim
-from ..kernels.cores import get_num_threads
+from ..kernels.pool.thread_count import get_num_threads
 from ..nn import Layer, SoftmaxCrossEntropy
 from ..typing import Array
-from .losses import FusedLoss
+from .cpu.losses import FusedLoss
+from .cpu.updates import update
+from .peak import multiply_rate
 from .plan import Plan, compile
-from .rate import multiply_rate
 from .table import table
-from .updates import update
 
 __all__ = ["Profile", "profile"]
 

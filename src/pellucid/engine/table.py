@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..tables import text_table
-from .rate import multiply_rate
-from .steps import Step
+from .cpu.steps.base import Step
+from .peak import multiply_rate
 
 __all__ = ["table"]
 

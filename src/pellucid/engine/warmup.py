@@ -11,10 +11,10 @@ import numpy as np
 from .. import optim
 from ..data import Dataset
 from ..nn import Layer, SoftmaxCrossEntropy
-from .batches import Gather
-from .losses import FusedLoss
+from .cpu.gather import Gather
+from .cpu.losses import FusedLoss
+from .cpu.updates import update
 from .plan import Plan, compile
-from .updates import update
 
 __all__ = ["kernels_of", "warm_up"]
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from ..typing import Array
 from .jit import kernel
-from .threads import run
+from .pool.threads import run
 
 __all__ = ["BLOCK", "blocks", "each", "part"]
 

@@ -177,7 +177,7 @@ def _read(path: Path) -> tuple[bytes, list[Path]]:
             continue
         base = path.parents[len(dots) - 1] if dots else ROOT.parent
         base = base.joinpath(*parts)
-        targets = (base, *(base / name for name in re.findall(r"\w+", names)))
+        targets = (base, base / "__init__", *(base / name for name in re.findall(r"\w+", names)))
         imported += [t.with_suffix(".py") for t in targets if t.with_suffix(".py").is_file()]
     return _sum(data), imported
 

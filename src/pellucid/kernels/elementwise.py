@@ -14,9 +14,9 @@ import numpy as np
 
 from ..typing import Array
 from .blocks import part
-from .exponential import decay
+from .exp import decay
 from .jit import kernel
-from .threads import share
+from .pool.threads import share
 
 __all__ = [
     "add",

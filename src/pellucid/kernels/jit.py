@@ -29,7 +29,7 @@ POLICY: dict[str, Any] = {
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile ``function`` on its first call, for each set of argument types; keep it on disk.
 
-    It runs on the calling thread; `pellucid.kernels.threads` runs one on several.
+    It runs on the calling thread; `pellucid.kernels.pool.threads` runs one on several.
     """
     compiled: Any = njit(**POLICY)(function)
     # With the compiler off it is a plain function. A generator is compiled into each kernel that

@@ -13,9 +13,9 @@ import math
 import numpy as np
 
 from ..typing import Array
-from .exponential import decay
+from .exp import decay
 from .jit import kernel
-from .threads import share
+from .pool.threads import share
 
 __all__ = ["cross_entropy", "multiclass_hinge", "softmax", "softmax_backward", "squared_error"]
 

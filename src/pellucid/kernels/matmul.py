@@ -22,7 +22,9 @@ from typing import Any
 import numpy as np
 
 from ..typing import Array
+from .convolution.geometry import LINE, aligned, turn
 from .jit import LANES, kernel
+from .pool.threads import share
 from .simd import (
     add_row,
     inner,
@@ -38,8 +40,6 @@ from .simd import (
     where_above_zero,
     zeros,
 )
-from .sliding import LINE, aligned, turn
-from .threads import share
 
 __all__ = ["PANEL", "gradients", "linear", "transpose"]
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..typing import Array
 from .jit import LANES, kernel
+from .pool.threads import share
 from .simd import inner, load_part, store, store_part, zeros
-from .threads import share
 
 __all__ = [
     "BATCH_BLOCK",

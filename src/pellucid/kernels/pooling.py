@@ -21,6 +21,7 @@ from ..shapes import Windows
 from ..typing import Array
 from .blocks import part
 from .jit import LANES, kernel
+from .pool.threads import share
 from .simd import (
     keep_larger,
     load_bytes,
@@ -32,7 +33,6 @@ from .simd import (
     where_equal,
     zeros,
 )
-from .threads import share
 
 __all__ = [
     "Taps",

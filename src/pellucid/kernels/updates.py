@@ -15,7 +15,7 @@ import numpy as np
 from ..typing import Array
 from .blocks import part
 from .jit import kernel
-from .threads import share
+from .pool.threads import share
 
 __all__ = ["adagrad", "adam", "momentum", "nesterov", "rmsprop", "sgd"]
 

@@ -6,24 +6,24 @@ from .card import Card
 from .containers import Sequential
 from .conv import Conv2d
 from .conv_transpose import ConvTranspose2d
-from .convolutional import to_convolutional
+from .dense_scores import sliding_scores
 from .dropout import Dropout
 from .evaluation import evaluating
 from .fields import FieldTable, receptive_field
 from .gradient_check import GradientReport, GradientRow, gradcheck, numerical_gradient
+from .input_normalization import Normalize
 from .layer import Layer, LayerRow
+from .learning_rates import freeze, set_rates
 from .linear import Flatten, Linear
 from .locally_connected import LocallyConnected2d
 from .losses import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
 from .normalization import BatchNorm2d, LocalResponseNorm
-from .normalize import Normalize
 from .parameter import Buffer, Parameter
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
-from .rates import freeze, set_rates
 from .shortcut import ZeroPadShortcut
-from .sliding import sliding_scores
 from .summaries import Summary, summary
 from .surgery import head_name, layer_at, replaced, trunk, with_head
+from .to_convolutional import to_convolutional
 
 __all__ = [
     "AvgPool2d",

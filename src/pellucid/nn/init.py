@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..errors import ArgumentError, did_you_mean
-from ..rooms import room
+from ..memory import aligned_zeros
 from ..typing import Array
 
 __all__ = ["WeightInit", "he", "initial_weights", "normal", "signs", "without_values", "xavier"]
@@ -34,7 +34,7 @@ _only_shapes: ContextVar[bool] = ContextVar("_only_shapes", default=False)
 
 def normal(shape: Shape, std: float = 0.01, *, rng: np.random.Generator) -> Array:
     """Return float32 weights drawn from a normal distribution with deviation ``std``."""
-    weights = room(shape)
+    weights = aligned_zeros(shape)
     flat = weights.reshape(-1)
     for begin in range(0, flat.size, BLOCK):
         part = flat[begin : begin + BLOCK]

@@ -1,29 +1,29 @@
 """Figures: each function returns a Matplotlib figure that can be restyled, shown or saved."""
 
-from .activations import activations, layer_outputs, section_6_2, with_initial_weights
-from .animation import save_animation
-from .applied import applied, convolutions, responses
-from .attribution import guided_backpropagation, input_gradient, occlusion, saliency
-from .cam import cam_layer, grad_cam
-from .canvas import save_figure
-from .comparison import comparison
-from .confusion import confusion
-from .curves import curves
-from .depth import depth, units_by_depth
-from .edges import EdgeAnswers, edge_answers
-from .features import features
-from .field import field, field_steps
-from .filters import filters, mosaic
-from .im2col import im2col
-from .learning import learning, likeness
-from .mistakes import mistakes, ranked_mistakes
-from .optimal import optimal_inputs
-from .patches import patches, top_cells
-from .pooling import pooling
-from .units import unit_layers
-from .volumes import volumes
-from .why import why
-from .window import window
+from .analysis.attribution import guided_backpropagation, input_gradient, occlusion, saliency
+from .analysis.cam import cam_layer, grad_cam
+from .analysis.edge_response import EdgeAnswers, edge_answers
+from .analysis.optimal import optimal_inputs
+from .analysis.patches import patches, top_cells
+from .analysis.unit_access import unit_layers
+from .drawing.animation import save_animation
+from .drawing.canvas import save_figure
+from .figures.activations import activations, layer_outputs, section_6_2, with_initial_weights
+from .figures.applied import applied, convolutions, responses
+from .figures.comparison import comparison
+from .figures.confusion import confusion
+from .figures.curves import curves
+from .figures.depth import depth, units_by_depth
+from .figures.explanation import why
+from .figures.features import features
+from .figures.field import field, field_steps
+from .figures.filters import filters, mosaic
+from .figures.im2col import im2col
+from .figures.learning import learning, likeness
+from .figures.mistakes import mistakes, ranked_mistakes
+from .figures.pooling import pooling
+from .figures.volumes import volumes
+from .figures.window import window
 
 __all__ = [
     "EdgeAnswers",

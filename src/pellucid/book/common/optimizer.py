@@ -13,14 +13,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...kernels import doubles
 from ...kernels.blocks import each
+from ...kernels.book import updates
 from ..settings import settings
 
 __all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop", "np"]
 
 Values: TypeAlias = MutableMapping[str, Any]
-OUTSIDE = doubles.OUTSIDE
+OUTSIDE = updates.OUTSIDE
 WORTH = 1000  # numbers: fewer are as soon done by NumPy
 FLOATS = (np.float32, np.float64)
 
@@ -72,7 +72,7 @@ class SGD(_Rule):
     {'x': array([0.5]), 'y': 1.0}
     """
 
-    kernel = doubles.sgd
+    kernel = updates.sgd
 
     def __init__(self, lr: float = 0.01) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Momentum(_Rule):
     """
 
     slots = ("v",)
-    kernel = doubles.momentum
+    kernel = updates.momentum
     v: Any
 
     def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
@@ -128,7 +128,7 @@ class Nesterov(Momentum):
     (array([5.]), array([-2.]))
     """
 
-    kernel = doubles.nesterov
+    kernel = updates.nesterov
 
     def _constants(self) -> tuple[Any, ...]:
         return *super()._constants(), _velocity_first()
@@ -152,7 +152,7 @@ class AdaGrad(_Rule):
     """
 
     slots = ("h",)
-    kernel = doubles.adagrad
+    kernel = updates.adagrad
     h: Any
 
     def __init__(self, lr: float = 0.01) -> None:
@@ -179,7 +179,7 @@ class RMSprop(_Rule):
     """
 
     slots = ("h",)
-    kernel = doubles.rmsprop
+    kernel = updates.rmsprop
     h: Any
 
     def __init__(self, lr: float = 0.01, decay_rate: float = 0.99) -> None:
@@ -210,7 +210,7 @@ class Adam(_Rule):
     """
 
     slots = ("m", "v")
-    kernel = doubles.adam
+    kernel = updates.adam
     m: Any
     v: Any
 

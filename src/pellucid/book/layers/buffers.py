@@ -14,7 +14,7 @@ import threading
 
 import numpy as np
 
-from ...rooms import room
+from ...memory import aligned_zeros
 from ...typing import Array
 
 __all__ = ["Buffers", "take"]
@@ -80,7 +80,7 @@ class Buffers:
 
 def _owner(size: int) -> Array:
     """Return flat memory that begins with a cache line."""
-    return room(size)
+    return aligned_zeros(size)
 
 
 def _references(owners: list[Array], k: int) -> int:

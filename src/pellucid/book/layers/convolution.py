@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ... import ops
-from ...engine.convolutions import filter_gradient, input_gradient, output
-from ...engine.passes import NO_BYTES, Source
+from ...engine.cpu.convolution.algorithms import NO_BYTES, Source
+from ...engine.cpu.convolution.choice import filter_gradient, input_gradient, output
 from ...ops.checks import require_shape
 from ...ops.conv import conv2d_windows
 from ...typing import Array

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...engine.launch import launch
-from ...kernels import spreading
+from ...engine.cpu.launch import launch
+from ...kernels.convolution import few_channels
 from ...kernels.jit import LANES
 from ...shapes import Windows
 from ...typing import Array
@@ -28,7 +28,7 @@ class ImageGradient:
         # Column by column: a vector that overlaps the one just written would have to wait for it.
         v, c, u = np.ogrid[:fw, :channels, :fh]
         places = ((c * self.rows + u) * self.pitch + v).ravel()
-        self.height = spreading.tile_height(places.size)
+        self.height = few_channels.tile_height(places.size)
         self.cells = -(-places.size // self.height) * self.height
         self.at = np.zeros(self.cells, dtype=np.int64)
         self.at[: places.size] = places
@@ -48,7 +48,7 @@ class ImageGradient:
         self.w[:, : w[0].size] = w.transpose(0, 3, 1, 2).reshape(len(w), -1)
         dx = take((n, self.channels, h, wide))
         launch(
-            spreading.spread(self.height), n, n * oh * ow * w.size, dy.reshape(dy.size),
+            few_channels.spread(self.height), n, n * oh * ow * w.size, dy.reshape(dy.size),
             self.w.reshape(self.w.size), dx.reshape(dx.size), self.at, len(w), oh, ow,
             self.channels, h, wide, self.pitch, self.rows, top, left,
         )  # fmt: skip

@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ...engine.launch import launch
-from ...kernels import doubles, matmul
+from ...engine.cpu.launch import launch
+from ...kernels import matmul
 from ...kernels.blocks import each
+from ...kernels.book import updates
 from ...typing import Array
 from .buffers import WORTH, take
 
@@ -39,7 +40,7 @@ def as_single(a: Any) -> Array:
     a = np.asarray(a)
     if a.dtype == np.float64 and a.flags.carray and a.size >= WORTH:
         y = take(a.shape)
-        each(doubles.narrow, a, y)
+        each(updates.narrow, a, y)
         return y
     with np.errstate(all="ignore"):  # a script may have numpy raise, and finds no fault of its own
         return np.require(a, np.float32, ["C", "W", "A"])

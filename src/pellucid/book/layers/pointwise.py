@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ... import ops
-from ...kernels import elementwise, masks
+from ...kernels import elementwise
 from ...kernels.blocks import each
+from ...kernels.book import masked_relu
 from ...ops.checks import require_shape
 from ...typing import Array
 from ..settings import settings
@@ -50,7 +51,7 @@ class Relu(BookLayer):
             out[self.mask] = 0
             return out
         y, stopped = take(run.shape), empty_bytes(run.shape, np.bool_)
-        each(masks.rectify, run, y, stopped)
+        each(masked_relu.rectify, run, y, stopped)
         self.mask = as_given(stopped, run, x)
         return as_given(y, run, x)
 
@@ -70,7 +71,7 @@ class Relu(BookLayer):
         if given is not None and dout.size:
             flat = stopped if given is dout else stopped.transpose(LAST)
             if flat.flags.c_contiguous:
-                each(masks.stop, given, flat)
+                each(masked_relu.stop, given, flat)
                 return dout
         np.copyto(dout, 0, where=stopped)
         return dout

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ... import ops
-from ...engine.launch import launch
+from ...engine.cpu.launch import launch
 from ...errors import ShapeError
-from ...kernels import pairs, pooling
+from ...kernels import pooling
+from ...kernels.book import max_pool_2x2
+from ...memory import aligned_zeros
 from ...ops.checks import require_shape
-from ...rooms import room
 from ...shapes import Windows, slide
 from ...typing import Array
 from ..settings import settings
@@ -24,7 +25,7 @@ from .layouts import channels_last, empty_bytes, like_images
 __all__ = ["Pooling"]
 
 BYTE = 256  # cells of a window that one byte can tell apart
-NO_BYTES, NOTHING = room(1, np.uint8), room(1)
+NO_BYTES, NOTHING = aligned_zeros(1, np.uint8), aligned_zeros(1)
 
 _slide = lru_cache(slide)  # a script asks for the same every time
 
@@ -146,7 +147,7 @@ class _Maxima:
         self.won = empty_bytes(size) if small else take(size)
         self._y: Array | None = take(size)
         if self.pairs:
-            _run_pairs(pairs.forward, size, x, self._y, self.won)
+            _run_pairs(max_pool_2x2.forward, size, x, self._y, self.won)
             return
         taps = pooling.reads(windows, 0), pooling.reads(windows, 1)
         _run(pooling.max_forward, self._y, taps, x, self._y, *self._winners(), *taps,
@@ -162,7 +163,7 @@ class _Maxima:
         """Return ``dy`` (N, OH, OW, C) at the cells that won."""
         dx = take(self.shape)
         if self.pairs:
-            _run_pairs(pairs.backward, dy.shape, dy, self.won, dx)
+            _run_pairs(max_pool_2x2.backward, dy.shape, dy, self.won, dx)
             return dx
         taps = pooling.readers(self.windows, 0), pooling.readers(self.windows, 1)
         fw, small = self.windows.window[1], self.won.dtype == np.uint8

@@ -6,8 +6,8 @@ where the cores are busy a product of half a millisecond was seen to take sixty.
 
 from __future__ import annotations
 
-from ...engine.launch import launch
-from ...kernels import products
+from ...engine.cpu.launch import launch
+from ...kernels.book import affine_products
 from ...kernels.jit import LANES
 from ...typing import Array
 from .buffers import take
@@ -39,12 +39,12 @@ def times(x: Array, w: Array, b: Array, channels: int = 1) -> Array:
     wide = -(-columns // LANES) * LANES
     sums, y = take((blocks * tiles * height * wide,)), take((rows, columns))
     launch(
-        products.product(height), blocks * cuts, rows * terms * columns, _flat(x), _flat(w), sums,
-        rows, columns, channels, blocks, cuts,
+        affine_products.product(height), blocks * cuts, rows * terms * columns, _flat(x), _flat(w),
+        sums, rows, columns, channels, blocks, cuts,
     )  # fmt: skip
     launch(
-        products.add_up, min(TASKS, rows), sums.size, sums, b, _flat(y), rows, tiles * height,
-        blocks, min(TASKS, rows),
+        affine_products.add_up, min(TASKS, rows), sums.size, sums, b, _flat(y), rows,
+        tiles * height, blocks, min(TASKS, rows),
     )  # fmt: skip
     return y
 
@@ -61,11 +61,11 @@ def turned_times(x: Array, dy: Array, channels: int = 1) -> Array:
     ((3, 4), 2.0)
     """
     terms, columns = x.shape[1], dy.shape[1]
-    height, dw = products.HEIGHTS[0], take((terms, columns))
+    height, dw = affine_products.HEIGHTS[0], take((terms, columns))
     tasks = min(TASKS, -(-terms // height))
     launch(
-        products.turned_product(height), tasks, x.size * columns, _flat(x), _flat(dy), _flat(dw),
-        columns, channels, tasks,
+        affine_products.turned_product(height), tasks, x.size * columns, _flat(x), _flat(dy),
+        _flat(dw), columns, channels, tasks,
     )  # fmt: skip
     return dw
 
@@ -85,7 +85,7 @@ def times_turned(dy: Array, w: Array, channels: int = 1) -> Array:
     dx = take((rows, len(w)))
     tasks = min(TASKS, -(-len(w) // LANES))
     launch(
-        products.product_turned(_height(rows)), tasks, dy.size * len(w), _flat(dy), _flat(w),
+        affine_products.product_turned(_height(rows)), tasks, dy.size * len(w), _flat(dy), _flat(w),
         _flat(dx), columns, channels, tasks,
     )  # fmt: skip
     return dx
@@ -93,7 +93,7 @@ def times_turned(dy: Array, w: Array, channels: int = 1) -> Array:
 
 def _height(rows: int) -> int:
     """Return how many rows a tile has."""
-    return next(height for height in products.HEIGHTS if height <= rows)
+    return next(height for height in affine_products.HEIGHTS if height <= rows)
 
 
 def _flat(a: Array) -> Array:

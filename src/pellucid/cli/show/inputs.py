@@ -1,0 +1,119 @@
+"""The images that ``pellucid show`` runs a network on: the user's own, or one of a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from ...errors import ArgumentError
+from ..messages import echo
+from ..options import is_name
+from ..prepared import prepared
+from ..trained import images_of
+
+if TYPE_CHECKING:
+    from ...data import Dataset
+    from ...nn import Layer
+    from ...typing import Array
+
+__all__ = [
+    "IndexOption",
+    "Shown",
+    "dataset_of",
+    "image_to_show",
+    "known_input",
+    "refuse_beside_image",
+]
+
+IndexOption = Annotated[
+    int | None,
+    typer.Option(
+        "--index",
+        metavar="N",
+        min=0,
+        help="Without an IMAGE: which of the data set. [dim]Default: 0, the first one.[/dim]",
+    ),
+]
+
+
+def dataset_of(
+    model: str, net: Layer, data: str | None, data_dir: Path | None, split: str, index: int
+) -> Dataset:
+    """Return the part of the data set that has image ``index``.
+
+    Raises
+    ------
+    ArgumentError
+        If nothing says which data set, or it has no such image.
+    """
+    if is_name(model) and data is None:
+        raise ArgumentError(
+            "a new network was trained on nothing: give an IMAGE, or --data.", where="IMAGE"
+        )
+    train, test = images_of(net, None if is_name(model) else Path(model), data, data_dir)
+    dataset = train if split == "train" else test
+    if index >= len(dataset):
+        raise ArgumentError(
+            f"there is no image {index}: '{dataset.name}' has {len(dataset):,} {dataset.split} "
+            "images, counted from 0.",
+            where="--index",
+        )
+    return dataset
+
+
+def known_input(net: Layer, model: str) -> tuple[int, int, int]:
+    """Return the images (C, H, W) that a network was built for; refuse one that does not say."""
+    if net.input_shape is None:
+        raise ArgumentError(
+            "does not say for which images it was built. Save it with its `input_shape` set.",
+            where=model,
+        )
+    c, h, w = net.input_shape
+    return c, h, w
+
+
+class Shown(NamedTuple):
+    """An image (C, H, W) as a network takes it, and what is known of it."""
+
+    image: Array
+    label: int | None
+    classes: tuple[str, ...] | None
+
+
+def image_to_show(
+    model: str,
+    net: Layer,
+    image: Path | None,
+    index: int | None,
+    data: str | None,
+    data_dir: Path | None,
+    split: str,
+    *,
+    as_is: bool = False,
+) -> Shown:
+    """Return the user's picture, or else the image ``index`` of the data set.
+
+    Raises
+    ------
+    ArgumentError
+        If options of a data set stand beside a picture; if the network takes no pictures, or there
+        is no such image.
+    """
+    if image is None:
+        dataset = dataset_of(model, net, data, data_dir, split, index or 0)
+        images, labels = dataset.batch([index or 0])
+        return Shown(images[0], int(labels[0]), dataset.classes)
+    refuse_beside_image(index, data, data_dir)
+    picture, notes = prepared(net, image, known_input(net, model), as_is=as_is)
+    for note in notes:
+        echo(f"note: {note}")
+    return Shown(picture, None, net.card.classes if net.card else None)
+
+
+def refuse_beside_image(index: int | None, data: str | None, data_dir: Path | None) -> None:
+    """Refuse the options of a data set where an IMAGE was given."""
+    for option, value in (("--index", index), ("--data", data), ("--data-dir", data_dir)):
+        if value is not None:
+            raise ArgumentError("belongs to a data set; leave the IMAGE out.", where=option)

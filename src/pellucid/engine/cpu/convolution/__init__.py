@@ -1,0 +1,1 @@
+"""Which algorithm serves a convolution, and the algorithms."""

@@ -1,0 +1,108 @@
+"""The steps that join what several others made, and the shortcut that needs no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ....kernels import elementwise
+from ....kernels.blocks import each
+from ....memory import aligned_zeros
+from ....nn import ZeroPadShortcut
+from ....typing import Array
+from .base import Shape, Step
+
+__all__ = ["AddStep", "ShortcutStep", "StackStep"]
+
+
+class AddStep(Step):
+    """``y = a + b``, rectified if a ReLU follows: the end of a residual block."""
+
+    def __init__(self, name: str, shape: Shape, batch: int, *, relu: bool) -> None:
+        super().__init__(name, shape)
+        self.kernel, self.relu = "sum" + " + relu" * relu, relu
+        size = int(np.prod(shape))
+        self._y, self._dz = (aligned_zeros((batch, size)) for _ in range(2))
+
+    def forward(self, *x: Array) -> Array:
+        """Return the sum of two inputs."""
+        a, b = x
+        y = self._y[: len(a)].reshape(a.shape)
+        each(elementwise.add, a, b, y, self.relu)
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> tuple[Array | None, ...]:
+        """Return ``dy`` for both, where the ReLU let through."""
+        if not need_dx:
+            return None, None
+        if self.relu:
+            dz = self._dz[: len(dy)].reshape(dy.shape)
+            each(elementwise.relu_backward, dy, self._y[: len(dy)].reshape(dy.shape), dz)
+            dy = dz
+        return dy, dy
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels of both directions."""
+        backward = (elementwise.relu_backward,) if self.relu and training else ()
+        return (elementwise.add, *backward)
+
+
+class StackStep(Step):
+    """The channels of several images, or several rows, beside each other: the end of branches."""
+
+    channels_last = True
+
+    def __init__(self, name: str, shapes: Sequence[Shape], batch: int) -> None:
+        depths, (_, *image) = [shape[0] for shape in shapes], shapes[0]
+        super().__init__(name, (sum(depths), *image))
+        self.kernel = "stack"
+        self._places = np.cumsum([0, *depths]).tolist()
+        self._y = aligned_zeros((batch, *image, sum(depths)))
+        self._dx = [aligned_zeros((batch, *image, depth)) for depth in depths]
+
+    def forward(self, *x: Array) -> Array:
+        """Return the inputs beside each other."""
+        return np.concatenate(x, axis=-1, out=self._y[: len(x[0])])
+
+    def backward(self, dy: Array, *, need_dx: bool) -> tuple[Array | None, ...]:
+        """Return each input's part of ``dy``."""
+        if not need_dx:
+            return (None,) * len(self._dx)
+        parts = np.split(dy, self._places[1:-1], axis=-1)
+        for part, dx in zip(parts, self._dx, strict=True):
+            dx[: len(dy)] = part
+        return tuple(dx[: len(dy)] for dx in self._dx)
+
+    def buffers(self) -> int:
+        """Return the bytes of the step's buffers."""
+        return super().buffers() + sum(dx.nbytes for dx in self._dx)
+
+
+class ShortcutStep(Step):
+    """Every S-th row and column, and channels of zeros: few numbers, which NumPy moves."""
+
+    kernel = "shortcut"
+    channels_last = True
+
+    def __init__(self, name: str, layer: ZeroPadShortcut, input_shape: Shape, batch: int) -> None:
+        super().__init__(name, layer.output_shape(input_shape))
+        self._kept = (slice(None), *(slice(None, None, step) for step in layer.stride))
+        (c, *image), (filters, *smaller) = input_shape, self.output_shape
+        self._y = aligned_zeros((batch, *smaller, filters))
+        self._dx = aligned_zeros((batch, *image, c))
+
+    def forward(self, x: Array) -> Array:
+        """Return what is kept of ``x``, and zeros."""
+        y = self._y[: len(x)]
+        y[..., : x.shape[-1]] = x[self._kept]
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return each ``dy`` where its number came from."""
+        if not need_dx:
+            return None
+        dx = self._dx[: len(dy)]
+        dx[self._kept] = dy[..., : dx.shape[-1]]
+        return dx

@@ -1,0 +1,103 @@
+"""The fully connected step, with the ReLU that follows it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ....kernels import matmul
+from ....kernels.jit import LANES, REGISTERS
+from ....memory import aligned_zeros
+from ....nn import Linear
+from ....typing import Array
+from ..launch import launch
+from .base import Shape, Step, flat, weights
+
+__all__ = ["LinearStep"]
+
+# Rows of x and of w whose sums fit into the registers, with what is multiplied; a vector holds the
+# sums of one row of x.
+TILE = (3, 4) if REGISTERS < 32 else (6, 4) if LANES < 5 else (5, 5)
+# A task is a square of so many tiles a side, so that what it reads serves it often; within these
+# bounds, so many that there are tasks enough for every thread.
+SIDES, ENOUGH = (5, 10), 16
+HEIGHTS = (12, 10, 8, 4) if REGISTERS == 32 else (6, 5, 4)
+PIECES = 16  # tasks of dw and of dx at most
+
+
+class LinearStep(Step):
+    """Fully connected, bias, and ReLU if one follows."""
+
+    def __init__(
+        self, name: str, layer: Linear, input_shape: Shape, batch: int, relu: bool = False
+    ) -> None:
+        f, k = self._shape = layer.out_features, layer.in_features
+        super().__init__(name, (f,), k * f)
+        self.kernel = "product" + " + relu" * relu
+        self.layer, self.relu = layer, relu
+        self._no_bias = aligned_zeros(f)
+        self._y = aligned_zeros((max(batch, TILE[0]), f))
+        self._dx = aligned_zeros((batch, k))
+        self._dw, self._db = aligned_zeros((f, k)), aligned_zeros(f)
+        self._flat = flat(self._y), flat(self._dw), flat(self._dx)
+        self._tile = 1 if batch == 1 else TILE[0], min(TILE[1], f)
+        self._few = aligned_zeros((TILE[0], k) if batch > 1 else 0)
+        self._gradients = matmul.gradients(_height(batch, f))
+
+    def forward(self, x: Array) -> Array:
+        """Return ``x·wᵀ + b``."""
+        self._x, images = x, len(x)
+        w, b = weights(self.layer.weight, self._shape, self.name), self.layer.bias
+        shift = self._no_bias if b is None else weights(b, self._shape[:1], self.name)
+        height, width = self._tile
+        if images == 1:
+            height = 1
+        elif images < height:  # a kernel of their own is not worth compiling
+            self._few[:images], x = x, self._few
+        n = len(x)
+        high, wide = -(-n // height), -(-len(w) // width)
+        side = max(SIDES[0], min(SIDES[1], math.isqrt(high * wide // ENOUGH)))
+        down, across = -(-high // side), -(-wide // side)
+        launch(
+            matmul.linear(height, width), down * across, n * self.multiply_adds,
+            flat(x), flat(w), shift, self._flat[0], down, across, self.relu,
+        )  # fmt: skip
+        return self._y[:images]
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Leave ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
+        dy, n = np.ascontiguousarray(dy, dtype=np.float32), len(dy)
+        weight, bias, (y, dw, dx) = self.layer.weight, self.layer.bias, self._flat
+        w = weights(weight, self._shape, self.name)
+        pieces, products = min(PIECES, -(-w.shape[1] // matmul.PANEL)), self.learns + need_dx
+        launch(
+            self._gradients, products * pieces, products * n * self.multiply_adds,
+            flat(dy), y, flat(self._x), flat(w), dw, self._db, dx, pieces, self.learns, self.relu,
+        )  # fmt: skip
+        if self.learns:
+            weight.grad = self._dw
+            if bias is not None:
+                bias.grad = self._db
+        return self._dx[:n] if need_dx else None
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels for a whole batch."""
+        forward = matmul.linear(*self._tile)
+        return (forward, self._gradients) if training else (forward,)
+
+
+def _height(n: int, f: int) -> int:
+    """Return the height of tiles that serve both f rows of dw and n rows of dx in the least time.
+
+    A step of a tile takes a cycle for each of its vectors, and never less than the eight after
+    which they are there for the next step.
+    """
+
+    def cycles(height: int) -> int:
+        step = max(matmul.PANEL // LANES * height, 8)
+        return step * (-(-f // height) * n + -(-n // height) * f)
+
+    return min(HEIGHTS, key=cycles)

@@ -1,0 +1,203 @@
+"""The normalisation steps, over channels-last images (N, H, W, C) or plain rows (N, C)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ....kernels import normalization
+from ....memory import aligned_zeros
+from ....nn import BatchNorm2d, LocalResponseNorm
+from ....typing import Array
+from ..launch import launch
+from .base import Shape, Step, flat, numbers
+
+__all__ = ["BatchNormStep", "LocalResponseNormStep"]
+
+
+class _NormStep(Step):
+    """What both share: an output shaped like the input, in blocks of whole pixels."""
+
+    channels_last = True
+    passes: ClassVar[tuple[Any, ...]]  # the first one is all that inference needs
+
+    def __init__(self, name: str, input_shape: Shape, batch: int, block: int) -> None:
+        super().__init__(name, input_shape)
+        self.channels, *image = input_shape
+        self._y = aligned_zeros((batch, *image, self.channels))
+        self._dx = aligned_zeros(self._y.shape)
+        self._per = normalization.whole_pixels(block, self.channels)
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels of both directions."""
+        return self.passes if training else self.passes[:1]
+
+    def _blocks(self, images: Array) -> int:
+        return -(-images.size // self._per)
+
+    def _run(self, kernel: Any, work: int, images: tuple[Array, ...], *args: Any) -> None:
+        """Run a kernel over the blocks of ``images``, with so much work a number."""
+        size, blocks = images[0].size, self._blocks(images[0])
+        launch(kernel, blocks, work * size, *(flat(a) for a in images), *args, self._per)
+
+
+class LocalResponseNormStep(_NormStep):
+    """Local response normalisation."""
+
+    layer: LocalResponseNorm
+    kernel = "local response norm"
+    passes = (normalization.local_response, normalization.local_response_backward)
+
+    def __init__(self, name: str, layer: LocalResponseNorm, input_shape: Shape, batch: int) -> None:
+        block = normalization.RESPONSE_BLOCK
+        super().__init__(name, layer.output_shape(input_shape), batch, block)
+        self.layer = layer
+        self._make_room()
+
+    def forward(self, x: Array) -> Array:
+        """Return the normalised ``x``."""
+        self._x, y = x, self._y[: len(x)]
+        self._respond(normalization.local_response, x, y)
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return the gradient for the input."""
+        if not need_dx:
+            return None
+        dx = self._dx[: len(dy)]
+        self._respond(normalization.local_response_backward, dy, self._x, dx)
+        return dx
+
+    def _respond(self, kernel: Any, *images: Array) -> None:
+        n, layer = self.layer.size, self.layer
+        if n != self._neighbours:
+            self._make_room()
+        k, alpha, beta = float(layer.k), float(layer.alpha / n), float(layer.beta)
+        self._run(kernel, 2 * n, images, self._room, self.channels, n, k, alpha, beta)
+
+    def _make_room(self) -> None:
+        neighbours = self.layer.size
+        width = normalization.response_room(self.channels, neighbours)
+        self._room = aligned_zeros((self._blocks(self._y), 5, width))
+        self._neighbours = neighbours  # last: what fits it is there, also if Ctrl-C came
+
+
+class BatchNormStep(_NormStep):
+    """Batch normalisation, and ReLU if one follows.
+
+    The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32,
+    and what it is ``off`` by goes into the shift: a mean far from zero costs no digits.
+
+    Behind a convolution whose weights stay as they are, inference does nothing here: the filters
+    are scaled, and their bias is shifted.
+    """
+
+    layer: BatchNorm2d
+    passes = (
+        normalization.batch_norm,
+        normalization.batch_statistics,
+        normalization.batch_gradient_sums,
+        normalization.batch_gradient,
+    )
+
+    def __init__(
+        self, name: str, layer: BatchNorm2d, input_shape: Shape, batch: int, *, relu: bool = False
+    ) -> None:
+        super().__init__(name, layer.output_shape(input_shape), batch, normalization.BATCH_BLOCK)
+        self.kernel = "batch norm" + " + relu" * relu
+        self.layer, self.relu = layer, relu
+        blocks, width = self._blocks(self._y), normalization.period(self.channels)
+        self._rows = aligned_zeros((5, width))
+        self._room = aligned_zeros((blocks, 3, width))
+        self._sums = np.empty((blocks, 2, self.channels), dtype=np.float64)
+        self.source: Any = None  # the step of the convolution before it, if only this one reads it
+
+    @property
+    def folded(self) -> bool:
+        """Whether the convolution does it all."""
+        return self.source is not None and self.frozen and not self.layer.training
+
+    def folded_into(self, w: Array, bias: Array) -> tuple[Array, Array]:
+        """Return the filters and the bias of a convolution that makes what inference makes.
+
+        In float64: a mean and a bias that are both far from zero cancel.
+        """
+        gamma, beta, mean, var = self._buffers()
+        with np.errstate(all="ignore"):  # what is not finite goes on, and is seen
+            scale = gamma * (var + self.layer.eps) ** -0.5
+            shift = (bias - mean) * scale + beta
+            filters = w * scale.reshape(-1, 1, 1, 1)
+            return filters.astype(np.float32), shift.astype(np.float32)
+
+    def forward(self, x: Array) -> Array:
+        """Return the normalised ``x``; while training, keep the running averages."""
+        self._passed = self.folded
+        return x if self._passed else self._normalise(x)
+
+    def _normalise(self, x: Array) -> Array:
+        layer, y = self.layer, self._y[: len(x)]
+        gamma, beta, mean, var = self._buffers()
+        self._x, self._trained = x, layer.training
+        if layer.training:
+            m = x.size // self.channels
+            if m < 2:
+                return layer(np.moveaxis(x, -1, 1))  # which refuses it
+            mean, var = self._statistics(x, m)
+            layer._track(mean, var, m)
+        around = mean.astype(np.float32)
+        with np.errstate(all="ignore"):  # what is not finite goes on, and is seen
+            self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
+            self._scale = gamma * self._inverse
+            self._fill(0, around, self._scale, beta + self._off * self._scale)
+        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu)
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Leave the gradients of scale and shift; return that of the input."""
+        if self._passed:
+            self._normalise(self.source.again())
+        x = self._x
+        if self.learns or self._trained:
+            self._sum_gradients(dy)
+        if not need_dx:
+            return None
+        dx, fixed = self._dx[: len(dy)], not self._trained
+        self._run(normalization.batch_gradient, 2, (dy, x, dx), self._rows, self.relu, fixed)
+        return dx
+
+    def _buffers(self) -> list[Array]:
+        """Return scale, shift, running mean and running variance, in float64."""
+        layer = self.layer
+        buffers = (layer.weight, layer.bias, layer.running_mean, layer.running_var)
+        return [numbers(b, (self.channels,), self.name).astype(np.float64) for b in buffers]
+
+    def _sum_gradients(self, dy: Array) -> None:
+        """Leave the gradients of scale and shift, and what that of the input follows from."""
+        layer, x, inverse, off = self.layer, self._x, self._inverse, self._off
+        args = (self._rows, self._room, self._sums, self.relu)
+        self._run(normalization.batch_gradient_sums, 1, (dy, x), *args)
+        with np.errstate(all="ignore"):
+            dbeta, moment = self._sums[: self._blocks(x)].sum(axis=0)
+            dgamma = inverse * (moment + off * dbeta)
+            # If the statistics are the batch's, dx = scale · (dy - mean(dy) - x̂ · mean(dy · x̂)).
+            share = self._scale / (x.size // self.channels)
+            slope = -share * dgamma * inverse
+            self._fill(3, slope, slope * off - share * dbeta)
+        layer.weight.grad = dgamma.astype(layer.weight.data.dtype)
+        layer.bias.grad = dbeta.astype(layer.bias.data.dtype)
+
+    def _statistics(self, x: Array, m: int) -> tuple[Array, Array]:
+        """Return mean and variance of each channel, from those of the blocks."""
+        self._run(normalization.batch_statistics, 1, (x,), self._room, self._sums)
+        means, squares = self._sums[: self._blocks(x)].swapaxes(0, 1)
+        pixels = np.full((len(means), 1), self._per // self.channels)
+        pixels[-1] = m - (len(means) - 1) * pixels[0]
+        mean = (pixels * means).sum(axis=0) / m
+        return mean, (squares + pixels * (means - mean) ** 2).sum(axis=0) / m
+
+    def _fill(self, first: int, *values: Array) -> None:
+        """Write one number a channel into each of the rows from ``first`` on, over and over."""
+        for row, one in zip(self._rows[first:], values, strict=False):
+            row.reshape(-1, self.channels)[:] = one

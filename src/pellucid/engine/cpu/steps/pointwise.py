@@ -1,0 +1,176 @@
+"""The steps that act on every number on its own, and softmax.
+
+The layer's attributes are read at each call. ``y`` and ``dx`` have a room of their own; x is kept,
+since it stays as it is until this step's backward.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ....kernels import elementwise, losses
+from ....kernels.blocks import BLOCK, blocks, each
+from ....kernels.pool.threads import run
+from ....memory import aligned_zeros
+from ....nn import Dropout, Layer, Softmax
+from ....ops.dropout import require_probability
+from ....typing import Array
+from .base import Shape, Step
+
+__all__ = ["DropoutStep", "LeakyReLUStep", "ReLUStep", "SigmoidStep", "SoftmaxStep", "TanhStep"]
+
+
+class PointwiseStep(Step):
+    """Base class: an output and a gradient of the input's shape, in any layout."""
+
+    #: forward and backward
+    kernels: ClassVar[tuple[Callable[..., Any], Callable[..., Any]]]
+
+    def __init__(self, name: str, layer: Layer, input_shape: Shape, batch: int) -> None:
+        super().__init__(name, input_shape)
+        self.kernel = type(layer).__name__.lower()
+        self.layer: Any = layer
+        self._y = aligned_zeros((batch, math.prod(input_shape)))
+        self._dx = aligned_zeros(self._y.shape)
+
+    def forward(self, x: Array) -> Array:
+        """Return the layer's output."""
+        self._x, y = x, self._y[: len(x)].reshape(x.shape)
+        each(self.kernels[0], x, y, *self.constants())
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return the layer's gradient."""
+        if not need_dx:
+            return None
+        dx = self._dx[: len(dy)].reshape(dy.shape)
+        each(self.kernels[1], dy, self.remembered(), dx, *self.constants())
+        return dx
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels of both directions."""
+        return self.kernels if training else self.kernels[:1]
+
+    def remembered(self) -> Array:
+        """Return what the gradient follows from: the last output."""
+        return self._y[: len(self._x)]
+
+    def constants(self) -> tuple[float, ...]:
+        """Return the numbers that the kernels take behind their arrays."""
+        return ()
+
+
+class ReLUStep(PointwiseStep):
+    """``max(0, x)``."""
+
+    kernels = (elementwise.relu, elementwise.relu_backward)
+
+
+class LeakyReLUStep(PointwiseStep):
+    """``x`` above zero, ``negative_slope · x`` below."""
+
+    kernels = (elementwise.leaky_relu, elementwise.leaky_relu_backward)
+
+    def remembered(self) -> Array:
+        """Return the last input: where the slope is below zero, the output does not tell."""
+        return self._x
+
+    def constants(self) -> tuple[float, ...]:
+        """Return the slope."""
+        return (float(self.layer.negative_slope),)
+
+
+class SigmoidStep(PointwiseStep):
+    """``1 / (1 + e^-x)``."""
+
+    kernels = (elementwise.sigmoid, elementwise.sigmoid_backward)
+
+
+class TanhStep(PointwiseStep):
+    """The hyperbolic tangent."""
+
+    kernels = (elementwise.tanh, elementwise.tanh_backward)
+
+
+class SoftmaxStep(PointwiseStep):
+    """Probabilities of features or, in each cell of an image, of channels: along the last axis."""
+
+    channels_last = True
+    kernels = (losses.softmax, losses.softmax_backward)
+
+    @staticmethod
+    def takes(layer: Softmax, input_shape: Shape) -> bool:
+        """Return whether ``layer`` goes along the features or channels of ``input_shape``."""
+        return layer.dim in (1, -len(input_shape))
+
+    def forward(self, x: Array) -> Array:
+        """Return the probabilities."""
+        self._x, y = x, self._y[: len(x)].reshape(x.shape)
+        rows, tasks = (-1, x.shape[-1]), blocks(x.size)
+        run(losses.softmax, tasks, x.reshape(rows), y.reshape(rows), tasks)
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return the gradient of the scores."""
+        if not need_dx:
+            return None
+        dx, y = self._dx[: len(dy)].reshape(dy.shape), self.remembered()
+        rows, tasks = (-1, dy.shape[-1]), blocks(dy.size)
+        arrays = (dy.reshape(rows), y.reshape(rows), dx.reshape(rows))
+        run(losses.softmax_backward, tasks, *arrays, tasks)
+        return dx
+
+
+class DropoutStep(PointwiseStep):
+    """Silence some numbers while training: the same cells of an image as the plain layer does."""
+
+    channels_last = True
+    kernels = (elementwise.multiply, elementwise.dropout_mask)
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels, none of which inference needs."""
+        return self.kernels if training else ()
+
+    def __init__(self, name: str, layer: Dropout, input_shape: Shape, batch: int) -> None:
+        super().__init__(name, layer, input_shape, batch)
+        channels, cells = input_shape[0], math.prod(input_shape[1:])
+        if channels == 1 or cells == 1:  # then both layouts are one run of numbers
+            channels, cells = channels * cells, 1
+        together = max(1, BLOCK // (channels * cells))  # images whose numbers stay near
+        self._drawn = np.empty((min(together, batch), channels, cells))
+        self._mask = aligned_zeros((batch, cells, channels))
+
+    def forward(self, x: Array) -> Array:
+        """Return ``x`` with some numbers silenced while training, and ``x`` itself otherwise."""
+        layer, n, y = self.layer, len(x), self._y[: len(x)].reshape(x.shape)
+        inverted, p = layer.variant == "inverted", float(layer.p)
+        require_probability(p)
+        self._factor: float | None = None
+        if layer.training:
+            self._draw(self._mask[:n], p, 1 / (1 - p) if inverted else 1.0)
+            each(elementwise.multiply, x, self._mask[:n], y)
+            return y
+        self._factor = 1.0 if inverted else 1 - p
+        return x if inverted else np.multiply(x, np.float32(self._factor), out=y)
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return ``dy`` through the same mask."""
+        if not need_dx:
+            return None
+        dx = self._dx[: len(dy)].reshape(dy.shape)
+        if self._factor is not None:
+            return np.multiply(dy, np.float32(self._factor), out=dx)
+        each(elementwise.multiply, dy, self._mask[: len(dy)], dx)
+        return dx
+
+    def _draw(self, mask: Array, p: float, scale: float) -> None:
+        """Draw a mask, some images at a time: the numbers are the same as all at once."""
+        together = len(self._drawn)
+        for n in range(0, len(mask), together):
+            drawn = self._drawn[: len(mask) - n]
+            self.layer.rng.random(out=drawn)
+            run(elementwise.dropout_mask, 1, drawn, mask[n : n + together], p, scale)

@@ -1,0 +1,1 @@
+"""Convolution kernels: direct, Winograd's, and gradients that skip what pooling dropped."""

@@ -1,0 +1,91 @@
+"""How many threads the engine's kernels use. This module loads nothing heavy."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from ...errors import ArgumentError
+
+__all__ = ["get_num_threads", "set_num_threads"]
+
+MOST = 1024
+QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container on Linux
+
+
+def set_num_threads(threads: int) -> None:
+    """Let the engine's kernels use so many threads from now on.
+
+    The bits of every result stay the same: work is shared out in the same pieces whoever does it.
+
+    Raises
+    ------
+    ArgumentError
+        If ``threads`` is not a whole number from 1 to 1024.
+
+    Examples
+    --------
+    >>> import pellucid
+    >>> before = pellucid.get_num_threads()
+    >>> pellucid.set_num_threads(1)
+    >>> pellucid.get_num_threads()
+    1
+    >>> pellucid.set_num_threads(before)
+    """
+    global wanted
+    whole = hasattr(threads, "__index__") and not isinstance(threads, bool)  # NumPy's too
+    wanted = _checked(int(threads) if whole else 0, repr(threads), "set_num_threads")
+
+
+def get_num_threads() -> int:
+    """Return how many threads the engine's kernels use.
+
+    At first these are what the environment variable ``PELLUCID_NUM_THREADS`` says, or else
+    ``NUMBA_NUM_THREADS`` or ``OMP_NUM_THREADS``, or else as many as the process may use cores.
+
+    Examples
+    --------
+    >>> import pellucid
+    >>> pellucid.get_num_threads() >= 1
+    True
+    """
+    return wanted
+
+
+def _cores() -> int:
+    """Return how many cores this process may use, or a container's share of them, rounded up."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    try:
+        quota, period = QUOTA.read_text(encoding="ascii").split()
+        return max(1, min(cores, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no container; or one without a limit: "max"
+        return cores
+
+
+def _checked(threads: int, received: str, where: str) -> int:
+    if not 1 <= threads <= MOST:
+        raise ArgumentError(
+            f"must be a whole number from 1 to {MOST}, received {received}. This process may use "
+            f"{_cores()} cores.",
+            where=where,
+        )
+    return threads
+
+
+def _at_start() -> int:
+    """Return the number of threads that the environment asks for, or else that of the cores."""
+    own = "PELLUCID_NUM_THREADS"
+    if text := os.environ.get(own, "").strip():
+        return _checked(int(text) if text.isdecimal() else 0, repr(text), own)
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):  # others read them too, and complain
+        text = os.environ.get(name, "").split(",")[0].strip()
+        if text.isdecimal() and 1 <= int(text) <= MOST:
+            return int(text)
+    return _cores()
+
+
+wanted = _at_start()

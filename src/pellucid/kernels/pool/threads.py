@@ -1,0 +1,190 @@
+"""The threads that share a kernel's tasks out among them: one pool for the whole process.
+
+    run(double, len(x), x, y)
+
+does the tasks of a parallel kernel (see `pellucid.kernels.pool.work_queue`) on all threads. The
+caller works along, so that a thread that comes late costs nothing; when `run` returns, every task
+is done, and nobody writes any more. What a task writes must not depend on who does it, nor when:
+then neither does a bit of the result.
+
+A helper looks for the next call for some 200 µs, as long as the steps of a training follow each
+other, and then sleeps until it is woken, which takes 50 µs. Any Python thread may call `run`; one
+that finds the helpers busy with another's call works alone. So may a forked child, which starts
+threads of its own. (Numba's own layers allow one or the other.)
+"""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import os
+import threading
+import time
+from typing import Any
+
+from numba.core import config
+from numba.core.compiler_lock import global_compiler_lock
+
+from ...errors import PellucidError
+from . import thread_count, work_queue
+from .thread_count import get_num_threads, set_num_threads
+from .work_queue import share
+
+__all__ = ["get_num_threads", "run", "run_alone", "set_num_threads", "share"]
+
+COMPILER: Any = config
+if COMPILER.DISABLE_JIT:  # what the threads share is made of instructions that Python does not have
+    raise PellucidError(
+        "turns off Numba's compiler, which the fast engine and the book's modules need. Unset it, "
+        "or use the engine 'reference'.",
+        where="NUMBA_DISABLE_JIT",
+    )
+
+AWAKE = 2e-4  # seconds that a helper looks for the next call
+REHEARSAL = 1000  # looks, to find out how many that are
+NAP = 2e-5  # seconds between two looks at a thread that takes longer
+PARTING = 1.0  # seconds for a helper to end its task when the process ends
+
+
+class _Helper:
+    """A thread that helps with the calls of a pool, and sleeps while there is none."""
+
+    def __init__(self, pool: _Pool, number: int) -> None:
+        # It sleeps at first: those that are there would not let the next one begin.
+        self.employed, self.asleep = True, True
+        self._bell = _thread.allocate_lock()
+        self._bell.acquire()
+        self.thread = threading.Thread(
+            target=self._work, args=(pool, number), name="pellucid", daemon=True
+        )
+        self.thread.start()
+
+    def wake(self) -> None:
+        """Look for calls again."""
+        self.asleep = False
+        try:  # noqa: SIM105 - it costs a third, and is done a hundred times per step
+            self._bell.release()
+        except RuntimeError:  # it rang already
+            pass
+
+    def _work(self, pool: _Pool, number: int) -> None:
+        self._bell.acquire()
+        while self.employed:
+            work_queue.serve(pool.queue, number)
+            self.asleep = True
+            if not pool.free.locked():  # whoever calls now may have looked a moment too soon
+                self._bell.acquire()
+
+
+class _Pool:
+    """The helpers and their queue, which serves one call at a time."""
+
+    def __init__(self) -> None:
+        self.helpers: list[_Helper] = []
+        self.wanted = 0  # helpers, of which the system may not have given all
+        self.free = threading.Lock()
+        self.queue = work_queue.queue_to_share()
+        self.kept: tuple[Any, ...] = ()
+
+    def run(self, function: Any, count: int, args: tuple[Any, ...]) -> None:
+        """Do the tasks together; whoever calls has taken `free`."""
+        queue = self.queue
+        if self.wanted != thread_count.wanted - 1:
+            self.hire(thread_count.wanted - 1)
+        work_queue.begin(queue, count)
+        for helper in self.helpers:
+            if helper.asleep:
+                helper.wake()
+        try:
+            function(queue, *args)
+            while not work_queue.finished(queue):
+                time.sleep(NAP)
+        except BaseException:  # Ctrl-C among them
+            queue[work_queue.TASKS] = 0  # nobody begins another
+            work_queue.end_flushing()
+            self.retire(args)
+            while not work_queue.finished(queue):  # the next call may write to the same arrays
+                time.sleep(NAP)
+            raise
+        if queue[work_queue.DONE] < count:  # a helper failed: the caller meets the error itself
+            run_alone(function, count, *args)
+
+    def retire(self, args: tuple[Any, ...]) -> None:
+        """Leave further calls to a new pool: a second Ctrl-C may end the wait for the helpers."""
+        global _pool
+        self.kept = args  # as long as a helper may write to them
+        self.hire(0)
+        _pool = _Pool()
+
+    def hire(self, wanted: int) -> None:
+        """Have so many helpers, if the system gives them."""
+        queue, helpers = self.queue, self.helpers
+        if not queue[work_queue.LOOKS]:
+            work_queue.serve(queue, 0)  # compiled here: nobody can wait for a thread that compiles
+            queue[work_queue.HELPERS], queue[work_queue.LOOKS] = 1, REHEARSAL
+            took = min(_seconds_of(work_queue.serve, queue, 0) for _ in range(3))
+            queue[work_queue.LOOKS] = int(REHEARSAL * AWAKE / took) + 1
+        queue[work_queue.HELPERS] = self.wanted = wanted
+        while len(helpers) > wanted:
+            helpers[-1].employed = False
+            helpers.pop().wake()
+        try:
+            while len(helpers) < wanted:
+                helpers.append(_Helper(self, len(helpers)))
+        except RuntimeError:  # the system gives no more threads, or the process is ending
+            pass
+
+
+def _seconds_of(function: Any, *args: Any) -> float:
+    begin = time.perf_counter()
+    function(*args)
+    return time.perf_counter() - begin
+
+
+def run(function: Any, count: int, *args: Any) -> None:
+    """Do the ``count`` tasks of a parallel kernel on all threads, the calling one among them."""
+    pool = _pool
+    if count < 2 or thread_count.wanted < 2 or pool.free.locked():
+        run_alone(function, count, *args)
+        return
+    with pool.free:  # not `acquire` and `try`: Ctrl-C between them would leave it locked
+        pool.run(function, count, args)
+
+
+def run_alone(function: Any, count: int, *args: Any) -> None:
+    """Do the tasks on the calling thread: so few that waking another would take longer."""
+    try:
+        function(work_queue.queue_for_one(count), *args)
+    except BaseException:
+        work_queue.end_flushing()
+        raise
+
+
+_pool = _Pool()
+
+
+def _dismiss() -> None:
+    """Send the helpers home: one that came out of a kernel later would find no Python there."""
+    leaving = [helper.thread for helper in _pool.helpers]
+    thread_count.wanted = 1
+    _pool.free.acquire(timeout=PARTING)
+    _pool.hire(0)
+    for thread in leaving:
+        thread.join(PARTING)
+
+
+def _start_anew() -> None:
+    """Forget the parent's threads, which a forked child does not have."""
+    global _pool
+    _pool = _Pool()
+    global_compiler_lock.release()
+
+
+atexit.register(_dismiss)
+if hasattr(os, "register_at_fork"):
+    # A child would wait forever for a kernel that another thread of its parent was compiling.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=_start_anew,
+    )

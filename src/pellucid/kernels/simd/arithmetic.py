@@ -1,0 +1,259 @@
+"""The words that compute: sums of products, and what is done with each number on its own."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba import extending, types
+
+from ..jit import LANES
+from .tile import FLOAT, INDEX, Tile, Writer, everywhere, first_lanes
+
+__all__ = [
+    "add_everywhere",
+    "add_row",
+    "add_scaled",
+    "inner",
+    "inner_first",
+    "lane_sums",
+    "minus",
+    "outer",
+    "outer_at",
+    "outer_won",
+    "plus",
+    "times",
+    "zeros",
+]
+
+# Numba knows what a word takes; a type checker would only see how it is written.
+intrinsic: Any = extending.intrinsic
+
+
+@intrinsic(prefer_literal=True)
+def zeros(typing: Any, rows: Any, columns: Any) -> Any:
+    """Return a tile of zeros."""
+    tile = Tile(rows.literal_value, columns.literal_value)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return ir.Constant(context.get_value_type(tile), None)
+
+    return tile(rows, columns), write
+
+
+@intrinsic
+def outer(typing: Any, tile: Any, a: Any, i: Any, step: Any, b: Any, j: Any) -> Any:
+    """Return ``t[r,:] + a[i + r·step] · b[j : j + C·LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        left, right = w.pointer(1, 2), w.pointer(4, 5)
+        row = [w.load(w.ahead(right, c * LANES)) for c in range(tile.columns)]
+        column = [w.broadcast(w.ahead(left, r, 3)) for r in range(tile.rows)]
+        return w.each(lambda r, c, t: w.multiply_add(column[r], row[c], t))
+
+    return tile(tile, a, types.intp, types.intp, b, types.intp), write
+
+
+@intrinsic
+def outer_at(typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j: Any) -> Any:
+    """Return ``t[r,:] + a[i + at[k + r]] · b[j : j + C·LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        left, table, right = w.pointer(1, 2), w.pointer(3, 4), w.pointer(5, 6)
+        row = [w.load(w.ahead(right, c * LANES)) for c in range(tile.columns)]
+        places = [w.builder.load(w.ahead(table, r)) for r in range(tile.rows)]
+        column = [w.broadcast(w.builder.gep(left, [place])) for place in places]
+        return w.each(lambda r, c, t: w.multiply_add(column[r], row[c], t))
+
+    return tile(tile, a, types.intp, at, types.intp, b, types.intp), write
+
+
+@intrinsic
+def outer_won(
+    typing: Any, tile: Any, b: Any, j: Any, won: Any, i: Any, at: Any, q: Any, a: Any, k: Any
+) -> Any:
+    """Return ``t[r,:] + b[j + r] · a[k + at[q + won[i + r]] : + C·LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        left, bytes_, table, right = (
+            w.pointer(1, 2),
+            w.pointer(3, 4),
+            w.pointer(5, 6),
+            w.pointer(7, 8),
+        )
+        column = [w.broadcast(w.ahead(left, r)) for r in range(tile.rows)]
+        winners = [w.builder.load(w.ahead(bytes_, r)) for r in range(tile.rows)]
+        places = [
+            w.builder.load(w.builder.gep(table, [w.builder.zext(winner, INDEX)]))
+            for winner in winners
+        ]
+        rows = [w.builder.gep(right, [place]) for place in places]
+        return w.each(
+            lambda r, c, t: w.multiply_add(w.load(w.ahead(rows[r], c * LANES)), column[r], t)
+        )
+
+    index = types.intp
+    return tile(tile, b, index, won, index, at, index, a, index), write
+
+
+@intrinsic
+def add_scaled(typing: Any, tile: Any, a: Any, i: Any, b: Any, j: Any, p: Any) -> Any:
+    """Return ``t[r,:] + a[i] · b[j + r·p : + C·LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        factor, right = w.broadcast(w.pointer(1, 2)), w.pointer(3, 4)
+        rows = [w.ahead(right, r, 5) for r in range(tile.rows)]
+        return w.each(
+            lambda r, c, t: w.multiply_add(w.load(w.ahead(rows[r], c * LANES)), factor, t)
+        )
+
+    return tile(tile, a, types.intp, b, types.intp, types.intp), write
+
+
+@intrinsic
+def inner(typing: Any, tile: Any, a: Any, i: Any, p: Any, b: Any, j: Any, q: Any) -> Any:
+    """Return ``t[r,c] + a[i + r·p : +LANES] · b[j + c·q : +LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        left, right = w.pointer(1, 2), w.pointer(4, 5)
+        rows = [w.load(w.ahead(left, r, 3)) for r in range(tile.rows)]
+        columns = [w.load(w.ahead(right, c, 6)) for c in range(tile.columns)]
+        return w.each(lambda r, c, t: w.multiply_add(rows[r], columns[c], t))
+
+    return tile(tile, a, types.intp, types.intp, b, types.intp, types.intp), write
+
+
+@intrinsic
+def inner_first(
+    typing: Any, tile: Any, a: Any, i: Any, p: Any, b: Any, j: Any, q: Any, count: Any
+) -> Any:
+    """Return what `inner` does, in the first n lanes; the others stay."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        mask = first_lanes(w.builder, w.values[7])
+        left, right = w.pointer(1, 2), w.pointer(4, 5)
+        rows = [w.load_masked(w.ahead(left, r, 3), mask) for r in range(tile.rows)]
+        columns = [w.load_masked(w.ahead(right, c, 6), mask) for c in range(tile.columns)]
+        return w.each(lambda r, c, t: w.multiply_add(rows[r], columns[c], t))
+
+    return tile(tile, a, types.intp, types.intp, b, *[types.intp] * 3), write
+
+
+@intrinsic
+def lane_sums(typing: Any, tile: Any) -> Any:
+    """Return one vector a row: ``t[r,c]``'s sum over its lanes in lane c.
+
+    Two vectors that are halved share one addition, so that c vectors need c - 1 of them rather
+    than c times as many as a vector has halves.
+    """
+    one = Tile(tile.rows, 1)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values)
+        made = ir.Constant(context.get_value_type(one), ir.Undefined)
+        vectors = [vector for _, _, vector in w.vectors()]
+        for r in range(tile.rows):
+            line = vectors[r * tile.columns : (r + 1) * tile.columns]
+            width = 1
+            while width < LANES:
+                pairs = zip(line[::2], [*line[1::2], *line[-1:]], strict=False)
+                line = [_folded(w, a, b, width) for a, b in pairs]
+                width *= 2
+            made = builder.insert_value(made, line[0], r)
+        return made
+
+    return one(tile), write
+
+
+def _folded(w: Writer, a: Any, b: Any, width: int) -> Any:
+    """Return the sums of lanes ``width`` apart, of ``a`` and ``b`` in turns of ``width`` lanes."""
+    own = [k if not k & width else LANES + k for k in range(LANES)]
+    other = [k + width if not k & width else LANES + k - width for k in range(LANES)]
+    return w.builder.fadd(w.mixed(a, b, own), w.mixed(a, b, other))
+
+
+@intrinsic
+def add_row(typing: Any, tile: Any, b: Any, j: Any) -> Any:
+    """Return ``t[:,c] + b[j + c·LANES : + LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        right = w.pointer(1, 2)
+        row = [w.load(w.ahead(right, c * LANES)) for c in range(tile.columns)]
+        return w.each(lambda r, c, t: w.builder.fadd(t, row[c]))
+
+    return tile(tile, b, types.intp), write
+
+
+@intrinsic
+def add_everywhere(typing: Any, tile: Any, b: Any, j: Any) -> Any:
+    """Return ``t[r,c] + b[j : + LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        vector = w.load(w.pointer(1, 2))
+        return w.each(lambda r, c, t: w.builder.fadd(t, vector))
+
+    return tile(tile, b, types.intp), write
+
+
+@intrinsic
+def plus(typing: Any, tile: Any, other: Any) -> Any:
+    """Return ``t + u``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
+        return w.each(lambda r, c, t: w.builder.fadd(t, u[r * tile.columns + c]))
+
+    return tile(tile, other), write
+
+
+@intrinsic
+def minus(typing: Any, tile: Any, other: Any) -> Any:
+    """Return ``t - u``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
+        return w.each(lambda r, c, t: w.builder.fsub(t, u[r * tile.columns + c]))
+
+    return tile(tile, other), write
+
+
+@intrinsic
+def times(typing: Any, tile: Any, number: Any) -> Any:
+    """Return ``k · t``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        factor = everywhere(w.builder, w.values[1], FLOAT)
+        return w.each(lambda r, c, t: w.builder.fmul(t, factor))
+
+    return tile(tile, types.float32), write
+
+
+def _both_tiles(a: Any, b: Any) -> bool:
+    return isinstance(a, Tile) and isinstance(b, Tile)
+
+
+@extending.overload(operator.add, strict=False)
+def _add(a: Any, b: Any) -> Any:
+    return (lambda a, b: plus(a, b)) if _both_tiles(a, b) else None
+
+
+@extending.overload(operator.sub, strict=False)
+def _subtract(a: Any, b: Any) -> Any:
+    return (lambda a, b: minus(a, b)) if _both_tiles(a, b) else None
+
+
+@extending.overload(operator.mul, strict=False)
+def _multiply(a: Any, b: Any) -> Any:
+    return (lambda a, b: times(b, a)) if isinstance(b, Tile) else None

@@ -1,0 +1,314 @@
+"""The words that read and write memory: whole vectors, parts of them, tiles of them, bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import extending, types
+from numba.core import cgutils
+
+from ..jit import LANES
+from .tile import ALIGN, INDEX, VECTOR, ZERO, Tile, Writer, first_lanes, masked
+
+__all__ = [
+    "add_rows_from",
+    "load",
+    "load_bytes",
+    "load_bytes_between",
+    "load_part",
+    "load_rows_between",
+    "load_within",
+    "prefetch",
+    "scatter",
+    "store",
+    "store_bytes",
+    "store_bytes_within",
+    "store_first",
+    "store_part",
+    "store_rows",
+    "store_within",
+]
+
+# Numba knows what a word takes; a type checker would only see how it is written.
+intrinsic: Any = extending.intrinsic
+
+
+@intrinsic(prefer_literal=True)
+def load(typing: Any, rows: Any, columns: Any, a: Any, i: Any, p: Any, q: Any) -> Any:
+    """Return the tile ``a[i + r·p + c·q : + LANES]``."""
+    tile = Tile(rows.literal_value, columns.literal_value)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values, tile)
+        place, made = w.pointer(2, 3), ir.Constant(context.get_value_type(tile), ir.Undefined)
+        for k, (r, c) in enumerate(w.cells):
+            vector = w.load(w.ahead(w.ahead(place, r, 4), c, 5))
+            made = builder.insert_value(made, vector, k)
+        return made
+
+    return tile(rows, columns, a, types.intp, types.intp, types.intp), write
+
+
+@intrinsic(prefer_literal=True)
+def load_within(
+    typing: Any, rows: Any, columns: Any, a: Any, i: Any, p: Any, q: Any, below: Any, beside: Any,
+    count: Any,
+) -> Any:  # fmt: skip
+    """Return the tile ``a[i + r·p + c·q : + n]`` for rows and columns within, zeros elsewhere."""
+    tile = Tile(rows.literal_value, columns.literal_value)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values, tile)
+        place, made = w.pointer(2, 3), ir.Constant(context.get_value_type(tile), ir.Undefined)
+        for k, (r, c) in enumerate(w.cells):
+            mask = w.mask_within(r, c, 6)
+            vector = w.load_masked(w.ahead(w.ahead(place, r, 4), c, 5), mask)
+            made = builder.insert_value(made, vector, k)
+        return made
+
+    return tile(rows, columns, a, *[types.intp] * 6), write
+
+
+@intrinsic
+def load_part(typing: Any, a: Any, i: Any, count: Any) -> Any:
+    """Return one vector: ``a[i : i + n]`` for n up to `LANES`, and zeros."""
+    tile = Tile(1, 1)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        data = context.make_array(a)(context, builder, values[0]).data
+        place = builder.bitcast(builder.gep(data, [values[1]]), VECTOR.as_pointer())
+        align, nothing = ir.Constant(ir.IntType(32), ALIGN), ZERO
+        mask = first_lanes(builder, values[2])
+        vector = masked(builder, "load", VECTOR, [place, align, mask, nothing])
+        return builder.insert_value(ir.Constant(context.get_value_type(tile), None), vector, 0)
+
+    return tile(a, types.intp, types.intp), write
+
+
+@intrinsic
+def load_bytes(typing: Any, a: Any, i: Any, count: Any) -> Any:
+    """Return one vector: the bytes ``a[i : i + n]`` as numbers, and zeros."""
+    tile, few = Tile(1, 1), ir.VectorType(ir.IntType(8), LANES)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        data = context.make_array(a)(context, builder, values[0]).data
+        place = builder.bitcast(builder.gep(data, [values[1]]), few.as_pointer())
+        align, nothing = ir.Constant(ir.IntType(32), 1), ir.Constant(few, [0] * LANES)
+        mask = first_lanes(builder, values[2])
+        vector = builder.uitofp(masked(builder, "load", few, [place, align, mask, nothing]), VECTOR)
+        return builder.insert_value(ir.Constant(context.get_value_type(tile), None), vector, 0)
+
+    return tile(a, types.intp, types.intp), write
+
+
+@intrinsic(prefer_literal=True)
+def load_rows_between(
+    typing: Any, rows: Any, a: Any, i: Any, p: Any, first: Any, last: Any, count: Any
+) -> Any:
+    """Return the tile ``a[i + r·p : + n]`` for rows ``first`` <= r < ``last``, zeros elsewhere."""
+    tile = Tile(rows.literal_value, 1)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values, tile)
+        mask = first_lanes(w.builder, w.values[6])
+        return _between(w, ZERO, lambda place: w.load_masked(place, mask))
+
+    return tile(rows, a, *[types.intp] * 5), write
+
+
+@intrinsic(prefer_literal=True)
+def load_bytes_between(
+    typing: Any, rows: Any, a: Any, i: Any, p: Any, first: Any, last: Any, count: Any
+) -> Any:
+    """Return the same from an array of bytes."""
+    tile, few = Tile(rows.literal_value, 1), ir.VectorType(ir.IntType(8), LANES)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values, tile)
+        mask, nothing = first_lanes(w.builder, w.values[6]), ir.Constant(few, [0] * LANES)
+        align = ir.Constant(ir.IntType(32), 1)
+
+        def read(place: Any) -> Any:
+            place = w.builder.bitcast(place, few.as_pointer())
+            small = masked(w.builder, "load", few, [place, align, mask, nothing])
+            return w.builder.uitofp(small, VECTOR)
+
+        return _between(w, nothing, read)
+
+    return tile(rows, a, *[types.intp] * 5), write
+
+
+def _between(w: Writer, nothing: Any, read: Callable[[Any], Any]) -> Any:
+    """Return the tile that ``read`` makes of the rows between two, and of ``nothing`` elsewhere.
+
+    A row elsewhere is read from a constant: to choose an address costs less than to jump.
+    """
+    place, (first, last) = w.pointer(1, 2), w.values[4:6]
+    kept = cgutils.global_constant(w.builder, "nothing", nothing)
+    outside = w.builder.bitcast(kept, place.type)
+    made = ir.Constant(w.context.get_value_type(w.tile), ir.Undefined)
+    for r in range(w.tile.rows):
+        at = ir.Constant(INDEX, r)
+        inside = w.builder.and_(
+            w.builder.icmp_signed("<=", first, at), w.builder.icmp_signed("<", at, last)
+        )
+        here = w.builder.select(inside, w.ahead(place, r, 3), outside)
+        made = w.builder.insert_value(made, read(here), r)
+    return made
+
+
+@intrinsic
+def store(typing: Any, tile: Any, y: Any, i: Any, step: Any) -> Any:
+    """Write ``y[i + r·step : + C·LANES] = t[r,:]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        place = w.pointer(1, 2)
+        for r, c, vector in w.vectors():
+            w.write(vector, w.ahead(w.ahead(place, r, 3), c * LANES))
+        return w.context.get_dummy_value()
+
+    return types.none(tile, y, types.intp, types.intp), write
+
+
+@intrinsic
+def store_first(typing: Any, tile: Any, y: Any, i: Any, step: Any, count: Any) -> Any:
+    """Write ``y[i + r·step : + n] = t[r,:]``, and nothing behind it."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        place, masks = w.pointer(1, 2), w.column_masks(4)
+        for r, c, vector in w.vectors():
+            w.write_masked(vector, w.ahead(w.ahead(place, r, 3), c * LANES), masks[c])
+        return w.context.get_dummy_value()
+
+    return types.none(tile, y, types.intp, types.intp, types.intp), write
+
+
+@intrinsic
+def store_rows(typing: Any, tile: Any, y: Any, i: Any, step: Any, below: Any, count: Any) -> Any:
+    """Write ``y[i + r·step : + n] = t[r,:]`` for the rows r below ``below``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        place, masks = w.pointer(1, 2), w.column_masks(5)
+        none = ir.Constant(masks[0].type, [False] * LANES)
+        for r, c, vector in w.vectors():
+            counts = w.builder.icmp_signed(">", w.values[4], ir.Constant(INDEX, r))
+            mask = w.builder.select(counts, masks[c], none)
+            w.write_masked(vector, w.ahead(w.ahead(place, r, 3), c * LANES), mask)
+        return w.context.get_dummy_value()
+
+    return types.none(tile, y, *[types.intp] * 4), write
+
+
+@intrinsic
+def store_part(typing: Any, tile: Any, y: Any, i: Any, count: Any) -> Any:
+    """Write ``y[i : i + n] = t[0,0]``, and nothing behind it."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        place = w.builder.bitcast(w.pointer(1, 2), VECTOR.as_pointer())
+        vector = w.builder.extract_value(w.values[0], 0)
+        align, mask = ir.Constant(ir.IntType(32), ALIGN), first_lanes(w.builder, w.values[3])
+        masked(w.builder, "store", ir.VoidType(), [vector, place, align, mask])
+        return w.context.get_dummy_value()
+
+    return types.none(tile, y, types.intp, types.intp), write
+
+
+@intrinsic
+def store_bytes(typing: Any, tile: Any, y: Any, i: Any, step: Any, count: Any) -> Any:
+    """Write the numbers, 0 to 255, into an array of bytes as `store_first` does."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        place, masks = w.pointer(1, 2), w.column_masks(4)
+        for r, c, vector in w.vectors():
+            small = w.builder.fptoui(vector, ir.VectorType(ir.IntType(8), LANES))
+            w.write_masked(small, w.ahead(w.ahead(place, r, 3), c * LANES), masks[c])
+        return w.context.get_dummy_value()
+
+    return types.none(tile, y, types.intp, types.intp, types.intp), write
+
+
+@intrinsic
+def store_within(
+    typing: Any, tile: Any, y: Any, i: Any, p: Any, q: Any, below: Any, beside: Any, count: Any
+) -> Any:
+    """Write ``y[i + r·p + c·q : + n] = t[r,c]`` for the rows and columns within."""
+    return types.none(tile, y, *[types.intp] * 6), _within(lambda w, vector: vector)
+
+
+@intrinsic
+def store_bytes_within(
+    typing: Any, tile: Any, y: Any, i: Any, p: Any, q: Any, below: Any, beside: Any, count: Any
+) -> Any:
+    """Write the numbers, 0 to 255, into an array of bytes as `store_within` does."""
+    few = ir.VectorType(ir.IntType(8), LANES)
+    return types.none(tile, y, *[types.intp] * 6), _within(lambda w, v: w.builder.fptoui(v, few))
+
+
+def _within(turn: Callable[[Writer, Any], Any]) -> Callable[..., Any]:
+    """Return the writer of a word that stores, ``turn``-ed, what lies within so many places."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        place = w.pointer(1, 2)
+        for r, c, vector in w.vectors():
+            mask = w.mask_within(r, c, 5)
+            w.write_masked(turn(w, vector), w.ahead(w.ahead(place, r, 3), c, 4), mask)
+        return w.context.get_dummy_value()
+
+    return write
+
+
+@intrinsic
+def scatter(typing: Any, tile: Any, y: Any, i: Any, p: Any, q: Any) -> Any:
+    """Write ``y[i + r·p + c·q : + LANES] = t[r,c]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        place = w.pointer(1, 2)
+        for r, c, vector in w.vectors():
+            w.write(vector, w.ahead(w.ahead(place, r, 3), c, 4))
+        return w.context.get_dummy_value()
+
+    return types.none(tile, y, types.intp, types.intp, types.intp), write
+
+
+@intrinsic
+def add_rows_from(typing: Any, tile: Any, y: Any, i: Any, step: Any, first: Any, count: Any) -> Any:
+    """Write ``y[i + r·step : + n] += t[r,:]`` for the rows r from ``first`` on, one by one."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        place, masks = w.pointer(1, 2), w.column_masks(5)
+        none = ir.Constant(masks[0].type, [False] * LANES)
+        for r, c, vector in w.vectors():
+            counts = w.builder.icmp_signed("<=", w.values[4], ir.Constant(INDEX, r))
+            mask = w.builder.select(counts, masks[c], none)
+            at = w.ahead(w.ahead(place, r, 3), c * LANES)
+            w.write_masked(w.builder.fadd(w.load_masked(at, mask), vector), at, mask)
+        return w.context.get_dummy_value()
+
+    return types.none(tile, y, *[types.intp] * 4), write
+
+
+@intrinsic
+def prefetch(typing: Any, y: Any, i: Any) -> Any:
+    """Have the cache line of ``y[i]`` fetched, as it will be written to soon."""
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values, Tile(1, 1))
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        # To write to it; into the nearest cache; data, not instructions.
+        how = [number(1), number(3), number(1)]
+        builder.call(fetch, [builder.bitcast(w.pointer(0, 1), byte), *how])
+        return context.get_dummy_value()
+
+    return types.none(y, types.intp), write

@@ -1,0 +1,146 @@
+"""The words that choose between numbers: the larger one, or one where a condition holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import extending, types
+
+from ..jit import LANES
+from .tile import FLOAT, VECTOR, ZERO, Tile, Writer, everywhere
+
+__all__ = [
+    "keep_larger",
+    "largest",
+    "relu",
+    "where_above_zero",
+    "where_below",
+    "where_equal",
+]
+
+# Numba knows what a word takes; a type checker would only see how it is written.
+intrinsic: Any = extending.intrinsic
+
+
+@intrinsic
+def relu(typing: Any, tile: Any) -> Any:
+    """Return ``max(0, t)``; a NaN is not below 0 and stays."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+
+        def above_zero(r: int, c: int, t: Any) -> Any:
+            return w.builder.select(w.builder.fcmp_ordered("<", t, ZERO), ZERO, t)
+
+        return w.each(above_zero)
+
+    return tile(tile), write
+
+
+@intrinsic
+def keep_larger(typing: Any, tile: Any, at: Any, other: Any, number: Any) -> Any:
+    """Return ``max(t, u)`` and, for each number of it, whose it is; a NaN wins and stays."""
+    both = types.Tuple((tile, at))
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        mark = everywhere(w.builder, w.values[3], FLOAT)
+        larger, winner = w.values[0], w.values[1]
+        for k, (_, _, t) in enumerate(w.vectors()):
+            u = w.builder.extract_value(w.values[2], k)
+            wins = _wins(w, u, t)
+            before = w.builder.extract_value(winner, k)
+            larger = w.builder.insert_value(larger, w.builder.select(wins, u, t), k)
+            winner = w.builder.insert_value(winner, w.builder.select(wins, mark, before), k)
+        return w.context.make_tuple(w.builder, both, (larger, winner))
+
+    return both(tile, at, other, types.float32), write
+
+
+@intrinsic(prefer_literal=True)
+def largest(typing: Any, tile: Any, count: Any) -> Any:
+    """Return the largest row of ``t[r::R/K,:]`` and, for each number, which; see `keep_larger`."""
+    parts = count.literal_value
+    some = Tile(tile.rows // parts, tile.columns)
+    both = types.Tuple((some, some))
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        vectors = [vector for _, _, vector in w.vectors()]
+        size = some.rows * some.columns
+        best, winner = vectors[:size], [ZERO] * size
+        for q in range(1, parts):
+            mark = ir.Constant(VECTOR, [float(q)] * LANES)
+            for k, u in enumerate(vectors[q * size : (q + 1) * size]):
+                wins = _wins(w, u, best[k])
+                best[k] = w.builder.select(wins, u, best[k])
+                winner[k] = w.builder.select(wins, mark, winner[k])
+        tiles = []
+        for chosen in (best, winner):
+            made = ir.Constant(w.context.get_value_type(some), None)
+            for k, vector in enumerate(chosen):
+                made = w.builder.insert_value(made, vector, k)
+            tiles.append(made)
+        return w.context.make_tuple(w.builder, both, tiles)
+
+    return both(tile, count), write
+
+
+def _wins(w: Writer, u: Any, t: Any) -> Any:
+    """Return where ``u`` is larger than ``t`` before it, or a NaN before any other."""
+    larger = w.builder.fcmp_unordered(">", u, t)
+    return w.builder.and_(larger, w.builder.fcmp_ordered("==", t, t))
+
+
+@intrinsic
+def where_above_zero(typing: Any, tile: Any, other: Any, number: Any) -> Any:
+    """Return ``t`` where ``u > 0``, else ``k``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        rest = everywhere(w.builder, w.values[2], FLOAT)
+
+        def choose(r: int, c: int, t: Any) -> Any:
+            u = w.builder.extract_value(w.values[1], r * tile.columns + c)
+            return w.builder.select(w.builder.fcmp_ordered(">", u, ZERO), t, rest)
+
+        return w.each(choose)
+
+    return tile(tile, other, types.float32), write
+
+
+@intrinsic
+def where_equal(typing: Any, tile: Any, other: Any, number: Any) -> Any:
+    """Return ``t`` where ``u == k``, else 0."""
+
+    def equal(w: Writer, u: Any) -> Any:
+        return w.builder.fcmp_ordered("==", u, everywhere(w.builder, w.values[2], FLOAT))
+
+    return tile(tile, other, types.float32), _where(equal)
+
+
+@intrinsic
+def where_below(typing: Any, tile: Any, other: Any, number: Any) -> Any:
+    """Return ``t`` where ``u < k``, else 0."""
+
+    def below(w: Writer, u: Any) -> Any:
+        return w.builder.fcmp_ordered("<", u, everywhere(w.builder, w.values[2], FLOAT))
+
+    return tile(tile, other, types.float32), _where(below)
+
+
+def _where(holds: Callable[[Writer, Any], Any]) -> Callable[..., Any]:
+    """Return the writer of a word that keeps a number where ``holds`` of the other tile."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
+
+        def keep(r: int, c: int, t: Any) -> Any:
+            return w.builder.select(holds(w, u[r * w.tile.columns + c]), t, ZERO)
+
+        return w.each(keep)
+
+    return write

@@ -1,0 +1,171 @@
+"""What a tile of vector registers is to Numba, and how the code that acts on one is written.
+
+`pellucid.kernels.simd` is the vocabulary; this is its grammar, and the only other place that knows
+LLVM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import models, register_model
+
+from ..jit import LANES
+
+__all__ = [
+    "ALIGN",
+    "FLOAT",
+    "INDEX",
+    "VECTOR",
+    "ZERO",
+    "Tile",
+    "TileModel",
+    "Writer",
+    "everywhere",
+    "first_lanes",
+    "masked",
+]
+
+FLOAT, INDEX = ir.FloatType(), ir.IntType(64)
+VECTOR = ir.VectorType(FLOAT, LANES)
+ZERO = ir.Constant(VECTOR, [0.0] * LANES)
+ALIGN = 4  # arrays are aligned to a number, not to a vector
+
+
+class Tile(types.Type):
+    """Numba's type of a tile of ``rows`` x ``columns`` vectors."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.rows, self.columns = rows, columns
+        super().__init__(name=f"Tile({rows}x{columns}x{LANES})")
+
+
+@register_model(Tile)
+class TileModel(models.PrimitiveModel):
+    """How a tile is kept: as so many separate vectors, which LLVM turns into registers."""
+
+    def __init__(self, dmm: Any, tile: Tile) -> None:
+        super().__init__(dmm, tile, ir.LiteralStructType([VECTOR] * (tile.rows * tile.columns)))
+
+
+class Writer:
+    """Writes the LLVM code of one word: the tile at hand, and pointers into its arrays."""
+
+    def __init__(
+        self, context: Any, builder: Any, signature: Any, values: Any, tile: Tile | None = None
+    ) -> None:
+        self.context, self.builder = context, builder
+        self.types, self.values = signature.args, values
+        self.tile: Tile = signature.args[0] if tile is None else tile
+        self.cells = [(r, c) for r in range(self.tile.rows) for c in range(self.tile.columns)]
+
+    def pointer(self, array: int, at: int) -> Any:
+        """Return the address of argument ``array`` at the position in argument ``at``."""
+        make = self.context.make_array(self.types[array])
+        data = make(self.context, self.builder, self.values[array]).data
+        return self.builder.gep(data, [self.values[at]])
+
+    def ahead(self, pointer: Any, count: int, step: Any = None) -> Any:
+        """Return ``pointer`` moved on by ``count``, or by ``count`` times the argument ``step``."""
+        ahead = ir.Constant(INDEX, count)
+        if step is not None:
+            ahead = self.builder.mul(ahead, self.values[step])
+        return self.builder.gep(pointer, [ahead])
+
+    def load(self, pointer: Any) -> Any:
+        """Read a vector."""
+        return self.builder.load(self.builder.bitcast(pointer, VECTOR.as_pointer()), align=ALIGN)
+
+    def write(self, vector: Any, pointer: Any) -> None:
+        """Write a vector."""
+        place = self.builder.bitcast(pointer, VECTOR.as_pointer())
+        self.builder.store(vector, place, align=ALIGN)
+
+    def column_masks(self, count: int) -> list[Any]:
+        """Return for each column the mask of its lanes that lie before the argument ``count``."""
+        total = self.values[count]
+        starts = [ir.Constant(INDEX, c * LANES) for c in range(self.tile.columns)]
+        return [first_lanes(self.builder, self.builder.sub(total, at)) for at in starts]
+
+    def mask_within(self, r: int, c: int, limits: int) -> Any:
+        """Return the mask of the vector (r, c).
+
+        The arguments from ``limits`` on say how many rows, columns and lanes there are.
+        """
+        below, beside, count = self.values[limits : limits + 3]
+        row_is = self.builder.icmp_signed("<", ir.Constant(INDEX, r), below)
+        column_is = self.builder.icmp_signed("<", ir.Constant(INDEX, c), beside)
+        inside = self.builder.and_(row_is, column_is)
+        lanes = first_lanes(self.builder, count)
+        return self.builder.select(inside, lanes, ir.Constant(lanes.type, [False] * LANES))
+
+    def load_masked(self, pointer: Any, mask: Any) -> Any:
+        """Read a vector where ``mask`` says so, and zeros."""
+        place = self.builder.bitcast(pointer, VECTOR.as_pointer())
+        align = ir.Constant(ir.IntType(32), ALIGN)
+        return masked(self.builder, "load", VECTOR, [place, align, mask, ZERO])
+
+    def mixed(self, a: Any, b: Any, lanes: list[int]) -> Any:
+        """Return the vector with these lanes of ``a`` (from 0 on) and ``b`` (from `LANES` on)."""
+        chosen = ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes)
+        return self.builder.shuffle_vector(a, b, chosen)
+
+    def write_masked(self, vector: Any, pointer: Any, mask: Any) -> None:
+        """Write a vector of numbers or of bytes where ``mask`` says so."""
+        place = self.builder.bitcast(pointer, vector.type.as_pointer())
+        size = 1 if vector.type.element == ir.IntType(8) else ALIGN
+        align = ir.Constant(ir.IntType(32), size)
+        masked(self.builder, "store", ir.VoidType(), [vector, place, align, mask])
+
+    def broadcast(self, pointer: Any) -> Any:
+        """Read one number into every lane."""
+        return everywhere(self.builder, self.builder.load(pointer), FLOAT)
+
+    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
+        """Return ``a·b + c``, rounded once."""
+        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+        name = f"llvm.fma.v{LANES}f32"
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
+        )
+
+    def each(self, change: Callable[[int, int, Any], Any]) -> Any:
+        """Return the tile with every vector replaced by ``change(row, column, vector)``."""
+        tile = self.values[0]
+        for k, (r, c) in enumerate(self.cells):
+            vector = change(r, c, self.builder.extract_value(tile, k))
+            tile = self.builder.insert_value(tile, vector, k)
+        return tile
+
+    def vectors(self) -> list[tuple[int, int, Any]]:
+        """Return the tile's vectors with their rows and columns."""
+        return [
+            (r, c, self.builder.extract_value(self.values[0], k))
+            for k, (r, c) in enumerate(self.cells)
+        ]
+
+
+def everywhere(builder: Any, number: Any, kind: Any) -> Any:
+    """Return a vector with ``number`` in every lane."""
+    nothing = ir.Constant(ir.VectorType(kind, LANES), ir.Undefined)
+    one = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+    first = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(one, nothing, first)
+
+
+def first_lanes(builder: Any, count: Any) -> Any:
+    """Return the mask of the first ``count`` lanes."""
+    lanes = ir.Constant(ir.VectorType(INDEX, LANES), list(range(LANES)))
+    return builder.icmp_signed("<", lanes, everywhere(builder, count, INDEX))
+
+
+def masked(builder: Any, word: str, result: Any, values: list[Any]) -> Any:
+    """Call LLVM's masked load or store."""
+    kind = ir.FunctionType(result, [value.type for value in values])
+    vector = result if word == "load" else values[0].type
+    name = f"llvm.masked.{word}.v{LANES}{'i8' if vector.element == ir.IntType(8) else 'f32'}.p0"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)

@@ -1,0 +1,187 @@
+"""Fully connected layers as convolutions: the same network, for images of any size.
+
+A Linear behind a map of C x h x w is a convolution whose window is the whole map, and a Linear
+behind it one of 1x1 (CS231n, "Converting FC layers to CONV layers"; Long et al. 2015, "Fully
+convolutional networks", section 3.1): the numbers are the same. The convolution also runs over
+larger maps: see `pellucid.nn.dense_scores`.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+from ..errors import ArgumentError
+from ..typing import Array
+from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from .containers import Sequential
+from .conv import Conv2d
+from .dropout import Dropout
+from .init import without_values
+from .layer import Layer, Shape
+from .linear import Flatten, Linear
+from .locally_connected import LocallyConnected2d
+from .normalization import BatchNorm2d, LocalResponseNorm
+from .parameter import Parameter
+from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d
+from .summaries import known_shape
+
+__all__ = ["Converter", "to_convolutional"]
+
+# What does the same to a number wherever it stands; and what looks along the channels.
+POINTWISE = (ReLU, LeakyReLU, Sigmoid, Tanh, Dropout)
+CHANNELWISE = (BatchNorm2d, LocalResponseNorm, Softmax)
+# What needs one size of image; inside a container that is no chain it cannot be replaced.
+ONE_SIZE = (Flatten, Linear, GlobalAvgPool2d, GlobalMaxPool2d, LocallyConnected2d)
+
+
+def to_convolutional(model: Layer, input_shape: Shape | None = None) -> Sequential:
+    """Return a copy of ``model`` that takes images of any size from ``input_shape`` on.
+
+    Flatten goes; the first Linear becomes a convolution with the window of the map, those behind it
+    convolutions of 1x1; global pooling becomes pooling over the window of the map. All other layers
+    stay as they are. On images of ``input_shape`` the scores are those of ``model``, as (K, 1, 1).
+
+    Parameters
+    ----------
+    model : Layer
+        A chain: `Sequential`, also nested, with any layers in front of the Flatten.
+    input_shape : (C, H, W), optional
+        The images it was built for. Defaults to the model's own.
+
+    Returns
+    -------
+    Sequential
+        With layers of the same names and modes, and weights of its own.
+
+    Raises
+    ------
+    ArgumentError
+        Naming the layer that belongs to one size of image and cannot be converted.
+
+    Examples
+    --------
+    >>> from pellucid.models import SimpleConvNet
+    >>> net = to_convolutional(SimpleConvNet())
+    >>> net["affine1"], net["affine2"]
+    (Conv2d(30, 100, 12, weight_init=0.01), Conv2d(100, 10, 1, weight_init=0.01))
+    >>> net.output_shape((1, 28, 28)), net.output_shape((1, 40, 40))
+    ((10, 1, 1), (10, 7, 7))
+    """
+    return Converter(known_shape(model, input_shape), share=False).converted(model)
+
+
+class Converter:
+    """Goes down the chain; ``shape`` is what reaches a layer of the model, ``map`` its twin.
+
+    Behind a Flatten rows of C·H·W numbers come in, and the copy still has maps of (C, H, W).
+    """
+
+    def __init__(self, shape: Shape, *, share: bool) -> None:
+        self.input_shape = self.shape = self.map = shape
+        self.share = share
+
+    def converted(self, model: Layer) -> Sequential:
+        """Return the twin of a whole network."""
+        if not isinstance(model, Sequential):
+            raise _refusal(model, "is no chain of layers. Put it into a Sequential.")
+        network = self.chain(model)
+        network.input_shape = self.input_shape
+        return network
+
+    def chain(self, model: Sequential) -> Sequential:
+        """Return the twin of a chain."""
+        if type(model).forward is not Sequential.forward:
+            raise _refusal(model, "runs its layers in a way of its own.")
+        layers = {}
+        for name, child in model.children():
+            with child._named_errors():
+                layer = self.chain(child) if isinstance(child, Sequential) else self.layer(child)
+            if layer is not None:
+                layers[name] = layer
+        network = Sequential(**layers)
+        network.training = model.training
+        return network
+
+    def layer(self, layer: Layer) -> Layer | None:
+        """Return the twin of one layer; None of a Flatten."""
+        images = len(self.shape) == 3
+        self.shape = layer.output_shape(self.shape)
+        if isinstance(layer, Flatten):
+            return None
+        twin = self.of_images(layer) if images else self.of_rows(layer)
+        self.map = twin.output_shape(self.map)
+        twin.training = layer.training
+        return twin
+
+    def of_images(self, layer: Layer) -> Layer:
+        """Return the twin of a layer in front of the Flatten."""
+        if isinstance(layer, GlobalAvgPool2d):
+            return AvgPool2d((self.map[1], self.map[2]), 1)
+        if isinstance(layer, GlobalMaxPool2d):
+            return MaxPool2d((self.map[1], self.map[2]), 1)
+        for path, inner in layer.layers():
+            if isinstance(inner, ONE_SIZE):
+                inside = f" ('{path}' inside it does)" if path else ""
+                raise _refusal(layer, f"belongs to one size of image{inside}.")
+            if isinstance(inner, Softmax) and inner.dim not in (1, -3):
+                raise _refusal(layer, "runs along rows or columns, whose number will change.")
+        return self.replica(layer)
+
+    def of_rows(self, layer: Layer) -> Layer:
+        """Return the twin of a layer behind it."""
+        if isinstance(layer, Linear):
+            return self.convolution(layer)
+        if isinstance(layer, Softmax) and layer.dim in (1, -1) and self.map[1:] == (1, 1):
+            return Softmax(1)
+        if isinstance(layer, CHANNELWISE) and self.map[1:] != (1, 1):
+            raise _refusal(
+                layer,
+                f"takes the {math.prod(self.map)} numbers behind Flatten for channels, of which "
+                f"the map has {self.map[0]}. Put it in front of Flatten, or behind a Linear.",
+            )
+        if not isinstance(layer, (*POINTWISE, BatchNorm2d, LocalResponseNorm)):
+            raise _refusal(
+                layer,
+                "may not mean the same for maps as for the rows behind Flatten. Known are Linear, "
+                f"{', '.join(kind.__name__ for kind in (*POINTWISE, *CHANNELWISE))}; put others in "
+                "front of Flatten.",
+            )
+        return self.replica(layer)
+
+    def convolution(self, linear: Linear) -> Conv2d:
+        """Return the convolution whose window is the whole map."""
+        c, h, w = self.map
+        with without_values():
+            conv = Conv2d(
+                c,
+                linear.out_features,
+                (h, w),
+                bias=linear.bias is not None,
+                weight_init=linear.weight_init,
+            )
+        shape = conv.weight.data.shape
+        conv.weight = Parameter(self.values(linear.weight.data.reshape(shape)))
+        if linear.bias is not None:
+            conv.bias = Parameter(self.values(linear.bias.data))
+        return conv
+
+    def replica(self, layer: Layer) -> Layer:
+        """Return a copy of a layer, with the same arrays if they are shared."""
+        buffers = layer.buffers().values()
+        kept: dict[int, Any] = {id(b): b for b in buffers} if self.share else {}
+        kept |= {id(b.data): b.data for b in buffers if not b.data.flags.writeable}
+        twin = copy.deepcopy(layer, kept)
+        twin.forget()
+        return twin
+
+    def values(self, array: Array) -> Array:
+        """Return the twin's numbers: the same array, or a copy."""
+        # A place holder that takes no memory, see init.without_values, stays one.
+        return array if self.share or not array.flags.writeable else array.copy()
+
+
+def _refusal(layer: Layer, why: str) -> ArgumentError:
+    message = f"cannot become a convolution: it {why}"
+    return ArgumentError(message, where=type(layer).__name__)

@@ -1,0 +1,201 @@
+"""Why this answer: which pixels a class score depends on. Grad-CAM is in `cam`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...errors import ArgumentError, ShapeError
+from ...nn import Layer, ReLU, replaced
+from ...nn.state import widened
+from ...ops.checks import as_floats
+from ...typing import Array
+from .unit_access import looked_at
+
+__all__ = [
+    "GuidedReLU",
+    "class_scores",
+    "guided_backpropagation",
+    "input_gradient",
+    "occlusion",
+    "require_class",
+    "saliency",
+]
+
+
+class GuidedReLU(ReLU):
+    """A ReLU that lets back only what is positive itself: ``dx = max(0, dy)`` where ``x > 0``.
+
+    Source: Springenberg et al. 2015, "Striving for Simplicity", section 3.4.
+
+    Examples
+    --------
+    >>> relu = GuidedReLU()
+    >>> y = relu(np.array([1.0, 2.0, -3.0]))
+    >>> relu.backward(np.array([5.0, -5.0, 5.0]))
+    array([5., 0., 0.])
+    """
+
+    def backward(self, dy: Array) -> Array:
+        """Return what is positive of ``dy``, where the input was above zero."""
+        return super().backward(np.maximum(dy, 0))
+
+
+def class_scores(model: Layer, image: Array) -> Array:
+    """Return the scores (K,) of one image (C, H, W), computed by the layers in evaluation mode."""
+    image = np.asarray(image)
+    if image.ndim != 3:
+        raise ShapeError(f"expects one image (C, H, W), received {image.shape}.", where="image")
+    with looked_at(model):
+        scores: Array = model(widened(image[None], model.parameters().values()))[0]
+    if scores.ndim != 1:
+        raise ShapeError(
+            f"the network gives {'x'.join(map(str, scores.shape))} numbers for an image; it must "
+            "end in one score a class.",
+            where=type(model).__name__,
+        )
+    return scores
+
+
+def require_class(target: int, scores: Array) -> int:
+    """Return the number of a class if it is one of those that have a score."""
+    whole = isinstance(target, int | np.integer) and not isinstance(target, bool)
+    if not whole or not 0 <= target < len(scores):
+        raise ArgumentError(
+            f"there are classes 0 to {len(scores) - 1}, received {target!r}.", where="target"
+        )
+    return int(target)
+
+
+def input_gradient(model: Layer, image: Array, target: int) -> Array:
+    """Return ``∂score[target] / ∂image``, (C, H, W) like the image.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such class.
+    ShapeError
+        If this is no image of the network's, or the network does not end in scores.
+    """
+    image = np.asarray(image)
+    scores = class_scores(model, image)
+    target = require_class(target, scores)
+    dy = np.zeros((1, len(scores)), dtype=scores.dtype)
+    dy[0, target] = 1
+    with looked_at(model):
+        model(widened(image[None], model.parameters().values()))
+        gradient: Array = model.backward(dy)[0]
+    return gradient
+
+
+def saliency(model: Layer, image: Array, target: int) -> Array:
+    """Return how much each pixel could change the score: ``max_c |∂score/∂x[c]|``, (H, W).
+
+    Source: Simonyan et al. 2014, "Deep Inside Convolutional Networks", section 3.
+
+    Examples
+    --------
+    >>> from pellucid.models import SimpleConvNet
+    >>> saliency(SimpleConvNet((3, 8, 10)), np.ones((3, 8, 10)), 2).shape
+    (8, 10)
+    """
+    return np.abs(input_gradient(model, image, target)).max(axis=0)
+
+
+def guided_backpropagation(model: Layer, image: Array, target: int) -> Array:
+    """Return the gradient (C, H, W) where each ReLU lets back only what is positive.
+
+    The ReLU layers are exchanged in a copy of the network's structure; ``model`` stays as it is.
+    Source: Springenberg et al. 2015, "Striving for Simplicity", section 3.4.
+
+    Raises
+    ------
+    ArgumentError
+        If the network has no ReLU: it would be the plain gradient.
+    """
+    names = [name for name, layer in model.layers() if type(layer) is ReLU]
+    if not names:
+        raise ArgumentError(
+            "has no ReLU layer, and guided backpropagation changes nothing but these. Use the "
+            "saliency map.",
+            where=type(model).__name__,
+        )
+    with looked_at(model):
+        guided = model
+        for name in names:
+            guided = replaced(guided, name, GuidedReLU()) if name else GuidedReLU()
+        return input_gradient(guided, image, target)
+
+
+def occlusion(
+    model: Layer,
+    image: Array,
+    target: int,
+    *,
+    size: int | None = None,
+    stride: int | None = None,
+    fill: float | None = None,
+    batch_size: int = 100,
+    on_batch: Callable[[int], None] | None = None,
+) -> Array:
+    """Return by how much the score falls when a square over each place is covered.
+
+    Cell i, j of the result: the square's middle is pixel ``stride·i, stride·j``; at the border a
+    part of it covers nothing. Source: Zeiler & Fergus 2014, section 4.2. The score and not the
+    probability is shown, which hardly moves where the network is sure.
+
+    Parameters
+    ----------
+    model : Layer
+    image : array (C, H, W)
+    target : int
+        The class.
+    size : int, optional
+        Of the square's sides; a quarter of the image's shorter side by default.
+    stride : int, optional
+        So many pixels between two squares; such that there are at most 32 a side by default.
+    fill : float, optional
+        What covers; by default each channel's mean over the image.
+    batch_size : int
+        Covered images at a time, which the engine runs.
+    on_batch : callable, optional
+        Called with their number.
+
+    Returns
+    -------
+    float array (ceil(H/stride), ceil(W/stride))
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such class, or a size is below 1.
+    """
+    from ...engine import compile
+
+    image = as_floats(np.asarray(image), "image")  # the mean of whole numbers is none
+    scores = class_scores(model, image)
+    target = require_class(target, scores)
+    _, h, w = image.shape
+    size = max(1, min(h, w) // 4) if size is None else size
+    stride = max(1, -(-max(h, w) // 32)) if stride is None else stride
+    for name, value in (("size", size), ("stride", stride)):
+        if value < 1:
+            raise ArgumentError(f"must be 1 or more, received {value}.", where=name)
+    cover = image.mean(axis=(1, 2))[:, None, None] if fill is None else np.asarray(fill)
+    places = [(y, x) for y in range(0, h, stride) for x in range(0, w, stride)]
+    falls = np.empty(len(places), dtype=scores.dtype)
+    with looked_at(model):
+        run = compile(model, image.shape, min(batch_size, len(places)))
+        run.freeze()
+        whole = float(run(image[None])[0, target])
+        for start in range(0, len(places), batch_size):
+            chosen = places[start : start + batch_size]
+            covered = np.repeat(image[None], len(chosen), axis=0)
+            for one, (y, x) in zip(covered, chosen, strict=True):
+                top, left = y - size // 2, x - size // 2
+                one[:, max(0, top) : top + size, max(0, left) : left + size] = cover
+            falls[start : start + len(chosen)] = whole - run(covered)[:, target]
+            if on_batch is not None:
+                on_batch(len(chosen))
+    return falls.reshape(-(-h // stride), -(-w // stride))

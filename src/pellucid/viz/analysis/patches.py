@@ -1,0 +1,193 @@
+"""What excites a unit most in a data set, cut out to what the unit sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...data import Dataset
+from ...errors import ArgumentError, DataError
+from ...nn import Layer
+from ...typing import Array
+from .unit_access import crop, looked_at, part_of, seen, with_relu
+
+__all__ = ["Patches", "TopCells", "patches", "top_cells"]
+
+
+@dataclass(frozen=True)
+class TopCells:
+    """Where each channel of a layer is largest in a data set, at most once in an image.
+
+    Attributes
+    ----------
+    layer : str
+        The layer looked at: the ReLU behind the one that was asked for.
+    values : array (C, K)
+        The largest values of each channel, the largest first.
+    images : integer array (C, K)
+        In which images.
+    cells : integer array (C, K, 2)
+        Row and column in the layer's output; 0, 0 for a class or another row of numbers.
+    """
+
+    layer: str
+    values: Array
+    images: Array
+    cells: Array
+
+
+@dataclass(frozen=True)
+class Patches:
+    """The parts of images that excite one unit most.
+
+    Attributes
+    ----------
+    layer : str
+    channel : int
+    values : array (K,)
+    images : integer array (K,)
+    pictures : float array (K, C, h, w)
+        What the unit sees there; NaN outside the image.
+    """
+
+    layer: str
+    channel: int
+    values: Array
+    images: Array
+    pictures: Array
+
+
+def top_cells(
+    model: Layer,
+    dataset: Dataset,
+    layer: str = "",
+    *,
+    count: int = 9,
+    batch_size: int = 100,
+    on_batch: Callable[[int], None] | None = None,
+) -> TopCells:
+    """Find where every channel of a layer answers most strongly.
+
+    The engine runs the network up to the layer, batch by batch; of the maps of a batch only the
+    largest cells are kept. Source: Zeiler & Fergus 2014, "Visualizing and Understanding
+    Convolutional Networks", section 4.
+
+    Parameters
+    ----------
+    model : Layer
+    dataset : Dataset
+    layer : str
+        Looked at behind its ReLU, if one follows; "" for the scores of the classes.
+    count : int
+        How many images for each channel.
+    batch_size : int
+        Images at a time.
+    on_batch : callable, optional
+        Called with the number of images after each batch.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such layer, or ``count`` is below 1.
+    DataError
+        If the data set is empty.
+
+    Examples
+    --------
+    >>> from pellucid import data, models
+    >>> train, test = data.digits()
+    >>> top = top_cells(models.SimpleConvNet((1, 8, 8)), test, "conv1")
+    >>> top.layer, top.values.shape, top.cells.shape
+    ('relu1', (30, 9), (30, 9, 2))
+    """
+    from ...engine import Gather, compile
+
+    if count < 1:
+        raise ArgumentError(f"must be 1 or more, received {count}.", where="count")
+    if not len(dataset):
+        raise DataError("there is no image in the data set.", where="top_cells")
+    name = with_relu(model, layer)
+    part = part_of(model, name)
+    channels = part.output_shape(dataset.image_shape)[0]
+    values: Array = np.empty((0, channels))
+    found: Array = np.empty((0, channels), dtype=np.int64)
+    places: Array = np.empty((0, channels), dtype=np.int64)
+    width = 1
+    gather = Gather()
+    with looked_at(model):
+        run = compile(part, dataset.image_shape, min(batch_size, len(dataset)))
+        run.freeze()
+        for start in range(0, len(dataset), batch_size):
+            chosen = np.arange(start, min(start + batch_size, len(dataset)))
+            x, _ = gather(dataset, chosen)
+            maps = run(x)
+            width = maps.shape[3] if maps.ndim == 4 else 1
+            flat = maps.reshape(len(maps), channels, -1)
+            cell = flat.argmax(axis=2)
+            best = np.take_along_axis(flat, cell[..., None], axis=2)[..., 0]
+            values = np.concatenate([values, best])
+            found = np.concatenate([found, np.broadcast_to(chosen[:, None], best.shape)])
+            places = np.concatenate([places, cell])
+            order: Array = np.argsort(-values, axis=0, kind="stable")[:count]
+            values, found, places = (
+                np.take_along_axis(a, order, axis=0) for a in (values, found, places)
+            )
+            if on_batch is not None:
+                on_batch(len(chosen))
+    cells = np.stack([places.T // width, places.T % width], axis=-1)
+    return TopCells(name, values.T, found.T, cells)
+
+
+def patches(
+    model: Layer, dataset: Dataset, top: TopCells, channels: Sequence[int]
+) -> list[Patches]:
+    """Cut out what the units see where they answer most strongly.
+
+    Parameters
+    ----------
+    model, dataset
+        Those of `top_cells`.
+    top : TopCells
+    channels : sequence of int
+        Which units.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such channel.
+
+    Examples
+    --------
+    >>> from pellucid import data, models
+    >>> train, test = data.digits()
+    >>> model = models.SimpleConvNet((1, 8, 8))
+    >>> (unit,) = patches(model, test, top_cells(model, test, "conv1"), [2])
+    >>> unit.pictures.shape
+    (9, 1, 5, 5)
+    """
+    from ...receptive import ReceptiveField
+
+    wrong = [k for k in channels if not 0 <= k < len(top.values)]
+    if wrong:
+        raise ArgumentError(
+            f"layer '{top.layer or 'classes'}' has channels 0 to {len(top.values) - 1}, received "
+            f"{wrong[0]}.",
+            where="channels",
+        )
+    shape = dataset.image_shape
+    part = part_of(model, top.layer)
+    flat = len(part.output_shape(shape)) == 1
+    field = (
+        ReceptiveField(everything=True) if flat else part.receptive_field(ReceptiveField(), shape)
+    )
+    made = []
+    for k in channels:
+        x, _ = dataset.batch(top.images[k])
+        pictures = [
+            crop(image, *seen(field, (int(i), int(j)), shape))
+            for image, (i, j) in zip(x, top.cells[k], strict=True)
+        ]
+        made.append(Patches(top.layer, k, top.values[k], top.images[k], np.stack(pictures)))
+    return made

@@ -1,0 +1,109 @@
+"""What every layer of a network makes of one batch, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...nn import (
+    BatchNorm2d,
+    Dropout,
+    Layer,
+    LeakyReLU,
+    LocalResponseNorm,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+    evaluating,
+)
+from ...nn.state import widened
+from ...typing import Array
+
+__all__ = ["Stage", "recorded"]
+
+FOLLOWING = (ReLU, LeakyReLU, Sigmoid, Tanh, BatchNorm2d, Dropout, LocalResponseNorm)
+
+
+@dataclass
+class Stage:
+    """A layer and what follows it cell by cell, such as batch norm and ReLU.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the layers, dotted paths; the first one made the maps.
+    layers : list of Layer
+    output : array (N, ...)
+        Behind the last of them.
+    depth : int
+        In how many residual blocks and branches it stands.
+    """
+
+    names: list[str]
+    layers: list[Layer]
+    output: Array
+    depth: int
+
+    @property
+    def title(self) -> str:
+        """The names, those after the first one without the path that they share with it.
+
+        Examples
+        --------
+        >>> Stage(["layer1.0.conv1", "layer1.0.bn1", "layer1.relu0"], [], None, 0).title
+        'layer1.0.conv1 + bn1 + layer1.relu0'
+        """
+        home = self.names[0].rpartition(".")[0]
+        rest = [name.removeprefix(f"{home}.") if home else name for name in self.names[1:]]
+        return " + ".join([self.names[0], *rest])
+
+
+def recorded(model: Layer, x: Array) -> list[Stage]:
+    """Run ``model`` on ``x`` in evaluation mode; return the stages, each when it was finished.
+
+    Layers in residual blocks and branches are stages, and so is what the block or the branches make
+    together. Chains are none. The model is left as it was.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pellucid.models import SimpleConvNet
+    >>> stages = recorded(SimpleConvNet(), np.zeros((1, 1, 28, 28), dtype=np.float32))
+    >>> [stage.title for stage in stages]
+    ['conv1 + relu1', 'pool1', 'flatten', 'affine1 + relu2', 'affine2']
+    """
+    listened = [
+        (path, layer)
+        for path, layer in model.layers()
+        if not isinstance(layer, Sequential) and (path or not any(layer.children()))
+    ]
+    crossings = {p for p, layer in listened if any(layer.children())}
+    stages: list[Stage] = []
+
+    def listening(path: str, layer: Layer) -> Callable[[Array], Array]:
+        forward = layer.forward
+        depth = sum(path.startswith(f"{outer}.") for outer in crossings)
+
+        def run(x: Array) -> Array:
+            y = forward(x)
+            last = stages[-1] if stages else None
+            if last is not None and x is last.output and isinstance(layer, FOLLOWING):
+                last.names.append(path)
+                last.layers.append(layer)
+                last.output = y
+            else:
+                stages.append(Stage([path or type(layer).__name__], [layer], y, depth))
+            return y
+
+        return run
+
+    try:
+        for path, layer in listened:
+            vars(layer)["forward"] = listening(path, layer)
+        with evaluating(model):
+            model(widened(x, model.parameters().values()))
+    finally:
+        for _, layer in listened:
+            vars(layer).pop("forward", None)
+    return stages

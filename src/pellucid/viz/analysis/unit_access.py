@@ -1,0 +1,176 @@
+"""Units of a network: which there are, what they see, and the state in which they are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil, floor
+
+import numpy as np
+
+from ...errors import ArgumentError, did_you_mean
+from ...nn import BatchNorm2d, Branches, Conv2d, Layer, ReLU, evaluating, layer_at, trunk
+from ...receptive import ReceptiveField
+from ...typing import Array
+
+__all__ = [
+    "crop",
+    "field_of",
+    "looked_at",
+    "part_of",
+    "required_shape",
+    "seen",
+    "unit_layers",
+    "with_relu",
+]
+
+Shape = tuple[int, ...]
+MOST_LAYERS = 5
+
+
+def unit_layers(model: Layer, most: int = MOST_LAYERS) -> list[str]:
+    """Return the names of up to ``most`` convolutions, from the first to the last, evenly chosen.
+
+    Convolutions on the way around a residual block are left out.
+
+    Examples
+    --------
+    >>> from pellucid.models import DeepConvNet
+    >>> unit_layers(DeepConvNet(), 3)
+    ['conv1', 'conv3', 'conv6']
+    """
+    names = [
+        name
+        for name, layer in model.layers()
+        if isinstance(layer, Conv2d) and "downsample" not in name.split(".")
+    ]
+    if len(names) <= most:
+        return names
+    places = np.linspace(0, len(names) - 1, most)
+    return [names[int(k)] for k in places]
+
+
+def with_relu(model: Layer, name: str) -> str:
+    """Return the name of the ReLU that directly follows a layer, or its batch norm; or ``name``.
+
+    Examples
+    --------
+    >>> from pellucid.models import ResNet20
+    >>> with_relu(ResNet20(), "layer1.0.conv1"), with_relu(ResNet20(), "layer1.0.conv2")
+    ('layer1.0.relu', 'layer1.0.conv2')
+    """
+    if not name:
+        return name
+    above, _, own = name.rpartition(".")
+    parent = layer_at(model, above)
+    chain = dict(getattr(parent, "chain", parent).children())
+    if own not in chain or isinstance(parent, Branches):
+        return name
+    following = list(chain)[list(chain).index(own) + 1 :]
+    for other in following:
+        if isinstance(chain[other], BatchNorm2d):
+            continue
+        if isinstance(chain[other], ReLU):
+            return f"{above}.{other}" if above else other
+        break
+    return name
+
+
+def required_shape(model: Layer, where: str) -> tuple[int, int, int]:
+    """Return (C, H, W) of the images ``model`` was built for, or refuse it."""
+    if model.input_shape is None:
+        raise ArgumentError(
+            "the model does not say for which images it was built. Set its `input_shape` to "
+            "(C, H, W).",
+            where=where,
+        )
+    c, h, w = model.input_shape
+    return c, h, w
+
+
+def part_of(model: Layer, name: str) -> Layer:
+    """Return the network up to the layer ``name``; all of it for ""."""
+    if not name:
+        return model
+    known = [path for path, _ in model.layers() if path]
+    if name not in known:
+        raise ArgumentError(
+            f"there is no layer {name!r}. {did_you_mean(name, known)}", where="layer"
+        )
+    return trunk(model, name)
+
+
+def field_of(model: Layer, name: str, shape: Shape) -> ReceptiveField:
+    """Return the receptive field of the first cell of a layer's output."""
+    return part_of(model, name).receptive_field(ReceptiveField(), shape)
+
+
+def seen(
+    field: ReceptiveField, cell: tuple[int, int], shape: Shape
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return (first, end) rows and columns of the input that one output cell sees.
+
+    They may begin below 0 and end beyond the image: that is its padding.
+
+    Examples
+    --------
+    >>> from pellucid.models import DeepConvNet
+    >>> model = DeepConvNet()
+    >>> seen(field_of(model, "conv2", (1, 28, 28)), (0, 3), (1, 28, 28))
+    ((-2, 3), (1, 6))
+    """
+    if field.everything:
+        return (0, shape[1]), (0, shape[2])
+    both = []
+    for a in (0, 1):
+        first = field.start[a] + cell[a] * field.stride[a]
+        both.append((floor(first), ceil(first + field.size[a])))
+    return both[0], both[1]
+
+
+def crop(image: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
+    """Return a part of an image (C, H, W), with NaN where it reaches over the border.
+
+    A part that is larger than the image is shown in the image's own place, with NaN in what of it
+    is not in the part.
+
+    Examples
+    --------
+    >>> crop(np.arange(4.0).reshape(1, 2, 2), (-1, 1), (0, 2))
+    array([[[nan, nan],
+            [ 0.,  1.]]])
+    >>> crop(np.arange(4.0).reshape(1, 2, 2), (-4, 1), (0, 2))
+    array([[[ 0.,  1.],
+            [nan, nan]]])
+    """
+    c, h, w = image.shape
+    shown = [(0, n) if b - a > n else (a, b) for (a, b), n in ((rows, h), (columns, w))]
+    (top, bottom), (left, right) = shown
+    part = np.full((c, bottom - top, right - left), np.nan, dtype=image.dtype)
+    y = slice(max(rows[0], 0), max(min(rows[1], h), 0))
+    x = slice(max(columns[0], 0), max(min(columns[1], w), 0))
+    found = image[:, y, x]
+    part[
+        :,
+        y.start - top : y.start - top + found.shape[1],
+        x.start - left : x.start - left + found.shape[2],
+    ] = found
+    return part
+
+
+@contextmanager
+def looked_at(model: Layer) -> Iterator[None]:
+    """Within the block, have ``model`` behave as in use, with nothing that learns.
+
+    Modes, gradients and rates are as before afterwards.
+    """
+    parameters = list(model.parameters().values())
+    kept = [(p, p.grad, p.rate) for p in parameters]
+    try:
+        for p in parameters:
+            p.rate = 0.0
+        with evaluating(model):
+            yield
+    finally:
+        for p, grad, rate in kept:
+            p.grad, p.rate = grad, rate

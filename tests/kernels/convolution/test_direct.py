@@ -1,0 +1,360 @@
+"""The convolution kernels equal the seven loops, whatever tiles of registers they are made for.
+
+Small whole numbers make every sum exact, in whatever order it is added up: nothing here is
+approximate, and equal numbers meet in every pooling. Around every array lie numbers that must be
+neither read (NaN) nor written (`EMPTY`).
+"""
+
+from __future__ import annotations
+
+import functools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import naive
+from pellucid.kernels.convolution import direct
+from pellucid.kernels.convolution.geometry import STOPPED, adjoint, flipped, runs, sliding, through
+from pellucid.kernels.jit import LANES, REGISTERS
+from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
+from pellucid.shapes import slide
+
+N = 3
+EMPTY = 99
+NOTHING, NO_BYTES = np.zeros(1, np.float32), np.zeros(1, np.uint8)
+TILES = [(3, 1), (3, 2)]
+
+#: channels, filters, image, window, and how it moves. Rows, of outputs and of inputs, and taps are
+#: as many as a tile is high.
+CASES = {
+    "plain": (3, 5, (6, 7), (3, 3), {}),
+    "one cell": (3, 2, (3, 4), (1, 1), {}),
+    "many filters": (2, 2 * LANES + 3, (4, 6), (2, 3), {}),
+    "deep": (LANES + 2, 4, (3, 5), (2, 2), {"padding": 1}),
+    "stride": (2, 3, (9, 13), (3, 3), {"stride": (2, 3), "padding": (1, 0, 2, 1)}),
+    "stride beyond the window": (2, 3, (7, 12), (2, 2), {"stride": 3, "padding": 1}),
+    "dilation": (2, 3, (9, 8), (3, 2), {"dilation": (2, 3), "padding": 1}),
+    "much padding": (1, 2, (2, 3), (2, 2), {"padding": 3}),
+    "groups": (6, 9, (5, 5), (3, 3), {"groups": 3, "padding": 1}),
+    "groups, stride, dilation": (4, 6, (8, 9), (2, 3), {"groups": 2, "stride": 2, "dilation": 2}),
+    "each channel alone": (5, 10, (4, 5), (2, 2), {"groups": 5}),
+    "pooled": (2, 5, (7, 8), (2, 2), {"pool": 2}),
+    "pooled, padded": (2, 3, (10, 11), (3, 3), {"pool": 3, "padding": 1}),
+    "pooled, stride": (2, 3, (13, 14), (3, 3), {"pool": 2, "stride": 2, "padding": 2}),
+    "pooled, groups": (4, 6, (6, 7), (2, 2), {"pool": 2, "groups": 2}),
+    "pooled, dilation": (2, 3, (13, 10), (3, 2), {"pool": 2, "dilation": (2, 3), "stride": (3, 1)}),
+    "pooled, groups, dilation": (4, 6, (9, 11), (2, 3), {"pool": 2, "groups": 2, "dilation": 2}),
+    "pooled, deep": (LANES, 2 * LANES + 3, (5, 8), (2, 2), {"pool": 2}),
+}
+
+
+def whole(*shape, seed=0):
+    return np.random.default_rng((seed, *shape)).integers(-3, 4, shape).astype(np.float32)
+
+
+def last(x, beside=0.0):
+    """Return images with the channels last, flat, in the midst of other numbers."""
+    x = np.moveaxis(x, 1, -1)
+    around = np.full(x.size + 128, beside).astype(x.dtype)
+    around[64:-64] = x.ravel()
+    return around[64:-64]
+
+
+class Room:
+    """An array to be written to, whose surroundings must not be."""
+
+    def __init__(self, *shape, dtype=np.float32):
+        self.shape, size = shape, int(np.prod(shape))
+        self.around = np.full(size + 128, EMPTY, dtype)
+        self.flat = self.around[64:-64]
+
+    def read(self):
+        assert set(self.around[:64].tolist()) | set(self.around[-64:].tolist()) == {EMPTY}
+        return self.flat.reshape(self.shape)
+
+    def first(self):
+        """Return the images with the channels first."""
+        return np.moveaxis(self.read(), -1, 1)
+
+
+@functools.cache
+def expected(name, rectify):
+    """Return a case's arrays, and what the seven loops make of them."""
+    channels, filters, image, window, how = CASES[name]
+    how = {"groups": 1, "pool": 1, **how}
+    groups, pool = how.pop("groups"), how.pop("pool")
+    windows = slide(image, window, **how)
+    x, b = whole(N, channels, *image), whole(filters, seed=1)
+    w = whole(filters, channels // groups, *window, seed=2)
+    moves = (windows.stride, windows.padding, windows.dilation, groups)
+    z = naive.convolution(x, w, b, *moves)
+    y, won = naive.max_pooling(z, (pool, pool), (pool, pool))
+    dy = whole(*y.shape, seed=3)
+    dz = np.zeros(z.shape)
+    for n, f, i, j in np.ndindex(*y.shape):
+        a, e = divmod(int(won[n, f, i, j]), pool)
+        if not rectify or y[n, f, i, j] > 0:
+            dz[n, f, i * pool + a, j * pool + e] = dy[n, f, i, j]
+    if rectify:
+        won = np.where(y > 0, won, STOPPED)
+        y = np.maximum(y, 0)
+    dx, dw, db = naive.convolution_gradients(dz, x, w, *moves)
+    return SimpleNamespace(
+        windows=windows, groups=groups, pool=pool, x=x, w=w, b=b, y=y, won=won, dy=dy, dx=dx, dw=dw,
+        db=db, rectify=rectify, channels=channels, filters=filters,
+        sizes=(channels, filters, groups), gate=y.astype(np.float32),
+    )  # fmt: skip
+
+
+def packed(w, groups, vectors, *, flip=False, beside=1, step=1):
+    """Return the filters as `forward` wants them."""
+    filters, depth, fh, fw = w.shape
+    rows, columns = (filters // groups, depth) if flip else (depth, filters // groups)
+    wide = -(-columns * beside // (vectors * LANES)) * vectors * LANES
+    out = np.zeros((groups, fh, fw + (beside - 1) * step, rows, wide), np.float32)
+    direct.pack(w, groups, flip, beside, step, out)
+    return out
+
+
+def reads(windows, s, w, tile, pool=1, beside=1):
+    """Return where the taps of the filters ``w`` are, and the rows of a tile."""
+    cells = runs(windows, s, pool)
+    taps = cells[0].reshape(-1, 1) + np.arange(w[0, ..., 0].size // cells.shape[1])
+    rows = cells[:, :1] + np.arange(tile[0]) * beside * s.step_w * s.depth
+    return taps.ravel(), rows.ravel()
+
+
+def source(case):
+    """Return dy, and what tells where it goes: the output, or which cell won."""
+    gate = case.gate if case.rectify and case.pool == 1 else None
+    return (
+        last(case.dy, np.nan),
+        NOTHING if gate is None else last(gate, np.nan),
+        last(case.won.astype(np.uint8)) if case.pool > 1 else NO_BYTES,
+        gate is not None,
+    )
+
+
+cases = pytest.mark.parametrize("name", CASES)
+# Behind a pooling there are other gradients: test_winners.py.
+unpooled = pytest.mark.parametrize("name", [name for name in CASES if "pooled" not in name])
+rectified = pytest.mark.parametrize("rectify", [False, True])
+tiles = pytest.mark.parametrize("tile", TILES)
+
+
+def forward(case, tile, bands, *, beside=1, turned=False, keep=True):
+    """Return the output, and which cells won."""
+    s = sliding(case.windows, *case.sizes, case.pool)
+    w = packed(case.w, case.groups, tile[1], beside=beside, step=s.step_w)
+    b = np.zeros((case.groups, w.shape[-1]), np.float32)
+    b[:, : case.w.shape[0] // case.groups * beside] = np.tile(
+        case.b.reshape(case.groups, -1), beside
+    )
+    y = Room(N, *((s.f, s.oh, s.ow) if turned else (s.oh, s.ow, s.f)))
+    won = Room(N, s.oh, s.ow, s.f, dtype=np.uint8)
+    run(
+        direct.forward(*tile, case.pool**2), N * bands, last(case.x, np.nan), NOTHING, NO_BYTES,
+        w.ravel(), b.ravel(), y.flat, won.flat if keep else NO_BYTES,
+        *reads(case.windows, s, w, tile, case.pool, beside), s, s.in_place, bands, beside, False,
+        case.rectify, turned,
+    )  # fmt: skip
+    return y.read() if turned else y.first(), won.first()
+
+
+@cases
+@rectified
+@tiles
+def test_forward_equals_the_seven_loops(name, rectify, tile):
+    case = expected(name, rectify)
+    for bands in {1, 2, case.y.shape[2]}:
+        y, won = forward(case, tile, bands)
+        np.testing.assert_array_equal(y, case.y)
+        np.testing.assert_array_equal(won, case.won if case.pool > 1 else EMPTY)
+
+
+@cases
+@rectified
+@tiles
+@pytest.mark.parametrize("bands", [1, 2])
+def test_forward_turns_its_output_and_leaves_out_the_winners(name, rectify, tile, bands):
+    case = expected(name, rectify)
+    y, won = forward(case, tile, bands, turned=True, keep=False)
+    np.testing.assert_array_equal(y, case.y)
+    np.testing.assert_array_equal(won, EMPTY)
+
+
+@rectified
+@pytest.mark.parametrize("name", ["plain", "one cell", "stride", "pooled", "pooled, padded"])
+@pytest.mark.parametrize("beside", [2, 3])
+def test_forward_of_windows_beside_each_other(name, rectify, beside):
+    case = expected(name, rectify)
+    for turned in (False, True):
+        y, won = forward(case, (1, 4), 2, beside=beside, turned=turned)
+        np.testing.assert_array_equal(y, case.y)
+        np.testing.assert_array_equal(won, case.won if case.pool > 1 else EMPTY)
+
+
+@cases
+@rectified
+@tiles
+def test_the_input_gradient_is_a_forward_of_the_flipped_filters(name, rectify, tile):
+    case = expected(name, rectify)
+    s, turned = adjoint(case.windows, *case.sizes, case.pool), flipped(case.windows)
+    w = packed(case.w, case.groups, tile[1], flip=True)
+    no_bias = np.zeros(case.groups * w.shape[-1], np.float32)
+    dy, gate, won, gated = source(case)
+    dx, in_place = Room(N, s.oh, s.ow, s.f), s.in_place and not gated  # a gate needs a room
+    run(
+        direct.forward(*tile, 1), N, dy, gate, won, w.ravel(), no_bias, dx.flat, NO_BYTES,
+        *reads(turned, s, w, tile), s, in_place, 1, 1, gated, False, False,
+    )  # fmt: skip
+    np.testing.assert_array_equal(dx.first(), case.dx)
+
+
+@unpooled
+@rectified
+@tiles
+def test_the_input_gradient_is_what_the_windows_give_back(name, rectify, tile):
+    case = expected(name, rectify)
+    s, d = sliding(case.windows, *case.sizes), through(case.windows, case.filters)
+    at = runs(case.windows, s).ravel()
+    length = case.w[0].size // at.size
+    per_group, wide = case.filters // case.groups, -(-length // (tile[1] * LANES)) * tile[1] * LANES
+    fh = case.windows.window[0]
+    w = np.zeros((case.groups, fh, at.size // fh, per_group, wide), np.float32)
+    direct.pack_rows(case.w, case.groups, w)
+    dy, gate, won, gated = source(case)
+    dx = Room(N, s.h, s.w, s.c)
+    run(
+        direct.backward_images(*tile), N, dy, gate, won, w.ravel(), dx.flat, at, s, d, length, gated
+    )
+    np.testing.assert_array_equal(dx.first(), case.dx)
+
+
+def weight_gradients(case, tile, chunks, band):
+    """Return the gradients of filters and bias, summed up by so many chunks."""
+    s, d = sliding(case.windows, *case.sizes), through(case.windows, case.filters)
+    at, (_, depth, fh, fw) = runs(case.windows, s), case.w.shape
+    at = (at.reshape(-1, 1) + np.arange(case.w[0].size // at.size)).ravel()
+    wide = -(-case.filters // case.groups // (tile[1] * LANES)) * tile[1] * LANES
+    sums = Room(chunks, case.groups * len(at) * wide)
+    db, dw = Room(chunks, case.filters), Room(*case.w.shape)
+    dy, gate, won, gated = source(case)
+    run(
+        direct.backward_weights(*tile), chunks, last(case.x, np.nan), dy, gate, won, sums.read(),
+        db.read(), at, s, d, s.in_place, N, band, gated,
+    )  # fmt: skip
+    shape = (chunks, case.groups, fh, fw, depth, wide)
+    run(direct.unpack, case.groups * depth, sums.read().reshape(shape), dw.read())
+    return dw.read(), db.read().sum(axis=0)
+
+
+@unpooled
+@rectified
+@tiles
+@pytest.mark.parametrize(("chunks", "band"), [(1, 1), (2, 2), (5, 99)])
+def test_the_gradients_of_filters_and_bias_equal_the_seven_loops(name, rectify, tile, chunks, band):
+    case = expected(name, rectify)
+    dw, db = weight_gradients(case, tile, chunks, band)
+    np.testing.assert_array_equal(dw, case.dw)
+    np.testing.assert_array_equal(db, case.db)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_pack_puts_the_filters_last_and_fills_them_up(flip):
+    groups, f, c = 2, 3, 4
+    w = whole(groups * f, c, 2, 3)
+    out = packed(w, groups, 1, flip=flip)
+    split = w.reshape(groups, f, c, 2, 3)
+    if flip:
+        np.testing.assert_array_equal(
+            out[..., :c], split[:, :, :, ::-1, ::-1].transpose(0, 3, 4, 1, 2)
+        )
+        assert not out[..., c:].any()
+    else:
+        np.testing.assert_array_equal(out[..., :f], split.transpose(0, 3, 4, 2, 1))
+        assert not out[..., f:].any()
+
+
+def test_unpack_adds_up_the_chunks_and_turns_the_filters_back():
+    chunks, groups, f, c = 3, 2, 3, 4
+    sums, dw = whole(chunks, groups, 2, 3, c, LANES), np.empty((groups * f, c, 2, 3), np.float32)
+    run(direct.unpack, groups * c, sums, dw)
+    total = sums.sum(axis=0)[..., :f].transpose(0, 4, 3, 1, 2)
+    np.testing.assert_array_equal(dw, total.reshape(dw.shape))
+
+
+@pytest.mark.parametrize("pixels", [0, 1, 3, 4, 11])
+@pytest.mark.parametrize("depth", [3, LANES, 2 * LANES + 1])
+def test_add_pixels_adds_every_pixel_to_what_is_there(pixels, depth):
+    pitch = direct.whole_vectors(depth) + LANES
+    x, total = whole(pixels, pitch), whole(depth + LANES, seed=1)
+    expected_sum = total + np.append(x.sum(axis=0)[:depth], np.zeros(LANES))
+    around = np.append(x.ravel(), np.full(LANES, np.nan, np.float32))
+    direct.add_pixels(around, pixels, pitch, total[:depth])
+    np.testing.assert_array_equal(total, expected_sum)
+
+
+def test_what_is_not_finite_comes_through():
+    case = expected("plain", True)
+    x = case.x.copy()
+    x[0, 0, 3, 3], x[1, 1, 0, 0] = np.nan, np.inf
+    case = SimpleNamespace(**{**vars(case), "x": x, "w": abs(case.w) + 1})
+    y, _ = forward(case, (3, 1), 1)
+    assert np.isnan(y[0, :, 1:4, 1:4]).all()
+    assert np.isinf(y[1, :, 0, 0]).all()
+    assert np.isfinite(y[2]).all()
+    assert np.isnan(y).sum() == 9 * case.filters
+
+
+def test_the_bits_do_not_depend_on_the_threads():
+    case = SimpleNamespace(**vars(expected("plain", True)))
+    case.x, case.dy = (
+        np.random.default_rng(0).normal(size=a.shape).astype(np.float32) for a in (case.x, case.dy)
+    )
+    before, results = get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            set_num_threads(threads)
+            pooled = forward(expected("pooled", True), (3, 1), 2)
+            both = [*pooled, *forward(case, (3, 1), 2), *weight_gradients(case, (3, 1), 5, 2)]
+            results.append(b"".join(a.tobytes() for a in both))
+    finally:
+        set_num_threads(before)
+    assert len(set(results)) == 1
+
+
+# What tiles there are.
+
+MANY = [1, 2, 3, 5, 7, 9, 13, 16, 24, 27, 28, 29, 55, 100, 300, 999]
+MOST = [REGISTERS, REGISTERS * 2 // 5]
+CHOSEN = sorted(
+    {direct.tile_shape(r, c, 1, most) for r in range(1, 120) for c in MANY for most in MOST}
+)
+
+
+@pytest.mark.parametrize("most", MOST)
+@pytest.mark.parametrize("cells", [1, 4, 9, 16])
+def test_a_tile_is_no_larger_than_its_task_nor_than_the_registers(cells, most):
+    for rows in MANY:
+        for columns in MANY:
+            height, vectors = direct.tile_shape(rows, columns, cells, most)
+            assert 1 <= height <= rows
+            assert 1 <= vectors <= direct.whole_vectors(columns) // LANES
+            assert height * cells * vectors <= most or (height, vectors) == (1, 1)
+            assert (height * cells + 1) * vectors < REGISTERS or (height, vectors) == (1, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tile", CHOSEN, ids=str)
+def test_every_tile_there_is(tile, monkeypatch):
+    height, vectors = tile
+    channels = (vectors * LANES + 1) // 3  # a run of 3 pixels takes all vectors of the tile
+    depth = max(channels, -(-height // 6))
+    how = (depth, vectors * LANES - 1, (4, height + 3), (2, 3), {})
+    monkeypatch.setitem(CASES, str(tile), how)
+    for rectify in (False, True):
+        test_forward_equals_the_seven_loops(str(tile), rectify, tile)
+        test_the_input_gradient_is_what_the_windows_give_back(str(tile), rectify, tile)
+        test_the_gradients_of_filters_and_bias_equal_the_seven_loops(str(tile), rectify, tile, 2, 2)

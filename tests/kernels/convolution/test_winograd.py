@@ -1,0 +1,244 @@
+"""Winograd's convolution equals the plain one, and its matrices are those of its paper.
+
+The kernels are called as the engine does it, which lays out what they take; the sums come from
+`pellucid.ops` in float64.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ops.witness import assert_agrees
+from pellucid import ops
+from pellucid.engine.cpu.convolution import algorithms, filter_gradients
+from pellucid.engine.cpu.convolution.algorithms import Source, Winograd
+from pellucid.engine.cpu.convolution.filter_gradients import WinogradGradient
+from pellucid.kernels.convolution import direct, winograd
+from pellucid.kernels.convolution.geometry import STOPPED, adjoint, sliding, through
+from pellucid.kernels.jit import LANES, kernel
+from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
+from pellucid.kernels.simd import load, scatter
+from pellucid.shapes import slide
+
+WITHIN = 1e-5  # of the largest number: what is asked of every kernel
+N = 5
+DEPTHS = [(12, 40), (16, 12), (20, 16), (40, 20)]  # channels and filters
+SIZES = [4, 5, 7, 8, 13, 14]
+
+
+@pytest.fixture(autouse=True)
+def few_tiles(monkeypatch):
+    """Two kernels a pass cover every size, and the last tile of most reaches back."""
+    monkeypatch.setattr(direct, "HEIGHTS", (3,))
+    monkeypatch.setattr(direct, "WIDTHS", (1, 2))
+
+
+# The matrices.
+
+
+@kernel
+def _matrices(ones, b, a_transposed, a, g, g_transposed):
+    scatter(winograd._b(load(6, 6, ones, 0, 6 * LANES, LANES)), b, 0, 6 * LANES, LANES)
+    t = winograd._a_transposed(load(6, 6, ones, 0, 6 * LANES, LANES))
+    scatter(t, a_transposed, 0, 6 * LANES, LANES)
+    scatter(winograd._a(load(4, 4, ones, 0, 6 * LANES, LANES)), a, 0, 4 * LANES, LANES)
+    scatter(winograd._g(load(3, 3, ones, 0, 6 * LANES, LANES)), g, 0, 3 * LANES, LANES)
+    t = winograd._g_transposed(load(6, 6, ones, 0, 6 * LANES, LANES))
+    scatter(t, g_transposed, 0, 6 * LANES, LANES)
+
+
+def of_the_kernels():
+    """Return Bᵀ, Aᵀ, A, G and Gᵀ: what the transforms make of the unit vectors."""
+    ones = np.zeros((6, 6, LANES), np.float32)
+    ones[np.arange(6), np.arange(6)] = 1
+    made = [np.zeros((*s, LANES), np.float32) for s in ((6, 6), (4, 6), (6, 4), (6, 3), (3, 6))]
+    _matrices(ones.ravel(), *(m.ravel() for m in made))
+    for m in made:
+        assert (m == m[..., :1]).all()
+    return [m[..., 0].astype(float) for m in made]
+
+
+def polynomial(roots):
+    """Return the coefficients of Π (x - root), the constant one first."""
+    p = [Fraction(1)]
+    for root in roots:
+        p = [below - root * c for below, c in zip([0, *p], [*p, 0], strict=True)]
+    return p
+
+
+def of_the_paper():
+    """Return Bᵀ, A and G for our six points by the rule of Toom and Cook, in fractions.
+
+    Polynomials of degree 3 and 2 are multiplied by their values at five points and infinity, and
+    interpolated; the transposed algorithm is the convolution.
+    """
+    p, q = Fraction(winograd.P), Fraction(winograd.Q)
+    points = [Fraction(0), p, -p, q, -q]
+    others = [[o for o in points if o != point] for point in points]
+    b = [*([*polynomial(rest), 0] for rest in others), polynomial(points)]
+    a = [[point**k for k in range(4)] for point in points] + [[0, 0, 0, 1]]
+    g = [
+        [point**k / np.prod([point - o for o in rest]) for k in range(3)]
+        for point, rest in zip(points, others, strict=True)
+    ] + [[0, 0, 1]]
+    return (np.array(m, dtype=object) for m in (b, a, g))
+
+
+def test_the_matrices_convolve_whole_numbers_exactly():
+    b, a, g = of_the_paper()
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        d = rng.integers(-9, 10, (6, 6)).astype(object)
+        f = rng.integers(-9, 10, (3, 3)).astype(object)
+        y = a.T @ ((g @ f @ g.T) * (b @ d @ b.T)) @ a
+        for i, j in np.ndindex(4, 4):
+            assert y[i, j] == (d[i : i + 3, j : j + 3] * f).sum()
+
+
+def test_the_transforms_are_those_matrices():
+    b, a, g = (m.astype(float) for m in of_the_paper())
+    own_b, own_a_transposed, own_a, own_g, own_g_transposed = of_the_kernels()
+    np.testing.assert_array_equal(own_b, b)
+    np.testing.assert_array_equal(own_a, a)
+    np.testing.assert_array_equal(own_a_transposed, a.T)
+    np.testing.assert_allclose(own_g, g, rtol=3e-7)
+    np.testing.assert_allclose(own_g_transposed, g.T, rtol=3e-7)
+
+
+# The passes.
+
+
+def drawn(seed, *shape):
+    return np.random.default_rng((seed, *shape)).normal(size=shape).astype(np.float32)
+
+
+def last(x, dtype=np.float32):
+    return np.ascontiguousarray(np.moveaxis(x, 1, -1), dtype=dtype)
+
+
+def first(x):
+    return np.moveaxis(x, -1, 1)
+
+
+def make_case(channels, filters, size, padding, pool, *, rectify=True, n=N):
+    """Return arrays, and what they should become."""
+    image = (size, size + 1)
+    windows = slide(image, 3, padding=padding)
+    x, w, b = drawn(0, n, channels, *image), drawn(1, filters, channels, 3, 3), drawn(2, filters)
+    z = ops.conv2d(*(v.astype(float) for v in (x, w, b)), padding=padding)
+    oh, ow = (side // pool for side in windows.output)
+    cells = z[:, :, : oh * pool, : ow * pool].reshape(n, filters, oh, pool, ow, pool)
+    cells = cells.transpose(0, 1, 2, 4, 3, 5).reshape(n, filters, oh, ow, pool * pool)
+    won, y = cells.argmax(axis=-1), cells.max(axis=-1)
+    dy = drawn(3, *y.shape)
+    mine = np.arange(pool * pool) == won[..., np.newaxis]
+    through_it = mine & (y > 0)[..., np.newaxis] if rectify else mine
+    back = np.where(through_it, dy[..., np.newaxis], 0).reshape(n, filters, oh, ow, pool, pool)
+    dz = np.zeros(z.shape)
+    back = back.transpose(0, 1, 2, 4, 3, 5).reshape(n, filters, oh * pool, ow * pool)
+    dz[:, :, : oh * pool, : ow * pool] = back
+    dx, dw, db = ops.conv2d_backward(dz, x.astype(float), w.astype(float), padding=padding)
+    if rectify:
+        won, y = np.where(y > 0, won, STOPPED), np.maximum(y, 0)
+    return SimpleNamespace(
+        windows=windows, sizes=(channels, filters), pool=pool, x=x, w=w, b=b, y=y, won=won, dy=dy,
+        dx=dx, dw=dw, db=db, z=z, cells=cells, rectify=rectify, n=n,
+    )  # fmt: skip
+
+
+def source(case):
+    if case.pool > 1:
+        return Source(last(case.dy), None, last(case.won, np.uint8))
+    return Source(last(case.dy), last(case.y) if case.rectify else None)
+
+
+def forward(case):
+    """Return the output, and which cells won."""
+    passing = Winograd(
+        sliding(case.windows, *case.sizes, 1, case.pool), case.windows, case.pool, flip=False
+    )
+    passing.pack(case.w)
+    passing.bias[: len(case.b)] = case.b
+    y = np.full(last(case.y).shape, np.nan, np.float32)
+    won = np.full(y.shape, 99, np.uint8)
+    passing(Source(last(case.x)), case.n, y, won, case.rectify)
+    return first(y), first(won)
+
+
+def input_gradient(case):
+    passing = Winograd(adjoint(case.windows, *case.sizes, 1, case.pool), case.windows, 1, flip=True)
+    passing.pack(case.w)
+    dx = np.full(last(case.x).shape, np.nan, np.float32)
+    passing(source(case), case.n, dx, np.zeros(1, np.uint8), False)
+    return first(dx)
+
+
+def weight_gradients(case, together=None):
+    passing = WinogradGradient(
+        sliding(case.windows, *case.sizes), through(case.windows, case.sizes[1], case.pool)
+    )
+    passing.together = passing.together if together is None else together
+    dw, db = (np.full(a.shape, np.nan, np.float32) for a in (case.w, case.b))
+    passing(last(case.x), source(case), dw, db)
+    return dw, db
+
+
+def agree(case, **how):
+    """Compare all passes."""
+    y, won = forward(case)
+    assert_agrees(y, case.y, within=WITHIN, magnitude=abs(case.z).max(), what="Winograd forward")
+    if case.pool > 1:
+        # Where two cells are all but equal, either may win.
+        chosen = np.take_along_axis(case.cells, won[..., np.newaxis] % 4, axis=-1)[..., 0]
+        close = abs(chosen - case.cells.max(axis=-1)) < WITHIN * abs(case.z).max()
+        at_zero = abs(case.cells.max(axis=-1)) < WITHIN * abs(case.z).max()
+        assert (np.where(won == STOPPED, (case.won == STOPPED) | at_zero, close)).all()
+        assert set(np.unique(won)) <= {0, 1, 2, 3, STOPPED}
+        assert (won == case.won).mean() > 0.99
+    assert_agrees(input_gradient(case), case.dx, within=WITHIN, what="Winograd input gradient")
+    dw, db = weight_gradients(case, **how)
+    assert_agrees(dw, case.dw, within=WITHIN, what="Winograd filter gradient")
+    assert_agrees(db, case.db, within=WITHIN, magnitude=abs(case.dy).sum() / len(db))
+
+
+@pytest.mark.parametrize("depths", DEPTHS)
+@pytest.mark.parametrize("pool", [1, 2])
+def test_all_passes_equal_the_plain_convolution(depths, pool):
+    for size in SIZES:
+        for padding in (0, 1, 2):
+            agree(make_case(*depths, size, padding, pool))
+
+
+@pytest.mark.parametrize("pool", [1, 2])
+@pytest.mark.parametrize("rectify", [False, True])
+def test_images_in_blocks_of_which_the_last_is_smaller(pool, rectify, monkeypatch):
+    monkeypatch.setattr(filter_gradients, "CHUNKS", (2,))
+    monkeypatch.setattr(algorithms, "evenly", lambda n, together: 3)
+    agree(make_case(12, 20, 8, (1, 0, 2, 1), pool, rectify=rectify, n=7), together=3)
+
+
+def test_what_is_not_finite_stays_in_its_patch():
+    case = make_case(12, 16, 8, 1, 1, rectify=False)
+    clean, _ = forward(case)
+    case.x[1, 3, 5, 5], case.x[2, 0, 0, 8] = np.nan, np.inf
+    y, _ = forward(case)
+    assert np.isnan(y[1, :, 4:7, 4:7]).all()
+    assert not np.isfinite(y[2, :, :2, 7:]).any()
+    np.testing.assert_array_equal(y[[0, 3, 4]], clean[[0, 3, 4]])
+    np.testing.assert_array_equal(y[2, :, 4:], clean[2, :, 4:])
+
+
+def test_the_bits_do_not_depend_on_the_threads():
+    case, before, results = make_case(12, 20, 13, 1, 2, n=9), get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            set_num_threads(threads)
+            passes = [*forward(case), input_gradient(case), *weight_gradients(case)]
+            results.append(b"".join(np.ascontiguousarray(a).tobytes() for a in passes))
+    finally:
+        set_num_threads(before)
+    assert len(set(results)) == 1
