@@ -37,6 +37,7 @@ RANKS = {
     "kernels": 3,
     "ops": 2,
     "preparation": 1.5,
+    "image_random": 2.5,  # what draws by image: layers and loaders
     "formats.files": 1.5,  # a leaf: how any file is written and read safely
     "formats.pickle_machine": 1.5,
     "formats.pickle_names": 1.4,

@@ -57,8 +57,8 @@ def digest(one: Trainer) -> str:
             bits.update(key.encode() + arrays[key].tobytes())
     epochs = [(r.epoch, r.loss, r.train_accuracy, r.test_loss) for r in state.history.epochs]
     rest = (
-        state.optimizer_config, state.generators, state.epoch, state.position, state.lr,
-        state.history.losses, epochs, str(state.best),
+        state.optimizer_config, state.seed, state.draws, state.order_epoch, state.epoch,
+        state.position, state.lr, state.history.losses, epochs, str(state.best),
     )  # fmt: skip
     bits.update(json.dumps(rest, default=int).encode())
     return bits.hexdigest()
@@ -268,7 +268,7 @@ def test_a_step_that_failed_between_two_kernels_is_not_gone_on_with():
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("where", ["forward", "backward", "loss"])
-def test_a_batch_that_fails_leaves_generators_and_running_statistics_as_before(engine, where):
+def test_a_batch_that_fails_leaves_the_order_and_running_statistics_as_before(engine, where):
     class Fails(nn.Layer):
         left = 0
 

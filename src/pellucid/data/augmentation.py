@@ -14,20 +14,26 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..errors import ArgumentError, DataError, did_you_mean
+from ..image_random import ImageRandom
 from ..typing import Array
 from .checks import require_float_batch
 
 __all__ = ["Augmentation", "Brightness", "Crop", "Cutout", "Flip", "Transform", "augmentation"]
 
 Fill = float | Sequence[float]
+Random = np.random.Generator | ImageRandom
 
 DARKEST = -0.25  # what resizing may leave below 0; standardised images go further
 
 
 class Transform:
-    """Base class: `apply` changes a batch in place, drawing from ``rng``."""
+    """Base class: `apply` changes a batch in place, drawing from ``rng``.
 
-    def apply(self, x: Array, rng: np.random.Generator) -> None:
+    Draws whose ``size`` begins with N belong to the images one by one, and do not depend on the
+    batch in which an image comes; `rng` is an `ImageRandom` in a Trainer.
+    """
+
+    def apply(self, x: Array, rng: Random) -> None:
         """Change ``x`` (N, C, H, W)."""
         raise NotImplementedError
 
@@ -38,7 +44,7 @@ class Transform:
 class Flip(Transform):
     """Mirror left and right, every image with probability 1/2 (Krizhevsky et al. 2012, 4.1)."""
 
-    def apply(self, x: Array, rng: np.random.Generator) -> None:
+    def apply(self, x: Array, rng: Random) -> None:
         """Change ``x`` (N, C, H, W)."""
         chosen = np.flatnonzero(rng.random(len(x)) < 0.5)
         x[chosen] = x[chosen, :, :, ::-1]
@@ -64,7 +70,7 @@ class Crop(Transform):
         self.fill = fill
         self._padded = np.empty((0, 0, 0, 0))
 
-    def apply(self, x: Array, rng: np.random.Generator) -> None:
+    def apply(self, x: Array, rng: Random) -> None:
         """Change ``x`` (N, C, H, W)."""
         p, (n, c, h, w) = self.padding, x.shape
         room = (n, c, h + 2 * p, w + 2 * p)
@@ -75,7 +81,7 @@ class Crop(Transform):
             self._padded = padded
         padded = self._padded[:n]
         padded[:, :, p : p + h, p : p + w] = x
-        top, left = rng.integers(0, 2 * p + 1, size=(2, n))
+        top, left = rng.integers(0, 2 * p + 1, size=(n, 2)).T
         windows = np.lib.stride_tricks.sliding_window_view(padded, (h, w), axis=(2, 3))
         x[:] = windows[np.arange(n), :, top, left]
 
@@ -102,7 +108,7 @@ class Cutout(Transform):
         self.size = _pixels(size, "cutout")
         self.fill = fill
 
-    def apply(self, x: Array, rng: np.random.Generator) -> None:
+    def apply(self, x: Array, rng: Random) -> None:
         """Change ``x`` (N, C, H, W)."""
         n, _, h, w = x.shape
         colour = _colour(self.fill, x)[0]
@@ -140,7 +146,7 @@ class Brightness(Transform):
             )
         self.amount = float(amount)
 
-    def apply(self, x: Array, rng: np.random.Generator) -> None:
+    def apply(self, x: Array, rng: Random) -> None:
         """Change ``x`` (N, C, H, W)."""
         if x.size:
             self.require_range(float(x.min()), 1)
@@ -185,9 +191,9 @@ class Augmentation:
     flip,crop1
     """
 
-    def __init__(self, *transforms: Transform, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, *transforms: Transform, rng: Random | None = None) -> None:
         self.transforms = transforms
-        self.rng = np.random.default_rng() if rng is None else rng
+        self.rng: Random = np.random.default_rng() if rng is None else rng
         self._room = np.empty(0)
 
     def __call__(self, x: Array) -> Array:
@@ -224,9 +230,7 @@ class Augmentation:
         return f"Augmentation({str(self)!r})"
 
 
-def augmentation(
-    text: str, *, fill: Fill = 0.0, rng: np.random.Generator | None = None
-) -> Augmentation:
+def augmentation(text: str, *, fill: Fill = 0.0, rng: Random | None = None) -> Augmentation:
     """Return the transforms that ``text`` names, as ``"flip,crop4,cutout8,brightness0.2"``.
 
     Parameters

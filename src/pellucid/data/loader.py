@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
+from ..image_random import ImageRandom, permutation
 from ..typing import Array
 from .augmentation import Augmentation
 from .dataset import Dataset
@@ -19,8 +20,9 @@ class Loader:
     """Hand out a data set in float32 batches, one pass for each ``for`` loop.
 
     A pass that was left in the middle goes on where it stood; a finished pass is followed by a new
-    one. The caller owns the ``rng``: whoever restores it together with `state` gets the same
-    batches, bit for bit, as if nothing had been interrupted.
+    one. With a ``seed`` the order follows from (seed, epoch), and what the augmentation draws from
+    (seed, epoch, image): `state` is all that a resumed pass needs. With an ``rng``, the caller
+    restores that as well.
 
     Parameters
     ----------
@@ -29,12 +31,15 @@ class Loader:
     batch_size : int
         Images a batch; the last batch of a pass has the rest.
     rng : numpy.random.Generator, optional
-        Draws a new permutation for each pass. Without it, the images come in their own order.
+        Draws a new permutation for each pass.
+    seed : int, optional
+        Decides the permutation of each pass, in place of an ``rng``. With neither, the images come
+        in their own order.
     gather : callable, optional
         Called with ``dataset`` and the indices of a batch, does what ``dataset.batch(indices)``
         does; faster perhaps, and into a buffer that the next batch overwrites.
     augment : Augmentation, optional
-        Changes each batch; its own generator draws.
+        Changes each batch. Its own generator draws; an `ImageRandom` is told the images first.
 
     Attributes
     ----------
@@ -42,6 +47,10 @@ class Loader:
         The permutation of the current pass; empty before the first.
     position : int
         Images already handed out of this pass; a batch counts from the moment it is handed out.
+    epoch : int
+        The pass that is under way, from 0 on; -1 before the first.
+    chosen : int64 array
+        The indices of the last batch.
 
     Examples
     --------
@@ -62,6 +71,7 @@ class Loader:
         batch_size: int = 100,
         *,
         rng: np.random.Generator | None = None,
+        seed: int | None = None,
         gather: Callable[[Dataset, Array], tuple[Array, Array]] | None = None,
         augment: Augmentation | None = None,
     ) -> None:
@@ -75,6 +85,12 @@ class Loader:
                 "`np.random.default_rng(0)`.",
                 where="rng",
             )
+        if seed is not None and (rng is not None or not _is_count(seed) or seed < 0):
+            raise ArgumentError(
+                f"must be an integer, 0 or more, and stands in place of an `rng`; received {seed!r}"
+                f"{'' if rng is None else ' and an rng'}.",
+                where="seed",
+            )
         if not (augment is None or (callable(augment) and hasattr(augment, "rng"))):
             raise ArgumentError(
                 f"must be an Augmentation, received {augment!r}. Make one: "
@@ -84,11 +100,14 @@ class Loader:
         self.dataset = dataset
         self.batch_size = int(batch_size)
         self.rng = rng
+        self.seed = seed
         self.gather = gather
         self.augment = augment
         self._drawn_from: Any = None  # the state of augment.rng before the last batch
         self.order: Array = np.empty(0, dtype=np.int64)
         self.position = 0
+        self.epoch = -1
+        self.chosen: Array = self.order
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         self._begin()
@@ -104,7 +123,7 @@ class Loader:
         labels : int64 array (B,)
         """
         self._begin()
-        chosen = self.order[self.position : self.position + self.batch_size]
+        chosen = self.chosen = self.order[self.position : self.position + self.batch_size]
         gather = Dataset.batch if self.gather is None else self.gather
         x, labels = gather(self.dataset, chosen)
         if self.augment is not None:
@@ -114,20 +133,28 @@ class Loader:
 
     def _begin(self) -> None:
         if self.position >= len(self.order):
-            self._drawn_from, n = None, len(self.dataset)
-            self.order = np.arange(n) if self.rng is None else self.rng.permutation(n)
-            self.position = 0
+            self._drawn_from = None
+            order = self._new_order(len(self.dataset), self.epoch + 1)
+            self.order, self.position, self.epoch = order, 0, self.epoch + 1
+
+    def _new_order(self, n: int, epoch: int) -> Array:
+        if self.seed is not None:
+            return permutation(self.seed, epoch, n)
+        return np.arange(n) if self.rng is None else self.rng.permutation(n)
 
     def __len__(self) -> int:
         """Return how many batches a whole pass has."""
         return -(-len(self.dataset) // self.batch_size)
 
     def __repr__(self) -> str:
-        order = "in order" if self.rng is None else "shuffled"
+        order = "in order" if self.rng is None and self.seed is None else "shuffled"
         return f"Loader({self.dataset!r}, batch_size={self.batch_size}, {order})"
 
     def _augmented(self, augment: Augmentation, x: Array) -> Array:
         """Return the batch changed; if that fails, it comes again as it would have been drawn."""
+        if isinstance(augment.rng, ImageRandom):
+            augment.rng.at(self.epoch, self.chosen)
+            return augment(x)
         drawn_from = augment.rng.bit_generator.state
         try:
             y = augment(x)
@@ -139,13 +166,14 @@ class Loader:
 
     def rewind(self, position: int) -> None:
         """Hand out again what came behind ``position``, the last batch at most, as it was drawn."""
-        if self.augment is not None and self._drawn_from and position < self.position:
-            self.augment.rng.bit_generator.state = self._drawn_from
+        rng = None if self.augment is None else self.augment.rng
+        if isinstance(rng, np.random.Generator) and self._drawn_from and position < self.position:
+            rng.bit_generator.state = self._drawn_from
         self.position = position
 
     def state(self) -> dict[str, Any]:
-        """Return where the current pass stands: a copy of ``order``, and ``position``."""
-        return {"order": self.order.copy(), "position": self.position}
+        """Return where the current pass stands: a copy of ``order``, ``position``, ``epoch``."""
+        return {"order": self.order.copy(), "position": self.position, "epoch": self.epoch}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state`; the next ``for`` loop hands out the rest of that pass.
@@ -181,7 +209,14 @@ class Loader:
                 f"the saved position must lie in 0 to {len(order)}, received {position!r}.",
                 where="load_state",
             )
+        epoch = state.get("epoch", 0 if order.size else -1)
+        if not _is_count(epoch) or epoch < -1 or (epoch < 0) != (not order.size):
+            raise ArgumentError(
+                f"the saved epoch must count the passes from 0, received {epoch!r}.",
+                where="load_state",
+            )
         self.order, self.position = order.astype(np.int64), int(position)
+        self.epoch = int(epoch)
 
 
 def _is_count(value: object) -> bool:

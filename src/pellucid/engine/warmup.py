@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import optim
 from ..data import Dataset
+from ..image_random import ImageRandom
 from ..nn import Layer, SoftmaxCrossEntropy
 from .cpu.gather import Gather
 from .cpu.losses import FusedLoss
@@ -44,8 +45,13 @@ def warm_up(
     x = stored.astype(np.float32)
     if len(input_shape) == 3:
         x, _ = Gather()(Dataset(stored, labels, ("all",), "zeros"), np.arange(batch_size))
+    drawing: list[Any] = [layer for _, layer in model.layers() if hasattr(layer, "rng")]
+    for layer in drawing:
+        layer.rng = ImageRandom(0, "warm-up")  # as a Trainer gives it
     with np.errstate(all="ignore"):
         for n in (batch_size, 1):  # there are kernels for few images
+            for layer in drawing:
+                layer.rng.at(0, np.arange(n))
             y = plan(x[:n])
             if y.ndim == 2:
                 loss(y, labels[:n])

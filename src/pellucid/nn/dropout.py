@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import ops
 from ..errors import ArgumentError
+from ..image_random import ImageRandom
 from ..ops.checks import as_floats
 from ..ops.dropout import require_probability
 from ..typing import Array
@@ -29,7 +30,8 @@ class Dropout(Layer):
         Scale the kept numbers by ``1 / (1 - p)`` while training (PyTorch's way), or all of them by
         ``1 - p`` when evaluating (the book's).
     rng : numpy.random.Generator
-        Draws the masks. The Trainer replaces it by one that follows from its seed.
+        Draws the masks. The Trainer replaces it by an `ImageRandom`, so that the mask of an image
+        follows from the seed, the epoch and the image.
 
     Examples
     --------
@@ -52,7 +54,7 @@ class Dropout(Layer):
             )
         self.p = p
         self.variant = variant
-        self.rng = np.random.default_rng() if rng is None else rng
+        self.rng: np.random.Generator | ImageRandom = rng or np.random.default_rng()
 
     def forward(self, x: Array) -> Array:
         """Return ``x`` with some numbers silenced while training, and whole otherwise."""

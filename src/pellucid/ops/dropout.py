@@ -11,8 +11,7 @@ overfitting", sections 4 and 10; "Deep Learning from Scratch", section 6.4.3.
 from __future__ import annotations
 
 from numbers import Real
-
-import numpy as np
+from typing import Any
 
 from ..errors import ArgumentError
 from ..typing import Array
@@ -21,7 +20,7 @@ from .checks import gradient_like, require_real
 __all__ = ["dropout", "dropout_backward", "dropout_book", "require_probability"]
 
 
-def dropout(x: Array, p: float, *, rng: np.random.Generator) -> tuple[Array, Array]:
+def dropout(x: Array, p: float, *, rng: Any) -> tuple[Array, Array]:
     """Silence each number of ``x`` with probability ``p`` and scale the rest by ``1 / (1 - p)``.
 
     Returns
@@ -46,7 +45,7 @@ def dropout(x: Array, p: float, *, rng: np.random.Generator) -> tuple[Array, Arr
     return y * scale, mask * scale
 
 
-def dropout_book(x: Array, p: float, *, rng: np.random.Generator) -> tuple[Array, Array]:
+def dropout_book(x: Array, p: float, *, rng: Any) -> tuple[Array, Array]:
     """Silence each number of ``x`` with probability ``p`` and leave the rest as it is.
 
     The book's variant: at test time the caller multiplies by ``1 - p``.

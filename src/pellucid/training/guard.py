@@ -14,8 +14,6 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, TypeVar
 
-import numpy as np
-
 from ..data import Loader
 from ..nn import Buffer, Layer, Parameter
 from ..typing import Array
@@ -120,8 +118,7 @@ class Moment:
 
     Attributes
     ----------
-    generators : dict of name to state
-    order, position
+    order, position, epoch
         As in `Loader.state`.
     buffers : dict of key to array
         Copies of the running statistics.
@@ -129,21 +126,18 @@ class Moment:
 
     def __init__(
         self,
-        generators: dict[str, np.random.Generator],
         loader: Loader,
         buffers: dict[str, Buffer],
     ) -> None:
-        self._generators, self._loader = generators, loader
+        self._loader = loader
         self._buffers = [(buffer, buffer.data) for buffer in buffers.values()]
-        self.generators = {name: dict(g.bit_generator.state) for name, g in generators.items()}
-        self.order, self.position = loader.order, loader.position
+        self.order, self.position, self.epoch = loader.order, loader.position, loader.epoch
         self.buffers: dict[str, Array] = {key: b.data.copy() for key, b in buffers.items()}
 
     def restore(self) -> None:
         """Make all of it as it was."""
-        for name, generator in self._generators.items():
-            generator.bit_generator.state = self.generators[name]
-        self._loader.order, self._loader.position = self.order, self.position
+        loader = self._loader
+        loader.order, loader.position, loader.epoch = self.order, self.position, self.epoch
         for (buffer, array), kept in zip(self._buffers, self.buffers.values(), strict=True):
             array[...] = kept
             buffer.data = array

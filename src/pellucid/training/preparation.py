@@ -12,6 +12,7 @@ import numpy as np
 
 from ..data import Augmentation, Dataset
 from ..errors import ArgumentError, DataError, ShapeError
+from ..image_random import ImageRandom
 from ..nn import BatchNorm2d, Layer, Loss, Parameter, SoftmaxCrossEntropy
 from ..nn.state import widened
 from ..optim import Optimizer
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from ..kernels.compiling import Compiling
 
 __all__ = [
+    "Draws",
     "Engine",
-    "Generators",
     "Machinery",
     "machinery",
     "require_batches",
@@ -122,34 +123,41 @@ def _watched(
     return watch(tell, kernels_of(run, training=training))
 
 
-class Generators:
-    """The random generators of a training, each with what draws from it.
+class Draws:
+    """What draws random numbers in a training, each with an `ImageRandom` of its own.
 
-    That of the augmentation has its transforms in its name: a state that was saved with others
-    does not fit.
+    The numbers follow from (seed, epoch, image) and from the name of what draws: a layer's path,
+    or the augmentation with its transforms.
 
     Attributes
     ----------
-    named : dict of name to Generator
-        "shuffle", one for each layer that draws, and the augmentation's.
+    names : list of str
     """
 
     def __init__(self, model: Layer, seed: int, augment: Augmentation | None = None) -> None:
-        drawing: list[tuple[str, Any]] = [
+        self._drawing: list[tuple[str, Any]] = [
             (path, layer) for path, layer in model.layers() if hasattr(layer, "rng")
         ]
         if augment is not None:
-            drawing.append((f"augment {augment}", augment))
-        seeds = np.random.SeedSequence(seed).spawn(1 + len(drawing))
-        names = ["shuffle", *(name for name, _ in drawing)]
-        self.named = {k: np.random.default_rng(s) for k, s in zip(names, seeds, strict=True)}
-        self._drawing = [(who, self.named[name]) for name, who in drawing]
+            self._drawing.append((f"augment {augment}", augment))
+        self.names = [name for name, _ in self._drawing]
+        self.reseed(seed)
+
+    def reseed(self, seed: int) -> None:
+        """Draw other numbers from now on: those of another seed."""
+        self._randoms = [ImageRandom(seed, name) for name in self.names]
         self.hand_out()
 
     def hand_out(self) -> None:
-        """Give each its generator: another Trainer with the same model may have given its own."""
-        for who, generator in self._drawing:
-            who.rng = generator
+        """Give each its own again: another Trainer with the same model may have given its own."""
+        for (_, who), random in zip(self._drawing, self._randoms, strict=True):
+            who.rng = random
+
+    def at(self, epoch: int, images: Array) -> None:
+        """Go to the images (N,) of a batch; the loader has done so for the augmentation."""
+        for (_, who), random in zip(self._drawing, self._randoms, strict=True):
+            if isinstance(who, Layer):
+                random.at(epoch, images)
 
 
 def require_fit(

@@ -30,11 +30,13 @@ def taken(trainer: Trainer, moment: Moment) -> TrainingState:
         optimizer=trainer.optimizer.state_dict(),
         optimizer_name=type(trainer.optimizer).__name__,
         optimizer_config=trainer.optimizer.config() | base,
-        generators=dict(moment.generators),
+        seed=int(trainer.seed),
+        draws=list(trainer._draws.names),
         epoch=trainer.epoch,
         batch_size=trainer.loader.batch_size,
         order=moment.order.copy(),
         position=moment.position,
+        order_epoch=moment.epoch,
         best=trainer.best,
         history=History(list(trainer.history.losses), list(trainer.history.epochs)),
         lr=float(trainer.lr),
@@ -67,11 +69,18 @@ def require_alike(
     ------
     StateDictError
     """
+    if type(saved.seed) is not int or saved.seed < 0:
+        raise StateDictError(
+            f"has the seed {saved.seed!r}, not an integer from 0 on. (A state of version "
+            "0.1 has none: its random numbers depended on the order of the batches, and cannot be "
+            "continued. Take its weights: `model.load_state_dict(state.weights)`.)",
+            where="Trainer",
+        )
     for what, mine, theirs in (
         ("optimizer", own.optimizer_name, saved.optimizer_name),
         ("constants", sorted(own.optimizer_config), sorted(saved.optimizer_config)),
         ("batch size", own.batch_size, saved.batch_size),
-        ("random generators", sorted(own.generators), sorted(saved.generators)),
+        ("random draws of", own.draws, saved.draws),
         ("loss", own.loss, saved.loss),
         ("schedule", own.schedule, saved.schedule),
     ):
@@ -106,7 +115,10 @@ def require_alike(
 
 def restore(trainer: Trainer, state: TrainingState) -> None:
     """Make everything as it was when ``state`` was taken; half of it, if that fails."""
-    trainer.loader.load_state({"order": state.order, "position": state.position})
+    trainer.loader.load_state(
+        {"order": state.order, "position": state.position, "epoch": state.order_epoch}
+    )
+    trainer._reseed(int(state.seed or 0))
     trainer.model.load_state_dict(state.weights)
     parameters, rule = trainer.model.parameters(), trainer.optimizer
     rule.load_state_dict(state.optimizer)
@@ -116,15 +128,6 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
     if state.rates is not None:
         for key, p in parameters.items():
             p.rate = state.rates.get(key, 1.0)
-    for name, generator in trainer._generators.items():
-        try:
-            generator.bit_generator.state = state.generators[name]
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise StateDictError(
-                f"has no usable state for the random generator {name!r} ({error}). Resume "
-                "from another state.",
-                where="Trainer",
-            ) from error
     trainer.epoch, trainer.best = state.epoch, state.best
     trainer.history = History(list(state.history.losses), list(state.history.epochs))
     trainer.lr = _base_rate(state, trainer)

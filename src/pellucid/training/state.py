@@ -36,13 +36,16 @@ class TrainingState:
         The optimizer's memory and its step count.
     optimizer_name, optimizer_config
         Which rule with which constants.
-    generators : dict of name to state
-        The random generators: "shuffle", one for each layer that draws, and the augmentation's.
+    seed : int or None
+        From which, with epoch and image, all random numbers follow.
+    draws : list of str
+        What draws them: the layers' paths, and the augmentation with its transforms.
     epoch : int
         Finished epochs.
     batch_size : int
-    order : int64 array, position : int
-        The shuffled order of the pass that is under way, and how many images of it are done.
+    order : int64 array, position : int, order_epoch : int
+        The shuffled order of the pass that is under way, how many images of it are done, and its
+        number from 0 on; -1 before the first.
     best : Best or None
     history : History
     lr : float or None
@@ -61,11 +64,13 @@ class TrainingState:
     optimizer: dict[str, Array]
     optimizer_name: str
     optimizer_config: dict[str, Any]
-    generators: dict[str, dict[str, Any]]
+    seed: int | None
+    draws: list[str]
     epoch: int
     batch_size: int
     order: Array
     position: int
+    order_epoch: int
     best: Best | None
     history: History
     lr: float | None = None
@@ -83,10 +88,12 @@ class TrainingState:
         rest = {
             "optimizer_name": self.optimizer_name,
             "optimizer_config": self.optimizer_config,
-            "generators": self.generators,
+            "seed": self.seed,
+            "draws": self.draws,
             "epoch": self.epoch,
             "batch_size": self.batch_size,
             "position": self.position,
+            "order_epoch": self.order_epoch,
             "best": asdict(self.best) if self.best else None,
             "epochs": [asdict(record) for record in self.history.epochs],
             "lr": self.lr,
@@ -119,11 +126,13 @@ class TrainingState:
                 optimizer=_under("optimizer/", arrays),
                 optimizer_name=rest["optimizer_name"],
                 optimizer_config=rest["optimizer_config"],
-                generators=rest["generators"],
+                seed=rest.get("seed"),
+                draws=[str(name) for name in rest.get("draws", rest.get("generators", ()))],
                 epoch=int(rest["epoch"]),
                 batch_size=int(rest["batch_size"]),
                 order=arrays["order"],
                 position=int(rest["position"]),
+                order_epoch=int(rest.get("order_epoch", -1)),
                 best=Best(**rest["best"]) if rest["best"] else None,
                 history=History(
                     arrays["losses"].tolist(),

@@ -17,8 +17,8 @@ from .guard import Guard, Moment, running_statistics
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate, sample
 from .preparation import (
+    Draws,
     Engine,
-    Generators,
     machinery,
     require_batches,
     require_count,
@@ -64,8 +64,8 @@ class Trainer(Settled):
         themselves. Both learn the same, up to the last bits of the numbers.
     seed : int
         Decides the order of the images, what the augmentation and what the layers draw (dropout
-        masks): the Trainer gives each of them a generator of its own. Initial weights are the
-        model's affair.
+        masks). What is drawn for an image follows from (seed, epoch, image), whatever batch it is
+        in. The model brings its initial weights.
 
     Attributes
     ----------
@@ -134,16 +134,13 @@ class Trainer(Settled):
         self.epoch = 0
         self.best: Best | None = None
         self.augment = augment
-        self._drawing = Generators(model, seed, augment)
-        self._generators = self._drawing.named
+        self._draws = Draws(model, seed, augment)
         self._guard = Guard()
         self._alone = Alone("Trainer", "is training; a callback or thread called `fit` again.")
         self._running: dict[str, Buffer] = {}
         self._before: Moment | None = None  # that of a batch that is under way
         self._broken: BaseException | None = None
-        self.loader = Loader(
-            train, batch_size, rng=self._generators["shuffle"], augment=self.augment
-        )
+        self.loader = Loader(train, batch_size, seed=seed, augment=self.augment)
         require_batches(model, train, self.loader.batch_size)
         self.engine = engine
         self._most = min(self.loader.batch_size, max(len(train), len(test or train)))  # in a plan
@@ -160,7 +157,7 @@ class Trainer(Settled):
 
         Whatever ends it early, Ctrl-C at any moment or an error, the Trainer stands between two
         batches afterwards: of a batch that was not finished nothing remains, neither in the weights
-        and running statistics nor in the random generators. Calling `fit` again gives the same bits
+        and running statistics nor in what is drawn. Calling `fit` again gives the same bits
         as a training that was never interrupted, and so does `state` in a new Trainer. While the
         optimizer takes its step, Python's signal handlers wait until it is done. An epoch that was
         being measured is measured again; a callback that was interrupted is not called again.
@@ -228,9 +225,10 @@ class Trainer(Settled):
         """Learn from the next batch, or leave everything as it was; returns its images."""
 
         def learn() -> int:
-            self._drawing.hand_out()
-            self._before = Moment(self._generators, self.loader, self._running)
+            self._draws.hand_out()
+            self._before = Moment(self.loader, self._running)
             x, labels = self.loader.next()
+            self._draws.at(self.loader.epoch, self.loader.chosen)
             self._train_batch(x, labels)
             return len(x)
 
@@ -260,9 +258,7 @@ class Trainer(Settled):
         Called by a signal handler during a batch, it is the state before that batch.
         """
         require_whole(self._broken)
-        moment = self._before or Moment(
-            self._generators, self.loader, running_statistics(self.model)
-        )
+        moment = self._before or Moment(self.loader, running_statistics(self.model))
         return taken(self, moment)
 
     def load_state(self, state: TrainingState) -> None:
@@ -282,6 +278,11 @@ class Trainer(Settled):
         """
         self._guard.look()
         self._guard.uninterrupted(lambda: load(self, state))
+
+    def _reseed(self, seed: int) -> None:
+        """Draw as a Trainer of another seed does."""
+        vars(self)["seed"] = self.loader.seed = seed
+        self._draws.reseed(seed)
 
     def _measure(self, dataset: Dataset) -> Evaluation:
         return evaluate(

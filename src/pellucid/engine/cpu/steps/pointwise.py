@@ -12,13 +12,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ....kernels import elementwise, losses
+from ....image_random import ImageRandom
+from ....kernels import elementwise, losses, philox
 from ....kernels.blocks import BLOCK, blocks, each
 from ....kernels.pool.threads import run
 from ....memory import aligned_zeros
 from ....nn import Dropout, Layer, Softmax
 from ....ops.dropout import require_probability
 from ....typing import Array
+from ..launch import launch
 from .base import Shape, Step
 
 __all__ = ["DropoutStep", "LeakyReLUStep", "ReLUStep", "SigmoidStep", "SoftmaxStep", "TanhStep"]
@@ -129,11 +131,12 @@ class DropoutStep(PointwiseStep):
     """Silence some numbers while training: the same cells of an image as the plain layer does."""
 
     channels_last = True
-    kernels = (elementwise.multiply, elementwise.dropout_mask)
 
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels, none of which inference needs."""
-        return self.kernels if training else ()
+        by_image = isinstance(self.layer.rng, ImageRandom)
+        mask = philox.dropout_mask if by_image else elementwise.dropout_mask
+        return (elementwise.multiply, mask) if training else ()
 
     def __init__(self, name: str, layer: Dropout, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer, input_shape, batch)
@@ -168,9 +171,22 @@ class DropoutStep(PointwiseStep):
         return dx
 
     def _draw(self, mask: Array, p: float, scale: float) -> None:
-        """Draw a mask, some images at a time: the numbers are the same as all at once."""
+        """Draw the mask that the plain layer draws."""
+        rng = self.layer.rng
+        if isinstance(rng, ImageRandom) and len(rng.images) == len(mask):
+            count = math.prod(mask.shape[1:])
+            launch(
+                philox.dropout_mask, len(mask), mask.size, rng.images, np.array(rng.key), rng.epoch,
+                rng.counters(count), mask, math.ceil(p * 2**32), scale,
+            )  # fmt: skip
+            return
+        if isinstance(rng, ImageRandom):  # other images than the Trainer's last
+            drawn = rng.random((len(mask), *self._drawn.shape[1:]))
+            run(elementwise.dropout_mask, 1, drawn, mask, p, scale)
+            return
+        # Some images at a time: the numbers are the same as all at once.
         together = len(self._drawn)
         for n in range(0, len(mask), together):
             drawn = self._drawn[: len(mask) - n]
-            self.layer.rng.random(out=drawn)
+            rng.random(out=drawn)
             run(elementwise.dropout_mask, 1, drawn, mask[n : n + together], p, scale)
