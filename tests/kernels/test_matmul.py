@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 
 from pellucid.kernels.jit import LANES
-from pellucid.kernels.matmul import NEAR, PANEL, gradients, linear, transpose
+from pellucid.kernels.matmul import (
+    NEAR,
+    PANEL,
+    LinearGradients,
+    MaskedGradient,
+    gradients,
+    linear,
+    transpose,
+)
 from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
+from pellucid.kernels.tree import tree_sum
 
 # Images, numbers of each, and outputs.
 SIZES = [
@@ -36,12 +45,16 @@ def forward(x, w, b, rectify=False, tile=(3, 3), down=1, across=1):
     return y
 
 
-def backward(dy, y, x, w, rectified=False, height=4, pieces=2, need_dw=True, need_dx=True):
+def backward(
+    dy, y, x, w, rectified=False, height=4, pieces=2, need_dw=True, need_dx=True, chunks=4
+):
     """Return dw, db and dx."""
     dw, db, dx = nothing(*w.shape), nothing(len(w)), nothing(*x.shape)
+    out = LinearGradients(dw.ravel(), db, dx.ravel())
     run(
-        gradients(height), pieces * (need_dw + need_dx), dy.ravel(), y.ravel(), x.ravel(),
-        w.ravel(), dw.ravel(), db, dx.ravel(), pieces, need_dw, rectified,
+        gradients(height), pieces * (need_dw + need_dx),
+        MaskedGradient(dy.ravel(), y.ravel(), rectified), x.ravel(), w.ravel(), out, pieces,
+        chunks, need_dw,
     )  # fmt: skip
     return dw, db, dx
 
@@ -74,6 +87,22 @@ def test_gradients_of_a_linear_layer(n, k, f, pieces, height, rectified):
     got = backward(dy, y, x, w, rectified, height, pieces)
     for mine, expected in zip(got, (dz.T @ x, dz.sum(axis=0), dz @ w), strict=True):
         np.testing.assert_array_equal(mine, expected)
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("rectified", [False, True])
+def test_processes_that_share_a_batch_have_the_bits_of_one(ranks, rectified):
+    rng = np.random.default_rng(ranks)
+    n, k, f = 24, 3 * PANEL + 5, 21
+    dy, y, x, w = (rng.normal(size=s).astype(np.float32) for s in ((n, f), (n, f), (n, k), (f, k)))
+    whole = backward(dy, y, x, w, rectified)
+    each = [
+        backward(*(a[part] for a in (dy, y, x)), w, rectified, chunks=4 // ranks)
+        for part in (slice(r * n // ranks, (r + 1) * n // ranks) for r in range(ranks))
+    ]
+    for one, parts in zip(whole[:2], zip(*(g[:2] for g in each), strict=True), strict=True):
+        np.testing.assert_array_equal(tree_sum(np.array(parts)), one)
+    np.testing.assert_array_equal(np.concatenate([dx for _, _, dx in each]), whole[2])
 
 
 def test_dw_and_db_are_left_alone_where_the_weights_are_frozen():

@@ -10,14 +10,15 @@ spread over the lanes of its own vector, and its lanes are added up at the end. 
 along k too, which is now what is not summed over. So no matrix is ever turned.
 
 All arrays are flat, float32, C-contiguous, allocated by the engine. A task is a block of the output
-(forward), or some columns of dw or of dx, and writes it whole, each sum in one order. So the bits
-do not depend on the threads.
+(forward), or some columns of dw or of dx, and writes it whole. The sums over the images are
+pairwise trees over chunks (`pellucid.kernels.tree`): the bits depend neither on the threads nor on
+how many processes share the images.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from .convolution.geometry import LINE, aligned, turn
 from .jit import LANES, kernel
 from .pool.threads import share
 from .simd import (
+    add_in_order,
     add_row,
     inner,
     inner_first,
@@ -40,8 +42,9 @@ from .simd import (
     where_above_zero,
     zeros,
 )
+from .tree import add_chunks, chunk_bounds
 
-__all__ = ["PANEL", "gradients", "linear", "transpose"]
+__all__ = ["PANEL", "LinearGradients", "MaskedGradient", "gradients", "linear", "transpose"]
 
 NEAR = 4096  # numbers of a row at a time, 16 KiB: those of a task's rows stay in a core's own cache
 VECTORS = 2  # of columns in a tile of dw or dx: more would fill the nearest cache
@@ -108,63 +111,129 @@ def linear(height: int, width: int) -> Any:
     return multiply
 
 
+class MaskedGradient(NamedTuple):
+    """The output gradient (N, F), flat; if ``masked``, 0 where the output y is not above 0."""
+
+    dy: Array
+    y: Array
+    masked: bool
+
+
+class LinearGradients(NamedTuple):
+    """Where the gradients go: dw (F·K,), db (F,) and dx (N·K,)."""
+
+    dw: Array
+    db: Array
+    dx: Array
+
+
 @cache
 def gradients(height: int) -> Any:
     """Return the kernel for tiles of ``height`` rows of dw or dx."""
+    size = height * PANEL
+
+    @kernel
+    def tile(t: Any, dz: Array, at: int, down: int, along: int, near: Array, terms: Any) -> Any:
+        """Return ``t[r] + Σ_i dz[at + r·down + i·along] · near[i]`` for i in ``terms``."""
+        begin, end = terms
+        for i in range(begin, end):
+            t = outer(t, dz, at + i * along, down, near, i * PANEL)
+        return t
+
+    @kernel
+    def weight_panel(dz: Array, near: Array, sums: Array, work: Any, out: Array, at: int) -> None:
+        """Write the columns of dw that ``near`` belongs to: each tile a tree over the chunks.
+
+        A sum waits in ``sums``, one for each level of the tree, until its neighbour is there.
+        """
+        images, pitch, rows, depth, count, chunks = work
+        for m in range(0, rows, height):
+            t = zeros(height, VECTORS)
+            for chunk in range(chunks):
+                terms = chunk_bounds(chunk, chunks, images)
+                t = tile(zeros(height, VECTORS), dz, m, 1, pitch, near, terms)
+                level, waits = 0, chunk
+                while waits & 1:
+                    t = add_in_order(load(height, VECTORS, sums, level * size, PANEL, LANES), t)
+                    level, waits = level + 1, waits >> 1
+                if chunk + 1 < chunks:
+                    store(t, sums, level * size, PANEL)
+            store_rows(t, out, m * depth + at, depth, rows - m, count)
+
+    @kernel
+    def input_panel(dz: Array, near: Array, work: Any, out: Array, at: int) -> None:
+        """Write the columns of dx that ``near`` belongs to."""
+        images, pitch, terms, depth, count, _ = work
+        for m in range(0, images, height):
+            t = tile(zeros(height, VECTORS), dz, m * pitch, pitch, 1, near, (0, terms))
+            store_rows(t, out, m * depth + at, depth, images - m, count)
 
     @kernel
     def multiply(
-        queue: Array, dy: Array, y: Array, x: Array, w: Array, dw: Array, db: Array, dx: Array,
-        pieces: int, weights: bool, rectified: bool,
+        queue: Array, dy: MaskedGradient, x: Array, w: Array, out: LinearGradients, pieces: int,
+        chunks: int, weights: bool,
     ) -> None:  # fmt: skip
         """Write dw and db, if these ``weights`` learn, and then dx.
 
-        A task is one of the ``pieces`` of dw or of dx.
+        A task is one of the ``pieces`` of dw or of dx. The sums over the images are trees over
+        ``chunks`` of them (`pellucid.kernels.tree`).
         """
-        columns = len(db)
+        columns = len(out.db)
         depth = w.size // columns
         images = x.size // depth
         panels = -(-depth // PANEL)
-        # Every thread makes dz for itself, with room for what tiles read beyond it.
         pitch = -(-columns // LANES) * LANES
+        # Every thread makes dz for itself, padded by what tiles read after its end.
         dz = np.empty((images + height) * pitch, dtype=np.float32)
-        sum_dz = np.empty(pitch, dtype=np.float32)
-        for f in range(0, columns, LANES):
-            here, total = min(LANES, columns - f), zeros(1, 1)
-            for n in range(images):
-                u = load_part(dy, n * columns + f, here)
-                if rectified:
-                    u = where_above_zero(u, load_part(y, n * columns + f, here), np.float32(0))
-                store(u, dz, n * pitch + f, 0)
-                total = total + u
-            store(total, sum_dz, f, 0)
+        sum_dz = np.empty((chunks, pitch), dtype=np.float32)
+        _mask(dy, dz, sum_dz, images, columns)
+        add_chunks(sum_dz, 0, columns)
         near = aligned(np.empty(max(images, columns) * PANEL + LINE, dtype=np.float32))
+        sums = aligned(np.empty((chunks + 1) * size + LINE, dtype=np.float32))
         for task in share(queue):
+            of_weights = weights and task < pieces
             if weights and task == 0:
-                db[:] = sum_dz[:columns]
+                out.db[:] = sum_dz[0, :columns]
             piece = task % pieces
-            if weights and task < pieces:
-                down, along, b, out, rows, terms = 1, pitch, x, dw, columns, images
-            else:
-                down, along, b, out, rows, terms = pitch, 1, w, dx, images, columns
             for p in range(piece * panels // pieces, (piece + 1) * panels // pieces):
-                k = p * PANEL
-                count = min(PANEL, depth - k)
-                for m in range(0, rows, height):
-                    t = zeros(height, VECTORS)
-                    if m == 0:
-                        # Rows of b are far from each other: they are copied for the other tiles.
-                        for i in range(terms):
-                            for v in range(0, PANEL, LANES):
-                                u = load_part(b, i * depth + k + v, max(0, min(LANES, count - v)))
-                                store(u, near, i * PANEL + v, 0)
-                            t = outer(t, dz, i * along, down, near, i * PANEL)
-                    else:
-                        for i in range(terms):
-                            t = outer(t, dz, m * down + i * along, down, near, i * PANEL)
-                    store_rows(t, out, m * depth + k, depth, rows - m, count)
+                at = p * PANEL
+                count = min(PANEL, depth - at)
+                work = images, pitch, columns, depth, count, 1 if images == 1 else chunks
+                if of_weights:
+                    _copy_columns(x, at, depth, count, near, images)
+                    weight_panel(dz, near, sums, work, out.dw, at)
+                else:
+                    _copy_columns(w, at, depth, count, near, columns)
+                    input_panel(dz, near, work, out.dx, at)
 
     return multiply
+
+
+@kernel
+def _mask(dy: MaskedGradient, dz: Array, sums: Array, images: int, columns: int) -> None:
+    """Write dz (images, pitch), zeros after its columns, and of each chunk of images its sum."""
+    chunks, pitch = sums.shape
+    flat = sums.reshape(sums.size)
+    for f in range(0, columns, LANES):
+        here = min(LANES, columns - f)
+        for chunk in range(chunks):
+            total, (begin, end) = zeros(1, 1), chunk_bounds(chunk, chunks, images)
+            for n in range(begin, end):
+                u = load_part(dy.dy, n * columns + f, here)
+                if dy.masked:
+                    u = where_above_zero(u, load_part(dy.y, n * columns + f, here), np.float32(0))
+                store(u, dz, n * pitch + f, 0)
+                total = total + u
+            store(total, flat, chunk * pitch + f, 0)
+
+
+@kernel
+def _copy_columns(a: Array, at: int, pitch: int, count: int, near: Array, rows: int) -> None:
+    """Copy the columns ``at`` to ``at + count`` of ``a`` next to each other, for all tiles."""
+    for i in range(rows):
+        for v in range(0, PANEL, LANES):
+            u = load_part(a, i * pitch + at + v, max(0, min(LANES, count - v)))
+            store(u, near, i * PANEL + v, 0)
 
 
 @kernel

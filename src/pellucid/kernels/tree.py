@@ -28,7 +28,7 @@ from ..errors import ArgumentError
 from ..typing import Array
 from .jit import kernel
 
-__all__ = ["FEWEST", "add_chunks", "chunk_bounds", "chunk_count", "tree_sum"]
+__all__ = ["FEWEST", "add_chunks", "chunk_bounds", "chunk_count", "fewest_chunks", "tree_sum"]
 
 CHUNKS = (16, 8, 4)  # enough for threads to share out evenly
 FEWEST = CHUNKS[-1]  # chunks of any sum, and so the most ranks that can share every layer
@@ -59,6 +59,17 @@ def chunk_count(numbers: int, ranks: int = 1) -> int:
             where="ranks",
         )
     return chunks // ranks
+
+
+def fewest_chunks(ranks: int = 1) -> int:
+    """Return into how many chunks each rank cuts its images where more chunks would cost time.
+
+    Raises
+    ------
+    ArgumentError
+        If ``ranks`` is not a power of two that divides `FEWEST`.
+    """
+    return chunk_count(BYTES, ranks)
 
 
 @kernel

@@ -64,6 +64,7 @@ from __future__ import annotations
 
 from .arithmetic import (
     add_everywhere,
+    add_in_order,
     add_row,
     add_scaled,
     inner,
@@ -100,6 +101,7 @@ from .shuffles import alternating, every_other, row, rows, turned, turned_square
 
 __all__ = [
     "add_everywhere",
+    "add_in_order",
     "add_row",
     "add_rows_from",
     "add_scaled",

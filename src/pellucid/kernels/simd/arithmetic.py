@@ -13,6 +13,7 @@ from .tile import FLOAT, INDEX, Tile, Writer, everywhere, first_lanes
 
 __all__ = [
     "add_everywhere",
+    "add_in_order",
     "add_row",
     "add_scaled",
     "inner",
@@ -212,6 +213,21 @@ def plus(typing: Any, tile: Any, other: Any) -> Any:
         w = Writer(*code)
         u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
         return w.each(lambda r, c, t: w.builder.fadd(t, u[r * tile.columns + c]))
+
+    return tile(tile, other), write
+
+
+@intrinsic
+def add_in_order(typing: Any, tile: Any, other: Any) -> Any:
+    """Return ``t + u``, which LLVM may not take apart: in a tree, the order of sums is the result.
+
+    Numba gives its fast-math flags to an instruction that has none.
+    """
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
+        return w.each(lambda r, c, t: w.builder.fadd(t, u[r * tile.columns + c], flags=("nsz",)))
 
     return tile(tile, other), write
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ....kernels import matmul
 from ....kernels.jit import LANES, REGISTERS
+from ....kernels.tree import fewest_chunks
 from ....memory import aligned_zeros
 from ....nn import Linear
 from ....typing import Array
@@ -32,8 +33,9 @@ class LinearStep(Step):
     """Fully connected, bias, and ReLU if one follows."""
 
     def __init__(
-        self, name: str, layer: Linear, input_shape: Shape, batch: int, relu: bool = False
-    ) -> None:
+        self, name: str, layer: Linear, input_shape: Shape, batch: int,
+        relu: bool = False, ranks: int = 1,
+    ) -> None:  # fmt: skip
         f, k = self._shape = layer.out_features, layer.in_features
         super().__init__(name, (f,), k * f)
         self.kernel = "product" + " + relu" * relu
@@ -45,6 +47,7 @@ class LinearStep(Step):
         self._flat = flat(self._y), flat(self._dw), flat(self._dx)
         self._tile = 1 if batch == 1 else TILE[0], min(TILE[1], f)
         self._few = aligned_zeros((TILE[0], k) if batch > 1 else 0)
+        self._chunks = fewest_chunks(ranks)
         self._gradients = matmul.gradients(_height(batch, f))
 
     def forward(self, x: Array) -> Array:
@@ -75,7 +78,8 @@ class LinearStep(Step):
         pieces, products = min(PIECES, -(-w.shape[1] // matmul.PANEL)), self.learns + need_dx
         launch(
             self._gradients, products * pieces, products * n * self.multiply_adds,
-            flat(dy), y, flat(self._x), flat(w), dw, self._db, dx, pieces, self.learns, self.relu,
+            matmul.MaskedGradient(flat(dy), y, self.relu), flat(self._x), flat(w),
+            matmul.LinearGradients(dw, self._db, dx), pieces, self._chunks, self.learns,
         )  # fmt: skip
         if self.learns:
             weight.grad = self._dw
