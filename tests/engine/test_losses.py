@@ -8,6 +8,7 @@ import pytest
 from ops.witness import assert_agrees
 from pellucid.engine.cpu.losses import KERNELS, FusedLoss
 from pellucid.errors import ArgumentError, DataError, ShapeError
+from pellucid.kernels.tree import tree_sum
 from pellucid.nn import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
 
 LOSSES = [SoftmaxCrossEntropy(), MulticlassHinge(), MulticlassHinge(0.3), MeanSquaredError()]
@@ -113,6 +114,14 @@ def test_scores_of_another_kind_are_refused():
         fused(np.zeros(3, np.float32), np.zeros(3, int))
     with pytest.raises(DataError, match="an empty batch has no mean loss"):
         fused(np.zeros((0, 3), np.float32), np.zeros(0, int))
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_the_loss_is_a_tree_over_chunks_of_the_batch(loss):
+    scores, labels = _drawn(20, 5)
+    scores *= np.float32(10) ** np.arange(20, dtype=np.float32)[:, np.newaxis] % 7
+    parts = [FusedLoss(loss)(scores[5 * c :][:5], labels[5 * c :][:5]) for c in range(4)]
+    assert FusedLoss(loss)(scores, labels) == pytest.approx(float(tree_sum(np.array(parts))) / 4)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)

@@ -9,10 +9,11 @@ import pytest
 
 from ops.witness import assert_agrees
 from pellucid import nn
-from pellucid.engine.cpu.steps.norm import BatchNormStep, LocalResponseNormStep
+from pellucid.engine.cpu.steps.norm import BatchNormStep, ChunkBlocks, LocalResponseNormStep
 from pellucid.errors import ShapeError
 from pellucid.kernels import normalization
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
+from pellucid.kernels.tree import tree_sum
 
 BATCH = 7
 SHAPES = [(1,), (5,), (300,), (1, 4, 3), (3, 5, 6), (16, 3, 3), (40, 6, 1)]
@@ -93,6 +94,38 @@ def test_batch_norm_in_many_blocks(block, monkeypatch):
     step = BatchNormStep("norm", layer, (10, 5, 7), BATCH)
     for n in (BATCH, 3):
         _agree(step, _plain(layer), n)
+
+
+@pytest.mark.parametrize("block", [7, 60, 10**6])
+@pytest.mark.parametrize("images", [1, 3, 4, 16, 21])
+def test_the_blocks_of_a_batch_lie_in_one_chunk_each(images, block):
+    numbers, chunks = images * 30, 4
+    blocks = ChunkBlocks.of(images, numbers, chunks, block)
+    assert (blocks.bounds[0], blocks.bounds[-1]) == (0, numbers)
+    assert ((np.diff(blocks.bounds) > 0) & (np.diff(blocks.bounds) <= block)).all()
+    assert {c * images // chunks * 30 for c in range(chunks)} <= set(blocks.bounds.tolist())
+    parts = np.arange(2.0 * len(blocks)).reshape(-1, 2)
+    np.testing.assert_array_equal(blocks.sum(parts), parts.sum(axis=0))
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_processes_that_share_a_batch_have_the_sums_of_one(ranks, monkeypatch):
+    monkeypatch.setattr(normalization, "BATCH_BLOCK", 100)
+    shape, rng = (6, 5, 5), np.random.default_rng(ranks)
+    x, dy = (rng.normal(size=(BATCH * ranks, 5, 5, 6)).astype(np.float32) for _ in range(2))
+    layer = _norm(6).eval()  # the statistics are no sums then
+    whole = BatchNormStep("norm", layer, shape, len(x), relu=True)
+    part = BatchNormStep("norm", layer, shape, BATCH, relu=True, ranks=ranks)
+
+    def gradients(step, x, dy):
+        step.forward(x)
+        step.backward(dy, need_dx=False)
+        return [layer.weight.grad.copy(), layer.bias.grad.copy()]
+
+    cuts = [slice(r, r + BATCH) for r in range(0, len(x), BATCH)]
+    parts = [gradients(part, x[cut], dy[cut]) for cut in cuts]
+    for one, several in zip(gradients(whole, x, dy), zip(*parts, strict=True), strict=True):
+        np.testing.assert_array_equal(tree_sum(np.array(several)), one)
 
 
 @pytest.mark.parametrize("loc", [100, -3000])

@@ -23,7 +23,7 @@ def _drawn(n, k, scale=3.0, seed=0):
 def _loss(kernel, scores, labels, *constants, tasks=1):
     dy, parts = np.full_like(scores, np.nan), np.full(tasks, np.nan)
     run(kernel, tasks, scores, labels, dy, parts, *constants)
-    return parts.sum(), dy
+    return parts.sum() / len(scores), dy
 
 
 def _softmax(x, tasks=1):

@@ -38,8 +38,12 @@ def _sums(kernel, x, pixels, *args):
     blocks, _, per = _blocks(x, pixels)
     room = np.full((blocks, 3, normalization.period(x.shape[1])), np.nan, np.float32)
     sums = np.full((blocks, 2, x.shape[1]), np.nan)
-    run(kernel, blocks, *(a.ravel() for a in args), room, sums, per)
+    run(kernel, blocks, *(a.ravel() for a in args), room, sums, _bounds(x, per))
     return sums
+
+
+def _bounds(x, per):
+    return np.append(np.arange(0, x.size, per), x.size)
 
 
 def _statistics(x, pixels):
@@ -83,7 +87,7 @@ def test_normalising_and_its_gradient_follow_their_equations(c, relu):
         assert_agrees(dx, dz * scale + expected, within=1e-6)
     sums = np.empty((blocks, 2, c))
     room = np.full((blocks, 3, rows.shape[1]), np.nan, np.float32)
-    args = (dy.ravel(), x.ravel(), rows, room, sums, relu_, per)
+    args = (dy.ravel(), x.ravel(), rows, room, sums, relu_, _bounds(x, per))
     run(normalization.batch_gradient_sums, blocks, *args)
     assert_agrees(sums.sum(axis=0)[0], dz.astype(float).sum(axis=0), magnitude=[100], within=1e-6)
     along = (dz * (x - around)).sum(axis=0)
@@ -123,7 +127,7 @@ def _response(x, n, k, alpha, beta, dy, pixels=10):
     blocks, _, per = _blocks(x, pixels)
     c, y, dx = x.shape[1], np.full_like(x, 99), np.full_like(x, 99)
     room = np.zeros((blocks, 5, normalization.response_room(c, n)), np.float32)
-    args = (room, c, n, k, alpha, beta, per)
+    args = (room, normalization.Response(c, n, float(k), float(alpha), float(beta)), per)
     for _ in range(2):  # the second time in rooms that were used
         run(normalization.local_response, blocks, x.ravel(), y.ravel(), *args)
         images = (dy.ravel(), x.ravel(), dx.ravel())
@@ -186,7 +190,16 @@ def test_threads_change_no_bit(threads):
         sums, room = np.empty((blocks, 2, 24)), np.empty((blocks, 3, rows.shape[1]), np.float32)
         flat = (dy.ravel(), x.ravel())
         run(normalization.batch_norm, blocks, x.ravel(), y.ravel(), rows, True, per)
-        run(normalization.batch_gradient_sums, blocks, *flat, rows, room, sums, True, per)
+        run(
+            normalization.batch_gradient_sums,
+            blocks,
+            *flat,
+            rows,
+            room,
+            sums,
+            True,
+            _bounds(x, per),
+        )
         run(normalization.batch_gradient, blocks, *flat, dx.ravel(), rows, True, False, per)
         results = (_statistics(x, 50), y, sums, dx, *_response(x, 5, 2.0, 0.1, 0.75, dy))
         seen.append([a.tobytes() for a in results])

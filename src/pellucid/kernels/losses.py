@@ -1,9 +1,10 @@
 """Softmax, and the losses with their gradient in one pass: twins of `pellucid.ops`, to 1e-6.
 
 Scores ``x`` (N, K), float32, C-contiguous; labels (N,) int64; ``dy`` (N, K) and ``losses``, one
-number a task, are allocated by the engine. A task is a run of rows, and writes those rows of ``dy``
-and the sum of their losses, in float64; so the bits do not depend on the threads. A label that is
-no class makes the loss NaN, and nothing is read by it.
+number a task, are allocated by the engine. A task is a chunk of the rows
+(`pellucid.kernels.tree`), and writes those rows of ``dy`` and the sum of their losses, in float64,
+which the engine adds up and divides by N. So the bits do not depend on the threads. A label outside
+[0, K) makes the loss NaN, and nothing is read by it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..typing import Array
 from .exp import decay
 from .jit import kernel
 from .pool.threads import share
+from .tree import chunk_bounds
 
 __all__ = ["cross_entropy", "multiclass_hinge", "softmax", "softmax_backward", "squared_error"]
 
@@ -79,7 +81,7 @@ def cross_entropy(queue: Array, x: Array, labels: Array, dy: Array, losses: Arra
     """``L = -1/N Σ_n log softmax(x)[n, label]``; ``dy = (softmax(x) - t) / N``."""
     (rows, classes), tasks = x.shape, len(losses)
     for task in share(queue):
-        low, high, loss = task * rows // tasks, (task + 1) * rows // tasks, 0.0
+        (low, high), loss = chunk_bounds(task, tasks, rows), 0.0
         for n in range(low, high):
             xs, dys, top, label = x[n], dy[n], _largest(x[n]), labels[n]
             loss += top - xs[label] if 0 <= label < classes else np.nan
@@ -96,7 +98,7 @@ def cross_entropy(queue: Array, x: Array, labels: Array, dy: Array, losses: Arra
                 dys[k] *= share_of_one
             if 0 <= label < classes:
                 dys[label] -= ONE / np.float32(rows)
-        losses[task] = loss / rows
+        losses[task] = loss
 
 
 @kernel
@@ -110,8 +112,8 @@ def multiclass_hinge(
     (rows, classes), tasks, ahead = x.shape, len(losses), np.float32(margin)
     one = ONE / np.float32(rows)
     for task in share(queue):
-        loss = 0.0
-        for n in range(task * rows // tasks, (task + 1) * rows // tasks):
+        (low, high), loss = chunk_bounds(task, tasks, rows), 0.0
+        for n in range(low, high):
             xs, dys, label = x[n], dy[n], labels[n]
             if not 0 <= label < classes:
                 loss = np.nan
@@ -124,7 +126,7 @@ def multiclass_hinge(
                 violated += wrong
                 dys[k] = one if wrong else ZERO
             dys[label] = -one * np.float32(violated)
-        losses[task] = loss / rows
+        losses[task] = loss
 
 
 @kernel
@@ -133,12 +135,12 @@ def squared_error(queue: Array, x: Array, labels: Array, dy: Array, losses: Arra
     (rows, classes), tasks = x.shape, len(losses)
     two = np.float32(2 / x.size)
     for task in share(queue):
-        loss = 0.0
-        for n in range(task * rows // tasks, (task + 1) * rows // tasks):
+        (low, high), loss = chunk_bounds(task, tasks, rows), 0.0
+        for n in range(low, high):
             xs, dys, label = x[n], dy[n], labels[n]
             loss = loss if 0 <= label < classes else np.nan
             for k in range(classes):
                 z = xs[k] - (ONE if k == label else ZERO)
                 loss += z * z
                 dys[k] = two * z
-        losses[task] = loss / x.size
+        losses[task] = loss / classes

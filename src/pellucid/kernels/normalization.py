@@ -3,10 +3,13 @@
 Channels last: the numbers are flat, C of them a pixel, float32, C-contiguous; the engine allocates.
 A task is a block of whole pixels. What batch normalisation knows of each channel comes as *rows* of
 `period(C)` numbers, a multiple of C, over which its loops run however few channels there are.
-Sums over the batch are sums of each block, float64, for the engine to add up in order.
+Sums over the batch are sums of each block, float64, which the engine adds up as a tree; ``bounds``
+(tasks + 1,) says where these blocks begin and end, so that none lies in two chunks of the images.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +21,7 @@ from .simd import inner, load_part, store, store_part, zeros
 __all__ = [
     "BATCH_BLOCK",
     "RESPONSE_BLOCK",
+    "Response",
     "batch_gradient",
     "batch_gradient_sums",
     "batch_norm",
@@ -33,6 +37,16 @@ BATCH_BLOCK = 2**16  # numbers of a task: they stay in the second-level cache fo
 RESPONSE_BLOCK = 2**15  # some 30 µs
 ROW = 256  # numbers of a row, at least, for a loop over one to be a fast one
 TOGETHER = 256  # numbers that local response normalisation takes through each of its steps at once
+
+
+class Response(NamedTuple):
+    """The constants of local response normalisation, for ``channels`` and ``size`` neighbours."""
+
+    channels: int
+    size: int
+    k: float
+    alpha: float
+    beta: float
 
 
 def whole_pixels(numbers: int, channels: int) -> int:
@@ -51,7 +65,7 @@ def response_room(channels: int, n: int) -> int:
 
 
 @kernel
-def batch_statistics(queue: Array, x: Array, room: Array, sums: Array, per: int) -> None:
+def batch_statistics(queue: Array, x: Array, room: Array, sums: Array, bounds: Array) -> None:
     """Write of each block the mean of each channel, and the sum of squares around it.
 
     Two passes: the second one, around a rounded mean, also finds what that is off by (Chan, Golub &
@@ -59,7 +73,7 @@ def batch_statistics(queue: Array, x: Array, room: Array, sums: Array, per: int)
     """
     c, width = sums.shape[2], room.shape[2]
     for task in share(queue):
-        block = x[task * per : (task + 1) * per]
+        block = x[bounds[task] : bounds[task + 1]]
         pixels = len(block) // c
         mean, square = sums[task, 0], sums[task, 1]
         total, around, squares = room[task, 0], room[task, 1], room[task, 2]
@@ -105,8 +119,9 @@ def batch_norm(queue: Array, x: Array, y: Array, rows: Array, relu: bool, per: i
 
 @kernel
 def batch_gradient_sums(
-    queue: Array, dy: Array, x: Array, rows: Array, room: Array, sums: Array, relu: bool, per: int
-) -> None:
+    queue: Array, dy: Array, x: Array, rows: Array, room: Array, sums: Array, relu: bool,
+    bounds: Array,
+) -> None:  # fmt: skip
     """Write of each block ``Σ dz`` and ``Σ dz · (x - rows[0])``; dz is dy where z was above 0."""
     width = rows.shape[1]
     around, scale, shift = rows[0], rows[1], rows[2]
@@ -114,8 +129,8 @@ def batch_gradient_sums(
         total, moment = room[task, 0], room[task, 1]
         total[:] = 0
         moment[:] = 0
-        for at in range(task * per, min(x.size, (task + 1) * per), width):
-            end = min(at + width, (task + 1) * per)
+        for at in range(bounds[task], bounds[task + 1], width):
+            end = min(at + width, bounds[task + 1])
             a, da = x[at:end], dy[at:end]
             for k in range(len(a)):
                 d = a[k] - around[k]
@@ -158,10 +173,10 @@ def _fold(row: Array, sums: Array) -> None:
 
 @kernel
 def local_response(
-    queue: Array, x: Array, y: Array, room: Array, c: int, n: int, k: float, alpha: float,
-    beta: float, per: int,
-) -> None:  # fmt: skip
+    queue: Array, x: Array, y: Array, room: Array, response: Response, per: int
+) -> None:
     """Write ``x · s^-β`` with ``s = k + α · Σ x²`` over n neighbouring channels."""
+    c, n, k, alpha, beta = response
     before, pitch = n // 2, c + n - 1
     together = (room.shape[2] - LANES) // pitch
     for task in share(queue):
@@ -181,10 +196,10 @@ def local_response(
 
 @kernel
 def local_response_backward(
-    queue: Array, dy: Array, x: Array, dx: Array, room: Array, c: int, n: int, k: float,
-    alpha: float, beta: float, per: int,
-) -> None:  # fmt: skip
+    queue: Array, dy: Array, x: Array, dx: Array, room: Array, response: Response, per: int
+) -> None:
     """Write ``dy · s^-β - 2αβ · x · Σ dy · x · s^(-β-1)``, the sum over those that saw x."""
+    c, n, k, alpha, beta = response
     before, after, pitch = n // 2, (n - 1) // 2, c + n - 1
     together = (room.shape[2] - LANES) // pitch
     factor = np.float32(2 * alpha * beta)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ...kernels import losses
-from ...kernels.blocks import blocks
-from ...kernels.pool.threads import run
+from ...kernels.tree import fewest_chunks, tree_sum
 from ...nn import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
 from ...ops.losses import one_hot
 from ...typing import Array
+from .launch import launch
 
 __all__ = ["FusedLoss"]
 
@@ -22,6 +22,8 @@ KERNELS: dict[type[Loss], tuple[Callable[..., Any], Callable[[Any], tuple[float,
     MulticlassHinge: (losses.multiclass_hinge, lambda loss: (loss.margin,)),
     MeanSquaredError: (losses.squared_error, lambda loss: ()),
 }
+
+WORK = 20  # of a number of the scores, with its exponential, in products
 
 
 class FusedLoss(Loss):
@@ -46,6 +48,7 @@ class FusedLoss(Loss):
 
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
+        self._chunks = fewest_chunks()
         self._dy = np.empty((0, 0), dtype=np.float32)  # room; it grows to the largest batch
 
     def forward(self, scores: Array, labels: Array) -> float:
@@ -58,9 +61,10 @@ class FusedLoss(Loss):
             self._dy = np.empty((rows, classes), dtype=np.float32)
         # One signature a kernel: no array that cannot be written to, and one type of labels.
         labels = np.require(labels, np.int64, ["C", "W"])
-        dy, parts = self._dy[:rows], np.empty(blocks(scores.size))
-        run(kernel, len(parts), scores, labels, dy, parts, *constants(self.loss))
-        loss = float(parts.sum())
+        dy, parts = self._dy[:rows], np.empty(self._chunks)
+        work = scores.size * WORK
+        launch(kernel, len(parts), work, scores, labels, dy, parts, *constants(self.loss))
+        loss = float(tree_sum(parts)) / rows
         if loss != loss:
             one_hot(labels, scores)  # refuses a label that is no class
         self._memory = (dy,)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ....kernels import normalization
+from ....kernels.tree import fewest_chunks, tree_sum
 from ....memory import aligned_zeros
 from ....nn import BatchNorm2d, LocalResponseNorm
 from ....typing import Array
@@ -38,9 +41,9 @@ class _NormStep(Step):
         return -(-images.size // self._per)
 
     def _run(self, kernel: Any, work: int, images: tuple[Array, ...], *args: Any) -> None:
-        """Run a kernel over the blocks of ``images``, with so much work a number."""
+        """Run a kernel over the blocks of ``images``, with ``work`` a number."""
         size, blocks = images[0].size, self._blocks(images[0])
-        launch(kernel, blocks, work * size, *(flat(a) for a in images), *args, self._per)
+        launch(kernel, blocks, work * size, *(flat(a) for a in images), *args)
 
 
 class LocalResponseNormStep(_NormStep):
@@ -75,13 +78,52 @@ class LocalResponseNormStep(_NormStep):
         if n != self._neighbours:
             self._make_room()
         k, alpha, beta = float(layer.k), float(layer.alpha / n), float(layer.beta)
-        self._run(kernel, 2 * n, images, self._room, self.channels, n, k, alpha, beta)
+        response = normalization.Response(self.channels, n, k, alpha, beta)
+        self._run(kernel, 2 * n, images, self._room, response, self._per)
 
     def _make_room(self) -> None:
         neighbours = self.layer.size
         width = normalization.response_room(self.channels, neighbours)
         self._room = aligned_zeros((self._blocks(self._y), 5, width))
         self._neighbours = neighbours  # last: what fits it is there, also if Ctrl-C came
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkBlocks:
+    """The blocks of a batch, cut so that none lies in two chunks of its images.
+
+    ``bounds`` are where they begin, and the end of the last one; ``firsts`` is the first block of
+    each chunk that has any, and ``full`` which these are.
+    """
+
+    bounds: Array
+    firsts: Array
+    full: Array
+
+    @classmethod
+    @lru_cache(maxsize=64)
+    def of(cls, images: int, numbers: int, chunks: int, per: int) -> ChunkBlocks:
+        """Return the blocks of up to ``per`` numbers of ``images`` with ``numbers`` in all."""
+        edges = np.arange(chunks + 1) * images // chunks * (numbers // images)
+        full = np.diff(edges) > 0
+        counts = -(-np.diff(edges) // per)
+        firsts = np.cumsum(counts) - counts
+        within = np.arange(counts.sum()) - np.repeat(firsts, counts)
+        bounds = np.append(np.repeat(edges[:-1], counts) + within * per, numbers)
+        return cls(bounds, firsts[full], full)
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def sum(self, parts: Array) -> Array:
+        """Return the sum of ``parts`` (blocks, ...) as a tree over the chunks."""
+        return tree_sum(self.chunk_sums(parts))
+
+    def chunk_sums(self, parts: Array) -> Array:
+        """Return the sum (chunks, ...) of each chunk's ``parts``, in order."""
+        sums = np.zeros((len(self.full), *parts.shape[1:]))
+        sums[self.full] = np.add.reduceat(parts, self.firsts, axis=0)
+        return sums
 
 
 class BatchNormStep(_NormStep):
@@ -103,12 +145,15 @@ class BatchNormStep(_NormStep):
     )
 
     def __init__(
-        self, name: str, layer: BatchNorm2d, input_shape: Shape, batch: int, *, relu: bool = False
-    ) -> None:
+        self, name: str, layer: BatchNorm2d, input_shape: Shape, batch: int, *,
+        relu: bool = False, ranks: int = 1,
+    ) -> None:  # fmt: skip
         super().__init__(name, layer.output_shape(input_shape), batch, normalization.BATCH_BLOCK)
         self.kernel = "batch norm" + " + relu" * relu
         self.layer, self.relu = layer, relu
-        blocks, width = self._blocks(self._y), normalization.period(self.channels)
+        self._chunks = fewest_chunks(ranks)
+        blocks = self._blocks(self._y) + self._chunks  # of which each chunk has a partial one
+        width = normalization.period(self.channels)
         self._rows = aligned_zeros((5, width))
         self._room = aligned_zeros((blocks, 3, width))
         self._sums = np.empty((blocks, 2, self.channels), dtype=np.float64)
@@ -151,7 +196,7 @@ class BatchNormStep(_NormStep):
             self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
             self._scale = gamma * self._inverse
             self._fill(0, around, self._scale, beta + self._off * self._scale)
-        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu)
+        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu, self._per)
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
@@ -164,7 +209,8 @@ class BatchNormStep(_NormStep):
         if not need_dx:
             return None
         dx, fixed = self._dx[: len(dy)], not self._trained
-        self._run(normalization.batch_gradient, 2, (dy, x, dx), self._rows, self.relu, fixed)
+        args = (self._rows, self.relu, fixed, self._per)
+        self._run(normalization.batch_gradient, 2, (dy, x, dx), *args)
         return dx
 
     def _buffers(self) -> list[Array]:
@@ -176,26 +222,34 @@ class BatchNormStep(_NormStep):
     def _sum_gradients(self, dy: Array) -> None:
         """Leave the gradients of scale and shift, and what that of the input follows from."""
         layer, x, inverse, off = self.layer, self._x, self._inverse, self._off
-        args = (self._rows, self._room, self._sums, self.relu)
-        self._run(normalization.batch_gradient_sums, 1, (dy, x), *args)
+        blocks = ChunkBlocks.of(len(x), x.size, self._chunks, self._per)
+        launch(
+            normalization.batch_gradient_sums, len(blocks), x.size, flat(dy), flat(x), self._rows,
+            self._room, self._sums, self.relu, blocks.bounds,
+        )  # fmt: skip
         with np.errstate(all="ignore"):
-            dbeta, moment = self._sums[: self._blocks(x)].sum(axis=0)
-            dgamma = inverse * (moment + off * dbeta)
+            dbetas, moments = blocks.chunk_sums(self._sums[: len(blocks)]).swapaxes(0, 1)
+            dgammas = inverse * (moments + off * dbetas)
+            dgamma, dbeta = tree_sum(dgammas), tree_sum(dbetas)
             # If the statistics are the batch's, dx = scale · (dy - mean(dy) - x̂ · mean(dy · x̂)).
             share = self._scale / (x.size // self.channels)
             slope = -share * dgamma * inverse
             self._fill(3, slope, slope * off - share * dbeta)
-        layer.weight.grad = dgamma.astype(layer.weight.data.dtype)
-        layer.bias.grad = dbeta.astype(layer.bias.data.dtype)
+        # As several processes would add up what each has rounded.
+        layer.weight.grad = tree_sum(dgammas.astype(layer.weight.data.dtype))
+        layer.bias.grad = tree_sum(dbetas.astype(layer.bias.data.dtype))
 
     def _statistics(self, x: Array, m: int) -> tuple[Array, Array]:
         """Return mean and variance of each channel, from those of the blocks."""
-        self._run(normalization.batch_statistics, 1, (x,), self._room, self._sums)
-        means, squares = self._sums[: self._blocks(x)].swapaxes(0, 1)
-        pixels = np.full((len(means), 1), self._per // self.channels)
-        pixels[-1] = m - (len(means) - 1) * pixels[0]
-        mean = (pixels * means).sum(axis=0) / m
-        return mean, (squares + pixels * (means - mean) ** 2).sum(axis=0) / m
+        blocks = ChunkBlocks.of(len(x), x.size, self._chunks, self._per)
+        launch(
+            normalization.batch_statistics, len(blocks), x.size, flat(x), self._room, self._sums,
+            blocks.bounds,
+        )  # fmt: skip
+        means, squares = self._sums[: len(blocks)].swapaxes(0, 1)
+        pixels = np.diff(blocks.bounds)[:, np.newaxis] // self.channels
+        mean = blocks.sum(pixels * means) / m
+        return mean, blocks.sum(squares + pixels * (means - mean) ** 2) / m
 
     def _fill(self, first: int, *values: Array) -> None:
         """Write one number a channel into each of the rows from ``first`` on, over and over."""
