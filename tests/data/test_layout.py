@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pellucid.data.file_tree import Entry, Listing
 from pellucid.data.layout import Layout, arrange
-from pellucid.data.trees import Entry, Listing
 from pellucid.errors import DataError
 
 

@@ -28,11 +28,10 @@ SAID = {
 
 def is_folder(data: str) -> bool:
     """Return whether ``data`` is a path rather than the name of a data set."""
-    from ..data.file_sets import FILE_SETS
-    from ..data.sources import SOURCES
-    from ..data.trees import ARCHIVES
+    from ..data.catalogue import CATALOGUE
+    from ..data.file_tree import ARCHIVES
 
-    if data in SOURCES or data in FILE_SETS:
+    if data in CATALOGUE:
         return False
     path = os.sep in data or "/" in data or data.lower().endswith(ARCHIVES)
     return path or Path(data).exists()

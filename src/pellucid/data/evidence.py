@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from ..errors import DataError
+from .folder_tree import Folder
 from .roles import is_annotation, is_batch, is_date, is_generic, loosely, role_of
-from .tree_of_folders import Folder
 
 __all__ = [
     "Evidence",

@@ -19,10 +19,10 @@ from ..typing import Array
 from .dataset import ImageFile
 from .decoding import decode
 from .file_names import some
+from .file_tree import Entry, Tree
 from .folder_cache import Decoded
 from .layout import Layout
 from .plain_picture import ERASED
-from .trees import Entry, Tree
 
 __all__ = ["Reader", "Wanted"]
 

@@ -14,15 +14,15 @@ from ..names import plain
 from ..preparation import Drawing, Preparation
 from ..typing import PathLike
 from .dataset import Dataset
-from .doubles import note_doubles
+from .duplicates import note_doubles
 from .folder_cache import Decoded, cache_path, read_cache, write_cache
 from .split import held_out_images
 from .split_file import Split
 from .user_folders import expanded
 
 if TYPE_CHECKING:
+    from .file_tree import Tree
     from .folder_reader import Wanted
-    from .trees import Tree
 
 __all__ = ["image_folder"]
 
@@ -129,8 +129,8 @@ def image_folder(
     >>> train.classes, train.images.shape, test.labels
     (('cat', 'dog'), (2, 3, 32, 32), array([0, 1]))
     """
+    from .file_tree import tree
     from .folder_reader import Wanted  # here, as most programs read no folder
-    from .trees import tree
 
     wanted = Wanted(_pair(size), channels, drawing, corrupt == "skip", max_bytes, bool(skip_empty))
     _require(drawing is None or size is not None, "drawing", "needs a size", drawing)
@@ -202,9 +202,9 @@ def _decoded(
         and decoded.images.nbytes <= wanted.max_bytes
     ):
         return decoded
+    from .file_tree import looked_into
     from .folder_reader import Reader
     from .layout import arrange
-    from .trees import looked_into
 
     with source.open():
         listing, where = looked_into(source), f"'{plain(str(source.path))}'"

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from ..errors import DataError, did_you_mean
 from ..names import plain
 from .file_names import some
+from .file_tree import ARCHIVES, Entry, Listing
+from .folder_tree import Folder, build
 from .layout_notes import (
     at,
     counted,
@@ -23,8 +25,6 @@ from .layout_notes import (
 from .parts import Found, Part, find_parts
 from .picture_kinds import ENDINGS, FORMATS
 from .roles import is_generic, loosely
-from .tree_of_folders import Folder, build
-from .trees import ARCHIVES, Entry, Listing
 
 __all__ = ["Layout", "arrange"]
 

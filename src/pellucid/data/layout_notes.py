@@ -10,10 +10,10 @@ from typing import NoReturn
 from ..errors import DataError
 from ..names import plain
 from .file_names import some
+from .file_tree import Entry
+from .folder_tree import Folder
 from .parts import Found, Part
 from .roles import is_date, is_generic, loosely, role_of
-from .tree_of_folders import Folder
-from .trees import Entry
 
 __all__ = [
     "at",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .copies import drop_copies
+from .duplicate_folders import drop_copies
 from .evidence import (
     Evidence,
     folders_of_parts,
@@ -20,8 +20,8 @@ from .evidence import (
     refused,
     through,
 )
+from .folder_tree import Folder
 from .roles import is_annotation, loosely, role_of
-from .tree_of_folders import Folder
 
 __all__ = ["Found", "Part", "find_parts"]
 

@@ -1,7 +1,7 @@
-"""Taking the files that one needs out of a tar archive, and nothing else.
+"""Extract the needed files of a tar archive, and nothing else.
 
-The archive has been compared with its SHA-256 before it is opened. Even so nothing in it decides
-where a file goes or how large it may be: names and sizes come from the table in `file_sets`.
+The archive's SHA-256 has matched before it is opened. Even so nothing in it decides
+where a file goes or how large it may be: names and sizes come from the catalogue.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..errors import FileFormatError
-from .transfer import Report
+from .http import Report
 
 __all__ = ["unpack"]
 

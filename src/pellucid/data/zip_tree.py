@@ -17,8 +17,8 @@ from typing import BinaryIO
 from ..errors import FileFormatError
 from ..names import plain
 from .file_names import guess_encoding, some
+from .file_tree import MAX_DEPTH, Entry, Listing, Tree, is_hidden, note_deep
 from .picture_kinds import HEAD
-from .trees import MAX_DEPTH, Entry, Listing, Tree, is_hidden, note_deep
 
 __all__ = ["ZipTree"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..errors import DataError
+from .folder_tree import Folder
 from .roles import is_generic, role_of
-from .tree_of_folders import Folder
 
 __all__ = ["drop_copies"]
 

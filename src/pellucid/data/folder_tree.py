@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .file_tree import Entry
 from .roles import identity
-from .trees import Entry
 
 __all__ = ["Folder", "build"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.data import trees, zip_tree
-from pellucid.data.trees import Entry, FolderTree, tree
+from pellucid.data import file_tree, zip_tree
+from pellucid.data.file_tree import Entry, FolderTree, tree
 from pellucid.data.zip_tree import ZipTree
 from pellucid.errors import FileFormatError
 
@@ -100,7 +100,7 @@ def test_a_size_that_is_not_that_of_the_bytes_is_refused(tmp_path, size):
 
 
 def test_a_member_that_declares_too_much_is_not_inflated(tmp_path):
-    declare(archive(tmp_path / "x.zip", "a.png"), trees.MAX_FILE + 1)
+    declare(archive(tmp_path / "x.zip", "a.png"), file_tree.MAX_FILE + 1)
     source = ZipTree(tmp_path / "x.zip")
     with (
         source.open(),
@@ -184,7 +184,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
 
 def test_a_file_too_large_is_not_read(tmp_path):
     with pytest.raises(FileFormatError, match="at most 67108864 are read"):
-        FolderTree(tmp_path).read(Entry("a.png", trees.MAX_FILE + 1, 0))
+        FolderTree(tmp_path).read(Entry("a.png", file_tree.MAX_FILE + 1, 0))
 
 
 def raw_named(path: Path, names: dict[str, bytes], extra: dict[str, bytes] | None = None) -> Path:

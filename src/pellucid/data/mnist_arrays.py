@@ -6,7 +6,7 @@ import numpy as np
 
 from ..typing import Array, PathLike
 from .dataset import Dataset
-from .sets import mnist
+from .datasets import mnist
 
 __all__ = ["load_mnist"]
 
