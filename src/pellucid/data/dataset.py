@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,13 @@ class Dataset:
     >>> points = Dataset(images, np.array([0, 1, 1]), ("dark", "bright"), "points")
     >>> points
     Dataset('points', train: 3 images 1x1x1, 2 classes)
+    >>> image, label = points[-1]
+    >>> image.tolist(), points.classes[label]
+    ([[[255]]], 'bright')
+    >>> points[1:]
+    Dataset('points', train: 2 images 1x1x1, 2 classes)
+    >>> [label for image, label in points]
+    [0, 1, 1]
     >>> x, labels = points.batch([1, 2])
     >>> x.ravel(), labels
     (array([0.2, 1. ], dtype=float32), array([1, 1]))
@@ -166,6 +173,62 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.images)
 
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> tuple[Array, int]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Dataset: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> tuple[Array, int] | Dataset:
+        """Return the image at ``index`` and its label, or the data set of a slice.
+
+        Nothing is copied: the image is a view (C, H, W) of `images`, with the bytes as they are
+        stored (`batch` returns float32), and a slice's images are a view, too. A slice keeps the
+        classes, the preparation and all else that the data set knows.
+
+        Raises
+        ------
+        ArgumentError
+            If the index is out of range or of another type, or the slice selects no image.
+        """
+        if isinstance(index, slice):
+            return self._slice(index)
+        n = len(self)
+        # True and a 0-d array are indices to Python; as an index of an image they are a mistake.
+        if isinstance(index, (bool, np.bool_, np.ndarray)) or not hasattr(index, "__index__"):
+            raise ArgumentError(
+                f"expects an integer or a slice, received {_kind(index)}. Select several images "
+                "with `subset(indices)`; turn a mask into indices with `np.flatnonzero(mask)`.",
+                where="Dataset",
+            )
+        k = index.__index__()
+        if not -n <= k < n:
+            raise ArgumentError(
+                f"there is no image {k}: this set has images 0 to {n - 1}, or {-n} to -1 from the "
+                "end.",
+                where="Dataset",
+            )
+        return self.images[k], int(self.labels[k])
+
+    def __iter__(self) -> Iterator[tuple[Array, int]]:
+        """Yield each image and its label, as ``self[k]`` returns them."""
+        return zip(self.images, self.labels.tolist(), strict=True)
+
+    def _slice(self, index: slice) -> Dataset:
+        try:
+            chosen = range(*index.indices(len(self)))
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(f"cannot take {index}: {error}.", where="Dataset") from error
+        if not chosen:
+            raise ArgumentError(
+                f"{index} selects none of the {len(self)} images; a data set needs at least one.",
+                where="Dataset",
+            )
+        return replace(
+            self,
+            images=self.images[index],
+            labels=self.labels[index],
+            files=None if self.files is None else self.files[index],
+        )
+
     def __repr__(self) -> str:
         size = "x".join(map(str, self.image_shape))
         count = f"{len(self)} image{'s' * (len(self) != 1)} {size}"
@@ -237,8 +300,7 @@ class Dataset:
         """Return the first ``n`` images, or all where there are fewer; nothing is copied."""
         if n < 1:
             raise ArgumentError(f"must be 1 or more images, received {n}.", where="take")
-        files = None if self.files is None else self.files[:n]
-        return replace(self, images=self.images[:n], labels=self.labels[:n], files=files)
+        return self[:n]
 
     def subset(self, indices: Sequence[int] | Array) -> Dataset:
         """Return the images at ``indices``, in that order, as a data set of their own.
@@ -264,3 +326,10 @@ class Dataset:
         chosen = chosen.astype(np.intp, copy=False)
         files = None if self.files is None else tuple(self.files[k] for k in chosen)
         return replace(self, images=self.images[chosen], labels=self.labels[chosen], files=files)
+
+
+def _kind(index: object) -> str:
+    """Return what came in place of an index, in words."""
+    if isinstance(index, np.ndarray):
+        return f"an array of {index.dtype} {index.shape}"
+    return f"{index!r:.40} ({type(index).__name__})"
