@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, SupportsIndex, overload
@@ -15,6 +14,8 @@ from ..names import without_surrogates
 from ..preparation import HeldOut, Preparation
 from ..typing import Array
 from .checks import require_images, require_labels, require_scale, unfit_dtype
+from .indexing import require_index, require_slice
+from .statistics import channel_statistics
 
 __all__ = ["Dataset", "ImageFile"]
 
@@ -190,44 +191,16 @@ class Dataset:
             If the index is out of range or of another type, or the slice selects no image.
         """
         if isinstance(index, slice):
-            return self._slice(index)
-        n = len(self)
-        # True and a 0-d array are indices to Python; as an index of an image they are a mistake.
-        if isinstance(index, (bool, np.bool_, np.ndarray)) or not hasattr(index, "__index__"):
-            raise ArgumentError(
-                f"expects an integer or a slice, received {_kind(index)}. Select several images "
-                "with `subset(indices)`; turn a mask into indices with `np.flatnonzero(mask)`.",
-                where="Dataset",
-            )
-        k = index.__index__()
-        if not -n <= k < n:
-            raise ArgumentError(
-                f"there is no image {k}: this set has images 0 to {n - 1}, or {-n} to -1 from the "
-                "end.",
-                where="Dataset",
-            )
+            require_slice(index, len(self))
+            files = None if self.files is None else self.files[index]
+            images, labels = self.images[index], self.labels[index]
+            return replace(self, images=images, labels=labels, files=files)
+        k = require_index(index, len(self))
         return self.images[k], int(self.labels[k])
 
     def __iter__(self) -> Iterator[tuple[Array, int]]:
         """Yield each image and its label, as ``self[k]`` returns them."""
         return zip(self.images, self.labels.tolist(), strict=True)
-
-    def _slice(self, index: slice) -> Dataset:
-        try:
-            chosen = range(*index.indices(len(self)))
-        except (TypeError, ValueError) as error:
-            raise ArgumentError(f"cannot take {index}: {error}.", where="Dataset") from error
-        if not chosen:
-            raise ArgumentError(
-                f"{index} selects none of the {len(self)} images; a data set needs at least one.",
-                where="Dataset",
-            )
-        return replace(
-            self,
-            images=self.images[index],
-            labels=self.labels[index],
-            files=None if self.files is None else self.files[index],
-        )
 
     def __repr__(self) -> str:
         size = "x".join(map(str, self.image_shape))
@@ -255,23 +228,7 @@ class Dataset:
         >>> Dataset.from_arrays(images, [0, 1]).statistics()
         ((0.2, 0.7), (0.2, 0.3))
         """
-        n, c, h, w = self.images.shape
-        # Squares around a mean far from zero would cancel: around that of a few images they do not.
-        around = self.images[:256].mean(axis=(0, 2, 3), dtype=np.float64, keepdims=True)
-        sums = np.zeros((2, c))
-        for start in range(0, n, 256):  # a few at a time: as float64 all would take 8 times as much
-            x = self.images[start : start + 256] - around
-            sums += x.sum(axis=(0, 2, 3)), np.einsum("nchw,nchw->c", x, x)
-        off, square = sums / (n * h * w)
-        deviation = np.sqrt(np.maximum(square - off**2, 0))
-        deviation[deviation < 1e-6 * self.peak] = self.peak
-        mean, deviation = (around.ravel() + off) / self.peak, deviation / self.peak
-        # Six decimals, or six digits of a smaller deviation, which the mean is measured by.
-        places = [max(6, 5 - math.floor(math.log10(d))) for d in deviation]
-        return (
-            tuple(round(float(m), k) for m, k in zip(mean, places, strict=True)),
-            tuple(round(float(d), k) for d, k in zip(deviation, places, strict=True)),
-        )
+        return channel_statistics(self.images, self.peak)
 
     def batch(
         self, indices: Sequence[int] | Array | slice, dtype: npt.DTypeLike = np.float32
@@ -326,10 +283,3 @@ class Dataset:
         chosen = chosen.astype(np.intp, copy=False)
         files = None if self.files is None else tuple(self.files[k] for k in chosen)
         return replace(self, images=self.images[chosen], labels=self.labels[chosen], files=files)
-
-
-def _kind(index: object) -> str:
-    """Return what came in place of an index, in words."""
-    if isinstance(index, np.ndarray):
-        return f"an array of {index.dtype} {index.shape}"
-    return f"{index!r:.40} ({type(index).__name__})"
