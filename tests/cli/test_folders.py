@@ -125,7 +125,7 @@ def test_a_limit_takes_of_every_class_of_a_sorted_folder(pellucid, folder):
             r"--data: there is no data set 'mnits'\..*Or give a folder or zip archive",
         ),
         ("--data pets --augment flap", r"--augment: there is no 'flap'\. Did you mean 'flip'\?"),
-        ("--data pets --augment crop", r"--augment: crop needs a number behind it"),
+        ("--data pets --augment crop", r"--augment: crop needs a number after it"),
         ("--data pets --size big", r"--size: must be one number, as 32, or rows x columns"),
         ("--data pets --channels 2", r"--channels: must be 1 \(grey\), 3 \(RGB\)"),
         ("--data pets --held-out 1", r"--held-out: must be a share between 0 and 1"),
@@ -149,11 +149,11 @@ def test_an_empty_class_is_refused_or_left_out_and_the_run_repeats_that(pellucid
     (folder / "train" / "cow").mkdir()
     result = pellucid("train", "--data", "my pets", *QUICK)
     assert result.returncode == 1
-    assert "holds no image: train/cow/." in result.stderr
+    assert "holds no images: train/cow/." in result.stderr
     assert "leave it out with --skip-empty" in result.stderr
     result = pellucid("train", "--data", "my pets", *QUICK, "--skip-empty", "--out", "run")
     assert result.returncode == 0, result.stderr
-    assert "note: 1 class folder holds no image and was left out: train/cow/" in result.stdout
+    assert "note: 1 class folder holds no images and was left out: train/cow/" in result.stdout
     assert tomllib.loads((tmp_path / "run" / "config.toml").read_text())["skip_empty"] is True
     assert pellucid("train", "--config", "run", "--out", "again").returncode == 0
     assert pellucid("evaluate", "run").returncode == 0

@@ -42,8 +42,8 @@ def test_it_is_frozen() -> None:
             BYTES[:, 0],
             r"images: expects shape \(N, C, H, W\), received \(5, 3, 4\). Add the channel",
         ),
-        (BYTES[:0], r"images: received no pixels at all, shape \(0, 2, 3, 4\)\. A network"),
-        (BYTES[..., :0], r"received no pixels at all, shape \(5, 2, 3, 0\)"),
+        (BYTES[:0], r"images: received no pixels, shape \(0, 2, 3, 4\)\. A network"),
+        (BYTES[..., :0], r"received no pixels, shape \(5, 2, 3, 0\)"),
         (BYTES.astype(np.float64), r"received float64\. Use `Dataset\.from_arrays`"),
         (BYTES > 3, r"received bool\. For black and white, use `255 \*"),
         (BYTES.astype(np.int64), r"received int64\. If they lie in 0 to 255"),
@@ -59,7 +59,7 @@ def test_images_of_another_kind_are_refused(images: np.ndarray, message: str) ->
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (LABELS[:4], r"labels: expects one label an image, received 4 labels for 5 images\."),
+        (LABELS[:4], r"labels: expects one label per image, received 4 labels for 5 images\."),
         (LABELS * 0.5, r"labels: must be integers, received float64\. Number the classes from 0"),
         (LABELS > 1, r"labels: must be integers, received bool"),
         (

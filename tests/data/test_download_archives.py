@@ -251,7 +251,7 @@ def test_members_by_other_names_are_left_in_the_archive(unpacked, tmp_path, evil
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, b"S", b"6"])
 def test_a_member_that_is_no_plain_file_is_refused(unpacked, tmp_path, kind):
-    with pytest.raises(FileFormatError, match=r"'.*sets\.tar\.gz' has 'set/b\.bin' as something"):
+    with pytest.raises(FileFormatError, match=r"'.*sets\.tar\.gz' has a 'set/b\.bin' that is not"):
         unpacked(packed(A, (link(kind), b"")))
     require_nothing_but_the_archive(tmp_path / "cached")
 
@@ -259,7 +259,7 @@ def test_a_member_that_is_no_plain_file_is_refused(unpacked, tmp_path, kind):
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ((A, (vast(), b"")), r"has 'set/b\.bin' with 1,000,000,000,000 bytes; it must have 4\."),
+        ((A, (vast(), b"")), r"has 'set/b\.bin' with 1,000,000,000,000 bytes; expected are 4\."),
         ((A, ("set/b.bin", b"bbb")), r"has 'set/b\.bin' with 3 bytes"),
         ((A, ("set/c.bin", b"bbbb")), r"sets\.tar\.gz' has no 'set/b\.bin'\."),
         ((A, ("./set/../set/b.bin", b"bbbb")), r"sets\.tar\.gz' has no 'set/b\.bin'\."),
@@ -298,7 +298,7 @@ def test_an_archive_that_cannot_be_used_is_not_kept(cache, mirror, offer):
     server = mirror()
     offer("cifar10", server, archive=packed(("cifar-10-batches-bin/data_batch_1.bin", b"short")))
     with pytest.raises(
-        FileFormatError, match=r"data_batch_1\.bin' with 5 bytes; it must have 3,07"
+        FileFormatError, match=r"data_batch_1\.bin' with 5 bytes; expected are 3,07"
     ):
         data.cifar10()
     assert cached(cache) == []

@@ -54,7 +54,7 @@ def test_the_second_time_nothing_is_decoded_and_all_is_the_same(tmp_path, cache,
         assert repr(one) == repr(two)
         np.testing.assert_array_equal(one.images, two.images)
         np.testing.assert_array_equal(one.labels, two.labels)
-    assert told == ["1 file is no image and was left out: notes.txt"] * 2
+    assert told == ["1 file is not an image and was left out: notes.txt"] * 2
     assert len(kept(cache)) == 1
 
 

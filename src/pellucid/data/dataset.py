@@ -31,8 +31,8 @@ class ImageFile(NamedTuple):
 class Dataset:
     """Images with one label each, validated at construction and never again.
 
-    The arrays are kept, not copied: bytes stay bytes until `batch` turns the few that are needed
-    into float32.
+    The arrays are kept, not copied: bytes stay bytes until `batch` converts those that are needed
+    to float32.
 
     Parameters
     ----------
@@ -46,24 +46,23 @@ class Dataset:
         What the set is called.
     peak : float, optional
         The pixel value that means 1.0: by default 255 for bytes and 1 for float images; 16 for the
-        digits. By default float images must lie in [0, 1] (up to 1.5 is taken) or, with negative
-        numbers among them, be standardised (with a root mean square of at most 10); a peak that is
-        given is believed.
+        digits. By default float images must lie in [0, 1] (up to 1.5 is accepted) or, if some
+        numbers are negative, be standardised (a root mean square of at most 10); with a peak the
+        range is not checked.
     split : str
         Which part of the set this is, ``"train"`` or ``"test"``.
     preparation : Preparation, optional
-        How a picture becomes such an image; a model that learns from this set keeps it. Its size
-        becomes that of the images. By default a picture is made to fit, and nothing else is done.
+        How a picture becomes such an image; a model trained on this set keeps it. Its size is set
+        to that of the images. By default a picture is resized to fit, and nothing else is done.
     files : sequence of ImageFile, optional
         The file that each image came from.
     held_out : HeldOut, optional
-        How this part and the other were drawn from one.
+        How this part and the other were drawn from one set.
 
     Raises
     ------
     DataError
-        If images and labels are not what the parameters ask for; the message shows the first
-        image or label at fault.
+        If images or labels are not as described; the message shows the first one at fault.
 
     Examples
     --------
@@ -95,7 +94,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         images, labels = np.asarray(self.images), np.asarray(self.labels)
-        # A folder's name may be bytes that are no text, which no model file and no page could hold.
+        # A folder's name may be bytes that are not text, which a model file or a page cannot hold.
         classes = tuple(without_surrogates(str(c)) for c in self.classes)
         object.__setattr__(self, "name", without_surrogates(self.name))
         require_images(images)
@@ -122,7 +121,7 @@ class Dataset:
             if len(self.files) != len(images):
                 raise ArgumentError(
                     f"must name the file of each image: {len(images)}, not {len(self.files)}. "
-                    "Choose images with `subset`, which keeps them together, or give None.",
+                    "Select images with `subset`, which keeps both aligned, or pass None.",
                     where="files",
                 )
 
@@ -137,7 +136,7 @@ class Dataset:
         *,
         peak: float | None = None,
     ) -> Dataset:
-        """Return a data set of your own arrays.
+        """Return a data set made of your own arrays.
 
         Parameters
         ----------
@@ -167,7 +166,7 @@ class Dataset:
             largest = int(t.max()) if t.size and t.dtype.kind in "iu" else 0
             classes = (str(k) for k in range(largest + 1))
         if x.dtype.kind == "f":
-            with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            with np.errstate(over="ignore"):  # overflow to infinity is refused below
                 x = x.astype(np.float32, copy=False)
         return cls(x, t, tuple(classes), name, peak, split)  # type: ignore[arg-type]
 
@@ -217,8 +216,8 @@ class Dataset:
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return the mean and the deviation of each channel over all pixels of all images.
 
-        Of the values that `batch` returns, pixels over ``peak``. A channel that is the same
-        everywhere has the deviation 1, so that one can divide by it.
+        They are those of the values that `batch` returns, pixels over ``peak``. A constant channel
+        gets the deviation 1, so that it can be divided by.
 
         Examples
         --------
@@ -238,7 +237,7 @@ class Dataset:
         Parameters
         ----------
         indices : integers or slice
-            Which images, in the order wanted.
+            Which images, in this order.
         dtype : float dtype
             Of the result; float64 for gradient checks.
 
@@ -254,18 +253,18 @@ class Dataset:
         )
 
     def take(self, n: int) -> Dataset:
-        """Return the first ``n`` images, or all where there are fewer; nothing is copied."""
+        """Return the first ``n`` images, or all if there are fewer, without copying."""
         if n < 1:
             raise ArgumentError(f"must be 1 or more images, received {n}.", where="take")
         return self[:n]
 
     def subset(self, indices: Sequence[int] | Array) -> Dataset:
-        """Return the images at ``indices``, in that order, as a data set of their own.
+        """Return a copy of the images at ``indices``, in that order, as a data set.
 
         Raises
         ------
         ArgumentError
-            If an index is not an integer, or there is no such image.
+            If an index is not an integer, or out of range.
         """
         chosen = np.asarray(indices)
         if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):
