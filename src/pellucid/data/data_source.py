@@ -42,8 +42,8 @@ class Form:
     train, test : tuple of str
         The files of each part.
     subfolders : tuple of str
-        Where the files may lie inside a folder of data sets; ``"."`` is that folder itself. In an
-        archive they lie in the first.
+        Where the files may be in a folder of data sets; ``"."`` is that folder itself. In an
+        archive they are in the first.
     singles : tuple of PublishedFile
         Each of `files` in order, if they are published one by one.
     archive : PublishedFile, optional

@@ -1,4 +1,4 @@
-"""Load the data sets of the catalogue, from wherever their files are.
+"""Load the data sets of the catalogue.
 
 A set is searched for in this order, and read from the first location that has all its files:
 
@@ -8,7 +8,7 @@ A set is searched for in this order, and read from the first location that has a
 4. Pellucid's own cache, to which the set is downloaded if it is nowhere.
 
 In a folder the files of MNIST and its successors may be gzipped or not, spelled
-``train-images-idx3-ubyte`` or ``train-images.idx3-ubyte``, or lie in torchvision's layout,
+``train-images-idx3-ubyte`` or ``train-images.idx3-ubyte``, or be in torchvision's layout,
 ``MNIST/raw``. Sets that are published as archives are read from the unpacked archive.
 """
 
@@ -62,7 +62,7 @@ def load(
     ArgumentError
         If there is no set of this name.
     DataNotFoundError
-        If its files are nowhere; lists where was searched, and says what to put where.
+        If its files are nowhere; lists the places searched, and says what to put where.
     FileFormatError
         If a file is damaged or does not fit the others.
 

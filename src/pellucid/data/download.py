@@ -94,7 +94,7 @@ def _receive(
 ) -> None:
     from ..formats.files import atomic_write
 
-    # A mirror may have compressed the file again.
+    # A mirror may have compressed the file again, to another size.
     limit = file.size if form.reader.sha256 is None else source.max_bytes
     folder = cache_folder(source)
     with atomic_write(folder / file.name) as part:
@@ -154,7 +154,7 @@ def _unpack(source: DataSource, form: Form, archive: Path) -> None:
 
 
 def _cache_problem(source: DataSource, what: str, error: OSError) -> DataNotFoundError:
-    """Return the error for a cache folder that one cannot ``what``: create, or write to."""
+    """Return the error for a cache folder that failed to ``what``: "create" or "write to"."""
     return DataNotFoundError(
         f"cannot {what} the cache folder '{cache_folder(source)}': {error.strerror or error}. "
         f"Fetch the files elsewhere, and pass their folder as root=... or in {VARIABLE}.",

@@ -102,7 +102,7 @@ class Evidence:
         """Return folders that are training parts by their names, but hold no images."""
         return [f for f in self.empty_parts(level) if part_of(f) == "train"]
 
-    def speaks_of_parts(self, level: Folder, named: list[Folder], plain: list[Folder]) -> bool:
+    def are_parts(self, level: Folder, named: list[Folder], plain: list[Folder]) -> bool:
         """Return whether folders named like parts are parts, given the others beside them.
 
         Raises
@@ -115,7 +115,7 @@ class Evidence:
         roles = [role for f in named if (role := role_of(f.name)) is not None]
         if not plain and any(role.exact for role in roles):
             return True
-        if not plain:  # as seg_train and seg_test, or as bullet_train and crash_test
+        if not plain:  # such as seg_train and seg_test, or bullet_train and crash_test
             return any(a.rest == b.rest and a.part != b.part for a in roles for b in roles)
         exact = [f for f in named if (r := role_of(f.name)) and r.exact]
         strong = [f for f in exact if (r := role_of(f.name)) and not r.weak]
@@ -129,7 +129,7 @@ class Evidence:
         shared = [f for f in plain if any(inside[f] & inside[d] for d in deep)]
         if unlabelled and not deep:
             raise _either_way(unlabelled[0], level)
-        if not exact:  # as bullet_train, or as rps-test-set beside rps
+        if not exact:  # such as bullet_train, or rps-test-set beside rps
             alike = {part_of(f) for f in named}
             return bool(trains and len(alike) > 1) or bool(
                 not trains and len(shared) == 1 and len(inside[shared[0]]) > 1

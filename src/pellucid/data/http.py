@@ -1,4 +1,4 @@
-"""Receive files over HTTP, from the first mirror that has them and never more bytes than they have.
+"""Receive files over HTTP from the first mirror that has them, within a size limit.
 
 `download` decides whether what came is right.
 """

@@ -1,4 +1,4 @@
-"""Where the files of a data set may lie on this machine, and what to say if they do not."""
+"""Find the files of a data set on this machine."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def spelled(folder: Path, form: Form, name: str) -> list[Path]:
 def not_found(
     source: DataSource, root: PathLike | None = None, tried: Sequence[str] = ()
 ) -> DataNotFoundError:
-    """Return an error that lists where was searched and what was tried, and says what to do.
+    """Return an error that lists the places searched and the downloads tried, and what to do.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def not_found(
         A line for each mirror that failed.
     """
     lines = ["the data set is not there. Looked in"]
-    # Two forms may be searched for in one folder, and lack the same.
+    # Two forms may be searched for in one folder, with the same result.
     lines += dict.fromkeys(
         f"  {place.folder}: {place.lack or 'damaged'}" for place in search(source, root)
     )
@@ -159,7 +159,7 @@ def _inside(base: Path, source: DataSource, *, itself_first: bool) -> Iterator[t
 
 
 def _wanted(form: Form) -> str:
-    """Return what a person has to get, in words."""
+    """Return the names of the files to get, for messages."""
     if form.archive:
         return form.archive.name
     names = f"{', '.join(form.files[:-1])} and {form.files[-1]}"
@@ -168,7 +168,7 @@ def _wanted(form: Form) -> str:
 
 
 def _wrong_size(form: Form, files: dict[str, Path]) -> str:
-    for name, size in zip(form.files, form.sizes, strict=False):  # known of archives
+    for name, size in zip(form.files, form.sizes, strict=False):  # no sizes without an archive
         if (found := files[name].stat().st_size) != size:
             return f"{name} has {found:,} bytes, not {size:,}"
     return ""
@@ -189,4 +189,4 @@ def _other_set(source: DataSource, form: Form, files: dict[str, Path]) -> str | 
     try:
         return known.get(form.reader.sha256(files[labels], 1 << 24))
     except FileFormatError:
-        return None  # reading the set will say what is wrong with the file
+        return None  # reading the set reports what is wrong with the file

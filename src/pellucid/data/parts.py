@@ -127,7 +127,7 @@ class _Finder(Evidence):
         sets = [f for f in plain if self.is_split(self.look(f))]
         if sets:
             return self.only_set(level, sets)
-        if (roles or self.empty_parts(level)) and self.speaks_of_parts(level, [*roles], plain):
+        if (roles or self.empty_parts(level)) and self.are_parts(level, [*roles], plain):
             return self.split(level)
         self.require_one_reading(level, holders)
         return Found(Part("", {f.name: f for f in holders}, self.empty_classes(level)))

@@ -6,15 +6,7 @@ from typing import NamedTuple
 
 __all__ = ["ENDINGS", "FORMATS", "HEAD", "MAX_FILE", "Kind", "kind_of"]
 
-FORMATS = (
-    "PNG",
-    "JPEG",
-    "BMP",
-    "PPM",
-    "WEBP",
-    "TIFF",
-    "GIF",
-)  # Pillow's names of the formats that are read
+FORMATS = ("PNG", "JPEG", "BMP", "PPM", "WEBP", "TIFF", "GIF")  # that are read; Pillow's names
 MAX_FILE = 2**26  # bytes: 64 MiB, more than any usual picture takes
 HEAD = 64  # bytes that `kind_of` needs
 

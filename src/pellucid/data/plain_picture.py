@@ -114,9 +114,7 @@ def plain_picture(
             f"{name} has {_NO_COLOURS[picture.mode]} colours, which are not read. Save it as RGB."
         )
     upright = _upright(picture)
-    if (
-        upright.mode.startswith("I") or upright.mode == "F"
-    ):  # Pillow's own conversion would clip them
+    if upright.mode.startswith("I") or upright.mode == "F":  # Pillow's conversion would clip them
         return _deep_grey(picture, upright, name)
     if stored.box != (0, 0, picture.width, picture.height):
         upright = _within(upright, stored.box)

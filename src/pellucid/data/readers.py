@@ -37,7 +37,7 @@ ImageShape = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What is particular to one format.
+    """How the files of one format are named, read and compared with their SHA-256.
 
     Attributes
     ----------

@@ -62,9 +62,7 @@ class Split:
             atomic_write(path) as part,
             part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
         ):
-            odd = any(
-                "\r" in f.path for f in self.roles
-            )  # Python's csv does not quote it by itself
+            odd = any("\r" in f.path for f in self.roles)  # which Python's csv does not quote
             writer = csv.writer(
                 file, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
             )

@@ -199,10 +199,9 @@ def _end(file: BinaryIO, length: int) -> tuple[int, int]:
     end, end64 = tail.rfind(b"PK\5\6"), tail.rfind(b"PK\6\6")
     sizes, part = [0], 0
     if 0 <= end <= len(tail) - 16:
-        part = struct.unpack_from("<H", tail, end + 4)[0] % 0xFFFF  # all ones: see the zip64 record
-        sizes.append(
-            struct.unpack_from("<I", tail, end + 12)[0] % 0xFFFFFFFF
-        )  # all ones: see the zip64 record
+        # All ones stand for: see the zip64 record.
+        part = struct.unpack_from("<H", tail, end + 4)[0] % 0xFFFF
+        sizes.append(struct.unpack_from("<I", tail, end + 12)[0] % 0xFFFFFFFF)
     if 0 <= end64 <= len(tail) - 48:
         sizes.append(struct.unpack_from("<Q", tail, end64 + 40)[0])
         part = part or struct.unpack_from("<I", tail, end64 + 16)[0]
