@@ -48,13 +48,13 @@ def test_images_come_as_bytes_in_their_shape_with_labels_as_rows(small):
 
 
 def test_a_set_that_is_nowhere_is_said_in_words(tmp_path, monkeypatch):
-    def no_network(source):
+    def no_network(source, **options):
         raise DataNotFoundError("the data set is not there. Looked in ...", where="MNIST")
 
     monkeypatch.setenv("PELLUCID_DATA", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("pellucid.data.sets.find", lambda source, root=None: None)
-    monkeypatch.setattr("pellucid.data.sets.download_source", no_network)
+    monkeypatch.setattr("pellucid.data.datasets.find", lambda source, root=None: None)
+    monkeypatch.setattr("pellucid.data.datasets.download_source", no_network)
     with pytest.raises(DataNotFoundError, match="the data set is not there"):
         mnist.load_mnist()
 

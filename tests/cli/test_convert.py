@@ -16,7 +16,7 @@ from PIL import Image
 import pellucid as library
 from formats.pickles import python2
 from pellucid.cli import main
-from pellucid.data.sources import SOURCES
+from pellucid.data.catalogue import CATALOGUE
 from pellucid.errors import ArgumentError
 from pellucid.formats import from_book, read_pickle, read_tensors, to_book, write_tensors
 from pellucid.formats.npz import read_npz, write_npz
@@ -149,7 +149,7 @@ def test_a_simple_network_gives_the_scores_it_gave_in_the_book(convert, tmp_path
     assert_scores(model, x, simple_scores(x, params))
     assert_probabilities(model, x, simple_scores(x, params))
     assert isinstance(model, SimpleConvNet)
-    assert model.card == Card("mnist", tuple("0123456789"), SOURCES["mnist"].preparation)
+    assert model.card == Card("mnist", tuple("0123456789"), CATALOGUE["mnist"].preparation)
     assert said.splitlines()[:2] == [
         "SimpleConvNet: images 1x28x28, 433,890 parameters",
         "taken for one of MNIST: classes 0 to 9, white on black",

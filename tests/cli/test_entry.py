@@ -74,8 +74,8 @@ def test_data_fetch_without_a_network_says_where_to_get_the_files(pellucid, tmp_
         "import sys\n"
         "from dataclasses import replace\n"
         "from pellucid.cli import main\n"
-        "from pellucid.data.file_sets import FILE_SETS\n"
-        "FILE_SETS['svhn'] = replace(FILE_SETS['svhn'], mirrors=('http://127.0.0.1:9/',))\n"
+        "from pellucid.data.catalogue import CATALOGUE\n"
+        "CATALOGUE['svhn'] = replace(CATALOGUE['svhn'], mirrors=('http://127.0.0.1:9/',))\n"
         "main(sys.argv[1:])"
     )
     options = {"program": ("-c", code), "NO_PROXY": "127.0.0.1", "XDG_CACHE_HOME": str(tmp_path)}

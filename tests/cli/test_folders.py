@@ -125,14 +125,14 @@ def test_a_limit_takes_of_every_class_of_a_sorted_folder(pellucid, folder):
             r"--data: there is no data set 'mnits'\..*Or give a folder or zip archive",
         ),
         ("--data pets --augment flap", r"--augment: there is no 'flap'\. Did you mean 'flip'\?"),
-        ("--data pets --augment crop", r"--augment: crop needs a number behind it"),
-        ("--data pets --size big", r"--size: must be one number, as 32, or rows x columns"),
+        ("--data pets --augment crop", r"--augment: crop needs a number after it"),
+        ("--data pets --size big", r"--size: must be one number, such as 32, or rows x col"),
         ("--data pets --channels 2", r"--channels: must be 1 \(grey\), 3 \(RGB\)"),
         ("--data pets --held-out 1", r"--held-out: must be a share between 0 and 1"),
-        ("--data pets --data-dir .", r"--data-dir: belongs to a data set's name"),
+        ("--data pets --data-dir .", r"--data-dir: needs a data set's name"),
         ("--data gone.tar.gz", r"there is no folder or zip archive 'gone\.tar\.gz'"),
-        ("--data digits --skip-empty", r"--skip-empty: belongs to a folder or zip archive"),
-        ("--data digits --size 8", r"--size: belongs to a folder or zip archive"),
+        ("--data digits --skip-empty", r"--skip-empty: needs a folder or zip archive"),
+        ("--data digits --size 8", r"--size: needs a folder or zip archive"),
         ("--data pets", r"(?s)3 of 16 images cannot be read:.*or leave .* out with --skip-corrupt"),
     ],
 )
@@ -149,11 +149,11 @@ def test_an_empty_class_is_refused_or_left_out_and_the_run_repeats_that(pellucid
     (folder / "train" / "cow").mkdir()
     result = pellucid("train", "--data", "my pets", *QUICK)
     assert result.returncode == 1
-    assert "holds no image: train/cow/." in result.stderr
+    assert "holds no images: train/cow/." in result.stderr
     assert "leave it out with --skip-empty" in result.stderr
     result = pellucid("train", "--data", "my pets", *QUICK, "--skip-empty", "--out", "run")
     assert result.returncode == 0, result.stderr
-    assert "note: 1 class folder holds no image and was left out: train/cow/" in result.stdout
+    assert "note: 1 class folder holds no images and was left out: train/cow/" in result.stdout
     assert tomllib.loads((tmp_path / "run" / "config.toml").read_text())["skip_empty"] is True
     assert pellucid("train", "--config", "run", "--out", "again").returncode == 0
     assert pellucid("evaluate", "run").returncode == 0
@@ -201,8 +201,8 @@ def test_the_home_folder_is_found_again_wherever_the_run_is_evaluated(pellucid, 
     [
         (("--data", "~nobody-of-that-name/x"), "there is no folder or zip archive"),
         (("--data", "mnist", "--data-dir", "~nobody-of-that-name"), "~nobody-of-that-name"),
-        (("--data", ""), "--data: is empty, as after a variable that is not set"),
-        (("--data", " "), "--data: is empty, as after a variable that is not set"),
+        (("--data", ""), "--data: is empty; perhaps a variable is not set"),
+        (("--data", " "), "--data: is empty; perhaps a variable is not set"),
     ],
 )
 def test_a_path_that_means_nothing_is_refused_in_words(pellucid, folder, options, words):

@@ -187,7 +187,7 @@ def test_digits_on_paper_are_found_told_and_taken_as_they_are_on_request(finish,
     told = finish("predict", "run", *paths, "--top", "1", cwd=digits).stdout
     guesses = [int(line.split()[1]) for line in told.splitlines() if "%" in line]
     assert sum(a == b for a, b in zip(guesses, test.labels[:12], strict=True)) >= 10
-    assert told.count("a drawing was found (dark on light ground, inverted)") == 12
+    assert told.count("a drawing was found (dark on a light background, inverted)") == 12
     assert told.count("(--as-is: leave it as it is)") == 12
     plain = finish("predict", "run", *paths, "--top", "1", "--as-is", cwd=digits).stdout
     assert "note" not in plain

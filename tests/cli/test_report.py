@@ -209,13 +209,13 @@ def test_a_run_whose_images_are_gone_says_so_and_tells_the_rest(hostile, tmp_pat
 
 
 def test_nothing_is_downloaded_for_a_report(short, tmp_path, monkeypatch):
-    def refuse(source) -> None:
+    def refuse(source, **options) -> None:
         raise AssertionError(f"{source.name} would be downloaded")
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("PELLUCID_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pellucid.data.sets.download_source", refuse)
+    monkeypatch.setattr("pellucid.data.datasets.download_source", refuse)
     shutil.copytree(short, tmp_path / "run")
     config = (tmp_path / "run" / "config.toml").read_text()
     changed = config.replace('data = "digits"', 'data = "fashion-mnist"')

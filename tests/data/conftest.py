@@ -13,9 +13,11 @@ import numpy as np
 import platformdirs
 import pytest
 
-from pellucid.data.file_sets import FILE_SETS
+from pellucid.data.catalogue import CATALOGUE
+from pellucid.data.data_source import PublishedFile
 from pellucid.data.idx import checksum, write_idx
-from pellucid.data.sources import FILE_NAMES, SOURCES
+
+FILE_NAMES = CATALOGUE["mnist"].forms[0].files
 
 
 @pytest.fixture(autouse=True)
@@ -25,10 +27,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: str(folder / name))
     monkeypatch.delenv("PELLUCID_DATA", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    for name, source in SOURCES.items():
-        monkeypatch.setitem(SOURCES, name, replace(source, mirrors=(), system_folders=()))
-    for name, files in FILE_SETS.items():
-        monkeypatch.setitem(FILE_SETS, name, replace(files, mirrors=()))
+    for name, source in CATALOGUE.items():
+        monkeypatch.setitem(CATALOGUE, name, replace(source, mirrors=(), system_folders=()))
     return folder / "pellucid" / "datasets"
 
 
@@ -58,9 +58,12 @@ def miniature(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Miniature]:
             else rng.integers(0, 256, (12 if "train" in file else 4, 28, 28), dtype=np.uint8)
             for file in FILE_NAMES
         }
-        hashes = {file: checksum(array) for file, array in arrays.items()}
-        source = replace(SOURCES[name], train=12, test=4, sha256=hashes)
-        monkeypatch.setitem(SOURCES, name, source)
+        singles = tuple(
+            PublishedFile(f"{file}.gz", 1000, checksum(array)) for file, array in arrays.items()
+        )
+        source = CATALOGUE[name]
+        forms = (replace(source.forms[0], singles=singles),)
+        monkeypatch.setitem(CATALOGUE, name, replace(source, train=12, test=4, forms=forms))
         return Miniature(name, arrays)
 
     return make

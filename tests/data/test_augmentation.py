@@ -102,7 +102,7 @@ def test_brightness_leaves_what_is_brighter_than_white_already():
 
 def test_standardised_images_are_not_made_brighter_by_a_factor():
     x = (images() - 0.5) / 0.25
-    with pytest.raises(DataError, match=r"^brightness: changes images from 0 to 1.*nn.Normalize"):
+    with pytest.raises(DataError, match=r"^brightness: expects images in \[0, 1\].*nn.Normalize"):
         changed(Brightness(0.2), x=x)
     dataset = Dataset.from_arrays(x, np.arange(len(x)) % 2)
     loader = Loader(dataset, 10, augment=augmentation("flip,crop1,cutout2"))
@@ -180,9 +180,9 @@ def test_the_text_is_read_back_from_what_it_makes():
         ("flip,", "there is no ''"),
         ("rotate5", r"there is no 'rotate5'\."),
         ("cutuot8", r".*Did you mean 'cutout'\?"),
-        ("crop", "crop needs a number behind it; received 'crop'"),
+        ("crop", "crop needs a number after it; received 'crop'"),
         ("flip3", "flip takes no number; received 'flip3'"),
-        ("crop2.5", r"crop must be a whole number of pixels, received 2\.5\. Write"),
+        ("crop2.5", r"crop must be an integer number of pixels, received 2\.5\. Write"),
         ("crop0", r"crop must be 1 pixel or more, received 0\."),
         ("cutout-3", "there is no 'cutout-3'"),
         ("brightness2", r"brightness must be above 0 and at most 1, received 2\.0"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid.data import Dataset
+from pellucid.data import Dataset, Drawing, HeldOut, ImageFile, Preparation
 from pellucid.errors import ArgumentError, DataError
 
 BYTES = np.arange(5 * 2 * 3 * 4, dtype=np.uint8).reshape(5, 2, 3, 4)
@@ -42,8 +42,8 @@ def test_it_is_frozen() -> None:
             BYTES[:, 0],
             r"images: expects shape \(N, C, H, W\), received \(5, 3, 4\). Add the channel",
         ),
-        (BYTES[:0], r"images: received no pixels at all, shape \(0, 2, 3, 4\)\. A network"),
-        (BYTES[..., :0], r"received no pixels at all, shape \(5, 2, 3, 0\)"),
+        (BYTES[:0], r"images: received no pixels, shape \(0, 2, 3, 4\)\. A network"),
+        (BYTES[..., :0], r"received no pixels, shape \(5, 2, 3, 0\)"),
         (BYTES.astype(np.float64), r"received float64\. Use `Dataset\.from_arrays`"),
         (BYTES > 3, r"received bool\. For black and white, use `255 \*"),
         (BYTES.astype(np.int64), r"received int64\. If they lie in 0 to 255"),
@@ -59,7 +59,7 @@ def test_images_of_another_kind_are_refused(images: np.ndarray, message: str) ->
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (LABELS[:4], r"labels: expects one label an image, received 4 labels for 5 images\."),
+        (LABELS[:4], r"labels: expects one label per image, received 4 labels for 5 images\."),
         (LABELS * 0.5, r"labels: must be integers, received float64\. Number the classes from 0"),
         (LABELS > 1, r"labels: must be integers, received bool"),
         (
@@ -197,3 +197,59 @@ def test_statistics_of_sorted_images_are_exact() -> None:
     mean, deviation = Dataset.from_arrays(images, np.zeros(768, int), peak=1).statistics()
     assert mean == pytest.approx((images.mean(dtype=float),), rel=1e-6)
     assert deviation == pytest.approx((images.std(dtype=float),), rel=1e-6)
+
+
+def test_an_index_gives_an_image_as_it_is_stored_and_its_label() -> None:
+    dataset = five()
+    for index in (1, np.int64(1), -4):
+        image, label = dataset[index]
+        assert (image.shape, image.dtype, label, type(label)) == ((2, 3, 4), np.uint8, 1, int)
+        assert np.shares_memory(image, BYTES[1])
+
+
+def test_it_is_iterated_over_as_images_with_their_labels() -> None:
+    pairs = list(five())
+    assert [label for _, label in pairs] == LABELS.tolist()
+    assert all(type(label) is int for _, label in pairs)
+    for (image, _), expected in zip(pairs, BYTES, strict=True):
+        np.testing.assert_array_equal(image, expected)
+
+
+@pytest.mark.parametrize("index", [slice(1, 4), slice(None, None, 2), slice(None, None, -1)])
+def test_a_slice_is_a_data_set_that_knows_what_the_whole_knew(index: slice) -> None:
+    files = [ImageFile(f"{k}.png", "0" * 64) for k in range(5)]
+    held_out = HeldOut(0.2, 0, "0" * 64)
+    preparation = Preparation((3, 4), 2, Drawing())
+    whole = Dataset(
+        BYTES, LABELS, ("a", "b", "c"), "five", 200, "test", preparation, files, held_out
+    )
+    part = whole[index]
+    assert isinstance(part, Dataset)
+    assert np.shares_memory(part.images, BYTES)
+    np.testing.assert_array_equal(part.images, BYTES[index])
+    np.testing.assert_array_equal(part.labels, LABELS[index])
+    assert part.files == tuple(files[index])
+    assert (part.classes, part.name, part.peak, part.split) == (whole.classes, "five", 200, "test")
+    assert (part.preparation, part.held_out) == (preparation, held_out)
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (5, "there is no image 5: this set has images 0 to 4, or -5 to -1 from the end"),
+        (-6, "there is no image -6: this set has images 0 to 4"),
+        (1.0, r"expects an integer or a slice, received 1\.0 \(float\)\. Select several .*subset"),
+        ("a", r"received 'a' \(str\)"),
+        (None, r"received None \(NoneType\)"),
+        (True, r"received True \(bool\)"),
+        ([0, 1], r"received \[0, 1\] \(list\)"),
+        ((0, 1), r"received \(0, 1\) \(tuple\)"),
+        (LABELS == 1, r"received an array of bool \(5,\)\. .* `np\.flatnonzero\(mask\)`"),
+        (slice(5, 9), r"slice\(5, 9, None\) selects none of the 5 images"),
+        (slice(0, 3, 0), r"cannot take slice\(0, 3, 0\): slice step cannot be zero"),
+        (slice(0.5), r"cannot take slice\(None, 0\.5, None\): slice indices must be integers"),
+    ],
+)
+def test_an_index_of_no_image_is_refused(index: Any, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        five()[index]

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from pellucid import data
-from pellucid.data.sources import FILE_NAMES, SOURCES
+from pellucid.data.catalogue import CATALOGUE
 from pellucid.errors import DataNotFoundError
 
+FILE_NAMES = CATALOGUE["mnist"].forms[0].files
 Make = Callable[..., Any]
 FIRST = f"{FILE_NAMES[0]}.gz"
 
@@ -25,7 +26,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that makes these the mirrors of MNIST."""
 
     def put(*addresses: str) -> None:
-        monkeypatch.setitem(SOURCES, "mnist", replace(SOURCES["mnist"], mirrors=addresses))
+        monkeypatch.setitem(CATALOGUE, "mnist", replace(CATALOGUE["mnist"], mirrors=addresses))
 
     return put
 
@@ -82,7 +83,8 @@ def test_a_file_with_other_contents_is_refused_and_not_kept(
     server.offer(small)
     use(server.address)
     message = refused(cache)
-    assert f"{server.address}{FIRST}: what came is a whole IDX file, but with other con" in message
+    reason = "what came has other contents: the SHA-256 of its uncompressed bytes is"
+    assert f"{server.address}{FIRST}: {reason} " in message
     assert ".part" not in message
 
 

@@ -80,7 +80,9 @@ def test_a_digit_on_paper_looks_as_in_mnist(case):
     assert image[:2].max() == 0, "paper is black"
     assert np.median(image[image > 0.3]) > 0.85, "ink is white"
     assert np.corrcoef(image.ravel(), PERFECT.ravel())[0, 1] > 0.93
-    assert ("light on dark" if "chalk" in case else "dark on light ground, inverted") in account
+    assert (
+        "light on a dark" if "chalk" in case else "dark on a light background, inverted"
+    ) in account
 
 
 @pytest.mark.parametrize(

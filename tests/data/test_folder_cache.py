@@ -12,9 +12,9 @@ import pytest
 
 from data.pictures import packed, paint, pets, reds
 from pellucid.data import ImageFile, folder_cache, image_folder
+from pellucid.data.file_tree import FolderTree
 from pellucid.data.folder_cache import Decoded, read_cache, write_cache
 from pellucid.data.folder_reader import Reader
-from pellucid.data.trees import FolderTree
 from permissions import obeying
 
 
@@ -54,7 +54,7 @@ def test_the_second_time_nothing_is_decoded_and_all_is_the_same(tmp_path, cache,
         assert repr(one) == repr(two)
         np.testing.assert_array_equal(one.images, two.images)
         np.testing.assert_array_equal(one.labels, two.labels)
-    assert told == ["1 file is no image and was left out: notes.txt"] * 2
+    assert told == ["1 file is not an image and was left out: notes.txt"] * 2
     assert len(kept(cache)) == 1
 
 
@@ -219,10 +219,10 @@ def unknown(user):
 
 pwd.getpwuid = unknown  # as in a container that runs under a number
 from pellucid.data import image_folder
-from pellucid.data.places import cache_folder
-from pellucid.data.sources import SOURCES
+from pellucid.data.locations import cache_folder
+from pellucid.data.catalogue import CATALOGUE
 from pellucid.kernels import cache
-print(len(image_folder(sys.argv[1])[0]), cache_folder(SOURCES["mnist"]).is_absolute())
+print(len(image_folder(sys.argv[1])[0]), cache_folder(CATALOGUE["mnist"]).is_absolute())
 print(all(place.is_absolute() for place in cache.folders("/nowhere/kernels.py")))
 import pellucid.book.dataset.mnist
 """

@@ -82,11 +82,11 @@ def test_a_gzip_file_of_several_members_is_one_file(tmp_path: Path) -> None:
         (b"\0\0\x08\5" + bytes(20), "declares 5 axes; 1 to 4"),
         (THREE[:6], "is truncated: it ends inside its header, after 6 bytes"),
         (THREE[:-1], "is truncated: its header declares 3 bytes, but only 2 are there"),
-        (THREE + b"d", "goes on behind the 3 bytes that its header declares"),
+        (THREE + b"d", "continues after the 3 bytes that its header declares"),
         (b"\0\0\x08\3" + b"\xff" * 12, "declares 4294967295x.* = .* bytes, more than the limit"),
         (packed_bytes(b""), "is empty"),
         (packed_bytes(THREE[:-1]), "is truncated: its header declares 3 bytes"),
-        (packed_bytes(THREE + bytes(10**7)), "goes on behind the 3 bytes"),
+        (packed_bytes(THREE + bytes(10**7)), "continues after the 3 bytes"),
         (PACKED[:-9], "is damaged: its gzip compression fails its own checks"),
         (PACKED[:-4], "is damaged: its gzip compression fails its own checks"),
         (PACKED[:-8] + bytes(8), "is damaged: .*CRC check failed"),
@@ -181,7 +181,7 @@ def test_a_bomb_is_not_inflated(tmp_path: Path) -> None:
     (tmp_path / "bomb").write_bytes(bomb + packer.flush())
     resource = pytest.importorskip("resource")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(FileFormatError, match="goes on behind the 3 bytes"):
+    with pytest.raises(FileFormatError, match="continues after the 3 bytes"):
         read_idx(tmp_path / "bomb")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
 

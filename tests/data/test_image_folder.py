@@ -105,7 +105,7 @@ def test_what_is_hidden_or_no_image_is_left_out_and_counted(tmp_path, place):
     train, _ = image_folder(place(folder), tell=told.append)
     assert len(train) == 8
     assert told == [
-        "4 files are no images and were left out: labels.csv, train/cat/notes.txt, "
+        "4 files are not images and were left out: labels.csv, train/cat/notes.txt, "
         "train/dog/Thumbs.db, ..."
     ]
 
@@ -125,7 +125,7 @@ def test_the_content_decides_what_is_an_image_and_others_are_counted_by_kind(tmp
     assert sorted(told) == [
         "1 file is a Photoshop file, which is not read, and was left out: train/dog/4.psd",
         "1 file is a camera's raw file, which is not read, and was left out: train/dog/3.cr2",
-        "1 file is no image and was left out: train/dog/notes.txt",
+        "1 file is not an image and was left out: train/dog/notes.txt",
         "2 files are each a HEIC picture, which is not read, and were left out: train/dog/1.heic, "
         "train/dog/2.HEIC",
     ]
@@ -143,7 +143,7 @@ def test_images_in_no_class_are_told(tmp_path):
     paint(folder / "train" / "stray.png", 0)
     told = []
     image_folder(folder, tell=told.append)
-    assert told == ["1 file lies in no class's folder and was left out: train/stray.png"]
+    assert told == ["1 file is outside the class folders and was left out: train/stray.png"]
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "bmp", "ppm", "webp", "JPEG", "PNG"])
@@ -253,7 +253,7 @@ def test_corrupt_images_are_left_out_on_request(tmp_path, place):
         assert train.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert told == [
         "1 image cannot be decoded and was left out: train/cat/1.png "
-        "(begins like a PNG file, but is damaged, or of a rare kind that is not read)",
+        "(begins like a PNG file, but is damaged or of a rare kind that is not read)",
         "1 image cannot be decoded and was left out: train/dog/2.png "
         "(is not PNG, JPEG, BMP, PPM, WEBP, TIFF or GIF)",
         "1 image cannot be decoded and was left out: test/dog/0.png (is empty)",
@@ -344,11 +344,11 @@ def test_an_error_in_a_thread_stops_the_others(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
-        ((), r"there is no class at all\. Expected is one folder for each class"),
-        (("1.png", "2.png"), "there is no class at all"),
+        ((), r"no class was found\. Expected is one folder per class"),
+        (("1.png", "2.png"), "no class was found"),
         (("a/1.png", "a/2.png"), "there is only the class 'a'"),
         (("train/a/1.png", "train/b/1.png", "test/c/1.png"), r"the class 'c' is in test/, but not"),
-        (("train/1.png", "test/1.png"), "there is no class at all"),
+        (("train/1.png", "test/1.png"), "no class was found"),
     ],
 )
 def test_a_folder_without_two_classes_is_refused_with_the_layout(tmp_path, names, reason):
@@ -419,8 +419,8 @@ def test_an_empty_class_is_refused_though_it_was_left_out_before(tmp_path, place
     told = []
     train, _ = image_folder(path, skip_empty=True, tell=told.append)
     assert train.classes == ("cat", "dog")
-    assert told == ["1 class folder holds no image and was left out: train/cow/"]
-    with pytest.raises(DataError, match=r"holds no image: train/cow/\. .* skip_empty=True"):
+    assert told == ["1 class folder holds no images and was left out: train/cow/"]
+    with pytest.raises(DataError, match=r"holds no images: train/cow/\. .* skip_empty=True"):
         image_folder(path)
 
 
@@ -428,7 +428,7 @@ def test_a_class_that_becomes_empty_is_noticed_though_the_images_are_in_the_cach
     folder = pets(tmp_path / "pets", split=False)
     image_folder(folder)
     (folder / "ant").mkdir()
-    with pytest.raises(DataError, match="holds no image: ant/"):
+    with pytest.raises(DataError, match="holds no images: ant/"):
         image_folder(folder)
 
 
@@ -472,9 +472,9 @@ def test_copies_in_both_parts_or_in_two_classes_are_told(tmp_path):
         told = []
         image_folder(folder, tell=told.append)
         assert told == [
-            "1 test image is a copy of a training image, so that the test accuracy is too good: "
+            "1 test image is a copy of a training image, which makes the test accuracy too high: "
             "train/cat/0.png = test/cat/again.png",
-            "2 images lie in more than one class, so that nothing can tell them apart: "
+            "2 images lie in more than one class, which no network can tell apart: "
             "train/cat/1.png = train/dog/again.png, test/cat/3.png = test/dog/again.png",
         ]
 
@@ -486,7 +486,7 @@ def test_copies_are_told_where_a_share_is_held_out(tmp_path):
     told = []
     image_folder(tmp_path / "x", tell=told.append)
     (note,) = told
-    assert note.startswith("2 test images are copies of training images, so that")
+    assert note.startswith("2 test images are copies of training images, which")
 
 
 def test_white_icons_on_transparent_ground_are_told_to_vanish(tmp_path):
@@ -505,6 +505,6 @@ def test_white_icons_on_transparent_ground_are_told_to_vanish(tmp_path):
         told = []
         image_folder(tmp_path / "x", tell=told.append)
         assert told == [
-            "4 images are white on transparent ground, and not seen on white: "
+            "4 images are white on a transparent background, and invisible on white: "
             "a/0.png, a/1.png, a/2.png, ..."
         ]

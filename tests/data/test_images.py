@@ -327,17 +327,17 @@ def test_the_grey_of_a_tiff_file_is_scaled_by_its_bits(
 @pytest.mark.parametrize(
     ("bits", "sample_format", "pixels", "words"),
     [
-        (8, 2, bytes([0, 127, 255]), "bytes with a sign, and"),
-        (16, 2, struct.pack("<3h", 0, 100, 32767), "pixels from 0 to 32767, and"),
-        (32, 1, struct.pack("<3I", 0, 100, 255), "pixels from 0 to 255, and"),
-        (32, 2, struct.pack("<3i", 0, 100, 65535), "pixels from 0 to 65535, and"),
+        (8, 2, bytes([0, 127, 255]), "signed bytes, whose"),
+        (16, 2, struct.pack("<3h", 0, 100, 32767), "pixels from 0 to 32767, whose"),
+        (32, 1, struct.pack("<3I", 0, 100, 255), "pixels from 0 to 255, whose"),
+        (32, 2, struct.pack("<3i", 0, 100, 65535), "pixels from 0 to 65535, whose"),
     ],
 )
 def test_numbers_of_which_nothing_says_what_is_white_are_refused(
     tmp_path: Path, bits: int, sample_format: int, pixels: bytes, words: str
 ) -> None:
     (tmp_path / "x.tif").write_bytes(tiff(pixels, 3, bits, 1, sample_format))
-    with pytest.raises(FileFormatError, match=rf"has {words} nothing says what is black .*Save it"):
+    with pytest.raises(FileFormatError, match=rf"has {words} black and white are unknown.*Save it"):
         read_image(tmp_path / "x.tif", (1, 1, 3))
 
 
@@ -379,5 +379,5 @@ def test_a_white_picture_on_transparent_ground_is_told_to_vanish(tmp_path: Path)
     x = read_image(save(tmp_path / "x.png", layers), (1, 4, 4), tell=told.append)
     assert (x == 1).all()
     assert told == [
-        "what is not transparent in it is white, so that nothing is seen on white ground"
+        "all of it that is not transparent is white, and invisible on a white background"
     ]

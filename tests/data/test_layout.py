@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pellucid.data.file_tree import Entry, Listing
 from pellucid.data.layout import Layout, arrange
-from pellucid.data.trees import Entry, Listing
 from pellucid.errors import DataError
 
 
@@ -59,7 +59,7 @@ CASES = [
     Case("plain", "{cat,dog}/{1..3}.png", "cat dog", "cat dog"),
     Case("wrapped twice", "archive/pets/{cat,dog}/{1..3}.png", "cat dog", "archive/pets"),
     Case("stray picture beside the wrapper", "logo.png pets/{cat,dog}/{1..3}.png", "cat dog",
-         "pets", notes=["1 file lies in no class's folder and was left out: logo.png"]),
+         "pets", notes=["1 file is outside the class folders and was left out: logo.png"]),
     Case("vehicles called train", "{train,bus,car}/{1..3}.png", "bus car train", "train bus car"),
     Case("vehicles by year", "{bus,car}/{2019,2020}/{1..3}.png", "bus car", "bus car"),
     Case("bullet trains and crash tests", "{bullet_train,crash_test,car}/{1..3}.png",
@@ -88,7 +88,7 @@ CASES = [
          "CUB/images/{001.Albatross,002.Auklet}/{1..3}.jpg "
          "CUB/segmentations/{001.Albatross,002.Auklet}/{1..3}.png CUB/parts/parts.txt",
          "001.Albatross 002.Auklet", "CUB/images",
-         notes=["CUB/segmentations/ with 6 images is not used: it holds annotations by its name"]),
+         notes=["CUB/segmentations/ with 6 images is not used: it holds annotations, by its name"]),
     Case("COVID-19 radiography",
          "COVID-19_Radiography_Dataset/{COVID,Normal}/{images,masks}/{1..3}.png "
          "COVID-19_Radiography_Dataset/README.md.txt", "COVID Normal",
@@ -102,9 +102,9 @@ CASES = [
     Case("flowers", "flowers/{daisy,rose,tulip}/{1..3}.jpg "
          "flowers/flowers/{daisy,rose,tulip}/{1..3}.jpg", "daisy rose tulip",
          "flowers/daisy flowers/rose flowers/tulip",
-         notes=["flowers/flowers/ with 9 images is not used: the same images lie beside it"]),
+         notes=["flowers/flowers/ with 9 images is not used: the same images are beside it"]),
     Case("flowers that differ", "flowers/{daisy,rose}/{1..3}.jpg flowers/flowers/{daisy,rose}/"
-         "{2..9}.jpg", refused=r"flowers/flowers/ has folders of the same names .*12 are only in"),
+         "{2..9}.jpg", refused=r"flowers/flowers/ has folders with the same names .*12 are only"),
     Case("malaria cells", "cell_images/{Parasitized,Uninfected}/{1..3}.png "
          "cell_images/cell_images/{Parasitized,Uninfected}/{1..3}.png cell_images/Thumbs.db",
          "Parasitized Uninfected", "cell_images/Parasitized cell_images/Uninfected"),
@@ -127,7 +127,7 @@ CASES = [
     Case("CIFAR-10 as PNG", "cifar10/{train,test}/{airplane,truck}/{1..2}.png cifar10/labels.txt",
          "airplane truck", "cifar10/train", "cifar10/test"),
     Case("a test folder apart", "{train,test,predict}/{a,b}/{1..2}.png", "a b", "train", "test",
-         notes=["predict/ with 4 images is not used: its name speaks of unlabelled images"]),
+         notes=["predict/ with 4 images is not used: its images are unlabelled, by its name"]),
     Case("predict without classes", "{train,test}/{a,b}/{1..2}.png predict/{1..5}.png", "a b",
          "train", "test"),
     Case("Intel images",
@@ -135,7 +135,7 @@ CASES = [
          "seg_test/seg_test/{buildings,forest,sea}/{1..2}.jpg seg_pred/seg_pred/{1..7}.jpg",
          "buildings forest sea", "seg_train", "seg_test",
          notes=["train: seg_train/seg_train/ (9 images); test: seg_test/seg_test/ (6 images)",
-                "seg_pred/ with 7 images is not used: its name speaks of unlabelled images"]),
+                "seg_pred/ with 7 images is not used: its images are unlabelled, by its name"]),
     Case("STL-like", "{train,test,unlabeled,extra}/{a,b}/{1..2}.png", "a b", "train", "test"),
     Case("IMDB-like", "aclImdb/train/{pos,neg,unsup}/{1..2}.png aclImdb/test/{pos,neg}/1.png",
          "neg pos unsup", "aclImdb/train", "aclImdb/test"),
@@ -156,7 +156,7 @@ CASES = [
     Case("GTSRB", "Train/{0..3}/{1..2}.png Test/{00001..3}.png Meta/{0..3}.png Train.csv Test.csv"
          .replace("{00001..3}", "{1..3}"), "0 1 2 3", "Train",
          notes=["Test/ with 3 images is not used: no class folders",
-                "Meta/ with 4 images is not used: it holds annotations by its name"]),
+                "Meta/ with 4 images is not used: it holds annotations, by its name"]),
     Case("GTSRB on Kaggle, twice", "{Train,train}/{0..3}/{1..2}.png {Test,test}/{1..3}.png "
          "{Meta,meta}/{0..3}.png", "0 1 2 3", "Train"),
     Case("train and Train that differ", "Train/{a,b}/1.png train/{a,b}/{2..3}.png",
@@ -214,7 +214,7 @@ CASES = [
          "{Training,Validation}/02.라벨링데이터/{개,고양이}/{1..2}.json", "개 고양이", "Training",
          "Validation"),
     Case("PACS", "pacs/{photo,art_painting,cartoon,sketch}/{dog,horse,house}/{1..2}.png",
-         refused="hold folders of the same names"),
+         refused="hold folders with the same names"),
     Case("BreakHis", "BreaKHis_v1/histology_slides/breast/benign/SOB/{adenosis,tumor}/40X/{1..2}"
          ".png BreaKHis_v1/histology_slides/breast/malignant/SOB/{ductal,lobular}/40X/{1..2}.png",
          "benign malignant", "BreaKHis_v1"),
@@ -223,55 +223,55 @@ CASES = [
     Case("parts deeper below the classes", "{cat,dog}/images/{train,test}/{1..3}.png", "cat dog",
          "cat/images/train dog/images/train", "cat/images/test dog/images/test"),
     Case("parts below some classes", "cat/{train,test}/{1..3}.png dog/{1..3}.png",
-         refused=r"cat/ holds folders for parts, other folders beside it do not"),
+         refused=r"cat/ holds folders for parts, but other folders beside it do not"),
     Case("trains among the classes of the parts", "{train,test}/{train,bus,test}/{1..3}.png",
          "bus test train", "train", "test"),
     Case("train alone", "data/train/{a,b}/{1..3}.png", "a b", "data/train"),
     Case("classes beside test", "{cat,dog}/{1..3}.png test/{cat,dog}/{4..5}.png", "cat dog",
          "cat dog", "test"),
     Case("augmented beside the parts", "{train,test,augmented}/{a,b}/{1..2}.png", "a b", "train",
-         "test", notes=["augmented/ with 4 images is not used: it is no part by its name"]),
+         "test", notes=["augmented/ with 4 images is not used: its name is not that of a part"]),
     Case("a whole set and its parts", "{a,b}/{1..5}.png train/{a,b}/{1..3}.png "
          "test/{a,b}/{4..5}.png", "a b", "train", "test"),
     Case("a set beside its papers", "intel/{seg_train,seg_test}/{sea,street}/{1..3}.png "
          "papers/{1..3}.png", "sea street", "intel/seg_train", "intel/seg_test",
-         notes=["papers/ with 3 images is not used: it lies beside the folder with the parts"]),
+         notes=["papers/ with 3 images is not used: it is beside the folder with the parts"]),
     Case("affixed names alone", "{bullet_train,crash_test}/{1..3}.png", "bullet_train crash_test",
          "bullet_train crash_test"),
     Case("val is the test where test has no classes", "{train,valid}/{a,b}/{1..2}.png "
          "test/{1..3}.png", "a b", "train", "valid"),
     Case("test images and one class folder", "train/{a,b}/{1..2}.png test/{3..5}.png test/a/1.png",
          "a b", "train", "test/a",
-         notes=["3 files lie in no class's folder and were left out: test/3.png, test/4.png, "
+         notes=["3 files are outside the class folders and were left out: test/3.png, test/4.png, "
                 "test/5.png"]),
     Case("everything lies in test", "pets/test/{a,b}/{1..2}.png", "a b", "pets/test",
-         notes=["all images lie in test/, which is used for training, too"]),
+         notes=["all images are in test/, which is used for training as well"]),
     # What stays open.
     Case("NIH chest X-rays", "images_{1..3}/images/{1..4}.png Data_Entry.csv",
          refused="images_1/ and images_2/ are portions of a set by their names"),
     Case("parts in a part", "train/{train,val}/{a,b}/{1..2}.png test/{a,b}/{1..2}.png",
-         refused="train/ holds parts in its turn"),
+         refused="train/ itself holds parts"),
     Case("segmentation", "{train_images,train_labels,test_images}/{1..3}.png",
          refused="no class folders"),
     Case("PlantVillage", "plantvillage/{color,grayscale,segmented}/{Apple,Corn,Grape}/{1..3}.jpg",
-         refused=r"color/, .*grayscale/, .*segmented/ hold folders of the same names \(Apple, "
+         refused=r"color/, .*grayscale/, .*segmented/ hold folders with the same names \(Apple, "
          r"Corn.*Found: plantvillage/color/ \(9 images in 3 folders\)"),
     Case("Office-31", "{amazon,dslr,webcam}/images/{back_pack,bike,mug}/{1..3}.jpg",
-         refused=r"amazon/, dslr/, webcam/ hold folders of the same names"),
+         refused=r"amazon/, dslr/, webcam/ hold folders with the same names"),
     Case("folds", "fold{1..3}/{cat,dog}/{1..3}.png", refused="are portions of a set"),
     Case("variants in the parts", "{train,test}/{color,grey}/{cat,dog}/{1..3}.png",
-         refused="train/color/, train/grey/ hold folders of the same names"),
+         refused="train/color/, train/grey/ hold folders with the same names"),
     Case("Oxford pets", "images/{Abyssinian,beagle}_{1..3}.jpg annotations/trimaps/"
          "{Abyssinian,beagle}_{1..3}.png",
-         refused=r"no class at all: images/ only holds images.*files \(Abyssinian, beagle\)"),
+         refused=r"no class was found: images/ holds only images.*files \(Abyssinian, beagle\)"),
     Case("dogs vs cats", "dogs-vs-cats/train/train/{cat,dog}.{0..3}.jpg "
          "dogs-vs-cats/test1/test1/{1..5}.jpg dogs-vs-cats/sampleSubmission.csv",
          refused=r"no class folders.*Found: .*train/ \(8 images.*names of the files \(cat, dog\)"),
     Case("cassava", "train_images/{1..9}.jpg test_images/{1..3}.jpg train.csv",
          refused=r"no class folders.*Labels in a file \(train\.csv\) are not read"),
-    Case("parts without classes", "{train,test}/{1..3}.png", refused="no class at all"),
-    Case("flat parts and samples", "{train,test,sample}/{1..3}.png", refused="no class at all"),
-    Case("val and test alone", "{val,test}/{a,b}/{1..3}.png", refused="no folder to train on"),
+    Case("parts without classes", "{train,test}/{1..3}.png", refused="no class was found"),
+    Case("flat parts and samples", "{train,test,sample}/{1..3}.png", refused="no class was found"),
+    Case("val and test alone", "{val,test}/{a,b}/{1..3}.png", refused="no training folder"),
     Case("test among classes", "{cat,dog,test}/{1..3}.png",
          refused=r"test/ may be a part of the data set or a class"),
     Case("images to predict among classes", "{cat,dog,seg_pred}/{1..3}.png",
@@ -279,7 +279,7 @@ CASES = [
     Case("training images among classes", "{cat,dog,training}/{1..3}.png",
          refused="training/ may be a part of the data set or a class"),
     Case("val and test, train packed", "{val,test}/{a,b}/{1..3}.png train.zip",
-         refused=r"no folder to train on.*There are archives in it \(train\.zip\)"),
+         refused=r"no training folder.*There are archives in it \(train\.zip\)"),
     Case("a folder of images among classes", "{cat,dog,images}/{1..3}.png",
          refused="images/ may be a part of the data set or a class"),
     Case("train by year among others", "{train,bus}/{2019,2020}/{1..3}.png",
@@ -292,9 +292,9 @@ CASES = [
          "bottle/ground_truth/broken/1_mask.png", refused="only the class 'good' in bottle/train/"),
     Case("CycleGAN", "horse2zebra/{trainA,trainB,testA,testB}/{1..3}.jpg", refused="no class"),
     Case("archives in it", "{train,test}.zip sample.csv",
-         refused=r"no class at all\. There are archives in it \(test\.zip, train\.zip\): unpack"),
+         refused=r"no class was found\. There are archives in it \(test\.zip, train\.zip\): unp"),
     Case("one class", "cat/{1..3}.png", refused="there is only the class 'cat'"),
-    Case("nothing", "", refused="no class at all. Expected is one folder for each class"),
+    Case("nothing", "", refused="no class was found. Expected is one folder per class"),
 ]  # fmt: skip
 
 
@@ -345,7 +345,7 @@ def test_whatever_the_layout_every_file_is_used_or_counted_with_a_reason(drawn):
     assert len(set(used)) == len(used), "an image belongs to two parts"
     counted = 0
     for note in layout.notes:
-        match = re.match(r"(\d+) files? (is no|are no|lies in no|lie in no)", note)
+        match = re.match(r"(\d+) files? (is not an|are not|is outside|are outside)", note)
         match = match or re.search(r"with (\d+) images? is not used", note)
         counted += int(match[1]) if match else 0
     assert len(used) + counted == len(paths), layout.notes
@@ -359,17 +359,18 @@ PETS = "{cat,cow,dog}/{1..3}.png"
 @pytest.mark.parametrize(
     ("text", "folders", "named"),
     [
-        ("{cat,dog}/{1..3}.png", ["cow"], "a class folder holds no image: cow/. Add images"),
+        ("{cat,dog}/{1..3}.png", ["cow"], "a class folder holds no images: cow/. Add images"),
         ("{cat,dog}/{1..3}.png cow/{a.txt,Thumbs.db}", [], r"cow/ \(only Thumbs\.db, a\.txt\)"),
-        ("{cat,dog}/{1..3}.png cow/clip.avi", [], r"no image: cow/ \(only clip\.avi\)"),
-        ("{cat,dog}/{1..3}.png", ["cow/2019/may"], "no image: cow/"),
-        ("train/{cat,dog}/{1..3}.png test/{cat,cow,dog}/4.png", ["train/cow"], "image: train/cow/"),
-        ("train/{cat,cow,dog}/{1..3}.png test/{cat,dog}/4.png", ["test/cow"], "image: test/cow/"),
+        ("{cat,dog}/{1..3}.png cow/clip.avi", [], r"no images: cow/ \(only clip\.avi\)"),
+        ("{cat,dog}/{1..3}.png", ["cow/2019/may"], "no images: cow/"),
+        ("train/{cat,dog}/{1..3}.png test/{cat,cow,dog}/4.png", ["train/cow"],
+         "images: train/cow/"),
+        ("train/{cat,cow,dog}/{1..3}.png test/{cat,dog}/4.png", ["test/cow"], "images: test/cow/"),
         ("train/{cat,dog}/{1..3}.png test/{cat,dog}/4.png", ["train/cow", "test/cow"],
-         "2 class folders hold no image: train/cow/, test/cow/"),
+         "2 class folders hold no images: train/cow/, test/cow/"),
         ("{cat,dog}/train/{1..3}.png {cat,dog}/test/4.png", ["cow/train", "cow/test"], "cow/"),
-        ("{cat,dog}/train/{1..3}.png cat/test/4.png", ["dog/test"], "image: dog/test/"),
-        ("pets/{cat,dog}/{1..3}.png", ["pets/cow"], "no image: pets/cow/"),
+        ("{cat,dog}/train/{1..3}.png cat/test/4.png", ["dog/test"], "images: dog/test/"),
+        ("pets/{cat,dog}/{1..3}.png", ["pets/cow"], "no images: pets/cow/"),
     ],
 )  # fmt: skip
 def test_a_class_folder_without_images_is_refused_by_its_name_or_left_out(text, folders, named):
@@ -377,21 +378,21 @@ def test_a_class_folder_without_images_is_refused_by_its_name_or_left_out(text, 
         laid_out(text, *folders)
     layout = laid_out(text, *folders, skip_empty=True)
     assert {"cat", "dog"} <= set(layout.classes)
-    assert any("no image and w" in note for note in layout.notes)
+    assert any("no images and w" in note for note in layout.notes)
     assert [label for _, label in layout.train] == sorted(label for _, label in layout.train)
 
 
 def test_one_full_class_beside_an_empty_one_is_no_wrapper():
-    with pytest.raises(DataError, match=r"a class folder holds no image: dog/"):
+    with pytest.raises(DataError, match=r"a class folder holds no images: dog/"):
         laid_out("cat/{2019,2020}/{1..3}.png", "dog")
-    with pytest.raises(DataError, match=r"a class folder holds no image: dog/ \(only x\.txt\)"):
+    with pytest.raises(DataError, match=r"a class folder holds no images: dog/ \(only x\.txt\)"):
         laid_out("cat/{2019,2020}/{1..3}.png dog/x.txt")
     for text in ("cat/{1..3}.png", "cat/{2019,2020}/{1..3}.png"):
         with pytest.raises(DataError, match="there is only the class 'cat'"):
             laid_out(text, "dog", skip_empty=True)
     layout = laid_out("pets/{cat,dog}/{1..3}.png", "drafts", skip_empty=True)
     assert layout.classes == ("cat", "dog")
-    assert layout.notes == ["drafts/ holds no image"]
+    assert layout.notes == ["drafts/ holds no images"]
 
 
 def test_images_to_test_a_class_that_is_empty_in_training_are_left_out_with_it():
@@ -399,26 +400,24 @@ def test_images_to_test_a_class_that_is_empty_in_training_are_left_out_with_it()
     layout = laid_out(text, "train/cow", skip_empty=True)
     assert layout.classes == ("cat", "dog")
     assert len(layout.test) == 2
-    assert "test/cow/ with 1 image is not used: its class has no image to learn from" in (
-        layout.notes
-    )
+    assert "test/cow/ with 1 image is not used: its class has no training images" in (layout.notes)
 
 
 def test_empty_folders_for_parts_are_no_classes():
     for text in ("train/{a,b}/{1..3}.png", "{a,b}/{1..3}.png"):
         layout = laid_out(text, "test")
         assert layout.classes == ("a", "b")
-        assert "test/ holds no image" in layout.notes
+        assert "test/ holds no images" in layout.notes
     for text in ("test/{a,b}/{1..3}.png", "{test,val}/{a,b}/{1..3}.png"):
-        with pytest.raises(DataError, match="train/ holds no image"):
+        with pytest.raises(DataError, match="train/ holds no images"):
             laid_out(text, "train")
 
 
 def test_classes_that_cannot_be_tested_are_told():
     layout = laid_out("train/{a,b,c}/{1..3}.png test/{a,b}/4.png")
-    assert layout.notes == ["there is no image to test with of the class 'c'"]
+    assert layout.notes == ["there are no test images of the class 'c'"]
     layout = laid_out("{a,b}/{1..3}.png c/1.png")
-    assert layout.notes == ["there is a single image, which is not held out, of the class 'c'"]
+    assert layout.notes == ["there is only one image, which is not held out, of the class 'c'"]
 
 
 KOREAN = "고양이"
@@ -442,7 +441,7 @@ def test_classes_that_differ_in_case_or_width_are_matched_where_that_is_clear():
     assert len([note for note in layout.notes if "is taken for the class" in note]) == 2
     letters = laid_out("{train,test}/{a,A,b}/{1..2}.png")
     assert letters.classes == ("A", "a", "b")
-    assert "2 classes: 'A', 'a' differ in case, width or spaces only" in letters.notes
+    assert "2 classes: 'A', 'a' differ only in case, width or spaces" in letters.notes
     with pytest.raises(DataError, match=r"the class 'ａ' is in test/, but not in train/.*Known: A"):
         laid_out("train/{a,A,b}/{1..2}.png test/{ａ,b}/{1..2}.png")
 
@@ -465,7 +464,7 @@ def test_copies_by_jupyter_are_left_out_where_the_image_lies_beside_them():
 
 def test_names_cannot_write_to_a_terminal():
     layout = laid_out("train/{a,b}/{1..2}.png test/{a,b}/3.png x\x1b[2J/4.png")
-    assert layout.notes == ["x\\x1b[2J/ with 1 image is not used: it is no part by its name"]
+    assert layout.notes == ["x\\x1b[2J/ with 1 image is not used: its name is not that of a part"]
     with pytest.raises(DataError, match=r"only the class 'a\\x1b\[2J'"):
         laid_out("a\x1b[2J/{1..2}.png")
 

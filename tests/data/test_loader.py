@@ -98,8 +98,8 @@ def test_the_state_is_a_copy() -> None:
     ("state", "message"),
     [
         ({}, r"expects 'order' and 'position', received only \[\]"),
-        ({"order": [0, 1], "position": 0}, r"order is of shape \(2,\), .* data set has 4 images"),
-        ({"order": [[0, 1, 2, 3]], "position": 0}, r"order is of shape \(1, 4\)"),
+        ({"order": [0, 1], "position": 0}, r"order has shape \(2,\), .* data set has 4 images"),
+        ({"order": [[0, 1, 2, 3]], "position": 0}, r"order has shape \(1, 4\)"),
         ({"order": [0, 1, 2, 2], "position": 0}, r"is not a permutation of 0 to 3: some image"),
         ({"order": [0, 1, 2, 4], "position": 0}, r"is not a permutation of 0 to 3"),
         ({"order": [0, 1, 2, -1], "position": 0}, r"is not a permutation of 0 to 3"),

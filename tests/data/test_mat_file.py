@@ -52,8 +52,8 @@ def test_scipy_agrees(tmp_path):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", r"is no MATLAB 5 file: it begins with b''"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(200), "is no MATLAB 5 file"),
+        (b"", r"is not a MATLAB 5 file: it begins with b''"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(200), "is not a MATLAB 5 file"),
         (b"MATLAB 7.3 MAT-file".ljust(128), r"is a MATLAB 7\.3 file, which is HDF5.*'-v7'"),
     ],
 )
@@ -71,7 +71,7 @@ def test_a_missing_file_is_refused(tmp_path):
 @pytest.mark.parametrize("options", [{"kind": 4}, {"kind": 1}, {"flags": 0x800}])
 def test_what_is_no_array_of_real_numbers_is_refused(tmp_path, options):
     path = write_mat(tmp_path / "x.mat", variable("a", CUBE, **options))
-    with pytest.raises(FileFormatError, match=r"'a' in .* is no array of real numbers \(class"):
+    with pytest.raises(FileFormatError, match=r"'a' in .* is not an array of real numbers \(class"):
         read_mat(path, ["a"])
 
 

@@ -145,7 +145,7 @@ def test_a_part_of_which_nothing_is_left_is_refused(folder):
     train, test = image_folder(folder)
     for path in paths(test):
         (folder / path).unlink()
-    with pytest.raises(DataError, match="none of the test images of that training is there any mo"):
+    with pytest.raises(DataError, match="none of the test images of that training is left"):
         image_folder(folder, split=Split.of(train, test))
 
 
@@ -213,5 +213,5 @@ def test_a_split_that_a_spreadsheet_has_written_is_read(tmp_path, separator, enc
 def test_an_image_of_two_roles_is_refused(tmp_path):
     text = "file,role,sha256\na.png,train,00\nb.png,test,01\na.png,train,00\na.png,test,00\n"
     (tmp_path / "split.csv").write_text(text)
-    with pytest.raises(FileFormatError, match=r"line 5 of .* calls 'a\.png' a test image, and a"):
+    with pytest.raises(FileFormatError, match=r"line 5 of .* calls 'a\.png' a test image, but a"):
         Split.load(tmp_path / "split.csv")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..data.places import VARIABLE, find, not_found
-from ..data.sources import source_named
+from ..data.catalogue import source_named
+from ..data.locations import VARIABLE, find, not_found
 from ..data.user_folders import expanded
 from ..errors import ArgumentError
 from ..typing import PathLike

@@ -1,4 +1,4 @@
-"""``pellucid data``: which data sets there are, fetching them, and checking their files."""
+"""``pellucid data``: list the data sets, fetch them, and check their files."""
 
 from __future__ import annotations
 
@@ -43,14 +43,15 @@ def list_() -> None:
 def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name from pellucid data list.")],
 ) -> None:
-    """Download a data set into the cache, checked by its SHA-256, and print that folder.
+    """Download a data set into the cache, check its SHA-256, and print the folder.
 
-    CIFAR-10, CIFAR-100 and STL-10 come as archives, of which only the needed files are kept.
+    Of a set that is published as an archive only the needed files are kept. A set that is already
+    in another folder that is searched is not downloaded.
     """
     from .. import data
 
     with (
-        stoppable("stopped; no half a file was left behind"),
+        stoppable("stopped; no partial file was left"),
         as_options(root="--data-dir"),
     ):
         folder = data.fetch(name)
@@ -67,9 +68,9 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Compare the files of a data set with their known SHA-256; exits with 1 if one differs.
+    """Read the files of a data set, count its images, and compare each known SHA-256.
 
-    Of those that come out of an archive no hash is known: they are read and counted.
+    Exits with 1 if a file is wrong. Of files that come in an archive no SHA-256 is known.
     """
     from .. import data
 

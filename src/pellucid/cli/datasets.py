@@ -1,4 +1,4 @@
-"""What ``--data`` means to every command: a data set by its name, or a folder of images."""
+"""Load what ``--data`` names: a data set of the catalogue, or a folder of images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["image_size", "is_folder", "joined", "load_images"]
 
-# What the library calls its arguments, and what they are here.
+# The library's arguments in messages, and the options that stand for them here.
 SAID = {
     "corrupt='skip'": "--skip-corrupt",
     "skip_empty=True": "--skip-empty",
@@ -28,11 +28,10 @@ SAID = {
 
 def is_folder(data: str) -> bool:
     """Return whether ``data`` is a path rather than the name of a data set."""
-    from ..data.file_sets import FILE_SETS
-    from ..data.sources import SOURCES
-    from ..data.trees import ARCHIVES
+    from ..data.catalogue import CATALOGUE
+    from ..data.file_tree import ARCHIVES
 
-    if data in SOURCES or data in FILE_SETS:
+    if data in CATALOGUE:
         return False
     path = os.sep in data or "/" in data or data.lower().endswith(ARCHIVES)
     return path or Path(data).exists()
@@ -55,16 +54,16 @@ def load_images(
 ) -> tuple[Dataset, Dataset]:
     """Return the training and the test set that ``--data`` names.
 
-    ``split`` says which image was which at an earlier training; ``drawing``, how a drawing is
-    looked for in each (True: as in MNIST). While a folder is decoded there is a bar, if standard
-    error is a terminal, and what was left out of it is told. Ctrl-C ends the program.
+    ``split`` is that of an earlier training; ``drawing`` says how to find a drawing in each image
+    (True: as in MNIST). While a folder is decoded a progress bar is drawn if standard error is a
+    terminal; then a note is printed for what was left out. Ctrl-C ends the program.
     """
     from .. import data as datasets
 
     if not data.strip():
         raise ArgumentError(
-            "is empty, as after a variable that is not set. Give a data set's name, or a folder "
-            "or zip archive of images.",
+            "is empty; perhaps a variable is not set. Give a data set's name, or a folder or zip "
+            "archive of images.",
             where="--data",
         )
     if not is_folder(data):
@@ -78,8 +77,8 @@ def load_images(
         ):
             if value is not None:
                 raise ArgumentError(
-                    f"belongs to a folder or zip archive of images; {data!r} is a data set that "
-                    "comes as it is.",
+                    f"needs a folder or zip archive of images; {data!r} is a data set whose images "
+                    "are fixed.",
                     where=option,
                 )
         try:
@@ -93,9 +92,7 @@ def load_images(
                 error.message += " Or give a folder or zip archive of images."
             raise
     if data_dir is not None:
-        raise ArgumentError(
-            f"belongs to a data set's name; {data!r} is a path.", where="--data-dir"
-        )
+        raise ArgumentError(f"needs a data set's name; {data!r} is a path.", where="--data-dir")
     options: dict[str, Any] = {"size": size, "channels": channels, "seed": seed}
     if drawing:
         options["drawing"] = datasets.Drawing() if drawing is True else drawing
@@ -115,7 +112,7 @@ def load_images(
 
 
 def joined(one: Dataset, other: Dataset) -> Dataset:
-    """Return the images of both parts of a folder as one."""
+    """Return the images of both parts of a folder as one data set."""
     import numpy as np
 
     return replace(
@@ -128,19 +125,19 @@ def joined(one: Dataset, other: Dataset) -> Dataset:
 
 
 def image_size(text: str | None) -> tuple[int, int] | None:
-    """Return what ``--size`` says: rows and columns.
+    """Parse ``--size`` as (rows, columns).
 
     Raises
     ------
     ArgumentError
-        If it is neither one number nor two.
+        If it is not one or two positive integers.
     """
     if text is None:
         return None
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.strip().isdigit() and int(part) for part in parts):
         raise ArgumentError(
-            f"must be one number, as 32, or rows x columns, as 48x64; received {text!r}.",
+            f"must be one number, such as 32, or rows x columns, such as 48x64; received {text!r}.",
             where="--size",
         )
     return int(parts[0]), int(parts[-1])

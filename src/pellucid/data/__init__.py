@@ -4,7 +4,6 @@
 """
 
 from ..preparation import Drawing, HeldOut, Preparation
-from .arrays import load_mnist
 from .augmentation import (
     Augmentation,
     Brightness,
@@ -15,12 +14,13 @@ from .augmentation import (
     augmentation,
 )
 from .dataset import Dataset, ImageFile
+from .datasets import cifar10, cifar100, digits, fashion_mnist, load, mnist, stl10, svhn
 from .idx import read_idx, write_idx
 from .image_folder import image_folder
 from .images import read_image, read_photo
 from .loader import Loader
+from .mnist_arrays import load_mnist
 from .registry import FileCheck, Record, available, fetch, verify
-from .sets import cifar10, cifar100, digits, fashion_mnist, load, mnist, stl10, svhn
 from .split import held_out_images
 from .split_file import Split
 

@@ -1,4 +1,4 @@
-"""Telling a zip archive from other files, by their first bytes and their names."""
+"""Tell a zip archive from other files, by their first bytes and their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TAR = "a tar archive", "unpack it (tar -xf {name}) and give the folder"
 _RAR = "a RAR archive", "unpack it (unrar x {name}) and give the folder"
 _SEVEN = "a 7-Zip archive", "unpack it (7z x {name}) and give the folder"
 _PART = (
-    "one part of a zip archive in several parts",
+    "one part of a split zip archive",
     "join them (zip -s 0 LAST.zip --out whole.zip, or 7-Zip) and give the whole",
 )
 _CUT = (
@@ -23,12 +23,12 @@ _CUT = (
 
 
 def require_zip(path: Path) -> None:
-    """Refuse what is not a zip archive, with what it is instead.
+    """Refuse a file that is not a zip archive, and say what it is.
 
     Raises
     ------
     DataNotFoundError, FileFormatError
-        If there is nothing; if it is something else.
+        If the file does not exist; if it is of another kind.
     """
     if not path.exists():
         raise DataNotFoundError(f"there is no folder or zip archive '{path}'.")
@@ -57,7 +57,7 @@ def require_zip(path: Path) -> None:
 
 
 def _kind(path: Path, begin: bytes) -> tuple[str, str] | None:
-    """Return what a file is, and what to do."""
+    """Return what kind of file it is, and what to do with it; None if unknown."""
     name = path.name.lower()
     endings = "".join(path.suffixes[-2:]).lower()
     if begin.startswith(b"PK\7\x08") or name.endswith((".zip.001", ".z01")):

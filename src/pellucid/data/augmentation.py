@@ -1,8 +1,8 @@
-"""Images as they might also have been: mirrored, shifted, partly hidden, brighter or darker.
+"""Augment a batch: mirror, shift, hide a part, change the brightness.
 
-What a training set lacks is often only that an object may stand elsewhere or look the other way
-(Krizhevsky et al. 2012, section 4.1). Each transform changes a whole float batch (N, C, H, W) with
-values in [0, 1], and draws anew for each image.
+Training sets are small, and an object may as well stand elsewhere or face the other way (Krizhevsky
+et al. 2012, section 4.1). Each transform changes a whole float batch (N, C, H, W) with values in
+[0, 1], with an independent random draw for each image.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ __all__ = ["Augmentation", "Brightness", "Crop", "Cutout", "Flip", "Transform", 
 Fill = float | Sequence[float]
 Random = np.random.Generator | ImageRandom
 
-DARKEST = -0.25  # what resizing may leave below 0; standardised images go further
+DARKEST = -0.25  # resizing may undershoot 0 by this much; standardised images go further
 
 
 class Transform:
     """Base class: `apply` changes a batch in place, drawing from ``rng``.
 
-    Draws whose ``size`` begins with N belong to the images one by one, and do not depend on the
-    batch in which an image comes; `rng` is an `ImageRandom` in a Trainer.
+    A draw whose ``size`` begins with N has one row per image. In a Trainer ``rng`` is an
+    `ImageRandom`, whose rows do not depend on the batch that an image is in.
     """
 
     def apply(self, x: Array, rng: Random) -> None:
@@ -38,11 +38,11 @@ class Transform:
         raise NotImplementedError
 
     def require_range(self, low: float, high: float) -> None:
-        """Refuse images whose numbers, from ``low`` to ``high``, this transform would spoil."""
+        """Refuse images whose range, ``low`` to ``high``, does not suit this transform."""
 
 
 class Flip(Transform):
-    """Mirror left and right, every image with probability 1/2 (Krizhevsky et al. 2012, 4.1)."""
+    """Mirror each image left to right with probability 1/2 (Krizhevsky et al. 2012, 4.1)."""
 
     def apply(self, x: Array, rng: Random) -> None:
         """Change ``x`` (N, C, H, W)."""
@@ -54,7 +54,7 @@ class Flip(Transform):
 
 
 class Crop(Transform):
-    """Shift by up to ``padding`` pixels each way: pad every side, and cut the old size out.
+    """Shift by up to ``padding`` pixels each way: pad every side, then crop the original size.
 
     Source: He et al. 2016, section 4.2 (4 pixels for CIFAR-10).
 
@@ -62,7 +62,7 @@ class Crop(Transform):
     ----------
     padding : int
     fill : float or sequence of C
-        What comes in from outside; black by default.
+        The colour of the padding; black by default.
     """
 
     def __init__(self, padding: int, fill: Fill = 0.0) -> None:
@@ -73,11 +73,11 @@ class Crop(Transform):
     def apply(self, x: Array, rng: Random) -> None:
         """Change ``x`` (N, C, H, W)."""
         p, (n, c, h, w) = self.padding, x.shape
-        room = (n, c, h + 2 * p, w + 2 * p)
-        fits = self._padded.dtype == x.dtype and self._padded.shape[1:] == room[1:]
+        shape = (n, c, h + 2 * p, w + 2 * p)
+        fits = self._padded.dtype == x.dtype and self._padded.shape[1:] == shape[1:]
         if not fits or len(self._padded) < n:
-            padded = np.empty(room, x.dtype)
-            padded[:] = _colour(self.fill, x)  # the border stays so from batch to batch
+            padded = np.empty(shape, x.dtype)
+            padded[:] = _colour(self.fill, x)  # the border keeps it from batch to batch
             self._padded = padded
         padded = self._padded[:n]
         padded[:, :, p : p + h, p : p + w] = x
@@ -90,12 +90,12 @@ class Crop(Transform):
 
 
 class Cutout(Transform):
-    """Hide a square of ``size`` pixels a side, whose centre may be anywhere in the image.
+    """Mask a square of ``size`` x ``size`` pixels, whose centre may be anywhere in the image.
 
-    That is any pixel, or for an even size any corner of one: no side is hidden more often than the
-    opposite one.
+    The centre is any pixel, or for an even size any corner of one, so that no side is masked more
+    often than the opposite one.
 
-    Source: DeVries & Taylor 2017, section 3.2; they hide by the mean colour.
+    Source: DeVries & Taylor 2017, section 3.2; they fill it with the mean colour.
 
     Parameters
     ----------
@@ -124,9 +124,9 @@ class Cutout(Transform):
 
 
 class Brightness(Transform):
-    """Multiply every image by a factor of 1 - ``amount`` to 1 + ``amount``; what exceeds 1 is 1.
+    """Multiply each image by a factor in 1 - ``amount`` to 1 + ``amount``, and clip at 1.
 
-    In an image that has numbers above 1, what exceeds its largest becomes that.
+    An image with numbers above 1 is clipped at its own maximum.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class Brightness(Transform):
     Raises
     ------
     DataError
-        When it is applied to standardised images, in which a factor is no brightness.
+        When it is applied to standardised images, where scaling does not change the brightness.
     """
 
     def __init__(self, amount: float) -> None:
@@ -156,11 +156,11 @@ class Brightness(Transform):
         np.minimum(x, white, out=x)
 
     def require_range(self, low: float, high: float) -> None:
-        """Refuse standardised images, which have numbers far below 0."""
+        """Refuse standardised images, whose numbers go far below 0."""
         if low < DARKEST:
             raise DataError(
-                f"changes images from 0 to 1, received numbers from {low:.4g} on. Give it the "
-                "images as they were before they were standardised, and let the network do that: "
+                f"expects images in [0, 1], received numbers from {low:.4g} on. Give it the images "
+                "before standardising, and let the network do that: "
                 "`nn.Normalize(mean, std).before(network)`.",
                 where="brightness",
             )
@@ -170,14 +170,14 @@ class Brightness(Transform):
 
 
 class Augmentation:
-    """Several transforms, one after the other.
+    """Apply several transforms, one after the other.
 
     Parameters
     ----------
     *transforms : Transform
     rng : numpy.random.Generator
-        Draws for all of them; whoever restores its state gets the same images again. A Trainer
-        gives its own.
+        Draws for all of them; with its state restored the same images come again. A Trainer
+        passes its own.
 
     Examples
     --------
@@ -194,10 +194,10 @@ class Augmentation:
     def __init__(self, *transforms: Transform, rng: Random | None = None) -> None:
         self.transforms = transforms
         self.rng: Random = np.random.default_rng() if rng is None else rng
-        self._room = np.empty(0)
+        self._buffer = np.empty(0)
 
     def __call__(self, x: Array) -> Array:
-        """Return ``x`` (N, C, H, W) changed, in a buffer that the next call overwrites.
+        """Return ``x`` (N, C, H, W) augmented, in a buffer that the next call overwrites.
 
         Raises
         ------
@@ -205,16 +205,16 @@ class Augmentation:
             If ``x`` is not a batch of float images, or its range does not suit a transform.
         """
         require_float_batch(x, "augment")
-        if self._room.size < x.size or self._room.dtype != x.dtype:
-            self._room = np.empty(x.size, x.dtype)
-        y = self._room[: x.size].reshape(x.shape)
+        if self._buffer.size < x.size or self._buffer.dtype != x.dtype:
+            self._buffer = np.empty(x.size, x.dtype)
+        y = self._buffer[: x.size].reshape(x.shape)
         y[:] = x
         for transform in self.transforms:
             transform.apply(y, self.rng)
         return y
 
     def require_range(self, low: float, high: float) -> None:
-        """Refuse images whose numbers, from ``low`` to ``high``, a transform would spoil.
+        """Refuse images whose range, ``low`` to ``high``, does not suit a transform.
 
         Raises
         ------
@@ -231,7 +231,7 @@ class Augmentation:
 
 
 def augmentation(text: str, *, fill: Fill = 0.0, rng: Random | None = None) -> Augmentation:
-    """Return the transforms that ``text`` names, as ``"flip,crop4,cutout8,brightness0.2"``.
+    """Return the transforms named in ``text``, such as ``"flip,crop4,cutout8,brightness0.2"``.
 
     Parameters
     ----------
@@ -256,8 +256,8 @@ def augmentation(text: str, *, fill: Fill = 0.0, rng: Random | None = None) -> A
 Known: brightness, crop, cutout, flip. Write for example flip,crop4,cutout8,brightness0.2.
     """
     make: dict[str, Callable[[float], Transform]] = {
-        "crop": lambda number: Crop(_whole(number, "crop")),
-        "cutout": lambda number: Cutout(_whole(number, "cutout"), fill),
+        "crop": lambda number: Crop(_integer(number, "crop")),
+        "cutout": lambda number: Cutout(_integer(number, "cutout"), fill),
         "brightness": Brightness,
     }
     example = "Write for example flip,crop4,cutout8,brightness0.2."
@@ -269,7 +269,7 @@ Known: brightness, crop, cutout, flip. Write for example flip,crop4,cutout8,brig
             known = did_you_mean(name, {*make, "flip"})
             raise ArgumentError(f"there is no {item.strip()!r}. {known} {example}", where="augment")
         if (number in ("", ".")) != (name == "flip"):
-            lack = "takes no number" if number else "needs a number behind it"
+            lack = "takes no number" if number else "needs a number after it"
             raise ArgumentError(f"{name} {lack}; received {item!r}. {example}", where="augment")
         try:
             transforms.append(make[name](float(number)) if number else Flip())
@@ -290,9 +290,9 @@ def _colour(fill: Fill, x: Array) -> Array:
     return colour
 
 
-def _whole(number: float, name: str) -> int:
+def _integer(number: float, name: str) -> int:
     if not number.is_integer():
-        raise ArgumentError(f"must be a whole number of pixels, received {number}.", where=name)
+        raise ArgumentError(f"must be an integer number of pixels, received {number}.", where=name)
     return int(number)
 
 

@@ -1,4 +1,4 @@
-"""What images and labels must be, said so that a reader can mend theirs."""
+"""Refuse images and labels that do not fit, with a message that says how to repair them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = [
     "unfit_dtype",
 ]
 
-BRIGHTEST = 1.5  # of numbers from 0 to 1: what resizing, brightness and noise may add
-LARGEST = 10.0  # root mean square of standardised numbers, where 1 is usual
+BRIGHTEST = 1.5  # of images in [0, 1]: resizing, brightness and noise may overshoot so far
+LARGEST = 10.0  # root mean square of standardised images, where 1 is usual
 
 
 def require_images(images: Array) -> None:
-    """Refuse what is not images (N, C, H, W), uint8 or finite float32."""
+    """Refuse an array that is not images (N, C, H, W), uint8 or finite float32."""
     if images.ndim != 4:
         hint = " Add the channel axis: `images[:, np.newaxis]`." if images.ndim == 3 else ""
         raise DataError(
@@ -33,7 +33,7 @@ def require_images(images: Array) -> None:
         raise DataError(unfit_dtype(images), where="images")
     if 0 in images.shape:
         raise DataError(
-            f"received no pixels at all, shape {images.shape}. A network needs at least one image.",
+            f"received no pixels, shape {images.shape}. A network needs at least one image.",
             where="images",
         )
     if images.dtype == np.uint8:
@@ -42,13 +42,13 @@ def require_images(images: Array) -> None:
     if unfit.size:
         raise DataError(
             f"{unfit.size} of {len(images)} images contain NaN or infinity, the first at index "
-            f"{unfit[0]}. One of them would spoil every weight: remove or repair them first.",
+            f"{unfit[0]}. One is enough to make every weight NaN: remove or repair them first.",
             where="images",
         )
 
 
 def require_float_batch(x: Array, where: str) -> None:
-    """Refuse what is not a batch of images (N, C, H, W) as floats."""
+    """Refuse an array that is not a float batch of images (N, C, H, W)."""
     floats, hint = x.dtype.kind == "f", ""
     if x.ndim == 4 and floats:
         return
@@ -63,11 +63,11 @@ def require_float_batch(x: Array, where: str) -> None:
 
 
 def require_scale(images: Array) -> None:
-    """Refuse float images that are neither numbers from 0 to 1 nor standardised.
+    """Refuse float images that are neither in [0, 1] nor standardised.
 
-    Without negative numbers the largest must not exceed 1.5. With them, the root mean square must
-    not exceed 10: that of standardised numbers is 1, whatever the largest of them, and that of
-    bytes around zero, -128 to 127, is far higher.
+    Without negative numbers the maximum must not exceed 1.5. With them, the root mean square must
+    not exceed 10: of standardised images it is 1, whatever their maximum, and of bytes shifted to
+    -128 to 127 it is far higher.
     """
     if images.dtype == np.uint8:
         return
@@ -75,9 +75,9 @@ def require_scale(images: Array) -> None:
     if low >= 0:
         if high > BRIGHTEST:
             raise DataError(
-                f"expects floats from 0 to 1, received numbers up to {high:g}. "
+                f"expects floats in [0, 1], received numbers up to {high:g}. "
                 + divided(high, "images")
-                + f" Or say which number means 1.0: `peak={_likely_peak(high):g}`.",
+                + f" Or pass the number that means 1.0: `peak={_likely_peak(high):g}`.",
                 where="images",
             )
         return
@@ -87,18 +87,18 @@ def require_scale(images: Array) -> None:
     root = math.sqrt(sum(float(np.square(x, dtype=np.float64).mean()) for x in flat) / len(flat))
     if root > LARGEST:
         raise DataError(
-            f"expects floats from 0 to 1, or standardised ones, received numbers from {low:g} to "
-            f"{high:g}. Subtract their mean and divide by their deviation; or, if you mean them as "
-            "they are, say `peak=1`.",
+            f"expects floats in [0, 1], or standardised ones, received numbers from {low:g} to "
+            f"{high:g}. Subtract their mean and divide by their deviation; or, to use them as they "
+            "are, pass `peak=1`.",
             where="images",
         )
 
 
 def divided(high: float, name: str) -> str:
-    """Say how images from 0 to ``high`` come to lie in 0 to 1."""
+    """Return the advice that scales images of 0 to ``high`` to [0, 1]."""
     peak = _likely_peak(high)
     also = f", or convert them to bytes: `{name}.astype(np.uint8)`" if peak == 255 else ""
-    return f"Divide them by the largest possible one, as `{name} / {peak:g}`{also}."
+    return f"Divide them by the largest possible value: `{name} / {peak:g}`{also}."
 
 
 def _likely_peak(high: float) -> float:
@@ -106,11 +106,11 @@ def _likely_peak(high: float) -> float:
 
 
 def require_labels(labels: Array, images: int, classes: int) -> None:
-    """Refuse what is not one integer in 0 to ``classes - 1`` for each of ``images``."""
+    """Refuse labels that are not one integer in 0 to ``classes - 1`` for each of ``images``."""
     if labels.ndim != 1:
         hint = " Turn one-hot rows into labels: `labels.argmax(axis=1)`."
         raise DataError(
-            f"expects one integer an image, shape (N,), received {labels.shape}."
+            f"expects one integer per image, shape (N,), received {labels.shape}."
             + hint * (labels.ndim == 2),
             where="labels",
         )
@@ -122,7 +122,7 @@ def require_labels(labels: Array, images: int, classes: int) -> None:
         )
     if len(labels) != images:
         raise DataError(
-            f"expects one label an image, received {len(labels)} labels for {images} images.",
+            f"expects one label per image, received {len(labels)} labels for {images} images.",
             where="labels",
         )
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
@@ -135,7 +135,7 @@ def require_labels(labels: Array, images: int, classes: int) -> None:
 
 
 def unfit_dtype(images: Array) -> str:
-    """Say which dtypes images may have, and how to get there from this one."""
+    """Return the message that says which dtypes images may have, and how to convert this one."""
     advice = {
         "b": "For black and white, use `255 * images.astype(np.uint8)`.",
         "f": "Use `Dataset.from_arrays`, or `images.astype(np.float32)`.",

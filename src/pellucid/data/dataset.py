@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,8 @@ from ..names import without_surrogates
 from ..preparation import HeldOut, Preparation
 from ..typing import Array
 from .checks import require_images, require_labels, require_scale, unfit_dtype
+from .indexing import require_index, require_slice
+from .statistics import channel_statistics
 
 __all__ = ["Dataset", "ImageFile"]
 
@@ -30,8 +31,8 @@ class ImageFile(NamedTuple):
 class Dataset:
     """Images with one label each, validated at construction and never again.
 
-    The arrays are kept, not copied: bytes stay bytes until `batch` turns the few that are needed
-    into float32.
+    The arrays are kept, not copied: bytes stay bytes until `batch` converts those that are needed
+    to float32.
 
     Parameters
     ----------
@@ -45,24 +46,23 @@ class Dataset:
         What the set is called.
     peak : float, optional
         The pixel value that means 1.0: by default 255 for bytes and 1 for float images; 16 for the
-        digits. By default float images must lie in [0, 1] (up to 1.5 is taken) or, with negative
-        numbers among them, be standardised (with a root mean square of at most 10); a peak that is
-        given is believed.
+        digits. By default float images must lie in [0, 1] (up to 1.5 is accepted) or, if some
+        numbers are negative, be standardised (a root mean square of at most 10); with a peak the
+        range is not checked.
     split : str
         Which part of the set this is, ``"train"`` or ``"test"``.
     preparation : Preparation, optional
-        How a picture becomes such an image; a model that learns from this set keeps it. Its size
-        becomes that of the images. By default a picture is made to fit, and nothing else is done.
+        How a picture becomes such an image; a model trained on this set keeps it. Its size is set
+        to that of the images. By default a picture is resized to fit, and nothing else is done.
     files : sequence of ImageFile, optional
         The file that each image came from.
     held_out : HeldOut, optional
-        How this part and the other were drawn from one.
+        How this part and the other were drawn from one set.
 
     Raises
     ------
     DataError
-        If images and labels are not what the parameters ask for; the message shows the first
-        image or label at fault.
+        If images or labels are not as described; the message shows the first one at fault.
 
     Examples
     --------
@@ -70,6 +70,13 @@ class Dataset:
     >>> points = Dataset(images, np.array([0, 1, 1]), ("dark", "bright"), "points")
     >>> points
     Dataset('points', train: 3 images 1x1x1, 2 classes)
+    >>> image, label = points[-1]
+    >>> image.tolist(), points.classes[label]
+    ([[[255]]], 'bright')
+    >>> points[1:]
+    Dataset('points', train: 2 images 1x1x1, 2 classes)
+    >>> [label for image, label in points]
+    [0, 1, 1]
     >>> x, labels = points.batch([1, 2])
     >>> x.ravel(), labels
     (array([0.2, 1. ], dtype=float32), array([1, 1]))
@@ -87,7 +94,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         images, labels = np.asarray(self.images), np.asarray(self.labels)
-        # A folder's name may be bytes that are no text, which no model file and no page could hold.
+        # A folder's name may be bytes that are not text, which a model file or a page cannot hold.
         classes = tuple(without_surrogates(str(c)) for c in self.classes)
         object.__setattr__(self, "name", without_surrogates(self.name))
         require_images(images)
@@ -114,7 +121,7 @@ class Dataset:
             if len(self.files) != len(images):
                 raise ArgumentError(
                     f"must name the file of each image: {len(images)}, not {len(self.files)}. "
-                    "Choose images with `subset`, which keeps them together, or give None.",
+                    "Select images with `subset`, which keeps both aligned, or pass None.",
                     where="files",
                 )
 
@@ -129,7 +136,7 @@ class Dataset:
         *,
         peak: float | None = None,
     ) -> Dataset:
-        """Return a data set of your own arrays.
+        """Return a data set made of your own arrays.
 
         Parameters
         ----------
@@ -159,12 +166,40 @@ class Dataset:
             largest = int(t.max()) if t.size and t.dtype.kind in "iu" else 0
             classes = (str(k) for k in range(largest + 1))
         if x.dtype.kind == "f":
-            with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            with np.errstate(over="ignore"):  # overflow to infinity is refused below
                 x = x.astype(np.float32, copy=False)
         return cls(x, t, tuple(classes), name, peak, split)  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> tuple[Array, int]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Dataset: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> tuple[Array, int] | Dataset:
+        """Return the image at ``index`` and its label, or the data set of a slice.
+
+        Nothing is copied: the image is a view (C, H, W) of `images`, with the bytes as they are
+        stored (`batch` returns float32), and a slice's images are a view, too. A slice keeps the
+        classes, the preparation and all else that the data set knows.
+
+        Raises
+        ------
+        ArgumentError
+            If the index is out of range or of another type, or the slice selects no image.
+        """
+        if isinstance(index, slice):
+            require_slice(index, len(self))
+            files = None if self.files is None else self.files[index]
+            images, labels = self.images[index], self.labels[index]
+            return replace(self, images=images, labels=labels, files=files)
+        k = require_index(index, len(self))
+        return self.images[k], int(self.labels[k])
+
+    def __iter__(self) -> Iterator[tuple[Array, int]]:
+        """Yield each image and its label, as ``self[k]`` returns them."""
+        return zip(self.images, self.labels.tolist(), strict=True)
 
     def __repr__(self) -> str:
         size = "x".join(map(str, self.image_shape))
@@ -181,8 +216,8 @@ class Dataset:
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return the mean and the deviation of each channel over all pixels of all images.
 
-        Of the values that `batch` returns, pixels over ``peak``. A channel that is the same
-        everywhere has the deviation 1, so that one can divide by it.
+        They are those of the values that `batch` returns, pixels over ``peak``. A constant channel
+        gets the deviation 1, so that it can be divided by.
 
         Examples
         --------
@@ -192,23 +227,7 @@ class Dataset:
         >>> Dataset.from_arrays(images, [0, 1]).statistics()
         ((0.2, 0.7), (0.2, 0.3))
         """
-        n, c, h, w = self.images.shape
-        # Squares around a mean far from zero would cancel: around that of a few images they do not.
-        around = self.images[:256].mean(axis=(0, 2, 3), dtype=np.float64, keepdims=True)
-        sums = np.zeros((2, c))
-        for start in range(0, n, 256):  # a few at a time: as float64 all would take 8 times as much
-            x = self.images[start : start + 256] - around
-            sums += x.sum(axis=(0, 2, 3)), np.einsum("nchw,nchw->c", x, x)
-        off, square = sums / (n * h * w)
-        deviation = np.sqrt(np.maximum(square - off**2, 0))
-        deviation[deviation < 1e-6 * self.peak] = self.peak
-        mean, deviation = (around.ravel() + off) / self.peak, deviation / self.peak
-        # Six decimals, or six digits of a smaller deviation, which the mean is measured by.
-        places = [max(6, 5 - math.floor(math.log10(d))) for d in deviation]
-        return (
-            tuple(round(float(m), k) for m, k in zip(mean, places, strict=True)),
-            tuple(round(float(d), k) for d, k in zip(deviation, places, strict=True)),
-        )
+        return channel_statistics(self.images, self.peak)
 
     def batch(
         self, indices: Sequence[int] | Array | slice, dtype: npt.DTypeLike = np.float32
@@ -218,7 +237,7 @@ class Dataset:
         Parameters
         ----------
         indices : integers or slice
-            Which images, in the order wanted.
+            Which images, in this order.
         dtype : float dtype
             Of the result; float64 for gradient checks.
 
@@ -234,19 +253,18 @@ class Dataset:
         )
 
     def take(self, n: int) -> Dataset:
-        """Return the first ``n`` images, or all where there are fewer; nothing is copied."""
+        """Return the first ``n`` images, or all if there are fewer, without copying."""
         if n < 1:
             raise ArgumentError(f"must be 1 or more images, received {n}.", where="take")
-        files = None if self.files is None else self.files[:n]
-        return replace(self, images=self.images[:n], labels=self.labels[:n], files=files)
+        return self[:n]
 
     def subset(self, indices: Sequence[int] | Array) -> Dataset:
-        """Return the images at ``indices``, in that order, as a data set of their own.
+        """Return a copy of the images at ``indices``, in that order, as a data set.
 
         Raises
         ------
         ArgumentError
-            If an index is not an integer, or there is no such image.
+            If an index is not an integer, or out of range.
         """
         chosen = np.asarray(indices)
         if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):

@@ -1,7 +1,6 @@
-"""Decoding a picture file with Pillow: upright, opaque, grey or RGB, and never too large.
+"""Decode a picture file with Pillow: upright, opaque, grey or RGB, within a pixel limit.
 
-The one way from the bytes of a file to the numbers of an image: training, evaluation and prediction
-see the same pixels because there is no other.
+Training, evaluation and prediction all decode here, and therefore see the same pixels.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_PIXELS", "decode"]
 
-MAX_PIXELS = 2**24  # 4096x4096: any photograph to classify, and no more than 200 MB on the way
+MAX_PIXELS = 2**24  # 4096x4096: enough for any photograph to classify, at most 200 MB in between
 
 
 def decode(
@@ -46,19 +45,19 @@ def decode(
     content : bytes
         A file in one of ``FORMATS``; its first bytes tell which.
     name : str
-        What errors call it.
+        Its name in errors.
     channels : {1, 3}, optional
         Grey or RGB; by default as the picture is.
     size : (H, W), optional
-        Make it fit, smoothly and with its proportions kept; what is free on two sides gets the
-        colour of the picture's border. By default it stays as large as it is.
+        Resize it to fit, bilinearly and with its aspect ratio kept; two sides are padded with the
+        colour of the picture's border. By default its size is kept.
     longest : int, optional
-        Without ``size``: make a picture whose longer side has more pixels than this smaller.
+        Without ``size``: shrink a picture whose longer side has more pixels than this.
     drawing : Drawing, optional
         Find the drawing in the picture; needs ``size``.
     tell : callable, optional
-        Called with a sentence where ``drawing`` changed the picture, or found nothing; and where
-        a white picture on transparent ground vanishes (`plain_picture.ERASED`).
+        Called with a sentence if ``drawing`` changed the picture or found nothing, and if a white
+        picture on a transparent background vanishes (`plain_picture.ERASED`).
 
     Raises
     ------
@@ -67,13 +66,12 @@ def decode(
 
     Notes
     -----
-    A JPEG file could be decoded at an 8th to a half of its size in less time. It is not: the pixels
-    on the borders, and the averages everywhere, would be others than those of the same picture as
-    PNG.
+    A JPEG file could be decoded faster at 1/8 to 1/2 of its size. It is not, since its pixels would
+    then differ from those of the same picture as PNG.
 
     Colour profiles and gamma are not applied: the numbers are those in the file.
 
-    Pillow warns of odd files by Python's warnings, which threads share: whoever calls this in
+    Pillow reports odd files as Python warnings, whose filters all threads share: a caller with
     several threads silences them once for all.
     """
     with _opened(content, name) as picture:
@@ -93,7 +91,7 @@ def decode(
                 tell(account)
             if found is not None:
                 return _stacked(found, channels)
-            tell = None  # it was told
+            tell = None  # called already
         upright = plain_picture(picture, stored, name, channels, tell)
         if size is None and longest is not None:
             size = _shrunk(upright, longest)
@@ -109,7 +107,7 @@ def decode(
 
 @contextmanager
 def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
-    """Open a picture; whatever goes wrong with it inside the block becomes a FileFormatError."""
+    """Open a picture; any exception inside the block becomes a FileFormatError."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -123,7 +121,7 @@ def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
         raise FileFormatError(_not_a_picture(content, name)) from error
     except Image.DecompressionBombError as error:
         raise _too_large(name, "far too many pixels") from error
-    # A hostile file makes a decoder raise almost anything; all of it means the same here.
+    # A hostile file can make a decoder raise almost anything; here it all means damaged.
     except Exception as error:
         raise FileFormatError(
             f"{name} is damaged and cannot be decoded ({error}). Save or copy it again."
@@ -140,13 +138,13 @@ def _border_colours(picture: Image.Image) -> Array:
 
 
 def _fit(picture: Image.Image, h: int, w: int) -> tuple[Array, int, int]:
-    """Return the picture resized into h x w with its proportions kept, and where it begins.
+    """Return the picture resized to fit h x w with its aspect ratio kept, and its offset.
 
     Returns
     -------
     fitted : array (rows, columns) or (rows, columns, 3)
     top, left : int
-        Rows and columns that are free above and to the left, if it is put in the middle.
+        Rows above and columns to the left of it, if it is centred.
     """
     from PIL import Image
 
@@ -157,7 +155,7 @@ def _fit(picture: Image.Image, h: int, w: int) -> tuple[Array, int, int]:
 
 
 def _shrunk(picture: Image.Image, longest: int) -> tuple[int, int]:
-    """Return the size (H, W) with ``longest`` pixels on the longer side, at most."""
+    """Return the size (H, W) with at most ``longest`` pixels on the longer side."""
     scale = min(1.0, longest / max(picture.size))
     return max(round(picture.height * scale), 1), max(round(picture.width * scale), 1)
 
@@ -169,7 +167,7 @@ def _unit(picture: Image.Image) -> Array:
 
 
 def _stacked(pixels: Array, channels: int) -> Array:
-    """Return pixels (H, W) or (H, W, 3) as bytes (C, H, W); grey ones in each channel."""
+    """Return pixels (H, W) or (H, W, 3) as bytes (C, H, W); grey is repeated per channel."""
     pixels = _as_bytes(pixels)
     if pixels.ndim == 3:
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))
@@ -177,7 +175,7 @@ def _stacked(pixels: Array, channels: int) -> Array:
 
 
 def _as_bytes(pixels: Array) -> Array:
-    """Return floats in [0, 1] as bytes; bytes stay."""
+    """Return floats in [0, 1] as bytes; bytes are returned as they are."""
     if pixels.dtype.kind != "f":
         return pixels
     return np.rint(pixels * 255).clip(0, 255).astype(np.uint8)
@@ -202,7 +200,7 @@ def _not_a_picture(content: bytes, name: str) -> str:
     if kind is not None and kind.read:
         rare = " (as with 64-bit numbers or five channels)" if kind.name == "TIFF" else ""
         return (
-            f"{name} begins like a {kind.name} file, but is damaged, or of a rare kind that is not "
+            f"{name} begins like a {kind.name} file, but is damaged or of a rare kind that is not "
             f"read{rare}. Copy it again, or save it as PNG."
         )
     what = kind.name if kind is not None else describe_known(content[:4096], Path(name.strip("'")))

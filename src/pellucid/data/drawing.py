@@ -1,7 +1,8 @@
-"""Finding a digit, or any drawing, in a picture of plain ground, and making it look like MNIST's.
+"""Find a digit, or any drawing, on a plain background, and crop it as MNIST's were.
 
-Four steps, each of which a reader can check on a picture: what is the ground, what is ink, where is
-it, and how large. The ground need not be white nor evenly lit, and may be darker than the ink.
+Four steps, each of which can be checked on a picture: what is the background, what is ink, where is
+it, and how large is it. The background need not be white or evenly lit, and may be darker than the
+ink.
 """
 
 from __future__ import annotations
@@ -13,23 +14,23 @@ from ..typing import Array
 
 __all__ = ["find_drawing"]
 
-LOOKS, CLOSE = 3, 0.35  # times, and the share of the region that a drawing fills at least
-FEW = 12  # pixels: what a small drawing on a large sheet has at least
-WORK = 192  # pixels of the longer side at which a drawing is looked for
-LIGHT_BORDER = 0.75  # share of the border: 0.56 is the most in 70,000 images of Fashion-MNIST
-MOST_UNEVEN = 0.1  # of the way from black to white: what is farther from the ground is no ground
-LEAST_CONTRAST = 0.06  # between ink and ground, of the way from black to white
-LEAST_RATIO = 6  # contrast over the ground's own unevenness
-LEAST_PART = 0.04  # what is smaller than this share of the largest part is a speck
+LOOKS, CLOSE = 3, 0.35  # passes; the least share of the region that a drawing should fill
+FEW = 12  # pixels: the least that a small drawing on a large sheet has
+WORK = 192  # pixels of the longer side while searching
+LIGHT_BORDER = 0.75  # share of the border: at most 0.56 in the 70,000 images of Fashion-MNIST
+MOST_UNEVEN = 0.1  # of the range from black to white; pixels farther away are not background
+LEAST_CONTRAST = 0.06  # between ink and background, of the range from black to white
+LEAST_RATIO = 6  # contrast over the noise of the background
+LEAST_PART = 0.04  # a part below this share of the largest part is a speck
 
 
 def find_drawing(
     grey: Array, drawing: Drawing, size: tuple[int, int]
 ) -> tuple[Array | None, str | None]:
-    """Return the drawing in a picture, white on black, in its place in an image of ``size``.
+    """Return the drawing in a picture, white on black, placed in an image of ``size``.
 
-    A picture that has this size already, and no light border, is one of the kind that the network
-    learned from, and is left as it is.
+    A picture that has this size already, and no light border, is taken for one of the training
+    images' kind, and returned as it is.
 
     Parameters
     ----------
@@ -43,19 +44,19 @@ def find_drawing(
     image : float32 array (H, W), or None
         In [0, 1]; None if the picture is to be taken as it is.
     account : str or None
-        What was done, or that no drawing was found; None if there is nothing to tell.
+        What was done, or that no drawing was found; None if there is nothing to report.
     """
     if grey.shape == size and not _has_light_border(grey):
         return None, None
     top, left, region = 0, 0, grey
-    for _ in range(LOOKS):  # in a large picture again, and closer, where something was seen
+    for _ in range(LOOKS):  # again, zoomed in on what was found, if the drawing is small
         small, factor = _reduced(region)
-        ink, light_ground = _over_ground(small)
+        ink, light = _over_background(small)
         level = _ink_level(ink)
         paper = ink[ink < level / 2]
         noise = 1.4826 * float(np.median(np.abs(paper))) if paper.size else level
         if level < max(LEAST_CONTRAST, LEAST_RATIO * noise):
-            return None, "no drawing was found on plain ground; the picture is taken as it is"
+            return None, "no drawing was found on a plain background; the picture is used as it is"
         mask = _without_specks(ink > level / 2)
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         box = np.array([[rows[0], columns[0]], [rows[-1] + 1, columns[-1] + 1]])
@@ -66,17 +67,19 @@ def find_drawing(
         end = np.ceil((box[1] + longest / 2) * factor).astype(int)
         region = region[begin[0] : end[0], begin[1] : end[1]]
         top, left = top + int(begin[0]), left + int(begin[1])
-    # What is faint is ground, or a stroke's edge; what is near to full is ink.
-    strength = np.where(_grown(mask), (ink / level - 0.15) / 0.7, 0).clip(0, 1)
+    # Faint pixels are background or a stroke's edge; nearly full ones are ink.
+    strength = np.where(_dilated(mask), (ink / level - 0.15) / 0.7, 0).clip(0, 1)
     if region is grey and (image := _framed(strength, box, drawing, size)) is not None:
-        how = "dark on light ground: it is inverted" if light_ground else "light on dark ground"
+        how = (
+            "dark on a light background: it is inverted" if light else "light on a dark background"
+        )
         return image, f"a drawing was found in its place, {how}"
     image = _placed(strength, box, drawing, size)
     (y, x), (height, width) = np.rint(box[0] * factor), np.rint((box[1] - box[0]) * factor)
-    how = "dark on light ground, inverted" if light_ground else "light on dark ground"
+    how = "dark on a light background, inverted" if light else "light on a dark background"
     return image, (
-        f"a drawing was found ({how}), {width:.0f}x{height:.0f} pixels large at column "
-        f"{left + x:.0f}, row {top + y:.0f}; it is cut out and centred"
+        f"a drawing was found ({how}), {width:.0f}x{height:.0f} pixels at column "
+        f"{left + x:.0f}, row {top + y:.0f}; it is cropped and centred"
     )
 
 
@@ -90,13 +93,13 @@ def _border(grey: Array) -> Array:
 
 
 def _most_frequent(values: Array) -> float:
-    """Return the middle of the fullest of 32 ranges, counted with their neighbours."""
+    """Return the middle of the fullest of 32 histogram bins, smoothed with their neighbours."""
     counts = np.histogram(values, bins=32, range=(0, 1))[0]
     return (float(np.convolve(counts, (1, 2, 1), "same").argmax()) + 0.5) / 32
 
 
 def _reduced(grey: Array) -> tuple[Array, float]:
-    """Return the picture with a longer side of ``WORK`` pixels at most, and how much smaller."""
+    """Return the picture shrunk to at most ``WORK`` pixels on the longer side, and the factor."""
     from PIL import Image
 
     factor = max(grey.shape) / WORK
@@ -106,32 +109,32 @@ def _reduced(grey: Array) -> tuple[Array, float]:
     return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX)), factor
 
 
-def _over_ground(grey: Array) -> tuple[Array, bool]:
-    """Return how far each pixel is from the ground towards ink, and whether the ground is light.
+def _over_background(grey: Array) -> tuple[Array, bool]:
+    """Return each pixel's distance from the background towards ink, and whether that is light.
 
-    The ground is a quadratic surface (paper lit from one side, darker corners) that is fitted by
-    least squares again and again, what lies far from it counting less each time.
+    The background is a quadratic surface (paper lit from one side, darker corners), fitted by
+    iteratively reweighted least squares, in which outliers count less each time.
     """
     y, x = (np.linspace(-1, 1, n) for n in grey.shape)
     y, x = np.meshgrid(y, x, indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).reshape(-1, 6)
     values = grey.astype(np.float64).ravel()
-    ground = np.full_like(values, _most_frequent(_border(grey)))
-    for count in (1, 3, 3, 6, 6, 6):  # a level, a plane, a curve
-        apart = values - ground
-        spread = min(max(1.4826 * float(np.median(np.abs(apart))), 0.01), MOST_UNEVEN)
-        weight = 1 / (1 + (apart / (2 * spread)) ** 2)  # the square root of Geman and McClure's
+    background = np.full_like(values, _most_frequent(_border(grey)))
+    for count in (1, 3, 3, 6, 6, 6):  # a constant, a plane, a quadratic surface
+        residual = values - background
+        spread = min(max(1.4826 * float(np.median(np.abs(residual))), 0.01), MOST_UNEVEN)
+        weight = 1 / (1 + (residual / (2 * spread)) ** 2)  # the square root of Geman and McClure's
         used = terms[:, :count]
         solution, *_ = np.linalg.lstsq(used * weight[:, None], values * weight, rcond=None)
-        ground = used @ solution
-    apart = (ground - values).reshape(grey.shape)
-    farthest = np.sort(apart, axis=None)
-    light_ground = -farthest[:FEW].sum() <= farthest[-FEW:].sum()
-    return (apart, True) if light_ground else (-apart, False)
+        background = used @ solution
+    darker = (background - values).reshape(grey.shape)
+    ranked = np.sort(darker, axis=None)
+    light = -ranked[:FEW].sum() <= ranked[-FEW:].sum()
+    return (darker, True) if light else (-darker, False)
 
 
 def _ink_level(ink: Array) -> float:
-    """Return how far full ink is from the ground: the mean above Otsu's threshold (1979)."""
+    """Return the distance of full ink from the background, by Otsu's threshold (1979)."""
     top = float(ink.max())
     if top <= 0:
         return 0.0
@@ -148,7 +151,7 @@ def _ink_level(ink: Array) -> float:
 
 
 def _without_specks(mask: Array) -> Array:
-    """Return the parts that hang together (8 neighbours) and are not small beside the largest."""
+    """Return the 8-connected components that are not much smaller than the largest."""
     runs: list[tuple[int, int, int]] = []  # row, first column, last column
     parent: list[int] = []
 
@@ -182,8 +185,8 @@ def _without_specks(mask: Array) -> Array:
     return kept
 
 
-def _grown(mask: Array) -> Array:
-    """Return the mask and what is within two pixels of it: the soft edges of strokes."""
+def _dilated(mask: Array) -> Array:
+    """Return the mask dilated by two pixels, to include the soft edges of strokes."""
     padded = np.pad(mask, 2)
     rows, columns = mask.shape
     return np.logical_or.reduce(
@@ -192,7 +195,7 @@ def _grown(mask: Array) -> Array:
 
 
 def _framed(strength: Array, box: Array, drawing: Drawing, size: tuple[int, int]) -> Array | None:
-    """Return the whole picture, (H, W), if the drawing has its size and place in it already."""
+    """Return the whole picture, (H, W), if the drawing has the right size and place already."""
     from PIL import Image
 
     scale = size[0] / len(strength)
@@ -207,7 +210,7 @@ def _framed(strength: Array, box: Array, drawing: Drawing, size: tuple[int, int]
 
 
 def _centre(image: Array, box: Array, drawing: Drawing) -> Array:
-    """Return the row and the column of what is centred: the mass, or the middle of ``box``."""
+    """Return the row and the column to centre: of the mass, or of the middle of ``box``."""
     if drawing.centre == "box":
         return (box[0] + box[1]) / 2
     mass = max(float(image.sum()), 1e-6)
@@ -216,7 +219,7 @@ def _centre(image: Array, box: Array, drawing: Drawing) -> Array:
 
 
 def _placed(strength: Array, box: Array, drawing: Drawing, size: tuple[int, int]) -> Array:
-    """Return the drawing inside ``box`` in its size and place, (H, W)."""
+    """Return the drawing inside ``box``, resized and centred, (H, W)."""
     from PIL import Image
 
     h, w = size

@@ -1,14 +1,15 @@
-"""What the folders at one level of a tree say about parts and classes."""
+"""Judge by names and contents whether the folders of a tree are parts or classes."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 from ..errors import DataError
+from .folder_tree import Folder
 from .roles import is_annotation, is_batch, is_date, is_generic, loosely, role_of
-from .tree_of_folders import Folder
 
 __all__ = [
+    "NO_CLASS",
     "Evidence",
     "folders_of_parts",
     "names_images",
@@ -18,7 +19,9 @@ __all__ = [
     "through",
 ]
 
-# What no class is called.
+NO_CLASS = "no class was found"
+
+# Names that no class has.
 VAGUE = ("images", "imgs", "data", "dataset", "datasets", "이미지", "데이터")
 
 
@@ -28,15 +31,15 @@ class Evidence:
     Parameters
     ----------
     skip_empty : bool
-        Whether folders without images may be passed over.
+        Whether folders without images may be skipped.
     """
 
     def __init__(self, skip_empty: bool) -> None:
         self.skip_empty = skip_empty
-        self.passed: dict[str, Folder] = {}  # folders without images that were passed over
+        self.passed: dict[str, Folder] = {}  # folders without images that were skipped
 
     def look(self, folder: Folder, stop: frozenset[str] = frozenset()) -> Folder:
-        """Look through folders that hold everything in a single folder."""
+        """Return the folder reached by descending while everything is in a single subfolder."""
         while len(holders := folder.holders()) == 1:
             only = holders[0]
             inner = only.holders()
@@ -55,16 +58,16 @@ class Evidence:
         return folder
 
     def may_be_class(self, empty: Folder, only: Folder) -> bool:
-        """Return whether a folder without images may be a class beside a single other one."""
+        """Return whether a folder without images may be a class beside the only other folder."""
         if role_of(empty.name) is not None and role_of(only.name) is not None:
-            return True  # perhaps train/ beside test/: not to be passed over
+            return True  # perhaps train/ beside test/: must not be skipped
         known = is_annotation(empty.name) or is_generic(only.name) or loosely(only.name) in (
             loosely(empty.name), loosely(only.path.rpartition("/")[0].rpartition("/")[2])
         )  # fmt: skip
         return not (known or (role_of(only.name) is not None and [*empty.all_others()]))
 
     def is_split(self, level: Folder) -> bool:
-        """Return whether a folder plainly holds parts: one to learn from, with classes in it."""
+        """Return whether a folder clearly holds parts: one to train on, with classes in it."""
         roles = {f: role for f in level.holders() if (role := role_of(f.name)) is not None}
         for folder, role in roles.items():
             if role.part != "train" or not (own := self.class_folders(folder)):
@@ -78,7 +81,7 @@ class Evidence:
         return False
 
     def class_folders(self, part: Folder, known: frozenset[str] = frozenset()) -> list[Folder]:
-        """Return the folders in a part that may be classes; none if it only holds images."""
+        """Return the folders in a part that may be classes; none if it holds only images."""
         inner = self.look(part, known).holders()
         if len(inner) != 1 or loosely(only := inner[0].name) in known:
             return inner
@@ -86,33 +89,33 @@ class Evidence:
         return [] if flat else inner
 
     def empty_parts(self, level: Folder) -> list[Folder]:
-        """Return folders that are parts by their names, but hold no image."""
+        """Return folders that are parts by their names, but hold no images."""
         return [f for f in level.without_images() if (r := role_of(f.name)) and r.exact]
 
     def empty_classes(self, level: Folder) -> list[Folder]:
-        """Return folders that may be classes, but hold no image."""
+        """Return folders that may be classes, but hold no images."""
         parts = [f for f in self.empty_parts(level) if f not in self.empty_trains(level)]
         aside = ("annotations", "annotation", "labels", "metadata", "meta")
         return [f for f in level.without_images() if f not in parts and f.name.lower() not in aside]
 
     def empty_trains(self, level: Folder) -> list[Folder]:
-        """Return folders that are for training by their names, but hold no image."""
+        """Return folders that are training parts by their names, but hold no images."""
         return [f for f in self.empty_parts(level) if part_of(f) == "train"]
 
-    def speaks_of_parts(self, level: Folder, named: list[Folder], plain: list[Folder]) -> bool:
-        """Return whether folders that are named like parts are parts, beside others that are not.
+    def are_parts(self, level: Folder, named: list[Folder], plain: list[Folder]) -> bool:
+        """Return whether folders named like parts are parts, given the others beside them.
 
         Raises
         ------
         DataError
-            If that stays open.
+            If that is ambiguous.
         """
         if not plain and (self.is_split(level) or len(named) == 1):
             return True
         roles = [role for f in named if (role := role_of(f.name)) is not None]
         if not plain and any(role.exact for role in roles):
             return True
-        if not plain:  # as seg_train and seg_test, or as bullet_train and crash_test
+        if not plain:  # such as seg_train and seg_test, or bullet_train and crash_test
             return any(a.rest == b.rest and a.part != b.part for a in roles for b in roles)
         exact = [f for f in named if (r := role_of(f.name)) and r.exact]
         strong = [f for f in exact if (r := role_of(f.name)) and not r.weak]
@@ -126,7 +129,7 @@ class Evidence:
         shared = [f for f in plain if any(inside[f] & inside[d] for d in deep)]
         if unlabelled and not deep:
             raise _either_way(unlabelled[0], level)
-        if not exact:  # as bullet_train, or as rps-test-set beside rps
+        if not exact:  # such as bullet_train, or rps-test-set beside rps
             alike = {part_of(f) for f in named}
             return bool(trains and len(alike) > 1) or bool(
                 not trains and len(shared) == 1 and len(inside[shared[0]]) > 1
@@ -150,7 +153,7 @@ class Evidence:
         raise _either_way(trains[0], level)
 
     def require_one_reading(self, level: Folder, holders: list[Folder]) -> None:
-        """Refuse variants of one set side by side, and class folders of which some have parts."""
+        """Refuse several variants of one set, and class folders of which only some have parts."""
         if len(holders) > 1 and all(is_batch(f.name) for f in holders):
             raise refused(
                 f"{holders[0].path}/ and {holders[1].path}/ are portions of a set by their names, "
@@ -164,7 +167,7 @@ class Evidence:
         some = [f for f in holders if folders_of_parts(f) and len(through(f).holders()) > 1]
         if some and len(holders) > 1:
             raise refused(
-                f"{some[0].path}/ holds folders for parts, other folders beside it do not",
+                f"{some[0].path}/ holds folders for parts, but other folders beside it do not",
                 level,
                 "Give each class folder the same parts, or none.",
             )
@@ -184,35 +187,35 @@ class Evidence:
             shared = sorted(inside[alike[0]] & common)[:2]
             raise refused(
                 f"{', '.join(f.path + '/' for f in alike[:3])}{', ...' * (len(alike) > 3)} hold "
-                f"folders of the same names ({', '.join(shared)}, ...), so that it is open which "
-                "are the classes",
+                f"folders with the same names ({', '.join(shared)}, ...), and either may be the "
+                "classes",
                 level,
                 "If the upper ones are, move the images out of the inner folders; if they are "
-                "variants or portions of a set, give one of them.",
+                "variants or portions of a set, give only one of them.",
             )
 
 
 def part_of(folder: Folder) -> str | None:
-    """Return the part that a folder's name speaks of, if any."""
+    """Return the part that a folder's name stands for, if any."""
     role = role_of(folder.name)
     return role.part if role else None
 
 
 def names_images(folder: Folder) -> bool:
-    """Return whether a folder's name says no more than that images are in it, or of which part."""
+    """Return whether a folder's name says only that it holds images, or of which part."""
     role = role_of(folder.name)
     return is_generic(folder.name) or bool(role and role.exact) or folder.name.lower() == "unknown"
 
 
 def through(folder: Folder) -> Folder:
-    """Look through folders such as ``images`` that hold everything in a class folder."""
+    """Descend from a class folder while its only subfolder has a name such as ``images``."""
     while not folder.images and len(inner := folder.holders()) == 1 and is_generic(inner[0].name):
         folder = inner[0]
     return folder
 
 
 def folders_of_parts(folder: Folder) -> bool:
-    """Return whether a folder holds nothing but folders for parts that hold images themselves."""
+    """Return whether a folder holds only folders for parts, with images directly inside."""
     folder = through(folder)
     inner = folder.holders()
     roles = [role_of(f.name) for f in inner]
@@ -226,24 +229,24 @@ def _either_way(folder: Folder, level: Folder) -> DataError:
     return refused(
         f"{folder.path}/ may be a part of the data set or a class",
         level,
-        "If it is a class, give it another name; if not, move it, or what lies beside it, away.",
+        "If it is a class, rename it; if not, move it, or what is beside it, away.",
     )
 
 
 def no_classes(level: Folder) -> DataError:
-    """Return the error for parts that only hold images."""
+    """Return the error for parts without class folders."""
     return refused(
-        "there is no class at all: the folders for parts hold no class folders",
+        f"{NO_CLASS}: the folders for parts hold no class folders",
         level,
-        "Make a folder for each class below them.",
+        "Make a folder for each class inside them.",
     )
 
 
 def refused(what: str, level: Folder, advice: str = "") -> DataError:
-    """Return the error that shows what lies in a folder, and says what to do."""
+    """Return the error that lists what a folder holds, and says what to do."""
     holders = level.holders()
     shown = "; ".join(f.described() for f in holders[:5]) + "; ..." * (len(holders) > 5)
     return DataError(
-        f"{what}. Found: {shown or 'nothing'}. Expected is one folder for each class, perhaps "
-        f"below train/ and test/. {advice or 'Give one of these folders itself.'}"
+        f"{what}. Found: {shown or 'nothing'}. Expected is one folder per class, perhaps "
+        f"inside train/ and test/. {advice or 'Give one of these folders itself.'}"
     )

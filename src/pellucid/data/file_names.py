@@ -1,8 +1,8 @@
-"""Names of files that do not say in which encoding they are written.
+"""Guess the encoding of file names that do not declare it.
 
-A zip archive's name is UTF-8 only where a flag says so; Windows packs names in the encoding of its
-language, and unpacked elsewhere they keep those bytes. Which encoding it is, the names of an
-archive tell together: each encoding is a model of text, and the one that makes them likeliest wins.
+A name in a zip archive is UTF-8 only where a flag says so; Windows packs names in the encoding of
+its language, and unpacked elsewhere they keep those bytes. Each encoding serves as a model of text,
+and the one under which all names of an archive are most likely is chosen.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..names import plain
 
 __all__ = ["guess_encoding", "some"]
 
-# In the order of preference where two are equally likely, with what people know them by.
+# In the order of preference among equally likely ones, with the names people know.
 ENCODINGS = {
     "utf-8": "UTF-8",
     "cp949": "CP949 (Korean)",
@@ -27,13 +27,13 @@ ENCODINGS = {
     "cp866": "CP866 (Cyrillic)",
     "cp1251": "CP1251 (Cyrillic)",
 }
-MAX_NAMES = 4000  # more do not make it clearer
+MAX_NAMES = 4000  # more names do not make the guess better
 RARE = 1e-7
 LONG = 160  # characters of a path in a list
 
 
 def guess_encoding(names: Iterable[bytes]) -> tuple[str, str]:
-    """Return the encoding in which names are most likely written, and what to call it.
+    """Return the most likely encoding of names, and its name in messages.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def guess_encoding(names: Iterable[bytes]) -> tuple[str, str]:
                 piece.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if encoding == "utf-8":  # which other texts hardly ever are
+        if encoding == "utf-8":  # text in other encodings is hardly ever valid UTF-8
             return encoding, ENCODINGS[encoding]
         chance = sum(_chance(piece.decode(encoding), encoding) for piece in some)
         if chance > likeliest:
@@ -61,7 +61,7 @@ def guess_encoding(names: Iterable[bytes]) -> tuple[str, str]:
 
 
 def some(paths: Sequence[str]) -> str:
-    """Return the first three of some paths as they can be printed, none of them very long.
+    """Return the first three of some paths, shortened and escaped for printing.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def some(paths: Sequence[str]) -> str:
 
 
 def _chance(text: str, encoding: str) -> float:
-    """Return the logarithm of how likely a text is in the language of an encoding."""
+    """Return the log-likelihood of a text in the language of an encoding."""
     return sum(
         math.log(_single(text, k, encoding) if encoding in _SINGLE else _double(c, encoding))
         for k, c in enumerate(text)
@@ -82,19 +82,19 @@ def _chance(text: str, encoding: str) -> float:
 
 
 def _double(c: str, encoding: str) -> float:
-    """Return how likely a character is in an East Asian encoding of two bytes.
+    """Return the likelihood of a character in a two-byte East Asian encoding.
 
-    What is frequent stands in front in all of them: Hangul that is in use (KS X 1001), kanji and
-    hanzi of the first level.
+    In all of them the frequent characters come first: common Hangul (KS X 1001), first-level kanji
+    and hanzi.
     """
     raw = c.encode(encoding)
     lead, trail = raw[0], raw[-1]
-    if len(raw) == 1:  # Shift-JIS's narrow katakana, hardly in use
+    if len(raw) == 1:  # Shift-JIS's half-width katakana, rarely used
         return 0.002 / 63
     if encoding == "cp949":
         if 0xB0 <= lead <= 0xC8 and trail >= 0xA1:
             return 0.95 / 2350
-        if lead == 0xA4 and 0xA1 <= trail <= 0xD3:  # single letters, as ㄱ and ㅏ
+        if lead == 0xA4 and 0xA1 <= trail <= 0xD3:  # single letters, such as ㄱ and ㅏ
             return 0.03 / 51
         return 0.01 / 4888 if lead >= 0xCA and trail >= 0xA1 else RARE
     if encoding == "cp932":
@@ -114,7 +114,7 @@ _SINGLE = {"cp437", "cp850", "cp1252", "cp866", "cp1251"}
 
 
 def _single(text: str, k: int, encoding: str) -> float:
-    """Return how likely a character is in an encoding of one byte, by its neighbours."""
+    """Return the likelihood of a character in a one-byte encoding, given its neighbours."""
     c = text[k]
     around: Sequence[str] = [n for n in (text[k - 1 : k], text[k + 1 : k + 2]) if n.isalpha()]
     if encoding in ("cp866", "cp1251"):

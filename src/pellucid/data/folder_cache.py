@@ -1,9 +1,9 @@
-"""Decoded image folders, kept in Pellucid's cache so that the next start is fast.
+"""Keep decoded image folders in Pellucid's cache, so that the next start is fast.
 
-One file holds one folder as it was read with certain options: a line that says what it is, the
-length of a JSON header, its CRC-32, the header, the bytes of all images, the labels. It is written
-whole or not at all, read only if it fits the folder as it is now, and a damaged one is as good as
-none. A cache that cannot be written is no error: it costs the time of reading the images again.
+One file holds one folder as it was read with certain options: a magic line, the length of a JSON
+header, its CRC-32, the header, the bytes of all images, the labels. It is written completely or not
+at all, and read only if it is whole and fits the folder as it is now. A cache that cannot be
+written is not an error: the images are decoded again next time.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ from .user_folders import user_cache
 __all__ = ["MAX_CACHE", "Decoded", "cache_path", "read_cache", "write_cache"]
 
 MAX_CACHE = 2**32  # bytes that all decoded folders together may take
-MAX_HEADER = 2**28  # the names and hashes of a million files take half of that
-MAGIC = b"pellucid images 3\n"  # another number whenever a picture gives other pixels
-ABANDONED = 3600  # seconds after which the rest of a write that was killed is swept away
+MAX_HEADER = 2**28  # twice what the names and hashes of a million files take
+MAGIC = b"pellucid images 3\n"  # increment whenever the decoded pixels change
+ABANDONED = 3600  # seconds after which the temporary file of a killed write is removed
 _CHUNK = 2**22
 
 
 @dataclass
 class Decoded:
-    """A folder in memory.
+    """A decoded folder.
 
     Attributes
     ----------
     images : uint8 array (N, C, H, W)
-        Those of the training part first.
+        The training part first.
     labels : int64 array (N,)
     classes : tuple of str
     train : int
-        How many images the training part has.
+        The number of images in the training part.
     notes : list of str
         What was left out.
     files : tuple of ImageFile
-        Those of the images.
+        The file of each image.
     """
 
     images: Array
@@ -63,11 +63,10 @@ class Decoded:
 
 
 def cache_path(folder: Path, options: Mapping[str, Any]) -> Path | None:
-    """Return the file in which ``folder``, read with ``options``, is kept; it need not exist.
+    """Return the cache file of ``folder`` read with ``options``; it need not exist.
 
-    None for a user without a folder for caches.
-
-    A folder that changes keeps its file, so that its old contents do not stay behind.
+    None for a user without a cache folder. A folder that changes keeps its file, so that its old
+    contents are overwritten.
     """
     caches = user_cache()
     if caches is None:
@@ -78,7 +77,7 @@ def cache_path(folder: Path, options: Mapping[str, Any]) -> Path | None:
 
 
 def read_cache(path: Path, fingerprint: str) -> Decoded | None:
-    """Return what `write_cache` kept, or None if it is not there, damaged, or of other contents."""
+    """Return what `write_cache` wrote, or None if it is missing, damaged or outdated."""
     try:
         with path.open("rb", buffering=0) as file:
             length = os.fstat(file.fileno()).st_size
@@ -115,14 +114,14 @@ def read_cache(path: Path, fingerprint: str) -> Decoded | None:
             )
             if len(decoded.files) != n:
                 return None
-        os.utime(path)  # when it was last of use decides which one goes first
+        os.utime(path)  # the least recently used file is removed first
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return decoded
 
 
 def write_cache(path: Path, fingerprint: str, decoded: Decoded) -> bool:
-    """Keep ``decoded`` in ``path``; returns whether that was possible."""
+    """Write ``decoded`` to ``path``; return whether that was possible."""
     from ..formats.files import atomic_write  # here, as most programs only read
 
     labels = decoded.labels.astype("<i8")
@@ -143,7 +142,7 @@ def write_cache(path: Path, fingerprint: str, decoded: Decoded) -> bool:
     needed = len(text) + sum(piece.nbytes for piece in pieces)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not _make_room(path, needed):
+        if not _free_space(path, needed):
             return False
         with atomic_write(path) as part, part.open("wb") as file:
             sizes = len(text).to_bytes(8, "little") + zlib.crc32(text).to_bytes(4, "little")
@@ -155,8 +154,8 @@ def write_cache(path: Path, fingerprint: str, decoded: Decoded) -> bool:
     return True
 
 
-def _make_room(path: Path, needed: int) -> bool:
-    """Remove what was longest of no use, until ``needed`` bytes fit; returns whether they do."""
+def _free_space(path: Path, needed: int) -> bool:
+    """Remove the least recently used files until ``needed`` bytes fit; return whether they do."""
     if needed > MAX_CACHE or shutil.disk_usage(path.parent).free < 2 * needed:
         return False
     kept, now = [], time.time()
@@ -168,11 +167,11 @@ def _make_room(path: Path, needed: int) -> bool:
                     file.unlink()
             elif file != path:
                 kept.append((status.st_mtime, status.st_size, file))
-    room = MAX_CACHE - needed - sum(size for _, size, _ in kept)
+    free = MAX_CACHE - needed - sum(size for _, size, _ in kept)
     for _, size, file in sorted(kept, key=lambda item: item[0]):
-        if room >= 0:
+        if free >= 0:
             break
         with suppress(OSError):
             file.unlink()
-            room += size
+            free += size
     return True

@@ -1,4 +1,4 @@
-"""Decoding all images of a folder into one array, by several threads."""
+"""Decode all images of a folder into one array, on several threads."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ..typing import Array
 from .dataset import ImageFile
 from .decoding import decode
 from .file_names import some
+from .file_tree import Entry, Tree
 from .folder_cache import Decoded
 from .layout import Layout
 from .plain_picture import ERASED
-from .trees import Entry, Tree
 
 __all__ = ["Reader", "Wanted"]
 
@@ -31,7 +31,7 @@ SHARE = 64  # files that a thread takes at a time
 
 @dataclass(frozen=True)
 class Wanted:
-    """What `image_folder` was asked for; the names are its arguments'."""
+    """The arguments of `image_folder` that the images depend on."""
 
     size: tuple[int, int] | None
     channels: int | None
@@ -42,7 +42,7 @@ class Wanted:
 
 
 class Reader:
-    """Decodes the images of a layout, once, into one array.
+    """Decodes the images of a layout, each once, into one array.
 
     Parameters
     ----------
@@ -70,15 +70,15 @@ class Reader:
         self.stopped = Event()
 
     def read(self, workers: int) -> Decoded:
-        """Return all images, decoded by so many threads.
+        """Return all images, decoded by ``workers`` threads.
 
         Raises
         ------
         FileFormatError, DataError
-            As `image_folder` says.
+            As in `image_folder`.
         """
-        # What Pillow warns of (bombs, odd EXIF data) is either refused or does no harm. Python's
-        # warnings belong to all threads: they are silenced here, once.
+        # What Pillow warns of (bombs, odd EXIF data) is either refused or harmless. Python's
+        # warning filters are shared by all threads: they are set here, once.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._make_array()
@@ -89,14 +89,14 @@ class Reader:
 
     @property
     def lasting(self) -> bool:
-        """Whether the same files would give the same again: no drive or permission was in the way.
+        """Whether reading the same files again would give the same: no drive or permission failed.
 
-        What Pillow raises as an OSError has no number.
+        An OSError that Pillow raises has no number.
         """
         return not any(getattr(error.__cause__, "errno", None) for error in self.bad.values())
 
     def _make_array(self) -> None:
-        """Let the first image that can be decoded say what all are like."""
+        """Allocate the array, with the shape of the first image that can be decoded."""
         for k in range(len(self.files)):
             if (image := self._image(k)) is not None:
                 break
@@ -114,7 +114,7 @@ class Reader:
         self.images = np.empty((n, *self.shape), np.uint8)
 
     def _decode_all(self, workers: int) -> None:
-        """Keep so many threads at work; an error or Ctrl-C stops them all before it goes on."""
+        """Decode on ``workers`` threads; an error or Ctrl-C stops them all, then propagates."""
         n, done = len(self.files), 0
         shares = (range(k, min(k + SHARE, n)) for k in range(0, n, SHARE))
         with ThreadPoolExecutor(workers, "pellucid-decode") as pool:
@@ -139,11 +139,11 @@ class Reader:
                 break
             if (image := self._image(k)) is not None:
                 self._require_alike(k, image)
-                self.images[k] = image  # a grey one becomes three equal channels
+                self.images[k] = image  # a grey one is broadcast to three channels
         return len(share)
 
     def _image(self, k: int) -> Array | None:
-        """Return an image, or None if it is damaged, which is noted."""
+        """Return an image, or None if it is damaged, which is recorded."""
         entry = self.files[k][0]
         try:
             content = self.source.read(entry)
@@ -166,12 +166,12 @@ class Reader:
         if (rows, columns) != (h, w):
             raise DataError(
                 f"{this} is {rows}x{columns} (rows x columns), {first} is {h}x{w}. A network needs "
-                f"images of one size: make them fit with size=..., for example ({h}, {w})."
+                f"images of one size: resize them with size=..., for example ({h}, {w})."
             )
         if own > c:
             raise DataError(
-                f"{this} has colours, {first} is grey. Decide: channels=3 turns all into RGB, "
-                "channels=1 into grey."
+                f"{this} has colours, {first} is grey. Choose one: channels=3 converts all to RGB, "
+                "channels=1 to grey."
             )
 
     def _refusal(self) -> FileFormatError:
@@ -183,7 +183,7 @@ class Reader:
                     f"{n:,} of {len(self.files):,} images cannot be read:",
                     *(f"  {reason}" for reason in first),
                     *(["  ..."] if n > len(first) else []),
-                    "Mend or remove them, or leave such images out with corrupt='skip'.",
+                    "Repair or remove them, or leave such images out with corrupt='skip'.",
                 ]
             ),
             where=f"'{self.source.path}'",
@@ -199,7 +199,7 @@ class Reader:
         if self.bad:
             good = np.setdiff1d(np.arange(len(labels)), list(self.bad))
             notes += self._left_out()
-            for place, k in enumerate(good):  # in place: each moves to the front
+            for place, k in enumerate(good):  # in place: good images move to the front
                 images[place] = images[k]
             images, labels = images[: len(good)], labels[good]
             files = [files[k] for k in good]
@@ -217,7 +217,7 @@ class Reader:
         return Decoded(images, labels, classes, train, notes, tuple(files))
 
     def _left_out(self) -> list[str]:
-        """Count the images that cannot be decoded, by the reason."""
+        """Return a note for each reason why images cannot be decoded."""
         reasons: dict[str, list[str]] = {}
         for k in sorted(self.bad):
             entry = self.files[k][0]
@@ -240,9 +240,9 @@ class Reader:
         Returns
         -------
         kept : integer array
-            Which images stay.
+            The images that stay.
         classes : tuple of str
-            The names of theirs.
+            The names of their classes.
         """
         classes = self.layout.classes
         held = np.unique(labels[:train])
@@ -252,9 +252,8 @@ class Reader:
         which = ", ".join(map(repr, gone[:5])) + ", ..." * (len(gone) > 5)
         if not self.wanted.skip_empty or len(held) < 2:
             raise DataError(
-                f"no image of the class{'es' * (len(gone) > 1)} {which} can be decoded, so that "
-                "nothing can be learned of it. Mend its images, or leave out the class, too, with "
-                "skip_empty=True.",
+                f"no image of the class{'es' * (len(gone) > 1)} {which} can be decoded. Repair the "
+                "images, or leave out the class with skip_empty=True.",
                 where=f"'{self.source.path}'",
             )
         notes.append(
@@ -268,7 +267,8 @@ class Reader:
 def _vanished(entries: Sequence[Entry]) -> str:
     names = some([entry.path for entry in entries])
     if len(entries) == 1:
-        return f"1 image is white on transparent ground, and not seen on white: {names}"
+        return f"1 image is white on a transparent background, and invisible on white: {names}"
     return (
-        f"{len(entries):,} images are white on transparent ground, and not seen on white: {names}"
+        f"{len(entries):,} images are white on a transparent background, and invisible on white: "
+        f"{names}"
     )

@@ -1,8 +1,8 @@
 """The IDX file format of MNIST: two zeros, a type code, the number of axes, their lengths, bytes.
 
 All lengths are big-endian 32-bit integers; the file may be compressed with gzip. A file is hostile
-until parsed: nothing is allocated that its header merely claims, and nothing is inflated behind the
-end that it declares.
+until parsed: memory is allocated only for bytes that are there, and nothing is inflated beyond the
+end that the header declares.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CHUNK = 1 << 20
 
 
 def read_idx(path: PathLike, *, max_bytes: int = 2**31) -> Array:
-    """Read an IDX file of unsigned bytes, gzipped or not (its first bytes tell, not its name).
+    """Read an IDX file of unsigned bytes, gzipped or not, as its first bytes tell.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def read_idx(path: PathLike, *, max_bytes: int = 2**31) -> Array:
     DataNotFoundError
         If there is no such file.
     FileFormatError
-        If the file is not exactly one whole IDX array of bytes: the message says why.
+        If the file is not exactly one complete IDX array of bytes; the message says why.
 
     Examples
     --------
@@ -85,16 +85,16 @@ def read_idx(path: PathLike, *, max_bytes: int = 2**31) -> Array:
 
 
 def write_idx(path: PathLike, array: Array) -> None:
-    """Write ``array`` as an IDX file, gzipped if the name ends in ``.gz``; all of it or nothing.
+    """Write ``array`` as an IDX file, gzipped if the name ends in ``.gz``, atomically.
 
-    The same array gives the same bytes: no time and no name is stored.
+    The same array gives the same bytes: neither time nor name is stored.
 
     Parameters
     ----------
     path : str or path
-        Where to.
+        The file to write.
     array : uint8 array of 1 to 4 axes
-        What to write.
+        The images or labels.
 
     Raises
     ------
@@ -121,8 +121,8 @@ def write_idx(path: PathLike, array: Array) -> None:
 def checksum(array: Array) -> str:
     """Return the SHA-256 of ``array`` as an uncompressed IDX file.
 
-    A header has no freedom, so that this is the hash of the bytes that `read_idx` parsed, however
-    they were compressed.
+    The header is determined by the array, so this is the hash of the bytes that `read_idx` parsed,
+    however they were compressed.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def _parse(file: BinaryIO, path: Path, max_bytes: int) -> Array:
         )
     if file.read(1):
         raise FileFormatError(
-            f"'{path}' goes on behind the {size} that its header declares. It is "
+            f"'{path}' continues after the {size} that its header declares. It is "
             "damaged, or not an IDX file."
         )
     return np.frombuffer(data, dtype=np.uint8).reshape(shape)

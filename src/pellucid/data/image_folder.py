@@ -1,4 +1,4 @@
-"""A folder of images for each class: a data set that anybody can make."""
+"""Read a data set from one folder of images per class."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ..names import plain
 from ..preparation import Drawing, Preparation
 from ..typing import PathLike
 from .dataset import Dataset
-from .doubles import note_doubles
+from .duplicates import note_duplicates
 from .folder_cache import Decoded, cache_path, read_cache, write_cache
 from .split import held_out_images
 from .split_file import Split
 from .user_folders import expanded
 
 if TYPE_CHECKING:
+    from .file_tree import Tree
     from .folder_reader import Wanted
-    from .trees import Tree
 
 __all__ = ["image_folder"]
 
@@ -48,18 +48,18 @@ def image_folder(
     on_progress: Callable[[int, int], None] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> tuple[Dataset, Dataset]:
-    """Read a folder that has one folder of images for each class, or a zip archive of one.
+    """Read a folder, or a zip archive of one, with a subfolder of images for each class.
 
     The classes are the folders' names, sorted. ``train/`` and ``test/`` above them are the two
-    parts; so are folders with such names as ``seg_train``, ``training_set`` or ``Testing``, folders
-    for parts below each class folder, and ``val/`` where there is no test folder. What counts is
-    what they hold: a class may be called ``train``. Without a test part a share of each class is
-    held out. A set that lies in the tree twice is used once; what can be read in two ways is
-    refused. Hidden files are ignored. Of all else that is left out ``tell`` is told how many files
-    it was and why, and which folders were taken for the parts, if their names do not say so.
+    parts; so are folders with names such as ``seg_train``, ``training_set`` or ``Testing``, folders
+    for parts inside each class folder, and ``val/`` if there is no test folder. Their contents
+    decide: a class may be called ``train``. Without a test part a share of each class is held out.
+    A set that is in the tree twice is used once; a tree that can be read in two ways is refused.
+    Hidden files are ignored. ``tell`` reports how many other files were left out and why, and which
+    folders were used for the parts if their names do not say so.
 
-    PNG, JPEG, BMP, PPM and WebP are read, upright, and laid over white where they are transparent.
-    An archive is read where it lies. The decoded images are kept in Pellucid's cache until the
+    PNG, JPEG, BMP, PPM and WebP are read, upright, and composited over white where transparent. An
+    archive is read without unpacking it. The decoded images are kept in Pellucid's cache until the
     folder changes.
 
     Parameters
@@ -67,37 +67,37 @@ def image_folder(
     path : str or path
         The folder or the archive.
     size : int or (H, W), optional
-        Make every image fit, smoothly and with its proportions kept, what is free getting the
-        colour of its border, as `read_image` does. Without it all must be of one size.
+        Resize every image to fit, bilinearly and with its aspect ratio kept, and pad it with the
+        colour of its border, as `read_image` does. Without it all must have one size.
     channels : {1, 3}, optional
-        Turn all into grey (ITU-R 601 luma) or RGB; by default as the first image is.
+        Convert all to grey (ITU-R 601 luma) or RGB; by default as the first image is.
     held_out : float
-        The share of each class that becomes the test set, where there is no test folder.
+        The share of each class that becomes the test set if there is no test folder.
     seed : int
-        Decides which images these are.
+        Seed of the draw of these images.
     split : Split, optional
-        Which image belonged to which part at an earlier training; where none of these was there, it
-        does not count.
+        The part that each image belonged to in an earlier training; ignored if none of the images
+        was there.
     new_images : {"leave", "draw"}
-        With ``split``, whether images that were not there then are left out, or join the parts.
+        With ``split``, whether images that were not there then are left out or assigned to parts.
     drawing : Drawing, optional
-        Find a drawing in each image, as on photographs of written digits; needs ``size``.
+        Find a drawing in each image, such as a photographed digit; needs ``size``.
     corrupt : {"error", "skip"}
         Whether an image that cannot be decoded is an error, or left out.
     skip_empty : bool
-        Whether a class folder without images is left out, instead of being an error: without it
-        the classes after it are numbered otherwise than where the folder is complete.
+        Whether a class folder without images is left out instead of being an error. The classes
+        after it then get other numbers than in the complete folder.
     cache : bool
         Whether to use and write the cache.
     workers : int, optional
-        Threads that decode; by default one for each core, 8 at most.
+        Threads that decode; by default one per core, at most 8.
     max_bytes : int
-        The most memory that all images together may take, N · C · H · W.
+        The most memory that all images together may take, N · C · H · W bytes.
     on_progress : callable, optional
-        Called with (images done, images in all), now and then.
+        Called with (images done, images in all) as decoding proceeds.
     tell : callable, optional
-        Called with a sentence on each kind of file that was left out, on what was assumed, and on
-        equal files in both parts or in two classes.
+        Called with a sentence on each kind of file that was left out, on each assumption, and on
+        duplicate files in both parts or in two classes.
 
     Returns
     -------
@@ -109,10 +109,10 @@ def image_folder(
     DataNotFoundError
         If there is no such folder or file.
     FileFormatError
-        If images are damaged (the message names the first ones) or an archive is.
+        If images (the message names the first ones) or an archive are damaged.
     DataError
-        If there are not two classes, a class has no image, the folder can be read in two ways,
-        images differ in size or colour, or all are too many.
+        If there are fewer than two classes, a class has no images, the folder can be read in two
+        ways, images differ in size or colour, or they exceed ``max_bytes``.
     ArgumentError
         If an argument is not one of the above.
 
@@ -129,8 +129,8 @@ def image_folder(
     >>> train.classes, train.images.shape, test.labels
     (('cat', 'dog'), (2, 3, 32, 32), array([0, 1]))
     """
+    from .file_tree import tree
     from .folder_reader import Wanted  # here, as most programs read no folder
-    from .trees import tree
 
     wanted = Wanted(_pair(size), channels, drawing, corrupt == "skip", max_bytes, bool(skip_empty))
     _require(drawing is None or size is not None, "drawing", "needs a size", drawing)
@@ -142,7 +142,7 @@ def image_folder(
     source = tree(expanded(path))
     decoded = _decoded(source, wanted, cache, workers or _cores(), on_progress)
     train, test, notes = _parts(source.name, decoded, drawing, split, new_images, held_out, seed)
-    for note in (*decoded.notes, *notes, *note_doubles(train, test)):
+    for note in (*decoded.notes, *notes, *note_duplicates(train, test)):
         (tell or (lambda _: None))(note)
     return train, test
 
@@ -156,7 +156,7 @@ def _parts(
     held_out: float,
     seed: int,
 ) -> tuple[Dataset, Dataset, list[str]]:
-    """Return training part, test part, and what is to be told of an earlier split."""
+    """Return the training part, the test part, and notes on the earlier split."""
     shape = decoded.images.shape[1:]
     whole = Dataset(
         decoded.images,
@@ -172,16 +172,8 @@ def _parts(
         if parts is not None:
             return parts
     if first < n:
-        return _part(whole, slice(None, first), "train"), _part(whole, slice(first, n), "test"), []
+        return whole[:first], replace(whole[first:], split="test"), []
     return (*held_out_images(whole, held_out, seed=seed), [])
-
-
-def _part(whole: Dataset, chosen: slice, split: str) -> Dataset:
-    """Return some of the images, which are not copied."""
-    files = None if whole.files is None else whole.files[chosen]
-    return replace(
-        whole, images=whole.images[chosen], labels=whole.labels[chosen], files=files, split=split
-    )
 
 
 def _decoded(
@@ -191,7 +183,7 @@ def _decoded(
     workers: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> Decoded:
-    import PIL  # the version alone: another may decode the same file into other pixels
+    import PIL  # only for its version: another may decode the same file to other pixels
 
     options = {key: value for key, value in asdict(wanted).items() if key != "max_bytes"}
     kept = cache_path(source.path, options) if cache else None
@@ -202,12 +194,12 @@ def _decoded(
         and decoded.images.nbytes <= wanted.max_bytes
     ):
         return decoded
+    from .file_tree import listing_by_content
     from .folder_reader import Reader
     from .layout import arrange
-    from .trees import looked_into
 
     with source.open():
-        listing, where = looked_into(source), f"'{plain(str(source.path))}'"
+        listing, where = listing_by_content(source), f"'{plain(str(source.path))}'"
         layout = arrange(listing, where, skip_empty=wanted.skip_empty)
         reader = Reader(source, layout, wanted, on_progress)
         decoded = reader.read(workers)

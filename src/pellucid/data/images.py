@@ -1,4 +1,4 @@
-"""A user's picture, prepared as the images that a network learned from; or in its own size."""
+"""Read a picture file: prepared as a network's training images were, or in its own size."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ def read_image(
     path : str or path
         PNG, JPEG, BMP, PPM, WebP, TIFF or GIF, whatever its name, of at most 2**24 pixels.
     preparation : Preparation or (C, H, W)
-        What is done to it: that of the network, ``model.card.preparation``. A shape stands for one
-        that makes a picture fit, and does nothing else.
+        How to prepare it, normally ``model.card.preparation``. A shape stands for a preparation
+        that only resizes the picture to fit.
     tell : callable, optional
-        Called with a sentence where a drawing was looked for: what was done, or that there is none;
-        and where a white picture on transparent ground is not seen on white.
+        Called with a sentence on the search for a drawing (what was done, or that none was found),
+        and if a white picture on a transparent background is invisible on white.
 
     Returns
     -------
     float32 array (1, C, H, W)
-        In [0, 1]: the same numbers that training on this file would see.
+        In [0, 1]: the same numbers as in training on this file.
 
     Raises
     ------
     DataNotFoundError
         If there is no such file.
     FileFormatError
-        If it is damaged, too large, or no picture that is read.
+        If it is damaged, too large, or not a supported picture.
     ArgumentError
-        If the network's images have neither 1 nor 3 channels, as no picture file has.
+        If the network's images have neither 1 nor 3 channels.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def read_image(
 
 
 def read_photo(path: PathLike, channels: int, *, longest: int | None = None) -> Array:
-    """Read a picture file in its own proportions, for networks that take images of any size.
+    """Read a picture file with its own aspect ratio, for networks that take images of any size.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def read_photo(path: PathLike, channels: int, *, longest: int | None = None) -> 
         As for `read_image`.
     channels : {1, 3}
     longest : int, optional
-        Make a picture whose longer side has more pixels than this smaller, smoothly.
+        Shrink a picture whose longer side has more pixels than this.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def _decoded(path: PathLike, **wanted: object) -> Array:
     if not path.exists():
         raise DataNotFoundError(f"there is no file '{path}'.")
     if not path.is_file():
-        raise FileFormatError(f"'{path}' is not a regular file but a pipe or a device.")
+        raise FileFormatError(f"'{path}' is a pipe or a device, not a regular file.")
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE + 1)
@@ -124,22 +124,22 @@ def _decoded(path: PathLike, **wanted: object) -> Array:
         raise FileFormatError(f"'{path}' cannot be read ({error.strerror}).") from error
     if len(content) > MAX_FILE:
         raise FileFormatError(f"'{path}' has more than {MAX_FILE} bytes; at most that are read.")
-    # What Pillow warns of (bombs, odd EXIF data) is either refused or does no harm.
+    # What Pillow warns of (bombs, odd EXIF data) is either refused or harmless.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return decode(content, f"'{path}'", **wanted)  # type: ignore[arg-type]
 
 
 def _as_floats(pixels: Array) -> Array:
-    """Return bytes as `pellucid.data.Dataset.batch` does, over 255."""
+    """Return bytes divided by 255, as `pellucid.data.Dataset.batch` does."""
     return np.divide(pixels, 255, dtype=np.float32)
 
 
 def _require_channels(channels: int) -> int:
     if channels not in (1, 3):
         raise ArgumentError(
-            f"must be 1 (grey) or 3 (RGB): a picture file ({', '.join(FORMATS)}) has no "
-            f"{channels} channels.",
+            f"must be 1 (grey) or 3 (RGB), received {channels}: picture files "
+            f"({', '.join(FORMATS)}) are read as one of the two.",
             where="channels",
         )
     return channels

@@ -1,4 +1,4 @@
-"""Which class and which part of a data set each file of an image folder belongs to."""
+"""Assign each file of an image folder to a part and a class."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 from ..errors import DataError, did_you_mean
 from ..names import plain
+from .evidence import NO_CLASS
 from .file_names import some
+from .file_tree import ARCHIVES, Entry, Listing
+from .folder_tree import Folder, build
 from .layout_notes import (
     at,
     counted,
@@ -23,16 +26,14 @@ from .layout_notes import (
 from .parts import Found, Part, find_parts
 from .picture_kinds import ENDINGS, FORMATS
 from .roles import is_generic, loosely
-from .tree_of_folders import Folder, build
-from .trees import ARCHIVES, Entry, Listing
 
 __all__ = ["Layout", "arrange"]
 
 TABLES = (".csv", ".tsv", ".json", ".xml", ".mat", ".xlsx")
-COPY = "-checkpoint."  # as Jupyter calls a copy
+COPY = "-checkpoint."  # in the name of a copy by Jupyter
 
 EXPECTED = (
-    "Expected is one folder for each class, as cat/1.png and dog/1.png, perhaps below train/ and "
+    "Expected is one folder per class, as in cat/1.png and dog/1.png, perhaps inside train/ and "
     f"test/. Images are {', '.join(FORMATS[:-1])} or {FORMATS[-1]}."
 )
 
@@ -44,14 +45,14 @@ class Layout:
     Attributes
     ----------
     classes : tuple of str
-        The names of the training part's folders, sorted, in composed letters.
+        The names of the training part's folders, sorted, in composed letters (NFC).
     train, test : lists of (Entry, int)
-        The files with their labels, sorted by path; ``test`` is empty where there is no such part.
+        The files with their labels, sorted by path; ``test`` is empty if there is no such part.
     validation : list of (Entry, int)
-        The files of a validation folder, where there is a test folder, too; without one its files
-        are those of ``test``.
+        The files of a validation folder if there is also a test folder; without one they are in
+        ``test``.
     notes : list of str
-        What was taken for what, and what was left out, in sentences.
+        What was assumed and what was left out, in sentences.
     """
 
     classes: tuple[str, ...]
@@ -62,22 +63,22 @@ class Layout:
 
 
 def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout:
-    """Sort files into parts and classes, by their paths and sizes alone.
+    """Assign files to parts and classes, by their paths and sizes only.
 
     Parameters
     ----------
     listing : Listing
-        What a tree holds.
+        The contents of a tree.
     where : str
-        What errors call the folder.
+        The name of the folder in errors.
     skip_empty : bool
         Leave class folders without images out, instead of refusing them.
 
     Raises
     ------
     DataError
-        If there are not two classes, the test part has a class that the training part lacks, a
-        class folder is empty, or the tree can be read in more than one way.
+        If there are fewer than two classes, the test part has a class that the training part lacks,
+        a class folder is empty, or the tree can be read in more than one way.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout
     >>> layout.classes, [(entry.path, label) for entry, label in layout.train]
     (('a', 'b'), [('a/1.jpg', 0), ('a/2.jpg', 0), ('b/1.png', 1), ('b/2.png', 1)])
     >>> layout.notes
-    ['1 file is no image and was left out: a/list.txt']
+    ['1 file is not an image and was left out: a/list.txt']
     """
     notes = list(listing.notes)
     notes += note_others([entry for entry in listing.files if not is_image(entry)])
@@ -94,7 +95,7 @@ def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout
     root = build(files, listing.folders, is_image, listing.names)
     try:
         if not root.has_images():
-            raise DataError(f"there is no class at all. {_hint(files)}{EXPECTED}")
+            raise DataError(f"{NO_CLASS}. {_hint(files)}{EXPECTED}")
         found = find_parts(root, skip_empty=skip_empty)
         layout = _labelled(found, root, notes, skip_empty)
     except DataError as error:
@@ -103,7 +104,7 @@ def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout
         if (
             hint
             and hint not in error.message
-            and (error.message.startswith("there is no class at all: ") or "archives" in hint)
+            and (error.message.startswith(f"{NO_CLASS}: ") or "archives" in hint)
         ):
             error.message += f" {hint}"
         error.message = plain(error.message)
@@ -113,7 +114,7 @@ def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout
 
 
 def is_image(entry: Entry) -> bool:
-    """Return whether a file is an image: by its content, if somebody has looked, or its ending."""
+    """Return whether a file is an image: by its content if that was read, else by its ending."""
     return entry.path.lower().endswith(ENDINGS) if entry.kind is None else entry.kind.read
 
 
@@ -126,11 +127,11 @@ def _labelled(found: Found, root: Folder, notes: list[str], skip_empty: bool) ->
     classes = tuple(sorted(train.classes))
     if len(classes) == 1 and is_generic(classes[0]) and not classes[0].isdigit():
         path = train.classes[classes[0]].path
-        raise DataError(f"there is no class at all: {path}/ only holds images. {EXPECTED}")
+        raise DataError(f"{NO_CLASS}: {path}/ holds only images. {EXPECTED}")
     if len(classes) < 2:
-        known = f"only the class {classes[0]!r}" if classes else "no class at all"
+        known = f"there is only the class {classes[0]!r}" if classes else NO_CLASS
         below = f" in {at(train.path)}" if train.path else ""
-        raise DataError(f"there is {known}{below}. {EXPECTED}")
+        raise DataError(f"{known}{below}. {EXPECTED}")
     labels = {name: label for label, name in enumerate(classes)}
     left = {loosely(folder.name) for folder in train.empty}
     used = {"train": _entries(train, {name: (name,) for name in classes}, labels)}
@@ -150,11 +151,11 @@ def _labelled(found: Found, root: Folder, notes: list[str], skip_empty: bool) ->
     notes += known_as
     if test is not None:
         for name in [n for n in test.classes if loosely(n) in left and n not in classes]:
-            found.unused.append((test.classes[name], "its class has no image to learn from"))
+            found.unused.append((test.classes[name], "its class has no training images"))
         missing = sorted({name for name in classes if name not in names})
         if missing:
-            notes.append(f"there is no image to test with of {counted(missing)}")
-    notes += [f"{at(folder.path)} holds no image" for folder in found.hollow]
+            notes.append(f"there are no test images of {counted(missing)}")
+    notes += [f"{at(folder.path)} holds no images" for folder in found.hollow]
     for folder, reason in sorted(found.unused, key=lambda pair: pair[0].path):
         notes.append(
             f"{at(folder.path)} with {folder.count:,} image{'s' * (folder.count != 1)} is not "
@@ -164,7 +165,9 @@ def _labelled(found: Found, root: Folder, notes: list[str], skip_empty: bool) ->
     taken |= {entry.path for folder, _ in found.unused for entry in folder.all_images()}
     stray = [entry.path for entry in _every_image(root) if entry.path not in taken]
     if stray:
-        notes.append(left_out(stray, "lies in no class's folder", "lie in no class's folder"))
+        notes.append(
+            left_out(stray, "is outside the class folders", "are outside the class folders")
+        )
     notes += note_spellings(root)
     notes += note_classes(train, test)
     return Layout(classes, used["train"], used["test"], notes, used["validation"])
@@ -185,12 +188,12 @@ def _entries(
 def _matched(
     test: Part, train: Part, left: set[str], notes: list[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Return the folders of the test part for each class of the training part.
+    """Return the test part's folders for each class of the training part.
 
     Raises
     ------
     DataError
-        If a folder's name is that of no class, or fits more than one.
+        If a folder's name matches no class, or more than one.
     """
     alike: dict[str, list[str]] = {}
     for name in train.classes:
@@ -203,18 +206,18 @@ def _matched(
             if own[0] != name:
                 notes.append(
                     f"{test.classes[name].path}/ is taken for the class {own[0]!r}, whose name "
-                    "differs in case, width or spaces only"
+                    "differs only in case, width or spaces"
                 )
         elif loosely(name) not in left:
             raise DataError(
-                f"the class {name!r} is in {at(test.path)}, but not in {at(train.path)}, so that "
-                f"nothing can be learned of it. {did_you_mean(name, train.classes)}"
+                f"the class {name!r} is in {at(test.path)}, but not in {at(train.path)}: it would "
+                f"have no training images. {did_you_mean(name, train.classes)}"
             )
     return found
 
 
 def _all(part: Part) -> Folder:
-    """Return a part as one folder, so that it can be counted."""
+    """Return a part as one folder, for counting its images."""
     return Folder(part.path, part.path, dict(part.classes))
 
 
@@ -225,7 +228,7 @@ def _every_image(root: Folder) -> Iterable[Entry]:
 
 
 def _without_copies(files: Sequence[Entry], notes: list[str]) -> list[Entry]:
-    """Leave out the copies of images that Jupyter made beside them."""
+    """Leave out copies of images that Jupyter made."""
     suspects = [e for e in files if COPY in e.path and is_image(e)]
     if not suspects:
         return list(files)
@@ -237,7 +240,7 @@ def _without_copies(files: Sequence[Entry], notes: list[str]) -> list[Entry]:
 
 
 def _hint(files: Sequence[Entry]) -> str:
-    """Return what may be the reason for a folder without classes."""
+    """Return the likely reason for a folder without classes; empty if unknown."""
     archives = [e.path for e in files if e.path.lower().endswith(ARCHIVES)]
     if archives:
         return f"There are archives in it ({some(archives)}): unpack them, and give the folder. "

@@ -1,4 +1,4 @@
-"""Batches for training: shuffled, float32, and resumable in the middle of a pass."""
+"""Shuffled float32 batches for training, resumable in the middle of a pass."""
 
 from __future__ import annotations
 
@@ -17,38 +17,39 @@ __all__ = ["Loader"]
 
 
 class Loader:
-    """Hand out a data set in float32 batches, one pass for each ``for`` loop.
+    """Iterate over a data set in float32 batches, one pass per ``for`` loop.
 
-    A pass that was left in the middle goes on where it stood; a finished pass is followed by a new
-    one. With a ``seed`` the order follows from (seed, epoch), and what the augmentation draws from
-    (seed, epoch, image): `state` is all that a resumed pass needs. With an ``rng``, the caller
-    restores that as well.
+    An interrupted pass resumes where it stopped; after a finished pass a new one begins. With a
+    ``seed`` the order follows from (seed, epoch), and the augmentation's draws from (seed, epoch,
+    image): a resumed pass needs only `state`. With an ``rng``, the caller restores its state as
+    well.
 
     Parameters
     ----------
     dataset : Dataset
-        Where the images come from.
+        The images.
     batch_size : int
-        Images a batch; the last batch of a pass has the rest.
+        Images per batch; the last batch of a pass has the rest.
     rng : numpy.random.Generator, optional
         Draws a new permutation for each pass.
     seed : int, optional
-        Decides the permutation of each pass, in place of an ``rng``. With neither, the images come
-        in their own order.
+        Determines the permutation of each pass, in place of an ``rng``. With neither, the images
+        come in order.
     gather : callable, optional
-        Called with ``dataset`` and the indices of a batch, does what ``dataset.batch(indices)``
-        does; faster perhaps, and into a buffer that the next batch overwrites.
+        Called with ``dataset`` and the indices of a batch in place of ``dataset.batch(indices)``;
+        it may be faster, and use a buffer that the next batch overwrites.
     augment : Augmentation, optional
-        Changes each batch. Its own generator draws; an `ImageRandom` is told the images first.
+        Augments each batch, with its own generator; an `ImageRandom` gets the images' indices
+        first.
 
     Attributes
     ----------
     order : int64 array
         The permutation of the current pass; empty before the first.
     position : int
-        Images already handed out of this pass; a batch counts from the moment it is handed out.
+        Images of this pass that were returned already.
     epoch : int
-        The pass that is under way, from 0 on; -1 before the first.
+        The current pass, counted from 0; -1 before the first.
     chosen : int64 array
         The indices of the last batch.
 
@@ -87,7 +88,7 @@ class Loader:
             )
         if seed is not None and (rng is not None or not _is_count(seed) or seed < 0):
             raise ArgumentError(
-                f"must be an integer, 0 or more, and stands in place of an `rng`; received {seed!r}"
+                f"must be an integer, 0 or more, in place of an `rng`; received {seed!r}"
                 f"{'' if rng is None else ' and an rng'}.",
                 where="seed",
             )
@@ -115,7 +116,7 @@ class Loader:
             yield self.next()
 
     def next(self) -> tuple[Array, Array]:
-        """Return the next batch, that of a new pass where one is finished.
+        """Return the next batch; after the last one, the first of a new pass.
 
         Returns
         -------
@@ -143,7 +144,7 @@ class Loader:
         return np.arange(n) if self.rng is None else self.rng.permutation(n)
 
     def __len__(self) -> int:
-        """Return how many batches a whole pass has."""
+        """Return the number of batches in a whole pass."""
         return -(-len(self.dataset) // self.batch_size)
 
     def __repr__(self) -> str:
@@ -151,7 +152,7 @@ class Loader:
         return f"Loader({self.dataset!r}, batch_size={self.batch_size}, {order})"
 
     def _augmented(self, augment: Augmentation, x: Array) -> Array:
-        """Return the batch changed; if that fails, it comes again as it would have been drawn."""
+        """Return the batch augmented; if that fails, restore the generator's state."""
         if isinstance(augment.rng, ImageRandom):
             augment.rng.at(self.epoch, self.chosen)
             return augment(x)
@@ -165,23 +166,23 @@ class Loader:
         return y
 
     def rewind(self, position: int) -> None:
-        """Hand out again what came behind ``position``, the last batch at most, as it was drawn."""
+        """Return to ``position``, at most one batch back; it is drawn the same way again."""
         rng = None if self.augment is None else self.augment.rng
         if isinstance(rng, np.random.Generator) and self._drawn_from and position < self.position:
             rng.bit_generator.state = self._drawn_from
         self.position = position
 
     def state(self) -> dict[str, Any]:
-        """Return where the current pass stands: a copy of ``order``, ``position``, ``epoch``."""
+        """Return the state of the current pass: a copy of ``order``, ``position``, ``epoch``."""
         return {"order": self.order.copy(), "position": self.position, "epoch": self.epoch}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a `state`; the next ``for`` loop hands out the rest of that pass.
+        """Continue from a `state`; the next ``for`` loop yields the rest of that pass.
 
         Raises
         ------
         ArgumentError
-            If the state does not belong to a data set of this length.
+            If the state is not that of a data set of this length.
         """
         missing = {"order", "position"} - set(state)
         if missing:
@@ -192,11 +193,11 @@ class Loader:
         order, position, n = np.asarray(state["order"]), state["position"], len(self.dataset)
         if order.shape not in ((n,), (0,)):
             raise ArgumentError(
-                f"the saved order is of shape {order.shape}, but the data set has {n} images. "
+                f"the saved order has shape {order.shape}, but the data set has {n} images. "
                 "Resume with the data set that the state was saved with.",
                 where="load_state",
             )
-        # Sorting costs more than this, and a saved order may come from a damaged file.
+        # Cheaper than sorting; a saved order may come from a damaged file.
         known = order.dtype.kind in "iu" and bool(np.all((order >= 0) & (order < n)))
         if order.size and not (known and np.all(np.bincount(order.astype(np.int64)) == 1)):
             raise ArgumentError(

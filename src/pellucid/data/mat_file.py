@@ -1,9 +1,9 @@
-"""The MATLAB 5 file format, as far as arrays of numbers go.
+"""Read numeric arrays from files in the MATLAB 5 format.
 
-A file is a header of 128 bytes and then elements: a type, a length, and so many bytes. An array is
-an element made of four others (flags, lengths of the axes, name, numbers), and is itself often
-compressed by zlib. Numbers lie with the first axis fastest. Source: MathWorks, "MAT-File Format",
-chapter 1, level 5. Nothing is allocated that a length merely claims.
+A file is a header of 128 bytes and then elements: a type, a length, and ``length`` bytes. An array
+is an element made of four others (flags, lengths of the axes, name, numbers), often compressed by
+zlib. The first axis is contiguous. Source: MathWorks, "MAT-File Format", chapter 1, level 5. Memory
+is allocated only for bytes that are there, whatever a length declares.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ def read_mat(path: PathLike, names: Collection[str], *, max_bytes: int = 2**31) 
     path : str or path
         The file.
     names : collection of str
-        Which variables are wanted; others are passed over.
+        The variables to read; others are skipped.
     max_bytes : int
-        The most bytes that one array may declare.
+        The most bytes that an array may declare.
 
     Returns
     -------
     dict of name to array
-        Those of ``names`` that are there, as MATLAB indexes them.
+        Those of ``names`` that the file holds, with axes in MATLAB's order.
 
     Raises
     ------
     DataNotFoundError
         If there is no such file.
     FileFormatError
-        If it is of another format, damaged, or a wanted variable is no array of real numbers.
+        If it is of another format, damaged, or a variable is not an array of real numbers.
     """
     path = Path(path)
     if not path.exists():
@@ -89,12 +89,12 @@ class _Plain:
         return piece
 
     def is_whole(self) -> bool:
-        """Return whether all has been read."""
+        """Return whether all bytes have been read."""
         return self.left == 0
 
 
 class _Inflated(_Plain):
-    """What the next ``size`` bytes of a file are when inflated, never more of it than is asked."""
+    """The next ``size`` bytes of a file inflated, never further than requested."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         super().__init__(file, size)
@@ -111,7 +111,7 @@ class _Inflated(_Plain):
         return bytes(out)
 
     def is_whole(self) -> bool:
-        """Return whether all has been read and fits the checksum at the end."""
+        """Return whether all bytes have been read and match the checksum at the end."""
         return not self.read(1) and self._inflate.eof
 
 
@@ -122,7 +122,7 @@ class _Reader:
         self.stream, self.order, self.path, self.max_bytes = stream, order, path, max_bytes
 
     def matrix(self, names: Collection[str], *, unwrap: bool) -> dict[str, Array]:
-        """Return the variable by its name, or nothing if it is not wanted."""
+        """Return the variable by its name; empty if it is not one of ``names``."""
         try:
             if unwrap:
                 kind, _ = self._numbers(8, "u4")
@@ -135,7 +135,8 @@ class _Reader:
                 return {}
             if flags & 0xFF not in _NUMERIC or flags & _COMPLEX:
                 raise FileFormatError(
-                    f"{name!r} in '{self.path}' is no array of real numbers (class {flags & 0xFF})."
+                    f"{name!r} in '{self.path}' is not an array of real numbers (class "
+                    f"{flags & 0xFF})."
                 )
             if not 2 <= len(axes) <= 8 or min(axes) < 0:
                 raise self._damaged(f"{name!r} has the axes {axes}")
@@ -149,12 +150,12 @@ class _Reader:
             raise self._damaged(f"its compression fails its own checks: {error}") from error
 
     def _element(self, wanted: int | None, limit: int) -> Array:
-        """Return the numbers of the next element; up to 4 bytes stand within its tag."""
+        """Return the numbers of the next element; up to 4 bytes are stored in its tag."""
         tag = self._numbers(8, "u4")
         small = tag[0] >> 16
         kind, size = (tag[0] & 0xFFFF, small) if small else tag
         if kind not in _DTYPES or (wanted is not None and kind != wanted) or small > 4:
-            raise self._damaged(f"an element of type {kind} stands where another must be")
+            raise self._damaged(f"an element of type {kind} is out of place")
         if size > limit:
             raise FileFormatError(
                 f"'{self.path}' declares {size} bytes, more than the limit of {limit}. It is "
@@ -162,7 +163,7 @@ class _Reader:
             )
         dtype = np.dtype(self.order + _DTYPES[kind])
         if size % dtype.itemsize:
-            raise self._damaged(f"{size} bytes are no whole numbers of {dtype.itemsize}")
+            raise self._damaged(f"{size} bytes are not a multiple of {dtype.itemsize}")
         if small:
             value = np.array([tag[1]], self.order + "u4").tobytes()[:size]
             return np.frombuffer(value, dtype)
@@ -202,7 +203,7 @@ def _byte_order(header: bytes, path: Path) -> str:
 
         known = describe_known(header, path)
         raise FileFormatError(
-            f"'{path}' is no MATLAB 5 file: it begins with {header[:16]!r}, and its header does "
+            f"'{path}' is not a MATLAB 5 file: it begins with {header[:16]!r}, and its header does "
             f"not end in IM or MI.{f' It is {known}.' if known else ''}"
         )
     return order

@@ -1,8 +1,8 @@
-"""Finding the parts of a data set and their class folders in a tree of folders, by evidence.
+"""Find the parts of a data set and their class folders in a tree of folders.
 
-Names alone do not tell: a class may be called ``train``, and a training folder ``seg_train``. What
-counts is what the folders hold. Parts hold folders with the names of classes, which recur from part
-to part; a class holds images. What stays open is refused with what was found.
+Names alone do not tell: a class may be called ``train``, and a training folder ``seg_train``. The
+contents decide: parts hold class folders, whose names recur from part to part, and a class holds
+images. An ambiguous tree is refused, with what was found.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .copies import drop_copies
+from .duplicate_folders import drop_copies
 from .evidence import (
     Evidence,
     folders_of_parts,
@@ -20,8 +20,8 @@ from .evidence import (
     refused,
     through,
 )
+from .folder_tree import Folder
 from .roles import is_annotation, loosely, role_of
-from .tree_of_folders import Folder
 
 __all__ = ["Found", "Part", "find_parts"]
 
@@ -33,11 +33,11 @@ class Part:
     Attributes
     ----------
     path : str
-        What messages call it; "" if it is all there is.
+        Its path in messages; "" if there is only one part.
     classes : dict
         The class folders by name.
     empty : list of Folder
-        Folders beside them that hold no image.
+        Folders beside them without images.
     """
 
     path: str
@@ -46,22 +46,22 @@ class Part:
 
     @property
     def count(self) -> int:
-        """Images in all class folders."""
+        """The number of images in all class folders."""
         return sum(folder.count for folder in self.classes.values())
 
 
 @dataclass
 class Found:
-    """The parts that a tree holds.
+    """The parts of a tree.
 
     Attributes
     ----------
     train : Part
     validation, test : Part or None
     unused : list of (Folder, str)
-        What is not used, and why.
+        Folders that are not used, and why.
     hollow : list of Folder
-        Folders without images that are parts by their names, or that were passed over.
+        Folders without images that are parts by their names, or that were skipped.
     """
 
     train: Part
@@ -77,14 +77,14 @@ def find_parts(root: Folder, *, skip_empty: bool = False) -> Found:
     Parameters
     ----------
     root : Folder
-        Copies and annotations in it are marked as dropped.
+        Copies and annotations in it get marked as dropped.
     skip_empty : bool
-        Whether folders without images may be passed over.
+        Whether folders without images may be skipped.
 
     Raises
     ------
     DataError
-        If there is none, or more than one way to read the tree.
+        If there are no classes, or the tree can be read in more than one way.
     """
     finder = _Finder(skip_empty)
     finder.drop_annotations(root)
@@ -105,14 +105,14 @@ class _Finder(Evidence):
             self.unused.append((folder, reason))
 
     def drop_annotations(self, root: Folder) -> None:
-        """Drop masks and the like that lie beside the images they belong to."""
+        """Drop masks and other annotations beside the images they belong to."""
         for folder in [*root.all_folders()]:
             holders = folder.holders()
             masks = [f for f in holders if is_annotation(f.name)]
             images = [f for f in holders if f not in masks and names_images(f)]
             if masks and images:
                 for mask in masks:
-                    self.drop(mask.copy(), "it holds annotations by its name")
+                    self.drop(mask.copy(), "it holds annotations, by its name")
                     mask.dropped = True
 
     def read(self, root: Folder) -> Found:
@@ -127,13 +127,13 @@ class _Finder(Evidence):
         sets = [f for f in plain if self.is_split(self.look(f))]
         if sets:
             return self.only_set(level, sets)
-        if (roles or self.empty_parts(level)) and self.speaks_of_parts(level, [*roles], plain):
+        if (roles or self.empty_parts(level)) and self.are_parts(level, [*roles], plain):
             return self.split(level)
         self.require_one_reading(level, holders)
         return Found(Part("", {f.name: f for f in holders}, self.empty_classes(level)))
 
     def split(self, level: Folder) -> Found:
-        """Return the parts that lie side by side in a folder."""
+        """Return the parts that are side by side in a folder."""
         by_part: dict[str, list[Folder]] = {}
         plain = []
         for folder in level.holders():
@@ -148,7 +148,7 @@ class _Finder(Evidence):
             train, aside = self.train_beside(level, by_part, plain)
         for folder in aside:
             self.drop(
-                folder, "it is no part by its name" if folder in plain else "no class folders"
+                folder, "its name is not that of a part" if folder in plain else "no class folders"
             )
         known = frozenset(loosely(name) for name in train.classes)
         parts: dict[str, Part | None] = {}
@@ -165,19 +165,21 @@ class _Finder(Evidence):
                 some = some[:1]
             parts[name] = self.part(self.one(some, level), known) if some else None
         for folder in by_part.get("unlabelled", []):
-            self.drop(folder, "its name speaks of unlabelled images")
+            self.drop(folder, "its images are unlabelled, by its name")
         return Found(train, parts["validation"], parts["test"])
 
     def train_beside(
         self, level: Folder, by_part: dict[str, list[Folder]], plain: list[Folder]
     ) -> tuple[Part, list[Folder]]:
-        """Return the training part where none is called so, and the folders that remain."""
+        """Return the training part if no folder is called so, and the remaining folders."""
         tests = by_part.get("test", []) + by_part.get("validation", [])
         wanted = {loosely(c.name) for f in tests for c in self.class_folders(f)}
         deep = [f for f in plain if wanted & {loosely(c.name) for c in self.class_folders(f)}]
         others = [f for f in plain if f not in deep] + by_part.get("train", [])
         if self.empty_trains(level):
-            raise refused(f"{self.empty_trains(level)[0].path}/ holds no image", level, "Fill it.")
+            raise refused(
+                f"{self.empty_trains(level)[0].path}/ holds no images", level, "Add the images."
+            )
         if len(deep) == 1:
             return self.part(deep[0]), others
         if wanted and wanted <= {loosely(f.name) for f in plain}:
@@ -187,7 +189,7 @@ class _Finder(Evidence):
         if any(self.class_folders(f) for f in tests):
             if len(level.holders()) == 1 and self.empty_parts(level):
                 return self.part(tests[0]), others
-            raise refused("there is no folder to train on", level, "Call it train/.")
+            raise refused("there is no training folder", level, "Call it train/.")
         raise no_classes(level)
 
     def one(self, folders: Sequence[Folder], level: Folder) -> Folder:
@@ -196,7 +198,7 @@ class _Finder(Evidence):
             raise refused(
                 f"{names} hold different images for one part",
                 level,
-                "Join them in one folder, or move what is not to be used away.",
+                "Merge them into one folder, or move away what should not be used.",
             )
         return folders[0]
 
@@ -209,12 +211,12 @@ class _Finder(Evidence):
         holders = inner.holders()
         parts = {role.part if (role := role_of(f.name)) and role.exact else "" for f in holders}
         if self.is_split(inner) or (len(parts) > 1 and "" not in parts):
-            raise refused(f"{inner.path}/ holds parts in its turn", inner)
+            raise refused(f"{inner.path}/ itself holds parts", inner)
         self.require_one_reading(inner, holders)
         return self.part(folder)
 
     def parts_of_classes(self, level: Folder) -> Found:
-        """Return the parts where each class folder has its own, as cat/train/ and cat/test/."""
+        """Return the parts if each class folder has its own, as in cat/train/ and cat/test/."""
         by_part: dict[str, dict[str, Folder]] = {}
         classes = {f.name: through(f) for f in level.holders()}
         for name, folder in classes.items():
@@ -238,20 +240,18 @@ class _Finder(Evidence):
             above = f"{level.path}/" if level.path else ""
             parts[name] = Part(f"{above}*/{some}", same, own + empty * (name == "train"))
         for folder in by_part.get("unlabelled", {}).values():
-            self.drop(folder, "its name speaks of unlabelled images")
+            self.drop(folder, "its images are unlabelled, by its name")
         if "train" not in parts:
-            raise refused(
-                "the class folders hold no folder to train on", level, "Call it train/ in each."
-            )
+            raise refused("the class folders hold no training folders", level, "Call them train/.")
         return Found(parts["train"], parts.get("validation"), parts.get("test"))
 
     def only_set(self, level: Folder, sets: list[Folder]) -> Found:
-        """Return the parts of the one folder that holds parts; the others are left aside."""
+        """Return the parts of the only folder that holds parts; the others are dropped."""
         others = [f for f in level.holders() if f not in sets]
         if len(sets) > 1 or any(
             role_of(f.name) is None and len(self.class_folders(f)) > 1 for f in others
         ):
             raise refused("there is more than one data set", level)
         for folder in others:
-            self.drop(folder, "it lies beside the folder with the parts")
+            self.drop(folder, "it is beside the folder with the parts")
         return self.read(sets[0])

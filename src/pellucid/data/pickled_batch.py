@@ -1,4 +1,4 @@
-"""Reading the Python version of CIFAR, a pickle, without executing it."""
+"""Read the Python version of CIFAR, a pickle, without executing it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ BATCH = Allowed(
 
 
 def read_pickled_batch(content: bytes, name: str) -> dict[str, Any]:
-    """Return the dict that is pickled in ``content``.
+    """Return the dict pickled in ``content``.
 
     Parameters
     ----------
     content : bytes
         A pickle of protocol 2 to 4.
     name : str
-        What errors call it.
+        Its name in errors.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def read_pickled_batch(content: bytes, name: str) -> dict[str, Any]:
     Raises
     ------
     FileFormatError
-        If it is anything else than a dict of these; names what is not allowed.
+        If it is not a dict of these; the message names what is not allowed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Whether a file is a picture, by its first bytes: one that is read, or one that is not."""
+"""Tell by its first bytes which kind of picture a file is, and whether that is read."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import NamedTuple
 
 __all__ = ["ENDINGS", "FORMATS", "HEAD", "MAX_FILE", "Kind", "kind_of"]
 
-FORMATS = ("PNG", "JPEG", "BMP", "PPM", "WEBP", "TIFF", "GIF")  # Pillow's names of what is read
-MAX_FILE = 2**26  # bytes: 64 MiB, more than a picture takes in any usual format
+FORMATS = ("PNG", "JPEG", "BMP", "PPM", "WEBP", "TIFF", "GIF")  # that are read; Pillow's names
+MAX_FILE = 2**26  # bytes: 64 MiB, more than any usual picture takes
 HEAD = 64  # bytes that `kind_of` needs
 
-# What files of these formats are usually called. Others are looked into: the content decides.
+# The usual endings of these formats. Of other files the content decides.
 ENDINGS = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".bmp", ".dib"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".webp", ".tif", ".tiff", ".gif"),
 )
-# Photographs as a camera stores them: TIFF outside, but a TIFF reader finds a thumbnail at best.
+# Raw photographs: TIFF containers, in which a TIFF reader finds a thumbnail at best.
 RAW_ENDINGS = (".dng", ".cr2", ".nef", ".arw", ".orf", ".rw2", ".pef", ".srw", ".3fr", ".iiq")
 
 
 class Kind(NamedTuple):
-    """What a picture is.
+    """The kind of a picture.
 
     Attributes
     ----------
     name : str
-        With its article, unless it is read: ``"a HEIC picture"``.
+        With an article if it is not read: ``"a HEIC picture"``.
     read : bool
         Whether it is in one of ``FORMATS``.
     """
@@ -58,14 +58,14 @@ _BRANDS = {
 
 
 def kind_of(head: bytes, ending: str = "") -> Kind | None:
-    r"""Return which picture a file is, by its first ``HEAD`` bytes; None if it is none.
+    r"""Return the kind of picture of a file's first ``HEAD`` bytes; None if it is not a picture.
 
     Parameters
     ----------
     head : bytes
     ending : str
-        Of the file's name, in lower case: where the content does not decide, and for the raw files
-        of cameras.
+        The ending of the file's name in lower case, for raw files, and where the content does not
+        decide.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def kind_of(head: bytes, ending: str = "") -> Kind | None:
     if head[4:8] == b"ftyp":
         name = _BRANDS.get(head[8:12])
         return Kind(name) if name else None
-    # Two letters are little evidence: words begin with them, too.
+    # Two letters are weak evidence: a text may begin with them.
     if head[:2] == b"BM" and (ending in (".bmp", ".dib") or head[6:10] == b"\0\0\0\0"):
         return Kind("BMP", True)
     netpbm = head[:1] == b"P" and head[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6")

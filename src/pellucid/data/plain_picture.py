@@ -1,7 +1,7 @@
-"""An opened picture made upright, opaque, and grey or RGB, whatever its format says.
+"""Convert an opened picture to an upright, opaque, grey or RGB one.
 
-Here is what Pillow leaves to its callers, or leaves out: which number is white, and where nothing
-was ever drawn.
+This covers what Pillow leaves to its callers or leaves out: which number is white, and which pixels
+are transparent.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 
 __all__ = ["ERASED", "Stored", "is_plain", "own_channels", "plain_picture"]
 
-# What may turn a picture or let something shine through it; without these, pixels are as stored.
+# What may rotate a picture or make it transparent; without these, pixels are used as stored.
 _SPECIAL = {"exif", "transparency", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
-_GREY = {"1", "L", "LA", "La", "F"}  # Pillow's modes without colours, and all that begin with I
-_NO_COLOURS = {"LAB": "CIELAB", "HSV": "HSV"}  # Pillow turns these into RGB never, or wrongly
+_GREY = {"1", "L", "LA", "La", "F"}  # Pillow's grey modes, besides all that begin with I
+_NO_COLOURS = {"LAB": "CIELAB", "HSV": "HSV"}  # Pillow converts these to RGB wrongly or not at all
 _WHITE_IS_ZERO = 0  # TIFF 6.0, section 8, PhotometricInterpretation
 _BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLE_FORMAT = 258, 262, 274, 339  # tags of TIFF and EXIF
 _SIGNED = 2  # TIFF 6.0, section 19, SampleFormat
-_NEARLY_WHITE = 250  # what is as light as that is not seen on white
-ERASED = "what is not transparent in it is white, so that nothing is seen on white ground"
-_LEVELS = {"L;2": 3, "L;4": 15}  # the largest number of a grey pixel of so many bits
+_NEARLY_WHITE = 250  # pixels at least this light are invisible on white
+ERASED = "all of it that is not transparent is white, and invisible on a white background"
+_LEVELS = {"L;2": 3, "L;4": 15}  # the largest value of a grey pixel of 2 or 4 bits
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How the pixels lie in a file, which Pillow forgets as soon as it has read them.
+    """How the pixels are stored in a file, which Pillow forgets once they are loaded.
 
     Attributes
     ----------
     layout : str
-        Pillow's name of it, as ``"L;4"``; empty where it has none.
+        Pillow's name of the layout, such as ``"L;4"``; empty if it has none.
     box : (left, top, right, bottom)
-        What the first frame covers; all of the picture, except in GIF.
+        The area of the first frame; the whole picture, except in GIF.
     """
 
     layout: str
@@ -48,20 +48,20 @@ class Stored:
 
     @classmethod
     def of(cls, picture: Image.Image, name: str) -> Stored:
-        """Look at an opened picture before its pixels are loaded.
+        """Return this of an opened picture, before its pixels are loaded.
 
         Raises
         ------
         FileFormatError
-            If its bytes have a sign, which Pillow does not see.
+            If its bytes are signed, which Pillow ignores.
         """
         whole = (0, 0, picture.width, picture.height)
         tiles = getattr(picture, "tile", None)
         signed = _SIGNED in tuple(getattr(picture, "tag_v2", {}).get(_SAMPLE_FORMAT, ()))
         if signed and picture.mode != "I":
             raise FileFormatError(
-                f"{name} has bytes with a sign, and nothing says what is black and what white. "
-                "Save it with 8 or 16 bits without a sign."
+                f"{name} has signed bytes, whose black and white are unknown. Save it with 8 or 16 "
+                "unsigned bits."
             )
         if not tiles or picture.format not in ("GIF", "PNG"):
             return cls("", whole)
@@ -71,12 +71,12 @@ class Stored:
 
 
 def own_channels(picture: Image.Image) -> int:
-    """Return 1 for a grey picture, 3 for one with colours."""
+    """Return 1 for a grey picture, 3 for a coloured one."""
     return 1 if picture.mode in _GREY or picture.mode.startswith("I") else 3
 
 
 def is_plain(picture: Image.Image, stored: Stored) -> bool:
-    """Return whether the pixels of a loaded picture are bytes that can be taken as they are."""
+    """Return whether the pixels of a loaded picture are bytes that can be used as they are."""
     covered = stored.box == (0, 0, picture.width, picture.height)
     return picture.mode in ("L", "RGB") and covered and not _SPECIAL & picture.info.keys()
 
@@ -95,17 +95,17 @@ def plain_picture(
     picture : Image
         Loaded.
     stored : Stored
-        What was known of it before.
+        As read before loading.
     name : str
-        What errors call it.
+        Its name in errors.
     c : {1, 3}
     tell : callable, optional
-        Called with ``ERASED`` if so it is.
+        Called with ``ERASED`` if that is the case.
 
     Raises
     ------
     FileFormatError
-        If its colours or numbers are of a kind that is not read.
+        If its colours or numbers are of an unsupported kind.
     """
     from PIL import Image
 
@@ -114,14 +114,14 @@ def plain_picture(
             f"{name} has {_NO_COLOURS[picture.mode]} colours, which are not read. Save it as RGB."
         )
     upright = _upright(picture)
-    if upright.mode.startswith("I") or upright.mode == "F":  # Pillow's own conversion clips them
+    if upright.mode.startswith("I") or upright.mode == "F":  # Pillow's conversion would clip them
         return _deep_grey(picture, upright, name)
     if stored.box != (0, 0, picture.width, picture.height):
         upright = _within(upright, stored.box)
     _mend_transparency(upright, stored.layout)
     no_alpha = picture.format == "BMP" and upright.mode == "RGBA"
     if no_alpha and upright.getchannel("A").getextrema() == (0, 0):
-        upright = upright.convert("RGB")  # a fourth byte that no program has filled
+        upright = upright.convert("RGB")  # the fourth byte is unused, not transparency
     if upright.has_transparency_data:
         over = upright.convert("LA").convert("RGBA") if upright.mode == "La" else upright
         over = over.convert("RGBA")
@@ -134,7 +134,7 @@ def plain_picture(
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    """Return the picture turned as the camera says; as it is where its notes are damaged."""
+    """Return the picture rotated by its EXIF orientation; as it is if that is damaged."""
     from PIL.Image import Transpose
 
     turns = dict(
@@ -149,7 +149,7 @@ def _upright(picture: Image.Image) -> Image.Image:
     )
     try:
         turn = turns.get(picture.getexif().get(_ORIENTATION, 1))
-    except Exception:  # anything may stand there; the pixels are right all the same
+    except Exception:  # EXIF may hold anything; the pixels are right regardless
         return picture
     return picture if turn is None else picture.transpose(turn)
 
@@ -161,12 +161,12 @@ def _deep_grey(picture: Image.Image, upright: Image.Image, name: str) -> Image.I
     deep, tags = np.asarray(upright), getattr(picture, "tag_v2", {})
     peak = 1 if upright.mode == "F" else 4095 if tuple(tags.get(_BITS, ())) == (12,) else 65535
     low, high = float(deep.min()), float(deep.max())
-    unknown = picture.format == "TIFF" and picture.mode == "I"  # 32 bits, or with a sign
+    unknown = picture.format == "TIFF" and picture.mode == "I"  # 32 bits, or signed
     if unknown or not 0 <= low <= high <= peak:  # NaN, too
-        kind = "numbers of 16 bits without a sign" if unknown else "those of its kind"
+        kind = "unsigned 16-bit numbers" if unknown else "numbers of its kind"
         raise FileFormatError(
-            f"{name} has pixels from {low:g} to {high:g}, and nothing says what is black and "
-            f"what white: {kind} are read from 0 to {peak}. Save it with 8 or 16 bits."
+            f"{name} has pixels from {low:g} to {high:g}, whose black and white are unknown: "
+            f"{kind} are read from 0 to {peak}. Save it with 8 or 16 bits."
         )
     grey = (deep / np.float32(peak)).astype(np.float32)
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
@@ -178,7 +178,7 @@ def _deep_grey(picture: Image.Image, upright: Image.Image, name: str) -> Image.I
 
 
 def _within(picture: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
-    """Return the picture with nothing outside ``box``: transparent, as browsers show it."""
+    """Return the picture transparent outside ``box``, as browsers show it."""
     from PIL import Image
 
     over = Image.new("RGBA", picture.size)
@@ -187,9 +187,9 @@ def _within(picture: Image.Image, box: tuple[int, int, int, int]) -> Image.Image
 
 
 def _mend_transparency(picture: Image.Image, layout: str) -> None:
-    """Bring the transparent colour of a PNG file to the 8 bits that its pixels have by now.
+    """Convert the transparent colour of a PNG file to 8 bits, as its pixels were.
 
-    PNG specification, section 11.3.2.1: the colour is written in the file's own bits.
+    PNG specification, section 11.3.2.1: the colour is stored at the file's own bit depth.
     """
     colour = picture.info.get("transparency")
     if isinstance(colour, int) and layout in _LEVELS:

@@ -1,4 +1,4 @@
-"""What data sets there are, where they are on this machine, and whether their files are right."""
+"""List the data sets of the catalogue, fetch them, and check their files."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from pathlib import Path
 
 from ..errors import FileFormatError
 from ..typing import PathLike
-from .download import download, mismatch
-from .file_set_download import download_file_set
-from .file_set_reader import file_set_not_found, find_file_set, read_part
-from .file_sets import FILE_SETS, FileSet
-from .places import Place, find, look, not_found
-from .sources import FILE_NAMES, SOURCES, Source, source_named
+from .catalogue import CATALOGUE, source_named
+from .data_source import DataSource
+from .datasets import read_part
+from .download import download_source, mismatch
+from .locations import Location, find, not_found, search
 
 __all__ = ["FileCheck", "Record", "available", "fetch", "verify"]
 
@@ -24,15 +23,15 @@ class Record:
     Attributes
     ----------
     name, title : str
-        What to ask for; how it is written.
+        The name to load it by; its name in prose.
     image_shape : (int, int, int)
         (C, H, W).
     classes : tuple of str
         The class names.
     train, test : int
-        Images in each split.
+        The number of images in each part.
     where : Path or None
-        The folder it would be read from now; None if it would have to be fetched first.
+        The folder it would be read from now; None if it would have to be downloaded first.
     download_size : int
         The bytes that `fetch` downloads if nothing is here yet; 0 if it comes with Pellucid.
     licence, citation : str
@@ -52,16 +51,13 @@ class Record:
 
 
 def available() -> list[Record]:
-    """Return what is known of every data set, and where it is on this machine.
+    """Return a record of every data set: what it is, and where it is on this machine.
 
     Examples
     --------
     >>> [record.name for record in available()]
-    ['mnist', 'fashion-mnist', 'digits', 'cifar10', 'cifar100', 'stl10', 'svhn']
+    ['mnist', 'fashion-mnist', 'digits', ...]
     """
-    places = {name: here.folder for name, s in SOURCES.items() if (here := find(s))}
-    places |= {name: place.folder for name, s in FILE_SETS.items() if (place := find_file_set(s))}
-    known: list[Source | FileSet] = [*SOURCES.values(), *FILE_SETS.values()]
     return [
         Record(
             name=source.name,
@@ -70,33 +66,33 @@ def available() -> list[Record]:
             classes=source.classes,
             train=source.train,
             test=source.test,
-            where=places.get(source.name),
+            where=location.folder if (location := find(source)) else None,
             download_size=source.download_size,
             licence=source.licence,
             citation=source.citation,
         )
-        for source in known
+        for source in CATALOGUE.values()
     ]
 
 
 def fetch(name: str) -> Path:
-    """Download what our cache lacks of the set called ``name``; return the folder with its files.
+    """Download the set called ``name`` unless it is here already; return the folder with its files.
 
-    Of CIFAR-10, CIFAR-100, STL-10 and SVHN nothing is downloaded if you have put them where they
-    are looked for.
+    What is missing or damaged in the cache is downloaded again. Nothing is downloaded if you have
+    put the files in another folder that is searched.
 
     Raises
     ------
     ArgumentError
         If there is no set of this name.
     DataNotFoundError
-        If no mirror has it, or there is no room; says what to put where instead.
+        If no mirror has it, or the disk is too full; says what to put where instead.
     """
-    if name in FILE_SETS:
-        here = find_file_set(FILE_SETS[name])
-        return (here if here and not here.ours else download_file_set(FILE_SETS[name])).folder
     source = source_named(name)
-    return next(look(source)).folder if source.bundled else download(source)
+    location = find(source)
+    if location is None or (location.ours and not source.bundled):
+        location = download_source(source)
+    return location.folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +105,10 @@ class FileCheck:
 
 
 def verify(name: str, root: PathLike | None = None) -> list[FileCheck]:
-    """Compare the four files of a set, uncompressed, with their known SHA-256.
+    """Read the files of a set, count the images, and compare each file's SHA-256.
 
-    Of CIFAR-10, CIFAR-100, STL-10 and SVHN only what is downloaded has a known hash, and it was
-    compared then: their files are read, and must be whole and hold as many images as they should.
+    Of files that come in an archive no SHA-256 is known: the archive's was compared when it was
+    downloaded.
 
     Parameters
     ----------
@@ -122,51 +118,50 @@ def verify(name: str, root: PathLike | None = None) -> list[FileCheck]:
     Returns
     -------
     list of FileCheck
-        One for each file, in the order of the first place that has any of them.
+        One for each file, of the first location that has all of them or else any.
 
     Raises
     ------
     DataNotFoundError
-        If no place has any file of the set.
+        If no location has any file of the set.
 
     Examples
     --------
     >>> [check.ok for check in verify("digits")]
     [True, True, True, True]
     """
-    if name in FILE_SETS:
-        return _read_all(FILE_SETS[name], root)
     source = source_named(name)
-    place = find(source, root) or next((p for p in look(source, root) if p.files), None)
-    if place is None:
+    location = find(source, root) or next((p for p in search(source, root) if p.files), None)
+    if location is None:
         raise not_found(source, root)
-    return [_check(source, place, file) for file in FILE_NAMES]
+    form = location.form
+    return [
+        *_check(source, location, form.train, "train", source.train),
+        *_check(source, location, form.test, "test", source.test),
+    ]
 
 
-def _check(source: Source, place: Place, name: str) -> FileCheck:
-    if name not in place.files:
-        return FileCheck(place.folder / name, False, f"there is no '{name}' in '{place.folder}'.")
-    path = place.files[name]
-    reason = mismatch(path, name, source)
-    return FileCheck(path, not reason, reason)
-
-
-def _read_all(source: FileSet, root: PathLike | None) -> list[FileCheck]:
-    found = find_file_set(source, root)
-    if found is None:
-        raise file_set_not_found(source, root)
-    checks = []
-    for split, names, images in (
-        ("train", found.form.train, source.train),
-        ("test", found.form.test, source.test),
-    ):
+def _check(
+    source: DataSource, location: Location, names: tuple[str, ...], split: str, count: int
+) -> list[FileCheck]:
+    """Check the files of one part."""
+    folder, found = location.folder, location.files
+    reasons = dict.fromkeys(names, "")
+    for name in names:
+        if name not in found:
+            reasons[name] = f"there is no '{name}' in '{folder}'."
+        elif published := location.form.single(name):
+            reasons[name] = mismatch(found[name], published, source, location.form)
+    if all(name in found for name in names):
         try:
-            n = len(read_part(source, found, split))
-            reason = "" if n == images else f"there are {n:,} images where {images:,} should be."
+            n = len(read_part(source, location, split))
+            wrong = "" if n == count else f"there are {n:,} images where {count:,} should be."
         except FileFormatError as error:
-            reason = str(error)
-        named = [name for name in names if f"{name}'" in reason] or names
-        for name in names:
-            wrong = reason if name in named else ""
-            checks.append(FileCheck(found.folder / name, not wrong, wrong))
-    return checks
+            wrong = str(error)
+        if wrong:  # which files are at fault is known best from their SHA-256
+            suspects = [name for name in names if reasons[name]] or names
+            named = [name for name in suspects if f"{found[name].name}'" in wrong]
+            reasons |= dict.fromkeys(named or suspects, wrong)
+    return [
+        FileCheck(found.get(name, folder / name), not why, why) for name, why in reasons.items()
+    ]

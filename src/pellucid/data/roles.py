@@ -1,4 +1,4 @@
-"""What a folder's name says of its part in a data set: for training, for testing, or neither."""
+"""Tell from a folder's name which part of a data set it is: training, test, or neither."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PARTS = {
     ),
 }
 PART_OF = {word: part for part, words in PARTS.items() for word in words}
-# Words that could as well name a class: valid and invalid, extra and plain.
+# Words that may as well name a class, as in valid and invalid, extra and plain.
 WEAK = _split("valid extra dev")
 GENERIC = _split(
     "set sets data dataset datasets image images img imgs picture pictures pic pics photo photos "
@@ -54,17 +54,17 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 
 @dataclass(frozen=True)
 class Role:
-    """The part that a name speaks of.
+    """The part that a name stands for.
 
     Attributes
     ----------
     part : {"train", "validation", "test", "unlabelled"}
     exact : bool
-        Whether the name says nothing else: ``test_images`` does not, ``crash_test`` does.
+        Whether the name says nothing else: true of ``test_images``, not of ``crash_test``.
     weak : bool
-        Whether an exact name is as likely that of a class.
+        Whether an exact name may as well be that of a class.
     rest : tuple of str
-        What else the name says, which ``seg_train`` and ``seg_test`` have in common.
+        The other words of the name, which ``seg_train`` and ``seg_test`` share.
     """
 
     part: str
@@ -75,7 +75,7 @@ class Role:
 
 @lru_cache(4096)
 def role_of(name: str) -> Role | None:
-    """Return the part that a folder's name speaks of, if any.
+    """Return the part that a folder's name stands for, if any.
 
     Examples
     --------
@@ -104,13 +104,13 @@ def role_of(name: str) -> Role | None:
 
 @lru_cache(4096)
 def is_generic(name: str) -> bool:
-    """Return whether a name says no more than that images are inside: ``images``, ``2750``."""
+    """Return whether a name says only that images are inside: ``images``, ``2750``."""
     return all(word in GENERIC for word in _words(name))
 
 
 @lru_cache(4096)
 def is_annotation(name: str) -> bool:
-    """Return whether a name speaks of what is known about images: ``masks``, ``ground_truth``."""
+    """Return whether a name stands for annotations of images: ``masks``, ``ground_truth``."""
     words = _words(name)
     others = [word for word in words if word not in ANNOTATION]
     return len(others) < len(words) and all(w in GENERIC or _part_word(w) for w in others)
@@ -118,14 +118,14 @@ def is_annotation(name: str) -> bool:
 
 @lru_cache(4096)
 def is_batch(name: str) -> bool:
-    """Return whether a name is that of one of several equal portions: ``images_001``, ``fold2``."""
+    """Return whether a name is that of a numbered portion: ``images_001``, ``fold2``."""
     words = _words(name)
     return bool(words) and all(word in BATCHES for word in words) and name[-1:].isdigit()
 
 
 @lru_cache(4096)
 def is_date(name: str) -> bool:
-    """Return whether a name is a year, a date or a month, by which files are often sorted."""
+    """Return whether a name is a year, a month or a date."""
     return bool(
         re.fullmatch(r"(19|20)\d\d([-_. ]?\d\d){0,2}", name)
         or (name[:3].lower() in MONTHS and re.fullmatch(r"[A-Za-z]{3,9}[-_ ]?\d{0,4}", name))
@@ -133,7 +133,7 @@ def is_date(name: str) -> bool:
 
 
 def identity(name: str) -> str:
-    """Return the name by which a folder is a class: composed letters, no spaces at its ends.
+    """Return a folder's name as a class: composed letters (NFC), no spaces at the ends.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def identity(name: str) -> str:
 
 
 def loosely(name: str) -> str:
-    """Return what names have in common that differ in case, width or spaces only.
+    """Return a name normalised so that case, width and spaces do not matter.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def _words(name: str) -> list[str]:
 
 
 def _part_word(word: str) -> str | None:
-    """Return the word for a part that a word is or begins with: of ``trainset``, ``train``."""
+    """Return the word for a part that a word is or begins with: ``train`` in ``trainset``."""
     if word in PART_OF:
         return word
     for known in PART_OF:

@@ -1,4 +1,4 @@
-"""Holding a part of a data set out, each class in its proportion."""
+"""Hold out a share of each class of a data set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def held_out_images(
 ) -> tuple[Dataset, Dataset]:
     """Split a data set in two; the second gets ``share`` of each class, drawn at random.
 
-    A class of two images or more is in both; a class of one only in the first.
+    A class of two or more images is in both, a class of one image only in the first.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def held_out_images(
     Returns
     -------
     train, test : Dataset
-        Both in the order of ``dataset``; `Dataset.held_out` says how they were drawn, where the
-        files of the images are known.
+        Both in the order of ``dataset``; `Dataset.held_out` says how they were drawn, if the files
+        of the images are known.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def held_out_images(
         chosen[rng.permutation(members)[: max(n, 0)]] = True
     if not chosen.any():
         raise DataError(
-            "no class has two images, so that none can be held out to test with. Add images.",
+            "no class has two images, so none can be held out as test images. Add images.",
             where=dataset.name,
         )
     train = dataset.subset(np.flatnonzero(~chosen))
@@ -71,7 +71,7 @@ def held_out_images(
 
 
 def test_files_sha256(test: Dataset) -> str:
-    """Return the SHA-256 of the names and contents of the files of ``test``, in their order."""
+    """Return the SHA-256 of the names and contents of the files of ``test``, in order."""
     digest = hashlib.sha256()
     for file in test.files or ():
         digest.update(f"{file.path}\0{file.sha256}\n".encode(errors="surrogateescape"))

@@ -1,4 +1,4 @@
-"""Which images a training learned from and which it was tested on, kept file by file."""
+"""Record which files a run trained on and which it was tested on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROLES = ("train", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """The role of every file of a data set: what a run keeps as ``split.csv``.
+    """The role of every file of a data set, which a run keeps as ``split.csv``.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Split:
 
     @classmethod
     def of(cls, train: Dataset, test: Dataset) -> Split | None:
-        """Return the split into these two; None if they do not know their files."""
+        """Return the split into these two parts; None if their files are not known."""
         if train.files is None or test.files is None:
             return None
         return cls({file: part.split for part in (train, test) for file in part.files or ()})
@@ -62,7 +62,7 @@ class Split:
             atomic_write(path) as part,
             part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
         ):
-            odd = any("\r" in f.path for f in self.roles)  # which Python's csv would not quote
+            odd = any("\r" in f.path for f in self.roles)  # which Python's csv does not quote
             writer = csv.writer(
                 file, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
             )
@@ -71,12 +71,12 @@ class Split:
 
     @classmethod
     def load(cls, path: PathLike) -> Split:
-        """Read what `save` wrote, and a spreadsheet may have written anew.
+        """Read a file that `save` wrote, or a spreadsheet wrote again.
 
         Raises
         ------
         DataNotFoundError, FileFormatError
-            If there is no such file; if it is something else.
+            If there is no such file; if it is not such a file.
         """
         try:
             with Path(path).open(
@@ -86,8 +86,8 @@ class Split:
                 for number, image, role in _rows(file, path):
                     if roles.setdefault(image, role) != role:
                         raise FileFormatError(
-                            f"line {number} of '{path}' calls '{image.path}' a {role} image, and a "
-                            f"line above calls it a {roles[image]} image. Take one of them out."
+                            f"line {number} of '{path}' calls '{image.path}' a {role} image, but a "
+                            f"line above calls it a {roles[image]} image. Remove one of them."
                         )
                 return cls(roles)
         except FileNotFoundError as error:
@@ -100,34 +100,34 @@ class Split:
     def apply(
         self, dataset: Dataset, first: int, new: Literal["leave", "draw"], share: float, seed: int
     ) -> tuple[Dataset, Dataset, list[str]] | None:
-        """Give the images of ``dataset`` the roles they had.
+        """Split ``dataset`` as its images were split before.
 
-        An image is known again by its file's contents, even if the file has another name by now.
+        An image is recognised by its file's contents, even if the file was renamed.
 
         Parameters
         ----------
         dataset : Dataset
-            Both parts, as they are in the folder now.
+            Both parts, as the folder holds them now.
         first : int
-            How many of them lie in a training part; all where the folder has no test part.
+            The number of images in the training part; all if the folder has no test part.
         new : {"leave", "draw"}
-            Whether images that were not there are left out, or belong to the part in which they
-            lie; where there is only one, a share of them is drawn for the test.
+            Whether new images are left out, or join the part they are in; if there is only one
+            part, a share of them is drawn for the test.
         share, seed
-            For that, as in `held_out_images`.
+            Of that draw, as in `held_out_images`.
 
         Returns
         -------
         train, test : Dataset
         notes : list of str
-            What was not there then, and what is no more.
+            Which images are new, and which are gone.
         None
-            If no image was there: this is another data set.
+            If none of the images was there: this is another data set.
 
         Raises
         ------
         DataError
-            If of one part nothing is left.
+            If a part has no images left.
         """
         assert dataset.files is not None
         found = self._roles_of(dataset.files, copies=new == "draw")
@@ -160,7 +160,7 @@ class Split:
             chosen = np.flatnonzero(found == role)
             if not chosen.size:
                 raise DataError(
-                    f"none of the {role} images of that training is there any more.",
+                    f"none of the {role} images of that training is left.",
                     where=f"'{dataset.name}'",
                 )
             parts.append(replace(dataset.subset(chosen), split=role))
@@ -169,7 +169,7 @@ class Split:
         return train, test, notes
 
     def _relabelled(self, dataset: Dataset, known: Array) -> str:
-        """Return a sentence on images that lay in the folder of another class; empty if none."""
+        """Return a sentence on images that were in another class's folder; empty if none."""
         assert dataset.files is not None
         classes = {_composed(name) for name in dataset.classes}
         before: dict[str, list[str]] = {}
@@ -190,14 +190,12 @@ class Split:
         )
 
     def _roles_of(self, files: tuple[ImageFile, ...], *, copies: bool) -> Array:
-        """Return the role of each file, ``""`` where it was not there.
+        """Return the role of each file, ``""`` if it is new.
 
-        A file that is not where it was is known by its contents. ``copies`` of one that is still
-        there have its role too, or else were not there.
+        A file that was moved is recognised by its contents. With ``copies``, a copy of a file that
+        is still there gets its role, too; otherwise it is new.
         """
-        free: dict[
-            str, list[str]
-        ] = {}  # contents to the roles of files that are not where they were
+        free: dict[str, list[str]] = {}  # contents to the roles of files that were moved
         for file, role in self.roles.items():
             free.setdefault(file.sha256, []).append(role)
         known = {sha256: "train" if "train" in had else "test" for sha256, had in free.items()}
@@ -216,19 +214,19 @@ class Split:
 
 
 def _drawn(dataset: Dataset, share: float, seed: int) -> Array:
-    """Return which of these are drawn for the test: a share of each class that has two images."""
+    """Return the indices drawn for the test: a share of each class with two or more images."""
     numbered = replace(
         dataset, files=tuple(ImageFile(str(k), "") for k in range(len(dataset))), held_out=None
     )
     try:
         _, test = held_out_images(numbered, share, seed=seed)
-    except DataError:  # one image a class
+    except DataError:  # one image per class
         return np.zeros(0, dtype=np.intp)
     return np.array([int(file.path) for file in test.files or ()], dtype=np.intp)
 
 
 def _rows(file: Iterator[str], path: PathLike) -> Iterator[tuple[int, ImageFile, str]]:
-    """Yield the number of each line, its image and role; spreadsheets write semicolons or tabs."""
+    """Yield each line's number, image and role; the separator may be a semicolon or a tab."""
     first = next(file, "").rstrip("\r\n")
     separator = next((c for c in ",;\t" if first.replace('"', "").split(c) == COLUMNS), None)
     if separator is None:
@@ -248,7 +246,7 @@ def _rows(file: Iterator[str], path: PathLike) -> Iterator[tuple[int, ImageFile,
 
 
 def _composed(name: str) -> str:
-    """Return a name as those of classes are: systems write accents in two ways."""
+    """Return a name in composed letters (NFC), as class names are."""
     return unicodedata.normalize("NFC", name)
 
 

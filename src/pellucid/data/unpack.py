@@ -1,7 +1,7 @@
-"""Taking the files that one needs out of a tar archive, and nothing else.
+"""Extract the needed files of a tar archive, and nothing else.
 
-The archive has been compared with its SHA-256 before it is opened. Even so nothing in it decides
-where a file goes or how large it may be: names and sizes come from the table in `file_sets`.
+The archive's SHA-256 has matched before it is opened. Even so nothing in it decides
+where a file goes or how large it may be: names and sizes come from the catalogue.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..errors import FileFormatError
-from .transfer import Report
+from .http import Report
 
 __all__ = ["unpack"]
 
@@ -28,23 +28,23 @@ def unpack(
 ) -> None:
     """Write the ``members`` of a .tar.gz into ``folder``, under the last part of their names.
 
-    All of them take their places when the last one is whole; after an error or Ctrl-C what stood
-    there is as before. The archive is read once, from its beginning, as far as is needed.
+    They are renamed into place once all are complete; after an error or Ctrl-C the folder is as
+    before. The archive is read once, from the beginning, as far as needed.
 
     Parameters
     ----------
     archive : Path
     members : mapping
-        The exact name of each member, and its bytes.
+        The exact name and size of each member.
     folder : Path
         Must exist.
     report : callable, optional
-        Is told ("unpacking", bytes of the archive that were read).
+        Called with ("unpacking", bytes of the archive read since the last call).
 
     Raises
     ------
     FileFormatError
-        If the archive is damaged, has no such member, or one that is no regular file of that size.
+        If the archive is damaged, or a member is missing or not a regular file of that size.
     OSError
         If the disk is full.
 
@@ -65,7 +65,7 @@ def unpack(
     with ExitStack() as opened:
         file = opened.enter_context(archive.open("rb"))
         plain = gzip.GzipFile(fileobj=cast(BinaryIO, _Watched(file, report)), mode="rb")
-        # The parts are renamed when this block ends well, and removed when it does not.
+        # The parts are renamed when this block succeeds, and removed otherwise.
         parts = opened.enter_context(ExitStack())
         try:
             _take(plain, members, folder, parts)
@@ -85,13 +85,13 @@ def _take(plain: gzip.GzipFile, members: Mapping[str, int], folder: Path, parts:
                 continue
             size = wanted.pop(member.name)
             if not member.isreg() or member.issparse():
-                raise FileFormatError(f"has '{member.name}' as something else than a plain file.")
+                raise FileFormatError(f"has a '{member.name}' that is not a regular file.")
             if member.size != size:
                 raise FileFormatError(
-                    f"has '{member.name}' with {member.size:,} bytes; it must have {size:,}."
+                    f"has '{member.name}' with {member.size:,} bytes; expected are {size:,}."
                 )
             content = tar.extractfile(member)
-            assert content is not None  # it is a plain file
+            assert content is not None  # it is a regular file
             part = parts.enter_context(atomic_write(folder / member.name.rpartition("/")[2]))
             with content, part.open("wb") as target:
                 shutil.copyfileobj(content, target, _CHUNK)
@@ -101,7 +101,7 @@ def _take(plain: gzip.GzipFile, members: Mapping[str, int], folder: Path, parts:
 
 
 class _Watched:
-    """A file that tells how much was read of it."""
+    """A file that reports how much of it was read."""
 
     def __init__(self, file: BinaryIO, report: Report | None) -> None:
         self.file, self.report = file, report

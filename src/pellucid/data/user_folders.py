@@ -1,4 +1,4 @@
-"""The folders of whoever runs this: their home, and their caches, where they have any."""
+"""The user's home and cache folders, which may not exist."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["cache_for_checked", "expanded", "user_cache"]
 
 
 def expanded(path: PathLike) -> Path:
-    """Return a path with the home folder for ``~``; of a user whom nobody knows, as it is.
+    """Return a path with ``~`` expanded; with an unknown user's ``~`` as it is.
 
     Examples
     --------
@@ -26,9 +26,9 @@ def expanded(path: PathLike) -> Path:
 
 
 def user_cache() -> Path | None:
-    """Return Pellucid's folder among the user's caches, which need not exist; None without a home.
+    """Return Pellucid's cache folder, which need not exist; None for a user without a home.
 
-    A process in a container may have no home: neither ``HOME`` nor an entry in the list of users.
+    A process in a container may have no home: neither ``HOME`` nor an entry in the user database.
     """
     import platformdirs
 
@@ -40,9 +40,9 @@ def user_cache() -> Path | None:
 
 
 def cache_for_checked() -> Path:
-    """Return `user_cache`, or a folder for temporary files without a home.
+    """Return `user_cache`, or a temporary folder for a user without a home.
 
-    Others may have made that: it is for files whose hashes are known.
+    Another user may own that folder: use it only for files whose hashes are known.
     """
     user = os.getuid() if hasattr(os, "getuid") else ""
     return user_cache() or Path(tempfile.gettempdir()) / f"pellucid-{user}"

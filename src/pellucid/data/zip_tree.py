@@ -1,4 +1,4 @@
-"""A zip archive, read where it lies."""
+"""A zip archive, read without unpacking it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from typing import BinaryIO
 from ..errors import FileFormatError
 from ..names import plain
 from .file_names import guess_encoding, some
+from .file_tree import MAX_DEPTH, Entry, Listing, Tree, is_hidden, note_deep
 from .picture_kinds import HEAD
-from .trees import MAX_DEPTH, Entry, Listing, Tree, is_hidden, note_deep
 
 __all__ = ["ZipTree"]
 
-MAX_DIRECTORY = 2**29  # bytes of a zip archive's directory: that of some five million files
+MAX_DIRECTORY = 2**29  # bytes of a zip archive's directory: some five million files
 
 _LOCAL = struct.Struct("<4s22xHH")  # a zip file's header before each member
 _UTF8 = 1 << 11  # the flag that a name is in UTF-8
 
 
 class ZipTree(Tree):
-    """A zip archive, read where it lies; its members are stored or deflated."""
+    """A zip archive of stored or deflated members, read without unpacking it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -39,7 +39,7 @@ class ZipTree(Tree):
         self._file: BinaryIO | None = None
 
     def fingerprint(self) -> str:
-        """Return size and times of the archive, which need not be opened for that."""
+        """Return the size and times of the archive, without opening it."""
         status = self.path.stat()
         return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
@@ -52,18 +52,18 @@ class ZipTree(Tree):
         self._file = None
 
     def label(self, entry: Entry) -> str:
-        """Return what messages call a file."""
+        """Return the name of a file in messages."""
         return f"'{plain(entry.path)}' in '{self.path}'"
 
     def listing(self) -> Listing:
         """Return every visible file and folder.
 
-        Backslashes, which old Windows programs write, separate folders too.
+        Backslashes, which old Windows programs write, separate folders as well.
 
         Raises
         ------
         FileFormatError
-            If the archive is damaged or encrypted, or a path leads out of it or stands there twice.
+            If the archive is damaged or encrypted, or a path leads out of it or occurs twice.
         """
         members = self._infos()
         names, notes = _decoded(members)
@@ -72,8 +72,8 @@ class ZipTree(Tree):
             whole = [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
             if _leads_out(name, whole):
                 raise FileFormatError(
-                    f"'{self.path}' holds the path {name!r}, which leads out of it. Such an "
-                    "archive is not to be trusted; nothing of it is read."
+                    f"'{self.path}' holds the path {name!r}, which leads out of it. Do not trust "
+                    "such an archive; nothing of it was read."
                 )
             is_folder = name.endswith(("/", "\\"))
             visible = next((k for k, part in enumerate(whole) if is_hidden(part)), len(whole))
@@ -107,8 +107,8 @@ class ZipTree(Tree):
         size, part = _end(self._file, self._length)
         if part:
             raise FileFormatError(
-                f"'{self.path}' is the last part of an archive in several parts. Join them "
-                f"(zip -s 0 {self.path.name} --out whole.zip), and give the whole."
+                f"'{self.path}' is the last part of a split archive. Join the parts (zip -s 0 "
+                f"{self.path.name} --out whole.zip) and give the whole."
             )
         if size > MAX_DIRECTORY:
             raise FileFormatError(
@@ -123,7 +123,7 @@ class ZipTree(Tree):
             ) from error
 
     def _require_open(self) -> None:
-        """Refuse an archive with a password, before each of its images is found unreadable."""
+        """Refuse an encrypted archive once, instead of each of its images."""
         locked = [path for path, member in self._members.items() if member.flag_bits & 1]
         if locked:
             raise FileFormatError(
@@ -132,7 +132,7 @@ class ZipTree(Tree):
             )
 
     def read(self, entry: Entry) -> bytes:
-        """Return the bytes of a member, whose CRC-32 was checked."""
+        """Return the bytes of a member, with its CRC-32 checked."""
         self._require_size(entry)
         member, label = self._members[entry.path], self.label(entry)
         if member.flag_bits & 1:
@@ -157,7 +157,7 @@ class ZipTree(Tree):
         member = self._members[entry.path]
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             return b""
-        packed = self._packed(member, 4 * HEAD)  # enough for that many bytes, however packed
+        packed = self._packed(member, 4 * HEAD)  # inflates to at least HEAD bytes
         if member.compress_type == zipfile.ZIP_STORED:
             return packed[:HEAD]
         with suppress(zlib.error):
@@ -165,9 +165,9 @@ class ZipTree(Tree):
         return b""
 
     def _packed(self, member: zipfile.ZipInfo, most: int | None = None) -> bytes:
-        """Return the bytes of a member as they lie, or the ``most`` first of them."""
+        """Return the stored bytes of a member, or the first ``most`` of them."""
         assert self._file is not None
-        begin = member.header_offset  # below 0 if the archive's end lies about its directory
+        begin = member.header_offset  # negative if the end record is wrong
         if begin < 0 or begin + _LOCAL.size + member.compress_size > self._length:
             return b""
         with self._lock:
@@ -182,25 +182,26 @@ class ZipTree(Tree):
 
 def _inflated(packed: bytes, member: zipfile.ZipInfo) -> bytes:
     try:
-        # One byte more than declared would show that there is more.
+        # Ask for one byte more than declared, to notice if there is more.
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, member.file_size + 1)
     except zlib.error:
         return b""
 
 
 def _end(file: BinaryIO, length: int) -> tuple[int, int]:
-    """Return the bytes of an archive's directory, and the parts before, as its end declares.
+    """Return the size of an archive's directory, and the number of its part, as its end declares.
 
-    Both before anything is read: the size may be a lie, and without its other parts an archive
-    only looks damaged.
+    Both are checked before anything else is read: the size may be false, and a part of a split
+    archive would look damaged.
     """
     file.seek(max(0, length - 2**16 - 128))
     tail = file.read()
     end, end64 = tail.rfind(b"PK\5\6"), tail.rfind(b"PK\6\6")
     sizes, part = [0], 0
     if 0 <= end <= len(tail) - 16:
-        part = struct.unpack_from("<H", tail, end + 4)[0] % 0xFFFF  # all ones: in the larger end
-        sizes.append(struct.unpack_from("<I", tail, end + 12)[0] % 0xFFFFFFFF)  # all ones: below
+        # All ones stand for: see the zip64 record.
+        part = struct.unpack_from("<H", tail, end + 4)[0] % 0xFFFF
+        sizes.append(struct.unpack_from("<I", tail, end + 12)[0] % 0xFFFFFFFF)
     if 0 <= end64 <= len(tail) - 48:
         sizes.append(struct.unpack_from("<Q", tail, end64 + 40)[0])
         part = part or struct.unpack_from("<I", tail, end64 + 16)[0]
@@ -213,14 +214,14 @@ def _leads_out(path: str, parts: Sequence[str]) -> bool:
 
 
 def _decoded(members: Sequence[zipfile.ZipInfo]) -> tuple[list[str], list[str]]:
-    """Return the names of members, and what was assumed about them."""
+    """Return the decoded names of members, and a note on the encoding assumed."""
     names, unknown = {}, {}
     for k, member in enumerate(members):
         name = member.orig_filename  # `filename` ends at a NUL, and has lost its backslashes
         if member.flag_bits & _UTF8 or name.isascii():
             names[k] = name
             continue
-        raw = name.encode("cp437")  # as zipfile has decoded it, which loses nothing
+        raw = name.encode("cp437")  # undoes zipfile's decoding without loss
         if (unicode := _unicode_path(member.extra, raw)) is not None:
             names[k] = unicode
         else:
@@ -235,7 +236,7 @@ def _decoded(members: Sequence[zipfile.ZipInfo]) -> tuple[list[str], list[str]]:
 
 
 def _unicode_path(extra: bytes, raw: bytes) -> str | None:
-    """Return the name in Info-ZIP's Unicode Path field, if there is one that belongs to ``raw``."""
+    """Return the name in Info-ZIP's Unicode Path field, if it has one that matches ``raw``."""
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
         field, extra = extra[4 : 4 + size], extra[4 + size :]

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..data.sources import SOURCES
+from ..data.catalogue import CATALOGUE
 from ..errors import ArgumentError, ShapeError
 from ..models import DeepConvNet, SimpleConvNet
 from ..models.sizes import image_shape
@@ -105,7 +105,7 @@ def from_book(
         _fill((len(layer.weight.data),), bias, layer, "bias")
     model.input_shape = model.input_shape or image_of(sizes, input_shape)
     if model.input_shape == (1, 28, 28) and sizes.classes == len(DIGITS):
-        model.card = Card("mnist", DIGITS, SOURCES["mnist"].preparation)
+        model.card = Card("mnist", DIGITS, CATALOGUE["mnist"].preparation)
     model.eval()
     return model
 

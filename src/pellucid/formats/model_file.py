@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from ..data.sources import SOURCES
+from ..data.catalogue import CATALOGUE
 from ..errors import FileFormatError, PellucidError
 from ..nn import Card, Layer
 from ..nn.init import without_values
@@ -136,8 +136,9 @@ def _preparation(card: dict[str, Any], image_shape: tuple[int, ...] | None) -> P
         preparation = Preparation.from_dict(described)
         _image_shape(list(preparation.image_shape))  # refuses one that takes all memory
         return preparation
-    if card["dataset"] in SOURCES:  # a file of an earlier version, which looked at the background
-        return SOURCES[card["dataset"]].preparation
+    source = CATALOGUE.get(card["dataset"])
+    if source and source.drawing:  # a file of an earlier version, which looked at the background
+        return source.preparation
     return None if image_shape is None else Preparation.of_shape(image_shape)
 
 

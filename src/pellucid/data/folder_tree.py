@@ -1,32 +1,32 @@
-"""The folders of a tree with what is in them, as `layout` looks at them."""
+"""The tree of folders with their files, from which `layout` finds parts and classes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .file_tree import Entry
 from .roles import identity
-from .trees import Entry
 
 __all__ = ["Folder", "build"]
 
 
 @dataclass(eq=False)
 class Folder:
-    """A folder; folders whose names look the same are one.
+    """A folder; folders whose names look the same are merged.
 
     Attributes
     ----------
     name, path : str
-        Its own name and that below the root, with composed letters.
+        Its own name and its path below the root, in composed letters (NFC).
     folders : dict
         By name.
     images, others : lists of Entry
         The images and the other files directly inside.
     spellings : set of str
-        Its names as they really are.
+        Its names as spelled on disk.
     dropped : bool
-        Whether nothing below counts any more.
+        Whether everything in it is ignored.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Folder:
     dropped: bool = False
 
     def inside(self, name: str) -> Folder:
-        """Return a folder inside, which is made if need be."""
+        """Return the subfolder called ``name``, adding it if it is missing."""
         own = identity(name) or name
         if own not in self.folders:
             self.folders[own] = Folder(own, f"{self.path}/{own}" if self.path else own)
@@ -47,7 +47,7 @@ class Folder:
         return folder
 
     def copy(self) -> Folder:
-        """Return a folder that is not dropped with this one, so that it can still be counted."""
+        """Return a folder that stays countable when this one is dropped."""
         return Folder(self.name, self.path, self.folders, self.images)
 
     def all_images(self) -> Iterator[Entry]:
@@ -59,7 +59,7 @@ class Folder:
 
     @property
     def count(self) -> int:
-        """Images at any depth."""
+        """The number of images at any depth."""
         return sum(1 for _ in self.all_images())
 
     def has_images(self) -> bool:
@@ -67,31 +67,31 @@ class Folder:
         return next(self.all_images(), None) is not None
 
     def holders(self) -> list[Folder]:
-        """Return the folders inside that hold images, sorted by name."""
+        """Return the subfolders with images, sorted by name."""
         return sorted((f for f in self.folders.values() if f.has_images()), key=lambda f: f.name)
 
     def without_images(self) -> list[Folder]:
-        """Return the folders inside that hold none, sorted by name."""
+        """Return the subfolders without images, sorted by name."""
         return sorted(
             (f for f in self.folders.values() if not f.dropped and not f.has_images()),
             key=lambda f: f.name,
         )
 
     def all_others(self) -> Iterator[Entry]:
-        """Yield the files that are no images at any depth."""
+        """Yield the files at any depth that are not images."""
         yield from self.others
         for folder in self.folders.values():
             yield from folder.all_others()
 
     def all_folders(self) -> Iterator[Folder]:
-        """Yield this folder and those at any depth."""
+        """Yield this folder and its subfolders at any depth."""
         yield self
         for folder in self.folders.values():
             if not folder.dropped:
                 yield from folder.all_folders()
 
     def contents(self, without: Folder | None = None) -> dict[str, int]:
-        """Return the sizes of the images in the folders inside, by their paths below this one."""
+        """Return the sizes of the images in subfolders, by their paths below this folder."""
         found: dict[str, int] = {}
         stack = [("", f) for f in self.folders.values() if f is not without and not f.dropped]
         while stack:
@@ -103,11 +103,11 @@ class Folder:
         return found
 
     def described(self) -> str:
-        """Return a few words on what is inside, for messages."""
+        """Return a few words on the contents, for messages."""
         inside, n = len(self.holders()), self.count
         images = f"{n:,} image{'s' * (n != 1)}"
         if not n:
-            return f"{self.path}/ (no image)"
+            return f"{self.path}/ (no images)"
         if not inside:
             return f"{self.path}/ ({images}, no folders inside)"
         return f"{self.path}/ ({images} in {inside:,} folder{'s' * (inside != 1)})"
@@ -119,7 +119,9 @@ def build(
     is_image: Callable[[Entry], bool],
     names: Mapping[str, str] | None = None,
 ) -> Folder:
-    """Return the root of the tree that paths describe; ``names`` are those of odd folders.
+    """Return the root of the tree of ``files`` and ``folders``.
+
+    ``names`` are the readable names of folders whose names on disk are not UTF-8.
 
     Examples
     --------
@@ -129,7 +131,7 @@ def build(
     (['cat', 'dog'], ['cat'], 1)
     """
     root = Folder("", "")
-    known = {"": root}  # by real paths, so that each is taken apart once
+    known = {"": root}  # by real paths, so that each is split once
 
     def at(path: str) -> Folder:
         if path not in known:

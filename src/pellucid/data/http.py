@@ -1,40 +1,28 @@
-"""Receiving files over HTTP: from the first mirror that has them, never more than they should be.
+"""Receive files over HTTP from the first mirror that has them, within a size limit.
 
-What every download has in common; `download` and `file_set_download` say what is right.
+`download` decides whether what came is right.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import DataNotFoundError, FileFormatError, PellucidError
+from ..errors import FileFormatError, PellucidError
 from ..letters import is_terminal
-from .file_sets import FileSet
-from .folder_cache import ABANDONED
-from .places import VARIABLE, cache_folder
-from .sources import Source
+from .data_source import DataSource
 
-__all__ = [
-    "Get",
-    "Report",
-    "ask_mirrors",
-    "cache_problem",
-    "make_cache_folder",
-    "progress",
-    "receive",
-]
+__all__ = ["Get", "Report", "ask_mirrors", "progress", "receive"]
 
 Report = Callable[[str, int], None]
-"""Is told (file name, bytes that came since the last time)."""
+"""Called with a file's name and the number of bytes received since the last call."""
 
 Get = Callable[[str, Report], None]
-"""Gets one file, given its address and a `Report`."""
+"""Receives one file, given its address and a `Report`."""
 
 _TIMEOUT = (5, 15)  # seconds to connect; seconds without a byte
 _CHUNK = 1 << 16
@@ -49,55 +37,23 @@ _REASONS = {
 }
 
 
-def make_cache_folder(source: Source | FileSet) -> Path:
-    """Return the folder for downloads of ``source``, without what a killed download left there.
-
-    Raises
-    ------
-    DataNotFoundError
-        If it cannot be made; says what to do instead.
-    """
-    folder = cache_folder(source)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cache_problem(source, "create", error) from error
-    for part in folder.glob(".part-*"):
-        with suppress(OSError):
-            if time.time() - part.stat().st_mtime > ABANDONED:
-                part.unlink()
-    return folder
-
-
-def cache_problem(source: Source | FileSet, what: str, error: OSError) -> DataNotFoundError:
-    """Return the error for a cache folder that one cannot ``what``: create, or write to."""
-    return DataNotFoundError(
-        f"cannot {what} the cache folder '{cache_folder(source)}': {error.strerror or error}. "
-        f"Fetch the files elsewhere, and name their folder as root=... or in {VARIABLE}.",
-        where=source.title,
-    )
-
-
-def ask_mirrors(
-    source: Source | FileSet,
-    wanted: dict[str, Get],
-    sizes: Mapping[str, int] | None = None,
-) -> list[str]:
-    """Ask each mirror once for what is still ``wanted``.
+def ask_mirrors(source: DataSource, wanted: dict[str, Get], sizes: Mapping[str, int]) -> list[str]:
+    """Request each ``wanted`` file from the mirrors in turn until one of them has it.
 
     Parameters
     ----------
-    source
-        Whose mirrors to ask.
+    source : DataSource
+        Whose mirrors to use.
     wanted : dict
-        The name of each file at the mirrors, and what gets it. Those that came are taken out.
-    sizes : mapping, optional
-        The bytes of the files, where they are known.
+        Each file's name at the mirrors, and the function that receives it. Files that arrived are
+        removed.
+    sizes : mapping
+        The size of each file in bytes, for the progress bars.
 
     Returns
     -------
     list of str
-        A line for each mirror that failed: what it did not give, and why.
+        A line for each mirror that failed: the address, and why.
     """
     failures = []
     for mirror in source.mirrors:
@@ -115,12 +71,12 @@ def ask_mirrors(
 
 
 def receive(address: str, part: Path, limit: int, name: str, report: Report) -> str:
-    """Write what lies at ``address`` to ``part``, and return its SHA-256.
+    """Write the file at ``address`` to ``part``, and return the SHA-256 of its bytes.
 
     Raises
     ------
     FileFormatError
-        If more than ``limit`` bytes come.
+        If the server sends more than ``limit`` bytes.
     OSError
         If the connection fails, or the disk is full.
     """
@@ -134,7 +90,7 @@ def receive(address: str, part: Path, limit: int, name: str, report: Report) -> 
 
 
 class _Limited:
-    """A file that takes no more bytes than it should, whatever a server sends."""
+    """A file that refuses more than ``limit`` bytes, whatever a server sends."""
 
     def __init__(self, file: BinaryIO, limit: int, name: str, report: Report) -> None:
         self.file, self.left, self.name, self.report = file, limit, name, report
@@ -153,8 +109,8 @@ class _Limited:
 
 
 @contextmanager
-def progress(title: str, sizes: Mapping[str, int] | None = None) -> Iterator[Report]:
-    """Yield a `Report` that draws how far each file is, if standard error is a terminal."""
+def progress(title: str, sizes: Mapping[str, int]) -> Iterator[Report]:
+    """Yield a `Report` that draws a progress bar per file, if standard error is a terminal."""
     if not is_terminal(sys.stderr):
         yield lambda name, received: None
         return
@@ -168,22 +124,25 @@ def progress(title: str, sizes: Mapping[str, int] | None = None) -> Iterator[Rep
         TransferSpeedColumn,
     )
 
-    columns = [TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn()]
-    if sizes:
-        columns.append(TimeRemainingColumn(compact=True))
+    columns = (
+        TextColumn("{task.description}"),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(name: str, received: int) -> None:
             if name not in tasks:
-                tasks[name] = bars.add_task(f"{title} {name}", total=(sizes or {}).get(name))
+                tasks[name] = bars.add_task(f"{title} {name}", total=sizes.get(name))
             bars.update(tasks[name], advance=received)
 
         yield report
 
 
 def _reason(error: Exception) -> str:
-    """Say in a few words what the HTTP library says in several lines."""
+    """Summarise an error of the HTTP library in a few words."""
     response = getattr(error, "response", None)
     if response is not None:
         return f"HTTP {response.status_code} {response.reason}".rstrip()

@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import test_file_sets as small
+from data import test_readers as small
 from pellucid import data
-from pellucid.data import transfer
-from pellucid.data.file_sets import FILE_SETS, Remote
+from pellucid.data.catalogue import CATALOGUE
+from pellucid.data.data_source import PublishedFile
+from pellucid.data.folder_cache import ABANDONED
 from pellucid.data.unpack import unpack
 from pellucid.errors import DataNotFoundError, FileFormatError
 
@@ -67,28 +68,30 @@ def offer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Offe
         folder.mkdir(exist_ok=True)
         WRITERS[name](folder)
         contents = {path.name: path.read_bytes() for path in folder.iterdir()}
-        source = FILE_SETS[name]
+        source = CATALOGUE[name]
         form = source.forms[0]
         remotes = contents
-        if form.sizes:
+        if form.archive:
             inside = form.subfolders[0]
             others = [(f"{inside}/unlabeled_X.bin", bytes(5000)), (f"{inside}/readme", b"Read me.")]
             members = [(f"{inside}/{file}", content) for file, content in contents.items()]
             folder_itself = tarfile.TarInfo(inside)
             folder_itself.type = tarfile.DIRTYPE
             archive = archive or packed((folder_itself, b""), others[0], *members, others[1])
-            remotes = {form.remotes[0].name: archive}
-            form = replace(form, sizes=tuple(len(contents[file]) for file in form.files))
-        form = replace(
-            form,
-            remotes=tuple(
-                Remote(file, len(content), hashlib.sha256(content).hexdigest())
-                for file, content in remotes.items()
-            ),
-        )
+            remotes = {form.archive.name: archive}
+        published = [
+            PublishedFile(file, len(content), hashlib.sha256(content).hexdigest())
+            for file, content in remotes.items()
+        ]
+        if form.archive:
+            sizes = tuple(len(contents[file]) for file in form.files)
+            form = replace(form, archive=published[0], sizes=sizes)
+        else:
+            singles = {file.name: file for file in published}
+            form = replace(form, singles=tuple(singles[file] for file in form.files))
         addresses = tuple(mirror.address for mirror in mirrors)
         forms = (form, *source.forms[1:])
-        monkeypatch.setitem(FILE_SETS, name, replace(source, forms=forms, mirrors=addresses))
+        monkeypatch.setitem(CATALOGUE, name, replace(source, forms=forms, mirrors=addresses))
         for mirror in mirrors:
             mirror.files.update(remotes)
         return Offer(name, contents, remotes)
@@ -163,7 +166,8 @@ def test_an_archive_with_other_contents_is_refused_and_not_kept(cache, mirror, o
     offer("cifar10", server)
     server.files[ARCHIVE] = server.files[ARCHIVE][:-1] + b"x"
     message = refused(cache)
-    assert f"{server.address}{ARCHIVE}: what came has other contents: its SHA-256 is " in message
+    reason = "what came has other contents: the SHA-256 of its bytes is"
+    assert f"{server.address}{ARCHIVE}: {reason} " in message
     assert "Get cifar-10-binary.tar.gz or cifar-10-python.tar.gz from https://" in message
     assert "Unpack it, and pass the folder as root=..., or name it in" in message
 
@@ -176,7 +180,7 @@ def test_an_archive_that_is_cut_off_is_refused(cache, mirror, offer, announced):
     server.files[ARCHIVE] = whole[:-100]
     if announced:
         server.claims[ARCHIVE] = len(whole)
-    short = f"it has {len(whole) - 100:,} bytes, not {len(whole):,}"
+    short = f"what came has {len(whole) - 100:,} bytes, not {len(whole):,}"
     assert ("broke off" if announced else short) in refused(cache)
 
 
@@ -190,9 +194,10 @@ def test_an_archive_that_does_not_end_is_cut_off(cache, mirror, offer):
 def test_a_set_that_does_not_fit_on_the_disk_is_not_begun(cache, mirror, offer, monkeypatch):
     server = mirror()
     offer("svhn", server)
-    source = FILE_SETS["svhn"]
-    vast = replace(source.forms[0], remotes=(Remote("train_32x32.mat", 10**18, "0" * 64),))
-    monkeypatch.setitem(FILE_SETS, "svhn", replace(source, forms=(vast,)))
+    source = CATALOGUE["svhn"]
+    files = (PublishedFile("train_32x32.mat", 10**18, "0" * 64), source.forms[0].singles[1])
+    vast = replace(source.forms[0], singles=files)
+    monkeypatch.setitem(CATALOGUE, "svhn", replace(source, forms=(vast,)))
     with pytest.raises(
         DataNotFoundError, match=r"needs 1,000,000,000,000 MB in '.*svhn', where .* MB are free"
     ):
@@ -246,7 +251,7 @@ def test_members_by_other_names_are_left_in_the_archive(unpacked, tmp_path, evil
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, b"S", b"6"])
 def test_a_member_that_is_no_plain_file_is_refused(unpacked, tmp_path, kind):
-    with pytest.raises(FileFormatError, match=r"'.*sets\.tar\.gz' has 'set/b\.bin' as something"):
+    with pytest.raises(FileFormatError, match=r"'.*sets\.tar\.gz' has a 'set/b\.bin' that is not"):
         unpacked(packed(A, (link(kind), b"")))
     require_nothing_but_the_archive(tmp_path / "cached")
 
@@ -254,7 +259,7 @@ def test_a_member_that_is_no_plain_file_is_refused(unpacked, tmp_path, kind):
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ((A, (vast(), b"")), r"has 'set/b\.bin' with 1,000,000,000,000 bytes; it must have 4\."),
+        ((A, (vast(), b"")), r"has 'set/b\.bin' with 1,000,000,000,000 bytes; expected are 4\."),
         ((A, ("set/b.bin", b"bbb")), r"has 'set/b\.bin' with 3 bytes"),
         ((A, ("set/c.bin", b"bbbb")), r"sets\.tar\.gz' has no 'set/b\.bin'\."),
         ((A, ("./set/../set/b.bin", b"bbbb")), r"sets\.tar\.gz' has no 'set/b\.bin'\."),
@@ -293,7 +298,7 @@ def test_an_archive_that_cannot_be_used_is_not_kept(cache, mirror, offer):
     server = mirror()
     offer("cifar10", server, archive=packed(("cifar-10-batches-bin/data_batch_1.bin", b"short")))
     with pytest.raises(
-        FileFormatError, match=r"data_batch_1\.bin' with 5 bytes; it must have 3,07"
+        FileFormatError, match=r"data_batch_1\.bin' with 5 bytes; expected are 3,07"
     ):
         data.cifar10()
     assert cached(cache) == []
@@ -328,7 +333,7 @@ def test_what_a_killed_download_left_is_swept_away_and_what_another_writes_is_no
 ):
     made = offer("svhn", mirror())
     (cache / "svhn").mkdir(parents=True)
-    for name, age in ((".part-old.mat", 2 * transfer.ABANDONED), (".part-new.mat", 0)):
+    for name, age in ((".part-old.mat", 2 * ABANDONED), (".part-new.mat", 0)):
         path = cache / "svhn" / name
         path.write_bytes(b"half")
         now = path.stat().st_mtime
@@ -369,8 +374,8 @@ def test_of_svhn_only_the_file_that_is_damaged_is_fetched_again(cache, mirror, o
 def test_a_damaged_cache_without_a_network_says_what_is_wrong(cache, mirror, offer):
     offer("cifar10", mirror())
     data.cifar10()
-    source = FILE_SETS["cifar10"]
-    FILE_SETS["cifar10"] = replace(source, mirrors=("http://127.0.0.1:9/",))
+    source = CATALOGUE["cifar10"]
+    CATALOGUE["cifar10"] = replace(source, mirrors=("http://127.0.0.1:9/",))
     (cache / "cifar10" / "test_batch.bin").write_bytes(b"half")
     with pytest.raises(
         DataNotFoundError,
@@ -398,10 +403,11 @@ COMMAND = """
 import sys
 from dataclasses import replace
 from pellucid.cli import main
-from pellucid.data.file_sets import FILE_SETS, Form, Remote
-source, remote, sizes, mirror = FILE_SETS["cifar10"], *eval(sys.argv[1])
-form = replace(source.forms[0], remotes=(Remote(*remote),), sizes=sizes)
-FILE_SETS["cifar10"] = replace(source, forms=(form,), mirrors=(mirror,))
+from pellucid.data.catalogue import CATALOGUE
+from pellucid.data.data_source import PublishedFile
+source, archive, sizes, mirror = CATALOGUE["cifar10"], *eval(sys.argv[1])
+form = replace(source.forms[0], archive=PublishedFile(*archive), sizes=sizes)
+CATALOGUE["cifar10"] = replace(source, forms=(form,), mirrors=(mirror,))
 main(["data", "fetch", "cifar10"])
 """
 
@@ -412,9 +418,9 @@ def test_the_command_can_be_stopped_in_the_middle_of_a_file_and_begun_again(
 ):
     server = mirror()
     made = offer("cifar10", server)
-    (form, *_), (address,) = FILE_SETS["cifar10"].forms, FILE_SETS["cifar10"].mirrors
-    (remote,) = form.remotes
-    what = repr(((remote.name, remote.size, remote.sha256), form.sizes, address))
+    (form, *_), (address,) = CATALOGUE["cifar10"].forms, CATALOGUE["cifar10"].mirrors
+    archive = form.archive
+    what = repr(((archive.name, archive.size, archive.sha256), form.sizes, address))
     folder = tmp_path / "home" / "pellucid" / "datasets" / "cifar10"
     options = {
         "env": {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "home")},
@@ -431,7 +437,7 @@ def test_the_command_can_be_stopped_in_the_middle_of_a_file_and_begun_again(
         out, err = process.communicate(timeout=60)
     server.go_on.set()
     assert (process.returncode, err) == (128 + number, "")
-    assert out == "stopped; no half a file was left behind\n"
+    assert out == "stopped; no partial file was left\n"
     assert list(folder.iterdir()) == []
     server.stalls = False
     result = subprocess.run(command, **options, timeout=60, check=True)
@@ -441,15 +447,16 @@ def test_the_command_can_be_stopped_in_the_middle_of_a_file_and_begun_again(
 
 def test_the_table_tells_of_every_set_what_to_download_and_what_is_inside():
     pixels = {"cifar10": 3073, "cifar100": 3074, "stl10": 3 * 96 * 96 + 1}
-    for name, source in FILE_SETS.items():
+    for name in WRITERS:
+        source = CATALOGUE[name]
         form = source.forms[0]
-        assert all(len(bytes.fromhex(remote.sha256)) == 32 for remote in form.remotes)
+        assert all(len(bytes.fromhex(file.sha256)) == 32 for file in form.published)
         if name == "svhn":
-            assert tuple(remote.name for remote in form.remotes) == form.files
+            assert tuple(file.name for file in form.published) == form.files
         else:
             assert sum(form.members.values()) == pixels[name] * (source.train + source.test)
-            assert [remote.name for remote in form.remotes] == [form.archive]
-    assert list(FILE_SETS["cifar100"].forms[0].members) == [
+            assert form.published == (form.archive,)
+    assert list(CATALOGUE["cifar100"].forms[0].members) == [
         "cifar-100-binary/train.bin",
         "cifar-100-binary/test.bin",
     ]

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from pellucid.data import load_mnist
-from pellucid.data.sources import FILE_NAMES
+from pellucid.data.catalogue import CATALOGUE
 from pellucid.errors import DataNotFoundError
+
+FILE_NAMES = CATALOGUE["mnist"].forms[0].files
 
 
 @pytest.fixture

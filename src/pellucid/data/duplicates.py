@@ -1,4 +1,4 @@
-"""Images that are in a data set more than once, where that makes an accuracy mean less."""
+"""Report files that occur more than once in a data set, where that distorts the accuracy."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from .dataset import Dataset, ImageFile
 
-__all__ = ["note_doubles"]
+__all__ = ["note_duplicates"]
 
 
-def note_doubles(train: Dataset, test: Dataset) -> list[str]:
-    """Return a sentence on equal files in both parts, and one on equal files in two classes.
+def note_duplicates(train: Dataset, test: Dataset) -> list[str]:
+    """Return a sentence on files that are in both parts, and one on files in two classes.
 
-    Files are equal if their bytes are. Copies within a class and a part do no harm worth a word.
+    Files are compared by their bytes. Copies within a class and a part are harmless.
     """
     known: dict[str, list[tuple[str, int]]] = {}
     for file, label in _labelled(train):
@@ -32,13 +32,13 @@ def note_doubles(train: Dataset, test: Dataset) -> list[str]:
         one = len(in_both) == 1
         notes.append(
             f"{'1 test image is a copy' if one else f'{len(in_both):,} test images are copies'} of "
-            f"{'a training image' if one else 'training images'}, so that the test accuracy is too "
-            f"good: {_some(in_both)}"
+            f"{'a training image' if one else 'training images'}, which makes the test accuracy "
+            f"too high: {_some(in_both)}"
         )
     if in_two:
         notes.append(
             f"{'1 image lies' if len(in_two) == 1 else f'{len(in_two):,} images lie'} in more than "
-            f"one class, so that nothing can tell them apart: {_some(in_two)}"
+            f"one class, which no network can tell apart: {_some(in_two)}"
         )
     return notes
 

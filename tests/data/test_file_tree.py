@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pellucid.data import trees, zip_tree
-from pellucid.data.trees import Entry, FolderTree, tree
+from pellucid.data import file_tree, zip_tree
+from pellucid.data.file_tree import Entry, FolderTree, tree
 from pellucid.data.zip_tree import ZipTree
 from pellucid.errors import FileFormatError
 
@@ -56,7 +56,7 @@ def test_a_path_that_leads_out_is_refused(tmp_path, name):
     source = ZipTree(archive(tmp_path / "x.zip", "a/1.png", name))
     with (
         source.open(),
-        pytest.raises(FileFormatError, match=r"which leads out of it.*not to be tru"),
+        pytest.raises(FileFormatError, match=r"which leads out of it.*Do not tru"),
     ):
         source.entries()
 
@@ -100,7 +100,7 @@ def test_a_size_that_is_not_that_of_the_bytes_is_refused(tmp_path, size):
 
 
 def test_a_member_that_declares_too_much_is_not_inflated(tmp_path):
-    declare(archive(tmp_path / "x.zip", "a.png"), trees.MAX_FILE + 1)
+    declare(archive(tmp_path / "x.zip", "a.png"), file_tree.MAX_FILE + 1)
     source = ZipTree(tmp_path / "x.zip")
     with (
         source.open(),
@@ -184,7 +184,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
 
 def test_a_file_too_large_is_not_read(tmp_path):
     with pytest.raises(FileFormatError, match="at most 67108864 are read"):
-        FolderTree(tmp_path).read(Entry("a.png", trees.MAX_FILE + 1, 0))
+        FolderTree(tmp_path).read(Entry("a.png", file_tree.MAX_FILE + 1, 0))
 
 
 def raw_named(path: Path, names: dict[str, bytes], extra: dict[str, bytes] | None = None) -> Path:
@@ -316,7 +316,7 @@ def test_what_systems_leave_behind_is_hidden(tmp_path):
 
 def test_what_lies_too_deep_is_told(tmp_path):
     shallow, deep = ("/".join(["f"] * n) + "/1.png" for n in (16, 17))
-    note = "1 folder lies inside 16 others and was not read: " + "/".join(["f"] * 17)
+    note = "1 folder is nested more than 16 deep and was not read: " + "/".join(["f"] * 17)
     assert listed(archive(tmp_path / "x.zip", shallow, deep)) == ([shallow], [note])
     (tmp_path / "x" / deep).parent.mkdir(parents=True)
     for name in (shallow, deep):
@@ -343,8 +343,7 @@ def test_links_that_lead_nowhere_are_told(tmp_path):
     listing = FolderTree(tmp_path).listing()
     assert [entry.path for entry in listing.files] == ["a.png"]
     assert listing.notes == [
-        "2 items are no files that can be read (links that lead nowhere, or devices) and were "
-        "left out: b.png, c.png"
+        "2 items are not readable files (broken links or devices) and were left out: b.png, c.png"
     ]
 
 
@@ -399,8 +398,8 @@ def test_zip64_and_data_descriptors_are_read(tmp_path):
         ("x.zip", b"Rar!\x1a\x07", r"but a RAR archive\. Unpack it"),
         ("x.7z", b"7z\xbc\xaf\x27\x1c", "but a 7-Zip archive"),
         ("x.gz", b"\x1f\x8b\x08", "but a file packed by gzip"),
-        ("x.z01", b"PK\7\x08PK\3\4", "but one part of a zip archive in several parts. Join"),
-        ("x.zip.001", b"PK\3\4", "but one part of a zip archive in several parts"),
+        ("x.z01", b"PK\7\x08PK\3\4", "but one part of a split zip archive. Join"),
+        ("x.zip.001", b"PK\3\4", "but one part of a split zip archive"),
         ("x.zip", b"PK\3\4", "it begins like one, but its end is missing. Copy or download"),
         ("x.png", b"\x89PNG\r\n\x1a\n", "but a single image. Give the folder"),
         ("x.csv", b"a,b", "Give a folder with one folder"),
@@ -418,7 +417,7 @@ def test_the_last_part_of_a_split_archive_is_called_so(tmp_path):
     end = content.index(b"PK\5\6")
     struct.pack_into("<HH", content, end + 4, 1, 1)
     path.write_bytes(content)
-    with pytest.raises(FileFormatError, match=r"is the last part of an archive in several parts"):
+    with pytest.raises(FileFormatError, match=r"is the last part of a split archive"):
         listed(path)
 
 

@@ -1,10 +1,10 @@
-"""Sets of images that lie in a tree twice, as archives often have them."""
+"""Drop sets of images that are in a tree twice, as is common in archives."""
 
 from __future__ import annotations
 
 from ..errors import DataError
+from .folder_tree import Folder
 from .roles import is_generic, role_of
-from .tree_of_folders import Folder
 
 __all__ = ["drop_copies"]
 
@@ -12,14 +12,14 @@ __all__ = ["drop_copies"]
 def drop_copies(root: Folder) -> list[tuple[Folder, str]]:
     """Mark the copies in a tree as dropped, and return them with the reason.
 
-    A copy is a folder with folders inside, all of whose images lie beside it, too, at the same
-    places and with the same sizes (flowers/flowers/daisy beside flowers/daisy), or in a folder of
-    the same name but for the case of its letters, or for the same part.
+    A copy is a folder with subfolders, all of whose images are also beside it, with the same paths
+    and sizes (flowers/flowers/daisy beside flowers/daisy), or in a folder whose name differs in
+    case only, or in one for the same part.
 
     Raises
     ------
     DataError
-        If a folder has much the same in it as what lies beside it, but not quite.
+        If a folder holds nearly the same as what is beside it.
     """
     dropped: list[tuple[Folder, str]] = []
     for level in [*root.all_folders()]:
@@ -39,13 +39,13 @@ def drop_copies(root: Folder) -> list[tuple[Folder, str]]:
         names = {f.name for f in holders}
         for folder in holders:
             if _is_nested(folder, names, level):
-                dropped.append((folder.copy(), "the same images lie beside it"))
+                dropped.append((folder.copy(), "the same images are beside it"))
                 folder.dropped = True
     return dropped
 
 
 def _twin(inner: Folder, others: list[Folder]) -> Folder | None:
-    """Return the folder that holds the same."""
+    """Return the folder with the same contents, if any."""
     for other in others:
         if inner.contents() == _through(other)[-1].contents():
             return other
@@ -53,7 +53,7 @@ def _twin(inner: Folder, others: list[Folder]) -> Folder | None:
 
 
 def _through(folder: Folder) -> list[Folder]:
-    """Return a folder, and those inside that each hold everything in a single folder."""
+    """Return a folder, and its chain of only subfolders."""
     found = [folder]
     while not folder.images and len(inner := folder.holders()) == 1 and inner[0].holders():
         folder = inner[0]
@@ -62,7 +62,7 @@ def _through(folder: Folder) -> list[Folder]:
 
 
 def _keys(folder: Folder) -> set[str]:
-    """Return what two folders have in common that can be copies of one another."""
+    """Return the names by which a folder is compared with others; copies share one."""
     role = role_of(folder.name)
     if role is not None and role.exact:
         return {f"/{role.part}"}
@@ -71,7 +71,7 @@ def _keys(folder: Folder) -> set[str]:
 
 
 def _is_nested(folder: Folder, beside: set[str], level: Folder) -> bool:
-    """Return whether a folder holds the folders beside it once more."""
+    """Return whether a folder holds the folders beside it a second time."""
     for source in _through(folder):
         inner = {f.name for f in source.holders()}
         if common := (inner & beside) - {folder.name}:
@@ -90,9 +90,9 @@ def _is_nested(folder: Folder, beside: set[str], level: Folder) -> bool:
         rest = {path: size for path, size in rest.items() if path.split("/")[0] in inner}
         only, other = len(own.items() - rest.items()), len(rest.items() - own.items())
         raise DataError(
-            f"{source.path}/ has folders of the same names as lie beside it ("
+            f"{source.path}/ has folders with the same names as beside it ("
             f"{', '.join(sorted(common)[:3])}), but not the same images: {only:,} are only "
-            f"in it or differ, and {other:,} only beside it. Keep one "
-            "of the two and move the other away."
+            f"in it or differ, and {other:,} are only beside it. Keep one of the two and move the "
+            "other away."
         )
     return False

@@ -1,4 +1,4 @@
-"""MNIST as plain arrays, by the function and in the forms of "Deep Learning from Scratch"."""
+"""MNIST as plain arrays, with the signature and shapes of "Deep Learning from Scratch"."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ..typing import Array, PathLike
 from .dataset import Dataset
-from .sets import mnist
+from .datasets import mnist
 
 __all__ = ["load_mnist"]
 
@@ -39,7 +39,7 @@ def load_mnist(
 
     Examples
     --------
-    On files in MNIST's form, here five images for each split:
+    On files in MNIST's form, here with five images per split:
 
     >>> import tempfile
     >>> from pathlib import Path

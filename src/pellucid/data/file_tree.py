@@ -1,7 +1,7 @@
-"""The files below a folder, or inside a zip archive: listed, and read one at a time.
+"""List the files below a folder or inside a zip archive, and read them one at a time.
 
-Nothing is unpacked. A file is hostile until read: paths stay inside their archive, and what a
-header declares is compared with the bytes that are there before memory is taken.
+Nothing is unpacked. A file is hostile until read: paths stay inside their archive, and sizes that a
+header declares are compared with the bytes present before memory is allocated.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ __all__ = [
     "Listing",
     "Tree",
     "is_hidden",
-    "looked_into",
+    "listing_by_content",
     "note_deep",
     "tree",
 ]
 
-MAX_DEPTH = 16  # folders inside folders
+MAX_DEPTH = 16  # nested folders
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 
-# What systems leave in folders: of macOS, Windows, Linux, Synology, QNAP and Python.
+# Folders made by macOS, Windows, Linux, Synology, QNAP and Python.
 SYSTEM = frozenset(
     ("__macosx", "$recycle.bin", "system volume information", "lost+found", "@eadir", "#recycle",
      "@recycle", "#snapshot", "__pycache__")
@@ -44,16 +44,16 @@ SYSTEM = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file: its path below the root with forward slashes, its bytes, and what tells its contents.
+    """A file: its path below the root with forward slashes, its size, and a stamp of its contents.
 
-    ``stamp`` is a checksum, or when the contents and the file itself were changed: a file that was
-    moved here, or copied with its times, has the times of its contents, but was itself changed now.
+    ``stamp`` is a checksum, or the times of the last change of the contents and of the file itself:
+    a file that was moved here, or copied with its times, keeps the first, but not the second.
     """
 
     path: str
     size: int
     stamp: int | tuple[int, int]
-    kind: Kind | None = None  # what its content says, where its ending does not
+    kind: Kind | None = None  # by its content, if its ending does not tell
 
 
 @dataclass
@@ -65,11 +65,11 @@ class Listing:
     files : sequence of Entry
         Every visible file, sorted by path.
     folders : sequence of str
-        The paths of all folders that are known, those without files too.
+        The paths of all known folders, including those without files.
     notes : sequence of str
-        What cannot be listed, in sentences.
+        What could not be listed, in sentences.
     names : mapping
-        The readable names of folders that are not written in UTF-8 on disk.
+        The readable names of folders whose names on disk are not UTF-8.
     """
 
     files: Sequence[Entry]
@@ -79,14 +79,14 @@ class Listing:
 
 
 class Tree:
-    """Base class: where files come from."""
+    """Base class: a source of files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.resolve().name
 
     def listing(self) -> Listing:
-        """Return every visible file and folder; what begins with a dot is left out."""
+        """Return every visible file and folder; names that begin with a dot are left out."""
         raise NotImplementedError
 
     def entries(self) -> Sequence[Entry]:
@@ -94,11 +94,11 @@ class Tree:
         return self.listing().files
 
     def fingerprint(self) -> str:
-        """Return a text that is another one as soon as a file is added, removed or changed."""
+        """Return a text that changes whenever a file is added, removed or changed."""
         raise NotImplementedError
 
     def read(self, entry: Entry) -> bytes:
-        """Return the bytes of a file; from several threads at once if need be.
+        """Return the bytes of a file; safe to call from several threads.
 
         Raises
         ------
@@ -108,16 +108,16 @@ class Tree:
         raise NotImplementedError
 
     def head(self, entry: Entry) -> bytes:
-        """Return the first ``HEAD`` bytes of a file; none where it cannot be read."""
+        """Return the first ``HEAD`` bytes of a file; none if it cannot be read."""
         raise NotImplementedError
 
     def label(self, entry: Entry) -> str:
-        """Return what messages call a file."""
+        """Return the name of a file in messages."""
         return f"'{plain(str(self.path / entry.path))}'"
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Keep open, within the block, what `listing` and `read` need."""
+        """Keep the source open for `listing` and `read` within the block."""
         yield
 
     def _require_size(self, entry: Entry) -> None:
@@ -133,7 +133,7 @@ def tree(path: Path) -> Tree:
     Raises
     ------
     DataNotFoundError, FileFormatError
-        If there is nothing; if it is neither of the two.
+        If the path does not exist; if it is neither of the two.
     """
     from .archives import require_zip  # here, as these are built on the classes above
     from .zip_tree import ZipTree
@@ -144,8 +144,8 @@ def tree(path: Path) -> Tree:
     return ZipTree(path)
 
 
-def looked_into(source: Tree) -> Listing:
-    """Return what an open tree holds, each file looked into whose ending is not an image's."""
+def listing_by_content(source: Tree) -> Listing:
+    """Return the listing of an open tree, with the kind of each file whose ending does not tell."""
     listing = source.listing()
     files = [
         entry
@@ -159,20 +159,20 @@ def looked_into(source: Tree) -> Listing:
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether a file or folder is hidden, or the system's own."""
+    """Return whether a file or folder is hidden, or belongs to the system."""
     return name.startswith(".") or name.casefold() in SYSTEM
 
 
 def note_deep(paths: Sequence[str]) -> list[str]:
-    """Say which folders lie too deep to be read."""
+    """Return a note on folders that are nested too deeply to be read."""
     return _noted(
-        paths, f"folder lies inside {MAX_DEPTH} others and was not read",
-        f"folders lie inside {MAX_DEPTH} others and were not read",
+        paths, f"folder is nested more than {MAX_DEPTH} deep and was not read",
+        f"folders are nested more than {MAX_DEPTH} deep and were not read",
     )  # fmt: skip
 
 
 class FolderTree(Tree):
-    """A folder on disk. Links are followed, in circles never."""
+    """A folder on disk. Links are followed, cycles are not."""
 
     _listed: Listing | None = None
 
@@ -185,10 +185,10 @@ class FolderTree(Tree):
             found = self._walk(self.path, "", (os.path.realpath(self.path),))
             files = sorted(found, key=lambda entry: entry.path)
             notes = note_deep(sorted(self._deep)) + _noted(
-                sorted(self._odd), "item is no file that can be read (a link that leads nowhere, "
-                "or a device) and was left out", "items are no files that can be read (links that "
-                "lead nowhere, or devices) and were left out",
-            )  # fmt: skip
+                sorted(self._odd),
+                "item is not a readable file (a broken link or a device) and was left out",
+                "items are not readable files (broken links or devices) and were left out",
+            )
             names = self._readable(notes)
             self._listed = Listing(files, sorted(self._folders), notes, names)
         return self._listed
@@ -236,7 +236,7 @@ class FolderTree(Tree):
                 status = item.stat() if item.is_file() else None
                 is_folder = item.is_dir()
             except OSError as error:
-                if not item.is_symlink():  # which may lead in a circle
+                if not item.is_symlink():  # a link may be part of a cycle
                     raise _unreadable(Path(item.path), error) from error
                 status, is_folder = None, False
             path = f"{below}{item.name}"
@@ -255,7 +255,7 @@ class FolderTree(Tree):
                 self._odd.append(path)
 
     def _readable(self, notes: list[str]) -> dict[str, str]:
-        """Return readable names of folders that are not in UTF-8, as some programs unpack them."""
+        """Return readable names of folders that some program unpacked in another encoding."""
         odd = {
             name
             for path in self._folders

@@ -11,10 +11,11 @@ import pytest
 
 from pellucid import data
 from pellucid.data import Dataset
+from pellucid.data.catalogue import CATALOGUE
 from pellucid.data.idx import write_idx
-from pellucid.data.sources import FILE_NAMES, SOURCES
 from pellucid.errors import ArgumentError, DataNotFoundError, FileFormatError
 
+FILE_NAMES = CATALOGUE["mnist"].forms[0].files
 Make = Callable[..., Any]
 
 
@@ -107,8 +108,8 @@ def test_without_the_files_there_the_search_goes_on_to_system_and_cache(
     same(data.fashion_mnist(download=False), small)
     small.arrays = {name: array[::-1] for name, array in small.arrays.items()}
     system = small.put(tmp_path / "system")
-    source = SOURCES["fashion-mnist"]
-    monkeypatch.setitem(SOURCES, source.name, replace(source, system_folders=(str(system),)))
+    source = CATALOGUE["fashion-mnist"]
+    monkeypatch.setitem(CATALOGUE, source.name, replace(source, system_folders=(str(system),)))
     same(data.fashion_mnist(download=False), small)
 
 
@@ -133,7 +134,7 @@ def test_nothing_is_downloaded_without_leave(cache: Path) -> None:
     message = str(caught.value)
     assert f"{cache / 'mnist'}: no such folder" in message
     assert "No download was tried." in message
-    assert "pass that folder as root=..., or name it in the environment variable PELLUC" in message
+    assert "pass the folder as root=..., or name it in the environment variable PELLUC" in message
     assert not cache.exists()
 
 
@@ -142,7 +143,7 @@ def test_a_changed_file_in_the_cache_is_refused(cache: Path, miniature: Make) ->
     small.put(cache / "mnist")
     write_idx(cache / "mnist" / f"{FILE_NAMES[1]}.gz", small.arrays[FILE_NAMES[1]][::-1])
     with pytest.raises(
-        FileFormatError, match=r"train-labels.*' is a whole IDX file, but with othe"
+        FileFormatError, match=r"train-labels.*' has other contents: the SHA-256 of its unc"
     ):
         data.mnist(download=False)
 
@@ -157,7 +158,7 @@ def replaced(folder: Path, name: str, array: np.ndarray) -> None:
         (
             "train-images-idx3-ubyte",
             lambda a: a[:, :8, :8],
-            r"shape \(12, 8, 8\); the images of MN",
+            r"shape \(12, 8, 8\); expected is \(N, 28, 28\)",
         ),
         ("train-images-idx3-ubyte", lambda a: a[0], r"holds an array of shape \(28, 28\)"),
         ("train-labels-idx1-ubyte", lambda a: a[:-1], r"do not fit .*11 labels for 12 images"),
