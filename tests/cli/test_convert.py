@@ -603,13 +603,13 @@ def test_a_file_of_another_kind_is_called_what_it_is(convert, tmp_path):
     np.save(tmp_path / "a.npy", np.ones(3))
     (tmp_path / "a.zip").write_bytes(b"PK\5\6" + bytes(18))
     for name, said in (
-        ("a.png", "is a PNG picture, not a file that is converted here. Give a params.pkl"),
+        ("a.png", "is a PNG picture, not a file that is read here. Give a safetensors file, a"),
         (
             "a.gz",
-            "is a file compressed by gzip, not a file that is converted here. Unpack it first",
+            "is a file compressed by gzip, not a file that is read here. Unpack it first",
         ),
-        ("a.npy", "is one NumPy array (.npy), not a file that is converted here. It holds one arr"),
-        ("a.zip", "is a zip archive, not a file that is converted here."),
+        ("a.npy", "is one NumPy array (.npy), not a file that is read here. It holds one arr"),
+        ("a.zip", "is a zip archive, not a file that is read here."),
     ):
         assert said in refused(convert, name, "b.pkl")
 

@@ -170,6 +170,15 @@ def test_files_of_our_own_are_told_apart(tmp_path):
         FilterHistory.load(tmp_path / "m.safetensors")
 
 
+def test_a_safetensors_file_whose_length_begins_as_a_pickle_does_is_no_pickle(tmp_path):
+    path = tmp_path / "a"
+    header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(0x280)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    assert path.read_bytes().startswith(b"\x80\2")
+    assert describe_file(path) == "a safetensors file"
+    assert read_tensors(path)[0]["w"].tolist() == [0]
+
+
 def test_folders_and_pipes_are_called_so_and_nothing_waits(tmp_path):
     (tmp_path / "tf").mkdir()
     (tmp_path / "tf" / "saved_model.pb").write_bytes(b"\x08\x01")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ..data.sources import SOURCES
@@ -13,12 +14,13 @@ from ..errors import FileFormatError, PellucidError
 from ..nn import Card, Layer
 from ..nn.init import without_values
 from ..preparation import HeldOut, Preparation
-from ..typing import PathLike
+from ..typing import Array, PathLike
 from .architecture import build, describe
+from .registry import read_network
 from .sniff import describe_file
-from .tensors import read_tensors, write_tensors
+from .tensors import write_tensors
 
-__all__ = ["load", "save"]
+__all__ = ["load", "rebuild", "save"]
 
 VERSION = "1"
 LARGEST_IMAGE = 3 * 2**24  # numbers: 16.7 million pixels in colour
@@ -59,30 +61,56 @@ def save(model: Layer, path: PathLike) -> None:
 
 
 def load(path: PathLike, *, layers: Iterable[type[Layer]] = ()) -> Layer:
-    """Rebuild the model that `save` wrote, in evaluation mode.
+    """Rebuild the model in a file, in evaluation mode.
 
     Parameters
     ----------
     path : str or path
+        Of a file that `save` wrote, or of another format that holds an architecture.
     layers : iterable of Layer classes
         Your own layers that occur in it.
 
     Raises
     ------
     DataNotFoundError, FileFormatError
-        If there is no such file; if it is damaged, changed, or holds no model of Pellucid.
+        If there is no such file; if it is damaged or changed, or does not hold a model.
     """
-    arrays, metadata = read_tensors(path)
-    if "architecture" not in metadata:
-        if {"training", "filters"} & metadata.keys():
-            raise FileFormatError(
-                f"'{path}' holds {describe_file(path)} and no architecture. Give a model file or a "
-                "run folder."
-            )
+    contents = read_network(path)
+    if contents.build is not None:
+        return contents.build(layers)
+    if {"training", "filters"} & contents.metadata.keys():
         raise FileFormatError(
-            f"'{path}' holds weights but no architecture. Build the model yourself, and give it "
-            "`pellucid.read_tensors(path)[0]` with `load_state_dict`."
+            f"'{path}' holds {describe_file(path)} and no architecture. Give a model file or a run "
+            "folder."
         )
+    raise FileFormatError(
+        f"'{path}' holds weights but no architecture. Build the model yourself, and give it "
+        "`pellucid.read_tensors(path)[0]` with `load_state_dict`."
+    )
+
+
+def rebuild(
+    path: Path,
+    tensors: Mapping[str, Array],
+    metadata: Mapping[str, str],
+    layers: Iterable[type[Layer]] = (),
+) -> Layer:
+    """Return the model, in evaluation mode, that `save` described in the metadata of a file.
+
+    Parameters
+    ----------
+    path : path
+        What errors call the file.
+    tensors, metadata
+        As `read_tensors` returns them.
+    layers : iterable of Layer classes
+        Your own layers that occur in it.
+
+    Raises
+    ------
+    FileFormatError
+        If the description is malformed, or does not fit the tensors.
+    """
     if metadata.get("pellucid") != VERSION:
         raise FileFormatError(
             f"'{path}' is of version {metadata.get('pellucid')!r}; this Pellucid reads {VERSION!r}."
@@ -90,7 +118,7 @@ def load(path: PathLike, *, layers: Iterable[type[Layer]] = ()) -> Layer:
     try:
         with without_values():
             model = build(json.loads(metadata["architecture"]), layers)
-        model.load_state_dict(arrays)
+        model.load_state_dict(tensors)
         model.input_shape = _image_shape(json.loads(metadata.get("input_shape", "null")))
         model.card = _card(json.loads(metadata.get("card", "null")), model.input_shape)
     except PellucidError as error:

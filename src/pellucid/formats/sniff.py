@@ -50,11 +50,14 @@ class Found(NamedTuple):
         With its article: "a PyTorch checkpoint (a zip archive with a pickle)".
     advice : str
         How to have its numbers as tensors here; "" if it holds none.
+    head : bytes
+        The first 64 KiB, for a format that only `registry.Format.sniff` knows.
     """
 
     kind: str
     what: str
     advice: str = ""
+    head: bytes = b""
 
 
 def describe_file(path: PathLike) -> str:
@@ -141,7 +144,7 @@ def look_at(path: PathLike) -> Found:
             tail = file.read(TAIL) if head[:2] == b"PK" else b""
     except OSError as error:
         return Found("unreadable", f"a file that may not be read ({error.strerror})")
-    return _content(path, head, tail, size)
+    return _content(path, head, tail, size)._replace(head=head)
 
 
 def _content(path: Path, head: bytes, tail: bytes, size: int) -> Found:
@@ -152,12 +155,12 @@ def _content(path: Path, head: bytes, tail: bytes, size: int) -> Found:
         return Found("zeros", f"a file {all_of_it}", "Copy, download or write it again.")
     if head[:4] in (b"PK\3\4", b"PK\5\6"):
         return _zip(path, head, tail)
+    if is_safetensors(head):  # before pickles: a header of 640 bytes begins as protocol 2 does
+        return Found("safetensors", _safetensors(head))
     if is_legacy(head):
         return Found(*torch_pickle(path, head))
     if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"):
         return _pickle(path, head)
-    if is_safetensors(head):
-        return Found("safetensors", _safetensors(head))
     for kind, what, advice, offset, magic in SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
             if kind in ("gzip", "bzip2", "xz", "zstd") and _TAR.search(path.name):
