@@ -1,4 +1,4 @@
-"""``pellucid convert``: the book's parameter files into models, and back."""
+"""``pellucid convert``: between the book's parameter files, models and named arrays."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ WRITTEN = one_of([each.suffixes[0] for each in written()])
 def command(
     source: Annotated[
         Path,
-        typer.Argument(metavar="SOURCE", help=f"A run folder, or a file: {READ}."),
+        typer.Argument(metavar="SOURCE", help=f"A run folder or a file: {READ}."),
     ],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=f"A file name in {WRITTEN}.")],
     raw: Annotated[
-        bool, typer.Option("--raw", help="Copy the arrays as they are, with their names.")
+        bool, typer.Option("--raw", help="Copy the arrays unchanged, under their names.")
     ] = False,
     image: Annotated[
         str | None,
@@ -40,25 +40,31 @@ def command(
             "--input",
             "--input-shape",
             metavar="CxHxW",
-            help="Images the network was trained on. [dim]Default: 1x28x28 or 3x32x32 "
-            "where it fits, else what the shapes tell.[/dim]",
+            help="Shape of the images the network was trained on. [dim]Default: 1x28x28 or 3x32x32 "
+            "where it fits, else inferred from the shapes.[/dim]",
         ),
     ] = None,
     stride: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Of a SimpleConvNet's convolution. [dim]Default: 1.[/dim]"
+            min=1,
+            metavar="N",
+            help="Stride of a SimpleConvNet's convolution. [dim]Default: 1.[/dim]",
         ),
     ] = None,
     pad: Annotated[
         int | None,
-        typer.Option(min=0, metavar="N", help="Its border. [dim]Default: the one that fits.[/dim]"),
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Padding of that convolution. [dim]Default: the one that fits.[/dim]",
+        ),
     ] = None,
     activation: Annotated[
         Literal["relu", "sigmoid"] | None,
         typer.Option(
             metavar="NAME",
-            help="relu or sigmoid between fully connected layers, which the file does not say. "
+            help="relu or sigmoid between fully connected layers; the file does not say which. "
             "[dim]Default: relu.[/dim]",
         ),
     ] = None,
@@ -66,11 +72,11 @@ def command(
         bool, typer.Option("--overwrite", help="Replace TARGET if it exists.")
     ] = False,
 ) -> None:
-    """Turn the book's params.pkl into a model for predict, evaluate and summary; or a model back.
+    """Convert the book's params.pkl to a model for predict, evaluate and summary, and back.
 
     A pickle is read without executing anything in it.
 
-    Known by their shapes: SimpleConvNet, DeepConvNet, and fully connected networks.
+    Recognised by their shapes: SimpleConvNet, DeepConvNet, and fully connected networks.
 
     pellucid convert params.pkl model.safetensors
 
@@ -84,7 +90,7 @@ def command(
     for option, value in given.items():
         if value is not None and (raw or into.save is None):
             raise ArgumentError(
-                "says how to build a network, and here only arrays are written. Leave it out.",
+                "describes a network to build, but only arrays are written here. Leave it out.",
                 where=option,
             )
     if target.exists() and not overwrite:
@@ -94,8 +100,8 @@ def command(
     path = runs.model_path(source) if source.is_dir() else source
     if path.exists() and target.exists() and path.samefile(target):
         raise ArgumentError(
-            f"'{target}' is the file that is read. Choose another name: what cannot be written in "
-            "its new form would be lost.",
+            f"'{target}' is the file that is read. Choose another name: what the new format cannot "
+            "hold would be lost.",
             where="TARGET",
         )
     shape = None if image is None else image_shape(image)
@@ -105,7 +111,7 @@ def command(
         if contents.build is not None and not raw:
             if into is format_:
                 raise ArgumentError(
-                    "is a model of Pellucid's already. Copy it, or add --raw for its tensors.",
+                    f"is a model in {into.what} already. Copy it, or add --raw for its tensors.",
                     where=str(source),
                 )
             model = contents.build(())
@@ -164,7 +170,7 @@ def _network(
             )
     except ArgumentError as error:
         if not error.where:
-            error.message += " With --raw the arrays are kept as they are."
+            error.message += " With --raw the arrays are copied unchanged."
         raise
 
 
@@ -173,13 +179,13 @@ def _tell_assumptions(
 ) -> None:
     """Print what was assumed of a network that its file does not say."""
     if model.card is not None:
-        echo("taken for one of MNIST: classes 0 to 9, white on black")
+        echo("assumed to be trained on MNIST: classes 0 to 9, white on black")
     if type(model).__name__ == "Sequential" and activation is None:
         echo("if it was trained with sigmoid: --activation sigmoid")
     if model.input_shape is None:
         echo("predict and evaluate need the shape: --input CxHxW")
     elif given is None and model.card is None:
-        echo("the size of the images is a guess: --input CxHxW says it")
+        echo("the image size is a guess; --input CxHxW sets it")
 
 
 def _constructor(model: Layer) -> str:

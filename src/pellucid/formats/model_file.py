@@ -1,4 +1,4 @@
-"""One file holds a model: weights, architecture, and what it knows of its images."""
+"""Save and load a model in one file: weights, architecture, image shape and card."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ LARGEST_IMAGE = 3 * 2**24  # numbers: 16.7 million pixels in colour
 
 
 def save(model: Layer, path: PathLike) -> None:
-    """Write ``model`` to a safetensors file from which `load` rebuilds it without help.
+    """Write ``model`` to a safetensors file from which `load` rebuilds it.
 
     Parameters
     ----------
     model : Layer
         Weights, architecture, ``input_shape`` and ``card`` are written.
     path : str or path
-        Usually ``something.safetensors``. An older file is replaced only by a whole new one.
+        Usually ``something.safetensors``. An existing file is replaced only once the new one is
+        complete.
 
     Raises
     ------
     ArgumentError
-        If a layer cannot be written down, or ``path`` cannot be written.
+        If the arguments of a layer cannot be saved, or ``path`` cannot be written.
 
     Examples
     --------
@@ -133,7 +134,9 @@ def _image_shape(shape: list[int] | None) -> tuple[int, ...] | None:
         return None
     sizes = tuple(int(size) for size in shape)
     if len(sizes) != 3 or min(sizes) < 1 or math.prod(sizes) > LARGEST_IMAGE:
-        raise ValueError(f"{sizes} is no image shape (C, H, W) of at most {LARGEST_IMAGE} numbers")
+        raise ValueError(
+            f"{sizes} is not an image shape (C, H, W) of at most {LARGEST_IMAGE} numbers"
+        )
     return sizes
 
 
@@ -162,9 +165,9 @@ def _preparation(card: dict[str, Any], image_shape: tuple[int, ...] | None) -> P
         if described is None:
             return None
         preparation = Preparation.from_dict(described)
-        _image_shape(list(preparation.image_shape))  # refuses one that takes all memory
+        _image_shape(list(preparation.image_shape))  # refuses one that would exhaust the memory
         return preparation
-    if card["dataset"] in SOURCES:  # a file of an earlier version, which looked at the background
+    if card["dataset"] in SOURCES:  # a file of an earlier version
         return SOURCES[card["dataset"]].preparation
     return None if image_shape is None else Preparation.of_shape(image_shape)
 
@@ -174,5 +177,5 @@ def _value_range(ends: list[float] | None) -> tuple[float, float] | None:
         return None
     low, high = (float(end) for end in ends)
     if not -math.inf < low < high < math.inf:
-        raise ValueError(f"{ends} is no range of values, the smaller one first")
+        raise ValueError(f"the value range {ends} is not two finite numbers in ascending order")
     return low, high

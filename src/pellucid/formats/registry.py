@@ -1,8 +1,8 @@
 """The formats of files that hold networks or their weights: one entry each.
 
-`pellucid.load`, ``pellucid convert`` and ``pellucid train --from`` walk this table, and their help
-and their errors list what it holds. A new format is a module that reads or writes it, and one entry
-here.
+`pellucid.load`, ``pellucid convert`` and ``pellucid train --from`` walk this table; their errors
+and the help of ``convert`` are derived from it. A new format is a module that reads or writes it,
+and one entry here.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Contents:
     ----------
     tensors : dict of name to array
     metadata : dict of str to str
-        What else the file says.
+        Further text in the file; {} if the format has none.
     build : callable, optional
-        Takes the classes of your own layers, and returns the model with these tensors; None if the
-        file does not say its architecture.
+        Takes the classes of your own layers, and returns the model in evaluation mode; None if the
+        file does not hold an architecture.
     """
 
     tensors: dict[str, Array]
@@ -61,15 +61,15 @@ class Format:
     Attributes
     ----------
     name : str
-        One word: "npz".
+        One word, unique: "npz".
     what : str
-        What errors call such a file, with its article: "a NumPy archive (.npz)".
+        The kind of file in errors, with its article: "a NumPy archive (.npz)".
     about : str
-        What help says of it, in a few words.
+        The content in help texts: "NumPy's arrays by name".
     suffixes : tuple of str
         In lower case, the usual one first.
     sniff : callable
-        Takes what `look_at` found, and returns whether it is a file of this format.
+        Takes what `look_at` returned, and returns whether the file has this format.
     keys : {"state dict", "book"}
         How the tensors of a network are named: as in its state dict, or W1, b1, ... as in the book.
         `pellucid.load` and ``train --from`` read the first kind only.
@@ -186,15 +186,15 @@ def register(added: Format) -> None:
 def reader_of(
     path: PathLike, formats: Sequence[Format] = FORMATS, advice: str | None = None
 ) -> Format:
-    """Return the format to read a file as, by its content; by its name where that tells nothing.
+    """Return the format of a file, by its content, or by its suffix if the content is unknown.
 
     Parameters
     ----------
     path : str or path
     formats : sequence of Format
-        The ones that are wanted; all by default.
+        The candidates; all by default.
     advice : str, optional
-        What to do with another file, unless that itself says it.
+        What to do if it is none of them, unless the kind of file decides it.
 
     Raises
     ------
