@@ -152,7 +152,7 @@ def test_a_simple_network_gives_the_scores_it_gave_in_the_book(convert, tmp_path
     assert model.card == Card("mnist", tuple("0123456789"), CATALOGUE["mnist"].preparation)
     assert said.splitlines()[:2] == [
         "SimpleConvNet: images 1x28x28, 433,890 parameters",
-        "taken for one of MNIST: classes 0 to 9, white on black",
+        "assumed to be trained on MNIST: classes 0 to 9, white on black",
     ]
 
 
@@ -326,7 +326,9 @@ def test_a_chain_of_the_books_layers_is_numbered_in_its_order():
     ids=["groups", "dilation", "norm"],
 )
 def test_a_layer_that_the_book_lacks_is_named(model, layer):
-    with pytest.raises(ArgumentError, match=f"^Sequential: has {layer}.*have no place for such"):
+    with pytest.raises(
+        ArgumentError, match=f"^Sequential: has {layer}.*which the book's files cannot"
+    ):
         to_book(model)
 
 
@@ -335,7 +337,7 @@ def test_a_network_that_the_book_lacks_is_written_raw(convert, tmp_path):
     library.save(model, tmp_path / "model.safetensors")
     result = convert("model.safetensors", "params.pkl")
     assert result.returncode == 1
-    assert "have no place for such a layer" in result.stderr
+    assert "which the book's files cannot hold" in result.stderr
     assert result.stderr.endswith("Add --raw for that.\n")
     assert convert("model.safetensors", "params.pkl", "--raw").returncode == 0
     read = pickle.loads((tmp_path / "params.pkl").read_bytes())
@@ -388,15 +390,15 @@ def test_a_malicious_pickle_runs_nothing_and_says_what_was_refused(pellucid, tmp
     result = pellucid("convert", "params.pkl", "model.safetensors")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == (
-        f"error: 'params.pkl' names {os.system.__module__}.system, which no dict of arrays needs. "
-        "It may be an attempt to run a program on your machine; nothing of it was executed.\n"
+        f"error: 'params.pkl' names {os.system.__module__}.system, which a dict of arrays does not "
+        "need. It may be an attempt to run a program on your machine; nothing was executed.\n"
     )
     assert [entry.name for entry in tmp_path.iterdir()] == ["params.pkl"]
 
 
 def test_images_that_were_guessed_are_said_to_be(convert):
     params = simple_params((1, 8, 8), 8, 3, 72, 20)
-    guess = "the size of the images is a guess: --input CxHxW says it"
+    guess = "the image size is a guess; --input CxHxW sets it"
     assert guess in converted(convert, params)[1]
     assert guess not in converted(convert, params, "--input", "1x8x8", "--overwrite")[1]
 
@@ -426,11 +428,14 @@ def test_an_old_model_stays_if_the_new_one_is_refused(convert, tmp_path):
         (("gone.pkl", "b.npz"), "there is no file 'gone.pkl'."),
         ((".", "b.npz"), "the folder '.' holds no model.safetensors."),
         (("a.npz", "gone/b.pkl"), "TARGET: cannot write 'gone/b.pkl': the folder"),
-        (("a.npz", "b.pkl", "--input", "1x2x3"), "--input: says how to build a network"),
-        (("a.npz", "b.safetensors", "--raw", "--pad", "1"), "--pad: says how to build a network"),
+        (("a.npz", "b.pkl", "--input", "1x2x3"), "--input: describes a network to build"),
+        (("a.npz", "b.safetensors", "--raw", "--pad", "1"), "--pad: describes a network to build"),
         (("a.npz", "b.safetensors", "--input", "28"), "--input: must be channels x height x width"),
-        (("a.npz", "b.safetensors"), "W1, b1, W2, b2, ... without a gap; they are x. With --raw"),
-        (("m.safetensors", "b.safetensors"), "m.safetensors: is a model of Pellucid's already."),
+        (("a.npz", "b.safetensors"), "W1, b1, W2, b2, ... without a gap, received x. With --raw"),
+        (
+            ("m.safetensors", "b.safetensors"),
+            "m.safetensors: is a model in a safetensors file already.",
+        ),
     ],
 )
 def test_what_cannot_be_converted_is_refused_in_clear_words(convert, tmp_path, arguments, said):
@@ -443,26 +448,26 @@ def test_what_cannot_be_converted_is_refused_in_clear_words(convert, tmp_path, a
 @pytest.mark.parametrize(
     ("change", "given", "said"),
     [
-        ({"W2": np.ones((4321, 100))}, {}, "W2 takes 4321 numbers, no equal share from each"),
+        ({"W2": np.ones((4321, 100))}, {}, "the 4321 rows of W2 are not a multiple of the 30"),
         ({"W2": np.ones((30, 100))}, {"pad": 0, "input_shape": (1, 28, 28)},
-         r"^input_shape: W2 takes 1 numbers .* images 1x28x28 .* stride 1 and a border of 0\. Say"),
+         r"^input_shape: W2 takes 1 numbers .* 1x28x28 .* stride 1 and a padding of 0\. Give"),
         ({}, {"input_shape": (3, 28, 28)}, r"^input_shape: received 3x28x28; the network has 1 ch"),
-        ({}, {"input_shape": (1, 32, 32)}, r"^input_shape: W2 takes 144 .*a border of 0 to 4"),
+        ({}, {"input_shape": (1, 32, 32)}, r"^input_shape: W2 takes 144 .*a padding of 0 to 4"),
         ({}, {"input_shape": (28, 28)}, r"^input_shape: must be \(channels, height, width\)"),
         ({}, {"stride": 0}, r"^stride: must be 1 or more, received 0"),
         ({}, {"pad": -1}, r"^pad: must be 0 or more, received -1"),
-        ({}, {"activation": "sigmoid"}, r"^activation: is for fully connected layers alone"),
-        ({"W3": np.ones((99, 10))}, {}, r"W3 \(99, 10\) cannot stand behind W2 \(4320, 100\)"),
+        ({}, {"activation": "sigmoid"}, r"^activation: applies to fully connected networks"),
+        ({"W3": np.ones((99, 10))}, {}, r"W3 \(99, 10\) cannot follow W2 \(4320, 100\)"),
         ({"W2": np.ones((99, 30, 3, 3)), "b2": np.ones(99), "W3": np.ones((7, 10))}, {},
          "neither SimpleConvNet .* nor DeepConvNet"),
-        ({"W3": np.ones((10, 100, 1, 1))}, {}, "W3 .* cannot stand behind W2"),
+        ({"W3": np.ones((10, 100, 1, 1))}, {}, "W3 .* cannot follow W2"),
         ({"W1": np.ones((30, 1, 5, 4))}, {}, "neither SimpleConvNet .* nor DeepConvNet"),
-        ({"b2": np.ones(99)}, {}, r"b2 \(99,\) is to have 100 numbers"),
-        ({"W1": np.ones(3)}, {}, r"W1 \(3,\) is neither of a convolution"),
-        ({"W1": np.ones((0, 1, 5, 5))}, {}, r"W1 \(0, 1, 5, 5\) is neither"),
-        ({"W1": np.full((30, 1, 5, 5), 1e99)}, {}, "the weight of .* float32 does not reach"),
-        ({"gamma1": np.ones(100), "beta1": np.ones(100)}, {}, "gamma1 and beta1 are of a batch n"),
-        ({"b4": np.ones(3)}, {}, "W1, b1, W2, b2, ... without a gap; they are W1, b1"),
+        ({"b2": np.ones(99)}, {}, r"b2 \(99,\) must have 100 numbers"),
+        ({"W1": np.ones(3)}, {}, r"W1 \(3,\) belongs neither to a convolution"),
+        ({"W1": np.ones((0, 1, 5, 5))}, {}, r"W1 \(0, 1, 5, 5\) belongs neither"),
+        ({"W1": np.full((30, 1, 5, 5), 1e99)}, {}, "the weight of .* out of the range of float32"),
+        ({"gamma1": np.ones(100), "beta1": np.ones(100)}, {}, "gamma1 and beta1 belong to a batch"),
+        ({"b4": np.ones(3)}, {}, "W1, b1, W2, b2, ... without a gap, received W1, b1"),
     ],
 )  # fmt: skip
 def test_parameters_of_no_network_of_the_books_are_refused(change, given, said):
@@ -473,11 +478,11 @@ def test_parameters_of_no_network_of_the_books_are_refused(change, given, said):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"input_shape": (1, 64, 64)}, r"^input_shape: images 1x64x64 give 4096 numbers behind"),
+        ({"input_shape": (1, 64, 64)}, r"^input_shape: images 1x64x64 give 4096 numbers after"),
         ({"input_shape": (1, 2, 2)}, r"^input_shape: (the images do not fit|images 1x2x2 give)"),
         ({"input_shape": (3, 28, 28)}, r"^input_shape: received 3x28x28; the network has 1 chan"),
-        ({"pad": 1}, "^pad: is for the one convolution of a SimpleConvNet; this is a DeepConvNet"),
-        ({"stride": 1}, "^stride: is for the one convolution of a SimpleConvNet"),
+        ({"pad": 1}, "^pad: applies to the convolution of a SimpleConvNet; this is a DeepConvNet"),
+        ({"stride": 1}, "^stride: applies to the convolution of a SimpleConvNet"),
     ],
 )
 def test_images_that_do_not_fit_a_deep_network_are_refused(given, said):
@@ -490,7 +495,7 @@ def test_images_of_another_size_than_a_fully_connected_network_takes_are_refused
         from_book(connected_params(784, 10), input_shape=(1, 5, 5))
     with pytest.raises(ArgumentError, match=r"^activation: must be 'relu' or 'sigmoid'"):
         from_book(connected_params(784, 10), activation="tanh")
-    with pytest.raises(ArgumentError, match="they are none"):
+    with pytest.raises(ArgumentError, match="received none"):
         from_book({})
 
 
@@ -528,7 +533,7 @@ def test_archives_that_are_none_or_ask_for_gigabytes_are_refused(tmp_path):
     ):
         read_npz(path)
     np.savez(path, x=np.array([{}], dtype=object))
-    with pytest.raises(library.PellucidError, match="holds object, and only numbers are read"):
+    with pytest.raises(library.PellucidError, match="holds Python objects, which are pickled"):
         read_npz(path)
     header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1073741824,), }\n"
     for content in (
@@ -537,12 +542,12 @@ def test_archives_that_are_none_or_ask_for_gigabytes_are_refused(tmp_path):
     ):  # fmt: skip
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("x.npy", content)
-        with pytest.raises(library.PellucidError, match=r"a\.npz' is no whole \.npz file"):
+        with pytest.raises(library.PellucidError, match=r"a\.npz' is a damaged \.npz file"):
             read_npz(path)
     whole = path.read_bytes()
     for length in range(len(whole) - 30, len(whole)):
         path.write_bytes(whole[:length])
-        with pytest.raises(library.PellucidError, match=r"is no whole \.npz file"):
+        with pytest.raises(library.PellucidError, match=r"is a damaged \.npz file"):
             read_npz(path)
 
 
@@ -573,17 +578,19 @@ def test_other_names_come_back_from_every_kind_of_file(name, convert, tmp_path):
 def test_an_archive_that_holds_something_else_says_what_and_what_to_do(tmp_path):
     path = tmp_path / "a.npz"
     for value, said in (
-        (np.array(["x"]), "'w' in '.*' holds <U1, and only numbers are read.*turn it into float64"),
+        (np.array(["x"]), "'w' in '.*' holds <U1; only real numbers .*convert it to float64"),
         (np.ones(2, complex), "'w' in '.*' holds complex128"),
         (np.ones(2, [("a", "f4")]), "'w' in '.*' holds "),
-        (np.array([{}]), "'w' in '.*' holds object, .*: Python objects are pickled, and"),
+        (np.array([{}]), "'w' in '.*' holds Python objects, which are pickled, and"),
     ):
         np.savez(path, w=value)
         with pytest.raises(library.PellucidError, match=said):
             read_npz(path)
     np.savez(path, v=np.ones(2), w=np.ones(2))
     path.write_bytes(path.read_bytes().replace(b"v.npy", b"w.npy"))
-    with pytest.raises(library.PellucidError, match=r"is no whole \.npz file \(it holds 'w' twice"):
+    with pytest.raises(
+        library.PellucidError, match=r"is a damaged \.npz file \(it holds 'w' twice"
+    ):
         read_npz(path)
 
 
@@ -603,13 +610,13 @@ def test_a_file_of_another_kind_is_called_what_it_is(convert, tmp_path):
     np.save(tmp_path / "a.npy", np.ones(3))
     (tmp_path / "a.zip").write_bytes(b"PK\5\6" + bytes(18))
     for name, said in (
-        ("a.png", "is a PNG picture, not a file that is converted here. Give a params.pkl"),
+        ("a.png", "is a PNG picture, not a file that is read here. Give a safetensors file, a"),
         (
             "a.gz",
-            "is a file compressed by gzip, not a file that is converted here. Unpack it first",
+            "is a file compressed by gzip, not a file that is read here. Unpack it first",
         ),
-        ("a.npy", "is one NumPy array (.npy), not a file that is converted here. It holds one arr"),
-        ("a.zip", "is a zip archive, not a file that is converted here."),
+        ("a.npy", "is one NumPy array (.npy), not a file that is read here. It holds one arr"),
+        ("a.zip", "is a zip archive, not a file that is read here."),
     ):
         assert said in refused(convert, name, "b.pkl")
 
@@ -633,7 +640,7 @@ def test_a_name_that_is_too_long_and_a_device_are_refused_by_their_names(convert
     long = "x" * 252 + ".pkl"
     assert refused(convert, "a.npz", long, "--raw") == f"error: '{long}': File name too long.\n"
     os.mkfifo(tmp_path / "pipe.pkl")
-    assert "is a device or a pipe" in refused(convert, "a.npz", "pipe.pkl", "--raw", "--overwrite")
+    assert "a device or a pipe" in refused(convert, "a.npz", "pipe.pkl", "--raw", "--overwrite")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.npz", "pipe.pkl"]
 
 

@@ -92,10 +92,10 @@ def test_nothing_is_executed(tmp_path: Path, monkeypatch, protocol, name):
 )  # fmt: skip
 def test_only_exact_names_are_known(name):
     module, attribute = name.split(" ")
-    with pytest.raises(FileFormatError, match=r"names .*which no batch of CIFAR needs"):
+    with pytest.raises(FileFormatError, match=r"names .*which a batch of CIFAR does not need"):
         read_pickled_batch(b"\x80\x02c%b\n%b\n." % (module.encode(), attribute.encode()), "batch")
     stacked = b"".join(b"\x8c" + bytes([len(s)]) + s.encode() for s in (module, attribute))
-    with pytest.raises(FileFormatError, match=r"names .*which no batch of CIFAR needs"):
+    with pytest.raises(FileFormatError, match=r"names .*which a batch of CIFAR does not need"):
         read_pickled_batch(b"\x80\x04" + stacked + b"\x93.", "batch")
 
 
@@ -143,7 +143,7 @@ def test_an_array_must_have_the_bytes_of_its_shape(state):
         def __reduce__(self):
             return (*reduced[:2], tuple(IMAGES.dtype if s == "dtype" else s for s in state))
 
-    with pytest.raises(FileFormatError, match="is no whole pickle of a batch"):
+    with pytest.raises(FileFormatError, match="is not a valid pickle of a batch"):
         read_pickled_batch(pickle.dumps({"data": Array()}, 2), "batch")
 
 

@@ -63,7 +63,7 @@ KINDS = {
     "ckpt.index": (b"\0\0\1\2", "an index of a TensorFlow checkpoint", "savez"),
     "ckpt.data-00000-of-00001": (b"\1\2\3\4", "the data of a TensorFlow checkpoint", "savez"),
     "a.tflite": (b"\x1c\0\0\0TFL3", "a TensorFlow Lite model", ""),
-    "a.gguf": (b"GGUF\3\0\0\0", "a GGUF file", "no layers here"),
+    "a.gguf": (b"GGUF\3\0\0\0", "a GGUF file", "whose layers Pellucid lacks"),
     "a.zip": (_zip(readme_DOT_txt=b"hi"), "a zip archive", ""),
     "b.zip": (_zip(w_DOT_safetensors=b"hi"), "a zip archive that holds 'w.safetensors'", "Unpack"),
     "a.gz": (gzip.compress(b"hi"), "a file compressed by gzip", "gunzip -k"),
@@ -80,10 +80,10 @@ KINDS = {
     "a.webp": (b"RIFF\1\2\3\4WEBP", "a WebP picture", ""),
     "a.pdf": (b"%PDF-1.7\n", "a PDF document", ""),
     "a.json": (b'{"epochs": 3}', "a JSON file", ""),
-    "page.pth": (b"\n<!DOCTYPE html>\n<html>", "a web page (HTML)", "A server sent its page"),
-    "deny.pth": (b'<?xml version="1.0"?><Error>', "an XML document", "A server sent its page"),
+    "page.pth": (b"\n<!DOCTYPE html>\n<html>", "a web page (HTML)", "A server sent a web page"),
+    "deny.pth": (b'<?xml version="1.0"?><Error>', "an XML document", "A server sent a web page"),
     "lfs.pth": (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS", "git lfs pull"),
-    "a.lnk": (b"L\0\0\0\1\x14\2\0" + bytes(9), "a Windows shortcut", "Give the file it leads to"),
+    "a.lnk": (b"L\0\0\0\1\x14\2\0" + bytes(9), "a Windows shortcut", "Give the file it points to"),
     "a.txt": ("밑바닥부터\n".encode(), "a text file (it begins with ", ""),
     "a.py": (b"import os\n", "a Python program", ""),
     "a.mat": (b"MATLAB 5.0 MAT-file".ljust(126) + b"IM", "a MATLAB 5 file", ""),
@@ -156,9 +156,7 @@ def test_files_of_our_own_are_told_apart(tmp_path):
     history.add(0, np.zeros((1, 1, 3, 3), np.float32))
     history.save(tmp_path / "f.safetensors")
     write_tensors(tmp_path / "w.safetensors", {"w": np.zeros(3)})
-    with pytest.raises(
-        FileFormatError, match=r"holds the filters that a run keeps .* and no architecture"
-    ):
+    with pytest.raises(FileFormatError, match=r"holds the filters of a run .* and no architecture"):
         pellucid.load(tmp_path / "f.safetensors")
     with pytest.raises(FileFormatError, match="holds weights but no architecture"):
         pellucid.load(tmp_path / "w.safetensors")
@@ -168,6 +166,15 @@ def test_files_of_our_own_are_told_apart(tmp_path):
         FileFormatError, match="no filters of a training: it is a model file of Pel"
     ):
         FilterHistory.load(tmp_path / "m.safetensors")
+
+
+def test_a_safetensors_file_whose_length_begins_as_a_pickle_does_is_no_pickle(tmp_path):
+    path = tmp_path / "a"
+    header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(0x280)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    assert path.read_bytes().startswith(b"\x80\2")
+    assert describe_file(path) == "a safetensors file"
+    assert read_tensors(path)[0]["w"].tolist() == [0]
 
 
 def test_folders_and_pipes_are_called_so_and_nothing_waits(tmp_path):

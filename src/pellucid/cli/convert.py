@@ -1,4 +1,4 @@
-"""``pellucid convert``: the book's parameter files into models, and back."""
+"""``pellucid convert``: between the book's parameter files, models and named arrays."""
 
 from __future__ import annotations
 
@@ -7,34 +7,32 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..errors import ArgumentError, DataNotFoundError, FileFormatError
+from ..errors import ArgumentError
+from ..formats.registry import FORMATS, one_of, reader_of, writer_of, written
 from . import runs
 from .interrupts import stoppable
 from .messages import as_options, echo
 from .options import image_shape
 
 if TYPE_CHECKING:
+    from ..formats import Format
     from ..nn import Layer
     from ..typing import Array
 
 __all__ = ["command"]
 
-MODEL, PICKLE, NPZ = "model", "pickle", "npz"
-TARGETS = {".safetensors": MODEL, ".pkl": PICKLE, ".pickle": PICKLE, ".npz": NPZ}
+READ = ", ".join(f"{each.suffixes[0]} ({each.about})" for each in FORMATS if each.read is not None)
+WRITTEN = one_of([each.suffixes[0] for each in written()])
 
 
 def command(
     source: Annotated[
         Path,
-        typer.Argument(
-            metavar="SOURCE", help="params.pkl of the book's, .npz, a model file or a run folder."
-        ),
+        typer.Argument(metavar="SOURCE", help=f"A run folder or a file: {READ}."),
     ],
-    target: Annotated[
-        Path, typer.Argument(metavar="TARGET", help="A file name in .safetensors, .pkl or .npz.")
-    ],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help=f"A file name in {WRITTEN}.")],
     raw: Annotated[
-        bool, typer.Option("--raw", help="Copy the arrays as they are, with their names.")
+        bool, typer.Option("--raw", help="Copy the arrays unchanged, under their names.")
     ] = False,
     image: Annotated[
         str | None,
@@ -42,25 +40,31 @@ def command(
             "--input",
             "--input-shape",
             metavar="CxHxW",
-            help="Images the network was trained on. [dim]Default: 1x28x28 or 3x32x32 "
-            "where it fits, else what the shapes tell.[/dim]",
+            help="Shape of the images the network was trained on. [dim]Default: 1x28x28 or 3x32x32 "
+            "where it fits, else inferred from the shapes.[/dim]",
         ),
     ] = None,
     stride: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Of a SimpleConvNet's convolution. [dim]Default: 1.[/dim]"
+            min=1,
+            metavar="N",
+            help="Stride of a SimpleConvNet's convolution. [dim]Default: 1.[/dim]",
         ),
     ] = None,
     pad: Annotated[
         int | None,
-        typer.Option(min=0, metavar="N", help="Its border. [dim]Default: the one that fits.[/dim]"),
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Padding of that convolution. [dim]Default: the one that fits.[/dim]",
+        ),
     ] = None,
     activation: Annotated[
         Literal["relu", "sigmoid"] | None,
         typer.Option(
             metavar="NAME",
-            help="relu or sigmoid between fully connected layers, which the file does not say. "
+            help="relu or sigmoid between fully connected layers; the file does not say which. "
             "[dim]Default: relu.[/dim]",
         ),
     ] = None,
@@ -68,11 +72,11 @@ def command(
         bool, typer.Option("--overwrite", help="Replace TARGET if it exists.")
     ] = False,
 ) -> None:
-    """Turn the book's params.pkl into a model for predict, evaluate and summary; or a model back.
+    """Convert the book's params.pkl to a model for predict, evaluate and summary, and back.
 
     A pickle is read without executing anything in it.
 
-    Known by their shapes: SimpleConvNet, DeepConvNet, and fully connected networks.
+    Recognised by their shapes: SimpleConvNet, DeepConvNet, and fully connected networks.
 
     pellucid convert params.pkl model.safetensors
 
@@ -80,80 +84,72 @@ def command(
 
     Numbers become float32 in a model, and float64 in the book's file, which its load_params reads.
     """
-    kind = _target_kind(target)
+    with as_options(path="TARGET"):
+        into = writer_of(target)
     given = {"--input": image, "--stride": stride, "--pad": pad, "--activation": activation}
     for option, value in given.items():
-        if value is not None and (raw or kind != MODEL):
+        if value is not None and (raw or into.save is None):
             raise ArgumentError(
-                "says how to build a network, and here only arrays are written. Leave it out.",
+                "describes a network to build, but only arrays are written here. Leave it out.",
                 where=option,
             )
     if target.exists() and not overwrite:
         raise ArgumentError(
             f"'{target}' exists. Choose another name, or add --overwrite.", where="TARGET"
         )
-    if _same_file(source, target):
+    path = runs.model_path(source) if source.is_dir() else source
+    if path.exists() and target.exists() and path.samefile(target):
         raise ArgumentError(
-            f"'{target}' is the file that is read. Choose another name: what cannot be written in "
-            "its new form would be lost.",
+            f"'{target}' is the file that is read. Choose another name: what the new format cannot "
+            "hold would be lost.",
             where="TARGET",
         )
     shape = None if image is None else image_shape(image)
-    arrays, model = _read(source)
+    format_ = reader_of(path)
+    contents = format_.contents(path)
     with stoppable("stopped; nothing was written"), as_options(path="TARGET"):
-        if kind == MODEL and not raw:
-            if model is not None:
+        if contents.build is not None and not raw:
+            if into is format_:
                 raise ArgumentError(
-                    "is a model of Pellucid's already. Copy it, or add --raw for its tensors.",
+                    f"is a model in {into.what} already. Copy it, or add --raw for its tensors.",
                     where=str(source),
                 )
-            model = _network(arrays, shape, stride, pad, activation)
-            _save(model, target)
-            _describe(model, shape, activation)
+            model = contents.build(())
+            _write_model(into, target, model, type(model).__name__)
+        elif into.save is not None and not raw:
+            model = _network(contents.tensors, shape, stride, pad, activation)
+            name = type(model).__name__
+            if name == "Sequential":
+                name = f"fully connected, {activation or 'relu'}"
+            _write_model(into, target, model, name)
+            _tell_assumptions(model, shape, activation)
         else:
-            if model is not None and not raw:
-                arrays = _of_the_book(model)
-            _write(kind, target, arrays)
-            echo(f"{len(arrays)} arrays: {_listed(arrays)}")
-            if model is not None and not raw and type(model).__name__ == "SimpleConvNet":
-                echo(f"for {_constructor(model)}")
+            _write_tensors(into, target, contents.tensors)
     echo(f"{target}")
 
 
-def _same_file(source: Path, target: Path) -> bool:
-    source = source / runs.MODEL if source.is_dir() else source
-    return source.exists() and target.exists() and source.samefile(target)
+def _write_model(into: Format, target: Path, model: Layer, name: str) -> None:
+    """Write a model with its architecture, or its tensors if the format lacks that."""
+    if into.save is not None:
+        into.save(model, target)
+        image = "of unknown shape" if model.input_shape is None else _by(model.input_shape)
+        echo(f"{name}: images {image}, {model.parameter_count():,} parameters")
+        return
+    try:
+        tensors = into.tensors_of(model)
+    except ArgumentError as error:
+        error.message += " Add --raw for that."
+        raise
+    _write_tensors(into, target, tensors)
+    if into.keys == "book" and type(model).__name__ == "SimpleConvNet":
+        echo(f"for {_constructor(model)}")
 
 
-def _target_kind(target: Path) -> str:
-    if target.suffix.lower() not in TARGETS:
-        raise ArgumentError(
-            f"must end in .safetensors, .pkl or .npz, received '{target}'.", where="TARGET"
-        )
-    return TARGETS[target.suffix.lower()]
-
-
-def _read(source: Path) -> tuple[dict[str, Array], Layer | None]:
-    """Return the arrays of a file, and the model they are if the file says it."""
-    from ..formats import load, read_pickle, read_tensors
-    from ..formats.npz import read_npz
-    from ..formats.sniff import look_at, refusal
-
-    path = runs.model_path(source) if source.is_dir() else source
-    if not path.exists():
-        raise DataNotFoundError(f"there is no file '{path}'.")
-    kind = look_at(path).kind
-    if kind == "npz":
-        return read_npz(path), None
-    if kind == "safetensors" or path.suffix.lower() == ".safetensors":
-        arrays, metadata = read_tensors(path)
-        return arrays, load(path) if "architecture" in metadata else None
-    if kind in ("pickle", "unknown"):
-        return read_pickle(path), None
-    advice = "Give a params.pkl of the book's, a .npz or a safetensors file, or a run folder."
-    raise FileFormatError(
-        refusal(path, "a file that is converted here", advice, tensors=kind != "picture")
-    )
+def _write_tensors(into: Format, target: Path, tensors: dict[str, Array]) -> None:
+    if into.write is None:
+        raise ArgumentError(f"{into.what} takes whole models only. Leave --raw out.", where="--raw")
+    into.write(target, tensors)
+    echo(f"{len(tensors)} arrays: {_listed(tensors)}")
 
 
 def _network(
@@ -174,48 +170,22 @@ def _network(
             )
     except ArgumentError as error:
         if not error.where:
-            error.message += " With --raw the arrays are kept as they are."
+            error.message += " With --raw the arrays are copied unchanged."
         raise
 
 
-def _of_the_book(model: Layer) -> dict[str, Array]:
-    from ..formats import to_book
-
-    try:
-        return to_book(model)
-    except ArgumentError as error:
-        error.message += " Add --raw for that."
-        raise
-
-
-def _save(model: Layer, target: Path) -> None:
-    from ..formats import save
-
-    save(model, target)
-
-
-def _write(kind: str, target: Path, arrays: dict[str, Array]) -> None:
-    from ..formats import write_pickle, write_tensors
-    from ..formats.npz import write_npz
-
-    {MODEL: write_tensors, PICKLE: write_pickle, NPZ: write_npz}[kind](target, arrays)
-
-
-def _describe(model: Layer, given: tuple[int, int, int] | None, activation: str | None) -> None:
-    """Print which network it is, and what was taken for granted."""
-    name = type(model).__name__
-    if name == "Sequential":
-        name = f"fully connected, {activation or 'relu'}"
-    image = "of unknown shape" if model.input_shape is None else _by(model.input_shape)
-    echo(f"{name}: images {image}, {model.parameter_count():,} parameters")
+def _tell_assumptions(
+    model: Layer, given: tuple[int, int, int] | None, activation: str | None
+) -> None:
+    """Print what was assumed of a network that its file does not say."""
     if model.card is not None:
-        echo("taken for one of MNIST: classes 0 to 9, white on black")
-    if name.startswith("fully") and activation is None:
+        echo("assumed to be trained on MNIST: classes 0 to 9, white on black")
+    if type(model).__name__ == "Sequential" and activation is None:
         echo("if it was trained with sigmoid: --activation sigmoid")
     if model.input_shape is None:
         echo("predict and evaluate need the shape: --input CxHxW")
     elif given is None and model.card is None:
-        echo("the size of the images is a guess: --input CxHxW says it")
+        echo("the image size is a guess; --input CxHxW sets it")
 
 
 def _constructor(model: Layer) -> str:

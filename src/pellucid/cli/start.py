@@ -63,21 +63,21 @@ def taken_over(
         for one that does not.
     """
     from .. import nn
-    from ..formats import load, read_tensors
+    from ..formats.registry import read_network
     from ..formats.sniff import refusal
 
     path = runs.model_path(source)
-    arrays, metadata = read_tensors(path)
-    if "filters" in metadata:
+    contents = read_network(path)
+    if "filters" in contents.metadata:
         advice = "Give a run folder, a model file, or weights as a safetensors file."
         raise FileFormatError(refusal(path, "a network or its weights", advice))
-    if "architecture" not in metadata:
-        return _with_weights(path, arrays, model, images, weight_init, rng)
+    if contents.build is None:
+        return _with_weights(path, contents.tensors, model, images, weight_init, rng)
     if model is not None:
         raise ArgumentError(
             f"'{source}' says itself which network it holds. Leave --model out.", where="--model"
         )
-    network = load(path)
+    network = contents.build(())
     name = type(network).__name__
     known = network.card
     notes = [f"from {source}" + (f", which learned {known.dataset}" if known else "")]

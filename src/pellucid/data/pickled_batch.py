@@ -49,7 +49,7 @@ def read_pickled_batch(content: bytes, name: str) -> dict[str, Any]:
     {'labels': [6, 9]}
     >>> read_pickled_batch(pickle.dumps(print), "batch")
     Traceback (most recent call last):
-    pellucid.errors.FileFormatError: batch names builtins.print, which no batch of CIFAR needs. It \
-may be an attempt to run a program on your machine; nothing of it was executed.
+    pellucid.errors.FileFormatError: batch names builtins.print, which a batch of CIFAR does \
+not need. It may be an attempt to run a program on your machine; nothing was executed.
     """
     return unpickled(content, name, BATCH)

@@ -1,14 +1,26 @@
-"""Files: models and tensors in safetensors, and the book's pickled parameters."""
+"""Files: models and tensors in safetensors, and the book's pickled parameters.
 
-from .architecture import build, describe
-from .book_networks import from_book, to_book
-from .book_pickle import read_pickle, write_pickle
-from .files import atomic_write
-from .model_file import load, save
-from .sniff import describe_file
-from .tensors import read_tensors, write_tensors
+Everything is imported when it is first asked for: the table of formats needs no layers.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .architecture import build, describe
+    from .book_networks import from_book, to_book
+    from .book_pickle import read_pickle, write_pickle
+    from .files import atomic_write
+    from .model_file import load, save
+    from .registry import Contents, Format, register
+    from .sniff import describe_file
+    from .tensors import read_tensors, write_tensors
 
 __all__ = [
+    "Contents",
+    "Format",
     "atomic_write",
     "build",
     "describe",
@@ -17,8 +29,33 @@ __all__ = [
     "load",
     "read_pickle",
     "read_tensors",
+    "register",
     "save",
     "to_book",
     "write_pickle",
     "write_tensors",
 ]
+
+_HOMES = {
+    "Contents": "registry",
+    "Format": "registry",
+    "atomic_write": "files",
+    "build": "architecture",
+    "describe": "architecture",
+    "describe_file": "sniff",
+    "from_book": "book_networks",
+    "load": "model_file",
+    "read_pickle": "book_pickle",
+    "read_tensors": "tensors",
+    "register": "registry",
+    "save": "model_file",
+    "to_book": "book_networks",
+    "write_pickle": "book_pickle",
+    "write_tensors": "tensors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

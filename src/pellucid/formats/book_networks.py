@@ -1,7 +1,7 @@
 """The book's parameters ``W1``, ``b1``, ... as networks, and networks as such parameters.
 
 The book's Affine computes ``x·W`` with W (in, out), our Linear ``x·wᵀ`` with w (out, in): W is
-turned over. Filters lie as in the book, and both flatten images (C, H, W) in that order.
+transposed. Filters have the book's layout, and both flatten images (C, H, W) in that order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .book_shapes import Sizes, classify, image_of, windows_of
 __all__ = ["from_book", "to_book"]
 
 DIGITS = tuple("0123456789")
-FREE = (Dropout, Flatten, MaxPool2d, ReLU, Sigmoid)  # layers that the book's files do not mention
+WITHOUT_PARAMETERS = (Dropout, Flatten, MaxPool2d, ReLU, Sigmoid)
 
 
 def from_book(
@@ -48,22 +48,22 @@ def from_book(
     params : mapping
         ``W1``, ``b1``, ``W2``, ... in the book's layout.
     input_shape : (C, H, W), optional
-        The images. Otherwise 28x28, in colour 32x32, if that fits, else the squares that do.
+        The images. By default 28x28 (in colour 32x32) if that fits, else the square that does.
     stride, pad : int, optional
-        Of the convolution of a SimpleConvNet. Otherwise 1, and the border that fits.
+        Of the convolution of a SimpleConvNet. By default 1, and the padding that fits.
     activation : {"relu", "sigmoid"}, optional
-        Between fully connected layers. No file says it; ReLU by default.
+        Between fully connected layers; ReLU by default. The file does not say it.
 
     Returns
     -------
     Sequential
-        In float32 and evaluation mode, with ``input_shape``, and for ten classes of 28x28 images
-        with the card of MNIST.
+        In float32 and evaluation mode, with ``input_shape``. With ten classes and 28x28 images it
+        gets the card of MNIST.
 
     Raises
     ------
     ArgumentError
-        If these are the parameters of no such network, or do not fit the images; says why.
+        If these are not the parameters of such a network, or do not fit the images.
 
     Examples
     --------
@@ -82,12 +82,12 @@ def from_book(
             raise ArgumentError(f"must be {least} or more, received {value}.", where=name)
     if sizes.kind != "simple" and (stride is not None or pad is not None):
         raise ArgumentError(
-            f"is for the one convolution of a SimpleConvNet; this is {sizes.title}. Leave it out.",
+            f"applies to the convolution of a SimpleConvNet; this is {sizes.title}. Leave it out.",
             where="stride" if stride is not None else "pad",
         )
     if sizes.kind != "connected" and activation is not None:
         raise ArgumentError(
-            f"is for fully connected layers alone; this is {sizes.title}, with ReLU. Leave it out.",
+            f"applies to fully connected networks; this is {sizes.title}, with ReLU. Leave it out.",
             where="activation",
         )
     with without_values():
@@ -111,12 +111,12 @@ def from_book(
 
 
 def _fill(shape: tuple[int, ...], values: Array, layer: Conv2d | Linear, name: str) -> None:
-    """Put ``values`` into a parameter, in float32; one number alone stands for all."""
+    """Copy ``values`` into a parameter as float32; a single number is broadcast."""
     with np.errstate(over="ignore"):
         numbers = np.array(np.broadcast_to(values, shape), dtype=np.float32, order="C")
     if not np.array_equal(np.isfinite(numbers), np.isfinite(np.broadcast_to(values, shape))):
         raise ArgumentError(
-            f"the {name} of {layer!r} holds numbers that float32 does not reach.", where="from_book"
+            f"the {name} of {layer!r} holds numbers out of the range of float32.", where="from_book"
         )
     getattr(layer, name).data = numbers
 
@@ -132,7 +132,7 @@ def _simple(
 
 def _deep(sizes: Sizes, image: tuple[int, int, int] | None) -> Sequential:
     shape = image_of(sizes, image)
-    assert shape is not None  # only for fully connected layers is there none
+    assert shape is not None  # only fully connected layers may leave it open
     try:
         model = DeepConvNet(shape, sizes.classes, sizes.weights[-1][0])
     except ShapeError as error:
@@ -140,8 +140,8 @@ def _deep(sizes: Sizes, image: tuple[int, int, int] | None) -> Sequential:
     inputs = model["affine1"].config()["in_features"]
     if inputs != sizes.weights[6][0]:
         raise ArgumentError(
-            f"images {_by(shape)} give {inputs} numbers behind the last pooling of a DeepConvNet, "
-            f"and W7 takes {sizes.weights[6][0]}. Say which images it was trained on.",
+            f"images {_by(shape)} give {inputs} numbers after the last pooling of a DeepConvNet, "
+            f"but W7 takes {sizes.weights[6][0]}. Give the shape of the images it was trained on.",
             where="input_shape",
         )
     return model
@@ -165,26 +165,26 @@ def _connected(
 
 
 def to_book(model: Layer, dtype: type = np.float64) -> dict[str, Array]:
-    """Return the parameters of a network as the book names and lays them: ``W1``, ``b1``, ...
+    """Return the parameters of a network in the book's names and layout: ``W1``, ``b1``, ...
 
-    A script with the same layers in the same order reads them with ``load_params``.
+    A script of the book's with the same layers in the same order reads them with ``load_params``.
 
     Parameters
     ----------
     model : Layer
         A chain of Conv2d, Linear, MaxPool2d, ReLU, Sigmoid, Flatten and Dropout.
     dtype : type
-        Of the arrays; the book computes in float64.
+        Of the arrays; float64 is the book's.
 
     Returns
     -------
     dict of str to array
-        W (in, out) for a Linear, (FN, C, FH, FW) for a Conv2d.
+        W is (in, out) for a Linear, (FN, C, FH, FW) for a Conv2d.
 
     Raises
     ------
     ArgumentError
-        If the book has no layer for one of the model's; names it.
+        If the book lacks one of the model's layers.
 
     Examples
     --------
@@ -202,17 +202,20 @@ def to_book(model: Layer, dtype: type = np.float64) -> dict[str, Array]:
 
 
 def _owners(model: Layer) -> list[Conv2d | Linear]:
-    """Return the layers with weights, in order, of a chain that the book could have built."""
+    """Return the layers with weights, in order, of a chain of the book's layers."""
     owners: list[Conv2d | Linear] = []
     for name, layer in model.layers():
         if isinstance(layer, Linear) or (
             isinstance(layer, Conv2d) and layer.groups == 1 and layer.dilation in (1, (1, 1))
         ):
             owners.append(layer)
-        elif not isinstance(layer, FREE) and type(layer).forward is not Sequential.forward:
+        elif (
+            not isinstance(layer, WITHOUT_PARAMETERS)
+            and type(layer).forward is not Sequential.forward
+        ):
             raise ArgumentError(
-                f"has {name!r}, a {layer!r}, and the book's files have no place for such a layer. "
-                "Its tensors can be written under its own names.",
+                f"has {name!r}, a {layer!r}, which the book's files cannot hold. Its tensors can "
+                "be written under their own names.",
                 where=type(model).__name__,
             )
     return owners

@@ -20,14 +20,14 @@ from .sniff import look_at, refusal
 __all__ = ["read_pickle", "write_pickle"]
 
 LARGEST_FILE = 2**31
-SHARED = 2  # the arrays may take so many times the file, one array standing under several names
+MOST_EXPANSION = 2  # bytes of arrays per byte of file: one array may have several names
 KINDS = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
 PARAMETERS = Allowed(
     "dict of arrays",
     frozenset(NAMES),
     dtypes=frozenset(KINDS),
     axes=range(9),
-    instructions=10**5,  # some thirty an array
+    instructions=10**5,  # an array takes about thirty
 )
 
 
@@ -35,8 +35,8 @@ def read_pickle(path: PathLike) -> dict[str, Array]:
     """Read a pickled dict of arrays, as the book's ``save_params`` writes it; nothing is executed.
 
     Any Python and NumPy may have written it: protocols 2 to 5, either byte order, C or Fortran
-    order, numbers of 8 to 64 bits. Whatever else a pickle can say is refused before anything is
-    built, and the arrays take no more memory than the file has bytes for them.
+    order, numbers of 8 to 64 bits. Anything else that a pickle can say is refused before anything
+    is built, and the arrays take no more memory than their bytes in the file.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def read_pickle(path: PathLike) -> dict[str, Array]:
     DataNotFoundError
         If there is no such file.
     FileFormatError
-        If it is no whole pickle of a dict of arrays; says what was refused.
+        If it is not a complete pickle of a dict of arrays; the message names what was refused.
 
     Examples
     --------
@@ -67,8 +67,8 @@ def read_pickle(path: PathLike) -> dict[str, Array]:
     ...     _ = path.write_bytes(pickle.dumps({"b1": print}))
     ...     read_pickle(path)
     Traceback (most recent call last):
-    pellucid.errors.FileFormatError: '...params.pkl' names builtins.print, which no dict of arrays \
-needs. It may be an attempt to run a program on your machine; nothing of it was executed.
+    pellucid.errors.FileFormatError: '...params.pkl' names builtins.print, which a dict of arrays \
+does not need. It may be an attempt to run a program on your machine; nothing was executed.
     """
     path = Path(path)
     if not path.exists():
@@ -87,10 +87,10 @@ needs. It may be an attempt to run a program on your machine; nothing of it was 
         ) from error
     arrays = {key: _numbers(value, key, path) for key, value in values.items()}
     size = sum(array.nbytes for array in arrays.values())
-    if size > SHARED * len(content):
+    if size > MOST_EXPANSION * len(content):
         raise FileFormatError(
-            f"'{path}' repeats its arrays under many names: {size:,} bytes come out of "
-            f"{len(content):,}. It may be an attempt to fill the memory."
+            f"'{path}' repeats its arrays under many names: {len(content):,} bytes expand to "
+            f"{size:,}. It may be an attempt to fill the memory."
         )
     return {
         key: np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
@@ -104,8 +104,8 @@ def _numbers(value: Any, key: str, path: Path) -> Array:
     if type(value) is float or (type(value) is int and -(2**63) <= value < 2**63):
         return np.array(value)
     raise FileFormatError(
-        f"{key!a} in '{path}' is {shown(value)}, not an array. Dicts of arrays are read, "
-        "as the book's `save_params` writes them."
+        f"{key!a} in '{path}' is {shown(value)}, not an array. Give a dict of arrays, as the "
+        "book's `save_params` writes it."
     )
 
 
@@ -115,14 +115,14 @@ def write_pickle(path: PathLike, arrays: Mapping[str, Array]) -> None:
     Parameters
     ----------
     path : str or path
-        Its folder must exist. An older file is replaced only by a whole new one.
+        Its folder must exist. An existing file is replaced only once the new one is complete.
     arrays : mapping of name to array
-        Numbers of 8 to 64 bits, real; they are written in C order.
+        Real numbers of 8 to 64 bits; written in C order.
 
     Raises
     ------
     ArgumentError
-        If an array holds something else, or 4 GiB; if ``path`` cannot be written.
+        If an array has another dtype, or 4 GiB or more; if ``path`` cannot be written.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def write_pickle(path: PathLike, arrays: Mapping[str, Array]) -> None:
         if np.asarray(array).dtype.str[1:] not in KINDS or np.asarray(array).nbytes >= 2**32:
             raise ArgumentError(
                 f"{name!r} is {np.asarray(array).nbytes:,} bytes of {np.asarray(array).dtype}; "
-                "real numbers of 8 to 64 bits, less than 4 GiB, are written.",
+                "it must hold real numbers of 8 to 64 bits, and less than 4 GiB.",
                 where="write_pickle",
             )
     with atomic_write(path) as part, part.open("wb") as file:
@@ -149,8 +149,8 @@ def write_pickle(path: PathLike, arrays: Mapping[str, Array]) -> None:
 def _pickled(array: Array) -> Iterator[bytes]:
     """Yield the instructions for one array.
 
-    NumPy 2 calls the module ``numpy._core.multiarray``, which NumPy 1 does not know; both know the
-    old name, which is why no pickler is used here. Protocol 3 is as old as Python 3.
+    Python's pickler would name ``numpy._core.multiarray`` under NumPy 2, which NumPy 1 lacks; both
+    know the old name. Every Python 3 reads protocol 3.
     """
     yield b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
     yield b"(K\x01(" + b"".join(_integer(n) for n in array.shape) + b"t"

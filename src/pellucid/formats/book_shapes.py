@@ -1,4 +1,4 @@
-"""What the shapes of the book's parameters tell: which network, and for which images."""
+"""Infer from the shapes of the book's parameters which network they are, and for which images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Sizes", "classify", "image_of", "windows_of"]
 
 Image = tuple[int, int, int]
 
-SIDES = {1: 28, 3: 32}  # of the images of MNIST, by their channels, and of CIFAR
+SIDES = {1: 28, 3: 32}  # of square images by channels: MNIST and CIFAR
 DEEP = [(16, 3, 3), (16, 3, 3), (32, 3, 3), (32, 3, 3), (64, 3, 3), (64, 3, 3)]
 TITLES = {
     "simple": "a SimpleConvNet",
@@ -30,7 +30,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Sizes:
-    """The shapes of W1, W2, ..., and which of the book's networks has such.
+    """The shapes of W1, W2, ..., and which of the book's networks has them.
 
     Attributes
     ----------
@@ -43,12 +43,12 @@ class Sizes:
 
     @property
     def classes(self) -> int:
-        """How many outputs there are."""
+        """The number of outputs."""
         return self.weights[-1][1]
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """The name of the network in messages."""
         return TITLES[self.kind]
 
 
@@ -58,7 +58,7 @@ def classify(params: Mapping[str, Array]) -> Sizes:
     Raises
     ------
     ArgumentError
-        If none of the book's has; says what is in the way.
+        If none of the book's networks has them; the message says why.
     """
     _require_names(params)
     weights = [np.shape(params[f"W{k}"]) for k in range(1, len(params) // 2 + 1)]
@@ -70,7 +70,7 @@ def classify(params: Mapping[str, Array]) -> Sizes:
         else:
             fits = len(before) == 4 or here[0] == before[1]
         if not fits:
-            raise _refusal(f"W{k} {here} cannot stand behind W{k - 1} {before}")
+            raise _refusal(f"W{k} {here} cannot follow W{k - 1} {before}")
     dimensions = [len(weight) for weight in weights]
     if dimensions == [4, 2, 2] and weights[0][2] == weights[0][3]:
         return Sizes("simple", weights)
@@ -89,13 +89,13 @@ def classify(params: Mapping[str, Array]) -> Sizes:
 def _require_names(params: Mapping[str, Array]) -> None:
     if any(re.fullmatch(r"gamma\d+", name) for name in params):
         raise _refusal(
-            "gamma1 and beta1 are of a batch normalisation, whose running means the book does not "
-            "save: the network cannot be evaluated"
+            "gamma1 and beta1 belong to a batch normalisation, whose running means the book does "
+            "not save, so the network cannot be evaluated"
         )
     expected = {f"{letter}{k + 1}" for letter in "Wb" for k in range(max(len(params) // 2, 1))}
     if set(params) != expected:
         names = ", ".join(ascii(name).strip("'") for name in list(params)[:12]) or "none"
-        raise _refusal(f"the arrays are to be W1, b1, W2, b2, ... without a gap; they are {names}")
+        raise _refusal(f"the arrays must be W1, b1, W2, b2, ... without a gap, received {names}")
 
 
 def _require_numbers(params: Mapping[str, Array], k: int, weight: tuple[int, ...]) -> None:
@@ -103,24 +103,24 @@ def _require_numbers(params: Mapping[str, Array], k: int, weight: tuple[int, ...
     kinds = {np.asarray(params[f"{letter}{k}"]).dtype.kind for letter in "Wb"}
     if len(weight) not in (2, 4) or 0 in weight or not kinds <= set("fiu"):
         raise _refusal(
-            f"W{k} {weight} is neither of a convolution (four axes) nor of an Affine (two)"
+            f"W{k} {weight} belongs neither to a convolution (four axes) nor to an Affine (two)"
         )
     outputs = weight[0] if len(weight) == 4 else weight[1]
     if math.prod(bias) not in (1, outputs):
         raise _refusal(
-            f"b{k} {bias} is to have {outputs} numbers, one for each output of W{k} {weight}"
+            f"b{k} {bias} must have {outputs} numbers, one for each output of W{k} {weight}"
         )
 
 
 def _refusal(reason: str) -> ArgumentError:
-    return ArgumentError(f"these are no parameters of the book's networks: {reason}.")
+    return ArgumentError(f"these are not the parameters of one of the book's networks: {reason}.")
 
 
 def image_of(sizes: Sizes, image: Image | None) -> Image | None:
-    """Return the images that a deep or a fully connected network takes.
+    """Return the shape of the images that a deep or a fully connected network takes.
 
     Without ``image``: 28x28 for a DeepConvNet, in colour 32x32; for fully connected layers a
-    square, grey or in colour, or None if there is none of so many numbers.
+    square, grey or in colour, or None if no square has as many numbers as W1 has rows.
 
     Raises
     ------
@@ -150,10 +150,10 @@ def _usual(channels: int) -> Image:
 def windows_of(
     sizes: Sizes, image: Image | None, stride: int | None, pad: int | None
 ) -> tuple[Image, int, int]:
-    """Return the images, stride and border with which a SimpleConvNet has these shapes.
+    """Return the image shape, stride and padding with which a SimpleConvNet has these shapes.
 
-    What is given stays. Otherwise the images are 28x28, in colour 32x32, if a border fits, or else
-    the squares that fit; the stride is 1; the border is the one that fits.
+    Arguments that are given stay. By default the images are 28x28 (in colour 32x32) if some
+    padding fits, else the square that fits; the stride is 1; the padding is the one that fits.
 
     Raises
     ------
@@ -163,35 +163,33 @@ def windows_of(
     filters, channels, size, _ = sizes.weights[0]
     rows = sizes.weights[1][0]
     if rows % filters:
-        raise _refusal(
-            f"W2 takes {rows} numbers, no equal share from each of the {filters} filters"
-        )
+        raise _refusal(f"the {rows} rows of W2 are not a multiple of the {filters} filters of W1")
     stride = 1 if stride is None else stride
-    borders = range(size) if pad is None else (pad,)
+    paddings = range(size) if pad is None else (pad,)
     images = [image or _usual(channels)]
     if image is None:
         before_pooling = 2 * math.isqrt(rows // filters)
-        edge = max((before_pooling - 1) * stride + size - 2 * borders[0], 1)
+        edge = max((before_pooling - 1) * stride + size - 2 * paddings[0], 1)
         images.append((channels, edge, edge))
     for shape in images:
         _require(shape[0] == channels, shape, f"has {channels} channels in W1 {sizes.weights[0]}")
-        for border in borders:
-            if _pooled(shape, size, stride, border) * filters == rows:
-                return shape, stride, border
-    tried = f"a border of {borders[0]}" + f" to {borders[-1]}" * (len(borders) > 1)
+        for padding in paddings:
+            if _pooled(shape, size, stride, padding) * filters == rows:
+                return shape, stride, padding
+    tried = f"a padding of {paddings[0]}" + f" to {paddings[-1]}" * (len(paddings) > 1)
     raise ArgumentError(
-        f"W2 takes {rows // filters} numbers from each of the {filters} filters of W1; no images "
-        f"{'x'.join(map(str, images[0]))} give so many with stride {stride} and {tried}. Say the "
-        "images, the stride and the border with which it was trained.",
+        f"W2 takes {rows // filters} numbers from each of the {filters} filters of W1, which "
+        f"images {'x'.join(map(str, images[0]))} do not give with stride {stride} and {tried}. "
+        "Give the image shape, stride and padding with which it was trained.",
         where="input_shape",
     )
 
 
 def _pooled(image: Image, size: int, stride: int, pad: int) -> int:
-    """Return how many cells the 2x2 pooling leaves of one filter's image, or 0."""
+    """Return the number of cells of one channel after the 2x2 pooling, or 0 if it does not fit."""
     sides = []
     for length in image[1:]:
-        if length + 2 * pad < size + stride:  # two windows at least
+        if length + 2 * pad < size + stride:  # the pooling needs two windows
             return 0
         sides.append(output_size(output_size(length, size, stride, pad), 2, 2, 0))
     return math.prod(sides)

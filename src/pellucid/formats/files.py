@@ -1,4 +1,4 @@
-"""Writing files so that a reader finds the old file or the new one, never half of either."""
+"""Write files atomically: a reader finds the old file or the new one, never a part of either."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ..typing import PathLike
 
 __all__ = ["atomic_write"]
 
-# What writing to a file that is open fails with, which names no file. Windows has no quotas.
+# Errors of writing to an open file, which do not name the file. Windows lacks EDQUOT.
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 @contextmanager
 def atomic_write(path: PathLike) -> Iterator[Path]:
-    """Yield a temporary file beside ``path``; it takes the place of ``path`` when all went well.
+    """Yield a temporary file next to ``path``, and rename it to ``path`` at the end of the block.
 
     The bytes are on the disk before the name is (fsync, rename, fsync of the folder), so that a
-    power cut leaves a whole file too (the old or the new one, where a file system cannot flush
-    folders). After any exception, Ctrl-C included, the temporary file is
-    gone and what stood at ``path`` is as before. The permissions are those of the file that is
-    replaced, or of any new file (the umask); a symbolic link is followed, not replaced.
+    power cut leaves a complete file too: the old or the new one, where a file system cannot flush
+    folders. After any exception, Ctrl-C included, the temporary file is deleted and ``path`` is as
+    before. The permissions are those of the replaced file, or of any new file (the umask); a
+    symbolic link is followed, not replaced.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
     Yields
     ------
     Path
-        An empty file in the same folder, with the same suffix, to be written by its name.
+        An empty file in the same folder, with the same suffix. Open it by this name.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         if target.exists() and part.stat().st_mode != target.stat().st_mode:
-            part.chmod(target.stat().st_mode & 0o7777)  # not all file systems can do it
+            part.chmod(target.stat().st_mode & 0o7777)  # only if needed: some file systems cannot
         yield part
         _flush_to_disk(part)
         part.replace(target)
@@ -69,10 +69,10 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
         part.unlink(missing_ok=True)
         unnamed = isinstance(error, OSError) and error.filename is None and error.errno in _FULL
         if isinstance(error, OSError) and (unnamed or error.filename in (part, str(part))):
-            # It is the caller's file that cannot be written: nobody knows the temporary one.
+            # Name the caller's file: the user does not know the temporary one.
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
-    with suppress(OSError):  # the file is there, whole; network drives know no fsync of folders
+    with suppress(OSError):  # the file is complete; network drives cannot flush folders
         _flush_to_disk(target.parent)
 
 
@@ -81,9 +81,9 @@ def _require_writable_place(path: PathLike, target: Path) -> None:
         raise ArgumentError(
             f"must be a file, received the folder '{path}'. Add a file name to it.", where="path"
         )
-    if target.exists() and not target.is_file():  # /dev/null would become a file for good
+    if target.exists() and not target.is_file():  # the rename would replace /dev/null by a file
         raise ArgumentError(
-            f"must be a file, received '{path}', which is a device or a pipe. Give another name.",
+            f"must be a file, received '{path}', a device or a pipe. Give another name.",
             where="path",
         )
     if not target.parent.is_dir():
@@ -96,7 +96,7 @@ def _require_writable_place(path: PathLike, target: Path) -> None:
 
 def _flush_to_disk(path: Path) -> None:
     if os.name == "nt" and path.is_dir():
-        return  # Windows opens no folders, and writes its names through
+        return  # Windows cannot open folders, and writes names through
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)

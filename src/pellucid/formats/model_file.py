@@ -1,11 +1,12 @@
-"""One file holds a model: weights, architecture, and what it knows of its images."""
+"""Save and load a model in one file: weights, architecture, image shape and card."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ..data.catalogue import CATALOGUE
@@ -13,31 +14,33 @@ from ..errors import FileFormatError, PellucidError
 from ..nn import Card, Layer
 from ..nn.init import without_values
 from ..preparation import HeldOut, Preparation
-from ..typing import PathLike
+from ..typing import Array, PathLike
 from .architecture import build, describe
+from .registry import read_network
 from .sniff import describe_file
-from .tensors import read_tensors, write_tensors
+from .tensors import write_tensors
 
-__all__ = ["load", "save"]
+__all__ = ["load", "rebuild", "save"]
 
 VERSION = "1"
 LARGEST_IMAGE = 3 * 2**24  # numbers: 16.7 million pixels in colour
 
 
 def save(model: Layer, path: PathLike) -> None:
-    """Write ``model`` to a safetensors file from which `load` rebuilds it without help.
+    """Write ``model`` to a safetensors file from which `load` rebuilds it.
 
     Parameters
     ----------
     model : Layer
         Weights, architecture, ``input_shape`` and ``card`` are written.
     path : str or path
-        Usually ``something.safetensors``. An older file is replaced only by a whole new one.
+        Usually ``something.safetensors``. An existing file is replaced only once the new one is
+        complete.
 
     Raises
     ------
     ArgumentError
-        If a layer cannot be written down, or ``path`` cannot be written.
+        If the arguments of a layer cannot be saved, or ``path`` cannot be written.
 
     Examples
     --------
@@ -59,30 +62,56 @@ def save(model: Layer, path: PathLike) -> None:
 
 
 def load(path: PathLike, *, layers: Iterable[type[Layer]] = ()) -> Layer:
-    """Rebuild the model that `save` wrote, in evaluation mode.
+    """Rebuild the model in a file, in evaluation mode.
 
     Parameters
     ----------
     path : str or path
+        Of a file that `save` wrote, or of another format that holds an architecture.
     layers : iterable of Layer classes
         Your own layers that occur in it.
 
     Raises
     ------
     DataNotFoundError, FileFormatError
-        If there is no such file; if it is damaged, changed, or holds no model of Pellucid.
+        If there is no such file; if it is damaged or changed, or does not hold a model.
     """
-    arrays, metadata = read_tensors(path)
-    if "architecture" not in metadata:
-        if {"training", "filters"} & metadata.keys():
-            raise FileFormatError(
-                f"'{path}' holds {describe_file(path)} and no architecture. Give a model file or a "
-                "run folder."
-            )
+    contents = read_network(path)
+    if contents.build is not None:
+        return contents.build(layers)
+    if {"training", "filters"} & contents.metadata.keys():
         raise FileFormatError(
-            f"'{path}' holds weights but no architecture. Build the model yourself, and give it "
-            "`pellucid.read_tensors(path)[0]` with `load_state_dict`."
+            f"'{path}' holds {describe_file(path)} and no architecture. Give a model file or a run "
+            "folder."
         )
+    raise FileFormatError(
+        f"'{path}' holds weights but no architecture. Build the model yourself, and give it "
+        "`pellucid.read_tensors(path)[0]` with `load_state_dict`."
+    )
+
+
+def rebuild(
+    path: Path,
+    tensors: Mapping[str, Array],
+    metadata: Mapping[str, str],
+    layers: Iterable[type[Layer]] = (),
+) -> Layer:
+    """Return the model, in evaluation mode, that `save` described in the metadata of a file.
+
+    Parameters
+    ----------
+    path : path
+        What errors call the file.
+    tensors, metadata
+        As `read_tensors` returns them.
+    layers : iterable of Layer classes
+        Your own layers that occur in it.
+
+    Raises
+    ------
+    FileFormatError
+        If the description is malformed, or does not fit the tensors.
+    """
     if metadata.get("pellucid") != VERSION:
         raise FileFormatError(
             f"'{path}' is of version {metadata.get('pellucid')!r}; this Pellucid reads {VERSION!r}."
@@ -90,7 +119,7 @@ def load(path: PathLike, *, layers: Iterable[type[Layer]] = ()) -> Layer:
     try:
         with without_values():
             model = build(json.loads(metadata["architecture"]), layers)
-        model.load_state_dict(arrays)
+        model.load_state_dict(tensors)
         model.input_shape = _image_shape(json.loads(metadata.get("input_shape", "null")))
         model.card = _card(json.loads(metadata.get("card", "null")), model.input_shape)
     except PellucidError as error:
@@ -105,7 +134,9 @@ def _image_shape(shape: list[int] | None) -> tuple[int, ...] | None:
         return None
     sizes = tuple(int(size) for size in shape)
     if len(sizes) != 3 or min(sizes) < 1 or math.prod(sizes) > LARGEST_IMAGE:
-        raise ValueError(f"{sizes} is no image shape (C, H, W) of at most {LARGEST_IMAGE} numbers")
+        raise ValueError(
+            f"{sizes} is not an image shape (C, H, W) of at most {LARGEST_IMAGE} numbers"
+        )
     return sizes
 
 
@@ -134,7 +165,7 @@ def _preparation(card: dict[str, Any], image_shape: tuple[int, ...] | None) -> P
         if described is None:
             return None
         preparation = Preparation.from_dict(described)
-        _image_shape(list(preparation.image_shape))  # refuses one that takes all memory
+        _image_shape(list(preparation.image_shape))  # refuses one that would exhaust the memory
         return preparation
     source = CATALOGUE.get(card["dataset"])
     if source and source.drawing:  # a file of an earlier version, which looked at the background
@@ -147,5 +178,5 @@ def _value_range(ends: list[float] | None) -> tuple[float, float] | None:
         return None
     low, high = (float(end) for end in ends)
     if not -math.inf < low < high < math.inf:
-        raise ValueError(f"{ends} is no range of values, the smaller one first")
+        raise ValueError(f"the value range {ends} is not two finite numbers in ascending order")
     return low, high

@@ -1,4 +1,4 @@
-"""NumPy's archives of arrays, read without trusting what they claim."""
+"""Read and write NumPy's .npz archives; the sizes that a file claims are not trusted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .sniff import look_at, refusal
 
 __all__ = ["read_npz", "write_npz"]
 
-TIMES = 100  # what is unpacked may be so many times the file, as weights never are
-SMALL = 2**20  # or so many bytes: zeros pack well
+MOST_EXPANSION = 100  # unpacked bytes per byte of file; weights compress far less
+ALWAYS_READ = 2**20  # unpacked bytes, however small the file: zeros compress well
 MOST_AXES = 32
 KINDS = "biuf"
 
@@ -41,8 +41,8 @@ def read_npz(path: PathLike) -> dict[str, Array]:
     DataNotFoundError
         If there is no such file.
     FileFormatError
-        If it is something else, which the message names; if it is damaged, holds something else
-        than numbers, or unpacks to far more than it is.
+        If it has another format, which the message names; if it is damaged, holds anything but
+        numbers, or expands more than 100 times.
     """
     path = Path(path)
     if not path.exists():
@@ -54,10 +54,10 @@ def read_npz(path: PathLike) -> dict[str, Array]:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             total = sum(member.file_size for member in members)
-            if total > max(TIMES * path.stat().st_size, SMALL):
+            if total > max(MOST_EXPANSION * path.stat().st_size, ALWAYS_READ):
                 raise FileFormatError(
-                    f"'{path}' unpacks to {total:,} bytes, more than {TIMES} times its size. It "
-                    "may be an attempt to fill the memory."
+                    f"'{path}' unpacks to {total:,} bytes, more than {MOST_EXPANSION} times its "
+                    "size. It may be an attempt to fill the memory."
                 )
             require_memory(total, path)
             arrays: dict[str, Array] = {}
@@ -66,18 +66,18 @@ def read_npz(path: PathLike) -> dict[str, Array]:
                 if name in arrays:
                     raise ValueError(f"it holds {shown_key(name)} twice")
                 if not member.filename.endswith(".npy"):
-                    raise ValueError(f"{shown_key(name)} in it is no array (.npy)")
+                    raise ValueError(f"its member {shown_key(name)} is not an array (.npy)")
                 arrays[name] = _array(archive, member, path)
             return arrays
     except FileFormatError:
         raise
     except MemoryError as error:
         raise FileFormatError(
-            f"there is not enough memory for the {total:,} bytes to which '{path}' unpacks."
+            f"'{path}' unpacks to {total:,} bytes, and there is not enough memory."
         ) from error
-    except Exception as error:  # zlib, struct, tokenize and zipfile each have their own
+    except Exception as error:  # zlib, struct, tokenize and zipfile raise their own
         why = str(error) or type(error).__name__
-        raise FileFormatError(f"'{path}' is no whole .npz file ({why}).") from error
+        raise FileFormatError(f"'{path}' is a damaged .npz file ({why}).") from error
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Array:
@@ -94,14 +94,13 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Arr
         shape, fortran, dtype = read(file)
         if dtype.hasobject:
             raise FileFormatError(
-                f"{name} in '{path}' holds object, and only numbers are read: Python objects are "
-                "pickled, and a pickle can run a program. Save it as an array of numbers: "
-                "numpy.array(..., dtype=float)."
+                f"{name} in '{path}' holds Python objects, which are pickled, and a pickle can run "
+                "a program. Save it as an array of numbers: numpy.array(..., dtype=float)."
             )
         if dtype.kind not in KINDS or dtype.names or dtype.itemsize > 8:
             raise FileFormatError(
-                f"{name} in '{path}' holds {dtype}, and only numbers are read, real ones of 8 to "
-                "64 bits. Leave it out, or turn it into float64."
+                f"{name} in '{path}' holds {dtype}; only real numbers of 8 to 64 bits are read. "
+                "Leave it out, or convert it to float64."
             )
         if min(shape, default=0) < 0 or len(shape) > MOST_AXES:
             raise ValueError(f"{name} has the shape {shape}")
@@ -116,13 +115,13 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Arr
 
 
 def write_npz(path: PathLike, arrays: Mapping[str, Array]) -> None:
-    """Write ``arrays`` to a ``.npz`` file that `numpy.load` reads: all of it, or nothing.
+    """Write ``arrays`` atomically to a ``.npz`` file that `numpy.load` reads.
 
     Raises
     ------
     ArgumentError
-        If a name leads out of the folder into which an archive is unpacked, or cannot be the name
-        of a file; if ``path`` cannot be written.
+        If a name leads out of the folder where the archive is unpacked, or is not a valid file
+        name; if an array holds Python objects; if ``path`` cannot be written.
 
     Examples
     --------
@@ -133,10 +132,10 @@ def write_npz(path: PathLike, arrays: Mapping[str, Array]) -> None:
     {'b1': array([0., 0.])}
     """
     for name, array in arrays.items():
-        _require_a_member(name)
+        _require_member_name(name)
         if np.asarray(array).dtype.hasobject:
             raise ArgumentError(
-                f"{shown_key(name)} holds Python objects, and only numbers are written.",
+                f"{shown_key(name)} holds Python objects; only numbers are written.",
                 where="write_npz",
             )
     with atomic_write(path) as part, zipfile.ZipFile(part, "w") as archive:
@@ -145,8 +144,8 @@ def write_npz(path: PathLike, arrays: Mapping[str, Array]) -> None:
                 np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
 
 
-def _require_a_member(name: str) -> None:
-    """Refuse a name under which an archive could write outside its folder, or lose an array."""
+def _require_member_name(name: str) -> None:
+    """Refuse a name that, unpacked, is a file outside the folder or cannot be a file."""
     parts = re.split(r"[/\\]", name)
     out = ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name)
     odd = any(ord(c) < 32 or "\ud800" <= c <= "\udfff" for c in name) or len(name) > 10_000

@@ -1,9 +1,8 @@
-"""Building the arrays, lists and texts of a pickle, and nothing else.
+"""Build the arrays, lists and strings of a pickle, and nothing else.
 
-The usual machine for pickles calls whatever function the program names. This one knows the names of
-`pickle_names` and calls what they stand for there. It builds in proportion to the bytes that are
-there: an array takes exactly the bytes that came for it, and no list, dict or tuple stands in two
-places.
+Python's unpickler calls any function that the pickle names. This one calls only the functions of
+`pickle_names`, which check their arguments. Memory stays in proportion to the file: an array takes
+exactly its bytes in the file, and a list, dict or tuple cannot be used twice.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import FileFormatError
-from .pickle_names import CALLS, NAMES, DType, Name, Unfilled, array, order_bytes, text
+from .pickle_names import CALLS, NAMES, DType, Name, Unfilled, array, set_byte_order, text
 from .pickle_scan import Allowed, instructions, names, require_allowed, require_name, shown
 
 __all__ = ["unpickled"]
@@ -29,7 +28,7 @@ def unpickled(content: bytes, name: str, allowed: Allowed) -> dict[str, Any]:
     content : bytes
         A pickle of protocol 2 to 5.
     name : str
-        What errors call it.
+        The name of the file in errors.
     allowed : Allowed
         What it may hold.
 
@@ -41,7 +40,7 @@ def unpickled(content: bytes, name: str, allowed: Allowed) -> dict[str, Any]:
     Raises
     ------
     FileFormatError
-        If it is anything else than a dict of these; names what is not allowed.
+        If it is anything but a dict of these; the message names what is not allowed.
     """
     machine = _Machine(name, allowed)
     try:
@@ -55,7 +54,9 @@ def unpickled(content: bytes, name: str, allowed: Allowed) -> dict[str, Any]:
         raise
     except Exception as error:  # an empty stack, a wrong type, bytes that end too early
         said = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
-        raise FileFormatError(f"{name} is no whole pickle of a {allowed.what} ({said}).") from error
+        raise FileFormatError(
+            f"{name} is not a valid pickle of a {allowed.what} ({said})."
+        ) from error
     if type(result) is not dict:
         what = "an array" if isinstance(result, Unfilled) else shown(result)
         raise FileFormatError(f"{name} holds {what}, not a dict.")
@@ -68,7 +69,7 @@ def _filled(value: Any) -> Any:
             raise ValueError("an array has no numbers")
         return value.array
     if isinstance(value, Name | DType) or value is _MARK:
-        raise ValueError("a name stands where a value must stand")
+        raise ValueError("a name is used as a value")
     return value
 
 
@@ -134,9 +135,9 @@ class _Machine:
     def _reduce(self, _: bytes) -> None:
         arguments, function = self._pop(), self._pop()
         if not isinstance(function, Name) or function.meaning not in CALLS:
-            raise ValueError("it calls what is no function")
+            raise ValueError("it calls something that is not a function")
         if type(arguments) is not tuple:
-            raise ValueError("it calls a function with no tuple of arguments")
+            raise ValueError("the arguments of a call are not a tuple")
         call, least, most = CALLS[function.meaning]
         if not least <= len(arguments) <= most:
             raise ValueError(f"it calls {function.meaning} with {len(arguments)} arguments")
@@ -145,22 +146,22 @@ class _Machine:
     def _build(self, _: bytes) -> None:
         state, thing = self._pop(), self.stack[-1]
         if type(state) is not tuple:
-            raise ValueError("it fills in by what is no tuple")
+            raise ValueError("the state of BUILD is not a tuple")
         if isinstance(thing, DType):
-            order_bytes(thing, state)
+            set_byte_order(thing, state)
         elif isinstance(thing, Unfilled) and thing.array is None and len(state) == 5:
             thing.array = array(self.allowed, *state)
         else:
-            raise ValueError("it fills in what is no array")
+            raise ValueError("BUILD is applied to something other than a new array or dtype")
 
     def _pop(self) -> Any:
         thing = self.stack.pop()
         if thing is _MARK:
-            raise ValueError("a mark stands where a value must stand")
+            raise ValueError("a mark is used as a value")
         return thing
 
     def _items(self) -> list[Any]:
-        """Take what lies above the last mark, and the mark."""
+        """Pop everything above the last mark, and the mark."""
         last = next(k for k in range(len(self.stack) - 1, -1, -1) if self.stack[k] is _MARK)
         items = self.stack[last + 1 :]
         del self.stack[last:]
@@ -168,7 +169,7 @@ class _Machine:
 
     def _top(self, kind: type) -> Any:
         if type(self.stack[-1]) is not kind:
-            raise ValueError(f"it adds to what is no {kind.__name__}")
+            raise ValueError(f"it adds items to something that is not a {kind.__name__}")
         return self.stack[-1]
 
 
@@ -189,7 +190,7 @@ _VALUES: dict[str, Callable[[bytes], Any]] = {
     **dict.fromkeys(("BININT1", "BININT2"), _unsigned),
     **dict.fromkeys(("BININT", "LONG1"), _signed),
     **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"), _unicode),
-    # bytes, a bytearray, and what Python 2 called str: all of them are bytes here.
+    # bytes, bytearray and the str of Python 2 all become bytes.
     **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"), bytes),
     **dict.fromkeys(("BINSTRING", "SHORT_BINSTRING"), bytes),
     "BINFLOAT": lambda number: struct.unpack(">d", number)[0],

@@ -1,8 +1,8 @@
-"""Reading the instructions of a pickle without following them, and refusing all that is not data.
+"""Check the instructions of a pickle without executing them, and refuse all that is not data.
 
-A pickle is a program for a small machine with a stack. Here its text is looked at from end to end:
-every instruction must be one that builds plain values, every name one that is allowed, every length
-one that the bytes bear out. Only then may `pickle_machine` build anything.
+A pickle is a program for a small stack machine. It is scanned from end to end: every instruction
+must build plain values, every name must be allowed, every length must agree with the bytes that
+follow. Only then does `pickle_machine` build anything.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ INSTRUCTIONS = {
 ELSEWHERE = {"NEXT_BUFFER", "READONLY_BUFFER"}
 
 _OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
-_LENGTHS = {  # of the number that says how many bytes follow it
+_LENGTHS = {  # bytes of the field that holds the length of an argument
     pickletools.TAKEN_FROM_ARGUMENT1: 1,
     pickletools.TAKEN_FROM_ARGUMENT4: 4,
     pickletools.TAKEN_FROM_ARGUMENT4U: 4,
@@ -47,15 +47,15 @@ class Allowed:
     Attributes
     ----------
     what : str
-        How errors call such a file: "batch of CIFAR".
+        The name of such a file in errors: "batch of CIFAR".
     names : frozenset of (module, name)
-        The only ones, letter by letter.
+        Those that it may name.
     dtypes : frozenset of str
-        Codes of NumPy's: "u1", "f8".
+        NumPy's codes: "u1", "f8".
     axes : range
-        How many axes an array may have.
+        The number of axes that an array may have.
     instructions : int
-        The most there may be: what each of them builds takes memory.
+        The most it may have: each builds an object, which takes memory.
     """
 
     what: str
@@ -68,17 +68,17 @@ class Allowed:
 def instructions(content: bytes) -> Iterator[tuple[str, int, int]]:
     """Yield each instruction's name, and where its argument begins and ends.
 
-    One that is not in ``INSTRUCTIONS`` is yielded too, and is the last.
+    An instruction that is not in ``INSTRUCTIONS`` is yielded last.
 
     Raises
     ------
     ValueError
-        If a length reaches behind the end, a frame is no frame, or something follows the end.
+        If a length exceeds the file, a frame is malformed, or bytes follow the end.
     """
     place = frame_end = 0
     while True:
         if place >= len(content):
-            raise ValueError("it breaks off")
+            raise ValueError("it is truncated")
         opcode = _OPCODES.get(content[place])
         if opcode is None or opcode.name not in INSTRUCTIONS:
             yield opcode.name if opcode else f"{content[place]:#04x}", place, place
@@ -104,7 +104,7 @@ def instructions(content: bytes) -> Iterator[tuple[str, int, int]]:
 
 
 def _argument(content: bytes, start: int, opcode: pickletools.OpcodeInfo) -> tuple[int, int]:
-    """Return where the argument lies; its end may be behind that of the content."""
+    """Return where the argument begins and ends; the end may exceed the content."""
     if opcode.arg is None:
         return start, start
     if opcode.name == "GLOBAL":
@@ -125,21 +125,21 @@ def _argument(content: bytes, start: int, opcode: pickletools.OpcodeInfo) -> tup
 
 
 def require_allowed(content: bytes, name: str, allowed: Allowed) -> None:
-    """Refuse ``content`` unless each of its instructions may stand in such a file.
+    """Refuse ``content`` unless each of its instructions is allowed in such a file.
 
     Parameters
     ----------
     content : bytes
     name : str
-        What errors call it.
+        The name of the file in errors.
     allowed : Allowed
 
     Raises
     ------
     FileFormatError
-        For an instruction or a name that is not allowed, or too many of them.
+        If an instruction or a name is not allowed, or there are too many instructions.
     ValueError
-        As `instructions`.
+        As `instructions` raises it.
     """
     if not content:
         raise FileFormatError(f"{name} is empty.")
@@ -147,20 +147,20 @@ def require_allowed(content: bytes, name: str, allowed: Allowed) -> None:
         if opcode not in INSTRUCTIONS:
             if number == 0:
                 raise FileFormatError(
-                    f"{name} is no pickle of protocol 2 to {LATEST}: it begins with "
+                    f"{name} is not a pickle of protocol 2 to {LATEST}: it begins with "
                     f"{shown(content[:8])}."
                 )
             raise FileFormatError(
-                f"{name} has the instruction {opcode}, which no {allowed.what} needs."
-                f"{_advice(content, opcode)} Nothing of it was executed."
+                f"{name} has the instruction {opcode}, which a {allowed.what} does not need."
+                f"{_advice(content, opcode)} Nothing was executed."
             )
         if number >= allowed.instructions:
             raise FileFormatError(
-                f"{name} has more than {allowed.instructions:,} instructions; no {allowed.what} "
-                "needs so many."
+                f"{name} has more than {allowed.instructions:,} instructions; a {allowed.what} "
+                "needs fewer."
             )
         if opcode == "PROTO" and content[start] > LATEST:
-            raise ValueError(f"its protocol is {content[start]}; 2 to {LATEST} are read")
+            raise ValueError(f"its protocol is {content[start]}; 2 to {LATEST} are supported")
         if opcode == "GLOBAL":
             require_name(*names(content[start:stop]), name, allowed)
 
@@ -168,11 +168,11 @@ def require_allowed(content: bytes, name: str, allowed: Allowed) -> None:
 def _advice(content: bytes, opcode: str) -> str:
     if content[:1] != PROTO:
         return (
-            f" If it is a pickle, then of protocol 0 or 1, and 2 to {LATEST} are read: where it "
-            "was written, load it and dump it again with `protocol=2`."
+            " If it is a pickle of protocol 0 or 1, load it where it was written, and dump it "
+            "again with `protocol=2`."
         )
     if opcode in ELSEWHERE:
-        return " Its numbers are in another place: dump it again without `buffer_callback`."
+        return " Its numbers are in another file: dump it again without `buffer_callback`."
     return ""
 
 
@@ -183,25 +183,27 @@ def names(lines: bytes) -> tuple[str, str]:
 
 
 def require_name(module: str, attribute: str, name: str, allowed: Allowed) -> None:
-    """Refuse what is not one of the allowed names.
+    """Refuse a name that is not allowed.
 
     Raises
     ------
     FileFormatError
-        Which says it.
+        If so; the message names it.
+    ValueError
+        If module and attribute are not strings.
     """
     if type(module) is not str or type(attribute) is not str:
-        raise ValueError("a name is no text")
+        raise ValueError("a name is not a string")
     if (module, attribute) not in allowed.names:
         full = shown(f"{module}.{attribute}").strip("'\"")
         raise FileFormatError(
-            f"{name} names {full}, which no {allowed.what} needs. It may be an attempt to run a "
-            "program on your machine; nothing of it was executed."
+            f"{name} names {full}, which a {allowed.what} does not need. It may be an attempt to "
+            "run a program on your machine; nothing was executed."
         )
 
 
 def shown(value: object) -> str:
-    r"""Return a value of the file as an error may print it: short, in ASCII, and not gone into.
+    r"""Return a value of the file in a form for errors: short, in ASCII, without nested values.
 
     Examples
     --------

@@ -1,9 +1,10 @@
-"""The safetensors format: a length, a header in JSON, and the numbers of all tensors in a row.
+"""Read the safetensors format: a length, a header in JSON, and the bytes of all tensors.
 
-The reading is ours, as the library for NumPy knows no bfloat16 and answers a lying length with a
-MemoryError. A file is hostile until parsed: the header may not be longer than the format allows or
-the file is, every tensor must have exactly the bytes that its shape and dtype need, and together
-they must fill the file without gap or overlap. Source: huggingface/safetensors, README, "Format".
+This reader replaces that of the safetensors library, which lacks bfloat16 under NumPy and raises a
+MemoryError for a wrong length. A file is hostile until parsed: the header must fit into the file
+and the limit of the format, every tensor must have exactly the bytes of its shape and dtype, and
+together they must fill the file without gap or overlap. Source: huggingface/safetensors, README,
+"Format".
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _DTYPES = {
     "U64": "<u8", "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8", "C64": "<c8",
     "BF16": "<u2",  # the upper half of a float32
 }  # fmt: skip
-_NARROW = {  # bits of a number; such weights are quantised
+_NARROW = {  # bits per number of quantised weights
     **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
     **{"F6_E2M3": 6, "F6_E3M2": 6, "F4": 4},
 }
@@ -37,7 +38,7 @@ _PIECE = 2**26
 
 
 class Entry(NamedTuple):
-    """One tensor: what the header says of it, and where its bytes lie in the file."""
+    """One tensor of the header, and where its bytes are in the file."""
 
     name: str
     dtype: str
@@ -47,7 +48,7 @@ class Entry(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What a file says of itself; ``plain`` if spaces alone follow its JSON."""
+    """The parsed header; ``plain`` if only spaces follow its JSON."""
 
     entries: list[Entry]
     metadata: dict[str, str]
@@ -55,32 +56,32 @@ class Header(NamedTuple):
 
 
 def read_header(file: BinaryIO, path: Path) -> Header:
-    """Read and check all that a safetensors file says of its tensors.
+    """Read and check the header of a safetensors file.
 
     Raises
     ------
     FileFormatError
-        If a length is not borne out by the bytes that are there, or a dtype cannot be read.
+        If a length does not agree with the file, or a dtype cannot be read.
     """
     length = file.seek(0, os.SEEK_END)
     file.seek(0)
     if length < 8:
-        raise _cut(path, f"it has {length} bytes, and its first 8 say how long its header is")
+        raise _truncated(path, f"it has {length} bytes; the length of its header alone takes 8")
     size = int.from_bytes(file.read(8), "little")
     if size > LONGEST_HEADER:
         raise _damaged(
-            path, f"it declares a header of {size:,} bytes, and {LONGEST_HEADER:,} are the most"
+            path, f"it declares a header of {size:,} bytes; the limit is {LONGEST_HEADER:,}"
         )
     if size > length - 8:
-        raise _cut(path, f"it declares a header of {size:,} bytes, {length - 8:,} are there")
+        raise _truncated(path, f"it declares a header of {size:,} bytes and has {length - 8:,}")
     text = file.read(size)
-    # Each [ and { becomes an object of 60 bytes or more; three of them describe a tensor.
+    # Each [ and { becomes an object of 60 bytes or more; a tensor needs three.
     if size > _LONG_HEADER and text.count(b"[") + text.count(b"{") > size // 12:
-        raise _damaged(path, f"its header of {size:,} bytes describes no tensors")
+        raise _damaged(path, f"its header of {size:,} bytes does not describe tensors")
     try:
-        said = json.loads(text.decode("utf-8"), object_pairs_hook=_once)
+        said = json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
         if type(said) is not dict:
-            raise ValueError("its header is not an object of JSON")
+            raise ValueError("its header is not a JSON object")
         metadata = _metadata(said.pop("__metadata__", {}))
         entries = [_entry(name, entry, 8 + size) for name, entry in said.items()]
     except (ValueError, RecursionError, MemoryError) as error:
@@ -92,21 +93,21 @@ def read_header(file: BinaryIO, path: Path) -> Header:
 
 
 def require_memory(needed: int, path: Path) -> None:
-    """Refuse a file whose arrays take ``needed`` bytes, if this machine does not have so many.
+    """Refuse a file whose arrays take more bytes than this machine has memory.
 
     Raises
     ------
     FileFormatError
-        With both sizes.
+        If ``needed`` exceeds the memory.
     """
     try:
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # other systems; they refuse it themselves
+        available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not on every system
         return
-    if needed > there > 0:
+    if needed > available > 0:
         raise FileFormatError(
-            f"'{path}' holds {needed:,} bytes of arrays, and this machine has {there:,} bytes of "
-            "memory. Save the arrays that are needed in a file of their own."
+            f"'{path}' holds {needed:,} bytes of arrays, and this machine has {available:,} bytes "
+            "of memory. Save only the arrays that are needed."
         )
 
 
@@ -116,7 +117,7 @@ def read_array(file: BinaryIO, entry: Entry, path: Path) -> Array:
     Raises
     ------
     FileFormatError
-        If the file has become shorter, or there is not enough memory.
+        If the file has been truncated meanwhile, or there is not enough memory.
     """
     try:
         array = np.empty(entry.shape, _DTYPES[entry.dtype])
@@ -125,21 +126,21 @@ def read_array(file: BinaryIO, entry: Entry, path: Path) -> Array:
         for start in range(0, entry.size, _PIECE):
             piece = content[start : start + _PIECE]
             if file.readinto(piece) != len(piece):  # type: ignore[attr-defined]
-                raise _cut(path, f"it ends within {shown_key(entry.name)}")
+                raise _truncated(path, f"it ends within {shown_key(entry.name)}")
         if entry.dtype == "BF16":
             array = (array.astype("<u4") << 16).view("<f4")
     except MemoryError as error:
         raise FileFormatError(
             f"there is not enough memory for {shown_key(entry.name)} in '{path}', {entry.size:,} "
-            "bytes. Save the tensors that are needed in a file of their own."
+            "bytes. Save only the tensors that are needed."
         ) from error
     if entry.dtype == "BOOL" and (np.frombuffer(content, np.uint8) > 1).any():
-        raise _damaged(path, f"{shown_key(entry.name)} is BOOL and holds other bytes than 0 and 1")
+        raise _damaged(path, f"{shown_key(entry.name)} is BOOL and has bytes other than 0 and 1")
     return array
 
 
 def shown_key(key: str) -> str:
-    r"""Return the name of a tensor as an error may print it: short, and no control characters.
+    r"""Return the name of a tensor in a form for errors: short, without control characters.
 
     Examples
     --------
@@ -152,7 +153,7 @@ def shown_key(key: str) -> str:
 
 def _metadata(metadata: Any) -> dict[str, str]:
     if type(metadata) is not dict or not all(type(v) is str for v in metadata.values()):
-        raise ValueError("its __metadata__ holds something else than texts")
+        raise ValueError("its __metadata__ is not a dict of strings")
     for text in (*metadata, *metadata.values()):
         _require_text(text)
     return metadata
@@ -162,16 +163,16 @@ def _entry(name: str, said: Any, start: int) -> Entry:
     _require_text(name)
     label = shown_key(name)
     if type(said) is not dict or said.keys() != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"{label} is described by something else than dtype, shape and offsets")
+        raise ValueError(f"{label} is not described by dtype, shape and data_offsets")
     dtype, shape, offsets = said["dtype"], said["shape"], said["data_offsets"]
     if type(dtype) is not str:
-        raise ValueError(f"the dtype of {label} is no text")
+        raise ValueError(f"the dtype of {label} is not a string")
     if not _sizes(shape) or len(shape) > _MOST_AXES:
         raise ValueError(f"the shape of {label} is not a list of at most {_MOST_AXES} sizes")
     if not _sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise ValueError(f"the offsets of {label} are not a begin and an end")
     if math.prod(n for n in shape if n) >= 2**60:
-        raise ValueError(f"the shape of {label} has more numbers than any memory")
+        raise ValueError(f"the shape of {label} exceeds any memory")
     return Entry(name, dtype, tuple(shape), start + offsets[0], offsets[1] - offsets[0])
 
 
@@ -183,26 +184,26 @@ def _require_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"it holds {text[:40]!a}, which is no text") from error
+        raise ValueError(f"it holds {text[:40]!a}, which is not valid text") from error
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"its header says {shown_key(twice)} twice")
+        raise ValueError(f"its header has {shown_key(twice)} twice")
     return found
 
 
 def _require_all_bytes(entries: list[Entry], path: Path, start: int, length: int) -> None:
-    """Refuse tensors that overlap, leave gaps, or have other bytes than shape and dtype need."""
+    """Refuse tensors that overlap, leave gaps, or whose size is not that of shape and dtype."""
     place = start
     for entry in sorted(entries, key=lambda entry: (entry.begin, entry.size)):
         label = shown_key(entry.name)
         if entry.begin != place:
             fault = "overlap" if entry.begin < place else "leave a gap"
-            raise _damaged(path, f"the bytes before and of {label} {fault}")
+            raise _damaged(path, f"the bytes of {label} and those before it {fault}")
         place += entry.size
         bits = _NARROW.get(entry.dtype) or 8 * np.dtype(_DTYPES.get(entry.dtype, "V0")).itemsize
         if bits and math.prod(entry.shape) * bits != 8 * entry.size:
@@ -211,8 +212,8 @@ def _require_all_bytes(entries: list[Entry], path: Path, start: int, length: int
                 path, f"{label} is declared as {entry.dtype} of {shape} in {entry.size:,} bytes"
             )
     if place > length:
-        raise _cut(
-            path, f"it declares {place - start:,} bytes of tensors, {length - start:,} are there"
+        raise _truncated(
+            path, f"it declares {place - start:,} bytes of tensors and has {length - start:,}"
         )
     if place < length:
         raise _damaged(path, f"{length - place:,} bytes follow its last tensor")
@@ -223,22 +224,24 @@ def _require_known(entries: list[Entry], path: Path) -> None:
         label = f"{shown_key(entry.name)} in '{path}'"
         if entry.dtype in _NARROW:
             raise FileFormatError(
-                f"{label} holds numbers of {_NARROW[entry.dtype]} bits ({entry.dtype}), and floats "
-                "of 16 bits or more are read. Turn them into float32 where they were written: "
+                f"{label} holds numbers of {_NARROW[entry.dtype]} bits ({entry.dtype}); floats "
+                "need 16 bits or more. Convert them to float32 where they were written: "
                 "tensor.to(torch.float32), times its scale if the weights are quantised."
             )
         if entry.dtype not in _DTYPES:
             raise FileFormatError(
-                f"{label} has the dtype {shown_key(entry.dtype)}, which is not known here. Read "
-                f"are {', '.join(_DTYPES)}; turn it into F32 where it was written."
+                f"{label} has the unknown dtype {shown_key(entry.dtype)}. Known: "
+                f"{', '.join(_DTYPES)}. Convert it to F32 where it was written."
             )
 
 
-def _cut(path: Path, why: str) -> FileFormatError:
+def _truncated(path: Path, why: str) -> FileFormatError:
     return FileFormatError(
         f"'{path}' is a truncated safetensors file: {why}. Copy or download it again."
     )
 
 
 def _damaged(path: Path, why: str) -> FileFormatError:
-    return FileFormatError(f"'{path}' is no whole safetensors file: {why}. Copy or write it again.")
+    return FileFormatError(
+        f"'{path}' is a damaged safetensors file: {why}. Copy or write it again."
+    )

@@ -1,4 +1,4 @@
-"""The bytes and the names by which files are known."""
+"""The first bytes and the names by which files are recognised."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 __all__ = ["SIGNATURES", "by_suffix", "is_protobuf"]
 
 _ONE_ARRAY = (
-    "It holds one array, without a name. Give it its name in Python: "
+    "It holds one array without a name. Name it in Python: "
     "numpy.savez('weights.npz', W1=numpy.load({python})); then use `pellucid convert`."
 )
 _H5 = (
@@ -21,13 +21,13 @@ _ONNX = (
     "onnx.load(path).graph.initializer}, 'weights.safetensors'), with numpy_helper of onnx and "
     "save_file of safetensors.numpy."
 )
-_GGUF = "It holds the quantised weights of a language model, for which there are no layers here."
-_FIRST = "Where a model and pictures are given, the model comes first."
+_GGUF = "It holds quantised weights of a language model, whose layers Pellucid lacks."
+_FIRST = "Give the model before the pictures."
 _UNPACK = "Unpack it first"
 
-# kind, what, advice (with the path for Python and for a shell), where the bytes stand, the bytes
+# kind, what, advice ({python} and {shell}: the quoted path), offset, bytes
 SIGNATURES: tuple[tuple[str, str, str, int, bytes], ...] = (
-    ("lfs", "a Git LFS pointer, which stands for a file that was not downloaded",
+    ("lfs", "a Git LFS pointer to a file that was not downloaded",
      "Fetch the file itself: git lfs pull", 0, b"version https://git-lfs"),
     ("npy", "one NumPy array (.npy)", _ONE_ARRAY, 0, b"\x93NUMPY"),
     ("hdf5", "an HDF5 file (.h5 of Keras, or MATLAB 7.3)", _H5, 0, b"\x89HDF\r\n\x1a\n"),
@@ -60,8 +60,8 @@ SIGNATURES: tuple[tuple[str, str, str, int, bytes], ...] = (
     ("7z", "a 7z archive", f"{_UNPACK}.", 0, b"7z\xbc\xaf'\x1c"),
     ("rar", "a RAR archive", f"{_UNPACK}.", 0, b"Rar!\x1a\x07"),
     ("tar", "a tar archive", f"{_UNPACK}: tar -xf {{shell}}", 257, b"ustar"),
-    ("shortcut", "a Windows shortcut", "Give the file it leads to.", 0, b"L\0\0\0\1\x14\2\0"),
-    ("shortcut", "an alias of macOS", "Give the file it leads to.", 0, b"book\0\0\0\0mark"),
+    ("shortcut", "a Windows shortcut", "Give the file it points to.", 0, b"L\0\0\0\1\x14\2\0"),
+    ("shortcut", "an alias of macOS", "Give the file it points to.", 0, b"book\0\0\0\0mark"),
     ("sqlite", "an SQLite database", "", 0, b"SQLite format 3\0"),
     ("program", "a program (ELF)", "", 0, b"\x7fELF"),
     ("parquet", "a Parquet table", "", 0, b"PAR1"),
@@ -79,7 +79,7 @@ _BY_SUFFIX = (
 
 
 def by_suffix(path: Path, head: bytes) -> tuple[str, str, str] | None:
-    """Return kind, description and advice of a file whose name says more than its bytes."""
+    """Return kind, description and advice of a file by its suffix; None if that is unknown."""
     if ".data-0" in path.name and "-of-" in path.name:
         return "tensorflow", "the data of a TensorFlow checkpoint", _TENSORFLOW
     for suffix, magic, kind, what, advice in _BY_SUFFIX:
@@ -91,7 +91,7 @@ def by_suffix(path: Path, head: bytes) -> tuple[str, str, str] | None:
 
 
 def is_protobuf(head: bytes) -> bool:
-    """Return whether a file begins as ONNX models do: a small version, then a text or a graph."""
+    """Return whether a file begins as ONNX models do: a small version, then a string or a graph."""
     if len(head) < 16 or head[0] != 0x08 or not 1 <= head[1] <= 32:
         return False
     named = head[2] in (0x12, 0x1A, 0x22, 0x32) and 0 < head[3] < 100

@@ -1,8 +1,7 @@
-"""Saying what a file is, from its first bytes: nothing of it is unpacked, unpickled or executed.
+"""Recognise a file by its first bytes; nothing is unpacked, unpickled or executed.
 
-Every reader that is given something else than it reads says with `refusal` what it was given, and
-what to do with such a file. At most the first 64 KiB are looked at, and 1 MiB at the end of a zip
-archive, where its directory lies.
+A reader that is given another kind of file says with `refusal` what it is, and what to do with it.
+At most the first 64 KiB are read, and of a zip archive the last 1 MiB, which holds its directory.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ __all__ = ["Found", "describe_file", "describe_known", "is_safetensors", "look_a
 
 HEAD = 2**16
 TAIL = 2**20
-# What to do with these is the same whatever was wanted.
+# Kinds whose advice holds whatever was wanted.
 _SAME_FOR_ALL = {
     *("empty", "zeros", "lfs", "html", "xml", "shortcut"),
     *("gzip", "bzip2", "xz", "zstd", "7z", "rar", "tar"),
@@ -32,10 +31,10 @@ LONGEST_HEADER = 100_000_000  # the limit of safetensors itself
 _PICKLE_0 = re.compile(rb"\(?([dl]p?\d*\n|c[\w.]+\n\w+\n)|[}\]]q|\(i[\w.]+\n\w+\n")
 _TAR = re.compile(r"\.(tar\.\w+|tgz|tbz2?|txz)$", re.IGNORECASE)
 _CONVERT = (
-    "Turn it into a model, or into tensors with --raw: pellucid convert {shell} model.safetensors"
+    "Convert it to a model, or with --raw to tensors: pellucid convert {shell} model.safetensors"
 )
 
-_AGAIN = "Load it where it was written, and dump it again with protocol=2; then `pellucid convert`."
+_AGAIN = "Load it where it was written, dump it again with protocol=2, then use `pellucid convert`."
 
 
 class Found(NamedTuple):
@@ -44,26 +43,29 @@ class Found(NamedTuple):
     Attributes
     ----------
     kind : str
-        One word to ask for: "safetensors", "npz", "pickle", "torch", "picture", "folder", "text",
+        One word for programs: "safetensors", "npz", "pickle", "torch", "picture", "folder", "text",
         "zip", ...
     what : str
-        With its article: "a PyTorch checkpoint (a zip archive with a pickle)".
+        For people, with its article: "a PyTorch checkpoint (a zip archive with a pickle)".
     advice : str
-        How to have its numbers as tensors here; "" if it holds none.
+        How to get its numbers as tensors; "" if it does not hold any.
+    head : bytes
+        The first 64 KiB, for a format that only `registry.Format.sniff` knows.
     """
 
     kind: str
     what: str
     advice: str = ""
+    head: bytes = b""
 
 
 def describe_file(path: PathLike) -> str:
-    """Return what a file or folder is, as an error may say it.
+    """Return what a file or folder is, in words for an error.
 
     Parameters
     ----------
     path : str or path
-        Of something that is there.
+        Must exist.
 
     Examples
     --------
@@ -72,13 +74,13 @@ def describe_file(path: PathLike) -> str:
     ...     path = Path(folder, "weights.safetensors")
     ...     _ = path.write_bytes(b"version https://git-lfs.github.com/spec/v1" + bytes([10]))
     ...     describe_file(path), describe_file(folder)
-    ('a Git LFS pointer, which stands for a file that was not downloaded', 'a folder')
+    ('a Git LFS pointer to a file that was not downloaded', 'a folder')
     """
     return look_at(path).what
 
 
 def describe_known(head: bytes, path: Path) -> str:
-    """Return what a file is that begins so; "" if that is unknown, or just some text.
+    """Return what a file with these first bytes is; "" if it is unknown, or plain text.
 
     Examples
     --------
@@ -96,15 +98,15 @@ def refusal(path: PathLike, wanted: str, advice: str = "", *, tensors: bool = Fa
     Parameters
     ----------
     path : str or path
-        Of something that is there.
+        Must exist.
     wanted : str
         With its article: "a safetensors file".
     advice : str
-        What to do, unless the file itself says it: an empty one, a compressed one, a page of a
-        server in place of the file.
+        What to do, unless the kind of file decides it: an empty file, a compressed one, a web page
+        in place of the file.
     tensors : bool
-        Whether tensors are wanted; then the advice is how to have them from this file, if it
-        holds any.
+        Whether tensors are wanted; then the advice is how to get them from this file, if it holds
+        any.
 
     Examples
     --------
@@ -131,7 +133,7 @@ def look_at(path: PathLike) -> Found:
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         return _folder(path)
-    if not stat.S_ISREG(mode):  # opening a pipe would wait for its other end
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for a writer
         return Found("device", "not a regular file but a pipe, a socket or a device")
     try:
         with path.open("rb") as file:
@@ -140,24 +142,24 @@ def look_at(path: PathLike) -> Found:
             file.seek(max(0, size - TAIL))
             tail = file.read(TAIL) if head[:2] == b"PK" else b""
     except OSError as error:
-        return Found("unreadable", f"a file that may not be read ({error.strerror})")
-    return _content(path, head, tail, size)
+        return Found("unreadable", f"a file that cannot be read ({error.strerror})")
+    return _content(path, head, tail, size)._replace(head=head)
 
 
 def _content(path: Path, head: bytes, tail: bytes, size: int) -> Found:
     if not head:
         return Found("empty", "an empty file", "Copy, download or write it again.")
     if not head.strip(b"\0"):
-        all_of_it = "of zeros only" if size == len(head) else f"that begins with {HEAD:,} zeros"
-        return Found("zeros", f"a file {all_of_it}", "Copy, download or write it again.")
+        zeros = "of zeros only" if size == len(head) else f"that begins with {HEAD:,} zeros"
+        return Found("zeros", f"a file {zeros}", "Copy, download or write it again.")
     if head[:4] in (b"PK\3\4", b"PK\5\6"):
         return _zip(path, head, tail)
+    if is_safetensors(head):  # before pickles: a header of 640 bytes begins as protocol 2 does
+        return Found("safetensors", _safetensors(head))
     if is_legacy(head):
         return Found(*torch_pickle(path, head))
     if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"):
         return _pickle(path, head)
-    if is_safetensors(head):
-        return Found("safetensors", _safetensors(head))
     for kind, what, advice, offset, magic in SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
             if kind in ("gzip", "bzip2", "xz", "zstd") and _TAR.search(path.name):
@@ -179,7 +181,7 @@ def _content(path: Path, head: bytes, tail: bytes, size: int) -> Found:
 
 
 def is_safetensors(head: bytes) -> bool:
-    """Return whether a file that begins so is meant as a safetensors file."""
+    """Return whether these are the first bytes of a safetensors file, valid or not."""
     length = int.from_bytes(head[:8], "little")
     return 2 <= length <= LONGEST_HEADER and head[8:9] == b"{"
 
@@ -193,7 +195,7 @@ def _safetensors(head: bytes) -> str:
         for key, what in (
             (b'"architecture"', "a model file of Pellucid (safetensors)"),
             (b'"training"', "the saved state of a training (safetensors)"),
-            (b'"filters"', "the filters that a run keeps of its epochs (safetensors)"),
+            (b'"filters"', "the filters of a run after each epoch (safetensors)"),
         ):
             if key in start and b'"seal"' in start:
                 return what
@@ -235,13 +237,13 @@ _KERAS = (
 
 
 def _members(head: bytes, tail: bytes) -> list[str]:
-    """Return the names in a zip archive, as far as its directory lies in ``tail``."""
+    """Return the names in the directory of a zip archive, as far as ``tail`` holds it."""
     end = tail.rfind(b"PK\5\6")
-    if end < 0 or end + 22 > len(tail):  # cut off: there is the first member, at least
+    if end < 0 or end + 22 > len(tail):  # truncated: the first member alone is known
         return _name(head, b"PK\3\4", 0, 26, 30)
     length = int.from_bytes(tail[end + 12 : end + 16], "little")
     end64 = tail.rfind(b"PK\6\6", 0, end)
-    if end64 >= 0 and tail[end - 20 : end - 16] == b"PK\6\7":  # a longer form of the end before it
+    if end64 >= 0 and tail[end - 20 : end - 16] == b"PK\6\7":  # ZIP64
         length, end = int.from_bytes(tail[end64 + 40 : end64 + 48], "little"), end64
     at = end - length if length <= end else max(tail.find(b"PK\1\2"), 0)
     names: list[str] = []

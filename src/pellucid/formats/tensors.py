@@ -1,8 +1,8 @@
-"""Named arrays in a safetensors file: the one place that writes and reads them.
+"""Write and read named arrays as safetensors files; nothing else in the package does.
 
-Each file carries the SHA-256 of every array and one over all it says of itself (names, shapes,
-dtypes, metadata), and both are checked on reading: a changed byte anywhere is found. Other tools
-open the files as any safetensors file.
+Each file carries the SHA-256 of every array, and one of its header (names, shapes, dtypes,
+metadata). Both are checked on reading, so that any changed byte is found. Other tools open the
+files as any safetensors file.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ DTYPES = (
 def write_tensors(
     path: PathLike, arrays: Mapping[str, Array], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write ``arrays`` and ``metadata`` to ``path``: all of it, or nothing.
+    """Write ``arrays`` and ``metadata`` atomically to ``path``.
 
-    The same arrays and metadata make the same file, byte for byte.
+    The same arrays and metadata give the same file, byte for byte.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def write_tensors(
     Raises
     ------
     ArgumentError
-        If there is no folder for ``path``, or an array or a name has no place in such a file.
+        If the folder of ``path`` does not exist, or the format cannot hold an array or a name.
     OSError
-        If the disk is full, say.
+        If the file cannot be written, for example to a full disk.
 
     Examples
     --------
@@ -65,10 +65,10 @@ def write_tensors(
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    # save_file of safetensors 0.8.0 writes the memory as it lies, whatever its order.
+    # save_file of safetensors 0.8.0 ignores strides: it needs C order.
     plain = {name: _in_c_order(name, array) for name, array in arrays.items()}
     for key in {HASHES, SEAL} & set(metadata or {}):
-        raise ArgumentError(f"the key {key!r} is taken by the hashes.", where="metadata")
+        raise ArgumentError(f"the key {key!r} is reserved for the hashes.", where="metadata")
     hashes = {name: _hash(array) for name, array in plain.items()}
     header = {**(metadata or {}), HASHES: json.dumps(hashes, sort_keys=True)}
     header[SEAL] = _seal(plain, header)
@@ -76,20 +76,20 @@ def write_tensors(
         permissions = part.stat().st_mode
         try:
             save_file(plain, part, header)
-        except SafetensorError as error:  # its names and dtypes were checked: it is the disk
+        except SafetensorError as error:  # names and dtypes are valid: the disk failed
             raise OSError(f"'{path}' could not be written: {error}") from error
         _sort_metadata(part)
-        part.chmod(permissions)  # save_file makes a new file, for the owner alone
+        part.chmod(permissions)  # save_file creates a file that only its owner may read
 
 
 def _sort_metadata(path: Path) -> None:
-    """Give the metadata of a new file one order: safetensors 0.8.0 writes it in a random one."""
+    """Sort the metadata of a new file: safetensors 0.8.0 writes it in random order."""
     with path.open("r+b") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
         header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
         text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-        if len(text) <= length:  # as it is, or the tensors would have to move
+        if len(text) <= length:  # a longer header would have to move the tensors
             file.seek(8)
             file.write(text.ljust(length))
 
@@ -97,8 +97,8 @@ def _sort_metadata(path: Path) -> None:
 def read_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
     """Read the arrays and the metadata of a safetensors file.
 
-    Files of other programs carry no hashes; those that do are checked. bfloat16, which NumPy lacks,
-    becomes float32, exactly.
+    Hashes are checked if the file has them; those of other programs do not. bfloat16, which NumPy
+    lacks, becomes float32, exactly.
 
     Returns
     -------
@@ -111,8 +111,8 @@ def read_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
     DataNotFoundError
         If there is no such file.
     FileFormatError
-        If it is something else, which the message names with what to do; if it is truncated,
-        damaged, changed after it was written, or holds numbers of 8 bits or fewer (float8).
+        If it has another format (the message says what to do with it); if it is truncated, damaged,
+        changed after it was written, or holds floats of 8 bits or fewer.
     """
     path = Path(path)
     if not path.exists():
@@ -120,8 +120,8 @@ def read_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
     try:
         with path.open("rb") if path.is_file() else nullcontext() as file:
             head = b"" if file is None else file.read(9)
-            # One that begins as nothing else does is a damaged one if its name says safetensors.
-            if file is None or not (is_safetensors(head) or _was_meant(path)):
+            # A file of unknown kind that is named .safetensors is a damaged one.
+            if file is None or not (is_safetensors(head) or _is_damaged(path)):
                 raise FileFormatError(refusal(path, "a safetensors file", ADVICE, tensors=True))
             header = read_header(file, path)
             doubled = sum(entry.size for entry in header.entries if entry.dtype == "BF16")
@@ -136,14 +136,14 @@ def read_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
     return arrays, header.metadata
 
 
-def _was_meant(path: Path) -> bool:
+def _is_damaged(path: Path) -> bool:
     return path.suffix.lower() == ".safetensors" and look_at(path).kind == "unknown"
 
 
 def _verify(path: Path, arrays: Mapping[str, Array], header: Header) -> None:
-    """Refuse what is not as it was written; take the hashes out of the metadata."""
+    """Refuse a file that was changed; remove the hashes from the metadata."""
     said = header.metadata
-    # safetensors fills the header up with spaces; another filling is a change too.
+    # safetensors pads the header with spaces; other padding is a change, too.
     if said.pop(SEAL, "") != _seal(arrays, said) or not header.plain:
         raise FileFormatError(f"the header of '{path}' was changed after it was written.")
     try:
@@ -161,11 +161,11 @@ def _verify(path: Path, arrays: Mapping[str, Array], header: Header) -> None:
 def _in_c_order(name: str, array: Array) -> Array:
     array = np.asarray(array)
     if name == "__metadata__":
-        raise ArgumentError(f"no array can be called {name!r}.", where="write_tensors")
+        raise ArgumentError(f"an array cannot be called {name!r}.", where="write_tensors")
     if array.dtype.name not in DTYPES:
         raise ArgumentError(
-            f"{name!r} has the dtype {array.dtype}, which no safetensors file holds. Turn it into "
-            f"one of {', '.join(DTYPES)}.",
+            f"{name!r} has the dtype {array.dtype}, which the format lacks. Convert it to one of "
+            f"{', '.join(DTYPES)}.",
             where="write_tensors",
         )
     return np.array(array, dtype=array.dtype.newbyteorder("<"), order="C")

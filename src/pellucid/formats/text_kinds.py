@@ -1,4 +1,4 @@
-"""What a file of text is: a saved web page, JSON, a script, the settings of a run."""
+"""Recognise text files: a saved web page, JSON, a script, the settings of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 __all__ = ["text_kind"]
 
 _ERROR_PAGE = (
-    "A server sent its page in place of the file: open it in a browser, and download the file "
+    "A server sent a web page in place of the file: open it in a browser, and download the file "
     "itself."
 )
 _RUN = "Give the run folder, or the model.safetensors in it."
@@ -26,7 +26,7 @@ _NAMES = {
 
 
 def text_kind(path: Path, head: bytes, size: int) -> tuple[str, str, str] | None:
-    """Return kind, description and advice of a file of text; None of one that is none."""
+    """Return kind, description and advice of a text file; None if it is binary."""
     text = _decoded(head, whole=size == len(head))
     if text is None:
         return None
@@ -42,8 +42,8 @@ def text_kind(path: Path, head: bytes, size: int) -> tuple[str, str, str] | None
     if start.startswith("epoch,"):
         return "history", "the history of a run (history.csv)", _RUN
     if path.name.endswith(".safetensors.index.json") or '"weight_map"' in start[:2000]:
-        advice = "Give the safetensors files that it names, merged into one."
-        return "json", "the index of weights that lie in several safetensors files", advice
+        advice = "Merge the safetensors files that it names into one, and give that."
+        return "json", "the index of weights in several safetensors files", advice
     if path.suffix.lower() in _NAMES:
         return "text", _NAMES[path.suffix.lower()], ""
     if _is_json(start, size):
@@ -59,7 +59,7 @@ def _decoded(head: bytes, *, whole: bool) -> str | None:
             return head[: len(head) // 2 * 2].decode("utf-16")
         except UnicodeDecodeError:
             return None
-    for cut in range(1 if whole else 4):  # the last character may be cut
+    for cut in range(1 if whole else 4):  # the last character may be incomplete
         try:
             text = head[: len(head) - cut].decode("utf-8")
         except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""PyTorch's files: telling them apart without unpickling, and how to have them as safetensors."""
+"""Recognise PyTorch's files without unpickling, and say how to convert them to safetensors."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 
 __all__ = ["is_legacy", "torch_pickle", "torch_zip", "unpacked"]
 
-_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the number that torch.save wrote before 1.6
+_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number of torch.save before 1.6
 _NESTED = (
     *("state_dict", "model_state_dict", "model", "net", "network", "module", "weights"),
     *("params", "params_ema", "ema", "state_dict_ema", "model_ema", "generator", "teacher"),
 )
-# A checkpoint begins with a dict, a pickled module with its class.
+# A checkpoint's first class is a dict, a pickled module's its own.
 _FIRST = re.compile(rb"\x80\x02c([\w.]+)\n(\w+)\n")
 _LEGACY_MODULE = b"X\x06\0\0\0module"
 
@@ -21,12 +21,12 @@ Kind = tuple[str, str, str]
 
 
 def is_legacy(head: bytes) -> bool:
-    """Return whether a file is of `torch.save` before PyTorch 1.6, which wrote no zip archive."""
+    """Return whether `torch.save` before PyTorch 1.6 wrote a file, which is not a zip archive."""
     return head[2:].startswith(_MAGIC)
 
 
 def torch_zip(path: Path, names: list[str], head: bytes) -> Kind | None:
-    """Return kind, description and advice of a zip archive of PyTorch's; None of any other.
+    """Return kind, description and advice of a zip archive of PyTorch; None for any other.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def torch_zip(path: Path, names: list[str], head: bytes) -> Kind | None:
 
 
 def torch_pickle(path: Path, head: bytes) -> Kind:
-    """Return kind, description and advice of a pickle with tensors or modules of PyTorch's."""
+    """Return kind, description and advice of a pickle of tensors or modules of PyTorch."""
     if is_legacy(head):
         return "torch", *_checkpoint(path, head, "of PyTorch before 1.6: pickles in a row")
     load = f"pickle.loads(pathlib.Path({str(path)!r}).read_bytes())"
@@ -65,7 +65,7 @@ def torch_pickle(path: Path, head: bytes) -> Kind:
 
 
 def unpacked(path: Path) -> Kind:
-    """Return kind, description and advice of the folder into which a checkpoint was unpacked."""
+    """Return kind, description and advice of the folder of an unpacked checkpoint."""
     advice = "Give the .pth or .pt file itself to PyTorch, and save its tensors as safetensors."
     return "torch", "the folder of an unpacked PyTorch checkpoint", advice
 
@@ -82,7 +82,7 @@ def _checkpoint(path: Path, head: bytes, how: str) -> tuple[str, str]:
 
 
 def _nested(head: bytes) -> str:
-    """Return the key under which the weights lie, if it is one of those that are usual."""
+    """Return the key of the weights in a checkpoint if it is a usual one, else ""."""
     found = {}
     for key in _NESTED:
         text = b"X" + struct.pack("<I", len(key)) + key.encode()
@@ -98,7 +98,7 @@ def _lines(path: Path, load: str, *, trusted: bool = True) -> str:
     target = path.with_suffix(".safetensors").name
     warning = "" if trusted else " (it runs code from the file: only if you trust its origin)"
     return (
-        f"In Python, where PyTorch is installed, turn it into safetensors{warning}:\n"
+        f"In Python, where PyTorch is installed, convert it to safetensors{warning}:\n"
         "  import torch; from safetensors.torch import save_file\n"
         f"  state = {load}\n"
         f"  save_file({{k: v.detach().clone().contiguous() for k, v in state.items()}}, {target!r})"
