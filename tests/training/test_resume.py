@@ -259,7 +259,7 @@ def test_the_state_of_another_optimizer_is_refused():
     state = trainer("momentum").state()
     with pytest.raises(
         StateDictError,
-        match=r"^Trainer: was saved with optimizer Momentum, and .* has Adam\. Build",
+        match=r"^Trainer: was saved with optimizer SGD, and .* has Adam\. Build",
     ):
         trainer("adam").load_state(state)
 
@@ -309,7 +309,7 @@ def _spoil_constants(state):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (_spoil_constants, r"was saved with constants \['lr', 'step'\], and this Trainer has"),
+        (_spoil_constants, r"was saved with constants \['lr', 'step', .*\], and this Trainer has"),
         (_spoil_generator, "Trainer: has no usable state for the random generator 'drop1'"),
         (_spoil_memory, "optimizer state: remembers 'fc2.weight' of shape .*has \\(10, 20\\)"),
     ],

@@ -20,7 +20,7 @@ def _halfway(path, **options):
     """Return an uninterrupted training that saved its state amid the second epoch."""
     whole = trainer(**options)
     whole.callbacks.append(At("on_batch_end", BATCHES + 2, lambda t: t.state().save(path)))
-    whole.callbacks.append(At("on_batch_end", BATCHES + 2, lambda t: rates.append(t.optimizer.lr)))
+    whole.callbacks.append(At("on_batch_end", BATCHES + 2, lambda t: rates.append(t.last_lr)))
     rates: list[float] = []
     whole.fit()
     return whole, rates[0]
@@ -123,7 +123,7 @@ def test_without_a_schedule_more_epochs_are_no_conflict():
 
 
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), "fast", None, True])
-@pytest.mark.parametrize("name", ["lr", "beta1", "eps"])
+@pytest.mark.parametrize("name", ["lr", "weight_decay", "eps"])
 def test_constants_that_an_optimizer_refuses_are_refused_in_a_state_too(name, value):
     state = trainer().state()
     state.optimizer_config[name] = value
@@ -137,7 +137,7 @@ def test_constants_that_an_optimizer_refuses_are_refused_in_a_state_too(name, va
 def test_a_decay_of_one_or_more_is_refused_in_a_state_too():
     state = trainer("momentum").state()
     state.optimizer_config["momentum"] = 1.5
-    with pytest.raises(StateDictError, match=r"that Momentum refuses \(momentum: must be at least"):
+    with pytest.raises(StateDictError, match=r"that SGD refuses \(momentum: must be at least"):
         trainer("momentum").load_state(state)
 
 

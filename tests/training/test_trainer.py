@@ -188,7 +188,7 @@ def test_the_model_learns_what_it_was_trained_on():
 
 
 def test_an_optimizer_object_is_used_as_it_is():
-    rule = optim.Momentum(lr=0.03)
+    rule = optim.SGD(lr=0.03, momentum=0.9)
     one = trainer(rule, epochs=1)
     one.fit()
     assert one.optimizer is rule

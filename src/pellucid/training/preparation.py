@@ -40,7 +40,7 @@ class Machinery(NamedTuple):
 
     run: Any  # called for the scores; its `backward` follows
     loss: Loss
-    update: Callable[[Optimizer, Mapping[str, Parameter]], None]
+    update: Callable[[Optimizer, Mapping[str, Parameter], float | None], None]
     gather: Callable[[Dataset, Array], tuple[Array, Array]] | None
     watched: Callable[[Callable[[Compiling], None]], AbstractContextManager[None]]
 
@@ -105,8 +105,10 @@ def machinery(
 # Functions of the module: a Trainer is pickled with what its engine gave it.
 
 
-def _step(optimizer: Optimizer, parameters: Mapping[str, Parameter]) -> None:
-    optimizer.step(parameters)
+def _step(
+    optimizer: Optimizer, parameters: Mapping[str, Parameter], lr: float | None = None
+) -> None:
+    optimizer.step(parameters, lr)
 
 
 def _unwatched(tell: Callable[[Compiling], None]) -> AbstractContextManager[None]:

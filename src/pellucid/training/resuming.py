@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError, NumericsError, PellucidError, StateDictError
-from ..optim import RULES, Optimizer, Schedule, schedule_name
+from ..optim import RULES, Optimizer, schedule_name
 from .guard import Moment
 from .history import History
+from .older_states import translated
 from .state import TrainingState
 
 if TYPE_CHECKING:
@@ -23,13 +24,11 @@ __all__ = ["load", "require_alike", "require_loss", "require_whole", "restore", 
 def taken(trainer: Trainer, moment: Moment) -> TrainingState:
     """Return a copy of all that decides how a training goes on from ``moment``."""
     parameters = trainer.model.parameters()
-    # The rate of the last step follows from the schedule.
-    base = {} if trainer.schedule is None else {"lr": float(trainer.lr)}
     return TrainingState(
         weights=trainer.model.state_dict() | {k: a.copy() for k, a in moment.buffers.items()},
         optimizer=trainer.optimizer.state_dict(),
         optimizer_name=type(trainer.optimizer).__name__,
-        optimizer_config=trainer.optimizer.config() | base,
+        optimizer_config=trainer.optimizer.config(),
         generators=dict(moment.generators),
         epoch=trainer.epoch,
         batch_size=trainer.loader.batch_size,
@@ -50,6 +49,7 @@ def load(trainer: Trainer, state: TrainingState) -> None:
     broken, trainer._broken = trainer._broken, None
     before = trainer.state()
     try:
+        state = translated(state, trainer)
         require_alike(before, state, trainer.optimizer, len(trainer.loader))
         restore(trainer, state)
     except BaseException:
@@ -109,10 +109,10 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
     trainer.loader.load_state({"order": state.order, "position": state.position})
     trainer.model.load_state_dict(state.weights)
     parameters, rule = trainer.model.parameters(), trainer.optimizer
+    for name, value in state.optimizer_config.items():  # they decide what is remembered
+        setattr(rule, name, value)
     rule.load_state_dict(state.optimizer)
     rule.require_fit(parameters)
-    for name, value in state.optimizer_config.items():
-        setattr(rule, name, value)
     if state.rates is not None:
         for key, p in parameters.items():
             p.rate = state.rates.get(key, 1.0)
@@ -127,9 +127,6 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
             ) from error
     trainer.epoch, trainer.best = state.epoch, state.best
     trainer.history = History(list(state.history.losses), list(state.history.epochs))
-    trainer.lr = _base_rate(state, trainer)
-    if trainer.schedule is not None:
-        rule.lr = trainer.lr
 
 
 def require_whole(broken: BaseException | None) -> None:
@@ -153,29 +150,12 @@ def require_loss(loss: float, trainer: Trainer) -> None:
         )
 
 
-def _base_rate(state: TrainingState, trainer: Trainer) -> float:
-    """Return the rate before the schedule changes it.
-
-    Older states have only the rate of their last step: the base then follows from the schedule,
-    unless this Trainer's own leads to the same rate.
-    """
-    if state.lr is not None:
-        return state.lr
-    last, steps = float(trainer.optimizer.lr), len(state.history.losses)
-    schedule: Schedule | None = trainer.schedule
-    if schedule is None or not steps:
-        return last
-    share = schedule((steps - 1) / (trainer.epochs * len(trainer.loader)))
-    same = not share > 0 or trainer.lr * share == last
-    return trainer.lr if same else last / share
-
-
 def _require_constants(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
     """Refuse constants of an optimizer that its constructor would not take; a rate may be 0."""
     numbers = {k for k, v in vars(optimizer).items() if type(v) in (int, float)}
     wrong = {k: v for k, v in saved.items() if k in numbers and not _is_rate(v)}
     try:
-        if type(optimizer) in RULES.values() and not wrong:
+        if type(optimizer) in {type(rule()) for rule in RULES.values()} and not wrong:
             type(optimizer)(**{**saved, "lr": 1.0})
     except (ArgumentError, TypeError) as error:
         raise StateDictError(

@@ -17,13 +17,12 @@ class Settled:
     """Base of the Trainer, which looks at each attribute that is set.
 
     It refuses to replace what its plan, loader and generators were made from: replaced later it
-    would be shown, and not be used. Another optimizer brings its own rate.
+    would be shown, and not be used.
     """
 
     SETTLED: ClassVar[frozenset[str]] = frozenset(
         {"model", "train", "loss", "augment", "engine", "seed", "loader"}
     )
-    lr: float
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.SETTLED and name in vars(self):
@@ -41,5 +40,3 @@ class Settled:
         elif name == "epochs" or (name == "evaluate_samples" and value is not None):
             require_count(value, name, least=int(name != "epochs"))
         super().__setattr__(name, value)
-        if name == "optimizer":
-            self.lr = value.lr

@@ -46,7 +46,7 @@ class TrainingState:
     best : Best or None
     history : History
     lr : float or None
-        The learning rate before the schedule changes it.
+        The optimizer's learning rate, which the schedule multiplies.
     schedule, epochs : str or None, int or None
         The schedule's name and over how many epochs it goes; a function of your own by its name.
     loss : str or None
@@ -118,7 +118,10 @@ class TrainingState:
                 weights=_under("weights/", arrays),
                 optimizer=_under("optimizer/", arrays),
                 optimizer_name=rest["optimizer_name"],
-                optimizer_config=rest["optimizer_config"],
+                optimizer_config={
+                    k: tuple(v) if isinstance(v, list) else v  # JSON has no tuples
+                    for k, v in rest["optimizer_config"].items()
+                },
                 generators=rest["generators"],
                 epoch=int(rest["epoch"]),
                 batch_size=int(rest["batch_size"]),
@@ -135,7 +138,14 @@ class TrainingState:
                 loss=rest.get("loss"),
                 rates=None if rest.get("rates") is None else dict(rest["rates"]),
             )
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        except (
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             raise FileFormatError(f"'{path}' holds no state of a training ({error}).") from error
 
 

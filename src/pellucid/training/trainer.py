@@ -51,8 +51,8 @@ class Trainer(Settled):
         Learning rate for an optimizer given by name.
     schedule : str or callable, optional
         How the learning rate changes: a name as in `pellucid.optim.schedule_by_name`, or a function
-        of the share of the training that is done; it multiplies the rate that the optimizer has
-        now. The rate stays as it is by default.
+        of the share of the training that is done; it multiplies the optimizer's rate, which itself
+        stays as it is. By default the rate is constant.
     epochs, batch_size : int
     evaluate_samples : int, optional
         Measure accuracies on so many images, of each class its share; on all by default.
@@ -73,7 +73,9 @@ class Trainer(Settled):
     epoch : int
         Finished epochs.
     lr : float
-        The optimizer's learning rate, before the schedule changes it.
+        The optimizer's learning rate, which the schedule multiplies.
+    last_lr : float or None
+        The rate of the last step, by the schedule.
     best : Best or None
 
     Raises
@@ -124,7 +126,8 @@ class Trainer(Settled):
         self.test = test
         self.loss = SoftmaxCrossEntropy() if loss is None else loss
         optimizer.require_fit(model.parameters())
-        self.optimizer = optimizer  # and `lr`
+        self.optimizer = optimizer
+        self.last_lr: float | None = None
         self.schedule: Schedule | None = schedule  # type: ignore[assignment]  # as a function
         self.epochs = epochs
         self.evaluate_samples = evaluate_samples
@@ -151,6 +154,15 @@ class Trainer(Settled):
         self.loader.gather = self._parts.gather
         model.input_shape = train.image_shape
         model.card = Card(train.name, train.classes, train.preparation, train.held_out, values)
+
+    @property
+    def lr(self) -> float:
+        """The optimizer's learning rate, which the schedule multiplies."""
+        return self.optimizer.lr
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self.optimizer.lr = value
 
     def fit(self) -> History:
         """Train until ``epochs`` are done, and return the history.
@@ -182,15 +194,10 @@ class Trainer(Settled):
                 while self.epoch < self.epochs:
                     self._fit_epoch()
         except BaseException as failure:
-            self._end(failure)
+            tell_the_end(self.callbacks, self, failure)
             raise
-        self._end()
+        tell_the_end(self.callbacks, self)
         return self.history
-
-    def _end(self, failure: BaseException | None = None) -> None:
-        if self.schedule is not None:  # or the next training would begin where this one ends
-            self.optimizer.lr = self.lr
-        tell_the_end(self.callbacks, self, failure)
 
     def _fit_epoch(self) -> None:
         started = time.perf_counter()
