@@ -2,7 +2,7 @@
 
 >>> import pellucid
 >>> train, test = pellucid.data.digits()
->>> model = pellucid.models.SimpleConvNet(input_dim=train.image_shape)
+>>> model = pellucid.models.SimpleConvNet(train.image_shape)
 >>> pellucid.summary(model).parameters
 13890
 

@@ -151,7 +151,7 @@ def test_a_reader_of_images_says_it_too(name, tmp_path):
 
 
 def test_files_of_our_own_are_told_apart(tmp_path):
-    save(SimpleConvNet((1, 8, 8), {"filter_size": 3}), tmp_path / "m.safetensors")
+    save(SimpleConvNet((1, 8, 8), kernel_size=3), tmp_path / "m.safetensors")
     history = FilterHistory("conv1.weight")
     history.add(0, np.zeros((1, 1, 3, 3), np.float32))
     history.save(tmp_path / "f.safetensors")

@@ -247,8 +247,8 @@ def test_a_loss_that_is_not_finite_stops_with_the_weights_of_before(value):
     )  # fmt: skip
     with pytest.raises(
         NumericsError,
-        match=rf"^Trainer: the loss became {value} in epoch 1, after 3 steps, with SGD\(lr=0\.1, .*\)"
-        r"\. Use a lower learning rate",
+        match=rf"^Trainer: the loss became {value} in epoch 1, after 3 steps, with SGD\(lr=0\.1, "
+        r".*\)\. Use a lower learning rate",
     ):
         one.fit()
     (before,) = snapshots

@@ -220,7 +220,9 @@ def _describe(model: Layer, given: tuple[int, int, int] | None, activation: str 
 
 def _constructor(model: Layer) -> str:
     """Return how a script of the book's builds the network that takes these arrays."""
-    config = {k: v for k, v in model.config().items() if k != "weight_init_std"}
+    from ..formats.older_architectures import books_arguments
+
+    config = books_arguments(model.config())
     return f"{type(model).__name__}({', '.join(f'{k}={v!r}' for k, v in config.items())})"
 
 

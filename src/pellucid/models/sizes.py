@@ -1,4 +1,4 @@
-"""What the networks here ask about sizes."""
+"""The sizes of images and features, as the networks of this package need them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..nn import Layer, Sequential
 __all__ = ["features", "image_shape"]
 
 
-def image_shape(value: tuple[int, int, int], name: str = "input_shape") -> tuple[int, int, int]:
+def image_shape(value: tuple[int, int, int]) -> tuple[int, int, int]:
     """Return ``value`` if it is (channels, height, width).
 
     Raises
@@ -25,7 +25,7 @@ def image_shape(value: tuple[int, int, int], name: str = "input_shape") -> tuple
     if len(sizes) != 3 or any(not isinstance(s, int | np.integer) or s < 1 for s in sizes):
         raise ArgumentError(
             f"must be (channels, height, width), three integers of 1 or more; received {sizes}.",
-            where=name,
+            where="input_shape",
         )
     return int(sizes[0]), int(sizes[1]), int(sizes[2])
 
