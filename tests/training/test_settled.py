@@ -235,7 +235,7 @@ def test_what_would_not_be_used_cannot_be_replaced(name, value):
 def test_another_test_set_however_large_is_measured():
     train, test = data.digits()
     one = Trainer(_plain(), train.take(20), epochs=1, batch_size=500)
-    one.test = test
+    one.validation = test
     assert one.fit().epochs[0].test_accuracy == evaluate(one.model, test).accuracy
 
 
@@ -319,6 +319,7 @@ class _Told(Callback):
         self.told += 1
 
 
+@pytest.mark.filterwarnings("ignore:Trainer. all 1 epochs are done")
 @pytest.mark.parametrize("hook", ["on_fit_begin", "on_batch_end", "on_epoch_end", "on_fit_end"])
 def test_every_callback_is_told_of_the_end_whatever_the_others_do(hook):
     told = [_Told(), _Told()]
@@ -386,8 +387,12 @@ def test_an_interrupted_training_can_be_gone_on_with():
     ("name", "value", "words"),
     [
         ("model", nn.Sequential, r"an object of Layer, received <class .*Build one"),
-        ("train", (np.zeros(3), [0]), r"an object of Dataset, received an object of tuple\. Make"),
-        ("test", [1], r"an object of Dataset, received an object of list\. Make one of your arr"),
+        (
+            "train",
+            (np.zeros(3), [0], 1),
+            r"an object of Dataset, received an object of tuple\. Give",
+        ),
+        ("validation", [1], r"an object of Dataset, received an object of list\. Give \(images, l"),
         ("loss", nn.SoftmaxCrossEntropy, r"an object of Loss, received <class"),
         ("loss", "hinge", r"an object of Loss, received 'hinge'\. Build one: `nn.SoftmaxCrossEnt"),
         ("optimizer", optim.Adam, r"an object of Optimizer, received <class"),
@@ -398,9 +403,9 @@ def test_an_interrupted_training_can_be_gone_on_with():
 )
 def test_what_a_trainer_cannot_work_with_is_refused_with_what_to_give(name, value, words):
     train, test = data.digits()
-    given = {"model": network(), "train": train, "test": test, name: value}
+    given = {"model": network(), "train": train, "validation": test, name: value}
     with pytest.raises(ArgumentError, match=rf"^{name}: must be {words}"):
-        Trainer(given.pop("model"), given.pop("train"), given.pop("test"), **given)
+        Trainer(given.pop("model"), given.pop("train"), given.pop("validation"), **given)
 
 
 @pytest.mark.parametrize("lr", ["0.1", [0.1], True + 1j, np.ones(2)])
@@ -490,8 +495,8 @@ def test_numbers_too_small_to_tell_from_zero_are_zero_also_where_underflow_is_an
         one = trainer(optimizer, engine=engine, lr=0.05)
         one.fit()
         one.model["fc2"].bias.data[:] = np.linspace(0, -300, 10)
-        result = evaluate(one.model, one.test, engine=engine)
-        probabilities = predict(one.model, one.test, engine=engine)
+        result = evaluate(one.model, one.validation, engine=engine)
+        probabilities = predict(one.model, one.validation, engine=engine)
     assert measured(one.history) == measured(calm.history)
     assert np.isfinite(result.loss)
     assert probabilities.sum(axis=1) == pytest.approx(1)
@@ -507,7 +512,7 @@ def test_numbers_too_small_to_tell_from_zero_are_zero_also_where_underflow_is_an
         ("schedule", "cosin", "'cosin' is unknown. Did you mean 'cosine'"),
         ("schedule", 0.5, "must be a name or a function"),
         ("optimizer", "sgd", "must be an object of Optimizer, received 'sgd'"),
-        ("test", (1, 2), "must be an object of Dataset, received an object of tuple"),
+        ("validation", (1, 2, 3), "must be an object of Dataset, received an object of tuple"),
         ("callbacks", None, "must be a list, received None"),
     ],
 )

@@ -31,7 +31,11 @@ def describe(model: Layer) -> dict[str, Any]:
     """
     return {
         "layer": type(model).__name__,
-        "config": {name: _plain(value, model._label) for name, value in model.config().items()},
+        "config": {
+            name: _plain(value, model._label)
+            for name, value in model.config().items()
+            if not (name == "weight_init" and callable(value))  # the file has the weights
+        },
     }
 
 

@@ -46,7 +46,7 @@ class AlexNet(Sequential):
         Convolutions 2, 4 and 5 in two groups, as the paper's two GPUs had it; the same without
         groups; or the network of Krizhevsky 2014 ("One weird trick", arXiv 1404.5997), with fewer
         filters and no normalisation, whose keys are torchvision's, so that its weights load.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights. The paper draws them with a deviation of 0.01 (section 5), and begins some
         biases at 1; here all begin at 0.
     rng : numpy.random.Generator

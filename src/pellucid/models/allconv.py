@@ -31,7 +31,7 @@ class AllConvolutionalNet(Sequential):
     input_shape : (C, H, W)
         The images; the paper's are CIFAR's.
     classes : int
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights.
     rng : numpy.random.Generator
         Draws them, and the dropout.

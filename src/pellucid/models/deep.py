@@ -28,7 +28,7 @@ class DeepConvNet(Sequential):
         The images.
     classes, hidden_size : int
         Outputs of the second and the first fully connected layer.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights; the book takes He's.
     rng : numpy.random.Generator
         Draws them, and the dropout.

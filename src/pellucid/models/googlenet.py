@@ -51,7 +51,7 @@ class GoogLeNet(Sequential):
     input_shape : (C, H, W)
         The images, 31x31 or larger.
     classes : int
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights.
     rng : numpy.random.Generator
         Draws them, and the dropout.

@@ -37,7 +37,7 @@ class LeNet5(Sequential):
         ReLU, max pooling and fully connected layers, as used today; or as published.
     padding : int
         Zeros around the images. Two of them make MNIST's 28x28 the paper's 32x32.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights.
     rng : numpy.random.Generator
         Draws them, and the codes.

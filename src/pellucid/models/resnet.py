@@ -42,7 +42,7 @@ class ResNet18(Sequential):
     input_shape : (C, H, W)
         The images.
     classes : int
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights.
     rng : numpy.random.Generator
         Draws them.
@@ -102,7 +102,7 @@ class ResNet20(Sequential):
     option : {"A", "B"}
         Which shortcut a block has that halves the size: one without parameters, as in the paper
         (see `pellucid.nn.ZeroPadShortcut`), or a 1x1 convolution.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights.
     rng : numpy.random.Generator
         Draws them.

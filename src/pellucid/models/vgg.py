@@ -73,7 +73,7 @@ class VGG11(_VGG):
         The images, 32x32 or larger.
     classes, hidden_size : int
         Outputs of the last and of the other fully connected layers.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights. The paper draws them with a deviation of 0.1 (section 3.1) for column A,
         and begins the deeper networks with what this one has learned.
     rng : numpy.random.Generator

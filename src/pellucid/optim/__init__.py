@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ..errors import ArgumentError, did_you_mean
+from ..other_names import lookup
 from .optimizer import Optimizer
 from .rules import SGD, AdaGrad, Adam, AdamW, RMSprop
 from .schedules import (
@@ -73,3 +75,7 @@ def by_name(name: str, lr: float | None = None) -> Optimizer:
     if rule is None:
         raise ArgumentError(f"{name!r} is unknown. {did_you_mean(name, RULES)}", where="optimizer")
     return rule() if lr is None else rule(lr=lr)
+
+
+if not TYPE_CHECKING:  # which would take every name for known
+    __getattr__ = lookup(__name__, __all__)

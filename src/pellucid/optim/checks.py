@@ -17,9 +17,9 @@ __all__ = [
     "as_steps",
     "plain",
     "require_betas",
-    "require_constants",
     "require_decay",
     "require_eps",
+    "require_no_parameters",
     "require_positive",
     "require_weight_decay",
     "wide",
@@ -129,21 +129,8 @@ def require_weight_decay(value: float) -> float:
     return float(value)
 
 
-# What other libraries, the book, and older versions call a constant.
-ELSEWHERE = {
-    "learning_rate": "lr",
-    "epsilon": "eps",
-    "beta1": "betas=(beta1, beta2)",
-    "beta2": "betas=(beta1, beta2)",
-    "beta_1": "betas=(beta1, beta2)",
-    "beta_2": "betas=(beta1, beta2)",
-    "decay_rate": "alpha",
-    "rho": "alpha",
-}
-
-
-def require_constants(rule: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Refuse parameters, which optimizers hold elsewhere, and constants by another name.
+def require_no_parameters(rule: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Refuse the parameters of a model, which optimizers hold elsewhere.
 
     Raises
     ------
@@ -156,6 +143,3 @@ def require_constants(rule: str, args: tuple[Any, ...], kwargs: Mapping[str, Any
             "`step(model.parameters())`, and so does a loop of your own.",
             where=rule,
         )
-    for name in kwargs:
-        if name in ELSEWHERE:
-            raise ArgumentError(f"is called {ELSEWHERE[name]} here.", where=name)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 
 from ..errors import ArgumentError, NumericsError, ShapeError, StateDictError
 from ..nn import Parameter
 from ..ops.checks import require_real
+from ..other_names import require_arguments, unknown
 from ..typing import Array
 from .checks import (
     as_memory,
     as_rate,
     as_steps,
     plain,
-    require_constants,
+    require_no_parameters,
     require_positive,
     wide,
 )
@@ -59,8 +60,9 @@ class Optimizer:
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Refuse arguments that other libraries' optimizers take, before they bind to others."""
-        require_constants(cls.__name__, args, kwargs)
+        """Refuse what optimizers take elsewhere, before Python binds the arguments."""
+        require_no_parameters(cls.__name__, args, kwargs)
+        require_arguments("Optimizer", kwargs)
         return super().__new__(cls)
 
     def __init__(self, lr: float = 0.01) -> None:
@@ -70,6 +72,14 @@ class Optimizer:
         self.counts: dict[str, int] = {}  # steps by parameter
         self._loaded = 0  # the steps of those for which a loaded state has no other number
         self._owners: dict[str, weakref.ref[Parameter]] = {}  # whose memory it is
+
+    if not TYPE_CHECKING:  # which would take every attribute for known
+
+        def __getattr__(self, name):
+            error = unknown("Optimizer", name, type(self).__name__)
+            if error is None:
+                return object.__getattribute__(self, name)  # raises what it would without this
+            raise error
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -81,9 +81,8 @@ class BestModel(Callback):
     """Keep in ``path`` the model of the best epoch so far, by the accuracy the Trainer watches.
 
     Where a resumed training does not find the file of its earlier epochs, it is the best one of
-    those since. The test accuracy of a model that was chosen by its test accuracy flatters it: give
-    the Trainer a validation set for its ``test`` if you choose this way, and measure on the test
-    set once.
+    those since. A model that was chosen by its accuracy on some images looks too good on them: keep
+    the test set out of the Trainer, and measure on it once.
     """
 
     def __init__(self, path: PathLike) -> None:

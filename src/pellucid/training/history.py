@@ -22,7 +22,8 @@ _ADVICE = "Give a run folder or its history.csv."
 class EpochRecord:
     """One epoch: mean loss of its batches, accuracies after it, and how long it took.
 
-    ``test_loss`` and ``test_accuracy`` are None without a test set.
+    ``test_loss`` and ``test_accuracy`` are those of the Trainer's validation set, by the names they
+    have in history.csv; None without one.
     """
 
     epoch: int

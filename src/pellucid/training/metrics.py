@@ -14,7 +14,7 @@ from ..errors import ArgumentError, DataError, ShapeError
 from ..names import listed
 from ..nn import Layer, Loss, evaluating
 from ..typing import Array
-from .given import require_classes
+from .given import Images, as_dataset, require_classes
 from .inputs import axes_hint, require_floats
 from .preparation import Engine, machinery, require_count
 from .scale import require_finite, require_known, value_range
@@ -50,7 +50,7 @@ class Evaluation:
 @np.errstate(under="ignore")
 def evaluate(
     model: Layer,
-    dataset: Dataset,
+    dataset: Images,
     *,
     loss: Loss | None = None,
     batch_size: int = 100,
@@ -65,7 +65,7 @@ def evaluate(
     ----------
     model : Layer
         Returns scores (N, K). Its mode is as before afterwards.
-    dataset : Dataset
+    dataset : Dataset or (images, labels)
     loss : Loss, optional
         Softmax cross-entropy by default.
     batch_size : int
@@ -96,10 +96,11 @@ def evaluate(
     >>> len(result.predictions), int(result.confusion.sum())
     (359, 359)
     """
+    dataset = as_dataset(dataset, "arrays")
     if not isinstance(dataset, Dataset):
         raise ArgumentError(
-            f"expects a Dataset, received {type(dataset).__name__}. Make one of your arrays: "
-            "`pellucid.data.Dataset.from_arrays(images, labels)`.",
+            f"expects a Dataset or (images, labels), received {type(dataset).__name__}. Make one "
+            "of your arrays: `pellucid.data.Dataset.from_arrays(images, labels)`.",
             where="evaluate",
         )
     require_count(batch_size, "batch_size")

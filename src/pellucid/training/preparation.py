@@ -155,7 +155,7 @@ class Generators:
 
 
 def require_fit(
-    model: Layer, train: Dataset, test: Dataset | None, augment: Augmentation | None = None
+    model: Layer, train: Dataset, validation: Dataset | None, augment: Augmentation | None = None
 ) -> Range | None:
     """Refuse data that the model, or the augmentation, or the two sets each other do not fit.
 
@@ -175,20 +175,21 @@ def require_fit(
             "a rate above 0.",
             where="Trainer",
         )
-    if test is not None:
-        require_classes(train.classes, test, "the training set has", "test")
-    if test is not None and (test.image_shape, test.classes) != (train.image_shape, train.classes):
-        raise DataError(
-            f"the test set has images {test.image_shape} of {len(test.classes)} classes, the "
-            f"training set {train.image_shape} of {len(train.classes)}. Use one kind for both.",
-            where="Trainer",
-        )
+    if validation is not None:
+        require_classes(train.classes, validation, "the training set has", "validation")
+        image, classes = validation.image_shape, validation.classes
+        if (image, classes) != (train.image_shape, train.classes):
+            raise DataError(
+                f"the validation set has images {image} of {len(classes)} classes, the training "
+                f"set {train.image_shape} of {len(train.classes)}. Use one kind for both.",
+                where="Trainer",
+            )
     known = value_range(train)
     if augment is not None and known is not None:
         augment.require_range(*known)
-    found = None if test is None else value_range(test)
+    found = None if validation is None else value_range(validation)
     if known is not None and found is not None:
-        require_range(known, found, "the training set has numbers", "test")
+        require_range(known, found, "the training set has numbers", "validation")
     return known
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..errors import ArgumentError
 from ..optim import as_schedule
+from ..other_names import require_arguments, unknown
 from .callbacks import as_callbacks
-from .given import require_kinds
+from .given import as_dataset, require_kinds
 from .preparation import require_count
 
 __all__ = ["Settled"]
@@ -24,6 +25,19 @@ class Settled:
         {"model", "train", "loss", "augment", "engine", "seed", "loader"}
     )
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse arguments that have another name here, before Python binds them."""
+        require_arguments("Trainer", kwargs)
+        return super().__new__(cls)
+
+    if not TYPE_CHECKING:  # which would take every attribute for known
+
+        def __getattr__(self, name):
+            error = unknown("Trainer", name, type(self).__name__)
+            if error is None:
+                return object.__getattribute__(self, name)  # raises what it would without this
+            raise error
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.SETTLED and name in vars(self):
             raise ArgumentError(
@@ -31,11 +45,14 @@ class Settled:
                 "Build a new Trainer; with the same model and optimizer it goes on from these.",
                 where=name,
             )
+        require_arguments("Trainer", {name: value})
         if name == "schedule":
             value = as_schedule(value)
         elif name == "callbacks":
             value = as_callbacks(value)
-        elif name in ("optimizer", "test"):
+        elif name in ("optimizer", "validation"):
+            if name == "validation":
+                value = as_dataset(value, name, vars(self).get("train"))
             require_kinds(**{name: value})
         elif name == "epochs" or (name == "evaluate_samples" and value is not None):
             require_count(value, name, least=int(name != "epochs"))

@@ -18,7 +18,7 @@ __all__ = ["Best", "TrainingState"]
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best epoch so far, by test accuracy (by train accuracy without a test set)."""
+    """The best epoch so far, by accuracy on the validation set, or on the training set alone."""
 
     epoch: int
     accuracy: float

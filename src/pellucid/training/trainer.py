@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..nn import Buffer, Card, Layer, Loss, SoftmaxCrossEntropy
 from ..optim import Optimizer, Schedule
 from .alone import Alone
 from .callbacks import Callback, tell, tell_the_end
-from .given import as_optimizer, require_kinds
+from .given import Images, as_dataset, as_optimizer, require_kinds
 from .guard import Guard, Moment, running_statistics
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate, sample
@@ -41,8 +42,9 @@ class Trainer(Settled):
     ----------
     model : Layer
         Maps images (N, C, H, W) to scores (N, K).
-    train, test : Dataset
-        The test set is optional; after each epoch accuracies are measured on both.
+    train, validation : Dataset or (images, labels)
+        Arrays are as in `Dataset.from_arrays`. The validation set is optional; after each epoch
+        loss and accuracy are measured on both, and the best epoch is chosen by it.
     loss : Loss
         Softmax cross-entropy by default.
     optimizer : Optimizer or str
@@ -55,7 +57,8 @@ class Trainer(Settled):
         stays as it is. By default the rate is constant.
     epochs, batch_size : int
     evaluate_samples : int, optional
-        Measure accuracies on so many images, of each class its share; on all by default.
+        Measure on at most this number of images of each set, of each class its share; by default
+        on all.
     callbacks : iterable of Callback
     augment : Augmentation or str, optional
         Changes the training images of each batch; a text as in `pellucid.data.augmentation`.
@@ -63,9 +66,9 @@ class Trainer(Settled):
         Run a plan of compiled kernels made from the layers (`pellucid.engine`), or the plain layers
         themselves. Both learn the same, up to the last bits of the numbers.
     seed : int
-        Decides the order of the images, what the augmentation and what the layers draw (dropout
-        masks): the Trainer gives each of them a generator of its own. Initial weights are the
-        model's affair.
+        Decides the order of the images, and what the augmentation and the layers draw (dropout
+        masks): the Trainer gives each of them its own generator. Initial weights are drawn by the
+        model's.
 
     Attributes
     ----------
@@ -92,13 +95,15 @@ class Trainer(Settled):
     >>> history = trainer.fit()
     >>> len(history.losses), len(history.epochs), trainer.epoch
     (6, 2, 2)
+    >>> len(trainer.fit(epochs=1).epochs)  # one more
+    3
     """
 
     def __init__(
         self,
         model: Layer,
-        train: Dataset,
-        test: Dataset | None = None,
+        train: Images,
+        validation: Images | None = None,
         *,
         loss: Loss | None = None,
         optimizer: Optimizer | str = "adam",
@@ -115,15 +120,18 @@ class Trainer(Settled):
         if isinstance(augment, str):
             augment = augmentation(augment)
         optimizer = as_optimizer(optimizer, lr)
+        images: Dataset = as_dataset(train, "train")
+        held: Dataset | None = as_dataset(validation, "validation", images)
         require_kinds(
-            model=model, train=train, test=test, loss=loss, optimizer=optimizer, augment=augment
-        )
-        values = require_fit(model, train, test, augment)
+            model=model, train=images, validation=held, loss=loss, optimizer=optimizer,
+            augment=augment,
+        )  # fmt: skip
+        values = require_fit(model, images, held, augment)
         require_count(epochs, "epochs")
         require_count(seed, "seed", least=0)
         self.model = model
-        self.train = train
-        self.test = test
+        self.train = train = images
+        self.validation = held
         self.loss = SoftmaxCrossEntropy() if loss is None else loss
         optimizer.require_fit(model.parameters())
         self.optimizer = optimizer
@@ -149,7 +157,8 @@ class Trainer(Settled):
         )
         require_batches(model, train, self.loader.batch_size)
         self.engine = engine
-        self._most = min(self.loader.batch_size, max(len(train), len(test or train)))  # in a plan
+        # In a plan.
+        self._most = min(self.loader.batch_size, max(len(train), len(held or train)))
         self._parts = machinery(engine, model, train.image_shape, self._most, self.loss)
         self.loader.gather = self._parts.gather
         model.input_shape = train.image_shape
@@ -164,11 +173,12 @@ class Trainer(Settled):
     def lr(self, value: float) -> None:
         self.optimizer.lr = value
 
-    def fit(self) -> History:
-        """Train until ``epochs`` are done, and return the history.
+    def fit(self, epochs: int | None = None) -> History:
+        """Train until ``self.epochs`` are done, or ``epochs`` more, and return the history.
 
-        A training that was interrupted or restored continues where it stood; where all epochs are
-        done already, nothing happens: set ``epochs`` higher first.
+        A training that was interrupted or restored continues where it stood. Given ``epochs``,
+        ``self.epochs`` becomes that many more than are finished, and a schedule spans all of them.
+        Where all epochs are done already, a warning says so.
 
         Whatever ends it early, Ctrl-C at any moment or an error, the Trainer stands between two
         batches afterwards: of a batch that was not finished nothing remains, neither in the weights
@@ -184,10 +194,18 @@ class Trainer(Settled):
             the loss that is measured after an epoch, which then does not count as finished.
         """
         require_whole(self._broken)
-        return self._alone.run(self._fit)
+        if epochs is None and self.epoch >= self.epochs:
+            warnings.warn(
+                f"Trainer: all {self.epochs} epochs are done. fit(epochs=5) trains 5 more.",
+                stacklevel=2,
+            )
+        return self._alone.run(lambda: self._fit(epochs))
 
     @np.errstate(under="ignore")  # what is too small to be told from 0 is 0
-    def _fit(self) -> History:
+    def _fit(self, more: int | None) -> History:
+        if more is not None:
+            require_count(more, "epochs")
+            self.epochs = self.epoch + more
         try:
             self._tell("on_fit_begin")
             with self._parts.watched(lambda news: self._tell("on_compile", news)):
@@ -210,16 +228,16 @@ class Trainer(Settled):
             self._tell("on_batch_end", self.history.losses[-1], images)
         self._tell("on_evaluate_begin")
         on_train = self._measure(self.train)
-        on_test = None if self.test is None else self._measure(self.test)
+        validated = None if self.validation is None else self._measure(self.validation)
         # The last step of an epoch may have spoiled the weights, and no batch comes to tell.
-        watched = on_test or on_train
+        watched = validated or on_train
         require_loss(watched.loss, self)
         record = EpochRecord(
             epoch=self.epoch + 1,
             loss=self.history.mean_loss(batches, self.loader.batch_size, len(self.train)),
             train_accuracy=on_train.accuracy,
-            test_loss=None if on_test is None else on_test.loss,
-            test_accuracy=None if on_test is None else on_test.accuracy,
+            test_loss=None if validated is None else validated.loss,
+            test_accuracy=None if validated is None else validated.accuracy,
             seconds=time.perf_counter() - started,
         )
         self._guard.uninterrupted(lambda: self._finish_epoch(record, watched.accuracy))
