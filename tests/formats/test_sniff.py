@@ -119,7 +119,7 @@ def test_each_kind_of_file_is_called_what_it_is_with_what_to_do(name, tmp_path):
         (read_npz, r"not a NumPy archive \(\.npz\)"),
         (TrainingState.load, "not a safetensors file"),
         (FilterHistory.load, "not a safetensors file"),
-        (History.read_csv, "cannot be read as a history: it is|is no history of a training"),
+        (History.read_csv, "cannot be read as a history: it is|is not a history of a training"),
     ],
 )
 def test_every_reader_says_what_it_was_given(name, read, wanted, tmp_path):

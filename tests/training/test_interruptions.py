@@ -19,6 +19,8 @@ from pellucid.errors import NumericsError, PellucidError
 from pellucid.kernels import threads
 from pellucid.training import Callback, Trainer
 
+# A training that was interrupted after its last batch may be done already.
+pytestmark = pytest.mark.filterwarnings("ignore:Trainer. all . epochs are done")
 ENGINES = ["fast", "reference"]
 FILES = ("pellucid/training/", "pellucid/optim/", "data/loader.py", "pellucid/engine/updates.py")
 FILES += ("pellucid/nn/evaluation.py", "data/augmentation.py", "pellucid/engine/plan.py")

@@ -47,6 +47,7 @@ def _assert_equal(resumed, whole):
     assert resumed.optimizer.t == whole.optimizer.t == EPOCHS * BATCHES
 
 
+@pytest.mark.filterwarnings("ignore:Trainer. all . epochs are done")
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_saved_and_resumed_in_new_objects(moment, tmp_path):
     whole = _saved_at(moment, tmp_path / "state.safetensors")
@@ -76,6 +77,7 @@ def _augmented(seed: int = 0, augment: str = AUGMENT, **options):
     return trainer("adam", model=network(seed), seed=seed, augment=augment, **options)
 
 
+@pytest.mark.filterwarnings("ignore:Trainer. all . epochs are done")
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_the_augmentation_is_resumed_too(moment, tmp_path):
     whole = _augmented()
@@ -248,7 +250,8 @@ def test_a_finished_training_does_nothing_more_and_more_epochs_go_on():
     one.fit()
     three.fit()
     losses = list(one.history.losses)
-    one.fit()
+    with pytest.warns(UserWarning, match=r"^Trainer: all 1 epochs are done"):
+        one.fit()
     assert one.history.losses == losses
     one.epochs = 3
     one.fit()

@@ -129,7 +129,7 @@ def test_constants_that_an_optimizer_refuses_are_refused_in_a_state_too(name, va
     state.optimizer_config[name] = value
     one = trainer()
     before = repr(one.optimizer)
-    with pytest.raises(StateDictError, match=f"constants of Adam that are no finite .*'{name}'"):
+    with pytest.raises(StateDictError, match=f"constants of Adam that are not finite .*'{name}'"):
         one.load_state(state)
     assert repr(one.optimizer) == before
 
@@ -156,8 +156,8 @@ def test_a_rate_of_zero_is_one_that_a_schedule_may_have_reached():
     [
         (lambda s: setattr(s, "lr", float("nan")), "has nan for the rate 'lr'"),
         (lambda s: s.rates.update({"conv.weight": -1.0}), "has -1.0 for the rate 'conv.weight'"),
-        (lambda s: setattr(s, "epoch", 1), "tells of 1 finished epochs and 0 batches"),
-        (lambda s: setattr(s, "epoch", -1), "tells of -1 finished epochs"),
+        (lambda s: setattr(s, "epoch", 1), "has 1 finished epochs and 0 batches"),
+        (lambda s: setattr(s, "epoch", -1), "has -1 finished epochs"),
         (lambda s: s.history.losses.extend([1.0] * 6), "and 6 batches, of which an epoch has 5"),
     ],
 )

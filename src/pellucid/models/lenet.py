@@ -19,7 +19,7 @@ class LeNet5(Sequential):
     """LeNet-5 (LeCun et al. 1998, section II.B and figure 2).
 
     Two 5x5 convolutions with 6 and 16 filters, each followed by a 2x2 pooling, then layers of 120,
-    84 and as many numbers as there are classes. The output is the scores (N, ``classes``).
+    84 and ``classes`` outputs. The output is the scores (N, ``classes``).
 
     As published, every layer squashes with 1.7159·tanh(2x/3); pooling is an average times a learned
     coefficient plus a learned bias; C3 sees its input through a table of connections; C5 is a
@@ -45,7 +45,7 @@ class LeNet5(Sequential):
     Raises
     ------
     ArgumentError, ShapeError
-        If these are no images; for an unknown variant; if the images are too small.
+        If these are not images; for an unknown variant; if the images are too small.
 
     Examples
     --------

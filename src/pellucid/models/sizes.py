@@ -31,11 +31,11 @@ def image_shape(value: tuple[int, int, int]) -> tuple[int, int, int]:
 
 
 def features(layers: Mapping[str, Layer], input_shape: tuple[int, int, int]) -> int:
-    """Return how many numbers of one image come out of the chain of ``layers``.
+    """Return the number of features that the chain of ``layers`` makes of one image.
 
     Raises
     ------
     ShapeError
-        If a layer cannot take what the one before it gives.
+        If a layer cannot take the output of the one before it.
     """
     return math.prod(Sequential(**layers).output_shape(input_shape))

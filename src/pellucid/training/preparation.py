@@ -1,4 +1,4 @@
-"""What a Trainer settles before the first batch."""
+"""Checks and preparations of a Trainer before the first batch."""
 
 from __future__ import annotations
 
@@ -125,10 +125,10 @@ def _watched(
 
 
 class Generators:
-    """The random generators of a training, each with what draws from it.
+    """The random generators of a training, one for each object that draws.
 
-    That of the augmentation has its transforms in its name: a state that was saved with others
-    does not fit.
+    The augmentation's name contains its transforms: a state that was saved with others does not
+    fit.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ class Generators:
         self.hand_out()
 
     def hand_out(self) -> None:
-        """Give each its generator: another Trainer with the same model may have given its own."""
+        """Hand out the generators: another Trainer of the same model may have replaced them."""
         for who, generator in self._drawing:
             who.rng = generator
 
@@ -157,7 +157,7 @@ class Generators:
 def require_fit(
     model: Layer, train: Dataset, validation: Dataset | None, augment: Augmentation | None = None
 ) -> Range | None:
-    """Refuse data that the model, or the augmentation, or the two sets each other do not fit.
+    """Refuse data that do not fit the model, the augmentation, or each other.
 
     Returns the range of the training images' numbers.
     """
@@ -194,9 +194,9 @@ def require_fit(
 
 
 def require_batches(model: Layer, train: Dataset, batch_size: int) -> None:
-    """Refuse batches of one image where a batch norm then has one value a channel.
+    """Refuse batches of one image if a batch norm would then see one value per channel.
 
-    Only a run can tell where a model of any kind has such a layer: a copy of it takes one image.
+    Whether it would, only a run shows: a copy of the model is given one image.
     """
     n = len(train)
     norms = [layer for _, layer in model.layers() if isinstance(layer, BatchNorm2d)]
@@ -226,7 +226,7 @@ def require_batches(model: Layer, train: Dataset, batch_size: int) -> None:
 
 
 def require_count(value: object, name: str, *, least: int = 1) -> None:
-    """Refuse what is not an integer from ``least`` on."""
+    """Refuse anything but an integer of at least ``least``."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or value < least:  # type: ignore[operator]
         raise ArgumentError(

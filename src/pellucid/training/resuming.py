@@ -1,4 +1,4 @@
-"""From a Trainer to a state and back, and when it cannot go on."""
+"""From a Trainer to a state and back, with the checks of a state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["load", "require_alike", "require_loss", "require_whole", "restore", 
 
 
 def taken(trainer: Trainer, moment: Moment) -> TrainingState:
-    """Return a copy of all that decides how a training goes on from ``moment``."""
+    """Return a copy of everything that the training after ``moment`` depends on."""
     parameters = trainer.model.parameters()
     return TrainingState(
         weights=trainer.model.state_dict() | {k: a.copy() for k, a in moment.buffers.items()},
@@ -61,7 +61,7 @@ def load(trainer: Trainer, state: TrainingState) -> None:
 def require_alike(
     own: TrainingState, saved: TrainingState, optimizer: Optimizer, batches: int
 ) -> None:
-    """Refuse a state of a training that was built otherwise, or one that is damaged.
+    """Refuse a state of a differently built training, or a damaged one.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def require_alike(
     least, done = saved.epoch * batches, len(saved.history.losses)
     if saved.epoch < 0 or not least <= done <= least + batches:
         raise StateDictError(
-            f"tells of {saved.epoch} finished epochs and {done} batches, of which an epoch has "
+            f"has {saved.epoch} finished epochs and {done} batches, of which an epoch has "
             f"{batches}. Resume from another state.",
             where="Trainer",
         )
@@ -105,11 +105,11 @@ def require_alike(
 
 
 def restore(trainer: Trainer, state: TrainingState) -> None:
-    """Make everything as it was when ``state`` was taken; half of it, if that fails."""
+    """Restore everything from ``state``; only part of it, if that fails."""
     trainer.loader.load_state({"order": state.order, "position": state.position})
     trainer.model.load_state_dict(state.weights)
     parameters, rule = trainer.model.parameters(), trainer.optimizer
-    for name, value in state.optimizer_config.items():  # they decide what is remembered
+    for name, value in state.optimizer_config.items():  # they decide which memory there is
         setattr(rule, name, value)
     rule.load_state_dict(state.optimizer)
     rule.require_fit(parameters)
@@ -130,7 +130,7 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
 
 
 def require_whole(broken: BaseException | None) -> None:
-    """Refuse to go on after a step that an error ended halfway."""
+    """Refuse to continue after an optimizer step that failed halfway."""
     if broken is not None:
         raise PellucidError(
             f"the optimizer's last step failed halfway ({broken!r}): some parameters have taken "
@@ -140,7 +140,7 @@ def require_whole(broken: BaseException | None) -> None:
 
 
 def require_loss(loss: float, trainer: Trainer) -> None:
-    """Refuse to go on with a loss that is NaN or infinite."""
+    """Refuse to continue with a loss that is NaN or infinite."""
     if not np.isfinite(loss):
         raise NumericsError(
             f"the loss became {loss} in epoch {trainer.epoch + 1}, after "
@@ -151,7 +151,7 @@ def require_loss(loss: float, trainer: Trainer) -> None:
 
 
 def _require_constants(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
-    """Refuse constants of an optimizer that its constructor would not take; a rate may be 0."""
+    """Refuse constants that an optimizer's constructor would refuse; a rate may be 0."""
     numbers = {k for k, v in vars(optimizer).items() if type(v) in (int, float)}
     wrong = {k: v for k, v in saved.items() if k in numbers and not _is_rate(v)}
     try:
@@ -165,7 +165,7 @@ def _require_constants(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
         ) from error
     if wrong:
         raise StateDictError(
-            f"has constants of {type(optimizer).__name__} that are no finite numbers, 0 or more: "
+            f"has constants of {type(optimizer).__name__} that are not finite numbers, 0 or more: "
             f"{wrong}. Resume from another state.",
             where="Trainer",
         )

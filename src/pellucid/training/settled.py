@@ -1,4 +1,4 @@
-"""What is settled when a Trainer is built, and what may be changed into what."""
+"""Which attributes of a Trainer may be replaced, and by what."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Settled"]
 
 
 class Settled:
-    """Base of the Trainer, which looks at each attribute that is set.
+    """Base of the Trainer: checks each attribute that is set.
 
-    It refuses to replace what its plan, loader and generators were made from: replaced later it
-    would be shown, and not be used.
+    It refuses to replace what the plan, the loader and the generators were made from: the new value
+    would be shown, but not used.
     """
 
     SETTLED: ClassVar[frozenset[str]] = frozenset(
@@ -42,7 +42,7 @@ class Settled:
         if name in self.SETTLED and name in vars(self):
             raise ArgumentError(
                 "is settled when a Trainer is built, and would not be used if it were replaced. "
-                "Build a new Trainer; with the same model and optimizer it goes on from these.",
+                "Build a new Trainer; with the same model and optimizer it continues with them.",
                 where=name,
             )
         require_arguments("Trainer", {name: value})

@@ -26,7 +26,7 @@ class Best:
 
 @dataclass
 class TrainingState:
-    """Everything that decides how a training goes on; resuming from it repeats it bit for bit.
+    """Everything that a training depends on; resuming from it repeats it bit for bit.
 
     Attributes
     ----------
@@ -42,19 +42,19 @@ class TrainingState:
         Finished epochs.
     batch_size : int
     order : int64 array, position : int
-        The shuffled order of the pass that is under way, and how many images of it are done.
+        The shuffled order of the current epoch, and how many of its images are done.
     best : Best or None
     history : History
     lr : float or None
         The optimizer's learning rate, which the schedule multiplies.
     schedule, epochs : str or None, int or None
-        The schedule's name and over how many epochs it goes; a function of your own by its name.
+        The schedule's name, and its number of epochs; a function of your own by its name.
     loss : str or None
         The class of the loss.
     rates : dict of key to float, or None
         Those of parameters that are not 1.
 
-    What is None was not yet written by the version that saved it.
+    None means that the version which saved it did not write this yet.
     """
 
     weights: dict[str, Array]
@@ -75,7 +75,7 @@ class TrainingState:
     rates: dict[str, float] | None = None
 
     def save(self, path: PathLike) -> None:
-        """Write the state to a safetensors file: all of it, or nothing."""
+        """Write the state to a safetensors file, atomically."""
         arrays = {f"weights/{key}": value for key, value in self.weights.items()}
         arrays |= {f"optimizer/{key}": value for key, value in self.optimizer.items()}
         arrays["order"] = self.order
@@ -104,7 +104,7 @@ class TrainingState:
         Raises
         ------
         DataNotFoundError, FileFormatError
-            If there is no such file; if it is damaged, changed, or no state of a training.
+            If there is no such file; if it is damaged, changed, or not a state of a training.
         """
         arrays, metadata = read_tensors(path)
         if "training" not in metadata:

@@ -61,10 +61,10 @@ class Trainer(Settled):
         on all.
     callbacks : iterable of Callback
     augment : Augmentation or str, optional
-        Changes the training images of each batch; a text as in `pellucid.data.augmentation`.
+        Changes the training images of each batch; a string as in `pellucid.data.augmentation`.
     engine : {"fast", "reference"}
-        Run a plan of compiled kernels made from the layers (`pellucid.engine`), or the plain layers
-        themselves. Both learn the same, up to the last bits of the numbers.
+        Run a plan of compiled kernels made from the layers (`pellucid.engine`), or the layers
+        themselves. Both compute the same, up to the last bits.
     seed : int
         Decides the order of the images, and what the augmentation and the layers draw (dropout
         masks): the Trainer gives each of them its own generator. Initial weights are drawn by the
@@ -84,7 +84,7 @@ class Trainer(Settled):
     Raises
     ------
     ArgumentError, DataError, ShapeError
-        At construction, if model and data do not fit each other.
+        At construction, if model and data do not fit.
 
     Examples
     --------
@@ -150,7 +150,7 @@ class Trainer(Settled):
         self._guard = Guard()
         self._alone = Alone("Trainer", "is training; a callback or thread called `fit` again.")
         self._running: dict[str, Buffer] = {}
-        self._before: Moment | None = None  # that of a batch that is under way
+        self._before: Moment | None = None  # before the batch in progress
         self._broken: BaseException | None = None
         self.loader = Loader(
             train, batch_size, rng=self._generators["shuffle"], augment=self.augment
@@ -180,18 +180,18 @@ class Trainer(Settled):
         ``self.epochs`` becomes that many more than are finished, and a schedule spans all of them.
         Where all epochs are done already, a warning says so.
 
-        Whatever ends it early, Ctrl-C at any moment or an error, the Trainer stands between two
-        batches afterwards: of a batch that was not finished nothing remains, neither in the weights
-        and running statistics nor in the random generators. Calling `fit` again gives the same bits
-        as a training that was never interrupted, and so does `state` in a new Trainer. While the
-        optimizer takes its step, Python's signal handlers wait until it is done. An epoch that was
-        being measured is measured again; a callback that was interrupted is not called again.
+        Whatever ends it early, Ctrl-C at any moment or an error, the Trainer is between two batches
+        afterwards: an unfinished batch leaves no trace, neither in the weights and running
+        statistics nor in the random generators. Calling `fit` again gives the same bits as an
+        uninterrupted training, and so does `state` in a new Trainer. While the optimizer takes its
+        step, Python's signal handlers are deferred. An epoch that was being evaluated is evaluated
+        again; an interrupted callback is not called again.
 
         Raises
         ------
         NumericsError
-            As soon as a batch's loss is NaN or infinite, the parameters being those before it; or
-            the loss that is measured after an epoch, which then does not count as finished.
+            As soon as a batch's loss is NaN or infinite, with the parameters from before it; or if
+            the loss evaluated after an epoch is, which then does not count as finished.
         """
         require_whole(self._broken)
         if epochs is None and self.epoch >= self.epochs:
@@ -201,7 +201,7 @@ class Trainer(Settled):
             )
         return self._alone.run(lambda: self._fit(epochs))
 
-    @np.errstate(under="ignore")  # what is too small to be told from 0 is 0
+    @np.errstate(under="ignore")  # denormal results may become 0
     def _fit(self, more: int | None) -> History:
         if more is not None:
             require_count(more, "epochs")
@@ -229,7 +229,7 @@ class Trainer(Settled):
         self._tell("on_evaluate_begin")
         on_train = self._measure(self.train)
         validated = None if self.validation is None else self._measure(self.validation)
-        # The last step of an epoch may have spoiled the weights, and no batch comes to tell.
+        # The last step of an epoch may have spoiled the weights: no further batch would show it.
         watched = validated or on_train
         require_loss(watched.loss, self)
         record = EpochRecord(
@@ -250,7 +250,7 @@ class Trainer(Settled):
             self.best = Best(self.epoch, accuracy)
 
     def _fit_batch(self) -> int:
-        """Learn from the next batch, or leave everything as it was; returns its images."""
+        """Train on the next batch, or leave everything as it was; return its number of images."""
 
         def learn() -> int:
             self._drawing.hand_out()
@@ -262,7 +262,7 @@ class Trainer(Settled):
         return self._guard.run(learn, self._undo_batch)
 
     def _train_batch(self, x: np.ndarray, labels: np.ndarray) -> float:
-        """Take one step on images ``x`` (N, C, H, W); returns their loss before it."""
+        """Take one step on images ``x`` (N, C, H, W); return their loss before it."""
         self.model.train()
         parts = self._parts
         loss = parts.loss(parts.run(x), labels)
@@ -280,9 +280,9 @@ class Trainer(Settled):
             self._before = None
 
     def state(self) -> TrainingState:
-        """Return a copy of everything that decides how the training goes on.
+        """Return a copy of everything that the rest of the training depends on.
 
-        Called by a signal handler during a batch, it is the state before that batch.
+        In a signal handler during a batch, it is the state before that batch.
         """
         require_whole(self._broken)
         moment = self._before or Moment(
@@ -293,17 +293,17 @@ class Trainer(Settled):
     def load_state(self, state: TrainingState) -> None:
         """Continue from ``state``: `fit` then does what the saved training would have done.
 
-        Learning rates, the base rate ``lr`` of a schedule and the rates of the parameters among
-        them, are taken from the state. A schedule depends on the number of epochs: both must be as
-        they were. To go on otherwise, set ``schedule``, ``epochs`` or ``lr`` afterwards.
+        Learning rates are taken from the state, those of the parameters among them. A schedule
+        depends on the number of epochs: both must be as they were. To continue differently, set
+        ``schedule``, ``epochs`` or ``lr`` afterwards.
 
-        Ctrl-C waits until the state is loaded.
+        Ctrl-C is deferred until the state is loaded.
 
         Raises
         ------
         StateDictError, ArgumentError
             If the state belongs to another model, optimizer, loss, schedule, batch size or data
-            set, or is damaged; then this Trainer is as it was before.
+            set, or is damaged; this Trainer is then unchanged.
         """
         self._guard.look()
         self._guard.uninterrupted(lambda: load(self, state))
