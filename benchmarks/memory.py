@@ -49,7 +49,7 @@ def _pellucid(who: str, images: int) -> Iterator[float]:
     train, test = mnist_or_none() or sys.exit("no MNIST")
     yield 0
 
-    model = models.SimpleConvNet(weight_init_std="he", rng=np.random.default_rng(0))
+    model = models.SimpleConvNet(weight_init="he", rng=np.random.default_rng(0))
     trainer = pellucid.Trainer(
         model,
         train.take(images),

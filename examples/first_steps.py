@@ -7,9 +7,10 @@ from pellucid import data, models
 
 train, test = data.digits()
 model = models.SimpleConvNet(
-    input_dim=train.image_shape,
-    conv_param={"filter_num": 30, "filter_size": 3, "pad": 1},
-    weight_init_std=0.1,
+    train.image_shape,
+    kernel_size=3,
+    padding=1,
+    weight_init=0.1,
     rng=np.random.default_rng(0),
 )
 print(pellucid.summary(model))

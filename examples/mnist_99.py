@@ -67,7 +67,7 @@ def train(images, seed=0, epochs=EPOCHS):
     trainer = pellucid.Trainer(
         network(rng),
         Shifted(**vars(images), rng=rng),
-        optimizer=optim.Adam(lr=PEAK / 10, beta1=0.85, beta2=0.99),  # short memories: 1,200 steps
+        optimizer=optim.Adam(lr=PEAK / 10, betas=(0.85, 0.99)),  # short memories: 1,200 steps
         epochs=epochs,
         batch_size=BATCH,
         evaluate_samples=BATCH,

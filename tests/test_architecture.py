@@ -49,6 +49,7 @@ RANKS = {
     "memory": 1,
     "letters": 1,
     "names": 1,
+    "other_names": 1,
     "tables": 1,
     "receptive": 1.5,
     "shapes": 1,
@@ -56,7 +57,7 @@ RANKS = {
     "typing": 1,
 }
 # Modules of one rank that may import each other: what a window needs is checked with an error.
-GROUND = {"shapes", "errors", "memory", "typing", "letters", "names", "tables"}
+GROUND = {"shapes", "errors", "memory", "typing", "letters", "names", "other_names", "tables"}
 # From one module only, or the layers would know of the speed everywhere.
 DISPATCH = ("nn.dispatch", "kernels")
 

@@ -2,7 +2,7 @@
 
 >>> import pellucid
 >>> train, test = pellucid.data.digits()
->>> model = pellucid.models.SimpleConvNet(input_dim=train.image_shape)
+>>> model = pellucid.models.SimpleConvNet(train.image_shape)
 >>> pellucid.summary(model).parameters
 13890
 
@@ -89,7 +89,11 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
-        raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+        from .other_names import unknown
+
+        raise unknown("pellucid", name) or AttributeError(
+            f"module 'pellucid' has no attribute {name!r}"
+        )
     if name in _HOMES:
         return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
     return importlib.import_module(f".{name}", __name__)

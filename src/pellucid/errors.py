@@ -9,6 +9,7 @@ A refusal says where it happened, what was required, what was received, and what
     │   ├── DataNotFoundError (FileNotFoundError)   a data set or file that is not there
     │   └── FileFormatError                a file that is damaged, oversized or something else
     ├── StateDictError (ValueError)        weights that do not belong to this model
+    ├── UnknownNameError (AttributeError)  a name that has another one here
     └── NumericsError (ArithmeticError)    a loss that has become NaN or infinite
 """
 
@@ -28,6 +29,7 @@ __all__ = [
     "PellucidError",
     "ShapeError",
     "StateDictError",
+    "UnknownNameError",
     "did_you_mean",
 ]
 
@@ -97,6 +99,10 @@ class FileFormatError(DataError):
 
 class StateDictError(PellucidError, ValueError):
     """Weights that do not belong to this model."""
+
+
+class UnknownNameError(PellucidError, AttributeError):
+    """A name that a package or a model does not have; the message says what it is called here."""
 
 
 class NumericsError(PellucidError, ArithmeticError):

@@ -293,8 +293,7 @@ def test_a_network_trained_here_is_the_same_after_a_journey_to_the_book(kind):
 
 def test_a_run_folder_is_converted_and_the_script_is_told_what_to_build(convert):
     Path("run").mkdir()
-    border = {"filter_size": 3, "pad": 1}
-    model = SimpleConvNet((1, 8, 8), border, hidden_size=20)
+    model = SimpleConvNet((1, 8, 8), hidden_size=20, kernel_size=3, padding=1)
     library.save(model, "run/model.safetensors")
     said = convert("run", "params.pkl").stdout.splitlines()[1]
     assert said == (

@@ -90,8 +90,7 @@ def test_good_pictures_are_named_and_bad_ones_reported_after_them(
 
 
 def test_a_model_that_knows_no_image_size_cannot_predict(pellucid, pictures, tmp_path):
-    model = SimpleConvNet((1, 8, 8), {"filter_size": 3})
-    model.input_shape = None
+    model = Sequential(Conv2d(1, 2, 3))
     library.save(model, tmp_path / "m.safetensors")
     result = pellucid("predict", "m.safetensors", next(pictures.iterdir()))
     assert result.returncode == 1
@@ -102,7 +101,7 @@ def test_a_model_that_knows_no_image_size_cannot_predict(pellucid, pictures, tmp
     ("network", "words"),
     [
         (
-            SimpleConvNet((1, 8, 8), {"filter_size": 3}),
+            SimpleConvNet((1, 8, 8), kernel_size=3),
             "gives 10 numbers for an image",
         ),
         (Sequential(Conv2d(1, 2, 3)), "gives 2x6x6 numbers for an image"),
@@ -161,7 +160,7 @@ def test_evaluate_draws_the_confusion_where_it_is_told(pellucid, trained, tmp_pa
 
 
 def saved(folder: Path, shape: tuple[int, int, int], classes: tuple[str, ...]) -> Path:
-    model = SimpleConvNet(shape, {"filter_size": 3}, output_size=len(classes))
+    model = SimpleConvNet(shape, kernel_size=3, classes=len(classes))
     model.input_shape, model.card = shape, Card("mine", classes)
     library.save(model, folder / "m.safetensors")
     return folder / "m.safetensors"

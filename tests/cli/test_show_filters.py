@@ -132,7 +132,7 @@ def test_features_of_a_test_image_and_of_a_picture(show, trained, colour, photo,
 def test_korean_class_names_reach_the_picture_or_a_note_says_what_to_install(
     pellucid, photo, tmp_path
 ):
-    model = SimpleConvNet((3, 16, 16), {"filter_size": 3, "filter_num": 4}, output_size=2)
+    model = SimpleConvNet((3, 16, 16), kernel_size=3, filters=4, classes=2)
     model.card = Card("애완동물", ("고양이", "강아지"))
     library.save(model, tmp_path / "m.safetensors")
     result = pellucid("show", "features", "m.safetensors", photo)

@@ -97,7 +97,7 @@ def test_a_gif_has_a_frame_for_every_step(show, tmp_path, arguments, frames):
 
 
 def test_a_run_a_name_and_a_pattern_have_their_volumes_drawn(show, tmp_path):
-    model = SimpleConvNet((1, 8, 8), {"filter_size": 3})
+    model = SimpleConvNet((1, 8, 8), kernel_size=3)
     library.save(model, tmp_path / "m.safetensors")
     show("volumes", "m.safetensors", "--out", "m.svg")
     assert "<!-- 30x6x6 -->" in text_of(tmp_path / "m.svg")

@@ -113,7 +113,7 @@ def test_the_books_experiment_needs_no_model(pellucid_here, tmp_path):
     ("arguments", "words"),
     [
         (("--data", "digits"), "--data: belongs to a MODEL"),
-        (("--init", "hee"), "--init: 'hee' is no initialisation. Did you mean 'he'"),
+        (("--init", "hee"), "--init: 'hee' is not an initialisation. Did you mean 'he'"),
         (("--init", "-1"), "--init: must be a finite deviation"),
         (("simple", "--activation", "relu"), "--activation: belongs to the book's layers"),
         (("simple", "--data", "digits"), "Give --input 1x8x8"),

@@ -229,7 +229,7 @@ def test_both_engines_train_to_the_same():
     one, two = (t.history.epochs[-1].test_accuracy for t in (fast, plain))
     assert one == pytest.approx(two, abs=0.01)
     assert one > 0.8
-    assert evaluate(fast.model, fast.test).accuracy == one
+    assert evaluate(fast.model, fast.validation).accuracy == one
 
 
 def test_a_fast_training_resumes_bit_for_bit():

@@ -119,7 +119,7 @@ def test_each_kind_of_file_is_called_what_it_is_with_what_to_do(name, tmp_path):
         (read_npz, r"not a NumPy archive \(\.npz\)"),
         (TrainingState.load, "not a safetensors file"),
         (FilterHistory.load, "not a safetensors file"),
-        (History.read_csv, "cannot be read as a history: it is|is no history of a training"),
+        (History.read_csv, "cannot be read as a history: it is|is not a history of a training"),
     ],
 )
 def test_every_reader_says_what_it_was_given(name, read, wanted, tmp_path):
@@ -151,7 +151,7 @@ def test_a_reader_of_images_says_it_too(name, tmp_path):
 
 
 def test_files_of_our_own_are_told_apart(tmp_path):
-    save(SimpleConvNet((1, 8, 8), {"filter_size": 3}), tmp_path / "m.safetensors")
+    save(SimpleConvNet((1, 8, 8), kernel_size=3), tmp_path / "m.safetensors")
     history = FilterHistory("conv1.weight")
     history.add(0, np.zeros((1, 1, 3, 3), np.float32))
     history.save(tmp_path / "f.safetensors")

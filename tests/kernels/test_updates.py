@@ -11,24 +11,24 @@ from pellucid.kernels import updates
 from pellucid.kernels.blocks import BLOCK, each
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 
-# The rule, its kernel, and the constants after t.
+# The kernel of each rule, and the numbers it takes from the rule and the step's ``t``.
 RULES = {
-    "SGD": (updates.sgd, ("lr",)),
-    "Momentum": (updates.momentum, ("lr", "momentum")),
-    "Nesterov": (updates.nesterov, ("lr", "momentum")),
-    "AdaGrad": (updates.adagrad, ("lr", "eps")),
-    "RMSprop": (updates.rmsprop, ("lr", "decay_rate", "eps")),
-    "Adam": (updates.adam, ("t", "lr", "beta1", "beta2", "eps", "weight_decay")),
-    "AdamW": (updates.adam, ("t", "lr", "beta1", "beta2", "eps", "weight_decay")),
+    "sgd": (updates.sgd, lambda o, t: (o.lr, o.weight_decay)),
+    "momentum": (updates.momentum, lambda o, t: (o.lr, o.momentum, False, o.weight_decay)),
+    "nesterov": (updates.momentum, lambda o, t: (o.lr, o.momentum, True, o.weight_decay)),
+    "adagrad": (updates.adagrad, lambda o, t: (o.lr, o.eps, o.weight_decay)),
+    "rmsprop": (updates.rmsprop, lambda o, t: (o.lr, o.alpha, o.eps, o.weight_decay)),
+    "adam": (updates.adam, lambda o, t: (t, o.lr, *o.betas, o.eps, o.weight_decay, 0.0)),
+    "adamw": (updates.adam, lambda o, t: (t, o.lr, *o.betas, o.eps, 0.0, o.weight_decay)),
 }
 SMALLEST = np.finfo(np.float32).tiny
 
 
 class _Run:
-    """So many weights under a rule: by the kernel, and by the rule itself in float64."""
+    """``size`` weights under a rule: by the kernel, and by the rule itself in float64."""
 
     def __init__(self, name, size, **options):
-        self.rule = getattr(optim, name)(**options)
+        self.rule = optim.RULES[name](**options)
         self.kernel, self.constants = RULES[name]
         self.w = np.random.default_rng(size).normal(size=size).astype(np.float32)
         self.memory = {slot: np.zeros_like(self.w) for slot in self.rule.slots}
@@ -36,16 +36,17 @@ class _Run:
         self.exact_memory = {slot: np.zeros(size) for slot in self.rule.slots}
 
     def step(self, g):
-        self.rule.t += 1
-        constants = [getattr(self.rule, name, 0.0) for name in self.constants]
-        each(self.kernel, self.w, g, *self.memory.values(), *constants)
-        self.rule.update(self.exact_w, g.astype(np.float64), **self.exact_memory)
+        rule = self.rule
+        rule.t += 1
+        each(self.kernel, self.w, g, *self.memory.values(), *self.constants(rule, rule.t))
+        rule.update(self.exact_w, g.astype(np.float64), rule.lr, rule.t, **self.exact_memory)
 
 
 @pytest.mark.parametrize("size", [1, 9, 64, BLOCK + 3, 3 * BLOCK])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
 @pytest.mark.parametrize("name", RULES)
-def test_a_kernel_takes_the_steps_of_its_rule(name, size):
-    run = _Run(name, size, lr=0.05)
+def test_a_kernel_takes_the_steps_of_its_rule(name, weight_decay, size):
+    run = _Run(name, size, lr=0.05, weight_decay=weight_decay)
     for step in range(5):
         run.step(np.cos(step + np.arange(size, dtype=np.float32)))
     assert_agrees(run.w, run.exact_w, within=1e-6)
@@ -54,19 +55,21 @@ def test_a_kernel_takes_the_steps_of_its_rule(name, size):
 
 
 def test_weights_decay_apart_from_the_gradient():
-    run = _Run("AdamW", 50, lr=0.1, weight_decay=0.5)
+    run = _Run("adamw", 50, lr=0.1, weight_decay=0.5)
     before = run.w.copy()
     run.step(np.zeros(50, np.float32))
     assert_agrees(run.w, 0.95 * before, within=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name in RULES if name != "SGD"])
+@pytest.mark.parametrize("name", [name for name in RULES if name != "sgd"])
 def test_what_is_remembered_never_ends_in_denormal_numbers(name):
-    if name == "AdaGrad":  # it remembers for ever, but a gradient's square may be tiny
+    if name == "adagrad":  # it remembers for ever, but a gradient's square may be tiny
         run, steps, first = _Run(name, 100), 1, 1e-20
     else:  # decaying fast, so that no long wait is needed
-        decays = {"Momentum": ["momentum"], "Nesterov": ["momentum"], "RMSprop": ["decay_rate"]}
-        run = _Run(name, 100, **dict.fromkeys(decays.get(name, ["beta1", "beta2"]), 0.5))
+        fast = {
+            "momentum": {"momentum": 0.5}, "nesterov": {"momentum": 0.5}, "rmsprop": {"alpha": 0.5},
+        }  # fmt: skip
+        run = _Run(name, 100, **fast.get(name, {"betas": (0.5, 0.5)}))
         steps, first = 135, 1
     for step in range(steps):
         run.step(np.full(100, first if step == 0 else 0, np.float32))

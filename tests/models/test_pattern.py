@@ -141,7 +141,7 @@ def test_the_same_generator_gives_the_same_network_and_the_deviation_reaches_it(
     assert all(np.array_equal(first[key], again[key]) for key in first)
     assert not np.array_equal(first["conv1.weight"], other["conv1.weight"])
     assert built(text, weight_init=0.5)["fc1"].weight_init == 0.5
-    with pytest.raises(ArgumentError, match=r"^weight_init: 'hee' is no initialisation"):
+    with pytest.raises(ArgumentError, match=r"^weight_init: 'hee' is not an initialisation"):
         built(text, weight_init="hee")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid import engine, formats, nn
+from pellucid import engine, formats, models, nn
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.nn import Conv2d, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential, Tanh
 
@@ -183,3 +183,33 @@ def test_config_returns_the_layers_by_name():
     model = _network()
     assert list(model.config()) == ["features", "head"]
     assert Sequential(**model.config())["features"] is model["features"]
+
+
+def test_a_slice_is_a_chain_of_the_same_layers_under_their_names():
+    model = nn.Sequential(
+        conv=nn.Conv2d(1, 2, 3), relu=nn.ReLU(), flatten=nn.Flatten(), fc=nn.Linear(8, 3)
+    )
+    x = np.random.default_rng(0).normal(size=(2, 1, 4, 4)).astype(np.float32)
+    for part, rest in ((model[:2], model[2:]), (model[:-1], model[-1:]), (model[:0], model[:])):
+        assert type(part) is nn.Sequential
+        np.testing.assert_array_equal(rest(part(x)), model(x))
+    assert [name for name, _ in model[1:3].children()] == ["relu", "flatten"]
+    assert model[:2].parameters()["conv.weight"] is model.parameters()["conv.weight"]
+    assert [name for name, _ in model.children()] == ["conv", "relu", "flatten", "fc"]
+    assert list(model[::2].parameters()) == ["conv.weight", "conv.bias"]
+    assert type(models.SimpleConvNet()[:3]) is nn.Sequential
+
+
+@pytest.mark.parametrize("kind", ["residual", "branches", "own"])
+def test_a_slice_of_what_is_not_a_chain_is_refused(kind):
+    class Own(nn.Sequential):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    whole = {
+        "residual": nn.Residual(a=nn.ReLU(), b=nn.ReLU()),
+        "branches": nn.Branches(a=nn.ReLU(), b=nn.ReLU()),
+        "own": Own(a=nn.ReLU(), b=nn.ReLU()),
+    }[kind]
+    with pytest.raises(ArgumentError, match=r"not a chain of layers.* by name: .*a, b"):
+        whole[:1]

@@ -174,7 +174,7 @@ def test_ties_of_a_maximum_are_skipped_not_reported():
 
 def test_a_network_of_relus_and_maxima_is_checked_almost_everywhere():
     rng = np.random.default_rng(3)
-    model = SimpleConvNet((1, 8, 8), {"filter_num": 5}, 12, 4, weight_init_std="he", rng=rng)
+    model = SimpleConvNet((1, 8, 8), 4, 12, "he", filters=5, rng=rng)
     x = rng.normal(size=(4, 1, 8, 8))
     report = gradcheck(model, x, np.array([0, 1, 2, 3]), SoftmaxCrossEntropy(), samples=40)
     assert report.worst < 1e-6

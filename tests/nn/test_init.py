@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
 
-from pellucid import nn
-from pellucid.errors import ArgumentError
+from pellucid import models, nn
+from pellucid.errors import ArgumentError, ShapeError
+from pellucid.formats import load, save
 from pellucid.nn.init import he, initial_weights, normal, signs, without_values, xavier
 
 SHAPES = [(200, 300), (64, 32, 5, 5), (30, 200, 3, 2)]
@@ -77,8 +79,8 @@ def test_filters_at_places_of_their_own_are_drawn_as_if_each_stood_alone(init):
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(
         ArgumentError,
-        match=r"^weight_init: 'xaver' is no initialisation\. Did you mean 'xavier'\? Known: he, xav"
-        r"ier\. Or give a number, the standard deviation of a normal distribution\.$",
+        match=r"^weight_init: 'xaver' is not an initialisation\. Did you mean 'xavier'\? Known: he,"
+        r" xavier\. Or give a number, the standard deviation of a normal distribution\.$",
     ):
         nn.Linear(2, 2, weight_init="xaver")
 
@@ -109,7 +111,7 @@ def test_values_return_after_the_block_also_when_it_failed():
 
 
 def test_an_unknown_name_is_refused_without_values_too():
-    with without_values(), pytest.raises(ArgumentError, match="no initialisation"):
+    with without_values(), pytest.raises(ArgumentError, match="not an initialisation"):
         nn.Linear(2, 2, weight_init="ones")
 
 
@@ -126,3 +128,61 @@ def test_signs_are_minus_one_and_one_equally_often_and_take_no_memory_before_the
     assert abs(drawn.mean()) < 0.05
     with without_values():
         assert signs((10**6, 10**6), None).base.nbytes == 4
+
+
+def _uniform(shape, *, rng):
+    return rng.uniform(-0.5, 0.5, shape)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda init: nn.Linear(6, 5, weight_init=init, rng=np.random.default_rng(0)),
+        lambda init: nn.Conv2d(2, 4, 3, weight_init=init, rng=np.random.default_rng(0)),
+        lambda init: nn.ConvTranspose2d(4, 4, 3, groups=2, weight_init=init,
+                                        rng=np.random.default_rng(0)),
+        lambda init: nn.LocallyConnected2d(2, 3, 5, 3, weight_init=init,
+                                           rng=np.random.default_rng(0)),
+    ],
+)  # fmt: skip
+def test_a_function_draws_the_weights_as_a_name_does(layer):
+    for init, function in (("he", he), ("xavier", xavier), (0.02, partial(normal, std=0.02))):
+        assert np.array_equal(layer(init).weight.data, layer(function).weight.data)
+    weight = layer(_uniform).weight.data
+    assert weight.dtype == np.float32
+    assert 0.3 < abs(weight).max() < 0.5
+
+
+def test_a_function_draws_nothing_where_only_shapes_are_asked_for():
+    def never(shape, *, rng):
+        raise AssertionError
+
+    with without_values():
+        assert nn.Linear(3, 2, weight_init=never).weight.data.shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("returns", "error", "words"),
+    [
+        (
+            np.ones((3, 2)),
+            ShapeError,
+            r"must return an array of shape \(2, 3\), returned one of \(3",
+        ),
+        (1.0, ShapeError, r"must return an array of shape \(2, 3\)"),
+        (np.full((2, 3), np.nan), ArgumentError, r"must return finite real numbers, .* NaN or inf"),
+        (np.ones((2, 3), complex), ArgumentError, "finite real numbers, returned complex128 numb"),
+    ],
+)
+def test_weights_that_are_none_are_refused(returns, error, words):
+    with pytest.raises(error, match=rf"^weight_init: .*{words}"):
+        nn.Linear(3, 2, weight_init=lambda shape, rng: returns)
+
+
+def test_a_network_with_weights_of_ones_own_function_is_saved_and_shown(tmp_path):
+    model = models.SimpleConvNet((1, 8, 8), weight_init=_uniform)
+    assert repr(model["affine2"]) == "Linear(100, 10, weight_init=_uniform)"
+    save(model, tmp_path / "m")
+    again = load(tmp_path / "m")
+    for key, value in model.state_dict().items():
+        np.testing.assert_array_equal(again.state_dict()[key], value)

@@ -14,7 +14,7 @@ from pellucid.errors import ArgumentError, ShapeError
 @pytest.fixture
 def model() -> nn.Sequential:
     rng = np.random.default_rng(0)
-    network = models.SimpleConvNet((1, 8, 8), {"filter_size": 3, "pad": 1}, rng=rng)
+    network = models.SimpleConvNet((1, 8, 8), kernel_size=3, padding=1, rng=rng)
     return nn.Normalize([0.3], [0.25]).before(network)
 
 
@@ -29,7 +29,7 @@ def test_the_training_images_get_mean_0_and_deviation_1():
 
 
 def test_the_keys_of_the_network_stay_as_they_are(model):
-    plain = models.SimpleConvNet((1, 8, 8), {"filter_size": 3, "pad": 1})
+    plain = models.SimpleConvNet((1, 8, 8), kernel_size=3, padding=1)
     assert list(model.state_dict()) == list(plain.state_dict())
     assert model.input_shape == (1, 8, 8)
 

@@ -143,7 +143,7 @@ def test_a_last_layer_without_a_number_of_classes_is_refused():
 
 
 def test_the_names_of_classes_do_not_stay_with_a_new_head():
-    model = models.SimpleConvNet((1, 12, 12), output_size=3, rng=np.random.default_rng(0))
+    model = models.SimpleConvNet((1, 12, 12), classes=3, rng=np.random.default_rng(0))
     model.card = nn.Card("pets", ("cat", "dog", "fish"), value_range=(0.0, 1.0))
     for outputs in (2, 3, 5):
         card = nn.with_head(model, outputs).card

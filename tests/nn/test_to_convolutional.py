@@ -98,7 +98,7 @@ def test_the_weights_are_copies_and_the_model_is_left_as_it_is():
 
 
 def test_the_converted_network_is_saved_and_runs_in_a_plan(tmp_path):
-    model = SimpleConvNet((1, 12, 12), weight_init_std="he", rng=np.random.default_rng(0))
+    model = SimpleConvNet((1, 12, 12), weight_init="he", rng=np.random.default_rng(0))
     twin = to_convolutional(model)
     save(twin, tmp_path / "twin.safetensors")
     x = drawn(np.random.default_rng(1), (2, 1, 17, 16), "float32")
@@ -242,7 +242,7 @@ def test_its_mode_and_its_gradients_are_as_before():
 
 
 def test_a_plan_may_run_it():
-    model = SimpleConvNet((1, 12, 12), weight_init_std="he", rng=np.random.default_rng(0))
+    model = SimpleConvNet((1, 12, 12), weight_init="he", rng=np.random.default_rng(0))
     images = drawn(np.random.default_rng(1), (2, 1, 16, 17), "float32")
     y = sliding_scores(
         model, images, 1, run=lambda net, x: engine.compile(net, x.shape[1:], len(x))(x)

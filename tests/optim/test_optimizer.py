@@ -13,20 +13,10 @@ import pytest
 from pellucid import optim
 from pellucid.errors import ArgumentError, NumericsError, StateDictError
 from pellucid.nn import Parameter
-from pellucid.optim import (
-    SGD,
-    AdaGrad,
-    Adam,
-    AdamW,
-    Momentum,
-    Nesterov,
-    Optimizer,
-    RMSprop,
-    by_name,
-)
+from pellucid.optim import SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop, by_name
 
 
-@pytest.mark.parametrize("rule", [SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam, AdamW])
+@pytest.mark.parametrize("rule", [SGD, AdaGrad, RMSprop, Adam, AdamW])
 def test_a_rule_is_found_by_its_name_in_any_case(rule):
     for name in (rule.__name__, rule.__name__.upper(), rule.__name__.lower()):
         assert type(by_name(name)) is rule
@@ -43,7 +33,7 @@ def test_an_unknown_name_suggests_the_nearest(name, near):
 
 
 @pytest.mark.parametrize("lr", [0, -0.1, float("nan"), float("inf")])
-@pytest.mark.parametrize("rule", [SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam, AdamW])
+@pytest.mark.parametrize("rule", [SGD, AdaGrad, RMSprop, Adam, AdamW])
 def test_a_learning_rate_that_leads_nowhere_is_refused(rule, lr):
     with pytest.raises(
         ArgumentError, match=rf"^lr: must be a finite number above 0, received {lr}"
@@ -54,14 +44,116 @@ def test_a_learning_rate_that_leads_nowhere_is_refused(rule, lr):
 @pytest.mark.parametrize(
     ("rule", "name"),
     [
-        (Momentum, "momentum"), (Nesterov, "momentum"), (RMSprop, "decay_rate"), (Adam, "beta1"),
-        (Adam, "beta2"), (AdamW, "beta1"), (AdamW, "weight_decay"),
+        (SGD, "momentum"), (RMSprop, "alpha"),
+        *((rule, f"betas[{k}]") for rule in (Adam, AdamW) for k in (0, 1)),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("value", [1.0, -0.1, float("nan")])
 def test_a_share_outside_zero_to_one_is_refused(rule, name, value):
-    with pytest.raises(ArgumentError, match=f"^{name}: must be at least 0 and below 1, received"):
-        rule(**{name: value})
+    options = {name: value}
+    if name.startswith("betas"):
+        options = {"betas": (value, 0.9) if name == "betas[0]" else (0.9, value)}
+    refusal = rf"^{re.escape(name)}: must be at least 0 and below 1, received"
+    with pytest.raises(ArgumentError, match=refusal):
+        rule(**options)
+
+
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "1"])
+@pytest.mark.parametrize("rule", [SGD, AdaGrad, RMSprop, Adam, AdamW])
+def test_a_weight_decay_that_makes_weights_grow_is_refused(rule, value):
+    with pytest.raises(ArgumentError, match=r"^weight_decay: must be a finite number, 0 or more"):
+        rule(weight_decay=value)
+
+
+@pytest.mark.parametrize("betas", [0.9, (0.9,), (0.9, 0.99, 0.999), None])
+def test_betas_are_two(betas):
+    with pytest.raises(ArgumentError, match=r"^betas: must be two numbers.*\(0\.9, 0\.999\); rec"):
+        Adam(betas=betas)
+
+
+def test_nesterov_without_momentum_is_refused():
+    with pytest.raises(ArgumentError, match=r"^nesterov: looks ahead.* Give momentum=0\.9"):
+        SGD(nesterov=True)
+
+
+@pytest.mark.parametrize("rule", [SGD, AdaGrad, RMSprop, Adam, AdamW])
+def test_parameters_given_to_an_optimizer_are_refused_with_what_to_write(rule):
+    p = {"w": Parameter(np.ones(2))}
+    for given in (p, p.values(), iter(p.values()), [Parameter(np.ones(2))]):
+        for write in (lambda x: rule(x, lr=0.1), lambda x: rule(params=x), rule):
+            with pytest.raises(
+                ArgumentError, match=rf"^{rule.__name__}: is given no param.*{rule.__name__}\(lr="
+            ):
+                write(given)
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "here"),
+    [
+        (SGD, "learning_rate", "lr"), (Adam, "epsilon", "eps"), (RMSprop, "decay_rate", "alpha"),
+        (RMSprop, "rho", "alpha"), (Adam, "beta1", r"betas=\(beta1, beta2\)"),
+        (AdamW, "beta_2", r"betas=\(beta1, beta2\)"),
+    ],
+)  # fmt: skip
+def test_a_constant_by_the_name_it_has_elsewhere_is_told_its_name_here(rule, name, here):
+    with pytest.raises(ArgumentError, match=f"^{name}: is called {here} here"):
+        rule(**{name: 0.5})
+    with pytest.raises(TypeError, match="unexpected keyword argument 'warmth'"):
+        rule(warmth=0.5)
+
+
+def test_the_rate_of_a_step_may_be_given_with_it():
+    rule, p = SGD(lr=1.0), Parameter(np.zeros(1))
+    p.grad = np.ones(1)
+    rule.step({"w": p}, lr=0.25)
+    assert (p.data[0], rule.lr) == (-0.25, 1.0)
+    with pytest.raises(ArgumentError, match=r"^lr: must be a finite number, 0 or more"):
+        rule.step({"w": p}, lr=-1)
+
+
+def test_a_formula_sees_the_rate_and_the_step_of_its_weights_and_the_optimizer_stays_as_it_is():
+    seen = []
+
+    class Looks(Optimizer):
+        def update(self, w, g, lr, t):
+            seen.append((lr, t, self.lr, self.t))
+
+    rule, parameters = Looks(0.5), {k: Parameter(np.ones(1)) for k in "ab"}
+    for k, p in enumerate(parameters.values()):
+        p.grad, p.rate = np.ones(1), 1.0 / (1 + k)
+    rule.step(parameters)
+    rule.step(parameters, lr=2)
+    assert seen == [(0.5, 1, 0.5, 1), (0.25, 1, 0.5, 1), (2.0, 2, 0.5, 2), (1.0, 2, 0.5, 2)]
+
+
+def test_a_momentum_that_is_set_later_begins_with_no_velocity_and_one_of_zero_keeps_none():
+    rule, p = SGD(1.0), Parameter(np.zeros(1))
+    p.grad = np.ones(1)
+    rule.step({"w": p})
+    rule.momentum = 0.5
+    for _ in range(2):
+        rule.step({"w": p})
+    assert p.data[0] == -1 - 1 - 1.5
+    assert rule.state_dict().keys() == {"t", "v.w"}
+    rule.momentum = 0.0
+    assert rule.state_dict().keys() == {"t"}
+    rule.step({"w": p})
+    assert p.data[0] == -4.5
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_failed_step_forgets_the_velocity_it_began(fast):
+    class Fails(SGD):
+        def update(self, w, g, lr, t, v=None):
+            super().update(w, g, lr, t, v)
+            raise ValueError("enough")
+
+    rule, p = Fails(1.0), Parameter(np.zeros(1))
+    p.grad = np.ones(1)
+    rule.momentum = 0.5
+    with pytest.raises(ValueError, match="enough"):
+        rule.step({"w": p}, kernel=(lambda *_: False) if fast else None)
+    assert (p.data[0], rule.t, rule.memory, rule.counts) == (0, 0, {}, {})
 
 
 @pytest.mark.parametrize("rule", [AdaGrad, RMSprop, Adam, AdamW])
@@ -87,11 +179,11 @@ def test_the_memory_of_another_rule_is_refused():
     adam.step({"w": p})
     with pytest.raises(
         StateDictError,
-        match=r"^optimizer state: '[mv]\.w' is nothing that SGD remembers \(nothing\)\. Resu",
+        match=r"^optimizer state: '[mv]\.w' is not part of the memory of SGD\(.* \(nothing\)\. R",
     ):
         SGD().load_state_dict(adam.state_dict())
-    with pytest.raises(StateDictError, match=r"is nothing that Nesterov remembers \(v\)"):
-        Nesterov().load_state_dict({"t": np.asarray(1), "m.w": np.ones(2)})
+    with pytest.raises(StateDictError, match=r"is not part of the memory of SGD\(.*\) \(v\)"):
+        by_name("nesterov").load_state_dict({"t": np.asarray(1), "m.w": np.ones(2)})
 
 
 @pytest.mark.parametrize(
@@ -104,11 +196,11 @@ def test_a_state_that_is_not_whole_is_refused_with_what_it_lacks(state, lacking)
 
 
 def test_a_refused_state_changes_nothing():
-    p, rule = Parameter(np.ones(2)), Momentum()
+    p, rule = Parameter(np.ones(2)), by_name("momentum")
     p.grad = np.ones(2)
     rule.step({"w": p})
     before = rule.state_dict()
-    with pytest.raises(StateDictError, match="remembers"):
+    with pytest.raises(StateDictError, match="is not part of the memory"):
         rule.load_state_dict({"t": np.asarray(9), "v.w": np.zeros(2), "h.w": np.zeros(2)})
     after = rule.state_dict()
     assert before.keys() == after.keys()
@@ -236,7 +328,7 @@ def test_an_eps_that_is_zero_in_float32_is_refused(rule):
 
 @pytest.mark.parametrize("lr", [-0.1, float("nan"), float("inf"), np.ones(2)])
 def test_a_rate_that_was_changed_into_none_is_refused_before_the_step(lr):
-    rule = Momentum()
+    rule = SGD(momentum=0.9)
     parameters = _stepped(rule, "a")
     before, rule.lr = parameters["a"].data.copy(), lr
     with pytest.raises(ArgumentError, match=r"^lr: must be a finite number, 0 or more; it was set"):
@@ -247,9 +339,11 @@ def test_a_rate_that_was_changed_into_none_is_refused_before_the_step(lr):
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.array])
 def test_numbers_of_numpy_are_constants_as_those_of_python(kind):
-    rule = Momentum()
+    rule = SGD(momentum=0.9)
     rule.lr, rule.momentum = kind(0.5), kind(0.25)
-    assert json.dumps(rule.config()) == '{"lr": 0.5, "momentum": 0.25}'
+    assert json.dumps(rule.config()) == (
+        '{"lr": 0.5, "momentum": 0.25, "nesterov": false, "weight_decay": 0.0}'
+    )
     assert _stepped(rule, "a", g=1.0)["a"].data.tolist() == [0.5] * 3
 
 

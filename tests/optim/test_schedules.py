@@ -29,7 +29,7 @@ class _Rates(Callback):
         self.seen = []
 
     def on_batch_end(self, trainer, loss, images):
-        self.seen.append(trainer.optimizer.lr)
+        self.seen.append(trainer.last_lr)
 
 
 def _trainer(epochs=2, **options):
@@ -46,7 +46,7 @@ def test_the_trainer_follows_it_from_batch_to_batch():
     trainer.fit()
     expected = [0.01 * optim.cosine(k / 8) for k in range(8)]
     np.testing.assert_allclose(rates.seen, expected)
-    assert trainer.lr == 0.01
+    assert trainer.lr == trainer.optimizer.lr == 0.01
 
 
 def test_any_function_of_the_share_that_is_done_is_a_schedule():

@@ -58,7 +58,7 @@ def test_the_last_model_is_loaded_as_it_was_trained(tmp_path):
     assert model.card == one.model.card
     assert model.input_shape == (1, 8, 8)
     assert not model.training
-    x = one.test.batch(slice(5))[0]
+    x = one.validation.batch(slice(5))[0]
     assert np.array_equal(model(x), one.model.eval()(x))
 
 

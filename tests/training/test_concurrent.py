@@ -63,7 +63,7 @@ def test_predictions_of_several_threads_are_right_and_leave_the_mode(engine, mod
 def test_a_training_is_not_disturbed_by_what_predicts_meanwhile(engine):
     calm, watched = (trainer(engine=engine, epochs=8) for _ in range(2))
     calm.fit()
-    x, _ = watched.test.batch(slice(None))
+    x, _ = watched.validation.batch(slice(None))
     done = threading.Event()
 
     def fitting():
@@ -75,7 +75,7 @@ def test_a_training_is_not_disturbed_by_what_predicts_meanwhile(engine):
     def predicting():
         while not done.is_set():
             predict(watched.model, x, engine=engine)
-            evaluate(watched.model, watched.test, engine=engine)
+            evaluate(watched.model, watched.validation, engine=engine)
 
     together(fitting, predicting, predicting)
     assert same_weights(calm.model, watched.model)

@@ -156,9 +156,9 @@ def test_a_history_that_a_spreadsheet_has_saved_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("epoch,loss\n1,2\n", "is no history of a training"),
-        ("epoch,loss,train_accuracy,test_loss,test_accuracy,seconds\n1,x,1,,,1\n", "no history"),
-        ("epoch,loss,train_accuracy,test_loss,test_accuracy,seconds\n1,,1,,,1\n", "no history"),
+        ("epoch,loss\n1,2\n", "is not a history of a training"),
+        ("epoch,loss,train_accuracy,test_loss,test_accuracy,seconds\n1,x,1,,,1\n", "not a history"),
+        ("epoch,loss,train_accuracy,test_loss,test_accuracy,seconds\n1,,1,,,1\n", "not a history"),
         ("epoch,loss,train_accuracy,test_loss,test_accuracy,seconds\n2,1,1,,,1\n", "1, 2, 3"),
         ("\udcff", "cannot be read"),
     ],

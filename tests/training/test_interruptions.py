@@ -19,6 +19,8 @@ from pellucid.errors import NumericsError, PellucidError
 from pellucid.kernels.pool import threads
 from pellucid.training import Callback, Trainer
 
+# A training that was interrupted after its last batch may be done already.
+pytestmark = pytest.mark.filterwarnings("ignore:Trainer. all . epochs are done")
 ENGINES = ["fast", "reference"]
 FILES = (
     "pellucid/training/",
@@ -220,13 +222,13 @@ class Stops(optim.Adam):
     def config(self):
         return {k: v for k, v in super().config().items() if k != "left"}
 
-    def update(self, w, g, m, v):
+    def update(self, w, g, lr, t, m, v):
         self.left -= 1
         if self.left == 0:
             m += 1
             w += 1
             raise self.error
-        super().update(w, g, m, v)
+        super().update(w, g, lr, t, m, v)
 
     error = MemoryError
 

@@ -60,6 +60,13 @@ def test_mirrored_takes_the_mean_score_of_each_image_and_its_mirror_image(engine
     assert result.loss != pytest.approx(evaluate(model, test).loss, rel=1e-3)
 
 
+def test_arrays_are_evaluated_as_the_data_set_of_them_and_a_data_set_is_predicted():
+    by_arrays, by_set = evaluate(Knows(), (SET.images, LABELS)), evaluate(Knows(), SET)
+    assert by_arrays.loss == by_set.loss
+    assert by_arrays.confusion.tolist() == by_set.confusion.tolist()
+    np.testing.assert_array_equal(predict(Knows(), SET), predict(Knows(), SET.images))
+
+
 def test_the_loss_may_be_another():
     result = evaluate(Knows(), SET, loss=nn.MulticlassHinge())
     # A wrong answer lies 5 above the right class, and the third class violates the margin by 1.
@@ -138,5 +145,5 @@ def test_a_batch_takes_no_more_room_than_there_are_images():
 def test_another_test_set_may_have_more_images_than_a_batch_has_room_for():
     train, test = (part.take(20) for part in data.digits())
     one = Trainer(network(), train, test, epochs=1, batch_size=100)
-    one.test = data.digits()[1]
-    assert one.fit().epochs[-1].test_accuracy == evaluate(one.model, one.test).accuracy
+    one.validation = data.digits()[1]
+    assert one.fit().epochs[-1].test_accuracy == evaluate(one.model, one.validation).accuracy

@@ -181,7 +181,9 @@ def test_features_that_are_no_images_may_be_large():
 
 
 def test_a_test_set_on_another_scale_is_refused_at_construction():
-    with pytest.raises(DataError, match=r"^test: the training set has numbers from -2 to 2, rec"):
+    with pytest.raises(
+        DataError, match=r"^validation: the training set has numbers from -2 to 2, rec"
+    ):
         Trainer(network(), images(-2, 2), images(0, 255, peak=1), batch_size=4)
     Trainer(network(), images(0, 1), images(0, 255, peak=255), batch_size=4)
 
@@ -251,6 +253,7 @@ def test_a_batch_of_no_image_is_refused(size):
 
 def test_arrays_are_not_evaluated_without_labels():
     with pytest.raises(
-        ArgumentError, match=r"^evaluate: expects a Dataset, received ndarray\. Make"
+        ArgumentError,
+        match=r"^evaluate: expects a Dataset or \(images, labels\), received ndarray\. Make",
     ):
         evaluate(network(), DRAWN)

@@ -132,7 +132,7 @@ def test_accuracies_are_those_of_the_finished_epochs_weights():
 
     one = trainer(epochs=2)
     record = one.fit().epochs[-1]
-    on_train, on_test = evaluate(one.model, one.train), evaluate(one.model, one.test)
+    on_train, on_test = evaluate(one.model, one.train), evaluate(one.model, one.validation)
     assert record.train_accuracy == on_train.accuracy
     assert record.test_accuracy == on_test.accuracy
     assert record.test_loss == pytest.approx(on_test.loss, rel=1e-6)
@@ -185,8 +185,49 @@ def test_the_model_learns_what_it_was_trained_on():
     assert model.card == card
 
 
+def test_arrays_are_data_sets_and_the_validation_set_has_the_classes_of_the_training_set():
+    train = _numbered()
+    images, labels = train.images, train.labels
+    by_arrays = Trainer(_linear(), (images, labels), (images[:1], labels[:1]), epochs=1)
+    by_sets = Trainer(_linear(), train, train.subset([0]), epochs=1)
+    assert (by_arrays.train.name, by_arrays.validation.name) == ("train", "validation")
+    assert by_arrays.validation.classes == train.classes
+    assert measured(by_arrays.fit()) == measured(by_sets.fit())
+    by_arrays.validation = [images, labels]
+    assert len(by_arrays.validation) == len(train)
+    with pytest.raises(DataError, match="labels"):
+        Trainer(_linear(), (images, labels + 0.5))
+
+
+def test_more_epochs_are_trained_on_demand_and_a_training_that_is_done_says_so():
+    one, whole = trainer(epochs=1), trainer(epochs=3)
+    one.fit()
+    with pytest.warns(UserWarning, match=r"^Trainer: all 1 epochs are done. fit\(epochs=5\) trai"):
+        one.fit()
+    one.fit(epochs=2)
+    assert (one.epoch, one.epochs) == (3, 3)
+    whole.fit(epochs=3)
+    assert measured(one.history) == measured(whole.history)
+    assert same_weights(one.model, whole.model)
+    with pytest.raises(ArgumentError, match=r"^epochs: must be 1 or more, received 0"):
+        one.fit(epochs=0)
+
+
+@pytest.mark.parametrize("name", ["test", "validation_data", "learning_rate", "scheduler"])
+def test_an_argument_by_the_name_it_has_elsewhere_is_told_its_name_here(name):
+    here = {"learning_rate": "lr", "scheduler": "schedule"}.get(name, "validation")
+    with pytest.raises(ArgumentError, match=f"^{name}: is called {here} here"):
+        Trainer(_linear(), _numbered(), **{name: _numbered()})
+    one = Trainer(_linear(), _numbered())
+    with pytest.raises(ArgumentError, match=f"^{name}: is called {here} here"):
+        setattr(one, name, _numbered())
+    with pytest.raises(AttributeError, match=r"^Trainer\.test: is called `validation` here"):
+        one.test  # noqa: B018
+    assert not hasattr(one, "tests")
+
+
 def test_an_optimizer_object_is_used_as_it_is():
-    rule = optim.Momentum(lr=0.03)
+    rule = optim.SGD(lr=0.03, momentum=0.9)
     one = trainer(rule, epochs=1)
     one.fit()
     assert one.optimizer is rule
@@ -245,8 +286,8 @@ def test_a_loss_that_is_not_finite_stops_with_the_weights_of_before(value):
     )  # fmt: skip
     with pytest.raises(
         NumericsError,
-        match=rf"^Trainer: the loss became {value} in epoch 1, after 3 steps, with SGD\(lr=0\.1\)"
-        r"\. Use a lower learning rate",
+        match=rf"^Trainer: the loss became {value} in epoch 1, after 3 steps, with SGD\(lr=0\.1, "
+        r".*\)\. Use a lower learning rate",
     ):
         one.fit()
     (before,) = snapshots
@@ -307,8 +348,8 @@ def test_a_test_set_of_another_kind_is_refused():
     for test, classes, shape in ((small, 3, (1, 2, 3)), (more, 4, (1, 2, 2))):
         with pytest.raises(
             DataError,
-            match=rf"^Trainer: the test set has images {re.escape(str(shape))} of {classes} class"
-            r"es, the training set \(1, 2, 2\) of 3",
+            match=rf"^Trainer: the validation set has images {re.escape(str(shape))} of {classes} "
+            r"classes, the training set \(1, 2, 2\) of 3",
         ):
             Trainer(_linear(), _numbered(), test)
 

@@ -99,7 +99,7 @@ def test_maps_with_negative_numbers_have_0_in_the_middle():
 
 
 def test_the_scores_are_bars_with_names_and_probabilities():
-    model = SimpleConvNet((1, 8, 8), {"filter_size": 3}, output_size=3)
+    model = SimpleConvNet((1, 8, 8), kernel_size=3, classes=3)
     model.card = Card("pets", ("cat", "dog", "fish"))
     x = image(1, 8, 8)
     axes = viz.features(model, x, label=1).axes[-1]

@@ -190,7 +190,9 @@ def _tell_assumptions(
 
 def _constructor(model: Layer) -> str:
     """Return how a script of the book's builds the network that takes these arrays."""
-    config = {k: v for k, v in model.config().items() if k != "weight_init_std"}
+    from ..formats.older_architectures import books_arguments
+
+    config = books_arguments(model.config())
     return f"{type(model).__name__}({', '.join(f'{k}={v!r}' for k, v in config.items())})"
 
 

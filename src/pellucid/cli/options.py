@@ -100,9 +100,7 @@ def network(
     from ..models.registry import NAMES
 
     if is_name(model):
-        with as_options(
-            input_dim="--input", input_shape="--input", model="--input", pattern="MODEL"
-        ):
+        with as_options(input_shape="--input", model="--input", pattern="MODEL"):
             if models.is_pattern(model):
                 return models.from_pattern(model, shape or (1, 28, 28), classes or 10)
             images, outputs = models.published_for(model)

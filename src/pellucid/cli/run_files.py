@@ -92,22 +92,22 @@ class RunFiles(Callback):
 
 def report(files: RunFiles, trainer: Trainer, before: Mapping[str, Array]) -> None:
     """Measure the saved model on all test images, draw the pictures, and say where they are."""
-    assert trainer.test is not None
+    assert trainer.validation is not None
     model = load(files.run / runs.MODEL)
-    result = measure(model, trainer.test, trainer.engine)
+    result = measure(model, trainer.validation, trainer.engine)
     history = trainer.history
     finished = History(
         history.losses[: files.saved * len(trainer.loader)], history.epochs[: files.saved]
     )
     figures = {
         "curves.png": viz.curves(finished),
-        "confusion.png": viz.confusion(result.confusion, trainer.test.classes),
+        "confusion.png": viz.confusion(result.confusion, trainer.validation.classes),
     }
     after = model.state_dict()
     first = next((key for key, w in after.items() if w.ndim == 4), None)
     if first is not None:
         figures["filters.png"] = viz.filters(after[first], before[first])
-    right, total = int(result.confusion.trace()), len(trainer.test)
+    right, total = int(result.confusion.trace()), len(trainer.validation)
     echo(f"final test accuracy {result.accuracy:.4f} ({right} of {total} held-out images)")
     for name, figure in figures.items():
         try:

@@ -3,6 +3,9 @@
 ``file on disk -> Dataset (uint8 images, integer labels) -> Loader (shuffled float32 batches)``
 """
 
+from typing import TYPE_CHECKING
+
+from ..other_names import lookup
 from ..preparation import Drawing, HeldOut, Preparation
 from .augmentation import (
     Augmentation,
@@ -60,3 +63,6 @@ __all__ = [
     "verify",
     "write_idx",
 ]
+
+if not TYPE_CHECKING:  # which would take every name for known
+    __getattr__ = lookup(__name__, __all__)

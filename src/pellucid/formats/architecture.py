@@ -10,6 +10,7 @@ import numpy as np
 from .. import models, nn
 from ..errors import ArgumentError, FileFormatError, PellucidError, did_you_mean
 from ..nn import Layer
+from .older_architectures import translated
 
 __all__ = ["build", "describe"]
 
@@ -30,7 +31,11 @@ def describe(model: Layer) -> dict[str, Any]:
     """
     return {
         "layer": type(model).__name__,
-        "config": {name: _plain(value, model._label) for name, value in model.config().items()},
+        "config": {
+            name: _plain(value, model._label)
+            for name, value in model.config().items()
+            if not (name == "weight_init" and callable(value))  # the file has the weights
+        },
     }
 
 
@@ -74,7 +79,8 @@ def _build(description: Any, known: Mapping[str, type[Layer]]) -> Layer:
             f"the architecture names the layer {name!r}, which is unknown. If it is your own, pass "
             f"its class: `load(path, layers=[{name}])`. {did_you_mean(name, known)}"
         )
-    config = {key: _value(value, known) for key, value in description["config"].items()}
+    arguments = translated(name, description["config"])
+    config = {key: _value(value, known) for key, value in arguments.items()}
     try:
         return known[name](**config)
     except PellucidError as error:

@@ -126,8 +126,10 @@ def _simple(
 ) -> Sequential:
     image, stride, pad = windows_of(sizes, image, stride, pad)
     filters, _, size, _ = sizes.weights[0]
-    param = {"filter_num": filters, "filter_size": size, "pad": pad, "stride": stride}
-    return SimpleConvNet(image, param, sizes.weights[1][1], sizes.classes)
+    return SimpleConvNet(
+        image, sizes.classes, sizes.weights[1][1],
+        filters=filters, kernel_size=size, stride=stride, padding=pad,
+    )  # fmt: skip
 
 
 def _deep(sizes: Sizes, image: tuple[int, int, int] | None) -> Sequential:

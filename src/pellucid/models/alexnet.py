@@ -32,21 +32,21 @@ class AlexNet(Sequential):
     """AlexNet (Krizhevsky et al. 2012, section 3.5 and figure 2).
 
     Five convolutions and three fully connected layers with ReLU (section 3.1), local response
-    normalisation behind the first two (3.3), poolings that overlap (3.4) behind the first, second
-    and fifth, dropout (4.2) in the first two fully connected layers.
+    normalisation after the first two (3.3), overlapping poolings (3.4) after the first, second and
+    fifth, dropout (4.2) in the first two fully connected layers.
 
     Parameters
     ----------
     input_shape : (C, H, W), optional
         The images; 3 channels of 227x227 by default, of 224x224 for torchvision's variant. The
-        paper writes 224, with which its own sizes do not come out (CS231n, "Convolutional Layer").
+        paper's 224 contradicts its own sizes (CS231n, "Convolutional Layer").
     classes, hidden_size : int
         Outputs of the last and of the other fully connected layers.
     variant : {"original", "one-tower", "torchvision"}
         Convolutions 2, 4 and 5 in two groups, as the paper's two GPUs had it; the same without
         groups; or the network of Krizhevsky 2014 ("One weird trick", arXiv 1404.5997), with fewer
         filters and no normalisation, whose keys are torchvision's, so that its weights load.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights. The paper draws them with a deviation of 0.01 (section 5), and begins some
         biases at 1; here all begin at 0.
     rng : numpy.random.Generator
@@ -55,7 +55,7 @@ class AlexNet(Sequential):
     Raises
     ------
     ArgumentError, ShapeError
-        If these are no images; for an unknown variant; if the images are too small.
+        If these are not images; for an unknown variant; if the images are too small.
 
     Examples
     --------
@@ -127,7 +127,7 @@ class AlexNet(Sequential):
 
 
 def _towers(channels: int, groups: int, conv: Callable[..., Conv2d]) -> dict[str, Layer]:
-    """Return the layers up to the last pooling; ``groups`` exchange nothing but in conv3."""
+    """Return the layers up to the last pooling; only conv3 connects the ``groups``."""
     return {
         "conv1": conv(channels, 96, 11, stride=4),
         "relu1": ReLU(),

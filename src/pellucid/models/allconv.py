@@ -21,8 +21,8 @@ CONVOLUTIONS = (
 class AllConvolutionalNet(Sequential):
     """Nothing but convolutions; where others pool, one has stride 2 (All-CNN-C).
 
-    Nine convolutions, each with a ReLU, then every class's average over the image. Dropout stands
-    before the first (20 %) and behind those with stride 2 (50 %). Source: Springenberg et al. 2014,
+    Nine convolutions, each with a ReLU, then every class's average over the image. Dropout comes
+    before the first (20 %) and after those with stride 2 (50 %). Source: Springenberg et al. 2014,
     "Striving for Simplicity: The All Convolutional Net" (arXiv 1412.6806), tables 1 and 2, section
     3.1. Any image of 9x9 or larger fits, with the same weights.
 
@@ -31,7 +31,7 @@ class AllConvolutionalNet(Sequential):
     input_shape : (C, H, W)
         The images; the paper's are CIFAR's.
     classes : int
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights.
     rng : numpy.random.Generator
         Draws them, and the dropout.
@@ -39,7 +39,7 @@ class AllConvolutionalNet(Sequential):
     Raises
     ------
     ArgumentError, ShapeError
-        If these are no images; if they are too small.
+        If these are not images; if they are too small.
 
     Examples
     --------

@@ -19,8 +19,8 @@ class DeepConvNet(Sequential):
 
     conv - relu - conv - relu - pool, three times, with 16, 32 and 64 filters; then affine - relu -
     dropout - affine - dropout ("Deep Learning from Scratch", section 8.1). As in the book, the
-    dropout is the one that scales when evaluating, there is one behind the scores too, and conv4
-    has a border of two. The loss is kept apart: the output is the scores (N, ``classes``).
+    dropout scales when evaluating, there is one after the scores too, and conv4 is padded by two.
+    The loss is kept apart: the output is the scores (N, ``classes``).
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class DeepConvNet(Sequential):
         The images.
     classes, hidden_size : int
         Outputs of the second and the first fully connected layer.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights; the book takes He's.
     rng : numpy.random.Generator
         Draws them, and the dropout.
@@ -36,7 +36,7 @@ class DeepConvNet(Sequential):
     Raises
     ------
     ArgumentError, ShapeError
-        If these are no images; if they are too small.
+        If these are not images; if they are too small.
 
     Examples
     --------

@@ -42,7 +42,7 @@ class GoogLeNet(Sequential):
 
     Two convolutions, nine Inception modules (figure 2b), the average over the image, dropout, one
     fully connected layer. In a module, 1x1 convolutions make images thinner before the larger
-    filters. Left out are the auxiliary classifiers behind 4a and 4d, which serve only to train: the
+    filters. Left out are the auxiliary classifiers after 4a and 4d, which serve only to train: the
     parameters are those of the main network. A pooling whose windows do not reach the end is padded
     there, which gives the table's sizes.
 
@@ -51,7 +51,7 @@ class GoogLeNet(Sequential):
     input_shape : (C, H, W)
         The images, 31x31 or larger.
     classes : int
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights.
     rng : numpy.random.Generator
         Draws them, and the dropout.
@@ -59,7 +59,7 @@ class GoogLeNet(Sequential):
     Raises
     ------
     ArgumentError, ShapeError
-        If these are no images; if they are too small.
+        If these are not images; if they are too small.
 
     Examples
     --------

@@ -19,7 +19,7 @@ class LeNet5(Sequential):
     """LeNet-5 (LeCun et al. 1998, section II.B and figure 2).
 
     Two 5x5 convolutions with 6 and 16 filters, each followed by a 2x2 pooling, then layers of 120,
-    84 and as many numbers as there are classes. The output is the scores (N, ``classes``).
+    84 and ``classes`` outputs. The output is the scores (N, ``classes``).
 
     As published, every layer squashes with 1.7159·tanh(2x/3); pooling is an average times a learned
     coefficient plus a learned bias; C3 sees its input through a table of connections; C5 is a
@@ -37,7 +37,7 @@ class LeNet5(Sequential):
         ReLU, max pooling and fully connected layers, as used today; or as published.
     padding : int
         Zeros around the images. Two of them make MNIST's 28x28 the paper's 32x32.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights.
     rng : numpy.random.Generator
         Draws them, and the codes.
@@ -45,7 +45,7 @@ class LeNet5(Sequential):
     Raises
     ------
     ArgumentError, ShapeError
-        If these are no images; for an unknown variant; if the images are too small.
+        If these are not images; for an unknown variant; if the images are too small.
 
     Examples
     --------

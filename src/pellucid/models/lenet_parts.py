@@ -54,7 +54,7 @@ class ScaleAndShift(Layer):
 
         y[n,c,i,j] = w[c] · x[n,c,i,j] + b[c]
 
-    Source: LeCun et al. 1998, section II.B. The paper adds the four numbers of a window; behind an
+    Source: LeCun et al. 1998, section II.B. The paper adds the four numbers of a window; after an
     average, the coefficient is four times the paper's.
     """
 
@@ -133,7 +133,7 @@ class TableConv2d(Layer):
 class RadialBasis(Layer):
     """Score each class by how near the input is to its code: ``y[n,k] = -Σ_i (x[n,i] - w[k,i])²``.
 
-    Source: LeCun et al. 1998, section II.B, eq. 7, with the sign turned, so that the nearest has
+    Source: LeCun et al. 1998, section II.B, eq. 7, with the sign reversed, so that the nearest has
     the highest score. The codes are ±1 and are not trained; the paper draws them as pictures of the
     characters, and says that they may be chosen at random, as they are here.
 
@@ -166,7 +166,7 @@ class RadialBasis(Layer):
         if tuple(input_shape) != (self.features,):
             raise ShapeError(
                 f"expects rows of {self.features} numbers, received shape {tuple(input_shape)}. "
-                f"Build it as `RadialBasis({input_shape[0]}, ...)` behind a Flatten."
+                f"Build it as `RadialBasis({input_shape[0]}, ...)` after a Flatten."
             )
         return (self.classes,)
 

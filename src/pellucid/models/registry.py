@@ -38,15 +38,10 @@ class _Network:
     classes: int
 
 
-def _simple(input_shape: Shape, classes: int, *, weight_init: WeightInit, rng: Any) -> Layer:
-    small = min(input_shape[1:]) < SMALL
-    return SimpleConvNet(
-        input_shape,
-        {"filter_size": 3, "pad": 1} if small else {},
-        output_size=classes,
-        weight_init_std=weight_init,
-        rng=rng,
-    )
+def _simple(input_shape: Shape, classes: int, **options: Any) -> Layer:
+    if min(input_shape[1:]) < SMALL:
+        options |= {"kernel_size": 3, "padding": 1}
+    return SimpleConvNet(input_shape, classes, **options)
 
 
 _NETWORKS = {
@@ -75,7 +70,7 @@ def by_name(
     weight_init: WeightInit = "he",
     rng: np.random.Generator | None = None,
 ) -> Layer:
-    """Return a new network called ``name`` for images (C, H, W) and so many classes.
+    """Return a new network called ``name`` for images (C, H, W) of ``classes`` classes.
 
     ``"simple"`` is `SimpleConvNet` with 30 filters of 5x5, on images below 16x16 of 3x3 with a
     border of one; the others are those of this package, as they are by default.

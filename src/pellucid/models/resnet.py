@@ -42,7 +42,7 @@ class ResNet18(Sequential):
     input_shape : (C, H, W)
         The images.
     classes : int
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights.
     rng : numpy.random.Generator
         Draws them.
@@ -50,7 +50,7 @@ class ResNet18(Sequential):
     Raises
     ------
     ArgumentError
-        If these are no images.
+        If these are not images.
 
     Examples
     --------
@@ -102,7 +102,7 @@ class ResNet20(Sequential):
     option : {"A", "B"}
         Which shortcut a block has that halves the size: one without parameters, as in the paper
         (see `pellucid.nn.ZeroPadShortcut`), or a 1x1 convolution.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights.
     rng : numpy.random.Generator
         Draws them.
@@ -110,7 +110,7 @@ class ResNet20(Sequential):
     Raises
     ------
     ArgumentError
-        If these are no images; for an unknown option.
+        If these are not images; for an unknown option.
 
     Examples
     --------
@@ -158,14 +158,14 @@ class _Maker:
         self.rng = np.random.default_rng() if rng is None else rng
 
     def conv(self, inputs: int, filters: int, size: int, stride: int = 1) -> Conv2d:
-        """Return a convolution; the batch norm behind it has the bias."""
+        """Return a convolution; the batch norm after it has the bias."""
         return Conv2d(
             inputs, filters, size, stride, (size - 1) // 2, bias=False,
             weight_init=self.weight_init, rng=self.rng,
         )  # fmt: skip
 
     def stage(self, inputs: int, filters: int, blocks: int, stride: int = 1) -> Sequential:
-        """Return blocks named by number, as in torchvision, each with the ReLU behind its sum."""
+        """Return blocks named by number, as in torchvision, each with the ReLU after its sum."""
         layers: dict[str, Layer] = {}
         for k in range(blocks):
             layers[f"{k}"] = self.block(inputs, filters, stride)
@@ -185,7 +185,7 @@ class _Maker:
         )
 
     def shortcut(self, inputs: int, filters: int, stride: int) -> Layer:
-        """Return what makes the block's input as its output is."""
+        """Return a shortcut that gives the block's input the shape of its output."""
         if self.option == "A":
             return ZeroPadShortcut(inputs, filters, stride)
         return Sequential(self.conv(inputs, filters, 1, stride), BatchNorm2d(filters))

@@ -1,4 +1,4 @@
-"""What the networks here ask about sizes."""
+"""The sizes of images and features, as the networks of this package need them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..nn import Layer, Sequential
 __all__ = ["features", "image_shape"]
 
 
-def image_shape(value: tuple[int, int, int], name: str = "input_shape") -> tuple[int, int, int]:
+def image_shape(value: tuple[int, int, int]) -> tuple[int, int, int]:
     """Return ``value`` if it is (channels, height, width).
 
     Raises
@@ -25,17 +25,17 @@ def image_shape(value: tuple[int, int, int], name: str = "input_shape") -> tuple
     if len(sizes) != 3 or any(not isinstance(s, int | np.integer) or s < 1 for s in sizes):
         raise ArgumentError(
             f"must be (channels, height, width), three integers of 1 or more; received {sizes}.",
-            where=name,
+            where="input_shape",
         )
     return int(sizes[0]), int(sizes[1]), int(sizes[2])
 
 
 def features(layers: Mapping[str, Layer], input_shape: tuple[int, int, int]) -> int:
-    """Return how many numbers of one image come out of the chain of ``layers``.
+    """Return the number of features that the chain of ``layers`` makes of one image.
 
     Raises
     ------
     ShapeError
-        If a layer cannot take what the one before it gives.
+        If a layer cannot take the output of the one before it.
     """
     return math.prod(Sequential(**layers).output_shape(input_shape))

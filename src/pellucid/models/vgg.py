@@ -15,7 +15,7 @@ __all__ = ["VGG11", "VGG16"]
 
 
 class _VGG(Sequential):
-    """What the columns of the paper's table share: all but how many convolutions a stage has."""
+    """What the columns of the paper's table share; they differ in the convolutions per stage."""
 
     filters: ClassVar[Sequence[Sequence[int]]]  # of the convolutions between two poolings
 
@@ -63,7 +63,7 @@ class _VGG(Sequential):
 class VGG11(_VGG):
     """VGG with 11 layers that have weights (Simonyan & Zisserman 2014, table 1, column A).
 
-    Eight 3x3 convolutions with a border of one, a 2x2 pooling behind the 1st, 2nd, 4th, 6th and
+    Eight 3x3 convolutions with a border of one, a 2x2 pooling after the 1st, 2nd, 4th, 6th and
     8th; then three fully connected layers, the first two with dropout. The keys are torchvision's,
     whose weights fit for images of 224x224 and 1000 classes.
 
@@ -73,7 +73,7 @@ class VGG11(_VGG):
         The images, 32x32 or larger.
     classes, hidden_size : int
         Outputs of the last and of the other fully connected layers.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights. The paper draws them with a deviation of 0.1 (section 3.1) for column A,
         and begins the deeper networks with what this one has learned.
     rng : numpy.random.Generator
@@ -82,7 +82,7 @@ class VGG11(_VGG):
     Raises
     ------
     ArgumentError, ShapeError
-        If these are no images; if they are too small.
+        If these are not images; if they are too small.
 
     Examples
     --------

@@ -1,5 +1,8 @@
 """Layers, losses, and what can be asked of a model without training it."""
 
+from typing import TYPE_CHECKING
+
+from ..other_names import lookup
 from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .branching import Branches, Residual
 from .card import Card
@@ -77,3 +80,8 @@ __all__ = [
     "trunk",
     "with_head",
 ]
+
+if not TYPE_CHECKING:  # which would take every name for known
+    __getattr__ = lookup(
+        __name__, __all__, " A layer of your own takes twenty lines: see `pellucid.nn.Layer`."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from textwrap import indent
-from typing import Any
+from typing import Any, overload
 
 from ..errors import ArgumentError, did_you_mean
 from ..receptive import ReceptiveField
@@ -57,6 +57,12 @@ class Container(Layer):
 
     def __getitem__(self, name: str | int) -> Layer:
         """Return a layer by its name or its place."""
+        if isinstance(name, slice):
+            raise ArgumentError(
+                "is not a chain of layers: a slice of it has no meaning. Take its layers by name: "
+                f"{', '.join(name for name, _ in self.children())}.",
+                where=self._label,
+            )
         children = dict(self.children())
         if isinstance(name, int):
             return list(children.values())[name]
@@ -132,7 +138,19 @@ class Sequential(Container):
     ((10,), ['conv.weight', 'conv.bias', 'fc.weight', 'fc.bias'])
     >>> model["conv"], len(model)
     (Conv2d(1, 4, 3), 4)
+    >>> model[:2].output_shape((1, 8, 8)), model[:2]["conv"] is model["conv"]
+    ((4, 6, 6), True)
     """
+
+    @overload
+    def __getitem__(self, name: str | int) -> Layer: ...
+    @overload
+    def __getitem__(self, name: slice) -> Sequential: ...
+    def __getitem__(self, name: str | int | slice) -> Layer:
+        """Return a layer by name or place; a slice is a chain of the same layers."""
+        if not isinstance(name, slice) or type(self).forward is not Sequential.forward:
+            return super().__getitem__(name)  # type: ignore[index]
+        return Sequential(**dict(list(self._children.items())[name]))
 
     def forward(self, x: Array) -> Array:
         """Return the last layer's output."""

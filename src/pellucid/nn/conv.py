@@ -42,7 +42,7 @@ class Conv2d(Layer):
         as there are channels: depthwise, one filter a channel (Howard et al. 2017, section 3.1).
     bias : bool
         Whether a learned number is added to each filter's answers.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights, see `pellucid.nn.init`. The bias begins at 0.
     rng : numpy.random.Generator
         Draws them.

@@ -41,7 +41,7 @@ class ConvTranspose2d(Layer):
         Into how many parts both channels are divided.
     bias : bool
         Whether a learned number is added to each output channel.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights, see `pellucid.nn.init`. The bias begins at 0.
     rng : numpy.random.Generator
         Draws them.

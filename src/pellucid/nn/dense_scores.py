@@ -71,7 +71,7 @@ def sliding_scores(
     Examples
     --------
     >>> from pellucid.models import SimpleConvNet
-    >>> model, image = SimpleConvNet((1, 8, 8), {"filter_size": 3}), np.zeros((1, 12, 14))
+    >>> model, image = SimpleConvNet((1, 8, 8), kernel_size=3), np.zeros((1, 12, 14))
     >>> sliding_scores(model, image).shape, sliding_scores(model, image, stride=1).shape
     ((10, 3, 4), (10, 5, 7))
     """

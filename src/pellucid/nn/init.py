@@ -5,26 +5,38 @@
     he       w ~ N(0, 2 / fan_in)              (He et al. 2015, section 2.2, eq. 10)
 
 with fan_in the inputs one output sees and fan_out the outputs one input reaches.
+
+A layer's ``weight_init`` is ``"he"``, ``"xavier"``, a number (the deviation of `normal`), or a
+function that is called as these are, with the shape and a generator:
+
+>>> from functools import partial
+>>> from pellucid.nn import Conv2d
+>>> def uniform(shape, *, rng):
+...     return rng.uniform(-0.1, 0.1, shape)
+>>> Conv2d(1, 8, 3, weight_init=uniform)
+Conv2d(1, 8, 3, weight_init=uniform)
+>>> Conv2d(1, 8, 3, weight_init=partial(normal, std=0.02)).weight.data.dtype
+dtype('float32')
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from numbers import Real
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..errors import ArgumentError, did_you_mean
+from ..errors import ArgumentError, ShapeError, did_you_mean
 from ..memory import aligned_zeros
+from ..other_names import lookup
 from ..typing import Array
 
 __all__ = ["WeightInit", "he", "initial_weights", "normal", "signs", "without_values", "xavier"]
 
-WeightInit: TypeAlias = str | float
+WeightInit: TypeAlias = str | float | Callable[..., Any]
 Shape = tuple[int, ...]
 
 BLOCK = 2**16  # numbers drawn at a time: in float64 they stay within the second-level cache
@@ -65,31 +77,69 @@ def he(shape: Shape, *, rng: np.random.Generator) -> Array:
 def initial_weights(
     shape: Shape, init: WeightInit, rng: np.random.Generator | None, *, places: Shape = ()
 ) -> Array:
-    """Return weights of ``shape`` as ``init`` says: ``"he"``, ``"xavier"`` or a deviation.
+    """Return float32 weights of ``shape`` as ``init`` says.
 
-    With ``places`` every place has weights of its own, drawn as if it stood alone.
+    Parameters
+    ----------
+    shape : tuple of int
+        (outputs, inputs, ...), further axes are the window.
+    init : "he", "xavier", float or callable
+        A float is the deviation of a normal distribution; a function is called with ``shape`` and
+        ``rng=``, and returns real numbers of that shape.
+    rng : numpy.random.Generator, optional
+    places : tuple of int
+        Every place has weights of its own, drawn as if it stood alone; its axes come first.
 
     Raises
     ------
-    ArgumentError
-        If ``init`` is none of them.
+    ArgumentError, ShapeError
+        If ``init`` is none of them; if what a function returns are not finite numbers of ``shape``.
     """
-    if isinstance(init, str) and init not in ("he", "xavier"):
-        raise ArgumentError(
-            f"{init!r} is no initialisation. {did_you_mean(init, ['he', 'xavier'])} "
-            "Or give a number, the standard deviation of a normal distribution.",
-            where="weight_init",
-        )
-    if not isinstance(init, str) and not (isinstance(init, Real) and 0 <= init < math.inf):
-        raise ArgumentError(
-            f"must be 'he', 'xavier' or a standard deviation of at least 0, received {init!r}.",
-            where="weight_init",
-        )
+    if not callable(init):
+        _require_known(init)
     if _only_shapes.get():
         return np.broadcast_to(np.float32(0), (*places, *shape))
     rng = np.random.default_rng() if rng is None else rng
+    if callable(init):
+        weights = aligned_zeros((*places, *shape))
+        for place in weights.reshape(-1, *shape) if places else [weights]:
+            place[...] = _drawn(init, shape, rng)
+        return weights
     std = _deviation(shape, init) if isinstance(init, str) else init
     return normal((*places, *shape), std, rng=rng)
+
+
+def _require_known(init: Any) -> None:
+    if isinstance(init, str) and init not in ("he", "xavier"):
+        raise ArgumentError(
+            f"{init!r} is not an initialisation. {did_you_mean(init, ['he', 'xavier'])} "
+            "Or give a number, the standard deviation of a normal distribution.",
+            where="weight_init",
+        )
+    if not isinstance(init, str) and not (
+        isinstance(init, int | float | np.integer | np.floating) and 0 <= init < math.inf
+    ):
+        raise ArgumentError(
+            "must be 'he', 'xavier', a standard deviation of at least 0, or a function "
+            f"`init(shape, *, rng)`; received {init!r}.",
+            where="weight_init",
+        )
+
+
+def _drawn(init: Callable[..., Any], shape: Shape, rng: np.random.Generator) -> Array:
+    """Return what a function of the user's draws, if it can be weights."""
+    drawn = np.asarray(init(shape, rng=rng))
+    if drawn.shape != shape:
+        raise ShapeError(
+            f"{init!r} must return an array of shape {shape}, returned one of {drawn.shape}.",
+            where="weight_init",
+        )
+    if drawn.dtype.kind not in "fiu" or not np.isfinite(drawn).all():
+        what = "NaN or infinity" if drawn.dtype.kind == "f" else f"{drawn.dtype} numbers"
+        raise ArgumentError(
+            f"{init!r} must return finite real numbers, returned {what}.", where="weight_init"
+        )
+    return drawn
 
 
 def _deviation(shape: Shape, init: str) -> float:
@@ -132,3 +182,7 @@ def without_values() -> Iterator[None]:
         yield
     finally:
         _only_shapes.reset(token)
+
+
+if not TYPE_CHECKING:  # which would take every name for known
+    __getattr__ = lookup(__name__, __all__)

@@ -32,11 +32,12 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from ..errors import ArgumentError, PellucidError
+from ..other_names import unknown
 from ..receptive import ReceptiveField
 from ..typing import Array
 from . import state
@@ -90,6 +91,14 @@ class Layer:
     input_shape: Shape | None = None
     card: Card | None = None
     _memory: tuple[Any, ...] | None = None
+
+    if not TYPE_CHECKING:  # which would take every attribute for known
+
+        def __getattr__(self, name):
+            error = unknown("Layer", name, type(self).__name__)
+            if error is None:
+                return object.__getattribute__(self, name)  # raises what it would without this
+            raise error
 
     # The two directions ---------------------------------------------------------------------
 
@@ -315,7 +324,8 @@ class Layer:
             if argument.default is argument.empty:
                 shown.append(repr(value))
             elif value != argument.default:
-                shown.append(f"{name}={value!r}")
+                text = value.__name__ if inspect.isfunction(value) else repr(value)
+                shown.append(f"{name}={text}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
     # Inside ---------------------------------------------------------------------------------

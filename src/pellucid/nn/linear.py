@@ -34,7 +34,7 @@ class Linear(Layer):
     in_features, out_features : int
     bias : bool
         Whether a learned number is added to each output.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights, see `pellucid.nn.init`. The bias begins at 0.
     rng : numpy.random.Generator
         Draws them.

@@ -40,7 +40,7 @@ class LocallyConnected2d(Layer):
         As in `pellucid.shapes.slide`.
     bias : bool
         Whether a learned number is added to each output.
-    weight_init : "he", "xavier" or float
+    weight_init : "he", "xavier", float or callable
         Initial weights, see `pellucid.nn.init`; those of each place as of a convolution.
     rng : numpy.random.Generator
         Draws them.

@@ -204,7 +204,7 @@ def with_head(
         Remains as it is, and shares all other layers with the result.
     outputs : int
         How many classes.
-    weight_init : "he", "xavier" or float, optional
+    weight_init : "he", "xavier", float or callable, optional
         Initial weights of the new layer; the old one's own by default.
     rng : numpy.random.Generator, optional
 

@@ -1,10 +1,15 @@
-"""Optimizers: ways to follow the gradient."""
+"""Optimizers and schedules of their learning rate."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
 from ..errors import ArgumentError, did_you_mean
+from ..other_names import lookup
 from .optimizer import Optimizer
-from .rules import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSprop
+from .rules import SGD, AdaGrad, Adam, AdamW, RMSprop
 from .schedules import (
     Schedule,
     as_schedule,
@@ -22,8 +27,6 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AdamW",
-    "Momentum",
-    "Nesterov",
     "Optimizer",
     "RMSprop",
     "Schedule",
@@ -38,8 +41,15 @@ __all__ = [
     "steps",
 ]
 
-RULES: dict[str, type[Optimizer]] = {
-    rule.__name__.lower(): rule for rule in (SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam, AdamW)
+# "momentum" and "nesterov" are SGD with the momentum that is usual.
+RULES: dict[str, Callable[..., Optimizer]] = {
+    "sgd": SGD,
+    "momentum": partial(SGD, momentum=0.9),
+    "nesterov": partial(SGD, momentum=0.9, nesterov=True),
+    "adagrad": AdaGrad,
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "adamw": AdamW,
 }
 
 
@@ -54,7 +64,9 @@ def by_name(name: str, lr: float | None = None) -> Optimizer:
     Examples
     --------
     >>> by_name("Adam", lr=0.002)
-    Adam(lr=0.002, beta1=0.9, beta2=0.999, eps=1e-08)
+    Adam(lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0)
+    >>> by_name("momentum")
+    SGD(lr=0.01, momentum=0.9, nesterov=False, weight_decay=0.0)
     >>> by_name("adma")
     Traceback (most recent call last):
     pellucid.errors.ArgumentError: optimizer: 'adma' is unknown. Did you mean 'adam'? Known: adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd.
@@ -63,3 +75,7 @@ def by_name(name: str, lr: float | None = None) -> Optimizer:
     if rule is None:
         raise ArgumentError(f"{name!r} is unknown. {did_you_mean(name, RULES)}", where="optimizer")
     return rule() if lr is None else rule(lr=lr)
+
+
+if not TYPE_CHECKING:  # which would take every name for known
+    __getattr__ = lookup(__name__, __all__)

@@ -1,8 +1,9 @@
-"""What the constants and the memory of an optimizer must be."""
+"""Checks of an optimizer's constants and of its saved memory."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,19 @@ __all__ = [
     "as_memory",
     "as_rate",
     "as_steps",
-    "is_numpy_number",
+    "plain",
+    "require_betas",
     "require_decay",
     "require_eps",
+    "require_no_parameters",
     "require_positive",
+    "require_weight_decay",
     "wide",
 ]
 
 
 def as_rate(value: Any, parameter: str = "") -> float:
-    """Return a rate, of a parameter or ``lr``, that may have been changed, if it is one."""
+    """Return a rate, of a parameter or ``lr``, if it is a finite number, 0 or more."""
     if type(value) is float and 0 <= value < math.inf:  # as almost always
         return value
     if not (_is_number(value) and 0 <= value < math.inf):
@@ -35,7 +39,7 @@ def as_rate(value: Any, parameter: str = "") -> float:
 
 
 def as_steps(value: Any, key: str) -> int:
-    """Return a number of steps that was saved, if it is one."""
+    """Return a saved number of steps, if it is a whole number, 0 or more."""
     a = np.asarray(value)
     if a.ndim or a.dtype.kind not in "iu" or a < 0:
         raise StateDictError(
@@ -47,7 +51,7 @@ def as_steps(value: Any, key: str) -> int:
 
 
 def as_memory(value: Any, key: str) -> Array:
-    """Return a copy of an array that was saved, if an optimizer can go on with it."""
+    """Return a copy of a saved array, if it holds real numbers without NaN."""
     a = np.array(value)
     if a.dtype.kind != "f" or np.isnan(a).any():
         what = "NaN" if a.dtype.kind == "f" else f"{a.dtype} numbers"
@@ -59,17 +63,24 @@ def as_memory(value: Any, key: str) -> Array:
 
 
 def wide(a: Array) -> np.dtype:
-    """Return the dtype to remember in: in float16, squares of gradients and an eps would be 0."""
+    """Return the dtype to keep memory in: in float16, squared gradients and eps would be 0."""
     return np.promote_types(a.dtype, np.float32)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) or (is_numpy_number(value) and value.dtype.kind in "iuf")
+    return isinstance(value, int | float) or (_is_numpy_number(value) and value.dtype.kind in "iuf")
 
 
-def is_numpy_number(value: Any) -> bool:
-    """Return whether ``value`` is one number, but NumPy's: a scalar or an array without axes."""
+def _is_numpy_number(value: Any) -> bool:
+    """Return whether ``value`` is one of NumPy's numbers: a scalar or an array without axes."""
     return isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0
+
+
+def plain(value: Any) -> Any:
+    """Return Python's number for one of NumPy's, also within a tuple; anything else as it is."""
+    if isinstance(value, tuple):
+        return tuple(plain(each) for each in value)
+    return value.item() if _is_numpy_number(value) else value
 
 
 def require_positive(value: float, name: str) -> float:
@@ -80,12 +91,12 @@ def require_positive(value: float, name: str) -> float:
 
 
 def require_eps(value: float) -> float:
-    """Return ``value`` if it is above zero in float32 too."""
+    """Return ``value`` if it is above zero, in float32 too."""
     value = require_positive(value, "eps")
     if value < np.finfo(np.float32).tiny:
         raise ArgumentError(
             f"must be at least {np.finfo(np.float32).tiny:.3g}, received {value!r}: in float32 it "
-            "would be 0, and a gradient of 0 be divided by it.",
+            "would be 0, and a gradient of 0 would be divided by it.",
             where="eps",
         )
     return value
@@ -96,3 +107,39 @@ def require_decay(value: float, name: str) -> float:
     if not _is_number(value) or not 0 <= value < 1:
         raise ArgumentError(f"must be at least 0 and below 1, received {value!r}.", where=name)
     return float(value)
+
+
+def require_betas(value: Any) -> tuple[float, float]:
+    """Return two decay rates as a tuple, each at least 0 and below 1."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ArgumentError(
+            "must be two numbers, the decay rates of the mean and of the square of the gradients, "
+            f"as (0.9, 0.999); received {value!r}.",
+            where="betas",
+        )
+    return require_decay(value[0], "betas[0]"), require_decay(value[1], "betas[1]")
+
+
+def require_weight_decay(value: float) -> float:
+    """Return ``value`` if it is a finite number, 0 or more."""
+    if not (_is_number(value) and 0 <= value < math.inf):
+        raise ArgumentError(
+            f"must be a finite number, 0 or more; received {value!r}.", where="weight_decay"
+        )
+    return float(value)
+
+
+def require_no_parameters(rule: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Refuse the parameters of a model, which optimizers hold elsewhere.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    first = args[0] if args else kwargs.get("params")
+    if isinstance(first, Iterable) and not isinstance(first, str | bytes | np.ndarray):
+        raise ArgumentError(
+            f"is given no parameters here: write {rule}(lr=0.01). The Trainer hands them to "
+            "`step(model.parameters())`, and so does a loop of your own.",
+            where=rule,
+        )

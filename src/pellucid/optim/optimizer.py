@@ -1,46 +1,57 @@
-"""What every optimizer is: one formula, and the arrays it remembers for each parameter."""
+"""The base of every optimizer: one formula, and the arrays it keeps for each parameter."""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 
 from ..errors import ArgumentError, NumericsError, ShapeError, StateDictError
 from ..nn import Parameter
 from ..ops.checks import require_real
+from ..other_names import require_arguments, unknown
 from ..typing import Array
-from .checks import as_memory, as_rate, as_steps, is_numpy_number, require_positive, wide
+from .checks import (
+    as_memory,
+    as_rate,
+    as_steps,
+    plain,
+    require_no_parameters,
+    require_positive,
+    wide,
+)
 
 __all__ = ["Optimizer"]
 
-Kernel: TypeAlias = Callable[["Optimizer", Array, Array, Mapping[str, Array]], bool]
+# Called with the optimizer, then as `Optimizer.update`, the memory as one mapping.
+Kernel: TypeAlias = Callable[["Optimizer", Array, Array, float, int, Mapping[str, Array]], bool]
 
-NO_ARGUMENTS = {"t", "memory", "counts", "_loaded", "_owners"}  # what is no constructor's argument
+NO_ARGUMENTS = {"t", "memory", "counts", "_loaded", "_owners"}  # attributes that are not constants
 
 
 class Optimizer:
     """Base class: a subclass names its memory and writes its formula in `update`.
+
+    An optimizer holds no parameters: `step` is given them, by the Trainer or by you.
 
     Attributes
     ----------
     lr : float
         The learning rate; may be changed between steps.
     t : int
-        Steps taken; within `update`, those that this parameter has taken: one that was frozen at
-        first begins with 1.
+        Steps taken.
     slots : tuple of str
-        Names of the arrays kept for each parameter; they begin at zero.
+        Names of the arrays kept for each parameter; they start at zero.
 
     Examples
     --------
     >>> class SignSGD(Optimizer):
     ...     '''``w -= lr · sign(g)``.'''
     ...
-    ...     def update(self, w, g):
-    ...         w -= self.lr * np.sign(g)
+    ...     def update(self, w, g, lr, t):
+    ...         w -= lr * np.sign(g)
     >>> p = Parameter(np.array([1.0, 2.0]))
     >>> p.grad = np.array([0.3, -4.0])
     >>> SignSGD(lr=0.5).step({"w": p})
@@ -48,29 +59,65 @@ class Optimizer:
     array([0.5, 2.5])
     """
 
-    slots: ClassVar[tuple[str, ...]] = ()
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse what optimizers take elsewhere, before Python binds the arguments."""
+        require_no_parameters(cls.__name__, args, kwargs)
+        require_arguments("Optimizer", kwargs)
+        return super().__new__(cls)
 
     def __init__(self, lr: float = 0.01) -> None:
         self.lr = require_positive(lr, "lr")
         self.t = 0
         self.memory: dict[str, dict[str, Array]] = {}
         self.counts: dict[str, int] = {}  # steps by parameter
-        self._loaded = 0  # the steps of those that a loaded state has no other number for
+        self._loaded = 0  # the steps of those for which a loaded state has no other number
         self._owners: dict[str, weakref.ref[Parameter]] = {}  # whose memory it is
 
-    def update(self, w: Array, g: Array, **memory: Array) -> None:
-        """Change the weights ``w`` in place by their gradient ``g`` and what is remembered."""
+    if not TYPE_CHECKING:  # which would take every attribute for known
+
+        def __getattr__(self, name):
+            error = unknown("Optimizer", name, type(self).__name__)
+            if error is None:
+                return object.__getattribute__(self, name)  # raises what it would without this
+            raise error
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Names of the arrays kept for each parameter; a subclass may set them as a constant."""
+        return ()
+
+    def update(self, w: Array, g: Array, lr: float, t: int, **memory: Array) -> None:
+        """Change the weights ``w`` and the ``memory`` in place, element by element.
+
+        Parameters
+        ----------
+        w, g : array
+            The weights and their gradient, of one shape.
+        lr : float
+            The rate of this step for these weights: scheduled, and times the parameter's own rate.
+        t : int
+            The step of these weights: 1 in their first, however late they began to learn.
+        **memory : array
+            What this rule keeps for them, by the names in `slots`.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no update yet")
 
-    def step(self, parameters: Mapping[str, Parameter], kernel: Kernel | None = None) -> None:
+    def step(
+        self,
+        parameters: Mapping[str, Parameter],
+        lr: float | None = None,
+        kernel: Kernel | None = None,
+    ) -> None:
         """Update every parameter in place by the gradient that backward left.
 
-        A parameter's own ``rate`` multiplies ``lr``; one with rate 0 stays as it is, and needs no
-        gradient.
+        A parameter's own ``rate`` multiplies the learning rate; one with rate 0 stays as it is, and
+        needs no gradient.
 
         Parameters
         ----------
         parameters : mapping of name to Parameter
+        lr : float, optional
+            The learning rate of this step, say a schedule's; ``self.lr`` by default.
         kernel : callable, optional
             Does what `update` does, faster; returns False where it cannot.
 
@@ -79,15 +126,15 @@ class Optimizer:
         NumericsError
             If a parameter has no gradient; then none is updated.
         ShapeError
-            If a gradient is not shaped like its parameter; then none is, either.
+            If a gradient is not shaped like its parameter; then none is updated, either.
         ArgumentError
-            If ``lr`` or a rate has become negative or is not finite; if this optimizer remembers
-            the gradients of another network.
+            If a rate has become negative or is not finite; if this optimizer remembers the
+            gradients of another network.
 
         Whatever else `update` raises, all parameters and the memory are afterwards as before. Where
         a ``kernel`` has updated some, which keeps no copies, they stay so, and ``t`` counts.
         """
-        lr = as_rate(self.lr)
+        lr = as_rate(self.lr if lr is None else lr)
         owners, rates, counts = self._owners, {}, {}
         for name, p in parameters.items():
             rates[name] = rate = as_rate(p.rate, name)
@@ -96,55 +143,60 @@ class Optimizer:
             if name in self.memory and not (name in owners and owners[name]() is p):
                 self._require_own(name, p)
         gradients = {k: self._gradient(k, p) for k, p in parameters.items() if rates[k]}
-        given, known, before, undone = self.lr, set(self.memory), self.counts, True
+        before, undone = (self.t, self.counts, dict(self.memory)), True
         self.t += 1
-        t = self.t
-        self.counts = before | counts
+        self.counts = self.counts | counts
         copies: list[tuple[Array, Array]] = []
         try:
             for name, g in gradients.items():
-                parameter = parameters[name]
-                w = parameter.data
-                if name not in self.memory:
-                    self.memory[name] = {slot: np.zeros(w.shape, wide(w)) for slot in self.slots}
-                    self._owners[name] = weakref.ref(parameter)
-                memory = self.memory[name]
-                self.lr, self.t = lr * rates[name], counts[name]
-                if kernel is not None and kernel(self, w, g, memory):
+                w, memory = parameters[name].data, self._memory(name, parameters[name])
+                rate, t = lr * rates[name], counts[name]
+                if kernel is not None and kernel(self, w, g, rate, t, memory):
                     undone = False
                     continue
                 copies += [(a, a.copy()) for a in (w, *memory.values()) if a.flags.writeable]
-                self.update(w, g.astype(wide(g), copy=False), **memory)
+                self.update(w, g.astype(wide(g), copy=False), rate, t, **memory)
         except BaseException:
             for array, copy in copies:
                 array[...] = copy
             if undone:
-                self.memory = {name: self.memory[name] for name in known}
-                self.counts, t = before, t - 1
+                self.t, self.counts, self.memory = before
             raise
-        finally:
-            self.lr, self.t = given, t
+
+    def _memory(self, name: str, parameter: Parameter) -> dict[str, Array]:
+        """Return the arrays kept for a parameter, zeros where there are none yet."""
+        memory = self.memory.get(name)
+        if memory is None or len(memory) != len(self.slots):  # the slots follow the constants
+            w, kept = parameter.data, memory or {}
+            memory = {
+                slot: kept[slot] if slot in kept else np.zeros(w.shape, wide(w))
+                for slot in self.slots
+            }
+            self.memory[name] = memory
+            self._owners[name] = weakref.ref(parameter)
+        return memory
 
     def state_dict(self) -> dict[str, Array]:
         """Return a copy of the memory, keyed ``slot.parameter``, and ``t``.
 
-        A parameter that has taken fewer steps has them under ``t.parameter``.
+        A parameter that has taken fewer steps has their number under ``t.parameter``.
         """
         state = {
-            f"{slot}.{name}": array.copy()
-            for name, slots in self.memory.items()
-            for slot, array in slots.items()
+            f"{slot}.{name}": memory[slot].copy()
+            for name, memory in self.memory.items()
+            for slot in self.slots
+            if slot in memory
         }
         fewer = {f"t.{k}": np.asarray(n) for k, n in self.counts.items() if n != self.t}
         return {"t": np.asarray(self.t), **fewer, **state}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Take over what `state_dict` returned.
+        """Replace the memory and ``t`` by copies of what `state_dict` returned.
 
         Raises
         ------
         StateDictError
-            If it belongs to an optimizer that remembers other things, or is not whole.
+            If it belongs to an optimizer with other memory, or is not whole.
         """
         memory: dict[str, dict[str, Array]] = {}
         counts: dict[str, int] = {}
@@ -155,7 +207,7 @@ class Optimizer:
                 continue
             if slot not in self.slots or not name:
                 raise StateDictError(
-                    f"{key!r} is nothing that {type(self).__name__} remembers "
+                    f"{key!r} is not part of the memory of {self!r} "
                     f"({', '.join(self.slots) or 'nothing'}). Resume with the same optimizer.",
                     where="optimizer state",
                 )
@@ -177,12 +229,12 @@ class Optimizer:
         self.memory, self.counts, self._owners = memory, counts, {}
 
     def require_fit(self, parameters: Mapping[str, Parameter]) -> None:
-        """Refuse a memory, loaded perhaps, that does not belong to these parameters.
+        """Refuse memory, perhaps loaded, that does not belong to these parameters.
 
         Raises
         ------
         ArgumentError
-            If it comes from steps on another network; a rule without a memory serves any.
+            If it comes from steps on another network; a rule without memory serves any.
         StateDictError
             If it names another parameter, or has another shape.
         """
@@ -194,7 +246,7 @@ class Optimizer:
         if slots and owner is not None and owner() is not parameter:
             raise ArgumentError(
                 f"remembers the gradients of another network ({name!r}, after {self.t} steps), "
-                f"which say nothing of this one. Make a new one: `{self!r}`.",
+                f"which do not apply to this one. Make a new one: `{self!r}`.",
                 where="optimizer",
             )
         required = None if parameter is None else parameter.data.shape
@@ -212,14 +264,13 @@ class Optimizer:
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        plain = {k: v for k, v in vars(self).items() if k not in NO_ARGUMENTS}
-        return {k: v.item() if is_numpy_number(v) else v for k, v in plain.items()}
+        return {k: plain(v) for k, v in vars(self).items() if k not in NO_ARGUMENTS}
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_owners": {}}  # a copy is for whoever steps with it first
+        return vars(self) | {"_owners": {}}  # a copy belongs to the network it first steps with
 
     def _first_count(self, name: str) -> int:
-        """Return how many steps a parameter has taken that was not given to `step` before."""
+        """Return the steps taken by a parameter that `step` has not been given before."""
         return self._loaded if not self.slots or name in self.memory else 0
 
     def _gradient(self, name: str, parameter: Parameter) -> Array:
@@ -231,7 +282,7 @@ class Optimizer:
         if parameter.grad.shape != parameter.data.shape:
             raise ShapeError(
                 f"{name!r} has shape {parameter.data.shape}, and a gradient of shape "
-                f"{parameter.grad.shape}. They must be alike.",
+                f"{parameter.grad.shape}. They must be equal.",
                 where=type(self).__name__,
             )
         return parameter.grad

@@ -1,6 +1,7 @@
 """The update rules: one class, one formula, one source each.
 
-Everywhere ``w`` are the weights, ``g`` their gradient, ``lr`` the learning rate η.
+Everywhere ``w`` are the weights, ``g`` their gradient, ``lr`` the learning rate η and
+``weight_decay`` λ. The arguments mean what PyTorch's mean.
 """
 
 from __future__ import annotations
@@ -9,66 +10,70 @@ import math
 
 import numpy as np
 
+from ..errors import ArgumentError
 from ..typing import Array
-from .checks import require_decay, require_eps
+from .checks import require_betas, require_decay, require_eps, require_weight_decay
 from .optimizer import Optimizer
 
-__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Momentum", "Nesterov", "RMSprop"]
+__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "RMSprop"]
 
 
 class SGD(Optimizer):
-    """``w ← w - η·g``.
+    """``g ← g + λ·w``; ``v ← μ·v + g``; ``w ← w - η·v``, or ``w ← w - η·(g + μ·v)`` (Nesterov).
 
-    Robbins & Monro 1951; "Deep Learning from Scratch", section 6.1.2.
+    Without momentum (μ = 0) that is ``w ← w - η·g``, and nothing is kept. Robbins & Monro 1951;
+    momentum: Polyak 1964, in the form of Sutskever et al. 2013, "On the importance of
+    initialization and momentum in deep learning", with η outside the velocity: a new rate acts at
+    once. ``nesterov`` takes the gradient at the present w, which stands for the point looked ahead
+    to: Nesterov 1983, in the form of Bengio et al. 2013, "Advances in optimizing recurrent
+    networks", section 3.5, eq. 7. "Deep Learning from Scratch", sections 6.1.2 and 6.1.4, whose own
+    classes are in `pellucid.book`.
+
+    Examples
+    --------
+    >>> SGD(0.1, momentum=0.9, nesterov=True)
+    SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.0)
     """
 
-    def update(self, w: Array, g: Array) -> None:  # type: ignore[override]
-        """Walk down the gradient."""
-        w -= self.lr * g
-
-
-class Momentum(Optimizer):
-    """``v ← α·v - η·g``; ``w ← w + v``.
-
-    Polyak 1964; "Deep Learning from Scratch", section 6.1.4.
-    """
-
-    slots = ("v",)
-
-    def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
+    def __init__(
+        self,
+        lr: float = 0.01,
+        momentum: float = 0.0,
+        *,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
         super().__init__(lr)
         self.momentum = require_decay(momentum, "momentum")
+        self.nesterov = bool(nesterov)
+        self.weight_decay = require_weight_decay(weight_decay)
+        if nesterov and not momentum:
+            raise ArgumentError(
+                "looks ahead along the velocity, which there is only with a momentum. Give "
+                "momentum=0.9, say.",
+                where="nesterov",
+            )
 
-    def update(self, w: Array, g: Array, v: Array) -> None:  # type: ignore[override]
-        """Roll down with inertia."""
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """``v``, the velocity, with momentum; nothing without."""
+        return ("v",) if self.momentum else ()
+
+    def update(  # type: ignore[override]
+        self, w: Array, g: Array, lr: float, t: int, v: Array | None = None
+    ) -> None:
+        """Walk down the gradient, or roll down with inertia."""
+        g = _decayed(g, w, self.weight_decay)
+        if v is None:
+            w -= lr * g
+            return
         v *= self.momentum
-        v -= self.lr * g
-        w += v
-
-
-class Nesterov(Optimizer):
-    """``v ← α·v - η·g``; ``w ← w + α·v - η·g``.
-
-    The gradient is taken at the present w, which stands for the point looked ahead to: Nesterov
-    1983, in the form of Bengio et al. 2013, "Advances in optimizing recurrent networks", section
-    3.5, eq. 7.
-    """
-
-    slots = ("v",)
-
-    def __init__(self, lr: float = 0.01, momentum: float = 0.9) -> None:
-        super().__init__(lr)
-        self.momentum = require_decay(momentum, "momentum")
-
-    def update(self, w: Array, g: Array, v: Array) -> None:  # type: ignore[override]
-        """Roll down, and correct by where the roll will lead."""
-        v *= self.momentum
-        v -= self.lr * g
-        w += self.momentum * v - self.lr * g
+        v += g
+        w -= lr * (g + self.momentum * v if self.nesterov else v)
 
 
 class AdaGrad(Optimizer):
-    """``h ← h + g²``; ``w ← w - η·g / (√h + ε)``.
+    """``g ← g + λ·w``; ``h ← h + g²``; ``w ← w - η·g / (√h + ε)``.
 
     Duchi et al. 2011, "Adaptive subgradient methods", section 1.1; "Deep Learning from Scratch",
     section 6.1.5.
@@ -76,62 +81,91 @@ class AdaGrad(Optimizer):
 
     slots = ("h",)
 
-    def __init__(self, lr: float = 0.01, eps: float = 1e-7) -> None:
+    def __init__(self, lr: float = 0.01, *, eps: float = 1e-7, weight_decay: float = 0.0) -> None:
         super().__init__(lr)
         self.eps = require_eps(eps)
+        self.weight_decay = require_weight_decay(weight_decay)
 
-    def update(self, w: Array, g: Array, h: Array) -> None:  # type: ignore[override]
+    def update(  # type: ignore[override]
+        self, w: Array, g: Array, lr: float, t: int, h: Array
+    ) -> None:
         """Slow down each weight by all the gradients it has seen."""
+        g = _decayed(g, w, self.weight_decay)
         h += g * g
-        w -= self.lr * g / (np.sqrt(h) + self.eps)
+        w -= lr * g / (np.sqrt(h) + self.eps)
 
 
 class RMSprop(Optimizer):
-    """``h ← ρ·h + (1-ρ)·g²``; ``w ← w - η·g / (√h + ε)``.
+    """``g ← g + λ·w``; ``h ← α·h + (1-α)·g²``; ``w ← w - η·g / (√h + ε)``.
 
     Tieleman & Hinton 2012, "Lecture 6.5: rmsprop".
     """
 
     slots = ("h",)
 
-    def __init__(self, lr: float = 0.01, decay_rate: float = 0.99, eps: float = 1e-7) -> None:
+    def __init__(
+        self,
+        lr: float = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-7,
+        weight_decay: float = 0.0,
+    ) -> None:
         super().__init__(lr)
-        self.decay_rate = require_decay(decay_rate, "decay_rate")
+        self.alpha = require_decay(alpha, "alpha")
         self.eps = require_eps(eps)
+        self.weight_decay = require_weight_decay(weight_decay)
 
-    def update(self, w: Array, g: Array, h: Array) -> None:  # type: ignore[override]
+    def update(  # type: ignore[override]
+        self, w: Array, g: Array, lr: float, t: int, h: Array
+    ) -> None:
         """Slow down each weight by the gradients it has seen lately."""
-        h *= self.decay_rate
-        h += (1 - self.decay_rate) * g * g
-        w -= self.lr * g / (np.sqrt(h) + self.eps)
+        g = _decayed(g, w, self.weight_decay)
+        h *= self.alpha
+        h += (1 - self.alpha) * g * g
+        w -= lr * g / (np.sqrt(h) + self.eps)
 
 
 class Adam(Optimizer):
-    """``m ← β1·m + (1-β1)·g``; ``v ← β2·v + (1-β2)·g²``; ``w ← w - η·m̂ / (√v̂ + ε)``.
+    """``g ← g + λ·w``; ``m ← β1·m + (1-β1)·g``; ``v ← β2·v + (1-β2)·g²``; ``w ← w - η·m̂ / (√v̂ + ε)``.
 
     With ``m̂ = m / (1-β1^t)`` and ``v̂ = v / (1-β2^t)``. Kingma & Ba 2015, "Adam", algorithm 1.
-    """
+
+    Examples
+    --------
+    >>> Adam(0.002, betas=(0.85, 0.99))
+    Adam(lr=0.002, betas=(0.85, 0.99), eps=1e-08, weight_decay=0.0)
+    """  # noqa: E501
 
     slots = ("m", "v")
 
     def __init__(
-        self, lr: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
+        self,
+        lr: float = 0.001,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
     ) -> None:
         super().__init__(lr)
-        self.beta1 = require_decay(beta1, "beta1")
-        self.beta2 = require_decay(beta2, "beta2")
+        self.betas = require_betas(betas)
         self.eps = require_eps(eps)
+        self.weight_decay = require_weight_decay(weight_decay)
 
-    def update(self, w: Array, g: Array, m: Array, v: Array) -> None:  # type: ignore[override]
+    def update(  # type: ignore[override]
+        self, w: Array, g: Array, lr: float, t: int, m: Array, v: Array
+    ) -> None:
         """Roll down with inertia, each weight at its own pace."""
-        m += (1 - self.beta1) * (g - m)
-        v += (1 - self.beta2) * (g * g - v)
-        rate = self.lr / (1 - self.beta1**self.t)
-        w -= rate * m / (np.sqrt(v) / math.sqrt(1 - self.beta2**self.t) + self.eps)
+        self._descend(w, _decayed(g, w, self.weight_decay), lr, t, m, v)
+
+    def _descend(self, w: Array, g: Array, lr: float, t: int, m: Array, v: Array) -> None:
+        beta1, beta2 = self.betas
+        m += (1 - beta1) * (g - m)
+        v += (1 - beta2) * (g * g - v)
+        rate = lr / (1 - beta1**t)
+        w -= rate * m / (np.sqrt(v) / math.sqrt(1 - beta2**t) + self.eps)
 
 
 class AdamW(Adam):
-    """``w ← (1 - η·λ)·w``, then as `Adam`.
+    """``w ← (1 - η·λ)·w``, then as `Adam` with λ = 0.
 
     Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2, where the decay
     has no η; with it, as in PyTorch, the usual λ of 0.01 is meant.
@@ -140,15 +174,20 @@ class AdamW(Adam):
     def __init__(
         self,
         lr: float = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
+        betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> None:
-        super().__init__(lr, beta1, beta2, eps)
-        self.weight_decay = require_decay(weight_decay, "weight_decay")
+        super().__init__(lr, betas, eps, weight_decay)
 
-    def update(self, w: Array, g: Array, m: Array, v: Array) -> None:  # type: ignore[override]
+    def update(  # type: ignore[override]
+        self, w: Array, g: Array, lr: float, t: int, m: Array, v: Array
+    ) -> None:
         """Shrink the weights a little, apart from the gradient."""
-        w *= 1 - self.lr * self.weight_decay
-        super().update(w, g, m, v)
+        w *= 1 - lr * self.weight_decay
+        self._descend(w, g, lr, t, m, v)
+
+
+def _decayed(g: Array, w: Array, weight_decay: float) -> Array:
+    """Return the gradient with that of ``λ/2·‖w‖²`` added."""
+    return g + weight_decay * w if weight_decay else g

@@ -1,7 +1,7 @@
 """Schedules: how the learning rate changes over a training.
 
-A schedule is a function of the share of the training that is done, from 0 to 1; it returns what
-the optimizer's rate is multiplied by. Any such function serves.
+A schedule is a function of the share of the training that is done, from 0 to 1, and returns a
+factor for the optimizer's rate. Any such function will do.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def cosine(done: float) -> float:
 
 
 def one_cycle(done: float) -> float:
-    """Return 0.1 at first, 1 when three tenths are done, 0 in the end, and straight lines between.
+    """Return 0.1 at the start, 1 at three tenths, 0 at the end, linear in between.
 
     Smith & Topin 2018, "Super-convergence: very fast training of neural networks using large
     learning rates", section 4; the optimizer's rate is the peak.
@@ -59,7 +59,7 @@ def one_cycle(done: float) -> float:
 
 
 def steps(done: float) -> float:
-    """Return 1, a tenth from half of the training on, a hundredth from three quarters on.
+    """Return 1 in the first half, 0.1 until three quarters, 0.01 after that.
 
     He et al. 2015, "Deep residual learning", section 4.2, where it is 32,000 and 48,000 of 64,000.
 
@@ -90,12 +90,12 @@ def schedule_by_name(name: str) -> Schedule:
 
 
 def as_schedule(schedule: str | Schedule | None) -> Schedule | None:
-    """Return a schedule given by its name, or as it is.
+    """Return the schedule of a name; a function is returned as it is.
 
     Raises
     ------
     ArgumentError
-        If there is none of that name, or it is no function.
+        If there is none of that name, or it is not callable.
     """
     if isinstance(schedule, str):
         return schedule_by_name(schedule)
@@ -108,7 +108,7 @@ def as_schedule(schedule: str | Schedule | None) -> Schedule | None:
 
 
 def schedule_name(schedule: Schedule | None) -> str:
-    """Return what a schedule is called: as in `schedule_by_name`, or as its function is.
+    """Return the name of a schedule: as in `schedule_by_name`, or that of its function.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def schedule_name(schedule: Schedule | None) -> str:
 
 
 def share_done(steps: int, total: int) -> float:
-    """Return which share of ``total`` steps is done; at most 1, where fewer were wanted after all.
+    """Return the share of ``total`` steps that is done, at most 1.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def share_done(steps: int, total: int) -> float:
 
 
 def require_share(share: Any) -> float:
-    """Return what a schedule returned, if a learning rate can be multiplied by it."""
+    """Return a schedule's result, if it is a finite number, 0 or more."""
     if np.ndim(share) or not np.issubdtype(type(share), np.number) or not 0 <= share < math.inf:
         raise ArgumentError(
             f"must return a finite number, 0 or more, received {share!r}.", where="schedule"

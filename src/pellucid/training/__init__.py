@@ -1,4 +1,4 @@
-"""Training: the loop, what happens beside it, and how good the result is."""
+"""Training: the loop, its callbacks, and the evaluation of the result."""
 
 from .callbacks import BestModel, Callback, HistoryFile, LastModel
 from .filter_file import FilterFile, FilterHistory, first_filters

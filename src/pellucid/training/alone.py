@@ -1,4 +1,4 @@
-"""One at a time: what a second call would disturb amid the first."""
+"""Mutual exclusion: refuse a call while another one is running."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Alone:
-    """Runs one call at a time; a copy of it is free.
+    """Run one call at a time; a copy holds no lock.
 
     Examples
     --------
@@ -35,7 +35,7 @@ class Alone:
         Raises
         ------
         PellucidError
-            If it is called from within ``work``, or by another thread meanwhile.
+            If it is called from within ``work``, or by another thread while ``work`` runs.
         """
         me = object()
         try:
@@ -45,7 +45,7 @@ class Alone:
                 return work()
             finally:
                 self._end(me)
-        finally:  # Ctrl-C may come between any two steps, amid those of the first `_end` too
+        finally:  # Ctrl-C may come between any two steps, also within the first `_end`
             self._end(me)
 
     def __reduce__(self) -> tuple[type[Alone], tuple[str, str]]:

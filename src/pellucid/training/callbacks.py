@@ -1,4 +1,4 @@
-"""What can happen beside a training: named hooks, each of which does nothing by default."""
+"""Callbacks: named hooks of a training, each of which does nothing by default."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Callback:
         """Before the first batch."""
 
     def on_compile(self, trainer: Trainer, news: Compiling) -> None:
-        """While the fast engine waits for a kernel that this machine has not compiled before."""
+        """While the engine waits for a kernel that this machine has not compiled before."""
 
     def on_epoch_begin(self, trainer: Trainer) -> None:
         """Before the first batch of an epoch."""
@@ -42,15 +42,15 @@ class Callback:
         """After the update; ``loss`` is the batch's, before it."""
 
     def on_evaluate_begin(self, trainer: Trainer) -> None:
-        """After the last batch of an epoch, before it is measured."""
+        """After the last batch of an epoch, before it is evaluated."""
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
-        """After an epoch was measured."""
+        """After an epoch has been evaluated."""
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """When the training ends, also when it was interrupted or failed.
 
-        Every callback is told, whatever the others raise, and also where an `on_fit_begin` failed.
+        Every callback is called, whatever the others raise, also if an `on_fit_begin` failed.
         """
 
 
@@ -61,7 +61,7 @@ class HistoryFile(Callback):
         self.path = Path(path)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
-        """Write all rows anew, so that the file is whole at every moment."""
+        """Rewrite the whole file, which is therefore complete at every moment."""
         with atomic_write(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
             trainer.history.write_csv(file)
 
@@ -80,18 +80,17 @@ class LastModel(Callback):
 class BestModel(Callback):
     """Keep in ``path`` the model of the best epoch so far, by the accuracy the Trainer watches.
 
-    Where a resumed training does not find the file of its earlier epochs, it is the best one of
-    those since. The test accuracy of a model that was chosen by its test accuracy flatters it: give
-    the Trainer a validation set for its ``test`` if you choose this way, and measure on the test
-    set once.
+    If a resumed training does not find the file of its earlier epochs, it is the best of the epochs
+    since then. A model that was chosen by its accuracy on some images looks too good on them: keep
+    the test set out of the Trainer, and measure on it once.
     """
 
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
-        self._lost = -1.0  # the best accuracy of those that were saved since, if the best is lost
+        self._lost = -1.0  # the best accuracy saved since then, if the best model is lost
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Look whether the model of the best epoch is there."""
+        """Save the model again if it is that of the best epoch and its file is missing."""
         best = trainer.best
         if best is not None and best.epoch == trainer.epoch and not self.path.exists():
             save(trainer.model, self.path)
@@ -108,12 +107,12 @@ class BestModel(Callback):
 
 
 def as_callbacks(callbacks: Any) -> list[Callback]:
-    """Return a list of callbacks, or refuse what is none.
+    """Return a list of callbacks, or refuse anything else.
 
     Raises
     ------
     ArgumentError
-        If it is no list, or one of them is a class, a function, or has no hooks.
+        If it is not a list, or one of them is a class, a function, or has no hooks.
     """
     if isinstance(callbacks, Callback) or not hasattr(callbacks, "__iter__"):
         raise ArgumentError(
@@ -134,7 +133,7 @@ def as_callbacks(callbacks: Any) -> list[Callback]:
 
 
 def tell(callbacks: Sequence[Callback], hook: str, trainer: Trainer, *news: object) -> None:
-    """Call ``hook`` of each, one after the other; one may take itself out of the list."""
+    """Call ``hook`` of each in order; a callback may remove itself from the list."""
     for callback in list(callbacks):
         getattr(callback, hook)(trainer, *news)
 
@@ -144,8 +143,8 @@ def tell_the_end(
 ) -> None:
     """Call ``on_fit_end`` of each, whatever the others raise.
 
-    The first error is raised then, unless it is the ``failure`` that the training ends with; an
-    interruption goes before errors. The others are noted in it.
+    The first error is raised afterwards, unless it is the ``failure`` that ended the training; an
+    interruption takes precedence over errors. The others are added to it as notes.
     """
     first = failure
     for callback in list(callbacks):
@@ -156,6 +155,6 @@ def tell_the_end(
             if first is None or (isinstance(first, Exception) and not isinstance(error, Exception)):
                 first, lesser = error, first
             if lesser is not None:
-                first.add_note(f"Besides, there was {lesser!r}, in on_fit_end or before it.")
+                first.add_note(f"There was also {lesser!r}, in on_fit_end or before it.")
     if first is not None and first is not failure:
         raise first

@@ -1,4 +1,4 @@
-"""The first layer's filters as they were after each epoch, in a small file."""
+"""The filters of the first layer after each epoch, in a small file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FilterFile", "FilterHistory", "first_filters"]
 
 MOST_EPOCHS = 32  # after the first; of longer trainings every second, fourth, ... is kept
-MOST_NUMBERS = 2**20  # 4 MiB, the file is written anew each epoch
+MOST_NUMBERS = 2**20  # 4 MiB: the file is rewritten after each epoch
 MOST_FILTERS = 128
 
 
@@ -41,7 +41,7 @@ class FilterHistory:
     """Filters at several moments of a training, bounded in number: old epochs are thinned out.
 
     Of a long training the epochs 0, s, 2s, ... are kept, and the last one; s is a power of 2. What
-    is kept depends on nothing but the last epoch, so that a resumed training keeps the same.
+    is kept depends on the last epoch alone: a resumed training keeps the same epochs.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class FilterHistory:
         self.epochs: dict[int, Array] = {}
 
     def add(self, epoch: int, weight: Array) -> None:
-        """Take a copy of the filters ``weight`` after ``epoch``, and let go of what is too much."""
+        """Copy the filters ``weight`` of ``epoch``, and thin out old epochs."""
         self.epochs[epoch] = np.array(weight[:MOST_FILTERS], dtype=np.float32)
         most = max(2, min(MOST_EPOCHS, MOST_NUMBERS // self.epochs[epoch].size - 1))
         step = 1
@@ -114,8 +114,8 @@ class FilterHistory:
 class FilterFile(Callback):
     """Keep in ``path`` the filters of the first layer before the training and after each epoch.
 
-    A training that goes on from a saved state goes on with the file that is there. Of a network
-    without filters there is no file, and one of an older training at ``path`` is removed.
+    A resumed training continues the file that is there. For a network without filters no file is
+    written, and one of an older training at ``path`` is removed.
     """
 
     def __init__(self, path: PathLike) -> None:
@@ -123,7 +123,7 @@ class FilterFile(Callback):
         self._history: FilterHistory | None = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Take the filters as they are; read those of earlier epochs, if there were such."""
+        """Record the current filters; read those of earlier epochs, if there are any."""
         key = first_filters(trainer.model)
         if key is None:
             return
@@ -134,7 +134,7 @@ class FilterFile(Callback):
         self._add(trainer)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
-        """Write all that are kept anew, so that the file is whole at every moment."""
+        """Rewrite the whole file, which is therefore complete at every moment."""
         if self._history is None:
             self.path.unlink(missing_ok=True)
             return
@@ -144,11 +144,11 @@ class FilterFile(Callback):
     def _add(self, trainer: Trainer) -> None:
         assert self._history is not None
         weight = trainer.model.parameters()[self._history.layer].data
-        if len(trainer.history.losses) == trainer.epoch * len(trainer.loader):  # not amid an epoch
+        if len(trainer.history.losses) == trainer.epoch * len(trainer.loader):  # between two epochs
             self._history.add(trainer.epoch, weight)
 
     def _earlier(self, key: str, trainer: Trainer) -> dict[int, Array]:
-        """Return what the file holds of the epochs behind this training, if it belongs to it."""
+        """Return the file's filters of this training's finished epochs, if they fit the model."""
         try:
             saved = FilterHistory.load(self.path)
         except (FileFormatError, FileNotFoundError):

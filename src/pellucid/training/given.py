@@ -1,6 +1,10 @@
-"""What a Trainer is given, and when it cannot work with that."""
+"""The arguments of a Trainer: their kinds, and what makes them unfit."""
 
 from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy.typing as npt
 
 from .. import optim
 from ..data import Augmentation, Dataset
@@ -8,14 +12,23 @@ from ..errors import ArgumentError, DataError
 from ..nn import Layer, Loss
 from ..optim import Optimizer
 
-__all__ = ["as_optimizer", "require_apart", "require_classes", "require_kinds"]
+__all__ = [
+    "Images",
+    "as_dataset",
+    "as_optimizer",
+    "require_apart",
+    "require_classes",
+    "require_kinds",
+]
 
-_OPTIONAL = ("test", "loss", "augment")
-_ARRAYS = "Make one of your arrays: `pellucid.data.Dataset.from_arrays(images, labels)`."
+Images: TypeAlias = Dataset | tuple[npt.ArrayLike, npt.ArrayLike]
+
+_OPTIONAL = ("validation", "loss", "augment")
+_ARRAYS = "Give (images, labels), or `pellucid.data.Dataset.from_arrays(images, labels)`."
 _KINDS: dict[str, tuple[type, str]] = {
     "model": (Layer, "Build one: `pellucid.models.SimpleConvNet(image_shape)`."),
     "train": (Dataset, _ARRAYS),
-    "test": (Dataset, _ARRAYS),
+    "validation": (Dataset, _ARRAYS),
     "loss": (Loss, "Build one: `nn.SoftmaxCrossEntropy()`."),
     "optimizer": (Optimizer, "Build one, as `optim.Adam(lr=0.001)`, or give its name."),
     "augment": (
@@ -25,13 +38,31 @@ _KINDS: dict[str, tuple[type, str]] = {
 }
 
 
+def as_dataset(given: Any, name: str, like: Dataset | None = None) -> Any:
+    """Return a data set made of ``(images, labels)``; anything else as it is.
+
+    Its classes are those of the data set that it is ``like``, by default ``"0"`` to the largest
+    label.
+
+    Raises
+    ------
+    DataError
+        If `Dataset.from_arrays` refuses the arrays.
+    """
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        return given
+    classes = like.classes if isinstance(like, Dataset) else None
+    split = "train" if name == "train" else "test"
+    return Dataset.from_arrays(given[0], given[1], classes, name, split)
+
+
 def as_optimizer(optimizer: Optimizer | str, lr: float | None) -> Optimizer:
     """Return an optimizer given by its name, or as it is.
 
     Raises
     ------
     ArgumentError
-        If there is none of that name; for a rate beside an object, which has its own.
+        If there is none of that name; for a rate given with an object, which has its own.
     """
     if isinstance(optimizer, str):
         return optim.by_name(optimizer, lr)
@@ -41,12 +72,12 @@ def as_optimizer(optimizer: Optimizer | str, lr: float | None) -> Optimizer:
 
 
 def require_kinds(**given: object) -> None:
-    """Refuse what a Trainer cannot work with, and say what to give.
+    """Refuse arguments that a Trainer cannot work with, and say what to give.
 
     Raises
     ------
     ArgumentError
-        If an argument, called by its name, is of another kind, or a class instead of an object.
+        If one is of another kind, or a class instead of an object.
     """
     for name, value in given.items():
         kind, advice = _KINDS[name]
@@ -61,7 +92,7 @@ def require_kinds(**given: object) -> None:
 
 
 def require_apart(model: Layer) -> None:
-    """Refuse parameters that share their numbers: of two gradients the last one would count."""
+    """Refuse parameters that share memory: of their two gradients only the last would count."""
     owners: dict[int, str] = {}
     for key, p in model.parameters().items():
         placed = p.data.size and p.data.flags.writeable  # no place holder, see init.without_values
@@ -75,7 +106,7 @@ def require_apart(model: Layer) -> None:
 
 
 def require_classes(known: tuple[str, ...], dataset: Dataset, who: str, where: str) -> None:
-    """Refuse as many classes that mean something else, by their names; ``who`` has those known."""
+    """Refuse the same number of classes under other names; ``who`` has the known ones."""
     pairs = zip(known, dataset.classes, strict=False)
     other = next((k for k, (a, b) in enumerate(pairs) if a != b), None)
     if len(known) == len(dataset.classes) and other is not None:

@@ -1,9 +1,9 @@
 """All or nothing: a change of state that neither an error nor Ctrl-C leaves half done.
 
-Python runs the handlers of signals between any two steps of the main thread, and the usual one of
-SIGINT raises KeyboardInterrupt right there. A `Guard` stands before all of them for a while. At
-first it runs them as they come, and undoes the work if one raises; once the work cannot be undone
-any more, it makes them wait to the end.
+Python runs signal handlers between any two bytecodes of the main thread, and the default one of
+SIGINT raises KeyboardInterrupt right there. A `Guard` replaces all of them for a while. At first it
+calls them as signals arrive, and undoes the work if one raises; once the work cannot be undone, it
+defers them until the work is done.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ T = TypeVar("T")
 
 
 class Guard:
-    """Stands before the handlers that Python runs for signals; in other threads there are none."""
+    """Replaces the signal handlers for a while; outside the main thread it does nothing."""
 
     def __init__(self) -> None:
         self._held = False
         self._waiting: list[int] = []
-        self._handlers: dict[int, Any] = {}  # those that it stands before
+        self._handlers: dict[int, Any] = {}  # those that it replaces
         self._numbers: set[int] = set()
 
     def look(self) -> None:
-        """Find the signals that have handlers: too many to ask for before every batch."""
+        """Find the signals that have handlers, which is too slow to do before every batch."""
         handled = {n for n in signal.valid_signals() if callable(signal.getsignal(n))}
         self._numbers = handled | {signal.SIGINT}
 
     def run(self, work: Callable[[], T], undo: Callable[[], None]) -> T:
-        """Return what ``work`` returns; if it fails, call ``undo``, with the handlers waiting.
+        """Return what ``work`` returns; if it fails, call ``undo`` with the handlers deferred.
 
-        Nothing here may rely on not being interrupted, but for what runs while `_held` is set. A
-        handler that raises has set it before.
+        Any line here may be interrupted, except while `_held` is set. A handler that raises has set
+        it before.
         """
         finished = False
         try:
             try:
-                self._stand_before()
+                self._replace_handlers()
                 result = work()
                 finished = True
             finally:
@@ -56,15 +56,15 @@ class Guard:
                 if not finished:
                     undo()
             finally:
-                self._step_aside()
+                self._restore_handlers()
         return result
 
     def hold(self) -> None:
-        """Make the handlers wait from here to the end of `run`."""
+        """Defer the handlers from here to the end of `run`."""
         self._held = True
 
     def uninterrupted(self, work: Callable[[], None]) -> None:
-        """Run ``work`` with the handlers waiting."""
+        """Run ``work`` with the handlers deferred."""
 
         def held() -> None:
             self.hold()
@@ -72,7 +72,7 @@ class Guard:
 
         self.run(held, _nothing)
 
-    def _stand_before(self) -> None:
+    def _replace_handlers(self) -> None:
         self._held, self._waiting = False, []
         if threading.current_thread() is not threading.main_thread():
             return
@@ -82,14 +82,14 @@ class Guard:
                 self._handlers[number] = handler
                 signal.signal(number, self._arrived)
 
-    def _step_aside(self) -> None:
+    def _restore_handlers(self) -> None:
         try:
             for number, handler in self._handlers.items():
                 signal.signal(number, handler)
             self._handlers = {}
         finally:
-            if self._handlers:  # one that was restored raised: the others are restored all the same
-                self._step_aside()
+            if self._handlers:  # a restored one raised: restore the others all the same
+                self._restore_handlers()
             else:
                 self._held = False
                 self._deliver()
@@ -106,7 +106,7 @@ class Guard:
             if number not in self._waiting:
                 self._waiting.append(number)
             return
-        self._held = True  # if it raises, no second one disturbs the undoing
+        self._held = True  # if it raises, no second one interrupts the undoing
         self._handlers[number](number, frame)
         self._held = False
         while self._waiting:
@@ -114,7 +114,7 @@ class Guard:
 
 
 class Moment:
-    """What a batch changes besides weights and the optimizer's memory, as it was before the batch.
+    """A snapshot before a batch of all it changes but weights and the optimizer's memory.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ class Moment:
         self.buffers: dict[str, Array] = {key: b.data.copy() for key, b in buffers.items()}
 
     def restore(self) -> None:
-        """Make all of it as it was."""
+        """Restore the snapshot."""
         loader = self._loader
         loader.order, loader.position, loader.epoch = self.order, self.position, self.epoch
         for (buffer, array), kept in zip(self._buffers, self.buffers.values(), strict=True):
@@ -144,7 +144,7 @@ class Moment:
 
 
 def running_statistics(model: Layer) -> dict[str, Buffer]:
-    """Return the state that no optimizer changes, by key."""
+    """Return the buffers that no optimizer changes, by key."""
     return {key: b for key, b in model.buffers().items() if not isinstance(b, Parameter)}
 
 

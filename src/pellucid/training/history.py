@@ -1,4 +1,4 @@
-"""What a training has measured so far."""
+"""The history of a training: losses of batches, accuracies of epochs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _ADVICE = "Give a run folder or its history.csv."
 class EpochRecord:
     """One epoch: mean loss of its batches, accuracies after it, and how long it took.
 
-    ``test_loss`` and ``test_accuracy`` are None without a test set.
+    ``test_loss`` and ``test_accuracy`` are those of the Trainer's validation set, by the names they
+    have in history.csv; None without one.
     """
 
     epoch: int
@@ -55,10 +56,9 @@ class History:
         return float(np.average(self.losses[-batches:], weights=sizes))
 
     def write_csv(self, file: TextIO) -> None:
-        """Write a header and one row an epoch; what was not measured stays empty.
+        """Write a header and one row per epoch; a missing measurement is an empty cell.
 
-        All cells are numbers: names, which a spreadsheet could take for formulas, are not among
-        them.
+        All cells are numbers: none can be taken for a formula by a spreadsheet.
         """
         writer = csv.DictWriter(file, [f.name for f in fields(EpochRecord)])
         writer.writeheader()
@@ -68,12 +68,12 @@ class History:
     def read_csv(cls, path: PathLike) -> History:
         """Read what `write_csv` wrote: the epochs, without the losses of their batches.
 
-        Columns that are not known are passed over.
+        Unknown columns are ignored.
 
         Raises
         ------
         DataNotFoundError, FileFormatError
-            If there is no such file; if it is no history.
+            If there is no such file; if it is not a history.
         """
         try:
             with Path(path).open(newline="", encoding="utf-8-sig") as file:  # spreadsheets mark it
@@ -94,8 +94,8 @@ class History:
             epochs = [_record(row) for row in rows]
         except (KeyError, ValueError, TypeError) as error:
             raise FileFormatError(
-                f"'{path}' is no history of a training ({error}); it is {describe_file(path)}. A "
-                "history needs a header and a row an epoch, as `write_csv` writes them."
+                f"'{path}' is not a history of a training ({error}); it is {describe_file(path)}. "
+                "A history has a header and a row per epoch, as `write_csv` writes them."
             ) from error
         if [record.epoch for record in epochs] != list(range(1, len(epochs) + 1)):
             raise FileFormatError(f"'{path}' must have the epochs 1, 2, 3, ... in order.")

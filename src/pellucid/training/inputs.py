@@ -1,4 +1,4 @@
-"""What is given to a model as images, and how to mend what it does not take."""
+"""Checks of the images given to a model, with advice for those it does not take."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["axes_hint", "require_floats"]
 
 
 def require_floats(x: Any, where: str) -> Array:
-    """Return ``x`` as an array of floats with a batch axis, or refuse what is none."""
+    """Return ``x`` as an array of floats with a batch axis, or refuse it."""
     try:
         x = np.asarray(x)
     except ValueError as error:  # a list of images of several sizes
         raise DataError(
-            f"expects an array of images (N, C, H, W), received {type(x).__name__} that makes none "
+            f"expects an array of images (N, C, H, W), received {type(x).__name__} that is not one "
             f"({error}). Give images of one size.",
             where=where,
         ) from error
@@ -36,7 +36,7 @@ def require_floats(x: Any, where: str) -> Array:
 
 
 def axes_hint(model: Layer, shape: tuple[int, ...]) -> str:
-    """Say which axes an array of ``shape`` lacks or has in another order, if ``model`` tells."""
+    """Return advice on missing or permuted axes of ``shape``, as far as ``model`` allows."""
     built = model.input_shape
 
     def takes(*image: int) -> bool:

@@ -1,4 +1,4 @@
-"""How good a model is on a data set."""
+"""Evaluation and prediction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import ArgumentError, DataError, ShapeError
 from ..names import listed
 from ..nn import Layer, Loss, evaluating
 from ..typing import Array
-from .given import require_classes
+from .given import Images, as_dataset, require_classes
 from .inputs import axes_hint, require_floats
 from .preparation import Engine, machinery, require_count
 from .scale import require_finite, require_known, value_range
@@ -24,16 +24,16 @@ __all__ = ["Evaluation", "evaluate", "predict", "sample"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model made of a data set.
+    """The result of evaluating a model on a data set.
 
     Attributes
     ----------
     loss : float
         Mean over the images.
     predictions, labels : integer arrays (N,)
-        The class with the largest score; the true one.
+        The class with the largest score; the true class.
     confusion : integer array (K, K)
-        How many images of class i (row) were taken for class j (column).
+        Number of images of class i (row) predicted as class j (column).
     """
 
     loss: float
@@ -43,14 +43,14 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of images whose class was found."""
+        """Share of images whose class was predicted correctly."""
         return float((self.predictions == self.labels).mean())
 
 
 @np.errstate(under="ignore")
 def evaluate(
     model: Layer,
-    dataset: Dataset,
+    dataset: Images,
     *,
     loss: Loss | None = None,
     batch_size: int = 100,
@@ -64,8 +64,8 @@ def evaluate(
     Parameters
     ----------
     model : Layer
-        Returns scores (N, K). Its mode is as before afterwards.
-    dataset : Dataset
+        Returns scores (N, K). Its mode is restored afterwards.
+    dataset : Dataset or (images, labels)
     loss : Loss, optional
         Softmax cross-entropy by default.
     batch_size : int
@@ -78,15 +78,15 @@ def evaluate(
     engine : {"fast", "reference"}
         Compute the scores by a plan of compiled kernels, or by the layers themselves.
     run : callable, optional
-        What computes them instead: a plan of ``model``, made before for as many images.
+        Computes them instead: a plan of ``model`` for at least this batch size.
 
     Raises
     ------
     DataError
         If the images lie on another scale than those that the model was trained on, as in
         `predict`, or if the classes have other names than those that it learned (``model.card``);
-        classes that are numbers, as those of `Dataset.from_arrays`, are taken as they come. With
-        ``run`` that is not asked.
+        classes that are numbers, as those of `Dataset.from_arrays`, are not compared. With ``run``
+        neither is checked.
 
     Examples
     --------
@@ -96,15 +96,16 @@ def evaluate(
     >>> len(result.predictions), int(result.confusion.sum())
     (359, 359)
     """
+    dataset = as_dataset(dataset, "arrays")
     if not isinstance(dataset, Dataset):
         raise ArgumentError(
-            f"expects a Dataset, received {type(dataset).__name__}. Make one of your arrays: "
-            "`pellucid.data.Dataset.from_arrays(images, labels)`.",
+            f"expects a Dataset or (images, labels), received {type(dataset).__name__}. Make one "
+            "of your arrays: `pellucid.data.Dataset.from_arrays(images, labels)`.",
             where="evaluate",
         )
     require_count(batch_size, "batch_size")
     if run is None:
-        batch_size = min(batch_size, len(dataset))  # a plan takes memory for so many
+        batch_size = min(batch_size, len(dataset))  # a plan allocates memory for a whole batch
         _require_known_classes(model, dataset)
         require_known(model, value_range(dataset), "evaluate")
     require_count(batch_size, "batch_size")
@@ -137,21 +138,21 @@ def predict(
 ) -> Array:
     """Return the probabilities (N, K) of the classes for images ``x`` (N, C, H, W).
 
-    Several threads may predict with one model at once, even while another one trains it: each has
-    the model in evaluation mode for itself, and the training is not disturbed. (The weights are
-    then those of the moment: some of them may be a step ahead of others.)
+    Several threads may predict with one model at once, even while another one trains it: evaluation
+    mode is per thread, and the training is not disturbed. (The weights are those of the moment:
+    some may be one step ahead of others.)
 
     Parameters
     ----------
     model : Layer
-        Its mode is as before afterwards.
+        Its mode is restored afterwards.
     x : float array (N, C, H, W), or Dataset
         On the scale of the training images: in [0, 1], mostly.
     batch_size : int
         Images at a time.
     engine, run
-        As for `evaluate`. Who predicts often makes a plan once: `pellucid.engine.compile`. A plan
-        serves one thread at a time.
+        As for `evaluate`. To predict repeatedly, compile a plan once: `pellucid.engine.compile`. A
+        plan serves one thread at a time.
 
     Raises
     ------
@@ -206,7 +207,7 @@ def _require_known_classes(model: Layer, dataset: Dataset) -> None:
 
 
 def sample(dataset: Dataset, wanted: int | None) -> Dataset:
-    """Return so many images, of each class its share, evenly spaced; all by default.
+    """Return ``wanted`` images, of each class its share, evenly spaced; all by default.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a Trainer settles before the first batch."""
+"""Checks and preparations of a Trainer before the first batch."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Machinery(NamedTuple):
 
     run: Any  # called for the scores; its `backward` follows
     loss: Loss
-    update: Callable[[Optimizer, Mapping[str, Parameter]], None]
+    update: Callable[[Optimizer, Mapping[str, Parameter], float | None], None]
     gather: Callable[[Dataset, Array], tuple[Array, Array]] | None
     watched: Callable[[Callable[[Compiling], None]], AbstractContextManager[None]]
 
@@ -106,8 +106,10 @@ def machinery(
 # Functions of the module: a Trainer is pickled with what its engine gave it.
 
 
-def _step(optimizer: Optimizer, parameters: Mapping[str, Parameter]) -> None:
-    optimizer.step(parameters)
+def _step(
+    optimizer: Optimizer, parameters: Mapping[str, Parameter], lr: float | None = None
+) -> None:
+    optimizer.step(parameters, lr)
 
 
 def _unwatched(tell: Callable[[Compiling], None]) -> AbstractContextManager[None]:
@@ -149,7 +151,7 @@ class Draws:
         self.hand_out()
 
     def hand_out(self) -> None:
-        """Give each its own again: another Trainer with the same model may have given its own."""
+        """Hand out the generators: another Trainer of the same model may have replaced them."""
         for (_, who), random in zip(self._drawing, self._randoms, strict=True):
             who.rng = random
 
@@ -161,9 +163,9 @@ class Draws:
 
 
 def require_fit(
-    model: Layer, train: Dataset, test: Dataset | None, augment: Augmentation | None = None
+    model: Layer, train: Dataset, validation: Dataset | None, augment: Augmentation | None = None
 ) -> Range | None:
-    """Refuse data that the model, or the augmentation, or the two sets each other do not fit.
+    """Refuse data that do not fit the model, the augmentation, or each other.
 
     Returns the range of the training images' numbers.
     """
@@ -181,27 +183,28 @@ def require_fit(
             "a rate above 0.",
             where="Trainer",
         )
-    if test is not None:
-        require_classes(train.classes, test, "the training set has", "test")
-    if test is not None and (test.image_shape, test.classes) != (train.image_shape, train.classes):
-        raise DataError(
-            f"the test set has images {test.image_shape} of {len(test.classes)} classes, the "
-            f"training set {train.image_shape} of {len(train.classes)}. Use one kind for both.",
-            where="Trainer",
-        )
+    if validation is not None:
+        require_classes(train.classes, validation, "the training set has", "validation")
+        image, classes = validation.image_shape, validation.classes
+        if (image, classes) != (train.image_shape, train.classes):
+            raise DataError(
+                f"the validation set has images {image} of {len(classes)} classes, the training "
+                f"set {train.image_shape} of {len(train.classes)}. Use one kind for both.",
+                where="Trainer",
+            )
     known = value_range(train)
     if augment is not None and known is not None:
         augment.require_range(*known)
-    found = None if test is None else value_range(test)
+    found = None if validation is None else value_range(validation)
     if known is not None and found is not None:
-        require_range(known, found, "the training set has numbers", "test")
+        require_range(known, found, "the training set has numbers", "validation")
     return known
 
 
 def require_batches(model: Layer, train: Dataset, batch_size: int) -> None:
-    """Refuse batches of one image where a batch norm then has one value a channel.
+    """Refuse batches of one image if a batch norm would then see one value per channel.
 
-    Only a run can tell where a model of any kind has such a layer: a copy of it takes one image.
+    Whether it would, only a run shows: a copy of the model is given one image.
     """
     n = len(train)
     norms = [layer for _, layer in model.layers() if isinstance(layer, BatchNorm2d)]
@@ -231,7 +234,7 @@ def require_batches(model: Layer, train: Dataset, batch_size: int) -> None:
 
 
 def require_count(value: object, name: str, *, least: int = 1) -> None:
-    """Refuse what is not an integer from ``least`` on."""
+    """Refuse anything but an integer of at least ``least``."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or value < least:  # type: ignore[operator]
         raise ArgumentError(

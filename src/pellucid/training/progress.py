@@ -23,10 +23,10 @@ SMOOTHING = 0.05  # share of the newest batch in the loss that is shown
 
 
 class ProgressBar(Callback):
-    """A live bar with loss, accuracy, images per second and time left, and a line an epoch.
+    """A live bar with loss, accuracy, images per second and time left, and a line per epoch.
 
-    Where the output is no terminal there is no bar, only the line an epoch. In either case it says
-    so if kernels must be compiled first.
+    If the output is not a terminal, only the line per epoch is printed. Either way it says so if
+    kernels must be compiled first.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class ProgressBar(Callback):
             self._bar.start()
 
     def on_compile(self, trainer: Trainer, news: Compiling) -> None:
-        """Say it in the bar's place, or once, on standard error, where there is no bar."""
+        """Show it in place of the bar, or without a bar once on standard error."""
         if self._bar is not None:
             self._bar.update(self._task, notice=str(news), refresh=True)
         elif not self._said:
@@ -65,7 +65,7 @@ class ProgressBar(Callback):
             print(news.notice, file=sys.stderr)
 
     def on_epoch_begin(self, trainer: Trainer) -> None:
-        """Say which epoch it is."""
+        """Show the number of the epoch."""
         if self._bar is not None:
             self._bar.update(self._task, description=f"epoch {trainer.epoch + 1}/{trainer.epochs}")
 
@@ -78,7 +78,7 @@ class ProgressBar(Callback):
             self._bar.update(self._task, advance=images, news=news, notice="")
 
     def on_evaluate_begin(self, trainer: Trainer) -> None:
-        """Say that no images are trained on now."""
+        """Show that accuracy is being measured."""
         if self._bar is not None:
             self._bar.update(self._task, news="measuring accuracy")
 
@@ -97,7 +97,7 @@ class ProgressBar(Callback):
         self.console.print(f"{line}  {record.seconds:.1f} s", soft_wrap=True)
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -120,8 +120,8 @@ def _new_bar(console: Console) -> Progress:
             notice = "".join(task.fields["notice"] for task in self.tasks)
             yield Text(notice) if notice else self.make_tasks_table(self.tasks)
 
-    # Columns of one width, or the bar would jump; and room for the ^C that a terminal echoes, or
-    # the line would wrap and could not be taken away.
+    # Columns of fixed width, or the bar would jump; and space for the ^C that a terminal echoes, or
+    # the line would wrap and could not be erased.
     room = console.width - 70
     wide = [BarColumn(bar_width=min(room, 40))] if room >= 8 else []
     return Bar(

@@ -1,4 +1,4 @@
-"""From a Trainer to a state and back, and when it cannot go on."""
+"""From a Trainer to a state and back, with the checks of a state."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError, NumericsError, PellucidError, StateDictError
-from ..optim import RULES, Optimizer, Schedule, schedule_name
+from ..optim import RULES, Optimizer, schedule_name
 from .guard import Moment
 from .history import History
+from .older_states import translated
 from .state import TrainingState
 
 if TYPE_CHECKING:
@@ -21,15 +22,13 @@ __all__ = ["load", "require_alike", "require_loss", "require_whole", "restore", 
 
 
 def taken(trainer: Trainer, moment: Moment) -> TrainingState:
-    """Return a copy of all that decides how a training goes on from ``moment``."""
+    """Return a copy of everything that the training after ``moment`` depends on."""
     parameters = trainer.model.parameters()
-    # The rate of the last step follows from the schedule.
-    base = {} if trainer.schedule is None else {"lr": float(trainer.lr)}
     return TrainingState(
         weights=trainer.model.state_dict() | {k: a.copy() for k, a in moment.buffers.items()},
         optimizer=trainer.optimizer.state_dict(),
         optimizer_name=type(trainer.optimizer).__name__,
-        optimizer_config=trainer.optimizer.config() | base,
+        optimizer_config=trainer.optimizer.config(),
         seed=int(trainer.seed),
         draws=list(trainer._draws.names),
         epoch=trainer.epoch,
@@ -52,6 +51,7 @@ def load(trainer: Trainer, state: TrainingState) -> None:
     broken, trainer._broken = trainer._broken, None
     before = trainer.state()
     try:
+        state = translated(state, trainer)
         require_alike(before, state, trainer.optimizer, len(trainer.loader))
         restore(trainer, state)
     except BaseException:
@@ -63,17 +63,15 @@ def load(trainer: Trainer, state: TrainingState) -> None:
 def require_alike(
     own: TrainingState, saved: TrainingState, optimizer: Optimizer, batches: int
 ) -> None:
-    """Refuse a state of a training that was built otherwise, or one that is damaged.
+    """Refuse a state of a differently built training, or a damaged one.
 
     Raises
     ------
     StateDictError
     """
-    if type(saved.seed) is not int or saved.seed < 0:
+    if saved.seed is not None and (type(saved.seed) is not int or saved.seed < 0):
         raise StateDictError(
-            f"has the seed {saved.seed!r}, not an integer from 0 on. (A state of version "
-            "0.1 has none: its random numbers depended on the order of the batches, and cannot be "
-            "continued. Take its weights: `model.load_state_dict(state.weights)`.)",
+            f"has the seed {saved.seed!r}, not an integer from 0 on. Resume from another state.",
             where="Trainer",
         )
     for what, mine, theirs in (
@@ -98,7 +96,7 @@ def require_alike(
     least, done = saved.epoch * batches, len(saved.history.losses)
     if saved.epoch < 0 or not least <= done <= least + batches:
         raise StateDictError(
-            f"tells of {saved.epoch} finished epochs and {done} batches, of which an epoch has "
+            f"has {saved.epoch} finished epochs and {done} batches, of which an epoch has "
             f"{batches}. Resume from another state.",
             where="Trainer",
         )
@@ -114,29 +112,27 @@ def require_alike(
 
 
 def restore(trainer: Trainer, state: TrainingState) -> None:
-    """Make everything as it was when ``state`` was taken; half of it, if that fails."""
+    """Restore everything from ``state``; only part of it, if that fails."""
     trainer.loader.load_state(
         {"order": state.order, "position": state.position, "epoch": state.order_epoch}
     )
-    trainer._reseed(int(state.seed or 0))
+    if state.seed is not None:
+        trainer._reseed(state.seed)
     trainer.model.load_state_dict(state.weights)
     parameters, rule = trainer.model.parameters(), trainer.optimizer
+    for name, value in state.optimizer_config.items():  # they decide which memory there is
+        setattr(rule, name, value)
     rule.load_state_dict(state.optimizer)
     rule.require_fit(parameters)
-    for name, value in state.optimizer_config.items():
-        setattr(rule, name, value)
     if state.rates is not None:
         for key, p in parameters.items():
             p.rate = state.rates.get(key, 1.0)
     trainer.epoch, trainer.best = state.epoch, state.best
     trainer.history = History(list(state.history.losses), list(state.history.epochs))
-    trainer.lr = _base_rate(state, trainer)
-    if trainer.schedule is not None:
-        rule.lr = trainer.lr
 
 
 def require_whole(broken: BaseException | None) -> None:
-    """Refuse to go on after a step that an error ended halfway."""
+    """Refuse to continue after an optimizer step that failed halfway."""
     if broken is not None:
         raise PellucidError(
             f"the optimizer's last step failed halfway ({broken!r}): some parameters have taken "
@@ -146,7 +142,7 @@ def require_whole(broken: BaseException | None) -> None:
 
 
 def require_loss(loss: float, trainer: Trainer) -> None:
-    """Refuse to go on with a loss that is NaN or infinite."""
+    """Refuse to continue with a loss that is NaN or infinite."""
     if not np.isfinite(loss):
         raise NumericsError(
             f"the loss became {loss} in epoch {trainer.epoch + 1}, after "
@@ -156,29 +152,12 @@ def require_loss(loss: float, trainer: Trainer) -> None:
         )
 
 
-def _base_rate(state: TrainingState, trainer: Trainer) -> float:
-    """Return the rate before the schedule changes it.
-
-    Older states have only the rate of their last step: the base then follows from the schedule,
-    unless this Trainer's own leads to the same rate.
-    """
-    if state.lr is not None:
-        return state.lr
-    last, steps = float(trainer.optimizer.lr), len(state.history.losses)
-    schedule: Schedule | None = trainer.schedule
-    if schedule is None or not steps:
-        return last
-    share = schedule((steps - 1) / (trainer.epochs * len(trainer.loader)))
-    same = not share > 0 or trainer.lr * share == last
-    return trainer.lr if same else last / share
-
-
 def _require_constants(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
-    """Refuse constants of an optimizer that its constructor would not take; a rate may be 0."""
+    """Refuse constants that an optimizer's constructor would refuse; a rate may be 0."""
     numbers = {k for k, v in vars(optimizer).items() if type(v) in (int, float)}
     wrong = {k: v for k, v in saved.items() if k in numbers and not _is_rate(v)}
     try:
-        if type(optimizer) in RULES.values() and not wrong:
+        if type(optimizer) in {type(rule()) for rule in RULES.values()} and not wrong:
             type(optimizer)(**{**saved, "lr": 1.0})
     except (ArgumentError, TypeError) as error:
         raise StateDictError(
@@ -188,7 +167,7 @@ def _require_constants(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
         ) from error
     if wrong:
         raise StateDictError(
-            f"has constants of {type(optimizer).__name__} that are no finite numbers, 0 or more: "
+            f"has constants of {type(optimizer).__name__} that are not finite numbers, 0 or more: "
             f"{wrong}. Resume from another state.",
             where="Trainer",
         )

@@ -1,4 +1,4 @@
-"""On what scale numbers lie: a network that learned from 0 to 1 answers nonsense to 0 to 255."""
+"""The scale of images: a network trained on [0, 1] answers nonsense to 0 to 255."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["Range", "require_finite", "require_known", "require_range", "value_r
 
 Range = tuple[float, float]
 
-MARGIN = 0.5  # of the width of a range, that numbers may lie beyond it: brightness, noise
-DARKEST = 0.05  # that still means numbers from 0 to 1; below, they were divided twice
-LARGEST = 2.0  # of images that are given to a model that does not say what it was trained on
+MARGIN = 0.5  # share of the width of a range by which numbers may exceed it: brightness, noise
+DARKEST = 0.05  # largest number that still means [0, 1]; below it, they were divided twice
+LARGEST = 2.0  # of images for a model that does not know the range it was trained on
 
 
 def value_range(dataset: Dataset) -> Range | None:
     """Return the smallest and the largest number that `Dataset.batch` returns.
 
-    Of bytes, 0 and what the largest possible one means: dark pictures lie on no other scale. None
-    if all are one number.
+    For bytes, those of the smallest and the largest possible byte: dark and bright pictures have
+    the same scale. None if all numbers are equal.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def value_range(dataset: Dataset) -> Range | None:
 def require_known(model: Layer, found: Range | None, where: str, *, images: bool = True) -> None:
     """Refuse numbers on another scale than those that ``model`` was trained on.
 
-    They may lie half the width of its range beyond either end. Of a model without a range only
+    They may exceed its range by half its width at either end. For a model without a range, only
     ``images`` without negative numbers that exceed 2 are refused.
     """
     if found is None:
@@ -64,7 +64,7 @@ def require_known(model: Layer, found: Range | None, where: str, *, images: bool
 def require_range(known: Range, found: Range, what: str, where: str) -> None:
     """Refuse numbers far beyond the ``known`` range; ``what`` says whose it is.
 
-    Within [0, 1] dark images lie on the same scale as bright ones.
+    Within [0, 1] dark images have the same scale as bright ones.
     """
     low, high = known
     if low >= 0 and DARKEST < high <= 1:

@@ -1,45 +1,59 @@
-"""What is settled when a Trainer is built, and what may be changed into what."""
+"""Which attributes of a Trainer may be replaced, and by what."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..errors import ArgumentError
 from ..optim import as_schedule
+from ..other_names import require_arguments, unknown
 from .callbacks import as_callbacks
-from .given import require_kinds
+from .given import as_dataset, require_kinds
 from .preparation import require_count
 
 __all__ = ["Settled"]
 
 
 class Settled:
-    """Base of the Trainer, which looks at each attribute that is set.
+    """Base of the Trainer: checks each attribute that is set.
 
-    It refuses to replace what its plan, loader and generators were made from: replaced later it
-    would be shown, and not be used. Another optimizer brings its own rate.
+    It refuses to replace what the plan, the loader and the generators were made from: the new value
+    would be shown, but not used.
     """
 
     SETTLED: ClassVar[frozenset[str]] = frozenset(
         {"model", "train", "loss", "augment", "engine", "seed", "loader"}
     )
-    lr: float
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse arguments that have another name here, before Python binds them."""
+        require_arguments("Trainer", kwargs)
+        return super().__new__(cls)
+
+    if not TYPE_CHECKING:  # which would take every attribute for known
+
+        def __getattr__(self, name):
+            error = unknown("Trainer", name, type(self).__name__)
+            if error is None:
+                return object.__getattribute__(self, name)  # raises what it would without this
+            raise error
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.SETTLED and name in vars(self):
             raise ArgumentError(
                 "is settled when a Trainer is built, and would not be used if it were replaced. "
-                "Build a new Trainer; with the same model and optimizer it goes on from these.",
+                "Build a new Trainer; with the same model and optimizer it continues with them.",
                 where=name,
             )
+        require_arguments("Trainer", {name: value})
         if name == "schedule":
             value = as_schedule(value)
         elif name == "callbacks":
             value = as_callbacks(value)
-        elif name in ("optimizer", "test"):
+        elif name in ("optimizer", "validation"):
+            if name == "validation":
+                value = as_dataset(value, name, vars(self).get("train"))
             require_kinds(**{name: value})
         elif name == "epochs" or (name == "evaluate_samples" and value is not None):
             require_count(value, name, least=int(name != "epochs"))
         super().__setattr__(name, value)
-        if name == "optimizer":
-            self.lr = value.lr

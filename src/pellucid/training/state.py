@@ -18,7 +18,7 @@ __all__ = ["Best", "TrainingState"]
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best epoch so far, by test accuracy (by train accuracy without a test set)."""
+    """The best epoch so far, by accuracy on the validation set, or on the training set alone."""
 
     epoch: int
     accuracy: float
@@ -26,7 +26,7 @@ class Best:
 
 @dataclass
 class TrainingState:
-    """Everything that decides how a training goes on; resuming from it repeats it bit for bit.
+    """Everything that a training depends on; resuming from it repeats it bit for bit.
 
     Attributes
     ----------
@@ -37,27 +37,28 @@ class TrainingState:
     optimizer_name, optimizer_config
         Which rule with which constants.
     seed : int or None
-        From which, with epoch and image, all random numbers follow.
+        From which, with epoch and image, all random numbers follow. (States of 0.1 have none; a
+        training that goes on from one draws by the seed of its Trainer.)
     draws : list of str
         What draws them: the layers' paths, and the augmentation with its transforms.
     epoch : int
         Finished epochs.
     batch_size : int
     order : int64 array, position : int, order_epoch : int
-        The shuffled order of the pass that is under way, how many images of it are done, and its
-        number from 0 on; -1 before the first.
+        The shuffled order of the current epoch, how many of its images are done, and its number
+        from 0 on; -1 before the first.
     best : Best or None
     history : History
     lr : float or None
-        The learning rate before the schedule changes it.
+        The optimizer's learning rate, which the schedule multiplies.
     schedule, epochs : str or None, int or None
-        The schedule's name and over how many epochs it goes; a function of your own by its name.
+        The schedule's name, and its number of epochs; a function of your own by its name.
     loss : str or None
         The class of the loss.
     rates : dict of key to float, or None
         Those of parameters that are not 1.
 
-    What is None was not yet written by the version that saved it.
+    None means that the version which saved it did not write this yet.
     """
 
     weights: dict[str, Array]
@@ -80,7 +81,7 @@ class TrainingState:
     rates: dict[str, float] | None = None
 
     def save(self, path: PathLike) -> None:
-        """Write the state to a safetensors file: all of it, or nothing."""
+        """Write the state to a safetensors file, atomically."""
         arrays = {f"weights/{key}": value for key, value in self.weights.items()}
         arrays |= {f"optimizer/{key}": value for key, value in self.optimizer.items()}
         arrays["order"] = self.order
@@ -111,7 +112,7 @@ class TrainingState:
         Raises
         ------
         DataNotFoundError, FileFormatError
-            If there is no such file; if it is damaged, changed, or no state of a training.
+            If there is no such file; if it is damaged, changed, or not a state of a training.
         """
         arrays, metadata = read_tensors(path)
         if "training" not in metadata:
@@ -125,14 +126,19 @@ class TrainingState:
                 weights=_under("weights/", arrays),
                 optimizer=_under("optimizer/", arrays),
                 optimizer_name=rest["optimizer_name"],
-                optimizer_config=rest["optimizer_config"],
+                optimizer_config={
+                    k: tuple(v) if isinstance(v, list) else v  # JSON has no tuples
+                    for k, v in rest["optimizer_config"].items()
+                },
                 seed=rest.get("seed"),
-                draws=[str(name) for name in rest.get("draws", rest.get("generators", ()))],
+                draws=[
+                    str(k) for k in rest.get("draws", rest.get("generators", ())) if k != "shuffle"
+                ],
                 epoch=int(rest["epoch"]),
                 batch_size=int(rest["batch_size"]),
                 order=arrays["order"],
                 position=int(rest["position"]),
-                order_epoch=int(rest.get("order_epoch", -1)),
+                order_epoch=int(rest.get("order_epoch", _order_epoch(rest, arrays["order"]))),
                 best=Best(**rest["best"]) if rest["best"] else None,
                 history=History(
                     arrays["losses"].tolist(),
@@ -144,8 +150,21 @@ class TrainingState:
                 loss=rest.get("loss"),
                 rates=None if rest.get("rates") is None else dict(rest["rates"]),
             )
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        except (
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             raise FileFormatError(f"'{path}' holds no state of a training ({error}).") from error
+
+
+def _order_epoch(rest: dict[str, Any], order: Array) -> int:
+    """Return which epoch an order belongs to, of a state that does not say so."""
+    finished = int(rest["position"]) >= len(order)
+    return -1 if not order.size else int(rest["epoch"]) - finished
 
 
 def _under(prefix: str, arrays: dict[str, Array]) -> dict[str, Array]:

@@ -20,9 +20,9 @@ def step(trainer: Trainer) -> None:
         if trainer.schedule is not None:
             total = trainer.epochs * len(trainer.loader)
             done = share_done(len(trainer.history.losses), total)
-            rule.lr = trainer.lr * require_share(trainer.schedule(done))
-        trainer._parts.update(rule, trainer.model.parameters())
+            lr = lr * require_share(trainer.schedule(done))
+        trainer._parts.update(rule, trainer.model.parameters(), lr)
+        trainer.last_lr = float(lr)
     except BaseException as error:
-        rule.lr = lr
         trainer._broken = error if rule.t != t else None
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..nn import Buffer, Card, Layer, Loss, SoftmaxCrossEntropy
 from ..optim import Optimizer, Schedule
 from .alone import Alone
 from .callbacks import Callback, tell, tell_the_end
-from .given import as_optimizer, require_kinds
+from .given import Images, as_dataset, as_optimizer, require_kinds
 from .guard import Guard, Moment, running_statistics
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate, sample
@@ -41,8 +42,9 @@ class Trainer(Settled):
     ----------
     model : Layer
         Maps images (N, C, H, W) to scores (N, K).
-    train, test : Dataset
-        The test set is optional; after each epoch accuracies are measured on both.
+    train, validation : Dataset or (images, labels)
+        Arrays are as in `Dataset.from_arrays`. The validation set is optional; after each epoch
+        loss and accuracy are measured on both, and the best epoch is chosen by it.
     loss : Loss
         Softmax cross-entropy by default.
     optimizer : Optimizer or str
@@ -51,17 +53,18 @@ class Trainer(Settled):
         Learning rate for an optimizer given by name.
     schedule : str or callable, optional
         How the learning rate changes: a name as in `pellucid.optim.schedule_by_name`, or a function
-        of the share of the training that is done; it multiplies the rate that the optimizer has
-        now. The rate stays as it is by default.
+        of the share of the training that is done; it multiplies the optimizer's rate, which itself
+        stays as it is. By default the rate is constant.
     epochs, batch_size : int
     evaluate_samples : int, optional
-        Measure accuracies on so many images, of each class its share; on all by default.
+        Measure on at most this number of images of each set, of each class its share; by default
+        on all.
     callbacks : iterable of Callback
     augment : Augmentation or str, optional
-        Changes the training images of each batch; a text as in `pellucid.data.augmentation`.
+        Changes the training images of each batch; a string as in `pellucid.data.augmentation`.
     engine : {"fast", "reference"}
-        Run a plan of compiled kernels made from the layers (`pellucid.engine`), or the plain layers
-        themselves. Both learn the same, up to the last bits of the numbers.
+        Run a plan of compiled kernels made from the layers (`pellucid.engine`), or the layers
+        themselves. Both compute the same, up to the last bits.
     seed : int
         Decides the order of the images, what the augmentation and what the layers draw (dropout
         masks). What is drawn for an image follows from (seed, epoch, image), whatever batch it is
@@ -73,13 +76,15 @@ class Trainer(Settled):
     epoch : int
         Finished epochs.
     lr : float
-        The optimizer's learning rate, before the schedule changes it.
+        The optimizer's learning rate, which the schedule multiplies.
+    last_lr : float or None
+        The rate of the last step, by the schedule.
     best : Best or None
 
     Raises
     ------
     ArgumentError, DataError, ShapeError
-        At construction, if model and data do not fit each other.
+        At construction, if model and data do not fit.
 
     Examples
     --------
@@ -90,13 +95,15 @@ class Trainer(Settled):
     >>> history = trainer.fit()
     >>> len(history.losses), len(history.epochs), trainer.epoch
     (6, 2, 2)
+    >>> len(trainer.fit(epochs=1).epochs)  # one more
+    3
     """
 
     def __init__(
         self,
         model: Layer,
-        train: Dataset,
-        test: Dataset | None = None,
+        train: Images,
+        validation: Images | None = None,
         *,
         loss: Loss | None = None,
         optimizer: Optimizer | str = "adam",
@@ -113,18 +120,22 @@ class Trainer(Settled):
         if isinstance(augment, str):
             augment = augmentation(augment)
         optimizer = as_optimizer(optimizer, lr)
+        images: Dataset = as_dataset(train, "train")
+        held: Dataset | None = as_dataset(validation, "validation", images)
         require_kinds(
-            model=model, train=train, test=test, loss=loss, optimizer=optimizer, augment=augment
-        )
-        values = require_fit(model, train, test, augment)
+            model=model, train=images, validation=held, loss=loss, optimizer=optimizer,
+            augment=augment,
+        )  # fmt: skip
+        values = require_fit(model, images, held, augment)
         require_count(epochs, "epochs")
         require_count(seed, "seed", least=0)
         self.model = model
-        self.train = train
-        self.test = test
+        self.train = train = images
+        self.validation = held
         self.loss = SoftmaxCrossEntropy() if loss is None else loss
         optimizer.require_fit(model.parameters())
-        self.optimizer = optimizer  # and `lr`
+        self.optimizer = optimizer
+        self.last_lr: float | None = None
         self.schedule: Schedule | None = schedule  # type: ignore[assignment]  # as a function
         self.epochs = epochs
         self.evaluate_samples = evaluate_samples
@@ -138,56 +149,70 @@ class Trainer(Settled):
         self._guard = Guard()
         self._alone = Alone("Trainer", "is training; a callback or thread called `fit` again.")
         self._running: dict[str, Buffer] = {}
-        self._before: Moment | None = None  # that of a batch that is under way
+        self._before: Moment | None = None  # before the batch in progress
         self._broken: BaseException | None = None
         self.loader = Loader(train, batch_size, seed=seed, augment=self.augment)
         require_batches(model, train, self.loader.batch_size)
         self.engine = engine
-        self._most = min(self.loader.batch_size, max(len(train), len(test or train)))  # in a plan
+        # In a plan.
+        self._most = min(self.loader.batch_size, max(len(train), len(held or train)))
         self._parts = machinery(engine, model, train.image_shape, self._most, self.loss)
         self.loader.gather = self._parts.gather
         model.input_shape = train.image_shape
         model.card = Card(train.name, train.classes, train.preparation, train.held_out, values)
 
-    def fit(self) -> History:
-        """Train until ``epochs`` are done, and return the history.
+    @property
+    def lr(self) -> float:
+        """The optimizer's learning rate, which the schedule multiplies."""
+        return self.optimizer.lr
 
-        A training that was interrupted or restored continues where it stood; where all epochs are
-        done already, nothing happens: set ``epochs`` higher first.
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self.optimizer.lr = value
 
-        Whatever ends it early, Ctrl-C at any moment or an error, the Trainer stands between two
-        batches afterwards: of a batch that was not finished nothing remains, neither in the weights
-        and running statistics nor in what is drawn. Calling `fit` again gives the same bits
-        as a training that was never interrupted, and so does `state` in a new Trainer. While the
-        optimizer takes its step, Python's signal handlers wait until it is done. An epoch that was
-        being measured is measured again; a callback that was interrupted is not called again.
+    def fit(self, epochs: int | None = None) -> History:
+        """Train until ``self.epochs`` are done, or ``epochs`` more, and return the history.
+
+        A training that was interrupted or restored continues where it stood. Given ``epochs``,
+        ``self.epochs`` becomes that many more than are finished, and a schedule spans all of them.
+        Where all epochs are done already, a warning says so.
+
+        Whatever ends it early, Ctrl-C at any moment or an error, the Trainer is between two batches
+        afterwards: an unfinished batch leaves no trace, neither in the weights and running
+        statistics nor in what is drawn. Calling `fit` again gives the same bits as an uninterrupted
+        training, and so does `state` in a new Trainer. While the optimizer takes its step, Python's
+        signal handlers are deferred. An epoch that was being evaluated is evaluated again; an
+        interrupted callback is not called again.
 
         Raises
         ------
         NumericsError
-            As soon as a batch's loss is NaN or infinite, the parameters being those before it; or
-            the loss that is measured after an epoch, which then does not count as finished.
+            As soon as a batch's loss is NaN or infinite, with the parameters from before it; or if
+            the loss evaluated after an epoch is, which then does not count as finished.
         """
         require_whole(self._broken)
-        return self._alone.run(self._fit)
+        if epochs is None and self.epoch >= self.epochs:
+            warnings.warn(
+                f"Trainer: all {self.epochs} epochs are done. fit(epochs=5) trains 5 more.",
+                stacklevel=2,
+            )
+        return self._alone.run(lambda: self._fit(epochs))
 
-    @np.errstate(under="ignore")  # what is too small to be told from 0 is 0
-    def _fit(self) -> History:
+    @np.errstate(under="ignore")  # denormal results may become 0
+    def _fit(self, more: int | None) -> History:
+        if more is not None:
+            require_count(more, "epochs")
+            self.epochs = self.epoch + more
         try:
             self._tell("on_fit_begin")
             with self._parts.watched(lambda news: self._tell("on_compile", news)):
                 while self.epoch < self.epochs:
                     self._fit_epoch()
         except BaseException as failure:
-            self._end(failure)
+            tell_the_end(self.callbacks, self, failure)
             raise
-        self._end()
+        tell_the_end(self.callbacks, self)
         return self.history
-
-    def _end(self, failure: BaseException | None = None) -> None:
-        if self.schedule is not None:  # or the next training would begin where this one ends
-            self.optimizer.lr = self.lr
-        tell_the_end(self.callbacks, self, failure)
 
     def _fit_epoch(self) -> None:
         started = time.perf_counter()
@@ -200,16 +225,16 @@ class Trainer(Settled):
             self._tell("on_batch_end", self.history.losses[-1], images)
         self._tell("on_evaluate_begin")
         on_train = self._measure(self.train)
-        on_test = None if self.test is None else self._measure(self.test)
-        # The last step of an epoch may have spoiled the weights, and no batch comes to tell.
-        watched = on_test or on_train
+        validated = None if self.validation is None else self._measure(self.validation)
+        # The last step of an epoch may have spoiled the weights: no further batch would show it.
+        watched = validated or on_train
         require_loss(watched.loss, self)
         record = EpochRecord(
             epoch=self.epoch + 1,
             loss=self.history.mean_loss(batches, self.loader.batch_size, len(self.train)),
             train_accuracy=on_train.accuracy,
-            test_loss=None if on_test is None else on_test.loss,
-            test_accuracy=None if on_test is None else on_test.accuracy,
+            test_loss=None if validated is None else validated.loss,
+            test_accuracy=None if validated is None else validated.accuracy,
             seconds=time.perf_counter() - started,
         )
         self._guard.uninterrupted(lambda: self._finish_epoch(record, watched.accuracy))
@@ -222,7 +247,7 @@ class Trainer(Settled):
             self.best = Best(self.epoch, accuracy)
 
     def _fit_batch(self) -> int:
-        """Learn from the next batch, or leave everything as it was; returns its images."""
+        """Train on the next batch, or leave everything as it was; return its number of images."""
 
         def learn() -> int:
             self._draws.hand_out()
@@ -235,7 +260,7 @@ class Trainer(Settled):
         return self._guard.run(learn, self._undo_batch)
 
     def _train_batch(self, x: np.ndarray, labels: np.ndarray) -> float:
-        """Take one step on images ``x`` (N, C, H, W); returns their loss before it."""
+        """Take one step on images ``x`` (N, C, H, W); return their loss before it."""
         self.model.train()
         parts = self._parts
         loss = parts.loss(parts.run(x), labels)
@@ -253,9 +278,9 @@ class Trainer(Settled):
             self._before = None
 
     def state(self) -> TrainingState:
-        """Return a copy of everything that decides how the training goes on.
+        """Return a copy of everything that the rest of the training depends on.
 
-        Called by a signal handler during a batch, it is the state before that batch.
+        In a signal handler during a batch, it is the state before that batch.
         """
         require_whole(self._broken)
         moment = self._before or Moment(self.loader, running_statistics(self.model))
@@ -264,17 +289,17 @@ class Trainer(Settled):
     def load_state(self, state: TrainingState) -> None:
         """Continue from ``state``: `fit` then does what the saved training would have done.
 
-        Learning rates, the base rate ``lr`` of a schedule and the rates of the parameters among
-        them, are taken from the state. A schedule depends on the number of epochs: both must be as
-        they were. To go on otherwise, set ``schedule``, ``epochs`` or ``lr`` afterwards.
+        Learning rates are taken from the state, those of the parameters among them. A schedule
+        depends on the number of epochs: both must be as they were. To continue differently, set
+        ``schedule``, ``epochs`` or ``lr`` afterwards.
 
-        Ctrl-C waits until the state is loaded.
+        Ctrl-C is deferred until the state is loaded.
 
         Raises
         ------
         StateDictError, ArgumentError
             If the state belongs to another model, optimizer, loss, schedule, batch size or data
-            set, or is damaged; then this Trainer is as it was before.
+            set, or is damaged; this Trainer is then unchanged.
         """
         self._guard.look()
         self._guard.uninterrupted(lambda: load(self, state))

@@ -1,0 +1,82 @@
+"""States that older versions wrote, in the terms of this one.
+
+Until 0.1, momentum was two classes of its own, ``v ← α·v - η·g``; ``w ← w + v``, with the rate
+within the velocity; Adam's constants were ``beta1`` and ``beta2``, RMSprop's was ``decay_rate``;
+the oldest states have the rate of the last step only, and not that which the schedule multiplies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..optim import share_done
+from ..typing import Array
+from .state import TrainingState
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+__all__ = ["translated"]
+
+LATER = {  # constants that came with 0.2, and what they stood for before
+    "SGD": {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0},
+    "AdaGrad": {"weight_decay": 0.0},
+    "RMSprop": {"weight_decay": 0.0},
+    "Adam": {"weight_decay": 0.0},
+}
+
+
+def translated(state: TrainingState, trainer: Trainer) -> TrainingState:
+    """Return ``state`` as this version writes it, for a training like ``trainer``."""
+    config, name = dict(state.optimizer_config), state.optimizer_name
+    memory = state.optimizer
+    base, last = _rates(state, trainer)
+    if name in ("Momentum", "Nesterov"):
+        memory = {
+            key: _velocity(value, last * _own_rate(state, trainer, key[2:]))
+            if key.startswith("v.")
+            else value
+            for key, value in memory.items()
+        }
+        config["nesterov"], name = name == "Nesterov", "SGD"
+    if {"beta1", "beta2"} <= config.keys():
+        config["betas"] = (config.pop("beta1"), config.pop("beta2"))
+    if "decay_rate" in config:
+        config["alpha"] = config.pop("decay_rate")
+    config = {**LATER.get(name, {}), **config, "lr": base}
+    return replace(state, optimizer=memory, optimizer_name=name, optimizer_config=config)
+
+
+def _rates(state: TrainingState, trainer: Trainer) -> tuple[Any, Any]:
+    """Return the optimizer's rate, and that of the last step, which the schedule had multiplied.
+
+    The oldest states have the latter only. The former then follows from the schedule, unless this
+    Trainer's own leads to the same rate.
+    """
+    written, steps = state.optimizer_config.get("lr"), len(state.history.losses)
+    schedule = trainer.schedule
+    numbers = all(isinstance(rate, float | int | None) for rate in (written, state.lr))
+    if schedule is None or written is None or not numbers:  # the last is refused afterwards
+        return written, written
+    total = trainer.epochs * len(trainer.loader)
+    share = schedule(share_done(steps - 1, total)) if steps else 1.0
+    if state.lr is not None:
+        return state.lr, state.lr * share
+    same = not share > 0 or trainer.lr * share == written
+    return trainer.lr if same and steps else written / share, written
+
+
+def _velocity(v: Array, rate: float) -> Array:
+    """Return a velocity without the rate that was within it; of a rate of 0, nothing is left."""
+    return (v / -rate if rate else np.zeros_like(v)).astype(v.dtype)
+
+
+def _own_rate(state: TrainingState, trainer: Trainer, key: str) -> float:
+    """Return what multiplied the rate for one parameter."""
+    if state.rates is not None:
+        return state.rates.get(key, 1.0)
+    parameters = trainer.model.parameters()
+    return float(parameters[key].rate) if key in parameters else 1.0
