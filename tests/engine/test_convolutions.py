@@ -21,7 +21,7 @@ from pellucid.engine.cpu.convolution.filter_gradients import (
     WinnersGradient,
     WinogradGradient,
 )
-from pellucid.engine.cpu.steps.base import TurnStep
+from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.kernels.convolution import direct
 from pellucid.kernels.jit import LANES
 from pellucid.shapes import slide
@@ -121,7 +121,7 @@ def test_a_convolution_turns_its_output_itself(pool, relu, filters, training):
     model.train(training)
     kinds = agree(model, draw_images(model, (2, 8, 9), 3, rng), rng)
     # Without a pooling, the way back through the ReLU needs the output as the kernels have it.
-    assert kinds.count(TurnStep) == 1 + (relu and pool == 1)
+    assert kinds.count(LayoutStep) == 1 + (relu and pool == 1)
 
 
 def test_few_filters_share_a_vector_with_those_of_the_windows_beside_them():

@@ -8,8 +8,9 @@ import pytest
 from engine.networks import by_the_layers
 from ops.witness import assert_agrees
 from pellucid import engine, nn
-from pellucid.engine.cpu.steps.base import PlainStep, TurnStep
 from pellucid.engine.cpu.steps.join import AddStep, StackStep
+from pellucid.engine.cpu.steps.layout import LayoutStep
+from pellucid.engine.cpu.steps.plain import PlainStep
 
 SHAPE, BATCH = (3, 7, 6), 5
 
@@ -112,7 +113,7 @@ def test_the_relu_behind_a_sum_goes_with_it():
 def test_images_are_turned_once_for_all_ways():
     plan = engine.compile(inception(np.random.default_rng(0)), SHAPE, BATCH)
     turns = [
-        step for step in plan.steps if isinstance(step, TurnStep) and "channels" in step.kernel
+        step for step in plan.steps if isinstance(step, LayoutStep) and "channels" in step.kernel
     ]
     assert len(turns) == 1
     (stack,) = (step for step in plan.steps if isinstance(step, StackStep))

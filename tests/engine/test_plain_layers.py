@@ -9,7 +9,7 @@ import pytest
 
 from ops.witness import assert_agrees
 from pellucid import engine, nn
-from pellucid.engine.cpu.steps.base import PlainStep
+from pellucid.engine.cpu.steps.plain import PlainStep
 
 LAYERS = {
     "LocallyConnected2d": lambda rng: nn.LocallyConnected2d(4, 3, 8, 3, padding=1, rng=rng),

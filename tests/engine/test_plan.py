@@ -10,7 +10,7 @@ import pytest
 from engine.networks import IMAGE, NETWORKS, by_the_layers, draw_images, everything
 from ops.witness import assert_agrees
 from pellucid import data, engine, models, nn
-from pellucid.engine.cpu.steps.base import PlainStep
+from pellucid.engine.cpu.steps.plain import PlainStep
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.optim import RULES
 from pellucid.training import Trainer, evaluate

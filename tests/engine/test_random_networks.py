@@ -8,7 +8,6 @@ import pytest
 from engine.networks import by_the_layers, draw_images, everything
 from ops.witness import relative_error
 from pellucid import engine, nn
-from pellucid.engine.assembly import STEPS
 from pellucid.engine.cpu.convolution.algorithms import (
     Direct,
     GivingBack,
@@ -16,9 +15,11 @@ from pellucid.engine.cpu.convolution.algorithms import (
     Winograd,
 )
 from pellucid.engine.cpu.steps import linear
-from pellucid.engine.cpu.steps.base import PlainStep, TurnStep
+from pellucid.engine.cpu.steps.base import STEPS
 from pellucid.engine.cpu.steps.conv import ConvStep
 from pellucid.engine.cpu.steps.join import AddStep, StackStep
+from pellucid.engine.cpu.steps.layout import LayoutStep
+from pellucid.engine.cpu.steps.plain import PlainStep
 from pellucid.errors import PellucidError
 from pellucid.kernels.convolution import direct
 
@@ -285,9 +286,9 @@ def test_every_step_there_is_was_drawn():
         model, image = draw_network(seed)
         steps += engine.compile(model, image, BATCH).steps
     assert {type(step) for step in steps} == {
-        *STEPS.values(),
+        *STEPS.by_layer.values(),
         PlainStep,
-        TurnStep,
+        LayoutStep,
         AddStep,
         StackStep,
     }

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from ops.strategies import convolutions, poolings
 from ops.witness import assert_agrees, relative_error
 from pellucid import engine, nn
-from pellucid.engine.cpu.steps.base import PlainStep, TurnStep
 from pellucid.engine.cpu.steps.conv import ConvStep
+from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.engine.cpu.steps.linear import LinearStep
+from pellucid.engine.cpu.steps.plain import PlainStep
 from pellucid.engine.cpu.steps.pool import MaxPoolStep
 from pellucid.kernels.convolution import direct
 
@@ -40,7 +41,7 @@ def agree(model, x, dy=None):
 
 def kinds(plan):
     """Return the classes of the steps, but for those that only turn the images."""
-    return [type(step) for step in plan.steps if not isinstance(step, TurnStep)]
+    return [type(step) for step in plan.steps if not isinstance(step, LayoutStep)]
 
 
 @settings(max_examples=150, deadline=None)

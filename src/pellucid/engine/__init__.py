@@ -2,10 +2,12 @@
 
 from .cpu.gather import Gather
 from .cpu.losses import FusedLoss
+from .cpu.steps.base import serves
 from .cpu.updates import update
-from .peak import multiply_rate
+from .peak import peak_gflops
 from .plan import Plan, compile
 from .profile import Profile, profile
+from .step import Step
 from .table import table
 from .warmup import kernels_of, warm_up
 
@@ -14,10 +16,12 @@ __all__ = [
     "Gather",
     "Plan",
     "Profile",
+    "Step",
     "compile",
     "kernels_of",
-    "multiply_rate",
+    "peak_gflops",
     "profile",
+    "serves",
     "table",
     "update",
     "warm_up",

@@ -1,77 +1,18 @@
-"""The one place that decides which step serves which layer, and what becomes one step."""
+"""From a model to steps: which step runs which layers, and in which layout."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ..nn import (
-    AvgPool2d,
-    BatchNorm2d,
-    Branches,
-    Conv2d,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2d,
-    GlobalMaxPool2d,
-    Layer,
-    LeakyReLU,
-    Linear,
-    LocalResponseNorm,
-    LpPool2d,
-    MaxPool2d,
-    ReLU,
-    Residual,
-    Sequential,
-    Sigmoid,
-    Softmax,
-    Tanh,
-    ZeroPadShortcut,
-)
-from .cpu.steps.base import PlainStep, Shape, Step, TurnStep, ViewStep
-from .cpu.steps.conv import ConvStep
-from .cpu.steps.join import AddStep, ShortcutStep, StackStep
-from .cpu.steps.linear import LinearStep
-from .cpu.steps.norm import BatchNormStep, LocalResponseNormStep
-from .cpu.steps.pointwise import (
-    DropoutStep,
-    LeakyReLUStep,
-    ReLUStep,
-    SigmoidStep,
-    SoftmaxStep,
-    TanhStep,
-)
-from .cpu.steps.pool import (
-    AvgPoolStep,
-    GlobalAvgPoolStep,
-    GlobalMaxPoolStep,
-    LpPoolStep,
-    MaxPoolStep,
-)
+from ..nn import Branches, Layer, ReLU, Residual, Sequential
+from .cpu.steps.base import STEPS
+from .cpu.steps.join import AddStep, StackStep
+from .cpu.steps.layout import LayoutStep
+from .cpu.steps.plain import PlainStep
+from .step import Shape, Step
 
 __all__ = ["assemble"]
-
-STEPS: dict[type[Layer], Callable[[str, Any, Shape, int], Step]] = {
-    AvgPool2d: AvgPoolStep,
-    BatchNorm2d: BatchNormStep,
-    Conv2d: ConvStep,
-    Dropout: DropoutStep,
-    Flatten: ViewStep,
-    GlobalAvgPool2d: GlobalAvgPoolStep,
-    GlobalMaxPool2d: GlobalMaxPoolStep,
-    LeakyReLU: LeakyReLUStep,
-    Linear: LinearStep,
-    LocalResponseNorm: LocalResponseNormStep,
-    LpPool2d: LpPoolStep,
-    MaxPool2d: MaxPoolStep,
-    ReLU: ReLUStep,
-    Sigmoid: SigmoidStep,
-    Softmax: SoftmaxStep,
-    Tanh: TanhStep,
-    ZeroPadShortcut: ShortcutStep,
-}
-WITH_RELU = (BatchNorm2d, Conv2d, Linear)  # their steps take over a ReLU that follows
-LARGEST_POOL = 4  # cells a side; larger windows gain nothing from going with a convolution
 
 
 class _Value(NamedTuple):
@@ -116,33 +57,26 @@ class _Assembly:
                 step = _fast_step(name, layer, waiting, value.shape, self.batch)
                 if len(value.shape) == 3 and step.channels_last is not None:
                     value = self.laid_out(value, last=step.channels_last)
-                self._let_fold(step, value)
+                self._link(step, value)
                 value = self._add(step, value)
             else:
                 step = PlainStep(name, layer, value.shape, self.batch, single=False)
                 value = self._add(step, value)
         return value
 
-    def _let_fold(self, step: Step, value: _Value) -> None:
-        """Acquaint a batch norm with the convolution before it."""
-        maker = self.steps[value.number - 1] if value.number else None
-        if (
-            isinstance(step, BatchNormStep)
-            and isinstance(maker, ConvStep)
-            and not maker.relu
-            and maker.pool == 1
-            and value.number not in self.shared
-        ):
-            step.source, maker.norm = maker, step
+    def _link(self, step: Step, value: _Value) -> None:
+        """Let a step link up with the one before it, if it is the only reader."""
+        if value.number and value.number not in self.shared:
+            step.link(self.steps[value.number - 1])
 
     def laid_out(self, value: _Value, *, last: bool) -> _Value:
-        """Have images lie this way."""
+        """Insert a layout conversion unless the value already has this layout."""
         if len(value.shape) != 3 or value.last == last:
             return value
         alone = value.number > 0 and value.number not in self.shared
-        if alone and not last and self.steps[value.number - 1].turn():
+        if alone and not last and self.steps[value.number - 1].emit_channels_first():
             return value._replace(last=False)
-        return self._add(TurnStep(value.shape, self.batch, to_last=last), value)
+        return self._add(LayoutStep(value.shape, self.batch, to_last=last), value)
 
     def _add(self, step: Step, *values: _Value) -> _Value:
         step.reads, step.makes = tuple(v.number for v in values), len(self.steps) + 1
@@ -173,44 +107,30 @@ class _Assembly:
 
 
 def _fast_step(
-    name: str, layer: Layer, behind: list[tuple[str, Layer]], shape: Shape, batch: int
+    name: str, layer: Layer, waiting: list[tuple[str, Layer]], shape: Shape, batch: int
 ) -> Step:
-    """Return a step for a layer, and for those ``behind`` it that it takes over."""
-    kind = type(layer)
-    along_channels = isinstance(layer, Softmax | LocalResponseNorm)
-    if along_channels and len(shape) not in (1, 3):  # which are not the last axis then
-        return PlainStep(name, layer, shape, batch)
-    if isinstance(layer, Softmax) and not SoftmaxStep.takes(layer, shape):
-        return PlainStep(name, layer, shape, batch)
-    if kind not in WITH_RELU:
-        return STEPS.get(kind, PlainStep)(name, layer, shape, batch)
-    together: dict[str, Any] = {}
-    if _take_relu(behind):
-        together["relu"] = True
-    if isinstance(layer, Conv2d) and behind:
-        together["pool"] = _pool_size(behind[0][1], layer.output_shape(shape))
-        if together["pool"] > 1:
-            behind.pop(0)
-    make: Callable[..., Step] = STEPS[kind]
-    return make(name, layer, shape, batch, **together)
+    """Return a step for a layer, and for those of the ``waiting`` ones that it absorbs."""
+    kind: Any = STEPS.find(layer, shape) or PlainStep
+    absorbed: dict[str, Any] = {}
+    made = layer.output_shape(shape)
+    while waiting:
+        follower = waiting[0][1]
+        more = kind.absorbs(layer, follower, made, absorbed)
+        if more is None:
+            break
+        absorbed |= more
+        made = follower.output_shape(made)
+        waiting.pop(0)
+    step: Step = kind(name, layer, shape, batch, **absorbed)
+    return step
 
 
-def _take_relu(behind: list[tuple[str, Layer]]) -> bool:
-    """Take a ReLU away from the layers ``behind``, if they begin with one."""
-    found = bool(behind) and type(behind[0][1]) is ReLU
+def _take_relu(waiting: list[tuple[str, Layer]]) -> bool:
+    """Take a ReLU away from the ``waiting`` layers, if they begin with one."""
+    found = bool(waiting) and type(waiting[0][1]) is ReLU
     if found:
-        behind.pop(0)
+        waiting.pop(0)
     return found
-
-
-def _pool_size(layer: Layer, shape: Shape) -> int:
-    """Return K if ``layer`` is a max pooling whose KxK windows neither overlap nor need padding."""
-    if type(layer) is not MaxPool2d:
-        return 1
-    windows = layer.windows(shape)
-    (k, _), plain = windows.window, windows.padding == ((0, 0), (0, 0))
-    alike = windows.window == windows.stride == (k, k) and windows.dilation == (1, 1)
-    return k if alike and plain and k <= LARGEST_POOL else 1
 
 
 def _plainly(layer: Layer, kind: type[Layer]) -> bool:

@@ -7,14 +7,14 @@ import time
 
 import numpy as np
 
-__all__ = ["multiply_rate"]
+__all__ = ["peak_gflops"]
 
 SIZE = 1024  # large enough for every library to reach its rate
 LONG_ENOUGH = 0.1  # seconds
 
 
 @functools.cache
-def multiply_rate() -> float:
+def peak_gflops() -> float:
     """Return the GFLOP/s of NumPy's float32 matrix product, measured once per process.
 
     It is NumPy's library that decides on how many threads (``OPENBLAS_NUM_THREADS`` and the like,
@@ -23,7 +23,7 @@ def multiply_rate() -> float:
 
     Examples
     --------
-    >>> multiply_rate() > 0.1
+    >>> peak_gflops() > 0.1
     True
     """
     rng = np.random.default_rng(0)

@@ -17,7 +17,7 @@ from ..nn.state import widened
 from ..ops.checks import require_count, require_real
 from ..typing import Array
 from .assembly import assemble
-from .cpu.steps.base import Shape
+from .step import Shape
 from .table import table
 
 __all__ = ["Plan", "compile"]

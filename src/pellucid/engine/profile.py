@@ -17,7 +17,7 @@ from ..nn import Layer, SoftmaxCrossEntropy
 from ..typing import Array
 from .cpu.losses import FusedLoss
 from .cpu.updates import update
-from .peak import multiply_rate
+from .peak import peak_gflops
 from .plan import Plan, compile
 from .table import table
 
@@ -64,7 +64,7 @@ class Profile:
                 f"one call: {1000 * self.call_seconds:.3f} ms; "
                 f"{self.images / self.call_seconds:,.0f} images/s",
                 "",
-                f"{self.threads} threads; NumPy's matrix product: {multiply_rate():.0f} GFLOP/s",
+                f"{self.threads} threads; NumPy's matrix product: {peak_gflops():.0f} GFLOP/s",
             )
         )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..tables import text_table
-from .cpu.steps.base import Step
-from .peak import multiply_rate
+from .peak import peak_gflops
+from .step import Step
 
 __all__ = ["table"]
 
@@ -43,7 +43,7 @@ def table(steps: Sequence[Step], images: int, *, rate: float | None = None) -> s
         cells = [_cells(n, False, 1.0)[:2] for n in (*numbers, sums)]
         rows = [(*name, *cell) for name, cell in zip(names, cells[:-1], strict=True)]
         return text_table(header[:-1], rows, left=(0, 1, 2), total=("all", "", "", *cells[-1]))
-    rate = multiply_rate() if rate is None else rate
+    rate = peak_gflops() if rate is None else rate
     rows = [(*name, *_cells(n, backward, rate)) for name, n in zip(names, numbers, strict=True)]
     if backward:
         header[4:] = ["backward MFLOP", "MiB", "forward ms", "backward ms"]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ....kernels import matmul
 from ....memory import aligned_zeros
-from ....nn import Conv2d
+from ....nn import Conv2d, Layer, MaxPool2d, ReLU
 from ....typing import Array
+from ...step import Shape, Step
 from ..convolution.algorithms import Source
 from ..convolution.choice import filter_gradient, input_gradient, output
 from ..launch import launch
-from .base import Shape, Step, flat, weights
+from .base import flat, serves, weights
 
 __all__ = ["ConvStep"]
 
+LARGEST_POOL = 4  # cells a side; larger windows gain nothing from going with a convolution
 
+
+@serves(Conv2d)
 class ConvStep(Step):
     """Convolution and bias; ReLU and max pooling without overlap if they follow."""
 
@@ -38,40 +42,58 @@ class ConvStep(Step):
         self.kernel = self._output.name + " + relu" * relu + f" + max {pool}x{pool}" * (pool > 1)
         shape = (batch, oh // pool, ow // pool, fn)
         self._y: Array = aligned_zeros(shape)
-        self._won = aligned_zeros(shape if pool > 1 else (1,), np.uint8)
+        self._argmax = aligned_zeros(shape if pool > 1 else (1,), np.uint8)
         self._packed: bool | None = None  # whether the filters are folded; None before they are
         self._kept = False
-        self.norm: Any = None  # the step of a batch norm behind it, if nobody else reads the output
+        self.norm: Any = None  # the step of a batch norm that is the only reader of the output
         # What only training needs comes with the first backward.
         self._filter_gradient: Any = None
         self._input_gradient: Any = None
         self._dw = self._db = self._dx = aligned_zeros(0)
         self._dx_shape = (batch, h, w, c)
-        self._turned: tuple[int, ...] = ()
+        self._transpose: tuple[int, ...] = ()
         self._dy = aligned_zeros(0)
 
+    @classmethod
+    def absorbs(
+        cls, layer: Conv2d, follower: Layer, shape: Shape, absorbed: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Absorb a ReLU, and then a max pooling whose windows do not overlap."""
+        if type(follower) is ReLU and not absorbed:
+            return {"relu": True}
+        size = _pool_size(follower, shape) if "pool" not in absorbed else 1
+        return {"pool": size} if size > 1 else None
+
+    @property
+    def folds(self) -> bool:
+        """Whether a batch norm that follows can be folded into the filters."""
+        return not self.relu and self.pool == 1
+
     def forward(self, x: Array) -> Array:
-        """Return the filters' answers."""
+        """Return the responses of the filters."""
         self._x = x
         return self._convolve(
             keep=self.layer.training, fold=self.norm is not None and self.norm.folded
         )
 
     def again(self) -> Array:
-        """Return the answers to the last images once more, without the batch norm."""
+        """Return the responses to the last images once more, without the batch norm."""
         return self._convolve(keep=True, fold=False)
 
     def _convolve(self, *, keep: bool, fold: bool) -> Array:
-        """Return the output, the batch norm's if so; if wished, keep which cells won."""
+        """Return the output, with the batch norm folded in if ``fold``.
+
+        With ``keep``, record the arg-max of the pooling windows.
+        """
         if not self.frozen or self._packed != fold:
             self._pack(fold)
         n, rectify = len(self._x), self.norm.relu if fold else self.relu
-        self._output(Source(self._x), n, self._y[:n], self._won, rectify, keep)
+        self._output(Source(self._x), n, self._y[:n], self._argmax, rectify, keep)
         self._kept = keep
         return self._y[:n]
 
     def _pack(self, fold: bool) -> None:
-        """Take over filters and bias; with ``fold``, those that make what the batch norm makes."""
+        """Pack filters and bias for the kernel; with ``fold``, scaled by the batch norm."""
         w, b = weights(self.layer.weight, self._shape, self.name), self.layer.bias
         shift = np.float32(0) if b is None else weights(b, self._shape[:1], self.name)
         if fold:
@@ -80,28 +102,29 @@ class ConvStep(Step):
         self._output.bias[:] = np.broadcast_to(shift, len(w)).reshape(self.layer.groups, 1, -1)
         self._packed = fold
 
-    def turn(self) -> bool:
-        """Give images (N, C, H, W) from now on, if the step can."""
-        gated = self.relu and self.pool == 1  # by the output, which would have to be turned back
+    def emit_channels_first(self) -> bool:
+        """Make images (N, C, H, W) from now on, if the step can."""
+        # A gate is the output, which backward would have to transpose.
+        gated = self.relu and self.pool == 1
         if self._output.can_turn and not gated:
             batch, oh, ow, fn = self._y.shape
-            self._output.turned, self._turned = True, (fn, oh * ow)
+            self._output.turned, self._transpose = True, (fn, oh * ow)
             self._dy, self._y = self._y, aligned_zeros((batch, fn, oh, ow))
-        return bool(self._turned)
+        return bool(self._transpose)
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Leave the gradients of filters and bias; return that of the input."""
         n, layer = len(dy), self.layer
         dy = np.ascontiguousarray(dy, dtype=np.float32)
-        # Behind a pooling, the cell that won is also what tells where the ReLU let through.
+        # After a pooling, the arg-max is also the mask of the ReLU.
         pooled = self.pool > 1
-        if pooled and not self._kept:  # which inference has no use for
+        if pooled and not self._kept:  # which inference skips
             self.again()
-        if self._turned:
-            launch(matmul.transpose, n, dy.size, flat(dy), flat(self._dy), *self._turned)
+        if self._transpose:
+            launch(matmul.transpose, n, dy.size, flat(dy), flat(self._dy), *self._transpose)
             dy = self._dy[:n]
         gate = self._y[:n] if self.relu and not pooled else None
-        source = Source(dy, gate, self._won if pooled else None)
+        source = Source(dy, gate, self._argmax if pooled else None)
         if self.learns:
             self._make_filter_gradient()(self._x, source, self._dw, self._db)
             layer.weight.grad = self._dw
@@ -111,7 +134,7 @@ class ConvStep(Step):
             return None
         convolve = self._make_input_gradient()
         convolve.pack(weights(layer.weight, self._shape, self.name))
-        convolve(source, n, self._dx[:n], self._won, False)
+        convolve(source, n, self._dx[:n], self._argmax, False)
         return self._dx[:n]
 
     def _make_filter_gradient(self) -> Any:
@@ -134,8 +157,8 @@ class ConvStep(Step):
         back = [self._make_filter_gradient()] if self.learns else []
         if not self.first:
             back.append(self._make_input_gradient())
-        turn = (matmul.transpose,) if self._turned else ()
-        return [*self._output.uses, *turn, *(kernel for one in back for kernel in one.uses)]
+        transpose = (matmul.transpose,) if self._transpose else ()
+        return [*self._output.uses, *transpose, *(kernel for one in back for kernel in one.uses)]
 
     def buffers(self) -> int:
         """Return the bytes of the step's buffers, those of its passes among them."""
@@ -147,3 +170,13 @@ class ConvStep(Step):
         """Pack the filters once more, and then rely on them."""
         super().freeze()
         self._packed = None
+
+
+def _pool_size(layer: Layer, shape: Shape) -> int:
+    """Return K if ``layer`` is a max pooling whose KxK windows neither overlap nor need padding."""
+    if type(layer) is not MaxPool2d:
+        return 1
+    windows = layer.windows(shape)
+    (k, _), unpadded = windows.window, windows.padding == ((0, 0), (0, 0))
+    alike = windows.window == windows.stride == (k, k) and windows.dilation == (1, 1)
+    return k if alike and unpadded and k <= LARGEST_POOL else 1

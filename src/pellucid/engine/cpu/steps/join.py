@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from ....kernels import elementwise
 from ....kernels.blocks import each
 from ....memory import aligned_zeros
-from ....nn import ZeroPadShortcut
+from ....nn import Layer, ReLU, ZeroPadShortcut
 from ....typing import Array
-from .base import Shape, Step
+from ...step import Shape, Step
+from .base import serves
 
 __all__ = ["AddStep", "ShortcutStep", "StackStep"]
 
@@ -26,6 +27,13 @@ class AddStep(Step):
         size = int(np.prod(shape))
         self._y, self._dz = (aligned_zeros((batch, size)) for _ in range(2))
 
+    @classmethod
+    def absorbs(
+        cls, layer: Any, follower: Layer, shape: Shape, absorbed: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Absorb a ReLU."""
+        return {"relu": True} if type(follower) is ReLU and not absorbed else None
+
     def forward(self, *x: Array) -> Array:
         """Return the sum of two inputs."""
         a, b = x
@@ -34,7 +42,7 @@ class AddStep(Step):
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> tuple[Array | None, ...]:
-        """Return ``dy`` for both, where the ReLU let through."""
+        """Return ``dy`` for both, masked by the ReLU."""
         if not need_dx:
             return None, None
         if self.relu:
@@ -50,7 +58,7 @@ class AddStep(Step):
 
 
 class StackStep(Step):
-    """The channels of several images, or several rows, beside each other: the end of branches."""
+    """Concatenate the channels of several images, or several rows: the end of branches."""
 
     channels_last = True
 
@@ -63,7 +71,7 @@ class StackStep(Step):
         self._dx = [aligned_zeros((batch, *image, depth)) for depth in depths]
 
     def forward(self, *x: Array) -> Array:
-        """Return the inputs beside each other."""
+        """Return the concatenated inputs."""
         return np.concatenate(x, axis=-1, out=self._y[: len(x[0])])
 
     def backward(self, dy: Array, *, need_dx: bool) -> tuple[Array | None, ...]:
@@ -80,6 +88,7 @@ class StackStep(Step):
         return super().buffers() + sum(dx.nbytes for dx in self._dx)
 
 
+@serves(ZeroPadShortcut)
 class ShortcutStep(Step):
     """Every S-th row and column, and channels of zeros: few numbers, which NumPy moves."""
 

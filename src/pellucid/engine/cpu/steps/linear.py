@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ from ....kernels import matmul
 from ....kernels.jit import LANES, REGISTERS
 from ....kernels.tree import fewest_chunks
 from ....memory import aligned_zeros
-from ....nn import Linear
+from ....nn import Layer, Linear, ReLU
 from ....typing import Array
+from ...step import Shape, Step
 from ..launch import launch
-from .base import Shape, Step, flat, weights
+from .base import flat, serves, weights
 
 __all__ = ["LinearStep"]
 
@@ -29,6 +30,7 @@ HEIGHTS = (12, 10, 8, 4) if REGISTERS == 32 else (6, 5, 4)
 PIECES = 16  # tasks of dw and of dx at most
 
 
+@serves(Linear)
 class LinearStep(Step):
     """Fully connected, bias, and ReLU if one follows."""
 
@@ -49,6 +51,13 @@ class LinearStep(Step):
         self._few = aligned_zeros((TILE[0], k) if batch > 1 else 0)
         self._chunks = fewest_chunks(ranks)
         self._gradients = matmul.gradients(_height(batch, f))
+
+    @classmethod
+    def absorbs(
+        cls, layer: Any, follower: Layer, shape: Shape, absorbed: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Absorb a ReLU."""
+        return {"relu": True} if type(follower) is ReLU and not absorbed else None
 
     def forward(self, x: Array) -> Array:
         """Return ``x·wᵀ + b``."""

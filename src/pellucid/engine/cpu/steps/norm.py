@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -12,10 +12,12 @@ import numpy as np
 from ....kernels import normalization
 from ....kernels.tree import fewest_chunks, tree_sum
 from ....memory import aligned_zeros
-from ....nn import BatchNorm2d, LocalResponseNorm
+from ....nn import BatchNorm2d, Layer, LocalResponseNorm, ReLU
 from ....typing import Array
+from ...step import Shape, Step
 from ..launch import launch
-from .base import Shape, Step, flat, numbers
+from .base import flat, numbers, serves
+from .conv import ConvStep
 
 __all__ = ["BatchNormStep", "LocalResponseNormStep"]
 
@@ -41,11 +43,12 @@ class _NormStep(Step):
         return -(-images.size // self._per)
 
     def _run(self, kernel: Any, work: int, images: tuple[Array, ...], *args: Any) -> None:
-        """Run a kernel over the blocks of ``images``, with ``work`` a number."""
+        """Run a kernel over the blocks of ``images``, with ``work`` operations a number."""
         size, blocks = images[0].size, self._blocks(images[0])
         launch(kernel, blocks, work * size, *(flat(a) for a in images), *args)
 
 
+@serves(LocalResponseNorm)
 class LocalResponseNormStep(_NormStep):
     """Local response normalisation."""
 
@@ -57,7 +60,12 @@ class LocalResponseNormStep(_NormStep):
         block = normalization.RESPONSE_BLOCK
         super().__init__(name, layer.output_shape(input_shape), batch, block)
         self.layer = layer
-        self._make_room()
+        self._make_scratch()
+
+    @classmethod
+    def takes(cls, layer: LocalResponseNorm, input_shape: Shape) -> bool:
+        """Return whether the channels are the last axis, in the layout of the step."""
+        return len(input_shape) in (1, 3)
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``."""
@@ -76,15 +84,15 @@ class LocalResponseNormStep(_NormStep):
     def _respond(self, kernel: Any, *images: Array) -> None:
         n, layer = self.layer.size, self.layer
         if n != self._neighbours:
-            self._make_room()
+            self._make_scratch()
         k, alpha, beta = float(layer.k), float(layer.alpha / n), float(layer.beta)
         response = normalization.Response(self.channels, n, k, alpha, beta)
-        self._run(kernel, 2 * n, images, self._room, response, self._per)
+        self._run(kernel, 2 * n, images, self._scratch, response, self._per)
 
-    def _make_room(self) -> None:
+    def _make_scratch(self) -> None:
         neighbours = self.layer.size
         width = normalization.response_room(self.channels, neighbours)
-        self._room = aligned_zeros((self._blocks(self._y), 5, width))
+        self._scratch = aligned_zeros((self._blocks(self._y), 5, width))
         self._neighbours = neighbours  # last: what fits it is there, also if Ctrl-C came
 
 
@@ -126,14 +134,15 @@ class ChunkBlocks:
         return sums
 
 
+@serves(BatchNorm2d)
 class BatchNormStep(_NormStep):
     """Batch normalisation, and ReLU if one follows.
 
-    The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32,
-    and what it is ``off`` by goes into the shift: a mean far from zero costs no digits.
+    The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32;
+    its rounding error ``off`` is added to the shift, so that a mean far from zero costs no digits.
 
-    Behind a convolution whose weights stay as they are, inference does nothing here: the filters
-    are scaled, and their bias is shifted.
+    After a convolution whose weights stay as they are, inference does nothing here: the filters are
+    scaled, and their bias is shifted.
     """
 
     layer: BatchNorm2d
@@ -155,22 +164,34 @@ class BatchNormStep(_NormStep):
         blocks = self._blocks(self._y) + self._chunks  # of which each chunk has a partial one
         width = normalization.period(self.channels)
         self._rows = aligned_zeros((5, width))
-        self._room = aligned_zeros((blocks, 3, width))
+        self._scratch = aligned_zeros((blocks, 3, width))
         self._sums = np.empty((blocks, 2, self.channels), dtype=np.float64)
-        self.source: Any = None  # the step of the convolution before it, if only this one reads it
+        self.source: ConvStep | None = None  # the convolution before it, if it can be folded
+
+    @classmethod
+    def absorbs(
+        cls, layer: Any, follower: Layer, shape: Shape, absorbed: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Absorb a ReLU."""
+        return {"relu": True} if type(follower) is ReLU and not absorbed else None
+
+    def link(self, producer: Step) -> None:
+        """Link a batch norm to the convolution before it, so that inference can fold it."""
+        if isinstance(producer, ConvStep) and producer.folds:
+            self.source, producer.norm = producer, self
 
     @property
     def folded(self) -> bool:
-        """Whether the convolution does it all."""
+        """Whether the filters of the convolution before it do all of it."""
         return self.source is not None and self.frozen and not self.layer.training
 
     def folded_into(self, w: Array, bias: Array) -> tuple[Array, Array]:
-        """Return the filters and the bias of a convolution that makes what inference makes.
+        """Return the filters and the bias of a convolution whose output is the normalised one.
 
         In float64: a mean and a bias that are both far from zero cancel.
         """
         gamma, beta, mean, var = self._buffers()
-        with np.errstate(all="ignore"):  # what is not finite goes on, and is seen
+        with np.errstate(all="ignore"):  # NaN and infinity propagate, and are seen
             scale = gamma * (var + self.layer.eps) ** -0.5
             shift = (bias - mean) * scale + beta
             filters = w * scale.reshape(-1, 1, 1, 1)
@@ -192,7 +213,7 @@ class BatchNormStep(_NormStep):
             mean, var = self._statistics(x, m)
             layer._track(mean, var, m)
         around = mean.astype(np.float32)
-        with np.errstate(all="ignore"):  # what is not finite goes on, and is seen
+        with np.errstate(all="ignore"):  # NaN and infinity propagate, and are seen
             self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
             self._scale = gamma * self._inverse
             self._fill(0, around, self._scale, beta + self._off * self._scale)
@@ -201,7 +222,7 @@ class BatchNormStep(_NormStep):
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Leave the gradients of scale and shift; return that of the input."""
-        if self._passed:
+        if self._passed and self.source is not None:
             self._normalise(self.source.again())
         x = self._x
         if self.learns or self._trained:
@@ -225,7 +246,7 @@ class BatchNormStep(_NormStep):
         blocks = ChunkBlocks.of(len(x), x.size, self._chunks, self._per)
         launch(
             normalization.batch_gradient_sums, len(blocks), x.size, flat(dy), flat(x), self._rows,
-            self._room, self._sums, self.relu, blocks.bounds,
+            self._scratch, self._sums, self.relu, blocks.bounds,
         )  # fmt: skip
         with np.errstate(all="ignore"):
             dbetas, moments = blocks.chunk_sums(self._sums[: len(blocks)]).swapaxes(0, 1)
@@ -243,7 +264,7 @@ class BatchNormStep(_NormStep):
         """Return mean and variance of each channel, from those of the blocks."""
         blocks = ChunkBlocks.of(len(x), x.size, self._chunks, self._per)
         launch(
-            normalization.batch_statistics, len(blocks), x.size, flat(x), self._room, self._sums,
+            normalization.batch_statistics, len(blocks), x.size, flat(x), self._scratch, self._sums,
             blocks.bounds,
         )  # fmt: skip
         means, squares = self._sums[: len(blocks)].swapaxes(0, 1)

@@ -1,7 +1,7 @@
 """The steps that act on every number on its own, and softmax.
 
-The layer's attributes are read at each call. ``y`` and ``dx`` have a room of their own; x is kept,
-since it stays as it is until this step's backward.
+The layer's attributes are read at each call. ``y`` and ``dx`` have buffers of their own; x is kept:
+nobody overwrites it before this step's backward.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from ....kernels import elementwise, losses, philox
 from ....kernels.blocks import BLOCK, blocks, each
 from ....kernels.pool.threads import run
 from ....memory import aligned_zeros
-from ....nn import Dropout, Layer, Softmax
+from ....nn import Dropout, Layer, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from ....ops.dropout import require_probability
 from ....typing import Array
+from ...step import Shape, Step
 from ..launch import launch
-from .base import Shape, Step
+from .base import serves
 
 __all__ = ["DropoutStep", "LeakyReLUStep", "ReLUStep", "SigmoidStep", "SoftmaxStep", "TanhStep"]
 
@@ -58,27 +59,29 @@ class PointwiseStep(Step):
         return self.kernels if training else self.kernels[:1]
 
     def remembered(self) -> Array:
-        """Return what the gradient follows from: the last output."""
+        """Return what the gradient is computed from: the last output."""
         return self._y[: len(self._x)]
 
     def constants(self) -> tuple[float, ...]:
-        """Return the numbers that the kernels take behind their arrays."""
+        """Return the numbers that the kernels take after their arrays."""
         return ()
 
 
+@serves(ReLU)
 class ReLUStep(PointwiseStep):
     """``max(0, x)``."""
 
     kernels = (elementwise.relu, elementwise.relu_backward)
 
 
+@serves(LeakyReLU)
 class LeakyReLUStep(PointwiseStep):
     """``x`` above zero, ``negative_slope · x`` below."""
 
     kernels = (elementwise.leaky_relu, elementwise.leaky_relu_backward)
 
     def remembered(self) -> Array:
-        """Return the last input: where the slope is below zero, the output does not tell."""
+        """Return the last input: with a slope below zero, the output's sign does not tell."""
         return self._x
 
     def constants(self) -> tuple[float, ...]:
@@ -86,28 +89,31 @@ class LeakyReLUStep(PointwiseStep):
         return (float(self.layer.negative_slope),)
 
 
+@serves(Sigmoid)
 class SigmoidStep(PointwiseStep):
     """``1 / (1 + e^-x)``."""
 
     kernels = (elementwise.sigmoid, elementwise.sigmoid_backward)
 
 
+@serves(Tanh)
 class TanhStep(PointwiseStep):
     """The hyperbolic tangent."""
 
     kernels = (elementwise.tanh, elementwise.tanh_backward)
 
 
+@serves(Softmax)
 class SoftmaxStep(PointwiseStep):
     """Probabilities of features or, in each cell of an image, of channels: along the last axis."""
 
     channels_last = True
     kernels = (losses.softmax, losses.softmax_backward)
 
-    @staticmethod
-    def takes(layer: Softmax, input_shape: Shape) -> bool:
-        """Return whether ``layer`` goes along the features or channels of ``input_shape``."""
-        return layer.dim in (1, -len(input_shape))
+    @classmethod
+    def takes(cls, layer: Softmax, input_shape: Shape) -> bool:
+        """Return whether ``layer`` goes along features or channels, the last axis of the step."""
+        return len(input_shape) in (1, 3) and layer.dim in (1, -len(input_shape))
 
     def forward(self, x: Array) -> Array:
         """Return the probabilities."""
@@ -127,6 +133,7 @@ class SoftmaxStep(PointwiseStep):
         return dx
 
 
+@serves(Dropout)
 class DropoutStep(PointwiseStep):
     """Silence some numbers while training: the same cells of an image as the plain layer does."""
 

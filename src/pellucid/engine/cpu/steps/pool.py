@@ -15,8 +15,9 @@ from ....nn import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPoo
 from ....ops.pooling import cells_that_count
 from ....shapes import Windows, slide
 from ....typing import Array
+from ...step import Shape, Step
 from ..launch import launch
-from .base import Shape, Step
+from .base import serves
 
 __all__ = ["AvgPoolStep", "GlobalAvgPoolStep", "GlobalMaxPoolStep", "LpPoolStep", "MaxPoolStep"]
 
@@ -45,6 +46,7 @@ class _PoolStep(Step):
         return self.passes if training else self.passes[:-1]
 
 
+@serves(MaxPool2d)
 class MaxPoolStep(_PoolStep):
     """Max pooling."""
 
@@ -57,34 +59,36 @@ class MaxPoolStep(_PoolStep):
         super().__init__(name, layer, input_shape, batch)
         self._small = self.windows.window[0] * self.windows.window[1] <= BYTE
         used, unused = self._y.size, 1
-        self._arg = aligned_zeros(used if self._small else unused, np.uint8)
+        self._argmax = aligned_zeros(used if self._small else unused, np.uint8)
         self._wide = aligned_zeros(unused if self._small else used)
 
     def forward(self, x: Array) -> Array:
         """Return the maxima."""
         y = self._y[: len(x)]
         fw = self.windows.window[1]
-        args = (x, y, self._arg, self._wide, *self._reads, fw, self._small)
+        args = (x, y, self._argmax, self._wide, *self._reads, fw, self._small)
         _run(pooling.max_forward, y, self._reads, *args)
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Return ``dy`` at the cells that won."""
+        """Scatter ``dy`` to the arg-max of each window."""
         if not need_dx:
             return None
         dx = self._dx[: len(dy)]
         fw = self.windows.window[1]
-        args = (dy, self._arg, self._wide, dx, *self._readers, fw, self._small)
+        args = (dy, self._argmax, self._wide, dx, *self._readers, fw, self._small)
         _run(pooling.max_backward, dx, self._readers, *args)
         return dx
 
 
+@serves(GlobalMaxPool2d)
 class GlobalMaxPoolStep(MaxPoolStep):
     """Max pooling over the whole image."""
 
     kernel = "global max pooling"
 
 
+@serves(AvgPool2d)
 class AvgPoolStep(_PoolStep):
     """Average pooling."""
 
@@ -112,7 +116,7 @@ class AvgPoolStep(_PoolStep):
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Return ``dy``, spread over its window."""
+        """Return each ``dy``, spread evenly over its window."""
         if not need_dx:
             return None
         dx, shares = self._dx[: len(dy)], self._shares()
@@ -132,12 +136,14 @@ class AvgPoolStep(_PoolStep):
         return rows, columns
 
 
+@serves(GlobalAvgPool2d)
 class GlobalAvgPoolStep(AvgPoolStep):
     """Average pooling over the whole image."""
 
     kernel = "global average pooling"
 
 
+@serves(LpPool2d)
 class LpPoolStep(_PoolStep):
     """Lp pooling: powers, their sums, and the root of those."""
 
