@@ -203,7 +203,7 @@ def test_an_update_is_that_of_the_rule(rule):
 def test_what_is_remembered_never_ends_in_denormal_numbers(rule):
     parameters = {"w": nn.Parameter(np.ones(100, np.float32))}
     expected = copy.deepcopy(parameters)
-    fast, plain = RULES[rule](lr=0.1), RULES[rule](lr=0.1)
+    fast, plain = RULES[rule](lr=0.05), RULES[rule](lr=0.05)
     for step in range(1200):
         for own, other in zip(parameters.values(), expected.values(), strict=True):
             own.grad = other.grad = np.full(100, np.float32(step == 0))

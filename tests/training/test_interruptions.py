@@ -27,6 +27,8 @@ FILES = (
     "pellucid/optim/",
     "data/loader.py",
     "pellucid/engine/cpu/updates.py",
+    "pellucid/engine/cpu/flat_memory.py",
+    "pellucid/engine/flat.py",
 )
 FILES += ("pellucid/nn/evaluation.py", "data/augmentation.py", "pellucid/engine/plan.py")
 IMAGES, BATCH = 70, 32  # three batches, the last one of 6

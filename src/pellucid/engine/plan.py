@@ -12,11 +12,12 @@ from ..errors import ArgumentError, PellucidError, ShapeError
 from ..kernels import elementwise
 from ..kernels.blocks import each
 from ..memory import aligned_zeros
-from ..nn import Layer
+from ..nn import Layer, Parameter
 from ..nn.state import widened
 from ..ops.checks import require_count, require_real
 from ..typing import Array
 from .assembly import assemble
+from .flat import FlatWeights, flat_weights
 from .step import Shape
 from .table import table
 
@@ -51,7 +52,60 @@ class Plan:
         self._at_work: dict[str, object] = {}
         self.steps = assemble(model, self.input_shape, batch_size, fast=self.single)
         self._sums: dict[int, Array] = {}  # of the gradients of values that several steps read
+        self._parameters = list(model.parameters().values())
+        self._flat: FlatWeights | None = None  # what only training needs comes with a backward
+        self._gradients = aligned_zeros(0)
+        self._views: list[Array] = []
+        self._gradient_of: dict[Parameter, Array] = {}
+        for step in self.steps:
+            step.gradients = self._gradient_of
         self._see_what_learns()
+
+    @property
+    def weights(self) -> Array:
+        """All weights in one float32 array: the ``data`` of each parameter is a view of it.
+
+        One message of it tells another process all weights. The first backward, or this attribute,
+        moves the parameters there; it does so again once one was given another array as its
+        ``data``. Between two parameters there may be zeros. Plans of one model share the array.
+
+        Raises
+        ------
+        ArgumentError
+            If the parameters cannot lie in one array.
+        """
+        return self._lay_out().whole
+
+    @property
+    def gradients(self) -> Array:
+        """The gradients of the last backward in one float32 array, laid out as `weights` are.
+
+        The ``grad`` of each parameter that learns is a view of it; where the others lie is left as
+        it is. Change it in place between `backward` and an update: a sum over processes, a clip.
+
+        Examples
+        --------
+        >>> from pellucid.models import SimpleConvNet
+        >>> model = SimpleConvNet((1, 8, 8))
+        >>> plan = compile(model, (1, 8, 8), 2)
+        >>> _ = plan(np.ones((2, 1, 8, 8), np.float32))
+        >>> _ = plan.backward(np.ones((2, 10), np.float32))
+        >>> plan.gradients[:] *= 0.5
+        >>> plan.gradients.shape == plan.weights.shape
+        True
+        """
+        self._lay_out()
+        return self._gradients
+
+    def _lay_out(self) -> FlatWeights:
+        self._place_gradients()
+        if self._flat is None:
+            raise ArgumentError(
+                "keeps weights and gradients in one array only where all of them are float32, "
+                "writable, and each has memory of its own. Use the parameters of the model.",
+                where="Plan",
+            )
+        return self._flat
 
     def __call__(self, x: Array) -> Array:
         """Return the scores for ``x`` (N, C, H, W), N up to the batch size, in a buffer.
@@ -110,11 +164,13 @@ class Plan:
                 where="Plan",
             )
         if not self.images:
-            for p in self.model.parameters().values():
+            for p in self._parameters:
                 p.grad = np.zeros_like(p.data)
+            self._collect_gradients()
             dtype = self._fit(dy, "dy").dtype
             return np.zeros((0, *self.input_shape), dtype=dtype) if need_dx else None
         self._see_what_learns()
+        self._place_gradients()
         gradients = {self.steps[-1].makes if self.steps else 0: self._fit(dy, "dy")}
         for step in reversed(self.steps):
             if not need_dx and step.makes not in self._trained:
@@ -127,7 +183,36 @@ class Plan:
                 if dx is not None:
                     gradients[k] = self._sum(k, gradients[k], dx) if k in gradients else dx
             step.seconds[1] = time.perf_counter() - begin
+        self._collect_gradients()
         return gradients[0] if need_dx else None
+
+    def _place_gradients(self) -> None:
+        """Lay out the parameters in one array, and give each step its part of the gradients."""
+        if self._flat is not None and self._flat.hold(self._parameters):
+            return
+        before = None if self._flat is None else self._flat.layout
+        self._flat = flat_weights(self._parameters) if self.single else None
+        if self._flat is None:
+            if before is not None:
+                self._gradient_of.clear()
+        elif self._flat.layout != before:
+            self._gradients = aligned_zeros(self._flat.layout.size)
+            self._views = self._flat.layout.views(self._gradients)
+            self._gradient_of.update(zip(self._parameters, self._views, strict=True))
+
+    def _collect_gradients(self) -> None:
+        """Copy gradients that layers left in arrays of their own."""
+        if self._flat is None:
+            return
+        for p, view in zip(self._parameters, self._views, strict=True):
+            g = p.grad
+            if g is view or g is None or not p.rate:
+                continue
+            if isinstance(g, np.ndarray) and g.shape == view.shape and g.dtype.kind in "fiub":
+                with np.errstate(over="ignore"):  # infinity is seen
+                    view[...] = g
+                p.grad = view
+        self._flat.gradients = self._gradients, self._views
 
     def _alone(self, work: Callable[..., Any], *args: Any) -> Any:
         """Do it, unless another thread is at work in the same buffers."""

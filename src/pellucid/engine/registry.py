@@ -35,7 +35,7 @@ images are converted to and from channels-last:
 ...
 ...     def backward(self, dy, *, need_dx):
 ...         if self.learns:
-...             self.layer.gain.grad = np.vdot(dy, self._x).reshape(1)
+...             self.gradient(self.layer.gain)[:] = np.vdot(dy, self._x)
 ...         if need_dx:
 ...             dx = self._dx[: len(dy)].reshape(dy.shape)
 ...             return np.multiply(dy, self.layer.gain.data, out=dx)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..memory import aligned_zeros
 from ..nn import Layer, Parameter
 from ..typing import Array
 
@@ -48,6 +49,8 @@ class Step:
         Whether the weights stay as they are from now on.
     first : bool
         Whether no step before it learns: the gradient for its input is not needed.
+    gradients : dict of Parameter to array
+        Where `gradient` finds the buffers: the plan's own array of all gradients.
     """
 
     kernel: str
@@ -61,6 +64,7 @@ class Step:
         self.makes = 1
         self.frozen = False
         self.first = False
+        self.gradients: dict[Parameter, Array] = {}
 
     # When a plan is made: asked of the class, then of the step ------------------------------
 
@@ -124,6 +128,14 @@ class Step:
         """Whether the step has parameters that are not frozen."""
         return any(p.rate for p in self._parameters)
 
+    def gradient(self, parameter: Parameter) -> Array:
+        """Return the buffer for a parameter's gradient, which becomes its ``grad``."""
+        g = self.gradients.get(parameter)
+        if g is None or g.shape != parameter.data.shape:
+            g = self.gradients[parameter] = aligned_zeros(parameter.data.shape)
+        parameter.grad = g
+        return g
+
     # For warm-up and tables ------------------------------------------------------------------
 
     def uses(self, *, training: bool) -> Sequence[Any]:
@@ -132,4 +144,6 @@ class Step:
 
     def buffers(self) -> int:
         """Return the bytes of the step's buffers."""
-        return sum(a.nbytes for a in vars(self).values() if isinstance(a, np.ndarray))
+        own = [a for a in vars(self).values() if isinstance(a, np.ndarray)]
+        gradients = [self.gradients[p] for p in self._parameters if p in self.gradients]
+        return sum(a.nbytes for a in (*own, *gradients))

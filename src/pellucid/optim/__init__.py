@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ArgumentError, did_you_mean
 from ..other_names import lookup
-from .optimizer import Optimizer
+from .optimizer import Optimizer, ParameterStep
 from .rules import SGD, AdaGrad, Adam, AdamW, RMSprop
 from .schedules import (
     Schedule,
@@ -28,6 +28,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Optimizer",
+    "ParameterStep",
     "RMSprop",
     "Schedule",
     "as_schedule",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
@@ -23,10 +23,21 @@ from .checks import (
     wide,
 )
 
-__all__ = ["Optimizer"]
+__all__ = ["Optimizer", "ParameterStep"]
 
-# Called with the optimizer, then as `Optimizer.update`, the memory as one mapping.
-Kernel: TypeAlias = Callable[["Optimizer", Array, Array, float, int, Mapping[str, Array]], bool]
+
+class ParameterStep(NamedTuple):
+    """A step to be taken: the arguments of `Optimizer.update`, ``parameter.data`` for ``w``."""
+
+    parameter: Parameter
+    g: Array
+    lr: float
+    t: int
+    memory: dict[str, Array]
+
+
+# Called with the optimizer and all steps at once; returns those that it has not taken.
+Kernel: TypeAlias = Callable[["Optimizer", list[ParameterStep]], list[ParameterStep]]
 
 NO_ARGUMENTS = {"t", "memory", "counts", "_loaded", "_owners"}  # attributes that are not constants
 
@@ -119,7 +130,8 @@ class Optimizer:
         lr : float, optional
             The learning rate of this step, say a schedule's; ``self.lr`` by default.
         kernel : callable, optional
-            Does what `update` does, faster; returns False where it cannot.
+            Does what `update` does, faster and for all parameters at once; returns those that it
+            has not updated.
 
         Raises
         ------
@@ -135,12 +147,12 @@ class Optimizer:
         a ``kernel`` has updated some, which keeps no copies, they stay so, and ``t`` counts.
         """
         lr = as_rate(self.lr if lr is None else lr)
-        owners, rates, counts = self._owners, {}, {}
+        known, owners, done = self.memory, self._owners, self.counts
+        rates, counts = {}, {}
         for name, p in parameters.items():
             rates[name] = rate = as_rate(p.rate, name)
-            done = self.counts.get(name)
-            counts[name] = (self._first_count(name) if done is None else done) + (rate > 0)
-            if name in self.memory and not (name in owners and owners[name]() is p):
+            counts[name] = (done[name] if name in done else self._first_count(name)) + (rate > 0)
+            if name in known and not (name in owners and owners[name]() is p):
                 self._require_own(name, p)
         gradients = {k: self._gradient(k, p) for k, p in parameters.items() if rates[k]}
         before, undone = (self.t, self.counts, dict(self.memory)), True
@@ -148,12 +160,19 @@ class Optimizer:
         self.counts = self.counts | counts
         copies: list[tuple[Array, Array]] = []
         try:
-            for name, g in gradients.items():
-                w, memory = parameters[name].data, self._memory(name, parameters[name])
-                rate, t = lr * rates[name], counts[name]
-                if kernel is not None and kernel(self, w, g, rate, t, memory):
-                    undone = False
-                    continue
+            steps = [
+                ParameterStep(
+                    parameters[name], g, lr * rates[name], counts[name],
+                    self._memory(name, parameters[name]),
+                )
+                for name, g in gradients.items()
+            ]  # fmt: skip
+            if kernel is not None:
+                every, undone = len(steps), False
+                steps = kernel(self, steps)
+                undone = len(steps) == every
+            for parameter, g, rate, t, memory in steps:
+                w = parameter.data
                 copies += [(a, a.copy()) for a in (w, *memory.values()) if a.flags.writeable]
                 self.update(w, g.astype(wide(g), copy=False), rate, t, **memory)
         except BaseException:
@@ -274,6 +293,9 @@ class Optimizer:
         return self._loaded if not self.slots or name in self.memory else 0
 
     def _gradient(self, name: str, parameter: Parameter) -> Array:
+        g = parameter.grad
+        if type(g) is np.ndarray and g.dtype.kind == "f" and g.shape == parameter.data.shape:
+            return g  # as almost always
         if parameter.grad is None:
             raise NumericsError(
                 f"{name!r} has no gradient; run backward first.", where=type(self).__name__

@@ -10,8 +10,10 @@ import numpy as np
 from ...kernels import updates
 from ...kernels.blocks import each
 from ...nn import Parameter
-from ...optim import SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop
+from ...optim import SGD, AdaGrad, Adam, AdamW, Optimizer, ParameterStep, RMSprop
 from ...typing import Array
+from ..flat import weights_of
+from .flat_memory import together
 
 __all__ = ["update"]
 
@@ -40,21 +42,34 @@ def update(
 ) -> None:
     """Take ``optimizer``'s step, by a kernel where there is one for its rule.
 
-    ``lr`` is as in `Optimizer.step`. A parameter of one block or less, such as a bias, wakes no
-    other thread.
+    ``lr`` is as in `Optimizer.step`. Where a plan has left the gradients, all parameters of one
+    rate and one number of steps are one launch, and what the optimizer keeps becomes views of one
+    array a slot; the others are a launch each.
     """
-    optimizer.step(parameters, lr, _by_kernel if type(optimizer) in KERNELS else None)
+    optimizer.step(parameters, lr, _by_kernels if type(optimizer) in KERNELS else None)
 
 
-def _by_kernel(
-    optimizer: Optimizer, w: Array, g: Array, lr: float, t: int, memory: Mapping[str, Array]
-) -> bool:
-    """Run the kernel for this rule; return False if it cannot take these arrays."""
+def _by_kernels(optimizer: Optimizer, steps: list[ParameterStep]) -> list[ParameterStep]:
+    """Take the steps that a kernel can take; return the others."""
+    if len(steps) > 1 and (flat := weights_of(steps[0].parameter)) and flat.gradients:
+        runs, steps = together(optimizer, steps, flat, *flat.gradients)
+        for lr, t, arrays in runs:
+            _launch(optimizer, lr, t, arrays)
+    return [step for step in steps if not _alone(optimizer, step)]
+
+
+def _alone(optimizer: Optimizer, step: ParameterStep) -> bool:
+    """Update one parameter; return False if the kernel cannot take its arrays."""
+    w = step.parameter.data
+    arrays = [w, step.g, *[step.memory[slot] for slot in optimizer.slots]]
+    for a in arrays:
+        if a.dtype != FLOAT or a.shape != w.shape or not a.flags.carray:
+            return False
+    _launch(optimizer, step.lr, step.t, arrays)
+    return True
+
+
+def _launch(optimizer: Optimizer, lr: float, t: int, arrays: list[Array]) -> None:
     kernel, constants = KERNELS[type(optimizer)](optimizer, lr, t)
     numbers = [c if isinstance(c, int) else float(c) for c in constants]  # one signature
-    arrays, shape = [w, g, *[memory[slot] for slot in optimizer.slots]], w.shape
-    for a in arrays:
-        if a.dtype != FLOAT or a.shape != shape or not a.flags.carray:
-            return False
     each(kernel, *arrays, *numbers)
-    return True

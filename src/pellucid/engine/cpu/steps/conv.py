@@ -49,7 +49,7 @@ class ConvStep(Step):
         # What only training needs comes with the first backward.
         self._filter_gradient: Any = None
         self._input_gradient: Any = None
-        self._dw = self._db = self._dx = aligned_zeros(0)
+        self._db = self._dx = aligned_zeros(0)
         self._dx_shape = (batch, h, w, c)
         self._transpose: tuple[int, ...] = ()
         self._dy = aligned_zeros(0)
@@ -126,10 +126,9 @@ class ConvStep(Step):
         gate = self._y[:n] if self.relu and not pooled else None
         source = Source(dy, gate, self._argmax if pooled else None)
         if self.learns:
-            self._make_filter_gradient()(self._x, source, self._dw, self._db)
-            layer.weight.grad = self._dw
-            if layer.bias is not None:
-                layer.bias.grad = self._db
+            accumulate = self._make_filter_gradient()
+            db = self._db if layer.bias is None else self.gradient(layer.bias)
+            accumulate(self._x, source, self.gradient(layer.weight), db)
         if not need_dx:
             return None
         convolve = self._make_input_gradient()
@@ -139,8 +138,7 @@ class ConvStep(Step):
 
     def _make_filter_gradient(self) -> Any:
         if self._filter_gradient is None:
-            self._dw = aligned_zeros(self.layer.weight.data.shape)
-            self._db = aligned_zeros(len(self._dw))
+            self._db = aligned_zeros(self._shape[0])  # without a bias
             self._filter_gradient = filter_gradient(*self._geometry)  # last: Ctrl-C may come
         return self._filter_gradient
 

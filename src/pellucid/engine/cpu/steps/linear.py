@@ -45,8 +45,8 @@ class LinearStep(Step):
         self._no_bias = aligned_zeros(f)
         self._y = aligned_zeros((max(batch, TILE[0]), f))
         self._dx = aligned_zeros((batch, k))
-        self._dw, self._db = aligned_zeros((f, k)), aligned_zeros(f)
-        self._flat = flat(self._y), flat(self._dw), flat(self._dx)
+        self._db = aligned_zeros(f)  # without a bias
+        self._flat = flat(self._y), flat(self._dx)
         self._tile = 1 if batch == 1 else TILE[0], min(TILE[1], f)
         self._few = aligned_zeros((TILE[0], k) if batch > 1 else 0)
         self._chunks = fewest_chunks(ranks)
@@ -82,18 +82,18 @@ class LinearStep(Step):
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Leave ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
         dy, n = np.ascontiguousarray(dy, dtype=np.float32), len(dy)
-        weight, bias, (y, dw, dx) = self.layer.weight, self.layer.bias, self._flat
+        weight, bias, (y, dx) = self.layer.weight, self.layer.bias, self._flat
         w = weights(weight, self._shape, self.name)
+        dw, db = w, self._db  # not written to, unless the step learns
+        if self.learns:
+            dw = self.gradient(weight)
+            db = self._db if bias is None else self.gradient(bias)
         pieces, products = min(PIECES, -(-w.shape[1] // matmul.PANEL)), self.learns + need_dx
         launch(
             self._gradients, products * pieces, products * n * self.multiply_adds,
             matmul.MaskedGradient(flat(dy), y, self.relu), flat(self._x), flat(w),
-            matmul.LinearGradients(dw, self._db, dx), pieces, self._chunks, self.learns,
+            matmul.LinearGradients(flat(dw), db, dx), pieces, self._chunks, self.learns,
         )  # fmt: skip
-        if self.learns:
-            weight.grad = self._dw
-            if bias is not None:
-                bias.grad = self._db
         return self._dx[:n] if need_dx else None
 
     def uses(self, *, training: bool) -> Sequence[Any]:

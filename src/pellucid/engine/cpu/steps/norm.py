@@ -257,8 +257,9 @@ class BatchNormStep(_NormStep):
             slope = -share * dgamma * inverse
             self._fill(3, slope, slope * off - share * dbeta)
         # As several processes would add up what each has rounded.
-        layer.weight.grad = tree_sum(dgammas.astype(layer.weight.data.dtype))
-        layer.bias.grad = tree_sum(dbetas.astype(layer.bias.data.dtype))
+        dtype = layer.weight.data.dtype
+        self.gradient(layer.weight)[:] = tree_sum(dgammas.astype(dtype))
+        self.gradient(layer.bias)[:] = tree_sum(dbetas.astype(dtype))
 
     def _statistics(self, x: Array, m: int) -> tuple[Array, Array]:
         """Return mean and variance of each channel, from those of the blocks."""
