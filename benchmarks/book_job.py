@@ -29,7 +29,7 @@ def measure(epochs: int = EPOCHS) -> Result:
     """Train in a process of its own; return the seconds and the final test accuracy."""
     folder = os.environ.get("PELLUCID_TEST_MNIST")
     data = ["--data", "mnist", *(["--data-dir", folder] if folder else [])]
-    job = ["-m", "pellucid", "train", *data, "--engine", "fast"]
+    job = ["-m", "pellucid", "train", *data, "--engine", "compiled"]
     with tempfile.TemporaryDirectory() as parent:
         out = Path(parent, "run")
         run(*job, "--epochs", "1", "--limit", "200", "--out", str(Path(parent, "rehearsal")))

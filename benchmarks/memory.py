@@ -57,7 +57,7 @@ def _pellucid(who: str, images: int) -> Iterator[float]:
         epochs=1,
         batch_size=BATCH,
         evaluate_samples=TESTED,
-        engine="fast" if fast else "reference",
+        engine="compiled" if fast else "numpy",
     )
     accuracy = trainer.fit().epochs[-1].test_accuracy
     if who == "reference-1000":

@@ -197,7 +197,7 @@ def _recipe(result: Result) -> str:
 def _book(result: Result) -> str:
     return (
         f"## The book's training\n\nSimpleConvNet, MNIST, {result['epochs']} epochs of 600 steps, "
-        f"by `pellucid train --engine fast`: {result['seconds']:.1f} s from start to end, "
+        f"by `pellucid train --engine compiled`: {result['seconds']:.1f} s from start to end, "
         f"{result['training_seconds']:.1f} s of it in epochs and their measuring; test accuracy "
         f"{100 * result['test_accuracy']:.2f} %."
     )

@@ -82,7 +82,7 @@ def main():
         for seed in range(SEEDS):
             images = then.subset(np.random.default_rng(seed).permutation(len(then))[:few])
             for name, model in ways(learned, images, seed):
-                accuracy = pellucid.evaluate(model, test, engine="fast").accuracy
+                accuracy = pellucid.evaluate(model, test, engine="compiled").accuracy
                 results.setdefault(name, {}).setdefault(few, []).append(accuracy)
     sizes = sorted(next(iter(results.values())))
     print(f"test accuracy on {test.name}, mean of {SEEDS} trainings")

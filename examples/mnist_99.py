@@ -72,7 +72,7 @@ def train(images, seed=0, epochs=EPOCHS):
         batch_size=BATCH,
         evaluate_samples=BATCH,
         callbacks=[OneCycle(PEAK)],
-        engine="fast",
+        engine="compiled",
         seed=seed,
     )
     trainer.fit()

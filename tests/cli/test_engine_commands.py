@@ -245,7 +245,7 @@ def test_a_nonsensical_number_of_threads_in_the_environment_is_told(pellucid):
     assert result.stderr.startswith("error: PELLUCID_NUM_THREADS: must be a whole number from 1")
 
 
-@pytest.mark.parametrize("engine", ["fast", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "numpy"])
 def test_the_engine_that_was_asked_for_computes(pellucid, short, picture, engine):
     code = (
         "import sys\n"
@@ -257,11 +257,11 @@ def test_the_engine_that_was_asked_for_computes(pellucid, short, picture, engine
     for command in ("train", "evaluate", "predict"):
         arguments = (*commands(short)[command], "--engine", engine)
         result = pellucid(*arguments, program=("-c", code))
-        assert result.stdout.splitlines()[-1] == str(engine == "fast"), command
+        assert result.stdout.splitlines()[-1] == str(engine == "compiled"), command
 
 
 def test_a_run_is_evaluated_by_the_engine_that_made_it(pellucid, short, tmp_path):
-    pellucid("train", "--epochs", "1", "--limit", "30", "--engine", "reference", "--out", "plain")
+    pellucid("train", "--epochs", "1", "--limit", "30", "--engine", "numpy", "--out", "plain")
     code = (
         "import sys\n"
         "from pellucid.cli import main\n"
@@ -276,7 +276,7 @@ def test_a_run_is_evaluated_by_the_engine_that_made_it(pellucid, short, tmp_path
 
 def test_both_engines_evaluate_and_predict_alike(pellucid, trained, picture):
     for command in (("evaluate", trained[0]), ("predict", trained[0], "a.png")):
-        fast, plain = (pellucid(*command, "--engine", e).stdout for e in ("fast", "reference"))
+        fast, plain = (pellucid(*command, "--engine", e).stdout for e in ("compiled", "numpy"))
         assert fast == plain != ""
 
 
@@ -292,6 +292,6 @@ def test_without_the_compiler_the_engine_is_refused_in_words_and_the_layers_work
         result = pellucid(*command, **off)
         assert result.returncode == 1
         assert result.stderr.startswith("error: NUMBA_DISABLE_JIT: turns off Numba's compiler")
-    by_layers = pellucid("evaluate", short, "--engine", "reference", **off)
+    by_layers = pellucid("evaluate", short, "--engine", "numpy", **off)
     assert by_layers.returncode == 0, by_layers.stderr
-    assert by_layers.stdout == pellucid("evaluate", short, "--engine", "reference").stdout
+    assert by_layers.stdout == pellucid("evaluate", short, "--engine", "numpy").stdout

@@ -30,7 +30,7 @@ from pellucid.formats import load, save
 from pellucid.training import EpochRecord, History
 
 pytestmark = pytest.mark.filterwarnings("ignore::pellucid.viz.drawing.fonts.FontWarning")
-QUICK = ("--size", "8", "--epochs", "1", "--engine", "reference")
+QUICK = ("--size", "8", "--epochs", "1", "--engine", "numpy")
 NAMED = "da[red] $$ <i>קטן\x1b[31m"
 ISOLATES = str.maketrans("", "", "\u2068\u2069")
 

@@ -10,7 +10,7 @@ import pellucid as library
 from pellucid.models import to_pattern
 
 TEXT = "INPUT -> [CONV3-4 -> RELU -> POOL?]*2 -> FC8 -> RELU -> FC"
-QUICK = ("--epochs", "1", "--limit", "50", "--engine", "reference")
+QUICK = ("--epochs", "1", "--limit", "50", "--engine", "numpy")
 
 
 def test_a_pattern_is_trained_saved_and_repeated(pellucid, tmp_path):

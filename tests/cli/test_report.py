@@ -163,7 +163,7 @@ def hostile(tmp_path_factory) -> Path:
         for number in range(10):
             pixels = rng.integers(0, 60 * (k + 1), (12, 10, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(place / f"{number}.png")
-    options = ("--epochs", "2", "--engine", "reference", "--model", "INPUT -> CONV3-4 -> FC")
+    options = ("--epochs", "2", "--engine", "numpy", "--model", "INPUT -> CONV3-4 -> FC")
     arguments = ("train", "--data", folder / "images", "--out", folder / "run", *options)
     with warnings.catch_warnings():  # a machine without Korean letters warns of its pictures
         warnings.simplefilter("ignore")
@@ -266,7 +266,7 @@ def test_what_is_no_run_is_refused(short, tmp_path):
 
 
 def test_a_new_run_in_its_place_takes_an_old_report_away(tmp_path, pellucid_here):
-    options = ("--limit", "50", "--epochs", "1", "--engine", "reference", "--out", "run")
+    options = ("--limit", "50", "--epochs", "1", "--engine", "numpy", "--out", "run")
     assert pellucid_here("train", *options)[0] == 0
     assert pellucid_here("report", "run")[0] == 0
     assert pellucid_here("train", *options, "--overwrite")[0] == 0

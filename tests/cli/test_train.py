@@ -78,7 +78,7 @@ def test_the_settings_tell_everything_that_decided_the_run(short):
         "init": "0.1",
         "seed": 0,
         "limit": 100,
-        "engine": "fast",
+        "engine": "compiled",
         "evaluate_samples": 10_000,
     }
 
@@ -309,12 +309,12 @@ def test_no_color_is_heeded(tmp_path):
 
 
 def test_both_engines_write_a_run_and_agree(pellucid, tmp_path):
-    for engine in ("fast", "reference"):
+    for engine in ("compiled", "numpy"):
         done = pellucid(
             "train", "--limit", "200", "--epochs", "2", "--engine", engine, "--out", engine
         )
         assert done.returncode == 0, done.stderr
-    rows = [(tmp_path / e / "history.csv").read_text().splitlines() for e in ("fast", "reference")]
+    rows = [(tmp_path / e / "history.csv").read_text().splitlines() for e in ("compiled", "numpy")]
     fast, reference = (float(lines[-1].split(",")[1]) for lines in rows)
     assert fast == pytest.approx(reference, rel=1e-3)
 

@@ -11,7 +11,7 @@ from pellucid import data, nn, predict, viz
 from pellucid.training import evaluate
 from training.setup import network, same_weights, trainer
 
-ENGINES = ["fast", "reference"]
+ENGINES = ["compiled", "numpy"]
 
 
 def together(*works) -> None:
@@ -89,7 +89,7 @@ def test_a_prediction_between_forward_and_backward_changes_no_gradient():
     model.backward(dy)
     expected = model[1].weight.grad.copy()
     model(x)
-    predict(model, 1 - x, engine="reference")
+    predict(model, 1 - x, engine="numpy")
     model.backward(dy)
     np.testing.assert_array_equal(model[1].weight.grad, expected)
 

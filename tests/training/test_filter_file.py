@@ -16,7 +16,7 @@ from pellucid.training.filter_file import MOST_EPOCHS, MOST_FILTERS, MOST_NUMBER
 def trainer(epochs: int, path, model: nn.Layer | None = None) -> Trainer:
     train, test = data.digits()
     model = model or SimpleConvNet((1, 8, 8), hidden_size=10, rng=np.random.default_rng(0))
-    options = {"batch_size": 50, "engine": "reference", "callbacks": [FilterFile(path)]}
+    options = {"batch_size": 50, "engine": "numpy", "callbacks": [FilterFile(path)]}
     return Trainer(model, train.take(100), test.take(20), epochs=epochs, **options)
 
 

@@ -21,7 +21,7 @@ from pellucid.training import Callback, Trainer
 
 # A training that was interrupted after its last batch may be done already.
 pytestmark = pytest.mark.filterwarnings("ignore:Trainer. all . epochs are done")
-ENGINES = ["fast", "reference"]
+ENGINES = ["compiled", "numpy"]
 FILES = (
     "pellucid/training/",
     "pellucid/optim/",
@@ -163,7 +163,7 @@ def _each_line_once(ran: list[tuple[str, int]]) -> list[int]:
 def test_at_every_line(whole):
     engine, between, end = whole
     lines = _each_line_once(lines_of(trainer(engine)))
-    for number in lines if engine == "fast" else lines[::2]:
+    for number in lines if engine == "compiled" else lines[::2]:
         one = trainer(engine)
         _interrupted_at(one, [number])
         assert digest(one) in between, number
@@ -253,7 +253,7 @@ def test_an_optimizer_that_fails_amid_its_step_has_taken_none_of_it(engine, call
 
 def test_a_step_that_failed_between_two_kernels_is_not_gone_on_with():
     """There are no copies: `fit` and `state` refuse, until a whole state is loaded."""
-    one = trainer("fast")
+    one = trainer("compiled")
     state = one.state()
     parts = {slot: np.zeros((8, 27), np.float32) for slot in "mv"}
     one.optimizer.memory["fc1.weight"] = parts
@@ -265,7 +265,7 @@ def test_a_step_that_failed_between_two_kernels_is_not_gone_on_with():
             gone_on()
     one.load_state(state)
     one.fit()
-    calm = trainer("fast")
+    calm = trainer("compiled")
     calm.fit()
     assert digest(one) == digest(calm)
 
@@ -357,7 +357,7 @@ def test_ctrl_c_while_a_state_is_loaded_comes_when_it_is_loaded(engine):
 
 
 def test_the_threads_go_on_after_interruptions():
-    one = trainer("fast", epochs=200)
+    one = trainer("compiled", epochs=200)
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     for _ in range(20):
         with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it may ring at once
@@ -371,7 +371,7 @@ def test_the_threads_go_on_after_interruptions():
 
 
 def test_in_another_thread_no_handler_is_touched():
-    one, calm, errors = trainer("fast"), trainer("fast"), []
+    one, calm, errors = trainer("compiled"), trainer("compiled"), []
 
     def work():
         try:

@@ -47,7 +47,7 @@ def test_the_confusion_has_a_row_for_each_true_class():
     assert np.trace(confusion) == 5
 
 
-@pytest.mark.parametrize("engine", ["fast", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "numpy"])
 def test_mirrored_takes_the_mean_score_of_each_image_and_its_mirror_image(engine):
     _, test = data.digits()
     test = test.take(120)

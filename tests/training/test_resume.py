@@ -90,7 +90,7 @@ def test_the_augmentation_is_resumed_too(moment, tmp_path):
     _assert_equal(resumed, whole)
 
 
-@pytest.mark.parametrize("engine", ["fast", "reference"])
+@pytest.mark.parametrize("engine", ["compiled", "numpy"])
 @pytest.mark.parametrize("batch", [1, 7, 2 * BATCHES])
 def test_an_augmented_batch_that_was_interrupted_comes_again_as_it_was_drawn(engine, batch):
     """The network draws nothing: what a dropout layer has drawn is gone."""

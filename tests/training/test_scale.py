@@ -15,7 +15,7 @@ from pellucid.formats import read_tensors, write_tensors
 from pellucid.training import Trainer, evaluate
 from training.setup import network
 
-ENGINES = ["fast", "reference"]
+ENGINES = ["compiled", "numpy"]
 DRAWN = np.random.default_rng(0).random((12, 1, 8, 8), dtype=np.float32)
 
 

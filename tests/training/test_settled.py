@@ -19,7 +19,7 @@ from pellucid.training import BestModel, Callback, Trainer, TrainingState, evalu
 from pellucid.training.metrics import sample
 from training.setup import BATCHES, At, measured, network, same_weights, trainer
 
-ENGINES = ["fast", "reference"]
+ENGINES = ["compiled", "numpy"]
 
 
 def _plain(seed: int = 0, outputs: int = 10) -> nn.Sequential:
@@ -219,7 +219,7 @@ def test_a_copy_that_a_callback_makes_can_be_trained():
     ("name", "value"),
     [
         ("model", network()), ("train", data.digits()[1]), ("loss", nn.MulticlassHinge()),
-        ("augment", None), ("engine", "reference"), ("seed", 1), ("loader", None),
+        ("augment", None), ("engine", "numpy"), ("seed", 1), ("loader", None),
     ],
 )  # fmt: skip
 def test_what_would_not_be_used_cannot_be_replaced(name, value):
@@ -537,8 +537,8 @@ def test_a_loss_that_has_both_directions_is_one():
             return self.real.backward()
 
     own, usual = (
-        trainer(loss=Own(), epochs=1, engine="reference"),
-        trainer(epochs=1, engine="reference"),
+        trainer(loss=Own(), epochs=1, engine="numpy"),
+        trainer(epochs=1, engine="numpy"),
     )
     assert own.fit().losses == usual.fit().losses
 

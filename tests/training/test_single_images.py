@@ -61,7 +61,7 @@ TOGETHER = {
     "frozen": frozen,
     "none": rows,
 }
-ENGINES = ["fast", "reference"]
+ENGINES = ["compiled", "numpy"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -108,7 +108,7 @@ def test_a_batch_larger_than_the_data_set_is_one_batch():
 def test_a_step_is_the_optimizers_on_the_gradient_of_the_mean_loss():
     train = _numbered(6)
     model, expected = _linear(), _linear()
-    one = Trainer(model, train, optimizer="sgd", lr=0.5, epochs=1, batch_size=6, engine="reference")
+    one = Trainer(model, train, optimizer="sgd", lr=0.5, epochs=1, batch_size=6, engine="numpy")
     x, labels = train.batch(slice(None))
     loss = nn.SoftmaxCrossEntropy()
     value = loss(expected(x), labels)
@@ -247,7 +247,12 @@ def test_the_hooks_are_told_in_order():
         setattr(Notes, hook, lambda self, trainer, *news, hook=hook: told.append((hook, news)))
     one = Trainer(_linear(), _numbered(7), epochs=2, batch_size=4, callbacks=[Notes()])
     history = one.fit()
-    epoch = ["on_epoch_begin", *["on_batch_end"] * 2, "on_evaluate_begin", "on_epoch_end"]
+    epoch = [
+        "on_epoch_begin",
+        *["on_gradients", "on_batch_end"] * 2,
+        "on_evaluate_begin",
+        "on_epoch_end",
+    ]
     assert [hook for hook, _ in told] == ["on_fit_begin", *epoch, *epoch, "on_fit_end"]
     batches = [news for hook, news in told if hook == "on_batch_end"]
     assert batches == list(zip(history.losses, [4, 3, 4, 3], strict=True))

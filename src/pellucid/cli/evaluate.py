@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ..data import Dataset
     from ..nn import Layer
     from ..training import Evaluation
-    from ..training.preparation import Engine
+    from ..training.engines import EngineLike
 
 __all__ = ["command", "measure"]
 
@@ -37,11 +38,11 @@ def command(
     data_dir: DataDirOption = None,
     split: SplitOption = "test",
     engine: Annotated[
-        Literal["fast", "reference"] | None,
+        Literal["compiled", "numpy"] | None,
         typer.Option(
             metavar="NAME",
-            help="fast (compiled kernels) or reference (plain NumPy). "
-            "[dim]Default: the run's own; for a file fast.[/dim]",
+            help="compiled (kernels by Numba) or numpy (the plain layers). "
+            "[dim]Default: the run's own; for a file compiled.[/dim]",
         ),
     ] = None,
     mirrored: Annotated[
@@ -66,7 +67,9 @@ def command(
     settings = settings_of(run)
     train, test = images_of(model, run, data, data_dir)
     dataset = train if split == "train" else test
-    result = measure(model, dataset, engine or settings.get("engine", "fast"), mirrored=mirrored)
+    result = measure(
+        model, dataset, engine or settings.get("engine", "compiled"), mirrored=mirrored
+    )
     names = told_apart(dataset.classes, LONGEST)
     rows = []
     for k, name in enumerate(names):
@@ -88,13 +91,15 @@ def command(
 
 
 def measure(
-    model: Layer, dataset: Dataset, engine: Engine, *, mirrored: bool = False
+    model: Layer, dataset: Dataset, engine: EngineLike, *, mirrored: bool = False
 ) -> Evaluation:
     """Evaluate ``model`` on ``dataset``, with a bar meanwhile if standard error is a terminal."""
     from ..training import evaluate
-    from ..training.preparation import machinery
+    from ..training.engines import as_engine
 
-    run, *_, watched = machinery(engine, model, dataset.image_shape, BATCH, frozen=True)
+    engine = as_engine(engine)
+    run = engine.prepare(model, dataset.image_shape, BATCH, frozen=True)
+    watched = partial(engine.watched, run, training=False)
     with image_bar(dataset, watched) as advance:
         return evaluate(
             model, dataset, batch_size=BATCH, on_batch=advance, mirrored=mirrored, engine=engine,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..names import shown
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from ..data import Dataset
     from ..kernels.compiling import Compiling
     from ..nn import Layer
-    from ..training.preparation import Engine
+    from ..training.engines import EngineLike
     from ..typing import Array
 
 __all__ = ["BATCH", "guesses", "image_bar"]
@@ -21,20 +22,21 @@ __all__ = ["BATCH", "guesses", "image_bar"]
 BATCH = 100  # images at a time
 
 
-def guesses(model: Layer, dataset: Dataset, engine: Engine) -> Array:
+def guesses(model: Layer, dataset: Dataset, engine: EngineLike) -> Array:
     """Return the probabilities (N, K) of the classes for all images, in their order."""
     import numpy as np
 
     from ..data import Loader
     from ..training import predict
-    from ..training.preparation import machinery
+    from ..training.engines import as_engine
 
     batch = min(BATCH, len(dataset))
-    parts = machinery(engine, model, dataset.image_shape, batch, frozen=True)
+    engine = as_engine(engine)
+    run = engine.prepare(model, dataset.image_shape, batch, frozen=True)
     found = []
-    with image_bar(dataset, parts.watched) as advance:
-        for x, _ in Loader(dataset, batch, gather=parts.gather):
-            found.append(predict(model, x, batch_size=batch, run=parts.run))
+    with image_bar(dataset, partial(engine.watched, run, training=False)) as advance:
+        for x, _ in Loader(dataset, batch, gather=engine.gather()):
+            found.append(predict(model, x, batch_size=batch, run=run))
             advance(len(x))
     return np.concatenate(found)
 

@@ -31,8 +31,8 @@ NETWORKS = (
 )
 
 EngineOption = Annotated[
-    Literal["fast", "reference"],
-    typer.Option(metavar="NAME", help="fast (compiled kernels) or reference (plain NumPy)."),
+    Literal["compiled", "numpy"],
+    typer.Option(metavar="NAME", help="compiled (kernels by Numba) or numpy (the plain layers)."),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,7 @@ def command(
     ],
     top: Annotated[int, typer.Option(min=1, metavar="N", help="How many guesses.")] = 3,
     as_is: AsIsOption = False,
-    engine: EngineOption = "fast",
+    engine: EngineOption = "compiled",
 ) -> None:
     """Name what is in pictures, with probabilities.
 
@@ -43,7 +44,7 @@ def command(
     from ..formats import load
     from ..tables import text_table
     from ..training import predict
-    from ..training.preparation import machinery
+    from ..training.engines import as_engine
 
     network = load(runs.model_path(model))
     if network.input_shape is None:
@@ -73,8 +74,9 @@ def command(
     rows = []
     if read:
         x = np.stack(pictures)
-        run, *_, watched = machinery(engine, network, (c, h, w), min(len(x), BATCH), frozen=True)
-        with announced(watched):
+        how = as_engine(engine)
+        run = how.prepare(network, (c, h, w), min(len(x), BATCH), frozen=True)
+        with announced(partial(how.watched, run, training=False)):
             guessed = predict(network, x, batch_size=BATCH, run=run)
         for path, probabilities in zip(read, guessed, strict=True):
             best = probabilities.argsort()[::-1][:top]

@@ -263,4 +263,8 @@ def read_config(path: Path) -> dict[str, Any]:
             raise FileFormatError(
                 f"{key} must be {KINDS[kind]}, received {value!r}.", where=str(path)
             )
+    if "engine" in config:
+        from ..training.engines import renamed
+
+        config["engine"] = renamed(config["engine"])
     return config

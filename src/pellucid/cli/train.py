@@ -66,7 +66,7 @@ def command(
     drawings: option.Drawings = False,
     skip_corrupt: option.SkipCorrupt = False,
     skip_empty: option.SkipEmpty = False,
-    engine: EngineOption = "fast",
+    engine: EngineOption = "compiled",
     seed: option.Seed = 0,
     limit: option.Limit = None,
     evaluate_samples: option.EvaluateSamples = 10_000,

@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..nn import Branches, Layer, ReLU, Residual, Sequential
-from .cpu.steps.base import STEPS
+from .backend import Backend
 from .cpu.steps.join import AddStep, StackStep
-from .cpu.steps.layout import LayoutStep
-from .cpu.steps.plain import PlainStep
 from .step import Shape, Step
 
 __all__ = ["assemble"]
@@ -23,12 +21,12 @@ class _Value(NamedTuple):
     last: bool  # (N, H, W, C); otherwise (N, C, H, W)
 
 
-def assemble(model: Layer, shape: Shape, batch: int, *, fast: bool) -> list[Step]:
+def assemble(model: Layer, shape: Shape, batch: int, *, fast: bool, backend: Backend) -> list[Step]:
     """Return the steps that run ``model`` on images (C, H, W) = ``shape``, or on rows (F,).
 
     Without ``fast``, each layer is called as it is.
     """
-    assembly = _Assembly(batch, fast=fast)
+    assembly = _Assembly(batch, backend, fast=fast)
     made = assembly.chain([("", model)], _Value(0, tuple(shape), last=False))
     assembly.laid_out(made, last=False)
     return assembly.steps
@@ -37,8 +35,8 @@ def assemble(model: Layer, shape: Shape, batch: int, *, fast: bool) -> list[Step
 class _Assembly:
     """The steps so far; each method adds some, and returns the value that the last one makes."""
 
-    def __init__(self, batch: int, *, fast: bool) -> None:
-        self.batch, self.fast = batch, fast
+    def __init__(self, batch: int, backend: Backend, *, fast: bool) -> None:
+        self.batch, self.backend, self.fast = batch, backend, fast
         self.steps: list[Step] = []
         self.shared: set[int] = set()  # values that several steps read
 
@@ -54,15 +52,35 @@ class _Assembly:
             elif self.fast and isinstance(layer, Branches) and _plainly(layer, Branches):
                 value = self._branches(name, layer, value)
             elif self.fast:
-                step = _fast_step(name, layer, waiting, value.shape, self.batch)
+                step = self._step(name, layer, waiting, value.shape)
                 if len(value.shape) == 3 and step.channels_last is not None:
                     value = self.laid_out(value, last=step.channels_last)
                 self._link(step, value)
                 value = self._add(step, value)
             else:
-                step = PlainStep(name, layer, value.shape, self.batch, single=False)
+                step = self.backend.plain(name, layer, value.shape, self.batch, single=False)
                 value = self._add(step, value)
         return value
+
+    def _step(
+        self, name: str, layer: Layer, waiting: list[tuple[str, Layer]], shape: Shape
+    ) -> Step:
+        """Return a step for a layer, and for those of the ``waiting`` ones that it absorbs."""
+        kind: Any = self.backend.steps.find(layer, shape)
+        if kind is None:
+            return self.backend.plain(name, layer, shape, self.batch)
+        absorbed: dict[str, Any] = {}
+        made = layer.output_shape(shape)
+        while waiting:
+            follower = waiting[0][1]
+            more = kind.absorbs(layer, follower, made, absorbed)
+            if more is None:
+                break
+            absorbed |= more
+            made = follower.output_shape(made)
+            waiting.pop(0)
+        step: Step = kind(name, layer, shape, self.batch, **absorbed)
+        return step
 
     def _link(self, step: Step, value: _Value) -> None:
         """Let a step link up with the one before it, if it is the only reader."""
@@ -76,7 +94,7 @@ class _Assembly:
         alone = value.number > 0 and value.number not in self.shared
         if alone and not last and self.steps[value.number - 1].emit_channels_first():
             return value._replace(last=False)
-        return self._add(LayoutStep(value.shape, self.batch, to_last=last), value)
+        return self._add(self.backend.layout(value.shape, self.batch, to_last=last), value)
 
     def _add(self, step: Step, *values: _Value) -> _Value:
         step.reads, step.makes = tuple(v.number for v in values), len(self.steps) + 1
@@ -104,25 +122,6 @@ class _Assembly:
         ends = [self.chain([(_join(name, k), b)], value) for k, b in block.children()]
         ends = [self.laid_out(end, last=True) for end in ends]
         return self._add(StackStep(name, [end.shape for end in ends], self.batch), *ends)
-
-
-def _fast_step(
-    name: str, layer: Layer, waiting: list[tuple[str, Layer]], shape: Shape, batch: int
-) -> Step:
-    """Return a step for a layer, and for those of the ``waiting`` ones that it absorbs."""
-    kind: Any = STEPS.find(layer, shape) or PlainStep
-    absorbed: dict[str, Any] = {}
-    made = layer.output_shape(shape)
-    while waiting:
-        follower = waiting[0][1]
-        more = kind.absorbs(layer, follower, made, absorbed)
-        if more is None:
-            break
-        absorbed |= more
-        made = follower.output_shape(made)
-        waiting.pop(0)
-    step: Step = kind(name, layer, shape, batch, **absorbed)
-    return step
 
 
 def _take_relu(waiting: list[tuple[str, Layer]]) -> bool:

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, PellucidError, ShapeError
-from ..kernels import elementwise
-from ..kernels.blocks import each
-from ..memory import aligned_zeros
 from ..nn import Layer, Parameter
 from ..nn.state import widened
 from ..ops.checks import require_count, require_real
 from ..typing import Array
 from .assembly import assemble
+from .backend import Backend
+from .cpu.backend import CPU
 from .flat import FlatWeights, flat_weights
 from .step import Shape
 from .table import table
@@ -29,7 +28,7 @@ class Plan:
 
     Every step reads values that were made before it, number 0 being the images, and makes one.
     All are buffers, which the next call overwrites: a plan serves one thread at a time, and a copy
-    of it is compiled anew.
+    of it is compiled again.
 
     Attributes
     ----------
@@ -39,22 +38,28 @@ class Plan:
     images : int
         How many the last call had.
     steps : list of Step
+    backend : Backend
     """
 
-    def __init__(self, model: Layer, input_shape: Shape, batch_size: int) -> None:
+    def __init__(
+        self, model: Layer, input_shape: Shape, batch_size: int, backend: Backend = CPU
+    ) -> None:
         batch_size = require_count(batch_size, "batch_size")
         self.model, self.input_shape, self.batch_size = model, tuple(input_shape), batch_size
+        self.backend = backend
         model.output_shape(self.input_shape)  # or it says which layer does not fit the images
         # The kernels compute in float32; a model of another type runs its own layers.
         self.single = all(p.data.dtype == np.float32 for p in model.parameters().values())
         self.images = 0
         self._given: Shape | None = None  # the shape of the last output
         self._at_work: dict[str, object] = {}
-        self.steps = assemble(model, self.input_shape, batch_size, fast=self.single)
+        self.steps = assemble(
+            model, self.input_shape, batch_size, fast=self.single, backend=backend
+        )
         self._sums: dict[int, Array] = {}  # of the gradients of values that several steps read
         self._parameters = list(model.parameters().values())
         self._flat: FlatWeights | None = None  # what only training needs comes with a backward
-        self._gradients = aligned_zeros(0)
+        self._gradients = backend.zeros(0)
         self._views: list[Array] = []
         self._gradient_of: dict[Parameter, Array] = {}
         for step in self.steps:
@@ -116,7 +121,7 @@ class Plan:
         Raises
         ------
         ArgumentError
-            If the images, or the model's weights by now, are no real numbers.
+            If the images, or the model's weights by now, are not real numbers.
         ShapeError
             If the plan was made for other images, or the model's weights have changed their shapes.
         """
@@ -140,7 +145,7 @@ class Plan:
             values[step.makes] = y = step.forward(*[values[k] for k in step.reads])
             step.seconds[0] = time.perf_counter() - begin
         self.images, self._given = len(x), y.shape
-        return y
+        return self.backend.to_host(y)
 
     def backward(self, dy: Array, *, need_dx: bool = False) -> Array | None:
         """Leave its gradient in every parameter that learns; return the input's if asked for.
@@ -156,7 +161,7 @@ class Plan:
 
     def _go_back(self, dy: Array, need_dx: bool) -> Array | None:
         if self._given is None:
-            raise ArgumentError("has nothing to go back through: call it first.", where="Plan")
+            raise ArgumentError("backward needs a forward before it: call the plan.", where="Plan")
         if dy.shape != self._given:
             raise ShapeError(
                 f"expects an output gradient shaped like its last output, {self._given}, received "
@@ -184,21 +189,21 @@ class Plan:
                     gradients[k] = self._sum(k, gradients[k], dx) if k in gradients else dx
             step.seconds[1] = time.perf_counter() - begin
         self._collect_gradients()
-        return gradients[0] if need_dx else None
+        return self.backend.to_host(gradients[0]) if need_dx else None
 
     def _place_gradients(self) -> None:
         """Lay out the parameters in one array, and give each step its part of the gradients."""
         if self._flat is not None and self._flat.hold(self._parameters):
             return
         before = None if self._flat is None else self._flat.layout
-        self._flat = flat_weights(self._parameters) if self.single else None
-        if self._flat is None:
-            if before is not None:
-                self._gradient_of.clear()
-        elif self._flat.layout != before:
-            self._gradients = aligned_zeros(self._flat.layout.size)
-            self._views = self._flat.layout.views(self._gradients)
+        flat = flat_weights(self._parameters, self.backend.zeros) if self.single else None
+        if flat is None and before is not None:
+            self._gradient_of.clear()
+        elif flat is not None and flat.layout != before:
+            self._gradients = self.backend.zeros(flat.layout.size)
+            self._views = flat.layout.views(self._gradients)
             self._gradient_of.update(zip(self._parameters, self._views, strict=True))
+        self._flat = flat  # last: what belongs to it is there, also if Ctrl-C came
 
     def _collect_gradients(self) -> None:
         """Copy gradients that layers left in arrays of their own."""
@@ -221,8 +226,8 @@ class Plan:
             try:
                 if self._at_work.setdefault("call", me) is not me:
                     raise PellucidError(
-                        "is at work in another thread, in the same buffers. Compile one for each "
-                        "thread.",
+                        "is already running in another thread; its buffers serve one at a time. "
+                        "Compile one for each thread.",
                         where="Plan",
                     )
                 return work(*args)
@@ -236,17 +241,14 @@ class Plan:
             del self._at_work["call"]
 
     def _fit(self, a: Array, name: str) -> Array:
-        """Return ``a`` as the steps take it.
-
-        Numba would compile every kernel again for arrays that cannot be written to.
-        """
+        """Return ``a`` as the steps take it."""
         require_real(a, "Plan", name)
         if self.single:
-            return np.require(a, np.float32, ["C", "W", "A"])
-        return np.require(widened(a, self.model.parameters().values()), None, ["C", "W", "A"])
+            return self.backend.from_host(a, np.float32)
+        return self.backend.from_host(widened(a, self._parameters))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return compile, (self.model, self.input_shape, self.batch_size)
+        return Plan, (self.model, self.input_shape, self.batch_size, self.backend)
 
     def _see_what_learns(self) -> None:
         """Find the values that need a gradient: those that a parameter that learns has touched."""
@@ -269,17 +271,30 @@ class Plan:
         if not self.single:
             return a + b
         if value not in self._sums:
-            self._sums[value] = aligned_zeros((self.batch_size, *a.shape[1:]))
+            self._sums[value] = self.backend.zeros((self.batch_size, *a.shape[1:]))
         total = self._sums[value][: len(a)]
-        each(elementwise.add, a, b, total, False)
+        self.backend.add(a, b, total)
         return total
 
     def __str__(self) -> str:
         return table(self.steps, self.images or self.batch_size)
 
 
-def compile(model: Layer, input_shape: Shape, batch_size: int) -> Plan:
+def compile(model: Layer, input_shape: Shape, batch_size: int, *, backend: Backend = CPU) -> Plan:
     """Return a plan that runs ``model`` on up to ``batch_size`` images of ``input_shape``.
+
+    Parameters
+    ----------
+    model : Layer
+    input_shape : (C, H, W) or (F,)
+    batch_size : int
+    backend : Backend
+        The machine that it runs on.
+
+    Raises
+    ------
+    ShapeError
+        If the model does not take images of this shape.
 
     Examples
     --------
@@ -288,4 +303,4 @@ def compile(model: Layer, input_shape: Shape, batch_size: int) -> Plan:
     >>> [step.kernel for step in plan.steps]
     ['view', 'convolution + relu + max 2x2', 'view', 'product + relu', 'product']
     """
-    return Plan(model, input_shape, batch_size)
+    return Plan(model, input_shape, batch_size, backend)

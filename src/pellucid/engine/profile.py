@@ -15,8 +15,6 @@ from .. import optim
 from ..kernels.pool.thread_count import get_num_threads
 from ..nn import Layer, SoftmaxCrossEntropy
 from ..typing import Array
-from .cpu.losses import FusedLoss
-from .cpu.updates import update
 from .peak import peak_gflops
 from .plan import Plan, compile
 from .table import table
@@ -100,7 +98,8 @@ def profile(
     ['forward', 'loss', 'backward', 'update']
     """
     model = copy.deepcopy(model).train()
-    plan, loss = compile(model, images.shape[1:], len(images)), FusedLoss(SoftmaxCrossEntropy())
+    plan = compile(model, images.shape[1:], len(images))
+    loss = plan.backend.loss(SoftmaxCrossEntropy())
     rule = optim.by_name(optimizer)
 
     def train() -> list[float]:
@@ -111,7 +110,7 @@ def profile(
         clock.append(time.perf_counter())
         plan.backward(loss.backward())
         clock.append(time.perf_counter())
-        update(rule, model.parameters())
+        plan.backend.update(rule, model.parameters())
         clock.append(time.perf_counter())
         return [after - before for before, after in pairwise(clock)]
 

@@ -12,9 +12,6 @@ from .. import optim
 from ..data import Dataset
 from ..image_random import ImageRandom
 from ..nn import Layer, SoftmaxCrossEntropy
-from .cpu.gather import Gather
-from .cpu.losses import FusedLoss
-from .cpu.updates import update
 from .plan import Plan, compile
 
 __all__ = ["kernels_of", "warm_up"]
@@ -39,12 +36,15 @@ def warm_up(
     >>> warm_up(SimpleConvNet((1, 8, 8)), (1, 8, 8), optimizers=["sgd"])
     """
     model = copy.deepcopy(model).train()
-    plan, loss = compile(model, input_shape, batch_size), FusedLoss(SoftmaxCrossEntropy())
+    plan = compile(model, input_shape, batch_size)
+    loss = plan.backend.loss(SoftmaxCrossEntropy())
     stored = np.zeros((batch_size, *input_shape), dtype=np.uint8)
     labels = np.zeros(batch_size, dtype=np.int64)
     x = stored.astype(np.float32)
     if len(input_shape) == 3:
-        x, _ = Gather()(Dataset(stored, labels, ("all",), "zeros"), np.arange(batch_size))
+        x, _ = plan.backend.gather()(
+            Dataset(stored, labels, ("all",), "zeros"), np.arange(batch_size)
+        )
     drawing: list[Any] = [layer for _, layer in model.layers() if hasattr(layer, "rng")]
     for layer in drawing:
         layer.rng = ImageRandom(0, "warm-up")  # as a Trainer gives it
@@ -57,7 +57,7 @@ def warm_up(
                 loss(y, labels[:n])
             plan.backward(loss.backward() if y.ndim == 2 else np.zeros_like(y))
         for name in optimizers:
-            update(optim.by_name(name), model.parameters())
+            plan.backend.update(optim.by_name(name), model.parameters())
         model.eval()
         plan.freeze()
         for n in (batch_size, 1):

@@ -17,7 +17,7 @@ from .blocks import part
 from .jit import kernel
 from .pool.threads import share
 
-__all__ = ["adagrad", "adam", "momentum", "rmsprop", "sgd"]
+__all__ = ["adagrad", "adam", "momentum", "rmsprop", "scale", "sgd", "squares"]
 
 TINY = np.float32(1e-30)  # times a learning rate, nothing that any weight would notice
 
@@ -107,3 +107,23 @@ def adam(
             ms[i] = _settled(ms[i] + a * (slope - ms[i]))
             vs[i] = _settled(vs[i] + b * (slope * slope - vs[i]))
             ws[i] = kept * ws[i] - rate * ms[i] / (np.sqrt(vs[i]) * root + small)
+
+
+@kernel
+def squares(queue: Array, g: Array, parts: Array) -> None:
+    """Write the sum of the squares of each block to ``parts``, in float64."""
+    for block in share(queue):
+        gs, total = part(g, block), 0.0
+        for i in range(len(gs)):
+            total += np.float64(gs[i]) * np.float64(gs[i])
+        parts[block] = total
+
+
+@kernel
+def scale(queue: Array, g: Array, factor: float) -> None:
+    """``g ← factor·g``."""
+    f = np.float32(factor)
+    for block in share(queue):
+        gs = part(g, block)
+        for i in range(len(gs)):
+            gs[i] *= f

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ArgumentError, did_you_mean
 from ..other_names import lookup
+from .clipping import clip_grad_norm
 from .optimizer import Optimizer, ParameterStep
 from .rules import SGD, AdaGrad, Adam, AdamW, RMSprop
 from .schedules import (
@@ -33,6 +34,7 @@ __all__ = [
     "Schedule",
     "as_schedule",
     "by_name",
+    "clip_grad_norm",
     "cosine",
     "one_cycle",
     "require_share",

@@ -1,6 +1,7 @@
 """Training: the loop, its callbacks, and the evaluation of the result."""
 
 from .callbacks import BestModel, Callback, HistoryFile, LastModel
+from .engines import CompiledEngine, Engine, NumpyEngine
 from .filter_file import FilterFile, FilterHistory, first_filters
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate, predict
@@ -12,6 +13,8 @@ __all__ = [
     "Best",
     "BestModel",
     "Callback",
+    "CompiledEngine",
+    "Engine",
     "EpochRecord",
     "Evaluation",
     "FilterFile",
@@ -19,6 +22,7 @@ __all__ = [
     "History",
     "HistoryFile",
     "LastModel",
+    "NumpyEngine",
     "ProgressBar",
     "Trainer",
     "TrainingState",

@@ -38,6 +38,13 @@ class Callback:
     def on_epoch_begin(self, trainer: Trainer) -> None:
         """Before the first batch of an epoch."""
 
+    def on_gradients(self, trainer: Trainer) -> None:
+        """Between backward and update: each parameter's ``grad`` may be read, or changed in place.
+
+        ``trainer.model.parameters()`` has them; a clip by ``clip_norm`` comes after. If a callback
+        raises, the batch is undone.
+        """
+
     def on_batch_end(self, trainer: Trainer, loss: float, images: int) -> None:
         """After the update; ``loss`` is the batch's, before it."""
 

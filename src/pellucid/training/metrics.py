@@ -12,11 +12,12 @@ from .. import ops
 from ..data import Dataset, Loader
 from ..errors import ArgumentError, DataError, ShapeError
 from ..names import listed
-from ..nn import Layer, Loss, evaluating
+from ..nn import Layer, Loss, SoftmaxCrossEntropy, evaluating
 from ..typing import Array
+from .engines import EngineLike, NumpyEngine, as_engine
 from .given import Images, as_dataset, require_classes
 from .inputs import axes_hint, require_floats
-from .preparation import Engine, machinery, require_count
+from .preparation import require_count
 from .scale import require_finite, require_known, value_range
 
 __all__ = ["Evaluation", "evaluate", "predict", "sample"]
@@ -56,7 +57,7 @@ def evaluate(
     batch_size: int = 100,
     on_batch: Callable[[int], None] | None = None,
     mirrored: bool = False,
-    engine: Engine = "fast",
+    engine: EngineLike = "compiled",
     run: Callable[[Array], Array] | None = None,
 ) -> Evaluation:
     """Run ``model`` over every image of ``dataset`` in evaluation mode.
@@ -75,7 +76,7 @@ def evaluate(
     mirrored : bool
         Take the mean of the scores of each image and of its mirror image, left for right, as
         Krizhevsky et al. 2012, section 4.1, do: for things that look alike either way.
-    engine : {"fast", "reference"}
+    engine : {"compiled", "numpy"} or Engine
         Compute the scores by a plan of compiled kernels, or by the layers themselves.
     run : callable, optional
         Computes them instead: a plan of ``model`` for at least this batch size.
@@ -110,13 +111,15 @@ def evaluate(
         require_known(model, value_range(dataset), "evaluate")
     require_count(batch_size, "batch_size")
     shape, most = dataset.image_shape, min(batch_size, len(dataset))
-    parts = machinery(engine, model, shape, most, loss, run, frozen=True)
+    how = as_engine(engine)
+    run = run or how.prepare(model, shape, most, frozen=True)
+    loss = how.loss(SoftmaxCrossEntropy() if loss is None else loss)
     total, predictions = 0.0, []
     classes = 0
     with evaluating(model):
-        for x, labels in Loader(dataset, batch_size, gather=parts.gather):
-            scores = _mean_scores(parts.run, x) if mirrored else parts.run(x)
-            total += parts.loss(scores, labels) * len(x)
+        for x, labels in Loader(dataset, batch_size, gather=how.gather()):
+            scores = _mean_scores(run, x) if mirrored else run(x)
+            total += loss(scores, labels) * len(x)
             predictions.append(scores.argmax(axis=1))
             classes = scores.shape[1]
             if on_batch is not None:
@@ -133,7 +136,7 @@ def predict(
     x: npt.ArrayLike | Dataset,
     *,
     batch_size: int = 100,
-    engine: Engine = "fast",
+    engine: EngineLike = "compiled",
     run: Callable[[Array], Array] | None = None,
 ) -> Array:
     """Return the probabilities (N, K) of the classes for images ``x`` (N, C, H, W).
@@ -171,19 +174,20 @@ def predict(
     (3, 10)
     """
     require_count(batch_size, "batch_size")
+    how = as_engine(engine)
     if isinstance(x, Dataset):
         require_known(model, value_range(x), "predict")
         size = min(batch_size, len(x))
-        parts = machinery(engine, model, x.image_shape, size, run=run, frozen=True)
+        run = run or how.prepare(model, x.image_shape, size, frozen=True)
         with evaluating(model):
-            batches = (x for x, _ in Loader(x, size, gather=parts.gather))
-            return np.concatenate([ops.softmax(parts.run(x)) for x in batches])
+            batches = (x for x, _ in Loader(x, size, gather=how.gather()))
+            return np.concatenate([ops.softmax(run(x)) for x in batches])
     x = require_floats(x, "predict")
     require_known(model, require_finite(x, "predict"), "predict", images=x.ndim == 4)
     batch_size = max(1, min(batch_size, len(x)))
-    engine = engine if len(x) else "reference"  # a plan is made for one image or more
+    how = how if len(x) else NumpyEngine()  # a plan is made for one image or more
     try:
-        run = run or machinery(engine, model, x.shape[1:], batch_size, frozen=True).run
+        run = run or how.prepare(model, x.shape[1:], batch_size, frozen=True)
         with evaluating(model):
             starts = range(0, max(1, len(x)), batch_size)
             return np.concatenate([ops.softmax(run(x[k : k + batch_size])) for k in starts])

@@ -3,126 +3,27 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..data import Augmentation, Dataset
 from ..errors import ArgumentError, DataError, ShapeError
 from ..image_random import ImageRandom
-from ..nn import BatchNorm2d, Layer, Loss, Parameter, SoftmaxCrossEntropy
-from ..nn.state import widened
-from ..optim import Optimizer
+from ..nn import BatchNorm2d, Layer
 from ..typing import Array
 from .given import require_apart, require_classes
 from .scale import Range, require_range, value_range
 
 if TYPE_CHECKING:
-    from ..kernels.compiling import Compiling
+    pass
 
 __all__ = [
     "Draws",
-    "Engine",
-    "Machinery",
-    "machinery",
     "require_batches",
     "require_count",
     "require_fit",
 ]
-
-Engine = Literal["reference", "fast"]
-
-
-class Machinery(NamedTuple):
-    """What an engine gives a training: the plain functions, or what does the same faster."""
-
-    run: Any  # called for the scores; its `backward` follows
-    loss: Loss
-    update: Callable[[Optimizer, Mapping[str, Parameter], float | None], None]
-    gather: Callable[[Dataset, Array], tuple[Array, Array]] | None
-    watched: Callable[[Callable[[Compiling], None]], AbstractContextManager[None]]
-
-
-class _Layers:
-    """The model itself, which is given images in the dtype of its parameters, as by a plan."""
-
-    def __init__(self, model: Layer) -> None:
-        self.model, self.backward = model, model.backward
-
-    def __call__(self, x: Array) -> Array:
-        return self.model(widened(x, self.model.parameters().values()))
-
-
-def machinery(
-    engine: str,
-    model: Layer,
-    shape: tuple[int, ...],
-    batch_size: int,
-    loss: Loss | None = None,
-    run: Any = None,
-    *,
-    frozen: bool = False,
-) -> Machinery:
-    """Return the parts of ``engine``: "reference" or "fast".
-
-    ``run``, if given, stands for the model; otherwise the engine makes what does, and relies on the
-    weights to stay as they are if they are ``frozen``.
-
-    Raises
-    ------
-    ArgumentError
-        If there is no engine of that name.
-    """
-    loss = SoftmaxCrossEntropy() if loss is None else loss
-    if engine == "reference":
-        return Machinery(
-            run=run or _Layers(model),
-            loss=loss,
-            update=_step,
-            gather=None,
-            watched=_unwatched,
-        )
-    if engine != "fast":
-        raise ArgumentError(f"must be 'reference' or 'fast', received {engine!r}.", where="engine")
-    from ..engine import FusedLoss, Gather, compile, update
-
-    if run is None:
-        model.output_shape(shape)  # refuses images that do not fit, and names the layer
-        run = compile(model, shape, batch_size)
-        if frozen:
-            run.freeze()
-    return Machinery(
-        run=run,
-        loss=FusedLoss(loss),
-        update=update,
-        gather=Gather(),
-        watched=partial(_watched, run, not frozen),
-    )
-
-
-# Functions of the module: a Trainer is pickled with what its engine gave it.
-
-
-def _step(
-    optimizer: Optimizer, parameters: Mapping[str, Parameter], lr: float | None = None
-) -> None:
-    optimizer.step(parameters, lr)
-
-
-def _unwatched(tell: Callable[[Compiling], None]) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
-def _watched(
-    run: Any, training: bool, tell: Callable[[Compiling], None]
-) -> AbstractContextManager[None]:
-    from ..engine import kernels_of
-    from ..kernels.compiling import watch
-
-    return watch(tell, kernels_of(run, training=training))
 
 
 class Draws:

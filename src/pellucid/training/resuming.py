@@ -43,6 +43,7 @@ def taken(trainer: Trainer, moment: Moment) -> TrainingState:
         epochs=int(trainer.epochs),
         loss=type(trainer.loss).__name__,
         rates={key: float(p.rate) for key, p in parameters.items() if p.rate != 1},
+        clip_norm=trainer.clip_norm,
     )
 
 
@@ -81,6 +82,7 @@ def require_alike(
         ("random draws of", own.draws, saved.draws),
         ("loss", own.loss, saved.loss),
         ("schedule", own.schedule, saved.schedule),
+        ("clip_norm", own.clip_norm, saved.clip_norm),
     ):
         if mine != theirs and theirs is not None:
             raise StateDictError(

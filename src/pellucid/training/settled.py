@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..errors import ArgumentError
 from ..optim import as_schedule
+from ..optim.checks import require_positive
 from ..other_names import require_arguments, unknown
 from .callbacks import as_callbacks
 from .given import as_dataset, require_kinds
@@ -54,6 +55,8 @@ class Settled:
             if name == "validation":
                 value = as_dataset(value, name, vars(self).get("train"))
             require_kinds(**{name: value})
+        elif name == "clip_norm" and value is not None:
+            value = require_positive(value, name)
         elif name == "epochs" or (name == "evaluate_samples" and value is not None):
             require_count(value, name, least=int(name != "epochs"))
         super().__setattr__(name, value)

@@ -57,6 +57,8 @@ class TrainingState:
         The class of the loss.
     rates : dict of key to float, or None
         Those of parameters that are not 1.
+    clip_norm : float or None
+        What the gradients were clipped to, if so.
 
     None means that the version which saved it did not write this yet.
     """
@@ -79,6 +81,7 @@ class TrainingState:
     epochs: int | None = None
     loss: str | None = None
     rates: dict[str, float] | None = None
+    clip_norm: float | None = None
 
     def save(self, path: PathLike) -> None:
         """Write the state to a safetensors file, atomically."""
@@ -102,6 +105,7 @@ class TrainingState:
             "epochs_in_all": self.epochs,
             "loss": self.loss,
             "rates": self.rates,
+            "clip_norm": self.clip_norm,
         }
         write_tensors(path, arrays, {"training": json.dumps(rest)})
 
@@ -149,6 +153,7 @@ class TrainingState:
                 epochs=rest.get("epochs_in_all"),
                 loss=rest.get("loss"),
                 rates=None if rest.get("rates") is None else dict(rest["rates"]),
+                clip_norm=rest.get("clip_norm"),
             )
         except (
             AttributeError,

@@ -21,7 +21,7 @@ def step(trainer: Trainer) -> None:
             total = trainer.epochs * len(trainer.loader)
             done = share_done(len(trainer.history.losses), total)
             lr = lr * require_share(trainer.schedule(done))
-        trainer._parts.update(rule, trainer.model.parameters(), lr)
+        trainer.engine.update(rule, trainer.model.parameters(), lr)
         trainer.last_lr = float(lr)
     except BaseException as error:
         trainer._broken = error if rule.t != t else None

@@ -13,14 +13,13 @@ from ..nn import Buffer, Card, Layer, Loss, SoftmaxCrossEntropy
 from ..optim import Optimizer, Schedule
 from .alone import Alone
 from .callbacks import Callback, tell, tell_the_end
+from .engines import EngineLike, as_engine
 from .given import Images, as_dataset, as_optimizer, require_kinds
 from .guard import Guard, Moment, running_statistics
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate, sample
 from .preparation import (
     Draws,
-    Engine,
-    machinery,
     require_batches,
     require_count,
     require_fit,
@@ -62,9 +61,12 @@ class Trainer(Settled):
     callbacks : iterable of Callback
     augment : Augmentation or str, optional
         Changes the training images of each batch; a string as in `pellucid.data.augmentation`.
-    engine : {"fast", "reference"}
+    engine : {"compiled", "numpy"} or Engine
         Run a plan of compiled kernels made from the layers (`pellucid.engine`), or the layers
         themselves. Both compute the same, up to the last bits.
+    clip_norm : float, optional
+        Scale the gradients of each batch so that their norm is at most this, as
+        `pellucid.optim.clip_grad_norm` does.
     seed : int
         Decides the order of the images, what the augmentation and what the layers draw (dropout
         masks). What is drawn for an image follows from (seed, epoch, image), whatever batch it is
@@ -79,6 +81,8 @@ class Trainer(Settled):
         The optimizer's learning rate, which the schedule multiplies.
     last_lr : float or None
         The rate of the last step, by the schedule.
+    gradient_norm : float or None
+        That of the last batch, before it was clipped; with ``clip_norm`` only.
     best : Best or None
 
     Raises
@@ -114,7 +118,8 @@ class Trainer(Settled):
         evaluate_samples: int | None = None,
         callbacks: Iterable[Callback] = (),
         augment: Augmentation | str | None = None,
-        engine: Engine = "fast",
+        clip_norm: float | None = None,
+        engine: EngineLike = "compiled",
         seed: int = 0,
     ) -> None:
         if isinstance(augment, str):
@@ -153,11 +158,14 @@ class Trainer(Settled):
         self._broken: BaseException | None = None
         self.loader = Loader(train, batch_size, seed=seed, augment=self.augment)
         require_batches(model, train, self.loader.batch_size)
-        self.engine = engine
+        self.engine = as_engine(engine)
         # In a plan.
         self._most = min(self.loader.batch_size, max(len(train), len(held or train)))
-        self._parts = machinery(engine, model, train.image_shape, self._most, self.loss)
-        self.loader.gather = self._parts.gather
+        self._run = self.engine.prepare(model, train.image_shape, self._most)
+        self._loss = self.engine.loss(self.loss)
+        self.loader.gather = self.engine.gather()
+        self.clip_norm = clip_norm
+        self.gradient_norm: float | None = None
         model.input_shape = train.image_shape
         model.card = Card(train.name, train.classes, train.preparation, train.held_out, values)
 
@@ -205,7 +213,7 @@ class Trainer(Settled):
             self.epochs = self.epoch + more
         try:
             self._tell("on_fit_begin")
-            with self._parts.watched(lambda news: self._tell("on_compile", news)):
+            with self.engine.watched(self._run, lambda news: self._tell("on_compile", news)):
                 while self.epoch < self.epochs:
                     self._fit_epoch()
         except BaseException as failure:
@@ -262,10 +270,13 @@ class Trainer(Settled):
     def _train_batch(self, x: np.ndarray, labels: np.ndarray) -> float:
         """Take one step on images ``x`` (N, C, H, W); return their loss before it."""
         self.model.train()
-        parts = self._parts
-        loss = parts.loss(parts.run(x), labels)
+        loss = self._loss(self._run(x), labels)
         require_loss(loss, self)
-        parts.run.backward(parts.loss.backward())
+        self._run.backward(self._loss.backward())
+        self._tell("on_gradients")
+        if self.clip_norm is not None:
+            parameters = self.model.parameters()
+            self.gradient_norm = self.engine.clip(parameters, self.clip_norm)
         self._guard.hold()  # half a step could not be undone
         step(self)
         self.history.losses.append(loss)
@@ -316,7 +327,7 @@ class Trainer(Settled):
             loss=self.loss,
             batch_size=self._most,
             engine=self.engine,
-            run=self._parts.run,
+            run=self._run,
         )
 
     def _tell(self, hook: str, *news: object) -> None:

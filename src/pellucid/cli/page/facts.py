@@ -103,7 +103,7 @@ def gather(run: Path, data: str | None, data_dir: Path | None) -> Facts:
             raise
         missing = str(error)
     if test is not None:
-        probabilities = guesses(model, test, settings.get("engine", "fast"))
+        probabilities = guesses(model, test, settings.get("engine", "compiled"))
         confusion = np.zeros((len(test.classes),) * 2, dtype=np.int64)
         np.add.at(confusion, (test.labels, probabilities.argmax(axis=1)), 1)
     layer, filters = _filters(run, model, history)

@@ -68,4 +68,4 @@ def _guessed(
     model, settings = load(runs.model_path(run)), settings_of(run)
     train, test = images_of(model, run, data, data_dir)
     dataset = train if split == "train" else test
-    return dataset, guesses(model, dataset, settings.get("engine", "fast"))
+    return dataset, guesses(model, dataset, settings.get("engine", "compiled"))

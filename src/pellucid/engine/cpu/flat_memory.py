@@ -105,10 +105,8 @@ class _Slots:
         """Replace the arrays of these steps' memory by views with the same numbers."""
         for step in steps:
             k, memory = flat.number[id(step.parameter)], step.memory
-            if all(
-                memory[slot].dtype == FLOAT and memory[slot].shape == self.layout.shapes[k]
-                for slot in self.names
-            ):
+            arrays, shape = [memory[slot] for slot in self.names], self.layout.shapes[k]
+            if all(a.dtype == FLOAT and a.shape == shape and a.flags.writeable for a in arrays):
                 for slot, views in self.views.items():
                     views[k][...] = memory[slot]
                     memory[slot] = views[k]

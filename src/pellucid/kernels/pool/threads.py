@@ -35,8 +35,8 @@ __all__ = ["get_num_threads", "run", "run_alone", "set_num_threads", "share"]
 COMPILER: Any = config
 if COMPILER.DISABLE_JIT:  # what the threads share is made of instructions that Python does not have
     raise PellucidError(
-        "turns off Numba's compiler, which the fast engine and the book's modules need. Unset it, "
-        "or use the engine 'reference'.",
+        "turns off Numba's compiler, which the compiled engine and the book's modules need. Unset "
+        "it, or use the engine 'numpy'.",
         where="NUMBA_DISABLE_JIT",
     )
 

@@ -1,0 +1,258 @@
+"""What computes a training: plans of compiled kernels, the layers themselves, or your own engine.
+
+The Trainer, `evaluate` and `predict` take the name of an engine or an object of your own:
+
+>>> import numpy as np
+>>> from pellucid import data, models
+>>> from pellucid.training import NumpyEngine, Trainer
+>>> class Noisy(NumpyEngine):
+...     '''Add noise to every gradient.'''
+...
+...     name = "noisy"
+...
+...     def update(self, optimizer, parameters, lr=None):
+...         rng = np.random.default_rng(optimizer.t)
+...         for p in parameters.values():
+...             p.grad += rng.normal(scale=1e-3, size=p.grad.shape).astype(p.grad.dtype)
+...         super().update(optimizer, parameters, lr)
+>>> train, test = data.digits()
+>>> model = models.SimpleConvNet((1, 8, 8), rng=np.random.default_rng(0))
+>>> trainer = Trainer(model, train.take(300), test, epochs=1, engine=Noisy())
+>>> trainer.engine.name
+'noisy'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from ..data import Dataset
+from ..errors import ArgumentError, did_you_mean
+from ..nn import Layer, Loss, Parameter
+from ..nn.state import widened
+from ..optim import Optimizer, clip_grad_norm
+from ..typing import Array
+
+if TYPE_CHECKING:
+    from ..engine import Backend
+    from ..kernels.compiling import Compiling
+
+__all__ = ["CompiledEngine", "Engine", "EngineLike", "NumpyEngine", "Run", "as_engine", "renamed"]
+
+Shape = tuple[int, ...]
+Gathering: TypeAlias = Callable[[Dataset, Array], tuple[Array, Array]]
+Tell: TypeAlias = Callable[["Compiling"], None]
+
+
+class Run(Protocol):
+    """What stands for the model during a training, such as a plan."""
+
+    def __call__(self, x: Array) -> Array:
+        """Return the scores (N, K) for images (N, C, H, W)."""
+
+    def backward(self, dy: Array) -> Any:
+        """Leave its gradient in every parameter that learns."""
+
+
+class Engine(Protocol):
+    """What a Trainer, `evaluate` and `predict` ask of an engine. It must be picklable.
+
+    Attributes
+    ----------
+    name : str
+        What error messages and reports call it.
+    """
+
+    name: str
+
+    def prepare(
+        self, model: Layer, image_shape: Shape, batch_size: int, *, frozen: bool = False
+    ) -> Run:
+        """Return what runs ``model`` on up to ``batch_size`` images; ``frozen``: for inference.
+
+        Raises
+        ------
+        ShapeError
+            If the model does not take images of this shape.
+        """
+
+    def loss(self, loss: Loss) -> Loss:
+        """Return what computes ``loss`` and its gradient."""
+
+    def gather(self) -> Gathering | None:
+        """Return what does `Dataset.batch`; None: that itself."""
+
+    def update(
+        self, optimizer: Optimizer, parameters: Mapping[str, Parameter], lr: float | None = None
+    ) -> None:
+        """Take a step as `Optimizer.step` does."""
+
+    def clip(self, parameters: Mapping[str, Parameter], max_norm: float) -> float:
+        """Scale the gradients as `pellucid.optim.clip_grad_norm` does; return their norm."""
+
+    def watched(
+        self, run: Any, tell: Tell, *, training: bool = True
+    ) -> AbstractContextManager[None]:
+        """Return a block that tells of each kernel of ``run`` that must be compiled within it."""
+
+
+class NumpyEngine:
+    """The layers themselves, in NumPy: slow, and as the textbook writes it."""
+
+    name = "numpy"
+
+    def prepare(
+        self, model: Layer, image_shape: Shape, batch_size: int, *, frozen: bool = False
+    ) -> Run:
+        """Return the model, which is given images in the dtype of its parameters."""
+        return _Layers(model)
+
+    def loss(self, loss: Loss) -> Loss:
+        """Return the loss itself."""
+        return loss
+
+    def gather(self) -> Gathering | None:
+        """Leave it to the data set."""
+        return None
+
+    def update(
+        self, optimizer: Optimizer, parameters: Mapping[str, Parameter], lr: float | None = None
+    ) -> None:
+        """Take the optimizer's step."""
+        optimizer.step(parameters, lr)
+
+    def clip(self, parameters: Mapping[str, Parameter], max_norm: float) -> float:
+        """Scale the gradients; return their norm."""
+        return clip_grad_norm(parameters, max_norm)
+
+    def watched(
+        self, run: Any, tell: Tell, *, training: bool = True
+    ) -> AbstractContextManager[None]:
+        """Return a block in which nothing is compiled."""
+        return nullcontext()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class CompiledEngine:
+    """Plans of compiled kernels (`pellucid.engine`).
+
+    Parameters
+    ----------
+    backend : Backend, optional
+        The CPU's by default.
+    """
+
+    name = "compiled"
+
+    def __init__(self, backend: Backend | None = None) -> None:
+        self._backend = backend
+
+    @property
+    def backend(self) -> Backend:
+        """The backend, which is imported when it is needed: it brings the compiler."""
+        from ..engine import CPU
+
+        return CPU if self._backend is None else self._backend
+
+    def prepare(
+        self, model: Layer, image_shape: Shape, batch_size: int, *, frozen: bool = False
+    ) -> Run:
+        """Return a plan."""
+        from ..engine import compile
+
+        plan = compile(model, image_shape, batch_size, backend=self.backend)
+        if frozen:
+            plan.freeze()
+        return plan
+
+    def loss(self, loss: Loss) -> Loss:
+        """Return a loss that is one kernel with its gradient."""
+        return self.backend.loss(loss)
+
+    def gather(self) -> Gathering | None:
+        """Return what gathers and scales stored images."""
+        return self.backend.gather()
+
+    def update(
+        self, optimizer: Optimizer, parameters: Mapping[str, Parameter], lr: float | None = None
+    ) -> None:
+        """Take the optimizer's step by kernels."""
+        self.backend.update(optimizer, parameters, lr)
+
+    def clip(self, parameters: Mapping[str, Parameter], max_norm: float) -> float:
+        """Scale the gradients by kernels; return their norm."""
+        return self.backend.clip(parameters, max_norm)
+
+    def watched(
+        self, run: Any, tell: Tell, *, training: bool = True
+    ) -> AbstractContextManager[None]:
+        """Return a block that tells of each kernel that this machine has not compiled before."""
+        from ..engine import kernels_of
+        from ..kernels.compiling import watch
+
+        return watch(tell, kernels_of(run, training=training))
+
+    def __repr__(self) -> str:
+        backend = "" if self._backend is None else f"backend={self._backend!r}"
+        return f"{type(self).__name__}({backend})"
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {"compiled": CompiledEngine, "numpy": NumpyEngine}
+EngineLike: TypeAlias = Engine | Literal["compiled", "numpy"]
+OLD_NAMES = {"fast": "compiled", "reference": "numpy"}  # in files of version 0.1
+
+
+def as_engine(engine: EngineLike | str) -> Engine:
+    """Return an engine given by its name, or as it is.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none of that name, or the object lacks what a Trainer asks for.
+
+    Examples
+    --------
+    >>> as_engine("numpy")
+    NumpyEngine()
+    >>> as_engine("fast")
+    Traceback (most recent call last):
+    pellucid.errors.ArgumentError: engine: must be 'compiled', 'numpy' or an object with the \
+methods of an Engine, received 'fast'. Did you mean 'compiled'?
+    """
+    if isinstance(engine, str) and engine in ENGINES:
+        return ENGINES[engine]()
+    asked = [name for name in vars(Engine) if not name.startswith("_")]
+    if not isinstance(engine, str | type) and hasattr(engine, "name"):
+        if not (lacking := [name for name in asked if not hasattr(engine, name)]):
+            return engine
+        hint = f" It lacks {', '.join(lacking)}: derive it from `NumpyEngine` or `CompiledEngine`."
+    elif isinstance(engine, type):
+        hint = f" Give an object: `{engine.__name__}()`."
+    elif isinstance(engine, str) and engine in OLD_NAMES:
+        hint = f" Did you mean {OLD_NAMES[engine]!r}?"
+    else:
+        hint = did_you_mean(engine, ENGINES) if isinstance(engine, str) else ""
+    raise ArgumentError(
+        "must be 'compiled', 'numpy' or an object with the methods of an Engine, received "
+        f"{engine!r}.{hint}",
+        where="engine",
+    )
+
+
+def renamed(engine: str) -> str:
+    """Return an engine's name as it is now, of one that an older version wrote to a file."""
+    return OLD_NAMES.get(engine, engine)
+
+
+class _Layers:
+    """The model itself, which is given images in the dtype of its parameters, as by a plan."""
+
+    def __init__(self, model: Layer) -> None:
+        self.model, self.backward = model, model.backward
+
+    def __call__(self, x: Array) -> Array:
+        return self.model(widened(x, self.model.parameters().values()))
