@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import floor
 from typing import TypeAlias
 
-from .shapes import Windows
+from .shapes import Windows, shape_text
 
 __all__ = ["Cells", "ReceptiveField"]
 
@@ -105,7 +105,7 @@ class ReceptiveField:
         )
 
     def __str__(self) -> str:
-        return "all" if self.everything else "x".join(str(floor(cells)) for cells in self.size)
+        return "all" if self.everything else shape_text(floor(cells) for cells in self.size)
 
 
 def _both(values: Iterable[Cells]) -> tuple[Cells, Cells]:

@@ -26,6 +26,7 @@ __all__ = [
     "output_size",
     "pair",
     "require_sliding",
+    "shape_text",
     "slide",
     "slide_transposed",
 ]
@@ -36,6 +37,17 @@ Sides: TypeAlias = tuple[int, int]
 
 MISFITS = ("floor", "error", "pad")
 _AXES = ("height", "width")
+
+
+def shape_text(shape: Iterable[object]) -> str:
+    """Write sizes as messages and tables show them.
+
+    Examples
+    --------
+    >>> shape_text((3, 32, 32))
+    '3x32x32'
+    """
+    return "x".join(map(str, shape))
 
 
 def pair(value: Pair, name: str = "value", *, least: int = 1) -> tuple[int, int]:

@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 
 import numpy.typing as npt
 
-__all__ = ["Array", "Pair", "PathLike"]
+__all__ = ["Array", "Pair", "PathLike", "Shape"]
 
 Array: TypeAlias = npt.NDArray[Any]
 Pair: TypeAlias = int | tuple[int, int]
 PathLike: TypeAlias = str | os.PathLike[str]
+Shape: TypeAlias = tuple[int, ...]

@@ -96,8 +96,8 @@ def test_a_prediction_between_forward_and_backward_changes_no_gradient():
 
 def test_a_block_within_a_block_ends_in_the_mode_of_the_outer_one():
     model, part = network(), nn.trunk(network(), "norm")
-    with nn.evaluating(model):
-        with nn.evaluating(model), nn.evaluating(part):
+    with model.evaluating():
+        with model.evaluating(), part.evaluating():
             assert not model["norm"].training
             assert not part["norm"].training
         assert not model["drop1"].training
@@ -114,7 +114,7 @@ def test_a_layer_that_always_trains_does_so_within_the_block():
             return True
 
     always = Always(0.5, rng=np.random.default_rng(0))
-    with nn.evaluating(always):
+    with always.evaluating():
         assert always.training
         assert 0 in always(np.ones(99))
 
@@ -122,7 +122,7 @@ def test_a_layer_that_always_trains_does_so_within_the_block():
 def test_backward_within_the_block_needs_a_forward_within_it():
     layer = nn.ReLU()
     layer(np.ones(3))
-    with nn.evaluating(layer):
+    with layer.evaluating():
         with pytest.raises(ValueError, match="backward needs a forward before it"):
             layer.backward(np.ones(3))
         layer(-np.ones(3))

@@ -11,11 +11,10 @@ from ..nn.init import WeightInit, constant, initial_weights, signs
 from ..ops.checks import as_floats
 from ..receptive import ReceptiveField
 from ..shapes import Windows
-from ..typing import Array
+from ..typing import Array, Shape
 
 __all__ = ["TABLE", "RadialBasis", "ScaleAndShift", "ScaledTanh", "TableConv2d"]
 
-Shape = tuple[int, ...]
 
 A, S = 1.7159, 2 / 3
 

@@ -22,7 +22,7 @@ from ..nn import (
     Tanh,
 )
 from ..nn.init import WeightInit
-from ..shapes import Padding
+from ..shapes import Padding, shape_text
 from .grammar import Item, Word, pointing
 
 __all__ = ["PLAIN", "Builder", "State", "keeping"]
@@ -176,7 +176,7 @@ class Builder:
             )
         if state.shape != (self.classes,):
             raise self.error(
-                f"ends with {'x'.join(map(str, state.shape))} numbers for an image, not with one "
+                f"ends with {shape_text(state.shape)} numbers for an image, not with one "
                 f"for each of {self.classes} classes. End with FC, or with "
                 f"CONV1-{self.classes} -> GAP.",
                 item,

@@ -11,7 +11,6 @@ from .conv import Conv2d
 from .conv_transpose import ConvTranspose2d
 from .dense_scores import sliding_scores
 from .dropout import Dropout
-from .evaluation import evaluating
 from .fields import FieldTable, receptive_field
 from .gradient_check import GradientReport, GradientRow, gradcheck, numerical_gradient
 from .input_normalization import Normalize
@@ -65,7 +64,6 @@ __all__ = [
     "Summary",
     "Tanh",
     "ZeroPadShortcut",
-    "evaluating",
     "freeze",
     "gradcheck",
     "head_name",

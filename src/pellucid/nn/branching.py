@@ -11,9 +11,9 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from ..ops.checks import require_real, require_shape
 from ..receptive import ReceptiveField
-from ..typing import Array
+from ..typing import Array, Shape
 from .containers import Container, Sequential
-from .layer import Layer, LayerRow, Shape
+from .layer import Layer, LayerRow
 
 __all__ = ["Branches", "Residual"]
 

@@ -8,8 +8,8 @@ from typing import Any, overload
 
 from ..errors import ArgumentError, did_you_mean
 from ..receptive import ReceptiveField
-from ..typing import Array
-from .layer import Layer, LayerRow, Shape
+from ..typing import Array, Shape
+from .layer import Layer, LayerRow
 
 __all__ = ["Container", "Sequential"]
 

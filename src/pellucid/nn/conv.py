@@ -11,10 +11,10 @@ from .. import ops
 from ..errors import ArgumentError
 from ..receptive import ReceptiveField
 from ..shapes import Misfit, Padding, Windows, pair, require_sliding
-from ..typing import Array, Pair
+from ..typing import Array, Pair, Shape
 from .checks import require_count
 from .init import WeightInit, constant, initial_weights
-from .layer import Layer, Shape
+from .layer import Layer
 from .parameter import Parameter
 
 __all__ = ["Conv2d"]

@@ -15,10 +15,10 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from ..ops.checks import require_images
 from ..receptive import ReceptiveField
-from ..shapes import pair
-from ..typing import Array, Pair
+from ..shapes import pair, shape_text
+from ..typing import Array, Pair, Shape
 from .containers import Sequential
-from .layer import Layer, Shape
+from .layer import Layer
 from .state import widened
 from .summaries import known_shape
 from .to_convolutional import Converter
@@ -123,8 +123,8 @@ def _strides(
     scores = network.output_shape(crop)
     if scores[1:] != (1, 1):
         raise ShapeError(
-            f"gives {'x'.join(map(str, scores))} numbers for one crop of "
-            f"{'x'.join(map(str, crop))}, not one a class.",
+            f"gives {shape_text(scores)} numbers for one crop of "
+            f"{shape_text(crop)}, not one a class.",
             where="sliding_scores",
         )
     moves = network.receptive_field(ReceptiveField(), crop).stride

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from ..typing import Shape
 from .keys import WRAPPERS, count, inside, is_count, mostly_under, shown, under, without_wrappers
 
 __all__ = ["told"]
 
-Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
 MOST_LINES = 8
 

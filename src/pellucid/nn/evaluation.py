@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .layer import Layer
 
-__all__ = ["evaluating", "here"]
+__all__ = ["Evaluation", "here"]
 
 
 class _Here(threading.local):
@@ -22,29 +22,8 @@ class _Here(threading.local):
 here = _Here()
 
 
-class evaluating:  # noqa: N801 - used like a function
-    """Within the block, and in this thread alone, put ``model`` into evaluation mode.
-
-    Several threads may do so at once, and one may train the model meanwhile: the modes that the
-    other threads see stay as they are, and so does what the layers remember there for `backward`.
-    What they remember within the block is dropped at its end.
-
-    Parameters
-    ----------
-    model : Layer
-        With all layers inside it.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from pellucid.nn import Dropout
-    >>> dropout = Dropout(0.5)
-    >>> with evaluating(dropout):
-    ...     print(dropout.training, dropout(np.ones(3)))
-    False [1. 1. 1.]
-    >>> dropout.training
-    True
-    """
+class Evaluation:
+    """The block of `Layer.evaluating`: swaps this thread's modes and memories in and out."""
 
     def __init__(self, model: Layer) -> None:
         self.model = model

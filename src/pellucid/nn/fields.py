@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..shapes import shape_text
 from ..tables import text_table
-from .layer import Layer, LayerRow, Shape
+from ..typing import Shape
+from .layer import Layer, LayerRow
 from .summaries import summary
 
 __all__ = ["FieldTable", "receptive_field"]
@@ -31,9 +33,9 @@ class FieldTable:
             (
                 row.name,
                 row.layer,
-                "x".join(map(str, row.output_shape)),
+                shape_text(row.output_shape),
                 str(row.field),
-                "-" if row.field.everything else "x".join(map(str, row.field.stride)),
+                "-" if row.field.everything else shape_text(row.field.stride),
                 "-" if row.field.everything else f"{_centre(row, 0)}, {_centre(row, 1)}",
                 f"{row.parameters:,}",
             )

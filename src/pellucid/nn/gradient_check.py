@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ArgumentError, NumericsError
+from ..shapes import shape_text
 from ..tables import text_table
 from ..typing import Array
 from .layer import Layer
@@ -82,7 +83,7 @@ class GradientReport:
         rows = [
             (
                 row.name,
-                "x".join(map(str, row.shape)),
+                shape_text(row.shape),
                 str(row.checked),
                 str(row.skipped),
                 f"{row.error:.1e}",

@@ -32,12 +32,11 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError, did_you_mean
 from ..memory import aligned_zeros
 from ..other_names import lookup
-from ..typing import Array
+from ..typing import Array, Shape
 
 __all__ = ["WeightInit", "he", "initial_weights", "normal", "signs", "without_values", "xavier"]
 
 WeightInit: TypeAlias = str | float | Callable[..., Any]
-Shape = tuple[int, ...]
 
 BLOCK = 2**16  # numbers drawn at a time: in float64 they stay within the second-level cache
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..ops.checks import as_floats, gradient_like
-from ..typing import Array
+from ..typing import Array, Shape
 from .containers import Sequential
-from .layer import Layer, Shape
+from .layer import Layer
 
 __all__ = ["Normalize"]
 

@@ -39,15 +39,13 @@ import numpy as np
 from ..errors import ArgumentError, PellucidError
 from ..other_names import unknown
 from ..receptive import ReceptiveField
-from ..typing import Array
+from ..typing import Array, Shape
 from . import state
 from .card import Card
-from .evaluation import here
+from .evaluation import Evaluation, here
 from .parameter import Buffer, Parameter
 
 __all__ = ["Layer", "LayerRow"]
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +284,24 @@ class Layer:
     def eval(self) -> Self:
         """Put this layer and all inside it into evaluation mode; returns this layer."""
         return self.train(False)
+
+    def evaluating(self) -> Evaluation:
+        """Put this layer and its children into evaluation mode within a block, in this thread only.
+
+        Several threads may evaluate one model while another one trains it: each has its own modes
+        and its own cached activations. Those of the block are dropped at its end.
+
+        Examples
+        --------
+        >>> from pellucid.nn import Dropout
+        >>> dropout = Dropout(0.5)
+        >>> with dropout.evaluating():
+        ...     print(dropout.training, dropout(np.ones(3)))
+        False [1. 1. 1.]
+        >>> dropout.training
+        True
+        """
+        return Evaluation(self)
 
     def trains_in(self, mode: bool) -> bool:
         """Return whether this layer behaves as in training when the model is in that mode."""

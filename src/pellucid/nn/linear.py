@@ -12,10 +12,10 @@ from ..errors import ShapeError
 from ..ops.checks import require_real, require_shape
 from ..ops.linear import require_features
 from ..receptive import ReceptiveField
-from ..typing import Array
+from ..typing import Array, Shape
 from .checks import require_count
 from .init import WeightInit, constant, initial_weights
-from .layer import Layer, Shape
+from .layer import Layer
 from .parameter import Parameter
 
 __all__ = ["Flatten", "Linear"]

@@ -10,10 +10,10 @@ import numpy as np
 from .. import ops
 from ..receptive import ReceptiveField
 from ..shapes import Misfit, Padding, Windows, pair, slide
-from ..typing import Array, Pair
+from ..typing import Array, Pair, Shape
 from .checks import require_count
 from .init import WeightInit, constant, initial_weights
-from .layer import Layer, Shape
+from .layer import Layer
 from .parameter import Parameter
 
 __all__ = ["LocallyConnected2d"]

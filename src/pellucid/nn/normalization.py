@@ -9,10 +9,10 @@ import numpy as np
 from .. import ops
 from ..errors import ShapeError
 from ..ops.checks import require_real
-from ..typing import Array
+from ..typing import Array, Shape
 from .checks import require_count, require_number
 from .init import constant
-from .layer import Layer, Shape
+from .layer import Layer
 from .parameter import Buffer, Parameter
 
 __all__ = ["BatchNorm2d", "LocalResponseNorm"]

@@ -6,9 +6,9 @@ from .. import ops
 from ..ops.checks import require_image_shape, require_images, require_shape
 from ..receptive import ReceptiveField
 from ..shapes import Misfit, Padding, Windows, pair, require_sliding, slide
-from ..typing import Array, Pair
+from ..typing import Array, Pair, Shape
 from .checks import require_number
-from .layer import Layer, Shape
+from .layer import Layer
 
 __all__ = ["AvgPool2d", "GlobalAvgPool2d", "GlobalMaxPool2d", "LpPool2d", "MaxPool2d"]
 

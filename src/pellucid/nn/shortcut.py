@@ -8,9 +8,9 @@ from ..errors import ArgumentError, ShapeError
 from ..ops.checks import as_floats, require_image_shape, require_images, require_real, require_shape
 from ..receptive import ReceptiveField
 from ..shapes import Windows, pair, slide
-from ..typing import Array, Pair
+from ..typing import Array, Pair, Shape
 from .checks import require_count
-from .layer import Layer, Shape
+from .layer import Layer
 
 __all__ = ["ZeroPadShortcut"]
 

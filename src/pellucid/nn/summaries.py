@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from ..errors import ArgumentError
 from ..receptive import ReceptiveField
+from ..shapes import shape_text
 from ..tables import text_table
-from .layer import Layer, LayerRow, Shape
+from ..typing import Shape
+from .layer import Layer, LayerRow
 
 __all__ = ["Summary", "summary"]
 
@@ -63,7 +65,7 @@ class Summary:
             (
                 row.name,
                 row.layer,
-                _shape(row.output_shape),
+                shape_text(row.output_shape),
                 *self._sharing(f"{row.neurons:,}", f"{row.without_sharing:,}"),
                 f"{row.parameters:,}",
                 f"{row.multiply_adds:,}",
@@ -73,7 +75,17 @@ class Summary:
             )
             for row in self.rows
         ]
-        start = ("input", "", _shape(self.input_shape), *self._sharing("", ""), "", "", "", "", "")
+        start = (
+            "input",
+            "",
+            shape_text(self.input_shape),
+            *self._sharing("", ""),
+            "",
+            "",
+            "",
+            "",
+            "",
+        )
         unshared = self._sharing(f"{self.neurons:,}", f"{self.parameters_without_sharing:,}")
         sums = (f"{self.parameters:,}", f"{self.multiply_adds:,}", _size(self.activation_bytes))
         total = ("total", "", "", *unshared, *sums, "", "")
@@ -128,10 +140,6 @@ def known_shape(model: Layer, input_shape: Shape | None) -> Shape:
             where="input_shape",
         )
     return shape
-
-
-def _shape(shape: Shape) -> str:
-    return "x".join(str(size) for size in shape)
 
 
 def _size(bytes_: float) -> str:

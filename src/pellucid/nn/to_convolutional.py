@@ -13,13 +13,13 @@ import math
 from typing import Any
 
 from ..errors import ArgumentError
-from ..typing import Array
+from ..typing import Array, Shape
 from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .containers import Sequential
 from .conv import Conv2d
 from .dropout import Dropout
 from .init import without_values
-from .layer import Layer, Shape
+from .layer import Layer
 from .linear import Flatten, Linear
 from .locally_connected import LocallyConnected2d
 from .normalization import BatchNorm2d, LocalResponseNorm

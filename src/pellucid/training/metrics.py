@@ -12,7 +12,7 @@ from .. import ops
 from ..data import Dataset, Loader
 from ..errors import ArgumentError, DataError, ShapeError
 from ..names import listed
-from ..nn import Layer, Loss, SoftmaxCrossEntropy, evaluating
+from ..nn import Layer, Loss, SoftmaxCrossEntropy
 from ..typing import Array
 from .engines import EngineLike, NumpyEngine, as_engine
 from .given import Images, as_dataset, require_classes
@@ -116,7 +116,7 @@ def evaluate(
     loss = how.loss(SoftmaxCrossEntropy() if loss is None else loss)
     total, predictions = 0.0, []
     classes = 0
-    with evaluating(model):
+    with model.evaluating():
         for x, labels in Loader(dataset, batch_size, gather=how.gather()):
             scores = _mean_scores(run, x) if mirrored else run(x)
             total += loss(scores, labels) * len(x)
@@ -179,7 +179,7 @@ def predict(
         require_known(model, value_range(x), "predict")
         size = min(batch_size, len(x))
         run = run or how.prepare(model, x.image_shape, size, frozen=True)
-        with evaluating(model):
+        with model.evaluating():
             batches = (x for x, _ in Loader(x, size, gather=how.gather()))
             return np.concatenate([ops.softmax(run(x)) for x in batches])
     x = require_floats(x, "predict")
@@ -188,7 +188,7 @@ def predict(
     how = how if len(x) else NumpyEngine()  # a plan is made for one image or more
     try:
         run = run or how.prepare(model, x.shape[1:], batch_size, frozen=True)
-        with evaluating(model):
+        with model.evaluating():
             starts = range(0, max(1, len(x)), batch_size)
             return np.concatenate([ops.softmax(run(x[k : k + batch_size])) for k in starts])
     except ShapeError as error:

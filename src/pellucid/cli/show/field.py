@@ -16,8 +16,7 @@ from ..prepared import AsIsOption, prepared
 
 if TYPE_CHECKING:
     from ...nn import Layer
-    from ...nn.layer import Shape
-    from ...typing import Array
+    from ...typing import Array, Shape
 
 __all__ = ["command"]
 

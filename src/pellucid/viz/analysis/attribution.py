@@ -10,6 +10,7 @@ from ...errors import ArgumentError, ShapeError
 from ...nn import Layer, ReLU, replaced
 from ...nn.state import widened
 from ...ops.checks import as_floats
+from ...shapes import shape_text
 from ...typing import Array
 from .unit_access import looked_at
 
@@ -51,7 +52,7 @@ def class_scores(model: Layer, image: Array) -> Array:
         scores: Array = model(widened(image[None], model.parameters().values()))[0]
     if scores.ndim != 1:
         raise ShapeError(
-            f"the network gives {'x'.join(map(str, scores.shape))} numbers for an image; it must "
+            f"the network gives {shape_text(scores.shape)} numbers for an image; it must "
             "end in one score a class.",
             where=type(model).__name__,
         )

@@ -19,13 +19,11 @@ from ...nn import (
     layer_at,
     replaced,
 )
-from ...typing import Array
+from ...typing import Array, Shape
 from .attribution import input_gradient
 from .unit_access import looked_at
 
 __all__ = ["cam_layer", "grad_cam"]
-
-Shape = tuple[int, ...]
 
 
 class _Tap(Layer):

@@ -15,7 +15,6 @@ from ...nn import (
     Sequential,
     Sigmoid,
     Tanh,
-    evaluating,
 )
 from ...nn.state import widened
 from ...typing import Array
@@ -101,7 +100,7 @@ def recorded(model: Layer, x: Array) -> list[Stage]:
     try:
         for path, layer in listened:
             vars(layer)["forward"] = listening(path, layer)
-        with evaluating(model):
+        with model.evaluating():
             model(widened(x, model.parameters().values()))
     finally:
         for _, layer in listened:

@@ -9,9 +9,9 @@ from math import ceil, floor
 import numpy as np
 
 from ...errors import ArgumentError, did_you_mean
-from ...nn import BatchNorm2d, Branches, Conv2d, Layer, ReLU, evaluating, layer_at, trunk
+from ...nn import BatchNorm2d, Branches, Conv2d, Layer, ReLU, layer_at, trunk
 from ...receptive import ReceptiveField
-from ...typing import Array
+from ...typing import Array, Shape
 
 __all__ = [
     "crop",
@@ -24,7 +24,6 @@ __all__ = [
     "with_relu",
 ]
 
-Shape = tuple[int, ...]
 MOST_LAYERS = 5
 
 
@@ -169,7 +168,7 @@ def looked_at(model: Layer) -> Iterator[None]:
     try:
         for p in parameters:
             p.rate = 0.0
-        with evaluating(model):
+        with model.evaluating():
             yield
     finally:
         for p, grad, rate in kept:

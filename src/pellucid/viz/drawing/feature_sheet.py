@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...shapes import shape_text
 from ...typing import Array
 from ..analysis.recording import Stage
 from .canvas import BLUE, new_figure
@@ -71,7 +72,7 @@ class FeatureSheet:
 
     def image(self, image: Array, name: str | None) -> None:
         """Draw the input."""
-        self.write("input", _by(image.shape) + (f"\nis {name}" if name else ""), self.h)
+        self.write("input", shape_text(image.shape) + (f"\nis {name}" if name else ""), self.h)
         picture = as_picture(image)
         low, high = min(0.0, float(picture.min())), max(1.0, float(picture.max()))
         axes = self.place(NAMES, self.w, self.h)
@@ -85,7 +86,7 @@ class FeatureSheet:
         many = "" if len(shown) == len(maps) else f"\n{len(shown)} most active of {len(maps)}"
         low, high = _range(maps)
         signed = "\ngrey is 0" if low < 0 else ""
-        self.write(stage.title, _by(maps.shape) + many + signed, self.h)
+        self.write(stage.title, shape_text(maps.shape) + many + signed, self.h)
         for place, k in enumerate(shown):
             axes = self.place(NAMES + place * (self.w + 0.08), self.w, self.h)
             axes.imshow(maps[k], cmap="gray", vmin=low, vmax=high, aspect="auto")
@@ -181,7 +182,3 @@ def _lines(title: str) -> list[str]:
             lines.append("  ")
         lines[-1] += part
     return lines
-
-
-def _by(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))

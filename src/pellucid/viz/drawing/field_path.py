@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from ...errors import ArgumentError, did_you_mean
 from ...nn import Layer, receptive_field, trunk
-from ...nn.layer import LayerRow, Shape
+from ...nn.layer import LayerRow
 from ...receptive import ReceptiveField
+from ...shapes import shape_text
+from ...typing import Shape
 from .writing import number
 
 __all__ = ["Field", "way_to"]
@@ -109,7 +111,7 @@ def _unit(row: LayerRow, layer: str, at: tuple[int, int] | None) -> tuple[int, i
     if not (0 <= at[0] < h and 0 <= at[1] < w):
         raise ArgumentError(
             f"must be a row from 0 to {h - 1} and a column from 0 to {w - 1}: the output of "
-            f"'{layer}' is {'x'.join(map(str, row.output_shape))}; received {at[0]},{at[1]}.",
+            f"'{layer}' is {shape_text(row.output_shape)}; received {at[0]},{at[1]}.",
             where="at",
         )
     return int(at[0]), int(at[1])

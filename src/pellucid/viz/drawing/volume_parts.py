@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...nn import Branches, Layer, Residual, Sequential
-from ...nn.layer import Shape
+from ...typing import Shape
 from .writing import figure_text
 
 __all__ = ["Group", "Part", "groups_of"]

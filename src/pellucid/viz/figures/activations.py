@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import ArgumentError
-from ...nn import Layer, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh, evaluating
+from ...nn import Layer, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh
 from ...nn.init import WeightInit
 from ...nn.state import widened
 from ...typing import Array
@@ -228,7 +228,7 @@ def layer_outputs(
     try:
         for name in names:
             _listen(layers[name], name, outputs)
-        with evaluating(model), quiet:
+        with model.evaluating(), quiet:
             model(widened(x, model.parameters().values()))
     finally:
         for name in names:

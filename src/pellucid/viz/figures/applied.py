@@ -78,7 +78,7 @@ def responses(model: Layer, image: Array, layer: str) -> Array:
     """
     part = nn.trunk(model, layer)
     conv = nn.layer_at(model, layer)
-    with nn.evaluating(part):
+    with part.evaluating():
         y = part(image[np.newaxis])[0]
     bias = getattr(conv, "bias", None)
     return y if bias is None else y - bias.data.reshape(-1, 1, 1)

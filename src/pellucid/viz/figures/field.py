@@ -8,9 +8,8 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ...nn import Layer
-from ...nn.layer import Shape
 from ...nn.summaries import known_shape
-from ...typing import Array
+from ...typing import Array, Shape
 from ..drawing.canvas import ORANGE, as_written, new_figure
 from ..drawing.field_path import Field, way_to
 from ..drawing.writing import breadth, figure_text

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ArgumentError
 from ...nn import Layer
-from ...nn.layer import Shape
 from ...nn.summaries import known_shape
+from ...shapes import shape_text
+from ...typing import Shape
 from ..drawing.canvas import as_written, new_figure
 from ..drawing.volume_parts import Group, Part, groups_of
 from ..drawing.writing import breadth
@@ -140,7 +141,7 @@ class _Scale:
     def column(self, shape: Shape) -> float:
         """Return the room that a block takes across, its size below it included."""
         thick, _, back = self.block(shape)
-        return max(thick + back, wide(_size(shape)) + ROOM)
+        return max(thick + back, wide(shape_text(shape)) + ROOM)
 
     def gap(self, part: Part) -> float:
         """Return the room for what is written between two blocks."""
@@ -219,9 +220,9 @@ class _Pen:
             self._axes.add_patch(side)
         centre = x + self._scale.column(shape) / 2
         self.text(
-            max(x + thick / 2, x + wide(_size(shape)) / 2) if thick < centre else centre,
+            max(x + thick / 2, x + wide(shape_text(shape)) / 2) if thick < centre else centre,
             bottom + LINE * 0.75,
-            _size(shape),
+            shape_text(shape),
             weight="bold",
             zorder=4,
         )
@@ -272,7 +273,3 @@ class _Pen:
 def wide(text: str, bold: bool = True) -> float:
     """Return the inches that a text takes."""
     return breadth(text, bold) * TEXT / 72
-
-
-def _size(shape: Shape) -> str:
-    return "x".join(map(str, shape))
