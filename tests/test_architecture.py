@@ -47,6 +47,7 @@ RANKS = {
     "formats.text_kinds": 1.4,
     "formats.signatures": 1.4,
     "memory": 1,
+    "exports": 1,
     "letters": 1,
     "names": 1,
     "other_names": 1,
