@@ -50,7 +50,7 @@ def test_an_error_names_the_option_and_points_into_the_pattern(pellucid, argumen
     result = pellucid(*arguments, "INPUT -> CNOV -> FC")
     assert result.returncode == 1
     first, shown, marks = result.stderr.splitlines()
-    assert first.startswith(f"error: {where}: 'CNOV' is no layer. Did you mean 'CONV'? Known: ")
+    assert first.startswith(f"error: {where}: 'CNOV' is not a layer. Did you mean 'CONV'? Known: ")
     assert shown[marks.index("^") :].startswith("CNOV")
 
 

@@ -165,9 +165,9 @@ class Block(nn.Layer):
     ("layers", "said"),
     [
         ([nn.Flatten(), nn.BatchNorm2d(32)], r"BatchNorm2d '1': cannot become a convolution: "
-         r"it takes the 32 numbers behind Flatten for channels, of which the map has 2"),
-        ([nn.Flatten(), nn.Softmax()], r"takes the 32 numbers behind Flatten for channels"),
-        ([nn.Flatten(), Own()], r"Own '1': .*may not mean the same .*Known are Linear, ReLU"),
+         r"it takes the 32 numbers after Flatten for channels, of which the map has 2"),
+        ([nn.Flatten(), nn.Softmax()], r"takes the 32 numbers after Flatten for channels"),
+        ([nn.Flatten(), Own()], r"Own '1': .*may not mean the same .*per_number = True"),
         ([Block()], r"Block '0': .*belongs to one size of image \('body.squeeze' inside it does\)"),
         ([nn.LocallyConnected2d(2, 3, 4, 3)], r"LocallyConnected2d '0': .*to one size of image\."),
         ([nn.Softmax(-1)], r"Softmax '0': .*runs along rows or columns, whose number will change"),
@@ -180,7 +180,7 @@ def test_what_cannot_be_converted_is_refused_with_its_name_and_the_reason(layers
 
 
 def test_a_layer_alone_and_a_model_of_no_known_images_are_refused():
-    with pytest.raises(ArgumentError, match=r"is no chain of layers\. Put it into a Sequential"):
+    with pytest.raises(ArgumentError, match=r"is not a chain of layers\. Put it into a Sequential"):
         to_convolutional(nn.Linear(3, 2), (3,))
     with pytest.raises(ArgumentError, match="input_shape: this model does not say"):
         to_convolutional(nn.Sequential(nn.ReLU()))

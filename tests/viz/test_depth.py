@@ -22,7 +22,7 @@ from pellucid.nn import (
     trunk,
 )
 from pellucid.viz.analysis import unit_access
-from pellucid.viz.analysis.unit_access import crop, seen, with_relu
+from pellucid.viz.analysis.unit_access import crop, seen, with_activation
 
 
 def images(n: int, shape=(3, 9, 12), seed: int = 0) -> Dataset:
@@ -116,9 +116,9 @@ def test_a_field_larger_than_the_image_is_shown_in_the_place_of_the_image():
 
 
 def test_units_are_looked_at_behind_their_relu():
-    assert with_relu(branched(), "conv2") == "relu2"
-    assert with_relu(branched(), "both.wide") == "both.wide"
-    assert with_relu(ResNet20(), "conv1") == "relu"
+    assert with_activation(branched(), "conv2") == "relu2"
+    assert with_activation(branched(), "both.wide") == "both.wide"
+    assert with_activation(ResNet20(), "conv1") == "relu"
 
 
 def test_looking_leaves_the_model_as_it_was():

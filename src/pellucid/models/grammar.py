@@ -4,17 +4,19 @@
     chain   = item { "->" item }
     item    = ( word | "[" chain "]" ) { "*" number | "?" }
 
-What the words mean is said by `pellucid.models.from_pattern`.
+The words, and the numbers that may follow them, are those of the layer classes: see
+`pellucid.nn.pattern_words`. What they mean is said by `pellucid.models.from_pattern`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..errors import ArgumentError, did_you_mean
+from ..nn.pattern_words import Argument, PatternWord
 
 __all__ = ["Group", "Item", "Word", "parse", "pointing"]
 
@@ -24,32 +26,15 @@ MOST_NESTED = 20
 MOST_SIZE = 100_000  # of a window, or outputs of one layer
 SHOWN = 72  # letters of a pattern around the place that an error points at
 
-_WINDOW, _MOVES = r"(?P<window>\d+)?", r"(?:/(?P<stride>\d+))?(?:[pP](?P<padding>\d+))?"
-SIZES = {
-    "CONV": re.compile(_WINDOW + r"(?:-(?P<filters>\d+))?" + _MOVES),
-    "POOL": re.compile(_WINDOW + _MOVES),
-    "AVGPOOL": re.compile(_WINDOW + _MOVES),
-    "FC": re.compile(r"(?P<outputs>\d+)?"),
-    "DROP": re.compile(r"(?P<p>\d*\.\d+|\d+)?"),
-    **dict.fromkeys(("GAP", "BN", "LRN", "RELU", "SIGMOID", "TANH"), re.compile("")),
-}
-FORMS = {
-    "CONV": "CONV5-32/2p1: window, filters, stride, padding",
-    "POOL": "POOL3/2p1: window, stride, padding",
-    "AVGPOOL": "AVGPOOL3/2p1: window, stride, padding",
-    "FC": "FC128: outputs",
-    "DROP": "DROP0.5: the probability of silence",
-}
-MEANT = {"MAXPOOL": "POOL", "DROPOUT": "DROP", "BATCHNORM": "BN", "LINEAR": "FC", "AFFINE": "FC"}
 _TOKEN = re.compile(r"\s*(?P<token>->|→|[][*?]|(?:(?!->)[^][\s*?→])+)")
 
 
 @dataclass(frozen=True)
 class Word:
-    """One layer; ``sizes`` holds what was written behind its name."""
+    """One layer; ``given`` holds the constructor's arguments that were written after its name."""
 
     name: str
-    sizes: dict[str, float]
+    given: dict[str, float]
     start: int
     end: int
     repeat: int = 1
@@ -80,24 +65,25 @@ class Group:
 Item: TypeAlias = Word | Group
 
 
-def parse(text: str) -> tuple[Item, ...]:
-    """Return the items of a pattern.
+def parse(text: str, words: Mapping[str, PatternWord]) -> tuple[Item, ...]:
+    """Return the items of a pattern of these ``words``.
 
     Raises
     ------
     ArgumentError
-        If it is none, pointing at the letter where it stops being one.
+        If the text is not a pattern, pointing at the letter where it stops being one.
 
     Examples
     --------
-    >>> [item.repeat for item in parse("INPUT -> [CONV5-32/2 -> RELU]*2 -> FC")]
+    >>> words = {text: PatternWord(text) for text in ("CONV", "RELU", "FC")}
+    >>> [item.repeat for item in parse("INPUT -> [CONV -> RELU]*2 -> FC", words)]
     [2, 1]
     """
     if len(text) > MOST_LETTERS:
         raise ArgumentError(
             f"has {len(text):,} letters; at most {MOST_LETTERS:,} are allowed.", where="pattern"
         )
-    return _Parser(text).pattern()
+    return _Parser(text, words).pattern()
 
 
 def pointing(
@@ -107,16 +93,16 @@ def pointing(
     shown = re.sub(r"\s", " ", text)
     first = max(0, min(start - SHOWN // 2, len(shown) - SHOWN))
     last = first + SHOWN
-    before, behind = "..." * (first > 0), "..." * (last < len(shown))
+    before, after = "..." * (first > 0), "..." * (last < len(shown))
     marks = " " * (start - first + len(before)) + "^" + "~" * (min(end, last) - start - 1)
-    return kind(f"{message}\n    {before}{shown[first:last]}{behind}\n    {marks}", where="pattern")
+    return kind(f"{message}\n    {before}{shown[first:last]}{after}\n    {marks}", where="pattern")
 
 
 class _Parser:
     """Reads one token after the other; ``start`` and ``end`` enclose the one that is looked at."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, words: Mapping[str, PatternWord]) -> None:
+        self.text, self.words = text, words
         self.end = 0
         self._next()
 
@@ -124,7 +110,7 @@ class _Parser:
         if self.token.upper() == "INPUT":
             self._next()
             if not self.token:
-                raise self._error("is an input and no layer; add one: INPUT -> FC.")
+                raise self._error("is an input, not a layer; add one: INPUT -> FC.")
             self._arrow()
         items = self._chain(0)
         if self.token:
@@ -145,7 +131,7 @@ class _Parser:
         start, what = self.start, self.token
         if what == "[":
             if depth == MOST_NESTED:
-                raise self._error(f"brackets may be nested {MOST_NESTED} deep and no deeper.")
+                raise self._error(f"brackets may be nested {MOST_NESTED} deep at most.")
             self._next()
             items = self._chain(depth + 1)
             if self.token != "]":
@@ -155,14 +141,15 @@ class _Parser:
             return Group(items, start, end, *self._signs())
         if what in ("", "->", "→", "]", "*", "?"):
             found = f"found '{what}'" if what else "the pattern ends"
-            raise self._error(f"expects a layer, but {found}. {_KNOWN}")
-        name, sizes = self._word()
+            known = f"Known: {', '.join(sorted(self.words))}."
+            raise self._error(f"expects a layer, but {found}. {known}")
+        name, given = self._word()
         end = self.end
         self._next()
-        return Word(name, sizes, start, end, *self._signs())
+        return Word(name, given, start, end, *self._signs())
 
     def _signs(self) -> tuple[int, bool]:
-        """Read what may stand behind an item: how often, and whether it may be left out."""
+        """Read what may follow an item: how often, and whether it may be left out."""
         repeat, optional = 1, False
         while self.token in ("*", "?"):
             if self.token == "?":
@@ -179,32 +166,35 @@ class _Parser:
         letters = re.match("[A-Za-z]*", self.token)
         assert letters is not None
         name = letters[0].upper()
-        if name.endswith("P") and name not in SIZES and name[:-1] in SIZES:
+        if name.endswith("P") and name not in self.words and name[:-1] in self.words:
             name = name[:-1]  # the p of a padding: CONVp0
         length = len(name)
         if name == "INPUT":
             raise self._error("INPUT stands at the beginning, once and without a size.")
         if name == "SOFTMAX":
             raise self._error("the loss contains the softmax; let the pattern end in FC.")
-        if name not in SIZES:
-            hint = did_you_mean(MEANT.get(name, name), SIZES)
-            raise self._error(f"{self.token!r} is no layer. {hint}")
-        found = SIZES[name].match(self.token, length)
+        if name not in self.words:
+            meant = {other: w.text for w in self.words.values() for other in w.also}
+            hint = did_you_mean(meant.get(name, name), self.words)
+            raise self._error(f"{self.token!r} is not a layer. {hint}")
+        word = self.words[name]
+        numbers = re.compile("".join(map(_expression, word.arguments)), re.IGNORECASE)
+        found = numbers.match(self.token, length)
         assert found is not None  # everything in it may be left out
         if found.end() < len(self.token):
-            form = f"Write {FORMS[name]}." if name in FORMS else f"{name} has no sizes."
+            form = f"Write {word.form}." if word.form else f"{name} is not followed by numbers."
             at = self.start + found.end()
             raise pointing(f"cannot be read from here on. {form}", self.text, at, self.end)
-        sizes: dict[str, float] = {}
-        for what, digits in found.groupdict().items():
-            if digits is not None:
-                at = self.start + found.start(what)
-                least = 0 if what == "padding" else 1
-                is_size = what != "p"
-                sizes[what] = (
-                    self._number(digits, at, least, MOST_SIZE) if is_size else float(digits)
+        given: dict[str, float] = {}
+        for argument in word.arguments:
+            if (digits := found[argument.name]) is not None:
+                at = self.start + found.start(argument.name)
+                given[argument.name] = (
+                    self._number(digits, at, argument.least, MOST_SIZE)
+                    if argument.whole
+                    else float(digits)
                 )
-        return name, sizes
+        return name, given
 
     def _number(self, digits: str, at: int, least: int, most: int) -> int:
         if len(digits) > len(str(most)) or not least <= int(digits) <= most:
@@ -232,6 +222,12 @@ class _Parser:
         return pointing(message, self.text, self.start, self.end)
 
 
+def _expression(argument: Argument) -> str:
+    """Return the regular expression of an argument that may be left out."""
+    number = r"\d+" if argument.whole else r"\d*\.\d+|\d+"
+    return f"(?:{re.escape(argument.mark)}(?P<{argument.name}>{number}))?"
+
+
 def _require_few(items: Sequence[Item], text: str) -> None:
     """Refuse what stands for too many layers, pointing at the item that has most."""
     layers = [item.layers for item in items]
@@ -242,6 +238,3 @@ def _require_few(items: Sequence[Item], text: str) -> None:
             "allowed."
         )
         raise pointing(message, text, item.start, item.end)
-
-
-_KNOWN = f"Known: {', '.join(sorted(SIZES))}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -9,17 +10,17 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import ArgumentError
-from ..nn import Conv2d, Dropout, Layer, Linear, Sequential
+from ..nn import Layer, Sequential
 from ..nn.checks import require_count
 from ..nn.init import WeightInit, without_values
 from .grammar import parse
-from .pattern_layers import Builder, State
+from .pattern_layers import Builder, State, layers_by_word
 
 __all__ = ["from_pattern", "is_pattern"]
 
 
 def is_pattern(text: str) -> bool:
-    """Return whether ``text`` is meant as a pattern, and not as the name of a network or a file."""
+    """Return whether ``text`` is meant as a pattern, not as the name of a network or a file."""
     return "->" in text or "→" in text or text.lstrip()[:5].upper() == "INPUT"
 
 
@@ -30,43 +31,47 @@ def from_pattern(
     *,
     weight_init: WeightInit = "he",
     rng: np.random.Generator | None = None,
+    layers: Iterable[type[Layer]] = (),
 ) -> Sequential:
-    """Return the network that a line of text describes, for images (C, H, W) and so many classes.
+    """Return the network that a line of text describes, for images (C, H, W).
 
     The grammar is that of CS231n, "Layer patterns"::
 
         INPUT -> [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC
 
-    with numbers for N, M and K (0 leaves out). ``?`` stands behind what is left out, layer or
-    bracket, where its window does not fit: where an image is too small to be halved once more.
-    Brackets may be nested. Sizes stand behind a name, each may be left out:
+    with numbers for N, M and K (0 repeats: the part is omitted). ``?`` marks a layer or bracket to
+    omit where its window does not fit: where an image is too small to be halved once more.
+    Brackets may be nested. Numbers follow a word, each has a default:
 
     ==================== ==========================================================================
-    ``CONV5-32/2p0``     32 filters of 5x5, stride 2, padding 0. Left out: 3x3; as many filters as
-                         the convolution before, twice as many behind a pooling (32 at first, 512
+    ``CONV5-32/2p0``     32 filters of 5x5, stride 2, padding 0. Defaults: 3x3; as many filters as
+                         the convolution before, twice as many after a pooling (32 at first, 512
                          at most); stride 1; the padding that keeps the size at stride 1.
-    ``POOL3/2p0``        Maximum of 3x3, stride 2, padding 0. Left out: 2x2; stride as the window.
+    ``POOL3/2p0``        Maximum of 3x3, stride 2, padding 0. Defaults: 2x2; stride as the window.
     ``AVGPOOL3/2p0``     The same with the mean.
     ``GAP``              The mean of each channel over the whole image.
-    ``FC128``            Fully connected, 128 outputs. Left out: 128, and the last one ``classes``.
-    ``DROP0.5``          Dropout, half of all numbers if left out.
+    ``FC128``            Fully connected, 128 outputs. Default: 128, for the last one ``classes``.
+    ``DROP0.5``          Dropout. Default: half of all numbers.
     ``BN``, ``LRN``      Batch normalisation; the response normalisation of Krizhevsky et al. 2012.
-    ``RELU``, ``SIGMOID``, ``TANH``
+    ``RELU``, ``TANH``   Activations, by the names of their layers.
     ==================== ==========================================================================
 
-    Images are flattened where FC needs it, and behind a GAP that ends the pattern. A pattern
-    without FC has as many filters in its last CONV as there are classes.
+    Each layer class states its word: `pellucid.nn.Layer.pattern_word`. Images are flattened where
+    FC needs it, and after a GAP that ends the pattern. A pattern without FC has as many filters in
+    its last CONV as there are classes.
 
     Parameters
     ----------
     text : str
-        Small letters are read as large ones; INPUT may be left out.
+        Small letters are read as capitals; INPUT may be omitted.
     input_shape : (C, H, W)
     classes : int
     weight_init : "he", "xavier" or float
         Initial weights, see `pellucid.nn.init`.
     rng : numpy.random.Generator
         Draws them.
+    layers : iterable of Layer classes
+        Your own layers with a ``pattern_word``.
 
     Returns
     -------
@@ -76,29 +81,30 @@ def from_pattern(
     Raises
     ------
     ArgumentError, ShapeError
-        With a line that points into the text at what cannot be read, at a layer that does not fit
-        the images, or at what would be too large: 1,000 layers, 10⁹ parameters.
+        With a line that points into the text: at what cannot be read, at a layer that does not fit
+        the images, or at what would be too large (1,000 layers, 10⁹ parameters).
 
     Examples
     --------
-    >>> model = from_pattern("INPUT -> [CONV -> RELU -> POOL]*2 -> FC -> RELU -> FC", (3, 32, 32), 10)
+    >>> model = from_pattern("[CONV -> RELU -> POOL]*2 -> FC -> RELU -> FC", (3, 32, 32), 10)
     >>> [model[name] for name in ("conv2", "flatten", "fc1")]
     [Conv2d(32, 64, 3, padding=1), Flatten(), Linear(4096, 128)]
     >>> from_pattern("INPUT -> CNOV -> FC", (3, 32, 32), 10)
     Traceback (most recent call last):
-    pellucid.errors.ArgumentError: pattern: 'CNOV' is no layer. Did you mean 'CONV'? Known: AVGPOOL, BN, CONV, DROP, FC, GAP, LRN, POOL, RELU, SIGMOID, TANH.
+    pellucid.errors.ArgumentError: pattern: 'CNOV' is not a layer. Did you mean 'CONV'? Known: ...
         INPUT -> CNOV -> FC
                  ^~~~
-    """  # noqa: E501
-    shape, items = _image_shape(input_shape), parse(text)
-    builder = Builder(text, require_count(classes, "classes"), weight_init)
+    """
+    kinds, shape = layers_by_word(layers), _image_shape(input_shape)
+    items = parse(text, {word: entry.word for word, entry in kinds.items()})
+    builder = Builder(text, kinds, require_count(classes, "classes"), weight_init)
     with without_values():  # twice, for only the end tells which FC or CONV was the last
         state = builder.chain(items, State(shape))
-        last = ("FC", state.fcs) if state.fcs else ("CONV", state.convs)
+        last = ("rows", state.fcs) if state.fcs else ("images", state.convs)
         builder = replace(builder, last=last)
-        layers = builder.ended(items[-1], builder.chain(items, State(shape))).layers
+        made = builder.ended(items[-1], builder.chain(items, State(shape))).layers
     rng = np.random.default_rng() if rng is None else rng
-    model = Sequential(**{name: _with_values(layer, rng) for name, layer in _named(layers)})
+    model = Sequential(**{name: _with_values(layer, rng) for name, layer in _named(made)})
     model.input_shape = shape
     return model
 
@@ -116,7 +122,7 @@ def _named(layers: Iterable[tuple[str, Layer]]) -> Iterator[tuple[str, Layer]]:
 
 def _with_values(layer: Layer, rng: np.random.Generator) -> Layer:
     """Build a layer again, now with weights."""
-    random = {"rng": rng} if isinstance(layer, Conv2d | Linear | Dropout) else {}
+    random = {"rng": rng} if "rng" in inspect.signature(type(layer)).parameters else {}
     return type(layer)(**layer.config(), **random)
 
 

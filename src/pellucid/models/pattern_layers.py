@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
+from .. import nn
 from ..errors import ArgumentError, PellucidError, ShapeError
-from ..nn import (
-    AvgPool2d,
-    BatchNorm2d,
-    Conv2d,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2d,
-    Layer,
-    Linear,
-    LocalResponseNorm,
-    MaxPool2d,
-    ReLU,
-    Sigmoid,
-    Tanh,
-)
+from ..nn import Flatten, Layer
 from ..nn.init import WeightInit
-from ..shapes import Padding, shape_text
+from ..nn.pattern_words import PatternWord, own_word
+from ..shapes import shape_text
 from .grammar import Item, Word, pointing
 
-__all__ = ["PLAIN", "Builder", "State", "keeping"]
+__all__ = ["Builder", "Entry", "State", "layers_by_word"]
 
-# What is left out. Filters double behind a pooling as in VGG (Simonyan & Zisserman 2014, table 1).
-FILTERS, MOST_FILTERS, WINDOW, HIDDEN, SILENCE = 32, 512, 3, 128, 0.5
+# Filters double after a pooling as in VGG (Simonyan & Zisserman 2014, table 1).
+FILTERS, MOST_FILTERS, HIDDEN = 32, 512, 128
 MOST_PARAMETERS = 10**9  # 4 GB
 
-NAMES = {"AVGPOOL": "pool", "BN": "norm"}  # others are called as they are written
-PLAIN: dict[str, type[Layer]] = {"RELU": ReLU, "SIGMOID": Sigmoid, "TANH": Tanh}
+
+class Entry(NamedTuple):
+    """A layer class and its word."""
+
+    kind: type[Layer]
+    word: PatternWord
 
 
-def keeping(window: int) -> Padding:
-    """Return the padding with which a window of this size keeps an image's size at stride 1."""
-    return window // 2 if window % 2 else "same"
+def layers_by_word(own: Iterable[type[Layer]] = ()) -> dict[str, Entry]:
+    """Return the layers of Pellucid that have a word, and your ``own``, by their words.
+
+    Raises
+    ------
+    ArgumentError
+        If one of your own has none.
+    """
+    classes = [kind for kind in vars(nn).values() if inspect.isclass(kind)]
+    library = [kind for kind in classes if issubclass(kind, Layer)]
+    found = {word.text: Entry(kind, word) for kind in library if (word := own_word(kind))}
+    for kind in own:
+        word = own_word(kind)
+        if word is None:
+            raise ArgumentError(
+                f"{kind.__name__} has no word. Give the class a `pattern_word = PatternWord(...)`.",
+                where="layers",
+            )
+        found[word.text] = Entry(kind, word)
+    return found
 
 
 @dataclass(frozen=True)
@@ -49,21 +60,25 @@ class State:
     pooled: bool = False  # whether a pooling came after it
     layers: tuple[tuple[str, Layer], ...] = ()
     parameters: int = 0
-    convs: int = 0
-    fcs: int = 0
+    convs: int = 0  # layers with weights for images
+    fcs: int = 0  # layers with weights for rows
 
 
 @dataclass(frozen=True)
 class Builder:
-    """Adds the layers of items to a state, without values."""
+    """Adds the layers of items to a state, without values.
+
+    ``last`` says which layer with weights gives the classes: the n-th one for rows, or images.
+    """
 
     text: str
+    kinds: Mapping[str, Entry]
     classes: int
     weight_init: WeightInit
     last: tuple[str, int] = ("", 0)
 
     def chain(self, items: Iterable[Item], state: State) -> State:
-        """Return the state behind all ``items``; without those that may miss and do not fit."""
+        """Return the state after all ``items``; without optional ones that do not fit."""
         for item in items:
             for _ in range(item.repeat):
                 try:
@@ -76,89 +91,75 @@ class Builder:
                         raise
         return state
 
-    def word(self, word: Word, state: State) -> State:
-        """Return the state behind one layer; an error in it points at its word."""
-        if word.name in ("CONV", "POOL", "AVGPOOL", "GAP") and len(state.shape) == 1:
-            raise self.error(f"{word.name} needs images; FC comes behind all that do.", word)
+    def word(self, item: Word, state: State) -> State:
+        """Return the state after one layer; an error in it points at its word."""
+        kind, word = self.kinds[item.name]
+        images = len(state.shape) == 3
+        if word.takes == "images" and not images:
+            raise self.error(f"{item.name} needs images; FC comes after all that do.", item)
         try:
-            if word.name == "FC":
-                return self.fully_connected(word, state)
-            if word.name == "CONV":
-                return self.convolution(word, state)
-            return self.other(word, state)
+            if word.takes == "rows" and images:
+                state = self.add(item, state, Flatten(), "flatten")
+            layer = kind(**self.arguments(item, state))
+            state = self.add(item, state, layer, word.layer_name or item.name.lower())
         except PellucidError as error:
             if error.where in ("pattern", "weight_init"):
                 raise
-            kind = ShapeError if isinstance(error, ShapeError) else ArgumentError
-            raise self.error(error.message, word, kind) from error
+            again = ShapeError if isinstance(error, ShapeError) else ArgumentError
+            raise self.error(error.message, item, again) from error
+        if word.pools:
+            return replace(state, pooled=True)
+        if not word.outputs:
+            return state
+        if word.takes == "rows":
+            return replace(state, fcs=state.fcs + 1)
+        return replace(state, filters=state.shape[0], pooled=False, convs=state.convs + 1)
 
-    def fully_connected(self, word: Word, state: State) -> State:
-        """Add a Linear, and a Flatten where images come in."""
-        if len(state.shape) == 3:
-            state = self.add(word, state, Flatten())
-        is_last = self.last == ("FC", state.fcs + 1)
-        outputs = int(word.sizes.get("outputs", self.classes if is_last else HIDDEN))
-        if is_last and outputs != self.classes:
-            raise self.error(
-                f"the last FC gives one number for each of {self.classes} classes; leave its size "
-                "out.",
-                word,
-            )
-        layer = Linear(state.shape[0], outputs, weight_init=self.weight_init)
-        return replace(self.add(word, state, layer), fcs=state.fcs + 1)
+    def arguments(self, item: Word, state: State) -> dict[str, Any]:
+        """Return the constructor's arguments: those given, and what stands for the others."""
+        kind, word = self.kinds[item.name]
+        arguments: dict[str, Any] = dict(word.constants)
+        if word.channels:
+            arguments[word.channels] = state.shape[0]
+        for argument in word.arguments:
+            if argument.name == word.outputs:
+                value: Any = self.outputs(item, state)
+            else:
+                value = item.given.get(argument.name, argument.value(arguments))
+            arguments[argument.name] = value
+        if word.pools and 2 * arguments["padding"] > arguments["kernel_size"]:
+            raise self.error("the padding may be at most half of the window.", item)
+        if "weight_init" in inspect.signature(kind).parameters:
+            arguments["weight_init"] = self.weight_init
+        return arguments
 
-    def convolution(self, word: Word, state: State) -> State:
-        """Add a Conv2d, with what was left out."""
+    def outputs(self, item: Word, state: State) -> int:
+        """Return how many outputs a layer with weights has."""
+        word = self.kinds[item.name].word
+        given = item.given.get(word.outputs)
+        if word.takes == "rows":
+            is_last = self.last == ("rows", state.fcs + 1)
+            outputs = given or (self.classes if is_last else HIDDEN)
+            if is_last and outputs != self.classes:
+                raise self.error(
+                    f"the last {word.text} gives one number for each of {self.classes} classes; "
+                    "leave its size out.",
+                    item,
+                )
+            return int(outputs)
         filters = min(state.filters * (1 + state.pooled), max(MOST_FILTERS, state.filters))
-        if self.last == ("CONV", state.convs + 1):
-            filters = self.classes
-        filters = int(word.sizes.get("filters", filters or FILTERS))
-        window = int(word.sizes.get("window", WINDOW))
-        layer = Conv2d(
-            state.shape[0],
-            filters,
-            window,
-            int(word.sizes.get("stride", 1)),
-            int(word.sizes["padding"]) if "padding" in word.sizes else keeping(window),
-            weight_init=self.weight_init,
-        )
-        state = self.add(word, state, layer)
-        return replace(state, filters=filters, pooled=False, convs=state.convs + 1)
+        is_last = self.last == ("images", state.convs + 1)
+        return int(given or (self.classes if is_last else filters or FILTERS))
 
-    def other(self, word: Word, state: State) -> State:
-        """Add a layer of another kind."""
-        layer: Layer
-        if word.name in ("POOL", "AVGPOOL"):
-            window = int(word.sizes.get("window", 2))
-            stride, padding = (
-                int(word.sizes.get(k, d)) for k, d in (("stride", window), ("padding", 0))
-            )
-            if 2 * padding > window:
-                raise self.error("the padding may be half of the window and no more.", word)
-            layer = (MaxPool2d if word.name == "POOL" else AvgPool2d)(window, stride, padding)
-            return replace(self.add(word, state, layer), pooled=True)
-        if word.name == "GAP":
-            layer = GlobalAvgPool2d()
-        elif word.name == "DROP":
-            layer = Dropout(word.sizes.get("p", SILENCE))
-        elif word.name == "BN":
-            layer = BatchNorm2d(state.shape[0])
-        elif word.name == "LRN":
-            layer = LocalResponseNorm.krizhevsky()
-        else:
-            layer = PLAIN[word.name]()
-        return self.add(word, state, layer)
-
-    def add(self, word: Word, state: State, layer: Layer) -> State:
+    def add(self, item: Item, state: State, layer: Layer, name: str) -> State:
         """Add a layer that is built."""
         parameters = state.parameters + layer.parameter_count()
         if parameters > MOST_PARAMETERS:
             raise self.error(
                 f"here the network has {parameters:,} parameters; at most {MOST_PARAMETERS:,} are "
-                "allowed. Pool more in front of it, or ask for fewer outputs.",
-                word,
+                "allowed. Pool more before it, or ask for fewer outputs.",
+                item,
             )
-        name = "flatten" if isinstance(layer, Flatten) else NAMES.get(word.name, word.name.lower())
         return replace(
             state,
             shape=layer.output_shape(state.shape),
@@ -171,14 +172,11 @@ class Builder:
         if not state.fcs + state.convs:
             raise self.error("nothing here has weights; end with FC.", item)
         if state.shape[1:] == (1, 1):
-            state = replace(
-                state, shape=state.shape[:1], layers=(*state.layers, ("flatten", Flatten()))
-            )
+            state = self.add(item, state, Flatten(), "flatten")
         if state.shape != (self.classes,):
             raise self.error(
-                f"ends with {shape_text(state.shape)} numbers for an image, not with one "
-                f"for each of {self.classes} classes. End with FC, or with "
-                f"CONV1-{self.classes} -> GAP.",
+                f"ends with {shape_text(state.shape)} numbers for an image, not with one for each "
+                f"of {self.classes} classes. End with FC, or with CONV1-{self.classes} -> GAP.",
                 item,
             )
         return state

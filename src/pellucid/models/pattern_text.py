@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ArgumentError
-from ..nn import (
-    AvgPool2d,
-    BatchNorm2d,
-    Conv2d,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2d,
-    Layer,
-    Linear,
-    LocalResponseNorm,
-    MaxPool2d,
-    Sequential,
-)
+from ..nn import Flatten, Layer, Sequential
 from ..nn.init import without_values
-from ..shapes import Padding
-from .pattern_layers import PLAIN, keeping
+from ..nn.pattern_words import Argument, PatternWord, keeping, own_word
 
 __all__ = ["to_pattern"]
+
+
+class _Leaf(NamedTuple):
+    """A layer with its path and its word."""
+
+    path: str
+    layer: Layer
+    word: PatternWord
+
+
+class _Written(NamedTuple):
+    """A word as it is written, and whether its layer has weights: chains begin with those."""
+
+    text: str
+    weights: bool
 
 
 def to_pattern(model: Sequential) -> str:
@@ -46,20 +48,28 @@ def to_pattern(model: Sequential) -> str:
     >>> to_pattern(deep)
     'INPUT -> [[CONV3-16 -> RELU]*2 -> POOL]*2 -> FC'
     """
-    leaves = list(_leaves(model))
-    weighted = [k for k, (_, layer) in enumerate(leaves) if isinstance(layer, Linear)]
-    weighted = weighted or [k for k, (_, layer) in enumerate(leaves) if isinstance(layer, Conv2d)]
-    flat, words = False, []
-    for place, (path, layer) in enumerate(leaves):
+    leaves = list(_with_words(model))
+    places = [k for k, leaf in enumerate(leaves) if leaf.word.outputs]
+    rows = [k for k in places if leaves[k].word.takes == "rows"]
+    last = max(rows or places, default=0)
+    words = [_written(leaf, last=k == last) for k, leaf in enumerate(leaves)]
+    return " -> ".join(["INPUT", *_folded(words)])
+
+
+def _with_words(model: Layer) -> Iterator[_Leaf]:
+    """Yield the layers in order, but for Flatten, which a pattern does not write."""
+    flat = False
+    for path, layer in _leaves(model):
         if isinstance(layer, Flatten):
             flat = True
             continue
-        word = _word(layer, path, last=place == max(weighted, default=0))
-        if flat and word in ("BN", "LRN"):
+        word = own_word(type(layer))
+        if word is None:
+            raise _refusal(layer, path, "has no word")
+        if flat and word.takes != "rows" and not layer.per_number:
             raise _refusal(layer, path, "comes between Flatten and Linear")
-        flat = flat and not isinstance(layer, Linear)
-        words.append(word)
-    return " -> ".join(["INPUT", *_folded(words)])
+        flat = flat and word.takes != "rows"
+        yield _Leaf(path, layer, word)
 
 
 def _leaves(model: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
@@ -70,75 +80,60 @@ def _leaves(model: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
         yield path, model
 
 
-def _word(layer: Layer, path: str, *, last: bool) -> str:
-    """Return the word for a layer, after a look whether the word says all of it."""
-    twin: Layer | None = None
+def _written(leaf: _Leaf, *, last: bool) -> _Written:
+    """Return the word for a layer, after checking that it says all of it."""
+    path, layer, word = leaf
+    arguments: dict[str, Any] = dict(word.constants)
+    if word.channels:
+        arguments[word.channels] = getattr(layer, word.channels)
+    text = word.text
+    for argument in word.arguments:
+        value, implied = _value(argument, layer, path), argument.value(arguments)
+        arguments[argument.name] = value
+        omitted = last if argument.name == word.outputs else value == implied
+        if argument.always or not omitted:
+            text += argument.mark + (str(value) if argument.whole else f"{value:.15g}")
     with without_values():
-        if type(layer) is Conv2d:
-            (window, stride), padding = _square(layer, path), _padding(layer, path)
-            twin = Conv2d(layer.in_channels, layer.out_channels, window, stride, padding)
-            word = f"CONV{window}" + f"-{layer.out_channels}" * (not last)
-            word += f"/{stride}" * (stride != 1)
-            word += f"p{padding}" * (padding != keeping(window))
-        elif isinstance(layer, MaxPool2d | AvgPool2d):
-            (window, stride), padding = _square(layer, path), _padding(layer, path)
-            twin = type(layer)(window, stride, padding)
-            word = ("POOL" if type(layer) is MaxPool2d else "AVGPOOL") + str(window) * (window != 2)
-            word += f"/{stride}" * (stride != window) + f"p{padding}" * (padding != 0)
-        elif type(layer) is Linear:
-            twin = Linear(layer.in_features, layer.out_features)
-            word = "FC" if last else f"FC{layer.out_features}"
-        elif type(layer) is Dropout:
-            twin, word = Dropout(layer.p), f"DROP{layer.p:.15g}"
-        elif type(layer) is BatchNorm2d:
-            twin, word = BatchNorm2d(layer.num_features), "BN"
-        elif type(layer) is LocalResponseNorm:
-            twin, word = LocalResponseNorm.krizhevsky(), "LRN"
-        elif type(layer) is GlobalAvgPool2d:
-            twin, word = layer, "GAP"
-        else:
-            names = [name for name, kind in PLAIN.items() if type(layer) is kind]
-            twin, word = (layer, names[0]) if names else (None, "")
-    if twin is None:
-        raise _refusal(layer, path, "has no word")
-    theirs = twin.config()
+        said = type(layer)(**arguments).config()
     for key, value in layer.config().items():
-        if key not in ("weight_init", "padding") and value != theirs[key]:
+        if key not in ("weight_init", "padding") and value != said[key]:
             raise _refusal(layer, path, f"has {key}={value!r}, for which there is no sign")
-    return word
+    return _Written(text, bool(word.outputs))
 
 
-def _square(layer: Any, path: str) -> tuple[int, int]:
-    """Return the one number of window and stride."""
-    for sizes in (layer.kernel_size, layer.stride):
-        if sizes[0] != sizes[1]:
-            raise _refusal(layer, path, f"has the sizes {sizes}, and a word has one number")
-    return layer.kernel_size[0], layer.stride[0]
+def _value(argument: Argument, layer: Any, path: str) -> Any:
+    """Return a layer's argument as a word says it: one number, or what stands for an omitted one.
 
-
-def _padding(layer: Any, path: str) -> Padding:
-    """Return the padding as a word says it: one number, or what is left out."""
-    padding, window = layer.padding, layer.kernel_size[0]
-    if padding == "valid":
+    Windows and strides have two equal numbers, paddings up to four, or a name.
+    """
+    value = getattr(layer, argument.name)
+    if value == "valid":
         return 0
-    if padding == "same" and (layer.stride == (1, 1) or window % 2 == 0):
-        return keeping(window)
-    sides = {padding} if isinstance(padding, int) else set(padding)
-    if len(sides) > 1:
-        raise _refusal(layer, path, f"has padding={padding!r}, and a word has one number")
-    return sides.pop()
+    if value == "same":
+        window = layer.kernel_size[0]
+        if argument.value({"kernel_size": window}) == keeping(window) and (
+            window % 2 == 0 or layer.stride == (1, 1)
+        ):
+            return keeping(window)
+    elif not isinstance(value, tuple | list):
+        return value
+    elif len(set(value)) == 1:
+        return value[0]
+    elif argument.name != "padding":
+        raise _refusal(layer, path, f"has the sizes {value}, and a word has one number")
+    raise _refusal(layer, path, f"has {argument.name}={value!r}, and a word has one number")
 
 
-def _folded(words: Sequence[str]) -> list[str]:
-    """Write chains that follow each other again and again once, with how often.
+def _folded(words: Sequence[_Written]) -> list[str]:
+    """Write repeated chains once, with the number of repetitions.
 
-    As in the lecture a chain begins with CONV or FC, unless it is one word.
+    As in the lecture a chain begins with a layer with weights (CONV, FC), unless it is one word.
     """
     items: list[str] = []
     at = 0
     while at < len(words):
         saved, length, times = 0, 1, 1
-        longest = (len(words) - at) // 2 if words[at].startswith(("CONV", "FC")) else 1
+        longest = (len(words) - at) // 2 if words[at].weights else 1
         for period in range(1, longest + 1):
             chain, again = words[at : at + period], 1
             while words[at + again * period : at + (again + 1) * period] == chain:
@@ -146,7 +141,7 @@ def _folded(words: Sequence[str]) -> list[str]:
             if (again - 1) * period > saved:
                 saved, length, times = (again - 1) * period, period, again
         chain = words[at : at + length]
-        items.append(f"[{' -> '.join(_folded(chain))}]*{times}" if times > 1 else chain[0])
+        items.append(f"[{' -> '.join(_folded(chain))}]*{times}" if times > 1 else chain[0].text)
         at += length * times
     return items
 

@@ -6,11 +6,19 @@ from .. import ops
 from ..typing import Array
 from .checks import require_number
 from .layer import Layer
+from .pattern_words import PatternWord
 
 __all__ = ["LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Tanh"]
 
 
-class ReLU(Layer):
+class _Activation(Layer):
+    """What activations have in common: they bend each number on its own."""
+
+    per_number = True
+    is_activation = True
+
+
+class ReLU(_Activation):
     """Keep what is above zero: ``y = max(0, x)``, ``dx = dy`` where ``x > 0``; any shape.
 
     Examples
@@ -20,6 +28,8 @@ class ReLU(Layer):
     >>> relu(np.array([-1.0, 2.0])), relu.backward(np.array([5.0, 5.0]))
     (array([0., 2.]), array([0., 5.]))
     """
+
+    pattern_word = PatternWord("RELU")
 
     def forward(self, x: Array) -> Array:
         """Return ``max(0, x)``."""
@@ -31,8 +41,10 @@ class ReLU(Layer):
         return ops.relu_backward(dy, *self.recall())
 
 
-class LeakyReLU(Layer):
+class LeakyReLU(_Activation):
     """Let a little through below zero: ``y = x`` or ``negative_slope · x``; any shape."""
+
+    short_name = "leaky ReLU"
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         require_number(negative_slope, "negative_slope")
@@ -49,8 +61,10 @@ class LeakyReLU(Layer):
         return ops.leaky_relu_backward(dy, x, self.negative_slope)
 
 
-class Sigmoid(Layer):
+class Sigmoid(_Activation):
     """Squash to (0, 1): ``y = 1 / (1 + e^-x)``, ``dx = dy · y · (1 - y)``; any shape."""
+
+    pattern_word = PatternWord("SIGMOID")
 
     def forward(self, x: Array) -> Array:
         """Return ``1 / (1 + e^-x)``."""
@@ -63,8 +77,10 @@ class Sigmoid(Layer):
         return ops.sigmoid_backward(dy, *self.recall())
 
 
-class Tanh(Layer):
+class Tanh(_Activation):
     """Squash to (-1, 1): ``dx = dy · (1 - y²)``; any shape."""
+
+    pattern_word = PatternWord("TANH")
 
     def forward(self, x: Array) -> Array:
         """Return the hyperbolic tangent of ``x``."""
@@ -86,6 +102,8 @@ class Softmax(Layer):
 
     def __init__(self, dim: int = 1) -> None:
         self.dim = dim
+        self.per_pixel = dim == 1
+        self.one_size = dim not in (1, -3)
 
     def forward(self, x: Array) -> Array:
         """Return probabilities, of the shape of ``x``."""

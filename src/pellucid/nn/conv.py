@@ -16,6 +16,7 @@ from .checks import require_count
 from .init import WeightInit, constant, initial_weights
 from .layer import Layer
 from .parameter import Parameter
+from .pattern_words import Argument, PatternWord, keeping
 
 __all__ = ["Conv2d"]
 
@@ -68,6 +69,20 @@ class Conv2d(Layer):
     >>> np.allclose(mix(x), y.transpose(0, 3, 1, 2))
     True
     """
+
+    short_name = "conv"
+    pattern_word = PatternWord(
+        "CONV",
+        (
+            Argument("kernel_size", implied=3, meaning="window", always=True),
+            Argument("out_channels", "-", meaning="filters"),
+            Argument("stride", "/", 1),
+            Argument("padding", "p", lambda arguments: keeping(arguments["kernel_size"]), least=0),
+        ),
+        channels="in_channels",
+        takes="images",
+        example="CONV5-32/2p1",
+    )
 
     def __init__(
         self,
@@ -126,6 +141,10 @@ class Conv2d(Layer):
         return ops.conv2d_windows(
             input_shape, self.weight.data.shape, groups=self.groups, **self._sliding
         )
+
+    def image_filters(self) -> Array:
+        """Return the weights (FN, C/groups, FH, FW)."""
+        return self.weight.data
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (FN, OH, OW)."""

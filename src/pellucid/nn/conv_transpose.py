@@ -58,6 +58,8 @@ class ConvTranspose2d(Layer):
     (8, 28, 28)
     """
 
+    short_name = "transposed"
+
     def __init__(
         self,
         in_channels: int,

@@ -13,6 +13,7 @@ from ..ops.checks import as_floats
 from ..ops.dropout import require_probability
 from ..typing import Array
 from .layer import Layer
+from .pattern_words import Argument, PatternWord
 
 __all__ = ["Dropout"]
 
@@ -39,6 +40,15 @@ class Dropout(Layer):
     >>> dropout(np.ones(6)), dropout.eval()(np.ones(6))
     (array([2., 2., 0., 2., 0., 0.]), array([1., 1., 1., 1., 1., 1.]))
     """
+
+    per_number = True
+    short_name = "dropout"
+    pattern_word = PatternWord(
+        "DROP",
+        (Argument("p", implied=0.5, meaning="the probability", whole=False, always=True),),
+        example="DROP0.5",
+        also=("DROPOUT",),
+    )
 
     def __init__(
         self,

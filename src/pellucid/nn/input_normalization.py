@@ -45,6 +45,10 @@ class Normalize(Layer):
     array([ 2., -1.])
     """
 
+    per_pixel = True
+    is_normalization = True
+    short_name = "normalize"
+
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         pairs = _numbers(mean), _numbers(std)
         good = (

@@ -32,7 +32,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -44,6 +44,7 @@ from . import state
 from .card import Card
 from .evaluation import Evaluation, here
 from .parameter import Buffer, Parameter
+from .pattern_words import PatternWord
 
 __all__ = ["Layer", "LayerRow"]
 
@@ -83,11 +84,33 @@ class Layer:
         The images a whole network was built for, where that is known.
     card : Card or None
         What a trained network knows of its images.
+
+    Traits, which a class states of itself; pictures, patterns and conversions ask for nothing else:
+
+    per_number : bool
+        Whether it maps each number alone, the same way wherever it stands (activations, dropout).
+    per_pixel : bool
+        Whether it maps the channels of each pixel alone, the same way at every place.
+    is_activation, is_normalization : bool
+        Whether it is one; figures show both together with the layer before.
+    one_size : bool
+        Whether its weights, or what it computes, belong to images of one size.
+    short_name : str
+        What figures call it; by default its class's name.
+    pattern_word : PatternWord or None
+        How `pellucid.models.from_pattern` writes it.
     """
 
     name: str = ""
     input_shape: Shape | None = None
     card: Card | None = None
+    per_number: bool = False
+    per_pixel: bool = False
+    is_activation: bool = False
+    is_normalization: bool = False
+    one_size: bool = False
+    short_name: str = ""
+    pattern_word: ClassVar[PatternWord | None] = None
     _memory: tuple[Any, ...] | None = None
 
     if not TYPE_CHECKING:  # which would take every attribute for known
@@ -171,6 +194,10 @@ class Layer:
     def neurons(self, input_shape: Shape) -> int:
         """Return how many outputs are weighted sums, if this layer makes such."""
         return math.prod(self.output_shape(input_shape)) if self.multiply_adds(input_shape) else 0
+
+    def image_filters(self) -> Array | None:
+        """Return the filters (out, C, KH, KW) that it slides over images, if it has such."""
+        return None
 
     def parameters_without_sharing(self, input_shape: Shape) -> int:
         """Return how many numbers would be trained if every neuron had weights of its own."""

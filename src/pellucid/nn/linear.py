@@ -17,6 +17,7 @@ from .checks import require_count
 from .init import WeightInit, constant, initial_weights
 from .layer import Layer
 from .parameter import Parameter
+from .pattern_words import Argument, PatternWord
 
 __all__ = ["Flatten", "Linear"]
 
@@ -50,6 +51,17 @@ class Linear(Layer):
     >>> linear(np.zeros((7, 4320), dtype=np.float32)).shape, linear.parameter_count()
     ((7, 100), 432100)
     """
+
+    one_size = True
+    short_name = "linear"
+    pattern_word = PatternWord(
+        "FC",
+        (Argument("out_features", meaning="outputs"),),
+        channels="in_features",
+        takes="rows",
+        example="FC128",
+        also=("LINEAR", "AFFINE", "DENSE"),
+    )
 
     def __init__(
         self,
@@ -102,6 +114,9 @@ class Flatten(Layer):
     >>> Flatten()(np.zeros((2, 3, 4, 5))).shape
     (2, 60)
     """
+
+    one_size = True
+    short_name = "flatten"
 
     def forward(self, x: Array) -> Array:
         """Return ``x`` as (N, -1)."""

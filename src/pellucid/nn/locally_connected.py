@@ -62,6 +62,9 @@ class LocallyConnected2d(Layer):
     ((96, 55, 55), 105705600)
     """
 
+    one_size = True
+    short_name = "unshared"
+
     def __init__(
         self,
         in_channels: int,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from .checks import require_count, require_number
 from .init import constant
 from .layer import Layer
 from .parameter import Buffer, Parameter
+from .pattern_words import PatternWord
 
 __all__ = ["BatchNorm2d", "LocalResponseNorm"]
 
@@ -39,6 +40,13 @@ class LocalResponseNorm(Layer):
     LocalResponseNorm(5, alpha=0.0005, k=2.0)
     """
 
+    KRIZHEVSKY: ClassVar[dict[str, Any]] = {"size": 5, "alpha": 5 * 1e-4, "beta": 0.75, "k": 2.0}
+
+    per_pixel = True
+    is_normalization = True
+    short_name = "LRN"
+    pattern_word = PatternWord("LRN", constants=KRIZHEVSKY)
+
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         self.size = require_count(size, "size")
         for name, value in (("alpha", alpha), ("beta", beta), ("k", k)):
@@ -50,7 +58,7 @@ class LocalResponseNorm(Layer):
     @classmethod
     def krizhevsky(cls) -> Self:
         """Return the layer with the paper's k = 2, n = 5, α = 1e-4, β = 0.75."""
-        return cls(5, alpha=5 * 1e-4, beta=0.75, k=2.0)
+        return cls(**cls.KRIZHEVSKY)
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``."""
@@ -99,6 +107,13 @@ class BatchNorm2d(Layer):
     >>> bool(abs(norm(x).mean()) < 1e-6), sorted(norm.state_dict())
     (True, ['bias', 'num_batches_tracked', 'running_mean', 'running_var', 'weight'])
     """
+
+    per_pixel = True
+    is_normalization = True
+    short_name = "batch norm"
+    pattern_word = PatternWord(
+        "BN", channels="num_features", layer_name="norm", also=("BATCHNORM",)
+    )
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         self.num_features = require_count(num_features, "num_features")

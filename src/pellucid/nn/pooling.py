@@ -9,8 +9,22 @@ from ..shapes import Misfit, Padding, Windows, pair, require_sliding, slide
 from ..typing import Array, Pair, Shape
 from .checks import require_number
 from .layer import Layer
+from .pattern_words import Argument, PatternWord
 
 __all__ = ["AvgPool2d", "GlobalAvgPool2d", "GlobalMaxPool2d", "LpPool2d", "MaxPool2d"]
+
+
+def _word(text: str, *also: str) -> PatternWord:
+    """Return the word of a pooling layer: window, stride and padding may follow."""
+    arguments = (
+        Argument("kernel_size", implied=2, meaning="window"),
+        Argument("stride", "/", lambda arguments: arguments["kernel_size"]),
+        Argument("padding", "p", 0, least=0),
+    )
+    example = f"{text}3/2p1"
+    return PatternWord(
+        text, arguments, takes="images", layer_name="pool", example=example, also=also
+    )
 
 
 class _WindowPool(Layer):
@@ -66,6 +80,9 @@ class MaxPool2d(_WindowPool):
     array([0., 1., 0., 1.])
     """
 
+    short_name = "max"
+    pattern_word = _word("POOL", "MAXPOOL")
+
     def __init__(
         self,
         kernel_size: Pair,
@@ -115,6 +132,9 @@ class AvgPool2d(_WindowPool):
     array([[ 2.5,  4.5],
            [10.5, 12.5]])
     """
+
+    short_name = "mean"
+    pattern_word = _word("AVGPOOL", "MEANPOOL")
 
     def __init__(
         self,
@@ -167,6 +187,8 @@ class LpPool2d(_WindowPool):
     array([[[[5.]]]])
     """
 
+    short_name = "Lp"
+
     def __init__(
         self,
         norm_type: float,
@@ -199,6 +221,8 @@ class LpPool2d(_WindowPool):
 class _GlobalPool(Layer):
     """What the pooling layers over the whole image share: one number a channel."""
 
+    one_size = True
+
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (C, 1, 1)."""
         return require_image_shape(input_shape, "pooling")[0], 1, 1
@@ -215,6 +239,9 @@ class GlobalAvgPool2d(_GlobalPool):
     Source: Lin et al. 2013, "Network In Network", section 3.2.
     """
 
+    short_name = "mean of all"
+    pattern_word = PatternWord("GAP", takes="images")
+
     def forward(self, x: Array) -> Array:
         """Return the means (N, C, 1, 1)."""
         y = ops.global_avg_pool2d(x)
@@ -228,6 +255,8 @@ class GlobalAvgPool2d(_GlobalPool):
 
 class GlobalMaxPool2d(_GlobalPool):
     """Keep the largest number of each channel: (N, C, H, W) becomes (N, C, 1, 1)."""
+
+    short_name = "max of all"
 
     def forward(self, x: Array) -> Array:
         """Return the maxima (N, C, 1, 1)."""

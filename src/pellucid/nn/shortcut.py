@@ -37,6 +37,8 @@ class ZeroPadShortcut(Layer):
     [[[0.0, 2.0], [8.0, 10.0]], [[0.0, 0.0], [0.0, 0.0]]]
     """
 
+    short_name = "zero channels"
+
     def __init__(self, in_channels: int, out_channels: int, stride: Pair = 1) -> None:
         self.in_channels = require_count(in_channels, "in_channels")
         self.out_channels = require_count(out_channels, "out_channels")

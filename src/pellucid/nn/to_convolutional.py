@@ -1,7 +1,7 @@
 """Fully connected layers as convolutions: the same network, for images of any size.
 
-A Linear behind a map of C x h x w is a convolution whose window is the whole map, and a Linear
-behind it one of 1x1 (CS231n, "Converting FC layers to CONV layers"; Long et al. 2015, "Fully
+A Linear after a map of C x h x w is a convolution whose window is the whole map, and a Linear
+after it one of 1x1 (CS231n, "Converting FC layers to CONV layers"; Long et al. 2015, "Fully
 convolutional networks", section 3.1): the numbers are the same. The convolution also runs over
 larger maps: see `pellucid.nn.dense_scores`.
 """
@@ -14,39 +14,30 @@ from typing import Any
 
 from ..errors import ArgumentError
 from ..typing import Array, Shape
-from .activations import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from .activations import Softmax
 from .containers import Sequential
 from .conv import Conv2d
-from .dropout import Dropout
 from .init import without_values
 from .layer import Layer
 from .linear import Flatten, Linear
-from .locally_connected import LocallyConnected2d
-from .normalization import BatchNorm2d, LocalResponseNorm
 from .parameter import Parameter
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d
 from .summaries import known_shape
 
 __all__ = ["Converter", "to_convolutional"]
 
-# What does the same to a number wherever it stands; and what looks along the channels.
-POINTWISE = (ReLU, LeakyReLU, Sigmoid, Tanh, Dropout)
-CHANNELWISE = (BatchNorm2d, LocalResponseNorm, Softmax)
-# What needs one size of image; inside a container that is no chain it cannot be replaced.
-ONE_SIZE = (Flatten, Linear, GlobalAvgPool2d, GlobalMaxPool2d, LocallyConnected2d)
-
 
 def to_convolutional(model: Layer, input_shape: Shape | None = None) -> Sequential:
     """Return a copy of ``model`` that takes images of any size from ``input_shape`` on.
 
-    Flatten goes; the first Linear becomes a convolution with the window of the map, those behind it
+    Flatten goes; the first Linear becomes a convolution with the window of the map, those after it
     convolutions of 1x1; global pooling becomes pooling over the window of the map. All other layers
     stay as they are. On images of ``input_shape`` the scores are those of ``model``, as (K, 1, 1).
 
     Parameters
     ----------
     model : Layer
-        A chain: `Sequential`, also nested, with any layers in front of the Flatten.
+        A chain: `Sequential`, also nested, with any layers before the Flatten.
     input_shape : (C, H, W), optional
         The images it was built for. Defaults to the model's own.
 
@@ -75,7 +66,7 @@ def to_convolutional(model: Layer, input_shape: Shape | None = None) -> Sequenti
 class Converter:
     """Goes down the chain; ``shape`` is what reaches a layer of the model, ``map`` its twin.
 
-    Behind a Flatten rows of C·H·W numbers come in, and the copy still has maps of (C, H, W).
+    After a Flatten rows of C·H·W numbers come in, and the copy still has maps of (C, H, W).
     """
 
     def __init__(self, shape: Shape, *, share: bool) -> None:
@@ -85,7 +76,7 @@ class Converter:
     def converted(self, model: Layer) -> Sequential:
         """Return the twin of a whole network."""
         if not isinstance(model, Sequential):
-            raise _refusal(model, "is no chain of layers. Put it into a Sequential.")
+            raise _refusal(model, "is not a chain of layers. Put it into a Sequential.")
         network = self.chain(model)
         network.input_shape = self.input_shape
         return network
@@ -116,37 +107,37 @@ class Converter:
         return twin
 
     def of_images(self, layer: Layer) -> Layer:
-        """Return the twin of a layer in front of the Flatten."""
+        """Return the twin of a layer before the Flatten."""
         if isinstance(layer, GlobalAvgPool2d):
             return AvgPool2d((self.map[1], self.map[2]), 1)
         if isinstance(layer, GlobalMaxPool2d):
             return MaxPool2d((self.map[1], self.map[2]), 1)
         for path, inner in layer.layers():
-            if isinstance(inner, ONE_SIZE):
+            if inner.one_size and isinstance(inner, Softmax):
+                raise _refusal(layer, "runs along rows or columns, whose number will change.")
+            if inner.one_size:
                 inside = f" ('{path}' inside it does)" if path else ""
                 raise _refusal(layer, f"belongs to one size of image{inside}.")
-            if isinstance(inner, Softmax) and inner.dim not in (1, -3):
-                raise _refusal(layer, "runs along rows or columns, whose number will change.")
         return self.replica(layer)
 
     def of_rows(self, layer: Layer) -> Layer:
-        """Return the twin of a layer behind it."""
+        """Return the twin of a layer after it."""
         if isinstance(layer, Linear):
             return self.convolution(layer)
-        if isinstance(layer, Softmax) and layer.dim in (1, -1) and self.map[1:] == (1, 1):
-            return Softmax(1)
-        if isinstance(layer, CHANNELWISE) and self.map[1:] != (1, 1):
+        if isinstance(layer, Softmax) and layer.dim == -1:
+            layer = Softmax(1)  # of rows these are the channels, of maps the columns
+        if layer.per_pixel and self.map[1:] != (1, 1):
             raise _refusal(
                 layer,
-                f"takes the {math.prod(self.map)} numbers behind Flatten for channels, of which "
-                f"the map has {self.map[0]}. Put it in front of Flatten, or behind a Linear.",
+                f"takes the {math.prod(self.map)} numbers after Flatten for channels, of which "
+                f"the map has {self.map[0]}. Put it before Flatten, or after a Linear.",
             )
-        if not isinstance(layer, (*POINTWISE, BatchNorm2d, LocalResponseNorm)):
+        if not (layer.per_pixel or layer.per_number):
             raise _refusal(
                 layer,
-                "may not mean the same for maps as for the rows behind Flatten. Known are Linear, "
-                f"{', '.join(kind.__name__ for kind in (*POINTWISE, *CHANNELWISE))}; put others in "
-                "front of Flatten.",
+                "may not mean the same for maps as for the rows after Flatten. Put it before "
+                "Flatten. If it maps each number alone, or the channels of each pixel, let its "
+                "class say so: `per_number = True` or `per_pixel = True`.",
             )
         return self.replica(layer)
 

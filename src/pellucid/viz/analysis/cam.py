@@ -8,17 +8,7 @@ import numpy as np
 
 from ... import ops
 from ...errors import ArgumentError
-from ...nn import (
-    BatchNorm2d,
-    Branches,
-    Layer,
-    LeakyReLU,
-    ReLU,
-    Residual,
-    Sequential,
-    layer_at,
-    replaced,
-)
+from ...nn import Branches, Layer, Residual, Sequential, layer_at, replaced
 from ...typing import Array, Shape
 from .attribution import input_gradient
 from .unit_access import looked_at
@@ -48,7 +38,7 @@ def cam_layer(model: Layer, input_shape: Shape) -> str:
     """Return the layer that Grad-CAM looks at: the last convolutional maps of more than one cell.
 
     On the network's main way: of a residual block or of branches the whole output counts, and
-    batch norms and ReLUs that follow belong to it.
+    normalizations and activations that follow belong to it.
 
     Raises
     ------
@@ -64,10 +54,10 @@ def cam_layer(model: Layer, input_shape: Shape) -> str:
     found, open_ = "", False
     for name, layer, out in _main_way("", model, tuple(input_shape)):
         maps = len(out) == 3 and out[1] * out[2] > 1
-        pointwise = isinstance(layer, BatchNorm2d | ReLU | LeakyReLU)
-        if maps and not pointwise and layer.parameters():
+        follows = layer.is_activation or layer.is_normalization
+        if maps and not follows and layer.parameters():
             found, open_ = name, True
-        elif maps and pointwise and open_:
+        elif maps and follows and open_:
             found = name
         else:
             open_ = False

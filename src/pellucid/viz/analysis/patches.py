@@ -11,7 +11,7 @@ from ...data import Dataset
 from ...errors import ArgumentError, DataError
 from ...nn import Layer
 from ...typing import Array
-from .unit_access import crop, looked_at, part_of, seen, with_relu
+from .unit_access import crop, looked_at, part_of, seen, with_activation
 
 __all__ = ["Patches", "TopCells", "patches", "top_cells"]
 
@@ -108,7 +108,7 @@ def top_cells(
         raise ArgumentError(f"must be 1 or more, received {count}.", where="count")
     if not len(dataset):
         raise DataError("there is no image in the data set.", where="top_cells")
-    name = with_relu(model, layer)
+    name = with_activation(model, layer)
     part = part_of(model, name)
     channels = part.output_shape(dataset.image_shape)[0]
     values: Array = np.empty((0, channels))

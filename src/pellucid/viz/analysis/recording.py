@@ -5,23 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...nn import (
-    BatchNorm2d,
-    Dropout,
-    Layer,
-    LeakyReLU,
-    LocalResponseNorm,
-    ReLU,
-    Sequential,
-    Sigmoid,
-    Tanh,
-)
+from ...nn import Layer, Sequential
 from ...nn.state import widened
 from ...typing import Array
 
 __all__ = ["Stage", "recorded"]
-
-FOLLOWING = (ReLU, LeakyReLU, Sigmoid, Tanh, BatchNorm2d, Dropout, LocalResponseNorm)
 
 
 @dataclass
@@ -87,7 +75,8 @@ def recorded(model: Layer, x: Array) -> list[Stage]:
         def run(x: Array) -> Array:
             y = forward(x)
             last = stages[-1] if stages else None
-            if last is not None and x is last.output and isinstance(layer, FOLLOWING):
+            follows = layer.per_number or layer.is_normalization
+            if last is not None and x is last.output and follows:
                 last.names.append(path)
                 last.layers.append(layer)
                 last.output = y

@@ -9,7 +9,7 @@ from math import ceil, floor
 import numpy as np
 
 from ...errors import ArgumentError, did_you_mean
-from ...nn import BatchNorm2d, Branches, Conv2d, Layer, ReLU, layer_at, trunk
+from ...nn import Branches, Layer, layer_at, trunk
 from ...receptive import ReceptiveField
 from ...typing import Array, Shape
 
@@ -21,7 +21,7 @@ __all__ = [
     "required_shape",
     "seen",
     "unit_layers",
-    "with_relu",
+    "with_activation",
 ]
 
 MOST_LAYERS = 5
@@ -41,7 +41,7 @@ def unit_layers(model: Layer, most: int = MOST_LAYERS) -> list[str]:
     names = [
         name
         for name, layer in model.layers()
-        if isinstance(layer, Conv2d) and "downsample" not in name.split(".")
+        if layer.image_filters() is not None and "downsample" not in name.split(".")
     ]
     if len(names) <= most:
         return names
@@ -49,14 +49,16 @@ def unit_layers(model: Layer, most: int = MOST_LAYERS) -> list[str]:
     return [names[int(k)] for k in places]
 
 
-def with_relu(model: Layer, name: str) -> str:
-    """Return the name of the ReLU that directly follows a layer, or its batch norm; or ``name``.
+def with_activation(model: Layer, name: str) -> str:
+    """Return the name of the activation after a layer (and its normalization), or ``name``.
 
     Examples
     --------
     >>> from pellucid.models import ResNet20
-    >>> with_relu(ResNet20(), "layer1.0.conv1"), with_relu(ResNet20(), "layer1.0.conv2")
-    ('layer1.0.relu', 'layer1.0.conv2')
+    >>> with_activation(ResNet20(), "layer1.0.conv1")
+    'layer1.0.relu'
+    >>> with_activation(ResNet20(), "layer1.0.conv2")             # the addition comes first
+    'layer1.0.conv2'
     """
     if not name:
         return name
@@ -67,9 +69,9 @@ def with_relu(model: Layer, name: str) -> str:
         return name
     following = list(chain)[list(chain).index(own) + 1 :]
     for other in following:
-        if isinstance(chain[other], BatchNorm2d):
+        if chain[other].is_normalization:
             continue
-        if isinstance(chain[other], ReLU):
+        if chain[other].is_activation:
             return f"{above}.{other}" if above else other
         break
     return name

@@ -14,22 +14,6 @@ __all__ = ["Group", "Part", "groups_of"]
 
 LONGEST = 16.0  # of a layer's name, in units of the letters' size
 
-# How the usual layers are called in few letters; others by their class.
-WORDS = {
-    "Conv2d": "conv",
-    "ConvTranspose2d": "transposed",
-    "LocallyConnected2d": "unshared",
-    "MaxPool2d": "max",
-    "AvgPool2d": "mean",
-    "LpPool2d": "Lp",
-    "GlobalAvgPool2d": "mean of all",
-    "GlobalMaxPool2d": "max of all",
-    "BatchNorm2d": "batch norm",
-    "LocalResponseNorm": "LRN",
-    "LeakyReLU": "leaky ReLU",
-    "ZeroPadShortcut": "zero channels",
-}
-
 
 @dataclass
 class Part:
@@ -173,12 +157,9 @@ def inner_of(layer: Layer) -> list[str]:
 
 def _words(layer: Layer) -> list[str]:
     """Return what a layer is, and its sizes, in lines."""
-    kind = type(layer).__name__
     kernel = getattr(layer, "kernel_size", None)
     size = f" {kernel[0]}x{kernel[1]}" if isinstance(kernel, tuple) and len(kernel) == 2 else ""
-    lines = [
-        WORDS.get(kind, kind.lower() if kind in ("Linear", "Flatten", "Dropout") else kind) + size
-    ]
+    lines = [(layer.short_name or type(layer).__name__) + size]
     moves = []
     for attribute, usual, word in (
         ("stride", 1, "stride"),

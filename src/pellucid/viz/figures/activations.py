@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import ArgumentError
-from ...nn import Layer, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh
+from ...nn import Layer, Linear, ReLU, Sequential, Sigmoid, Tanh
 from ...nn.init import WeightInit
 from ...nn.state import widened
 from ...typing import Array
@@ -27,7 +27,6 @@ BINS = 40
 MOST_LAYERS = 12
 LONGEST_NAME = 13  # letters on one line
 WIDEST = 8.5  # of a line under a layer, in units of the letters' size
-NONLINEAR = (ReLU, LeakyReLU, Sigmoid, Tanh)
 BOOK_ACTIVATIONS = {"sigmoid": Sigmoid, "tanh": Tanh, "relu": ReLU}
 
 
@@ -198,8 +197,8 @@ def layer_outputs(
         It is run in evaluation mode, and is as before afterwards.
     x : array (N, C, H, W)
     names : sequence of str, optional
-        Of the layers, as in `summary`. By default those behind which the bend is (ReLU, sigmoid,
-        tanh), or those with weights if there are none; and the last one.
+        Of the layers, as in `summary`. By default the activations, or the layers with weights if
+        there are none; and the last one.
     most : int
         How many by default at most: spread evenly over the depth.
 
@@ -248,7 +247,7 @@ def _listen(layer: Layer, name: str, outputs: dict[str, Array]) -> None:
 
 def _bends(layers: Mapping[str, Layer]) -> list[str]:
     leaves = [name for name, layer in layers.items() if not any(layer.children())]
-    bends = [name for name in leaves if isinstance(layers[name], NONLINEAR)]
+    bends = [name for name in leaves if layers[name].is_activation]
     bends = bends or [name for name in leaves if layers[name].parameters()] or leaves
     weighted = [name for name in leaves if layers[name].parameters()]
     last = (

@@ -11,7 +11,7 @@ import numpy as np
 
 from ... import nn
 from ...errors import ArgumentError
-from ...nn import Conv2d, Layer
+from ...nn import Layer
 from ...typing import Array
 from ..analysis.edge_response import GROUPS, EdgeAnswers, edge_answers
 from ..drawing.canvas import as_written, new_figure
@@ -33,8 +33,8 @@ SAID = (
 )
 
 
-def convolutions(model: Layer) -> dict[str, Conv2d]:
-    """Return the convolutions of ``model`` by their dotted paths, in order.
+def convolutions(model: Layer) -> dict[str, Array]:
+    """Return the filters of each convolution of ``model`` by its dotted path, in order.
 
     Raises
     ------
@@ -44,10 +44,11 @@ def convolutions(model: Layer) -> dict[str, Conv2d]:
     Examples
     --------
     >>> from pellucid.models import SimpleConvNet
-    >>> convolutions(SimpleConvNet())
-    {'conv1': Conv2d(1, 30, 5, weight_init=0.01)}
+    >>> {name: filters.shape for name, filters in convolutions(SimpleConvNet()).items()}
+    {'conv1': (30, 1, 5, 5)}
     """
-    found = {path: layer for path, layer in model.layers() if isinstance(layer, Conv2d)}
+    asked = ((path, layer.image_filters()) for path, layer in model.layers())
+    found = {path: filters for path, filters in asked if filters is not None}
     if not found:
         raise ArgumentError(
             "has no convolution, so there are no filters to show.", where=type(model).__name__
@@ -140,7 +141,7 @@ def applied(
         )
     if not images:
         raise ArgumentError("needs one image at least.", where="images")
-    weight = found[layer].weight.data
+    weight = found[layer]
     answers = edge_answers(weight)
     shown = _choice(answers, chosen, most)
     maps = [responses(model, np.asarray(image), layer) for image in images]
