@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pellucid import gradcheck, load, nn, save, summary
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.models import SimpleConvNet, from_pattern, is_pattern, to_pattern
+from pellucid.models.pattern_layers import layers_by_word
 from pellucid.nn.init import without_values
 
 VGG16 = (
@@ -332,6 +333,17 @@ def test_any_text_is_a_network_or_a_refusal(text):
 def test_a_pattern_comes_back_as_it_was_written(text):
     with without_values():
         assert to_pattern(from_pattern(text, (3, 64, 64), 10)) == text
+
+
+@pytest.mark.parametrize("word", sorted(layers_by_word()))
+def test_every_word_of_a_layer_is_read_and_written(word):
+    text = f"INPUT -> CONV3-64 -> {word} -> FC" if word != "FC" else "INPUT -> FC"
+    with without_values():
+        model = from_pattern(text, (3, 16, 16), 10)
+        written = to_pattern(model)
+        assert repr(from_pattern(written, (3, 16, 16), 10)) == repr(model)
+    assert layers_by_word()[word].kind in {type(layer) for layer in model}
+    assert word in written
 
 
 _numbers = st.none() | st.integers(1, 5)
