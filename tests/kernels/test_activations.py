@@ -24,12 +24,14 @@ FORWARD = {
     "leaky_relu": (ops.leaky_relu, (0.1,)),
     "sigmoid": (ops.sigmoid, ()),
     "tanh": (ops.tanh, ()),
+    "silu": (ops.silu, ()),
 }
 BACKWARD = {
     "relu_backward": (ops.relu_backward, ()),
     "leaky_relu_backward": (ops.leaky_relu_backward, (0.1,)),
     "sigmoid_backward": (ops.sigmoid_backward, ()),
     "tanh_backward": (ops.tanh_backward, ()),
+    "silu_backward": (ops.silu_backward, ()),
     "multiply": (ops.dropout_backward, ()),
 }
 
@@ -60,7 +62,7 @@ def test_a_gradient_is_that_of_the_op(name, size):
     assert_agrees(dx, op(dy.astype(np.float64), y.astype(np.float64), *constants), within=1e-6)
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "silu"])
 def test_each_number_alone_is_right_to_one_in_a_million(name):
     away = np.logspace(-30, np.log10(80), 40_001)
     x = np.concatenate([-away, away]).astype(np.float32)
@@ -89,6 +91,12 @@ def test_a_gradient_that_is_not_finite_comes_through(name):
     dx = _empty(SPECIAL.size)
     each(getattr(elementwise, name), SPECIAL, np.full_like(SPECIAL, 0.5), dx)
     np.testing.assert_array_equal(np.isfinite(dx), np.isfinite(SPECIAL))
+
+
+def test_the_slope_of_silu_is_that_of_the_op_where_it_is_not_finite():
+    dx, dy = _empty(SPECIAL.size), np.full_like(SPECIAL, 0.5)
+    each(elementwise.silu_backward, dy, SPECIAL, dx)
+    np.testing.assert_allclose(dx, ops.silu_backward(dy, SPECIAL), rtol=1e-6, atol=SMALLEST)
 
 
 @kernel

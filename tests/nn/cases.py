@@ -238,6 +238,7 @@ CASES = (
     _same("LeakyReLU steep", "LeakyReLU", 0.3),
     _same("Sigmoid", "Sigmoid"),
     _same("Tanh", "Tanh"),
+    _same("SiLU", "SiLU"),
     _same("Softmax of rows", "Softmax", 1, shape=(6,)),
     _same("Softmax of channels", "Softmax", 1),
     _same("Softmax of columns", "Softmax", -1),

@@ -20,6 +20,8 @@ from pellucid.ops import (
     relu_backward,
     sigmoid,
     sigmoid_backward,
+    silu,
+    silu_backward,
     softmax,
     softmax_backward,
     tanh,
@@ -32,6 +34,7 @@ ACTIVATIONS = {
     "leaky_relu": (leaky_relu, lambda dy, x, y: leaky_relu_backward(dy, x)),
     "sigmoid": (sigmoid, lambda dy, x, y: sigmoid_backward(dy, y)),
     "tanh": (tanh, lambda dy, x, y: tanh_backward(dy, y)),
+    "silu": (silu, lambda dy, x, y: silu_backward(dy, x)),
     "softmax": (softmax, lambda dy, x, y: softmax_backward(dy, y)),
 }
 every_activation = pytest.mark.parametrize("name", ACTIVATIONS)
@@ -104,6 +107,7 @@ def test_the_limits_are_reached_exactly(dtype):
     x = np.array([[-1000.0, 1000.0]], dtype=dtype)
     assert sigmoid(x).tolist() == [[0, 1]]
     assert tanh(x).tolist() == [[-1, 1]]
+    assert silu(x).tolist() == [[0, 1000]]
     assert softmax(x).tolist() == [[0, 1]]
     assert log_softmax(x).tolist() == [[-2000, 0]]
     assert relu(x).tolist() == [[0, 1000]]

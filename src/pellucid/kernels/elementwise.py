@@ -28,6 +28,8 @@ __all__ = [
     "relu_backward",
     "sigmoid",
     "sigmoid_backward",
+    "silu",
+    "silu_backward",
     "tanh",
     "tanh_backward",
 ]
@@ -160,6 +162,28 @@ def tanh_backward(queue: Array, dy: Array, y: Array, dx: Array) -> None:
         dys, ys, dxs = part(dy, block), part(y, block), part(dx, block)
         for i in range(len(dys)):
             dxs[i] = dys[i] * (ONE - ys[i] * ys[i])
+
+
+@kernel
+def silu(queue: Array, x: Array, y: Array) -> None:
+    """``y = x / (1 + e^-x)``, from ``e^-|x|``; 0 where that is not normal, below -87."""
+    for block in share(queue):
+        xs, ys = part(x, block), part(y, block)
+        for i in range(len(xs)):
+            e = decay(-abs(xs[i]))
+            ys[i] = xs[i] * ((ONE if xs[i] >= 0 else e) / (ONE + e))
+
+
+@kernel
+def silu_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
+    """``dx = dy · s · (1 + x · t)`` with ``s = 1 / (1 + e^-x)`` and ``t = 1 - s``."""
+    for block in share(queue):
+        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
+        for i in range(len(dys)):
+            e = decay(-abs(xs[i]))
+            large, small = ONE / (ONE + e), e / (ONE + e)
+            s, t = (large, small) if xs[i] >= 0 else (small, large)
+            dxs[i] = dys[i] * s * (ONE + xs[i] * t)
 
 
 @kernel

@@ -8,7 +8,7 @@ from .checks import require_number
 from .layer import Layer
 from .pattern_words import PatternWord
 
-__all__ = ["LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Tanh"]
+__all__ = ["LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softmax", "Tanh"]
 
 
 class _Activation(Layer):
@@ -91,6 +91,31 @@ class Tanh(_Activation):
     def backward(self, dy: Array) -> Array:
         """Return ``dy · (1 - y²)``."""
         return ops.tanh_backward(dy, *self.recall())
+
+
+class SiLU(_Activation):
+    """Weight by the sigmoid (also called Swish): ``y = x · s``, ``s = 1 / (1 + e^-x)``; any shape.
+
+    Smooth, with a small dip below zero: at its least -0.28. ``dx = dy · s · (1 + x · (1 - s))``.
+    Source: Elfwing et al. 2017, "Sigmoid-weighted linear units", section 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SiLU()(np.array([-2.0, 0.0, 2.0])).round(3)
+    array([-0.238,  0.   ,  1.762])
+    """
+
+    pattern_word = PatternWord("SILU", also=("SWISH",))
+
+    def forward(self, x: Array) -> Array:
+        """Return ``x / (1 + e^-x)``."""
+        self.remember(x)
+        return ops.silu(x)
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dy`` times the slope at the input."""
+        return ops.silu_backward(dy, *self.recall())
 
 
 class Softmax(Layer):

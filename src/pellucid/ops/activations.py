@@ -4,10 +4,12 @@
     leaky_relu  y = x or slope·x            dx = dy or slope·dy
     sigmoid     y = 1 / (1 + e^-x)          dx = dy · y · (1 - y)
     tanh        y = (e^x - e^-x) / (e^x + e^-x)   dx = dy · (1 - y²)
+    silu        y = x · s,  s = 1 / (1 + e^-x)    dx = dy · s · (1 + x · (1 - s))
     softmax     y_k = e^x_k / Σ_j e^x_j     dx = y · (dy - Σ_j dy_j · y_j)
 
 ("Deep Learning from Scratch", sections 3.2, 3.5 and 5.5; leaky ReLU: Maas et al. 2013, "Rectifier
-nonlinearities improve neural network acoustic models", section 2.)
+nonlinearities improve neural network acoustic models", section 2; SiLU: Elfwing et al. 2017,
+"Sigmoid-weighted linear units", section 2.)
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ __all__ = [
     "relu_backward",
     "sigmoid",
     "sigmoid_backward",
+    "silu",
+    "silu_backward",
     "softmax",
     "softmax_backward",
     "tanh",
@@ -101,6 +105,27 @@ def tanh_backward(dy: Array, y: Array) -> Array:
     """Return ``dy · (1 - y²)`` from the output ``y``."""
     dy = gradient_like(dy, y, "tanh_backward")
     return dy * (1 - y * y)
+
+
+@np.errstate(under="ignore", invalid="ignore")  # infinity times 0 is NaN, and is seen
+def silu(x: Array) -> Array:
+    """Return ``x / (1 + e^-x)``, the input weighted by its sigmoid.
+
+    Examples
+    --------
+    >>> silu(np.array([-1000.0, 0.0, 1000.0]))
+    array([  -0.,    0., 1000.])
+    """
+    x = as_floats(x, "silu")
+    return x * sigmoid(x)
+
+
+@np.errstate(under="ignore", invalid="ignore")
+def silu_backward(dy: Array, x: Array) -> Array:
+    """Return ``dy · s · (1 + x · (1 - s))`` with ``s = 1 / (1 + e^-x)``, from the input ``x``."""
+    dy = gradient_like(dy, x, "silu_backward")
+    s = sigmoid(x)
+    return dy * s * (1 + x * (1 - s))
 
 
 @np.errstate(under="ignore")

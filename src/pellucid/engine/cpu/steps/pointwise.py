@@ -17,14 +17,22 @@ from ....kernels import elementwise, losses, philox
 from ....kernels.blocks import BLOCK, blocks, each
 from ....kernels.pool.threads import run
 from ....memory import aligned_zeros
-from ....nn import Dropout, Layer, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from ....nn import Dropout, Layer, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from ....ops.dropout import require_probability
 from ....typing import Array
 from ...step import Shape, Step
 from ..launch import launch
 from .base import serves
 
-__all__ = ["DropoutStep", "LeakyReLUStep", "ReLUStep", "SigmoidStep", "SoftmaxStep", "TanhStep"]
+__all__ = [
+    "DropoutStep",
+    "LeakyReLUStep",
+    "ReLUStep",
+    "SiLUStep",
+    "SigmoidStep",
+    "SoftmaxStep",
+    "TanhStep",
+]
 
 
 class PointwiseStep(Step):
@@ -101,6 +109,17 @@ class TanhStep(PointwiseStep):
     """The hyperbolic tangent."""
 
     kernels = (elementwise.tanh, elementwise.tanh_backward)
+
+
+@serves(SiLU)
+class SiLUStep(PointwiseStep):
+    """``x / (1 + e^-x)``."""
+
+    kernels = (elementwise.silu, elementwise.silu_backward)
+
+    def remembered(self) -> Array:
+        """Return the last input: below zero two inputs have one output."""
+        return self._x
 
 
 @serves(Softmax)
