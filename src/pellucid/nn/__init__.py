@@ -16,7 +16,10 @@ from .dense_scores import *
 from .dropout import *
 from .fields import *
 from .gradient_check import *
+from .graph import *
 from .input_normalization import *
+from .joins import Add as Add
+from .joins import Concat as Concat
 from .layer import *
 from .learning_rates import *
 from .linear import *
@@ -29,6 +32,7 @@ from .shortcut import *
 from .summaries import *
 from .surgery import *
 from .to_convolutional import to_convolutional as to_convolutional
+from .walk import Node as Node
 
 __all__ = exported(globals())
 

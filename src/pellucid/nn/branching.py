@@ -1,19 +1,16 @@
-"""Layers whose input takes several ways: one that is added again, and ones that are joined."""
+"""Containers whose input takes several paths: a chain with a shortcut, and branches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import reduce
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
-from ..errors import ArgumentError, ShapeError
-from ..ops.checks import require_real, require_shape
-from ..receptive import ReceptiveField
-from ..typing import Array, Shape
+from ..errors import ArgumentError
+from ..typing import Shape
+from . import walk
 from .containers import Container, Sequential
-from .layer import Layer, LayerRow
+from .joins import Add, Concat, bridges
+from .layer import Layer
+from .walk import Node
 
 __all__ = ["Branches", "Residual"]
 
@@ -74,23 +71,14 @@ class Residual(Container):
         if shortcut is not None:
             shortcut.name = KEY
 
-    def forward(self, x: Array) -> Array:
-        """Return ``chain(x) + shortcut(x)``."""
-        y = self.chain.forward(x)
-        around = x if self.shortcut is None else self.shortcut(x)
-        _require_sum(y.shape[1:], around.shape[1:], x.shape[1:])
-        self.remember(y.shape)
-        return y + around
-
-    def backward(self, dy: Array) -> Array:
-        """Return the sum of the gradients of both ways."""
-        (shape,) = self.recall()
-        _require_gradient(dy, shape, "residual")
-        dx = self.chain.backward(dy)
-        if self.shortcut is None:
-            return dx + dy
-        with self.shortcut._named_errors():
-            return dx + self.shortcut.backward(dy)
+    def wiring(self) -> list[Node]:
+        """Return the chain, the shortcut, and the sum of what they make."""
+        nodes = walk.line(self._children)
+        ends = len(nodes), 0
+        if self.shortcut is not None:
+            nodes.append(Node(KEY, self.shortcut, (0,)))
+            ends = len(nodes) - 1, len(nodes)
+        return [*nodes, Node("", _Sum(self), ends)]
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """Yield the chain's layers in order, then the shortcut."""
@@ -98,54 +86,14 @@ class Residual(Container):
         if self.shortcut is not None:
             yield KEY, self.shortcut
 
-    def config(self) -> dict[str, Any]:
-        """Return the layers by name, the shortcut as ``shortcut``."""
-        plain = type(self).__init__ is Residual.__init__
-        return self._parts() if plain else super().config()
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """Return the chain's output shape, which must be the shortcut's."""
-        shape, around = self.chain.output_shape(input_shape), self._around(input_shape)
-        _require_sum(shape, around, input_shape)
-        return shape
-
-    def multiply_adds(self, input_shape: Shape) -> int:
-        """Return the sum over the layers; the addition multiplies nothing."""
-        return sum(way.multiply_adds(input_shape) for way in self._ways())
-
-    def activation_size(self, input_shape: Shape) -> int:
-        """Return the sum over the layers and the addition."""
-        inside = sum(way.activation_size(input_shape) for way in self._ways())
-        return inside + super().activation_size(input_shape)
-
-    def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return what either way sees."""
-        return reduce(
-            ReceptiveField.joined, (w.receptive_field(field, input_shape) for w in self._ways())
-        )
-
-    def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
-        """Yield the lines of the chain, of the shortcut, and of the addition."""
-        what = "chain + input" if self.shortcut is None else "chain + shortcut"
-        with self._named_errors():
-            sum_ = _meeting_row(self, what, input_shape, field, path)
-        yield from self.chain.rows(input_shape, field, path)
-        if self.shortcut is not None:
-            yield from self.shortcut.rows(input_shape, field, f"{path}.{KEY}" if path else KEY)
-        yield sum_
+    def with_layers(self, layers: Mapping[str, Layer]) -> Container:
+        """Return a plain residual block of layers of the same names."""
+        chain = {name: layers[name] for name in self._children}
+        return Residual(**chain, shortcut=layers.get(KEY) if self.shortcut is not None else None)
 
     def _parts(self) -> dict[str, Layer]:
         parts = super()._parts()
         return parts if self.shortcut is None else parts | {"shortcut": self.shortcut}
-
-    def _ways(self) -> tuple[Layer, Layer]:
-        return self.chain, Sequential() if self.shortcut is None else self.shortcut
-
-    def _around(self, input_shape: Shape) -> Shape:
-        if self.shortcut is None:
-            return tuple(input_shape)
-        with self.shortcut._named_errors():
-            return self.shortcut.output_shape(input_shape)
 
 
 class Branches(Container):
@@ -172,123 +120,72 @@ class Branches(Container):
     --------
     >>> from pellucid.nn import Conv2d, MaxPool2d
     >>> both = Branches(ones=Conv2d(8, 4, 1), pool=MaxPool2d(3, 1, 1))
-    >>> both.output_shape((8, 6, 6)), str(both.receptive_field(ReceptiveField(), (8, 6, 6)))
-    ((12, 6, 6), '3x3')
+    >>> both.output_shape((8, 6, 6))
+    (12, 6, 6)
     """
 
     def __init__(self, *layers: Layer, **named: Layer) -> None:
-        super().__init__(*layers, **named)
-        if not self._children:
+        if not (layers or named):
             raise ArgumentError("needs at least one branch.", where=type(self).__name__)
+        super().__init__(*layers, **named)
 
-    def forward(self, x: Array) -> Array:
-        """Return the outputs of all branches, joined along axis 1."""
-        outputs = {name: branch(x) for name, branch in self._children.items()}
-        _join({name: y.shape[1:] for name, y in outputs.items()})
-        joined = np.concatenate(list(outputs.values()), axis=1)
-        self.remember([y.shape[1] for y in outputs.values()], joined.shape)
-        return joined
-
-    def backward(self, dy: Array) -> Array:
-        """Give every branch its part of ``dy``; return the sum of their gradients."""
-        channels, shape = self.recall()
-        _require_gradient(dy, shape, "branches")
-        parts = np.split(dy, np.cumsum(channels)[:-1], axis=1)
-        gradients = []
-        for branch, part in zip(self._children.values(), parts, strict=True):
-            with branch._named_errors():
-                gradients.append(branch.backward(np.ascontiguousarray(part)))
-        return sum(gradients[1:], start=gradients[0])
-
-    def config(self) -> dict[str, Any]:
-        """Return the branches by name."""
-        plain = type(self).__init__ is Branches.__init__
-        return self._parts() if plain else super().config()
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """Return (Σ C_k, OH, OW)."""
-        shapes = {}
-        for name, branch in self._children.items():
-            with branch._named_errors():
-                shapes[name] = branch.output_shape(input_shape)
-        return _join(shapes)
-
-    def multiply_adds(self, input_shape: Shape) -> int:
-        """Return the sum over the branches."""
-        return sum(branch.multiply_adds(input_shape) for branch in self)
-
-    def activation_size(self, input_shape: Shape) -> int:
-        """Return the sum over the branches and of the joined output."""
-        inside = sum(branch.activation_size(input_shape) for branch in self)
-        return inside + super().activation_size(input_shape)
-
-    def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return what any branch sees."""
-        return reduce(ReceptiveField.joined, (b.receptive_field(field, input_shape) for b in self))
-
-    def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
-        """Yield the lines of every branch, and of the joining."""
-        with self._named_errors():
-            joined = _meeting_row(self, "joined channels", input_shape, field, path)
-        for name, branch in self._children.items():
-            yield from branch.rows(input_shape, field, f"{path}.{name}" if path else name)
-        yield joined
+    def wiring(self) -> list[Node]:
+        """Return the branches, which all read the input, and what joins their outputs."""
+        nodes = [Node(name, branch, (0,)) for name, branch in self._children.items()]
+        return [*nodes, Node("", _Joined(self), tuple(range(1, len(nodes) + 1)))]
 
 
-def _meeting_row(
-    layer: Layer, what: str, input_shape: Shape, field: ReceptiveField, path: str
-) -> LayerRow:
-    """Return the line for what stands where the ways meet again."""
-    shape = layer.output_shape(input_shape)
-    return LayerRow(
-        name=path,
-        layer=what,
-        output_shape=shape,
-        parameters=0,
-        multiply_adds=0,
-        activation=int(np.prod(shape)),
-        field=layer.receptive_field(field, input_shape),
-        unread=(0, 0),
-    )
+class _Sum(Add):
+    """The sum at the end of a residual block, which remembers and speaks as the block.
+
+    It is made anew for each walk: the block alone has a state, and its layers do not list it.
+    """
+
+    where = "residual"
+
+    def __init__(self, block: Residual) -> None:
+        self.around = "input" if block.shortcut is None else "shortcut"
+        vars(self).update(remember=block.remember, recall=block.recall)
+
+    def refusal(self, shapes: Sequence[Shape], names: Sequence[str], input_shape: Shape) -> str:
+        """Return what the two paths make, and which shortcut would make them alike."""
+        shape, around = shapes
+        return (
+            f"the chain makes {shape} of {input_shape} and the shortcut {around}; what is added "
+            f"must have one shape.{_advice(shape, input_shape)}"
+        )
+
+    def __repr__(self) -> str:
+        return f"chain + {self.around}"
 
 
-def _require_gradient(dy: Array, shape: Shape, where: str) -> None:
-    require_real(dy, where, "dy")
-    require_shape(dy, shape, "an output gradient", "like the output", where)
+class _Joined(Concat):
+    """The joining at the end of branches, which remembers and speaks as they do."""
 
+    where = "branches"
 
-def _require_sum(shape: Shape, around: Shape, input_shape: Shape) -> None:
-    """Refuse two ways whose outputs cannot be added number by number."""
-    if shape == around:
-        return
-    raise ShapeError(
-        f"the chain makes {tuple(shape)} of {tuple(input_shape)} and the shortcut "
-        f"{tuple(around)}; what is added must have one shape.{_advice(shape, input_shape)}"
-    )
+    def __init__(self, branches: Branches) -> None:
+        vars(self).update(remember=branches.remember, recall=branches.recall)
+
+    def refusal(self, shapes: Sequence[Shape], names: Sequence[str], input_shape: Shape) -> str:
+        """Return what each branch makes."""
+        made = ", ".join(f"'{name}' {shape}" for name, shape in zip(names, shapes, strict=True))
+        return (
+            f"the branches make images of different sizes, which cannot be joined: {made}. Give "
+            "them the same stride, and each a padding that keeps the size, as (FH - 1) / 2."
+        )
+
+    def __repr__(self) -> str:
+        return "joined channels"
 
 
 def _advice(shape: Shape, input_shape: Shape) -> str:
     """Return which shortcuts would make ``shape`` of ``input_shape``, where some would."""
     if len(shape) != 3 or len(input_shape) != 3:
         return " Give a `shortcut` that makes the same shape."
-    (c, h, w), (out, oh, ow) = input_shape, shape
-    stride = -(-h // oh)
-    if (-(-h // stride), -(-w // stride)) != (oh, ow):
+    known = bridges(input_shape, shape)
+    if not known:
         return " Give the chain's convolutions padding, so that only their stride makes it smaller."
-    across = f"shortcut=Conv2d({c}, {out}, 1, stride={stride})"
-    padded = f"ZeroPadShortcut({c}, {out}, stride={stride})"
-    return f" Give `{across}`, a 1x1 convolution" + (
-        f", or `{padded}`, which has no parameters." if out >= c else "."
-    )
-
-
-def _join(shapes: dict[str, Shape]) -> Shape:
-    """Return the shape of all joined along the channels, or refuse them."""
-    first = next(iter(shapes.values()))
-    if any(shape[1:] != first[1:] for shape in shapes.values()):
-        made = ", ".join(f"'{name}' {tuple(shape)}" for name, shape in shapes.items())
-        raise ShapeError(
-            f"the branches make images of different sizes, which cannot be joined: {made}. Give "
-            "them the same stride, and each a padding that keeps the size, as (FH - 1) / 2."
-        )
-    return sum(shape[0] for shape in shapes.values()), *first[1:]
+    (first, what), *more = known
+    others = [f"`{layer}`, {what}" for layer, what in more]
+    return f" Give {', or '.join([f'`shortcut={first}`, {what}', *others])}."

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from textwrap import indent
-from typing import Any, overload
+from typing import Any, Self, overload
 
 from ..errors import ArgumentError, did_you_mean
 from ..receptive import ReceptiveField
 from ..typing import Array, Shape
+from . import walk
 from .layer import Layer, LayerRow
+from .walk import Node
 
 __all__ = ["Container", "Sequential"]
 
 
 class Container(Layer):
-    """What all layers made of layers share: children by name, how they are found and written down.
+    """What all layers made of layers share: children by name, and one walk over their nodes.
+
+    A kind of container says in `wiring` what each of its layers reads; all else follows.
 
     Parameters
     ----------
@@ -42,18 +48,83 @@ class Container(Layer):
             self._require_layer(name, layer)
             layer.name = name
         self._require_places()
+        self._require_inputs()
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """Yield the layers in order, with their names."""
         yield from self._children.items()
 
+    def wiring(self) -> list[Node]:
+        """Return the layers in the order in which they run, each with what it reads."""
+        raise NotImplementedError(f"{type(self).__name__} has no wiring yet")
+
+    def nodes(self) -> list[Node] | None:
+        """Return the layers and what each reads; None if the class has a forward of its own.
+
+        Examples
+        --------
+        >>> from pellucid.nn import ReLU, Tanh
+        >>> Sequential(one=ReLU(), two=Tanh()).nodes()
+        [Node(name='one', layer=ReLU(), reads=(0,)), Node(name='two', layer=Tanh(), reads=(1,))]
+        """
+        return self.wiring() if type(self).forward is Container.forward else None
+
+    # One walk -------------------------------------------------------------------------------
+
+    def forward(self, x: Array) -> Array:
+        """Return the last node's output."""
+        return walk.forward(self.wiring(), x)
+
+    def backward(self, dy: Array) -> Array:
+        """Return the gradient of the input, going through all nodes in reverse."""
+        return walk.backward(self.wiring(), dy)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the last node's output shape for one input of ``input_shape``."""
+        made = [tuple(input_shape), *(out for _, _, out in walk.shapes(self.wiring(), input_shape))]
+        return made[-1]
+
+    def multiply_adds(self, input_shape: Shape) -> int:
+        """Return the sum over the nodes."""
+        visits = walk.shapes(self.wiring(), input_shape)
+        return sum(node.layer.multiply_adds(*read) for node, read, _ in visits)
+
+    def activation_size(self, input_shape: Shape) -> int:
+        """Return the sum over the nodes."""
+        visits = walk.shapes(self.wiring(), input_shape)
+        return sum(node.layer.activation_size(*read) for node, read, _ in visits)
+
+    def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
+        """Return what one cell of the last node's output sees."""
+        visits = walk.fields(self.wiring(), input_shape, field)
+        return [field, *(after for _, _, _, after in visits)][-1]
+
+    def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
+        """Yield the lines of all nodes inside, in order."""
+        with self._named_errors():
+            self.output_shape(input_shape)
+        for node, read, before, _ in walk.fields(self.wiring(), input_shape, field):
+            name, reads = walk.path_of(path, node.name), self._told_reads(node, path)
+            if len(read) > 1:
+                yield replace(node.layer.row(read, before, name), reads=reads)
+            else:
+                for row in node.layer.rows(read[0], before, name):
+                    yield replace(row, reads=reads) if reads else row
+                    reads = ()  # what is further inside reads what is inside
+
+    # How it is written down -----------------------------------------------------------------
+
     def config(self) -> dict[str, Any]:
         """Return the layers by name: ``Sequential(**config)`` builds the same chain.
 
-        A network derived from `Sequential` with a constructor of its own returns its arguments.
+        A network derived from a container with a constructor of its own returns its arguments.
         """
-        plain = type(self).__init__ is Container.__init__
+        plain = type(self).__init__ is self._kind().__init__
         return self._parts() if plain else super().config()
+
+    def with_layers(self, layers: Mapping[str, Layer]) -> Container:
+        """Return a plain container of this kind that wires ``layers`` of the same names alike."""
+        return self._kind()(**layers)
 
     def __getitem__(self, name: str | int) -> Layer:
         """Return a layer by its name or its place."""
@@ -91,6 +162,10 @@ class Container(Layer):
         """Return the constructor's arguments by name."""
         return dict(self._children)
 
+    def _told_reads(self, node: Node, path: str) -> tuple[str, ...]:
+        """Return what the summary says that a node reads; nothing where its place tells it."""
+        return ()
+
     def _require_name(self, name: str) -> None:
         """Refuse names with which two parameters could have one key, and one of them be lost."""
         if not name or "." in name:
@@ -114,6 +189,26 @@ class Container(Layer):
             raise ArgumentError(
                 "one layer stands in two places; build a second one.", where=type(self).__name__
             )
+
+    def _require_inputs(self) -> None:
+        """Refuse a layer that reads more or fewer values than its forward takes."""
+        for node in self.wiring():
+            try:
+                inspect.signature(node.layer.forward).bind(*node.reads)
+            except TypeError:
+                raise ArgumentError(
+                    f"{node.name!r} reads {_values(len(node.reads))}, but its forward takes "
+                    f"{_taken(node.layer)}."
+                    + (" Join them first, by `nn.Add()` or `nn.Concat()`." * (len(node.reads) > 1)),
+                    where=type(self).__name__,
+                ) from None
+            except ValueError:
+                pass  # written in C: its call will tell
+
+    @classmethod
+    def _kind(cls) -> type[Self]:
+        """Return the class that says how the layers are wired, which takes them by name."""
+        return next(kind for kind in cls.__mro__ if "wiring" in vars(kind))
 
 
 class Sequential(Container):
@@ -148,58 +243,27 @@ class Sequential(Container):
     def __getitem__(self, name: slice) -> Sequential: ...
     def __getitem__(self, name: str | int | slice) -> Layer:
         """Return a layer by name or place; a slice is a chain of the same layers."""
-        if not isinstance(name, slice) or type(self).forward is not Sequential.forward:
+        if not isinstance(name, slice) or self.nodes() is None:
             return super().__getitem__(name)  # type: ignore[index]
         return Sequential(**dict(list(self._children.items())[name]))
 
-    def forward(self, x: Array) -> Array:
-        """Return the last layer's output."""
-        for layer in self._children.values():
-            x = layer(x)
-        return x
-
-    def backward(self, dy: Array) -> Array:
-        """Return the gradient for the first layer's input, going through all in reverse."""
-        for layer in reversed(self._children.values()):
-            with layer._named_errors():
-                dy = layer.backward(dy)
-        return dy
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """Return the last layer's output shape for one input of ``input_shape``."""
-        shapes = [input_shape, *(out for _, _, out in self._walk(input_shape))]
-        return shapes[-1]
-
-    def multiply_adds(self, input_shape: Shape) -> int:
-        """Return the sum over the layers."""
-        return sum(layer.multiply_adds(shape) for layer, shape, _ in self._walk(input_shape))
-
-    def activation_size(self, input_shape: Shape) -> int:
-        """Return the sum over the layers."""
-        return sum(layer.activation_size(shape) for layer, shape, _ in self._walk(input_shape))
-
-    def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return what one cell of the last layer's output sees."""
-        for layer, shape, _ in self._walk(input_shape):
-            field = layer.receptive_field(field, shape)
-        return field
-
-    def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
-        """Yield the lines of all layers inside, in order."""
-        for layer, shape, _ in self._walk(input_shape):
-            yield from layer.rows(shape, field, f"{path}.{layer.name}" if path else layer.name)
-            field = layer.receptive_field(field, shape)
-
-    def _walk(self, input_shape: Shape) -> Iterator[tuple[Layer, Shape, Shape]]:
-        """Yield each layer with the shape that reaches it and the shape that leaves it."""
-        shape = tuple(input_shape)
-        for layer in self._children.values():
-            with layer._named_errors():
-                out = layer.output_shape(shape)
-            yield layer, shape, out
-            shape = out
+    def wiring(self) -> list[Node]:
+        """Return the layers in a line."""
+        return walk.line(self._children)
 
 
 def _argument(name: str, layer: Layer) -> str:
     """Return how a constructor's call gives ``layer`` its name."""
     return f"{name}={layer!r}" if name.isidentifier() else f"**{{{name!r}: {layer!r}}}"
+
+
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values"
+
+
+def _taken(layer: Layer) -> str:
+    """Return how many inputs a layer's forward takes, in words."""
+    inputs = inspect.signature(layer.forward).parameters.values()
+    least = sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in inputs)
+    more = any(p.kind is p.VAR_POSITIONAL for p in inputs)
+    return f"{least} or more" if more else f"{least}"

@@ -98,7 +98,7 @@ class Normalize(Layer):
         >>> list(Normalize([0.3], [0.2]).before(model).parameters())
         ['fc.weight', 'fc.bias']
         """
-        chain = isinstance(model, Sequential) and type(model).forward is Sequential.forward
+        chain = isinstance(model, Sequential) and model.nodes() is not None
         inside = dict(model.children()) if chain else {"network": model}
         whole = Sequential(**{"normalize": self, **inside})
         whole.input_shape, whole.card = model.input_shape, model.card

@@ -46,6 +46,9 @@ from .evaluation import Evaluation, here
 from .parameter import Buffer, Parameter
 from .pattern_words import PatternWord
 
+if TYPE_CHECKING:
+    from .walk import Node
+
 __all__ = ["Layer", "LayerRow"]
 
 
@@ -55,7 +58,8 @@ class LayerRow:
 
     ``activation`` counts the numbers of the output for one image, ``multiply_adds`` those of one
     image's forward; ``unread`` are input rows and columns that no window reads; ``neurons`` and
-    ``without_sharing`` are as in `Layer.neurons` and `Layer.parameters_without_sharing`.
+    ``without_sharing`` are as in `Layer.neurons` and `Layer.parameters_without_sharing`; ``reads``
+    are the names of what a node of a `Graph` reads.
     """
 
     name: str
@@ -68,6 +72,7 @@ class LayerRow:
     unread: tuple[int, int]
     neurons: int = 0
     without_sharing: int = 0
+    reads: tuple[str, ...] = ()
 
 
 class Layer:
@@ -131,10 +136,10 @@ class Layer:
         """Return the gradient for the input of the last forward; leave each parameter's in it."""
         raise NotImplementedError(f"{type(self).__name__} has no backward yet")
 
-    def __call__(self, x: Array) -> Array:
-        """Run `forward`; an error that passes through is told the layer's name."""
+    def __call__(self, *inputs: Array) -> Array:
+        """Run `forward`; errors raised inside are labelled with the layer's name."""
         with self._named_errors():
-            return self.forward(x)
+            return self.forward(*inputs)
 
     def remember(self, *values: Any) -> None:
         """Keep ``values`` for `recall` in the coming backward."""
@@ -205,21 +210,29 @@ class Layer:
 
     def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
         """Yield this layer's line of the summary; containers yield their children's."""
+        yield self.row((input_shape,), field, path)
+
+    def row(self, shapes: tuple[Shape, ...], field: ReceptiveField, path: str = "") -> LayerRow:
+        """Return this layer's line of the summary, for inputs of these ``shapes``."""
         with self._named_errors():
-            yield LayerRow(
+            return LayerRow(
                 name=path,
                 layer=repr(self),
-                output_shape=self.output_shape(input_shape),
+                output_shape=self.output_shape(*shapes),
                 parameters=self.parameter_count(),
-                multiply_adds=self.multiply_adds(input_shape),
-                activation=self.activation_size(input_shape),
-                field=self.receptive_field(field, input_shape),
-                unread=self.unread(input_shape),
-                neurons=self.neurons(input_shape),
-                without_sharing=self.parameters_without_sharing(input_shape),
+                multiply_adds=self.multiply_adds(*shapes),
+                activation=self.activation_size(*shapes),
+                field=self.receptive_field(field, *shapes),
+                unread=self.unread(*shapes),
+                neurons=self.neurons(*shapes),
+                without_sharing=self.parameters_without_sharing(*shapes),
             )
 
     # Nested layers and their state ----------------------------------------------------------
+
+    def nodes(self) -> list[Node] | None:
+        """Return which layers run inside this one, and what each reads; None if it does not say."""
+        return None
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """Yield the layers directly inside this one: its attributes that are layers."""

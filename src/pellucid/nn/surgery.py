@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import ArgumentError, PellucidError, did_you_mean
-from .branching import Branches, Residual
 from .card import Card
 from .containers import Container, Sequential
 from .conv import Conv2d
+from .graph import Graph
 from .init import WeightInit
 from .layer import Layer
 from .linear import Linear
@@ -44,20 +44,20 @@ def layer_at(model: Layer, name: str) -> Layer:
     return layers[name]
 
 
-def trunk(model: Layer, name: str) -> Sequential:
-    """Return the network that ends behind one layer: its output is what that layer makes.
+def trunk(model: Layer, name: str) -> Container:
+    """Return the network that ends with one layer: its output is what that layer makes.
 
     Parameters
     ----------
     model : Layer
-        Chains, residual blocks and branches, nested as one likes.
+        Chains, residual blocks, branches and graphs, nested in any way.
     name : str
-        Of the last layer; one inside a residual block or a branch is reached on its own way,
-        without what is added or joined further on.
+        Of the last layer; one inside a residual block or a branch is reached on its own path,
+        without what is added or joined later.
 
     Returns
     -------
-    Sequential
+    Sequential, or Graph where several paths lead to the layer
         Of the model's own layers: it runs them, and its backward leaves gradients in them.
 
     Raises
@@ -74,26 +74,38 @@ def trunk(model: Layer, name: str) -> Sequential:
     """
     layer_at(model, name)
     part = _up_to(model, name)
-    if not isinstance(part, Sequential):
+    if not isinstance(part, Container):
         part = Sequential(**{name: part})
     part.input_shape, part.card, part.training = model.input_shape, model.card, model.training
     return part
 
 
 def _up_to(model: Layer, path: str) -> Layer:
+    """Return what of ``model`` leads to the layer at ``path``: a chain, or a graph if it joins."""
     if not path:
         return model
     name, _, rest = path.partition(".")
-    kind = _kind(model)
-    children = dict(model.children())
-    if kind is Sequential or (isinstance(model, Residual) and name in dict(model.chain.children())):
-        before = list(children)[: list(children).index(name)]
-        layers = {key: children[key] for key in before}
-        part = Sequential(**layers, **{name: _up_to(children[name], rest)})
-        part.name, part.training = model.name, model.training
-        return part
-    # A branch, or the way around a residual block; in a chain, so that its names stay.
-    return Sequential(**{name: _up_to(children[name], rest)})
+    container = _container(model)
+    nodes = container.wiring()
+    names = ["", *(node.name for node in nodes)]
+    needed = {names.index(name)}
+    for k in range(len(nodes), 0, -1):
+        if k in needed:
+            needed.update(nodes[k - 1].reads)
+    places = sorted(needed - {0})
+    layers = {names[k]: nodes[k - 1].layer for k in places}
+    layers[name] = _up_to(layers[name], rest)
+    part: Container
+    if [nodes[k - 1].reads for k in places] == [(k,) for k in (0, *places[:-1])]:
+        part = Sequential(**layers)
+    else:
+        names[0] = getattr(model, "input", "x")
+        listed = [
+            (names[k], layers[names[k]], *(names[r] for r in nodes[k - 1].reads)) for k in places
+        ]
+        part = Graph(listed, input=names[0])
+    part.name, part.training = model.name, model.training
+    return part
 
 
 def replaced(model: Layer, name: str, layer: Layer) -> Layer:
@@ -109,10 +121,10 @@ def replaced(model: Layer, name: str, layer: Layer) -> Layer:
     Returns
     -------
     Layer
-        Plain containers (`Sequential`, `Residual`, `Branches`) of the same names: a class of its
-        own, as SimpleConvNet, promises an architecture that this one no longer has. If the layer is
-        the last one with weights, the names of the classes are no longer those of its outputs: the
-        ``card`` has numbers for them, until it is trained.
+        Plain containers (`Sequential`, `Residual`, `Branches`, `Graph`) of the same names: a class
+        of its own, as SimpleConvNet, promises an architecture that this one no longer has. If the
+        layer is the last one with weights, the names of the classes are no longer those of its
+        outputs: the ``card`` has numbers for them, until it is trained.
 
     Raises
     ------
@@ -147,27 +159,21 @@ def _renumbered(card: Card | None, model: Layer) -> Card | None:
 
 def _with(model: Layer, path: str, layer: Layer) -> Layer:
     name, _, rest = path.partition(".")
-    kind = _kind(model)
-    children = dict(model.children())
+    container = _container(model)
+    children = dict(container.children())
     children[name] = _with(children[name], rest, layer) if rest else layer
-    if isinstance(model, Residual):
-        chain = {key: children[key] for key in dict(model.chain.children())}
-        around = next((child for key, child in children.items() if key not in chain), None)
-        whole: Container = Residual(**chain, shortcut=around)
-    else:
-        whole = kind(**children)
+    whole = container.with_layers(children)
     whole.name = model.name
     return whole
 
 
-def _kind(model: Layer) -> type[Container]:
-    """Return which container runs as ``model`` does."""
-    for kind in (Sequential, Residual, Branches):
-        if type(model).forward is kind.forward:
-            return kind
+def _container(model: Layer) -> Container:
+    """Return ``model`` if it says what its layers read, or refuse it."""
+    if isinstance(model, Container) and model.nodes() is not None:
+        return model
     raise ArgumentError(
         "runs its layers in a way of its own: there is no telling which part of it leads to a "
-        "layer inside. Build it of Sequential, Residual and Branches.",
+        "layer inside. Build it of Sequential, Residual, Branches and Graph.",
         where=type(model).__name__,
     )
 
