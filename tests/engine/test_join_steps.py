@@ -8,7 +8,7 @@ import pytest
 from engine.networks import by_the_layers
 from ops.witness import assert_agrees
 from pellucid import engine, nn
-from pellucid.engine.cpu.steps.join import AddStep, StackStep
+from pellucid.engine.cpu.steps.join import AddStep, ConcatStep
 from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.engine.cpu.steps.plain import PlainStep
 
@@ -116,7 +116,7 @@ def test_images_are_turned_once_for_all_ways():
         step for step in plan.steps if isinstance(step, LayoutStep) and "channels" in step.kernel
     ]
     assert len(turns) == 1
-    (stack,) = (step for step in plan.steps if isinstance(step, StackStep))
+    (stack,) = (step for step in plan.steps if isinstance(step, ConcatStep))
     assert len(stack.reads) == 3
 
 

@@ -17,7 +17,7 @@ from pellucid.engine.cpu.convolution.algorithms import (
 from pellucid.engine.cpu.steps import linear
 from pellucid.engine.cpu.steps.base import STEPS
 from pellucid.engine.cpu.steps.conv import ConvStep
-from pellucid.engine.cpu.steps.join import AddStep, StackStep
+from pellucid.engine.cpu.steps.join import AddStep, ConcatStep
 from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.engine.cpu.steps.plain import PlainStep
 from pellucid.errors import PellucidError
@@ -290,7 +290,7 @@ def test_every_step_there_is_was_drawn():
         PlainStep,
         LayoutStep,
         AddStep,
-        StackStep,
+        ConcatStep,
     }
     convolutions = [step for step in steps if isinstance(step, ConvStep)]
     assert {type(step._output) for step in convolutions} == {Direct, Winograd}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..nn import Branches, Layer, ReLU, Residual, Sequential
+from ..nn import Layer, walk
+from ..nn.joins import Join
 from .backend import Backend
-from .cpu.steps.join import AddStep, StackStep
 from .step import Shape, Step
 
 __all__ = ["assemble"]
@@ -26,70 +27,79 @@ def assemble(model: Layer, shape: Shape, batch: int, *, fast: bool, backend: Bac
 
     Without ``fast``, each layer is called as it is.
     """
-    assembly = _Assembly(batch, backend, fast=fast)
-    made = assembly.chain([("", model)], _Value(0, tuple(shape), last=False))
-    assembly.laid_out(made, last=False)
-    return assembly.steps
+    return _Assembly(model, tuple(shape), batch, backend, fast=fast).steps
 
 
 class _Assembly:
-    """The steps so far; each method adds some, and returns the value that the last one makes."""
+    """The steps, made in one pass over the nodes of the model and of all containers in it."""
 
-    def __init__(self, batch: int, backend: Backend, *, fast: bool) -> None:
-        self.batch, self.backend, self.fast = batch, backend, fast
+    def __init__(
+        self, model: Layer, shape: Shape, batch: int, backend: Backend, *, fast: bool
+    ) -> None:
+        self.nodes, self.batch, self.fast = walk.flattened(model), batch, fast
+        self.backend = backend
+        self.shapes = [shape, *(out for _, _, out in walk.shapes(self.nodes, shape))]
+        reads = [(k, made) for made, node in enumerate(self.nodes, 1) for k in node.reads]
+        self.readings = Counter(k for k, _ in reads)
+        self.reader = dict(reads)  # of values that are read once, the only one
         self.steps: list[Step] = []
-        self.shared: set[int] = set()  # values that several steps read
+        self.shared: set[int] = set()  # values of the plan that several steps read
+        values = {0: self._for_readers(0, _Value(0, shape, last=False))}
+        for made in range(1, len(self.shapes)):
+            if made not in values:  # or the step of what it reads runs it too
+                values |= self._run(made, values)
+        self.laid_out(values[len(self.nodes)], last=False)
 
-    def chain(self, layers: Iterable[tuple[str, Layer]], value: _Value) -> _Value:
-        """Run layers, named by their paths, one after the other."""
-        waiting = list(layers)
-        while waiting:
-            name, layer = waiting.pop(0)
-            if _plainly(layer, Sequential):
-                waiting[:0] = [(_join(name, inner), child) for inner, child in layer.children()]
-            elif self.fast and isinstance(layer, Residual) and _plainly(layer, Residual):
-                value = self._residual(name, layer, value, relu=_take_relu(waiting))
-            elif self.fast and isinstance(layer, Branches) and _plainly(layer, Branches):
-                value = self._branches(name, layer, value)
-            elif self.fast:
-                step = self._step(name, layer, waiting, value.shape)
-                if len(value.shape) == 3 and step.channels_last is not None:
-                    value = self.laid_out(value, last=step.channels_last)
-                self._link(step, value)
-                value = self._add(step, value)
-            else:
-                step = self.backend.plain(name, layer, value.shape, self.batch, single=False)
-                value = self._add(step, value)
-        return value
+    def _run(self, made: int, values: Mapping[int, _Value]) -> dict[int, _Value]:
+        """Add the step of a node; return what it makes, by the numbers of all nodes it runs."""
+        node = self.nodes[made - 1]
+        inputs = [values[k] for k in node.reads]
+        step, run = self._step(made)
+        last = step.channels_last
+        if last is None and len({value.last for value in inputs}) > 1:
+            last = True
+        if last is not None:
+            inputs = [self.laid_out(value, last=last) for value in inputs]
+        if len(inputs) == 1 and inputs[0].number and inputs[0].number not in self.shared:
+            step.link(self.steps[inputs[0].number - 1])
+        value = self._for_readers(run[-1], self._add(step, *inputs))
+        return dict.fromkeys(run, value)
 
-    def _step(
-        self, name: str, layer: Layer, waiting: list[tuple[str, Layer]], shape: Shape
-    ) -> Step:
-        """Return a step for a layer, and for those of the ``waiting`` ones that it absorbs."""
-        kind: Any = self.backend.steps.find(layer, shape)
+    def _step(self, made: int) -> tuple[Step, list[int]]:
+        """Return the step of a node, and the numbers of this node and of those that it absorbs.
+
+        It may absorb a node that alone reads what it makes, then the one that alone reads that.
+        """
+        name, layer, reads = self.nodes[made - 1]
+        several = len(reads) > 1 or isinstance(layer, Join)
+        read: Any = tuple(self.shapes[k] for k in reads) if several else self.shapes[reads[0]]
+        if not self.fast:
+            return self.backend.plain(name, layer, read, self.batch, single=False), [made]
+        kind: Any = self.backend.steps.find(layer, read)
         if kind is None:
-            return self.backend.plain(name, layer, shape, self.batch)
+            return self.backend.plain(name, layer, read, self.batch), [made]
+        run = [made]
         absorbed: dict[str, Any] = {}
-        made = layer.output_shape(shape)
-        while waiting:
-            follower = waiting[0][1]
-            more = kind.absorbs(layer, follower, made, absorbed)
+        while self.readings[run[-1]] == 1:
+            follower = self.reader[run[-1]]
+            shape = self.shapes[run[-1]]
+            more = kind.absorbs(layer, self.nodes[follower - 1].layer, shape, absorbed)
             if more is None:
                 break
             absorbed |= more
-            made = follower.output_shape(made)
-            waiting.pop(0)
-        step: Step = kind(name, layer, shape, self.batch, **absorbed)
-        return step
+            run.append(follower)
+        return kind(name, layer, read, self.batch, **absorbed), run
 
-    def _link(self, step: Step, value: _Value) -> None:
-        """Let a step link up with the one before it, if it is the only reader."""
-        if value.number and value.number not in self.shared:
-            step.link(self.steps[value.number - 1])
+    def _for_readers(self, number: int, value: _Value) -> _Value:
+        """Return a value as its readers take it: if there are several, laid out as most want it."""
+        if self.readings[number] > 1:
+            value = self.laid_out(value, last=True)
+            self.shared.add(value.number)
+        return value
 
     def laid_out(self, value: _Value, *, last: bool) -> _Value:
-        """Insert a layout conversion unless the value already has this layout."""
-        if len(value.shape) != 3 or value.last == last:
+        """Insert a layout conversion unless the value already has this layout; layers have one."""
+        if len(value.shape) != 3 or value.last == last or not self.fast:
             return value
         alone = value.number > 0 and value.number not in self.shared
         if alone and not last and self.steps[value.number - 1].emit_channels_first():
@@ -102,40 +112,3 @@ class _Assembly:
         images = len(step.output_shape) == 3
         last = values[0].last if step.channels_last is None else step.channels_last
         return _Value(step.makes, step.output_shape, images and last)
-
-    def _to_share(self, value: _Value) -> _Value:
-        """Lay images out as most steps want them, for several to read."""
-        value = self.laid_out(value, last=True)
-        self.shared.add(value.number)
-        return value
-
-    def _residual(self, name: str, block: Residual, value: _Value, *, relu: bool) -> _Value:
-        around = value = self._to_share(value)
-        if block.shortcut is not None:
-            around = self.chain([(_join(name, block.shortcut.name), block.shortcut)], value)
-        last = self.laid_out(self.chain([(name, block.chain)], value), last=True)
-        step = AddStep(name, last.shape, self.batch, relu=relu)
-        return self._add(step, last, self.laid_out(around, last=True))
-
-    def _branches(self, name: str, block: Branches, value: _Value) -> _Value:
-        value = self._to_share(value)
-        ends = [self.chain([(_join(name, k), b)], value) for k, b in block.children()]
-        ends = [self.laid_out(end, last=True) for end in ends]
-        return self._add(StackStep(name, [end.shape for end in ends], self.batch), *ends)
-
-
-def _take_relu(waiting: list[tuple[str, Layer]]) -> bool:
-    """Take a ReLU away from the ``waiting`` layers, if they begin with one."""
-    found = bool(waiting) and type(waiting[0][1]) is ReLU
-    if found:
-        waiting.pop(0)
-    return found
-
-
-def _plainly(layer: Layer, kind: type[Layer]) -> bool:
-    """Return whether ``layer`` runs what is in it as ``kind`` does, and not in a way of its own."""
-    return type(layer).forward is kind.forward
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name

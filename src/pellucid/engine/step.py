@@ -23,7 +23,8 @@ class Step:
     A step takes and returns C-contiguous float32 arrays (N, ...), for any N up to the plan's batch
     size; what it returns is a buffer of its own, which its next call overwrites. It is made as
     ``MyStep(name, layer, input_shape, batch_size)``, with the keyword arguments that `absorbs`
-    returned, and reads the layer's weights and constants at each call. See `serves`.
+    returned, and reads the layer's weights and constants at each call. The step of a join gets a
+    tuple of the shapes of all its inputs as ``input_shape``. See `serves`.
 
     Attributes
     ----------

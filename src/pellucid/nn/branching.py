@@ -12,7 +12,7 @@ from .joins import Add, Concat, bridges
 from .layer import Layer
 from .walk import Node
 
-__all__ = ["Branches", "Residual"]
+__all__ = ["Branches", "JoinedBranches", "Residual", "ResidualSum"]
 
 KEY = "downsample"  # what the shortcut is called in state dicts, as in torchvision's ResNet
 
@@ -78,7 +78,7 @@ class Residual(Container):
         if self.shortcut is not None:
             nodes.append(Node(KEY, self.shortcut, (0,)))
             ends = len(nodes) - 1, len(nodes)
-        return [*nodes, Node("", _Sum(self), ends)]
+        return [*nodes, Node("", ResidualSum(self), ends)]
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """Yield the chain's layers in order, then the shortcut."""
@@ -132,10 +132,10 @@ class Branches(Container):
     def wiring(self) -> list[Node]:
         """Return the branches, which all read the input, and what joins their outputs."""
         nodes = [Node(name, branch, (0,)) for name, branch in self._children.items()]
-        return [*nodes, Node("", _Joined(self), tuple(range(1, len(nodes) + 1)))]
+        return [*nodes, Node("", JoinedBranches(self), tuple(range(1, len(nodes) + 1)))]
 
 
-class _Sum(Add):
+class ResidualSum(Add):
     """The sum at the end of a residual block, which remembers and speaks as the block.
 
     It is made anew for each walk: the block alone has a state, and its layers do not list it.
@@ -159,7 +159,7 @@ class _Sum(Add):
         return f"chain + {self.around}"
 
 
-class _Joined(Concat):
+class JoinedBranches(Concat):
     """The joining at the end of branches, which remembers and speaks as they do."""
 
     where = "branches"

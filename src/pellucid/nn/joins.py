@@ -31,8 +31,8 @@ import numpy as np
 from ..errors import ShapeError
 from ..ops.checks import require_real, require_shape
 from ..receptive import ReceptiveField
-from ..typing import Array
-from .layer import Layer, Shape
+from ..typing import Array, Shape
+from .layer import Layer
 
 __all__ = ["Add", "Concat", "Join", "JoinError", "bridges"]
 

@@ -10,22 +10,27 @@ import numpy as np
 from ....kernels import elementwise
 from ....kernels.blocks import each
 from ....memory import aligned_zeros
-from ....nn import Layer, ReLU, ZeroPadShortcut
+from ....nn import Add, Concat, Layer, ReLU, ZeroPadShortcut
+from ....nn.branching import JoinedBranches, ResidualSum
 from ....typing import Array
 from ...step import Shape, Step
 from .base import serves
 
-__all__ = ["AddStep", "ShortcutStep", "StackStep"]
+__all__ = ["AddStep", "ConcatStep", "ShortcutStep"]
 
 
+@serves(Add, ResidualSum)
 class AddStep(Step):
-    """``y = a + b``, rectified if a ReLU follows: the end of a residual block."""
+    """``y = a + b + ...``, and the ReLU that follows: the end of a residual block."""
 
-    def __init__(self, name: str, shape: Shape, batch: int, *, relu: bool) -> None:
-        super().__init__(name, shape)
+    def __init__(
+        self, name: str, layer: Add, input_shapes: Sequence[Shape], batch: int, relu: bool = False
+    ) -> None:
+        super().__init__(name, input_shapes[0])
         self.kernel, self.relu = "sum" + " + relu" * relu, relu
-        size = int(np.prod(shape))
+        size = int(np.prod(self.output_shape))
         self._y, self._dz = (aligned_zeros((batch, size)) for _ in range(2))
+        self._inputs = len(input_shapes)
 
     @classmethod
     def absorbs(
@@ -35,21 +40,23 @@ class AddStep(Step):
         return {"relu": True} if type(follower) is ReLU and not absorbed else None
 
     def forward(self, *x: Array) -> Array:
-        """Return the sum of two inputs."""
-        a, b = x
+        """Return the sum of all inputs, in their order."""
+        a, b, *more = x
         y = self._y[: len(a)].reshape(a.shape)
-        each(elementwise.add, a, b, y, self.relu)
+        each(elementwise.add, a, b, y, self.relu and not more)
+        for k, c in enumerate(more, 1):
+            each(elementwise.add, y, c, y, self.relu and k == len(more))
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> tuple[Array | None, ...]:
-        """Return ``dy`` for both, masked by the ReLU."""
+        """Return ``dy`` for every input, masked by the ReLU."""
         if not need_dx:
-            return None, None
+            return (None,) * self._inputs
         if self.relu:
             dz = self._dz[: len(dy)].reshape(dy.shape)
             each(elementwise.relu_backward, dy, self._y[: len(dy)].reshape(dy.shape), dz)
             dy = dz
-        return dy, dy
+        return (dy,) * self._inputs
 
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels of both directions."""
@@ -57,18 +64,24 @@ class AddStep(Step):
         return (elementwise.add, *backward)
 
 
-class StackStep(Step):
-    """Concatenate the channels of several images, or several rows: the end of branches."""
+@serves(Concat, JoinedBranches)
+class ConcatStep(Step):
+    """The channels of several images, or several rows, one after the other: the end of branches."""
 
     channels_last = True
+    kernel = "concat"
 
-    def __init__(self, name: str, shapes: Sequence[Shape], batch: int) -> None:
-        depths, (_, *image) = [shape[0] for shape in shapes], shapes[0]
+    def __init__(self, name: str, layer: Concat, input_shapes: Sequence[Shape], batch: int) -> None:
+        depths, (_, *image) = [shape[0] for shape in input_shapes], input_shapes[0]
         super().__init__(name, (sum(depths), *image))
-        self.kernel = "stack"
         self._places = np.cumsum([0, *depths]).tolist()
         self._y = aligned_zeros((batch, *image, sum(depths)))
         self._dx = [aligned_zeros((batch, *image, depth)) for depth in depths]
+
+    @classmethod
+    def takes(cls, layer: Concat, input_shape: Any) -> bool:
+        """Return whether the channels are the last axis, in the layout of the step."""
+        return len(input_shape[0]) in (1, 3)
 
     def forward(self, *x: Array) -> Array:
         """Return the concatenated inputs."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from ....nn import Layer
@@ -19,21 +22,26 @@ class PlainStep(Step):
     channels_last = False
 
     def __init__(
-        self, name: str, layer: Layer, input_shape: Shape, batch: int, *, single: bool = True
+        self, name: str, layer: Layer, input_shape: Any, batch: int, *, single: bool = True
     ) -> None:
-        super().__init__(name, layer.output_shape(input_shape), layer.multiply_adds(input_shape))
-        self.layer, self.single, self._input_shape = layer, single, tuple(input_shape)
+        several = any(isinstance(size, tuple) for size in input_shape)  # a join's
+        shapes: Sequence[Shape] = input_shape if several else (input_shape,)
+        super().__init__(name, layer.output_shape(*shapes), layer.multiply_adds(*shapes))
+        self.layer, self.single, self._input_shapes = layer, single, [*map(tuple, shapes)]
 
-    def forward(self, x: Array) -> Array:
+    def forward(self, *x: Array) -> Array:
         """Return the layer's output."""
-        shape = (len(x), *self.output_shape)
-        return self._checked(self.layer(x), shape, "an output", "(N, *output_shape)")
+        shape = (len(x[0]), *self.output_shape)
+        return self._checked(self.layer(*x), shape, "an output", "(N, *output_shape)")
 
-    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Return the layer's gradient."""
+    def backward(self, dy: Array, *, need_dx: bool) -> tuple[Array, ...]:
+        """Return the layer's gradient for each input."""
         dx = self.layer.backward(dy)
-        shape = (len(dy), *self._input_shape)
-        return self._checked(dx, shape, "an input gradient", "(N, *input_shape)")
+        parts = dx if isinstance(dx, tuple) else (dx,)
+        return tuple(
+            self._checked(part, (len(dy), *shape), "an input gradient", "(N, *input_shape)")
+            for part, shape in zip(parts, self._input_shapes, strict=True)
+        )
 
     def _checked(self, a: Array, shape: Shape, what: str, letters: str) -> Array:
         """Return what the layer made as other steps take it: their kernels check nothing."""
