@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import indent
 from typing import Any, TypeAlias
 
@@ -60,10 +60,12 @@ class Graph(Container):
 
     def __init__(
         self,
-        nodes: Mapping[str, Entry] | Iterable[Sequence[Any]],
+        nodes: Mapping[str, Entry] | Sequence[Sequence[Any]],
         output: str | None = None,
         input: str = "x",
     ) -> None:
+        if not isinstance(input, str) or not input:
+            raise ArgumentError(f"must be a name, received {input!r}.", where="input")
         self.input = input
         entries = _entries(nodes, input)
         reads = {name: read for name, (_, read) in entries.items()}
@@ -148,13 +150,18 @@ class Graph(Container):
 
 def _entries(nodes: Any, input: str) -> dict[str, tuple[Layer, tuple[str, ...]]]:
     """Return by name each node's layer and what it reads."""
-    given = [(k, *_of(v)) for k, v in nodes.items()] if isinstance(nodes, Mapping) else list(nodes)
+    if not isinstance(nodes, Mapping | list | tuple):
+        raise ArgumentError(
+            f"must be a mapping of name to (layer, names of what it reads), received {nodes!r}.",
+            where="nodes",
+        )
+    given = [(k, *_of(v)) for k, v in nodes.items()] if isinstance(nodes, Mapping) else nodes
     if not given:
         raise ArgumentError("needs at least one node.", where="Graph")
     entries: dict[str, tuple[Layer, tuple[str, ...]]] = {}
     last = input
     for entry in given:
-        if not isinstance(entry, Sequence) or len(entry) < 2 or not _are_names(entry):
+        if not isinstance(entry, list | tuple) or len(entry) < 2 or not _are_names(entry):
             raise ArgumentError(
                 "a node is written as `name: (layer, names of what it reads)`, received "
                 f"{entry!r}.",

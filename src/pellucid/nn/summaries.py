@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..errors import ArgumentError
 from ..receptive import ReceptiveField
@@ -15,6 +16,7 @@ from .layer import Layer, LayerRow
 __all__ = ["Summary", "summary"]
 
 BYTES = 4  # of a float32
+Cell = TypeVar("Cell")
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,13 @@ class Summary:
 
     def __str__(self) -> str:
         counts = ("parameters", "multiply-adds", "memory")
-        header = ("layer", "", "output", *self._sharing("neurons", "unshared"), *counts)
+        sharing = self._sharing("neurons", "unshared")
+        header = ("layer", "", *self._reads("reads"), "output", *sharing, *counts)
         rows = [
             (
                 row.name,
                 row.layer,
+                *self._reads(", ".join(row.reads)),
                 shape_text(row.output_shape),
                 *self._sharing(f"{row.neurons:,}", f"{row.without_sharing:,}"),
                 f"{row.parameters:,}",
@@ -76,25 +80,24 @@ class Summary:
             for row in self.rows
         ]
         start = (
-            "input",
-            "",
-            shape_text(self.input_shape),
+            *("input", "", *self._reads(""), shape_text(self.input_shape)),
             *self._sharing("", ""),
-            "",
-            "",
-            "",
-            "",
-            "",
+            *("", "", "", "", ""),
         )
         unshared = self._sharing(f"{self.neurons:,}", f"{self.parameters_without_sharing:,}")
         sums = (f"{self.parameters:,}", f"{self.multiply_adds:,}", _size(self.activation_bytes))
-        total = ("total", "", "", *unshared, *sums, "", "")
+        total = ("total", "", *self._reads(""), "", *unshared, *sums, "", "")
+        left = (0, 1, 2, *self._reads(3))
         return (
-            text_table((*header, "sees", "unread"), [start, *rows], left=(0, 1, 2), total=total)
+            text_table((*header, "sees", "unread"), [start, *rows], left=left, total=total)
             + "\nmemory: outputs for one image, float32. sees: the receptive field, in input cells."
             + "\nunshared: parameters, if every neuron had weights of its own." * self.sharing
             + f"\nThe weights take {_size(BYTES * self.parameters)}."
         )
+
+    def _reads(self, cell: Cell) -> tuple[Cell, ...]:
+        """Return the cell of the column that is shown where a graph says what its nodes read."""
+        return (cell,) if any(row.reads for row in self.rows) else ()
 
     def _sharing(self, *cells: str) -> tuple[str, ...]:
         """Return the cells of the two columns that are shown on request."""
