@@ -187,6 +187,39 @@ def _branches_twin(torch: Any) -> Any:
     return Module()
 
 
+def _graph() -> Layer:
+    """Return a graph with values that several nodes read, one of them a block."""
+    rng = _rng()
+    return nn.Graph(
+        {
+            "conv": (nn.Conv2d(4, 3, 3, padding=1, rng=rng), "x"),
+            "relu": nn.ReLU(),
+            "block": nn.Residual(nn.Conv2d(3, 3, 1, rng=rng)),
+            "all": (nn.Add(), "block", "conv", "relu"),
+            "pool": (nn.MaxPool2d(3, 1, 1), "relu"),
+            "both": (nn.Concat(), "all", "pool", "x"),
+            "last": nn.Conv2d(10, 2, 1, rng=rng),
+        }
+    )
+
+
+def _graph_twin(torch: Any) -> Any:
+    class Module(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            t = torch.nn
+            self.conv, self.last = t.Conv2d(4, 3, 3, padding=1), t.Conv2d(10, 2, 1)
+            self.block = t.Sequential(t.Conv2d(3, 3, 1))
+
+        def forward(self, x: Any) -> Any:
+            conv = self.conv(x)
+            relu = torch.relu(conv)
+            pool = torch.nn.functional.max_pool2d(relu, 3, 1, 1)
+            return self.last(torch.cat([self.block(relu) + relu + conv + relu, pool, x], 1))
+
+    return Module()
+
+
 CASES = (
     _conv("plain", 4, 3, 3),
     _conv("1x1", 4, 5, 1),
@@ -349,6 +382,28 @@ CASES = (
     Case("ZeroPadShortcut", lambda: nn.ZeroPadShortcut(3, 5, 2), (3, 5, 6)),
     Case("ZeroPadShortcut two strides", lambda: nn.ZeroPadShortcut(3, 3, (1, 3)), (3, 5, 6)),
     Case("Branches", _branches, (4, 5, 6), _branches_twin),
+    Case("Graph", _graph, (4, 5, 6), _graph_twin),
+    Case(
+        "Graph of rows",
+        lambda: nn.Graph(
+            {
+                "fc": (nn.Linear(5, 5, rng=_rng()), "x"),
+                "add": (nn.Add(), "fc", "x"),
+                "both": (nn.Concat(), "add", "fc", "x"),
+            }
+        ),
+        (5,),
+    ),
+    Case(
+        "Add of three",
+        lambda: nn.Graph({"tanh": nn.Tanh(), "add": (nn.Add(), "x", "tanh", "x")}),
+        (3, 4, 5),
+    ),
+    Case(
+        "Concat of three",
+        lambda: nn.Graph({"tanh": nn.Tanh(), "all": (nn.Concat(), "x", "tanh", "x")}),
+        (3, 4, 5),
+    ),
     Case("Branches of rows", lambda: nn.Branches(nn.Tanh(), nn.Linear(5, 2, rng=_rng())), (5,)),
 )
 

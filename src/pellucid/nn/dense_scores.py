@@ -17,7 +17,7 @@ from ..ops.checks import require_images
 from ..receptive import ReceptiveField
 from ..shapes import pair, shape_text
 from ..typing import Array, Pair, Shape
-from .containers import Sequential
+from .containers import Container
 from .layer import Layer
 from .state import widened
 from .summaries import known_shape
@@ -117,7 +117,7 @@ def _shifts(count: int, crop: int, step: int, whole: int) -> Iterator[_Shift]:
 
 
 def _strides(
-    network: Sequential, crop: Shape, stride: Pair | None
+    network: Container, crop: Shape, stride: Pair | None
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the strides that are asked for, and those of the network."""
     scores = network.output_shape(crop)

@@ -15,19 +15,22 @@ from typing import Any
 from ..errors import ArgumentError
 from ..typing import Array, Shape
 from .activations import Softmax
-from .containers import Sequential
+from .containers import Container, Sequential
 from .conv import Conv2d
+from .graph import Graph
 from .init import without_values
+from .joins import Add, Concat, Join
 from .layer import Layer
 from .linear import Flatten, Linear
 from .parameter import Parameter
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d
 from .summaries import known_shape
+from .walk import Node
 
 __all__ = ["Converter", "to_convolutional"]
 
 
-def to_convolutional(model: Layer, input_shape: Shape | None = None) -> Sequential:
+def to_convolutional(model: Layer, input_shape: Shape | None = None) -> Container:
     """Return a copy of ``model`` that takes images of any size from ``input_shape`` on.
 
     Flatten goes; the first Linear becomes a convolution with the window of the map, those after it
@@ -37,13 +40,14 @@ def to_convolutional(model: Layer, input_shape: Shape | None = None) -> Sequenti
     Parameters
     ----------
     model : Layer
-        A chain: `Sequential`, also nested, with any layers before the Flatten.
+        A chain or a graph: `Sequential` and `Graph`, also nested, with any layers before the
+        Flatten.
     input_shape : (C, H, W), optional
         The images it was built for. Defaults to the model's own.
 
     Returns
     -------
-    Sequential
+    Sequential or Graph
         With layers of the same names and modes, and weights of its own.
 
     Raises
@@ -64,7 +68,7 @@ def to_convolutional(model: Layer, input_shape: Shape | None = None) -> Sequenti
 
 
 class Converter:
-    """Goes down the chain; ``shape`` is what reaches a layer of the model, ``map`` its twin.
+    """Walks over the nodes; ``shape`` is what reaches a layer of the model, ``map`` its twin.
 
     After a Flatten rows of C·H·W numbers come in, and the copy still has maps of (C, H, W).
     """
@@ -73,27 +77,54 @@ class Converter:
         self.input_shape = self.shape = self.map = shape
         self.share = share
 
-    def converted(self, model: Layer) -> Sequential:
+    def converted(self, model: Layer) -> Container:
         """Return the twin of a whole network."""
-        if not isinstance(model, Sequential):
+        if not isinstance(model, Sequential | Graph):
             raise _refusal(model, "is not a chain of layers. Put it into a Sequential.")
-        network = self.chain(model)
+        network = self.container(model)
         network.input_shape = self.input_shape
         return network
 
-    def chain(self, model: Sequential) -> Sequential:
-        """Return the twin of a chain."""
-        if model.nodes() is None:
+    def container(self, model: Sequential | Graph) -> Container:
+        """Return the twin of a chain or a graph, without what needs no twin."""
+        nodes = model.nodes()
+        if nodes is None:
             raise _refusal(model, "runs its layers in a way of its own.")
-        layers = {}
-        for name, child in model.children():
-            with child._named_errors():
-                layer = self.chain(child) if isinstance(child, Sequential) else self.layer(child)
-            if layer is not None:
-                layers[name] = layer
-        network = Sequential(**layers)
+        reached = [(self.shape, self.map)]
+        names = [model.input if isinstance(model, Graph) else ""]  # of the twins of all values
+        entries: list[tuple[Any, ...]] = []
+        for node in nodes:
+            read = [names[k] for k in node.reads]
+            twin = self.node(node, [reached[k] for k in node.reads])
+            reached.append((self.shape, self.map))
+            names.append(read[0] if twin is None else node.name)
+            if twin is not None:
+                entries.append((node.name, twin, *read))
+        if isinstance(model, Graph) and entries:
+            network: Container = Graph(entries, input=model.input)
+        else:
+            network = Sequential(**{name: twin for name, twin, *_ in entries})
         network.training = model.training
         return network
+
+    def node(self, node: Node, reached: list[tuple[Shape, Shape]]) -> Layer | None:
+        """Return the twin of a node; None of a Flatten."""
+        layer = node.layer
+        self.shape, self.map = reached[0]
+        with layer._named_errors():
+            if isinstance(layer, Sequential | Graph):
+                return self.container(layer)
+            return self.join(layer, reached) if isinstance(layer, Join) else self.layer(layer)
+
+    def join(self, layer: Join, reached: list[tuple[Shape, Shape]]) -> Layer:
+        """Return the twin of a join: of rows after Flatten it joins the maps, which are larger."""
+        if len(self.shape) != 3 and not isinstance(layer, Add | Concat):
+            raise _refusal(layer, "may not mean the same for maps as for the rows after Flatten.")
+        shapes, maps = zip(*reached, strict=True)
+        twin = self.replica(layer)
+        self.shape, self.map = layer.output_shape(*shapes), twin.output_shape(*maps)
+        twin.training = layer.training
+        return twin
 
     def layer(self, layer: Layer) -> Layer | None:
         """Return the twin of one layer; None of a Flatten."""

@@ -21,7 +21,17 @@ from .joins import JoinError
 if TYPE_CHECKING:
     from .layer import Layer
 
-__all__ = ["Node", "backward", "fields", "flattened", "forward", "line", "path_of", "shapes"]
+__all__ = [
+    "Node",
+    "backward",
+    "fields",
+    "flattened",
+    "forward",
+    "is_line",
+    "line",
+    "path_of",
+    "shapes",
+]
 
 Shape = tuple[int, ...]
 
@@ -57,12 +67,17 @@ def line(layers: Mapping[str, Layer]) -> list[Node]:
     return [Node(name, layer, (k,)) for k, (name, layer) in enumerate(layers.items())]
 
 
+def is_line(nodes: Sequence[Node]) -> bool:
+    """Return whether each node reads what the one before it makes, and nothing else."""
+    return all(node.name and node.reads == (k,) for k, node in enumerate(nodes))
+
+
 # Running ------------------------------------------------------------------------------------
 
 
 def forward(nodes: Sequence[Node], x: Array) -> Array:
     """Return the output of the graph for ``x``."""
-    values = {0: x}
+    values, image = {0: x}, getattr(x, "shape", ())[1:]
     unread = Counter(k for node in nodes for k in node.reads)
     for made, node in enumerate(nodes, 1):
         inputs = [values[k] for k in node.reads]
@@ -70,7 +85,7 @@ def forward(nodes: Sequence[Node], x: Array) -> Array:
             unread[k] -= 1
             if not unread[k]:
                 del values[k]  # its memory, unless a layer remembers it
-        with _labelled(nodes, node, x.shape[1:], named=False):
+        with _labelled(nodes, node, image, named=False):
             # A layer labels its errors itself when it is called.
             values[made] = node.layer(*inputs) if node.name else node.layer.forward(*inputs)
     return values[len(nodes)]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import ops
 from ...errors import ArgumentError
-from ...nn import Branches, Layer, Residual, Sequential, layer_at, replaced
+from ...nn import Layer, layer_at, replaced, walk
 from ...typing import Array, Shape
 from .attribution import input_gradient
 from .unit_access import looked_at
@@ -22,22 +22,22 @@ class _Tap(Layer):
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
 
-    def forward(self, x: Array) -> Array:
-        self.y = self.layer(x)
+    def forward(self, *inputs: Array) -> Array:
+        self.y = self.layer(*inputs)
         return self.y
 
     def backward(self, dy: Array) -> Array:
         self.dy = dy
         return self.layer.backward(dy)
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return self.layer.output_shape(input_shape)
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        return self.layer.output_shape(*input_shapes)
 
 
 def cam_layer(model: Layer, input_shape: Shape) -> str:
     """Return the layer that Grad-CAM looks at: the last convolutional maps of more than one cell.
 
-    On the network's main way: of a residual block or of branches the whole output counts, and
+    On the network's main path: of a residual block or of branches the whole output counts, and
     normalizations and activations that follow belong to it.
 
     Raises
@@ -52,10 +52,9 @@ def cam_layer(model: Layer, input_shape: Shape) -> str:
     ('relu1', 'layer3.relu2')
     """
     found, open_ = "", False
-    for name, layer, out in _main_way("", model, tuple(input_shape)):
+    for name, weights, follows, out in _main_path("", model, tuple(input_shape)):
         maps = len(out) == 3 and out[1] * out[2] > 1
-        follows = layer.is_activation or layer.is_normalization
-        if maps and not follows and layer.parameters():
+        if maps and not follows and weights:
             found, open_ = name, True
         elif maps and follows and open_:
             found = name
@@ -113,12 +112,27 @@ def grad_cam(model: Layer, image: Array, target: int, layer: str | None = None) 
     return ops.relu(np.einsum("k,kij->ij", weights[0], tap.y[0]))
 
 
-def _main_way(path: str, layer: Layer, shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
-    """Yield name, layer and output shape, going into chains but not into what runs otherwise."""
-    chain = type(layer).forward is Sequential.forward
-    if not chain or isinstance(layer, Residual | Branches):
-        yield path, layer, layer.output_shape(shape)
+def _main_path(path: str, layer: Layer, shape: Shape) -> Iterator[tuple[str, bool, bool, Shape]]:
+    """Yield the layers that everything passes, with what lies between two as part of the second.
+
+    Each with its name, whether it has weights, whether it belongs to the layer before it, and its
+    output shape.
+    """
+    nodes = layer.nodes()
+    if nodes is None or (
+        nodes and not nodes[-1].name
+    ):  # a layer, or a container whose last join is its own
+        follows = layer.is_activation or layer.is_normalization
+        yield path, bool(layer.parameters()), follows, layer.output_shape(shape)
         return
-    for name, child in layer.children():
-        yield from _main_way(f"{path}.{name}" if path else name, child, shape)
-        shape = child.output_shape(shape)
+    passed = 0
+    for made, (node, read, out) in enumerate(walk.shapes(nodes, shape), 1):
+        if any(k < made for later in nodes[made:] for k in later.reads):
+            continue  # another path leads around it
+        name = walk.path_of(path, node.name)
+        if made == passed + 1 and len(read) == 1:
+            yield from _main_path(name, node.layer, read[0])
+        else:
+            weights = any(inner.layer.parameters() for inner in nodes[passed:made])
+            yield name, weights, False, out
+        passed = made

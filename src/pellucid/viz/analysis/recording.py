@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...nn import Layer, Sequential
+from ...nn import Layer
 from ...nn.state import widened
 from ...typing import Array
 
@@ -50,7 +50,7 @@ def recorded(model: Layer, x: Array) -> list[Stage]:
     """Run ``model`` on ``x`` in evaluation mode; return the stages, each when it was finished.
 
     Layers in residual blocks and branches are stages, and so is what the block or the branches make
-    together. Chains are none. The model is left as it was.
+    together. A chain or a graph is not: its last layer is. The model is left as it was.
 
     Examples
     --------
@@ -63,20 +63,20 @@ def recorded(model: Layer, x: Array) -> list[Stage]:
     listened = [
         (path, layer)
         for path, layer in model.layers()
-        if not isinstance(layer, Sequential) and (path or not any(layer.children()))
+        if not _ends_in_a_node(layer) and (path or not any(layer.children()))
     ]
     crossings = {p for p, layer in listened if any(layer.children())}
     stages: list[Stage] = []
 
-    def listening(path: str, layer: Layer) -> Callable[[Array], Array]:
+    def listening(path: str, layer: Layer) -> Callable[..., Array]:
         forward = layer.forward
         depth = sum(path.startswith(f"{outer}.") for outer in crossings)
 
-        def run(x: Array) -> Array:
-            y = forward(x)
+        def run(*inputs: Array) -> Array:
+            y = forward(*inputs)
             last = stages[-1] if stages else None
             follows = layer.per_number or layer.is_normalization
-            if last is not None and x is last.output and follows:
+            if last is not None and follows and all(x is last.output for x in inputs):
                 last.names.append(path)
                 last.layers.append(layer)
                 last.output = y
@@ -95,3 +95,9 @@ def recorded(model: Layer, x: Array) -> list[Stage]:
         for _, layer in listened:
             vars(layer).pop("forward", None)
     return stages
+
+
+def _ends_in_a_node(layer: Layer) -> bool:
+    """Return whether what a container makes is what a layer inside it makes: chains and graphs."""
+    nodes = layer.nodes()
+    return nodes is not None and (not nodes or nodes[-1].name != "")

@@ -9,7 +9,7 @@ from math import ceil, floor
 import numpy as np
 
 from ...errors import ArgumentError, did_you_mean
-from ...nn import Branches, Layer, layer_at, trunk
+from ...nn import Layer, layer_at, trunk, walk
 from ...receptive import ReceptiveField
 from ...typing import Array, Shape
 
@@ -64,17 +64,22 @@ def with_activation(model: Layer, name: str) -> str:
         return name
     above, _, own = name.rpartition(".")
     parent = layer_at(model, above)
-    chain = dict(getattr(parent, "chain", parent).children())
-    if own not in chain or isinstance(parent, Branches):
+    nodes = parent.nodes()
+    if nodes is None:  # it does not say how its layers run; most run in the order of their names
+        nodes = walk.line(dict(parent.children()))
+    names = [node.name for node in nodes]
+    if own not in names:
         return name
-    following = list(chain)[list(chain).index(own) + 1 :]
-    for other in following:
-        if chain[other].is_normalization:
-            continue
-        if chain[other].is_activation:
-            return f"{above}.{other}" if above else other
-        break
-    return name
+    made = names.index(own) + 1
+    while True:
+        readers = [(k, node) for k, node in enumerate(nodes, 1) if made in node.reads]
+        if len(readers) != 1:
+            return name
+        made, node = readers[0]
+        if node.layer.is_activation:
+            return walk.path_of(above, node.name)
+        if not node.layer.is_normalization:
+            return name
 
 
 def required_shape(model: Layer, where: str) -> tuple[int, int, int]:

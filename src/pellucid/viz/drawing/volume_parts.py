@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ...nn import Branches, Layer, Residual, Sequential
+from ...nn import Branches, Layer, Residual, walk
 from ...typing import Shape
 from .writing import figure_text
 
@@ -62,7 +62,7 @@ def groups_of(model: Layer, shape: Shape, path: str = "") -> list[Group]:
     groups: list[Group] = []
     before: list[str] = []  # of layers that have no volume to stand behind yet
     for name, layer, shape_in, shape_out in _flat(model, shape, path):
-        if isinstance(layer, Residual) and type(layer).forward is Residual.forward:
+        if isinstance(layer, Residual) and layer.nodes() is not None:
             inner = [part for g in groups_of(layer.chain, shape_in, name) for part in g.parts]
             around = _shortcut(layer)
             inner = inner or [Part(_called(name), ["nothing"], shape_out)]
@@ -101,8 +101,9 @@ def _called(name: str) -> str:
 
 
 def _flat(model: Layer, shape: Shape, path: str) -> Iterator[tuple[str, Layer, Shape, Shape]]:
-    """Yield the layers of chains within chains, with the shapes before and behind them."""
-    if type(model).forward is not Sequential.forward:
+    """Yield the layers of chains within chains, with the shapes before and after them."""
+    nodes = model.nodes()
+    if nodes is None or not walk.is_line(nodes):
         yield path, model, shape, model.output_shape(shape)
         return
     for name, layer in model.children():
@@ -120,7 +121,7 @@ def _makes_volume(layer: Layer, before: Shape, after: Shape) -> bool:
 
 
 def _part(name: str, layer: Layer, shape: Shape, after: Shape, before: list[str]) -> Part:
-    if isinstance(layer, Branches) and type(layer).forward is Branches.forward:
+    if isinstance(layer, Branches) and layer.nodes() is not None:
         return Part(name, [*before, "joined"], after, _lanes(layer, shape))
     return Part(name, [*before, *_words(layer)], after)
 

@@ -1,0 +1,253 @@
+"""Graphs drawn at random: a plan gives what the layers give, and both what PyTorch gives."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.networks import by_the_layers
+from ops.witness import assert_agrees
+from pellucid import engine, nn
+from pellucid.data import Dataset
+from pellucid.engine.cpu.steps.plain import PlainStep
+from pellucid.nn.joins import Join
+from pellucid.training import Trainer
+
+SHAPE, BATCH = (2, 6, 5), 3
+KINDS = ("conv", "norm", "relu", "tanh", "pool", "add", "add", "concat", "block")
+
+
+@st.composite
+def graphs(draw):
+    """Return a graph whose nodes read values of one size of image, and join what is left."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    nodes: dict[str, tuple] = {}
+    channels = {"x": SHAPE[0]}
+
+    def add(layer, out, *reads):
+        name = f"n{len(nodes)}"
+        nodes[name] = layer, *reads
+        channels[name] = out
+        return name
+
+    for _ in range(draw(st.integers(1, 8))):
+        names = list(channels)
+        kind = draw(st.sampled_from(KINDS))
+        one = draw(st.sampled_from(names[-4:]))
+        c = channels[one]
+        if kind == "conv":
+            out = draw(st.sampled_from([2, 3, 16]))
+            size = draw(st.sampled_from([1, 3]))
+            bias = draw(st.booleans())
+            add(nn.Conv2d(c, out, size, padding=size // 2, bias=bias, rng=rng), out, one)
+        elif kind == "norm":
+            add(nn.BatchNorm2d(c), c, one)
+        elif kind in ("relu", "tanh"):
+            add(nn.ReLU() if kind == "relu" else nn.Tanh(), c, one)
+        elif kind == "pool":
+            add(nn.MaxPool2d(3, 1, 1), c, one)
+        elif kind == "block":
+            add(nn.Residual(nn.Conv2d(c, c, 1, rng=rng), nn.Tanh()), c, one)
+        else:
+            alike = [n for n in names if kind == "concat" or channels[n] == c]
+            reads = [one, *(draw(st.sampled_from(alike)) for _ in range(draw(st.integers(1, 3))))]
+            out = c if kind == "add" else sum(channels[n] for n in reads)
+            add(nn.Add() if kind == "add" else nn.Concat(), out, *reads)
+    read = {name for _, *reads in nodes.values() for name in reads}
+    ends = [name for name in channels if name not in read]
+    if len(ends) > 1 or "x" in ends:
+        add(nn.Concat(), sum(channels[n] for n in ends), *ends)
+    tail = draw(st.sampled_from(["", "pool", "flat"]))
+    if tail == "pool":
+        add(nn.MaxPool2d(2), 0, list(nodes)[-1])
+    elif tail == "flat":
+        add(nn.Flatten(), 0, list(nodes)[-1])
+    model = nn.Graph(nodes)
+    for key, p in model.parameters().items():
+        if p.data.ndim == 1:
+            p.data[:] = rng.normal(1 if "weight" in key else 0, 0.2, size=p.data.shape)
+    if draw(st.booleans()):
+        model = nn.Sequential(body=model, last=nn.ReLU())
+    return model, seed
+
+
+def by_pytorch(torch, model, x, parameters):
+    """Return the output of a model, node by node, by functions of PyTorch alone."""
+    f = torch.nn.functional
+    values = [x]
+    for node in nn.walk.flattened(model):
+        layer, name, xs = node.layer, node.name, [values[k] for k in node.reads]
+        if isinstance(layer, nn.Conv2d):
+            w, b = (parameters.get(f"{name}.{key}") for key in ("weight", "bias"))
+            y = f.conv2d(*xs, w, b, padding=layer.padding)
+        elif isinstance(layer, nn.BatchNorm2d):
+            w, b = (parameters[f"{name}.{key}"] for key in ("weight", "bias"))
+            y = f.batch_norm(*xs, None, None, w, b, training=True)
+        elif isinstance(layer, nn.MaxPool2d):
+            y = f.max_pool2d(*xs, layer.kernel_size, layer.stride, layer.padding)
+        elif isinstance(layer, nn.Add):
+            y = sum(xs)
+        elif isinstance(layer, nn.Concat):
+            y = torch.cat(xs, 1)
+        else:
+            y = {nn.ReLU: torch.relu, nn.Tanh: torch.tanh}.get(type(layer), lambda a: a.flatten(1))(
+                *xs
+            )
+        values.append(y)
+    return values[-1]
+
+
+def near_a_kink(model, x):
+    """Return whether rounding could decide a ReLU or a maximum anywhere in the model."""
+    model = copy.deepcopy(model).astype(np.float64)
+    values = [x.astype(np.float64)]
+    for node in nn.walk.flattened(model):
+        a = values[node.reads[0]]
+        if isinstance(node.layer, nn.ReLU) and 0 < abs(a[a != 0]).min(initial=1) < 1e-4:
+            return True
+        if isinstance(node.layer, nn.MaxPool2d):
+            different = np.diff(np.unique(a))
+            if different[different > 1e-12].min(initial=1) < 1e-5:
+                return True
+        values.append(node.layer.forward(*[values[k] for k in node.reads]))
+    return False
+
+
+@settings(max_examples=60, deadline=None)
+@given(graphs())
+def test_a_plan_gives_what_the_layers_and_pytorch_give(torch, drawn):
+    model, seed = drawn
+    rng = np.random.default_rng(seed)
+    for _ in range(50):
+        x = rng.normal(size=(BATCH, *SHAPE)).astype(np.float32)
+        if not near_a_kink(model, x):
+            break
+    else:
+        return
+    dy = rng.normal(size=(BATCH, *model.output_shape(SHAPE))).astype(np.float32)
+    expected = by_the_layers(model, x, dy, np.float64)
+
+    parameters = {
+        key: torch.tensor(p.data.astype(float), requires_grad=True)
+        for key, p in model.parameters().items()
+    }
+    theirs = torch.tensor(x.astype(float), requires_grad=True)
+    y = by_pytorch(torch, model, theirs, parameters)
+    y.backward(torch.from_numpy(dy.astype(float)))
+    assert_agrees(expected["y"], y.detach().numpy(), within=1e-9)
+    scale = max(abs(expected["dx"]).max(), 1e-3)
+    assert_agrees(expected["dx"], theirs.grad.numpy(), within=1e-8, magnitude=scale)
+
+    plan = engine.compile(model, SHAPE, BATCH)
+    assert not any(isinstance(step, PlainStep) for step in plan.steps)
+    assert_agrees(plan(x), expected["y"], within=1e-4)
+    assert_agrees(plan.backward(dy, need_dx=True), expected["dx"], within=1e-3, magnitude=scale)
+    for key, p in model.parameters().items():
+        value = expected[f"{key}.grad"]
+        size = max(abs(value).max(), 1e-2 * scale)
+        assert_agrees(value, parameters[key].grad.numpy(), within=1e-7, magnitude=size, what="")
+        assert_agrees(p.grad, value, within=2e-3, magnitude=size)
+
+
+def test_a_step_absorbs_only_what_alone_reads_it():
+    rng = np.random.default_rng(0)
+
+    def plan(*add_reads):
+        model = nn.Graph(
+            {
+                "conv": (nn.Conv2d(2, 3, 3, padding=1, rng=rng), "x"),
+                "relu": nn.ReLU(),
+                "pool": nn.MaxPool2d(2),
+                "body": nn.Sequential(nn.Conv2d(3, 3, 1, rng=rng)),
+                "sum": (nn.Add(), "body", *add_reads),
+                "last": nn.Sequential(nn.ReLU()),
+            }
+        )
+        steps = engine.compile(model, SHAPE, BATCH).steps
+        return [step.kernel for step in steps if "channels" not in step.kernel]
+
+    assert plan("body") == ["convolution + relu + max 2x2", "convolution", "sum + relu"]
+    assert plan("pool") == ["convolution + relu + max 2x2", "convolution", "sum + relu"]
+    model = nn.Graph(
+        {"conv": nn.Conv2d(2, 3, 1, rng=rng), "relu": nn.ReLU(), "sum": (nn.Add(), "relu", "conv")}
+    )
+    kernels = [step.kernel for step in engine.compile(model, SHAPE, BATCH).steps]
+    assert kernels == ["channels last", "convolution", "relu", "sum", "channels first"]
+
+
+class Multiply(Join):
+    """The product of two inputs: a join of one's own, without a step."""
+
+    def forward(self, a, b):
+        self.remember(a, b)
+        return a * b
+
+    def backward(self, dy):
+        a, b = self.recall()
+        return dy * b, dy * a
+
+    def output_shape(self, a, b):
+        return a
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_join_of_ones_own_runs_in_a_plan_as_it_is(dtype):
+    rng = np.random.default_rng(0)
+    conv = nn.Conv2d(2, 2, 3, padding=1, rng=rng)
+    model = nn.Graph({"conv": conv, "gate": nn.Sigmoid(), "mul": (Multiply(), "gate", "conv")})
+    model.astype(dtype)
+    x, dy = rng.normal(size=(2, BATCH, *SHAPE)).astype(dtype)
+    expected = by_the_layers(model, x, dy, np.float64)
+    plan = engine.compile(model, SHAPE, BATCH)
+    assert_agrees(plan(x), expected["y"], within=1e-5)
+    assert_agrees(plan.backward(dy, need_dx=True), expected["dx"], within=1e-5)
+
+
+def test_a_frozen_plan_folds_a_batch_norm_that_alone_reads_a_convolution():
+    rng = np.random.default_rng(0)
+
+    def build(*reads):
+        model = nn.Graph(
+            {
+                "conv": (nn.Conv2d(2, 2, 3, padding=1, rng=rng), "x"),
+                "norm": nn.BatchNorm2d(2),
+                "sum": (nn.Add(), "norm", *reads),
+            }
+        ).eval()
+        model["norm"].running_mean.data[:] = 1
+        plan = engine.compile(model, SHAPE, BATCH)
+        plan.freeze()
+        x = rng.normal(size=(BATCH, *SHAPE)).astype(np.float32)
+        assert_agrees(plan(x), model(x), within=1e-5)
+        return [step.folded for step in plan.steps if hasattr(step, "folded")]
+
+    assert build("x") == [True]
+    assert build("conv") == [False]
+
+
+@pytest.mark.parametrize("name", ["fast", "reference"])
+def test_a_graph_learns_with_both_engines(name):
+    rng = np.random.default_rng(0)
+    images = rng.random((60, 2, 6, 6), dtype=np.float32)
+    labels = np.arange(60) % 2
+    images[labels == 1, 0] += 0.5
+    train = Dataset(images, labels, ("dark", "bright"), "squares")
+    model = nn.Graph(
+        {
+            "conv": (nn.Conv2d(2, 4, 3, padding=1, rng=rng), "x"),
+            "relu": nn.ReLU(),
+            "all": (nn.Concat(), "relu", "x"),
+            "pool": nn.GlobalAvgPool2d(),
+            "flat": nn.Flatten(),
+            "fc": nn.Linear(6, 2, rng=rng),
+        }
+    )
+    trainer = Trainer(model, train, train, epochs=20, batch_size=10, engine=name)
+    trainer.optimizer.lr = 0.05
+    trainer.fit()
+    assert trainer.history.epochs[-1].test_accuracy > 0.85

@@ -1,0 +1,443 @@
+"""Graph and the joins: what is read, what is refused, and all that every container answers.
+
+Gradients, PyTorch's counterparts, files and all that every layer promises: tests/nn/cases.py.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+from pellucid import load, nn, save, summary
+from pellucid.errors import ArgumentError, FileFormatError, ShapeError
+from pellucid.formats import architecture
+from pellucid.nn import (
+    Add,
+    BatchNorm2d,
+    Branches,
+    Concat,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Graph,
+    Layer,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Residual,
+    Sequential,
+    Tanh,
+    walk,
+)
+from pellucid.receptive import ReceptiveField
+from pellucid.viz.analysis.cam import cam_layer
+from pellucid.viz.analysis.recording import recorded
+from pellucid.viz.analysis.unit_access import with_activation
+
+
+def _dense(rng=None) -> Graph:
+    """Return a dense block: each convolution reads all that was made before it."""
+    rng = np.random.default_rng(0) if rng is None else rng
+    return Graph(
+        {
+            "conv1": (Conv2d(2, 3, 3, padding=1, rng=rng), "x"),
+            "relu1": ReLU(),
+            "cat1": (Concat(), "x", "relu1"),
+            "conv2": Conv2d(5, 3, 3, padding=1, rng=rng),
+            "relu2": ReLU(),
+            "cat2": (Concat(), "x", "relu1", "relu2"),
+        }
+    )
+
+
+def _network() -> Graph:
+    rng = np.random.default_rng(1)
+    return Graph(
+        {
+            "stem": (Conv2d(2, 4, 3, padding=1, rng=rng), "x"),
+            "block": Residual(conv=Conv2d(4, 4, 3, padding=1, rng=rng), bn=BatchNorm2d(4)),
+            "wide": (Conv2d(4, 4, 5, padding=2, rng=rng), "stem"),
+            "add": (Add(), "block", "wide", "stem"),
+            "relu": ReLU(),
+            "pool": MaxPool2d(2),
+            "flat": Flatten(),
+            "fc": Linear(64, 5, rng=rng),
+        }
+    )
+
+
+# Building.
+
+
+def test_a_layer_alone_reads_the_node_before_it():
+    model = Graph({"a": Tanh(), "b": ReLU(), "c": (Add(), "b", "a", "x")})
+    assert [(node.name, node.reads) for node in model.nodes()] == [
+        ("a", (0,)), ("b", (1,)), ("c", (2, 1, 0)),
+    ]  # fmt: skip
+    x = np.array([[-1.0, 2.0]])
+    assert np.allclose(model(x), np.maximum(np.tanh(x), 0) + np.tanh(x) + x)
+
+
+def test_nodes_in_any_order_are_sorted_and_those_in_order_stay():
+    model = Graph({"c": (Add(), "b", "a"), "b": (ReLU(), "a"), "a": (Tanh(), "x")})
+    assert [name for name, _ in model.children()] == ["a", "b", "c"]
+    names = ["d", "b", "a", "sum"]
+    layers = {name: (Tanh(), "x") for name in names[:3]} | {"sum": (Add(), "a", "b", "d")}
+    assert [name for name, _ in Graph(layers).children()] == names
+
+
+def test_the_input_may_have_another_name_and_a_node_its_name():
+    model = Graph({"x": (Tanh(), "image"), "sum": (Add(), "x", "image")}, input="image")
+    assert model.nodes()[1].reads == (1, 0)
+    assert repr(model).endswith("}, input='image')")
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda: Graph({}), r"^Graph: needs at least one node\.$"),
+        (lambda: Graph({"conv": (ReLU(), "y")}), r"'conv' reads 'y', which no node is called\. "),
+        (
+            lambda: Graph({"a1": ReLU(), "b": (ReLU(), "a2")}),
+            r"Did you mean 'a1'\? Known: a1, b, x",
+        ),
+        (
+            lambda: Graph(
+                {"a": (Add(), "x", "c"), "b": (ReLU(), "a"), "c": (ReLU(), "b"), "d": (ReLU(), "c")}
+            ),
+            r"^Graph: the nodes read each other in a cycle: a -> b -> c -> a\. A graph runs each",
+        ),
+        (lambda: Graph({"a": (Add(), "a", "x")}), r"in a cycle: a -> a\."),
+        (
+            lambda: Graph({"a": ReLU(), "b": (ReLU(), "x")}),
+            r"^Graph: no node reads 'a', and the output is 'b'\. Let a node read it, take it out, ",
+        ),
+        (lambda: Graph({"a": ReLU(), "b": ReLU()}, output="a"), r"no node reads 'b', and the outp"),
+        (lambda: Graph({"a": ReLU()}, output="b"), r"^Graph: output is 'b', which no node is call"),
+        (
+            lambda: Graph({"a": (ReLU(), "x", "x")}),
+            r"^Graph: 'a' reads 2 values, but its forward takes 1\. Join them first, by `nn\.Add",
+        ),
+        (
+            lambda: Graph({"a": (Add(), "x")}),
+            r"^Graph: 'a' reads 1 value, but its forward takes 2 o",
+        ),
+        (
+            lambda: Sequential(Add()),
+            r"^Sequential: '0' reads 1 value, but its forward takes 2 or m",
+        ),
+        (lambda: Branches(ReLU(), Add()), r"^Branches: '1' reads 1 value, but its forward takes 2"),
+        (lambda: Graph({"x": ReLU()}), r"^Graph: a node and the input are both called 'x'\. Give"),
+        (
+            lambda: Graph({"a": ReLU}),
+            r"^Graph: 'a' must be a layer, .* Add parentheses to build it",
+        ),
+        (lambda: Graph({"a.b": ReLU()}), r"^Graph: a layer cannot be called 'a\.b'"),
+        (lambda: Graph({"a": (ReLU(), 3)}), r"^Graph: a node is written as `name: \(layer, names"),
+        (lambda: Graph([("a", ReLU()), ("a", ReLU())]), r"^Graph: two nodes are called 'a'\."),
+        (lambda: Graph([3]), r"^Graph: a node is written as `name: \(layer, names of what it read"),
+        (lambda: Graph(ReLU()), r"^nodes: must be a mapping of name to \(layer, names of what it "),
+        (lambda: Graph({"a": ReLU()}, input=""), r"^input: must be a name, received ''\."),
+    ],
+)
+def test_what_is_not_a_graph_is_refused_with_what_to_change(build, said):
+    with pytest.raises(ArgumentError, match=said):
+        build()
+
+
+def test_a_layer_has_one_place_at_any_depth():
+    relu = ReLU()
+    with pytest.raises(ArgumentError, match=r"^Graph: one layer stands in two places"):
+        Graph({"a": relu, "b": Sequential(relu)})
+
+
+# Shapes that do not fit.
+
+
+def test_what_cannot_be_added_is_refused_with_the_layer_to_put_between():
+    model = Sequential(body=Graph({"conv": Conv2d(2, 3, 3, 2, 1), "sum": (Add(), "conv", "x")}))
+    said = (
+        r"^Add 'body\.sum': what is added must have one shape, received 'conv' \(3, 4, 4\), the "
+        r"input \(2, 7, 8\)\. Put after the input: `Conv2d\(2, 3, 1, stride=2\)`, a 1x1 convolutio"
+        r"n, or `ZeroPadShortcut\(2, 3, stride=2\)`, which has no parameters\.$"
+    )
+    with pytest.raises(ShapeError, match=said):
+        model.output_shape((2, 7, 8))
+    with pytest.raises(ShapeError, match=said):
+        model(np.zeros((1, 2, 7, 8)))
+    with pytest.raises(ShapeError, match=said):
+        summary(model, (2, 7, 8))
+
+
+def test_images_of_two_sizes_cannot_be_joined():
+    model = Graph({"conv": Conv2d(2, 3, 3), "all": (Concat(), "conv", "x")})
+    said = (
+        r"^Concat 'all': images of different sizes cannot .* 'conv' \(3, 3, 3\), the input \(2, 5"
+    )
+    with pytest.raises(ShapeError, match=said):
+        model.output_shape((2, 5, 5))
+    with pytest.raises(ShapeError, match=said):
+        model(np.zeros((1, 2, 5, 5)))
+
+
+@pytest.mark.parametrize("join", [Add, Concat])
+def test_a_join_alone_refuses_what_numpy_would_spread(join):
+    with pytest.raises(ShapeError, match=r"received 'input 1' \(2, 4, 4\), 'input 2' \(2, 1, 4\)"):
+        join()(np.zeros((3, 2, 4, 4)), np.zeros((3, 2, 1, 4)))
+    with pytest.raises(ShapeError, match=r"the same number of images in every input, received 3 a"):
+        join()(np.zeros((3, 2)), np.zeros((1, 2)))
+    with pytest.raises(ArgumentError, match=r"real numbers"):
+        join()(np.zeros((3, 2)), np.zeros((3, 2), complex))
+
+
+def test_a_join_asks_for_a_forward_and_a_gradient_like_its_output():
+    model = Graph({"conv": Conv2d(2, 2, 1), "sum": (Add(), "conv", "x")})
+    with pytest.raises(ArgumentError, match=r"^Add 'sum': backward needs a forward before it"):
+        model.backward(np.zeros((1, 2, 4, 4)))
+    model(np.zeros((1, 2, 4, 4)))
+    with pytest.raises(ShapeError, match=r"^Add 'sum': expects an output gradient of shape like"):
+        model.backward(np.zeros((1, 2, 4, 1)))
+
+
+# Running.
+
+
+def test_gradients_of_a_value_are_added_in_the_order_of_its_readers():
+    class Given(Layer):
+        """Leaves its input, and returns a gradient that was given."""
+
+        def __init__(self, value):
+            self.value = value
+
+        def forward(self, x):
+            return x
+
+        def backward(self, dy):
+            return np.full_like(dy, self.value)
+
+    values = [1e8, 1.0, -1e8, 1.0]
+    layers = {f"n{k}": (Given(v), "x") for k, v in enumerate(values)}
+    model = Graph({**layers, "sum": (Add(), *layers)})
+    model(np.zeros((1, 1), np.float32))
+    expected = np.float32(0)
+    for value in values:
+        expected += np.float32(value)
+    assert model.backward(np.zeros((1, 1), np.float32)).item() == expected == 1
+
+
+def test_no_layer_keeps_the_arrays_of_its_callers():
+    model, x = _dense(), np.ones((1, 2, 4, 4))
+    x.flags.writeable = False
+    y = model(x)
+    dy = np.ones_like(y)
+    dy.flags.writeable = False
+    dx = model.backward(dy)
+    assert not np.shares_memory(x, y)
+    assert not np.shares_memory(dx, dy)
+
+
+def test_evaluation_in_another_mode_keeps_what_a_graph_remembers_apart():
+    model, x = _network(), np.random.default_rng(0).normal(size=(2, 2, 8, 8))
+    y = model(x)
+    dx = model.backward(np.ones_like(y))
+    model(x)
+    with model.evaluating():
+        model(x[:1])
+    assert np.array_equal(model.backward(np.ones_like(y)), dx)
+    model.forget()
+    with pytest.raises(ArgumentError, match="backward needs a forward"):
+        model.backward(np.ones_like(y))
+
+
+# Asking.
+
+
+def test_a_graph_written_as_a_chain_is_that_chain():
+    rng = np.random.default_rng(0)
+    layers = {
+        "conv": Conv2d(2, 3, 3, rng=rng), "relu": ReLU(), "pool": MaxPool2d(2),
+        "body": Sequential(Conv2d(3, 4, 1, rng=rng), Tanh()),
+    }  # fmt: skip
+    chain, graph = Sequential(**copy.deepcopy(layers)), Graph(layers)
+    shape, field = (2, 8, 8), ReceptiveField()
+    for ask in ("output_shape", "multiply_adds", "activation_size"):
+        assert getattr(chain, ask)(shape) == getattr(graph, ask)(shape)
+    assert chain.receptive_field(field, shape) == graph.receptive_field(field, shape)
+    rows = [(row.name, row.layer, row.field) for row in graph.rows(shape, field)]
+    assert rows == [(row.name, row.layer, row.field) for row in chain.rows(shape, field)]
+    x = rng.normal(size=(3, *shape))
+    assert np.array_equal(chain(x), graph(x))
+    dy = rng.normal(size=chain(x).shape)
+    assert np.array_equal(chain.backward(dy), graph.backward(dy))
+
+
+def test_the_summary_says_what_each_node_reads():
+    table = summary(Sequential(body=_network()), (2, 8, 8))
+    assert {row.name: row.reads for row in table.rows} == {
+        "body.stem": ("body.x",),
+        "body.block.conv": ("body.stem",),
+        "body.block.bn": (),
+        "body.block": (),
+        "body.wide": ("body.stem",),
+        "body.add": ("body.block", "body.wide", "body.stem"),
+        "body.relu": ("body.add",),
+        "body.pool": ("body.relu",),
+        "body.flat": ("body.pool",),
+        "body.fc": ("body.flat",),
+    }
+    lines = str(table).splitlines()
+    assert lines[0].split()[:3] == ["layer", "reads", "output"]
+    assert any("Add()" in line and "body.block, body.wide, body.stem" in line for line in lines)
+    assert str(table.rows[5].field) == "7x7"
+    assert "reads" not in str(summary(Sequential(Residual(Tanh())), (2, 8, 8)))
+
+
+def test_a_container_with_a_forward_of_its_own_has_no_nodes():
+    class Twice(Graph):
+        def forward(self, x):
+            return super().forward(super().forward(x))
+
+    model = Twice({"a": Tanh(), "b": (Add(), "a", "x")})
+    assert model.nodes() is None
+    assert [node.name for node in walk.flattened(Sequential(twice=model))] == ["twice"]
+    assert np.allclose(model(np.ones((1, 2))), np.tanh(1 + np.tanh(1)) + 1 + np.tanh(1))
+
+
+def test_a_whole_model_is_one_graph_of_its_layers():
+    model = Sequential(
+        body=Graph({"a": Residual(one=Tanh(), shortcut=ReLU()), "b": (Add(), "a", "x")}),
+        ways=Branches(p=Sequential(), q=Sequential(ReLU(), Tanh())),
+    )
+    assert [(node.name, node.reads) for node in walk.flattened(model)] == [
+        ("body.a.one", (0,)), ("body.a.downsample", (0,)), ("body.a", (1, 2)), ("body.b", (3, 0)),
+        ("ways.q.0", (4,)), ("ways.q.1", (5,)), ("ways", (4, 6)),
+    ]  # fmt: skip
+
+
+# Writing down, copying, changing.
+
+
+@pytest.mark.parametrize("build", [_dense, _network])
+def test_repr_and_a_file_build_the_graph_again(build, tmp_path):
+    model = build()
+    assert repr(eval(repr(model), vars(nn))) == repr(model)
+    save(model, tmp_path / "graph.safetensors")
+    again = load(tmp_path / "graph.safetensors")
+    assert repr(again) == repr(model)
+    x = np.random.default_rng(0).normal(size=(2, 2, 8, 8)).astype(np.float32)
+    assert np.array_equal(again.eval()(x), model.eval()(x))
+    twin = copy.deepcopy(model)
+    assert np.array_equal(twin(x), model(x))
+    assert not {id(layer) for _, layer in twin.layers()} & {
+        id(layer) for _, layer in model.layers()
+    }
+
+
+def test_the_nodes_are_a_list_in_the_file_and_the_input_is_named():
+    described = architecture.describe(Graph({"a": (Add(), "in", "in")}, input="in"))
+    assert described["config"] == {
+        "nodes": [["a", {"layer": "Add", "config": {}}, "in", "in"]], "input": "in",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "nodes", [3, None, [], [["a"]], [["a", {"layer": "Add", "config": {}}, "x"]], {"a": 3}, "abc"]
+)
+def test_a_file_with_what_is_not_a_graph_is_refused(nodes):
+    with pytest.raises(FileFormatError, match=r"the architecture (does not fit|has unfit)"):
+        architecture.build({"layer": "Graph", "config": {"nodes": nodes}})
+
+
+def test_a_graph_of_ones_own_is_written_down_by_its_arguments():
+    class Dense(Graph):
+        def __init__(self, channels: int) -> None:
+            self.channels = channels
+            super().__init__({"conv": Conv2d(channels, 1, 1), "all": (Concat(), "conv", "x")})
+
+    model = Dense(3)
+    assert model.config() == {"channels": 3}
+    plain = nn.replaced(model, "conv", Conv2d(3, 2, 1))
+    assert (type(plain), plain.output_shape((3, 4, 4))) == (Graph, (5, 4, 4))
+
+
+def test_a_trunk_has_all_paths_to_its_last_layer_and_no_others():
+    model, x = _network().eval(), np.random.default_rng(0).normal(size=(2, 2, 8, 8))
+    stages = {name: stage.output for stage in recorded(model, x) for name in stage.names[-1:]}
+    part = nn.trunk(model, "relu")
+    assert isinstance(part, Graph)
+    assert np.array_equal(part(x), stages["relu"])
+    assert part.parameters().items() <= model.parameters().items()
+    alone = nn.trunk(model, "wide")
+    assert isinstance(alone, Sequential)
+    assert [name for name, _ in alone.children()] == ["stem", "wide"]
+    inner = nn.trunk(model, "block.conv")
+    assert list(inner.parameters()) == [
+        "stem.weight", "stem.bias", "block.conv.weight", "block.conv.bias",
+    ]  # fmt: skip
+    within = nn.trunk(Sequential(body=_network(), out=Linear(5, 2)), "body.add")
+    assert next(iter(within.parameters())) == "body.stem.weight"
+    assert within.output_shape((2, 8, 8)) == (4, 8, 8)
+
+
+def test_a_layer_and_the_head_are_replaced():
+    model = _network()
+    changed = nn.with_head(model, 3)
+    assert (changed.output_shape((2, 8, 8)), model.output_shape((2, 8, 8))) == ((3,), (5,))
+    assert changed.nodes()[3].reads == model.nodes()[3].reads
+    assert changed["wide"] is model["wide"]
+    deeper = nn.replaced(model, "block.conv", Conv2d(4, 4, 1))
+    assert repr(deeper["block"]["conv"]) == "Conv2d(4, 4, 1)"
+
+
+def test_a_graph_becomes_convolutional_with_its_joins():
+    rng = np.random.default_rng(0)
+    model = Graph(
+        {
+            "conv": (Conv2d(1, 3, 3, padding=1, rng=rng), "x"),
+            "both": (Concat(), "conv", "x"),
+            "flat1": (Flatten(), "both"),
+            "flat2": (Flatten(), "conv"),
+            "all": (Concat(), "flat1", "flat2"),
+            "fc1": (Linear(7 * 36, 5, rng=rng), "all"),
+            "fc2": (Linear(5, 5, rng=rng), "fc1"),
+            "add": (Add(), "fc1", "fc2"),
+        }
+    ).astype(np.float64)
+    twin = nn.to_convolutional(model, (1, 6, 6))
+    assert [name for name, _ in twin.children()] == ["conv", "both", "all", "fc1", "fc2", "add"]
+    x = rng.normal(size=(2, 1, 6, 6))
+    assert np.allclose(twin(x)[:, :, 0, 0], model(x))
+    wide = rng.normal(size=(2, 1, 8, 7))
+    assert np.allclose(nn.sliding_scores(model, wide, 1, input_shape=(1, 6, 6)), twin(wide))
+
+
+# Figures.
+
+
+def test_a_recording_lists_the_nodes_and_what_follows_only_one_of_them():
+    model = _network()
+    titles = [stage.title for stage in recorded(model, np.zeros((1, 2, 8, 8), np.float32))]
+    assert titles == [
+        "stem", "block.conv + bn", "block", "wide", "add + relu", "pool", "flat", "fc",
+    ]  # fmt: skip
+
+
+def test_activations_and_the_layer_of_grad_cam_are_found_along_the_paths():
+    model = Graph(
+        {
+            "a": (Conv2d(1, 2, 3, padding=1), "x"),
+            "relu_a": ReLU(),
+            "b": (Conv2d(1, 2, 3, padding=1), "x"),
+            "bn": BatchNorm2d(2),
+            "tanh": Tanh(),
+            "sum": (Add(), "relu_a", "tanh"),
+            "relu": ReLU(),
+            "gap": GlobalAvgPool2d(),
+        }
+    )
+    assert with_activation(model, "a") == "relu_a"
+    assert with_activation(model, "b") == "tanh"
+    assert with_activation(model, "relu_a") == "relu_a"
+    assert cam_layer(model, (1, 6, 6)) == "relu"
