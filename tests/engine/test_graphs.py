@@ -173,11 +173,28 @@ def test_a_step_absorbs_only_what_alone_reads_it():
 
     assert plan("body") == ["convolution + relu + max 2x2", "convolution", "sum + relu"]
     assert plan("pool") == ["convolution + relu + max 2x2", "convolution", "sum + relu"]
-    model = nn.Graph(
-        {"conv": nn.Conv2d(2, 3, 1, rng=rng), "relu": nn.ReLU(), "sum": (nn.Add(), "relu", "conv")}
-    )
+    others = {"tanh": nn.Tanh(), "relu": (nn.ReLU(), "conv"), "sum": (nn.Add(), "tanh", "relu")}
+    model = nn.Graph({"conv": nn.Conv2d(2, 3, 1, rng=rng)} | others)
     kernels = [step.kernel for step in engine.compile(model, SHAPE, BATCH).steps]
-    assert kernels == ["channels last", "convolution", "relu", "sum", "channels first"]
+    assert kernels == ["channels last", "convolution", "tanh", "relu", "sum", "channels first"]
+
+
+@pytest.mark.parametrize("inputs", [2, 3, 4])
+def test_a_sum_of_any_number_of_inputs_takes_the_relu_with_it(inputs):
+    rng = np.random.default_rng(0)
+    model = nn.Graph(
+        {
+            "tanh": (nn.Tanh(), "x"),
+            "sum": (nn.Add(), "tanh", *["x", "tanh", "x"][: inputs - 1]),
+            "relu": nn.ReLU(),
+        }
+    )
+    x, dy = rng.normal(size=(2, BATCH, *SHAPE)).astype(np.float32)
+    expected = by_the_layers(model, x, dy, np.float64)
+    plan = engine.compile(model, SHAPE, BATCH)
+    assert [step.kernel for step in plan.steps if step.name == "sum"] == ["sum + relu"]
+    assert_agrees(plan(x), expected["y"], within=1e-5)
+    assert_agrees(plan.backward(dy, need_dx=True), expected["dx"], within=1e-5)
 
 
 class Multiply(Join):

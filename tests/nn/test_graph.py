@@ -417,6 +417,10 @@ def test_a_graph_becomes_convolutional_with_its_joins():
 
 
 def test_a_recording_lists_the_nodes_and_what_follows_only_one_of_them():
+    layers = {"a": (Conv2d(2, 2, 1), "x"), "b": Conv2d(2, 2, 1), "relu_a": (ReLU(), "a")}
+    apart = Graph({**layers, "all": (Add(), "b", "relu_a", "a")})
+    titles = [stage.title for stage in recorded(apart, np.zeros((1, 2, 8, 8), np.float32))]
+    assert titles == ["a", "b", "relu_a", "all"]
     model = _network()
     titles = [stage.title for stage in recorded(model, np.zeros((1, 2, 8, 8), np.float32))]
     assert titles == [
