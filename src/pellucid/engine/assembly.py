@@ -25,7 +25,7 @@ class _Value(NamedTuple):
 def assemble(model: Layer, shape: Shape, batch: int, *, fast: bool, backend: Backend) -> list[Step]:
     """Return the steps that run ``model`` on images (C, H, W) = ``shape``, or on rows (F,).
 
-    Without ``fast``, each layer is called as it is.
+    Without ``fast``, each layer is called as it is, and so is each block or graph of several paths.
     """
     return _Assembly(model, tuple(shape), batch, backend, fast=fast).steps
 
@@ -36,7 +36,7 @@ class _Assembly:
     def __init__(
         self, model: Layer, shape: Shape, batch: int, backend: Backend, *, fast: bool
     ) -> None:
-        self.nodes, self.batch, self.fast = walk.flattened(model), batch, fast
+        self.nodes, self.batch, self.fast = walk.flattened(model, lines=not fast), batch, fast
         self.backend = backend
         self.shapes = [shape, *(out for _, _, out in walk.shapes(self.nodes, shape))]
         reads = [(k, made) for made, node in enumerate(self.nodes, 1) for k in node.reads]

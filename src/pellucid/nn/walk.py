@@ -13,7 +13,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import PellucidError
+from ..errors import PellucidError, ShapeError
 from ..receptive import ReceptiveField
 from ..typing import Array
 from .joins import JoinError
@@ -85,9 +85,11 @@ def forward(nodes: Sequence[Node], x: Array) -> Array:
             unread[k] -= 1
             if not unread[k]:
                 del values[k]  # its memory, unless a layer remembers it
-        with _labelled(nodes, node, image, named=False):
-            # A layer labels its errors itself when it is called.
-            values[made] = node.layer(*inputs) if node.name else node.layer.forward(*inputs)
+        run = node.layer if node.name else node.layer.forward  # a layer labels its own errors
+        try:
+            values[made] = run(*inputs)
+        except JoinError as error:
+            raise _told(error, nodes, node, image) from None
     return values[len(nodes)]
 
 
@@ -143,10 +145,11 @@ def fields(
 # One graph of a whole model -----------------------------------------------------------------
 
 
-def flattened(model: Layer, path: str = "") -> list[Node]:
+def flattened(model: Layer, *, lines: bool = False) -> list[Node]:
     """Return the nodes of a model with those of each container in its place, named by paths.
 
-    A layer that does not say of which nodes it is made, `Layer.nodes`, is one node.
+    A layer that does not say of which nodes it is made, `Layer.nodes`, is one node; with ``lines``,
+    all containers are but those whose nodes form a line.
 
     Examples
     --------
@@ -160,7 +163,7 @@ def flattened(model: Layer, path: str = "") -> list[Node]:
     def place(path: str, layer: Layer, reads: tuple[int, ...]) -> int:
         """Add a layer; return the number of the value that it makes."""
         inside = layer.nodes()
-        if inside is None:
+        if inside is None or (lines and not is_line(inside)):
             flat.append(Node(path, layer, reads))
             return len(flat)
         made = [*reads]
@@ -169,7 +172,7 @@ def flattened(model: Layer, path: str = "") -> list[Node]:
             made.append(place(path_of(path, node.name), node.layer, read))
         return made[-1]
 
-    place(path, model, (0,))
+    place("", model, (0,))
     return flat
 
 
@@ -185,21 +188,21 @@ def path_of(path: str, name: str) -> str:
 
 
 @contextmanager
-def _labelled(
-    nodes: Sequence[Node], node: Node, input_shape: Shape = (), *, named: bool = True
-) -> Iterator[None]:
-    """Label errors with the node's name; tell what cannot be joined by the names of what is read.
-
-    An error of a join without a name is its container's own, which labels it.
-    """
+def _labelled(nodes: Sequence[Node], node: Node, input_shape: Shape = ()) -> Iterator[None]:
+    """Label errors with the node's name; those of a join without one are its container's own."""
     try:
         yield
     except JoinError as error:
-        told = error.among([nodes[k - 1].name if k else "" for k in node.reads], input_shape)
-        if node.name:
-            told.inside(type(node.layer).__name__, node.name)
-        raise told from None
+        raise _told(error, nodes, node, input_shape) from None
     except PellucidError as error:
-        if named and node.name:
+        if node.name:
             error.inside(type(node.layer).__name__, node.name)
         raise
+
+
+def _told(error: JoinError, nodes: Sequence[Node], node: Node, input_shape: Shape) -> ShapeError:
+    """Return the error that tells by their names which values cannot be joined."""
+    told = error.among([nodes[k - 1].name if k else "" for k in node.reads], input_shape)
+    if node.name:
+        told.inside(type(node.layer).__name__, node.name)
+    return told
