@@ -1,4 +1,4 @@
-"""Weights of elsewhere for a network of ours: what obviously belongs to it, and what was done."""
+"""Weights that were trained elsewhere, fitted to a network: its own keys, its own last layer."""
 
 from __future__ import annotations
 

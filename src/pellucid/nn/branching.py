@@ -22,7 +22,7 @@ class Residual(Container):
 
         y = chain(x) + shortcut(x),    dx = chain'(dy) + shortcut'(dy)
 
-    The chain then learns only what differs from its input, and the gradient has a way back that
+    The chain then learns only what differs from its input, and the gradient has a path back that
     nothing weakens. Source: He et al. 2015, "Deep Residual Learning for Image Recognition",
     section 3.2, eq. 1 and 2. What follows the addition, such as a ReLU, is the next layer.
 
@@ -138,7 +138,7 @@ class Branches(Container):
 class ResidualSum(Add):
     """The sum at the end of a residual block, which remembers and speaks as the block.
 
-    It is made anew for each walk: the block alone has a state, and its layers do not list it.
+    Each walk makes one: the state is the block's, and the join is not among its layers.
     """
 
     where = "residual"

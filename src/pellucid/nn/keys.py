@@ -73,7 +73,7 @@ def mostly_under(own: Shapes, state: Shapes) -> str:
     counts: Counter[str] = Counter()
     longest = max(map(len, own), default=0)
     for key, shape in state.items():
-        at = key.find(".", max(0, len(key) - longest - 1))  # a longer rest is none of ours
+        at = key.find(".", max(0, len(key) - longest - 1))  # a longer rest is not one of ours
         while at >= 0:
             if own.get(key[at + 1 :]) == shape:
                 counts[key[: at + 1]] += 1
@@ -110,7 +110,7 @@ def without_wrappers(key: str) -> str:
 
 
 def count(number: int) -> str:
-    """Return the beginning of a sentence about so many keys.
+    """Return the beginning of a sentence about a number of keys.
 
     Examples
     --------

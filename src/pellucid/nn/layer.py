@@ -163,7 +163,7 @@ class Layer:
         return memory
 
     def forget(self) -> None:
-        """Let go of what this layer and all inside it remember of their last forward."""
+        """Drop the cached activations of this layer and its children."""
         for _, layer in self.layers():
             if id(layer) in here.modes:
                 here.memories.pop(id(layer), None)
@@ -278,7 +278,7 @@ class Layer:
         Raises
         ------
         StateDictError
-            Which says what is missing, unexpected, mis-shaped, out of range or no number; where
+            Which says what is missing, unexpected, mis-shaped, out of range or not a number; where
             all of it has one pattern (a prefix before every key, transposed weights, names of
             another program), it says that and the mend. Then nothing was loaded.
         """
@@ -290,7 +290,7 @@ class Layer:
         Raises
         ------
         ArgumentError
-            If ``dtype`` is no floating-point type.
+            If ``dtype`` is not a floating-point type.
         """
         if not np.issubdtype(dtype, np.floating):
             raise ArgumentError(
@@ -353,7 +353,7 @@ class Layer:
         """Return the constructor's arguments that would build this layer again.
 
         They are read from attributes of the same names; a switch such as ``bias`` is on if its
-        attribute holds something. ``rng`` is no part of the architecture.
+        attribute holds something. ``rng`` is not part of the architecture.
         """
         config = {}
         for name, argument in self._arguments():

@@ -63,7 +63,7 @@ def trunk(model: Layer, name: str) -> Container:
     Raises
     ------
     ArgumentError
-        If there is no such layer, or what contains it runs its layers in a way of its own.
+        If there is no such layer, or the class that contains it overrides forward.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def replaced(model: Layer, name: str, layer: Layer) -> Layer:
     Raises
     ------
     ArgumentError
-        If there is no such layer, or what contains it runs its layers in a way of its own.
+        If there is no such layer, or the class that contains it overrides forward.
 
     Examples
     --------
