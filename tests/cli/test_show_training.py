@@ -78,7 +78,7 @@ def test_a_network_without_convolutions_has_no_filters_to_show(pellucid_here, tm
 
 
 def test_filters_of_epochs_that_the_history_does_not_tell_are_left_out(short, tmp_path):
-    from pellucid.cli.show.learning import filters_of
+    from pellucid.runs.learned_filters import filters_of
 
     shutil.copytree(short, tmp_path / "run")
     lines = (short / "history.csv").read_text().splitlines()

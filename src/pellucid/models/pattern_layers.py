@@ -90,7 +90,7 @@ class Builder:
             if error.where in ("pattern", "weight_init"):
                 raise
             kind = ShapeError if isinstance(error, ShapeError) else ArgumentError
-            raise self.error(error.message, word, kind) from error
+            raise self.error(error.text, word, kind) from error
 
     def fully_connected(self, word: Word, state: State) -> State:
         """Add a Linear, and a Flatten where images come in."""
