@@ -226,3 +226,11 @@ def test_importing_the_library_loads_nothing_heavy(statement: str):
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert result.stdout.split() == []
+
+
+def test_a_help_text_needs_no_arrays():
+    code = "import pellucid.cli.app, sys; print(*sorted({'numpy', 'numba'} & sys.modules.keys()))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert result.stdout.split() == []

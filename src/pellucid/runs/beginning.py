@@ -15,7 +15,7 @@ from ..names import shown
 from ..nn import Layer, Normalize
 from ..optim import Optimizer
 from ..training import History, Trainer
-from .completing import completed, rule_of
+from .completing import completed, rule_of, with_absolute_paths
 from .folder import RunFolder
 from .images import first_images, image_size, load_images
 from .initial_weights import given_init
@@ -117,7 +117,9 @@ def begin(
     before = network.state_dict()
     trainer = _trainer(settings, network, train, test, rule, augment)
     new = new_folder(folder, train.name, overwrite=overwrite)
-    kept = replace(settings, lr=rule.lr, augment=None if augment is None else str(augment))
+    kept = replace(
+        with_absolute_paths(settings), lr=rule.lr, augment=None if augment is None else str(augment)
+    )
     files = RunFiles(new, kept, split, listener)
     trainer.callbacks.append(files)
     return Run(kept, new, trainer, files, start, before, temporary=folder is None)

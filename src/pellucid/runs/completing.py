@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..optim import Optimizer
     from .settings import Settings
 
-__all__ = ["completed", "rule_of"]
+__all__ = ["completed", "rule_of", "with_absolute_paths"]
 
 
 class Recipe(NamedTuple):
@@ -30,7 +30,7 @@ RECIPES = {"digits": Recipe(40, 50, "0.1")}
 
 
 def completed(settings: Settings) -> Settings:
-    """Return the settings with all defaults filled in, and paths that hold from everywhere.
+    """Return the settings with the defaults that depend on the data set and the network.
 
     Examples
     --------
@@ -39,25 +39,31 @@ def completed(settings: Settings) -> Settings:
     >>> whole.model, whole.init, whole.epochs, whole.batch_size
     ('simple', '0.1', 40, 50)
     """
-    from ..data.user_folders import expanded
-
-    folder = is_folder(settings.data)
-    recipe = FOLDER if folder else RECIPES.get(settings.data, BOOK)
+    recipe = FOLDER if is_folder(settings.data) else RECIPES.get(settings.data, BOOK)
     model, init = settings.model, settings.init
     if settings.source is None:  # otherwise the new last layer begins as the old one did
         model = model or "simple"
         init = init or (recipe.init if model == "simple" else "he")  # deeper ones would not learn
-    where = settings.data_dir
     return replace(
         settings,
-        data=str(expanded(settings.data).resolve()) if folder else settings.data,
-        data_dir=None if where is None else expanded(where).resolve(),
-        source=None if settings.source is None else settings.source.resolve(),
         model=model,
         init=init,
         epochs=settings.epochs or recipe.epochs,
         batch_size=settings.batch_size or recipe.batch_size,
         optimizer=settings.optimizer.lower(),
+    )
+
+
+def with_absolute_paths(settings: Settings) -> Settings:
+    """Return settings whose paths are valid in every folder."""
+    from ..data.user_folders import expanded
+
+    data, data_dir, source = settings.data, settings.data_dir, settings.source
+    return replace(
+        settings,
+        data=str(expanded(data).resolve()) if is_folder(data) else data,
+        data_dir=None if data_dir is None else expanded(data_dir).resolve(),
+        source=None if source is None else source.resolve(),
     )
 
 
