@@ -137,6 +137,13 @@ def test_arguments_are_called_as_the_caller_calls_them(cls, names, said):
     assert str(pickle.loads(pickle.dumps(caught.value))) == said
 
 
+def test_values_to_choose_from_are_listed():
+    error = PellucidError("Set {misfit}.", arguments={"misfit": ("floor", "pad")})
+    assert str(error) == "Set misfit='floor' or 'pad'."
+    error.rename({"misfit": "--misfit"})
+    assert str(error) == "Set --misfit floor or pad."
+
+
 def test_names_are_changed_once_for_each_block_around():
     with (
         pytest.raises(PellucidError, match=r"^--init: use --init he\.$"),

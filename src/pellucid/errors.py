@@ -46,8 +46,9 @@ class PellucidError(Exception):
         The function or argument that refuses. A layer that calls an op replaces it with its own
         class and name, so that the message points into the reader's network.
     arguments : dict of str to object
-        The arguments that the message advises, each with a value, ``...`` for any. Who wraps the
-        function under other names, as the command line does, renames them: see `renamed`.
+        The arguments that the message advises, each with a value: a tuple for one of several,
+        ``...`` for any. A caller that wraps the function under other names renames them, as the
+        command line does: see `renamed`.
 
     Examples
     --------
@@ -164,9 +165,10 @@ def _named(new: str | tuple[str, object]) -> str:
 
 def _spelled(name: str, value: object) -> str:
     """Return an argument with its value as it is typed: in Python, or as an option."""
+    values = value if isinstance(value, tuple) else (value,)
     if name.startswith("--"):
-        return name if value is ... or value is True else f"{name} {value}"
-    return f"{name}=..." if value is ... else f"{name}={value!r}"
+        return name if value is ... or value is True else f"{name} {' or '.join(map(str, values))}"
+    return f"{name}=..." if value is ... else f"{name}={' or '.join(map(repr, values))}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -326,8 +326,8 @@ def _axis(
         raise ShapeError(
             f"a window of {extent} with stride {stride} does not fit a {axis} of {size}: "
             f"({size} + {before + after} - {extent}) / {stride} + 1 = {free / stride + 1:g} is not "
-            "a whole number. Change stride or padding, or choose {misfit} or 'pad'.",
-            arguments={"misfit": "floor"},
+            "a whole number. Change stride or padding, or choose {misfit}.",
+            arguments={"misfit": ("floor", "pad")},
         )
     # A window that would begin behind the input's end would see nothing but padding.
     if rest and misfit == "pad" and output * stride < size + before:

@@ -150,7 +150,7 @@ def test_a_run_whose_images_are_gone_says_so_and_tells_the_rest(hostile, tmp_pat
     found = require_self_contained(text)
     assert "could not be read" in found.text
     assert "pellucid report run --data PATH" in found.text
-    assert "as measured after the last epoch" in found.text
+    assert "measured after the last epoch" in found.text
     for key in ("examples", "confusion", "mistakes"):
         assert f">{TEXTS['en'][key]}</h" not in text
     assert pellucid_here("report", "run", "--data", hostile.parent / "images")[0] == 0

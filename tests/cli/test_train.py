@@ -263,7 +263,7 @@ def test_a_disk_that_is_full_before_the_pictures_are_drawn_loses_no_training(pel
     result = pellucid("train", *SHORT, *options, program=("-c", code))
     assert result.returncode == 1
     assert "final test accuracy" in result.stdout
-    assert re.search(r"curves\.png could not be drawn \(.*is there, whole", result.stderr)
+    assert re.search(r"curves\.png could not be drawn \(.* are complete", result.stderr)
     assert pellucid("evaluate", "run").returncode == 0
 
 

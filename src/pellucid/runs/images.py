@@ -155,7 +155,7 @@ def image_size(text: str | None) -> tuple[int, int] | None:
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.strip().isdigit() and int(part) for part in parts):
         raise ArgumentError(
-            f"must be one number, as 32, or rows x columns, as 48x64; received {text!r}.",
+            f"must be one number, such as 32, or rows x columns, such as 48x64; received {text!r}.",
             where="size",
         )
     return int(parts[0]), int(parts[-1])
