@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cases import CASES
 from processes import Result
+
 from report import ratios
 
 __all__ = ["draw"]

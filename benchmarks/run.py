@@ -19,12 +19,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import chart
-import report
 import startup
 from cases import CASES, TRAINED
 from contender import PEERS
 from memory import WHO
 from processes import HERE, Result, call
+
+import report
 
 PACKAGES = ("pellucid", "numpy", "numba", "torch")
 

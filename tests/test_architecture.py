@@ -24,6 +24,8 @@ RANKS = {
     "__main__": 10,
     "cli": 9,
     "studio": 9,
+    "report": 8.5,  # it reads runs
+    "runs": 8,
     "book": 8,
     "book.__main__": 10,
     "training": 6,
@@ -50,6 +52,7 @@ RANKS = {
     "exports": 1,
     "letters": 1,
     "names": 1,
+    "networks": 1,
     "other_names": 1,
     "tables": 1,
     "receptive": 1.5,
@@ -174,6 +177,12 @@ def test_nothing_is_taken_from_the_root_but_its_version(path: Path):
         ("data.download", "formats.files", True),
         ("data.download", "formats.onnx", False),
         ("cli.train", "studio", False),
+        ("cli.train", "runs", True),
+        ("runs.beginning", "training.trainer", True),
+        ("runs.beginning", "report", False),
+        ("runs.beginning", "cli.messages", False),
+        ("report.page", "runs.folder", True),
+        ("report.page", "cli.messages", False),
         ("book.layers", "training", True),
     ],
 )
@@ -215,6 +224,14 @@ def test_what_a_figure_shows_is_computed_without_matplotlib():
 def test_importing_the_library_loads_nothing_heavy(statement: str):
     code = f"{statement}, sys; print(*sorted({HEAVY!r} & sys.modules.keys()))"
     code = code.replace(repr(HEAVY), repr(set(HEAVY)))
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert result.stdout.split() == []
+
+
+def test_a_help_text_needs_no_arrays():
+    code = "import pellucid.cli.app, sys; print(*sorted({'numpy', 'numba'} & sys.modules.keys()))"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )

@@ -11,7 +11,7 @@ import re
 import pytest
 
 from pellucid import errors
-from pellucid.errors import PellucidError, did_you_mean
+from pellucid.errors import PellucidError, did_you_mean, renamed
 
 CLASSES = {
     name: cls
@@ -47,7 +47,7 @@ def test_the_tree_in_the_docstring_is_the_true_one():
 
 def test_every_error_is_public_and_the_names_are_sorted():
     assert errors.__all__ == sorted(errors.__all__)
-    assert set(errors.__all__) == {*CLASSES, "did_you_mean"}
+    assert set(errors.__all__) == {*CLASSES, "did_you_mean", "renamed"}
 
 
 @every_error
@@ -110,3 +110,54 @@ def test_a_layer_without_a_name_replaces_the_op_alone():
 def test_the_nearest_known_name_is_offered_and_all_are_listed(name, said):
     assert did_you_mean(name, ["sgd", "adam", "adamw"]) == said
     assert did_you_mean(name, iter(["sgd", "adam", "adamw"])) == said
+
+
+@every_error
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ({}, "lr: needs size=... or channels=3 of {'a': 1}, or corrupt='skip'."),
+        ({"lr": "rate"}, "rate: needs size=... or channels=3 of {'a': 1}, or corrupt='skip'."),
+        (
+            {"lr": "--lr", "size": "--size", "channels": "--channels"},
+            "--lr: needs --size or --channels 3 of {'a': 1}, or corrupt='skip'.",
+        ),
+        (
+            {"size": "shape", "corrupt": ("--skip-corrupt", True)},
+            "lr: needs shape=... or channels=3 of {'a': 1}, or --skip-corrupt.",
+        ),
+    ],
+)
+def test_arguments_are_called_as_the_caller_calls_them(cls, names, said):
+    arguments = {"size": ..., "channels": 3, "corrupt": "skip"}
+    text = "needs {size} or {channels} of {'a': 1}, or {corrupt}."
+    with pytest.raises(cls) as caught, renamed(**names):
+        raise cls(text, where="lr", arguments=arguments)
+    assert str(caught.value) == said
+    assert str(pickle.loads(pickle.dumps(caught.value))) == said
+
+
+def test_values_to_choose_from_are_listed():
+    error = PellucidError("Set {misfit}.", arguments={"misfit": ("floor", "pad")})
+    assert str(error) == "Set misfit='floor' or 'pad'."
+    error.rename({"misfit": "--misfit"})
+    assert str(error) == "Set --misfit floor or pad."
+
+
+def test_names_are_changed_once_for_each_block_around():
+    with (
+        pytest.raises(PellucidError, match=r"^--init: use --init he\.$"),
+        renamed(init="--init"),
+        renamed(weight_init="init"),
+    ):
+        raise PellucidError(
+            "use {weight_init}.", where="weight_init", arguments={"weight_init": "he"}
+        )
+
+
+def test_what_only_looks_like_an_argument_stays_as_it_is():
+    with (
+        pytest.raises(PellucidError, match=r"^'/tmp/\{root\}' lacks \{size=1\}\.$"),
+        renamed(size="--size"),
+    ):
+        raise PellucidError("'/tmp/{root}' lacks {size=1}.", arguments={"size": 1})

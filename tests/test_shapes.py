@@ -46,8 +46,8 @@ def test_a_10_wide_input_does_not_fit_a_window_of_3_with_stride_2():
     with pytest.raises(
         ShapeError,
         match=r"^a window of 3 with stride 2 does not fit a length of 10: \(10 \+ 0 - 3\) / 2 \+ 1 "
-        r"= 4\.5 is not a whole number\. Change stride or padding, or choose misfit=\"floor\" or "
-        r"\"pad\"\.$",
+        r"= 4\.5 is not a whole number\. Change stride or padding, or choose misfit='floor' or "
+        r"'pad'\.$",
     ):
         output_size(10, 3, 2, misfit="error")
     assert output_size(10, 3, 2) == 4

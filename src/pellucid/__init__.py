@@ -15,7 +15,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import data, engine, errors, models, nn, ops, optim, shapes, training, viz
+    from . import (
+        data,
+        engine,
+        errors,
+        models,
+        nn,
+        ops,
+        optim,
+        report,
+        runs,
+        shapes,
+        training,
+        viz,
+    )
     from .errors import PellucidError
     from .formats import (
         from_book,
@@ -54,6 +67,8 @@ __all__ = [
     "read_pickle",
     "read_tensors",
     "receptive_field",
+    "report",
+    "runs",
     "save",
     "set_num_threads",
     "shapes",

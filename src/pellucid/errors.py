@@ -16,7 +16,8 @@ A refusal says where it happened, what was required, what was received, and what
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from .names import listed, shown
 
@@ -31,6 +32,7 @@ __all__ = [
     "StateDictError",
     "UnknownNameError",
     "did_you_mean",
+    "renamed",
 ]
 
 
@@ -40,10 +42,15 @@ class PellucidError(Exception):
     Parameters
     ----------
     message : str
-        What was required, what was received, what to change.
+        What was required, what was received, what to change. ``{name}`` stands for an argument of
+        ``arguments``.
     where : str
         The function or argument that refuses. A layer that calls an op replaces it with its own
         class and name, so that the message points into the reader's network.
+    arguments : dict of str to object
+        The arguments that the message advises, each with a value: a tuple for one of several,
+        ``...`` for any. A caller that wraps the function under other names renames them, as the
+        command line does: see `renamed`.
 
     Examples
     --------
@@ -54,14 +61,35 @@ class PellucidError(Exception):
     >>> error.inside("Sequential", "features")
     >>> str(error)
     "Conv2d 'features.conv2': expects 30 input channels, received 1."
+    >>> str(PellucidError("Use {batch_size}.", where="Trainer", arguments={"batch_size": 51}))
+    'Trainer: Use batch_size=51.'
     """
 
-    def __init__(self, message: str, *, where: str = "") -> None:
+    def __init__(
+        self, message: str, *, where: str = "", arguments: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.where = where
+        # Each argument in the message, with the name it has now, and its value.
+        self.arguments = {name: (name, value) for name, value in (arguments or {}).items()}
         self._layer = ""
         self._path: list[str] = []
+
+    def rename(self, names: Mapping[str, str | tuple[str, object]]) -> None:
+        """Call arguments by the names of the caller; see `renamed`."""
+        self.where = _named(names.get(self.where, self.where))
+        for argument, (name, value) in self.arguments.items():
+            new = names.get(name, name)
+            self.arguments[argument] = new if isinstance(new, tuple) else (new, value)
+
+    @property
+    def text(self) -> str:
+        """The message with its arguments filled in, without the place."""
+        text = self.message
+        for argument, (name, value) in self.arguments.items():
+            text = text.replace(f"{{{argument}}}", _spelled(name, value))
+        return text
 
     def inside(self, layer: str, name: str) -> None:
         """Note that the error passed through the layer called ``name``, innermost first."""
@@ -74,7 +102,7 @@ class PellucidError(Exception):
         where = self._layer or self.where
         if self._path:
             where += f" '{'.'.join(self._path)}'"
-        return f"{where}: {self.message}" if where else self.message
+        return f"{where}: {self.text}" if where else self.text
 
 
 class ArgumentError(PellucidError, ValueError):
@@ -107,6 +135,46 @@ class UnknownNameError(PellucidError, AttributeError):
 
 class NumericsError(PellucidError, ArithmeticError):
     """A loss that has become NaN or infinite."""
+
+
+@contextmanager
+def renamed(**names: str | tuple[str, object]) -> Iterator[None]:
+    """Let errors raised in the block call arguments by other names: those the caller knows.
+
+    Parameters
+    ----------
+    **names : str or (str, object)
+        For an argument its new name, which may be an option of the command line; with a value where
+        it is not the argument's own.
+
+    Examples
+    --------
+    >>> with renamed(batch_size="--batch-size", corrupt=("--skip-corrupt", True)):
+    ...     raise ArgumentError(
+    ...         "Use {batch_size} or {corrupt}.",
+    ...         where="batch_size",
+    ...         arguments={"batch_size": 51, "corrupt": "skip"},
+    ...     )
+    Traceback (most recent call last):
+    pellucid.errors.ArgumentError: --batch-size: Use --batch-size 51 or --skip-corrupt.
+    """
+    try:
+        yield
+    except PellucidError as error:
+        error.rename(names)
+        raise
+
+
+def _named(new: str | tuple[str, object]) -> str:
+    return new if isinstance(new, str) else new[0]
+
+
+def _spelled(name: str, value: object) -> str:
+    """Return an argument with its value as it is typed: in Python, or as an option."""
+    values = value if isinstance(value, tuple) else (value,)
+    if name.startswith("--"):
+        return name if value is ... or value is True else f"{name} {' or '.join(map(str, values))}"
+    return f"{name}=..." if value is ... else f"{name}={' or '.join(map(repr, values))}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -119,7 +119,7 @@ def output_size(
     (4, 5)
     >>> output_size(10, 3, stride=2, misfit="error")
     Traceback (most recent call last):
-    pellucid.errors.ShapeError: a window of 3 with stride 2 does not fit a length of 10: (10 + 0 - 3) / 2 + 1 = 4.5 is not a whole number. Change stride or padding, or choose misfit="floor" or "pad".
+    pellucid.errors.ShapeError: a window of 3 with stride 2 does not fit a length of 10: (10 + 0 - 3) / 2 + 1 = 4.5 is not a whole number. Change stride or padding, or choose misfit='floor' or 'pad'.
     """  # noqa: E501
     whole = _axis(size, window, stride, _sides(padding, 0, 1), dilation, misfit, "length")
     return whole.output
@@ -338,7 +338,8 @@ def _axis(
         raise ShapeError(
             f"a window of {extent} with stride {stride} does not fit a {axis} of {size}: "
             f"({size} + {before + after} - {extent}) / {stride} + 1 = {free / stride + 1:g} is not "
-            'a whole number. Change stride or padding, or choose misfit="floor" or "pad".'
+            "a whole number. Change stride or padding, or choose {misfit}.",
+            arguments={"misfit": ("floor", "pad")},
         )
     # A window that would begin behind the input's end would see nothing but padding.
     if rest and misfit == "pad" and output * stride < size + before:

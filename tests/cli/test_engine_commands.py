@@ -39,7 +39,7 @@ def test_warming_up_compiles_and_says_where_and_how_long(cold):
     ready, compiled, kept = result.stdout.splitlines()
     assert ready == "simple (1x8x8) is ready"
     number = int(re.fullmatch(r"compiled (\d+) kernels in \d+\.\d s", compiled)[1])
-    place = Path(re.fullmatch(r"they are kept in (.*)", kept)[1])
+    place = Path(re.fullmatch(r"they are cached in (.*)", kept)[1])
     assert place.parent == folder
     assert len(list(place.glob("*.nbc"))) >= number > 5
 
@@ -101,7 +101,7 @@ def test_kernels_that_cannot_be_kept_are_no_error(installed, tmp_path):
         ready, compiled, kept = result.stdout.splitlines()
         assert ready == "m.safetensors (2x3x3) is ready"
         assert re.match(r"compiled [1-9]\d* kernels? in", compiled)
-        assert kept.startswith("they cannot be kept: no folder may be written to")
+        assert kept.startswith("they cannot be cached: no folder is writable")
     assert not list(installed.rglob("*.nbc"))
 
 
@@ -228,7 +228,7 @@ def test_a_profile_takes_threads_data_and_images(pellucid, short):
     ("options", "words"),
     [
         ("--data digist", r"--data: there is no data set 'digist'"),
-        ("--data digits --input 1x8x8", r"--input: the images of --data have a size of their own"),
+        ("--data digits --input 1x8x8", r"--input: the images of --data have their own size"),
         ("--optimizer adma", r"--optimizer: 'adma' is unknown"),
         ("--threads 99999", r"--threads: must be a whole number from 1 to 1024"),
     ],

@@ -130,10 +130,13 @@ def test_weights_that_are_not_finite_are_refused_before_anything_is_written(
         (["--from", "nowhere"], "there is no 'nowhere'"),
         (["--freeze", "conf*"], "--freeze: 'conf*' fits no layer that is trained."),
         (["--freeze", "*"], "--freeze: nothing is left that learns."),
-        (["--rates", "conv1"], "--rates: must be layers and what the learning rate is multiplied"),
+        (["--rates", "conv1"], "--rates: must be layers with learning-rate multipliers"),
         (["--rates", "conv1=-1"], "received 'conv1=-1'"),
         (["--schedule", "cosin"], "--schedule: 'cosin' is unknown. Did you mean 'cosine'?"),
-        (["--weight-decay", "0.1"], "--weight-decay: belongs to adamw; --optimizer is adam."),
+        (
+            ["--weight-decay", "0.1"],
+            "--weight-decay: belongs to adamw; --optimizer adam was given.",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_written(
@@ -149,7 +152,7 @@ def test_a_model_that_says_its_architecture_takes_no_other_name(pellucid, short)
     result = pellucid("train", *SHORT, "--from", short, "--model", "lenet")
     assert result.returncode == 1
     assert "--model: '" in result.stderr
-    assert "says itself which network it holds" in " ".join(result.stderr.split())
+    assert "holds its own architecture. Leave --model out." in " ".join(result.stderr.split())
 
 
 def test_images_that_do_not_fit_the_model_are_refused_with_both_sizes(pellucid, short, tmp_path):

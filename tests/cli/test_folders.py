@@ -63,7 +63,7 @@ def test_another_folder_is_made_to_fit_the_model(pellucid, tmp_path, folder):
     assert result.returncode == 0, result.stderr
     paint(folder / "train" / "cow" / "1.png", 0)
     result = pellucid("evaluate", "run", "--data", "my pets")
-    assert "--data: the model gives 2 numbers for an image; 'my pets' has 3" in result.stderr
+    assert "--data: the model returns 2 numbers for an image; 'my pets' has 3" in result.stderr
 
 
 def test_the_settings_of_a_folder_and_of_chance_are_kept(pellucid, tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import pellucid
-from pellucid.cli.interrupts import Interrupts
+from pellucid.runs.interrupts import Interrupts
 from pellucid.training import FilterHistory
 
 FILES = {"model.safetensors", "filters.safetensors", "history.csv", "config.toml"}

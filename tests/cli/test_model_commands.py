@@ -11,7 +11,6 @@ from PIL import Image
 
 import pellucid as library
 from pellucid import data
-from pellucid.cli.options import NETWORKS
 from pellucid.models import SimpleConvNet
 from pellucid.models.registry import NAMES
 from pellucid.nn import Card, Conv2d, Sequential
@@ -228,6 +227,5 @@ def test_summary_counts_what_a_network_would_have_without_sharing(pellucid):
 
 @pytest.mark.parametrize("command", ["train", "summary", "profile", "warmup"])
 def test_the_help_lists_every_network(pellucid, command):
-    assert ", ".join(NAMES) == NETWORKS
     shown = pellucid(command, "--help", COLUMNS="200").stdout
     assert all(re.search(rf"\b{name}\b", shown) for name in NAMES)

@@ -19,14 +19,16 @@ from cli.terminal import on_terminal
 from cli.test_report import CHROMIUM, opened, require_self_contained
 from nasty import BYTES, ON_DISK, SHORT, image_folder, written
 from pellucid import nn
-from pellucid.cli import main, runs
+from pellucid.cli import main
 from pellucid.cli.messages import complain
-from pellucid.cli.page.facts import gather
-from pellucid.cli.page.parts import usage
-from pellucid.cli.report import page
 from pellucid.data import Dataset
 from pellucid.errors import FileFormatError
 from pellucid.formats import load, save
+from pellucid.report import gather, page
+from pellucid.report.parts import usage
+from pellucid.runs import Settings, read_config, write_config
+from pellucid.runs.folder import CONFIG, MODEL
+from pellucid.runs.new_folder import new_folder
 from pellucid.training import EpochRecord, History
 
 pytestmark = pytest.mark.filterwarnings("ignore::pellucid.viz.drawing.fonts.FontWarning")
@@ -82,7 +84,7 @@ def class_of(name: str) -> str:
 
 
 def test_the_run_is_named_after_the_data_set_and_knows_its_classes(home, run):
-    card = load(run / runs.MODEL).card
+    card = load(run / MODEL).card
     assert {class_of(name) for name in on_disk(home)} <= set(card.classes)
     assert card.dataset == NAMED
 
@@ -182,15 +184,15 @@ def test_commands_in_the_report_can_be_pasted_into_a_shell(run, name, tmp_path, 
 
 @pytest.mark.parametrize("name", [*ON_DISK, "a/b", "\\U0001F600", '"""', "\u0085\u2028"], ids=ascii)
 def test_a_config_is_read_back_as_it_was_written(tmp_path, name):
-    settings = {"data": f"/x/{name}", "model": name, "from": name, "lr": 1e-7, "seed": 3}
-    runs.write_config(tmp_path / runs.CONFIG, settings)
-    assert runs.read_config(tmp_path / runs.CONFIG) == settings
+    settings = Settings(data=f"/x/{name}", model=name, source=name, lr=1e-7, seed=3)
+    write_config(tmp_path / CONFIG, settings)
+    assert Settings(**read_config(tmp_path / CONFIG)) == settings
 
 
 def test_a_config_in_another_encoding_is_refused_where_it_matters(tmp_path):
-    (tmp_path / runs.CONFIG).write_bytes(b"\xff\xfed\x00")
+    (tmp_path / CONFIG).write_bytes(b"\xff\xfed\x00")
     with pytest.raises(FileFormatError, match="cannot be read as TOML"):
-        runs.read_config(tmp_path / runs.CONFIG)
+        read_config(tmp_path / CONFIG)
 
 
 def test_a_history_holds_numbers_only_and_is_read_back_as_it_was(tmp_path):
@@ -222,7 +224,7 @@ def test_a_history_holds_numbers_only_and_is_read_back_as_it_was(tmp_path):
 )
 def test_a_run_folder_has_a_name_on_every_system(tmp_path, monkeypatch, dataset, folder):
     monkeypatch.chdir(tmp_path)
-    assert runs.create_run(None, dataset) == Path("runs", folder)
+    assert new_folder(None, dataset).path == Path("runs", folder)
     assert Path("runs", folder).is_dir()
 
 

@@ -6,60 +6,23 @@ import itertools
 import re
 import shutil
 import socket
-import string
 import subprocess
 import threading
 import warnings
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pellucid.cli import main, runs
-from pellucid.cli.page.charts import Line, chart, sheet
-from pellucid.cli.page.facts import gather
-from pellucid.cli.page.html import Html, element, table
-from pellucid.cli.page.texts import SETTINGS, TEXTS
-from pellucid.cli.report import page
+from pellucid.cli import main
 from pellucid.errors import ArgumentError, DataNotFoundError
+from pellucid.report import gather, page
+from pellucid.report.texts import TEXTS
+from pellucid.runs.folder import MODEL
+from report.html_page import Page
 
 NAMES = ("<script>alert(1)", 'a "b" & c', "고양이", "</style><b>")
-
-
-class Page(HTMLParser):
-    """A page as far as tests ask: its elements, its text, and that every element is closed."""
-
-    EMPTY = ("meta", "img", "br", "link", "line", "circle", "path")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        assert len(dict(attributes)) == len(attributes)
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open[-1:] != ["style"]:
-            self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def require_self_contained(text: str) -> Page:
@@ -131,25 +94,13 @@ def test_the_numbers_are_those_of_the_model(short):
     from pellucid import data
 
     _, test = data.digits()
-    measured = pellucid.evaluate(pellucid.load(short / runs.MODEL), test)
+    measured = pellucid.evaluate(pellucid.load(short / MODEL), test)
     facts = gather(short, None, None)
     np.testing.assert_array_equal(facts.confusion, measured.confusion)
     text = page(facts, "en")
     rows = re.findall(r'<tr><th scope="row">(\d)</th>((?:<td[^>]*>[\d,]+</td>){10})</tr>', text)
     shown = [[int(n) for n in re.findall(r">([\d,]+)<", cells)] for _, cells in rows]
     np.testing.assert_array_equal(shown, measured.confusion)
-
-
-def test_both_languages_say_the_same_things_with_the_same_numbers():
-    def places(text: str) -> set[str]:
-        return {field for _, field, _, _ in string.Formatter().parse(text) if field}
-
-    english, korean = TEXTS["en"], TEXTS["ko"]
-    assert english.keys() == korean.keys()
-    for key in english:
-        assert places(english[key]) == places(korean[key]), key
-        assert not re.search("[가-힣]", english[key]), key
-    assert SETTINGS["en"].keys() == SETTINGS["ko"].keys() == runs.SETTINGS.keys()
 
 
 @pytest.fixture(scope="session")
@@ -199,7 +150,7 @@ def test_a_run_whose_images_are_gone_says_so_and_tells_the_rest(hostile, tmp_pat
     found = require_self_contained(text)
     assert "could not be read" in found.text
     assert "pellucid report run --data PATH" in found.text
-    assert "as measured after the last epoch" in found.text
+    assert "measured after the last epoch" in found.text
     for key in ("examples", "confusion", "mistakes"):
         assert f">{TEXTS['en'][key]}</h" not in text
     assert pellucid_here("report", "run", "--data", hostile.parent / "images")[0] == 0
@@ -227,7 +178,7 @@ def test_nothing_is_downloaded_for_a_report(short, tmp_path, monkeypatch):
 
 def test_a_run_of_which_only_the_model_is_left_has_a_report(short, tmp_path, pellucid_here):
     (tmp_path / "run").mkdir()
-    shutil.copy(short / runs.MODEL, tmp_path / "run")
+    shutil.copy(short / MODEL, tmp_path / "run")
     assert pellucid_here("report", "run")[0] == 0
     text = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     found = require_self_contained(text)
@@ -262,7 +213,7 @@ def test_what_is_no_run_is_refused(short, tmp_path):
     with pytest.raises(DataNotFoundError, match=r"holds no model\.safetensors"):
         gather(tmp_path, None, None)
     with pytest.raises(ArgumentError, match="is a file; give the run folder"):
-        gather(short / runs.MODEL, None, None)
+        gather(short / MODEL, None, None)
 
 
 def test_a_new_run_in_its_place_takes_an_old_report_away(tmp_path, pellucid_here):
@@ -271,86 +222,6 @@ def test_a_new_run_in_its_place_takes_an_old_report_away(tmp_path, pellucid_here
     assert pellucid_here("report", "run")[0] == 0
     assert pellucid_here("train", *options, "--overwrite")[0] == 0
     assert not (tmp_path / "run" / "report.html").exists()
-
-
-def test_many_classes_become_a_picture_and_the_worst_confusions():
-    from pellucid.cli.page.images import _confusion
-
-    matrix = np.eye(30, dtype=np.int64) * 5
-    matrix[3, 4] = 9
-    parts = "".join(_confusion(matrix, tuple(f"<{k}>" for k in range(30)), TEXTS["en"]))
-    found = Page(f"<div>{parts}</div>")
-    assert (found.all("img")[0]["width"], found.all("img")[0]["height"]) == ("30", "30")
-    assert re.findall(r"<\d+>", found.text) == ["<3>", "<4>"]
-
-
-@pytest.mark.parametrize(
-    ("values", "log"),
-    [
-        ([0.5], True),
-        ([0.9, 0.91, 0.9], False),
-        ([3.0, 1e-6], True),
-        ([0.0, 0.0], True),
-        ([float("nan"), 2.0, None], True),
-        ([None], False),
-        ([1.0] * 500, False),
-        ([1e9, 5e9], False),
-    ],
-)
-def test_a_chart_keeps_every_point_inside(values, log):
-    svg = chart([Line("a < b", values), Line("둘", values)], "loss", "epoch", 'a "b"', log=log)
-    found = Page(f"<div>{svg}</div>")
-    assert found.all("svg")[0]["aria-label"] == 'a "b"'
-    _, _, width, height = map(int, found.all("svg")[0]["viewbox"].split())
-    for dot in found.all("circle"):
-        assert 0 <= float(dot["cx"]) <= width
-        assert 0 <= float(dot["cy"]) <= height
-    for path in found.all("path"):
-        for x, y in re.findall(r"[ML]([\d.-]+) ([\d.-]+)", path["d"]):
-            assert 0 <= float(x) <= width
-            assert 0 <= float(y) <= height
-    labels = [float(t) for t in re.findall(r'text-anchor="end">([\d.e+-]+)</text>', svg)]
-    assert labels == sorted(labels)
-    assert 2 <= len(labels) <= 9
-
-
-def test_a_share_is_drawn_between_0_and_1():
-    for values in ([1.0, 1.0], [0.97, 0.99], [0.0, 1.0]):
-        svg = chart([Line("a", values)], "t", "epoch", "d", log=False)
-        labels = [float(t) for t in re.findall(r'text-anchor="end">([\d.]+)</text>', svg)]
-        assert 0 <= labels[0] <= min(values)
-        assert max(values) <= labels[-1] <= 1
-
-
-def test_lines_and_dots_of_a_chart_go_where_the_values_say():
-    svg = chart([Line("a", [0.2, 0.4])], "t", "epoch", "d", log=False)
-    ticks = {
-        float(value): float(y)
-        for y, value in re.findall(r'y="([\d.]+)" text-anchor="end">([\d.]+)</text>', svg)
-    }
-    (x1, y1), (x2, y2) = re.findall(r'cx="([\d.]+)" cy="([\d.]+)" r="3.4"/>', svg)[:2]
-    assert (float(y1), float(y2)) == (ticks[0.2] - 4, ticks[0.4] - 4)
-    assert float(x2) - 62 == pytest.approx(2 * (float(x1) - 62), abs=0.2)
-
-
-def test_a_sheet_of_filters_is_grey_at_zero_and_empty_between():
-    w = np.array([-1.0, 0, 1, 0.5]).reshape(4, 1, 1, 1).repeat(2, axis=2).repeat(2, axis=3)
-    pixels = sheet(w, 1.0)
-    assert pixels.shape == (5, 5, 4)
-    assert pixels[0, 0].tolist() == [0, 0, 0, 255]
-    assert pixels[0, 3].tolist() == [128, 128, 128, 255]
-    assert pixels[3, 0].tolist() == [255, 255, 255, 255]
-    assert (pixels[2, :, 3] == 0).all()
-    colours = np.stack([np.full((1, 1), v) for v in (-1.0, 0.0, 1.0)])[None]
-    assert sheet(colours, 1.0)[0, 0].tolist() == [0, 128, 255, 255]
-
-
-def test_texts_are_escaped_once_and_html_is_left_alone():
-    assert (
-        element("p", "<b>", Html("<i></i>"), title='"') == '<p title="&quot;">&lt;b&gt;<i></i></p>'
-    )
-    assert "&lt;td&gt;" in table(("a",), [("<td>",)])
-    assert "&lt;td x" in table(("a", "b"), [("1", "<td x")])
 
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)

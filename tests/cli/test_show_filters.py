@@ -14,11 +14,11 @@ from PIL import Image
 import pellucid as library
 from cli.conftest import SHORT, Result
 from pellucid import data
-from pellucid.cli import main, runs
-from pellucid.cli.building import filters_before, initial_weights
-from pellucid.cli.trained import settings_of
+from pellucid.cli import main
 from pellucid.models import ResNet20, SimpleConvNet
 from pellucid.nn import Card, Conv2d, Flatten, Linear, Sequential
+from pellucid.runs import RunFolder
+from pellucid.runs.initial_weights import filters_before, initial_weights
 
 
 @pytest.fixture(scope="module")
@@ -63,29 +63,29 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def test_the_weights_before_training_follow_from_the_run(short, trained):
-    for run in (short, trained[0]):
-        model = library.load(run / runs.MODEL)
-        before = initial_weights(run, settings_of(run), model)
-        kept = library.training.FilterHistory.load(run / runs.FILTERS)
+    for run in map(RunFolder, (short, trained[0])):
+        model = library.load(run.model)
+        before = initial_weights(run, run.settings(), model)
+        kept = library.training.FilterHistory.load(run.filters)
         np.testing.assert_array_equal(before["conv1.weight"], kept.epochs[0])
         assert before.keys() == model.state_dict().keys()
         assert not np.array_equal(before["affine1.weight"], model["affine1"].weight.data)
 
 
 def test_weights_that_do_not_belong_to_the_run_are_not_called_its_beginning(short, tmp_path):
-    run = tmp_path / "run"
+    run = RunFolder(tmp_path / "run")
     shutil.copytree(short, run)
-    model, settings = library.load(run / runs.MODEL), settings_of(run)
+    model, settings = library.load(run.model), run.settings()
     assert initial_weights(run, settings | {"seed": 1}, model) is None
     assert initial_weights(run, settings | {"model": "lenet"}, model) is None
     assert initial_weights(run, settings | {"model": "later"}, model) is None
     assert initial_weights(run, {}, model) is None
-    assert initial_weights(run, settings | {"from": "elsewhere"}, model) is None
-    kept = library.training.FilterHistory.load(run / runs.FILTERS).epochs[0]
-    first = filters_before(run, settings | {"from": "elsewhere"}, model, "conv1.weight")
+    assert initial_weights(run, settings | {"source": "elsewhere"}, model) is None
+    kept = library.training.FilterHistory.load(run.filters).epochs[0]
+    first = filters_before(run, settings | {"source": "elsewhere"}, model, "conv1.weight")
     np.testing.assert_array_equal(first, kept)
-    assert filters_before(run, settings | {"from": "elsewhere"}, model, "affine1.weight") is None
-    (run / runs.FILTERS).unlink()
+    assert filters_before(run, settings | {"source": "elsewhere"}, model, "affine1.weight") is None
+    run.filters.unlink()
     assert filters_before(run, {}, model, "conv1.weight") is None
 
 
@@ -159,15 +159,18 @@ def test_korean_class_names_reach_the_picture_or_a_note_says_what_to_install(
         ("filters simple --before", "--before: the weights before training are not known"),
         ("filters L", "has no convolution, so there are no filters to show"),
         ("filters R --out a.bmp", "--out: must end in .png, .svg or .pdf, received 'a.bmp'"),
-        ("filters R --out no/a.png", "--out: there is no folder 'no'. Make it first."),
+        ("filters R --out no/a.png", "--out: there is no folder 'no'. Create it first."),
         ("filters gone", "there is no file or folder 'gone', and no network of that name"),
         ("applied R gone.png", "there is no file 'gone.png'"),
-        ("applied R --filters 3,x", "--filters: must be filters' numbers, as 3,17; received"),
+        ("applied R --filters 3,x", "--filters: must be numbers of filters, as 3,17; received"),
         ("applied R --filters 99", "--filters: there is no filter 99: this layer has 30"),
         ("applied R --index 999", "--index: there is no image 999: 'digits' has 359 test images"),
         ("applied R P --index 1", "--index: belongs to a data set; leave the IMAGE out"),
         ("applied R P --data digits", "--data: belongs to a data set; leave the IMAGE out"),
-        ("applied simple", "IMAGE: a new network was trained on nothing: give an IMAGE, or --data"),
+        (
+            "applied simple",
+            "IMAGE: a new network has no data set of its own: give an IMAGE, or --data",
+        ),
         ("applied T P", "IMAGE: the network takes images of 2 channels; a picture file has 1 or 3"),
         ("applied ONE P", "--layer: filters of 1x1 see one pixel, in which there is no edge"),
         ("features R P --index 1", "--index: belongs to a data set; leave the IMAGE out"),
@@ -184,7 +187,7 @@ def test_a_request_that_makes_no_sense_is_refused(show, short, photo, tmp_path, 
         "N": Sequential(conv=Conv2d(1, 3, 3)),
     }
     shapes = {"L": (1, 8, 8), "T": (2, 8, 8), "ONE": (3, 8, 8), "N": None}
-    names = {"R": short, "P": photo, "F": short / runs.MODEL}
+    names = {"R": short, "P": photo, "F": short / "model.safetensors"}
     for name, model in made.items():
         if name in arguments.split():
             model.input_shape = shapes[name]

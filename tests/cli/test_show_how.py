@@ -125,7 +125,7 @@ def test_a_field_is_drawn_on_a_picture(show, tmp_path):
     ("arguments", "message"),
     [
         ("window --input 1,2;3", "--input: all rows must have as many numbers as the others"),
-        ("window --input 1,a", "--input: 'a' is no number."),
+        ("window --input 1,a", "--input: 'a' is not a number."),
         ("window --input nan", "--input: must be finite numbers, received nan."),
         ("window --input 0x4", "--input: must be of 1 to 10,000 numbers"),
         ("window --filter 5x5", "--filter: a window of 5 is larger than the input's height of 4"),

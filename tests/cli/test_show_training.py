@@ -78,7 +78,7 @@ def test_a_network_without_convolutions_has_no_filters_to_show(pellucid_here, tm
 
 
 def test_filters_of_epochs_that_the_history_does_not_tell_are_left_out(short, tmp_path):
-    from pellucid.cli.show.learning import filters_of
+    from pellucid.runs.learned_filters import filters_of
 
     shutil.copytree(short, tmp_path / "run")
     lines = (short / "history.csv").read_text().splitlines()
@@ -152,6 +152,6 @@ def test_a_model_that_makes_no_mistake_has_none_to_show(pellucid_here, tmp_path)
     formats.save(model, tmp_path / "m.safetensors")
     code, out, _ = pellucid_here("show", "mistakes", "m.safetensors", "--data", "./images")
     *notes, last = out.splitlines()
-    assert any("nothing says which images the model learned from" in note for note in notes)
+    assert any("nothing says which images the model was trained on" in note for note in notes)
     assert (code, last) == (0, "there is no mistake to draw: all 10 images are right")
     assert not (tmp_path / "mistakes.png").exists()

@@ -13,7 +13,7 @@ from PIL import Image
 import pellucid as library
 from cli.terminal import on_terminal
 from pellucid import data
-from pellucid.cli import runs
+from pellucid.runs import Settings, read_config, write_config
 
 SHORT = ("--epochs", "3", "--limit", "100", "--batch-size", "50")
 FILES = {"model.safetensors", "filters.safetensors", "history.csv", "config.toml"}
@@ -93,9 +93,9 @@ def test_a_run_repeats_bit_for_bit_from_its_folder_or_file(pellucid, tmp_path, s
 
 @pytest.mark.parametrize("name", ["손글씨", "𝒟 😀", 'a "quoted" one', "back\\slash"])
 def test_settings_are_read_back_whatever_the_folder_is_called(tmp_path, name):
-    settings = {"data_dir": str(tmp_path / name), "lr": 1e-5, "seed": 3}
-    runs.write_config(tmp_path / "config.toml", settings)
-    assert runs.read_config(tmp_path / "config.toml") == settings
+    settings = Settings(data_dir=tmp_path / name, lr=1e-5, seed=3)
+    write_config(tmp_path / "config.toml", settings)
+    assert Settings(**read_config(tmp_path / "config.toml")) == settings
 
 
 def test_an_option_wins_over_the_settings_file(pellucid, tmp_path, short):
@@ -263,7 +263,7 @@ def test_a_disk_that_is_full_before_the_pictures_are_drawn_loses_no_training(pel
     result = pellucid("train", *SHORT, *options, program=("-c", code))
     assert result.returncode == 1
     assert "final test accuracy" in result.stdout
-    assert re.search(r"curves\.png could not be drawn \(.*is there, whole", result.stderr)
+    assert re.search(r"curves\.png could not be drawn \(.* are complete", result.stderr)
     assert pellucid("evaluate", "run").returncode == 0
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pellucid import data
-from pellucid.cli.datasets import is_folder
 from pellucid.data.catalogue import CATALOGUE
 from pellucid.data.idx import write_idx
 from pellucid.errors import ArgumentError, DataNotFoundError
+from pellucid.runs.images import is_folder
 
 FILE_NAMES = CATALOGUE["mnist"].forms[0].files
 Make = Callable[..., Any]

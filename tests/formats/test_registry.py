@@ -145,7 +145,7 @@ def test_help_lists_a_registered_format(tmp_path):
 
 
 def test_a_training_begins_with_a_registered_format(toy):
-    from pellucid.cli.start import taken_over
+    from pellucid.runs.starting_network import taken_over
 
     train, _ = pellucid.data.digits()
     model = pellucid.models.from_pattern("INPUT -> CONV3-2 -> FC", (1, 8, 8), 10)

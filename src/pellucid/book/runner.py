@@ -126,7 +126,8 @@ def _run(path: Path, arguments: Sequence[str], finder: BookFinder) -> Outcome:
     except BrokenPipeError:
         raise  # the reader of what it prints has gone; not the script's fault
     except DataNotFoundError as error:
-        return Outcome(1, f"{error}".replace("root=...", "--data-dir"))
+        error.rename({"root": "--data-dir"})
+        return Outcome(1, str(error))
     except ModuleNotFoundError as error:
         if (said := _missing(error, path)) is None:
             return _failed(error, path)

@@ -20,6 +20,7 @@ from . import (
     train,
     warmup,
 )
+from .late_help import with_late_help
 
 __all__ = ["app"]
 
@@ -48,7 +49,7 @@ def common(
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Nothing is common to all commands but their name."""
+    """Options shared by all commands: none but --version."""
 
 
 app.command("train")(train.command)
@@ -58,7 +59,10 @@ app.command("summary")(summary.command)
 app.command("profile")(profile.command)
 app.command("report")(report.command)
 app.command("warmup")(warmup.command)
-app.command("convert")(convert.command)
+app.command(
+    "convert",
+    cls=with_late_help(read=convert.formats_read, written=convert.formats_written),
+)(convert.command)
 app.command("book", context_settings={"allow_interspersed_args": False})(book.command)
 app.add_typer(data.app, name="data")
 app.add_typer(show.app, name="show")

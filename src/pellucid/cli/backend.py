@@ -1,8 +1,8 @@
-"""Matplotlib's backend, which the environment names, and which figures that go to files never need.
+"""Hide the Matplotlib backend that the environment names, which figures in files never need.
 
 A notebook gives the commands that are called from it (``!pellucid train``) its own backend in
-``MPLBACKEND``. Where that is not installed beside Pellucid, or for any other name that Matplotlib
-does not know, ``import matplotlib`` fails: a training would end without its pictures.
+``MPLBACKEND``. If it is not installed next to Pellucid, or Matplotlib does not know the name,
+``import matplotlib`` fails: a training would end without its pictures.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["give_back", "put_aside"]
+__all__ = ["hidden_backend", "restore_backend"]
 
 NAME = "MPLBACKEND"
-_aside: list[str] = []  # what the environment said, if it said something
+_aside: list[str] = []  # what the environment named, if anything
 
 
 @contextmanager
-def put_aside() -> Iterator[None]:
-    """Within the block, let Matplotlib choose by itself, until somebody needs a window."""
+def hidden_backend() -> Iterator[None]:
+    """Hide the environment's backend from Matplotlib in the block, until a window is needed."""
     if NAME in os.environ:
         _aside.append(os.environ.pop(NAME))
     try:
         yield
     finally:
-        give_back()
+        restore_backend()
 
 
-def give_back() -> None:
-    """Have in the environment again what it said: for a window, and for a reader's own script."""
+def restore_backend() -> None:
+    """Restore the environment: for a window, or for a script of the book."""
     if _aside:
         os.environ[NAME] = _aside.pop()

@@ -1,4 +1,4 @@
-"""``pellucid book``: a script of the book's, as it is, with our modules beneath."""
+"""``pellucid book``: run a script of the book, unchanged, on Pellucid's modules."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import renamed
 from ..names import plain
-from .backend import give_back
-from .messages import as_options, complain
+from .backend import restore_backend
+from .messages import complain
 
 if TYPE_CHECKING:
     from ..kernels.compiling import Compiling
@@ -30,7 +31,7 @@ def command(
     ],
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ARGUMENTS", help="What the script itself takes."),
+        typer.Argument(metavar="ARGUMENTS", help="Arguments of the script."),
     ] = None,
     strict: Annotated[
         bool,
@@ -52,14 +53,14 @@ def command(
         typer.Option(
             metavar="FOLDER",
             help="Save figures there instead of showing them. [dim]Without a screen they are "
-            "saved where you are.[/dim]",
+            "saved in the current folder.[/dim]",
         ),
     ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Where MNIST lies. [dim]Default: the book's dataset folder if its files are "
+            help="Folder of MNIST. [dim]Default: the book's dataset folder if its files are "
             "there, else as for pellucid train.[/dim]",
         ),
     ] = None,
@@ -67,14 +68,14 @@ def command(
     """Run a script of "Deep Learning from Scratch", unchanged and many times faster.
 
     It runs in its own folder. Where it imports common and dataset it gets
-    Pellucid's, which compute the same; modules beside it are its own.
+    Pellucid's, which compute the same; modules in its folder are its own.
 
-    Options of this command stand before SCRIPT, those of the script behind it.
+    Options of this command go before SCRIPT, those of the script after it.
     """
     from ..book.runner import run_script
 
-    give_back()
-    options = as_options(figures="--figures", data_dir="--data-dir", root="--data-dir")
+    restore_backend()
+    options = renamed(figures="--figures", data_dir="--data-dir", root="--data-dir")
     with options, ExitStack() as stack:
         outcome = run_script(
             script,
@@ -97,7 +98,7 @@ def command(
 
 
 class _Announcement:
-    """Says that kernels are being compiled, once, from when the script takes a module of ours."""
+    """Announce compilation once, from the first import of a module that has kernels."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
@@ -111,6 +112,6 @@ class _Announcement:
             self._stack.enter_context(watch(self._tell))
 
     def _tell(self, news: Compiling) -> None:
-        if not self._said:  # one plain line: what the script prints comes in between
+        if not self._said:  # one plain line: the script prints in between
             print(news.notice, file=sys.stderr, flush=True)
         self._said = True

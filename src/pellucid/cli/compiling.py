@@ -1,4 +1,4 @@
-"""Saying on standard error that kernels are being compiled, while they are."""
+"""Announce on standard error that kernels are being compiled."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def announced(
     watched: Callable[[Callable[[Compiling], None]], AbstractContextManager[None]],
     live: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
-    """Within the block, show a line while kernels are compiled; nothing if none is.
+    """Show a line while kernels are compiled in the block; nothing if none are.
 
-    On a terminal it changes with each kernel and is gone in the end: that is done by ``live``, if
-    somebody else draws there. Elsewhere it is a plain line, once.
+    On a terminal it changes with each kernel and is erased at the end; ``live`` does that if
+    something else draws there. Elsewhere it is one plain line.
 
     Parameters
     ----------
     watched : callable
-        `pellucid.kernels.compiling.watch`, or what an engine gives for it.
+        `pellucid.kernels.compiling.watch`, or an engine's replacement for it.
     live : callable, optional
         Called with the line.
     """

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..errors import ArgumentError
-from ..formats.registry import FORMATS, one_of, reader_of, writer_of, written
-from . import runs
+from ..errors import ArgumentError, renamed
+from ..runs.folder import model_path
 from .interrupts import stoppable
-from .messages import as_options, echo
+from .messages import echo
 from .options import image_shape
 
 if TYPE_CHECKING:
@@ -19,18 +18,29 @@ if TYPE_CHECKING:
     from ..nn import Layer
     from ..typing import Array
 
-__all__ = ["command"]
+__all__ = ["command", "formats_read", "formats_written"]
 
-READ = ", ".join(f"{each.suffixes[0]} ({each.about})" for each in FORMATS if each.read is not None)
-WRITTEN = one_of([each.suffixes[0] for each in written()])
+
+def formats_read() -> str:
+    """Return the suffixes that ``SOURCE`` may have, each with what it is."""
+    from ..formats.registry import FORMATS
+
+    return ", ".join(f"{each.suffixes[0]} ({each.about})" for each in FORMATS if each.read)
+
+
+def formats_written() -> str:
+    """Return the suffixes that ``TARGET`` may have."""
+    from ..formats.registry import one_of, written
+
+    return one_of([each.suffixes[0] for each in written()])
 
 
 def command(
     source: Annotated[
         Path,
-        typer.Argument(metavar="SOURCE", help=f"A run folder or a file: {READ}."),
+        typer.Argument(metavar="SOURCE", help="A run folder or a file: {read}."),
     ],
-    target: Annotated[Path, typer.Argument(metavar="TARGET", help=f"A file name in {WRITTEN}.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="A file name in {written}.")],
     raw: Annotated[
         bool, typer.Option("--raw", help="Copy the arrays unchanged, under their names.")
     ] = False,
@@ -84,7 +94,9 @@ def command(
 
     Numbers become float32 in a model, and float64 in the book's file, which its load_params reads.
     """
-    with as_options(path="TARGET"):
+    from ..formats.registry import reader_of, writer_of
+
+    with renamed(path="TARGET"):
         into = writer_of(target)
     given = {"--input": image, "--stride": stride, "--pad": pad, "--activation": activation}
     for option, value in given.items():
@@ -97,7 +109,7 @@ def command(
         raise ArgumentError(
             f"'{target}' exists. Choose another name, or add --overwrite.", where="TARGET"
         )
-    path = runs.model_path(source) if source.is_dir() else source
+    path = model_path(source) if source.is_dir() else source
     if path.exists() and target.exists() and path.samefile(target):
         raise ArgumentError(
             f"'{target}' is the file that is read. Choose another name: what the new format cannot "
@@ -107,7 +119,7 @@ def command(
     shape = None if image is None else image_shape(image)
     format_ = reader_of(path)
     contents = format_.contents(path)
-    with stoppable("stopped; nothing was written"), as_options(path="TARGET"):
+    with stoppable("stopped; nothing was written"), renamed(path="TARGET"):
         if contents.build is not None and not raw:
             if into is format_:
                 raise ArgumentError(
@@ -162,7 +174,7 @@ def _network(
     from ..formats import from_book
 
     try:
-        with as_options(
+        with renamed(
             input_shape="--input", stride="--stride", pad="--pad", activation="--activation"
         ):
             return from_book(

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ..errors import renamed
 from .interrupts import stoppable
-from .messages import as_options, echo
+from .messages import echo
 
 __all__ = ["app"]
 
@@ -52,7 +53,7 @@ def fetch(
 
     with (
         stoppable("stopped; no partial file was left"),
-        as_options(root="--data-dir"),
+        renamed(root="--data-dir"),
     ):
         folder = data.fetch(name)
     echo(f"{folder}")
@@ -74,7 +75,7 @@ def verify(
     """
     from .. import data
 
-    with as_options(root="--data-dir"):
+    with renamed(root="--data-dir"):
         checks = data.verify(name, data_dir)
     for check in checks:
         echo(f"{'ok   ' if check.ok else 'WRONG'} {check.path}")

@@ -1,4 +1,4 @@
-"""The way in: every command under one name, and one way to end for every error."""
+"""The entry point: run a command, and turn every error into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import PellucidError
 from ..names import plain
-from .backend import put_aside
+from .backend import hidden_backend
 
 __all__ = ["main"]
 
@@ -22,12 +22,12 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exits with 0, 1 (refused or failed), 2 (wrong usage), 130 (Ctrl-C) or 143 (terminated).
     """
-    _have_streams()
-    _write_whatever_comes()
+    _open_closed_streams()
+    _escape_unencodable()
     try:
         from .app import app
 
-        with _warnings_as_notes(), put_aside():
+        with _warnings_as_notes(), hidden_backend():
             app(args=arguments, prog_name="pellucid")
     except PellucidError as error:
         _fail(error)
@@ -43,8 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(f"there is not enough memory. {error}".rstrip())
 
 
-def _have_streams() -> None:
-    """Open those of the three streams that are closed, so that every command runs without them.
+def _open_closed_streams() -> None:
+    """Open those of the three standard streams that are closed, so that every command can run.
 
     Windows starts programs without a console (pythonw, a scheduled task) like this, and shells do
     with ``>&-``. In this order each gets its own number, which no other file can then have.
@@ -54,8 +54,8 @@ def _have_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
-def _write_whatever_comes() -> None:
-    """Let letters that a terminal's encoding lacks be written as escapes, rather than fail.
+def _escape_unencodable() -> None:
+    """Write characters that the terminal's encoding lacks as escapes, rather than fail.
 
     A class may be called 고양이 or 🐱, and standard output be ASCII (LANG=C), cp949 or cp1252.
     """
@@ -66,7 +66,7 @@ def _write_whatever_comes() -> None:
 
 @contextmanager
 def _warnings_as_notes() -> Iterator[None]:
-    """Let Pellucid's own warnings be sentences, without the line of code that gave them."""
+    """Print Pellucid's own warnings as sentences, without the line of code that issued them."""
     shown = warnings.showwarning
 
     def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:

@@ -1,33 +1,21 @@
-"""``pellucid evaluate``: how good a trained model is."""
+"""``pellucid evaluate``: loss and accuracy of a trained model."""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from ..errors import renamed
 from ..names import told_apart
-from . import runs
-from .guesses import BATCH, image_bar
-from .messages import as_options, echo
-from .trained import (
-    DataDirOption,
-    DataOption,
-    RunArgument,
-    SplitOption,
-    images_of,
-    settings_of,
-)
+from ..runs.folder import model_path
+from .images import images_of
+from .messages import echo
+from .options import DataDirOption, DataOption, RunArgument, SplitOption
+from .terminal import Terminal
 
-if TYPE_CHECKING:
-    from ..data import Dataset
-    from ..nn import Layer
-    from ..training import Evaluation
-    from ..training.engines import EngineLike
-
-__all__ = ["command", "measure"]
+__all__ = ["command"]
 
 LONGEST = 40  # columns of a class's name
 
@@ -49,8 +37,7 @@ def command(
         bool,
         typer.Option(
             "--mirrored",
-            help="Take the mean of the scores of each image and of its mirror image, left for "
-            "right.",
+            help="Average the scores of each image and of its mirror image (left-right).",
         ),
     ] = False,
     confusion: Annotated[
@@ -61,15 +48,16 @@ def command(
     """Measure a model on a whole data set, class by class."""
     from .. import viz
     from ..formats import load
+    from ..runs.predictions import measure
+    from ..runs.trained_model import settings_of
     from ..tables import text_table
 
-    model = load(runs.model_path(run))
+    model = load(model_path(run))
     settings = settings_of(run)
     train, test = images_of(model, run, data, data_dir)
     dataset = train if split == "train" else test
-    result = measure(
-        model, dataset, engine or settings.get("engine", "compiled"), mirrored=mirrored
-    )
+    engine = engine or settings.get("engine", "compiled")
+    result = measure(model, dataset, engine, mirrored=mirrored, listener=Terminal())
     names = told_apart(dataset.classes, LONGEST)
     rows = []
     for k, name in enumerate(names):
@@ -85,23 +73,6 @@ def command(
     mean = ", mean of each image and its mirror image" if mirrored else ""
     echo(f"{split} accuracy {result.accuracy:.4f}, loss {result.loss:.4f}{mean}")
     if confusion is not None:
-        with as_options(save_figure="--confusion", path="--confusion"):
+        with renamed(save_figure="--confusion", path="--confusion"):
             viz.save_figure(viz.confusion(result.confusion, dataset.classes), confusion)
         echo(f"{confusion}")
-
-
-def measure(
-    model: Layer, dataset: Dataset, engine: EngineLike, *, mirrored: bool = False
-) -> Evaluation:
-    """Evaluate ``model`` on ``dataset``, with a bar meanwhile if standard error is a terminal."""
-    from ..training import evaluate
-    from ..training.engines import as_engine
-
-    engine = as_engine(engine)
-    run = engine.prepare(model, dataset.image_shape, BATCH, frozen=True)
-    watched = partial(engine.watched, run, training=False)
-    with image_bar(dataset, watched) as advance:
-        return evaluate(
-            model, dataset, batch_size=BATCH, on_batch=advance, mirrored=mirrored, engine=engine,
-            run=run,
-        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where the pictures of ``pellucid show`` go: a file, or a window where there is a screen."""
+"""Deliver the figures of ``pellucid show``: to a file, or to a window."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from ..errors import ArgumentError
-from .backend import give_back
-from .messages import as_options, echo
+from ..errors import ArgumentError, renamed
+from .backend import restore_backend
+from .messages import echo
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["OutOption", "WindowOption", "deliver", "require_deliverable"]
 
-# Matplotlib's ways to draw that open no window.
+# Backends of Matplotlib that open no window.
 FILES_ONLY = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
-WINDOW = (1500, 850)  # pixels: a larger picture is shown smaller
+WINDOW = (1500, 850)  # pixels: larger figures are scaled down
 
 OutOption: TypeAlias = Annotated[
     Path | None,
@@ -34,7 +34,7 @@ WindowOption: TypeAlias = Annotated[
 
 
 def require_deliverable(out: Path | None, window: bool) -> None:
-    """Refuse, before any work is done, a file of another kind and a window without a screen.
+    """Refuse an unknown file type, or a window without a screen, before any work is done.
 
     Raises
     ------
@@ -45,22 +45,24 @@ def require_deliverable(out: Path | None, window: bool) -> None:
         if out.suffix.lower() not in (".png", ".svg", ".pdf"):
             raise ArgumentError(f"must end in .png, .svg or .pdf, received '{out}'.", where="--out")
         if not out.parent.is_dir():
-            raise ArgumentError(f"there is no folder '{out.parent}'. Make it first.", where="--out")
+            raise ArgumentError(
+                f"there is no folder '{out.parent}'. Create it first.", where="--out"
+            )
     if window:
         _require_window()
 
 
 def deliver(figure: Figure, kind: str, out: Path | None, *, window: bool = False) -> None:
-    """Write ``figure`` into ``out``, or into ``KIND.png``; or open a window, and wait for its end.
+    """Write ``figure`` to ``out`` or ``KIND.png``, or open a window and wait until it is closed.
 
-    Prints where the picture is.
+    Prints the path of the file.
     """
     from .. import viz
 
     if out is None and not window:
         out = Path(f"{kind}.png")
     if out is not None:
-        with as_options(save_figure="--out", path="--out"):
+        with renamed(save_figure="--out", path="--out"):
             viz.save_figure(figure, out)
         echo(f"{out}")
     if window:
@@ -68,7 +70,7 @@ def deliver(figure: Figure, kind: str, out: Path | None, *, window: bool = False
 
 
 def _open_window(figure: Figure, title: str) -> None:
-    """Show the figure as it is, in a window made for another one, until it is closed."""
+    """Show the figure in a new window until it is closed."""
     import matplotlib.pyplot as plt
 
     width, height = figure.get_size_inches()
@@ -85,12 +87,12 @@ def _open_window(figure: Figure, title: str) -> None:
 
 
 def _require_window() -> None:
-    """Refuse where no window can be opened, and say what is missing."""
+    """Refuse if no window can be opened; the message says what is missing."""
     if not _has_screen():
         raise ArgumentError(
             "there is no screen here (DISPLAY is not set). Use --out FILE.", where="--window"
         )
-    give_back()
+    restore_backend()
     try:
         import matplotlib.pyplot as plt
 
@@ -103,7 +105,7 @@ def _require_window() -> None:
         raise ArgumentError(
             f"Matplotlib draws with '{plt.get_backend()}' here, which opens no windows: either the "
             "screen cannot be reached, or a toolkit is missing (Debian and Ubuntu: python3-tk; or "
-            "pip install PySide6), or MPLBACKEND says so. Use --out FILE.",
+            "pip install PySide6), or MPLBACKEND names it. Use --out FILE.",
             where="--window",
         )
 

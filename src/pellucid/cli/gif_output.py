@@ -1,4 +1,4 @@
-"""Where moving pictures go: a GIF of all steps, beside the stills of `pictures`."""
+"""Deliver animations: a GIF of all steps, or a still figure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, renamed
 from .figure_output import deliver, require_deliverable
-from .messages import as_options, echo
+from .messages import echo
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,19 +23,19 @@ AnimatedOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="PNG, SVG or PDF file; or a GIF, which shows all steps one after the other. "
+        help="PNG, SVG or PDF file; or a GIF, which shows all steps in turn. "
         "[dim]Default: KIND.png in this folder.[/dim]",
     ),
 ]
 
 
 def is_moving(out: Path | None) -> bool:
-    """Return whether ``out`` is to be a moving picture."""
+    """Return whether ``out`` is an animation."""
     return out is not None and out.suffix.lower() == ".gif"
 
 
 def require_animated(out: Path | None, window: bool) -> None:
-    """Refuse, before any work is done, what `deliver_still_or_moving` could not deliver.
+    """Refuse what `deliver_still_or_moving` could not deliver, before any work is done.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def deliver_still_or_moving(
 ) -> None:
     """Write ``draw(None)``; for a GIF ``draw(1)``, ``draw(2)``, ... up to ``steps``.
 
-    Prints where the picture is.
+    Prints the path of the file.
     """
     if not is_moving(out):
         deliver(draw(None), kind, out, window=window)
@@ -70,10 +70,10 @@ def deliver_still_or_moving(
     assert out is not None
     if steps > MOST_FRAMES:
         raise ArgumentError(
-            f"would have {steps} frames, one for each step; {MOST_FRAMES} are the most. Take a "
-            "smaller input or a larger stride, or draw one step with --step.",
+            f"would have {steps} frames, one for each step; at most {MOST_FRAMES} are allowed. "
+            "Use a smaller input or a larger stride, or draw one step with --step.",
             where="--out",
         )
-    with as_options(save_animation="--out", path="--out"):
+    with renamed(save_animation="--out", path="--out"):
         viz.save_animation((draw(step) for step in range(1, steps + 1)), out)
     echo(f"{out}")

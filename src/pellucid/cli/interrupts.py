@@ -1,72 +1,15 @@
-"""Ctrl-C and a request to terminate, held back while files are written."""
+"""Ending the program on Ctrl-C or a request to terminate, with a sentence."""
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import typer
 
-__all__ = ["Interrupts", "stoppable"]
+from ..runs.interrupts import Interrupts
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class Interrupts:
-    """Within a ``with`` block, SIGINT and SIGTERM raise KeyboardInterrupt, but not inside `held`.
-
-    After that nothing more is raised until `listen`: an impatient second Ctrl-C, or one that was
-    sent to the whole group of processes and then forwarded, cannot disturb the tidying up. What
-    the program was told to ignore (``nohup``) stays ignored.
-
-    Attributes
-    ----------
-    exit_code : int
-        128 and the number of the first signal, as shells report it: 130 or 143. 0 without one.
-    """
-
-    def __init__(self) -> None:
-        self.exit_code = 0
-        self._holding = self._waiting = False
-
-    def __enter__(self) -> Interrupts:
-        self._previous = {number: signal.getsignal(number) for number in SIGNALS}
-        for number, handler in self._previous.items():
-            if handler is not signal.SIG_IGN:
-                signal.signal(number, self._arrived)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Finish the block first: what arrives meanwhile is raised at its end."""
-        self._holding = True
-        try:
-            yield
-        finally:
-            self._holding = False
-        if self._waiting:
-            self._raise()
-
-    def listen(self) -> None:
-        """Raise the next signal again."""
-        self._holding = self._waiting = False
-
-    def _arrived(self, number: int, _frame: Any) -> None:
-        self.exit_code = self.exit_code or 128 + number
-        if self._holding:
-            self._waiting = True
-        else:
-            self._raise()
-
-    def _raise(self) -> None:
-        self._holding, self._waiting = True, False
-        raise KeyboardInterrupt
+__all__ = ["stoppable"]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Arrays of numbers as a command line gives them: ``1,2;3,4``, or a size for random ones."""
+"""Parse arrays of numbers: ``1,2;3,4``, or a size for random ones."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 from ..errors import ArgumentError
-from ..shapes import Padding
-from ..typing import Pair
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..typing import Array
+    from ..shapes import Padding
+    from ..typing import Array, Pair
 
 __all__ = ["array", "padding", "two"]
 
@@ -29,10 +28,10 @@ def array(
     default: tuple[int, int, int],
     between: tuple[int, int],
 ) -> Array:
-    """Return the numbers (C, H, W) that ``text`` says.
+    """Return the numbers (C, H, W) that ``text`` spells.
 
-    Rows are divided by ``;``, channels by ``|``. ``random`` draws whole numbers ``between`` (both
-    included) in the ``default`` shape; a size as 5x7 or 3x5x7 draws so many.
+    Rows are separated by ``;``, channels by ``|``. ``random`` draws whole numbers ``between`` (both
+    included) in the ``default`` shape; a size as 5x7 or 3x5x7 draws them in that shape.
 
     Raises
     ------
@@ -109,8 +108,8 @@ def _number(text: str, option: str) -> float:
         value = float(text)
     except ValueError:
         raise ArgumentError(
-            f"{text.strip()!r} is no number. Write rows as 1,2;3,4 with | between channels, a size "
-            "as 5x7, or random.",
+            f"{text.strip()!r} is not a number. Write rows as 1,2;3,4 with | between channels, "
+            "a size as 5x7, or random.",
             where=option,
         ) from None
     if not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""What several commands take in the same way: an engine, an image shape, a network."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..errors import ArgumentError, did_you_mean
-from . import runs
-from .messages import as_options
+from ..errors import ArgumentError, renamed
+from ..networks import NETWORKS
 
 if TYPE_CHECKING:
     from ..nn import Layer
 
 __all__ = [
-    "NETWORKS",
+    "NAMES",
+    "AsIsOption",
+    "DataDirOption",
+    "DataOption",
     "EngineOption",
     "ImageOption",
     "NetworkArgument",
+    "RunArgument",
+    "SplitOption",
     "image_shape",
-    "is_name",
     "network",
 ]
 
-# `models.registry.NAMES`, without importing the networks to print a help text.
-NETWORKS = (
-    "simple, deep, lenet, lenet-1998, alexnet, alexnet-one-tower, alexnet-torchvision, vgg11, "
-    "vgg16, allconv, googlenet, resnet18, resnet20"
-)
+NAMES = ", ".join(NETWORKS)
 
 EngineOption = Annotated[
     Literal["compiled", "numpy"],
@@ -40,7 +39,7 @@ NetworkArgument = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help=f'A run folder, a model file, a network\'s name ({NETWORKS}) or "INPUT -> ...".',
+        help=f'A run folder, a model file, a network\'s name ({NAMES}) or "INPUT -> ...".',
     ),
 ]
 ImageOption = Annotated[
@@ -52,10 +51,33 @@ ImageOption = Annotated[
         "published for.[/dim]",
     ),
 ]
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|PATH",
+        help="Data set, or folder or zip archive of images. "
+        "[dim]Default: what it was trained on.[/dim]",
+    ),
+]
+DataDirOption = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Folder that holds its files.")
+]
+SplitOption = Annotated[Literal["train", "test"], typer.Option(help="Which part of the data set.")]
+AsIsOption = Annotated[
+    bool,
+    typer.Option(
+        "--as-is",
+        help="Leave a picture as it is, instead of finding, inverting and centring a drawing in "
+        "it.",
+    ),
+]
 
 
 def image_shape(text: str) -> tuple[int, int, int]:
-    """Return what ``--input`` says: channels, height, width.
+    """Parse ``--input``: channels, height, width.
 
     Raises
     ------
@@ -70,45 +92,11 @@ def image_shape(text: str) -> tuple[int, int, int]:
     return int(parts[0]), int(parts[1]), int(parts[2])
 
 
-def is_name(model: str) -> bool:
-    """Return whether ``model`` says what to build, by a name or a pattern, and is no file here."""
-    from ..models import is_pattern
-    from ..models.registry import NAMES
-
-    return is_pattern(model) or (model in NAMES and not Path(model).exists())
-
-
 def network(
     model: str, shape: tuple[int, int, int] | None = None, classes: int | None = None
 ) -> Layer:
-    """Return a new network called ``model``, or the one in a file.
+    """Return the network that ``MODEL`` names, for images of ``--input``."""
+    from ..runs import networks
 
-    Parameters
-    ----------
-    model : str
-    shape, classes
-        The images and how many classes they have; for a name, those it was published for by
-        default. A model from a file has its own.
-
-    Raises
-    ------
-    ArgumentError
-        If there is neither; if the images do not fit.
-    """
-    from .. import models
-    from ..formats import load
-    from ..models.registry import NAMES
-
-    if is_name(model):
-        with as_options(input_shape="--input", model="--input", pattern="MODEL"):
-            if models.is_pattern(model):
-                return models.from_pattern(model, shape or (1, 28, 28), classes or 10)
-            images, outputs = models.published_for(model)
-            return models.by_name(model, shape or images, classes or outputs)
-    if Path(model).exists():
-        return load(runs.model_path(Path(model)))
-    raise ArgumentError(
-        f"there is no file or folder {model!r}, and no network of that name. "
-        f"{did_you_mean(model, NAMES)}",
-        where="MODEL",
-    )
+    with renamed(input_shape="--input", model="MODEL"):
+        return networks.network(model, shape, classes)

@@ -1,4 +1,4 @@
-"""``pellucid predict``: what a trained model sees in a picture."""
+"""``pellucid predict``: classify pictures with a trained model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import typer
 
 from ..errors import ArgumentError, DataError
 from ..names import told_apart
-from . import runs
+from ..runs.folder import model_path
 from .compiling import announced
+from .images import picture
 from .messages import complain, echo
-from .options import EngineOption
-from .prepared import AsIsOption, prepared
+from .options import AsIsOption, EngineOption
 
 __all__ = ["command"]
 
@@ -28,16 +28,16 @@ def command(
         list[Path],
         typer.Argument(metavar="IMAGE", help="PNG, JPEG, TIFF, GIF, BMP, PPM or WebP files."),
     ],
-    top: Annotated[int, typer.Option(min=1, metavar="N", help="How many guesses.")] = 3,
+    top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of guesses.")] = 3,
     as_is: AsIsOption = False,
     engine: EngineOption = "compiled",
 ) -> None:
     """Name what is in pictures, with probabilities.
 
-    Each picture is prepared as the images were that the model learned from: pellucid summary
-    tells how. Where it learned from drawings, one is looked for in the picture, and that is told.
+    Each picture is prepared as the images were that the model was trained on: pellucid summary
+    says how. If it was trained on drawings, one is looked for in the picture; a note says so.
 
-    One that cannot be read is reported after the others; the exit code is then 1.
+    A picture that cannot be read is reported after the others; the exit code is then 1.
     """
     import numpy as np
 
@@ -46,10 +46,10 @@ def command(
     from ..training import predict
     from ..training.engines import as_engine
 
-    network = load(runs.model_path(model))
+    network = load(model_path(model))
     if network.input_shape is None:
         raise ArgumentError(
-            "does not say for which images it was built. Save it with its `input_shape` set.",
+            "does not say which images it was built for. Save it with its `input_shape` set.",
             where=str(model),
         )
     c, h, w = network.input_shape
@@ -57,15 +57,15 @@ def command(
     if len(outputs) != 1 or (card is not None and len(card.classes) != outputs[0]):
         names = "" if card is None else f", and knows {len(card.classes)} classes by name"
         raise ArgumentError(
-            f"gives {'x'.join(map(str, outputs))} numbers for an image{names}. Its last layer must "
-            "have one output a class.",
+            f"returns {'x'.join(map(str, outputs))} numbers for an image{names}. Its last layer "
+            "must have one output per class.",
             where=str(model),
         )
     read, pictures, unread, notes = [], [], [], []
     for path in images:
         try:
-            picture, told = prepared(network, path, (c, h, w), as_is=as_is)
-            pictures.append(picture)
+            x, told = picture(network, path, (c, h, w), as_is=as_is)
+            pictures.append(x)
             read.append(path)
             notes += told
         except DataError as error:

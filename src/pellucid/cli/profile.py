@@ -1,4 +1,4 @@
-"""``pellucid profile``: where the time goes, step by step."""
+"""``pellucid profile``: the time of each step."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, renamed
 from .compiling import announced
-from .messages import as_options, echo
+from .messages import echo
 from .options import ImageOption, NetworkArgument, image_shape, network
 
 if TYPE_CHECKING:
@@ -28,22 +28,20 @@ def command(
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Take images of this data set. [dim]Default: random ones.[/dim]"
+            metavar="NAME", help="Data set to take images from. [dim]Default: random images.[/dim]"
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Images a step.")] = 100,
-    steps: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Take the medians of so many steps.")
-    ] = 30,
+    batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Images per step.")] = 100,
+    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Number of timed steps.")] = 30,
     threads: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Threads. [dim]Default: one a core.[/dim]"),
+        typer.Option(metavar="N", min=1, help="Threads. [dim]Default: one per core.[/dim]"),
     ] = None,
     optimizer: Annotated[str, typer.Option(metavar="NAME", help="As for pellucid train.")] = "adam",
 ) -> None:
-    """Measure training and inference of a network, and show what each step of its plan takes.
+    """Time training and inference of a network, and each step of its plan.
 
-    The last column compares a step's rate with that of NumPy's matrix product on this machine.
+    The last column compares a step's FLOP/s with those of NumPy's matrix product on this machine.
     """
     if asked := threads or os.environ.get("PELLUCID_NUM_THREADS"):
         os.environ |= dict.fromkeys(OF_NUMPY, str(asked))  # NumPy is not imported yet
@@ -53,10 +51,10 @@ def command(
     from ..kernels.pool.thread_count import set_num_threads
 
     if threads:
-        with as_options(set_num_threads="--threads"):
+        with renamed(set_num_threads="--threads"):
             set_num_threads(threads)
     described, images, labels = _batch(model, image, data, batch_size)
-    with as_options(optimizer="--optimizer"), announced(watch):
+    with renamed(optimizer="--optimizer"), announced(watch):
         measured = profile(described, images, labels, steps=steps, optimizer=optimizer)
     echo(str(measured))
 
@@ -64,7 +62,7 @@ def command(
 def _batch(
     model: str, image: str | None, data: str | None, images: int
 ) -> tuple[Layer, Array, Array]:
-    """Return the network and what it is to run on."""
+    """Return the network, and the images and labels to run it on."""
     import numpy as np
 
     from .. import data as datasets
@@ -72,20 +70,21 @@ def _batch(
     train, given = None, None if image is None else image_shape(image)
     if data is not None:
         if given is not None:
-            raise ArgumentError("the images of --data have a size of their own.", where="--input")
-        with as_options(name="--data"):
+            raise ArgumentError("the images of --data have their own size.", where="--input")
+        with renamed(name="--data"):
             train, _ = datasets.load(data)
         given = train.image_shape
     described = network(model, given, None if train is None else len(train.classes))
     shape = given or described.input_shape
     if shape is None:
         raise ArgumentError(
-            f"'{model}' does not say for which images it was built. Give them.", where="--input"
+            f"'{model}' does not say which images it was built for. Give their shape.",
+            where="--input",
         )
     outputs = described.output_shape(shape)
     if len(outputs) != 1 or (train is not None and outputs[0] != len(train.classes)):
         raise ArgumentError(
-            f"gives {'x'.join(map(str, outputs))} numbers for an image, not one a class.",
+            f"returns {'x'.join(map(str, outputs))} numbers for an image, not one per class.",
             where=model,
         )
     if train is not None:

@@ -30,7 +30,7 @@ def command(
     sharing: Annotated[
         bool,
         typer.Option(
-            "--sharing", help="Show neurons too, and parameters if no weights were shared."
+            "--sharing", help="Show also neurons, and the parameters if no weights were shared."
         ),
     ] = False,
 ) -> None:
@@ -49,7 +49,7 @@ def command(
 
 
 def _normalised(model: Layer) -> str:
-    """Tell of the layers that take the training set's mean away; they are a part of the model."""
+    """Name the layer that normalises images with the training set's statistics, if there is one."""
     from ..nn import Normalize
 
     names = [name for name, layer in model.layers() if isinstance(layer, Normalize)]

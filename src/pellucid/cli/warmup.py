@@ -1,4 +1,4 @@
-"""``pellucid warmup``: compile the kernels before anybody waits for them."""
+"""``pellucid warmup``: compile the kernels in advance."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import typer
 from ..errors import ArgumentError
 from .compiling import announced
 from .messages import count, echo
-from .options import NETWORKS, image_shape, network
+from .options import NAMES, image_shape, network
 
 __all__ = ["command"]
 
 SHAPES = {"simple": ((1, 8, 8), (1, 28, 28))}  # of the digits and of MNIST
-# As many images at a time as training takes by default; fewer of large ones, whose outputs with
-# their gradients and what the plan works in would not fit into memory.
+# The default batch size of training; fewer large images, whose activations, gradients and work
+# buffers would not fit into memory.
 BATCH, MEMORY, PER_NUMBER = 100, 2**30, 16
 
 
@@ -25,7 +25,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="MODEL",
-            help=f"Model files, run folders or networks' names: {NETWORKS}. "
+            help=f"Model files, run folders or networks' names: {NAMES}. "
             "[dim]Default: simple.[/dim]",
         ),
     ] = None,
@@ -39,9 +39,9 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Compile ahead what training and running a network need on this machine.
+    """Compile in advance what training and running a network need on this machine.
 
-    It takes some seconds the first time, and none later: compiled kernels are kept on disk.
+    It takes some seconds the first time, and none later: compiled kernels are cached on disk.
     """
     given = None if image is None else image_shape(image)
     wanted = []
@@ -51,7 +51,7 @@ def command(
             shape = image_of or model.input_shape
             if shape is None:
                 raise ArgumentError(
-                    "does not say for which images it was built. Give --input.", where=name
+                    "does not say which images it was built for. Give --input.", where=name
                 )
             wanted.append((name, model, shape))
 
@@ -71,6 +71,6 @@ def command(
     echo(f"compiled {count(len(compiled), 'kernel')} in {seconds:.1f} s")
     place = folder()
     if place is None:
-        echo("they cannot be kept: no folder may be written to. Name one with NUMBA_CACHE_DIR.")
+        echo("they cannot be cached: no folder is writable. Name one with NUMBA_CACHE_DIR.")
     else:
-        echo(f"they are kept in {place}")
+        echo(f"they are cached in {place}")

@@ -1,4 +1,4 @@
-"""How a window moves, as options: stride, padding, dilation, misfit."""
+"""Options of a sliding window: stride, padding, dilation, misfit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from ..errors import PellucidError
+from ..errors import PellucidError, renamed
 from . import numbers
 
 __all__ = [
@@ -60,7 +60,7 @@ MisfitOption: TypeAlias = Annotated[
     Literal["floor", "error", "pad"],
     typer.Option(
         metavar="WHAT",
-        help="Where windows do not reach the end evenly: floor (leave the rest), error or pad.",
+        help="If windows do not fit evenly: floor (leave the rest), error or pad.",
     ),
 ]
 SeedOption: TypeAlias = Annotated[
@@ -83,7 +83,7 @@ def sliding(stride: str | None, padding: str, dilation: str, misfit: str) -> dic
 
 @contextmanager
 def told_by_options(function: str, otherwise: str) -> Iterator[None]:
-    """Let errors inside the block name an option: that of their argument, or ``otherwise``."""
+    """Let errors in the block name the option of their argument, or else ``otherwise``."""
     options = {
         f"{function}: step": "--step",
         "step": "--step",
@@ -97,9 +97,9 @@ def told_by_options(function: str, otherwise: str) -> Iterator[None]:
         function: "--input",
     }
     try:
-        yield
+        with renamed(**options):
+            yield
     except PellucidError as error:
         if not error.where.startswith("--"):
-            error.where = options.get(error.where, otherwise)
-        error.message = error.message.replace('misfit="floor" or "pad"', "--misfit floor or pad")
+            error.where = otherwise
         raise

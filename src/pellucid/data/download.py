@@ -135,9 +135,10 @@ def _require_space(source: DataSource, folder: Path, needed: int) -> None:
     if needed > free:
         raise DataNotFoundError(
             f"needs {needed / 1e6:,.0f} MB in '{folder}', where {free / 1e6:,.0f} MB are free. "
-            "Free some space, or put the files on another disk and pass their folder as root=... "
+            "Free some space, or put the files on another disk and pass their folder as {root} "
             f"or in {VARIABLE}.",
             where=source.title,
+            arguments={"root": ...},
         )
 
 
@@ -157,6 +158,7 @@ def _cache_problem(source: DataSource, what: str, error: OSError) -> DataNotFoun
     """Return the error for a cache folder that failed to ``what``: "create" or "write to"."""
     return DataNotFoundError(
         f"cannot {what} the cache folder '{cache_folder(source)}': {error.strerror or error}. "
-        f"Fetch the files elsewhere, and pass their folder as root=... or in {VARIABLE}.",
+        f"Fetch the files elsewhere, and pass their folder as {{root}} or in {VARIABLE}.",
         where=source.title,
+        arguments={"root": ...},
     )

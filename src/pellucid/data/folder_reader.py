@@ -107,9 +107,9 @@ class Reader:
         if n * c * h * w > self.wanted.max_bytes:
             raise DataError(
                 f"{n:,} images {c}x{h}x{w} take {n * c * h * w:,} bytes of memory, more than the "
-                f"limit of {self.wanted.max_bytes:,}. Make them smaller with size=..., or raise "
-                "max_bytes=....",
+                f"limit max_bytes of {self.wanted.max_bytes:,}. Make them smaller with {{size}}.",
                 where=f"'{self.source.path}'",
+                arguments={"size": ...},
             )
         self.images = np.empty((n, *self.shape), np.uint8)
 
@@ -166,12 +166,14 @@ class Reader:
         if (rows, columns) != (h, w):
             raise DataError(
                 f"{this} is {rows}x{columns} (rows x columns), {first} is {h}x{w}. A network needs "
-                f"images of one size: resize them with size=..., for example ({h}, {w})."
+                f"images of one size: resize them with {{size}}, for example ({h}, {w}).",
+                arguments={"size": ...},
             )
         if own > c:
             raise DataError(
-                f"{this} has colours, {first} is grey. Choose one: channels=3 converts all to RGB, "
-                "channels=1 to grey."
+                f"{this} has colours, {first} is grey. Choose one: {{channels}} converts all to "
+                "RGB, 1 to grey.",
+                arguments={"channels": 3},
             )
 
     def _refusal(self) -> FileFormatError:
@@ -183,10 +185,11 @@ class Reader:
                     f"{n:,} of {len(self.files):,} images cannot be read:",
                     *(f"  {reason}" for reason in first),
                     *(["  ..."] if n > len(first) else []),
-                    "Repair or remove them, or leave such images out with corrupt='skip'.",
+                    "Repair or remove them, or leave such images out with {corrupt}.",
                 ]
             ),
             where=f"'{self.source.path}'",
+            arguments={"corrupt": "skip"},
         )
 
     def _result(self) -> Decoded:
@@ -253,8 +256,9 @@ class Reader:
         if not self.wanted.skip_empty or len(held) < 2:
             raise DataError(
                 f"no image of the class{'es' * (len(gone) > 1)} {which} can be decoded. Repair the "
-                "images, or leave out the class with skip_empty=True.",
+                "images, or leave out the class with {{skip_empty}}.",
                 where=f"'{self.source.path}'",
+                arguments={"skip_empty": True},
             )
         notes.append(
             f"{len(gone):,} class{'es have' if len(gone) > 1 else ' has'} no image that can be "

@@ -74,7 +74,8 @@ def refuse_empty(folders: Sequence[Folder]) -> NoReturn:
     what = "a class folder holds" if one else f"{len(folders):,} class folders hold"
     raise DataError(
         f"{what} no images: {', '.join(names)}{more}. Add images, remove the folder"
-        f"{'' if one else 's'}, or leave {'it' if one else 'them'} out with skip_empty=True."
+        f"{'' if one else 's'}, or leave {'it' if one else 'them'} out with {{skip_empty}}.",
+        arguments={"skip_empty": True},
     )
 
 

@@ -130,12 +130,12 @@ def not_found(
     archived = any(form.archive for form in source.forms)
     where = "Unpack it" if archived else "Put the files into one folder"
     lines.append(
-        f"{where}, and pass the folder as root=..., or name it in the environment variable "
+        f"{where}, and pass the folder as {{root}}, or name it in the environment variable "
         f"{VARIABLE}."
         if root is None
-        else f"{where}; a folder given as root=... is the only place that is looked in."
+        else f"{where}; a folder given as {{root}} is the only place that is looked in."
     )
-    return DataNotFoundError("\n".join(lines), where=source.title)
+    return DataNotFoundError("\n".join(lines), where=source.title, arguments={"root": ...})
 
 
 def _folders(source: DataSource, root: PathLike | None, cache: Path) -> Iterator[tuple[Path, Form]]:

@@ -106,7 +106,7 @@ class Builder:
             if error.where in ("pattern", "weight_init"):
                 raise
             again = ShapeError if isinstance(error, ShapeError) else ArgumentError
-            raise self.error(error.message, item, again) from error
+            raise self.error(error.text, item, again) from error
         if word.pools:
             return replace(state, pooled=True)
         if not word.outputs:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError, did_you_mean
+from ..networks import NETWORKS, Network
 from ..nn import Layer
 from ..nn.init import WeightInit, without_values
-from .alexnet import AlexNet
-from .allconv import AllConvolutionalNet
-from .deep import DeepConvNet
-from .googlenet import GoogLeNet
-from .lenet import LeNet5
-from .resnet import ResNet18, ResNet20
 from .simple import SimpleConvNet
-from .vgg import VGG11, VGG16
 
 __all__ = ["NAMES", "by_name", "published_for"]
 
@@ -29,37 +21,14 @@ SMALL = 16  # rows or columns; on smaller images a 5x5 filter leaves too little
 LARGE = 512  # no network needs larger images
 
 
-@dataclass(frozen=True, slots=True)
-class _Network:
-    """How a network is built, and the images and classes it was published for."""
-
-    build: Callable[..., Layer]
-    images: Shape
-    classes: int
+NAMES = tuple(NETWORKS)
 
 
-def _simple(input_shape: Shape, classes: int, **options: Any) -> Layer:
+def simple(input_shape: Shape, classes: int, **options: Any) -> Layer:
+    """Build `SimpleConvNet`, on small images with 3x3 filters and a border of one."""
     if min(input_shape[1:]) < SMALL:
         options |= {"kernel_size": 3, "padding": 1}
     return SimpleConvNet(input_shape, classes, **options)
-
-
-_NETWORKS = {
-    "simple": _Network(_simple, (1, 28, 28), 10),
-    "deep": _Network(DeepConvNet, (1, 28, 28), 10),
-    "lenet": _Network(LeNet5, (1, 28, 28), 10),
-    "lenet-1998": _Network(partial(LeNet5, variant="published"), (1, 28, 28), 10),
-    "alexnet": _Network(AlexNet, (3, 227, 227), 1000),
-    "alexnet-one-tower": _Network(partial(AlexNet, variant="one-tower"), (3, 227, 227), 1000),
-    "alexnet-torchvision": _Network(partial(AlexNet, variant="torchvision"), (3, 224, 224), 1000),
-    "vgg11": _Network(VGG11, (3, 224, 224), 1000),
-    "vgg16": _Network(VGG16, (3, 224, 224), 1000),
-    "allconv": _Network(AllConvolutionalNet, (3, 32, 32), 10),
-    "googlenet": _Network(GoogLeNet, (3, 224, 224), 1000),
-    "resnet18": _Network(ResNet18, (3, 224, 224), 1000),
-    "resnet20": _Network(ResNet20, (3, 32, 32), 10),
-}
-NAMES = tuple(_NETWORKS)
 
 
 def by_name(
@@ -92,12 +61,12 @@ def by_name(
     """  # noqa: E501
     network = _named(name)
     try:
-        return network.build(input_shape, classes, weight_init=weight_init, rng=rng)
+        return _build(network, input_shape, classes, weight_init=weight_init, rng=rng)
     except ShapeError as error:
         least = _least(network, input_shape[0])
         if least is None or min(input_shape[1:]) >= least:
             raise
-        others = sorted(key for key, other in _NETWORKS.items() if _fits(other, input_shape))
+        others = sorted(key for key, other in NETWORKS.items() if _fits(other, input_shape))
         raise ShapeError(
             f"{name!r} needs images of at least {least}x{least}, received "
             f"{input_shape[1]}x{input_shape[2]}."
@@ -118,22 +87,28 @@ def published_for(name: str) -> tuple[Shape, int]:
     return network.images, network.classes
 
 
-def _named(name: str) -> _Network:
-    if name not in _NETWORKS:
+def _named(name: str) -> Network:
+    if name not in NETWORKS:
         raise ArgumentError(f"{name!r} is unknown. {did_you_mean(name, NAMES)}", where="model")
-    return _NETWORKS[name]
+    return NETWORKS[name]
 
 
-def _fits(network: _Network, input_shape: Shape) -> bool:
+def _build(network: Network, input_shape: Shape, classes: int, **options: Any) -> Layer:
+    module, _, name = network.builder.partition(":")
+    builder = getattr(import_module(f".{module}", __package__), name)
+    return builder(input_shape, classes, **network.options, **options)
+
+
+def _fits(network: Network, input_shape: Shape) -> bool:
     try:
         with without_values():
-            network.build(input_shape, 2, weight_init="he", rng=None)
+            _build(network, input_shape, 2, weight_init="he", rng=None)
     except ShapeError:
         return False
     return True
 
 
-def _least(network: _Network, channels: int) -> int | None:
+def _least(network: Network, channels: int) -> int | None:
     """Return the size of the smallest square images that a network takes."""
     sizes = range(1, LARGE + 1)
     return next((size for size in sizes if _fits(network, (channels, size, size))), None)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ..engine import Backend
     from ..kernels.compiling import Compiling
 
-__all__ = ["CompiledEngine", "Engine", "EngineLike", "NumpyEngine", "Run", "as_engine", "renamed"]
+__all__ = ["CompiledEngine", "Engine", "EngineLike", "NumpyEngine", "Run", "as_engine"]
 
 Shape = tuple[int, ...]
 Gathering: TypeAlias = Callable[[Dataset, Array], tuple[Array, Array]]
@@ -203,7 +203,7 @@ class CompiledEngine:
 
 ENGINES: dict[str, Callable[[], Engine]] = {"compiled": CompiledEngine, "numpy": NumpyEngine}
 EngineLike: TypeAlias = Engine | Literal["compiled", "numpy"]
-OLD_NAMES = {"fast": "compiled", "reference": "numpy"}  # in files of version 0.1
+OLD_NAMES = {"fast": "compiled", "reference": "numpy"}  # until version 0.1
 
 
 def as_engine(engine: EngineLike | str) -> Engine:
@@ -241,11 +241,6 @@ methods of an Engine, received 'fast'. Did you mean 'compiled'?
         f"{engine!r}.{hint}",
         where="engine",
     )
-
-
-def renamed(engine: str) -> str:
-    """Return an engine's name as it is now, of one that an older version wrote to a file."""
-    return OLD_NAMES.get(engine, engine)
 
 
 class _Layers:

@@ -129,8 +129,9 @@ def require_batches(model: Layer, train: Dataset, batch_size: int) -> None:
         )
         raise ArgumentError(
             f"{n} images in batches of {batch_size} make {rest} a single image, from which this "
-            f"model cannot learn. Use batch_size={good}, or another number of images. ({error})",
+            f"model cannot learn. Use {{batch_size}}, or another number of images. ({error})",
             where="batch_size",
+            arguments={"batch_size": good},
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""``pellucid show``: pictures of what a network does and has learned; one command a kind."""
+"""``pellucid show``: figures of a network and of what it has learned; one command per figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``pellucid show activations``: what comes out of every layer, for different initial weights."""
+"""``pellucid show activations``: the outputs of every layer, for different initial weights."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, renamed
 from ...names import shown
+from ...runs.networks import is_name
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
-from ..messages import as_options, count
-from ..options import NETWORKS, ImageOption, image_shape, is_name, network
-from ..trained import images_of
+from ..images import images_of, load_images
+from ..messages import count
+from ..options import NAMES, ImageOption, image_shape, network
 
 if TYPE_CHECKING:
     from ...nn import Layer
@@ -32,7 +33,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help=f'A run folder, a model file, a network\'s name ({NETWORKS}) or "INPUT -> ...". '
+            help=f'A run folder, a model file, a network\'s name ({NAMES}) or "INPUT -> ...". '
             "[dim]Default: the book's five layers of 100.[/dim]",
             show_default=False,
         ),
@@ -41,7 +42,7 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="X",
-            help="Initial weights: he, xavier, or a deviation; once for each panel. "
+            help="Initial weights: he, xavier, or a standard deviation; once for each panel. "
             "[dim]Default: 1, 0.01, xavier, he.[/dim]",
         ),
     ] = None,
@@ -49,7 +50,7 @@ def command(
         Literal["sigmoid", "tanh", "relu"] | None,
         typer.Option(
             metavar="NAME",
-            help="Of the book's layers: sigmoid, tanh or relu. [dim]Default: all.[/dim]",
+            help="Activation of the book's layers: sigmoid, tanh or relu. [dim]Default: all.[/dim]",
         ),
     ] = None,
     data: Annotated[
@@ -69,7 +70,7 @@ def command(
         typer.Option(
             metavar="N",
             min=1,
-            help="Run on so many images. [dim]Default: 100; of large ones fewer.[/dim]",
+            help="Run on N images. [dim]Default: 100; fewer if they are large.[/dim]",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Draws the weights.")] = 0,
@@ -81,8 +82,8 @@ def command(
     Without a MODEL, the experiment of "Deep Learning from Scratch",
     section 6.2: five layers of 100 neurons, on 1,000 random inputs.
 
-    With one, its layers on a batch of images; of a trained one the last
-    panel shows it as it is.
+    With one, its layers on a batch of images; for a trained model the
+    last panel shows it as it is.
     """
     import numpy as np
 
@@ -96,7 +97,7 @@ def command(
             if value is not None:
                 raise ArgumentError("belongs to a MODEL; give one.", where=option)
         names = BOOK if activation is None else (activation,)
-        with as_options(weight_init="--init"):
+        with renamed(weight_init="--init"):
             panels = {
                 f"{name}, {title}": viz.section_6_2(name, x, rng=np.random.default_rng(seed))
                 for title, x in inits.items()
@@ -109,7 +110,7 @@ def command(
         raise ArgumentError("belongs to the book's layers; leave MODEL out.", where="--activation")
     net = network(model, None if image is None else image_shape(image))
     x, what = _batch(model, net, data, data_dir, images or _affordable(net), seed)
-    with as_options(weight_init="--init"):
+    with renamed(weight_init="--init"):
         panels = {
             title: viz.layer_outputs(
                 viz.with_initial_weights(net, value, rng=np.random.default_rng(seed)), x
@@ -126,7 +127,7 @@ def command(
 def _batch(
     model: str, net: Layer, data: str | None, data_dir: Path | None, images: int, seed: int
 ) -> tuple[Array, str]:
-    """Return images (N, C, H, W) to run on, and what they are called."""
+    """Return images (N, C, H, W) to run on, and their description."""
     import numpy as np
 
     if data is None and is_name(model):
@@ -137,8 +138,6 @@ def _batch(
         x = rng.standard_normal((images, *net.input_shape)).astype(np.float32)
         return x, f"{count(images, 'image')} of random numbers"
     if is_name(model):
-        from ..datasets import load_images
-
         assert data is not None
         _, test = load_images(data, data_dir)
         if test.image_shape != net.input_shape:
@@ -155,12 +154,12 @@ def _batch(
 
 
 def _affordable(net: Layer) -> int:
-    """Return how many images the plain layers run on without taking much memory."""
+    """Return the number of images that the plain layers can run on in little memory."""
     from ...nn import summary
 
     if net.input_shape is None:
         return MOST_IMAGES
-    # A convolution lays out as many numbers as each of its filters multiplies.
+    # im2col makes as many numbers as each filter multiplies.
     most = max(
         max(row.activation, row.multiply_adds // max(row.output_shape[0], 1))
         for row in summary(net).rows

@@ -1,4 +1,4 @@
-"""``pellucid show applied``: what the filters of a network find in a picture of any size."""
+"""``pellucid show applied``: the response of a network's filters to a picture of any size."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, renamed
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
-from ..messages import as_options
-from ..options import NetworkArgument, network
+from ..options import DataDirOption, DataOption, NetworkArgument, SplitOption, network
 from .filters import LayerOption, chosen_layer
 from .inputs import IndexOption, dataset_of, known_input, refuse_beside_image
 
 if TYPE_CHECKING:
     from ...typing import Array
-from ..trained import DataDirOption, DataOption, SplitOption
 
 __all__ = ["command"]
 
@@ -36,17 +34,17 @@ def command(
         str | None,
         typer.Option(
             metavar="N,N,...",
-            help="These filters, in this order. "
+            help="Filters to draw, in this order. "
             "[dim]Default: the clearest for each kind of edge.[/dim]",
         ),
     ] = None,
-    most: Annotated[int, typer.Option(metavar="N", min=1, max=256, help="How many filters.")] = 16,
+    most: Annotated[int, typer.Option(metavar="N", min=1, max=256, help="Number of filters.")] = 16,
     longest: Annotated[
         int,
         typer.Option(
             metavar="N",
             min=0,
-            help="Make a picture whose longer side has more pixels smaller first; 0: never.",
+            help="Shrink a picture first if its longer side has more pixels; 0: never.",
         ),
     ] = 400,
     index: IndexOption = None,
@@ -56,11 +54,10 @@ def command(
     out: OutOption = None,
     window: WindowOption = False,
 ) -> None:
-    """Draw filters, and beside each what it answers to a picture.
+    """Draw filters, and next to each its response to a picture.
 
-    They stand in groups: those that answer to vertical edges, to horizontal ones, to slanted ones,
-    to spots, to even areas. That is measured, by moving straight edges through each filter's
-    window.
+    They are grouped by what they respond to: vertical, horizontal or slanted edges, spots, even
+    areas. This is measured by moving straight edges through each filter's window.
     """
     from ... import viz
 
@@ -75,7 +72,7 @@ def command(
         titles = [f"{dataset.name} {split} {index or 0}"]
     else:
         refuse_beside_image(index, data, data_dir)
-    with as_options(filters="--filters", edge_answers="--layer"):
+    with renamed(filters="--filters", edge_answers="--layer"):
         figure = viz.applied(
             net, pictures, layer=name, chosen=_numbers(filters), most=most, titles=titles
         )
@@ -103,6 +100,6 @@ def _numbers(text: str | None) -> list[int] | None:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdigit() for part in parts):
         raise ArgumentError(
-            f"must be filters' numbers, as 3,17; received {text!r}.", where="--filters"
+            f"must be numbers of filters, as 3,17; received {text!r}.", where="--filters"
         )
     return [int(part) for part in parts]

@@ -1,4 +1,4 @@
-"""``pellucid show depth``: what excites the units of a network, from the first layer on."""
+"""``pellucid show depth``: what excites the units of each layer of a network."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, renamed
 from ...names import shown
-from .. import runs
+from ...runs.folder import model_path
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
-from ..messages import as_options
-from ..trained import DataDirOption, DataOption, RunArgument, SplitOption, images_of
+from ..images import images_of
+from ..options import DataDirOption, DataOption, RunArgument, SplitOption
+from ..terminal import bar
 
 __all__ = ["command"]
 
@@ -22,7 +23,7 @@ def command(
         str | None,
         typer.Option(
             metavar="NAME,NAME,...",
-            help="Only these; classes stands for the scores. "
+            help="Layers to draw; classes means the scores. "
             "[dim]Default: five convolutions, first to last, and classes.[/dim]",
         ),
     ] = None,
@@ -34,36 +35,38 @@ def command(
         ),
     ] = None,
     units: Annotated[
-        int, typer.Option(metavar="N", min=1, max=50, help="How many units of a layer.")
+        int, typer.Option(metavar="N", min=1, max=50, help="Number of units per layer.")
     ] = 5,
     steps: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="Of the ascent to an optimal input; 0 for none."),
+        typer.Option(
+            metavar="N", min=0, help="Steps of gradient ascent to an optimal input; 0 for none."
+        ),
     ] = 200,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Look at N images only, evenly chosen.")
+        int | None, typer.Option(metavar="N", min=1, help="Use only N images, evenly spaced.")
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the ascent's noise.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Seed of the noise that the ascent starts from.")
+    ] = 0,
     data: DataOption = None,
     data_dir: DataDirOption = None,
     split: SplitOption = "train",
     out: OutOption = None,
     window: WindowOption = False,
 ) -> None:
-    """Draw the nine image patches that excite units most, and an input made to excite them.
+    """Draw the nine image patches that excite units most, and an input optimised to excite them.
 
-    A patch is what the unit sees of the image; what lies outside the image is hatched.
+    A patch is the receptive field of the unit; what lies outside the image is hatched.
     """
     import numpy as np
-    from rich.console import Console
     from rich.markup import escape
-    from rich.progress import Progress
 
     from ... import viz
     from ...formats import load
 
     require_deliverable(out, window)
-    model = load(runs.model_path(run))
+    model = load(model_path(run))
     names = None
     if layers is not None:
         names = [name.strip() for name in layers.split(",")]
@@ -74,8 +77,7 @@ def command(
     if limit is not None and limit < len(dataset):
         dataset = dataset.subset(np.arange(limit) * len(dataset) // limit)
     many = len(names) if names is not None else len(viz.unit_layers(model)) + 1
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with bar() as progress:
         task = progress.add_task("", total=many * len(dataset))
 
         def advance(layer: str, images: int) -> None:
@@ -83,7 +85,7 @@ def command(
             said = what if images else f"{what}: optimal inputs"
             progress.update(task, advance=images, description=escape(said))
 
-        with as_options(layer="--layers", channels="--channels", count="--units"):
+        with renamed(layer="--layers", channels="--channels", count="--units"):
             found = viz.units_by_depth(
                 model, dataset, layers=names, channels=numbers, most=units, steps=steps,
                 seed=seed, on_batch=advance,

@@ -1,4 +1,4 @@
-"""``pellucid show features``: what every layer of a network makes of one image."""
+"""``pellucid show features``: the feature maps of one image in every layer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import Annotated
 
 import typer
 
+from ...errors import renamed
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
-from ..messages import as_options
-from ..options import NetworkArgument, network
-from ..prepared import AsIsOption
-from ..trained import DataDirOption, DataOption, SplitOption
+from ..options import (
+    AsIsOption,
+    DataDirOption,
+    DataOption,
+    NetworkArgument,
+    SplitOption,
+    network,
+)
 from .inputs import IndexOption, image_to_show, known_input
 
 __all__ = ["command"]
@@ -30,19 +35,23 @@ def command(
     layers: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME,NAME,...", help="Only these. [dim]Default: all that make something.[/dim]"
+            metavar="NAME,NAME,...",
+            help="Layers to draw. [dim]Default: all with feature maps.[/dim]",
         ),
     ] = None,
     inside: Annotated[
         bool | None,
         typer.Option(
             "--inside/--no-inside",
-            help="Show layers inside residual blocks and branches, too. "
+            help="Show also layers inside residual blocks and branches. "
             "[dim]Default: if there are few.[/dim]",
         ),
     ] = None,
     most: Annotated[
-        int, typer.Option(metavar="N", min=1, max=64, help="Maps of a layer: the most active ones.")
+        int,
+        typer.Option(
+            metavar="N", min=1, max=64, help="Feature maps per layer: the most active ones."
+        ),
     ] = 12,
     index: IndexOption = None,
     data: DataOption = None,
@@ -60,7 +69,7 @@ def command(
     known_input(net, model)
     names = None if layers is None else [name.strip() for name in layers.split(",")]
     shown = image_to_show(model, net, image, index, data, data_dir, split, as_is=as_is)
-    with as_options(layers="--layers"):
+    with renamed(layers="--layers"):
         figure = viz.features(
             net,
             shown.image,

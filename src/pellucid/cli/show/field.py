@@ -1,4 +1,4 @@
-"""``pellucid show field``: what one unit sees of the image."""
+"""``pellucid show field``: the receptive field of one unit."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, renamed
 from ..figure_output import WindowOption
 from ..gif_output import AnimatedOption, deliver_still_or_moving, is_moving, require_animated
-from ..messages import as_options, echo
-from ..options import ImageOption, NetworkArgument, image_shape, network
-from ..prepared import AsIsOption, prepared
+from ..images import picture as read_picture
+from ..messages import echo
+from ..options import AsIsOption, ImageOption, NetworkArgument, image_shape, network
 
 if TYPE_CHECKING:
     from ...nn import Layer
@@ -35,14 +35,14 @@ def command(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="As `pellucid summary` names it. "
-            "[dim]Default: the last that sees less than the image.[/dim]",
+            help="A layer's name in `pellucid summary`. "
+            "[dim]Default: the last whose receptive field is smaller than the image.[/dim]",
         ),
     ] = None,
     at: Annotated[
         str | None,
         typer.Option(
-            metavar="ROW,COLUMN", help="Which unit, from 0,0. [dim]Default: the middle.[/dim]"
+            metavar="ROW,COLUMN", help="The unit, from 0,0. [dim]Default: the middle.[/dim]"
         ),
     ] = None,
     as_is: AsIsOption = False,
@@ -52,7 +52,7 @@ def command(
 ) -> None:
     """Draw the receptive field of one unit on an image, growing layer by layer.
 
-    What reaches beyond the border is hatched. With --out field.gif it grows.
+    The part beyond the border is hatched. With --out field.gif it is animated.
     """
     from ... import viz
     from ...nn.init import without_values
@@ -63,7 +63,7 @@ def command(
     given = None if image is None else image_shape(image)
     with without_values():
         described = network(model, given)
-    with as_options(layer="--layer", at="--at", image="IMAGE", input_shape="--input"):
+    with renamed(layer="--layer", at="--at", image="IMAGE", input_shape="--input"):
         shape = known_shape(described, given)
         pixels = None if picture is None else _pixels(described, picture, shape, as_is)
         steps = viz.field_steps(described, layer, shape) if is_moving(out) else 1
@@ -84,9 +84,9 @@ def _place(text: str) -> tuple[int, int]:
 
 
 def _pixels(model: Layer, path: Path, shape: Shape, as_is: bool) -> Array:
-    """Return the picture (C, H, W) as the network sees it."""
+    """Return the picture (C, H, W) as the network sees it, and print notes on it."""
     c, h, w = shape
-    pixels, notes = prepared(model, path, (c, h, w), as_is=as_is)
+    pixels, notes = read_picture(model, path, (c, h, w), as_is=as_is)
     for note in notes:
         echo(f"note: {note}")
     return pixels

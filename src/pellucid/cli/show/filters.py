@@ -1,4 +1,4 @@
-"""``pellucid show filters``: what the filters of a convolution have become."""
+"""``pellucid show filters``: the filters of a convolution, before and after training."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ...errors import ArgumentError
-from .. import runs
-from ..building import filters_before
+from ...errors import ArgumentError, renamed
+from ...runs.folder import RunFolder
+from ...runs.networks import is_name
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
-from ..messages import as_options
-from ..options import NetworkArgument, is_name, network
-from ..trained import settings_of
+from ..options import NetworkArgument, network
 
 if TYPE_CHECKING:
     from ...nn import Layer
@@ -27,7 +25,7 @@ LayerOption = Annotated[
     typer.Option(
         "--layer",
         metavar="NAME",
-        help="A convolution, e.g. layer1.0.conv1. [dim]Default: the first one.[/dim]",
+        help="A convolution, e.g. layer1.0.conv1. [dim]Default: the first.[/dim]",
     ),
 ]
 
@@ -46,14 +44,16 @@ def command(
     sort: Annotated[
         Literal["none", "norm", "similar"],
         typer.Option(
-            metavar="HOW", help="none; norm, the strongest first; or similar, like beside like."
+            metavar="HOW",
+            help="none; norm (largest first); or similar (similar filters side by side).",
         ),
     ] = "none",
     before: Annotated[
         bool | None,
         typer.Option(
             "--before/--no-before",
-            help="Show them before training, too. [dim]Default: where a run tells them.[/dim]",
+            help="Show also the filters before training. "
+            "[dim]Default: if the run knows them.[/dim]",
         ),
     ] = None,
     out: OutOption = None,
@@ -61,7 +61,7 @@ def command(
 ) -> None:
     """Draw the filters of a convolution, before and after training.
 
-    Middle grey is 0, white positive, black negative, on one scale for all; filters of three
+    Middle grey is 0, white positive, black negative, with one scale for all; filters of three
     channels are drawn in colour.
     """
     from ... import viz
@@ -78,7 +78,7 @@ def command(
             "Give the folder of one that `pellucid train` has written.",
             where="--before",
         )
-    with as_options(filters="--channels", channels="--channels"):
+    with renamed(filters="--channels", channels="--channels"):
         figure = viz.filters(
             weight,
             old,
@@ -90,7 +90,7 @@ def command(
 
 
 def chosen_layer(net: Layer, layer: str | None) -> str:
-    """Return the name of the convolution that ``--layer`` means, or refuse with a list of all."""
+    """Return the name of the convolution that ``--layer`` names; the refusal lists all."""
     from ...viz import convolutions
 
     found = convolutions(net)
@@ -104,10 +104,12 @@ def chosen_layer(net: Layer, layer: str | None) -> str:
 
 
 def _before(model: str, net: Layer, layer: str) -> Array | None:
-    run = Path(model)
-    if is_name(model) or not (run / runs.CONFIG).is_file():
+    from ...runs.initial_weights import filters_before
+
+    run = RunFolder(Path(model))
+    if is_name(model) or not run.config.is_file():
         return None
-    return filters_before(run, settings_of(run), net, f"{layer}.weight")
+    return filters_before(run, run.settings(), net, f"{layer}.weight")
 
 
 def _channels(text: str | None) -> Channels | None:

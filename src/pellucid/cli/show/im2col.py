@@ -1,4 +1,4 @@
-"""``pellucid show im2col``: every window becomes a row of a matrix."""
+"""``pellucid show im2col``: the im2col matrix, with one row per window."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def command(
     input_: NumbersOption = None,
     filter_: Annotated[
         list[str] | None,
-        typer.Option("--filter", metavar="ROWS", help="A filter's numbers; once for each filter."),
+        typer.Option("--filter", metavar="ROWS", help="A filter's numbers; once per filter."),
     ] = None,
     bias: BiasOption = None,
     step: StepOption = 1,
@@ -41,9 +41,9 @@ def command(
     out: AnimatedOption = None,
     window: WindowOption = False,
 ) -> None:
-    """Draw which cells of an image go to which row of the im2col matrix, and the product.
+    """Draw how im2col copies the windows of an image to rows of a matrix, and the matrix product.
 
-    The cells of one window bear letters, and so do the columns they go to. With --out im2col.gif
+    The cells of one window are lettered, and so are the columns they go to. With --out im2col.gif
     the window moves.
     """
     import numpy as np

@@ -1,4 +1,4 @@
-"""The images that ``pellucid show`` runs a network on: the user's own, or one of a data set."""
+"""The image that ``pellucid show`` runs a network on: the user's own, or one of a data set."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ...errors import ArgumentError
+from ...runs.networks import is_name
+from ..images import images_of
+from ..images import picture as read_picture
 from ..messages import echo
-from ..options import is_name
-from ..prepared import prepared
-from ..trained import images_of
 
 if TYPE_CHECKING:
     from ...data import Dataset
@@ -33,7 +33,7 @@ IndexOption = Annotated[
         "--index",
         metavar="N",
         min=0,
-        help="Without an IMAGE: which of the data set. [dim]Default: 0, the first one.[/dim]",
+        help="Without an IMAGE: its number in the data set. [dim]Default: 0, the first.[/dim]",
     ),
 ]
 
@@ -46,11 +46,11 @@ def dataset_of(
     Raises
     ------
     ArgumentError
-        If nothing says which data set, or it has no such image.
+        If no data set is known, or it has no such image.
     """
     if is_name(model) and data is None:
         raise ArgumentError(
-            "a new network was trained on nothing: give an IMAGE, or --data.", where="IMAGE"
+            "a new network has no data set of its own: give an IMAGE, or --data.", where="IMAGE"
         )
     train, test = images_of(net, None if is_name(model) else Path(model), data, data_dir)
     dataset = train if split == "train" else test
@@ -64,10 +64,10 @@ def dataset_of(
 
 
 def known_input(net: Layer, model: str) -> tuple[int, int, int]:
-    """Return the images (C, H, W) that a network was built for; refuse one that does not say."""
+    """Return the shape (C, H, W) that a network was built for, or refuse."""
     if net.input_shape is None:
         raise ArgumentError(
-            "does not say for which images it was built. Save it with its `input_shape` set.",
+            "does not say which images it was built for. Save it with its `input_shape` set.",
             where=model,
         )
     c, h, w = net.input_shape
@@ -75,7 +75,7 @@ def known_input(net: Layer, model: str) -> tuple[int, int, int]:
 
 
 class Shown(NamedTuple):
-    """An image (C, H, W) as a network takes it, and what is known of it."""
+    """An image (C, H, W) as a network takes it, with its label and classes if known."""
 
     image: Array
     label: int | None
@@ -98,7 +98,7 @@ def image_to_show(
     Raises
     ------
     ArgumentError
-        If options of a data set stand beside a picture; if the network takes no pictures, or there
+        If options of a data set are given with a picture, the network takes no pictures, or there
         is no such image.
     """
     if image is None:
@@ -106,7 +106,7 @@ def image_to_show(
         images, labels = dataset.batch([index or 0])
         return Shown(images[0], int(labels[0]), dataset.classes)
     refuse_beside_image(index, data, data_dir)
-    picture, notes = prepared(net, image, known_input(net, model), as_is=as_is)
+    picture, notes = read_picture(net, image, known_input(net, model), as_is=as_is)
     for note in notes:
         echo(f"note: {note}")
     return Shown(picture, None, net.card.classes if net.card else None)

@@ -1,4 +1,4 @@
-"""``pellucid show mistakes`` and ``show confusion``: where a trained network errs."""
+"""``pellucid show mistakes`` and ``show confusion``: the mistakes of a trained network."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import runs
+from ...runs.folder import model_path
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
-from ..trained import DataDirOption, DataOption, RunArgument, SplitOption, images_of, settings_of
+from ..images import images_of
+from ..options import DataDirOption, DataOption, RunArgument, SplitOption
+from ..terminal import Terminal
 
 if TYPE_CHECKING:
     from ...data import Dataset
@@ -27,13 +29,13 @@ def mistakes(
     out: OutOption = None,
     window: WindowOption = False,
 ) -> None:
-    """Draw the images the network was most sure about, and wrong."""
+    """Draw the mistakes that the network was most confident about."""
     from ... import viz
 
     require_deliverable(out, window)
-    dataset, probabilities = _guessed(run, data, data_dir, split)
+    dataset, probabilities = _predicted(run, data, data_dir, split)
     if not len(viz.ranked_mistakes(dataset.labels, probabilities)):
-        typer.echo(f"there is no mistake to draw: all {len(dataset):,} images are right")
+        typer.echo(f"there are no mistakes to draw: all {len(dataset):,} images are right")
         return
     deliver(viz.mistakes(dataset, probabilities, most=most), "mistakes", out, window=window)
 
@@ -46,26 +48,26 @@ def confusion(
     out: OutOption = None,
     window: WindowOption = False,
 ) -> None:
-    """Draw which classes are taken for which."""
-    import numpy as np
-
+    """Draw the confusion matrix: which classes are taken for which."""
     from ... import viz
+    from ...runs.predictions import confusion_matrix
 
     require_deliverable(out, window)
-    dataset, probabilities = _guessed(run, data, data_dir, split)
-    matrix = np.zeros((len(dataset.classes),) * 2, dtype=np.int64)
-    np.add.at(matrix, (dataset.labels, probabilities.argmax(axis=1)), 1)
+    dataset, probabilities = _predicted(run, data, data_dir, split)
+    matrix = confusion_matrix(dataset, probabilities)
     deliver(viz.confusion(matrix, dataset.classes), "confusion", out, window=window)
 
 
-def _guessed(
+def _predicted(
     run: Path, data: str | None, data_dir: Path | None, split: str
 ) -> tuple[Dataset, Array]:
-    """Return the images and the probabilities that the model gives them."""
+    """Return the images and the probabilities that the model predicts for them."""
     from ...formats import load
-    from ..guesses import guesses
+    from ...runs.predictions import predictions
+    from ...runs.trained_model import settings_of
 
-    model, settings = load(runs.model_path(run)), settings_of(run)
+    model, settings = load(model_path(run)), settings_of(run)
     train, test = images_of(model, run, data, data_dir)
     dataset = train if split == "train" else test
-    return dataset, guesses(model, dataset, settings.get("engine", "compiled"))
+    engine = settings.get("engine", "compiled")
+    return dataset, predictions(model, dataset, engine, listener=Terminal())

@@ -1,4 +1,4 @@
-"""``pellucid show pooling``: which cells win, and the gradient's way back."""
+"""``pellucid show pooling``: the maxima, and where the gradient flows."""
 
 from __future__ import annotations
 
@@ -43,8 +43,7 @@ def command(
         str | None,
         typer.Option(
             metavar="ROWS",
-            help="What comes back, one number for each of the output. "
-            "[dim]Default: 1, 2, 3, ...[/dim]",
+            help="Gradient of the output, one number per cell. [dim]Default: 1, 2, 3, ...[/dim]",
         ),
     ] = None,
     padding: PaddingOption = "0",
@@ -54,7 +53,7 @@ def command(
     out: OutOption = None,
     window: WindowOption = False,
 ) -> None:
-    """Draw max and average pooling: the cells that win, and where their gradient goes."""
+    """Draw max and average pooling: the argmax of each window, and where the gradient flows."""
     import numpy as np
 
     from ... import viz

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from ...errors import renamed
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
-from ..messages import as_options
 from ..options import ImageOption, NetworkArgument, image_shape, network
 
 __all__ = ["command"]
@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Draw the volumes of a network as blocks with their sizes, and the layers between them.
 
-    Residual blocks are drawn with the way around them, branches as one frame with a line a lane.
+    Residual blocks are drawn with their shortcut, branches as one frame with a line per branch.
     """
     from ... import viz
     from ...nn.init import without_values
@@ -38,6 +38,6 @@ def command(
     shape = None if image is None else image_shape(image)
     with without_values():
         described = network(model, shape, classes)
-    with as_options(volumes="MODEL", input_shape="--input"):
+    with renamed(volumes="MODEL", input_shape="--input"):
         figure = viz.volumes(described, shape)
     deliver(figure, "volumes", out, window=window)

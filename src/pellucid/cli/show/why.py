@@ -1,4 +1,4 @@
-"""``pellucid show why``: which pixels an answer hangs on."""
+"""``pellucid show why``: the pixels that a prediction depends on."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from unicodedata import normalize
 
 import typer
 
-from ...errors import ArgumentError, did_you_mean
-from .. import runs
+from ...errors import ArgumentError, did_you_mean, renamed
+from ...runs.folder import model_path
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
-from ..messages import as_options
-from ..prepared import AsIsOption
-from ..trained import DataDirOption, DataOption, RunArgument, SplitOption
+from ..options import AsIsOption, DataDirOption, DataOption, RunArgument, SplitOption
+from ..terminal import bar
 from .inputs import IndexOption, image_to_show
 
 if TYPE_CHECKING:
@@ -41,14 +40,14 @@ def command(
         typer.Option(
             "--class",
             metavar="NAME|N",
-            help="Why this class, or why not. [dim]Default: the predicted one.[/dim]",
+            help="The class to explain. [dim]Default: the predicted one.[/dim]",
         ),
     ] = None,
     layer: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="For Grad-CAM. [dim]Default: the last convolutional maps.[/dim]",
+            help="Layer for Grad-CAM. [dim]Default: the last convolutional maps.[/dim]",
         ),
     ] = None,
     size: Annotated[
@@ -56,7 +55,7 @@ def command(
         typer.Option(
             metavar="N",
             min=1,
-            help="Side of occlusion's square. [dim]Default: a quarter of the image.[/dim]",
+            help="Side of the occluding square. [dim]Default: a quarter of the image.[/dim]",
         ),
     ] = None,
     index: IndexOption = None,
@@ -67,26 +66,22 @@ def command(
     out: OutOption = None,
     window: WindowOption = False,
 ) -> None:
-    """Lay over an image what the score of a class hangs on, by four methods."""
-    from rich.console import Console
-    from rich.progress import Progress
-
+    """Overlay an image with what the score of a class depends on, by four methods."""
     from ... import viz
     from ...formats import load
     from ...viz.figures.explanation import METHODS
 
     require_deliverable(out, window)
-    model = load(runs.model_path(run))
+    model = load(model_path(run))
     x, label, classes = image_to_show(
         str(run), model, image, index, data, data_dir, split, as_is=as_is
     )
     target = None if class_ is None else _class(class_, classes, model, x.shape)
-    console = Console(stderr=True)
     with (
-        as_options(layer="--layer", target="--class", size="--size"),
-        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+        renamed(layer="--layer", target="--class", size="--size"),
+        bar() as progress,
     ):
-        task = progress.add_task("covering a part of the image", total=None)
+        task = progress.add_task("occluding parts of the image", total=None)
         figure = viz.why(
             model, x, target, methods=METHODS if method == "all" else [method],
             layer=layer, size=size, classes=classes, label=label,
@@ -96,8 +91,8 @@ def command(
 
 
 def _class(text: str, classes: tuple[str, ...] | None, model: Layer, shape: tuple[int, ...]) -> int:
-    """Return the number of the class: a name goes before a number."""
-    # macOS writes an accent, and each part of a Korean letter, as a letter of its own.
+    """Return the index of a class given by name or by number; names take precedence."""
+    # macOS writes accents, and the parts of Korean letters, as separate characters.
     names = [normalize("NFC", name) for name in classes or ()]
     for wanted, known in ((text, classes or ()), (normalize("NFC", text), names)):
         if wanted in known:

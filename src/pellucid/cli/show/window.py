@@ -43,9 +43,9 @@ def command(
     out: AnimatedOption = None,
     window: WindowOption = False,
 ) -> None:
-    """Draw the window of a convolution moving over its input, products and sum written out.
+    """Draw the window of a convolution on its input, with its products and their sum.
 
-    Padding is dashed, what no window reads is hatched. With --out window.gif it moves.
+    Padding is dashed, unread cells are hatched. With --out window.gif the window moves.
     """
     from ... import viz
     from ...shapes import slide
@@ -70,7 +70,7 @@ def example(
 ) -> tuple[Array, Array, float]:
     """Return input (C, H, W), filter (C, FH, FW) and bias: those given, or the textbook's.
 
-    With an input of several channels the filter is random by default, for the textbook's has one.
+    With an input of several channels the filter is random by default: the textbook's has one.
     """
     import numpy as np
 

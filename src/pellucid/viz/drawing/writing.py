@@ -178,7 +178,7 @@ def size_formulas(windows: Windows) -> list[str]:
     ...     print(line)
     output size = (H + 2P − E) // S + 1
     rows: (5 + 0 + 0 − 3) // 2 + 1 = 2, columns: (4 + 1 + 1 − 3) // 2 + 1 = 2
-    columns: a window of 3 with stride 2 does not fit a length of 4: (4 + 2 − 3) / 2 + 1 = 2.5 is not a whole number. Change stride or padding, or choose misfit="floor" or "pad".
+    columns: a window of 3 with stride 2 does not fit a length of 4: (4 + 2 − 3) / 2 + 1 = 2.5 is not a whole number. Change stride or padding, or choose misfit='floor' or 'pad'.
     """  # noqa: E501
     sizes, refusals = [], {}
     for a, axis in enumerate(AXES):
@@ -191,7 +191,7 @@ def size_formulas(windows: Windows) -> list[str]:
         try:
             output_size(size, extent, stride, (before, after), misfit="error")
         except PellucidError as error:
-            refusals[axis] = error.message.replace(" - ", f" {MINUS} ")
+            refusals[axis] = error.text.replace(" - ", f" {MINUS} ")
     if len(set(refusals.values())) == 1:
         refusals = {" and ".join(refusals): refusals.popitem()[1]}
     (fh, fw), (dh, dw), (eh, ew) = windows.window, windows.dilation, windows.extent

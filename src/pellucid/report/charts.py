@@ -12,29 +12,29 @@ from typing import TYPE_CHECKING
 from .html import escaped
 
 if TYPE_CHECKING:
-    from ...typing import Array
+    from ..typing import Array
 
 __all__ = ["Line", "chart", "image", "sheet"]
 
 WIDTH, HEIGHT = 480, 300
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 40, 46  # margins
-STYLES = ("one", "two")  # a full line with dots, and a dashed one with rings
+STYLES = ("one", "two")  # a solid line with dots, and a dashed one with rings
 MOST_DOTS = 40
 
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its name, and a value for each epoch from 1 on; None where nothing is known."""
+    """One curve: its name, and a value for each epoch from 1 on; None where it is unknown."""
 
     name: str
     values: Sequence[float | None]
 
 
 def chart(lines: Sequence[Line], title: str, x_title: str, description: str, *, log: bool) -> str:
-    """Return an SVG element that draws one line or two over the epochs.
+    """Return an SVG element with one or two curves over the epochs.
 
-    Its colours are those of the page it stands in, light or dark. With ``log`` the heights are on
-    a logarithmic scale, if all values are above 0.
+    Its colours are those of the page, light or dark. With ``log`` the vertical axis is logarithmic
+    if all values are above 0.
     """
     known = [v for line in lines for v in line.values if v is not None and math.isfinite(v)]
     epochs = max(len(line.values) for line in lines)
@@ -86,7 +86,7 @@ def chart(lines: Sequence[Line], title: str, x_title: str, description: str, *, 
                 f'<circle class="dot-{style}" cx="{px:.1f}" cy="{py:.1f}" r="3.4"/>'
                 for px, py in points
             ]
-        # The key, from the right: a piece of the line and its name.
+        # The legend, from the right: a piece of the line and its name.
         wide = 7 * sum(2 if ord(letter) > 0x2E7F else 1 for letter in line.name)
         parts.append(
             f'<text x="{place}" y="16" text-anchor="end">{escaped(line.name)}</text>'
@@ -104,7 +104,7 @@ def image(pixels: Array, alt: str) -> str:
     ----------
     pixels : uint8 array (H, W), (H, W, 3) or (H, W, 4)
     alt : str
-        What it shows, for those who do not see it.
+        A description, for readers who cannot see it.
     """
     from PIL import Image
 
@@ -118,8 +118,8 @@ def image(pixels: Array, alt: str) -> str:
 def sheet(weight: Array, extent: float) -> Array:
     """Lay filters (FN, C, FH, FW) out in a near-square grid, as pixels (H, W, 4).
 
-    Middle grey is 0, ``extent`` white and its opposite black; three channels are the colours, of
-    other numbers the first is drawn. Between the filters nothing is painted.
+    Middle grey is 0, white ``extent`` and black ``-extent``; three channels are colours, otherwise
+    the first channel is drawn. The gaps between the filters are transparent.
     """
     import numpy as np
 
@@ -143,7 +143,7 @@ def _round_up(number: float) -> int:
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
-    """Return round numbers, evenly spaced, that reach around all values."""
+    """Return evenly spaced round numbers that enclose all values."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if high <= low:  # a share lies between 0 and 1
         low, high = (0.0, 1.0) if 0 <= low <= 1 else (low - 0.5 * abs(low), low + 0.5 * abs(low))
@@ -155,7 +155,7 @@ def _ticks(values: Sequence[float]) -> list[float]:
 
 
 def _log_ticks(values: Sequence[float]) -> list[float]:
-    """Return 1, 2 and 5 of every power of ten around all values; whole powers if those are many."""
+    """Return 1, 2 and 5 times every power of ten around all values; if too many, powers only."""
     low, high = min(values), max(values)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in ((1, 2, 5), (1,)):

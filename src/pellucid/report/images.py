@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ...letters import columns
-from ...names import shown, told_apart
-from .. import runs
+from ..letters import columns
+from ..names import shown, told_apart
+from ..runs.folder import FILTERS
 from .charts import image, sheet
 from .facts import Facts
 from .html import Html, cell, element, join, table
 from .texts import TEXTS
 
 if TYPE_CHECKING:
-    from ...data import Dataset
-    from ...typing import Array
+    from ..data import Dataset
+    from ..typing import Array
 
 __all__ = ["errors", "examples", "filters"]
 
@@ -24,9 +24,9 @@ MOST_MISTAKES = 24
 MOST_NUMBERS = 20  # classes; of more the confusion matrix is a picture
 MOST_CONFUSIONS = 10
 MOST_FILTERS = 64
-LONGEST, LONGEST_SIDE = 40, 20  # columns of a name in a table, and beside a matrix
-MOST_SHEETS = 8  # moments between the first and the last
-SMALL = 96  # pixels: larger images are drawn with fewer, for a page that stays small
+LONGEST, LONGEST_SIDE = 40, 20  # columns of a name in a table, and next to a matrix
+MOST_SHEETS = 8  # epochs between the first and the last
+SMALL = 96  # pixels: larger images are reduced, to keep the page small
 
 
 def examples(facts: Facts, language: str) -> Html:
@@ -73,7 +73,7 @@ def errors(facts: Facts, language: str) -> Html:
 def _confusion(matrix: Array, classes: tuple[str, ...], text: Mapping[str, str]) -> list[Html]:
     import numpy as np
 
-    # A root, so that one mistake in a hundred still shows.
+    # The square root, so that one mistake in a hundred is visible.
     shades = np.sqrt(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1))
     note = element("p", text["confusion_note"], class_="note")
     if len(classes) > MOST_NUMBERS:
@@ -143,7 +143,7 @@ def _classes(matrix: Array, classes: tuple[str, ...], text: Mapping[str, str]) -
 
 
 def _mistakes(test: Dataset, probabilities: Array, text: Mapping[str, str]) -> list[Html]:
-    from ...viz import ranked_mistakes
+    from ..viz import ranked_mistakes
 
     wrong = ranked_mistakes(test.labels, probabilities)
     if not len(wrong):
@@ -169,7 +169,7 @@ def _mistakes(test: Dataset, probabilities: Array, text: Mapping[str, str]) -> l
 
 
 def filters(facts: Facts, language: str) -> Html:
-    """Return the first layer's filters before and after the training, and between."""
+    """Return the first layer's filters before, during and after the training."""
     import numpy as np
 
     text = TEXTS[language]
@@ -215,7 +215,7 @@ def filters(facts: Facts, language: str) -> Html:
         parts.append(element("h3", text["over_epochs"]))
         parts.append(element("div", *small, class_="sheets small"))
     elif len(order) == 1:
-        parts.append(element("p", text["filters_old"].format(file=runs.FILTERS), class_="note"))
+        parts.append(element("p", text["filters_old"].format(file=FILTERS), class_="note"))
     return element("section", *parts)
 
 
@@ -230,12 +230,12 @@ def _gallery(figures: list[Html]) -> Html:
 
 
 def _pixels(dataset: Dataset, index: int) -> Array:
-    """Return one image as uint8 (H, W) or (H, W, 3), of ``SMALL`` rows and columns at most."""
+    """Return one image as uint8 (H, W) or (H, W, 3), with at most ``SMALL`` rows and columns."""
     import numpy as np
 
     x = dataset.images[index].astype(np.float32) / dataset.peak
     step = -(-max(x.shape[1:]) // SMALL)
-    if step > 1:  # the mean of squares of so many pixels a side
+    if step > 1:  # average blocks of step x step pixels
         c, h, w = x.shape
         x = x[:, : h // step * step, : w // step * step]
         x = x.reshape(c, h // step, step, w // step, step).mean(axis=(2, 4))

@@ -1,21 +1,21 @@
-"""Pieces of HTML: every text that goes into them is escaped here, and nowhere else."""
+"""Build HTML elements: all text that goes into them is escaped here, and nowhere else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from ...names import plain
+from ..names import plain
 
 __all__ = ["Html", "cell", "code", "element", "escaped", "join", "table"]
 
 
 class Html(str):
-    """Text that is HTML already; everything else is escaped before it enters a page."""
+    """Text that is HTML already; all other text is escaped before it enters a page."""
 
 
 def escaped(text: str) -> str:
-    r"""Return ``text`` so that a page shows it, whatever it holds, and nothing of it is done.
+    r"""Escape ``text`` so that a page shows it, whatever it contains.
 
     Examples
     --------
@@ -42,17 +42,17 @@ def element(name: str, *inside: str, **attributes: str | None) -> Html:
 
 
 def join(parts: Iterable[str]) -> Html:
-    """Return the parts one behind the other."""
+    """Concatenate the parts."""
     return Html("".join(part if isinstance(part, Html) else escaped(str(part)) for part in parts))
 
 
 def code(*lines: str) -> Html:
-    """Return lines to be typed."""
+    """Return lines to type, as a code block."""
     return element("pre", element("code", "\n".join(lines)))
 
 
 def cell(*inside: str, class_: str | None = None, style: str | None = None) -> Html:
-    """Return a cell of a table that looks other than its neighbours."""
+    """Return a table cell with its own class or style."""
     return element("td", *inside, class_=class_, style=style)
 
 
@@ -63,12 +63,12 @@ def table(
     left: Sequence[int] = (0,),
     total: Sequence[str] | None = None,
 ) -> Html:
-    """Return a table that scrolls sideways where it does not fit; its first column names the rows.
+    """Return a table that scrolls sideways if it is too wide; its first column names the rows.
 
     Parameters
     ----------
     header, rows
-        Texts, escaped here; what begins as a cell (``<td``) is taken as it is.
+        Texts, escaped here; HTML that begins with a cell (``<td``) is inserted as it is.
     left : sequence of int
         Columns of words; the others are numbers, aligned right.
     total : sequence of str, optional

@@ -1,40 +1,39 @@
-"""The weights that a training began with, had again from what its run has kept."""
+"""Recover a run's initial weights from its settings and saved filters."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, PellucidError
-from . import runs
-from .start import new_network
+from .folder import RunFolder
+from .starting_network import new_network
 
 if TYPE_CHECKING:
     from ..nn import Layer
-    from ..training import FilterHistory
     from ..typing import Array
 
 __all__ = ["filters_before", "given_init", "initial_weights"]
 
 
 def initial_weights(
-    run: Path, settings: Mapping[str, Any], trained: Layer
+    run: RunFolder, settings: Mapping[str, Any], trained: Layer
 ) -> dict[str, Array] | None:
     """Return the weights that the network of a run had before it was trained.
 
-    They follow from the settings: the seed draws them. Where the run has kept its first filters,
-    the two are compared, so that no other weights are ever taken for these.
+    The settings determine them: the seed draws them. If the run has kept its first filters, the two
+    are compared, so that other weights are never mistaken for these.
 
     Returns
     -------
     dict of str to array, or None
-        As a state dict; None if the settings do not say all, or the weights are not those.
+        As a state dict; None if the settings do not determine them, or they differ from the
+        saved filters.
     """
     import numpy as np
 
-    if "from" in settings or not all(key in settings for key in ("model", "init", "seed")):
+    if "source" in settings or not all(key in settings for key in ("model", "init", "seed")):
         return None
     if trained.input_shape is None:
         return None
@@ -56,16 +55,16 @@ def initial_weights(
 
 
 def filters_before(
-    run: Path, settings: Mapping[str, Any], trained: Layer, key: str
+    run: RunFolder, settings: Mapping[str, Any], trained: Layer, key: str
 ) -> Array | None:
-    """Return what the filters ``key`` of a state dict were before the training, if it is known.
+    """Return the filters ``key`` of a state dict as they were before the training, if known.
 
-    The first filters are in the run's own file, also of a training that went on from another.
+    The first filters are in the run's own file, even if it started from a trained network.
     """
     weights = initial_weights(run, settings, trained)
     if weights is not None:
         return weights[key]
-    kept = _kept(run)
+    kept = run.read_filters()
     if kept is None or kept.layer != key or 0 not in kept.epochs:
         return None
     whole = kept.epochs[0].shape == trained.state_dict()[key].shape
@@ -73,7 +72,7 @@ def filters_before(
 
 
 def given_init(text: str | None) -> str | float | None:
-    """Return what ``--init`` says: a name, a deviation, or nothing."""
+    """Return what the setting ``init`` gives: a name, a standard deviation, or None."""
     if text is None:
         return None
     try:
@@ -82,7 +81,7 @@ def given_init(text: str | None) -> str | float | None:
         return text
     if not 0 <= deviation < math.inf:
         raise ArgumentError(
-            f"must be a finite deviation, 0 or more; received {text}.", where="--init"
+            f"must be a finite deviation, 0 or more; received {text}.", where="init"
         )
     return deviation
 
@@ -92,18 +91,11 @@ def _drawn(init: str) -> str | float:
     return "he" if given is None else given
 
 
-def _kept(run: Path) -> FilterHistory | None:
-    from ..training import FilterHistory
-
-    path = run / runs.FILTERS
-    return FilterHistory.load(path) if path.is_file() else None
-
-
-def _is_the_same(run: Path, fresh: Mapping[str, Array]) -> bool:
-    """Return whether the filters that the run has kept, if it has, are those of ``fresh``."""
+def _is_the_same(run: RunFolder, fresh: Mapping[str, Array]) -> bool:
+    """Return whether ``fresh`` agrees with the filters that the run has kept, if it has any."""
     import numpy as np
 
-    kept = _kept(run)
+    kept = run.read_filters()
     if kept is None or 0 not in kept.epochs or kept.layer not in fresh:
         return True
     return bool(np.array_equal(kept.epochs[0], fresh[kept.layer][: len(kept.epochs[0])]))

@@ -1,4 +1,4 @@
-"""What a report tells of: everything that a run folder and its images still say."""
+"""The facts of a report: everything that a run folder and its images hold."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ArgumentError, DataError, DataNotFoundError
-from .. import runs
-from ..trained import images_of, settings_of
+from ..errors import ArgumentError, DataError, DataNotFoundError
+from ..runs.fields import option_names
+from ..runs.folder import RunFolder, model_path
+from ..runs.listener import Listener
+from ..runs.settings import Settings
 
 if TYPE_CHECKING:
-    from ...data import Dataset
-    from ...nn import Layer
-    from ...training import History
-    from ...typing import Array
+    from ..data import Dataset
+    from ..nn import Layer
+    from ..training import History
+    from ..typing import Array, PathLike
 
 __all__ = ["Facts", "gather"]
 
@@ -27,22 +29,22 @@ class Facts:
     Attributes
     ----------
     run : Path
-        As it was given; commands in the report name it so.
+        As it was given; the commands in the report use it.
     model : Layer
     settings : dict
-        Empty if the folder does not tell them.
+        By name; empty if the folder does not hold them.
     history : History or None
     ended : datetime or None
-        When the last epoch was written down.
+        When the last epoch was written.
     train, test : Dataset or None
         None if the images could not be read; ``missing`` then says why.
     probabilities : array (N, K) or None
-        What the model makes of the test images.
+        What the model predicts for the test images.
     confusion : integer array (K, K) or None
     layer : str or None
         The key of the first filters.
     filters : dict of int to array (FN, C, FH, FW)
-        After which epoch they were as they were; the last entry is the model's own.
+        By epoch; the last entry is the model's own.
     """
 
     run: Path
@@ -60,59 +62,62 @@ class Facts:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes; none if nobody knows them."""
+        """The names of the classes; none if they are not known."""
         if self.test is not None:
             return self.test.classes
         return self.model.card.classes if self.model.card is not None else ()
 
 
-def gather(run: Path, data: str | None, data_dir: Path | None) -> Facts:
-    """Read a run folder, and let its model guess the test images.
+def gather(
+    run: PathLike,
+    data: str | None = None,
+    data_dir: PathLike | None = None,
+    *,
+    listener: Listener | None = None,
+) -> Facts:
+    """Read a run folder, and run its model on the test images.
 
-    Images that are not where they were are no error, unless ``data`` or ``data_dir`` says where
-    they are. Nothing is downloaded.
+    Missing images are not an error unless ``data`` or ``data_dir`` was given. Nothing is
+    downloaded.
 
     Raises
     ------
     DataNotFoundError, FileFormatError
         If there is no such folder, or it holds no model; if a file in it is damaged.
     """
-    import numpy as np
+    from ..formats import load
+    from ..runs.predictions import confusion_matrix, predictions
+    from ..runs.trained_model import images_of
 
-    from ...formats import load
-    from ...training import History
-    from ..guesses import guesses
-
-    if not run.exists():
+    folder = RunFolder(Path(run))
+    if not folder.path.exists():
         raise DataNotFoundError(
             f"there is no '{run}'. Give a run folder that `pellucid train` has written."
         )
-    if not run.is_dir():
-        raise ArgumentError(f"'{run}' is a file; give the run folder that it lies in.", where="RUN")
-    model, settings = load(runs.model_path(run)), settings_of(run)
-    path = run / runs.HISTORY
-    history = History.read_csv(path) if path.exists() else None
-    if history is not None and not history.epochs:
-        history = None
+    if not folder.path.is_dir():
+        raise ArgumentError(f"'{run}' is a file; give the run folder that it lies in.", where="run")
+    model, settings = load(model_path(run)), folder.settings()
+    history = _history(folder)
     train = test = probabilities = confusion = None
     missing = ""
     try:
-        train, test = images_of(model, run, data, data_dir, download=False)
+        train, test = images_of(model, run, data, data_dir, download=False, listener=listener)
     except (DataError, ArgumentError) as error:
         if data is not None or data_dir is not None:
             raise
+        error.rename(option_names(Settings))  # the page shows commands
         missing = str(error)
     if test is not None:
-        probabilities = guesses(model, test, settings.get("engine", "compiled"))
-        confusion = np.zeros((len(test.classes),) * 2, dtype=np.int64)
-        np.add.at(confusion, (test.labels, probabilities.argmax(axis=1)), 1)
-    layer, filters = _filters(run, model, history)
+        engine = settings.get("engine", "compiled")
+        probabilities = predictions(model, test, engine, listener=listener)
+        confusion = confusion_matrix(test, probabilities)
+    layer, filters = _filters(folder, model, history)
     return Facts(
-        run=run,
+        run=folder.path,
         model=model,
         settings=settings,
         history=history,
-        ended=None if history is None else datetime.fromtimestamp(path.stat().st_mtime),
+        ended=None if history is None else datetime.fromtimestamp(folder.history.stat().st_mtime),
         train=train,
         test=test,
         missing=missing,
@@ -123,21 +128,28 @@ def gather(run: Path, data: str | None, data_dir: Path | None) -> Facts:
     )
 
 
+def _history(folder: RunFolder) -> History | None:
+    """Return the finished epochs, if there are any."""
+    from ..training import History
+
+    history = History.read_csv(folder.history) if folder.history.exists() else None
+    return history if history is not None and history.epochs else None
+
+
 def _filters(
-    run: Path, model: Layer, history: History | None
+    run: RunFolder, model: Layer, history: History | None
 ) -> tuple[str | None, dict[int, Array]]:
-    """Return the first filters' key, and how they were after which epoch."""
-    from ...training import FilterHistory, first_filters
+    """Return the key of the first filters, and the filters by epoch."""
+    from ..training import first_filters
 
     key = first_filters(model)
     if key is None:
         return None, {}
     own = model.parameters()[key].data
     last = len(history.epochs) if history is not None else 0
-    path = run / runs.FILTERS
-    if not path.exists():
+    kept = run.read_filters()
+    if kept is None:
         return key, {last: own}
-    kept = FilterHistory.load(path)
     if history is None:
         last = max(kept.epochs)
     earlier = {k: w for k, w in kept.until(last).items() if k < last}

@@ -1,10 +1,10 @@
-"""What the report says, in English and in Korean: the same keys, the same places for numbers."""
+"""The report's texts in English and Korean: the same keys, the same slots for numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["SETTINGS", "TEXTS", "duration"]
+__all__ = ["TEXTS", "duration"]
 
 ENGLISH = {
     "title": "Training report: {name}",
@@ -13,13 +13,13 @@ ENGLISH = {
     "lede_without_images": "A network ({model}, {parameters} parameters) for images {shape}, "
     "trained on {data}, in {classes} classes.",
     "lede_bare": "A network with {parameters} parameters.",
-    "own_data": "data of its own",
+    "own_data": "unknown data",
     "accuracy": "test accuracy",
-    "accuracy_note": "{right} of {total} images that were not trained on",
-    "accuracy_note_history": "as measured after the last epoch, on at most {total} images",
-    "accuracy_note_history_bare": "as measured after the last epoch",
+    "accuracy_note": "{right} of {total} images not used for training",
+    "accuracy_note_history": "measured after the last epoch, on at most {total} images",
+    "accuracy_note_history_bare": "measured after the last epoch",
     "train_accuracy": "accuracy on training images",
-    "train_accuracy_note": "as measured after the last epoch",
+    "train_accuracy_note": "measured after the last epoch",
     "epochs": "epochs",
     "epochs_note": "{seconds} each, on average",
     "epochs_unfinished": "of {planned}: the training was stopped early",
@@ -27,30 +27,30 @@ ENGLISH = {
     "time_note": "ended {when}",
     "parameters": "parameters",
     "parameters_note": "{size} as float32",
-    "data_missing": "The images it was trained on could not be read, so that what needs them is "
-    "left out: sample images, the confusion matrix, the classes one by one, and the mistakes. "
-    "Where they are now can be told: {command}",
-    "reason": "What was said",
+    "data_missing": "The images it was trained on could not be read, so the sections that need "
+    "them are left out: sample images, the confusion matrix, the results by class, and the "
+    "mistakes. To say where the images are now: {command}",
+    "reason": "Error",
     "history_missing": "The folder holds no history, so there are no curves.",
     "examples": "The images",
     "examples_note": "One training image of each class.",
     "examples_some": "One training image of each of the first {count} classes.",
-    "course": "How the training went",
+    "course": "The course of the training",
     "loss": "loss",
-    "loss_alt": "Loss over the epochs: {train} in the end on training images{test}.",
+    "loss_alt": "Loss over the epochs: finally {train} on training images{test}.",
     "loss_alt_test": ", {test} on test images",
     "accuracy_axis": "accuracy",
-    "accuracy_alt": "Accuracy over the epochs: {train} in the end on training images{test}.",
+    "accuracy_alt": "Accuracy over the epochs: finally {train} on training images{test}.",
     "epoch": "epoch",
     "training_images": "training images",
     "test_images": "test images",
     "seconds": "seconds",
     "every_epoch": "Every epoch in numbers",
     "unmeasured": "-",
-    "errors": "What it gets right, and what not",
+    "errors": "Correct predictions and mistakes",
     "confusion": "Which classes are taken for which",
-    "confusion_note": "A row is what the images are, a column what they were taken for. The "
-    "stronger the colour of a cell, the larger its share of the row.",
+    "confusion_note": "Rows are true classes, columns predicted classes. The stronger the colour "
+    "of a cell, the larger its share of its row.",
     "confusion_alt": "Confusion matrix of {classes} classes, as a picture: the darker a cell, the "
     "larger its share of the row.",
     "confused_most": "The most frequent confusions",
@@ -60,54 +60,54 @@ ENGLISH = {
     "classes": "Class by class",
     "class": "class",
     "images": "images",
-    "found": "found",
-    "right_when_said": "right when said",
+    "found": "recall",
+    "right_when_said": "precision",
     "most_often": "most often taken for",
-    "classes_note": "Found: the share of this class's images that were recognised. Right when "
-    "said: of all images that were called this, the share that are.",
+    "classes_note": "Recall: the share of this class's images that were predicted as it. "
+    "Precision: the share of the images predicted as this class that belong to it.",
     "all": "all",
     "mistakes": "The most confident mistakes",
-    "mistakes_note": "{shown} of {total} mistakes: those the network was surest about.",
-    "no_mistakes": "There is none: all {total} test images are right.",
+    "mistakes_note": "{shown} of {total} mistakes: those the network was most confident about.",
+    "no_mistakes": "There are none: all {total} test images are right.",
     "is_this": "is {name}",
     "taken_for_this": "taken for {name}",
-    "surely": "{percent} % sure",
+    "surely": "confidence {percent} %",
     "example_alt": "An image of the class {name}.",
     "mistake_alt": "Image {number} of the test images: it is {is_} and was taken for {taken}.",
-    "filters": "What the first layer looks for",
-    "filters_note": "The filters of {layer}, {shape}. Middle grey is 0, on one scale for all: "
+    "filters": "The filters of the first layer",
+    "filters_note": "The filters of {layer}, {shape}. Middle grey is 0, with one scale for all: "
     "from {low} (black) to {high} (white).",
-    "filters_note_color": "The filters of {layer}, {shape}, in colour: middle grey is 0, on one "
+    "filters_note_color": "The filters of {layer}, {shape}, in colour: middle grey is 0, with one "
     "scale for all, from {low} to {high}.",
-    "filters_channel": "Drawn is the first of {channels} input channels.",
-    "filters_some": "Drawn are the first {shown} of {total}.",
+    "filters_channel": "Only the first of {channels} input channels is drawn.",
+    "filters_some": "The first {shown} of {total} are drawn.",
     "before": "before training",
     "after": "after training",
     "after_epoch": "after epoch {epoch}",
     "over_epochs": "From epoch to epoch",
     "filters_alt": "{count} filters, {moment}.",
-    "filters_old": "How they came to be was not kept: the run has no {file}.",
-    "filters_none": "This network has no convolution, and so no filters to look at.",
+    "filters_old": "The filters of earlier epochs are not known: the run has no {file}.",
+    "filters_none": "This network has no convolution, and so no filters to show.",
     "network": "The network",
     "layer": "layer",
     "kind": "kind",
     "output": "output",
     "multiply_adds": "multiply-adds",
-    "sees": "sees",
+    "sees": "receptive field",
     "sees_all": "everything",
     "total": "total",
     "input": "input",
-    "network_note": "Multiply-adds: for one image. Sees: the receptive field, how many rows and "
-    "columns of the image one output depends on.",
+    "network_note": "Multiply-adds: for one image. Receptive field: how many rows and columns of "
+    "the image one output depends on.",
     "settings": "The settings",
-    "settings_missing": "The folder does not tell them.",
+    "settings_missing": "The folder does not hold them.",
     "setting": "setting",
     "value": "value",
     "yes": "yes",
     "use": "How to use the model",
-    "use_predict": "Name what is in a picture of one's own:",
+    "use_predict": "Classify a picture of your own:",
     "use_evaluate": "Measure it again:",
-    "use_show": "See more of it:",
+    "use_show": "Look closer:",
     "use_python": "From Python:",
     "use_repeat": "Repeat the training:",
     "footer": "Written by Pellucid {version}. This page needs no network.",
@@ -223,69 +223,11 @@ KOREAN = {
 
 TEXTS: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "ko": KOREAN}
 
-# What the settings of `runs.SETTINGS` are called; one that is not here goes by its own name.
-SETTINGS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "data": "data set",
-        "data_dir": "its folder",
-        "model": "network",
-        "from": "begun with",
-        "freeze": "layers kept as they were",
-        "rates": "learning rates of parts",
-        "epochs": "epochs",
-        "batch_size": "batch size",
-        "lr": "learning rate",
-        "schedule": "its schedule",
-        "weight_decay": "weight decay",
-        "optimizer": "optimizer",
-        "init": "initial weights",
-        "seed": "random seed",
-        "limit": "training images at most",
-        "engine": "engine",
-        "evaluate_samples": "images measured after each epoch",
-        "size": "images resized to",
-        "channels": "channels",
-        "held_out": "share held out",
-        "drawings": "drawings found and centred",
-        "skip_corrupt": "corrupt images left out",
-        "skip_empty": "empty class folders left out",
-        "augment": "augmentation",
-        "normalize": "inputs normalized",
-    },
-    "ko": {
-        "data": "데이터",
-        "data_dir": "데이터 폴더",
-        "model": "신경망",
-        "from": "출발점으로 삼은 모델",
-        "freeze": "학습하지 않은 계층",
-        "rates": "계층별 학습률 배수",
-        "epochs": "에폭",
-        "batch_size": "배치 크기",
-        "lr": "학습률",
-        "schedule": "학습률 조정",
-        "weight_decay": "가중치 감소",
-        "optimizer": "매개변수 갱신 방법",
-        "init": "가중치 초깃값",
-        "seed": "난수 시드",
-        "limit": "훈련 이미지 수 제한",
-        "engine": "계산 엔진",
-        "evaluate_samples": "에폭마다 재는 이미지 수",
-        "size": "이미지 크기 조정",
-        "channels": "채널 수",
-        "held_out": "시험용으로 떼어 둔 비율",
-        "drawings": "그림을 찾아 가운데로 맞춤",
-        "skip_corrupt": "손상된 이미지 건너뛰기",
-        "skip_empty": "빈 클래스 폴더 건너뛰기",
-        "augment": "데이터 확장",
-        "normalize": "입력 정규화",
-    },
-}
-
 UNITS = {"en": (" h", " min", " s"), "ko": ("시간", "분", "초")}
 
 
 def duration(seconds: float, language: str) -> str:
-    """Return a time in words.
+    """Format a time span.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The report's sections about the run: what it was, how it went, how to go on."""
+"""The report's sections about the run: its outcome, course, network, settings and use."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from ... import __version__
-from ...names import plain, shown
-from .. import runs
+from .. import __version__
+from ..names import plain, shown
+from ..runs.fields import settings_in
+from ..runs.folder import MODEL
+from ..runs.settings import Settings
 from .charts import Line, chart
 from .facts import Facts
 from .html import Html, code, element, join, table
-from .texts import SETTINGS, TEXTS, duration
+from .texts import TEXTS, duration
 
 __all__ = ["course", "footer", "head", "network", "settings", "usage"]
 
@@ -21,7 +23,7 @@ OPEN_EPOCHS = 20  # more are folded away
 
 
 def head(facts: Facts, language: str) -> Html:
-    """Return the title, what was trained on what, and the numbers that matter most."""
+    """Return the title, a sentence on the run, and its most important numbers."""
     text = TEXTS[language]
     parts = [
         element("h1", text["title"].format(name=_name(facts))),
@@ -107,7 +109,7 @@ def _tiles(facts: Facts, text: Mapping[str, str], language: str) -> list[Html]:
 
 
 def course(facts: Facts, language: str) -> Html:
-    """Return the curves, and the numbers of every epoch."""
+    """Return the curves, and a table of every epoch."""
     text = TEXTS[language]
     title = element("h2", text["course"])
     if facts.history is None:
@@ -155,7 +157,7 @@ def course(facts: Facts, language: str) -> Html:
 
 def network(facts: Facts, language: str) -> Html:
     """Return the layers as a table."""
-    from ...nn import summary
+    from ..nn import summary
 
     text = TEXTS[language]
     title = element("h2", text["network"])
@@ -188,14 +190,14 @@ def network(facts: Facts, language: str) -> Html:
 
 
 def settings(facts: Facts, language: str) -> Html:
-    """Return what decided the run."""
-    text, names = TEXTS[language], SETTINGS[language]
+    """Return the settings of the run as a table."""
+    text, known = TEXTS[language], settings_in(Settings)
     title = element("h2", text["settings"])
     if not facts.settings:
         return element("section", title, element("p", text["settings_missing"]))
     rows = [
-        (names.get(key, key), element("td", _value(value, text), class_="left wide"))
-        for key, value in facts.settings.items()
+        (known[name].labels[language], element("td", _value(value, text), class_="left wide"))
+        for name, value in facts.settings.items()
     ]
     return element("section", title, table((text["setting"], text["value"]), rows, left=(0, 1)))
 
@@ -207,9 +209,9 @@ def _value(value: Any, text: Mapping[str, str]) -> str:
 
 
 def usage(facts: Facts, language: str) -> Html:
-    """Return commands that go on from here, and the end of the page."""
+    """Return commands to continue with."""
     text, run = TEXTS[language], _run(facts)
-    model = str(facts.run / runs.MODEL)
+    model = str(facts.run / MODEL)
     shows = [f"pellucid show mistakes {run}", f"pellucid summary {run}"]
     if len(facts.filters) > 1:
         shows.insert(1, f"pellucid show learning {run}")
@@ -232,7 +234,7 @@ def usage(facts: Facts, language: str) -> Html:
 
 
 def footer(language: str) -> Html:
-    """Return what wrote the page."""
+    """Return the version that wrote the page."""
     return element("footer", element("p", TEXTS[language]["footer"].format(version=__version__)))
 
 
@@ -241,7 +243,7 @@ def _name(facts: Facts) -> str:
 
 
 def _run(facts: Facts) -> str:
-    """Return the run as a shell takes it: not for an option, nor for letters that are not seen."""
+    """Quote the run for a shell, so that it is neither an option nor has invisible characters."""
     path = str(facts.run)
     path = f"./{path}" if path.startswith("-") else path
     if plain(path) == path:

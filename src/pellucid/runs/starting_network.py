@@ -1,4 +1,4 @@
-"""Where a training begins: a new network, or one that has learned something else before."""
+"""The network that a run starts from: a new one, or one that was trained before."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import ArgumentError, FileFormatError, PellucidError, StateDictError
-from . import runs
-from .messages import as_options
+from ..errors import ArgumentError, FileFormatError, PellucidError, StateDictError, renamed
+from .folder import model_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +20,7 @@ __all__ = ["Start", "choose_what_learns", "new_network", "taken_over"]
 
 
 class Start(NamedTuple):
-    """A network, and what to tell of where it comes from."""
+    """A network, and notes on where it comes from."""
 
     network: Layer
     name: str
@@ -35,11 +34,17 @@ def new_network(
     weight_init: WeightInit,
     rng: np.random.Generator,
 ) -> Layer:
-    """Return the network that ``--model`` names or describes, for such images and classes."""
+    """Return the network that the setting ``model`` names or describes.
+
+    Raises
+    ------
+    ArgumentError
+        Naming the setting ``model`` or ``init``.
+    """
     from .. import models
 
     build = models.from_pattern if models.is_pattern(model) else models.by_name
-    with as_options(model="--model", pattern="--model", weight_init="--init"):
+    with renamed(pattern="model", weight_init="init"):
         return build(model, image_shape, classes, weight_init=weight_init, rng=rng)
 
 
@@ -52,21 +57,21 @@ def taken_over(
 ) -> Start:
     """Return the network in a file, for these images and classes.
 
-    Its last layer is made anew, unless its classes are those of the images, by their names. A file
-    of weights alone (PyTorch's, as safetensors) goes into a new network called ``model``; what is
-    done to make it fit (see `nn.adapt`) is told in the notes.
+    Its last layer is replaced, unless its classes have the same names as those of the images. A
+    file of weights alone (PyTorch's, as safetensors) goes into a new network called ``model``; the
+    notes say what is done to make it fit (see `nn.adapt`).
 
     Raises
     ------
     ArgumentError
-        If the images do not fit it; if ``model`` is given for a file that says its own, or missing
-        for one that does not.
+        If the images do not fit it; if ``model`` is given for a file with an architecture, or
+        missing for one without.
     """
     from .. import nn
     from ..formats.registry import read_network
     from ..formats.sniff import refusal
 
-    path = runs.model_path(source)
+    path = model_path(source)
     contents = read_network(path)
     if "filters" in contents.metadata:
         advice = "Give a run folder, a model file, or weights as a safetensors file."
@@ -75,12 +80,14 @@ def taken_over(
         return _with_weights(path, contents.tensors, model, images, weight_init, rng)
     if model is not None:
         raise ArgumentError(
-            f"'{source}' says itself which network it holds. Leave --model out.", where="--model"
+            f"'{source}' holds its own architecture. Leave {{model}} out.",
+            where="model",
+            arguments={"model": ...},
         )
     network = contents.build(())
     name = type(network).__name__
     known = network.card
-    notes = [f"from {source}" + (f", which learned {known.dataset}" if known else "")]
+    notes = [f"from {source}" + (f", which was trained on {known.dataset}" if known else "")]
     if known is None or known.classes != images.classes:
         network = nn.with_head(network, len(images.classes), weight_init=weight_init, rng=rng)
         notes.append(f"'{nn.head_name(network)}' is new, for {len(images.classes)} other classes")
@@ -90,8 +97,9 @@ def taken_over(
         raise ArgumentError(
             f"the network in '{source}' was built for images {_by(network.input_shape)}, and "
             f"does not take {_by(images.image_shape)} of '{images.name}' ({error}). Make them fit "
-            "with --size and --channels, where they come from a folder.",
-            where="--from",
+            "with {size} and {channels}, where they come from a folder.",
+            where="source",
+            arguments={"size": ..., "channels": ...},
         ) from error
     return Start(network, name, notes)
 
@@ -111,8 +119,9 @@ def _with_weights(
     if model is None:
         raise ArgumentError(
             f"'{path}' holds weights but no architecture. Say which network they belong to, e.g. "
-            "--model resnet18.",
-            where="--from",
+            "{model}.",
+            where="source",
+            arguments={"model": "resnet18"},
         )
     init = "he" if weight_init is None else weight_init
     network = new_network(model, images.image_shape, len(images.classes), init, rng)
@@ -121,7 +130,7 @@ def _with_weights(
         state, new_head, changes = adapted(network, arrays)
         network.load_state_dict(state)
     except StateDictError as error:
-        error.where = "--from"
+        error.where = "source"
         raise
     notes += changes
     if new_head:
@@ -130,24 +139,24 @@ def _with_weights(
 
 
 def choose_what_learns(network: Layer, freeze: str | None, rates: str | None) -> None:
-    """Give the layers of a network the rates that ``--freeze`` and ``--rates`` say.
+    """Set the learning-rate multipliers that the settings ``freeze`` and ``rates`` give.
 
     Raises
     ------
     ArgumentError
-        If they name no layers that are there, or nothing is left that learns.
+        If they name layers that do not exist, or leave nothing to train.
     """
     from ..nn import set_rates
 
-    option = "--rates" if rates else "--freeze"
-    with as_options(rates=option):
+    where = "rates" if rates else "freeze"
+    with renamed(rates=where):
         set_rates(network, _rates_of(freeze, rates))
     if not any(p.rate for p in network.parameters().values()):
-        raise ArgumentError("nothing is left that learns. Leave some layers out.", where=option)
+        raise ArgumentError("nothing is left that learns. Leave some layers out.", where=where)
 
 
 def _rates_of(freeze: str | None, rates: str | None) -> dict[str, float]:
-    """Return what ``--freeze`` and ``--rates`` say: patterns and their rates.
+    """Return patterns of layers' names and their learning-rate multipliers.
 
     Raises
     ------
@@ -168,9 +177,9 @@ def _rates_of(freeze: str | None, rates: str | None) -> dict[str, float]:
             rate = math.nan
         if not 0 <= rate < math.inf or not pattern.strip():
             raise ArgumentError(
-                f"must be layers and what the learning rate is multiplied by for them, as "
-                f"conv*=0.1,affine1=0.5; received {part!r}.",
-                where="--rates",
+                "must be layers with learning-rate multipliers, as conv*=0.1,affine1=0.5; "
+                f"received {part!r}.",
+                where="rates",
             )
     frozen = [pattern.strip() for pattern in (freeze or "").split(",")]
     return found | dict.fromkeys(filter(None, frozen), 0.0)

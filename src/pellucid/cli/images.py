@@ -1,0 +1,49 @@
+"""The images that commands run a model on: of a data set, a folder, or one picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import renamed
+from ..runs.fields import option_names
+from ..runs.settings import Settings
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from ..data import Dataset
+    from ..nn import Layer
+    from ..typing import Array
+
+__all__ = ["images_of", "load_images", "picture"]
+
+
+def images_of(
+    model: Layer, run: Path | None, data: str | None, data_dir: Path | None
+) -> tuple[Dataset, Dataset]:
+    """Return the training and test images of ``--data``, or those the model was trained on."""
+    from ..runs import trained_model
+
+    with renamed(**option_names(Settings)):
+        return trained_model.images_of(model, run, data, data_dir, listener=Terminal())
+
+
+def load_images(data: str, data_dir: Path | None) -> tuple[Dataset, Dataset]:
+    """Return the training and test images of ``--data``."""
+    from ..runs import images
+
+    with renamed(**option_names(Settings)):
+        return images.load_images(data, data_dir, listener=Terminal())
+
+
+def picture(
+    model: Layer, path: Path, shape: tuple[int, int, int], *, as_is: bool = False
+) -> tuple[Array, list[str]]:
+    """Return a picture (C, H, W) as the model sees it, and notes on how it was prepared."""
+    from ..data.plain_picture import ERASED
+    from ..runs.prepared import prepared
+
+    with renamed(image="IMAGE"):
+        x, notes = prepared(model, path, shape, as_is=as_is)
+    hint = " (--as-is: leave it as it is)"
+    return x, [f"{path}: {note}{'' if note is ERASED else hint}" for note in notes]

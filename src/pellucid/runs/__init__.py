@@ -1,0 +1,78 @@
+"""Training runs: settings in, a run folder out; the same from the command line and from Python.
+
+>>> import tempfile
+>>> from pellucid import runs
+>>> with tempfile.TemporaryDirectory() as folder:
+...     settings = runs.Settings(epochs=2, limit=100)
+...     run = runs.begin(settings, folder)
+...     history = run.fit()
+...     result = runs.finish(run)
+...     sorted(run.folder.files())  # doctest: +NORMALIZE_WHITESPACE
+['config.toml', 'confusion.png', 'curves.png', 'filters.png', 'filters.safetensors', 'history.csv',
+'model.safetensors']
+
+Everything is imported when it is first asked for: the command line needs the names of the settings
+to print a help text, and no more.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .beginning import Run, begin
+    from .config import read_config, write_config
+    from .fields import Setting, setting, settings_in
+    from .finishing import Finished, finish
+    from .folder import RunFolder, model_path
+    from .interrupts import Interrupts
+    from .listener import Listener
+    from .run_files import RunFiles
+    from .settings import Settings
+
+__all__ = [
+    "Finished",
+    "Interrupts",
+    "Listener",
+    "Run",
+    "RunFiles",
+    "RunFolder",
+    "Setting",
+    "Settings",
+    "begin",
+    "finish",
+    "model_path",
+    "read_config",
+    "setting",
+    "settings_in",
+    "write_config",
+]
+
+_HOMES = {
+    "Finished": "finishing",
+    "Interrupts": "interrupts",
+    "Listener": "listener",
+    "Run": "beginning",
+    "RunFiles": "run_files",
+    "RunFolder": "folder",
+    "Setting": "fields",
+    "Settings": "settings",
+    "begin": "beginning",
+    "finish": "finishing",
+    "model_path": "folder",
+    "read_config": "config",
+    "setting": "fields",
+    "settings_in": "fields",
+    "write_config": "config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,204 @@
+"""Begin a run: from settings to a Trainer that is ready to train, and its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import data as datasets
+from .. import optim
+from ..data import Augmentation, Dataset, Split
+from ..errors import ArgumentError, renamed
+from ..names import shown
+from ..nn import Layer, Normalize
+from ..optim import Optimizer
+from ..training import History, Trainer
+from .completing import completed, rule_of, with_absolute_paths
+from .folder import RunFolder
+from .images import first_images, image_size, load_images
+from .initial_weights import given_init
+from .listener import Listener
+from .new_folder import new_folder, require_free
+from .run_files import RunFiles
+from .settings import Settings
+from .starting_network import Start, choose_what_learns, new_network, taken_over
+from .trained_model import split_of
+
+if TYPE_CHECKING:
+    from ..typing import Array, PathLike
+
+__all__ = ["Run", "begin"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has begun; `fit` trains, `pellucid.runs.finish` measures and draws.
+
+    Attributes
+    ----------
+    settings : Settings
+        Complete: with all defaults that depend on the data set or the network.
+    folder : RunFolder
+    trainer : Trainer
+        With ``files`` among its callbacks; more may be added.
+    files : RunFiles
+    start : Start
+        The network's name, and notes on where it comes from.
+    before : dict of str to array
+        The network's weights before the training.
+    temporary : bool
+        Whether `pellucid.runs.finish` removes the folder if no epoch was finished.
+    """
+
+    settings: Settings
+    folder: RunFolder
+    trainer: Trainer
+    files: RunFiles
+    start: Start
+    before: dict[str, Array]
+    temporary: bool
+
+    def fit(self) -> History:
+        """Train; see `Trainer.fit`. A diverging loss is an error, without NumPy's warnings."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.trainer.fit()
+
+    def __str__(self) -> str:
+        train, test = self.trainer.train, self.trainer.validation
+        assert test is not None
+        shape = "x".join(map(str, train.image_shape))
+        images = f"{len(train):,} image{'s' * (len(train) != 1)}"
+        line = (
+            f"{shown(self.start.name)}, {_parameters(self.trainer.model)}, on {images} of "
+            f"{shown(train.name)} ({shape}); {len(test):,} held out"
+        )
+        return "\n".join([line, *(f"  {note}" for note in self.start.notes)])
+
+
+def begin(
+    settings: Settings,
+    folder: PathLike | None = None,
+    *,
+    overwrite: bool = False,
+    listener: Listener | None = None,
+) -> Run:
+    """Read the images, build the network and create the run folder.
+
+    Parameters
+    ----------
+    settings : Settings
+    folder : path, optional
+        The run folder; the next ``runs/DATASET-N`` by default.
+    overwrite : bool
+        Whether a run in ``folder`` may be replaced; it stays until the first epoch is finished.
+    listener : Listener, optional
+        Hears of the images that are read, and of files that are written.
+
+    Raises
+    ------
+    ArgumentError, DataError, FileFormatError
+        Naming the setting at fault; then no folder was created.
+    """
+    require_free(folder, overwrite=overwrite)
+    settings = completed(settings)
+    rule = rule_of(settings)
+    if settings.schedule is not None:
+        optim.schedule_by_name(settings.schedule)
+    if settings.augment is not None:
+        datasets.augmentation(settings.augment)  # refused before anything is read
+    train, test = _images(settings, listener)
+    split = Split.of(train, test)
+    train = first_images(train, settings.limit)
+    start = _start(settings, train)
+    network, augment = _prepared(settings, start.network, train)
+    choose_what_learns(network, settings.freeze, settings.rates)
+    before = network.state_dict()
+    trainer = _trainer(settings, network, train, test, rule, augment)
+    new = new_folder(folder, train.name, overwrite=overwrite)
+    kept = replace(
+        with_absolute_paths(settings), lr=rule.lr, augment=None if augment is None else str(augment)
+    )
+    files = RunFiles(new, kept, split, listener)
+    trainer.callbacks.append(files)
+    return Run(kept, new, trainer, files, start, before, temporary=folder is None)
+
+
+def _images(settings: Settings, listener: Listener | None) -> tuple[Dataset, Dataset]:
+    return load_images(
+        settings.data,
+        settings.data_dir,
+        size=image_size(settings.size),
+        channels=settings.channels,
+        held_out=settings.held_out,
+        skip_corrupt=settings.skip_corrupt,
+        skip_empty=settings.skip_empty,
+        seed=settings.seed,
+        split=None if settings.source is None else split_of(settings.source),
+        new_images="draw",
+        drawing=settings.drawings,
+        listener=listener,
+    )
+
+
+def _start(settings: Settings, train: Dataset) -> Start:
+    rng, init = np.random.default_rng(settings.seed), given_init(settings.init)
+    if settings.source is not None:
+        with renamed(weight_init="init"):
+            return taken_over(settings.source, settings.model, train, init, rng)
+    model, init = str(settings.model), "he" if init is None else init  # a deviation may be 0
+    network = new_network(model, train.image_shape, len(train.classes), init, rng)
+    return Start(network, model, [])
+
+
+def _prepared(
+    settings: Settings, network: Layer, train: Dataset
+) -> tuple[Layer, Augmentation | None]:
+    """Return the network with a layer that normalises, and the augmentation, if they are wanted."""
+    if not settings.normalize and settings.augment is None:
+        return network, None
+    mean, std = train.statistics()
+    augment = None
+    if settings.augment is not None:
+        augment = datasets.augmentation(settings.augment, fill=mean)
+    if settings.normalize:
+        if any(isinstance(layer, Normalize) for _, layer in network.layers()):
+            raise ArgumentError(
+                "the network starts with a layer that normalises, from its own training. Leave it "
+                "out.",
+                where="normalize",
+            )
+        network = Normalize(mean, std).before(network)
+    return network, augment
+
+
+def _trainer(
+    settings: Settings,
+    network: Layer,
+    train: Dataset,
+    test: Dataset,
+    rule: Optimizer,
+    augment: Augmentation | None,
+) -> Trainer:
+    assert settings.epochs is not None
+    assert settings.batch_size is not None
+    return Trainer(
+        network,
+        train,
+        test,
+        optimizer=rule,
+        schedule=settings.schedule,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        evaluate_samples=settings.evaluate_samples,
+        augment=augment,
+        engine=settings.engine,
+        seed=settings.seed,
+    )
+
+
+def _parameters(network: Layer) -> str:
+    total = network.parameter_count()
+    learning = sum(p.data.size for p in network.parameters().values() if p.rate)
+    return f"{total:,} parameters" + ("" if learning == total else f", {learning:,} of them learn")

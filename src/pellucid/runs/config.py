@@ -1,0 +1,102 @@
+"""config.toml: the settings of a run, as a person reads them and `pellucid train --config` does."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DataNotFoundError, FileFormatError, did_you_mean
+from .fields import settings_in
+from .folder import CONFIG
+
+if TYPE_CHECKING:
+    from ..typing import PathLike
+    from .settings import Settings
+
+__all__ = ["read_config", "write_config"]
+
+# Bytes of a path that are not valid UTF-8 are written to the file and read back unchanged.
+BYTES_OF_NAMES = sys.getfilesystemencodeerrors()
+
+
+def write_config(path: PathLike, settings: Settings) -> None:
+    """Write settings as TOML; those that are None, or False by default, are left out."""
+    from ..formats import atomic_write
+
+    lines = ["# Repeat this run: pellucid train --config with this file or its folder"]
+    for setting in settings_in(type(settings)).values():
+        value = getattr(settings, setting.name)
+        if value is not None and (value or setting.default is not False):
+            lines.append(f"{setting.key} = {_toml(value)}")
+    with atomic_write(path) as part:
+        part.write_bytes(("\n".join(lines) + "\n").encode("utf-8", BYTES_OF_NAMES))
+
+
+def _toml(value: object) -> str:
+    """Return a value in TOML: as in JSON, but for escapes of what is not ASCII, and for DEL."""
+    value = str(value) if isinstance(value, Path) else value
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def read_config(path: PathLike, cls: type | None = None) -> dict[str, Any]:
+    """Read the settings that a file, or the config.toml of a run folder, holds.
+
+    Parameters
+    ----------
+    path : path
+    cls : type, optional
+        The dataclass of the settings; `Settings` by default.
+
+    Returns
+    -------
+    dict of str to object
+        By the names of the fields; only those that the file has.
+
+    Raises
+    ------
+    DataNotFoundError
+        If there is no such file.
+    FileFormatError
+        If it is not TOML, or holds an unknown setting, or one of another type.
+    """
+    from ..formats.sniff import describe_file, look_at
+
+    path = Path(path)
+    path = path / CONFIG if path.is_dir() else path
+    try:
+        text = path.read_bytes().decode("utf-8", BYTES_OF_NAMES)
+        config = tomllib.loads(text)
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"there is no file '{path}'.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        if path.exists() and look_at(path).kind not in ("text", "settings"):
+            raise FileFormatError(
+                f"'{path}' cannot be read as TOML: it is {describe_file(path)}. Give a "
+                "config.toml, or the run folder that holds one."
+            ) from error
+        raise FileFormatError(f"'{path}' cannot be read as TOML: {error}.") from error
+    known = {setting.key: setting for setting in settings_in(cls or _settings()).values()}
+    found = {}
+    for key, value in config.items():
+        if key not in known:
+            raise FileFormatError(
+                f"has no setting {key!r}. {did_you_mean(key, known)}", where=str(path)
+            )
+        setting = known[key]
+        if isinstance(value, str):
+            value = setting.older.get(value, value)
+        if not setting.accepts(value):
+            raise FileFormatError(
+                f"{key} must be {setting.written}, received {value!r}.", where=str(path)
+            )
+        found[setting.name] = Path(value) if setting.kind is Path else value
+    return found
+
+
+def _settings() -> type:
+    from .settings import Settings  # which imports this module
+
+    return Settings

@@ -1,0 +1,161 @@
+"""The images of a run: a data set by its name, or a folder of images."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import ArgumentError, renamed
+from ..names import plain
+from .listener import Listener
+
+if TYPE_CHECKING:
+    from ..data import Dataset, Drawing, Split
+    from ..typing import PathLike
+
+__all__ = ["first_images", "image_size", "is_folder", "joined", "load_images"]
+
+
+def is_folder(data: str) -> bool:
+    """Return whether ``data`` is a path rather than the name of a data set."""
+    from ..data.catalogue import CATALOGUE
+    from ..data.file_tree import ARCHIVES
+
+    if data in CATALOGUE:
+        return False
+    path = os.sep in data or "/" in data or data.lower().endswith(ARCHIVES)
+    return path or Path(data).exists()
+
+
+def load_images(
+    data: str,
+    data_dir: PathLike | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    held_out: float | None = None,
+    skip_corrupt: bool = False,
+    skip_empty: bool = False,
+    seed: int = 0,
+    split: Split | None = None,
+    new_images: Literal["leave", "draw"] = "leave",
+    drawing: Drawing | bool | None = None,
+    download: bool = True,
+    listener: Listener | None = None,
+) -> tuple[Dataset, Dataset]:
+    """Return the training and the test set that the setting ``data`` names.
+
+    ``split`` says which image was used for what at an earlier training; ``drawing``, how a drawing
+    is looked for in each (True: as in MNIST). The ``listener`` hears of the images of a folder as
+    they are decoded, and of what is left out.
+
+    Raises
+    ------
+    ArgumentError, DataError
+        Naming settings: ``data``, ``data_dir``, ``size``, ...
+    """
+    from .. import data as datasets
+
+    listener = listener or Listener()
+    if not data.strip():
+        raise ArgumentError(
+            "is empty; perhaps a variable is not set. Give a data set's name, or a folder or zip "
+            "archive of images.",
+            where="data",
+        )
+    if not is_folder(data):
+        _refuse_options_of_folders(
+            data,
+            size=size,
+            channels=channels,
+            held_out=held_out,
+            skip_corrupt=skip_corrupt or None,
+            drawings=drawing or None,
+            skip_empty=skip_empty or None,
+        )
+        try:
+            with listener.reading(), renamed(name="data", root="data_dir"):
+                return datasets.load(data, data_dir, download=download)
+        except ArgumentError as error:
+            if error.where == "data":
+                error.message += " Or give a folder or zip archive of images."
+            raise
+    if data_dir is not None:
+        raise ArgumentError(f"needs a data set's name; {data!r} is a path.", where="data_dir")
+    options: dict[str, Any] = {"size": size, "channels": channels, "seed": seed}
+    if drawing:
+        options["drawing"] = datasets.Drawing() if drawing is True else drawing
+    options |= {} if split is None else {"split": split, "new_images": new_images}
+    options |= {} if held_out is None else {"held_out": held_out}
+    options |= {"corrupt": "skip"} if skip_corrupt else {}
+    options |= {"skip_empty": True} if skip_empty else {}
+    notes: list[str] = []
+    with (
+        listener.reading() as advance,
+        renamed(drawing="drawings", corrupt=("skip_corrupt", True)),
+    ):
+        sets = datasets.image_folder(data, **options, on_progress=advance, tell=notes.append)
+    for note in notes:
+        listener.note(f"note: {plain(note)}")
+    return sets
+
+
+def _refuse_options_of_folders(data: str, **given: object) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ArgumentError(
+                f"needs a folder or zip archive of images; {data!r} is a data set whose images are "
+                "fixed.",
+                where=name,
+            )
+
+
+def first_images(train: Dataset, limit: int | None) -> Dataset:
+    """Return ``limit`` images: the first ones, or if sorted by class as many of each class."""
+    if limit is None or limit >= len(train):
+        return train
+    if (train.labels[:-1] > train.labels[1:]).any():
+        return train.take(limit)
+    import numpy as np
+
+    places = np.linspace(0, len(train), limit, endpoint=False)
+    return train.subset(places.astype(np.int64))
+
+
+def joined(one: Dataset, other: Dataset) -> Dataset:
+    """Return the images of both parts of a folder as one data set."""
+    import numpy as np
+
+    return replace(
+        other,
+        images=np.concatenate([one.images, other.images]),
+        labels=np.concatenate([one.labels, other.labels]),
+        files=(*(one.files or ()), *(other.files or ())),
+        held_out=None,
+    )
+
+
+def image_size(text: str | None) -> tuple[int, int] | None:
+    """Return the rows and columns that the setting ``size`` gives.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not one or two positive integers.
+
+    Examples
+    --------
+    >>> image_size("32"), image_size("48x64")
+    ((32, 32), (48, 64))
+    """
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.strip().isdigit() and int(part) for part in parts):
+        raise ArgumentError(
+            f"must be one number, such as 32, or rows x columns, such as 48x64; received {text!r}.",
+            where="size",
+        )
+    return int(parts[0]), int(parts[-1])

@@ -1,0 +1,109 @@
+"""The folder of a new run: free, writable, and locked while the training runs."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ArgumentError
+from ..names import file_name
+from .folder import RunFolder
+
+if TYPE_CHECKING:
+    from ..typing import PathLike
+
+__all__ = ["new_folder", "require_free"]
+
+RUNS = Path("runs")
+
+_LOCKS: dict[Path, int] = {}  # folders that this process has locked, and their open handles
+
+
+def require_free(folder: PathLike | None, *, overwrite: bool) -> None:
+    """Refuse a folder for a new run that holds something already, unless ``overwrite`` is set.
+
+    Raises
+    ------
+    ArgumentError
+        If so, or if it is a file.
+    """
+    if folder is None or not (path := Path(folder)).exists():
+        return
+    if not path.is_dir():
+        raise ArgumentError(f"'{path}' is a file; give a folder.", where="folder")
+    if any(path.iterdir()) and not overwrite:
+        raise ArgumentError(
+            f"'{path}' is not empty. Give another folder, or {{overwrite}} to replace the run in "
+            "it.",
+            where="folder",
+            arguments={"overwrite": True},
+        )
+
+
+def new_folder(folder: PathLike | None, dataset: str, *, overwrite: bool = False) -> RunFolder:
+    """Create the folder of a new run: ``folder``, or the next ``runs/DATASET-N``.
+
+    It belongs to this process until the process ends: the files of two trainings would mix.
+
+    Raises
+    ------
+    ArgumentError
+        If it cannot be created or written to, another training writes into it, or one has since
+        `require_free`.
+    """
+    try:
+        if folder is None:
+            RUNS.mkdir(exist_ok=True)
+            path = _next_run(file_name(dataset, "run"))
+        else:
+            path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArgumentError(
+            f"cannot create '{folder or RUNS}': {error.strerror}. Give another folder.",
+            where="folder",
+        ) from error
+    if not os.access(path, os.W_OK):
+        raise ArgumentError(f"'{path}' may not be written to. Give another folder.", where="folder")
+    if not _locked(path):
+        raise ArgumentError(
+            f"'{path}' is the folder of another training that still runs. Give another folder, or "
+            "wait until it has ended.",
+            where="folder",
+        )
+    require_free(path, overwrite=overwrite)
+    return RunFolder(path)
+
+
+def _locked(folder: Path) -> bool:
+    """Lock a folder until this process ends, however it ends; returns False if another has it.
+
+    A process that trains again in the same folder keeps its lock. Where folders cannot be locked
+    (Windows, some network drives) they are not.
+    """
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)  # open to the end, which is the end of the lock
+        if (own := _LOCKS.pop(folder.resolve(), None)) is not None:
+            os.close(own)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return False
+    except (ImportError, OSError):
+        return True
+    _LOCKS[folder.resolve()] = handle
+    return True
+
+
+def _next_run(dataset: str) -> Path:
+    for number in itertools.count(1):
+        run = RUNS / f"{dataset}-{number}"
+        with suppress(FileExistsError):  # another training may create the same at this moment
+            run.mkdir()
+            return run
+    raise AssertionError

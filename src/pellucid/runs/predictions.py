@@ -1,0 +1,76 @@
+"""A trained model on all images of a data set."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .listener import Listener
+
+if TYPE_CHECKING:
+    from ..data import Dataset
+    from ..nn import Layer
+    from ..training import Evaluation
+    from ..training.engines import EngineLike
+    from ..typing import Array
+
+__all__ = ["confusion_matrix", "measure", "predictions"]
+
+BATCH = 100  # images at a time
+
+
+def predictions(
+    model: Layer,
+    dataset: Dataset,
+    engine: EngineLike = "compiled",
+    *,
+    listener: Listener | None = None,
+) -> Array:
+    """Return the probabilities (N, K) of the classes for all images, in their order."""
+    import numpy as np
+
+    from ..data import Loader
+    from ..training import predict
+    from ..training.engines import as_engine
+
+    batch = min(BATCH, len(dataset))
+    engine = as_engine(engine)
+    run = engine.prepare(model, dataset.image_shape, batch, frozen=True)
+    watched = partial(engine.watched, run, training=False)
+    found = []
+    with (listener or Listener()).measuring(dataset, watched) as advance:
+        for x, _ in Loader(dataset, batch, gather=engine.gather()):
+            found.append(predict(model, x, batch_size=batch, run=run))
+            advance(len(x))
+    return np.concatenate(found)
+
+
+def measure(
+    model: Layer,
+    dataset: Dataset,
+    engine: EngineLike = "compiled",
+    *,
+    mirrored: bool = False,
+    listener: Listener | None = None,
+) -> Evaluation:
+    """Return loss, accuracy and confusion matrix of ``model`` on all images of ``dataset``."""
+    from ..training import evaluate
+    from ..training.engines import as_engine
+
+    engine = as_engine(engine)
+    run = engine.prepare(model, dataset.image_shape, BATCH, frozen=True)
+    watched = partial(engine.watched, run, training=False)
+    with (listener or Listener()).measuring(dataset, watched) as advance:
+        return evaluate(
+            model, dataset, batch_size=BATCH, on_batch=advance, mirrored=mirrored, engine=engine,
+            run=run,
+        )  # fmt: skip
+
+
+def confusion_matrix(dataset: Dataset, probabilities: Array) -> Array:
+    """Return how many images of each class (rows) were taken for which (columns), as (K, K)."""
+    import numpy as np
+
+    matrix = np.zeros((len(dataset.classes),) * 2, dtype=np.int64)
+    np.add.at(matrix, (dataset.labels, probabilities.argmax(axis=1)), 1)
+    return matrix

@@ -1,0 +1,287 @@
+"""Everything that decides a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from ..errors import ArgumentError
+from ..networks import NETWORKS
+from .config import read_config
+from .fields import setting, settings_in
+
+if TYPE_CHECKING:
+    from ..typing import PathLike
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that decides a training run; two runs with equal settings are equal bit for bit.
+
+    To add a setting, add a field here and use it in `pellucid.runs.begin`: the option of ``pellucid
+    train``, the line in config.toml, the check and the report's labels follow from the field.
+
+    Raises
+    ------
+    ArgumentError
+        If a value has the wrong type, is out of range, or is not one of the choices.
+
+    Examples
+    --------
+    >>> Settings(epochs=3).epochs, Settings().data
+    (3, 'digits')
+    >>> Settings(epochs=0)
+    Traceback (most recent call last):
+    pellucid.errors.ArgumentError: epochs: must be 1 or more, received 0.
+    """
+
+    data: str = setting(
+        "digits",
+        "Data set: digits (embedded), mnist, ... (pellucid data list); or a folder or zip "
+        "archive with a folder of images for each class, perhaps below train/ and test/.",
+        metavar="NAME|PATH",
+        en="data set",
+        ko="데이터",
+    )
+    data_dir: Path | None = setting(
+        None,
+        "Folder that holds its files.",
+        metavar="FOLDER",
+        otherwise="searched for",
+        en="its folder",
+        ko="데이터 폴더",
+        on_resume=True,
+    )
+    model: str | None = setting(
+        None,
+        f"Network: {', '.join(NETWORKS)}; simple is the book's, and the default. Or a pattern "
+        'as "INPUT -> [CONV -> RELU -> POOL]*2 -> FC".',
+        metavar="NAME",
+        en="network",
+        ko="신경망",
+    )
+    source: Path | None = setting(
+        None,
+        "Start from a trained network: a run folder, a model file, or PyTorch's weights as "
+        "safetensors with --model. Its last layer is replaced if the classes differ.",
+        key="from",
+        metavar="RUN|FILE",
+        en="started from",
+        ko="출발점으로 삼은 모델",
+    )
+    freeze: str | None = setting(
+        None,
+        "Layers that are not trained, e.g. conv*,bn1 (pellucid summary lists them).",
+        metavar="LAYERS",
+        en="frozen layers",
+        ko="학습하지 않은 계층",
+    )
+    rates: str | None = setting(
+        None,
+        "Multiply the learning rate of some layers, e.g. conv*=0.1,affine1=0.5.",
+        metavar="LIST",
+        en="learning-rate multipliers",
+        ko="계층별 학습률 배수",
+    )
+    epochs: int | None = setting(
+        None,
+        "Passes over the data.",
+        metavar="N",
+        least=1,
+        otherwise="20; digits 40",
+        en="epochs",
+        ko="에폭",
+        on_resume=True,
+    )
+    batch_size: int | None = setting(
+        None,
+        "Images per step.",
+        metavar="N",
+        least=1,
+        otherwise="100; digits 50",
+        en="batch size",
+        ko="배치 크기",
+    )
+    lr: float | None = setting(
+        None,
+        "Learning rate.",
+        metavar="X",
+        otherwise="the optimizer's own",
+        en="learning rate",
+        ko="학습률",
+    )
+    schedule: str | None = setting(
+        None,
+        "How the learning rate changes: cosine (to 0), one-cycle (up to --lr, then to 0), steps "
+        "(a tenth after half of the training and again after three quarters).",
+        metavar="NAME",
+        otherwise="constant",
+        en="learning-rate schedule",
+        ko="학습률 조정",
+    )
+    weight_decay: float | None = setting(
+        None,
+        "Weight decay, for adamw.",
+        metavar="X",
+        otherwise="0.01",
+        en="weight decay",
+        ko="가중치 감소",
+    )
+    optimizer: str = setting(
+        "adam",
+        "sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw.",
+        metavar="NAME",
+        en="optimizer",
+        ko="매개변수 갱신 방법",
+    )
+    init: str | None = setting(
+        None,
+        "Initial weights: he, xavier, or a standard deviation.",
+        metavar="X",
+        otherwise="he; for simple 0.01 as in the book, digits 0.1",
+        en="initial weights",
+        ko="가중치 초깃값",
+    )
+    augment: str | None = setting(
+        None,
+        "Change each training image at random: flip (left-right), cropN (shift by up to N "
+        "pixels), cutoutN (hide a square of N pixels a side), brightnessX (by up to the "
+        "fraction X). E.g. flip,crop4,cutout8,brightness0.2.",
+        metavar="LIST",
+        en="augmentation",
+        ko="데이터 확장",
+    )
+    normalize: bool = setting(
+        False,
+        "Start the network with a layer that gives each channel mean 0 and standard deviation "
+        "1 over the training images; saved with the model.",
+        en="inputs normalized",
+        ko="입력 정규화",
+    )
+    size: str | None = setting(
+        None,
+        "Resize the images of a folder.",
+        metavar="N|HxW",
+        otherwise="they must all have one size",
+        en="images resized to",
+        ko="이미지 크기 조정",
+    )
+    channels: int | None = setting(
+        None,
+        "Read a folder's images as grey (1) or RGB (3).",
+        metavar="N",
+        least=1,
+        most=3,
+        otherwise="as they are",
+        en="channels",
+        ko="채널 수",
+    )
+    held_out: float | None = setting(
+        None,
+        "Fraction of each class to test on, if a folder has no test/.",
+        metavar="X",
+        otherwise="0.2",
+        en="fraction held out",
+        ko="시험용으로 떼어 둔 비율",
+    )
+    drawings: bool = setting(
+        False,
+        "The pictures of a folder show digits or the like on a plain background: find each "
+        "drawing, and make it white on black, centred, of MNIST's size. Saved with the model.",
+        en="drawings found and centred",
+        ko="그림을 찾아 가운데로 맞춤",
+    )
+    skip_corrupt: bool = setting(
+        False,
+        "Leave out images that cannot be decoded.",
+        en="corrupt images left out",
+        ko="손상된 이미지 건너뛰기",
+    )
+    skip_empty: bool = setting(
+        False,
+        "Leave out class folders without images.",
+        en="empty class folders left out",
+        ko="빈 클래스 폴더 건너뛰기",
+    )
+    engine: Literal["compiled", "numpy"] = setting(
+        "compiled",
+        "compiled (kernels by Numba) or numpy (the plain layers).",
+        metavar="NAME",
+        en="engine",
+        ko="계산 엔진",
+        on_resume=True,
+        older={"fast": "compiled", "reference": "numpy"},
+    )
+    seed: int = setting(
+        0,
+        "Seed of the initial weights, the order of images, and everything else random.",
+        metavar="N",
+        least=0,
+        en="random seed",
+        ko="난수 시드",
+    )
+    limit: int | None = setting(
+        None,
+        "Use only the first N training images.",
+        metavar="N",
+        least=1,
+        en="training images at most",
+        ko="훈련 이미지 수 제한",
+    )
+    evaluate_samples: int = setting(
+        10_000,
+        "Measure accuracy after each epoch on at most N images.",
+        metavar="N",
+        least=1,
+        en="images measured after each epoch",
+        ko="에폭마다 재는 이미지 수",
+        on_resume=True,
+    )
+
+    def __post_init__(self) -> None:
+        for name, one in settings_in(type(self)).items():
+            value = getattr(self, name)
+            one.require(value)
+            if value is not None:  # a path given as text, a number of NumPy's
+                object.__setattr__(self, name, one.kind(value))
+
+    @classmethod
+    def read(cls, path: PathLike) -> Self:
+        """Return the settings of a run: a run folder, or its config.toml.
+
+        Raises
+        ------
+        DataNotFoundError, FileFormatError
+            As `read_config`.
+        """
+        return cls(**read_config(path, cls))
+
+    def require_resumable(self, earlier: Settings) -> None:
+        """Refuse to go on with a training whose settings were other ones, but for what may change.
+
+        Raises
+        ------
+        ArgumentError
+
+        Examples
+        --------
+        >>> Settings(epochs=9).require_resumable(Settings(epochs=3))
+        >>> Settings(seed=1).require_resumable(Settings(seed=0))
+        Traceback (most recent call last):
+        pellucid.errors.ArgumentError: seed: is 1, but the training began with 0. Leave it as it was, or start a new training.
+        """  # noqa: E501
+        for name, one in settings_in(type(self)).items():
+            now, then = getattr(self, name), getattr(earlier, name)
+            if now != then and not one.on_resume:
+                raise ArgumentError(
+                    f"is {_value(now)}, but the training began with {_value(then)}. Leave it as it "
+                    "was, or start a new training.",
+                    where=name,
+                )
+
+
+def _value(value: Any) -> str:
+    return "not given" if value is None else str(value)

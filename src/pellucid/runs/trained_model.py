@@ -1,0 +1,162 @@
+"""A trained model together with the images it was trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ArgumentError, DataError, DataNotFoundError
+from ..names import listed
+from .folder import SPLIT, RunFolder
+from .images import image_size, is_folder, joined, load_images
+from .listener import Listener
+
+if TYPE_CHECKING:
+    from ..data import Dataset, Split
+    from ..nn import Layer
+    from ..typing import PathLike
+
+__all__ = ["images_of", "require_fit", "settings_of", "split_of"]
+
+
+def settings_of(run_or_model: PathLike) -> dict[str, Any]:
+    """Return the settings of a run, named by its folder or its model; of another file, none."""
+    run = RunFolder.of(run_or_model)
+    return {} if run is None else run.settings()
+
+
+def split_of(run_or_model: PathLike) -> Split | None:
+    """Return which images the training of a run used for what, if it has kept that."""
+    run = RunFolder.of(run_or_model)
+    return None if run is None else run.read_split()
+
+
+def images_of(
+    model: Layer,
+    run: PathLike | None,
+    data: str | None = None,
+    data_dir: PathLike | None = None,
+    *,
+    download: bool = True,
+    listener: Listener | None = None,
+) -> tuple[Dataset, Dataset]:
+    """Return training and test set: those ``data`` names, or those the model was trained on.
+
+    In a folder that the model was trained on, they are the images that it was trained and tested
+    on, whatever was added since.
+
+    Parameters
+    ----------
+    model : Layer
+    run : path or None
+        Its run folder or file.
+    data, data_dir
+        A data set's name or a folder, and where the data set's files are.
+    download : bool
+        Whether a data set may be fetched.
+    listener : Listener, optional
+
+    Raises
+    ------
+    ArgumentError
+        If no data set is known.
+    DataError
+        If they are not there, are damaged, the model does not fit them, or it cannot be known which
+        of them it was trained on.
+    """
+    settings = {} if run is None else settings_of(run)
+    known = data is None
+    options: dict[str, Any] = {k: settings[k] for k in ("held_out", "seed") if k in settings}
+    if data is None:
+        data = settings.get("data") or (model.card.dataset if model.card else None)
+        data_dir = data_dir or settings.get("data_dir")
+        options["size"] = image_size(settings.get("size"))
+        options |= {
+            k: settings[k] for k in ("channels", "skip_corrupt", "skip_empty") if k in settings
+        }
+    elif is_folder(data) and model.input_shape is not None:
+        channels, *size = model.input_shape
+        options |= {"size": tuple(size), "channels": channels}
+    if data is None:
+        raise ArgumentError("the model does not say what it was trained on.", where="data")
+    try:
+        if not is_folder(data):
+            train, test = load_images(data, data_dir, download=download, listener=listener)
+        else:
+            options |= {"split": None if run is None else split_of(run), "listener": listener}
+            train, test = _of_a_folder(model, data, data_dir, options)
+    except DataNotFoundError as error:
+        if known:
+            error.message += (
+                " The model was trained on it; if it lies elsewhere by now, name it with {data}."
+            )
+            error.arguments["data"] = ("data", ...)
+        raise
+    require_fit(model, train)
+    return train, test
+
+
+def _of_a_folder(
+    model: Layer, data: str, data_dir: PathLike | None, options: dict[str, Any]
+) -> tuple[Dataset, Dataset]:
+    """Read a folder; where it has no test part, find out which images the model was trained on."""
+    card, split = model.card, options["split"]
+    listener = options["listener"] or Listener()
+    if card is not None and card.preparation is not None:
+        options["drawing"] = card.preparation.drawing
+    drawn = None if card is None else card.held_out
+    if split is None and drawn is not None:
+        options |= {"held_out": drawn.share, "seed": drawn.seed}
+    train, test = load_images(data, data_dir, **options)
+    if test.held_out is None:
+        return train, test  # the folder has a part to test on
+    if split is not None:
+        known = {file.sha256 for file in split.roles}
+        if any(file.sha256 in known for file in (*(train.files or ()), *(test.files or ()))):
+            return train, test
+        whole = joined(train, test)
+        listener.note(
+            f"note: the training saw none of these {len(whole):,} images; all of them are used"
+        )
+        return whole, whole
+    if drawn is not None and test.held_out != drawn:
+        raise DataError(
+            f"the model was trained on such a folder ('{card.dataset if card else ''}') and tested "
+            f"on {drawn.share:.0%} of its images. '{data}' is not as it was then, and the model's "
+            "file alone does not say which images it was trained on. Name its run folder, whose "
+            f"{SPLIT} says it, or a folder that has train/ and test/.",
+            where="data",
+        )
+    if drawn is None and "seed" not in options:
+        listener.note(
+            "note: nothing says which images the model was trained on; some of those it is tested "
+            "on here may be among them"
+        )
+    return train, test
+
+
+def require_fit(model: Layer, dataset: Dataset) -> None:
+    """Refuse images of another size and classes of another meaning."""
+    if model.input_shape not in (None, dataset.image_shape):
+        raise DataError(
+            f"the model was built for images {_by(model.input_shape)}; those of '{dataset.name}' "
+            f"are {_by(dataset.image_shape)}. Evaluate it on the data set it was trained on, or "
+            f"train one on '{dataset.name}'.",
+            where="data",
+        )
+    outputs = model.output_shape(dataset.image_shape)
+    if outputs != (len(dataset.classes),):
+        raise DataError(
+            f"the model returns {_by(outputs)} numbers for an image; '{dataset.name}' has "
+            f"{len(dataset.classes)} classes.",
+            where="data",
+        )
+    if model.card is not None and model.card.classes != dataset.classes:
+        raise DataError(
+            f"the model distinguishes {listed(model.card.classes)}; '{dataset.name}' has other "
+            f"classes: {listed(dataset.classes)}.",
+            where="data",
+        )
+
+
+def _by(shape: tuple[int, ...] | None) -> str:
+    return "x".join(map(str, shape or ()))
