@@ -33,7 +33,7 @@ def load_images(data: str, data_dir: Path | None) -> tuple[Dataset, Dataset]:
     from ..runs import images
 
     with renamed(**option_names(Settings)):
-        return images.load_images(data, data_dir, listener=Terminal())
+        return images.load_images(Settings(data=data, data_dir=data_dir), listener=Terminal())
 
 
 def picture(

@@ -17,7 +17,7 @@ from ..optim import Optimizer
 from ..training import History, Trainer
 from .completing import completed, rule_of, with_absolute_paths
 from .folder import RunFolder
-from .images import first_images, image_size, load_images
+from .images import first_images, load_images
 from .initial_weights import given_init
 from .listener import Listener
 from .new_folder import new_folder, require_free
@@ -108,7 +108,8 @@ def begin(
         optim.schedule_by_name(settings.schedule)
     if settings.augment is not None:
         datasets.augmentation(settings.augment)  # refused before anything is read
-    train, test = _images(settings, listener)
+    earlier = None if settings.source is None else split_of(settings.source)
+    train, test = load_images(settings, split=earlier, new_images="draw", listener=listener)
     split = Split.of(train, test)
     train = first_images(train, settings.limit)
     start = _start(settings, train)
@@ -123,23 +124,6 @@ def begin(
     files = RunFiles(new, kept, split, listener)
     trainer.callbacks.append(files)
     return Run(kept, new, trainer, files, start, before, temporary=folder is None)
-
-
-def _images(settings: Settings, listener: Listener | None) -> tuple[Dataset, Dataset]:
-    return load_images(
-        settings.data,
-        settings.data_dir,
-        size=image_size(settings.size),
-        channels=settings.channels,
-        held_out=settings.held_out,
-        skip_corrupt=settings.skip_corrupt,
-        skip_empty=settings.skip_empty,
-        seed=settings.seed,
-        split=None if settings.source is None else split_of(settings.source),
-        new_images="draw",
-        drawing=settings.drawings,
-        listener=listener,
-    )
 
 
 def _start(settings: Settings, train: Dataset) -> Start:

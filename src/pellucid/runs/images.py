@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..errors import ArgumentError, renamed
 from ..names import plain
 from .listener import Listener
+from .settings import Settings
 
 if TYPE_CHECKING:
     from ..data import Dataset, Drawing, Split
-    from ..typing import PathLike
 
 __all__ = ["first_images", "image_size", "is_folder", "joined", "load_images"]
 
@@ -30,26 +30,29 @@ def is_folder(data: str) -> bool:
 
 
 def load_images(
-    data: str,
-    data_dir: PathLike | None = None,
+    settings: Settings,
     *,
-    size: tuple[int, int] | None = None,
-    channels: int | None = None,
-    held_out: float | None = None,
-    skip_corrupt: bool = False,
-    skip_empty: bool = False,
-    seed: int = 0,
     split: Split | None = None,
     new_images: Literal["leave", "draw"] = "leave",
-    drawing: Drawing | bool | None = None,
+    drawing: Drawing | None = None,
     download: bool = True,
     listener: Listener | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Return the training and the test set that the setting ``data`` names.
 
-    ``split`` says which image was used for what at an earlier training; ``drawing``, how a drawing
-    is looked for in each (True: as in MNIST). The ``listener`` hears of the images of a folder as
-    they are decoded, and of what is left out.
+    Parameters
+    ----------
+    settings : Settings
+    split : Split, optional
+        Which image was used for what at an earlier training.
+    new_images : {"leave", "draw"}
+        With ``split``, whether images that were not there then are left out or divided.
+    drawing : Drawing, optional
+        How a drawing is found in each image, instead of as in MNIST.
+    download : bool
+        Whether a data set may be fetched.
+    listener : Listener, optional
+        Hears of the images of a folder as they are decoded, and of what is left out.
 
     Raises
     ------
@@ -59,55 +62,52 @@ def load_images(
     from .. import data as datasets
 
     listener = listener or Listener()
-    if not data.strip():
+    size = image_size(settings.size)
+    if not settings.data.strip():
         raise ArgumentError(
             "is empty; perhaps a variable is not set. Give a data set's name, or a folder or zip "
             "archive of images.",
             where="data",
         )
-    if not is_folder(data):
-        _refuse_options_of_folders(
-            data,
-            size=size,
-            channels=channels,
-            held_out=held_out,
-            skip_corrupt=skip_corrupt or None,
-            drawings=drawing or None,
-            skip_empty=skip_empty or None,
-        )
+    if not is_folder(settings.data):
+        _refuse_options_of_folders(settings)
         try:
             with listener.reading(), renamed(name="data", root="data_dir"):
-                return datasets.load(data, data_dir, download=download)
+                return datasets.load(settings.data, settings.data_dir, download=download)
         except ArgumentError as error:
             if error.where == "data":
                 error.message += " Or give a folder or zip archive of images."
             raise
-    if data_dir is not None:
-        raise ArgumentError(f"needs a data set's name; {data!r} is a path.", where="data_dir")
-    options: dict[str, Any] = {"size": size, "channels": channels, "seed": seed}
-    if drawing:
-        options["drawing"] = datasets.Drawing() if drawing is True else drawing
+    if settings.data_dir is not None:
+        raise ArgumentError(
+            f"needs a data set's name; {settings.data!r} is a path.", where="data_dir"
+        )
+    options: dict[str, Any] = {"size": size, "channels": settings.channels, "seed": settings.seed}
+    if drawing or settings.drawings:
+        options["drawing"] = drawing or datasets.Drawing()
     options |= {} if split is None else {"split": split, "new_images": new_images}
-    options |= {} if held_out is None else {"held_out": held_out}
-    options |= {"corrupt": "skip"} if skip_corrupt else {}
-    options |= {"skip_empty": True} if skip_empty else {}
+    options |= {} if settings.held_out is None else {"held_out": settings.held_out}
+    options |= {"corrupt": "skip"} if settings.skip_corrupt else {}
+    options |= {"skip_empty": True} if settings.skip_empty else {}
     notes: list[str] = []
     with (
         listener.reading() as advance,
         renamed(drawing="drawings", corrupt=("skip_corrupt", True)),
     ):
-        sets = datasets.image_folder(data, **options, on_progress=advance, tell=notes.append)
+        sets = datasets.image_folder(
+            settings.data, **options, on_progress=advance, tell=notes.append
+        )
     for note in notes:
         listener.note(f"note: {plain(note)}")
     return sets
 
 
-def _refuse_options_of_folders(data: str, **given: object) -> None:
-    for name, value in given.items():
-        if value is not None:
+def _refuse_options_of_folders(settings: Settings) -> None:
+    for name in ("size", "channels", "held_out", "skip_corrupt", "drawings", "skip_empty"):
+        if getattr(settings, name) not in (None, False):
             raise ArgumentError(
-                f"needs a folder or zip archive of images; {data!r} is a data set whose images are "
-                "fixed.",
+                f"needs a folder or zip archive of images; {settings.data!r} is a data set whose "
+                "images are fixed.",
                 where=name,
             )
 

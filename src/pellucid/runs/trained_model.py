@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, DataError, DataNotFoundError
 from ..names import listed
 from .folder import SPLIT, RunFolder
-from .images import image_size, is_folder, joined, load_images
+from .images import is_folder, joined, load_images
 from .listener import Listener
+from .settings import Settings
 
 if TYPE_CHECKING:
     from ..data import Dataset, Split
@@ -63,27 +66,16 @@ def images_of(
         If they are not there, are damaged, the model does not fit them, or it cannot be known which
         of them it was trained on.
     """
-    settings = {} if run is None else settings_of(run)
-    known = data is None
-    options: dict[str, Any] = {k: settings[k] for k in ("held_out", "seed") if k in settings}
-    if data is None:
-        data = settings.get("data") or (model.card.dataset if model.card else None)
-        data_dir = data_dir or settings.get("data_dir")
-        options["size"] = image_size(settings.get("size"))
-        options |= {
-            k: settings[k] for k in ("channels", "skip_corrupt", "skip_empty") if k in settings
-        }
-    elif is_folder(data) and model.input_shape is not None:
-        channels, *size = model.input_shape
-        options |= {"size": tuple(size), "channels": channels}
-    if data is None:
-        raise ArgumentError("the model does not say what it was trained on.", where="data")
+    given = {} if run is None else settings_of(run)
+    wanted, known = _wanted(model, given, data, data_dir), data is None
     try:
-        if not is_folder(data):
-            train, test = load_images(data, data_dir, download=download, listener=listener)
+        if not is_folder(wanted.data):
+            wanted = Settings(data=wanted.data, data_dir=wanted.data_dir)
+            train, test = load_images(wanted, download=download, listener=listener)
         else:
-            options |= {"split": None if run is None else split_of(run), "listener": listener}
-            train, test = _of_a_folder(model, data, data_dir, options)
+            split = None if run is None else split_of(run)
+            listener = listener or Listener()
+            train, test = _of_a_folder(model, wanted, split, "seed" in given, listener)
     except DataNotFoundError as error:
         if known:
             error.message += (
@@ -95,18 +87,35 @@ def images_of(
     return train, test
 
 
+def _wanted(
+    model: Layer, given: dict[str, Any], data: str | None, data_dir: PathLike | None
+) -> Settings:
+    """Return the settings to read the images with: those of the run, or those that fit."""
+    kept: dict[str, Any] = {k: given[k] for k in ("held_out", "seed") if k in given}
+    where = None if data_dir is None else Path(data_dir)
+    if data is None:
+        data = given.get("data") or (model.card.dataset if model.card else None)
+        if data is None:
+            raise ArgumentError("the model does not say what it was trained on.", where="data")
+        how = ("size", "channels", "skip_corrupt", "skip_empty")
+        kept |= {k: given[k] for k in how if k in given}
+        where = where or given.get("data_dir")
+    elif is_folder(data) and model.input_shape is not None:
+        channels, h, w = model.input_shape
+        kept |= {"size": f"{h}x{w}", "channels": channels}
+    return Settings(data=data, data_dir=where, **kept)
+
+
 def _of_a_folder(
-    model: Layer, data: str, data_dir: PathLike | None, options: dict[str, Any]
+    model: Layer, wanted: Settings, split: Split | None, seeded: bool, listener: Listener
 ) -> tuple[Dataset, Dataset]:
     """Read a folder; where it has no test part, find out which images the model was trained on."""
-    card, split = model.card, options["split"]
-    listener = options["listener"] or Listener()
-    if card is not None and card.preparation is not None:
-        options["drawing"] = card.preparation.drawing
+    card = model.card
+    drawing = None if card is None or card.preparation is None else card.preparation.drawing
     drawn = None if card is None else card.held_out
     if split is None and drawn is not None:
-        options |= {"held_out": drawn.share, "seed": drawn.seed}
-    train, test = load_images(data, data_dir, **options)
+        wanted = replace(wanted, held_out=drawn.share, seed=drawn.seed)
+    train, test = load_images(wanted, split=split, drawing=drawing, listener=listener)
     if test.held_out is None:
         return train, test  # the folder has a part to test on
     if split is not None:
@@ -121,12 +130,12 @@ def _of_a_folder(
     if drawn is not None and test.held_out != drawn:
         raise DataError(
             f"the model was trained on such a folder ('{card.dataset if card else ''}') and tested "
-            f"on {drawn.share:.0%} of its images. '{data}' is not as it was then, and the model's "
-            "file alone does not say which images it was trained on. Name its run folder, whose "
-            f"{SPLIT} says it, or a folder that has train/ and test/.",
+            f"on {drawn.share:.0%} of its images. '{wanted.data}' is not as it was then, and the "
+            "model's file alone does not say which images it was trained on. Name its run folder, "
+            f"whose {SPLIT} says it, or a folder that has train/ and test/.",
             where="data",
         )
-    if drawn is None and "seed" not in options:
+    if drawn is None and not seeded:
         listener.note(
             "note: nothing says which images the model was trained on; some of those it is tested "
             "on here may be among them"
