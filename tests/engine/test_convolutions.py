@@ -8,21 +8,22 @@ import pytest
 from engine.networks import by_the_layers, draw_images, everything
 from ops.witness import assert_agrees
 from pellucid import engine, nn
-from pellucid.engine.cpu.convolution import filter_gradients
+from pellucid.engine.cpu.convolution import algorithms, filter_gradients
 from pellucid.engine.cpu.convolution.algorithms import (
+    Col2im,
     Direct,
-    GivingBack,
-    WinnersGivingBack,
+    FewChannels,
+    PooledCol2im,
     Winograd,
 )
 from pellucid.engine.cpu.convolution.choice import filter_gradient, input_gradient, output
 from pellucid.engine.cpu.convolution.filter_gradients import (
     DirectGradient,
-    WinnersGradient,
+    PooledGradient,
     WinogradGradient,
 )
 from pellucid.engine.cpu.steps.layout import LayoutStep
-from pellucid.kernels.convolution import direct
+from pellucid.kernels import tree
 from pellucid.kernels.jit import LANES
 from pellucid.shapes import slide
 
@@ -37,15 +38,15 @@ def chosen(
     )
 
 
-PLAIN = (Direct, GivingBack, DirectGradient)
+PLAIN = (Direct, Col2im, DirectGradient)
 
 
 def test_winograd_serves_windows_of_3x3_one_by_one_of_many_channels():
     winograd = (Winograd, Winograd, WinogradGradient)
     assert chosen() == chosen(padding=2) == chosen(depths=(12, 40)) == winograd
     # The transform keeps 2x2 and 1x1 cells of a patch apart, no others.
-    assert chosen(pool=2) == (Winograd, Winograd, WinnersGradient)
-    assert chosen(pool=3) == (Direct, WinnersGivingBack, WinnersGradient)
+    assert chosen(pool=2) == (Winograd, Winograd, PooledGradient)
+    assert chosen(pool=3) == (Direct, PooledCol2im, PooledGradient)
     assert chosen(depths=(11, 40)) == chosen(depths=(15, 15), window=5) == PLAIN
     for other in ({"window": (3, 2)}, {"stride": 2}, {"stride": (1, 2)}, {"dilation": 2}):
         assert Winograd not in chosen(**other)
@@ -59,14 +60,14 @@ def test_winograd_does_not_serve_images_that_leave_its_patches_empty():
 
 
 def test_behind_a_pooling_only_the_windows_that_won_have_gradients():
-    winners = (Direct, WinnersGivingBack, WinnersGradient)
+    winners = (Direct, PooledCol2im, PooledGradient)
     for how in ({"window": 5}, {"stride": 2}, {"dilation": 2}, {"groups": 2}):
         assert chosen(**how)[2] is DirectGradient
         assert chosen(**how, pool=2) == chosen(**how, pool=3) == winners
 
 
 def strips(window, channels, groups=1):
-    return WinnersGradient(slide((12, 12), window), channels, 2 * groups, groups, 2).places.run > 0
+    return PooledGradient(slide((12, 12), window), channels, 2 * groups, groups, 2).strips.run > 0
 
 
 def test_strips_are_made_where_vectors_along_the_runs_would_stay_empty():
@@ -79,7 +80,7 @@ def test_strips_are_made_where_vectors_along_the_runs_would_stay_empty():
 
 def test_the_filters_that_give_back_begin_with_a_cache_line():
     for filters in (1, 3, 64):
-        back = WinnersGivingBack(slide((9, 9), 5), 3, filters, 1, 2)
+        back = PooledCol2im(slide((9, 9), 5), 3, filters, 1, 2)
         assert back.filters.ctypes.data % 64 == 0
         assert not back.filters.any()
 
@@ -87,9 +88,21 @@ def test_the_filters_that_give_back_begin_with_a_cache_line():
 def test_windows_give_back_where_their_flipped_filters_would_meet_gaps():
     deep = (2 * LANES, 5)
     assert chosen(window=5, depths=deep)[1] is Direct
-    assert chosen(window=5, depths=deep, stride=2)[1] is GivingBack
-    assert chosen(window=5, depths=(LANES - 1, 5))[1] is GivingBack
+    assert chosen(window=5, depths=deep, stride=2)[1] is Col2im
+    assert chosen(window=5, depths=(LANES - 1, 5))[1] is Col2im
     assert chosen(window=5, depths=deep, groups=1, dilation=2, image=(12, 12))[1] is Direct
+
+
+def test_vectors_lie_along_the_windows_where_the_channels_are_few():
+    def dx(**how):
+        return chosen(**{"image": (16, 16), **how})[1]
+
+    assert dx(depths=(1, 5)) is dx(depths=(1, 5), stride=2) is FewChannels
+    assert dx(depths=(3, 5)) is dx(depths=(2, 5), dilation=2) is FewChannels
+    assert dx(depths=(3, 5), stride=4, window=11) is FewChannels
+    assert dx(depths=(3, 5), stride=2) is dx(depths=(4, 5)) is Col2im
+    assert dx(depths=(3, 6), groups=3) is Col2im
+    assert dx(depths=(1, 5), pool=2) is PooledCol2im
 
 
 @pytest.mark.parametrize(
@@ -125,13 +138,17 @@ def test_a_convolution_turns_its_output_itself(pool, relu, filters, training):
 
 
 def test_few_filters_share_a_vector_with_those_of_the_windows_beside_them():
-    def beside(**how):
-        return output(slide((8, 9), 3, how.get("stride", 1)), 2, *how["sizes"]).beside
+    def per_vector(**how):
+        return output(slide((8, 9), 3, how.get("stride", 1)), 2, *how["sizes"]).per_vector
 
-    assert beside(sizes=(1, 1, 1)) == min(LANES, 7)
-    assert beside(sizes=(LANES // 2, 1, 1)) == beside(sizes=(LANES // 2, 1, 2)) == 2
-    assert beside(sizes=(LANES // 2 + 1, 1, 1)) == 1
-    assert beside(sizes=(2, 2, 1)) == beside(sizes=(1, 1, 3)) == beside(sizes=(1, 1, 1), stride=3)
+    assert per_vector(sizes=(1, 1, 1)) == min(LANES, 7)
+    assert per_vector(sizes=(LANES // 2, 1, 1)) == per_vector(sizes=(LANES // 2, 1, 2)) == 2
+    assert per_vector(sizes=(LANES // 2 + 1, 1, 1)) == 1
+    assert (
+        per_vector(sizes=(2, 2, 1))
+        == per_vector(sizes=(1, 1, 3))
+        == per_vector(sizes=(1, 1, 1), stride=3)
+    )
 
 
 def agree(model, x, rng):
@@ -156,23 +173,24 @@ def test_a_last_tile_that_is_wider_than_the_filters_left(window, groups, over, m
         nn.Conv2d(12 * groups, filters, window, groups=groups, rng=rng), nn.Tanh()
     )
     model["0"].bias.data[:] = rng.normal(size=filters)
-    monkeypatch.setattr(direct, "tile_shape", lambda *sizes: (3, vectors))
+    for module in (algorithms, filter_gradients):
+        monkeypatch.setattr(module, "tile_shape", lambda *sizes: (3, vectors))
     agree(model, rng.normal(size=(3, 12 * groups, 5, 6)).astype(np.float32), rng)
 
 
 def test_there_are_fewer_partial_sums_where_they_would_take_too_much_memory(monkeypatch):
     def chunks(filters):
-        return len(filter_gradient(slide((6, 6), 5), 16, filters, 1, 1).sums)
+        return len(filter_gradient(slide((6, 6), 5), 16, filters, 1, 1).sums.weights)
 
     assert chunks(16) == 16
-    assert 4 * 16 * 25 * 16 * filters_that_fill() > filter_gradients.SUMS
+    assert 4 * 16 * 25 * 16 * filters_that_fill() > tree.BYTES
     assert chunks(filters_that_fill()) == 8
     assert chunks(100 * filters_that_fill()) == 4
 
 
 def filters_that_fill():
     """Return how many filters of 5x5x16 are too many for 16 partial sums."""
-    return filter_gradients.SUMS // (4 * 16 * 25 * 16) + LANES
+    return tree.BYTES // (4 * 16 * 25 * 16) + LANES
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 30])

@@ -15,7 +15,7 @@ from numba.core.registry import cpu_target
 
 from .cache import KernelCache
 
-__all__ = ["LANES", "REGISTERS", "kernel"]
+__all__ = ["LANES", "REGISTERS", "inlined", "kernel"]
 
 FASTMATH = frozenset({"reassoc", "contract", "arcp", "nsz", "afn"})
 WIDE = ("skylake-avx512", "cascadelake", "icelake-server", "sapphirerapids", "znver4", "znver5")
@@ -37,6 +37,14 @@ def kernel(function: Callable[..., Any]) -> Any:
     if hasattr(compiled, "py_func") and not isgeneratorfunction(function):
         compiled._cache = KernelCache(function)
     return compiled
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` into each kernel that calls it, as if its lines stood there.
+
+    Then a tile that it takes or returns stays in registers.
+    """
+    return njit(inline="always", **POLICY)(function)
 
 
 def _vector_unit() -> tuple[int, int]:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..typing import Array
-from .convolution.geometry import LINE, aligned, turn
+from .convolution.layout import LINE, aligned, transpose_matrix
 from .jit import LANES, kernel
 from .pool.threads import share
 from .simd import (
@@ -241,4 +241,4 @@ def transpose(queue: Array, x: Array, y: Array, rows: int, columns: int) -> None
     """Write every image's matrix ``x`` (rows, columns) as ``y`` (columns, rows). A task is one."""
     size = rows * columns
     for n in share(queue):
-        turn(x, n * size, rows, columns, y, n * size, rows)
+        transpose_matrix(x, n * size, rows, columns, y, n * size, rows)

@@ -15,9 +15,10 @@ of their results in order is the rest of the tree. So together they give the bit
 with the whole batch; `chunk_count` and `chunk_bounds` see to it. The rounding error grows with
 log C in place of C.
 
-Two things break this. A chunk's own sum must not depend on the other chunks, nor on the size of the
-batch; and a tree must not be written as one expression in a kernel, ``(a + b) + (c + d)``, because
-fast-math lets LLVM add in another order. `add_chunks` keeps every sum in memory.
+Three things break this. A chunk's own sum must not depend on the other chunks, nor on the size of
+the batch. What is done to the sum must not round, or be done to each chunk before. And a tree must
+not be written as one expression in a kernel, ``(a + b) + (c + d)``, because fast-math lets LLVM add
+in another order; `add_chunks` keeps every sum in memory.
 """
 
 from __future__ import annotations

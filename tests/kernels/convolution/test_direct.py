@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 
 import naive
-from pellucid.kernels.convolution import direct
-from pellucid.kernels.convolution.geometry import STOPPED, adjoint, flipped, runs, sliding, through
+from pellucid.kernels.convolution import col2im, direct, filters
+from pellucid.kernels.convolution.arguments import Epilogue, Output, PartialSums, Tiling
+from pellucid.kernels.convolution.geometry import adjoint, flipped, runs, sliding, through
+from pellucid.kernels.convolution.layout import NO_BYTES, NOTHING, STOPPED, GatedGradient
+from pellucid.kernels.convolution.tiles import tile_shape, whole_vectors
 from pellucid.kernels.jit import LANES, REGISTERS
 from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
 from pellucid.shapes import slide
 
 N = 3
 EMPTY = 99
-NOTHING, NO_BYTES = np.zeros(1, np.float32), np.zeros(1, np.uint8)
 TILES = [(3, 1), (3, 2)]
 
 #: channels, filters, image, window, and how it moves. Rows, of outputs and of inputs, and taps are
@@ -89,77 +91,83 @@ def expected(name, rectify):
     w = whole(filters, channels // groups, *window, seed=2)
     moves = (windows.stride, windows.padding, windows.dilation, groups)
     z = naive.convolution(x, w, b, *moves)
-    y, won = naive.max_pooling(z, (pool, pool), (pool, pool))
+    y, argmax = naive.max_pooling(z, (pool, pool), (pool, pool))
     dy = whole(*y.shape, seed=3)
     dz = np.zeros(z.shape)
     for n, f, i, j in np.ndindex(*y.shape):
-        a, e = divmod(int(won[n, f, i, j]), pool)
+        a, e = divmod(int(argmax[n, f, i, j]), pool)
         if not rectify or y[n, f, i, j] > 0:
             dz[n, f, i * pool + a, j * pool + e] = dy[n, f, i, j]
     if rectify:
-        won = np.where(y > 0, won, STOPPED)
+        argmax = np.where(y > 0, argmax, STOPPED)
         y = np.maximum(y, 0)
     dx, dw, db = naive.convolution_gradients(dz, x, w, *moves)
     return SimpleNamespace(
-        windows=windows, groups=groups, pool=pool, x=x, w=w, b=b, y=y, won=won, dy=dy, dx=dx, dw=dw,
-        db=db, rectify=rectify, channels=channels, filters=filters,
+        windows=windows, groups=groups, pool=pool, x=x, w=w, b=b, y=y, argmax=argmax, dy=dy, dx=dx,
+        dw=dw, db=db, rectify=rectify, channels=channels, filters=filters,
         sizes=(channels, filters, groups), gate=y.astype(np.float32),
     )  # fmt: skip
 
 
-def packed(w, groups, vectors, *, flip=False, beside=1, step=1):
+def packed(w, groups, vectors, *, flip=False, per_vector=1, step=1):
     """Return the filters as `forward` wants them."""
-    filters, depth, fh, fw = w.shape
-    rows, columns = (filters // groups, depth) if flip else (depth, filters // groups)
-    wide = -(-columns * beside // (vectors * LANES)) * vectors * LANES
-    out = np.zeros((groups, fh, fw + (beside - 1) * step, rows, wide), np.float32)
-    direct.pack(w, groups, flip, beside, step, out)
+    count, depth, fh, fw = w.shape
+    rows, columns = (count // groups, depth) if flip else (depth, count // groups)
+    wide = -(-columns * per_vector // (vectors * LANES)) * vectors * LANES
+    out = np.zeros((groups, fh, fw + (per_vector - 1) * step, rows, wide), np.float32)
+    filters.pack(w, groups, flip, per_vector, step, out)
     return out
 
 
-def reads(windows, s, w, tile, pool=1, beside=1):
+def reads(windows, s, w, tile, pool=1, per_vector=1):
     """Return where the taps of the filters ``w`` are, and the rows of a tile."""
     cells = runs(windows, s, pool)
     taps = cells[0].reshape(-1, 1) + np.arange(w[0, ..., 0].size // cells.shape[1])
-    rows = cells[:, :1] + np.arange(tile[0]) * beside * s.step_w * s.depth
+    rows = cells[:, :1] + np.arange(tile[0]) * per_vector * s.step_w * s.depth
     return taps.ravel(), rows.ravel()
 
 
 def source(case):
-    """Return dy, and what tells where it goes: the output, or which cell won."""
+    """Return dy, and what tells where it goes: the output, or the argmax."""
     gate = case.gate if case.rectify and case.pool == 1 else None
-    return (
+    return GatedGradient(
         last(case.dy, np.nan),
         NOTHING if gate is None else last(gate, np.nan),
-        last(case.won.astype(np.uint8)) if case.pool > 1 else NO_BYTES,
+        last(case.argmax.astype(np.uint8)) if case.pool > 1 else NO_BYTES,
         gate is not None,
     )
 
 
 cases = pytest.mark.parametrize("name", CASES)
-# Behind a pooling there are other gradients: test_winners.py.
+# After a pooling there are other gradients: test_pooled_gradients.py.
 unpooled = pytest.mark.parametrize("name", [name for name in CASES if "pooled" not in name])
 rectified = pytest.mark.parametrize("rectify", [False, True])
 tiles = pytest.mark.parametrize("tile", TILES)
 
 
-def forward(case, tile, bands, *, beside=1, turned=False, keep=True):
-    """Return the output, and which cells won."""
+def images(case):
+    return GatedGradient(last(case.x, np.nan), NOTHING, NO_BYTES, False)
+
+
+def forward(case, tile, bands, *, per_vector=1, channels_first=False, keep=True):
+    """Return the output, and the argmax."""
     s = sliding(case.windows, *case.sizes, case.pool)
-    w = packed(case.w, case.groups, tile[1], beside=beside, step=s.step_w)
+    w = packed(case.w, case.groups, tile[1], per_vector=per_vector, step=s.step_w)
     b = np.zeros((case.groups, w.shape[-1]), np.float32)
-    b[:, : case.w.shape[0] // case.groups * beside] = np.tile(
-        case.b.reshape(case.groups, -1), beside
+    b[:, : case.w.shape[0] // case.groups * per_vector] = np.tile(
+        case.b.reshape(case.groups, -1), per_vector
     )
-    y = Room(N, *((s.f, s.oh, s.ow) if turned else (s.oh, s.ow, s.f)))
-    won = Room(N, s.oh, s.ow, s.f, dtype=np.uint8)
+    y = Room(N, *((s.f, s.oh, s.ow) if channels_first else (s.oh, s.ow, s.f)))
+    argmax = Room(N, s.oh, s.ow, s.f, dtype=np.uint8)
     run(
-        direct.forward(*tile, case.pool**2), N * bands, last(case.x, np.nan), NOTHING, NO_BYTES,
-        w.ravel(), b.ravel(), y.flat, won.flat if keep else NO_BYTES,
-        *reads(case.windows, s, w, tile, case.pool, beside), s, s.in_place, bands, beside, False,
-        case.rectify, turned,
+        direct.forward(*tile, case.pool**2), N * bands, images(case), w.ravel(), b.ravel(),
+        Output(y.flat, argmax.flat if keep else NO_BYTES), s,
+        Tiling(
+            *reads(case.windows, s, w, tile, case.pool, per_vector), s.in_place, bands, per_vector
+        ),
+        Epilogue(case.rectify, keep, channels_first),
     )  # fmt: skip
-    return y.read() if turned else y.first(), won.first()
+    return y.read() if channels_first else y.first(), argmax.first()
 
 
 @cases
@@ -168,31 +176,31 @@ def forward(case, tile, bands, *, beside=1, turned=False, keep=True):
 def test_forward_equals_the_seven_loops(name, rectify, tile):
     case = expected(name, rectify)
     for bands in {1, 2, case.y.shape[2]}:
-        y, won = forward(case, tile, bands)
+        y, argmax = forward(case, tile, bands)
         np.testing.assert_array_equal(y, case.y)
-        np.testing.assert_array_equal(won, case.won if case.pool > 1 else EMPTY)
+        np.testing.assert_array_equal(argmax, case.argmax if case.pool > 1 else EMPTY)
 
 
 @cases
 @rectified
 @tiles
 @pytest.mark.parametrize("bands", [1, 2])
-def test_forward_turns_its_output_and_leaves_out_the_winners(name, rectify, tile, bands):
+def test_forward_emits_channels_first_and_leaves_out_the_argmax(name, rectify, tile, bands):
     case = expected(name, rectify)
-    y, won = forward(case, tile, bands, turned=True, keep=False)
+    y, argmax = forward(case, tile, bands, channels_first=True, keep=False)
     np.testing.assert_array_equal(y, case.y)
-    np.testing.assert_array_equal(won, EMPTY)
+    np.testing.assert_array_equal(argmax, EMPTY)
 
 
 @rectified
 @pytest.mark.parametrize("name", ["plain", "one cell", "stride", "pooled", "pooled, padded"])
-@pytest.mark.parametrize("beside", [2, 3])
-def test_forward_of_windows_beside_each_other(name, rectify, beside):
+@pytest.mark.parametrize("per_vector", [2, 3])
+def test_forward_of_windows_that_share_a_vector(name, rectify, per_vector):
     case = expected(name, rectify)
-    for turned in (False, True):
-        y, won = forward(case, (1, 4), 2, beside=beside, turned=turned)
+    for channels_first in (False, True):
+        y, argmax = forward(case, (1, 4), 2, per_vector=per_vector, channels_first=channels_first)
         np.testing.assert_array_equal(y, case.y)
-        np.testing.assert_array_equal(won, case.won if case.pool > 1 else EMPTY)
+        np.testing.assert_array_equal(argmax, case.argmax if case.pool > 1 else EMPTY)
 
 
 @cases
@@ -200,14 +208,14 @@ def test_forward_of_windows_beside_each_other(name, rectify, beside):
 @tiles
 def test_the_input_gradient_is_a_forward_of_the_flipped_filters(name, rectify, tile):
     case = expected(name, rectify)
-    s, turned = adjoint(case.windows, *case.sizes, case.pool), flipped(case.windows)
+    s, rotated = adjoint(case.windows, *case.sizes, case.pool), flipped(case.windows)
     w = packed(case.w, case.groups, tile[1], flip=True)
     no_bias = np.zeros(case.groups * w.shape[-1], np.float32)
-    dy, gate, won, gated = source(case)
-    dx, in_place = Room(N, s.oh, s.ow, s.f), s.in_place and not gated  # a gate needs a room
+    dy, dx = source(case), Room(N, s.oh, s.ow, s.f)
+    in_place = s.in_place and not dy.gated  # a gate is applied on the way into the padded image
     run(
-        direct.forward(*tile, 1), N, dy, gate, won, w.ravel(), no_bias, dx.flat, NO_BYTES,
-        *reads(turned, s, w, tile), s, in_place, 1, 1, gated, False, False,
+        direct.forward(*tile, 1), N, dy, w.ravel(), no_bias, Output(dx.flat, NO_BYTES), s,
+        Tiling(*reads(rotated, s, w, tile), in_place, 1, 1), Epilogue(False, False, False),
     )  # fmt: skip
     np.testing.assert_array_equal(dx.first(), case.dx)
 
@@ -223,30 +231,26 @@ def test_the_input_gradient_is_what_the_windows_give_back(name, rectify, tile):
     per_group, wide = case.filters // case.groups, -(-length // (tile[1] * LANES)) * tile[1] * LANES
     fh = case.windows.window[0]
     w = np.zeros((case.groups, fh, at.size // fh, per_group, wide), np.float32)
-    direct.pack_rows(case.w, case.groups, w)
-    dy, gate, won, gated = source(case)
-    dx = Room(N, s.h, s.w, s.c)
-    run(
-        direct.backward_images(*tile), N, dy, gate, won, w.ravel(), dx.flat, at, s, d, length, gated
-    )
+    filters.pack_rows(case.w, case.groups, w)
+    dx, kernel = Room(N, s.h, s.w, s.c), col2im.backward_images(*tile)
+    run(kernel, N, source(case), w.ravel(), dx.flat, at, s, d, length)
     np.testing.assert_array_equal(dx.first(), case.dx)
 
 
 def weight_gradients(case, tile, chunks, band):
-    """Return the gradients of filters and bias, summed up by so many chunks."""
+    """Return the gradients of filters and bias, summed up by ``chunks``."""
     s, d = sliding(case.windows, *case.sizes), through(case.windows, case.filters)
-    at, (_, depth, fh, fw) = runs(case.windows, s), case.w.shape
+    at, depth = runs(case.windows, s), case.w.shape[1]
     at = (at.reshape(-1, 1) + np.arange(case.w[0].size // at.size)).ravel()
     wide = -(-case.filters // case.groups // (tile[1] * LANES)) * tile[1] * LANES
     sums = Room(chunks, case.groups * len(at) * wide)
     db, dw = Room(chunks, case.filters), Room(*case.w.shape)
-    dy, gate, won, gated = source(case)
     run(
-        direct.backward_weights(*tile), chunks, last(case.x, np.nan), dy, gate, won, sums.read(),
-        db.read(), at, s, d, s.in_place, N, band, gated,
+        direct.backward_weights(*tile), chunks, images(case), source(case),
+        PartialSums(sums.read(), db.read()), at, s, d, s.in_place, band,
     )  # fmt: skip
-    shape = (chunks, case.groups, fh, fw, depth, wide)
-    run(direct.unpack, case.groups * depth, sums.read().reshape(shape), dw.read())
+    shape = (case.groups, depth, wide)
+    run(filters.unpack, case.groups * depth, sums.read(), shape, dw.read())
     return dw.read(), db.read().sum(axis=0)
 
 
@@ -277,18 +281,18 @@ def test_pack_puts_the_filters_last_and_fills_them_up(flip):
         assert not out[..., f:].any()
 
 
-def test_unpack_adds_up_the_chunks_and_turns_the_filters_back():
+def test_unpack_adds_up_the_chunks_and_transposes_the_filters_back():
     chunks, groups, f, c = 3, 2, 3, 4
     sums, dw = whole(chunks, groups, 2, 3, c, LANES), np.empty((groups * f, c, 2, 3), np.float32)
-    run(direct.unpack, groups * c, sums, dw)
     total = sums.sum(axis=0)[..., :f].transpose(0, 4, 3, 1, 2)
+    run(filters.unpack, groups * c, sums.reshape(chunks, -1), (groups, c, LANES), dw)
     np.testing.assert_array_equal(dw, total.reshape(dw.shape))
 
 
 @pytest.mark.parametrize("pixels", [0, 1, 3, 4, 11])
 @pytest.mark.parametrize("depth", [3, LANES, 2 * LANES + 1])
 def test_add_pixels_adds_every_pixel_to_what_is_there(pixels, depth):
-    pitch = direct.whole_vectors(depth) + LANES
+    pitch = whole_vectors(depth) + LANES
     x, total = whole(pixels, pitch), whole(depth + LANES, seed=1)
     expected_sum = total + np.append(x.sum(axis=0)[:depth], np.zeros(LANES))
     around = np.append(x.ravel(), np.full(LANES, np.nan, np.float32))
@@ -329,9 +333,7 @@ def test_the_bits_do_not_depend_on_the_threads():
 
 MANY = [1, 2, 3, 5, 7, 9, 13, 16, 24, 27, 28, 29, 55, 100, 300, 999]
 MOST = [REGISTERS, REGISTERS * 2 // 5]
-CHOSEN = sorted(
-    {direct.tile_shape(r, c, 1, most) for r in range(1, 120) for c in MANY for most in MOST}
-)
+CHOSEN = sorted({tile_shape(r, c, 1, most) for r in range(1, 120) for c in MANY for most in MOST})
 
 
 @pytest.mark.parametrize("most", MOST)
@@ -339,9 +341,9 @@ CHOSEN = sorted(
 def test_a_tile_is_no_larger_than_its_task_nor_than_the_registers(cells, most):
     for rows in MANY:
         for columns in MANY:
-            height, vectors = direct.tile_shape(rows, columns, cells, most)
+            height, vectors = tile_shape(rows, columns, cells, most)
             assert 1 <= height <= rows
-            assert 1 <= vectors <= direct.whole_vectors(columns) // LANES
+            assert 1 <= vectors <= whole_vectors(columns) // LANES
             assert height * cells * vectors <= most or (height, vectors) == (1, 1)
             assert (height * cells + 1) * vectors < REGISTERS or (height, vectors) == (1, 1)
 

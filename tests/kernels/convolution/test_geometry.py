@@ -1,7 +1,7 @@
 """An image is laid out where its windows look for it, and its windows are found there.
 
-Kernels read one flat room; here the same tables gather it with NumPy, and the seven loops say what
-must come out.
+Kernels read one flat padded image; here the same tables gather it with NumPy, and the seven loops
+say what must come out.
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ from hypothesis import strategies as st
 import naive
 from ops.strategies import convolutions, seeds
 from pellucid.kernels.convolution.geometry import (
-    LINE,
     Sliding,
     adjoint,
-    aligned,
     flipped,
-    lay_out,
     runs,
     sliding,
     through,
 )
+from pellucid.kernels.convolution.layout import LINE, GatedGradient, aligned, lay_out
 from pellucid.kernels.jit import LANES
 
 EMPTY = 99
@@ -38,42 +36,38 @@ def whole(seed, *shape):
     return np.random.default_rng(seed).integers(-5, 6, shape).astype(np.float32)
 
 
-def laid_out(x, s, *, gate=None, won=None, n=0, low=0, high=None, top=None, room=None):
-    """Return the room (rows, pitch, depth) with image ``n`` in it."""
-    room = np.zeros((s.rows, s.pitch, s.depth), np.float32) if room is None else room.copy()
-    behind = np.full(room.size + LANES, EMPTY, np.float32)
-    behind[: room.size] = room.ravel()
-    nothing = np.zeros(1, np.float32)
+def laid_out(x, s, *, gate=None, argmax=None, n=0, low=0, high=None, top=None, padded=None):
+    """Return the padded image (rows, pitch, depth) with image ``n`` in it."""
+    padded = np.zeros((s.rows, s.pitch, s.depth), np.float32) if padded is None else padded.copy()
+    around = np.full(padded.size + LANES, EMPTY, np.float32)
+    around[: padded.size] = padded.ravel()
     lay_out(
-        x.ravel(),
-        nothing if gate is None else gate.ravel(),
-        np.zeros(1, np.uint8) if won is None else won.ravel(),
-        n, behind[: room.size], s, low, s.h if high is None else high,
-        s.top if top is None else top, gate is not None,
+        GatedGradient.of(x, gate, argmax), n, around[: padded.size], s, low,
+        s.h if high is None else high, s.top if top is None else top,
     )  # fmt: skip
-    assert set(behind[room.size :].tolist()) == {EMPTY}
-    return behind[: room.size].reshape(room.shape)
+    assert set(around[padded.size :].tolist()) == {EMPTY}
+    return around[: padded.size].reshape(padded.shape)
 
 
-def expected_room(x, s, *, gate, won, n, low, high, top, room):
-    """Write the room number by number."""
-    room = room.copy()
+def expected_padded(x, s, *, gate, argmax, n, low, high, top, padded):
+    """Write the padded image number by number."""
+    padded = padded.copy()
     for i, j, c, a, e in np.ndindex(s.h, s.w, s.c, s.cell, s.cell):
         line, column = (i * s.cell + a) * s.spread_h + top, (j * s.cell + e) * s.spread_w + s.left
         if not (low <= i < high and 0 <= line < s.rows and 0 <= column < s.pitch):
             continue
         number = x[n, i, j, c]
         if s.cell > 1:
-            number = number if won[n, i, j, c] == a * s.cell + e else 0
+            number = number if argmax[n, i, j, c] == a * s.cell + e else 0
         elif gate is not None:
             number = number if gate[n, i, j, c] > 0 else 0
-        room[line, column, c] = number
-    return room
+        padded[line, column, c] = number
+    return padded
 
 
 @st.composite
 def places(draw):
-    """Draw an image's way into a room, of any sizes, also far outside of it."""
+    """Draw an image's way into a padded one, of any sizes, also far outside of it."""
     cell = draw(st.integers(1, 3))
     h, w = draw(st.integers(1, 5)), draw(st.integers(1, 5))
     c = draw(st.sampled_from([1, 2, LANES - 1, LANES, 2 * LANES + 1]))
@@ -92,23 +86,23 @@ def test_every_number_of_an_image_goes_to_its_place(s, n, gated, seed, data):
     rng = np.random.default_rng(seed)
     x, gate = whole(seed, 2, s.h, s.w, s.c), whole(seed + 1, 2, s.h, s.w, s.c)
     gate[rng.random(gate.shape) < 0.1] = np.nan
-    won = rng.integers(0, s.cell**2 + 1, x.shape).astype(np.uint8)
+    argmax = rng.integers(0, s.cell**2 + 1, x.shape).astype(np.uint8)
     low = data.draw(st.integers(0, s.h))
     how = {
-        "gate": gate if gated else None, "won": won, "n": n, "low": low,
+        "gate": gate if gated else None, "argmax": argmax, "n": n, "low": low,
         "high": data.draw(st.integers(low, s.h)), "top": data.draw(st.integers(-9, 9)),
-        "room": np.full((s.rows, s.pitch, s.depth), EMPTY, np.float32),
+        "padded": np.full((s.rows, s.pitch, s.depth), EMPTY, np.float32),
     }  # fmt: skip
-    np.testing.assert_array_equal(laid_out(x, s, **how), expected_room(x, s, **how))
+    np.testing.assert_array_equal(laid_out(x, s, **how), expected_padded(x, s, **how))
 
 
-def gathered(room, at, length, s):
+def gathered(padded, at, length, s):
     """Return (windows, cells, groups, numbers): what runs of ``length`` read."""
     i, j = np.ix_(np.arange(s.oh), np.arange(s.ow))
     windows = ((i * s.step_h * s.pitch + j * s.step_w) * s.depth).reshape(-1, 1, 1, 1, 1)
     groups = np.arange(s.groups).reshape(1, 1, -1, 1, 1) * (s.c // s.groups)
     cells = at.reshape(1, len(at), 1, -1, 1)
-    numbers = room.ravel()[windows + cells + groups + np.arange(length)]
+    numbers = padded.ravel()[windows + cells + groups + np.arange(length)]
     return numbers.reshape(s.oh * s.ow, len(at), s.groups, at.shape[1] * length)
 
 
@@ -120,7 +114,7 @@ def test_a_windows_runs_are_its_rows_of_im2col(case, pool):
     assume(pool <= min(oh, ow))
     s = sliding(windows, x.shape[1], 1, case.groups, pool)
     assert s.in_place == (windows.padding == ((0, 0), (0, 0)))
-    assert s.room == s.rows * s.pitch * s.depth
+    assert s.padded_size == s.rows * s.pitch * s.depth
     at = runs(windows, s, pool)
     x = last(x)
     length = fh * fw * case.depth // at.shape[1]
@@ -139,9 +133,9 @@ def test_a_windows_runs_are_its_rows_of_im2col(case, pool):
 def test_the_adjoint_gives_every_cell_what_its_windows_received(case):
     x, w, _, dy = (np.round(2 * a) for a in case.arrays())
     windows, (fn, depth, fh, fw) = case.geometry.windows, w.shape
-    s, turned = adjoint(windows, x.shape[1], fn, case.groups), flipped(windows)
-    assert (s.oh, s.ow) == turned.output == windows.input
-    at = runs(turned, s)
+    s, rotated = adjoint(windows, x.shape[1], fn, case.groups), flipped(windows)
+    assert (s.oh, s.ow) == rotated.output == windows.input
+    at = runs(rotated, s)
     g, length = case.groups, fh * fw * case.filters // at.shape[1]
     rows = gathered(laid_out(last(dy[:1]), s), at, length, s)
     flip = w[:, :, ::-1, ::-1].reshape(g, fn // g, depth, fh, fw).transpose(0, 3, 4, 1, 2)
@@ -158,13 +152,13 @@ def test_a_pooled_gradient_is_laid_out_as_the_gradient_of_the_windows(case, pool
     assert (d.rows, d.pitch) == windows.output
     assert d.depth % LANES == 0
     dy = whole(seed, 1, d.h, d.w, filters)
-    won = np.random.default_rng(seed).integers(0, pool**2, dy.shape).astype(np.uint8)
-    room = laid_out(dy, d, won=won)
+    argmax = np.random.default_rng(seed).integers(0, pool**2, dy.shape).astype(np.uint8)
+    padded = laid_out(dy, d, argmax=argmax)
     expected = np.zeros((*windows.output, d.depth))
     for i, j, f in np.ndindex(d.h, d.w, filters):
-        a, e = divmod(int(won[0, i, j, f]), pool) if pool > 1 else (0, 0)
+        a, e = divmod(int(argmax[0, i, j, f]), pool) if pool > 1 else (0, 0)
         expected[i * pool + a, j * pool + e, f] = dy[0, i, j, f]
-    np.testing.assert_array_equal(room, expected)
+    np.testing.assert_array_equal(padded, expected)
 
 
 @pytest.mark.parametrize("skip", [0, 1, 5, LINE - 1])

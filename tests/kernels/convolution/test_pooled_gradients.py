@@ -1,7 +1,7 @@
-"""The winners' gradients equal those of the seven loops, wherever the windows are read.
+"""The gradients after max pooling equal those of the seven loops, wherever the windows are read.
 
 The kernels are called as the engine does it, which lays out what they take. The cases are those of
-test_conv.py with a pooling, of small whole numbers: nothing here is approximate.
+test_direct.py with a pooling, of small whole numbers: nothing here is approximate.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import pytest
 from kernels.convolution.test_direct import CASES, N, Room, expected, last
 from pellucid.engine.cpu import launch
 from pellucid.engine.cpu.convolution import algorithms, filter_gradients
-from pellucid.engine.cpu.convolution.algorithms import Source, WinnersGivingBack
-from pellucid.engine.cpu.convolution.filter_gradients import WinnersGradient
-from pellucid.kernels.convolution import pooled_input_gradient, pooled_weight_gradient
-from pellucid.kernels.convolution.geometry import STOPPED, sliding
+from pellucid.engine.cpu.convolution.algorithms import PooledCol2im
+from pellucid.engine.cpu.convolution.filter_gradients import PooledGradient
+from pellucid.kernels.convolution import pooled_input_gradient, pooled_weight_gradient, strips
+from pellucid.kernels.convolution.arguments import PartialSums
+from pellucid.kernels.convolution.geometry import sliding
+from pellucid.kernels.convolution.layout import STOPPED, GatedGradient
 from pellucid.kernels.jit import LANES, REGISTERS
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 from pellucid.shapes import slide
@@ -42,15 +44,16 @@ def read(monkeypatch):
 def arrays(case):
     """Return the images and what came back for them, in the midst of other numbers."""
     x = last(case.x, np.nan).reshape(N, *case.windows.input, case.channels)
-    return x, Source(last(case.dy, np.nan), None, last(case.won.astype(np.uint8)))
+    return x, GatedGradient.of(last(case.dy, np.nan), None, last(case.argmax.astype(np.uint8)))
 
 
 def gradients(case, chunks=2, band=2):
-    """Return the gradients of filters and bias, summed up by so many chunks."""
-    back = WinnersGradient(case.windows, *case.sizes, case.pool)
+    """Return the gradients of filters and bias, summed up by ``chunks``."""
+    back = PooledGradient(case.windows, *case.sizes, case.pool)
     back.band = min(band, back.s.oh)
-    back.sums, back.bias = back.sums[:chunks], back.bias[:chunks]
-    back.sums[:], back.bias[:] = np.nan, np.nan
+    back.sums = PartialSums(*(sums[:chunks] for sums in back.sums))
+    for sums in back.sums:
+        sums[:] = np.nan
     dw, db = Room(*case.w.shape), Room(case.filters)
     x, source = arrays(case)
     back(x, source, dw.flat.reshape(dw.shape), db.flat)
@@ -72,7 +75,7 @@ def test_the_gradients_equal_the_seven_loops(name, rectify, stripped, tile, chun
 
 def input_gradient(case):
     """Return the gradient of the images."""
-    back = WinnersGivingBack(case.windows, *case.sizes, case.pool)
+    back = PooledCol2im(case.windows, *case.sizes, case.pool)
     back.pack(case.w)
     dx = Room(N, *case.windows.input, case.channels)
     back(arrays(case)[1], N, dx.flat, None, False)
@@ -87,7 +90,7 @@ def test_the_input_gradient_is_what_the_windows_that_won_give_back(
 ):
     monkeypatch.setattr(pooled_input_gradient, "tile_shape", lambda *sizes: tile)
     case = expected(name, rectify)
-    if WinnersGivingBack(case.windows, *case.sizes, case.pool).starts.shape[1] % tile[0]:
+    if PooledCol2im(case.windows, *case.sizes, case.pool).offsets.run.shape[1] % tile[0]:
         pytest.skip("the tile does not divide the runs")
     np.testing.assert_array_equal(input_gradient(case), case.dx)
 
@@ -96,16 +99,16 @@ def test_the_input_gradient_is_what_the_windows_that_won_give_back(
 def test_runs_of_whole_vectors_are_read_in_the_images_themselves(stripped, read):
     read((2, 1), stripped)
     case = expected("pooled, deep", False)
-    assert WinnersGradient(case.windows, *case.sizes, case.pool).in_place == (not stripped)
-    assert not WinnersGradient(slide((6, 6), 2, padding=1), LANES, 4, 1, 2).in_place
-    assert not WinnersGradient(slide((6, 6), 2), LANES + 1, 4, 1, 2).in_place
+    assert PooledGradient(case.windows, *case.sizes, case.pool).in_place == (not stripped)
+    assert not PooledGradient(slide((6, 6), 2, padding=1), LANES, 4, 1, 2).in_place
+    assert not PooledGradient(slide((6, 6), 2), LANES + 1, 4, 1, 2).in_place
 
 
 @layouts
 def test_what_is_not_finite_comes_through_where_a_window_won(stripped, read):
     read((2, 1), stripped)
     case = SimpleNamespace(**vars(expected("pooled", True)))
-    (n, f, i, j), (m, e, k, o) = np.argwhere(case.won != STOPPED)[[0, -1]]
+    (n, f, i, j), (m, e, k, o) = np.argwhere(case.argmax != STOPPED)[[0, -1]]
     assert f != e
     case.dy = case.dy.copy()
     case.dy[n, f, i, j], case.dy[m, e, k, o] = np.nan, np.inf
@@ -123,7 +126,7 @@ def test_what_is_not_finite_comes_through_where_a_window_won(stripped, read):
 def test_what_a_relu_stopped_counts_as_zero_whatever_it_is(stripped, read):
     read((2, 1), stripped)
     case = SimpleNamespace(**vars(expected("pooled", True)))
-    case.dy = np.where(case.won == STOPPED, np.nan, case.dy).astype(np.float32)
+    case.dy = np.where(case.argmax == STOPPED, np.nan, case.dy).astype(np.float32)
     assert np.isnan(case.dy).any()
     dw, db = gradients(case)
     np.testing.assert_array_equal(dw, case.dw)
@@ -153,10 +156,10 @@ def test_the_bits_do_not_depend_on_the_threads(stripped, read, monkeypatch):
 def test_strips_hold_what_each_window_sees_in_one_piece():
     windows = slide((6, 7), (3, 2), stride=(1, 2), dilation=(2, 1))
     s = sliding(windows, 2, 1, 1, 1)
-    how, at, _ = pooled_weight_gradient.places(windows, s, stripped=True)
+    how, (at, _) = strips.place_windows(windows, s, stripped=True)
     x = np.arange(1, s.rows * s.pitch * s.depth + 1, dtype=np.float32)
-    room = np.zeros(how.room + LANES, np.float32)
-    pooled_weight_gradient.strips(np.append(x, np.zeros(LANES, np.float32)), room, s, how)
+    room = np.zeros(how.size + LANES, np.float32)
+    strips.make_strips(np.append(x, np.zeros(LANES, np.float32)), room, s, how)
     image = x.reshape(s.rows, s.pitch, s.depth)
     for i, j in np.ndindex(*windows.output):
         here = at.reshape(s.oh, -1)[i, 0] + j * how.step
@@ -184,8 +187,8 @@ def test_a_tile_that_gives_back_divides_the_runs():
 
 def test_infinity_is_given_back_where_a_window_won_and_nowhere_else():
     case = SimpleNamespace(**vars(expected("pooled", True)))
-    n, f, i, j = np.argwhere(case.won != STOPPED)[0]
-    a, e = divmod(int(case.won[n, f, i, j]), case.pool)
+    n, f, i, j = np.argwhere(case.argmax != STOPPED)[0]
+    a, e = divmod(int(case.argmax[n, f, i, j]), case.pool)
     case.dy, case.w = case.dy.copy(), abs(case.w) + 1
     case.dy[n, f, i, j] = np.inf
     seen = np.zeros_like(case.x, dtype=bool)

@@ -14,11 +14,14 @@ import pytest
 
 from ops.witness import assert_agrees
 from pellucid import ops
-from pellucid.engine.cpu.convolution import algorithms, filter_gradients
-from pellucid.engine.cpu.convolution.algorithms import Source, Winograd
+from pellucid.engine.cpu.convolution import algorithms
+from pellucid.engine.cpu.convolution.algorithms import Winograd
 from pellucid.engine.cpu.convolution.filter_gradients import WinogradGradient
-from pellucid.kernels.convolution import direct, winograd
-from pellucid.kernels.convolution.geometry import STOPPED, adjoint, sliding, through
+from pellucid.kernels import tree
+from pellucid.kernels.convolution import tiles
+from pellucid.kernels.convolution import winograd_transforms as transforms
+from pellucid.kernels.convolution.geometry import adjoint, sliding, through
+from pellucid.kernels.convolution.layout import STOPPED, GatedGradient
 from pellucid.kernels.jit import LANES, kernel
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 from pellucid.kernels.simd import load, scatter
@@ -33,8 +36,8 @@ SIZES = [4, 5, 7, 8, 13, 14]
 @pytest.fixture(autouse=True)
 def few_tiles(monkeypatch):
     """Two kernels a pass cover every size, and the last tile of most reaches back."""
-    monkeypatch.setattr(direct, "HEIGHTS", (3,))
-    monkeypatch.setattr(direct, "WIDTHS", (1, 2))
+    monkeypatch.setattr(tiles, "HEIGHTS", (3,))
+    monkeypatch.setattr(tiles, "WIDTHS", (1, 2))
 
 
 # The matrices.
@@ -42,12 +45,18 @@ def few_tiles(monkeypatch):
 
 @kernel
 def _matrices(ones, b, a_transposed, a, g, g_transposed):
-    scatter(winograd._b(load(6, 6, ones, 0, 6 * LANES, LANES)), b, 0, 6 * LANES, LANES)
-    t = winograd._a_transposed(load(6, 6, ones, 0, 6 * LANES, LANES))
+    scatter(
+        transforms.b_transposed(load(6, 6, ones, 0, 6 * LANES, LANES)),
+        b,
+        0,
+        6 * LANES,
+        LANES,
+    )
+    t = transforms.a_transposed(load(6, 6, ones, 0, 6 * LANES, LANES))
     scatter(t, a_transposed, 0, 6 * LANES, LANES)
-    scatter(winograd._a(load(4, 4, ones, 0, 6 * LANES, LANES)), a, 0, 4 * LANES, LANES)
-    scatter(winograd._g(load(3, 3, ones, 0, 6 * LANES, LANES)), g, 0, 3 * LANES, LANES)
-    t = winograd._g_transposed(load(6, 6, ones, 0, 6 * LANES, LANES))
+    scatter(transforms.a(load(4, 4, ones, 0, 6 * LANES, LANES)), a, 0, 4 * LANES, LANES)
+    scatter(transforms.g(load(3, 3, ones, 0, 6 * LANES, LANES)), g, 0, 3 * LANES, LANES)
+    t = transforms.g_transposed(load(6, 6, ones, 0, 6 * LANES, LANES))
     scatter(t, g_transposed, 0, 6 * LANES, LANES)
 
 
@@ -76,7 +85,7 @@ def of_the_paper():
     Polynomials of degree 3 and 2 are multiplied by their values at five points and infinity, and
     interpolated; the transposed algorithm is the convolution.
     """
-    p, q = Fraction(winograd.P), Fraction(winograd.Q)
+    p, q = Fraction(transforms.P), Fraction(transforms.Q)
     points = [Fraction(0), p, -p, q, -q]
     others = [[o for o in points if o != point] for point in points]
     b = [*([*polynomial(rest), 0] for rest in others), polynomial(points)]
@@ -133,9 +142,9 @@ def make_case(channels, filters, size, padding, pool, *, rectify=True, n=N):
     oh, ow = (side // pool for side in windows.output)
     cells = z[:, :, : oh * pool, : ow * pool].reshape(n, filters, oh, pool, ow, pool)
     cells = cells.transpose(0, 1, 2, 4, 3, 5).reshape(n, filters, oh, ow, pool * pool)
-    won, y = cells.argmax(axis=-1), cells.max(axis=-1)
+    argmax, y = cells.argmax(axis=-1), cells.max(axis=-1)
     dy = drawn(3, *y.shape)
-    mine = np.arange(pool * pool) == won[..., np.newaxis]
+    mine = np.arange(pool * pool) == argmax[..., np.newaxis]
     through_it = mine & (y > 0)[..., np.newaxis] if rectify else mine
     back = np.where(through_it, dy[..., np.newaxis], 0).reshape(n, filters, oh, ow, pool, pool)
     dz = np.zeros(z.shape)
@@ -143,30 +152,30 @@ def make_case(channels, filters, size, padding, pool, *, rectify=True, n=N):
     dz[:, :, : oh * pool, : ow * pool] = back
     dx, dw, db = ops.conv2d_backward(dz, x.astype(float), w.astype(float), padding=padding)
     if rectify:
-        won, y = np.where(y > 0, won, STOPPED), np.maximum(y, 0)
+        argmax, y = np.where(y > 0, argmax, STOPPED), np.maximum(y, 0)
     return SimpleNamespace(
-        windows=windows, sizes=(channels, filters), pool=pool, x=x, w=w, b=b, y=y, won=won, dy=dy,
-        dx=dx, dw=dw, db=db, z=z, cells=cells, rectify=rectify, n=n,
+        windows=windows, sizes=(channels, filters), pool=pool, x=x, w=w, b=b, y=y, argmax=argmax,
+        dy=dy, dx=dx, dw=dw, db=db, z=z, cells=cells, rectify=rectify, n=n,
     )  # fmt: skip
 
 
 def source(case):
     if case.pool > 1:
-        return Source(last(case.dy), None, last(case.won, np.uint8))
-    return Source(last(case.dy), last(case.y) if case.rectify else None)
+        return GatedGradient.of(last(case.dy), None, last(case.argmax, np.uint8))
+    return GatedGradient.of(last(case.dy), last(case.y) if case.rectify else None)
 
 
 def forward(case):
-    """Return the output, and which cells won."""
+    """Return the output, and which cells argmax."""
     passing = Winograd(
         sliding(case.windows, *case.sizes, 1, case.pool), case.windows, case.pool, flip=False
     )
     passing.pack(case.w)
     passing.bias[: len(case.b)] = case.b
     y = np.full(last(case.y).shape, np.nan, np.float32)
-    won = np.full(y.shape, 99, np.uint8)
-    passing(Source(last(case.x)), case.n, y, won, case.rectify)
-    return first(y), first(won)
+    argmax = np.full(y.shape, 99, np.uint8)
+    passing(GatedGradient.of(last(case.x)), case.n, y, argmax, case.rectify)
+    return first(y), first(argmax)
 
 
 def input_gradient(case):
@@ -177,11 +186,11 @@ def input_gradient(case):
     return first(dx)
 
 
-def weight_gradients(case, together=None):
+def weight_gradients(case, per_block=None):
     passing = WinogradGradient(
         sliding(case.windows, *case.sizes), through(case.windows, case.sizes[1], case.pool)
     )
-    passing.together = passing.together if together is None else together
+    passing.per_block = passing.per_block if per_block is None else per_block
     dw, db = (np.full(a.shape, np.nan, np.float32) for a in (case.w, case.b))
     passing(last(case.x), source(case), dw, db)
     return dw, db
@@ -189,16 +198,16 @@ def weight_gradients(case, together=None):
 
 def agree(case, **how):
     """Compare all passes."""
-    y, won = forward(case)
+    y, argmax = forward(case)
     assert_agrees(y, case.y, within=WITHIN, magnitude=abs(case.z).max(), what="Winograd forward")
     if case.pool > 1:
         # Where two cells are all but equal, either may win.
-        chosen = np.take_along_axis(case.cells, won[..., np.newaxis] % 4, axis=-1)[..., 0]
+        chosen = np.take_along_axis(case.cells, argmax[..., np.newaxis] % 4, axis=-1)[..., 0]
         close = abs(chosen - case.cells.max(axis=-1)) < WITHIN * abs(case.z).max()
         at_zero = abs(case.cells.max(axis=-1)) < WITHIN * abs(case.z).max()
-        assert (np.where(won == STOPPED, (case.won == STOPPED) | at_zero, close)).all()
-        assert set(np.unique(won)) <= {0, 1, 2, 3, STOPPED}
-        assert (won == case.won).mean() > 0.99
+        assert (np.where(argmax == STOPPED, (case.argmax == STOPPED) | at_zero, close)).all()
+        assert set(np.unique(argmax)) <= {0, 1, 2, 3, STOPPED}
+        assert (argmax == case.argmax).mean() > 0.99
     assert_agrees(input_gradient(case), case.dx, within=WITHIN, what="Winograd input gradient")
     dw, db = weight_gradients(case, **how)
     assert_agrees(dw, case.dw, within=WITHIN, what="Winograd filter gradient")
@@ -216,9 +225,9 @@ def test_all_passes_equal_the_plain_convolution(depths, pool):
 @pytest.mark.parametrize("pool", [1, 2])
 @pytest.mark.parametrize("rectify", [False, True])
 def test_images_in_blocks_of_which_the_last_is_smaller(pool, rectify, monkeypatch):
-    monkeypatch.setattr(filter_gradients, "CHUNKS", (2,))
-    monkeypatch.setattr(algorithms, "evenly", lambda n, together: 3)
-    agree(make_case(12, 20, 8, (1, 0, 2, 1), pool, rectify=rectify, n=7), together=3)
+    monkeypatch.setattr(tree, "CHUNKS", (2,))
+    monkeypatch.setattr(algorithms, "evenly", lambda n, per_block: 3)
+    agree(make_case(12, 20, 8, (1, 0, 2, 1), pool, rectify=rectify, n=7), per_block=3)
 
 
 def test_what_is_not_finite_stays_in_its_patch():

@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -330,6 +331,68 @@ def test_the_arrays_are_let_go():
             break
         time.sleep(0.01)
     assert sys.getrefcount(y) == before
+
+
+class Pair(NamedTuple):
+    """Arrays that a kernel takes together, one of them within a second tuple."""
+
+    x: Any
+    more: tuple[Any, Any]
+
+
+@kernel
+def scale_pair(queue, pair, y):
+    for n in share(queue):
+        x, (factors, times) = pair
+        times[n] += 1
+        for i in range(x.shape[1]):
+            y[n, i] = factors[0] * x[n, i] + np.sqrt(x[n, i])
+
+
+@kernel
+def leave_arguments(queue, pair, y):
+    for n in share(queue):
+        y[n, 0] = len(pair.x)
+
+
+@pytest.mark.parametrize("wanted", [1, 2, 3])
+def test_arrays_in_tuples_are_neither_kept_nor_freed_too_early(wanted):
+    set_num_threads(wanted)
+    y = np.zeros((TASKS, SIZE), np.float32)
+    x, factors, times = images(), np.float32([3]), np.zeros(TASKS, np.int64)
+    arrays = (x, factors, times, y)
+    pair = Pair(x, (factors, times))
+    run(scale_pair, TASKS, pair, y)
+    before = [sys.getrefcount(a) for a in arrays]
+    for _ in range(200):
+        run(scale_pair, TASKS, pair, y)
+    assert (times == 201).all()
+    assert right(y)
+    for _ in range(100):
+        if [sys.getrefcount(a) for a in arrays] == before:
+            break
+        time.sleep(0.01)
+    assert [sys.getrefcount(a) for a in arrays] == before
+    for seed in range(200):  # arrays that nobody else holds, in memory that is used again at once
+        run(scale_pair, TASKS, Pair(images(seed), (np.float32([seed]), times)), y)
+        assert right(y, seed, seed)
+
+
+def test_helpers_find_no_counter_of_references_in_a_tuple():
+    set_num_threads(2)
+    x, factors, times = images(), np.float32([3]), np.zeros(TASKS, np.int64)
+    y = np.zeros((TASKS, SIZE), np.float32)
+    for _ in range(2):  # the first call may compile
+        run(leave_arguments, TASKS, Pair(x, (factors, times)), y)
+    queue, at = threads._pool.queue, work_queue.ARGUMENTS
+    words = queue[at : at + 60].tolist()
+    found = 0
+    for array in (x, factors, times, y):
+        data = words.index(array.ctypes.data)
+        counter, owner, size = words[data - 4 : data - 1]
+        assert (counter, owner, size) == (0, 0, array.size)
+        found += 1
+    assert found == 4
 
 
 def test_where_the_system_gives_no_threads_the_caller_does_all(monkeypatch):

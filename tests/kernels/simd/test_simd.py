@@ -11,14 +11,13 @@ import pytest
 
 from pellucid.kernels.jit import LANES, REGISTERS, kernel
 from pellucid.kernels.simd import (
-    add_everywhere,
     add_row,
     add_rows_from,
     add_scaled,
-    alternating,
-    every_other,
+    add_vector,
     inner,
     inner_first,
+    interleave,
     keep_larger,
     lane_sums,
     largest,
@@ -29,8 +28,8 @@ from pellucid.kernels.simd import (
     load_rows_between,
     load_within,
     outer,
+    outer_argmax,
     outer_at,
-    outer_won,
     plus,
     prefetch,
     relu,
@@ -44,8 +43,9 @@ from pellucid.kernels.simd import (
     store_part,
     store_rows,
     store_within,
-    turned,
-    turned_square,
+    strided,
+    transpose,
+    transpose_lanes,
     where_above_zero,
     where_below,
     where_equal,
@@ -241,7 +241,7 @@ def test_add_scaled_multiplies_rows_with_one_number(p):
 @kernel
 def _won(b, j, won, i, at, q, a, k, y):
     t = load(ROWS, COLUMNS, y, 0, WIDTH, LANES)
-    store(outer_won(t, b, j, won, i, at, q, a, k), y, SIZE, WIDTH)
+    store(outer_argmax(t, b, j, won, i, at, q, a, k), y, SIZE, WIDTH)
 
 
 def test_outer_won_multiplies_each_row_with_what_its_byte_points_to():
@@ -259,7 +259,7 @@ def test_outer_won_multiplies_each_row_with_what_its_byte_points_to():
 def _add(a, b, j, y):
     t = load(ROWS, COLUMNS, a, 0, WIDTH, LANES)
     store(add_row(t, b, j), y, 0, WIDTH)
-    store(add_everywhere(t, b, j), y, SIZE, WIDTH)
+    store(add_vector(t, b, j), y, SIZE, WIDTH)
 
 
 def test_a_row_is_added_to_every_row_and_a_vector_to_all():
@@ -389,8 +389,8 @@ def test_rows_between_two_are_read_and_no_others(first, last, n):
 @kernel
 def _alternate(a, y):
     t, u = load(2, COLUMNS, a, 0, WIDTH, LANES), load(2, COLUMNS, a, 2 * WIDTH, WIDTH, LANES)
-    scatter(alternating(t, u, 0, 4), y, 0, WIDTH, LANES)
-    scatter(alternating(t, u, 1, 2), y, SIZE, WIDTH, LANES)
+    scatter(interleave(t, u, 0, 4), y, 0, WIDTH, LANES)
+    scatter(interleave(t, u, 1, 2), y, SIZE, WIDTH, LANES)
 
 
 def test_the_rows_of_two_tiles_alternate():
@@ -405,12 +405,12 @@ def _arrange(a, y):
     t = load(ROWS, COLUMNS, a, 0, WIDTH, LANES)
     scatter(row(t, 2), y, 0, 0, LANES)
     scatter(rows((row(t, 3), row(t, 0))), y, SIZE, WIDTH, LANES)
-    scatter(turned(t), y, 2 * SIZE, ROWS * LANES, LANES)
+    scatter(transpose(t), y, 2 * SIZE, ROWS * LANES, LANES)
     for_columns = 3 * SIZE
-    scatter(every_other(t, 0, 0), y, for_columns, LANES, LANES)
-    scatter(every_other(t, 1, 0), y, for_columns + 2 * LANES, LANES, LANES)
-    scatter(every_other(turned(t), 0, 1), y, for_columns + 4 * LANES, LANES, LANES)
-    scatter(every_other(turned(t), 1, 1), y, for_columns + 6 * LANES, LANES, LANES)
+    scatter(strided(t, 0, 0), y, for_columns, LANES, LANES)
+    scatter(strided(t, 1, 0), y, for_columns + 2 * LANES, LANES, LANES)
+    scatter(strided(transpose(t), 0, 1), y, for_columns + 4 * LANES, LANES, LANES)
+    scatter(strided(transpose(t), 1, 1), y, for_columns + 6 * LANES, LANES, LANES)
 
 
 def test_rows_and_columns_are_chosen_and_turned():
@@ -427,7 +427,7 @@ def test_rows_and_columns_are_chosen_and_turned():
 
 @kernel
 def _turn_square(a, y):
-    store(turned_square(load(LANES, 1, a, 0, LANES, 0)), y, 0, LANES)
+    store(transpose_lanes(load(LANES, 1, a, 0, LANES, 0)), y, 0, LANES)
 
 
 def test_a_square_of_lanes_is_turned():

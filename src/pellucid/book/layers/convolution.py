@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ... import ops
-from ...engine.cpu.convolution.algorithms import NO_BYTES, Source
 from ...engine.cpu.convolution.choice import filter_gradient, input_gradient, output
+from ...kernels.convolution.layout import NO_BYTES, GatedGradient
 from ...ops.checks import require_shape
 from ...ops.conv import conv2d_windows
 from ...typing import Array
@@ -17,7 +17,6 @@ from ..common.util import im2col
 from ..settings import settings
 from .base import BookLayer
 from .buffers import take
-from .image_gradient import ImageGradient
 from .layouts import as_single, channels_last, like_images
 
 __all__ = ["Convolution"]
@@ -123,7 +122,7 @@ class Convolution(BookLayer):
             seen = channels_last(x)
         dy = channels_last(dout)
         self.dW, self.db = take(self.W.shape), take((len(self.W),))
-        passes.filters(seen, Source(dy), self.dW, self.db)
+        passes.filters(seen, GatedGradient.of(dy), self.dW, self.db)
         return passes.give_back(dy, as_single(self.W), seen.shape)
 
     @cached_property
@@ -159,13 +158,12 @@ class _Passes:
     def __init__(self, image: Shape, filters: Shape, batch: int, stride: int, pad: int) -> None:
         self.windows = conv2d_windows(image, filters, stride, pad)
         self._geometry = (self.windows, image[0], filters[0], 1, 1, batch)
-        self._few_channels = ImageGradient.serves(self.windows, image[0])
         self._output = output(*self._geometry)
 
     def forward(self, x: Array, w: Array, b: Any, y: Array) -> None:
         self._output.pack(w)
         self._output.bias[:] = np.broadcast_to(np.asarray(b, np.float32).reshape(-1), len(w))
-        self._output(Source(x), len(x), y, NO_BYTES, False, False)
+        self._output(GatedGradient.of(x), len(x), y, NO_BYTES, False, False)
 
     @cached_property
     def filters(self) -> Any:
@@ -174,16 +172,10 @@ class _Passes:
 
     def give_back(self, dy: Array, w: Array, shape: tuple[int, ...]) -> Array:
         """Return the gradient for the images, whose ``shape`` is (N, H, W, C), as (N, C, H, W)."""
-        if self._few_channels:
-            return self._few(dy, w)
         dx = take(shape)
         self._input.pack(w)
-        self._input(Source(dy), len(dx), dx, NO_BYTES, False)
+        self._input(GatedGradient.of(dy), len(dx), dx, NO_BYTES, False)
         return like_images(dx)
-
-    @cached_property
-    def _few(self) -> ImageGradient:
-        return ImageGradient(*self._geometry[:3])
 
     @cached_property
     def _input(self) -> Any:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ...typing import Array
-from ..convolution.geometry import LINE, aligned, turn
+from ..convolution.layout import LINE, aligned, transpose_matrix
 from ..jit import LANES, REGISTERS, kernel
 from ..pool.threads import share
 from ..simd import load, load_part, outer, store, store_first, store_part, zeros
@@ -200,7 +200,7 @@ def product_turned(height: int) -> Any:
                 _fetch(w, columns, 0, columns, begin, end - begin, channels, some, wide)
                 for i in range(begin, end, LANES):
                     count = min(LANES, end - i)
-                    turn(some, (i - begin) * wide, LANES, wide, near, 0, LANES)
+                    transpose_matrix(some, (i - begin) * wide, LANES, wide, near, 0, LANES)
                     for tile in range(0, rows, height):
                         m = min(tile, rows - height)  # the last one reaches back
                         sums[:] = 0

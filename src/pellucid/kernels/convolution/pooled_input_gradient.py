@@ -1,85 +1,99 @@
-"""The input gradient behind max pooling: only the windows that won give anything back.
+"""The input gradient after max pooling: only the windows at the argmax contribute.
 
-The twin of `pooled_weight_gradient`. What window q of position p gives back is a sum over the
-filters that it won,
+The twin of `pellucid.kernels.convolution.pooled_weight_gradient`. What window q of position p adds
+to the image is a sum over the filters whose argmax it is,
 
-    dx[p,q] += Σ_{f: won[p,f] = q} dy[p,f] · w[f,:]
+    dx[p,q] += Σ_{f: argmax[p,f] = q} dy[p,f] · w[f,:]
 
-so the filters of each position are sorted by their winners first. The sum stays in a tile of
+so the filters of each position are sorted by their argmax first. The sum stays in a tile of
 ``height`` runs x ``vectors`` of their numbers, which is then added to where the window looked, as
 in the textbook's col2im.
 
-All arrays are flat, float32 (``won``: uint8), channels-last, allocated by the engine; the filters
-come as `conv.pack_rows` writes them. A task is an image.
+All arrays are flat, float32 (``argmax``: uint8), channels-last, allocated by the engine; the
+filters come as `pellucid.kernels.convolution.filters.pack_rows` writes them. A task is an image.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...shapes import Windows
 from ...typing import Array
-from ..jit import LANES, REGISTERS, kernel
+from ..jit import LANES, REGISTERS, inlined, kernel
 from ..pool.threads import share
 from ..simd import add_rows_from, add_scaled, zeros
-from .geometry import STOPPED, Sliding, runs, take_out
+from .geometry import Sliding, runs
+from .layout import BYTES, STOPPED, GatedGradient, crop
 
-__all__ = ["backward_images", "places", "tile_shape"]
+__all__ = ["WindowOffsets", "backward_images", "tile_shape", "window_offsets"]
 
-MOST = REGISTERS * 3 // 4  # vectors of a tile
-BYTES = 256  # places in a table of what ``won`` may say
+VECTORS = REGISTERS * 3 // 4  # of a tile, at most
 
 
-def places(windows: Windows, s: Sliding) -> tuple[Array, Array, int]:
-    """Return where the windows of a position begin, where the runs, and how far these are apart.
+class WindowOffsets(NamedTuple):
+    """Where the windows of a position look."""
 
-    Runs (rows of tiles, runs) are equally far apart within a row. ``s`` says how the windows slide
-    with the pooling behind them.
-    """
+    window: Array  # offset of the window that each argmax means
+    run: Array  # offset of each run of a window (rows of tiles, runs)
+    run_stride: int  # from run to run, the same throughout a row
+    run_length: int  # numbers of a run
+
+
+class Sorted(NamedTuple):
+    """The gradient of one image, sorted by group, position and argmax."""
+
+    dy: Array  # room for all filters of a group for each argmax, and for what a ReLU stopped
+    filters: Array  # where the packed filter of each begins
+    ends: Array  # of what there is for each argmax
+
+
+def window_offsets(windows: Windows, s: Sliding) -> WindowOffsets:
+    """Return where the windows look; ``s`` says how they slide with the pooling after them."""
     (fh, fw), (dh, dw), (sh, sw) = windows.window, windows.dilation, windows.stride
-    pool, at = s.step_h // sh, runs(windows, s)
+    pool, run = s.step_h // sh, runs(windows, s)
     q = np.arange(pool * pool)
-    first = (q // pool * sh * s.pitch + q % pool * sw) * s.depth
-    if at.size == fh:
-        return first, at, dh * s.pitch * s.depth
-    return first, at.reshape(fh, fw), dw * s.depth
+    window = (q // pool * sh * s.pitch + q % pool * sw) * s.depth
+    length = fh * fw * (s.c // s.groups) // run.size
+    if run.size == fh:
+        return WindowOffsets(window, run, dh * s.pitch * s.depth, length)
+    return WindowOffsets(window, run.reshape(fh, fw), dw * s.depth, length)
 
 
 def tile_shape(runs: int, length: int) -> tuple[int, int]:
     """Return the tile, runs x vectors of each, as large as there are registers for."""
     wide = -(-length // LANES)
-    tiles = -(-wide // (MOST // 2))
+    tiles = -(-wide // (VECTORS // 2))
     vectors = -(-wide // tiles)
-    heights = [h for h in range(1, runs + 1) if runs % h == 0 and h * vectors <= MOST]
+    heights = [h for h in range(1, runs + 1) if runs % h == 0 and h * vectors <= VECTORS]
     return max(heights), vectors
 
 
 @kernel
-def _sort(
-    dy: Array, won: Array, n: int, s: Sliding, wide: int, amounts: Array, rows: Array, ends: Array
-) -> None:
-    """Write dy of image ``n``, and the filters' rows, by group, position and winner.
+def _sort(source: GatedGradient, n: int, s: Sliding, width: int, to: Sorted) -> None:
+    """Write dy of image ``n``, and its filters, by group, position and argmax.
 
-    Each winner of a position has room for all filters, and ``ends`` tells how far it is filled.
-    What a ReLU stopped goes to a place of its own, behind them all.
+    Each argmax of a position has room for all filters, and ``to.ends`` tells how far it is filled.
+    What a ReLU stopped goes to a place of its own, after them all.
     """
+    numbers, of_all, (dys, rows, ends) = source.numbers, source.argmax, to
     per_group, positions = s.f // s.groups, s.oh * s.ow
     cells = len(ends) // (s.groups * positions)
     places, part = np.zeros(BYTES, dtype=np.int64), 0
     for g in range(s.groups):
         for p in range(positions):
             first = (n * positions + p) * s.f + g * per_group
-            mine, winners = dy[first : first + per_group], won[first : first + per_group]
+            dy = numbers[first : first + per_group]
+            argmax = of_all[first : first + per_group]
             for q in range(cells):
                 places[q] = (part + q) * per_group
             places[STOPPED] = len(ends) * per_group
             for f in range(per_group):
-                place = places[winners[f]]
-                places[winners[f]] = place + 1
-                amounts[place], rows[place] = mine[f], f * wide
+                place = places[argmax[f]]
+                places[argmax[f]] = place + 1
+                dys[place], rows[place] = dy[f], f * width
             for q in range(cells):
                 ends[part + q] = places[q]
             part += cells
@@ -88,42 +102,63 @@ def _sort(
 @cache
 def backward_images(height: int, vectors: int) -> Any:
     """Return the kernel for tiles of ``height`` runs x ``vectors`` of their numbers."""
+    tile_width = vectors * LANES
+
+    @inlined
+    def tile_over_filters(
+        dy: Array, filters: Array, first: int, last: int, w: Array, j: int, p: int
+    ) -> Any:
+        """Return ``Σ_m dy[m] · w[j + filters[m] + r·p : ]`` of those that have one argmax."""
+        t = zeros(height, vectors)
+        for m in range(first, last):
+            t = add_scaled(t, dy, m, w, j + filters[m], p)
+        return t
+
+    @inlined
+    def add_runs(
+        ordered: Sorted, w: Array, padded: Array, offsets: WindowOffsets, s: Sliding,
+        u: int, v: int, k: int,
+    ) -> None:  # fmt: skip
+        """Add to the padded image what all windows give back to ``height`` runs from (u, v) on.
+
+        Only from number ``k`` of each run on, a tile's width.
+        """
+        (dy, filters, ends), (window, run_offset, run_stride, run_length) = ordered, offsets
+        per_group, channels, runs = s.f // s.groups, s.c // s.groups, run_offset.shape
+        size = w.size // (run_offset.size * s.groups)
+        count, part = min(tile_width, run_length - k), 0
+        for g in range(s.groups):
+            tap = ((g * runs[0] + u) * runs[1] + v) * size + k
+            of_run = run_offset[u, v] + g * channels + k
+            for i in range(s.oh):
+                for j in range(s.ow):
+                    to = (i * s.step_h * s.pitch + j * s.step_w) * s.depth + of_run
+                    for q in range(len(window)):
+                        first, last = part * per_group, ends[part]
+                        part += 1
+                        if first < last:
+                            t = tile_over_filters(dy, filters, first, last, w, tap, size)
+                            add_rows_from(t, padded, to + window[q], run_stride, 0, count)
 
     @kernel
-    def give_back(
-        queue: Array, dy: Array, won: Array, w: Array, dx: Array, first: Array, starts: Array,
-        apart: int, s: Sliding, length: int,
+    def col2im(
+        queue: Array, dy: GatedGradient, filters: Array, dx: Array, offsets: WindowOffsets,
+        s: Sliding,
     ) -> None:  # fmt: skip
-        """Write ``dx``: what each window that won gives back, added to where it looked."""
-        per_group, channels, every = s.f // s.groups, s.c // s.groups, vectors * LANES
-        wide = w.size // (starts.size * s.f)
-        positions, size = s.oh * s.ow, per_group * wide
-        room = np.empty(s.rows * s.pitch * s.depth, dtype=np.float32)
-        ends = np.empty(s.groups * positions * len(first), dtype=np.int64)
+        """Write ``dx``: the shares of the windows at the argmax, added to where they looked."""
+        per_group, width = s.f // s.groups, filters.size // (offsets.run.size * s.f)
+        padded = np.empty(s.rows * s.pitch * s.depth, dtype=np.float32)
+        ends = np.empty(s.groups * s.oh * s.ow * len(offsets.window), dtype=np.int64)
         amounts = np.empty((len(ends) + 1) * per_group, dtype=np.float32)
-        rows = np.empty(len(amounts), dtype=np.int64)
+        ordered = Sorted(amounts, np.empty(len(amounts), dtype=np.int64), ends)
+        runs = offsets.run.shape
         for n in share(queue):
-            room[:] = 0
-            _sort(dy, won, n, s, wide, amounts, rows, ends)
-            for u in range(starts.shape[0]):
-                for v in range(0, starts.shape[1], height):
-                    for k in range(0, length, every):
-                        count, part = min(every, length - k), 0
-                        for g in range(s.groups):
-                            run = (g * starts.shape[0] + u) * starts.shape[1] + v
-                            tap, seen = run * size + k, starts[u, v] + g * channels + k
-                            for i in range(s.oh):
-                                for j in range(s.ow):
-                                    here = (i * s.step_h * s.pitch + j * s.step_w) * s.depth + seen
-                                    for q in range(len(first)):
-                                        begin, end = part * per_group, ends[part]
-                                        part += 1
-                                        if begin == end:
-                                            continue
-                                        t = zeros(height, vectors)
-                                        for m in range(begin, end):
-                                            t = add_scaled(t, amounts, m, w, tap + rows[m], size)
-                                        add_rows_from(t, room, here + first[q], apart, 0, count)
-            take_out(room, n, dx, s)
+            padded[:] = 0
+            _sort(dy, n, s, width, ordered)
+            for u in range(runs[0]):
+                for v in range(0, runs[1], height):
+                    for k in range(0, offsets.run_length, tile_width):
+                        add_runs(ordered, filters, padded, offsets, s, u, v, k)
+            crop(padded, n, dx, s)
 
-    return give_back
+    return col2im

@@ -1,25 +1,19 @@
-"""The filter gradient behind max pooling: only the windows that won take part.
+"""The filter gradient after max pooling: only the windows at the argmax contribute.
 
-Behind a pooling without overlap, filter f has one number dy[p,f] for each of the K² windows around
-position p, and it goes to one of them, ``q = won[p,f]``. With x[p,q] the numbers that it saw,
+After a pooling without overlap, filter f has one number dy[p,f] for each of the K² windows around
+position p, and it belongs to one of them, ``q = argmax[p,f]``. With x[p,q] the numbers that it saw,
 
-    dw[f,:] = Σ_p dy[p,f] · x[p, won[p,f]]        db[f] = Σ_p dy[p,f]
+    dw[f,:] = Σ_p dy[p,f] · x[p, argmax[p,f]]        db[f] = Σ_p dy[p,f]
 
 which is one product where dz, spread out, would take K². Vectors lie along the window's numbers,
 and a tile has ``height`` filters, each of which reads a window of its own.
 
 *Strips.* A window is read where it lies in the channels-last image, a run at a time (see
 `pellucid.kernels.convolution.geometry`). If its runs are so short that vectors would stay
-empty, the image is laid out in strips first: one for each column j of windows, with all that
-they see, row by row
+empty, the image is laid out in strips first (`pellucid.kernels.convolution.strips`).
 
-    strip[j] = x[0, j:j+FW], x[1, j:j+FW], x[2, j:j+FW], ...
-
-so that window (i, j) is one run of FH·FW·C numbers there, and (i + 1, j) begins FW·C numbers later
-(Cho & Brand 2017, "MEC: Memory-efficient Convolution", section 3.1).
-
-All arrays are flat, float32 (``won``: uint8), channels-last, allocated by the engine. A task is one
-chunk of images, and writes to places of its own. The twin of `pellucid.ops`, to 1e-5.
+All arrays are flat, float32 (``argmax``: uint8), channels-last, allocated by the engine. A task is
+one chunk of images, and writes to places of its own. The twin of `pellucid.ops`, to 1e-5.
 """
 
 from __future__ import annotations
@@ -29,57 +23,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...shapes import Windows
 from ...typing import Array
-from ..jit import LANES, REGISTERS, kernel
+from ..jit import LANES, REGISTERS, inlined, kernel
 from ..pool.threads import share
-from ..simd import add_rows_from, load, load_bytes, load_part, outer_won, store, where_below, zeros
+from ..simd import add_rows_from, load_bytes, load_part, outer_argmax, store, where_below, zeros
+from ..tree import add_chunks, chunk_bounds
+from .arguments import PartialSums
 from .direct import add_pixels
-from .geometry import LINE, STOPPED, Sliding, aligned, lay_out, runs
+from .geometry import Sliding
+from .layout import BYTES, LINE, STOPPED, GatedGradient, aligned, lay_out
+from .strips import Strips, make_strips
 
-__all__ = ["Places", "backward_weights", "places", "strips", "tile_shape", "unpack"]
+__all__ = ["backward_weights", "tile_shape", "unpack"]
 
 # What tiles there are: every one is a kernel to compile.
 HEIGHTS = (1, 2, 3, 4, 5, 6, 8, 10, 12)
 WIDTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12)
-BYTES = 256  # places in a table of what ``won`` may say
 
 
-class Places(NamedTuple):
-    """Where the windows lie. Whole numbers only, so that a kernel can take it."""
+class Band(NamedTuple):
+    """Rows of dy: integers, which Numba takes by value."""
 
-    run: int  # numbers of one row of a strip; 0 if there are none
-    room: int  # numbers of all strips
-    columns: int  # of windows
-    move: int  # pixels from one to the next
-    dilation_h: int
-    dilation_w: int
-    window_w: int
-    step: int  # numbers from position to position
-    group: int  # numbers from group to group
-
-
-def places(windows: Windows, s: Sliding, *, stripped: bool) -> tuple[Places, Array, Array]:
-    """Return how windows lie, and where: that which won, for each row of dy, and each of its runs.
-
-    ``s`` says how the windows slide with the pooling behind them.
-    """
-    fw, (dh, dw), (sh, sw) = windows.window[1], windows.dilation, windows.stride
-    pool, channels = s.step_h // sh, s.c // s.groups
-    q = np.arange(BYTES)
-    q[pool * pool :] = 0  # no window won: any will do for a gradient of 0
-    row = np.arange(s.oh)[:, np.newaxis] * s.step_h + q // pool * sh
-    if not stripped:
-        at = (row * s.pitch + q % pool * sw) * s.depth
-        how = Places(0, 0, 0, sw, dh, dw, fw, s.step_w * s.depth, channels)
-        return how, at.ravel(), runs(windows, s).ravel()
-    # The rows that a window sees follow each other: every second one, then the others, if dilated.
-    run, down, columns = fw * channels, -(-s.rows // dh), s.ow * pool
-    strip = dh * down * run
-    at = (row % dh * down + row // dh) * run + q % pool * strip
-    all_strips = s.groups * columns * strip
-    how = Places(run, all_strips, columns, sw, dh, dw, fw, pool * strip, columns * strip)
-    return how, at.ravel(), np.zeros(1, dtype=np.int64)
+    low: int
+    high: int
+    first: int  # where they begin among all images
 
 
 def tile_shape(filters: int, length: int) -> tuple[int, int]:
@@ -105,109 +72,108 @@ def tile_shape(filters: int, length: int) -> tuple[int, int]:
 
 
 @kernel
-def strips(image: Array, room: Array, s: Sliding, p: Places) -> None:
-    """Write the image into the room, in strips."""
-    channels, down = s.c // s.groups, -(-s.rows // p.dilation_h)
-    whole, across = p.dilation_w == 1 and s.groups == 1, p.dilation_w * s.depth
-    for g in range(s.groups):
-        for j in range(p.columns):
-            for first in range(p.dilation_h):
-                to = ((g * p.columns + j) * p.dilation_h + first) * down * p.run
-                for i in range(first, s.rows, p.dilation_h):
-                    here = (i * s.pitch + j * p.move) * s.depth + g * channels
-                    if whole:
-                        _copy(image, here, room, to, p.run)
-                    else:
-                        for v in range(p.window_w):
-                            _copy(image, here + v * across, room, to + v * channels, channels)
-                    to += p.run
-
-
-@kernel
-def _copy(image: Array, here: int, room: Array, to: int, count: int) -> None:
-    """Copy ``count`` numbers, and some behind them, where the next ones will be written."""
+def _mask_stopped(dy: GatedGradient, first: int, count: int, dz: Array) -> None:
+    """Write ``count`` numbers of dy into ``dz``; those that a ReLU stopped become 0."""
+    numbers, argmax = dy.numbers, dy.argmax
     for k in range(0, count, LANES):
-        store(load(1, 1, image, here + k, 0, 0), room, to + k, 0)
-
-
-@kernel
-def _let_through(dy: Array, won: Array, first: int, count: int, dz: Array) -> None:
-    """Write into ``dz`` what no ReLU stops of the ``count`` numbers of dy."""
-    for k in range(0, count, LANES):
-        here, some = first + k, min(LANES, count - k)
-        winner = load_bytes(won, here, some)
-        store(where_below(load_part(dy, here, some), winner, np.float32(STOPPED)), dz, k, 0)
+        begin, some = first + k, min(LANES, count - k)
+        t, u = load_part(numbers, begin, some), load_bytes(argmax, begin, some)
+        store(where_below(t, u, np.float32(STOPPED)), dz, k, 0)
 
 
 @cache
 def backward_weights(height: int, vectors: int) -> Any:
     """Return the kernel for tiles of ``height`` filters x ``vectors`` of a run."""
+    tile_width = vectors * LANES
+
+    @inlined
+    def tile_over_positions(
+        dz: Array, f: int, argmax: Array, argmax_offset: Array, x: Array, begin: int, step: int,
+        band: Band, s: Sliding,
+    ) -> Any:  # fmt: skip
+        """Return ``Σ_ij dz[i,j,f + r] · x[begin + offset[i,argmax[i,j,f + r]] + j·step : ]``."""
+        t = zeros(height, vectors)
+        for i in range(band.low, band.high):
+            pixel = (i - band.low) * s.ow * s.f + f
+            for j in range(s.ow):
+                t = outer_argmax(
+                    t, dz, pixel, argmax, band.first + pixel,
+                    argmax_offset, i * BYTES, x, begin + j * step,
+                )  # fmt: skip
+                pixel += s.f
+        return t
+
+    @inlined
+    def add_band(
+        x: Array, start: int, dz: Array, argmax: Array, offsets: tuple[Array, Array], sums: Array,
+        s: Sliding, strips: Strips, band: Band,
+    ) -> None:  # fmt: skip
+        """Add what a band contributes to the sums of all filters and runs."""
+        argmax_offset, run_offset = offsets
+        per_group, taps = s.f // s.groups, len(sums) // s.f
+        width, length = taps // len(run_offset), strips.run_length
+        for g in range(s.groups):
+            for r in range(len(run_offset)):
+                for k in range(0, length, tile_width):
+                    begin = start + g * strips.group + run_offset[r] + k
+                    for block in range(0, per_group, height):
+                        f = min(block, per_group - height)
+                        t = tile_over_positions(
+                            dz, g * per_group + f, argmax, argmax_offset, x, begin, strips.step,
+                            band, s,
+                        )  # fmt: skip
+                        # Rows that the overlapping last tile computes once more are skipped.
+                        to = (g * per_group + f) * taps + r * width + k
+                        add_rows_from(t, sums, to, taps, block - f, tile_width)
 
     @kernel
     def accumulate(
-        queue: Array, x: Array, dy: Array, won: Array, dw: Array, db: Array, at: Array,
-        starts: Array, s: Sliding, p: Places, in_place: bool, length: int, images: int, band: int,
+        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums,
+        offsets: tuple[Array, Array], s: Sliding, strips: Strips, in_place: bool, band: int,
     ) -> None:  # fmt: skip
-        """Write each chunk's share of the gradients into ``dw[chunk]`` and ``db[chunk]``.
+        """Write each chunk's sums of the gradients of filters and bias.
 
-        A ``band`` of rows of dy is done at a time, so that what its windows see stays near.
+        ``offsets`` are those of the argmax and of the runs, as `strips.place_windows` returns them.
+        A ``band`` of rows of dy is done at a time, so that what its windows see stays in cache.
         """
-        chunks, per_group, every = len(db), s.f // s.groups, vectors * LANES
-        taps, line = dw.shape[1] // s.f, s.ow * s.f
-        wide = taps // len(starts)
-        size = 0 if in_place else s.rows * s.pitch * s.depth
-        image = aligned(np.zeros(size + every + LINE, dtype=np.float32))
-        room = aligned(np.zeros(p.room + every + LINE, dtype=np.float32))
+        (all_weights, all_bias), numbers, argmax = sums, x.numbers, dy.argmax
+        chunks, images = len(all_bias), len(numbers) // (s.h * s.w * s.c)
+        line, size = s.ow * s.f, 0 if in_place else s.rows * s.pitch * s.depth
+        padded = aligned(np.zeros(size + tile_width + LINE, dtype=np.float32))
+        stripped = aligned(np.zeros(strips.size + tile_width + LINE, dtype=np.float32))
         dz = aligned(np.zeros(band * line + LANES + LINE, dtype=np.float32))
         for chunk in share(queue):
-            sums, total = dw[chunk], db[chunk]
-            sums[:] = 0
-            total[:] = 0
-            for n in range(chunk * images // chunks, (chunk + 1) * images // chunks):
-                source, start = image, 0
+            weights, bias = all_weights[chunk], all_bias[chunk]
+            weights[:] = 0
+            bias[:] = 0
+            begin, end = chunk_bounds(chunk, chunks, images)
+            for n in range(begin, end):
+                image, start = padded, 0
                 if in_place:
-                    source, start = x, n * s.h * s.w * s.c
+                    image, start = numbers, n * s.h * s.w * s.c
                 else:
-                    lay_out(x, x, won, n, image, s, 0, s.h, s.top, False)
-                if p.run:
-                    strips(image, room, s, p)
-                    source = room
+                    lay_out(x, n, padded, s, 0, s.h, s.top)
+                if strips.run:
+                    make_strips(padded, stripped, s, strips)
+                    image = stripped
                 for low in range(0, s.oh, band):
-                    high = min(low + band, s.oh)
-                    first = (n * s.oh + low) * line
-                    _let_through(dy, won, first, (high - low) * line, dz)
-                    add_pixels(dz, (high - low) * s.ow, s.f, total)
-                    for g in range(s.groups):
-                        for r in range(len(starts)):
-                            for k in range(0, length, every):
-                                here = start + g * p.group + starts[r] + k
-                                for over in range(0, per_group, height):
-                                    f = min(over, per_group - height)
-                                    t = zeros(height, vectors)
-                                    for i in range(low, high):
-                                        pixel = (i - low) * line + g * per_group + f
-                                        for j in range(s.ow):
-                                            t = outer_won(
-                                                t, dz, pixel, won, first + pixel,
-                                                at, i * BYTES, source, here + j * p.step,
-                                            )  # fmt: skip
-                                            pixel += s.f
-                                    # What the last tile computed again is not added again.
-                                    to = (g * per_group + f) * taps + r * wide + k
-                                    add_rows_from(t, sums, to, taps, over - f, every)
+                    rows, first = min(band, s.oh - low), (n * s.oh + low) * line
+                    _mask_stopped(dy, first, rows * line, dz)
+                    add_pixels(dz, rows * s.ow, s.f, bias)
+                    rows_of_dy = Band(low, low + rows, first)
+                    add_band(image, start, dz, argmax, offsets, weights, s, strips, rows_of_dy)
 
     return accumulate
 
 
 @kernel
 def unpack(queue: Array, sums: Array, taps: Array, dw: Array) -> None:
-    """Add up the chunks' ``sums`` (chunks, F·wide) into ``dw`` (F, taps), which lie at ``taps``."""
-    chunks, wide = len(sums), sums.shape[1] // len(dw)
+    """Add up the chunks' ``sums`` (chunks, F·width) into ``dw`` (F, taps), which lie at ``taps``.
+
+    A task is a filter.
+    """
+    width = sums.shape[1] // len(dw)
     for f in share(queue):
-        for k in range(f * wide, (f + 1) * wide, LANES):
-            t = load(1, 1, sums[0], k, 0, 0)
-            for chunk in range(1, chunks):
-                t = t + load(1, 1, sums[chunk], k, 0, 0)
-            store(t, sums[0], k, 0)
+        add_chunks(sums, f * width, (f + 1) * width)
         for k in range(len(taps)):
-            dw[f, k] = sums[0, f * wide + taps[k]]
+            dw[f, k] = sums[0, f * width + taps[k]]

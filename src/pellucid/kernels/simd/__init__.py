@@ -9,14 +9,14 @@ Sums (words_sums.py):
     t = zeros(R, C)                     every number 0
     t = outer(t, a, i, step, b, j)      t[r,:] += a[i + r·step] · b[j : j + C·LANES]
     t = outer_at(t, a, i, at, k, b, j)  t[r,:] += a[i + at[k + r]] · b[j : j + C·LANES]
-    t = outer_won(t, b, j, won, i, at, q, a, k)
+    t = outer_argmax(t, b, j, won, i, at, q, a, k)
                                         t[r,:] += b[j + r] · a[k + at[q + won[i + r]] : + C·LANES]
     t = add_scaled(t, a, i, b, j, p)    t[r,:] += a[i] · b[j + r·p : + C·LANES]
     t = inner(t, a, i, p, b, j, q)      t[r,c] += a[i + r·p : +LANES] · b[j + c·q : +LANES], by lane
     t = inner_first(.., q, n)           the same for the first n lanes
     u = lane_sums(t)                    lane c of u[r,0] is the sum over the lanes of t[r,c]
     t = add_row(t, b, j)                t[:,c] += b[j + c·LANES : + LANES]
-    t = add_everywhere(t, b, j)         t[r,c] += b[j : + LANES]
+    t = add_vector(t, b, j)         t[r,c] += b[j : + LANES]
     t + u, t - u, k * t                 number by number
 
 Choices (words_choices.py):
@@ -51,10 +51,10 @@ Order (words_order.py):
 
     u = row(t, r)                       t[r,:], a tile of one row
     t = rows((u, v, ...))               a tile with these rows
-    t = turned(t)                       t[c,r] for t[r,c]
-    t = alternating(t, u, r, n)         n rows of t[0], u[0], t[1], u[1], ..., from row r on
-    t = every_other(t, r, c)            t[r::2, c::2]
-    t = turned_square(t)                lane j of t[k,0] for lane k of t[j,0]; t has LANES rows
+    t = transpose(t)                       t[c,r] for t[r,c]
+    t = interleave(t, u, r, n)         n rows of t[0], u[0], t[1], u[1], ..., from row r on
+    t = strided(t, r, c)            t[r::2, c::2]
+    t = transpose_lanes(t)                lane j of t[k,0] for lane k of t[j,0]; t has LANES rows
 
 `outer` makes a matrix product out of rows and columns, `inner` out of rows and rows. Each word is
 one function that writes LLVM code; R and C are constants of the kernel that uses them.
@@ -63,17 +63,17 @@ one function that writes LLVM code; R and C are constants of the kernel that use
 from __future__ import annotations
 
 from .arithmetic import (
-    add_everywhere,
     add_in_order,
     add_row,
     add_scaled,
+    add_vector,
     inner,
     inner_first,
     lane_sums,
     minus,
     outer,
+    outer_argmax,
     outer_at,
-    outer_won,
     plus,
     times,
     zeros,
@@ -97,18 +97,17 @@ from .memory import (
     store_within,
 )
 from .selection import keep_larger, largest, relu, where_above_zero, where_below, where_equal
-from .shuffles import alternating, every_other, row, rows, turned, turned_square
+from .shuffles import interleave, row, rows, strided, transpose, transpose_lanes
 
 __all__ = [
-    "add_everywhere",
     "add_in_order",
     "add_row",
     "add_rows_from",
     "add_scaled",
-    "alternating",
-    "every_other",
+    "add_vector",
     "inner",
     "inner_first",
+    "interleave",
     "keep_larger",
     "lane_sums",
     "largest",
@@ -120,8 +119,8 @@ __all__ = [
     "load_within",
     "minus",
     "outer",
+    "outer_argmax",
     "outer_at",
-    "outer_won",
     "plus",
     "prefetch",
     "relu",
@@ -135,9 +134,10 @@ __all__ = [
     "store_part",
     "store_rows",
     "store_within",
+    "strided",
     "times",
-    "turned",
-    "turned_square",
+    "transpose",
+    "transpose_lanes",
     "where_above_zero",
     "where_below",
     "where_equal",

@@ -9,20 +9,20 @@ from llvmlite import ir
 from numba import extending, types
 
 from ..jit import LANES
-from .tile import FLOAT, INDEX, Tile, Writer, everywhere, first_lanes
+from .tile import FLOAT, INDEX, Tile, Writer, first_lanes, splat
 
 __all__ = [
-    "add_everywhere",
     "add_in_order",
     "add_row",
     "add_scaled",
+    "add_vector",
     "inner",
     "inner_first",
     "lane_sums",
     "minus",
     "outer",
+    "outer_argmax",
     "outer_at",
-    "outer_won",
     "plus",
     "times",
     "zeros",
@@ -50,8 +50,8 @@ def outer(typing: Any, tile: Any, a: Any, i: Any, step: Any, b: Any, j: Any) -> 
     def write(*code: Any) -> Any:
         w = Writer(*code)
         left, right = w.pointer(1, 2), w.pointer(4, 5)
-        row = [w.load(w.ahead(right, c * LANES)) for c in range(tile.columns)]
-        column = [w.broadcast(w.ahead(left, r, 3)) for r in range(tile.rows)]
+        row = [w.load(w.offset(right, c * LANES)) for c in range(tile.columns)]
+        column = [w.broadcast(w.offset(left, r, 3)) for r in range(tile.rows)]
         return w.each(lambda r, c, t: w.multiply_add(column[r], row[c], t))
 
     return tile(tile, a, types.intp, types.intp, b, types.intp), write
@@ -64,8 +64,8 @@ def outer_at(typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j:
     def write(*code: Any) -> Any:
         w = Writer(*code)
         left, table, right = w.pointer(1, 2), w.pointer(3, 4), w.pointer(5, 6)
-        row = [w.load(w.ahead(right, c * LANES)) for c in range(tile.columns)]
-        places = [w.builder.load(w.ahead(table, r)) for r in range(tile.rows)]
+        row = [w.load(w.offset(right, c * LANES)) for c in range(tile.columns)]
+        places = [w.builder.load(w.offset(table, r)) for r in range(tile.rows)]
         column = [w.broadcast(w.builder.gep(left, [place])) for place in places]
         return w.each(lambda r, c, t: w.multiply_add(column[r], row[c], t))
 
@@ -73,7 +73,7 @@ def outer_at(typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j:
 
 
 @intrinsic
-def outer_won(
+def outer_argmax(
     typing: Any, tile: Any, b: Any, j: Any, won: Any, i: Any, at: Any, q: Any, a: Any, k: Any
 ) -> Any:
     """Return ``t[r,:] + b[j + r] · a[k + at[q + won[i + r]] : + C·LANES]``."""
@@ -86,15 +86,15 @@ def outer_won(
             w.pointer(5, 6),
             w.pointer(7, 8),
         )
-        column = [w.broadcast(w.ahead(left, r)) for r in range(tile.rows)]
-        winners = [w.builder.load(w.ahead(bytes_, r)) for r in range(tile.rows)]
+        column = [w.broadcast(w.offset(left, r)) for r in range(tile.rows)]
+        winners = [w.builder.load(w.offset(bytes_, r)) for r in range(tile.rows)]
         places = [
             w.builder.load(w.builder.gep(table, [w.builder.zext(winner, INDEX)]))
             for winner in winners
         ]
         rows = [w.builder.gep(right, [place]) for place in places]
         return w.each(
-            lambda r, c, t: w.multiply_add(w.load(w.ahead(rows[r], c * LANES)), column[r], t)
+            lambda r, c, t: w.multiply_add(w.load(w.offset(rows[r], c * LANES)), column[r], t)
         )
 
     index = types.intp
@@ -108,9 +108,9 @@ def add_scaled(typing: Any, tile: Any, a: Any, i: Any, b: Any, j: Any, p: Any) -
     def write(*code: Any) -> Any:
         w = Writer(*code)
         factor, right = w.broadcast(w.pointer(1, 2)), w.pointer(3, 4)
-        rows = [w.ahead(right, r, 5) for r in range(tile.rows)]
+        rows = [w.offset(right, r, 5) for r in range(tile.rows)]
         return w.each(
-            lambda r, c, t: w.multiply_add(w.load(w.ahead(rows[r], c * LANES)), factor, t)
+            lambda r, c, t: w.multiply_add(w.load(w.offset(rows[r], c * LANES)), factor, t)
         )
 
     return tile(tile, a, types.intp, b, types.intp, types.intp), write
@@ -123,8 +123,8 @@ def inner(typing: Any, tile: Any, a: Any, i: Any, p: Any, b: Any, j: Any, q: Any
     def write(*code: Any) -> Any:
         w = Writer(*code)
         left, right = w.pointer(1, 2), w.pointer(4, 5)
-        rows = [w.load(w.ahead(left, r, 3)) for r in range(tile.rows)]
-        columns = [w.load(w.ahead(right, c, 6)) for c in range(tile.columns)]
+        rows = [w.load(w.offset(left, r, 3)) for r in range(tile.rows)]
+        columns = [w.load(w.offset(right, c, 6)) for c in range(tile.columns)]
         return w.each(lambda r, c, t: w.multiply_add(rows[r], columns[c], t))
 
     return tile(tile, a, types.intp, types.intp, b, types.intp, types.intp), write
@@ -140,8 +140,8 @@ def inner_first(
         w = Writer(*code)
         mask = first_lanes(w.builder, w.values[7])
         left, right = w.pointer(1, 2), w.pointer(4, 5)
-        rows = [w.load_masked(w.ahead(left, r, 3), mask) for r in range(tile.rows)]
-        columns = [w.load_masked(w.ahead(right, c, 6), mask) for c in range(tile.columns)]
+        rows = [w.load_masked(w.offset(left, r, 3), mask) for r in range(tile.rows)]
+        columns = [w.load_masked(w.offset(right, c, 6), mask) for c in range(tile.columns)]
         return w.each(lambda r, c, t: w.multiply_add(rows[r], columns[c], t))
 
     return tile(tile, a, types.intp, types.intp, b, *[types.intp] * 3), write
@@ -177,7 +177,7 @@ def _folded(w: Writer, a: Any, b: Any, width: int) -> Any:
     """Return the sums of lanes ``width`` apart, of ``a`` and ``b`` in turns of ``width`` lanes."""
     own = [k if not k & width else LANES + k for k in range(LANES)]
     other = [k + width if not k & width else LANES + k - width for k in range(LANES)]
-    return w.builder.fadd(w.mixed(a, b, own), w.mixed(a, b, other))
+    return w.builder.fadd(w.shuffle(a, b, own), w.shuffle(a, b, other))
 
 
 @intrinsic
@@ -187,14 +187,14 @@ def add_row(typing: Any, tile: Any, b: Any, j: Any) -> Any:
     def write(*code: Any) -> Any:
         w = Writer(*code)
         right = w.pointer(1, 2)
-        row = [w.load(w.ahead(right, c * LANES)) for c in range(tile.columns)]
+        row = [w.load(w.offset(right, c * LANES)) for c in range(tile.columns)]
         return w.each(lambda r, c, t: w.builder.fadd(t, row[c]))
 
     return tile(tile, b, types.intp), write
 
 
 @intrinsic
-def add_everywhere(typing: Any, tile: Any, b: Any, j: Any) -> Any:
+def add_vector(typing: Any, tile: Any, b: Any, j: Any) -> Any:
     """Return ``t[r,c] + b[j : + LANES]``."""
 
     def write(*code: Any) -> Any:
@@ -250,7 +250,7 @@ def times(typing: Any, tile: Any, number: Any) -> Any:
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
-        factor = everywhere(w.builder, w.values[1], FLOAT)
+        factor = splat(w.builder, w.values[1], FLOAT)
         return w.each(lambda r, c, t: w.builder.fmul(t, factor))
 
     return tile(tile, types.float32), write

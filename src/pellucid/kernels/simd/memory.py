@@ -44,7 +44,7 @@ def load(typing: Any, rows: Any, columns: Any, a: Any, i: Any, p: Any, q: Any) -
         w = Writer(context, builder, signature, values, tile)
         place, made = w.pointer(2, 3), ir.Constant(context.get_value_type(tile), ir.Undefined)
         for k, (r, c) in enumerate(w.cells):
-            vector = w.load(w.ahead(w.ahead(place, r, 4), c, 5))
+            vector = w.load(w.offset(w.offset(place, r, 4), c, 5))
             made = builder.insert_value(made, vector, k)
         return made
 
@@ -64,7 +64,7 @@ def load_within(
         place, made = w.pointer(2, 3), ir.Constant(context.get_value_type(tile), ir.Undefined)
         for k, (r, c) in enumerate(w.cells):
             mask = w.mask_within(r, c, 6)
-            vector = w.load_masked(w.ahead(w.ahead(place, r, 4), c, 5), mask)
+            vector = w.load_masked(w.offset(w.offset(place, r, 4), c, 5), mask)
             made = builder.insert_value(made, vector, k)
         return made
 
@@ -154,7 +154,7 @@ def _between(w: Writer, nothing: Any, read: Callable[[Any], Any]) -> Any:
         inside = w.builder.and_(
             w.builder.icmp_signed("<=", first, at), w.builder.icmp_signed("<", at, last)
         )
-        here = w.builder.select(inside, w.ahead(place, r, 3), outside)
+        here = w.builder.select(inside, w.offset(place, r, 3), outside)
         made = w.builder.insert_value(made, read(here), r)
     return made
 
@@ -167,7 +167,7 @@ def store(typing: Any, tile: Any, y: Any, i: Any, step: Any) -> Any:
         w = Writer(*code)
         place = w.pointer(1, 2)
         for r, c, vector in w.vectors():
-            w.write(vector, w.ahead(w.ahead(place, r, 3), c * LANES))
+            w.store(vector, w.offset(w.offset(place, r, 3), c * LANES))
         return w.context.get_dummy_value()
 
     return types.none(tile, y, types.intp, types.intp), write
@@ -181,7 +181,7 @@ def store_first(typing: Any, tile: Any, y: Any, i: Any, step: Any, count: Any) -
         w = Writer(*code)
         place, masks = w.pointer(1, 2), w.column_masks(4)
         for r, c, vector in w.vectors():
-            w.write_masked(vector, w.ahead(w.ahead(place, r, 3), c * LANES), masks[c])
+            w.store_masked(vector, w.offset(w.offset(place, r, 3), c * LANES), masks[c])
         return w.context.get_dummy_value()
 
     return types.none(tile, y, types.intp, types.intp, types.intp), write
@@ -198,7 +198,7 @@ def store_rows(typing: Any, tile: Any, y: Any, i: Any, step: Any, below: Any, co
         for r, c, vector in w.vectors():
             counts = w.builder.icmp_signed(">", w.values[4], ir.Constant(INDEX, r))
             mask = w.builder.select(counts, masks[c], none)
-            w.write_masked(vector, w.ahead(w.ahead(place, r, 3), c * LANES), mask)
+            w.store_masked(vector, w.offset(w.offset(place, r, 3), c * LANES), mask)
         return w.context.get_dummy_value()
 
     return types.none(tile, y, *[types.intp] * 4), write
@@ -228,7 +228,7 @@ def store_bytes(typing: Any, tile: Any, y: Any, i: Any, step: Any, count: Any) -
         place, masks = w.pointer(1, 2), w.column_masks(4)
         for r, c, vector in w.vectors():
             small = w.builder.fptoui(vector, ir.VectorType(ir.IntType(8), LANES))
-            w.write_masked(small, w.ahead(w.ahead(place, r, 3), c * LANES), masks[c])
+            w.store_masked(small, w.offset(w.offset(place, r, 3), c * LANES), masks[c])
         return w.context.get_dummy_value()
 
     return types.none(tile, y, types.intp, types.intp, types.intp), write
@@ -259,7 +259,7 @@ def _within(turn: Callable[[Writer, Any], Any]) -> Callable[..., Any]:
         place = w.pointer(1, 2)
         for r, c, vector in w.vectors():
             mask = w.mask_within(r, c, 5)
-            w.write_masked(turn(w, vector), w.ahead(w.ahead(place, r, 3), c, 4), mask)
+            w.store_masked(turn(w, vector), w.offset(w.offset(place, r, 3), c, 4), mask)
         return w.context.get_dummy_value()
 
     return write
@@ -273,7 +273,7 @@ def scatter(typing: Any, tile: Any, y: Any, i: Any, p: Any, q: Any) -> Any:
         w = Writer(*code)
         place = w.pointer(1, 2)
         for r, c, vector in w.vectors():
-            w.write(vector, w.ahead(w.ahead(place, r, 3), c, 4))
+            w.store(vector, w.offset(w.offset(place, r, 3), c, 4))
         return w.context.get_dummy_value()
 
     return types.none(tile, y, types.intp, types.intp, types.intp), write
@@ -290,8 +290,8 @@ def add_rows_from(typing: Any, tile: Any, y: Any, i: Any, step: Any, first: Any,
         for r, c, vector in w.vectors():
             counts = w.builder.icmp_signed("<=", w.values[4], ir.Constant(INDEX, r))
             mask = w.builder.select(counts, masks[c], none)
-            at = w.ahead(w.ahead(place, r, 3), c * LANES)
-            w.write_masked(w.builder.fadd(w.load_masked(at, mask), vector), at, mask)
+            at = w.offset(w.offset(place, r, 3), c * LANES)
+            w.store_masked(w.builder.fadd(w.load_masked(at, mask), vector), at, mask)
         return w.context.get_dummy_value()
 
     return types.none(tile, y, *[types.intp] * 4), write

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import extending, types
 
 from ..jit import LANES
-from .tile import FLOAT, VECTOR, ZERO, Tile, Writer, everywhere
+from .tile import FLOAT, VECTOR, ZERO, Tile, Writer, splat
 
 __all__ = [
     "keep_larger",
@@ -46,7 +46,7 @@ def keep_larger(typing: Any, tile: Any, at: Any, other: Any, number: Any) -> Any
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
-        mark = everywhere(w.builder, w.values[3], FLOAT)
+        mark = splat(w.builder, w.values[3], FLOAT)
         larger, winner = w.values[0], w.values[1]
         for k, (_, _, t) in enumerate(w.vectors()):
             u = w.builder.extract_value(w.values[2], k)
@@ -100,7 +100,7 @@ def where_above_zero(typing: Any, tile: Any, other: Any, number: Any) -> Any:
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
-        rest = everywhere(w.builder, w.values[2], FLOAT)
+        rest = splat(w.builder, w.values[2], FLOAT)
 
         def choose(r: int, c: int, t: Any) -> Any:
             u = w.builder.extract_value(w.values[1], r * tile.columns + c)
@@ -116,7 +116,7 @@ def where_equal(typing: Any, tile: Any, other: Any, number: Any) -> Any:
     """Return ``t`` where ``u == k``, else 0."""
 
     def equal(w: Writer, u: Any) -> Any:
-        return w.builder.fcmp_ordered("==", u, everywhere(w.builder, w.values[2], FLOAT))
+        return w.builder.fcmp_ordered("==", u, splat(w.builder, w.values[2], FLOAT))
 
     return tile(tile, other, types.float32), _where(equal)
 
@@ -126,7 +126,7 @@ def where_below(typing: Any, tile: Any, other: Any, number: Any) -> Any:
     """Return ``t`` where ``u < k``, else 0."""
 
     def below(w: Writer, u: Any) -> Any:
-        return w.builder.fcmp_ordered("<", u, everywhere(w.builder, w.values[2], FLOAT))
+        return w.builder.fcmp_ordered("<", u, splat(w.builder, w.values[2], FLOAT))
 
     return tile(tile, other, types.float32), _where(below)
 

@@ -11,7 +11,7 @@ from numba import extending
 from ..jit import LANES
 from .tile import Tile, Writer
 
-__all__ = ["alternating", "every_other", "row", "rows", "turned", "turned_square"]
+__all__ = ["interleave", "row", "rows", "strided", "transpose", "transpose_lanes"]
 
 # Numba knows what a word takes; a type checker would only see how it is written.
 intrinsic: Any = extending.intrinsic
@@ -44,7 +44,7 @@ def rows(typing: Any, parts: Any) -> Any:
 
 
 @intrinsic
-def turned(typing: Any, tile: Any) -> Any:
+def transpose(typing: Any, tile: Any) -> Any:
     """Return the tile with rows and columns exchanged."""
     across = Tile(tile.columns, tile.rows)
 
@@ -56,7 +56,7 @@ def turned(typing: Any, tile: Any) -> Any:
 
 
 @intrinsic
-def turned_square(typing: Any, tile: Any) -> Any:
+def transpose_lanes(typing: Any, tile: Any) -> Any:
     """Return the tile whose vector k has lane k of every vector of ``t``."""
 
     def write(*code: Any) -> Any:
@@ -70,7 +70,7 @@ def turned_square(typing: Any, tile: Any) -> Any:
                 pair, lanes = (lines[i], lines[i + width]), range(LANES)
                 low = [k if not k & width else LANES + k - width for k in lanes]
                 high = [k + width if not k & width else LANES + k for k in lanes]
-                lines[i], lines[i + width] = w.mixed(*pair, low), w.mixed(*pair, high)
+                lines[i], lines[i + width] = w.shuffle(*pair, low), w.shuffle(*pair, high)
             width *= 2
         return w.each(lambda r, c, t: lines[r])
 
@@ -78,7 +78,7 @@ def turned_square(typing: Any, tile: Any) -> Any:
 
 
 @intrinsic(prefer_literal=True)
-def every_other(typing: Any, tile: Any, first_row: Any, first_column: Any) -> Any:
+def strided(typing: Any, tile: Any, first_row: Any, first_column: Any) -> Any:
     """Return the tile ``t[r::2, c::2]``."""
     quarter = Tile(tile.rows // 2, tile.columns // 2)
     r, c = first_row.literal_value, first_column.literal_value
@@ -91,7 +91,7 @@ def every_other(typing: Any, tile: Any, first_row: Any, first_column: Any) -> An
 
 
 @intrinsic(prefer_literal=True)
-def alternating(typing: Any, tile: Any, other: Any, first: Any, count: Any) -> Any:
+def interleave(typing: Any, tile: Any, other: Any, first: Any, count: Any) -> Any:
     """Return ``count`` rows of t[0,:], u[0,:], t[1,:], ..., from number ``first`` on."""
     made, start, width = Tile(count.literal_value, tile.columns), first.literal_value, tile.columns
 

@@ -25,9 +25,9 @@ __all__ = [
     "Tile",
     "TileModel",
     "Writer",
-    "everywhere",
     "first_lanes",
     "masked",
+    "splat",
 ]
 
 FLOAT, INDEX = ir.FloatType(), ir.IntType(64)
@@ -69,7 +69,7 @@ class Writer:
         data = make(self.context, self.builder, self.values[array]).data
         return self.builder.gep(data, [self.values[at]])
 
-    def ahead(self, pointer: Any, count: int, step: Any = None) -> Any:
+    def offset(self, pointer: Any, count: int, step: Any = None) -> Any:
         """Return ``pointer`` moved on by ``count``, or by ``count`` times the argument ``step``."""
         ahead = ir.Constant(INDEX, count)
         if step is not None:
@@ -80,7 +80,7 @@ class Writer:
         """Read a vector."""
         return self.builder.load(self.builder.bitcast(pointer, VECTOR.as_pointer()), align=ALIGN)
 
-    def write(self, vector: Any, pointer: Any) -> None:
+    def store(self, vector: Any, pointer: Any) -> None:
         """Write a vector."""
         place = self.builder.bitcast(pointer, VECTOR.as_pointer())
         self.builder.store(vector, place, align=ALIGN)
@@ -109,12 +109,12 @@ class Writer:
         align = ir.Constant(ir.IntType(32), ALIGN)
         return masked(self.builder, "load", VECTOR, [place, align, mask, ZERO])
 
-    def mixed(self, a: Any, b: Any, lanes: list[int]) -> Any:
+    def shuffle(self, a: Any, b: Any, lanes: list[int]) -> Any:
         """Return the vector with these lanes of ``a`` (from 0 on) and ``b`` (from `LANES` on)."""
         chosen = ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes)
         return self.builder.shuffle_vector(a, b, chosen)
 
-    def write_masked(self, vector: Any, pointer: Any, mask: Any) -> None:
+    def store_masked(self, vector: Any, pointer: Any, mask: Any) -> None:
         """Write a vector of numbers or of bytes where ``mask`` says so."""
         place = self.builder.bitcast(pointer, vector.type.as_pointer())
         size = 1 if vector.type.element == ir.IntType(8) else ALIGN
@@ -123,7 +123,7 @@ class Writer:
 
     def broadcast(self, pointer: Any) -> Any:
         """Read one number into every lane."""
-        return everywhere(self.builder, self.builder.load(pointer), FLOAT)
+        return splat(self.builder, self.builder.load(pointer), FLOAT)
 
     def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
         """Return ``a·b + c``, rounded once."""
@@ -149,7 +149,7 @@ class Writer:
         ]
 
 
-def everywhere(builder: Any, number: Any, kind: Any) -> Any:
+def splat(builder: Any, number: Any, kind: Any) -> Any:
     """Return a vector with ``number`` in every lane."""
     nothing = ir.Constant(ir.VectorType(kind, LANES), ir.Undefined)
     one = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
@@ -160,7 +160,7 @@ def everywhere(builder: Any, number: Any, kind: Any) -> Any:
 def first_lanes(builder: Any, count: Any) -> Any:
     """Return the mask of the first ``count`` lanes."""
     lanes = ir.Constant(ir.VectorType(INDEX, LANES), list(range(LANES)))
-    return builder.icmp_signed("<", lanes, everywhere(builder, count, INDEX))
+    return builder.icmp_signed("<", lanes, splat(builder, count, INDEX))
 
 
 def masked(builder: Any, word: str, result: Any, values: list[Any]) -> Any:

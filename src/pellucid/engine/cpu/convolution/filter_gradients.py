@@ -1,28 +1,33 @@
-"""The passes that compute the gradients of a convolution's filters and bias.
+"""The algorithms that compute the gradients of a convolution's filters and bias.
 
 Each class here is one algorithm, with its tables made; they take channels-last arrays. A batch is
-cut into chunks, whose sums are kept apart and added up in order: the bits do not depend on threads.
+cut into chunks, whose sums are added as a pairwise tree: the bits depend neither on the number of
+threads nor, if each of R ``ranks`` takes an R-th of a batch, on that of ranks (see
+`pellucid.kernels.tree`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ....kernels.convolution import direct, pooled_weight_gradient, winograd
+from ....kernels.convolution import direct, pooled_weight_gradient, strips, winograd
+from ....kernels.convolution.arguments import PartialSums
+from ....kernels.convolution.filters import unpack
 from ....kernels.convolution.geometry import Sliding, runs, sliding
+from ....kernels.convolution.layout import GatedGradient
+from ....kernels.convolution.tiles import tile_shape, whole_vectors
+from ....kernels.convolution.winograd_filters import transform_back
 from ....kernels.jit import LANES
+from ....kernels.tree import add_chunks, chunk_count
 from ....memory import aligned_zeros
 from ....shapes import Windows
 from ....typing import Array
 from ..launch import launch
-from ..steps.base import flat
-from .algorithms import Source, patches_together, strips_pay, up
+from .algorithms import patches_per_block, round_up, strips_pay
 
-__all__ = ["DirectGradient", "WinnersGradient", "WinogradGradient"]
+__all__ = ["DirectGradient", "PooledGradient", "WinogradGradient"]
 
-SUMS = 2**22  # bytes of partial sums of a weight gradient, before there are fewer chunks
-CHUNKS = (16, 8, 4)
-BLOCK = 128  # patches at most that go through Winograd's products together
+MOST_PATCHES = 128  # that go through Winograd's products together
 WORTH = 512  # sums a place for each of them, where they are more than the caches hold
 BAND = 2**14  # bytes of dz that stay in the nearest cache while all taps pass over it
 POSITIONS = 64  # windows that are worth a pass of all the taps
@@ -32,115 +37,104 @@ SEEN = 2**15  # bytes that the windows of a band see, which stay in the nearest 
 class DirectGradient:
     """Filter gradients, summed over the windows."""
 
-    def __init__(self, s: Sliding, d: Sliding, windows: Windows) -> None:
+    def __init__(self, s: Sliding, d: Sliding, windows: Windows, ranks: int = 1) -> None:
         self.s, self.d = s, d
-        at, per_group = runs(windows, s), s.f // s.groups
+        run_offset, per_group = runs(windows, s), s.f // s.groups
         (fh, fw), depth = windows.window, s.c // s.groups
-        length = fh * fw * depth // at.size
-        self.at = (at.reshape(-1, 1) + np.arange(length)).ravel()
-        tile = direct.tile_shape(self.at.size, per_group)
-        wide = up(per_group, tile[1] * LANES)
-        self.shape = (s.groups, fh, fw, depth, wide)
-        self.sums = _partial_sums(s.groups * self.at.size * wide)
-        self.bias = aligned_zeros((len(self.sums), s.f))
-        self.run = direct.backward_weights(*tile)
-        self.uses = (self.run, direct.unpack)
+        length = fh * fw * depth // run_offset.size
+        self.tap_offset = (run_offset.reshape(-1, 1) + np.arange(length)).ravel()
+        taps = self.tap_offset.size
+        tile = tile_shape(taps, per_group)
+        width = round_up(per_group, tile[1] * LANES)
+        self.shape = (s.groups, depth, width)
+        self.sums = _partial_sums(s.groups * taps * width, s.f, ranks)
+        self.kernel = direct.backward_weights(*tile)
+        self.uses = (self.kernel, unpack)
         self.band = max(1, max(BAND // (4 * d.depth), POSITIONS) // d.pitch)
-        self.work = s.groups * self.at.size * per_group * d.rows * d.pitch
+        self.work = s.groups * taps * per_group * d.rows * d.pitch
 
-    def __call__(self, x: Array, source: Source, dw: Array, db: Array) -> None:
+    def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
         """Write the gradients of the filters (F, C/groups, FH, FW) and of the bias (F,)."""
-        n, s = len(x), self.s
+        s, (sums, bias) = self.s, self.sums
         launch(
-            self.run, len(self.sums), n * self.work, flat(x), source.x, source.gate, source.won,
-            self.sums, self.bias, self.at, s, self.d, s.in_place, n, self.band,
-            source.rectified,
+            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy, self.sums,
+            self.tap_offset, s, self.d, s.in_place, self.band,
         )  # fmt: skip
-        sums = self.sums.reshape(len(self.sums), *self.shape)
-        launch(direct.unpack, self.shape[0] * self.shape[3], self.sums.size, sums, dw)
-        self.bias.sum(axis=0, out=db)
+        launch(unpack, s.groups * self.shape[1], sums.size, sums, self.shape, dw)
+        add_chunks(bias, 0, s.f)
+        db[:] = bias[0]
 
 
-class WinnersGradient:
-    """Filter gradients behind a pooling, summed over the windows that won."""
+class PooledGradient:
+    """Filter gradients after a pooling, summed over the windows at the argmax."""
 
     def __init__(
-        self, windows: Windows, channels: int, filters: int, groups: int, pool: int
+        self, windows: Windows, channels: int, filters: int, groups: int, pool: int, ranks: int = 1
     ) -> None:
         s = self.s = sliding(windows, channels, filters, groups, pool)
         (fh, fw), depth = windows.window, channels // groups
         taps, stripped = fh * fw * depth, strips_pay(windows, s)
-        self.places, self.at, self.starts = pooled_weight_gradient.places(
-            windows, s, stripped=stripped
-        )
-        self.length = taps // self.starts.size
-        tile = pooled_weight_gradient.tile_shape(filters // groups, self.length)
-        wide = up(self.length, tile[1] * LANES)
-        places = np.arange(self.starts.size).reshape(-1, 1) * wide + np.arange(self.length)
+        self.strips, self.offsets = strips.place_windows(windows, s, stripped=stripped)
+        length, pieces = self.strips.run_length, self.offsets[1].size
+        tile = pooled_weight_gradient.tile_shape(filters // groups, length)
+        width = round_up(length, tile[1] * LANES)
+        places = np.arange(pieces).reshape(-1, 1) * width + np.arange(length)
         self.taps = places.reshape(fh, fw, depth).transpose(2, 0, 1).ravel()
-        self.sums = _partial_sums(filters * self.starts.size * wide)
-        self.bias = aligned_zeros((len(self.sums), filters))
-        self.run = pooled_weight_gradient.backward_weights(*tile)
-        self.uses = (self.run, pooled_weight_gradient.unpack)
+        self.sums = _partial_sums(filters * pieces * width, filters, ranks)
+        self.kernel = pooled_weight_gradient.backward_weights(*tile)
+        self.uses = (self.kernel, pooled_weight_gradient.unpack)
         # Vectors that reach beyond a run read beyond the last image.
-        self.in_place = s.in_place and not stripped and self.length == wide
-        row = self.places.room // s.oh if stripped else s.step_h * s.pitch * s.depth
+        self.in_place = s.in_place and not stripped and length == width
+        row = self.strips.size // s.oh if stripped else s.step_h * s.pitch * s.depth
         self.band = min(s.oh, max(1, SEEN // (4 * row)))
         self.work = s.oh * s.ow * filters * taps
 
-    def __call__(self, x: Array, source: Source, dw: Array, db: Array) -> None:
+    def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
         """Write the gradients of the filters (F, C/groups, FH, FW) and of the bias (F,)."""
-        n = len(x)
+        sums, bias = self.sums
         launch(
-            self.run, len(self.sums), n * self.work, flat(x), source.x, source.won, self.sums,
-            self.bias, self.at, self.starts, self.s, self.places, self.in_place, self.length, n,
-            self.band,
+            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy, self.sums,
+            self.offsets, self.s, self.strips, self.in_place, self.band,
         )  # fmt: skip
-        launch(
-            pooled_weight_gradient.unpack,
-            len(dw),
-            self.sums.size,
-            self.sums,
-            self.taps,
-            dw.reshape(len(dw), -1),
-        )
-        self.bias.sum(axis=0, out=db)
+        rows = dw.reshape(len(dw), -1)
+        launch(pooled_weight_gradient.unpack, len(dw), sums.size, sums, self.taps, rows)
+        add_chunks(bias, 0, len(db))
+        db[:] = bias[0]
 
 
 class WinogradGradient:
-    """Filter gradients, by the transforms of Winograd's way back."""
+    """Filter gradients, by Winograd's transforms backwards."""
 
-    def __init__(self, s: Sliding, d: Sliding) -> None:
+    def __init__(self, s: Sliding, d: Sliding, ranks: int = 1) -> None:
         down, across = -(-d.rows // 4), -(-d.pitch // 4)
-        deep = direct.whole_vectors(s.c)
-        tile = direct.tile_shape(deep, s.f)
-        wide = up(s.f, tile[1] * LANES)
-        self.s = s._replace(rows=4 * down + 2, pitch=4 * across + 2, depth=deep)
-        self.d = d._replace(rows=4 * down, pitch=4 * across, depth=wide)
-        self.sums = _partial_sums(36 * deep * wide)
-        self.bias = aligned_zeros((len(self.sums), wide))
+        depth = whole_vectors(s.c)
+        tile = tile_shape(depth, s.f)
+        width = round_up(s.f, tile[1] * LANES)
+        self.s = s._replace(rows=4 * down + 2, pitch=4 * across + 2, depth=depth)
+        self.d = d._replace(rows=4 * down, pitch=4 * across, depth=width)
+        self.sums = _partial_sums(36 * depth * width, width, ranks)
         self.patches = down * across
         # Large sums are read and written for every block: they must be worth it.
-        self.together = max(patches_together(s.c + s.f), min(BLOCK, s.c * s.f // WORTH))
-        self.run = winograd.backward_weights(*tile)
-        self.uses = (self.run, winograd.filters_back)
+        self.per_block = max(patches_per_block(s.c + s.f), min(MOST_PATCHES, s.c * s.f // WORTH))
+        self.kernel = winograd.backward_weights(*tile)
+        self.uses = (self.kernel, transform_back)
         self.work = 36 * down * across * s.c * s.f
 
-    def __call__(self, x: Array, source: Source, dw: Array, db: Array) -> None:
+    def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
         """Write the gradients of the filters (F, C, 3, 3) and of the bias (F,)."""
-        n, chunks = len(x), len(self.sums)
-        patches = n * self.patches
-        together = min(self.together, -(-patches // chunks))
+        n, (sums, bias) = len(x), self.sums
+        chunks = len(sums)
+        per_block = min(self.per_block, -(-n * self.patches // chunks))
         launch(
-            self.run, chunks, n * self.work, flat(x), source.x, source.gate, source.won,
-            self.sums, self.bias, self.s, self.d, patches, together,
-            source.rectified,
+            self.kernel, chunks, n * self.work, GatedGradient.of(x), dy, self.sums, self.s, self.d,
+            per_block,
         )  # fmt: skip
-        sums = self.sums.reshape(chunks, self.s.depth, 36, self.d.depth)
-        launch(winograd.filters_back, dw.shape[1], self.sums.size, sums, dw)
-        db[:] = self.bias.sum(axis=0)[: len(db)]
+        places = sums.reshape(chunks, self.s.depth, 36, self.d.depth)
+        launch(transform_back, dw.shape[1], sums.size, places, dw)
+        add_chunks(bias, 0, len(db))
+        db[:] = bias[0, : len(db)]
 
 
-def _partial_sums(size: int) -> Array:
-    chunks = next((count for count in CHUNKS if 4 * count * size <= SUMS), CHUNKS[-1])
-    return aligned_zeros((chunks, size))
+def _partial_sums(weights: int, bias: int, ranks: int) -> PartialSums:
+    chunks = chunk_count(weights, ranks)
+    return PartialSums(aligned_zeros((chunks, weights)), aligned_zeros((chunks, bias)))

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ....kernels import matmul
+from ....kernels.convolution.layout import GatedGradient
 from ....memory import aligned_zeros
 from ....nn import Conv2d, Layer, MaxPool2d, ReLU
 from ....typing import Array
 from ...step import Shape, Step
-from ..convolution.algorithms import Source
 from ..convolution.choice import filter_gradient, input_gradient, output
 from ..launch import launch
 from .base import flat, serves, weights
@@ -24,20 +24,24 @@ LARGEST_POOL = 4  # cells a side; larger windows gain nothing from going with a 
 
 @serves(Conv2d)
 class ConvStep(Step):
-    """Convolution and bias; ReLU and max pooling without overlap if they follow."""
+    """Convolution and bias; ReLU and max pooling without overlap if they follow.
+
+    In a training that ``ranks`` processes share, each has ``batch`` images at a time. Then their
+    gradients' `pellucid.kernels.tree.tree_sum` has the bits of one process with all the images.
+    """
 
     channels_last = True
 
     def __init__(
         self, name: str, layer: Conv2d, input_shape: Shape, batch: int,
-        relu: bool = False, pool: int = 1,
+        relu: bool = False, pool: int = 1, ranks: int = 1,
     ) -> None:  # fmt: skip
         fn, oh, ow = layer.output_shape(input_shape)
         super().__init__(name, (fn, oh // pool, ow // pool), layer.multiply_adds(input_shape))
-        self.layer, self.relu, self.pool = layer, relu, pool
+        self.layer, self.relu, self.pool, self._ranks = layer, relu, pool, ranks
         c, h, w = input_shape
         self._shape = (fn, c // layer.groups, *layer.windows(input_shape).window)
-        self._geometry = (layer.windows(input_shape), c, fn, layer.groups, pool, batch)
+        self._geometry = (layer.windows(input_shape), c, fn, layer.groups, pool, batch * ranks)
         self._output = output(*self._geometry)
         self.kernel = self._output.name + " + relu" * relu + f" + max {pool}x{pool}" * (pool > 1)
         shape = (batch, oh // pool, ow // pool, fn)
@@ -88,7 +92,7 @@ class ConvStep(Step):
         if not self.frozen or self._packed != fold:
             self._pack(fold)
         n, rectify = len(self._x), self.norm.relu if fold else self.relu
-        self._output(Source(self._x), n, self._y[:n], self._argmax, rectify, keep)
+        self._output(GatedGradient.of(self._x), n, self._y[:n], self._argmax, rectify, keep)
         self._kept = keep
         return self._y[:n]
 
@@ -106,9 +110,9 @@ class ConvStep(Step):
         """Make images (N, C, H, W) from now on, if the step can."""
         # A gate is the output, which backward would have to transpose.
         gated = self.relu and self.pool == 1
-        if self._output.can_turn and not gated:
+        if self._output.can_emit_channels_first and not gated:
             batch, oh, ow, fn = self._y.shape
-            self._output.turned, self._transpose = True, (fn, oh * ow)
+            self._output.channels_first, self._transpose = True, (fn, oh * ow)
             self._dy, self._y = self._y, aligned_zeros((batch, fn, oh, ow))
         return bool(self._transpose)
 
@@ -124,7 +128,7 @@ class ConvStep(Step):
             launch(matmul.transpose, n, dy.size, flat(dy), flat(self._dy), *self._transpose)
             dy = self._dy[:n]
         gate = self._y[:n] if self.relu and not pooled else None
-        source = Source(dy, gate, self._argmax if pooled else None)
+        source = GatedGradient.of(dy, gate, self._argmax if pooled else None)
         if self.learns:
             accumulate = self._make_filter_gradient()
             db = self._db if layer.bias is None else self.gradient(layer.bias)
@@ -139,7 +143,8 @@ class ConvStep(Step):
     def _make_filter_gradient(self) -> Any:
         if self._filter_gradient is None:
             self._db = aligned_zeros(self._shape[0])  # without a bias
-            self._filter_gradient = filter_gradient(*self._geometry)  # last: Ctrl-C may come
+            gradient = filter_gradient(*self._geometry, self._ranks)
+            self._filter_gradient = gradient  # last: Ctrl-C may come
         return self._filter_gradient
 
     def _make_input_gradient(self) -> Any:
@@ -161,7 +166,8 @@ class ConvStep(Step):
     def buffers(self) -> int:
         """Return the bytes of the step's buffers, those of its passes among them."""
         passes = (self._output, self._filter_gradient, self._input_gradient)
-        arrays = (a for one in passes if one is not None for a in vars(one).values())
+        held = [a for one in passes if one is not None for a in vars(one).values()]
+        arrays = [a for one in held for a in (one if isinstance(one, tuple) else [one])]
         return super().buffers() + sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))
 
     def freeze(self) -> None:
