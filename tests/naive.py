@@ -334,6 +334,24 @@ def batch_norm_gradients(
     return dx, dgamma, dbeta
 
 
+def group_norm(x: Array, groups: int, gamma: Array, beta: Array, eps: float = 1e-5) -> Array:
+    y = np.zeros_like(x)
+    count, channels, height, width = x.shape
+    size = channels // groups
+    for n in range(count):
+        for g in range(groups):
+            own = range(g * size, (g + 1) * size)
+            values = [x[n, c, i, j] for c in own for i in range(height) for j in range(width)]
+            mean = sum(values) / len(values)
+            var = sum((v - mean) ** 2 for v in values) / len(values)
+            for c in own:
+                for i in range(height):
+                    for j in range(width):
+                        hat = (x[n, c, i, j] - mean) / math.sqrt(var + eps)
+                        y[n, c, i, j] = gamma[c] * hat + beta[c]
+    return y
+
+
 def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     """Return the mean of ``-log p[label]`` and its gradient ``(p - t) / N``."""
     n_, k_ = scores.shape

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 
 from ops.witness import assert_agrees
-from pellucid import nn
-from pellucid.engine.cpu.steps.norm import BatchNormStep, ChunkBlocks, LocalResponseNormStep
+from pellucid import engine, nn
+from pellucid.engine.cpu.steps.norm import (
+    BatchNormStep,
+    ChunkBlocks,
+    GroupNormStep,
+    LocalResponseNormStep,
+)
 from pellucid.errors import ShapeError
 from pellucid.kernels import normalization
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
@@ -269,13 +274,79 @@ def test_local_response_norm_in_many_blocks(block, monkeypatch):
         _agree(step, _plain(layer), n)
 
 
-@pytest.mark.parametrize("kind", [LocalResponseNormStep, BatchNormStep])
+def _grouped(groups, c):
+    """Return a group norm with a scale and a shift of its own for every channel."""
+    layer, rng = nn.GroupNorm(groups, c), np.random.default_rng(c)
+    layer.weight.data[:] = rng.uniform(0.5, 2, c) * rng.choice([-1, 1], c)
+    layer.bias.data[:] = rng.normal(size=c)
+    return layer
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("shape", [(6,), (300,), (6, 5, 6), (12, 3, 3), (300, 2, 1)], ids=str)
+@pytest.mark.parametrize("groups", [1, 3])
+def test_group_norm_is_its_layer(shape, groups, relu):
+    layer = _grouped(groups, shape[0])
+    plain = nn.Sequential(norm=_plain(layer), **{"relu": nn.ReLU()} if relu else {})
+    step = GroupNormStep("norm", layer, shape, BATCH, relu=relu)
+    assert step.kernel == ("group norm + relu" if relu else "group norm")
+    for k, n in enumerate((BATCH, 1, 5)):
+        _agree(step, plain, n, seed=k)
+
+
+def test_group_norm_in_a_plan_for_one_image_and_with_a_relu_absorbed():
+    model = nn.Sequential(norm=_grouped(2, 4), relu=nn.ReLU())
+    plain, x = _plain(model), _drawn(1, (4, 5, 3))
+    plan = engine.compile(model, x.shape[1:], 1)
+    assert "group norm + relu" in str(plan)
+    assert_agrees(plan(x), plain(x.astype(float)))
+    dx = plan.backward(np.ones_like(x), need_dx=True)
+    assert_agrees(dx, plain.backward(np.ones(x.shape)), magnitude=[4])
+
+
+@pytest.mark.parametrize("loc", [100, -3000])
+def test_a_mean_far_from_zero_costs_group_norm_no_digits(loc):
+    layer = _grouped(3, 6)
+    step, plain = GroupNormStep("norm", layer, (6, 20, 20), BATCH), _plain(layer)
+    _agree(step, plain, BATCH, loc=loc)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_group_norm_shows_what_is_not_finite_in_its_image_and_group_alone(bad):
+    layer = _grouped(2, 4)
+    step = GroupNormStep("norm", layer, (4, 3, 3), BATCH)
+    x = _drawn(3, (4, 3, 3))
+    x[1, 2, 0, 0] = bad
+    y = _first(step.forward(_last(x)))
+    assert not np.isfinite(y[1, 2:]).any()
+    assert np.isfinite(y[[0, 2]]).all()
+    assert np.isfinite(y[1, :2]).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [((5, 3, 3), "expects 4 channels"), ((4,), "more than one value a group"), ((4, 3), "expects")],
+)
+def test_images_that_group_norm_cannot_take_are_refused_as_by_the_layer(shape, said):
+    layer = nn.GroupNorm(4, 4)
+    with pytest.raises(ShapeError, match=said):
+        layer(np.zeros((2, *shape)))
+    with pytest.raises(ShapeError, match=said):
+        GroupNormStep("norm", layer, shape, BATCH)
+
+
+@pytest.mark.parametrize("kind", [LocalResponseNormStep, BatchNormStep, GroupNormStep])
 def test_threads_change_no_bit(kind):
+    layers = {
+        LocalResponseNormStep: lambda: nn.LocalResponseNorm(5),
+        BatchNormStep: lambda: _norm(20),
+        GroupNormStep: lambda: _grouped(4, 20),
+    }
     seen, before = [], get_num_threads()
     try:
         for threads in (1, 2, 3):
             set_num_threads(threads)
-            layer = nn.LocalResponseNorm(5) if kind is LocalResponseNormStep else _norm(20)
+            layer = layers[kind]()
             step = kind("norm", layer, (20, 40, 45), BATCH)
             results = (*_agree(step, _plain(layer), BATCH), *layer.state_dict().values())
             results += tuple(p.grad for p in layer.parameters().values())

@@ -25,7 +25,7 @@ def _drawn(pixels, c, seed=0, *, loc=0.0):
 
 def _rows(*values):
     c = len(values[0])
-    return np.tile(np.float32(values), normalization.period(c) // c)
+    return np.tile(np.float32(values), normalization.period(c) // c)[np.newaxis]
 
 
 def _blocks(x, pixels):
@@ -86,7 +86,7 @@ def test_normalising_and_its_gradient_follow_their_equations(c, relu):
         run(normalization.batch_gradient, blocks, *args)
         assert_agrees(dx, dz * scale + expected, within=1e-6)
     sums = np.empty((blocks, 2, c))
-    room = np.full((blocks, 3, rows.shape[1]), np.nan, np.float32)
+    room = np.full((blocks, 3, rows.shape[2]), np.nan, np.float32)
     args = (dy.ravel(), x.ravel(), rows, room, sums, relu_, _bounds(x, per))
     run(normalization.batch_gradient_sums, blocks, *args)
     assert_agrees(sums.sum(axis=0)[0], dz.astype(float).sum(axis=0), magnitude=[100], within=1e-6)
@@ -97,9 +97,9 @@ def test_normalising_and_its_gradient_follow_their_equations(c, relu):
 def test_a_relu_lets_a_gradient_through_exactly_where_the_output_is_above_zero():
     x = _drawn(1000, 7)
     rows = _rows(*_drawn(5, 7, 2))
-    rows[2] = -np.float32(0.25) * rows[1]  # the output is zero at exactly 0.25 above the mean
-    x[::3] = rows[0, :7] + np.float32(0.25)
-    rows[3:] = 0
+    rows[0, 2] = -np.float32(0.25) * rows[0, 1]  # the output is zero at exactly 0.25 above the mean
+    x[::3] = rows[0, 0, :7] + np.float32(0.25)
+    rows[0, 3:] = 0
     y, dx = np.empty_like(x), np.empty_like(x)
     run(normalization.batch_norm, 1, x.ravel(), y.ravel(), rows, True, x.size)
     args = (np.ones_like(x).ravel(), x.ravel(), dx.ravel(), rows, True, False, x.size)
@@ -187,7 +187,7 @@ def test_threads_change_no_bit(threads):
         threads(count)
         y, dx = np.empty_like(x), np.empty_like(x)
         blocks, _, per = _blocks(x, 50)
-        sums, room = np.empty((blocks, 2, 24)), np.empty((blocks, 3, rows.shape[1]), np.float32)
+        sums, room = np.empty((blocks, 2, 24)), np.empty((blocks, 3, rows.shape[2]), np.float32)
         flat = (dy.ravel(), x.ravel())
         run(normalization.batch_norm, blocks, x.ravel(), y.ravel(), rows, True, per)
         run(

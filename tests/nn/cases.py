@@ -96,6 +96,14 @@ def _batch_norm(features: int, **options: Any) -> Layer:
     return layer
 
 
+def _group_norm(groups: int, channels: int, **options: Any) -> Layer:
+    """Return one whose scale and shift are not those of the start."""
+    layer, rng = nn.GroupNorm(groups, channels, **options), _rng()
+    for buffer in (layer.weight, layer.bias):
+        buffer.data[...] = rng.uniform(0.5, 2, size=channels)
+    return layer
+
+
 def _normalize_by_batch_norm(torch: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> Any:
     """Return PyTorch's batch normalisation of fixed statistics, without a state."""
 
@@ -317,6 +325,26 @@ CASES = (
         lambda torch: _normalize_by_batch_norm(torch, (0.4, 0.1, -2.0), (0.25, 1.0, 3.0)),
     ),
     Case("LocalResponseNorm krizhevsky", nn.LocalResponseNorm.krizhevsky, (8, 2, 2)),
+    Case(
+        "GroupNorm",
+        lambda: _group_norm(2, 6),
+        (6, 4, 5),
+        lambda torch: torch.nn.GroupNorm(2, 6),
+    ),
+    Case(
+        "GroupNorm of one group of rows",
+        lambda: _group_norm(1, 5, eps=1e-2),
+        (5,),
+        lambda torch: torch.nn.GroupNorm(1, 5, eps=1e-2),
+    ),
+    Case(
+        "GroupNorm of each channel",
+        lambda: _group_norm(3, 3),
+        (3, 4, 3),
+        lambda torch: torch.nn.GroupNorm(3, 3),
+        training=False,
+        n=1,
+    ),
     Case(
         "BatchNorm2d",
         lambda: _batch_norm(3),

@@ -18,6 +18,8 @@ from pellucid.ops import (
     batch_norm_backward,
     batch_norm_fixed_backward,
     batch_statistics,
+    group_norm,
+    group_norm_backward,
     local_response_norm,
     local_response_norm_backward,
 )
@@ -260,3 +262,128 @@ def test_batch_statistics_of_another_rank_are_refused(shape):
         ShapeError, match=r"expects \(N, C\) or \(N, C, H, W\), received shape \(4,"
     ):
         batch_statistics(np.zeros(shape))
+
+
+# Group normalisation.
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Images or rows of ``groups`` groups of ``each`` channels, two values a group at least."""
+
+    n: int
+    groups: int
+    each: int
+    image: tuple[int, ...]
+    eps: float
+    seed: int
+
+    def arrays(self, dtype="float64"):
+        rng = np.random.default_rng(self.seed)
+        c = self.groups * self.each
+        shape = (self.n, c, *self.image)
+        x = frozen((rng.normal(size=shape) * 2 + rng.normal(size=1)).astype(dtype))
+        return x, *(drawn(rng, s, dtype) for s in ((c,), (c,), shape))
+
+    def run(self, dtype="float64"):
+        x, gamma, beta, dy = self.arrays(dtype)
+        y, x_hat, inverse = group_norm(x, self.groups, gamma, beta, self.eps)
+        back = group_norm_backward(dy, frozen(x_hat), self.groups, gamma, frozen(inverse))
+        return y, *back
+
+    def sizes(self):
+        """Return what the terms of (y, dx, dγ, dβ) add up to before they cancel."""
+        x, gamma, beta, dy = (abs(a) for a in self.arrays())
+        inverse = group_norm(self.arrays()[0], self.groups, gamma, beta, self.eps)[2].max()
+        x_hat = inverse * (x + x.max())
+        dx = inverse * gamma.max() * dy.max() * (1 + x_hat.max())
+        return [gamma.max() * x_hat.max() + beta.max(), dx, (dy * x_hat).sum(), dy.sum()]
+
+
+in_groups = st.builds(
+    Groups,
+    n=st.integers(1, 3),
+    groups=st.integers(1, 3),
+    each=st.integers(2, 3),
+    image=st.sampled_from([(), (1, 1), (2, 3), (4, 1)]),
+    eps=st.sampled_from([1e-5, 1e-2]),
+    seed=seeds,
+) | st.builds(
+    Groups,  # one channel a group
+    n=st.integers(1, 2),
+    groups=st.integers(1, 3),
+    each=st.just(1),
+    image=st.sampled_from([(2, 3), (4, 1)]),
+    eps=st.just(1e-3),
+    seed=seeds,
+)
+
+
+@given(case=in_groups)
+def test_group_norm_equals_the_loops(case: Groups):
+    x, gamma, beta, _ = case.arrays()
+    images = x.reshape(*x.shape, *(1,) * (4 - x.ndim))
+    expected = naive.group_norm(images, case.groups, gamma, beta, case.eps)
+    assert_agrees(case.run()[0], expected.reshape(x.shape), magnitude=case.sizes()[0])
+
+
+@settings(max_examples=25)
+@given(case=in_groups)
+def test_the_gradients_of_group_norm_equal_numerical_ones(case: Groups):
+    x, gamma, beta, dy = case.arrays()
+
+    def loss(x, gamma, beta):
+        return float((dy * group_norm(x, case.groups, gamma, beta, case.eps)[0]).sum())
+
+    losses = (
+        lambda a: loss(a, gamma, beta),
+        lambda a: loss(x, a, beta),
+        lambda a: loss(x, gamma, a),
+    )
+    pairs = zip(case.run()[1:], losses, (x, gamma, beta), case.sizes()[1:], strict=True)
+    for a, f, at, size in pairs:
+        numerical = naive.numerical_gradient(f, at, h=1e-4)
+        assert_agrees(a, numerical, within=NUMERICAL, magnitude=size)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(case=in_groups)
+def test_group_norm_equals_torch(case: Groups, dtype, torch):
+    x, gamma, beta, dy = case.arrays(dtype)
+    tx, tg, tb = (tensor(torch, a) for a in (x, gamma, beta))
+    ty = torch.nn.functional.group_norm(tx, case.groups, tg, tb, case.eps)
+    ty.backward(tensor(torch, dy, grad=False))
+    theirs = [a.detach().numpy() for a in (ty, tx.grad, tg.grad, tb.grad)]
+    names = ("y", "dx", "dgamma", "dbeta")
+    for name, a, e, size in zip(names, case.run(dtype), theirs, case.sizes(), strict=True):
+        assert a.dtype == dtype
+        assert_agrees(a, e, magnitude=size, what=f"group_norm {name}")
+
+
+def test_the_groups_of_an_image_have_mean_beta_and_do_not_see_other_images():
+    x = drawn(np.random.default_rng(0), (2, 6, 4, 4)) * 7 + 2
+    y, *_ = group_norm(x, 3, np.full(6, 2.0), np.full(6, -1.0), eps=0.0)
+    groups = y.reshape(2, 3, -1)
+    assert np.allclose(groups.mean(axis=2), -1)
+    assert np.allclose(groups.std(axis=2), 2)
+    alone, *_ = group_norm(x[:1], 3, np.full(6, 2.0), np.full(6, -1.0), eps=0.0)
+    assert np.array_equal(alone[0], y[0])
+
+
+def test_the_squares_of_half_precision_do_not_overflow():
+    x = np.array([[-400.0, 400.0]], dtype=np.float16)
+    y, *_ = group_norm(x, 1, np.ones(2, np.float16), np.zeros(2, np.float16))
+    assert y.tolist() == [[-1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "groups", "said"),
+    [
+        ((2, 6, 3, 3), 4, r"4 groups do not divide 6"),
+        ((2, 6), 6, r"more than one value a group, received shape \(6,\) for 6 groups"),
+        ((2, 6, 1, 1), 6, r"more than one value a group"),
+    ],
+)
+def test_groups_that_an_image_cannot_have_are_refused(shape, groups, said):
+    with pytest.raises(ShapeError, match=said):
+        group_norm(np.zeros(shape), groups, np.ones(6), np.zeros(6))

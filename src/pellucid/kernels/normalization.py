@@ -1,8 +1,10 @@
-"""Batch normalisation and local response normalisation: twins of `pellucid.ops`, to 1e-5.
+"""Batch, group and local response normalisation: twins of `pellucid.ops`, to 1e-5.
 
 Channels last: the numbers are flat, C of them a pixel, float32, C-contiguous; the engine allocates.
-A task is a block of whole pixels. What batch normalisation knows of each channel comes as *rows* of
-`period(C)` numbers, a multiple of C, over which its loops run however few channels there are.
+A task is a block of whole pixels. What normalisation knows of each channel comes as *rows* of
+`period(C)` numbers, a multiple of C, over which its loops run however few channels there are: one
+set of rows for all tasks (batch normalisation), or one for each (group normalisation, whose tasks
+are the images).
 Sums over the batch are sums of each block, float64, which the engine adds up as a tree; ``bounds``
 (tasks + 1,) says where these blocks begin and end, so that none lies in two chunks of the images.
 """
@@ -105,10 +107,11 @@ def batch_statistics(queue: Array, x: Array, room: Array, sums: Array, bounds: A
 
 @kernel
 def batch_norm(queue: Array, x: Array, y: Array, rows: Array, relu: bool, per: int) -> None:
-    """Write ``z = (x - rows[0]) · rows[1] + rows[2]``; if ``relu``, 0 where that is below 0."""
-    width = rows.shape[1]
-    around, scale, shift = rows[0], rows[1], rows[2]
+    """Write ``z = (x - own[0]) · own[1] + own[2]``; if ``relu``, 0 where that is below 0."""
+    width = rows.shape[2]
     for task in share(queue):
+        own = rows[min(task, len(rows) - 1)]
+        around, scale, shift = own[0], own[1], own[2]
         for at in range(task * per, min(x.size, (task + 1) * per), width):
             end = min(at + width, (task + 1) * per)
             a, b = x[at:end], y[at:end]
@@ -122,10 +125,11 @@ def batch_gradient_sums(
     queue: Array, dy: Array, x: Array, rows: Array, room: Array, sums: Array, relu: bool,
     bounds: Array,
 ) -> None:  # fmt: skip
-    """Write of each block ``Σ dz`` and ``Σ dz · (x - rows[0])``; dz is dy where z was above 0."""
-    width = rows.shape[1]
-    around, scale, shift = rows[0], rows[1], rows[2]
+    """Write of each block ``Σ dz`` and ``Σ dz · (x - own[0])``; dz is dy where z was above 0."""
+    width = rows.shape[2]
     for task in share(queue):
+        own = rows[min(task, len(rows) - 1)]
+        around, scale, shift = own[0], own[1], own[2]
         total, moment = room[task, 0], room[task, 1]
         total[:] = 0
         moment[:] = 0
@@ -146,10 +150,11 @@ def batch_gradient_sums(
 def batch_gradient(
     queue: Array, dy: Array, x: Array, dx: Array, rows: Array, relu: bool, fixed: bool, per: int
 ) -> None:
-    """Write ``dz · rows[1]``; unless the statistics are ``fixed``, ``+ d · rows[3] + rows[4]``."""
-    width = rows.shape[1]
-    around, scale, shift, slope, level = rows[0], rows[1], rows[2], rows[3], rows[4]
+    """Write ``dz · own[1]``; unless the statistics are ``fixed``, ``+ d · own[3] + own[4]``."""
+    width = rows.shape[2]
     for task in share(queue):
+        own = rows[min(task, len(rows) - 1)]
+        around, scale, shift, slope, level = own[0], own[1], own[2], own[3], own[4]
         for at in range(task * per, min(x.size, (task + 1) * per), width):
             end = min(at + width, (task + 1) * per)
             a, da, b = x[at:end], dy[at:end], dx[at:end]

@@ -38,8 +38,9 @@ def sliding_scores(
     """Return what ``model`` says of every crop of larger images, computed in one pass or a few.
 
     ``y[n, :, i, j]`` are the scores of the crop whose first row is ``stride·i`` and whose first
-    column is ``stride·j``: exactly, where no layer pads; where layers pad, a crop has zeros around
-    it and the larger image goes on (examples/sliding_window.py shows how much that matters).
+    column is ``stride·j``: exactly, where no layer pads or takes statistics of the whole image (as
+    `GroupNorm` does); where layers pad, a crop has zeros around it and the larger image goes on
+    (examples/sliding_window.py shows how much that matters).
 
     Parameters
     ----------

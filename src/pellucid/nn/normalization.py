@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from .. import ops
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..ops.checks import require_real
+from ..ops.normalization import require_groups
 from ..typing import Array, Shape
 from .checks import require_count, require_number
 from .init import constant
 from .layer import Layer
 from .parameter import Buffer, Parameter
-from .pattern_words import PatternWord
+from .pattern_words import Argument, PatternWord
 
-__all__ = ["BatchNorm2d", "LocalResponseNorm"]
+__all__ = ["BatchNorm2d", "GroupNorm", "LocalResponseNorm"]
 
 
 class LocalResponseNorm(Layer):
@@ -169,3 +171,90 @@ class BatchNorm2d(Layer):
                 f"{tuple(shape)}."
                 + (f" Build it as `BatchNorm2d({shape[0]})`." if len(shape) in (1, 3) else "")
             )
+
+
+class GroupNorm(Layer):
+    """Give each group of channels of each image mean 0 and variance 1, then a scale and a shift.
+
+        y = γ · (x - μ) / √(σ² + ε) + β
+
+    Input and output (N, C, H, W), or (N, C). μ and σ² are those of the (C/G)·H·W values of one
+    image and one of G groups of neighbouring channels: images do not depend on each other, training
+    and evaluation are the same, and a batch may be small. With one group this is layer
+    normalisation, with C groups instance normalisation. Source: Wu & He 2018, "Group
+    normalization", section 3.
+
+    Its statistics see the whole image; `receptive_field` goes on counting windows alone.
+
+    Parameters
+    ----------
+    num_groups : int
+        G.
+    num_channels : int
+        C; a multiple of G.
+    eps : float
+        Keeps the division away from zero.
+
+    Attributes
+    ----------
+    weight, bias : Parameter (C,)
+        γ and β.
+
+    Examples
+    --------
+    >>> norm = GroupNorm(2, 6)
+    >>> x = np.random.default_rng(0).normal(5, 3, size=(1, 6, 4, 4))
+    >>> bool(abs(norm(x)[0, :3].mean()) < 1e-6), sorted(norm.state_dict())
+    (True, ['bias', 'weight'])
+    """
+
+    is_normalization = True
+    short_name = "group norm"
+    pattern_word = PatternWord(
+        "GN",
+        (Argument("num_groups", "", lambda known: math.gcd(32, known["num_channels"]), "groups"),),
+        channels="num_channels",
+        layer_name="norm",
+        example="GN8",
+        also=("GROUPNORM",),
+    )
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5) -> None:
+        self.num_groups = require_count(num_groups, "num_groups")
+        self.num_channels = require_count(num_channels, "num_channels")
+        require_number(eps, "eps", 0)
+        if num_channels % num_groups:
+            raise ArgumentError(
+                f"must divide the {num_channels} channels evenly, received {num_groups}.",
+                where="num_groups",
+            )
+        self.eps = eps
+        self.weight = Parameter(constant((self.num_channels,), 1))
+        self.bias = Parameter(constant((self.num_channels,), 0))
+
+    def forward(self, x: Array) -> Array:
+        """Return the normalised ``x``."""
+        require_real(x, "group_norm")
+        self.output_shape(x.shape[1:])
+        weight, bias = self.weight.data, self.bias.data
+        y, x_hat, inverse = ops.group_norm(x, self.num_groups, weight, bias, self.eps)
+        self.remember(x_hat, inverse)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dx``, through the statistics too."""
+        x_hat, inverse = self.recall()
+        dx, self.weight.grad, self.bias.grad = ops.group_norm_backward(
+            dy, x_hat, self.num_groups, self.weight.data, inverse
+        )
+        return dx
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the input's shape."""
+        if len(input_shape) not in (1, 3) or input_shape[0] != self.num_channels:
+            raise ShapeError(
+                f"expects {self.num_channels} channels, (C, H, W) or (C,), received shape "
+                f"{tuple(input_shape)}."
+            )
+        require_groups(input_shape, self.num_groups, "group_norm")
+        return input_shape

@@ -1,4 +1,4 @@
-"""Local response normalisation and batch normalisation.
+"""Local response normalisation, batch normalisation and group normalisation.
 
 Local response normalisation, over n neighbouring channels at one place:
 
@@ -16,14 +16,23 @@ Batch normalisation, per channel c over the m = N·H·W values of a batch:
     ∂L/∂x = γ / √(σ² + ε) · (dy - mean(dy) - x̂ · mean(dy · x̂))
 
 (Ioffe & Szegedy 2015, "Batch normalization", algorithm 1 and section 3.2 for images.)
+
+Group normalisation has the same equations, over the m = (C/G)·H·W values of each image and group of
+C/G neighbouring channels; with h = γ · dy and σ of that image and group:
+
+    ∂L/∂x = (h - mean(h) - x̂ · mean(h · x̂)) / √(σ² + ε)
+
+(Wu & He 2018, "Group normalization", section 3, eq. 1 to 3 and 7.)
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..errors import ShapeError
-from ..typing import Array
+from ..typing import Array, Shape
 from .checks import (
     as_floats,
     gradient_like,
@@ -38,6 +47,8 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_fixed_backward",
     "batch_statistics",
+    "group_norm",
+    "group_norm_backward",
     "local_response_norm",
     "local_response_norm_backward",
 ]
@@ -166,6 +177,95 @@ def batch_statistics(x: Array) -> tuple[Array, Array]:
     # The squares of float16 would overflow from 256 on.
     around = _centred(x.astype(np.promote_types(x.dtype, np.float32), copy=False), mean)
     return mean, np.square(around, out=around).mean(axis=axes, dtype=wide)
+
+
+def group_norm(
+    x: Array, groups: int, gamma: Array, beta: Array, eps: float = 1e-5
+) -> tuple[Array, Array, Array]:
+    """Normalise each group of channels of each image by its own mean and variance.
+
+    Parameters
+    ----------
+    x : array (N, C, ...)
+    groups : int
+        G; must divide C.
+    gamma, beta : arrays (C,)
+        Scale and shift.
+    eps : float
+        Keeps the division away from zero.
+
+    Returns
+    -------
+    y, x_hat : arrays like ``x``
+        The result, and the normalised input for `group_norm_backward`.
+    inverse : array (N, G)
+        ``1 / √(σ² + ε)``, for it too.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one number of scale and shift for each channel, if ``groups`` does not
+        divide the channels, or if a group has one value only: its variance says nothing.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 3.0, 10.0, 30.0]])
+    >>> group_norm(x, 2, np.ones(4), np.zeros(4), eps=0.0)[0]
+    array([[-1.,  1., -1.,  1.]])
+    """
+    x = as_floats(x, "group_norm")
+    _require_channels(x, "group_norm", gamma=gamma, beta=beta)
+    require_no_wider(x, "group_norm", gamma=gamma, beta=beta)
+    values = _by_group(x, groups, "group_norm")
+    wide = np.promote_types(x.dtype, np.float64)
+    mean = values.mean(axis=2, keepdims=True, dtype=wide)
+    rounded = mean.astype(x.dtype)
+    around = (values - rounded) - (mean - rounded).astype(x.dtype)
+    # The squares of float16 would overflow from 256 on.
+    squares = np.square(around.astype(np.promote_types(x.dtype, np.float32), copy=False))
+    inverse = _inverse(squares.mean(axis=2, dtype=wide), eps)
+    x_hat = (around * inverse[:, :, np.newaxis].astype(x.dtype)).reshape(x.shape)
+    return _per_channel(gamma, x) * x_hat + _per_channel(beta, x), x_hat, inverse
+
+
+def group_norm_backward(
+    dy: Array, x_hat: Array, groups: int, gamma: Array, inverse: Array
+) -> tuple[Array, Array, Array]:
+    """Return ``dx`` like ``dy``, and ``dgamma`` and ``dbeta`` (C,), through the statistics too."""
+    where = "group_norm_backward"
+    dy = gradient_like(dy, x_hat, where)
+    _require_channels(x_hat, where, gamma=gamma)
+    require_shape(inverse, (len(dy), groups), "inverse", "(N, G)", where)
+    wide = np.promote_types(dy.dtype, np.float64)
+    h, hat = (_by_group(a, groups, where) for a in (dy * _per_channel(gamma, dy), x_hat))
+    mean = h.mean(axis=2, keepdims=True, dtype=wide).astype(dy.dtype)
+    along = (h * hat).mean(axis=2, keepdims=True, dtype=wide).astype(dy.dtype)
+    dx = (h - mean - hat * along) * inverse[:, :, np.newaxis].astype(dy.dtype)
+    axes = _all_but_channels(dy)
+    dgamma, dbeta = (a.sum(axis=axes, dtype=wide).astype(dy.dtype) for a in (dy * x_hat, dy))
+    return dx.reshape(dy.shape), dgamma, dbeta
+
+
+def _by_group(x: Array, groups: int, where: str) -> Array:
+    """Return ``x`` as (N, G, values of a group), or refuse groups that it cannot have."""
+    require_groups(x.shape[1:], groups, where)
+    return x.reshape(len(x), groups, math.prod(x.shape[1:]) // groups)
+
+
+def require_groups(shape: Shape, groups: int, where: str) -> None:
+    """Refuse groups that do not divide the channels of ``shape``, or have one value only."""
+    require_count(groups, "groups")
+    if shape[0] % groups:
+        raise ShapeError(
+            f"needs groups of equally many channels: {groups} groups do not divide {shape[0]}.",
+            where=where,
+        )
+    if math.prod(shape) == groups:
+        raise ShapeError(
+            f"needs more than one value a group, received shape {tuple(shape)} for {groups} "
+            "groups. Use fewer groups.",
+            where=where,
+        )
 
 
 def _sums(dy: Array, x_hat: Array, gamma: Array, var: Array) -> tuple[Array, Array, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,18 +13,18 @@ import numpy as np
 from ....kernels import normalization
 from ....kernels.tree import fewest_chunks, tree_sum
 from ....memory import aligned_zeros
-from ....nn import BatchNorm2d, Layer, LocalResponseNorm, ReLU
+from ....nn import BatchNorm2d, GroupNorm, Layer, LocalResponseNorm, ReLU
 from ....typing import Array
 from ...step import Shape, Step
 from ..launch import launch
 from .base import flat, numbers, serves
 from .conv import ConvStep
 
-__all__ = ["BatchNormStep", "LocalResponseNormStep"]
+__all__ = ["BatchNormStep", "GroupNormStep", "LocalResponseNormStep"]
 
 
 class _NormStep(Step):
-    """What both share: an output shaped like the input, in blocks of whole pixels."""
+    """What all share: an output shaped like the input, in blocks of whole pixels."""
 
     channels_last = True
     passes: ClassVar[tuple[Any, ...]]  # the first one is all that inference needs
@@ -134,18 +135,15 @@ class ChunkBlocks:
         return sums
 
 
-@serves(BatchNorm2d)
-class BatchNormStep(_NormStep):
-    """Batch normalisation, and ReLU if one follows.
+class _StandardizingStep(_NormStep):
+    """Base class: mean 0 and variance 1, then scale and shift, and ReLU if one follows.
 
     The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32;
     its rounding error ``off`` is added to the shift, so that a mean far from zero costs no digits.
-
-    After a convolution whose weights stay as they are, inference does nothing here: the filters are
-    scaled, and their bias is shifted.
+    ``sets`` of rows hold what belongs to the channels: one, or one for each block.
     """
 
-    layer: BatchNorm2d
+    _x: Array  # the last input
     passes = (
         normalization.batch_norm,
         normalization.batch_statistics,
@@ -154,19 +152,18 @@ class BatchNormStep(_NormStep):
     )
 
     def __init__(
-        self, name: str, layer: BatchNorm2d, input_shape: Shape, batch: int, *,
-        relu: bool = False, ranks: int = 1,
+        self, name: str, layer: Any, input_shape: Shape, batch: int, *,
+        block: int, sets: int, relu: bool, ranks: int,
     ) -> None:  # fmt: skip
-        super().__init__(name, layer.output_shape(input_shape), batch, normalization.BATCH_BLOCK)
-        self.kernel = "batch norm" + " + relu" * relu
+        super().__init__(name, layer.output_shape(input_shape), batch, block)
         self.layer, self.relu = layer, relu
+        self.kernel = layer.short_name + " + relu" * relu
         self._chunks = fewest_chunks(ranks)
         blocks = self._blocks(self._y) + self._chunks  # of which each chunk has a partial one
         width = normalization.period(self.channels)
-        self._rows = aligned_zeros((5, width))
+        self._rows = aligned_zeros((sets, 5, width))
         self._scratch = aligned_zeros((blocks, 3, width))
         self._sums = np.empty((blocks, 2, self.channels), dtype=np.float64)
-        self.source: ConvStep | None = None  # the convolution before it, if it can be folded
 
     @classmethod
     def absorbs(
@@ -174,6 +171,73 @@ class BatchNormStep(_NormStep):
     ) -> Mapping[str, Any] | None:
         """Absorb a ReLU."""
         return {"relu": True} if type(follower) is ReLU and not absorbed else None
+
+    def _of_channels(self, *buffers: Any) -> list[Array]:
+        """Return what belongs to the channels, in float64."""
+        return [numbers(b, (self.channels,), self.name).astype(np.float64) for b in buffers]
+
+    def _cut(self, x: Array) -> ChunkBlocks:
+        """Return the blocks of a batch."""
+        return ChunkBlocks.of(len(x), x.size, self._chunks, self._per)
+
+    def _block_statistics(self, x: Array) -> tuple[Array, Array]:
+        """Return of each block the mean of each channel, and the sum of squares around it."""
+        blocks = self._cut(x)
+        launch(
+            normalization.batch_statistics, len(blocks), x.size, flat(x), self._scratch, self._sums,
+            blocks.bounds,
+        )  # fmt: skip
+        means, squares = self._sums[: len(blocks)].swapaxes(0, 1)
+        return means, squares
+
+    def _gradient_sums(self, dy: Array) -> tuple[Array, Array]:
+        """Return of each block and channel ``Σ dz`` and ``Σ dz · (x - around)``."""
+        x, blocks = self._x, self._cut(dy)
+        launch(
+            normalization.batch_gradient_sums, len(blocks), x.size, flat(dy), flat(x), self._rows,
+            self._scratch, self._sums, self.relu, blocks.bounds,
+        )  # fmt: skip
+        totals, moments = self._sums[: len(blocks)].swapaxes(0, 1)
+        return totals, moments
+
+    def _leave(self, dgammas: Array, dbetas: Array) -> None:
+        """Leave the gradients of scale and shift, given those of each chunk.
+
+        They are added up as several processes would add up what each has rounded.
+        """
+        for parameter, parts in ((self.layer.weight, dgammas), (self.layer.bias, dbetas)):
+            self.gradient(parameter)[:] = tree_sum(parts.astype(parameter.data.dtype))
+
+    def _fill(self, first: int, *values: Array) -> None:
+        """Write one number a channel into each of the rows from ``first`` on, over and over.
+
+        ``values`` are (C,) for one set of rows, or (N, C) for N.
+        """
+        for k, value in enumerate(values, first):
+            each = np.atleast_2d(value)
+            rows = self._rows[: len(each), k]
+            rows.reshape(len(each), -1, self.channels)[:] = each[:, np.newaxis]
+
+
+@serves(BatchNorm2d)
+class BatchNormStep(_StandardizingStep):
+    """Batch normalisation, and ReLU if one follows.
+
+    After a convolution whose weights stay as they are, inference does nothing here: the filters are
+    scaled, and their bias is shifted.
+    """
+
+    layer: BatchNorm2d
+
+    def __init__(
+        self, name: str, layer: BatchNorm2d, input_shape: Shape, batch: int, *,
+        relu: bool = False, ranks: int = 1,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            name, layer, input_shape, batch,
+            block=normalization.BATCH_BLOCK, sets=1, relu=relu, ranks=ranks,
+        )  # fmt: skip
+        self.source: ConvStep | None = None  # the convolution before it, if it can be folded
 
     def link(self, producer: Step) -> None:
         """Link a batch norm to the convolution before it, so that inference can fold it."""
@@ -237,43 +301,83 @@ class BatchNormStep(_NormStep):
     def _buffers(self) -> list[Array]:
         """Return scale, shift, running mean and running variance, in float64."""
         layer = self.layer
-        buffers = (layer.weight, layer.bias, layer.running_mean, layer.running_var)
-        return [numbers(b, (self.channels,), self.name).astype(np.float64) for b in buffers]
+        return self._of_channels(layer.weight, layer.bias, layer.running_mean, layer.running_var)
 
     def _sum_gradients(self, dy: Array) -> None:
         """Leave the gradients of scale and shift, and what that of the input follows from."""
-        layer, x, inverse, off = self.layer, self._x, self._inverse, self._off
-        blocks = ChunkBlocks.of(len(x), x.size, self._chunks, self._per)
-        launch(
-            normalization.batch_gradient_sums, len(blocks), x.size, flat(dy), flat(x), self._rows,
-            self._scratch, self._sums, self.relu, blocks.bounds,
-        )  # fmt: skip
+        x, inverse, off, cut = self._x, self._inverse, self._off, self._cut(dy)
         with np.errstate(all="ignore"):
-            dbetas, moments = blocks.chunk_sums(self._sums[: len(blocks)]).swapaxes(0, 1)
+            dbetas, moments = (cut.chunk_sums(parts) for parts in self._gradient_sums(dy))
             dgammas = inverse * (moments + off * dbetas)
             dgamma, dbeta = tree_sum(dgammas), tree_sum(dbetas)
             # If the statistics are the batch's, dx = scale · (dy - mean(dy) - x̂ · mean(dy · x̂)).
             share = self._scale / (x.size // self.channels)
             slope = -share * dgamma * inverse
             self._fill(3, slope, slope * off - share * dbeta)
-        # As several processes would add up what each has rounded.
-        dtype = layer.weight.data.dtype
-        self.gradient(layer.weight)[:] = tree_sum(dgammas.astype(dtype))
-        self.gradient(layer.bias)[:] = tree_sum(dbetas.astype(dtype))
+        self._leave(dgammas, dbetas)
 
     def _statistics(self, x: Array, m: int) -> tuple[Array, Array]:
         """Return mean and variance of each channel, from those of the blocks."""
-        blocks = ChunkBlocks.of(len(x), x.size, self._chunks, self._per)
-        launch(
-            normalization.batch_statistics, len(blocks), x.size, flat(x), self._scratch, self._sums,
-            blocks.bounds,
-        )  # fmt: skip
-        means, squares = self._sums[: len(blocks)].swapaxes(0, 1)
+        blocks = self._cut(x)
+        means, squares = self._block_statistics(x)
         pixels = np.diff(blocks.bounds)[:, np.newaxis] // self.channels
         mean = blocks.sum(pixels * means) / m
         return mean, blocks.sum(squares + pixels * (means - mean) ** 2) / m
 
-    def _fill(self, first: int, *values: Array) -> None:
-        """Write one number a channel into each of the rows from ``first`` on, over and over."""
-        for row, one in zip(self._rows[first:], values, strict=False):
-            row.reshape(-1, self.channels)[:] = one
+
+@serves(GroupNorm)
+class GroupNormStep(_StandardizingStep):
+    """Group normalisation, and ReLU if one follows; a block is an image, with rows of its own."""
+
+    layer: GroupNorm
+
+    def __init__(
+        self, name: str, layer: GroupNorm, input_shape: Shape, batch: int, *,
+        relu: bool = False, ranks: int = 1,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            name, layer, input_shape, batch,
+            block=math.prod(input_shape), sets=batch, relu=relu, ranks=ranks,
+        )  # fmt: skip
+
+    def forward(self, x: Array) -> Array:
+        """Return the normalised ``x``."""
+        self._x, y, layer = x, self._y[: len(x)], self.layer
+        gamma, beta = self._of_channels(layer.weight, layer.bias)
+        means, squares = self._block_statistics(x)
+        with np.errstate(all="ignore"):  # NaN and infinity propagate, and are seen
+            mean = self._over_groups(means)
+            pixels = self._per // self.channels
+            var = self._over_groups(squares / pixels + (means - mean) ** 2)
+            around = mean.astype(np.float32)
+            self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
+            scale = gamma * self._inverse
+            self._fill(0, around, scale, beta + self._off * scale)
+        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu, self._per)
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Leave the gradients of scale and shift; return that of the input."""
+        (gamma,) = self._of_channels(self.layer.weight)
+        inverse, off, cut = self._inverse, self._off, self._cut(dy)
+        totals, moments = self._gradient_sums(dy)
+        with np.errstate(all="ignore"):
+            along = inverse * (moments + off * totals)
+            self._leave(cut.chunk_sums(along), cut.chunk_sums(totals))
+            if not need_dx:
+                return None
+            # dx = inverse · (h - mean(h) - x̂ · mean(h · x̂)) with h = gamma · dz
+            pixels = self._per // self.channels
+            mean, slope = (self._over_groups(gamma * a / pixels) for a in (totals, along))
+            slope = -slope * inverse**2
+            self._fill(3, slope, slope * off - inverse * mean)
+        dx = self._dx[: len(dy)]
+        args = (self._rows, self.relu, False, self._per)
+        self._run(normalization.batch_gradient, 2, (dy, self._x, dx), *args)
+        return dx
+
+    def _over_groups(self, values: Array) -> Array:
+        """Return the mean over the channels of each group, for every channel (N, C) of it."""
+        groups = self.layer.num_groups
+        mean = values.reshape(len(values), groups, -1).mean(axis=2)
+        return np.repeat(mean, self.channels // groups, axis=1)
