@@ -11,10 +11,10 @@ from ops.witness import assert_agrees
 from pellucid import engine, nn
 from pellucid.engine.cpu.steps.norm import (
     BatchNormStep,
-    ChunkBlocks,
     GroupNormStep,
-    LocalResponseNormStep,
 )
+from pellucid.engine.cpu.steps.pixel_blocks import ChunkBlocks
+from pellucid.engine.cpu.steps.response import LocalResponseNormStep
 from pellucid.errors import ShapeError
 from pellucid.kernels import normalization
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads

@@ -1,4 +1,4 @@
-"""The normalisation layers. Equations: `pellucid.ops.normalization`."""
+"""The normalisation layers. Equations: `pellucid.ops.normalization`, `local_response`."""
 
 from __future__ import annotations
 

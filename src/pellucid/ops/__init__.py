@@ -19,6 +19,7 @@ from .global_pooling import *
 from .im2col import *
 from .linear import linear as linear
 from .linear import linear_backward as linear_backward
+from .local_response import *
 from .locally_connected import *
 from .losses import *
 from .normalization import *

@@ -12,6 +12,7 @@ __all__ = [
     "as_terms",
     "gradient_like",
     "require_axis",
+    "require_channel_axis",
     "require_count",
     "require_image_shape",
     "require_images",
@@ -135,3 +136,10 @@ def _require_array(x: object, where: str, name: str) -> None:
             "`np.asarray`.",
             where=where,
         )
+
+
+def require_channel_axis(x: Array, where: str) -> None:
+    """Refuse what is not (N, C, ...)."""
+    require_real(x, where)
+    if x.ndim < 2:
+        raise ShapeError(f"expects (N, C, ...), received shape {x.shape}.", where=where)

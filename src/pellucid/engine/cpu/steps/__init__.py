@@ -1,5 +1,5 @@
 """One step for each kind of layer; each module registers its steps when it is imported."""
 
-from . import conv, join, layout, linear, norm, plain, pointwise, pool
+from . import conv, join, layout, linear, norm, plain, pointwise, pool, response
 
-__all__ = ["conv", "join", "layout", "linear", "norm", "plain", "pointwise", "pool"]
+__all__ = ["conv", "join", "layout", "linear", "norm", "plain", "pointwise", "pool", "response"]

@@ -1,141 +1,28 @@
-"""The normalisation steps, over channels-last images (N, H, W, C) or plain rows (N, C)."""
+"""The steps of batch and group normalisation, over channels-last images or plain rows (N, C)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ....kernels import normalization
 from ....kernels.tree import fewest_chunks, tree_sum
 from ....memory import aligned_zeros
-from ....nn import BatchNorm2d, GroupNorm, Layer, LocalResponseNorm, ReLU
+from ....nn import BatchNorm2d, GroupNorm, Layer, ReLU
 from ....typing import Array
 from ...step import Shape, Step
 from ..launch import launch
 from .base import flat, numbers, serves
 from .conv import ConvStep
+from .pixel_blocks import ChunkBlocks, PixelBlockStep
 
-__all__ = ["BatchNormStep", "GroupNormStep", "LocalResponseNormStep"]
-
-
-class _NormStep(Step):
-    """What all share: an output shaped like the input, in blocks of whole pixels."""
-
-    channels_last = True
-    passes: ClassVar[tuple[Any, ...]]  # the first one is all that inference needs
-
-    def __init__(self, name: str, input_shape: Shape, batch: int, block: int) -> None:
-        super().__init__(name, input_shape)
-        self.channels, *image = input_shape
-        self._y = aligned_zeros((batch, *image, self.channels))
-        self._dx = aligned_zeros(self._y.shape)
-        self._per = normalization.whole_pixels(block, self.channels)
-
-    def uses(self, *, training: bool) -> Sequence[Any]:
-        """Return the kernels of both directions."""
-        return self.passes if training else self.passes[:1]
-
-    def _blocks(self, images: Array) -> int:
-        return -(-images.size // self._per)
-
-    def _run(self, kernel: Any, work: int, images: tuple[Array, ...], *args: Any) -> None:
-        """Run a kernel over the blocks of ``images``, with ``work`` operations a number."""
-        size, blocks = images[0].size, self._blocks(images[0])
-        launch(kernel, blocks, work * size, *(flat(a) for a in images), *args)
+__all__ = ["BatchNormStep", "GroupNormStep"]
 
 
-@serves(LocalResponseNorm)
-class LocalResponseNormStep(_NormStep):
-    """Local response normalisation."""
-
-    layer: LocalResponseNorm
-    kernel = "local response norm"
-    passes = (normalization.local_response, normalization.local_response_backward)
-
-    def __init__(self, name: str, layer: LocalResponseNorm, input_shape: Shape, batch: int) -> None:
-        block = normalization.RESPONSE_BLOCK
-        super().__init__(name, layer.output_shape(input_shape), batch, block)
-        self.layer = layer
-        self._make_scratch()
-
-    @classmethod
-    def takes(cls, layer: LocalResponseNorm, input_shape: Shape) -> bool:
-        """Return whether the channels are the last axis, in the layout of the step."""
-        return len(input_shape) in (1, 3)
-
-    def forward(self, x: Array) -> Array:
-        """Return the normalised ``x``."""
-        self._x, y = x, self._y[: len(x)]
-        self._respond(normalization.local_response, x, y)
-        return y
-
-    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Return the gradient for the input."""
-        if not need_dx:
-            return None
-        dx = self._dx[: len(dy)]
-        self._respond(normalization.local_response_backward, dy, self._x, dx)
-        return dx
-
-    def _respond(self, kernel: Any, *images: Array) -> None:
-        n, layer = self.layer.size, self.layer
-        if n != self._neighbours:
-            self._make_scratch()
-        k, alpha, beta = float(layer.k), float(layer.alpha / n), float(layer.beta)
-        response = normalization.Response(self.channels, n, k, alpha, beta)
-        self._run(kernel, 2 * n, images, self._scratch, response, self._per)
-
-    def _make_scratch(self) -> None:
-        neighbours = self.layer.size
-        width = normalization.response_room(self.channels, neighbours)
-        self._scratch = aligned_zeros((self._blocks(self._y), 5, width))
-        self._neighbours = neighbours  # last: what fits it is there, also if Ctrl-C came
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkBlocks:
-    """The blocks of a batch, cut so that none lies in two chunks of its images.
-
-    ``bounds`` are where they begin, and the end of the last one; ``firsts`` is the first block of
-    each chunk that has any, and ``full`` which these are.
-    """
-
-    bounds: Array
-    firsts: Array
-    full: Array
-
-    @classmethod
-    @lru_cache(maxsize=64)
-    def of(cls, images: int, numbers: int, chunks: int, per: int) -> ChunkBlocks:
-        """Return the blocks of up to ``per`` numbers of ``images`` with ``numbers`` in all."""
-        edges = np.arange(chunks + 1) * images // chunks * (numbers // images)
-        full = np.diff(edges) > 0
-        counts = -(-np.diff(edges) // per)
-        firsts = np.cumsum(counts) - counts
-        within = np.arange(counts.sum()) - np.repeat(firsts, counts)
-        bounds = np.append(np.repeat(edges[:-1], counts) + within * per, numbers)
-        return cls(bounds, firsts[full], full)
-
-    def __len__(self) -> int:
-        return len(self.bounds) - 1
-
-    def sum(self, parts: Array) -> Array:
-        """Return the sum of ``parts`` (blocks, ...) as a tree over the chunks."""
-        return tree_sum(self.chunk_sums(parts))
-
-    def chunk_sums(self, parts: Array) -> Array:
-        """Return the sum (chunks, ...) of each chunk's ``parts``, in order."""
-        sums = np.zeros((len(self.full), *parts.shape[1:]))
-        sums[self.full] = np.add.reduceat(parts, self.firsts, axis=0)
-        return sums
-
-
-class _StandardizingStep(_NormStep):
+class _StandardizingStep(PixelBlockStep):
     """Base class: mean 0 and variance 1, then scale and shift, and ReLU if one follows.
 
     The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32;

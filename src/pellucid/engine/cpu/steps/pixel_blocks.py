@@ -1,0 +1,84 @@
+"""Blocks of whole pixels: the tasks of the normalisation steps, and the sums over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ....kernels import normalization
+from ....kernels.tree import tree_sum
+from ....memory import aligned_zeros
+from ....typing import Array
+from ...step import Shape, Step
+from ..launch import launch
+from .base import flat
+
+__all__ = ["ChunkBlocks", "PixelBlockStep"]
+
+
+class PixelBlockStep(Step):
+    """Base class: an output shaped like the input, computed in blocks of whole pixels."""
+
+    channels_last = True
+    passes: ClassVar[tuple[Any, ...]]  # the first one is all that inference needs
+
+    def __init__(self, name: str, input_shape: Shape, batch: int, block: int) -> None:
+        super().__init__(name, input_shape)
+        self.channels, *image = input_shape
+        self._y = aligned_zeros((batch, *image, self.channels))
+        self._dx = aligned_zeros(self._y.shape)
+        self._per = normalization.whole_pixels(block, self.channels)
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels of both directions."""
+        return self.passes if training else self.passes[:1]
+
+    def _blocks(self, images: Array) -> int:
+        return -(-images.size // self._per)
+
+    def _run(self, kernel: Any, work: int, images: tuple[Array, ...], *args: Any) -> None:
+        """Run a kernel over the blocks of ``images``, with ``work`` operations a number."""
+        size, blocks = images[0].size, self._blocks(images[0])
+        launch(kernel, blocks, work * size, *(flat(a) for a in images), *args)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkBlocks:
+    """The blocks of a batch, cut so that none lies in two chunks of its images.
+
+    ``bounds`` are where they begin, and the end of the last one; ``firsts`` is the first block of
+    each chunk that has any, and ``full`` which these are.
+    """
+
+    bounds: Array
+    firsts: Array
+    full: Array
+
+    @classmethod
+    @lru_cache(maxsize=64)
+    def of(cls, images: int, numbers: int, chunks: int, per: int) -> ChunkBlocks:
+        """Return the blocks of up to ``per`` numbers of ``images`` with ``numbers`` in all."""
+        edges = np.arange(chunks + 1) * images // chunks * (numbers // images)
+        full = np.diff(edges) > 0
+        counts = -(-np.diff(edges) // per)
+        firsts = np.cumsum(counts) - counts
+        within = np.arange(counts.sum()) - np.repeat(firsts, counts)
+        bounds = np.append(np.repeat(edges[:-1], counts) + within * per, numbers)
+        return cls(bounds, firsts[full], full)
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def sum(self, parts: Array) -> Array:
+        """Return the sum of ``parts`` (blocks, ...) as a tree over the chunks."""
+        return tree_sum(self.chunk_sums(parts))
+
+    def chunk_sums(self, parts: Array) -> Array:
+        """Return the sum (chunks, ...) of each chunk's ``parts``, in order."""
+        sums = np.zeros((len(self.full), *parts.shape[1:]))
+        sums[self.full] = np.add.reduceat(parts, self.firsts, axis=0)
+        return sums
