@@ -172,7 +172,7 @@ def test_korean_class_names_reach_the_picture_or_a_note_says_what_to_install(
             "IMAGE: a new network has no data set of its own: give an IMAGE, or --data",
         ),
         ("applied T P", "IMAGE: the network takes images of 2 channels; a picture file has 1 or 3"),
-        ("applied ONE P", "--layer: filters of 1x1 see one pixel, in which there is no edge"),
+        ("applied ONE P", "--layer: filters of 1x1 see one pixel, which has no edge"),
         ("features R P --index 1", "--index: belongs to a data set; leave the IMAGE out"),
         ("features R --layers conv1,x", "--layers: there is no 'x'. The layers are: conv1, relu1"),
         ("features N P", "does not say for which images it was built"),

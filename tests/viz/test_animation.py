@@ -91,7 +91,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_what_cannot_be_animated_is_refused(tmp_path):
     with pytest.raises(ArgumentError, match=r"must end in \.gif, received '.*w\.png'"):
         viz.save_animation(steps(), tmp_path / "w.png")
-    with pytest.raises(ArgumentError, match="at least, all of one size; received none"):
+    with pytest.raises(ArgumentError, match="at least one figure, all of one size; received none"):
         viz.save_animation([], tmp_path / "w.gif")
     two = [viz.window(X, W), viz.window(np.ones((9, 9)), W)]
     with pytest.raises(ArgumentError, match=r"all of one size; received \d+x\d+, \d+x\d+"):

@@ -50,7 +50,7 @@ def branched(shape=(3, 9, 12)) -> Sequential:
     return model
 
 
-@pytest.mark.parametrize("layer", ["both", "conv2", "both.wide", "fc", ""])
+@pytest.mark.parametrize("layer", ["both", "conv2", "both.wide", "fc", None])
 def test_top_cells_are_those_of_a_search_with_the_plain_layers(layer):
     model, dataset = branched(), images(37)
     top = viz.top_cells(model, dataset, layer, count=5, batch_size=8)
@@ -134,7 +134,7 @@ def test_looking_leaves_the_model_as_it_was():
         np.testing.assert_array_equal(value, before[key])
 
 
-@pytest.mark.parametrize("layer", ["both", "conv2", ""])
+@pytest.mark.parametrize("layer", ["both", "conv2", None])
 def test_an_optimal_input_excites_its_unit_more_than_noise_does(layer):
     model = branched()
     model.eval()
@@ -163,7 +163,7 @@ def test_the_optimal_input_of_one_filter_is_white_where_its_weight_is_positive()
 def test_the_same_seed_makes_the_same_input():
     model = branched()
     one, two, three = (
-        viz.optimal_inputs(model, "", [1], steps=5, jitter=1, seed=s)[0] for s in (4, 4, 5)
+        viz.optimal_inputs(model, None, [1], steps=5, jitter=1, seed=s)[0] for s in (4, 4, 5)
     )
     np.testing.assert_array_equal(one, two)
     assert (one != three).any()
@@ -171,7 +171,7 @@ def test_the_same_seed_makes_the_same_input():
 
 def test_depth_draws_layers_in_order_with_the_sizes_they_see():
     units = viz.units_by_depth(branched(), images(20), most=3, steps=2)
-    assert list(dict.fromkeys(u.layer for u in units)) == ["both.small", "both.wide", "conv2", ""]
+    assert list(dict.fromkeys(u.layer for u in units)) == ["both.small", "both.wide", "conv2", None]
     figure = viz.depth(units)
     written = [text.get_text() for text in figure.texts]
     assert "both.small\nsees 3x3" in written
@@ -195,10 +195,10 @@ def test_requests_that_make_no_sense_are_refused():
     with pytest.raises(ArgumentError, match="'relu2' has channels 0 to 5, received 6"):
         viz.units_by_depth(model, dataset, layers=["conv2"], channels=[6])
     with pytest.raises(ArgumentError, match="belong to one layer; there are 2"):
-        viz.units_by_depth(model, dataset, layers=["conv2", ""], channels=[0])
+        viz.units_by_depth(model, dataset, layers=["conv2", None], channels=[0])
     with pytest.raises(ArgumentError, match="does not say for which images"):
         viz.optimal_inputs(Sequential(Conv2d(1, 1, 3)), "0")
-    with pytest.raises(ArgumentError, match="there is no unit to draw"):
+    with pytest.raises(ArgumentError, match="needs at least one unit"):
         viz.depth([])
 
 

@@ -153,7 +153,7 @@ def test_applied_refuses_what_makes_no_sense():
         viz.applied(SimpleConvNet(), [photo], layer="affine1")
     with pytest.raises(ArgumentError, match="there is no filter 30: this layer has 30"):
         viz.applied(SimpleConvNet(), [photo], chosen=[30])
-    with pytest.raises(ArgumentError, match="needs one image at least"):
+    with pytest.raises(ArgumentError, match="needs at least one image"):
         viz.applied(SimpleConvNet(), [])
     with pytest.raises(ShapeError, match="conv1"):
         viz.applied(SimpleConvNet(), [np.zeros((3, 20, 20), dtype=np.float32)])

@@ -129,7 +129,7 @@ def test_whole_numbers_and_lists_are_the_same_image(method):
 @pytest.mark.parametrize("method", [*METHODS, viz.why])
 @pytest.mark.parametrize("target", [-1, 4, 1.0, True, "1", np.float32(1)])
 def test_what_is_no_class_is_refused(method, target):
-    with pytest.raises(ArgumentError, match="target: there are classes 0 to 3, received"):
+    with pytest.raises(ArgumentError, match="target: must be a class from 0 to 3, received"):
         method(net(), image(), target)
     method(net(), image(), np.int64(1))
 
@@ -164,16 +164,16 @@ def test_the_answer_and_the_question_are_written_beside_the_image():
     best, other = int(scores.argmax()), int(scores.argmin())
     title = viz.why(model, x, other, methods=["saliency"], classes="abcd", label=0).axes[0]
     lines = title.get_title(loc="left").split("\n")
-    assert lines[0].startswith(f"asked: {'abcd'[other]}, score {scores[other]:.2f}, ")
-    assert lines[1].startswith(f"answer: {'abcd'[best]}, ")
-    assert lines[2] == "is: a"
+    assert lines[0].startswith(f"explained: {'abcd'[other]}, score {scores[other]:.2f}, ")
+    assert lines[1].startswith(f"predicted: {'abcd'[best]}, ")
+    assert lines[2] == "true: a"
 
 
 def test_questions_that_make_no_sense_are_refused():
     model, x = net(Sigmoid), image()
     with pytest.raises(ArgumentError, match=r"has no ReLU layer.*Use the saliency map"):
         viz.guided_backpropagation(model, x, 0)
-    with pytest.raises(ArgumentError, match="classes 0 to 3, received 4"):
+    with pytest.raises(ArgumentError, match="class from 0 to 3, received 4"):
         viz.saliency(model, x, 4)
     with pytest.raises(ArgumentError, match="there is no 'cam'"):
         viz.why(model, x, methods=["cam"])

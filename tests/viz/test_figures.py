@@ -72,7 +72,7 @@ def test_curves_take_a_loss_of_zero_and_one_that_is_no_number():
 
 
 def test_curves_need_an_epoch():
-    with pytest.raises(ArgumentError, match="curves: needs one finished epoch at least"):
+    with pytest.raises(ArgumentError, match="curves: needs at least one finished epoch"):
         viz.curves(History())
 
 
@@ -87,7 +87,7 @@ def test_confusion_writes_the_counts_and_names_both_axes():
     axes = viz.confusion(np.array([[9, 1], [0, 10]]), ["cat", "dog"]).axes[0]
     texts = {t.get_position(): t.get_text() for t in axes.texts}
     assert texts == {(0, 0): "9", (1, 0): "1", (1, 1): "10"}
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("taken for", "is")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
     assert [t.get_text() for t in axes.get_yticklabels()] == ["cat", "dog"]
     assert axes.get_title() == "19 of 20 right (95.00 %)"
 

@@ -56,7 +56,7 @@ def test_the_lines_of_a_comparison_are_told_apart_without_colour():
 
 
 def test_a_comparison_needs_finished_epochs_and_few_runs():
-    with pytest.raises(ArgumentError, match="one finished epoch at least; 'b' has none"):
+    with pytest.raises(ArgumentError, match="at least one finished epoch; 'b' has none"):
         viz.comparison({"a": history(0.5), "b": History()})
     with pytest.raises(ArgumentError, match="draws 1 to 28 runs, received 29"):
         viz.comparison({str(k): history(0.5) for k in range(29)})
@@ -83,9 +83,9 @@ def test_mistakes_are_drawn_the_surest_first_with_what_they_are(channels):
     draw(figure)
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == [
-        "is cat\n→ dog  (100.0 %)",
-        "is a class wit…ng name\n→ cat  (80.0 %)",
-        "is dog\n→ cat  (50.0 %)",
+        "true: cat\n→ dog  (100.0 %)",
+        "true: a class w… name\n→ cat  (80.0 %)",
+        "true: dog\n→ cat  (50.0 %)",
     ]
     image = np.asarray(figure.axes[0].images[0].get_array())
     expected = dataset.images[3] / 255
@@ -102,7 +102,7 @@ def test_only_the_surest_mistakes_are_drawn():
 
 def test_mistakes_refuse_what_cannot_be_drawn():
     dataset = pictures(1)
-    with pytest.raises(ArgumentError, match="mistakes: there is none: all 12 are right"):
+    with pytest.raises(ArgumentError, match="mistakes: there are none: all 12 images are c"):
         viz.mistakes(dataset, np.eye(3)[dataset.labels])
     with pytest.raises(ShapeError, match=r"expects probabilities \(12, 3\).*received \(12, 2\)"):
         viz.mistakes(dataset, np.zeros((12, 2)))
@@ -158,7 +158,7 @@ def test_the_pictures_of_learning_lie_side_by_side_and_upright():
 
 
 def test_learning_refuses_what_it_cannot_draw():
-    with pytest.raises(ArgumentError, match="learning: needs two epochs at least, received 1"):
+    with pytest.raises(ArgumentError, match="learning: needs at least two epochs, received 1"):
         viz.learning({0: np.zeros((2, 1, 3, 3))})
     with pytest.raises(ShapeError, match=r"filters .* of one shape"):
         viz.learning({0: np.zeros((2, 1, 3, 3)), 1: np.zeros((2, 1, 5, 5))})
@@ -217,7 +217,7 @@ def test_outputs_that_are_all_alike_or_not_finite_can_be_drawn(values):
 
 def test_activations_need_something_to_draw():
     for nothing in ({}, {"a": {}}):
-        with pytest.raises(ArgumentError, match="needs one panel with one layer"):
+        with pytest.raises(ArgumentError, match="needs at least one panel with one layer"):
             viz.activations(nothing)
 
 
@@ -272,5 +272,5 @@ def test_numbers_may_come_as_lists_and_no_classes_are_refused():
     weight = np.arange(18.0).reshape(2, 1, 3, 3)
     assert np.array_equal(viz.mosaic(weight.tolist()), viz.mosaic(weight), equal_nan=True)
     assert len(viz.filters(weight.tolist(), before=weight.tolist()).axes) == 3
-    with pytest.raises(ShapeError, match="confusion: needs one class at least"):
+    with pytest.raises(ShapeError, match="confusion: needs at least one class"):
         viz.confusion(np.zeros((0, 0), int), [])

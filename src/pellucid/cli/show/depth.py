@@ -69,8 +69,8 @@ def command(
     model = load(model_path(run))
     names = None
     if layers is not None:
-        names = [name.strip() for name in layers.split(",")]
-        names = ["" if name == "classes" else name for name in names]
+        asked = [name.strip() for name in layers.split(",")]
+        names = [None if name == "classes" else name for name in asked]
     numbers = None if channels is None else _numbers(channels)
     train, test = images_of(model, run, data, data_dir)
     dataset = train if split == "train" else test
@@ -80,7 +80,7 @@ def command(
     with bar() as progress:
         task = progress.add_task("", total=many * len(dataset))
 
-        def advance(layer: str, images: int) -> None:
+        def advance(layer: str | None, images: int) -> None:
             what = shown(layer, 40) if layer else "classes"
             said = what if images else f"{what}: optimal inputs"
             progress.update(task, advance=images, description=escape(said))

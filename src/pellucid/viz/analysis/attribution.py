@@ -1,4 +1,4 @@
-"""Why this answer: which pixels a class score depends on. Grad-CAM is in `cam`."""
+"""Attribution: which pixels a class score depends on. Grad-CAM is in `cam`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class GuidedReLU(ReLU):
-    """A ReLU that lets back only what is positive itself: ``dx = max(0, dy)`` where ``x > 0``.
+    """A ReLU that passes back positive gradients only: ``dx = max(0, dy)`` where ``x > 0``.
 
     Source: Springenberg et al. 2015, "Striving for Simplicity", section 3.4.
 
@@ -39,7 +39,7 @@ class GuidedReLU(ReLU):
     """
 
     def backward(self, dy: Array) -> Array:
-        """Return what is positive of ``dy``, where the input was above zero."""
+        """Return the positive part of ``dy`` where the input was above zero."""
         return super().backward(np.maximum(dy, 0))
 
 
@@ -60,11 +60,11 @@ def class_scores(model: Layer, image: Array) -> Array:
 
 
 def require_class(target: int, scores: Array) -> int:
-    """Return the number of a class if it is one of those that have a score."""
+    """Return ``target`` if it is the number of a class that has a score, or raise."""
     whole = isinstance(target, int | np.integer) and not isinstance(target, bool)
     if not whole or not 0 <= target < len(scores):
         raise ArgumentError(
-            f"there are classes 0 to {len(scores) - 1}, received {target!r}.", where="target"
+            f"must be a class from 0 to {len(scores) - 1}, received {target!r}.", where="target"
         )
     return int(target)
 
@@ -75,9 +75,9 @@ def input_gradient(model: Layer, image: Array, target: int) -> Array:
     Raises
     ------
     ArgumentError
-        If there is no such class.
+        If the class does not exist.
     ShapeError
-        If this is no image of the network's, or the network does not end in scores.
+        If the image is not of the network's shape, or the network does not end in scores.
     """
     image = np.asarray(image)
     scores = class_scores(model, image)
@@ -105,20 +105,20 @@ def saliency(model: Layer, image: Array, target: int) -> Array:
 
 
 def guided_backpropagation(model: Layer, image: Array, target: int) -> Array:
-    """Return the gradient (C, H, W) where each ReLU lets back only what is positive.
+    """Return the gradient (C, H, W) with each ReLU passing back positive gradients only.
 
-    The ReLU layers are exchanged in a copy of the network's structure; ``model`` stays as it is.
+    The ReLU layers are replaced in a copy of the network's structure; ``model`` is not changed.
     Source: Springenberg et al. 2015, "Striving for Simplicity", section 3.4.
 
     Raises
     ------
     ArgumentError
-        If the network has no ReLU: it would be the plain gradient.
+        If the network has no ReLU: the result would be the plain gradient.
     """
     names = [name for name, layer in model.layers() if type(layer) is ReLU]
     if not names:
         raise ArgumentError(
-            "has no ReLU layer, and guided backpropagation changes nothing but these. Use the "
+            "has no ReLU layer, the only one that guided backpropagation changes. Use the "
             "saliency map.",
             where=type(model).__name__,
         )
@@ -140,11 +140,11 @@ def occlusion(
     batch_size: int = 100,
     on_batch: Callable[[int], None] | None = None,
 ) -> Array:
-    """Return by how much the score falls when a square over each place is covered.
+    """Return the fall of the score when a square around each pixel is covered.
 
-    Cell i, j of the result: the square's middle is pixel ``stride·i, stride·j``; at the border a
-    part of it covers nothing. Source: Zeiler & Fergus 2014, section 4.2. The score and not the
-    probability is shown, which hardly moves where the network is sure.
+    For cell i, j of the result the square is centred at pixel ``stride·i, stride·j``, and clipped
+    at the border. The score is used instead of the probability, which hardly changes where the
+    network is confident. Source: Zeiler & Fergus 2014, section 4.2.
 
     Parameters
     ----------
@@ -170,11 +170,11 @@ def occlusion(
     Raises
     ------
     ArgumentError
-        If there is no such class, or a size is below 1.
+        If the class does not exist, or a size is below 1.
     """
     from ...engine import compile
 
-    image = as_floats(np.asarray(image), "image")  # the mean of whole numbers is none
+    image = as_floats(np.asarray(image), "image")  # the mean of integers is a fraction
     scores = class_scores(model, image)
     target = require_class(target, scores)
     _, h, w = image.shape

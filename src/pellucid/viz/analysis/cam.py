@@ -1,4 +1,4 @@
-"""Grad-CAM: which places of the last convolutional maps speak for a class."""
+"""Grad-CAM: which places of the last convolutional maps support a class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["cam_layer", "grad_cam"]
 
 
 class _Tap(Layer):
-    """A layer that keeps its last output and the gradient that came for it."""
+    """A layer that records its last output and that output's gradient."""
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
@@ -35,10 +35,10 @@ class _Tap(Layer):
 
 
 def cam_layer(model: Layer, input_shape: Shape) -> str:
-    """Return the layer that Grad-CAM looks at: the last convolutional maps of more than one cell.
+    """Return the layer that Grad-CAM uses: the last convolutional maps of more than one cell.
 
-    On the network's main path: of a residual block or of branches the whole output counts, and
-    normalizations and activations that follow belong to it.
+    On the network's main path: a residual block or branches count as one layer; normalizations and
+    activations that follow belong to the layer before them.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def cam_layer(model: Layer, input_shape: Shape) -> str:
             open_ = False
     if not found:
         raise ArgumentError(
-            "has no convolutional maps of more than one cell for Grad-CAM to weigh. Use the "
+            "has no convolutional maps of more than one cell for Grad-CAM to weight. Use the "
             "saliency map or occlusion.",
             where=type(model).__name__,
         )
@@ -81,7 +81,7 @@ def grad_cam(model: Layer, image: Array, target: int, layer: str | None = None) 
     target : int
         The class.
     layer : str, optional
-        Whose maps A are weighed; `cam_layer` by default.
+        The layer whose maps A are weighted; `cam_layer` by default.
 
     Returns
     -------
@@ -91,11 +91,11 @@ def grad_cam(model: Layer, image: Array, target: int, layer: str | None = None) 
     Raises
     ------
     ArgumentError
-        If there is no such class or layer, or its output is no maps.
+        If the class or layer does not exist, or the layer's output is not maps.
     """
     image = np.asarray(image)
     name = cam_layer(model, image.shape) if layer is None else layer
-    own = layer_at(model, name).name  # the tap will call the layer otherwise
+    own = layer_at(model, name).name  # the tap renames the layer
     tap = _Tap(layer_at(model, name))
     with looked_at(model):
         try:

@@ -13,8 +13,8 @@ __all__ = ["GROUPS", "EdgeAnswers", "edge_answers"]
 
 ANGLES = np.arange(0, 180, 15)  # degrees; of the direction across the edge, 0 is to the right
 STEPS = 8  # places of an edge within a cell
-DIRECTED = 0.25  # less than so much of the answer decided by direction: the filter has none
-CLEAR = 2 / 3  # so much of the answer to vertical and horizontal edges must be to one of them
+DIRECTED = 0.25  # below this share, the response does not depend on direction
+CLEAR = 2 / 3  # the share of one of vertical and horizontal that makes a filter one of them
 
 GROUPS = ("vertical", "horizontal", "slanted", "no direction", "areas")
 
@@ -75,10 +75,10 @@ def edge_answers(weight: Array) -> EdgeAnswers:
     """Move a dark-bright edge through the window of every filter, in twelve directions.
 
     The answer ``r(t)`` to an edge at ``t`` is ``Σ w·sign(n·p - t)``, where ``p`` are the cells'
-    places and ``n`` the direction across the edge; its energy is ``∫ r(t)² dt``. Before that the
-    mean of each channel's weights is taken off, for with it every edge is answered that has a
-    bright side. Edges in red, green and blue are measured one by one, and added up: so edges of
-    colour count as those of brightness do.
+    places and ``n`` the direction across the edge; its energy is ``∫ r(t)² dt``. The mean of each
+    channel's weights is subtracted first, because it responds to any edge with a bright side. Red,
+    green and blue are measured separately and added up, so that edges of colour count as much as
+    edges of brightness.
 
     A filter is ``"areas"`` if it answers more to an even white area than to any edge. It has ``"no
     direction"`` if the strongest answer and the weakest differ by less than a quarter of their sum,
@@ -93,9 +93,9 @@ def edge_answers(weight: Array) -> EdgeAnswers:
     Raises
     ------
     ShapeError
-        If these are no filters.
+        If the array does not hold filters (FN, C, FH, FW).
     ArgumentError
-        If they have one cell only, in which there is no direction.
+        If they have a single cell, which has no direction.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def edge_answers(weight: Array) -> EdgeAnswers:
     fh, fw = weight.shape[2:]
     if fh == fw == 1:
         raise ArgumentError(
-            "filters of 1x1 see one pixel, in which there is no edge. Choose another layer.",
+            "filters of 1x1 see one pixel, which has no edge. Choose another layer.",
             where="edge_answers",
         )
     w = weight.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Inputs that are made to excite a unit: gradient ascent on the image."""
+"""Inputs that maximise the output of a unit: gradient ascent on the image."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .unit_access import crop, looked_at, part_of, required_shape, seen
 __all__ = ["optimal_inputs"]
 
 MIDDLE = 0.5  # the grey to which the decay pulls
-WIDE = 8  # cells a side: blurring a smaller field would wipe out what the filter looks for
+WIDE = 8  # cells a side: a blur would erase the pattern that a smaller filter looks for
 
 
 def optimal_inputs(
     model: Layer,
-    layer: str = "",
+    layer: str | None = None,
     channels: Sequence[int] = (0,),
     *,
     steps: int = 200,
@@ -31,12 +31,12 @@ def optimal_inputs(
     seed: int = 0,
     on_step: Callable[[int], None] | None = None,
 ) -> list[Array]:
-    """Return for each unit an image that excites it, cut out to what the unit sees.
+    """Return for each unit an image that excites it, cropped to the unit's receptive field.
 
         x ← clip(x + rate·g/rms(g) - decay·(x - 1/2), 0, 1),    g = ∂(unit)/∂x,
 
-    from noise around middle grey. The unit of a map is the one in its middle; its value before the
-    ReLU is raised, as behind it a silent unit has no gradient. Sources: Erhan et al. 2009,
+    starting from noise around middle grey. The unit of a map is the one in its middle. Its value
+    before the ReLU is raised: after it, a silent unit has no gradient. Sources: Erhan et al. 2009,
     "Visualizing Higher-Layer Features of a Deep Network", section 3 (the ascent); Simonyan et
     al. 2014, section 2 (class scores, L2); Yosinski et al. 2015, "Understanding Neural Networks
     Through Deep Visualization", section 3 (decay and blur). The picture depends on these
@@ -46,8 +46,8 @@ def optimal_inputs(
     ----------
     model : Layer
         Its ``input_shape`` says how large the images are.
-    layer : str
-        "" for the scores of the classes.
+    layer : str, optional
+        Whose channels are the units; by default the scores of the classes.
     channels : sequence of int
     steps : int
     rate, decay : float
@@ -55,8 +55,8 @@ def optimal_inputs(
         Deviation in cells of the Gaussian blur after every fourth step, but for the last ten; 0
         for none. By default 0.7 where the unit sees more than 8 cells a side, otherwise 0.
     jitter : int, optional
-        Move the image by up to so many cells, around the border, before each step. By default 1
-        for units that see all of it, otherwise 0.
+        Roll the image by up to ``jitter`` cells before each step. By default 1 for units that see
+        all of it, otherwise 0.
     seed : int
         Of the noise.
     on_step : callable, optional
@@ -70,7 +70,7 @@ def optimal_inputs(
     Raises
     ------
     ArgumentError
-        If there is no such layer or channel, or the model does not know its images.
+        If the layer or a channel does not exist, or the model does not know its images.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def optimal_inputs(
 
 
 def _blurred(x: Array, deviation: float) -> Array:
-    """Return the images (N, C, H, W) behind a Gaussian, their borders carried on."""
+    """Return the images (N, C, H, W) blurred by a Gaussian, with their edges replicated."""
     reach = max(1, round(3 * deviation))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
     weights = (weights / weights.sum()).astype(x.dtype)

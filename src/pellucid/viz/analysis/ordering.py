@@ -1,4 +1,4 @@
-"""In which order filters are drawn: as they are, the strongest first, or like beside like."""
+"""The order in which filters are drawn: as stored, by norm, or by similarity."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ordered(weight: Array, by: Order = "none") -> Array:
     ``"norm"``: the longest, ``sqrt(Σ w²)``, first. ``"similar"``: a tour from filter to filter on
     which each is as like the next one as can be, by the cosine between them: clusters of like
     filters lie together. It begins with the longest filter, goes on to the one most like it, and is
-    then improved by turning parts of it around (2-opt; Croes 1958) until none makes it shorter.
+    then improved by reversing parts of it (2-opt; Croes 1958) until no reversal makes it shorter.
 
     Raises
     ------
@@ -61,11 +61,11 @@ def _tour(far: Array, start: int) -> Array:
     path = np.array(tour)
     for _ in range(SWEEPS):
         better = False
-        for i in range(n - 1):  # turn path[i+1 : j+1] around, for the best j
+        for i in range(n - 1):  # reverse path[i+1 : j+1], for the best j
             a, inner = path[i], path[i + 1 :]
             after = np.append(far[inner[:-1], inner[1:]], 0.0)
-            behind = np.append(far[path[i + 1], inner[1:]], 0.0)  # nothing follows the last one
-            gain = far[a, path[i + 1]] + after - far[a, inner] - behind
+            last = np.append(far[path[i + 1], inner[1:]], 0.0)  # nothing follows the last one
+            gain = far[a, path[i + 1]] + after - far[a, inner] - last
             j = int(gain.argmax())
             if gain[j] > 1e-12:
                 path[i + 1 : i + 2 + j] = path[i + 1 : i + 2 + j][::-1].copy()

@@ -1,4 +1,4 @@
-"""What excites a unit most in a data set, cut out to what the unit sees."""
+"""What excites a unit most in a data set, cropped to the unit's receptive field."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ class TopCells:
 
     Attributes
     ----------
-    layer : str
-        The layer looked at: the ReLU behind the one that was asked for.
+    layer : str or None
+        The layer whose outputs were compared: the activation after the one that was asked for.
+        None: the scores of the classes.
     values : array (C, K)
         The largest values of each channel, the largest first.
     images : integer array (C, K)
@@ -32,7 +33,7 @@ class TopCells:
         Row and column in the layer's output; 0, 0 for a class or another row of numbers.
     """
 
-    layer: str
+    layer: str | None
     values: Array
     images: Array
     cells: Array
@@ -44,7 +45,7 @@ class Patches:
 
     Attributes
     ----------
-    layer : str
+    layer : str or None
     channel : int
     values : array (K,)
     images : integer array (K,)
@@ -52,7 +53,7 @@ class Patches:
         What the unit sees there; NaN outside the image.
     """
 
-    layer: str
+    layer: str | None
     channel: int
     values: Array
     images: Array
@@ -62,7 +63,7 @@ class Patches:
 def top_cells(
     model: Layer,
     dataset: Dataset,
-    layer: str = "",
+    layer: str | None = None,
     *,
     count: int = 9,
     batch_size: int = 100,
@@ -78,10 +79,10 @@ def top_cells(
     ----------
     model : Layer
     dataset : Dataset
-    layer : str
-        Looked at behind its ReLU, if one follows; "" for the scores of the classes.
+    layer : str, optional
+        Its outputs after the activation, if one follows; by default the scores of the classes.
     count : int
-        How many images for each channel.
+        Images for each channel.
     batch_size : int
         Images at a time.
     on_batch : callable, optional
@@ -90,7 +91,7 @@ def top_cells(
     Raises
     ------
     ArgumentError
-        If there is no such layer, or ``count`` is below 1.
+        If the layer does not exist, or ``count`` is below 1.
     DataError
         If the data set is empty.
 
@@ -107,7 +108,7 @@ def top_cells(
     if count < 1:
         raise ArgumentError(f"must be 1 or more, received {count}.", where="count")
     if not len(dataset):
-        raise DataError("there is no image in the data set.", where="top_cells")
+        raise DataError("the data set has no images.", where="top_cells")
     name = with_activation(model, layer)
     part = part_of(model, name)
     channels = part.output_shape(dataset.image_shape)[0]
@@ -143,7 +144,7 @@ def top_cells(
 def patches(
     model: Layer, dataset: Dataset, top: TopCells, channels: Sequence[int]
 ) -> list[Patches]:
-    """Cut out what the units see where they answer most strongly.
+    """Crop the receptive fields of the cells where units answer most strongly.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ def patches(
     Raises
     ------
     ArgumentError
-        If there is no such channel.
+        If a channel does not exist.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What every layer of a network makes of one batch, in the order in which they run."""
+"""The outputs of every layer for one batch, in execution order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Stage", "recorded"]
 
 @dataclass
 class Stage:
-    """A layer and what follows it cell by cell, such as batch norm and ReLU.
+    """A layer with the normalization and activation that follow it.
 
     Attributes
     ----------
@@ -22,9 +22,9 @@ class Stage:
         Of the layers, dotted paths; the first one made the maps.
     layers : list of Layer
     output : array (N, ...)
-        Behind the last of them.
+        Of the last of them.
     depth : int
-        In how many residual blocks and branches it stands.
+        The number of residual blocks and branches around it.
     """
 
     names: list[str]
@@ -34,7 +34,7 @@ class Stage:
 
     @property
     def title(self) -> str:
-        """The names, those after the first one without the path that they share with it.
+        """The names, joined; after the first one, without the path that they share with it.
 
         Examples
         --------
@@ -47,10 +47,10 @@ class Stage:
 
 
 def recorded(model: Layer, x: Array) -> list[Stage]:
-    """Run ``model`` on ``x`` in evaluation mode; return the stages, each when it was finished.
+    """Run ``model`` on ``x`` in evaluation mode; return the stages in the order they finish.
 
-    Layers in residual blocks and branches are stages, and so is what the block or the branches make
-    together. A chain or a graph is not: its last layer is. The model is left as it was.
+    Layers inside residual blocks and branches are stages, and so is the output of the whole block
+    or of the branches. A chain or a graph is not: its last layer is. The model is not changed.
 
     Examples
     --------

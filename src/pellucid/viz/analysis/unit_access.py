@@ -1,4 +1,4 @@
-"""Units of a network: which there are, what they see, and the state in which they are looked at."""
+"""Units of a network: their layers, their receptive fields, and the mode to inspect them in."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ MOST_LAYERS = 5
 
 
 def unit_layers(model: Layer, most: int = MOST_LAYERS) -> list[str]:
-    """Return the names of up to ``most`` convolutions, from the first to the last, evenly chosen.
+    """Return the names of up to ``most`` convolutions, evenly spaced from the first to the last.
 
-    Convolutions on the way around a residual block are left out.
+    Convolutions in the shortcut of a residual block are omitted.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def unit_layers(model: Layer, most: int = MOST_LAYERS) -> list[str]:
     return [names[int(k)] for k in places]
 
 
-def with_activation(model: Layer, name: str) -> str:
+def with_activation(model: Layer, name: str | None) -> str | None:
     """Return the name of the activation after a layer (and its normalization), or ``name``.
 
     Examples
@@ -83,7 +83,7 @@ def with_activation(model: Layer, name: str) -> str:
 
 
 def required_shape(model: Layer, where: str) -> tuple[int, int, int]:
-    """Return (C, H, W) of the images ``model`` was built for, or refuse it."""
+    """Return (C, H, W) of the images ``model`` was built for, or raise."""
     if model.input_shape is None:
         raise ArgumentError(
             "the model does not say for which images it was built. Set its `input_shape` to "
@@ -94,8 +94,8 @@ def required_shape(model: Layer, where: str) -> tuple[int, int, int]:
     return c, h, w
 
 
-def part_of(model: Layer, name: str) -> Layer:
-    """Return the network up to the layer ``name``; all of it for ""."""
+def part_of(model: Layer, name: str | None) -> Layer:
+    """Return the network up to the layer ``name``; all of it for None."""
     if not name:
         return model
     known = [path for path, _ in model.layers() if path]
@@ -106,7 +106,7 @@ def part_of(model: Layer, name: str) -> Layer:
     return trunk(model, name)
 
 
-def field_of(model: Layer, name: str, shape: Shape) -> ReceptiveField:
+def field_of(model: Layer, name: str | None, shape: Shape) -> ReceptiveField:
     """Return the receptive field of the first cell of a layer's output."""
     return part_of(model, name).receptive_field(ReceptiveField(), shape)
 
@@ -116,7 +116,7 @@ def seen(
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return (first, end) rows and columns of the input that one output cell sees.
 
-    They may begin below 0 and end beyond the image: that is its padding.
+    They may begin below 0 and end beyond the image, in the padding.
 
     Examples
     --------
@@ -135,10 +135,10 @@ def seen(
 
 
 def crop(image: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
-    """Return a part of an image (C, H, W), with NaN where it reaches over the border.
+    """Return a crop of an image (C, H, W), with NaN outside the image.
 
-    A part that is larger than the image is shown in the image's own place, with NaN in what of it
-    is not in the part.
+    Along an axis where the crop is larger than the image, the whole image is returned, with NaN
+    outside the crop.
 
     Examples
     --------
@@ -166,9 +166,9 @@ def crop(image: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array
 
 @contextmanager
 def looked_at(model: Layer) -> Iterator[None]:
-    """Within the block, have ``model`` behave as in use, with nothing that learns.
+    """Put ``model`` into evaluation mode, with all parameters frozen, within a block.
 
-    Modes, gradients and rates are as before afterwards.
+    Modes, gradients and rates are restored at its end.
     """
     parameters = list(model.parameters().values())
     kept = [(p, p.grad, p.rate) for p in parameters]

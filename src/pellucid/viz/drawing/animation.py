@@ -1,4 +1,4 @@
-"""Moving pictures: figures one after the other as an animated GIF."""
+"""Animated GIFs of a sequence of figures."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ COLOURS = 64  # drawings of numbers have few; the file is a third of one with 25
 
 
 def save_animation(figures: Iterable[Figure], path: PathLike, *, seconds: float = 1.0) -> None:
-    """Write ``figures`` as the frames of an animated GIF that begins again at its end.
+    """Write ``figures`` as the frames of an animated GIF that loops.
 
-    All of it is written, or nothing.
+    The file is written completely or not at all.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def save_animation(figures: Iterable[Figure], path: PathLike, *, seconds: float 
     if len(sizes) != 1:
         received = ", ".join(sorted(f"{w}x{h}" for w, h in sizes)) or "none"
         raise ArgumentError(
-            f"needs one figure at least, all of one size; received {received}.",
+            f"needs at least one figure, all of one size; received {received}.",
             where="save_animation",
         )
     colours = _colours(drawn[0][1], drawn[-1][1])

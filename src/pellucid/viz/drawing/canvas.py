@@ -1,4 +1,4 @@
-"""What every figure shares: the canvas, colours that survive a grey print, and a safe save."""
+"""The canvas of every figure, colours that survive a grey print, and a safe save."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def _take_literally(figure: Figure) -> None:
 
 
 def save_figure(figure: Figure, path: PathLike) -> None:
-    """Write ``figure`` as PNG, SVG or PDF, as the suffix of ``path`` says: all of it, or nothing.
+    """Write ``figure`` as PNG, SVG or PDF, by the suffix of ``path``, completely or not at all.
 
     Raises
     ------
     ArgumentError
-        For another suffix, or a place that cannot be written.
+        For another suffix, or a path that cannot be written.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in (".png", ".svg", ".pdf"):

@@ -1,4 +1,4 @@
-"""A sheet to draw arrays on, cell by cell: the unit of its coordinates is one cell, y downwards."""
+"""A sheet for drawing arrays cell by cell; its coordinates are cells, with y downwards."""
 
 from __future__ import annotations
 

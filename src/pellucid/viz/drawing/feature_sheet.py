@@ -64,7 +64,7 @@ class FeatureSheet:
         return axes
 
     def write(self, title: str, rest: str, h: float) -> None:
-        """Write the layer's name at the left of the row, and below it what there is to say."""
+        """Write the layer's name at the left of the row, with a note below."""
         x, y = 0.1 / self.width, 1 - (self.y + h / 2) / self.height
         title = "\n".join(_lines(title))
         both = f"{title}\n{rest}"
@@ -72,7 +72,7 @@ class FeatureSheet:
 
     def image(self, image: Array, name: str | None) -> None:
         """Draw the input."""
-        self.write("input", shape_text(image.shape) + (f"\nis {name}" if name else ""), self.h)
+        self.write("input", shape_text(image.shape) + (f"\ntrue: {name}" if name else ""), self.h)
         picture = as_picture(image)
         low, high = min(0.0, float(picture.min())), max(1.0, float(picture.max()))
         axes = self.place(NAMES, self.w, self.h)
@@ -106,7 +106,7 @@ class FeatureSheet:
     def scores(
         self, stage: Stage, scores: Array, classes: Sequence[str] | None, label: int | None
     ) -> None:
-        """Draw the scores as bars, with the probabilities that softmax makes of them."""
+        """Draw the scores as bars, with their softmax probabilities."""
         order = np.argsort(-scores, kind="stable")[:MOST_SCORES]
         best = int(order[0])
         if len(scores) <= MOST_SCORES:
@@ -153,12 +153,12 @@ class FeatureSheet:
 
 
 def is_maps(stage: Stage) -> bool:
-    """Return whether there is something to see in it; maps of one cell are drawn as numbers."""
+    """Return whether it is drawn as maps; maps of one cell are drawn as numbers."""
     return stage.output.ndim == 4 and stage.output.shape[2:] != (1, 1)
 
 
 def _range(values: Array) -> tuple[float, float]:
-    """Return what is black and what is white."""
+    """Return the values that are drawn black and white."""
     finite = values[np.isfinite(values)]
     extent = float(np.abs(finite).max(initial=0)) or 1.0
     return (-extent if finite.min(initial=0) < 0 else 0.0), extent
@@ -169,7 +169,7 @@ def _is_distribution(scores: Array) -> bool:
 
 
 def class_name(classes: Sequence[str] | None, k: int) -> str:
-    """Return what class ``k`` is called; its number without names."""
+    """Return the name of class ``k``, or its number."""
     return str(k) if classes is None or k >= len(classes) else classes[k]
 
 

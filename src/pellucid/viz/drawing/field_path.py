@@ -1,4 +1,4 @@
-"""Which receptive fields lie on the way to a unit, each larger than the one before."""
+"""The receptive fields of the layers up to a unit, each larger than the one before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fonts for what Matplotlib's own cannot write: Hangul, Kana, Hanja and any other letters.
+"""Fallback fonts for letters that Matplotlib's own lack: Hangul, Kana, Hanja and others.
 
 Matplotlib draws a text with the first of its fonts that has each letter. This module finds, among
 the fonts of the machine, those that have the letters of a figure, and appends them to its texts.

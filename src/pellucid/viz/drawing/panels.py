@@ -1,4 +1,4 @@
-"""What the pictures of sliding windows share: an input with its padding, and arrays of numbers."""
+"""Parts of the pictures of sliding windows: an input with its padding, and arrays of numbers."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def channels_of(x: Array, what: str, where: str) -> Array:
 
 
 def require_legible(x: Array, windows: Windows, where: str) -> None:
-    """Refuse an input (C, H, W) that would be too large for numbers one can read.
+    """Refuse an input (C, H, W) too large to draw with legible numbers.
 
     Raises
     ------
     ArgumentError
-        Saying what could be drawn.
+        With the largest size that can be drawn.
     """
     height, width = windows.padded
     if max(height, width) > MOST_CELLS:
         raise ArgumentError(
             f"can draw {MOST_CELLS}x{MOST_CELLS} cells with legible numbers, padding included; "
-            f"received {height}x{width}. Take a smaller input: the window moves in the same way.",
+            f"received {height}x{width}. Use a smaller input; the window moves in the same way.",
             where=where,
         )
     if len(x) > MOST_CHANNELS:
@@ -73,7 +73,7 @@ def require_step(step: int, windows: Windows, where: str) -> tuple[int, int]:
     Raises
     ------
     ArgumentError
-        If there are not so many windows.
+        If it is not a step of the windows.
     """
     oh, ow = windows.output
     if not 1 <= step <= windows.count:
@@ -109,7 +109,7 @@ def _reads(windows: Windows, dy: Array) -> Array:
 
 
 def legend(windows: Windows, padding: str = "zeros") -> list[str]:
-    """Return what the outlines and the hatching of `draw_input` mean, where there are such."""
+    """Return what the outlines and the hatching of `draw_input` mean, where they occur."""
     unread = not _reads(windows, np.ones((1, 1, *windows.output))).all()
     return [f"dashed: padding with {padding}"] * (windows.padding != ((0, 0), (0, 0))) + [
         "hatched: read by no window"

@@ -1,4 +1,4 @@
-"""A network as a row of volumes: which layers make a new one, and what is written between two."""
+"""Split a network into volumes, with the words between two of them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ LONGEST = 16.0  # of a layer's name, in units of the letters' size
 
 @dataclass
 class Part:
-    """What leads to the next volume.
+    """The layers between one volume and the next.
 
     Attributes
     ----------
     name : str
         Of the layer that makes it.
     lines : list of str
-        What is written below the name: sizes, then the layers that only change values.
+        The lines below the name: sizes, then the layers that only change values.
     shape : tuple of int
         Of the volume.
     lanes : list of str
-        The ways through branches, one line each.
+        The branches, one line each.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Part:
 
 @dataclass
 class Group:
-    """Parts that stay on one line; ``around`` names the shortcut that leads over all of them."""
+    """Parts that stay on one line; ``around`` names the shortcut over all of them."""
 
     parts: list[Part]
     around: str = ""
@@ -60,7 +60,7 @@ def groups_of(model: Layer, shape: Shape, path: str = "") -> list[Group]:
     affine2 ['linear'] (10,)
     """
     groups: list[Group] = []
-    before: list[str] = []  # of layers that have no volume to stand behind yet
+    before: list[str] = []  # words of layers before the first volume
     for name, layer, shape_in, shape_out in _flat(model, shape, path):
         if isinstance(layer, Residual) and layer.nodes() is not None:
             inner = [part for g in groups_of(layer.chain, shape_in, name) for part in g.parts]
@@ -71,7 +71,7 @@ def groups_of(model: Layer, shape: Shape, path: str = "") -> list[Group]:
             groups.append(Group(inner, around))
         elif _makes_volume(layer, shape_in, shape_out):
             groups.append(Group([_part(_called(name), layer, shape_in, shape_out, before)]))
-        elif shape_in != shape_out or not groups:  # a flattening: named with what comes next
+        elif shape_in != shape_out or not groups:  # a flattening: named with the next layer
             before.append(_words(layer)[0])
             continue
         else:

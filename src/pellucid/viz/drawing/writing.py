@@ -1,4 +1,4 @@
-"""Names, numbers and sums as they are written into pictures, and how much room they take."""
+"""Format names, numbers and sums for figures, and measure their width."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AXES = ("rows", "columns")
 
 
 def number(value: float | Array) -> str:
-    """Return a number as short as can be: whole numbers as such, others with three digits or so.
+    """Return a number in few characters: integers as such, others with about three digits.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def added(terms: Sequence[str]) -> list[str]:
 
 
 def figure_text(name: str, width: float | None = None, *, bold: bool = False) -> str:
-    r"""Return a name that somebody gave as it is written into a figure.
+    r"""Return a user's name as a figure shows it, escaped and shortened.
 
     What cannot be seen is escaped, as in `pellucid.names.shown`. That a dollar stays a dollar is
     seen to by `canvas.as_written`.

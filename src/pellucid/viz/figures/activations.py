@@ -1,4 +1,4 @@
-"""What comes out of every layer, as histograms: whether signals vanish, explode or saturate."""
+"""Histograms of every layer's outputs: whether signals vanish, explode or saturate."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BOOK_ACTIVATIONS = {"sigmoid": Sigmoid, "tanh": Tanh, "relu": ReLU}
 def activations(
     panels: Mapping[str, Mapping[str, Array]], *, columns: int | None = None, title: str = ""
 ) -> Figure:
-    """Draw a panel for each way to begin, in it a sideways histogram for each layer.
+    """Draw a panel for each initialisation, with a sideways histogram for each layer.
 
     Parameters
     ----------
@@ -47,14 +47,14 @@ def activations(
     Returns
     -------
     matplotlib.figure.Figure
-        Each histogram is scaled to its longest bar. Numbers that are exactly 0 would hide all
-        others: their share is written, and not drawn. Under each layer stands the deviation of its
+        Each histogram is scaled to its longest bar. Zeros would hide all other
+        numbers: their share is written, not drawn. Below each layer stands the deviation of its
         outputs. Numbers beyond the panel's range (the outermost thousandth) are left out.
 
     Raises
     ------
     ArgumentError
-        If there is nothing to draw.
+        If there is not a panel with a layer.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def activations(
     ['53 % zero']
     """
     if not panels or not all(panels.values()):
-        raise ArgumentError("needs one panel with one layer at least.", where="activations")
+        raise ArgumentError("needs at least one panel with one layer.", where="activations")
     most = max(len(layers) for layers in panels.values())
     columns = columns or min(2 if most <= 6 else 1, len(panels))
     rows = math.ceil(len(panels) / columns)
@@ -133,7 +133,7 @@ def _range(values: Sequence[Array]) -> tuple[float, float]:
     if not ends:
         return 0.0, 1.0
     low, high = min(float(e[0]) for e in ends), max(float(e[1]) for e in ends)
-    # Of a sigmoid or a tanh, the whole of what it can give.
+    # Of a sigmoid or a tanh, its whole range.
     if low >= 0 and high <= 1:
         low, high = 0.0, max(high, 1.0 if high > 0.5 else high)
     elif low >= -1 and high <= 1 and high - low > 1:
@@ -144,7 +144,7 @@ def _range(values: Sequence[Array]) -> tuple[float, float]:
 def section_6_2(
     activation: str, init: WeightInit, *, rng: np.random.Generator, layers: int = 5
 ) -> dict[str, Array]:
-    """Return what 5 layers of 100 neurons make of 1,000 random inputs, layer by layer.
+    """Return the outputs of 5 layers of 100 neurons for 1,000 random inputs.
 
     The experiment of "Deep Learning from Scratch", section 6.2.2: weights as ``init`` says, no
     biases, inputs of deviation 1.
@@ -189,18 +189,18 @@ def section_6_2(
 def layer_outputs(
     model: Layer, x: Array, names: Sequence[str] | None = None, *, most: int = MOST_LAYERS
 ) -> dict[str, Array]:
-    """Run ``model`` on images and return what its layers gave.
+    """Run ``model`` on images and return the outputs of its layers.
 
     Parameters
     ----------
     model : Layer
-        It is run in evaluation mode, and is as before afterwards.
+        It is run in evaluation mode, and not changed.
     x : array (N, C, H, W)
     names : sequence of str, optional
         Of the layers, as in `summary`. By default the activations, or the layers with weights if
         there are none; and the last one.
     most : int
-        How many by default at most: spread evenly over the depth.
+        The most layers by default, spread evenly over the depth.
 
     Raises
     ------
@@ -223,7 +223,7 @@ def layer_outputs(
         if name not in layers:
             raise ArgumentError(f"there is no layer {name!r}.", where="layer_outputs")
     outputs: dict[str, Array] = {}
-    quiet = np.errstate(over="ignore", invalid="ignore")  # an explosion is what is looked for
+    quiet = np.errstate(over="ignore", invalid="ignore")  # the figure shows exploding outputs
     try:
         for name in names:
             _listen(layers[name], name, outputs)
@@ -257,9 +257,9 @@ def _bends(layers: Mapping[str, Layer]) -> list[str]:
 
 
 def with_initial_weights(model: Layer, init: WeightInit, *, rng: np.random.Generator) -> Layer:
-    """Return a copy of ``model`` as it was before any training, begun as ``init`` says.
+    """Return a copy of ``model`` with new initial weights.
 
-    Every layer that takes a ``weight_init`` gets new weights; the other layers keep theirs.
+    Each layer with a ``weight_init`` is initialised again by ``init``; the others are copied.
 
     Examples
     --------

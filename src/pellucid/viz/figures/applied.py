@@ -27,9 +27,9 @@ __all__ = ["applied", "convolutions", "responses"]
 MAP, FILTER, WIDEST = 1.75, 0.75, 15.0  # inches: the longer side of a map, a filter, the figure
 MARGIN, GAP, NOTE = 0.12, 0.1, 2.8
 SAID = (
-    "Grey is 0, white positive, black negative, each filter on a scale of its own. "
-    "“vertical 90 %”: of its answer to vertical and horizontal edges, nine tenths are to vertical "
-    "ones. “areas”: it answers more to an even white area than to any edge."
+    "Grey is 0, white positive, black negative; each filter has its own scale. “vertical 90 %”: of "
+    "its response to vertical and horizontal edges, 90 % is to vertical ones. “areas”: it responds "
+    "more to an even white area than to any edge."
 )
 
 
@@ -57,7 +57,7 @@ def convolutions(model: Layer) -> dict[str, Array]:
 
 
 def responses(model: Layer, image: Array, layer: str) -> Array:
-    """Return what the filters of one convolution answer to an image of any size, without bias.
+    """Return the responses of one convolution's filters to an image of any size, without bias.
 
     Parameters
     ----------
@@ -95,33 +95,33 @@ def applied(
     most: int = 16,
     titles: Sequence[str] = (),
 ) -> Figure:
-    """Draw filters of a convolution, and beside each what it answers to pictures of any size.
+    """Draw filters of a convolution, and beside each its responses to pictures of any size.
 
     Parameters
     ----------
     model : Layer
     images : sequence of arrays (C, H, W)
-        In [0, 1]; each of a size of its own.
+        In [0, 1]; sizes may differ.
     layer : str, optional
         A convolution; by default the first one.
     chosen : sequence of int, optional
         Which filters, in this order. By default the clearest of each group of `EdgeAnswers`.
     most : int
-        How many by default at most.
+        The most filters by default.
     titles : sequence of str
         Of the images.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Filters in groups: those that answer to vertical edges, to horizontal ones, and so on. Of
-        filters and answers middle grey is 0, white positive and black negative, each filter on a
-        scale of its own.
+        Filters in groups: those that respond to vertical edges, to horizontal ones, and so on.
+        Middle grey is 0, white positive and black negative; each filter has its own scale.
 
     Raises
     ------
     ArgumentError
-        If the model has no convolution, none of that name, or no such filter; if there is no image.
+        If the model has no convolution, or none of that name; if a filter does not exist; without
+        an image.
     ShapeError
         If an image does not have the model's channels, or is smaller than a filter.
 
@@ -130,7 +130,7 @@ def applied(
     >>> from pellucid.models import SimpleConvNet
     >>> photo = np.random.default_rng(0).random((1, 60, 80), dtype=np.float32)
     >>> figure = applied(SimpleConvNet(rng=np.random.default_rng(0)), [photo], chosen=[3, 7])
-    >>> len(figure.axes)                        # the photo; two filters, and an answer of each
+    >>> len(figure.axes)                        # the photo; two filters and their responses
     5
     """
     found = convolutions(model)
@@ -140,7 +140,7 @@ def applied(
             f"must be a convolution: {', '.join(found)}; received {layer!r}.", where="layer"
         )
     if not images:
-        raise ArgumentError("needs one image at least.", where="images")
+        raise ArgumentError("needs at least one image.", where="images")
     weight = found[layer]
     answers = edge_answers(weight)
     shown = _choice(answers, chosen, most)
@@ -161,7 +161,7 @@ def _choice(answers: EdgeAnswers, chosen: Sequence[int] | None, most: int) -> li
     if most < 1:
         raise ArgumentError(f"must be 1 or more, received {most}.", where="most")
     groups = {g: [int(k) for k in answers.order() if answers.groups[k] == g] for g in GROUPS}
-    # One of each group in turn, so that a large group leaves room for the others.
+    # Take one of each group in turn, or a large group would crowd out the others.
     turns = [(place, g) for g in GROUPS for place in range(len(groups[g]))]
     taken = {(g, place) for place, g in sorted(turns, key=lambda t: t[0])[:most]}
     return [k for g in GROUPS for place, k in enumerate(groups[g]) if (g, place) in taken]
@@ -193,7 +193,7 @@ def _drawn(
         x += w + GAP
     many = f"{len(shown)} of {len(weight)} filters" if len(shown) < len(weight) else "The filters"
     pictures = f"picture{'s' * (len(images) > 1)}"
-    note = f"{many} of {figure_text(layer, 24)}, and what they answer to the {pictures}. {SAID}"
+    note = f"{many} of {figure_text(layer, 24)}, and their responses to the {pictures}. {SAID}"
     page.write(x + 0.1, 0.3, "\n".join(textwrap.wrap(note, 44)), va="top", linespacing=1.4)
     top = 0.3 + max(tall, 1.0) + 0.12
     for place, k in enumerate(shown):
@@ -203,7 +203,7 @@ def _drawn(
         x += FILTER + GAP
         bold = "bold" if answers.groups[k] in ("vertical", "horizontal") else "normal"
         page.write(x, y - 0.03, f"{k}: {answers.label(k)}", va="bottom", fontweight=bold)
-        # The outermost answers, mostly at the picture's border, would take contrast from all.
+        # The largest responses, mostly at the picture's border, would lower the contrast of all.
         scale = max(float(np.quantile(np.abs(m[k]), 0.998)) for m in maps) or 1.0
         for m, (w, h) in zip(maps, sizes, strict=True):
             axes = page.axes(x, y, w, h)

@@ -1,4 +1,4 @@
-"""How several trainings went, in one figure."""
+"""Loss and accuracy of several trainings in one figure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def comparison(histories: Mapping[str, History]) -> Figure:
     Raises
     ------
     ArgumentError
-        If there are none or too many, or no epoch of one was finished.
+        If there are no runs or too many, or one has not finished an epoch.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def comparison(histories: Mapping[str, History]) -> Figure:
     for name, history in histories.items():
         if not history.epochs:
             raise ArgumentError(
-                f"needs one finished epoch at least; {name!r} has none.", where="comparison"
+                f"needs at least one finished epoch; {name!r} has none.", where="comparison"
             )
     figure = new_figure(11, 4.6)
     loss, accuracy = figure.subplots(1, 2, gridspec_kw={"wspace": 0.1})

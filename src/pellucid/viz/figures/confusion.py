@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""The confusion matrix: which classes are predicted for which."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def confusion(matrix: Array, classes: Sequence[str]) -> Figure:
     """
     matrix, k = np.asarray(matrix), len(classes)
     if not k:
-        raise ShapeError("needs one class at least.", where="confusion")
+        raise ShapeError("needs at least one class.", where="confusion")
     if matrix.shape != (k, k):
         raise ShapeError(
             f"expects a matrix ({k}, {k}) for {k} classes, received {matrix.shape}.",
@@ -72,8 +72,8 @@ def confusion(matrix: Array, classes: Sequence[str]) -> Figure:
     turned = 90 if max(map(breadth, names)) > 2.2 or k > MOST_NUMBERS else 0
     axes.set_xticks(shown, names, rotation=turned, fontsize=size)
     axes.set_yticks(shown, names, fontsize=size)
-    axes.set_xlabel("taken for")
-    axes.set_ylabel("is")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
     right, total = int(np.trace(matrix)), int(matrix.sum())
     axes.set_title(f"{right} of {total} right ({100 * right / max(total, 1):.2f} %)")
     return figure

@@ -1,4 +1,4 @@
-"""How a training went: loss and accuracy over the epochs."""
+"""Loss and accuracy of a training over its epochs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def curves(history: History) -> Figure:
     ['loss', 'accuracy']
     """
     if not history.epochs:
-        raise ArgumentError("needs one finished epoch at least.", where="curves")
+        raise ArgumentError("needs at least one finished epoch.", where="curves")
     figure = new_figure(10, 4)
     loss, accuracy = figure.subplots(1, 2, gridspec_kw={"wspace": 0.1})
     epochs = np.array([record.epoch for record in history.epochs])

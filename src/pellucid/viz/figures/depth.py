@@ -1,4 +1,4 @@
-"""What depth sees: patches and optimal inputs of units, from the first layer to the classes."""
+"""Patches and optimal inputs of units, from the first layer to the classes."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class DepthUnit:
 
     Attributes
     ----------
-    layer : str
-        "" for a class.
+    layer : str or None
+        None for a class.
     title : str
-        Its number in the layer, or the name of its class.
+        Its number in the layer, or the name of the class.
     patches : Patches
     optimal : array (C, h, w) or None
     field : str
         How many rows and columns of the input it sees.
     """
 
-    layer: str
+    layer: str | None
     title: str
     patches: Patches
     optimal: Array | None
@@ -59,14 +59,14 @@ def units_by_depth(
     model: Layer,
     dataset: Dataset,
     *,
-    layers: Sequence[str] | None = None,
+    layers: Sequence[str | None] | None = None,
     channels: Sequence[int] | None = None,
     most: int = 5,
     count: int = 9,
     steps: int = 200,
     seed: int = 0,
     batch_size: int = 100,
-    on_batch: Callable[[str, int], None] | None = None,
+    on_batch: Callable[[str | None, int], None] | None = None,
 ) -> list[DepthUnit]:
     """Return the units that `depth` draws, computed.
 
@@ -74,12 +74,13 @@ def units_by_depth(
     ----------
     model : Layer
     dataset : Dataset
-    layers : sequence of str, optional
-        By default up to five convolutions, from the first to the last, and "", the classes.
+    layers : sequence of str or None, optional
+        None stands for the classes. By default up to five convolutions, from the first to the last,
+        and the classes.
     channels : sequence of int, optional
         Which units, if one layer is given. By default the ones with the largest values.
     most : int
-        Units of a layer; of the classes up to ten.
+        Units of each layer; of the classes up to ten.
     count : int
         Patches of a unit.
     steps : int
@@ -87,15 +88,15 @@ def units_by_depth(
     seed, batch_size
         As in `optimal_inputs` and `top_cells`.
     on_batch : callable, optional
-        Called with the layer's name and a number of images, or 0 images before an ascent.
+        Called with the layer's name and the number of images done, or 0 before an ascent.
 
     Raises
     ------
     ArgumentError
-        If there is no such layer or channel, or channels are given for several layers.
+        If a layer or channel does not exist, or channels are given for several layers.
     """
     if layers is None:
-        layers = [*unit_layers(model), ""]
+        layers = [*unit_layers(model), None]
     if channels is not None and len(layers) != 1:
         raise ArgumentError(
             f"belong to one layer; there are {len(layers)}. Name the layer, too.", where="channels"
@@ -103,7 +104,7 @@ def units_by_depth(
     made = []
     for layer in layers:
 
-        def advance(images: int, layer: str = layer) -> None:
+        def advance(images: int, layer: str | None = layer) -> None:
             if on_batch is not None:
                 on_batch(layer, images)
 
@@ -147,7 +148,7 @@ def depth(units: Sequence[DepthUnit], *, columns: int = 5) -> Figure:
     Raises
     ------
     ArgumentError
-        If there is no unit.
+        If there are no units.
 
     Examples
     --------
@@ -159,7 +160,7 @@ def depth(units: Sequence[DepthUnit], *, columns: int = 5) -> Figure:
     4
     """
     if not units:
-        raise ArgumentError("there is no unit to draw.", where="depth")
+        raise ArgumentError("needs at least one unit.", where="depth")
     texts = figure_texts([unit.title for unit in units], LONGEST_TITLE)
     titles = {id(unit): text for unit, text in zip(units, texts, strict=True)}
     lines: list[list[DepthUnit]] = []
@@ -228,7 +229,7 @@ def _draw_patches(axes: Axes, unit: Patches) -> None:
 
 
 def _draw(axes: Axes, picture: Array, *, hatch: bool = True) -> None:
-    """Draw an image (C, H, W); where it is NaN the hatched ground is seen."""
+    """Draw an image (C, H, W), hatched where it is NaN."""
     c, h, w = picture.shape
     colours = picture if c == 3 else np.repeat(picture.mean(axis=0, keepdims=True), 3, axis=0)
     known = ~np.isnan(colours).any(axis=0)

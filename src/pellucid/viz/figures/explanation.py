@@ -1,4 +1,4 @@
-"""Why this answer: the maps of `pellucid.viz.analysis.attribution` laid over the image."""
+"""The attribution maps of `pellucid.viz.analysis.attribution`, laid over the image."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def why(
     label: int | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> Figure:
-    """Draw an image, and over it what the score of a class hangs on.
+    """Draw an image, overlaid with the pixels that a class score depends on.
 
-    Bright is much, on a scale whose lightness rises steadily. On the coarse maps, of occlusion
-    and Grad-CAM, a contour stands at half of the largest value.
+    Brighter means more relevant, on a perceptually uniform colormap. The coarse maps, of occlusion
+    and Grad-CAM, have a contour at half of the largest value.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def why(
     Raises
     ------
     ArgumentError
-        If there is no such method, class or layer, or the network has nothing that a method needs.
+        If a method, class or layer does not exist, or the network lacks what a method needs.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def why(
     'saliency'
     """
     if not methods:
-        raise ArgumentError(f"there must be one. Known: {', '.join(METHODS)}.", where="methods")
+        raise ArgumentError(f"needs at least one. Known: {', '.join(METHODS)}.", where="methods")
     for method in methods:
         if method not in METHODS:
             raise ArgumentError(
@@ -108,12 +108,13 @@ def why(
         return names[k] if names is not None else f"class {k}"
 
     lines = [
-        f"asked: {name(target)}, score {scores[target]:.2f}, {100 * probabilities[target]:.1f} %"
+        f"explained: {name(target)}, score {scores[target]:.2f}, "
+        f"{100 * probabilities[target]:.1f} %"
     ]
     if target != best:
-        lines.append(f"answer: {name(best)}, {100 * probabilities[best]:.1f} %")
+        lines.append(f"predicted: {name(best)}, {100 * probabilities[best]:.1f} %")
     if label is not None:
-        lines.append(f"is: {name(label)}")
+        lines.append(f"true: {name(label)}")
     _image(grid[0], image)
     grid[0].set_title("\n".join(lines), fontsize=7.5, loc="left")
     for axes, method in zip(grid[1:], methods, strict=False):
@@ -143,7 +144,7 @@ def _heat(
     size: int | None,
     on_batch: Callable[[int], None] | None,
 ) -> tuple[str, Array, str]:
-    """Return the title, the map, and what its numbers are."""
+    """Return the title, the map, and the meaning of its numbers."""
     if method == "saliency":
         return "saliency", saliency(model, image, target), "|gradient|"
     if method == "guided":
@@ -192,7 +193,7 @@ def _lay(
     bar.set_label(unit, fontsize=7)
     if most <= 0:
         axes.text(
-            0.5, 0.06, "0 everywhere: nothing speaks for it", fontsize=7, ha="center",
+            0.5, 0.06, "0 everywhere: nothing supports it", fontsize=7, ha="center",
             transform=axes.transAxes, bbox={"facecolor": "white", "edgecolor": "black", "pad": 2},
         )  # fmt: skip
     bar.ax.tick_params(labelsize=6)

@@ -1,4 +1,4 @@
-"""Feature maps: what every layer of a network makes of one image."""
+"""Feature maps: the outputs of every layer for one image."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def features(
     Raises
     ------
     ArgumentError
-        If there is no layer of that name, or nothing to draw.
+        If a layer does not exist, or there is nothing to draw.
     ShapeError
         If the image does not fit.
 
@@ -103,14 +103,14 @@ def features(
 def stages_of(
     stages: list[Stage], layers: Sequence[str] | None = None, inside: bool | None = None
 ) -> list[Stage]:
-    """Return the stages that are drawn: those of ``layers``, or the ones that make something new.
+    """Return the stages to draw: those of ``layers``, or those that compute something.
 
-    A Flatten and what else only gives its input another form is left out.
+    Layers that only reshape their input, such as Flatten, are omitted.
 
     Raises
     ------
     ArgumentError
-        If there is no layer of that name, or nothing to draw.
+        If a layer does not exist, or there is nothing to draw.
     """
     if layers is not None:
         names = [name for stage in stages for name in stage.names]
@@ -125,13 +125,13 @@ def stages_of(
         if shown and _same_numbers(shown[-1], stage):
             if stage is not stages[-1]:
                 continue
-            shown.pop()  # the scores are what came last
+            shown.pop()  # the scores are the last output
         shown.append(stage)
     if inside is None:
         inside = len(shown) <= MOST_STAGES
     shown = [stage for stage in shown if inside or not stage.depth]
     if not shown:
-        raise ArgumentError("there is no layer to draw.", where="features")
+        raise ArgumentError("needs at least one layer.", where="features")
     return shown
 
 

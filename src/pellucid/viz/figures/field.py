@@ -38,11 +38,11 @@ def field(
     input_shape: Shape | None = None,
     steps: int | None = None,
 ) -> Figure:
-    """Draw what one unit of a layer sees of the image, and what the layers before it see.
+    """Draw the receptive field of one unit on the image, and those of the layers before it.
 
-    For each layer on the way whose field is larger than the last one's, the unit nearest to the
-    middle of the chosen one's field is drawn, so that one sees the field grow. What reaches beyond
-    the border is hatched: there the network sees padding.
+    Of each earlier layer with a larger field than the one before, the unit nearest to the middle of
+    the chosen unit's field is drawn, which shows the field growing. The part beyond the border is
+    hatched: there the network sees padding.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def field(
     input_shape : (C, H, W), optional
         Defaults to the image's shape, or the model's own ``input_shape``.
     steps : int, optional
-        Draw only so many fields, from the first layer on: for a moving picture.
+        Draw the first ``step`` fields only: a frame of an animation.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def field(
     Raises
     ------
     ArgumentError
-        If there is no such layer, unit or step, or the image is of another shape.
+        If the layer, unit or step does not exist, or the image has another shape.
     ShapeError
         If a layer cannot take what the one before it gives.
 
@@ -91,7 +91,7 @@ def field(
 
 
 def field_steps(model: Layer, layer: str | None = None, input_shape: Shape | None = None) -> int:
-    """Return how many fields `field` draws for a layer: the steps of a moving picture.
+    """Return how many fields `field` draws for a layer: the frames of an animation.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def _drawn(fields: list[Field], shape: Shape, image: Array | None, unit: str, st
 
 
 def _places(fields: list[Field], listed: list[Field], lines: list[str]) -> list[str | None]:
-    """Return each field's line, or None where it has no place in the list."""
+    """Return each field's line in the list, or None where the list has no room for it."""
     named = {id(one): line for one, line in zip(listed, lines, strict=True)}
     return [named.get(id(one)) for one in fields]
 
@@ -189,7 +189,7 @@ def _line(style: dict[str, Any]) -> dict[str, Any]:
 
 
 def _outline(axes: Axes, one: Field, shape: Shape, style: dict[str, Any], *, hatched: bool) -> None:
-    """Draw a field's border, black below its own colour, so that it is seen on any image."""
+    """Draw a field's border with a black outline, visible on any image."""
     from matplotlib.patches import Rectangle
 
     _, h, w = shape

@@ -66,7 +66,7 @@ def filters(
     ArgumentError
         For another order, or other channels.
     ShapeError
-        If these are no filters, have no such channel, or the two differ in shape.
+        If the arrays are not filters, lack the channel, or differ in shape.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def filters(
         if place % blocks == 0:
             axes.set_title(name, fontsize=10, loc="left" if blocks > 1 else "center")
     _scale(figure, extent, _label(depth, channels))
-    sorted_ = {"none": "", "norm": "the strongest first", "similar": "like beside like"}[order]
+    sorted_ = {"none": "", "norm": "by norm", "similar": "by similarity"}[order]
     room = float(figure.get_size_inches()[0]) * 72 / 10 - breadth(f", {sorted_}")
     title = figure_text(title, max(room, 12)) if title else ""
     figure.suptitle(", ".join(filter(None, (title, sorted_))), fontsize=10)
@@ -144,7 +144,7 @@ def mosaic(weight: Array, channel: int = 0) -> Array:
 
 
 def _checked(weight: Array, channels: Channels | None) -> Channels:
-    """Return which channels are meant, or refuse."""
+    """Return the channels to draw, or raise."""
     if weight.ndim != 4 or not weight.size:
         raise ShapeError(
             f"expects filters (FN, C, FH, FW), received {weight.shape}.", where="filters"

@@ -78,7 +78,7 @@ def im2col(
     Raises
     ------
     ArgumentError, ShapeError
-        If it would not be legible; if there is no such step; if the filter does not fit.
+        If it would not be legible; if the step does not exist; if the filter does not fit.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def im2col(
 
 
 class _Picture:
-    """Where everything stands, from left to right: image, matrix, filters, product, output."""
+    """The layout from left to right: image, matrix, filters, product, output."""
 
     def __init__(
         self, x: Array, w: Array, bias: Array, windows: Windows, matrix: Array, y: Array

@@ -1,4 +1,4 @@
-"""How filters came to be: the same filters after one epoch and the next."""
+"""How filters change: the same filters after successive epochs."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ CELL = 0.52  # inches a filter
 def learning(
     epochs: Mapping[int, Array], *, most: int = MOST_ROWS, channel: int | None = None
 ) -> Figure:
-    """Draw filters over the epochs of a training, each in a row of its own, time to the right.
+    """Draw filters over the epochs of a training: a row for each filter, time to the right.
 
     Middle grey is 0, on one scale for all; filters of three channels are drawn in colour. Above
-    them: how much they are like what they began as and like what they became.
+    them: their similarity to the initial and to the final filters.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def learning(
     ArgumentError
         If there are fewer than two epochs.
     ShapeError
-        If these are no filters of one shape, or have no such channel.
+        If the arrays are not filters of one shape, or lack the channel.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def likeness(a: Array, b: Array) -> Array:
 
 def _checked(epochs: Mapping[int, Array], most: int, channel: int | None) -> list[int]:
     if len(epochs) < 2:
-        raise ArgumentError(f"needs two epochs at least, received {len(epochs)}.", where="learning")
+        raise ArgumentError(f"needs at least two epochs, received {len(epochs)}.", where="learning")
     if most < 1:
         raise ArgumentError(f"must be 1 or more, received {most}.", where="most")
     shapes = sorted({w.shape for w in epochs.values()})

@@ -1,4 +1,4 @@
-"""The images a network was most sure about, and wrong."""
+"""The most confident mistakes of a network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WIDEST = 12.0  # of a line over an image, in units of the letters' size
 
 @as_written
 def mistakes(dataset: Dataset, probabilities: Array, *, most: int = 25) -> Figure:
-    r"""Draw the most confident mistakes: what each image is, and what it was taken for.
+    r"""Draw the most confident mistakes: the true class of each image, and the predicted one.
 
     Parameters
     ----------
@@ -32,29 +32,29 @@ def mistakes(dataset: Dataset, probabilities: Array, *, most: int = 25) -> Figur
     probabilities : array (N, K)
         What `pellucid.predict` returns for its images, in their order.
     most : int
-        How many at most.
+        The number of mistakes to draw.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The surest mistake first, row by row.
+        The most confident mistake first, row by row.
 
     Raises
     ------
     ShapeError
         If the probabilities are not those of these images and classes.
     ArgumentError
-        If there is no mistake to draw.
+        If there are no mistakes.
 
     Examples
     --------
     >>> from pellucid import data
     >>> _, test = data.digits()
     >>> p = np.eye(10)[test.labels]
-    >>> p[7] = np.roll(p[7], 1)                                 # a 9 taken for a 0
+    >>> p[7] = np.roll(p[7], 1)                                 # a 9 predicted as a 0
     >>> axes = mistakes(test, p).axes[0]
     >>> int(test.labels[7]), axes.get_title()
-    (9, 'is 9\n→ 0  (100.0 %)')
+    (9, 'true: 9\n→ 0  (100.0 %)')
     """
     probabilities = np.asarray(probabilities)
     if probabilities.shape != (len(dataset), len(dataset.classes)):
@@ -67,10 +67,12 @@ def mistakes(dataset: Dataset, probabilities: Array, *, most: int = 25) -> Figur
         raise ArgumentError(f"must be 1 or more, received {most}.", where="most")
     wrong = ranked_mistakes(dataset.labels, probabilities)
     if not len(wrong):
-        raise ArgumentError(f"there is none: all {len(dataset)} are right.", where="mistakes")
+        raise ArgumentError(
+            f"there are none: all {len(dataset)} images are classified correctly.", where="mistakes"
+        )
     chosen = wrong[:most]
-    actual = figure_texts(dataset.classes, WIDEST - breadth("is ", bold=False))
-    taken_for = figure_texts(dataset.classes, WIDEST - breadth("→   (99.9 %)", bold=False))
+    actual = figure_texts(dataset.classes, WIDEST - breadth("true: ", bold=False))
+    predicted = figure_texts(dataset.classes, WIDEST - breadth("→   (99.9 %)", bold=False))
     columns = math.ceil(math.sqrt(len(chosen)))
     rows = math.ceil(len(chosen) / columns)
     figure = new_figure(max(1.5 * columns, 4), 1.85 * rows + 0.5)
@@ -84,19 +86,19 @@ def mistakes(dataset: Dataset, probabilities: Array, *, most: int = 25) -> Figur
             axes.imshow(image.transpose(1, 2, 0).clip(0, 1))
         else:
             axes.imshow(image[0], cmap="gray", vmin=0, vmax=1)
-        is_, taken = actual[dataset.labels[index]], taken_for[guess]
-        said = f"is {is_}\n→ {taken}  ({100 * probabilities[index, guess]:.1f} %)"
+        true, guessed = actual[dataset.labels[index]], predicted[guess]
+        said = f"true: {true}\n→ {guessed}  ({100 * probabilities[index, guess]:.1f} %)"
         axes.set_title(said, fontsize=8.5)
     figure.suptitle(
         f"{len(chosen)} most confident of {len(wrong):,} mistakes in {len(dataset):,} images\n"
-        "what it is, → what it was taken for (how surely)",
+        "the true class, → the predicted one (its probability)",
         fontsize=9,
     )
     return figure
 
 
 def ranked_mistakes(labels: Array, probabilities: Array) -> Array:
-    """Return the places of the images whose class was missed, the surest mistake first.
+    """Return the indices of the misclassified images, the most confident mistake first.
 
     Examples
     --------

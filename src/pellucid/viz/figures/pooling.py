@@ -37,7 +37,7 @@ def pooling(
     dilation: Pair = 1,
     misfit: Misfit = "floor",
 ) -> Figure:
-    """Draw pooling forward and backward: the cells that win, and the gradient's way back.
+    """Draw pooling forward and backward: each window's maximum, and the path of its gradient.
 
     Windows bear letters in the output. With the maximum, a cell that wins is outlined and bears the
     letters of the windows that it won; the gradient goes to it alone, and adds up where it won
@@ -97,7 +97,7 @@ def pooling(
 
 
 class _Way:
-    """One kind of pooling: what goes forward and back, and which windows each cell serves."""
+    """One kind of pooling: outputs, gradients, and the windows that each cell belongs to."""
 
     def __init__(self, name: str, y: Array, dx: Array, won: Array | None) -> None:
         self.name, self.y, self.dx = name, y, dx

@@ -1,4 +1,4 @@
-"""A network as its volumes: blocks with their sizes, and between them what makes the next one."""
+"""A network as its volumes: blocks with their sizes, and the layers between them."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def volumes(model: Layer, input_shape: Shape | None = None) -> Figure:
 
     Heights and depths grow with the square root of rows and columns, thickness with that of the
     channels. What only changes values (ReLU, batch norm, dropout) is named with the layer before
-    it. A residual block is drawn as its chain under an arrow that leads around it; branches as one
-    frame with a line for each lane, before the volume that they are joined to.
+    it. A residual block is drawn as its chain, with the shortcut as an arrow above it; branches as
+    one frame with a line each, before the volume that concatenates them.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def volumes(model: Layer, input_shape: Shape | None = None) -> Figure:
     if count > MOST:
         raise ArgumentError(
             f"can draw {MOST} volumes, this network has {count}. Draw a part of it: "
-            "`nn.trunk(model, name)` ends behind a layer.",
+            "`nn.trunk(model, name)` ends after a layer.",
             where="volumes",
         )
     scale = _Scale([shape, *(part.shape for group in groups for part in group.parts)])

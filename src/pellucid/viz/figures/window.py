@@ -75,7 +75,7 @@ def window(
     Raises
     ------
     ArgumentError, ShapeError
-        If it would not be legible; if there is no such step; if the filter does not fit.
+        If it would not be legible; if the step does not exist; if the filter does not fit.
 
     Examples
     --------
