@@ -216,8 +216,9 @@ def _graph_twin(torch: Any) -> Any:
         def __init__(self) -> None:
             super().__init__()
             t = torch.nn
-            self.conv, self.last = t.Conv2d(4, 3, 3, padding=1), t.Conv2d(10, 2, 1)
+            self.conv = t.Conv2d(4, 3, 3, padding=1)
             self.block = t.Sequential(t.Conv2d(3, 3, 1))
+            self.last = t.Conv2d(10, 2, 1)
 
         def forward(self, x: Any) -> Any:
             conv = self.conv(x)

@@ -173,6 +173,8 @@ def _plain(value):
         return type(value).__name__, {k: _plain(v) for k, v in value.config().items()}
     if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:
         return value[0]
+    if isinstance(value, list | tuple):  # the nodes of a graph
+        return [_plain(part) for part in value]
     return value
 
 
