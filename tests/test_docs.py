@@ -1,0 +1,60 @@
+"""What the pages say is there, and their programs run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("README*.md")),
+    ROOT / "CONTRIBUTING.md",
+]
+# A path in code, with a folder or an ending: `nn/walk.py`, `engine/cpu/steps/`.
+PATHS = re.compile(r"`((?:[a-z_0-9]+/)+(?:[a-z_0-9]+\.(?:py|md))?|[a-z_0-9]+\.py)`")
+MADE = {"train/", "test/", "runs/", "run/"}  # folders of a user's
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_that_a_page_names_are_there(page):
+    named = set(PATHS.findall(page.read_text(encoding="utf-8"))) - MADE
+    missing = [
+        name
+        for name in sorted(named)
+        if not any((root / name).exists() for root in (ROOT, ROOT / "src", ROOT / "src/pellucid"))
+    ]
+    assert not missing
+
+
+def test_the_page_on_the_design_names_files():
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    assert len(set(PATHS.findall(page))) > 30
+
+
+@pytest.mark.parametrize("name", ["design.md", "design.ko.md"])
+def test_the_layer_with_a_kernel_runs(name, tmp_path):
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "square.py").write_text(program, encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "square.py"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"^1 +square ", result.stdout, re.MULTILINE)  # a step of its own
+    errors = [float(e) for e in re.findall(r"\d\.\de-\d\d", result.stdout)]
+    assert len(errors) == 5
+    assert max(errors) < 1e-6
+
+
+def test_both_pages_have_the_same_program():
+    pages = [
+        (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("design.md", "design.ko.md")
+    ]
+    programs = [re.findall(r"```python\n(.*?)```", page, re.DOTALL) for page in pages]
+    assert programs[0] == programs[1]
