@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TextIO
-
-import numpy as np
 
 from ..errors import DataNotFoundError, FileFormatError
 from ..formats import describe_file
@@ -51,9 +50,9 @@ class History:
 
     def mean_loss(self, batches: int, batch_size: int, images: int) -> float:
         """Return the mean over the images of the last epoch; its last batch may be smaller."""
-        sizes = np.full(batches, batch_size)
-        sizes[-1] = images - sizes[:-1].sum()
-        return float(np.average(self.losses[-batches:], weights=sizes))
+        sizes = [batch_size] * (batches - 1) + [images - batch_size * (batches - 1)]
+        losses = zip(self.losses[-batches:], sizes, strict=True)
+        return math.fsum(loss * size for loss, size in losses) / images
 
     def write_csv(self, file: TextIO) -> None:
         """Write a header and one row per epoch; a missing measurement is an empty cell.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -114,12 +115,12 @@ def evaluate(
     how = as_engine(engine)
     run = run or how.prepare(model, shape, most, frozen=True)
     loss = how.loss(SoftmaxCrossEntropy() if loss is None else loss)
-    total, predictions = 0.0, []
+    losses, predictions = [], []
     classes = 0
     with model.evaluating():
         for x, labels in Loader(dataset, batch_size, gather=how.gather()):
             scores = _mean_scores(run, x) if mirrored else run(x)
-            total += loss(scores, labels) * len(x)
+            losses.append(loss(scores, labels) * len(x))
             predictions.append(scores.argmax(axis=1))
             classes = scores.shape[1]
             if on_batch is not None:
@@ -127,6 +128,8 @@ def evaluate(
     predicted = np.concatenate(predictions)
     confusion = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(confusion, (dataset.labels, predicted), 1)
+    # An exact sum: in whatever order, and on however many processes, the batches come.
+    total = math.fsum(losses) if np.isfinite(losses).all() else sum(losses)
     return Evaluation(total / len(dataset), predicted, dataset.labels, confusion)
 
 
