@@ -295,3 +295,12 @@ def test_without_the_compiler_the_engine_is_refused_in_words_and_the_layers_work
     by_layers = pellucid("evaluate", short, "--engine", "numpy", **off)
     assert by_layers.returncode == 0, by_layers.stderr
     assert by_layers.stdout == pellucid("evaluate", short, "--engine", "numpy").stdout
+
+
+@pytest.mark.parametrize(("old", "new"), [("fast", "compiled"), ("reference", "numpy")])
+def test_a_run_of_version_0_1_names_its_engine_otherwise(tmp_path, old, new):
+    from pellucid.cli import runs
+
+    config = tmp_path / "config.toml"
+    config.write_text(f'data = "digits"\nengine = "{old}"\n', encoding="utf-8")
+    assert runs.read_config(config)["engine"] == new

@@ -135,7 +135,7 @@ class BatchNorm2d(Layer):
         self._require_channels(x.shape[1:])
         if self.training:
             mean, var = ops.batch_statistics(x)
-            self._track(mean, var, x.size // self.num_features)
+            self.track(mean, var, x.size // self.num_features)
         else:
             mean, var = self.running_mean.data, self.running_var.data
         y, x_hat = ops.batch_norm(x, self.weight.data, self.bias.data, mean, var, self.eps)
@@ -158,7 +158,8 @@ class BatchNorm2d(Layer):
         """Return ``mode``, but False if weight and bias are frozen."""
         return mode and bool(self.weight.rate or self.bias.rate)
 
-    def _track(self, mean: Array, var: Array, m: int) -> None:
+    def track(self, mean: Array, var: Array, m: int) -> None:
+        """Take a batch's mean and variance of ``m`` numbers a channel into the running ones."""
         share, unbiased = self.momentum, var * (m / (m - 1))
         for running, batch in ((self.running_mean, mean), (self.running_var, unbiased)):
             running.data[...] = (1 - share) * running.data.astype(np.float64) + share * batch

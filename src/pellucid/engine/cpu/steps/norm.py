@@ -162,7 +162,7 @@ class BatchNormStep(_StandardizingStep):
             if m < 2:
                 return layer(np.moveaxis(x, -1, 1))  # which refuses it
             mean, var = self._statistics(x, m)
-            layer._track(mean, var, m)
+            layer.track(mean, var, m)
         around = mean.astype(np.float32)
         with np.errstate(all="ignore"):  # NaN and infinity propagate, and are seen
             self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
