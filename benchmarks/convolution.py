@@ -15,11 +15,10 @@ import numpy as np
 
 import pellucid
 from pellucid import nn
-from pellucid.engine.cpu.convolution import choice
+from pellucid.engine.cpu.convolution import algorithms, choice
 from pellucid.engine.cpu.steps.conv import ConvStep
 from pellucid.engine.cpu.steps.pointwise import ReLUStep
 from pellucid.engine.cpu.steps.pool import MaxPoolStep
-from pellucid.kernels.convolution import direct
 from pellucid.kernels.jit import kernel
 
 N, C, SIZE, FN = 100, 32, 16, 32
@@ -81,8 +80,8 @@ def _step(*, relu: bool, pool: int) -> Callable[[], object]:
 def _direct(tile: tuple[int, int], *, relu: bool, pool: int) -> Callable[[], object]:
     """Return the step as it would be without Winograd, with this tile."""
     with (
-        patch.object(choice, "FEW", C + 1),
-        patch.object(direct, "tile_shape", lambda *_: tile),
+        patch.object(choice, "FEW_FOR_WINOGRAD", C + 1),
+        patch.object(algorithms, "tile_shape", lambda *_: tile),
     ):
         return _step(relu=relu, pool=pool)
 

@@ -9,9 +9,9 @@ from engine.networks import by_the_layers, draw_images, everything
 from ops.witness import relative_error
 from pellucid import engine, nn
 from pellucid.engine.cpu.convolution.algorithms import (
+    Col2im,
     Direct,
-    GivingBack,
-    WinnersGivingBack,
+    PooledCol2im,
     Winograd,
 )
 from pellucid.engine.cpu.steps import linear
@@ -295,7 +295,7 @@ def test_every_step_there_is_was_drawn():
     convolutions = [step for step in steps if isinstance(step, ConvStep)]
     assert {type(step._output) for step in convolutions} == {Direct, Winograd}
     back = {type(step._make_input_gradient()) for step in convolutions}
-    assert back == {Direct, GivingBack, Winograd, WinnersGivingBack}
+    assert back == {Direct, Col2im, Winograd, PooledCol2im}
     fused = {(step._output.name, step.relu, step.pool) for step in convolutions}
     assert {
         (name, relu, pool)

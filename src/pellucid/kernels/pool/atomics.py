@@ -1,7 +1,7 @@
-"""The words that threads share memory with: numbers that change in one piece, and how to wait.
+"""Atomic operations on memory that threads share, and how a thread waits.
 
 Each acts on a place in a *queue*, an array of int64 (see `pellucid.kernels.pool.work_queue`). The
-last four write such code inside of another word.
+last four emit LLVM code inside of another intrinsic.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
 @intrinsic
 def add_to(typing: Any, queue: Any, place: Any, number: Any) -> Any:
-    """Add to ``queue[place]`` in one piece, and return what was there."""
+    """Add to ``queue[place]`` atomically, and return its previous value."""
 
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         data = context.make_array(queue)(context, builder, values[0]).data
@@ -51,7 +51,7 @@ def add_to(typing: Any, queue: Any, place: Any, number: Any) -> Any:
 
 @intrinsic
 def look_at(typing: Any, queue: Any, place: Any) -> Any:
-    """Return ``queue[place]`` as another thread left it."""
+    """Load ``queue[place]`` atomically."""
 
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         data = context.make_array(queue)(context, builder, values[0]).data
@@ -76,7 +76,7 @@ def call(typing: Any, queue: Any, place: Any) -> Any:
 
 @intrinsic
 def pause(typing: Any) -> Any:
-    """Tell the core that this is a loop that waits, where it wants to know."""
+    """Tell the core that this is a spin loop, where it has an instruction for that."""
 
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         if X86:
@@ -90,7 +90,7 @@ def pause(typing: Any) -> Any:
 
 @intrinsic
 def set_denormals(typing: Any, mode: Any) -> Any:
-    """Set the thread's floating-point mode, `FLUSHING` or one that this has returned before."""
+    """Set the thread's floating-point mode, `FLUSHING` or one that this returned earlier."""
 
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return set_mode(builder, values[0])
@@ -99,9 +99,9 @@ def set_denormals(typing: Any, mode: Any) -> Any:
 
 
 def set_mode(builder: Any, mode: Any) -> Any:
-    """Write what sets the mode and returns the one before.
+    """Emit what sets the mode and returns the previous one.
 
-    Elsewhere than on x86 it does nothing: there, denormal numbers cost little.
+    On other machines than x86 it does nothing: there, denormal numbers cost little.
     """
     if not X86:
         return mode
@@ -127,11 +127,11 @@ def at_place(builder: Any, q: Any, place: int) -> Any:
 
 
 def read(builder: Any, q: Any, place: int) -> Any:
-    """Write what reads a place."""
+    """Emit a load of a place."""
     return builder.load(at_place(builder, q, place))
 
 
 def add(builder: Any, q: Any, place: int, number: Any) -> Any:
-    """Write what adds to a place in one piece, and returns what was there."""
+    """Emit an atomic addition to a place, which returns its previous value."""
     number = ir.Constant(INDEX, number) if isinstance(number, int) else number
     return builder.atomic_rmw("add", at_place(builder, q, place), number, "seq_cst")

@@ -15,9 +15,9 @@ QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container on Linux
 
 
 def set_num_threads(threads: int) -> None:
-    """Let the engine's kernels use so many threads from now on.
+    """Set the number of threads that the engine's kernels use.
 
-    The bits of every result stay the same: work is shared out in the same pieces whoever does it.
+    The bits of every result stay the same: work is cut into the same pieces for any number.
 
     Raises
     ------
@@ -39,10 +39,11 @@ def set_num_threads(threads: int) -> None:
 
 
 def get_num_threads() -> int:
-    """Return how many threads the engine's kernels use.
+    """Return the number of threads that the engine's kernels use.
 
-    At first these are what the environment variable ``PELLUCID_NUM_THREADS`` says, or else
-    ``NUMBA_NUM_THREADS`` or ``OMP_NUM_THREADS``, or else as many as the process may use cores.
+    Its default is the environment variable ``PELLUCID_NUM_THREADS``, or else
+    ``NUMBA_NUM_THREADS`` or ``OMP_NUM_THREADS``, or else the number of cores that the process may
+    use.
 
     Examples
     --------
@@ -81,7 +82,7 @@ def _at_start() -> int:
     own = "PELLUCID_NUM_THREADS"
     if text := os.environ.get(own, "").strip():
         return _checked(int(text) if text.isdecimal() else 0, repr(text), own)
-    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):  # others read them too, and complain
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):  # read by others too, who complain
         text = os.environ.get(name, "").split(",")[0].strip()
         if text.isdecimal() and 1 <= int(text) <= MOST:
             return int(text)

@@ -1,15 +1,15 @@
-"""The threads that share a kernel's tasks out among them: one pool for the whole process.
+"""The pool of threads that kernels run on: one for the whole process.
 
     run(double, len(x), x, y)
 
 does the tasks of a parallel kernel (see `pellucid.kernels.pool.work_queue`) on all threads. The
-caller works along, so that a thread that comes late costs nothing; when `run` returns, every task
-is done, and nobody writes any more. What a task writes must not depend on who does it, nor when:
-then neither does a bit of the result.
+caller takes part, so that a thread that comes late costs nothing; when `run` returns, every task
+is done, and no thread writes any more. What a task writes must not depend on the thread that does
+it, nor on when: then neither does a bit of the result.
 
-A helper looks for the next call for some 200 µs, as long as the steps of a training follow each
-other, and then sleeps until it is woken, which takes 50 µs. Any Python thread may call `run`; one
-that finds the helpers busy with another's call works alone. So may a forked child, which starts
+A helper spins for some 200 µs in wait for the next call, long enough for the next step of a
+training, and then sleeps until it is woken, which takes 50 µs. Any Python thread may call `run`;
+one that finds the helpers busy with another's call works alone. So may a forked child, which starts
 threads of its own. (Numba's own layers allow one or the other.)
 """
 
@@ -47,10 +47,10 @@ PARTING = 1.0  # seconds for a helper to end its task when the process ends
 
 
 class _Helper:
-    """A thread that helps with the calls of a pool, and sleeps while there is none."""
+    """A thread that takes tasks from the pool's queue, and sleeps while there are none."""
 
     def __init__(self, pool: _Pool, number: int) -> None:
-        # It sleeps at first: those that are there would not let the next one begin.
+        # It begins asleep: a spinning helper would not let the next one start.
         self.employed, self.asleep = True, True
         self._bell = _thread.allocate_lock()
         self._bell.acquire()
@@ -60,7 +60,7 @@ class _Helper:
         self.thread.start()
 
     def wake(self) -> None:
-        """Look for calls again."""
+        """Make the thread look for calls again."""
         self.asleep = False
         try:  # noqa: SIM105 - it costs a third, and is done a hundred times per step
             self._bell.release()
@@ -72,12 +72,12 @@ class _Helper:
         while self.employed:
             work_queue.serve(pool.queue, number)
             self.asleep = True
-            if not pool.free.locked():  # whoever calls now may have looked a moment too soon
+            if not pool.free.locked():  # a caller may have looked at `asleep` a moment too soon
                 self._bell.acquire()
 
 
 class _Pool:
-    """The helpers and their queue, which serves one call at a time."""
+    """The helpers and their queue, for one call at a time."""
 
     def __init__(self) -> None:
         self.helpers: list[_Helper] = []
@@ -87,7 +87,7 @@ class _Pool:
         self.kept: tuple[Any, ...] = ()
 
     def run(self, function: Any, count: int, args: tuple[Any, ...]) -> None:
-        """Do the tasks together; whoever calls has taken `free`."""
+        """Do the tasks together; the caller holds `free`."""
         queue = self.queue
         if self.wanted != thread_count.wanted - 1:
             self.hire(thread_count.wanted - 1)
@@ -99,14 +99,14 @@ class _Pool:
             function(queue, *args)
             while not work_queue.finished(queue):
                 time.sleep(NAP)
-        except BaseException:  # Ctrl-C among them
-            queue[work_queue.TASKS] = 0  # nobody begins another
+        except BaseException:  # including Ctrl-C
+            queue[work_queue.TASKS] = 0  # no thread begins another
             work_queue.end_flushing()
             self.retire(args)
             while not work_queue.finished(queue):  # the next call may write to the same arrays
                 time.sleep(NAP)
             raise
-        if queue[work_queue.DONE] < count:  # a helper failed: the caller meets the error itself
+        if queue[work_queue.DONE] < count:  # a helper failed: the caller runs into the error itself
             run_alone(function, count, *args)
 
     def retire(self, args: tuple[Any, ...]) -> None:
@@ -117,10 +117,10 @@ class _Pool:
         _pool = _Pool()
 
     def hire(self, wanted: int) -> None:
-        """Have so many helpers, if the system gives them."""
+        """Start or end helpers until there are ``wanted``, if the system gives as many."""
         queue, helpers = self.queue, self.helpers
         if not queue[work_queue.LOOKS]:
-            work_queue.serve(queue, 0)  # compiled here: nobody can wait for a thread that compiles
+            work_queue.serve(queue, 0)  # compiled here: no call can wait for a thread that compiles
             queue[work_queue.HELPERS], queue[work_queue.LOOKS] = 1, REHEARSAL
             took = min(_seconds_of(work_queue.serve, queue, 0) for _ in range(3))
             queue[work_queue.LOOKS] = int(REHEARSAL * AWAKE / took) + 1
@@ -152,7 +152,7 @@ def run(function: Any, count: int, *args: Any) -> None:
 
 
 def run_alone(function: Any, count: int, *args: Any) -> None:
-    """Do the tasks on the calling thread: so few that waking another would take longer."""
+    """Do the tasks on the calling thread: they are too few to be worth waking another."""
     try:
         function(work_queue.queue_for_one(count), *args)
     except BaseException:
@@ -164,7 +164,7 @@ _pool = _Pool()
 
 
 def _dismiss() -> None:
-    """Send the helpers home: one that came out of a kernel later would find no Python there."""
+    """End the helpers: one that left a kernel later would find the interpreter gone."""
     leaving = [helper.thread for helper in _pool.helpers]
     thread_count.wanted = 1
     _pool.free.acquire(timeout=PARTING)
@@ -173,8 +173,8 @@ def _dismiss() -> None:
         thread.join(PARTING)
 
 
-def _start_anew() -> None:
-    """Forget the parent's threads, which a forked child does not have."""
+def _start_in_child() -> None:
+    """Replace the parent's pool, whose threads a forked child does not have."""
     global _pool
     _pool = _Pool()
     global_compiler_lock.release()
@@ -186,5 +186,5 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=global_compiler_lock.acquire,
         after_in_parent=global_compiler_lock.release,
-        after_in_child=_start_anew,
+        after_in_child=_start_in_child,
     )

@@ -1,20 +1,20 @@
-"""How the threads share a kernel's tasks out among them: what is compiled into every kernel.
+"""The queue of a kernel's tasks, from which threads take them: compiled into every kernel.
 
-A parallel kernel takes a *queue* first, and does whichever of its tasks nobody has taken yet:
+The first argument of a parallel kernel is its *queue*, of whose tasks it takes one after another:
 
     @kernel
     def double(queue, x, y):
         for row in share(queue):
             y[row] = 2 * x[row]
 
-Whoever enters it first has called it. There `share` writes the kernel's own arguments into the
-queue, beside the address of code that calls the kernel with them once more, and opens the queue.
-The helpers, who look at the queue all the time, call that code: they need neither Python nor its
-lock, and begin within a microsecond.
+The first thread to enter is the caller. There `share` writes the kernel's own arguments into the
+queue, with the address of code that calls the kernel with them once more, and opens the queue. The
+helpers, which poll the queue, call that code: they need neither Python nor its lock, and begin
+within a microsecond.
 
-The caller takes tasks from the front, the first helper from the back, and so on by turns: if the
-same kernel, or the next one, has as many tasks on the same images, a thread finds most of them in
-the cache of its own core.
+The caller takes tasks from the front, the first helper from the back, the second from the front and
+so on: if the same kernel, or the next one, has as many tasks on the same images, a thread finds
+most of them in the cache of its own core.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ TASKS, SHARED, FAILED, CODE = (LINE * 5 + k for k in range(4))
 OPEN, INSIDE, HELPERS = (LINE * k for k in range(6, 9))
 LOOKS = HELPERS + 1
 ARGUMENTS = LINE * 9  # the words of the kernel's arguments
-ROOM = 512
+ARGUMENT_WORDS = 512
 
 OK, NONE = 0, -2  # what a compiled function returns if it has not failed
 
@@ -89,8 +89,8 @@ def queue_for_one(tasks: int) -> Array:
 
 
 def queue_to_share() -> Array:
-    """Return a queue for `begin`, with room for arguments."""
-    words = ARGUMENTS + ROOM
+    """Return a queue for `begin`, with space for arguments."""
+    words = ARGUMENTS + ARGUMENT_WORDS
     whole = np.zeros(words + LINE, dtype=np.int64)
     queue = whole[(-whole.ctypes.data // 8) % LINE :][:words]
     queue[SHARED] = 1
@@ -130,7 +130,7 @@ class TasksModel(models.StructModel):
 
 @intrinsic
 def share(typing: Any, queue: Any) -> Any:
-    """Return the numbers of the tasks that nobody has taken, one by one.
+    """Iterate over the numbers of the tasks that no thread has taken.
 
     Between the first and the last, denormal numbers count as zero: one operation on those takes as
     long as a hundred others. A kernel never leaves the loop early, writes nothing outside of it,
@@ -160,7 +160,7 @@ def _iterate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
 @lower_builtin("iternext", TASKS_TYPE)
 @iternext_impl(RefType.UNTRACKED)
 def _next(context: Any, builder: Any, signature: Any, values: Any, result: Any) -> None:
-    """Take a task. Behind the last one, add those of this thread to what is done."""
+    """Take a task. After the last one, add those of this thread to what is done."""
     tasks = cgutils.create_struct_proxy(TASKS_TYPE)(context, builder, value=values[0])
     q, total, one = tasks.queue, read(builder, tasks.queue, TASKS), ir.Constant(INDEX, 1)
     more = builder.icmp_signed("<", add(builder, q, TAKEN, 1), total)
@@ -172,8 +172,8 @@ def _next(context: Any, builder: Any, signature: Any, values: Any, result: Any) 
             )
             side = builder.select(in_front, at_place(builder, q, FRONT), at_place(builder, q, BACK))
             k = builder.atomic_rmw("add", side, one, "seq_cst")
-            from_behind = builder.sub(builder.sub(total, one), k)
-            result.yield_(builder.select(in_front, k, from_behind))
+            from_back = builder.sub(builder.sub(total, one), k)
+            result.yield_(builder.select(in_front, k, from_back))
             builder.store(builder.add(builder.load(tasks.mine), one), tasks.mine)
         with there_is_none:
             add(builder, q, DONE, builder.load(tasks.mine))
@@ -183,10 +183,10 @@ def _next(context: Any, builder: Any, signature: Any, values: Any, result: Any) 
 def _open(context: Any, builder: Any, q: Any) -> None:
     """Write the arguments of the function at hand and how to call it again; let helpers come."""
     function = builder.function
-    given = function.args[2:]  # behind where its result goes, and its exception
+    given = function.args[2:]  # after the addresses for its result and its exception
     kind = ir.LiteralStructType([value.type for value in given])
-    if context.get_abi_sizeof(kind) > 8 * ROOM:
-        raise TypeError(f"a kernel's arguments take more than {8 * ROOM} bytes")
+    if context.get_abi_sizeof(kind) > 8 * ARGUMENT_WORDS:
+        raise TypeError(f"a kernel's arguments take more than {8 * ARGUMENT_WORDS} bytes")
     place = builder.bitcast(at_place(builder, q, ARGUMENTS), kind.as_pointer())
     for k, value in enumerate(given):
         kept = value.type(None) if _counts_references(value) else value
@@ -197,10 +197,11 @@ def _open(context: Any, builder: Any, q: Any) -> None:
 
 
 def _counts_references(value: Any) -> bool:
-    """Return whether this argument of a kernel is who counts an array's references, or its owner.
+    """Return whether an argument is an array's reference counter or its owner, in tuples too.
 
-    They live as long as the call by Python. A helper may be at work a moment longer, when they are
-    gone though the array is not; it does without, as Numba allows, and counts nothing.
+    These live as long as the call by Python. A helper may be at work a moment longer, when they are
+    gone though the array is not; it gets null pointers, as Numba allows, and counts nothing. Numba
+    names them after their place in the array: ``arg.x.0``, or ``arg.pair.1.0`` within a tuple.
     """
     return value.type == BYTE and value.name.endswith((".0", ".1"))
 
@@ -216,9 +217,9 @@ def _calling_again(module: Any, function: Any, kind: Any) -> Any:
     given = [
         builder.load(cgutils.gep_inbounds(builder, place, 0, k)) for k in range(len(kind.elements))
     ]
-    rooms = [builder.alloca(pointer.pointee) for pointer in function.function_type.args[:2]]
+    results = [builder.alloca(pointer.pointee) for pointer in function.function_type.args[:2]]
     before = set_mode(builder, ir.Constant(WORD, FLUSHING))
-    status = builder.call(function, [*rooms, *given])
+    status = builder.call(function, [*results, *given])
     set_mode(builder, before)
     well = [builder.icmp_signed("==", status, ir.Constant(WORD, k)) for k in (OK, NONE)]
     with builder.if_then(builder.not_(builder.or_(*well))):
@@ -259,5 +260,5 @@ def finished(queue: Array) -> bool:
 
 @kernel
 def end_flushing() -> None:
-    """Let denormal numbers be numbers again, where an error has ended a kernel in `share`."""
+    """Restore denormal numbers after an error has ended a kernel in `share`."""
     set_denormals(np.int32(set_denormals(FLUSHING) & ~FLUSH_TO_ZERO))

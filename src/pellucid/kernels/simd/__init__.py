@@ -1,34 +1,34 @@
-"""The SIMD vocabulary: a tile of vector registers, and the few words that act on it.
+"""The SIMD vocabulary: a tile of vector registers, and the few functions that act on it.
 
 A *tile* is R rows of C vectors of `LANES` float32 each. It lives in registers: a loop that keeps
-adding to one tile is what makes a product fast, because its sums never touch memory. All words
+adding to one tile is what makes a product fast, because its sums never touch memory. All of them
 take flat, C-contiguous float32 arrays with a position in each; none checks anything.
 
-Sums (words_sums.py):
+Arithmetic (arithmetic.py):
 
     t = zeros(R, C)                     every number 0
     t = outer(t, a, i, step, b, j)      t[r,:] += a[i + r·step] · b[j : j + C·LANES]
     t = outer_at(t, a, i, at, k, b, j)  t[r,:] += a[i + at[k + r]] · b[j : j + C·LANES]
-    t = outer_argmax(t, b, j, won, i, at, q, a, k)
-                                        t[r,:] += b[j + r] · a[k + at[q + won[i + r]] : + C·LANES]
+    t = outer_argmax(t, b, j, m, i, at, q, a, k)
+                                        t[r,:] += b[j + r] · a[k + at[q + m[i + r]] : + C·LANES]
     t = add_scaled(t, a, i, b, j, p)    t[r,:] += a[i] · b[j + r·p : + C·LANES]
     t = inner(t, a, i, p, b, j, q)      t[r,c] += a[i + r·p : +LANES] · b[j + c·q : +LANES], by lane
     t = inner_first(.., q, n)           the same for the first n lanes
     u = lane_sums(t)                    lane c of u[r,0] is the sum over the lanes of t[r,c]
     t = add_row(t, b, j)                t[:,c] += b[j + c·LANES : + LANES]
-    t = add_vector(t, b, j)         t[r,c] += b[j : + LANES]
-    t + u, t - u, k * t                 number by number
+    t = add_vector(t, b, j)             t[r,c] += b[j : + LANES]
+    t + u, t - u, k * t                 elementwise
 
-Choices (words_choices.py):
+Selection (selection.py):
 
     t = relu(t)                         max(0, t); NaN stays NaN
-    t, a = keep_larger(t, a, u, k)      max(t, u), the first of equals; a = k where u won
-    u, a = largest(t, K)                the same of t[r::R/K,:], K rows; a = q where the q-th won
+    t, a = keep_larger(t, a, u, k)      max(t, u), the first of equals; a = k where it is u
+    u, a = largest(t, K)                the same of t[r::R/K,:], K rows; a = q where it is the q-th
     t = where_above_zero(t, u, k)       t where u > 0, else k
     t = where_equal(t, u, k)            t where u == k, else 0
     t = where_below(t, u, k)            t where u < k, else 0
 
-Memory (words_memory.py); *within* means in the rows r < R and columns c < C, the first n numbers:
+Memory (memory.py); *within* means the first n numbers in the rows r < R and columns c < C:
 
     t = load(R, C, a, i, p, q)          t[r,c] = a[i + r·p + c·q : + LANES]
     t = load_within(.., q, R, C, n)     the same within, and zeros elsewhere
@@ -37,27 +37,27 @@ Memory (words_memory.py); *within* means in the rows r < R and columns c < C, th
     t = load_part(a, i, n)              one vector: a[i : i + n], and zeros
     t = load_bytes(a, i, n)             the same from an array of bytes
     store(t, y, i, step)                y[i + r·step : + C·LANES] = t[r,:]
-    store_first(t, y, i, step, n)       y[i + r·step : + n] = t[r,:], and nothing behind it
+    store_first(t, y, i, step, n)       y[i + r·step : + n] = t[r,:], and nothing after it
     store_rows(t, y, i, step, R, n)     the same for the rows r < R
     store_bytes(t, y, i, step, n)       the same into an array of bytes
-    store_part(t, y, i, n)              y[i : i + n] = t[0,0], and nothing behind it
+    store_part(t, y, i, n)              y[i : i + n] = t[0,0], and nothing after it
     scatter(t, y, i, p, q)              y[i + r·p + c·q : + LANES] = t[r,c]
     store_within(t, .., q, R, C, n)     the same within, and nothing elsewhere
     store_bytes_within(...)             the same into an array of bytes
-    add_rows_from(t, y, i, step, r, n)  y[i + s·step : + n] += t[s,:] for the rows s >= r, in turn
-    prefetch(y, i)                      fetch the cache line of y[i], which is written to soon
+    add_rows_from(t, y, i, step, r, n)  y[i + s·step : + n] += t[s,:] for rows s >= r, one by one
+    prefetch(y, i)                      fetch the cache line of y[i], soon to be written
 
-Order (words_order.py):
+Shuffles (shuffles.py):
 
     u = row(t, r)                       t[r,:], a tile of one row
     t = rows((u, v, ...))               a tile with these rows
-    t = transpose(t)                       t[c,r] for t[r,c]
-    t = interleave(t, u, r, n)         n rows of t[0], u[0], t[1], u[1], ..., from row r on
-    t = strided(t, r, c)            t[r::2, c::2]
-    t = transpose_lanes(t)                lane j of t[k,0] for lane k of t[j,0]; t has LANES rows
+    t = transpose(t)                    t[c,r] for t[r,c]
+    t = interleave(t, u, r, n)          n rows of t[0], u[0], t[1], u[1], ..., from row r on
+    t = strided(t, r, c)                t[r::2, c::2]
+    t = transpose_lanes(t)              lane j of t[k,0] for lane k of t[j,0]; t has LANES rows
 
-`outer` makes a matrix product out of rows and columns, `inner` out of rows and rows. Each word is
-one function that writes LLVM code; R and C are constants of the kernel that uses them.
+`outer` makes a matrix product of columns and rows, `inner` of rows and rows. Each is a Numba
+intrinsic, which emits LLVM code; R and C are constants of the kernel that uses them.
 """
 
 from __future__ import annotations

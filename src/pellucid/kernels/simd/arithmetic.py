@@ -1,4 +1,4 @@
-"""The words that compute: sums of products, and what is done with each number on its own."""
+"""Arithmetic on tiles: sums of products, and elementwise operations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
     "zeros",
 ]
 
-# Numba knows what a word takes; a type checker would only see how it is written.
+# Numba types the arguments; a type checker would see those of the code that emits LLVM.
 intrinsic: Any = extending.intrinsic
 
 
@@ -74,31 +74,23 @@ def outer_at(typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j:
 
 @intrinsic
 def outer_argmax(
-    typing: Any, tile: Any, b: Any, j: Any, won: Any, i: Any, at: Any, q: Any, a: Any, k: Any
+    typing: Any, tile: Any, b: Any, j: Any, argmax: Any, i: Any, at: Any, q: Any, a: Any, k: Any
 ) -> Any:
-    """Return ``t[r,:] + b[j + r] · a[k + at[q + won[i + r]] : + C·LANES]``."""
+    """Return ``t[r,:] + b[j + r] · a[k + at[q + argmax[i + r]] : + C·LANES]``."""
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
-        left, bytes_, table, right = (
-            w.pointer(1, 2),
-            w.pointer(3, 4),
-            w.pointer(5, 6),
-            w.pointer(7, 8),
-        )
+        left, cells, table, right = (w.pointer(k, k + 1) for k in (1, 3, 5, 7))
         column = [w.broadcast(w.offset(left, r)) for r in range(tile.rows)]
-        winners = [w.builder.load(w.offset(bytes_, r)) for r in range(tile.rows)]
-        places = [
-            w.builder.load(w.builder.gep(table, [w.builder.zext(winner, INDEX)]))
-            for winner in winners
-        ]
-        rows = [w.builder.gep(right, [place]) for place in places]
+        cell = [w.builder.load(w.offset(cells, r)) for r in range(tile.rows)]
+        entries = [w.builder.gep(table, [w.builder.zext(number, INDEX)]) for number in cell]
+        rows = [w.builder.gep(right, [w.builder.load(entry)]) for entry in entries]
         return w.each(
             lambda r, c, t: w.multiply_add(w.load(w.offset(rows[r], c * LANES)), column[r], t)
         )
 
     index = types.intp
-    return tile(tile, b, index, won, index, at, index, a, index), write
+    return tile(tile, b, index, argmax, index, at, index, a, index), write
 
 
 @intrinsic

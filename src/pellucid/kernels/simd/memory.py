@@ -1,4 +1,4 @@
-"""The words that read and write memory: whole vectors, parts of them, tiles of them, bytes."""
+"""Loads and stores of tiles: of whole vectors, of parts of them, of bytes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
     "store_within",
 ]
 
-# Numba knows what a word takes; a type checker would only see how it is written.
+# Numba types the arguments; a type checker would see those of the code that emits LLVM.
 intrinsic: Any = extending.intrinsic
 
 
@@ -53,8 +53,8 @@ def load(typing: Any, rows: Any, columns: Any, a: Any, i: Any, p: Any, q: Any) -
 
 @intrinsic(prefer_literal=True)
 def load_within(
-    typing: Any, rows: Any, columns: Any, a: Any, i: Any, p: Any, q: Any, below: Any, beside: Any,
-    count: Any,
+    typing: Any, rows: Any, columns: Any, a: Any, i: Any, p: Any, q: Any, row_count: Any,
+    column_count: Any, count: Any,
 ) -> Any:  # fmt: skip
     """Return the tile ``a[i + r·p + c·q : + n]`` for rows and columns within, zeros elsewhere."""
     tile = Tile(rows.literal_value, columns.literal_value)
@@ -143,7 +143,7 @@ def load_bytes_between(
 def _between(w: Writer, nothing: Any, read: Callable[[Any], Any]) -> Any:
     """Return the tile that ``read`` makes of the rows between two, and of ``nothing`` elsewhere.
 
-    A row elsewhere is read from a constant: to choose an address costs less than to jump.
+    A row elsewhere is read from a constant: to select an address costs less than to branch.
     """
     place, (first, last) = w.pointer(1, 2), w.values[4:6]
     kept = cgutils.global_constant(w.builder, "nothing", nothing)
@@ -175,7 +175,7 @@ def store(typing: Any, tile: Any, y: Any, i: Any, step: Any) -> Any:
 
 @intrinsic
 def store_first(typing: Any, tile: Any, y: Any, i: Any, step: Any, count: Any) -> Any:
-    """Write ``y[i + r·step : + n] = t[r,:]``, and nothing behind it."""
+    """Write ``y[i + r·step : + n] = t[r,:]``, and nothing after it."""
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
@@ -188,8 +188,10 @@ def store_first(typing: Any, tile: Any, y: Any, i: Any, step: Any, count: Any) -
 
 
 @intrinsic
-def store_rows(typing: Any, tile: Any, y: Any, i: Any, step: Any, below: Any, count: Any) -> Any:
-    """Write ``y[i + r·step : + n] = t[r,:]`` for the rows r below ``below``."""
+def store_rows(
+    typing: Any, tile: Any, y: Any, i: Any, step: Any, row_count: Any, count: Any
+) -> Any:
+    """Write ``y[i + r·step : + n] = t[r,:]`` for the first ``row_count`` rows."""
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
@@ -206,7 +208,7 @@ def store_rows(typing: Any, tile: Any, y: Any, i: Any, step: Any, below: Any, co
 
 @intrinsic
 def store_part(typing: Any, tile: Any, y: Any, i: Any, count: Any) -> Any:
-    """Write ``y[i : i + n] = t[0,0]``, and nothing behind it."""
+    """Write ``y[i : i + n] = t[0,0]``, and nothing after it."""
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
@@ -236,7 +238,15 @@ def store_bytes(typing: Any, tile: Any, y: Any, i: Any, step: Any, count: Any) -
 
 @intrinsic
 def store_within(
-    typing: Any, tile: Any, y: Any, i: Any, p: Any, q: Any, below: Any, beside: Any, count: Any
+    typing: Any,
+    tile: Any,
+    y: Any,
+    i: Any,
+    p: Any,
+    q: Any,
+    row_count: Any,
+    column_count: Any,
+    count: Any,
 ) -> Any:
     """Write ``y[i + r·p + c·q : + n] = t[r,c]`` for the rows and columns within."""
     return types.none(tile, y, *[types.intp] * 6), _within(lambda w, vector: vector)
@@ -244,22 +254,30 @@ def store_within(
 
 @intrinsic
 def store_bytes_within(
-    typing: Any, tile: Any, y: Any, i: Any, p: Any, q: Any, below: Any, beside: Any, count: Any
+    typing: Any,
+    tile: Any,
+    y: Any,
+    i: Any,
+    p: Any,
+    q: Any,
+    row_count: Any,
+    column_count: Any,
+    count: Any,
 ) -> Any:
     """Write the numbers, 0 to 255, into an array of bytes as `store_within` does."""
     few = ir.VectorType(ir.IntType(8), LANES)
     return types.none(tile, y, *[types.intp] * 6), _within(lambda w, v: w.builder.fptoui(v, few))
 
 
-def _within(turn: Callable[[Writer, Any], Any]) -> Callable[..., Any]:
-    """Return the writer of a word that stores, ``turn``-ed, what lies within so many places."""
+def _within(convert: Callable[[Writer, Any], Any]) -> Callable[..., Any]:
+    """Return what emits a store, converted by ``convert``, of the rows and columns within."""
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
         place = w.pointer(1, 2)
         for r, c, vector in w.vectors():
             mask = w.mask_within(r, c, 5)
-            w.store_masked(turn(w, vector), w.offset(w.offset(place, r, 3), c, 4), mask)
+            w.store_masked(convert(w, vector), w.offset(w.offset(place, r, 3), c, 4), mask)
         return w.context.get_dummy_value()
 
     return write
@@ -299,7 +317,7 @@ def add_rows_from(typing: Any, tile: Any, y: Any, i: Any, step: Any, first: Any,
 
 @intrinsic
 def prefetch(typing: Any, y: Any, i: Any) -> Any:
-    """Have the cache line of ``y[i]`` fetched, as it will be written to soon."""
+    """Fetch the cache line of ``y[i]``, soon to be written."""
     byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
 
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:

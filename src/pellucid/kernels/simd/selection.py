@@ -1,4 +1,4 @@
-"""The words that choose between numbers: the larger one, or one where a condition holds."""
+"""Selection between numbers: the larger one, or one where a condition holds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
     "where_equal",
 ]
 
-# Numba knows what a word takes; a type checker would only see how it is written.
+# Numba types the arguments; a type checker would see those of the code that emits LLVM.
 intrinsic: Any = extending.intrinsic
 
 
@@ -41,20 +41,20 @@ def relu(typing: Any, tile: Any) -> Any:
 
 @intrinsic
 def keep_larger(typing: Any, tile: Any, at: Any, other: Any, number: Any) -> Any:
-    """Return ``max(t, u)`` and, for each number of it, whose it is; a NaN wins and stays."""
+    """Return ``max(t, u)``, and ``at`` with ``number`` where it is u; a NaN is the largest."""
     both = types.Tuple((tile, at))
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
         mark = splat(w.builder, w.values[3], FLOAT)
-        larger, winner = w.values[0], w.values[1]
+        larger, argmax = w.values[0], w.values[1]
         for k, (_, _, t) in enumerate(w.vectors()):
             u = w.builder.extract_value(w.values[2], k)
-            wins = _wins(w, u, t)
-            before = w.builder.extract_value(winner, k)
-            larger = w.builder.insert_value(larger, w.builder.select(wins, u, t), k)
-            winner = w.builder.insert_value(winner, w.builder.select(wins, mark, before), k)
-        return w.context.make_tuple(w.builder, both, (larger, winner))
+            larger_u = _is_larger(w, u, t)
+            before = w.builder.extract_value(argmax, k)
+            larger = w.builder.insert_value(larger, w.builder.select(larger_u, u, t), k)
+            argmax = w.builder.insert_value(argmax, w.builder.select(larger_u, mark, before), k)
+        return w.context.make_tuple(w.builder, both, (larger, argmax))
 
     return both(tile, at, other, types.float32), write
 
@@ -70,15 +70,15 @@ def largest(typing: Any, tile: Any, count: Any) -> Any:
         w = Writer(*code)
         vectors = [vector for _, _, vector in w.vectors()]
         size = some.rows * some.columns
-        best, winner = vectors[:size], [ZERO] * size
+        best, argmax = vectors[:size], [ZERO] * size
         for q in range(1, parts):
             mark = ir.Constant(VECTOR, [float(q)] * LANES)
             for k, u in enumerate(vectors[q * size : (q + 1) * size]):
-                wins = _wins(w, u, best[k])
-                best[k] = w.builder.select(wins, u, best[k])
-                winner[k] = w.builder.select(wins, mark, winner[k])
+                larger_u = _is_larger(w, u, best[k])
+                best[k] = w.builder.select(larger_u, u, best[k])
+                argmax[k] = w.builder.select(larger_u, mark, argmax[k])
         tiles = []
-        for chosen in (best, winner):
+        for chosen in (best, argmax):
             made = ir.Constant(w.context.get_value_type(some), None)
             for k, vector in enumerate(chosen):
                 made = w.builder.insert_value(made, vector, k)
@@ -88,7 +88,7 @@ def largest(typing: Any, tile: Any, count: Any) -> Any:
     return both(tile, count), write
 
 
-def _wins(w: Writer, u: Any, t: Any) -> Any:
+def _is_larger(w: Writer, u: Any, t: Any) -> Any:
     """Return where ``u`` is larger than ``t`` before it, or a NaN before any other."""
     larger = w.builder.fcmp_unordered(">", u, t)
     return w.builder.and_(larger, w.builder.fcmp_ordered("==", t, t))
@@ -132,7 +132,7 @@ def where_below(typing: Any, tile: Any, other: Any, number: Any) -> Any:
 
 
 def _where(holds: Callable[[Writer, Any], Any]) -> Callable[..., Any]:
-    """Return the writer of a word that keeps a number where ``holds`` of the other tile."""
+    """Return what emits a selection: the number where ``holds`` of the other tile, else 0."""
 
     def write(*code: Any) -> Any:
         w = Writer(*code)

@@ -1,4 +1,4 @@
-"""The words that only say which vector of a tile is where; all but one cost nothing."""
+"""Shuffles of the vectors of a tile; all but `transpose_lanes` cost nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .tile import Tile, Writer
 
 __all__ = ["interleave", "row", "rows", "strided", "transpose", "transpose_lanes"]
 
-# Numba knows what a word takes; a type checker would only see how it is written.
+# Numba types the arguments; a type checker would see those of the code that emits LLVM.
 intrinsic: Any = extending.intrinsic
 
 
@@ -103,7 +103,7 @@ def interleave(typing: Any, tile: Any, other: Any, first: Any, count: Any) -> An
 
 
 def _arranged(made: Tile, source: Callable[[int], tuple[int, int]]) -> Callable[..., Any]:
-    """Return the writer of a word whose k-th vector is vector j of argument i = source(k)."""
+    """Return what emits a tile whose k-th vector is vector j of argument i = source(k)."""
 
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         tile = ir.Constant(context.get_value_type(made), ir.Undefined)

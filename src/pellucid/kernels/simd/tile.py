@@ -1,8 +1,4 @@
-"""What a tile of vector registers is to Numba, and how the code that acts on one is written.
-
-`pellucid.kernels.simd` is the vocabulary; this is its grammar, and the only other place that knows
-LLVM.
-"""
+"""Numba's type of a tile of vector registers, and what emits the LLVM code that acts on one."""
 
 from __future__ import annotations
 
@@ -46,14 +42,14 @@ class Tile(types.Type):
 
 @register_model(Tile)
 class TileModel(models.PrimitiveModel):
-    """How a tile is kept: as so many separate vectors, which LLVM turns into registers."""
+    """A tile is kept as a struct of vectors, which LLVM maps to registers."""
 
     def __init__(self, dmm: Any, tile: Tile) -> None:
         super().__init__(dmm, tile, ir.LiteralStructType([VECTOR] * (tile.rows * tile.columns)))
 
 
 class Writer:
-    """Writes the LLVM code of one word: the tile at hand, and pointers into its arrays."""
+    """Emits the LLVM code of one function on a tile, with pointers into its arrays."""
 
     def __init__(
         self, context: Any, builder: Any, signature: Any, values: Any, tile: Tile | None = None
@@ -70,11 +66,11 @@ class Writer:
         return self.builder.gep(data, [self.values[at]])
 
     def offset(self, pointer: Any, count: int, step: Any = None) -> Any:
-        """Return ``pointer`` moved on by ``count``, or by ``count`` times the argument ``step``."""
-        ahead = ir.Constant(INDEX, count)
+        """Return ``pointer`` offset by ``count``, or by ``count`` times the argument ``step``."""
+        distance = ir.Constant(INDEX, count)
         if step is not None:
-            ahead = self.builder.mul(ahead, self.values[step])
-        return self.builder.gep(pointer, [ahead])
+            distance = self.builder.mul(distance, self.values[step])
+        return self.builder.gep(pointer, [distance])
 
     def load(self, pointer: Any) -> Any:
         """Read a vector."""
@@ -96,9 +92,9 @@ class Writer:
 
         The arguments from ``limits`` on say how many rows, columns and lanes there are.
         """
-        below, beside, count = self.values[limits : limits + 3]
-        row_is = self.builder.icmp_signed("<", ir.Constant(INDEX, r), below)
-        column_is = self.builder.icmp_signed("<", ir.Constant(INDEX, c), beside)
+        row_count, column_count, count = self.values[limits : limits + 3]
+        row_is = self.builder.icmp_signed("<", ir.Constant(INDEX, r), row_count)
+        column_is = self.builder.icmp_signed("<", ir.Constant(INDEX, c), column_count)
         inside = self.builder.and_(row_is, column_is)
         lanes = first_lanes(self.builder, count)
         return self.builder.select(inside, lanes, ir.Constant(lanes.type, [False] * LANES))
