@@ -31,7 +31,7 @@ def letters(tmp_path_factory):
 def test_the_same_classes_keep_the_last_layer_and_go_on_where_the_run_ended(pellucid, short):
     result = pellucid("train", "--from", short, *SHORT, "--out", "on")
     assert result.returncode == 0, result.stderr
-    assert f"  from {short}, which learned digits\n" in result.stdout
+    assert f"  from {short}, which was trained on digits\n" in result.stdout
     assert "is new" not in result.stdout
     first = float(re.search(r"epoch 1/3  loss (\S+)", result.stdout)[1])
     last = [line.split(",")[1] for line in (short / "history.csv").read_text().splitlines()][-1]

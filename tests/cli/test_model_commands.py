@@ -93,7 +93,7 @@ def test_a_model_that_knows_no_image_size_cannot_predict(pellucid, pictures, tmp
     library.save(model, tmp_path / "m.safetensors")
     result = pellucid("predict", "m.safetensors", next(pictures.iterdir()))
     assert result.returncode == 1
-    assert "m.safetensors: does not say for which images it was built" in result.stderr
+    assert "m.safetensors: does not say which images it was built for" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_a_model_that_knows_no_image_size_cannot_predict(pellucid, pictures, tmp
     [
         (
             SimpleConvNet((1, 8, 8), kernel_size=3),
-            "gives 10 numbers for an image",
+            "returns 10 numbers for an image",
         ),
-        (Sequential(Conv2d(1, 2, 3)), "gives 2x6x6 numbers for an image"),
+        (Sequential(Conv2d(1, 2, 3)), "returns 2x6x6 numbers for an image"),
     ],
     ids=["names", "images"],
 )
@@ -169,8 +169,12 @@ def saved(folder: Path, shape: tuple[int, int, int], classes: tuple[str, ...]) -
     ("shape", "classes", "words"),
     [
         ((1, 28, 28), tuple("0123456789"), "built for images 1x28x28; those of 'digits' are 1x8x8"),
-        ((1, 8, 8), ("cat", "dog"), "gives 2 numbers for an image; 'digits' has 10 classes"),
-        ((1, 8, 8), tuple("abcdefghij"), "tells apart a, b, c, .*'digits' has other classes: 0, 1"),
+        ((1, 8, 8), ("cat", "dog"), "returns 2 numbers for an image; 'digits' has 10 classes"),
+        (
+            (1, 8, 8),
+            tuple("abcdefghij"),
+            "distinguishes a, b, c, .*'digits' has other classes: 0, 1",
+        ),
     ],
 )
 def test_evaluate_refuses_data_of_another_kind(pellucid, tmp_path, shape, classes, words):

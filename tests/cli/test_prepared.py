@@ -125,7 +125,7 @@ def test_images_that_a_training_never_saw_are_all_measured(pellucid, tmp_path):
         for k in range(5):
             paint(tmp_path / "others" / name / f"{k}.png", 20 + 90 * (name == "dog") + k)
     result = pellucid("evaluate", "run", "--data", "others")
-    assert "note: the training saw none of these 10 images; all of them are taken" in result.stdout
+    assert "note: the training saw none of these 10 images; all of them are used" in result.stdout
     assert re.search(r"^all +10 ", result.stdout, re.MULTILINE)
 
 
@@ -240,4 +240,4 @@ def test_a_folder_of_drawings_is_prepared_alike_everywhere(pellucid, tmp_path):
     assert pellucid("train", "--data", "paper", "--drawings", "--out", "x").stderr.startswith(
         "error: --drawings: needs a size"
     )
-    assert "--drawings: belongs to a folder" in pellucid("train", "--drawings").stderr
+    assert "--drawings: needs a folder" in pellucid("train", "--drawings").stderr

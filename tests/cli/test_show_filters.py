@@ -175,7 +175,7 @@ def test_korean_class_names_reach_the_picture_or_a_note_says_what_to_install(
         ("applied ONE P", "--layer: filters of 1x1 see one pixel, which has no edge"),
         ("features R P --index 1", "--index: belongs to a data set; leave the IMAGE out"),
         ("features R --layers conv1,x", "--layers: there is no 'x'. The layers are: conv1, relu1"),
-        ("features N P", "does not say for which images it was built"),
+        ("features N P", "does not say which images it was built for"),
         ("features T P", "IMAGE: the network takes images of 2 channels"),
     ],
 )
@@ -217,7 +217,7 @@ def test_a_photo_keeps_its_proportions_and_is_made_smaller_on_request(photo):
     x = data.read_photo(photo, 3)
     assert x.dtype == np.float32
     assert 0 <= x.min() < 0.05 < 0.7 < x.max() <= 1
-    with pytest.raises(library.errors.ArgumentError, match=r"channels: must be 1 .* no 2 channels"):
+    with pytest.raises(library.errors.ArgumentError, match=r"channels: must be 1 .* received 2"):
         data.read_photo(photo, 2)
     with pytest.raises(library.errors.ArgumentError, match="longest: must be 1 pixel or more"):
         data.read_photo(photo, 3, longest=0)

@@ -250,7 +250,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_run_whole(pellucid, tmp_path):
     result = pellucid("train", *SHORT, "--out", "run", "--overwrite", program=("-c", code))
     assert result.returncode == 1
     assert re.search(r"epoch 1 could not be written \(.*File too large", result.stderr)
-    assert re.search(r"In 'run' nothing was changed\. Make room", result.stderr)
+    assert re.search(r"In 'run' nothing was changed\. Free some space", result.stderr)
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 
 
