@@ -9,6 +9,7 @@ import typer
 
 from ..errors import ArgumentError, renamed
 from ..runs.folder import model_path
+from ..shapes import shape_text
 from .interrupts import stoppable
 from .messages import echo
 from .options import image_shape
@@ -144,7 +145,7 @@ def _write_model(into: Format, target: Path, model: Layer, name: str) -> None:
     """Write a model with its architecture, or its tensors if the format lacks that."""
     if into.save is not None:
         into.save(model, target)
-        image = "of unknown shape" if model.input_shape is None else _by(model.input_shape)
+        image = "of unknown shape" if model.input_shape is None else shape_text(model.input_shape)
         echo(f"{name}: images {image}, {model.parameter_count():,} parameters")
         return
     try:
@@ -209,9 +210,5 @@ def _constructor(model: Layer) -> str:
 
 
 def _listed(arrays: dict[str, Array]) -> str:
-    parts = [f"{name} {_by(array.shape) or 'number'}" for name, array in arrays.items()]
+    parts = [f"{name} {shape_text(array.shape) or 'number'}" for name, array in arrays.items()]
     return ", ".join(parts[:16]) + ", ..." * (len(parts) > 16)
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

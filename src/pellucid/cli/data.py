@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import renamed
+from ..shapes import shape_text
 from .interrupts import stoppable
 from .messages import echo
 
@@ -25,7 +26,7 @@ def list_() -> None:
     rows = [
         (
             r.name,
-            "x".join(map(str, r.image_shape)),
+            shape_text(r.image_shape),
             str(len(r.classes)),
             f"{r.train:,}",
             f"{r.test:,}",

@@ -11,6 +11,7 @@ import typer
 from ..errors import ArgumentError, DataError
 from ..names import told_apart
 from ..runs.folder import model_path
+from ..shapes import shape_text
 from .compiling import announced
 from .images import picture
 from .messages import complain, echo
@@ -57,7 +58,7 @@ def command(
     if len(outputs) != 1 or (card is not None and len(card.classes) != outputs[0]):
         names = "" if card is None else f", and knows {len(card.classes)} classes by name"
         raise ArgumentError(
-            f"returns {'x'.join(map(str, outputs))} numbers for an image{names}. Its last layer "
+            f"returns {shape_text(outputs)} numbers for an image{names}. Its last layer "
             "must have one output per class.",
             where=str(model),
         )

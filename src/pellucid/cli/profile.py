@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ArgumentError, renamed
+from ..shapes import shape_text
 from .compiling import announced
 from .messages import echo
 from .options import ImageOption, NetworkArgument, image_shape, network
@@ -84,7 +85,7 @@ def _batch(
     outputs = described.output_shape(shape)
     if len(outputs) != 1 or (train is not None and outputs[0] != len(train.classes)):
         raise ArgumentError(
-            f"returns {'x'.join(map(str, outputs))} numbers for an image, not one per class.",
+            f"returns {shape_text(outputs)} numbers for an image, not one per class.",
             where=model,
         )
     if train is not None:

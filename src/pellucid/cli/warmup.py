@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ArgumentError
+from ..shapes import shape_text
 from .compiling import announced
 from .messages import count, echo
 from .options import NAMES, image_shape, network
@@ -66,7 +67,7 @@ def command(
         with watch(compiled.append), announced(watch):
             images = MEMORY // (PER_NUMBER * model.activation_size(shape))
             warm_up(model, shape, max(1, min(images, BATCH)), optimizers=RULES)
-        echo(f"{name} ({'x'.join(map(str, shape))}) is ready")
+        echo(f"{name} ({shape_text(shape)}) is ready")
     seconds = time.perf_counter() - begin
     echo(f"compiled {count(len(compiled), 'kernel')} in {seconds:.1f} s")
     place = folder()

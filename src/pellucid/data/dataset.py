@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..errors import ArgumentError, DataError
 from ..names import without_surrogates
 from ..preparation import HeldOut, Preparation
+from ..shapes import shape_text
 from ..typing import Array
 from .checks import require_images, require_labels, require_scale, unfit_dtype
 from .indexing import require_index, require_slice
@@ -202,7 +203,7 @@ class Dataset:
         return zip(self.images, self.labels.tolist(), strict=True)
 
     def __repr__(self) -> str:
-        size = "x".join(map(str, self.image_shape))
+        size = shape_text(self.image_shape)
         count = f"{len(self)} image{'s' * (len(self) != 1)} {size}"
         kinds = f"{len(self.classes)} class{'es' * (len(self.classes) != 1)}"
         return f"Dataset({self.name!r}, {self.split}: {count}, {kinds})"

@@ -17,6 +17,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from ..errors import ArgumentError, DataNotFoundError, FileFormatError
+from ..shapes import shape_text
 from ..typing import Array, PathLike
 
 __all__ = ["checksum", "read_idx", "write_idx"]
@@ -141,7 +142,7 @@ def _header(array: Array) -> bytes:
 def _parse(file: BinaryIO, path: Path, max_bytes: int) -> Array:
     shape = _parse_header(file, path)
     needed = math.prod(shape)
-    size = f"{needed} bytes" if len(shape) == 1 else f"{'x'.join(map(str, shape))} = {needed} bytes"
+    size = f"{needed} bytes" if len(shape) == 1 else f"{shape_text(shape)} = {needed} bytes"
     if needed > max_bytes:
         raise FileFormatError(
             f"'{path}' declares {size}, more than the limit of {max_bytes}. It is "

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from ..nn import Layer, walk
 from ..nn.joins import Join
+from ..typing import Shape
 from .backend import Backend
-from .step import Shape, Step
+from .step import Step
 
 __all__ = ["assemble"]
 

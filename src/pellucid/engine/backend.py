@@ -10,9 +10,9 @@ import numpy.typing as npt
 from ..data import Dataset
 from ..nn import Layer, Loss, Parameter
 from ..optim import Optimizer
-from ..typing import Array
+from ..typing import Array, Shape
 from .registry import StepRegistry
-from .step import Shape, Step
+from .step import Step
 
 __all__ = ["Backend"]
 

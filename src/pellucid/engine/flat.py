@@ -27,8 +27,7 @@ import numpy as np
 
 from ..memory import aligned_zeros
 from ..nn import Parameter
-from ..typing import Array
-from .step import Shape
+from ..typing import Array, Shape
 
 __all__ = ["FlatWeights", "Layout", "flat_weights", "weights_of"]
 

@@ -12,12 +12,11 @@ from ..errors import ArgumentError, PellucidError, ShapeError
 from ..nn import Layer, Parameter
 from ..nn.state import widened
 from ..ops.checks import require_count, require_real
-from ..typing import Array
+from ..typing import Array, Shape
 from .assembly import assemble
 from .backend import Backend
 from .cpu.backend import CPU
 from .flat import FlatWeights, flat_weights
-from .step import Shape
 from .table import table
 
 __all__ = ["Plan", "compile"]

@@ -51,7 +51,8 @@ from typing import Any, TypeVar
 
 from ..errors import ArgumentError
 from ..nn import Layer
-from .step import Shape, Step
+from ..typing import Shape
+from .step import Step
 
 __all__ = ["StepRegistry"]
 

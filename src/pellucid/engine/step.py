@@ -10,11 +10,9 @@ import numpy as np
 
 from ..memory import aligned_zeros
 from ..nn import Layer, Parameter
-from ..typing import Array
+from ..typing import Array, Shape
 
-__all__ = ["Shape", "Step"]
-
-Shape = tuple[int, ...]
+__all__ = ["Step"]
 
 
 class Step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..shapes import shape_text
 from ..tables import text_table
 from .peak import peak_gflops
 from .step import Step
@@ -37,7 +38,7 @@ def table(steps: Sequence[Step], images: int, *, rate: float | None = None) -> s
     ran, backward = (any(step.seconds[way] for step in steps) for way in (0, 1))
     numbers = [_numbers(step, images, 1 if step.first else 2) for step in steps]
     sums = tuple(map(sum, zip(*numbers, strict=True)))
-    names = [(step.name, step.kernel, "x".join(map(str, step.output_shape))) for step in steps]
+    names = [(step.name, step.kernel, shape_text(step.output_shape)) for step in steps]
     header = ["step", "kernel", "output", "forward MFLOP", "MiB", "forward ms"]
     if not ran:
         cells = [_cells(n, False, 1.0)[:2] for n in (*numbers, sums)]

@@ -17,6 +17,7 @@ from ..models import DeepConvNet, SimpleConvNet
 from ..models.sizes import image_shape
 from ..nn import Card, Conv2d, Dropout, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential, Sigmoid
 from ..nn.init import without_values
+from ..shapes import shape_text
 from ..typing import Array
 from .book_shapes import Sizes, classify, image_of, windows_of
 
@@ -142,8 +143,9 @@ def _deep(sizes: Sizes, image: tuple[int, int, int] | None) -> Sequential:
     inputs = model["affine1"].config()["in_features"]
     if inputs != sizes.weights[6][0]:
         raise ArgumentError(
-            f"images {_by(shape)} give {inputs} numbers after the last pooling of a DeepConvNet, "
-            f"but W7 takes {sizes.weights[6][0]}. Give the shape of the images it was trained on.",
+            f"images {shape_text(shape)} give {inputs} numbers after the last pooling of a "
+            f"DeepConvNet, but W7 takes {sizes.weights[6][0]}. Give the shape of the images that "
+            "it was trained on.",
             where="input_shape",
         )
     return model
@@ -221,7 +223,3 @@ def _owners(model: Layer) -> list[Conv2d | Linear]:
                 where=type(model).__name__,
             )
     return owners
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import ArgumentError
-from ..shapes import output_size
+from ..shapes import output_size, shape_text
 from ..typing import Array
 
 __all__ = ["Sizes", "classify", "image_of", "windows_of"]
@@ -179,7 +179,7 @@ def windows_of(
     tried = f"a padding of {paddings[0]}" + f" to {paddings[-1]}" * (len(paddings) > 1)
     raise ArgumentError(
         f"W2 takes {rows // filters} numbers from each of the {filters} filters of W1, which "
-        f"images {'x'.join(map(str, images[0]))} do not give with stride {stride} and {tried}. "
+        f"images {shape_text(images[0])} do not give with stride {stride} and {tried}. "
         "Give the image shape, stride and padding with which it was trained.",
         where="input_shape",
     )
@@ -198,5 +198,5 @@ def _pooled(image: Image, size: int, stride: int, pad: int) -> int:
 def _require(fits: bool, image: Image, reason: str) -> None:
     if not fits:
         raise ArgumentError(
-            f"received {'x'.join(map(str, image))}; the network {reason}.", where="input_shape"
+            f"received {shape_text(image)}; the network {reason}.", where="input_shape"
         )

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from ..errors import FileFormatError
+from ..shapes import shape_text
 from ..typing import Array
 from .sniff import LONGEST_HEADER
 
@@ -207,7 +208,7 @@ def _require_all_bytes(entries: list[Entry], path: Path, start: int, length: int
         place += entry.size
         bits = _NARROW.get(entry.dtype) or 8 * np.dtype(_DTYPES.get(entry.dtype, "V0")).itemsize
         if bits and math.prod(entry.shape) * bits != 8 * entry.size:
-            shape = "x".join(map(str, entry.shape)) or "one number"
+            shape = shape_text(entry.shape) or "one number"
             raise _damaged(
                 path, f"{label} is declared as {entry.dtype} of {shape} in {entry.size:,} bytes"
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..letters import columns
 from ..names import shown, told_apart
 from ..runs.folder import FILTERS
+from ..shapes import shape_text
 from .charts import image, sheet
 from .facts import Facts
 from .html import Html, cell, element, join, table
@@ -184,7 +185,7 @@ def filters(facts: Facts, language: str) -> Html:
     channels = last.shape[1]
     note = text["filters_note_color" if channels == 3 else "filters_note"].format(
         layer=shown(facts.layer.removesuffix(".weight"), LONGEST),
-        shape="x".join(map(str, last.shape)),
+        shape=shape_text(last.shape),
         low=f"{-extent:.3g}",
         high=f"{extent:.3g}",
     )

@@ -11,6 +11,7 @@ from ..names import plain, shown
 from ..runs.fields import settings_in
 from ..runs.folder import MODEL
 from ..runs.settings import Settings
+from ..shapes import shape_text
 from .charts import Line, chart
 from .facts import Facts
 from .html import Html, code, element, join, table
@@ -52,7 +53,7 @@ def _lede(facts: Facts, text: Mapping[str, str]) -> str:
     known = {
         "model": shown(facts.settings.get("model", type(model).__name__)),
         "parameters": f"{model.parameter_count():,}",
-        "shape": _by(model.input_shape or ()),
+        "shape": shape_text(model.input_shape or ()),
         "classes": len(facts.classes),
         "data": shown(card.dataset) if card is not None else text["own_data"],
     }
@@ -166,12 +167,12 @@ def network(facts: Facts, language: str) -> Html:
     described = summary(facts.model)
     header = ("layer", "kind", "output", "parameters", "multiply_adds", "sees")
     rows = [
-        (text["input"], "", _by(described.input_shape), "", "", ""),
+        (text["input"], "", shape_text(described.input_shape), "", "", ""),
         *(
             (
                 shown(row.name, LONGEST) if row.name else "",
                 element("td", element("code", row.layer), class_="left wide"),
-                _by(row.output_shape),
+                shape_text(row.output_shape),
                 f"{row.parameters:,}",
                 f"{row.multiply_adds:,}",
                 text["sees_all"] if row.field.everything else str(row.field),
@@ -249,7 +250,3 @@ def _run(facts: Facts) -> str:
     if plain(path) == path:
         return shlex.quote(path)
     return "$'" + plain(path.replace("\\", "\\\\").replace("'", "\\'")) + "'"
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

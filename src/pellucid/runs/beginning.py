@@ -14,6 +14,7 @@ from ..errors import ArgumentError, renamed
 from ..names import shown
 from ..nn import Layer, Normalize
 from ..optim import Optimizer
+from ..shapes import shape_text
 from ..training import History, Trainer
 from .completing import completed, rule_of, with_absolute_paths
 from .folder import RunFolder
@@ -68,7 +69,7 @@ class Run:
     def __str__(self) -> str:
         train, test = self.trainer.train, self.trainer.validation
         assert test is not None
-        shape = "x".join(map(str, train.image_shape))
+        shape = shape_text(train.image_shape)
         images = f"{len(train):,} image{'s' * (len(train) != 1)}"
         line = (
             f"{shown(self.start.name)}, {_parameters(self.trainer.model)}, on {images} of "

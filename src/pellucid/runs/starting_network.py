@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ArgumentError, FileFormatError, PellucidError, StateDictError, renamed
+from ..shapes import shape_text
 from .folder import model_path
 
 if TYPE_CHECKING:
@@ -186,4 +187,4 @@ def _rates_of(freeze: str | None, rates: str | None) -> dict[str, float]:
 
 
 def _by(shape: tuple[int, ...] | None) -> str:
-    return "x".join(map(str, shape)) if shape else "of another shape"
+    return shape_text(shape) if shape else "of another shape"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, DataError, DataNotFoundError
 from ..names import listed
+from ..shapes import shape_text
 from .folder import SPLIT, RunFolder
 from .images import is_folder, joined, load_images
 from .listener import Listener
@@ -147,15 +148,15 @@ def require_fit(model: Layer, dataset: Dataset) -> None:
     """Refuse images of another size and classes of another meaning."""
     if model.input_shape not in (None, dataset.image_shape):
         raise DataError(
-            f"the model was built for images {_by(model.input_shape)}; those of '{dataset.name}' "
-            f"are {_by(dataset.image_shape)}. Evaluate it on the data set it was trained on, or "
-            f"train one on '{dataset.name}'.",
+            f"the model was built for images {shape_text(model.input_shape or ())}; those of "
+            f"'{dataset.name}' are {shape_text(dataset.image_shape)}. Evaluate it on the data set "
+            f"it was trained on, or train one on '{dataset.name}'.",
             where="data",
         )
     outputs = model.output_shape(dataset.image_shape)
     if outputs != (len(dataset.classes),):
         raise DataError(
-            f"the model returns {_by(outputs)} numbers for an image; '{dataset.name}' has "
+            f"the model returns {shape_text(outputs)} numbers for an image; '{dataset.name}' has "
             f"{len(dataset.classes)} classes.",
             where="data",
         )
@@ -165,7 +166,3 @@ def require_fit(model: Layer, dataset: Dataset) -> None:
             f"classes: {listed(dataset.classes)}.",
             where="data",
         )
-
-
-def _by(shape: tuple[int, ...] | None) -> str:
-    return "x".join(map(str, shape or ()))

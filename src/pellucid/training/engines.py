@@ -33,7 +33,7 @@ from ..errors import ArgumentError, did_you_mean
 from ..nn import Layer, Loss, Parameter
 from ..nn.state import widened
 from ..optim import Optimizer, clip_grad_norm
-from ..typing import Array
+from ..typing import Array, Shape
 
 if TYPE_CHECKING:
     from ..engine import Backend
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledEngine", "Engine", "EngineLike", "NumpyEngine", "Run", "as_engine"]
 
-Shape = tuple[int, ...]
 Gathering: TypeAlias = Callable[[Dataset, Array], tuple[Array, Array]]
 Tell: TypeAlias = Callable[["Compiling"], None]
 

@@ -11,6 +11,7 @@ import typer
 from ...errors import ArgumentError, renamed
 from ...names import shown
 from ...runs.networks import is_name
+from ...shapes import shape_text
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
 from ..images import images_of, load_images
 from ..messages import count
@@ -142,9 +143,9 @@ def _batch(
         _, test = load_images(data, data_dir)
         if test.image_shape != net.input_shape:
             raise ArgumentError(
-                f"the images of '{test.name}' are {'x'.join(map(str, test.image_shape))}; the "
-                f"network is for {'x'.join(map(str, net.input_shape or ()))}. Give --input "
-                f"{'x'.join(map(str, test.image_shape))}.",
+                f"the images of '{test.name}' are {shape_text(test.image_shape)}; the "
+                f"network is for {shape_text(net.input_shape or ())}. Give --input "
+                f"{shape_text(test.image_shape)}.",
                 where="--data",
             )
     else:

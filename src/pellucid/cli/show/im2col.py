@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ...shapes import shape_text
 from ..figure_output import WindowOption
 from ..gif_output import AnimatedOption, deliver_still_or_moving, is_moving, require_animated
 from ..window_options import (
@@ -60,7 +61,7 @@ def command(
     if len(shapes) > 1:
         raise ArgumentError(
             "all filters must be of one size; received "
-            f"{', '.join('x'.join(map(str, shape)) for shape in shapes)}.",
+            f"{', '.join(shape_text(shape) for shape in shapes)}.",
             where="--filter",
         )
     w = np.stack([first, *others])

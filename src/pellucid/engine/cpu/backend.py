@@ -12,8 +12,7 @@ from ...kernels.blocks import each
 from ...memory import aligned_zeros
 from ...nn import Layer, Loss, Parameter
 from ...optim import Optimizer
-from ...typing import Array
-from ..step import Shape
+from ...typing import Array, Shape
 from .clipping import clip_grad_norm
 from .gather import Gather
 from .losses import FusedLoss

@@ -7,9 +7,8 @@ import numpy as np
 from ....errors import ShapeError
 from ....nn import Buffer
 from ....ops.checks import require_real
-from ....typing import Array
+from ....typing import Array, Shape
 from ...registry import StepRegistry
-from ...step import Shape
 
 __all__ = ["STEPS", "flat", "numbers", "serves", "weights"]
 

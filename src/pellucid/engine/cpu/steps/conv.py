@@ -11,8 +11,8 @@ from ....kernels import matmul
 from ....kernels.convolution.layout import GatedGradient
 from ....memory import aligned_zeros
 from ....nn import Conv2d, Layer, MaxPool2d, ReLU
-from ....typing import Array
-from ...step import Shape, Step
+from ....typing import Array, Shape
+from ...step import Step
 from ..convolution.choice import filter_gradient, input_gradient, output
 from ..launch import launch
 from .base import flat, serves, weights

@@ -12,8 +12,8 @@ from ....kernels.blocks import each
 from ....memory import aligned_zeros
 from ....nn import Add, Concat, Layer, ReLU, ZeroPadShortcut
 from ....nn.branching import JoinedBranches, ResidualSum
-from ....typing import Array
-from ...step import Shape, Step
+from ....typing import Array, Shape
+from ...step import Step
 from .base import serves
 
 __all__ = ["AddStep", "ConcatStep", "ShortcutStep"]

@@ -10,8 +10,8 @@ import numpy as np
 from ....kernels import matmul
 from ....memory import aligned_zeros
 from ....nn import Flatten, Layer
-from ....typing import Array
-from ...step import Shape, Step
+from ....typing import Array, Shape
+from ...step import Step
 from ..launch import launch
 from .base import flat, serves
 

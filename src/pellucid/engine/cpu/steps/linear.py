@@ -13,8 +13,8 @@ from ....kernels.jit import LANES, REGISTERS
 from ....kernels.tree import fewest_chunks
 from ....memory import aligned_zeros
 from ....nn import Layer, Linear, ReLU
-from ....typing import Array
-from ...step import Shape, Step
+from ....typing import Array, Shape
+from ...step import Step
 from ..launch import launch
 from .base import flat, serves, weights
 

@@ -12,8 +12,8 @@ from ....kernels import normalization
 from ....kernels.tree import fewest_chunks, tree_sum
 from ....memory import aligned_zeros
 from ....nn import BatchNorm2d, GroupNorm, Layer, ReLU
-from ....typing import Array
-from ...step import Shape, Step
+from ....typing import Array, Shape
+from ...step import Step
 from ..launch import launch
 from .base import flat, numbers, serves
 from .conv import ConvStep

@@ -12,8 +12,8 @@ import numpy as np
 from ....kernels import normalization
 from ....kernels.tree import tree_sum
 from ....memory import aligned_zeros
-from ....typing import Array
-from ...step import Shape, Step
+from ....typing import Array, Shape
+from ...step import Step
 from ..launch import launch
 from .base import flat
 

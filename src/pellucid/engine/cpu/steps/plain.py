@@ -9,8 +9,8 @@ import numpy as np
 
 from ....nn import Layer
 from ....ops.checks import require_real, require_shape
-from ....typing import Array
-from ...step import Shape, Step
+from ....typing import Array, Shape
+from ...step import Step
 
 __all__ = ["PlainStep"]
 

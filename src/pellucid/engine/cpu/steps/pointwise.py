@@ -19,8 +19,8 @@ from ....kernels.pool.threads import run
 from ....memory import aligned_zeros
 from ....nn import Dropout, Layer, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from ....ops.dropout import require_probability
-from ....typing import Array
-from ...step import Shape, Step
+from ....typing import Array, Shape
+from ...step import Step
 from ..launch import launch
 from .base import serves
 

@@ -14,8 +14,8 @@ from ....memory import aligned_zeros
 from ....nn import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
 from ....ops.pooling import cells_that_count
 from ....shapes import Windows, slide
-from ....typing import Array
-from ...step import Shape, Step
+from ....typing import Array, Shape
+from ...step import Step
 from ..launch import launch
 from .base import serves
 

@@ -7,8 +7,7 @@ from typing import Any
 from ....kernels import normalization
 from ....memory import aligned_zeros
 from ....nn import LocalResponseNorm
-from ....typing import Array
-from ...step import Shape
+from ....typing import Array, Shape
 from .base import serves
 from .pixel_blocks import PixelBlockStep
 
