@@ -21,7 +21,18 @@ from pellucid.errors import ArgumentError
 from pellucid.formats import from_book, read_pickle, read_tensors, to_book, write_tensors
 from pellucid.formats.npz import read_npz, write_npz
 from pellucid.models import DeepConvNet, SimpleConvNet
-from pellucid.nn import BatchNorm2d, Card, Conv2d, Flatten, Linear, ReLU, Sequential, Sigmoid
+from pellucid.nn import (
+    BatchNorm2d,
+    Branches,
+    Card,
+    Conv2d,
+    Flatten,
+    Linear,
+    ReLU,
+    Residual,
+    Sequential,
+    Sigmoid,
+)
 
 # The book's networks, computed in its own layout, by nothing of ours.
 
@@ -328,6 +339,13 @@ def test_a_layer_that_the_book_lacks_is_named(model, layer):
     with pytest.raises(
         ArgumentError, match=f"^Sequential: has {layer}.*which the book's files cannot"
     ):
+        to_book(model)
+
+
+@pytest.mark.parametrize("kind", [Residual, Branches])
+def test_a_network_of_several_paths_is_not_taken_for_a_chain(kind):
+    model = Sequential(block=kind(conv=Conv2d(2, 2, 1)))
+    with pytest.raises(ArgumentError, match=f"^Sequential: has 'block', a {kind.__name__}"):
         to_book(model)
 
 

@@ -17,6 +17,7 @@ from ..models import DeepConvNet, SimpleConvNet
 from ..models.sizes import image_shape
 from ..nn import Card, Conv2d, Dropout, Flatten, Layer, Linear, MaxPool2d, ReLU, Sequential, Sigmoid
 from ..nn.init import without_values
+from ..nn.walk import is_line
 from ..shapes import shape_text
 from ..typing import Array
 from .book_shapes import Sizes, classify, image_of, windows_of
@@ -213,10 +214,7 @@ def _owners(model: Layer) -> list[Conv2d | Linear]:
             isinstance(layer, Conv2d) and layer.groups == 1 and layer.dilation in (1, (1, 1))
         ):
             owners.append(layer)
-        elif (
-            not isinstance(layer, WITHOUT_PARAMETERS)
-            and type(layer).forward is not Sequential.forward
-        ):
+        elif not isinstance(layer, WITHOUT_PARAMETERS) and not is_line(layer.nodes()):
             raise ArgumentError(
                 f"has {name!r}, a {layer!r}, which the book's files cannot hold. Its tensors can "
                 "be written under their own names.",

@@ -67,9 +67,11 @@ def line(layers: Mapping[str, Layer]) -> list[Node]:
     return [Node(name, layer, (k,)) for k, (name, layer) in enumerate(layers.items())]
 
 
-def is_line(nodes: Sequence[Node]) -> bool:
+def is_line(nodes: Sequence[Node] | None) -> bool:
     """Return whether each node reads what the one before it makes, and nothing else."""
-    return all(node.name and node.reads == (k,) for k, node in enumerate(nodes))
+    return nodes is not None and all(
+        node.name and node.reads == (k,) for k, node in enumerate(nodes)
+    )
 
 
 # Running ------------------------------------------------------------------------------------
