@@ -11,6 +11,7 @@ from pellucid import engine, nn
 from pellucid.engine.cpu.convolution.algorithms import (
     Col2im,
     Direct,
+    FewChannels,
     PooledCol2im,
     Winograd,
 )
@@ -21,7 +22,7 @@ from pellucid.engine.cpu.steps.join import AddStep, ConcatStep
 from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.engine.cpu.steps.plain import PlainStep
 from pellucid.errors import PellucidError
-from pellucid.kernels.convolution import direct
+from pellucid.kernels.convolution import tiles
 
 NETWORKS = 40
 MORE = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(NETWORKS, 1000)]
@@ -34,8 +35,8 @@ MOST = 700  # numbers of an image anywhere in a network
 @pytest.fixture(autouse=True)
 def few_tiles(monkeypatch):
     """Few tiles cover every size, if not well: fewer kernels to compile."""
-    monkeypatch.setattr(direct, "HEIGHTS", (1, 3))
-    monkeypatch.setattr(direct, "WIDTHS", (1,))
+    monkeypatch.setattr(tiles, "HEIGHTS", (1, 3))
+    monkeypatch.setattr(tiles, "WIDTHS", (1,))
     monkeypatch.setattr(linear, "TILE", (3, 2))
     monkeypatch.setattr(linear, "HEIGHTS", (4,))
 
@@ -295,7 +296,7 @@ def test_every_step_there_is_was_drawn():
     convolutions = [step for step in steps if isinstance(step, ConvStep)]
     assert {type(step._output) for step in convolutions} == {Direct, Winograd}
     back = {type(step._make_input_gradient()) for step in convolutions}
-    assert back == {Direct, Col2im, Winograd, PooledCol2im}
+    assert back == {Direct, Col2im, FewChannels, Winograd, PooledCol2im}
     fused = {(step._output.name, step.relu, step.pool) for step in convolutions}
     assert {
         (name, relu, pool)

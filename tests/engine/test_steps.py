@@ -16,7 +16,7 @@ from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.engine.cpu.steps.linear import LinearStep
 from pellucid.engine.cpu.steps.plain import PlainStep
 from pellucid.engine.cpu.steps.pool import MaxPoolStep
-from pellucid.kernels.convolution import direct
+from pellucid.kernels.convolution import tiles
 
 rng = np.random.default_rng(0)
 
@@ -55,7 +55,7 @@ def test_convolutions_of_every_geometry(case):
     layer.weight.data, layer.bias.data = w.copy(), b.copy()
     with pytest.MonkeyPatch.context() as patch:
         # Few tiles cover every size, if not well: fewer kernels to compile.
-        patch.setattr(direct, "HEIGHTS", (1, 3))
+        patch.setattr(tiles, "HEIGHTS", (1, 3))
         plan = agree(nn.Sequential(conv=layer), x, dy)
     assert kinds(plan) == [ConvStep]
 
