@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .nn import gradcheck, numerical_gradient, receptive_field, summary
     from .training import Trainer, evaluate, predict
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "PellucidError",
