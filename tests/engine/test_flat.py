@@ -209,6 +209,8 @@ def test_loading_a_state_amid_a_training_counts(launches):
     for key, value in model.parameters().items():
         np.testing.assert_array_equal(value.data, first[key])
     assert any((held[name] != values[name]).any() for name in kept)
+    back(plan, 3)
+    update(rule, model.parameters())
     for name, m in kept.items():  # arrays that were replaced are nobody's buffer afterwards
         np.testing.assert_array_equal(m, held[name])
 
