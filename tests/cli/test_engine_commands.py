@@ -113,7 +113,7 @@ def test_a_model_that_is_not_there_or_says_no_size_is_refused(pellucid, tmp_path
     library.save(Sequential(conv=Conv2d(1, 2, 3)), tmp_path / "m.safetensors")
     result = pellucid(command, "m.safetensors")
     assert result.returncode == 1
-    assert "does not say for which images it was built" in result.stderr
+    assert "does not say which images it was built for" in result.stderr
     result = pellucid(command, "simple", "--input", "28x28")
     assert "--input: must be channels x height x width" in result.stderr
 

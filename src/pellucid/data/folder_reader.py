@@ -107,7 +107,7 @@ class Reader:
         if n * c * h * w > self.wanted.max_bytes:
             raise DataError(
                 f"{n:,} images {c}x{h}x{w} take {n * c * h * w:,} bytes of memory, more than the "
-                f"limit max_bytes of {self.wanted.max_bytes:,}. Make them smaller with {{size}}.",
+                f"limit of {self.wanted.max_bytes:,} (max_bytes). Make them smaller with {{size}}.",
                 where=f"'{self.source.path}'",
                 arguments={"size": ...},
             )

@@ -86,7 +86,7 @@ def required_shape(model: Layer, where: str) -> tuple[int, int, int]:
     """Return (C, H, W) of the images ``model`` was built for, or raise."""
     if model.input_shape is None:
         raise ArgumentError(
-            "the model does not say for which images it was built. Set its `input_shape` to "
+            "the model does not say which images it was built for. Set its `input_shape` to "
             "(C, H, W).",
             where=where,
         )
