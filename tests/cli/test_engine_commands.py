@@ -299,8 +299,8 @@ def test_without_the_compiler_the_engine_is_refused_in_words_and_the_layers_work
 
 @pytest.mark.parametrize(("old", "new"), [("fast", "compiled"), ("reference", "numpy")])
 def test_a_run_of_version_0_1_names_its_engine_otherwise(tmp_path, old, new):
-    from pellucid.cli import runs
+    from pellucid.runs import read_config
 
     config = tmp_path / "config.toml"
     config.write_text(f'data = "digits"\nengine = "{old}"\n', encoding="utf-8")
-    assert runs.read_config(config)["engine"] == new
+    assert read_config(config)["engine"] == new

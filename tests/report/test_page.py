@@ -14,7 +14,7 @@ from report.html_page import Page
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> runs.RunFolder:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    begun = runs.begin(Settings(epochs=1, limit=50, seed=3, engine="reference"), folder)
+    begun = runs.begin(Settings(epochs=1, limit=50, seed=3, engine="numpy"), folder)
     begun.fit()
     return begun.folder
 

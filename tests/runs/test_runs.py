@@ -27,8 +27,8 @@ class Heard(runs.Listener):
         self.told: list[str] = []
         self.read = self.measured = self.written = 0
 
-    def tell(self, note: str) -> None:
-        self.told.append(note)
+    def note(self, text: str) -> None:
+        self.told.append(text)
 
     @contextmanager
     def reading(self):
@@ -120,7 +120,7 @@ def test_the_images_of_a_folder_are_told_of_and_kept_apart(tmp_path):
     heard = Heard()
     settings = Settings(data=str(tmp_path / "pets"), epochs=1, model="INPUT -> FC")
     run = trained(settings, tmp_path / "run", listener=heard)
-    assert heard.read == len(run.trainer.train) + len(run.trainer.test)
+    assert heard.read == len(run.trainer.train) + len(run.trainer.validation)
     assert any("notes.txt" in note or "1 file" in note for note in heard.told)
     assert run.folder.read_split() is not None
 
