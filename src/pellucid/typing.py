@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy.typing as npt
+if TYPE_CHECKING:  # a help text of the command line needs no arrays
+    import numpy.typing as npt
 
 __all__ = ["Array", "Pair", "PathLike", "Shape"]
 
-Array: TypeAlias = npt.NDArray[Any]
+Array: TypeAlias = "npt.NDArray[Any]"
 Pair: TypeAlias = int | tuple[int, int]
 PathLike: TypeAlias = str | os.PathLike[str]
 Shape: TypeAlias = tuple[int, ...]
