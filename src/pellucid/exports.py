@@ -1,12 +1,13 @@
-"""The ``__all__`` of a package, derived from what it has imported from its modules."""
+"""What a package exports: derived from its modules, or imported when it is asked for."""
 
 from __future__ import annotations
 
+import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["exported"]
+__all__ = ["exported", "on_demand"]
 
 
 def exported(namespace: Mapping[str, Any]) -> list[str]:
@@ -32,6 +33,25 @@ def exported(namespace: Mapping[str, Any]) -> list[str]:
         if not name.startswith("_") and getattr(value, "__module__", "").startswith(home)
     ]
     return sorted(names, key=_order)
+
+
+def on_demand(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a package's ``__getattr__``, which imports the module of a name when it is asked for.
+
+    Parameters
+    ----------
+    package : str
+        The package's ``__name__``.
+    homes : mapping of str to str
+        The module of each public name, within the package.
+    """
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f".{homes[name]}", package), name)
+
+    return get
 
 
 def _order(name: str) -> tuple[bool, list[tuple[int, str]]]:

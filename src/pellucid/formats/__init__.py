@@ -5,8 +5,9 @@ Everything is imported when it is first asked for: the table of formats needs no
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..exports import on_demand
 
 if TYPE_CHECKING:
     from .architecture import build, describe
@@ -54,8 +55,5 @@ _HOMES = {
     "write_tensors": "tensors",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+if not TYPE_CHECKING:  # which would take every name for known
+    __getattr__ = on_demand(__name__, _HOMES)

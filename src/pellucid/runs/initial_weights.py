@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..nn import Layer
     from ..typing import Array
 
-__all__ = ["filters_before", "given_init", "initial_weights"]
+__all__ = ["filters_before", "given_init", "initial_weights", "weight_init_of"]
 
 
 def initial_weights(
@@ -73,8 +73,17 @@ def filters_before(
 
 def given_init(text: str | None) -> str | float | None:
     """Return what the setting ``init`` gives: a name, a standard deviation, or None."""
-    if text is None:
-        return None
+    return None if text is None else weight_init_of(text)
+
+
+def weight_init_of(text: str) -> str | float:
+    """Return the standard deviation that ``text`` gives, or the name that it is.
+
+    Raises
+    ------
+    ArgumentError
+        Where ``init`` is negative or not finite.
+    """
     try:
         deviation = float(text)
     except ValueError:

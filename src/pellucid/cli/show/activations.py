@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +9,7 @@ import typer
 
 from ...errors import ArgumentError, renamed
 from ...names import shown
+from ...runs.initial_weights import weight_init_of
 from ...runs.networks import is_name
 from ...shapes import shape_text
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
@@ -91,7 +91,8 @@ def command(
     from ... import viz
 
     require_deliverable(out, window)
-    inits = {_title(text): _weight_init(text) for text in init or INITS}
+    with renamed(init="--init"):
+        inits = {_title(text): weight_init_of(text) for text in init or INITS}
     if model is None:
         given = {"--data": data, "--data-dir": data_dir, "--input": image}
         for option, value in given.items():
@@ -173,15 +174,3 @@ def _title(text: str) -> str:
         return f"deviation {float(text):g}"
     except ValueError:
         return text
-
-
-def _weight_init(text: str) -> str | float:
-    try:
-        deviation = float(text)
-    except ValueError:
-        return text
-    if not 0 <= deviation < math.inf:
-        raise ArgumentError(
-            f"must be a finite deviation, 0 or more; received {text}.", where="--init"
-        )
-    return deviation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -200,13 +201,7 @@ def add_vector(typing: Any, tile: Any, b: Any, j: Any) -> Any:
 @intrinsic
 def plus(typing: Any, tile: Any, other: Any) -> Any:
     """Return ``t + u``."""
-
-    def write(*code: Any) -> Any:
-        w = Writer(*code)
-        u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
-        return w.each(lambda r, c, t: w.builder.fadd(t, u[r * tile.columns + c]))
-
-    return tile(tile, other), write
+    return tile(tile, other), _by_vectors(tile, lambda builder, t, u: builder.fadd(t, u))
 
 
 @intrinsic
@@ -215,25 +210,14 @@ def add_in_order(typing: Any, tile: Any, other: Any) -> Any:
 
     Numba gives its fast-math flags to an instruction that has none.
     """
-
-    def write(*code: Any) -> Any:
-        w = Writer(*code)
-        u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
-        return w.each(lambda r, c, t: w.builder.fadd(t, u[r * tile.columns + c], flags=("nsz",)))
-
-    return tile(tile, other), write
+    strict = _by_vectors(tile, lambda builder, t, u: builder.fadd(t, u, flags=("nsz",)))
+    return tile(tile, other), strict
 
 
 @intrinsic
 def minus(typing: Any, tile: Any, other: Any) -> Any:
     """Return ``t - u``."""
-
-    def write(*code: Any) -> Any:
-        w = Writer(*code)
-        u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
-        return w.each(lambda r, c, t: w.builder.fsub(t, u[r * tile.columns + c]))
-
-    return tile(tile, other), write
+    return tile(tile, other), _by_vectors(tile, lambda builder, t, u: builder.fsub(t, u))
 
 
 @intrinsic
@@ -246,6 +230,17 @@ def times(typing: Any, tile: Any, number: Any) -> Any:
         return w.each(lambda r, c, t: w.builder.fmul(t, factor))
 
     return tile(tile, types.float32), write
+
+
+def _by_vectors(tile: Tile, combine: Callable[[Any, Any, Any], Any]) -> Any:
+    """Return what writes ``combine`` of each vector of a tile and that of another."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        u = [w.builder.extract_value(w.values[1], k) for k in range(len(w.cells))]
+        return w.each(lambda r, c, t: combine(w.builder, t, u[r * tile.columns + c]))
+
+    return write
 
 
 def _both_tiles(a: Any, b: Any) -> bool:
