@@ -67,7 +67,7 @@ def test_sharing_is_shown_on_request():
     assert header.split()[:5] == ["layer", "output", "neurons", "unshared", "parameters"]
     assert "30x24x24   17,280   449,280         780" in conv
     assert "total" in shown
-    assert "unshared: parameters, if every neuron had weights of its own." in shown
+    assert "unshared: parameters if no neurons shared weights." in shown
 
 
 def test_rows_and_columns_that_nothing_reads_are_reported():
@@ -147,7 +147,7 @@ def test_a_shape_that_does_not_fit_names_the_layer():
 
 def test_a_model_that_does_not_know_its_images_asks_for_them():
     with pytest.raises(
-        ArgumentError, match=r"^input_shape: this model does not say .*give \(C, H, W"
+        ArgumentError, match=r"^input_shape: the model does not know .*give \(C, H, W"
     ):
         summary(nn.ReLU())
 
