@@ -314,7 +314,7 @@ def _spoil_constants(state):
     ("spoil", "message"),
     [
         (_spoil_constants, r"was saved with constants \['lr', 'step', .*\], and this Trainer has"),
-        (_spoil_seed, "Trainer: has the seed -1, not an integer from 0 on"),
+        (_spoil_seed, "Trainer: has the seed -1, not an integer, 0 or more"),
         (_spoil_memory, "optimizer state: remembers 'fc2.weight' of shape .*has \\(10, 20\\)"),
     ],
 )

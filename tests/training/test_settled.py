@@ -226,7 +226,7 @@ def test_what_would_not_be_used_cannot_be_replaced(name, value):
     one = trainer()
     before = getattr(one, name)
     with pytest.raises(
-        ArgumentError, match=rf"^{name}: is settled when a Trainer is built.*Build "
+        ArgumentError, match=rf"^{name}: cannot be replaced after a Trainer is built.*Build "
     ):
         setattr(one, name, value)
     assert getattr(one, name) is before
