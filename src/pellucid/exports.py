@@ -1,4 +1,4 @@
-"""The ``__all__`` of a package, derived from what it has imported from its modules."""
+"""The ``__all__`` of a package, derived from its imports."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["exported"]
 
 
 def exported(namespace: Mapping[str, Any]) -> list[str]:
-    """Return the names of classes and functions that a package has from its modules, sorted.
+    """Return the names of classes and functions imported from the package's modules, sorted.
 
-    So a new layer or op is written into the ``__all__`` of its module, and nowhere else.
+    So a new layer or op is listed in the ``__all__`` of its module, and nowhere else.
 
     Parameters
     ----------
