@@ -75,5 +75,5 @@ def test_three_windows_of_3x3_see_what_one_of_7x7_sees_for_fewer_weights():
 
 
 def test_a_model_that_does_not_know_its_images_asks_for_them():
-    with pytest.raises(ArgumentError, match=r"^input_shape: the model does not know"):
+    with pytest.raises(ArgumentError, match=r"^input_shape: this model does not say"):
         receptive_field(nn.ReLU())

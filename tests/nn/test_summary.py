@@ -147,7 +147,7 @@ def test_a_shape_that_does_not_fit_names_the_layer():
 
 def test_a_model_that_does_not_know_its_images_asks_for_them():
     with pytest.raises(
-        ArgumentError, match=r"^input_shape: the model does not know .*give \(C, H, W"
+        ArgumentError, match=r"^input_shape: this model does not say .*give \(C, H, W"
     ):
         summary(nn.ReLU())
 

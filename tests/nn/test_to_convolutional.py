@@ -182,7 +182,7 @@ def test_what_cannot_be_converted_is_refused_with_its_name_and_the_reason(layers
 def test_a_layer_alone_and_a_model_of_no_known_images_are_refused():
     with pytest.raises(ArgumentError, match=r"is not a chain of layers\. Put it into a Sequential"):
         to_convolutional(nn.Linear(3, 2), (3,))
-    with pytest.raises(ArgumentError, match="input_shape: the model does not know"):
+    with pytest.raises(ArgumentError, match="input_shape: this model does not say"):
         to_convolutional(nn.Sequential(nn.ReLU()))
     with pytest.raises(ShapeError, match="Linear 'fc': expects 5 input features, received 4"):
         to_convolutional(nn.Sequential(flatten=nn.Flatten(), fc=nn.Linear(5, 2)), (1, 2, 2))

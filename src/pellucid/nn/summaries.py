@@ -139,7 +139,7 @@ def known_shape(model: Layer, input_shape: Shape | None) -> Shape:
     shape = model.input_shape if input_shape is None else tuple(input_shape)
     if shape is None:
         raise ArgumentError(
-            "the model does not know its image shape; give (C, H, W).",
+            "this model does not say which images it was built for; give (C, H, W).",
             where="input_shape",
         )
     return shape
