@@ -6,7 +6,7 @@
 >>> pellucid.summary(model).parameters
 13890
 
-Everything is imported when it is first asked for.
+Submodules and names are imported on first use.
 """
 
 from __future__ import annotations

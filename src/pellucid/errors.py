@@ -1,16 +1,16 @@
-"""Every error that Pellucid raises on purpose.
+"""The errors that Pellucid raises on purpose.
 
-A refusal says where it happened, what was required, what was received, and what to change::
+A message says where the error occurred, what was required, what was received, and what to change::
 
     PellucidError
     ├── ArgumentError (ValueError)         a value or a name that is not allowed
     │   └── ShapeError                     an array or a window whose size does not fit
     ├── DataError (ValueError)             data that no network can be trained on
     │   ├── DataNotFoundError (FileNotFoundError)   a data set or file that is not there
-    │   └── FileFormatError                a file that is damaged, oversized or something else
-    ├── StateDictError (ValueError)        weights that do not belong to this model
-    ├── UnknownNameError (AttributeError)  a name that has another one here
-    └── NumericsError (ArithmeticError)    a loss that has become NaN or infinite
+    │   └── FileFormatError                a file that is damaged, oversized or another kind
+    ├── StateDictError (ValueError)        weights that do not fit this model
+    ├── UnknownNameError (AttributeError)  a name that is called otherwise here
+    └── NumericsError (ArithmeticError)    a loss that is NaN or infinite
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class PellucidError(Exception):
-    """The root: ``except PellucidError`` catches every deliberate refusal.
+    """The base class: ``except PellucidError`` catches every error raised on purpose.
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ class PellucidError(Exception):
         ``arguments``.
     where : str
         The function or argument that refuses. A layer that calls an op replaces it with its own
-        class and name, so that the message points into the reader's network.
+        class and name, so that the message points into the user's network.
     arguments : dict of str to object
-        The arguments that the message advises, each with a value: a tuple for one of several,
-        ``...`` for any. A caller that wraps the function under other names renames them, as the
-        command line does: see `renamed`.
+        The arguments that the message suggests, each with a value: a tuple for one of several,
+        ``...`` for any. A caller that uses other names renames them, as the command line does: see
+        `renamed`.
 
     Examples
     --------
@@ -71,13 +71,13 @@ class PellucidError(Exception):
         super().__init__(message)
         self.message = message
         self.where = where
-        # Each argument in the message, with the name it has now, and its value.
+        # For each argument of the message, its current name and its value.
         self.arguments = {name: (name, value) for name, value in (arguments or {}).items()}
         self._layer = ""
         self._path: list[str] = []
 
     def rename(self, names: Mapping[str, str | tuple[str, object]]) -> None:
-        """Call arguments by the names of the caller; see `renamed`."""
+        """Replace the names of arguments by the caller's; see `renamed`."""
         self.where = _named(names.get(self.where, self.where))
         for argument, (name, value) in self.arguments.items():
             new = names.get(name, name)
@@ -85,7 +85,7 @@ class PellucidError(Exception):
 
     @property
     def text(self) -> str:
-        """The message with its arguments filled in, without the place."""
+        """The message with its arguments filled in, without ``where``."""
         text = self.message
         for argument, (name, value) in self.arguments.items():
             text = text.replace(f"{{{argument}}}", _spelled(name, value))
@@ -118,11 +118,11 @@ class DataError(PellucidError, ValueError):
 
 
 class DataNotFoundError(DataError, FileNotFoundError):
-    """A data set or a file that is not there; the message says where it is looked for."""
+    """A data set or a file that is missing; the message says where it was looked for."""
 
 
 class FileFormatError(DataError):
-    """A file that is truncated, oversized, changed, or not what its name says."""
+    """A file that is truncated, oversized, edited, or not what its name says."""
 
 
 class StateDictError(PellucidError, ValueError):
@@ -130,7 +130,7 @@ class StateDictError(PellucidError, ValueError):
 
 
 class UnknownNameError(PellucidError, AttributeError):
-    """A name that a package or a model does not have; the message says what it is called here."""
+    """A name of another framework; the message says what it is called here."""
 
 
 class NumericsError(PellucidError, ArithmeticError):
@@ -139,13 +139,13 @@ class NumericsError(PellucidError, ArithmeticError):
 
 @contextmanager
 def renamed(**names: str | tuple[str, object]) -> Iterator[None]:
-    """Let errors raised in the block call arguments by other names: those the caller knows.
+    """Rename arguments in errors raised in the block to names that the caller knows.
 
     Parameters
     ----------
     **names : str or (str, object)
-        For an argument its new name, which may be an option of the command line; with a value where
-        it is not the argument's own.
+        The new name of each argument, which may be a command-line option; with a value if it
+        differs from the argument's.
 
     Examples
     --------
@@ -170,7 +170,7 @@ def _named(new: str | tuple[str, object]) -> str:
 
 
 def _spelled(name: str, value: object) -> str:
-    """Return an argument with its value as it is typed: in Python, or as an option."""
+    """Return an argument with its value as typed in Python, or as a command-line option."""
     values = value if isinstance(value, tuple) else (value,)
     if name.startswith("--"):
         return name if value is ... or value is True else f"{name} {' or '.join(map(str, values))}"
@@ -178,7 +178,7 @@ def _spelled(name: str, value: object) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that offers the nearest known name, and then all of them.
+    """Return a sentence with the nearest known name, and one with all of them.
 
     Examples
     --------

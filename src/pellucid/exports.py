@@ -11,9 +11,9 @@ __all__ = ["exported", "on_demand"]
 
 
 def exported(namespace: Mapping[str, Any]) -> list[str]:
-    """Return the names of classes and functions that a package has from its modules, sorted.
+    """Return the names of classes and functions imported from the package's modules, sorted.
 
-    So a new layer or op is written into the ``__all__`` of its module, and nowhere else.
+    So a new layer or op is listed in the ``__all__`` of its module, and nowhere else.
 
     Parameters
     ----------

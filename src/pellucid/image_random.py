@@ -1,9 +1,8 @@
-"""Random numbers that belong to an image: the same in whatever batch, order or process it comes.
+"""Random numbers per image, independent of batch, order and process.
 
-A generator that is drawn from batch by batch gives an image numbers that depend on all batches
-before it. Then a training on two machines, each with half of every batch, is another training than
-on one. Here the numbers follow from (seed, name, epoch, image), by the counters of
-`pellucid.ops.philox`.
+With a sequential generator an image's numbers depend on all batches before it, so that two
+machines, each with half of every batch, would draw differently than one. Here the numbers are a
+function of (seed, name, epoch, image), by the counters of `pellucid.ops.philox`.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ Size = int | tuple[int, ...]
 
 
 class ImageRandom:
-    """Draw for each image of a batch, by `numpy.random.Generator`'s methods.
+    """Draw random numbers per image of a batch, by `numpy.random.Generator`'s methods.
 
-    `at` says which images of which epoch come next. Where the first axis of ``size`` counts these
-    images, as in ``rng.random(x.shape)``, each image gets numbers of its own; draws of any other
-    size are made once, for the batch, and follow from its first image. Several draws for one batch
+    `at` sets the epoch and the images of the next batch. If the first axis of ``size`` has the
+    length of the batch, as in ``rng.random(x.shape)``, each image gets its own numbers; draws of
+    any other size are made once for the batch, from its first image. Several draws for one batch
     give different numbers.
 
-    `random`, `uniform` and `integers` count with 32 bits (a fraction is a multiple of 2**-32), for
-    all images at once. Every other method of NumPy's Generator, such as `normal`, is called for one
-    image after the other.
+    `random`, `uniform` and `integers` have 32 bits (fractions are multiples of 2**-32) and are
+    vectorised over the images. Every other method of NumPy's Generator, such as `normal`, is called
+    image by image.
 
     Parameters
     ----------
     seed : int
         0 or more.
     name : str
-        Two of different names draw different numbers.
+        Generators with different names draw different numbers.
 
     Examples
     --------
@@ -59,12 +58,12 @@ class ImageRandom:
         self.at(0, [0])
 
     def at(self, epoch: int, images: Array | list[int]) -> None:
-        """Go to these images (N,) of this epoch, which count from 0."""
+        """Move to these images (N,) of this epoch; both count from 0."""
         self.epoch, self.images = epoch, np.asarray(images, dtype=np.int64)
-        self.drawn = 0  # blocks of four words an image
+        self.drawn = 0  # blocks of four words, per image
 
     def counters(self, count: int) -> int:
-        """Take ``count`` words an image; return the number of the first block of four.
+        """Reserve ``count`` words per image; return the number of the first block of four.
 
         Word w of an image is word ``w // B`` of block ``first + w % B``, of B = ⌈count / 4⌉.
         """
@@ -74,7 +73,7 @@ class ImageRandom:
 
     def random(self, size: Size = 1, dtype: Any = np.float64) -> Array:
         """Return numbers from [0, 1)."""
-        if np.dtype(dtype) == np.float32:  # 24 bits are all that it holds below 1
+        if np.dtype(dtype) == np.float32:  # 24 bits are the precision below 1
             return (self._words(size) >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
         return (self._words(size) * 2.0**-32).astype(dtype, copy=False)
 
@@ -91,7 +90,7 @@ class ImageRandom:
                 f"needs low < high and 2**32 values at most, received low {low}, high {high}.",
                 where="integers",
             )
-        # The high half of a product of 64 bits.
+        # The high half of a 64-bit product.
         scaled = self._words(size).astype(np.uint64) * (high - low).astype(np.uint64)
         return low + (scaled >> np.uint64(32)).astype(np.int64)
 
@@ -131,7 +130,7 @@ class ImageRandom:
 
 
 def permutation(seed: int, epoch: int, n: int) -> Array:
-    """Return the order (n,) of an epoch's images.
+    """Return a random order (n,) of an epoch's images.
 
     Examples
     --------

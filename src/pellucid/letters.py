@@ -1,4 +1,4 @@
-"""What is seen as one letter, how many columns of a terminal it takes, and what is a terminal."""
+"""Grapheme clusters, their width in a terminal, and whether a stream is a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["clusters", "columns", "is_terminal"]
 
 
 def clusters(text: str) -> Iterator[str]:
-    """Yield what is seen as one letter each: with its accents, an emoji whole (as in UAX 29).
+    """Yield grapheme clusters: letters with their accents, whole emoji (as in UAX 29).
 
     Examples
     --------
@@ -22,7 +22,7 @@ def clusters(text: str) -> Iterator[str]:
             _is_mark(letter)
             or category(letter) == "Mc"
             or cluster[-1] == "\u200d"
-            or "\U0001f3fb" <= letter <= "\U0001f3ff"  # colours of skin
+            or "\U0001f3fb" <= letter <= "\U0001f3ff"  # skin tones
             or (_is_flag(letter) and _is_flag(cluster[0]) and len(cluster) == 1)
         )
         if cluster and not joined:
@@ -34,7 +34,7 @@ def clusters(text: str) -> Iterator[str]:
 
 
 def columns(text: str) -> int:
-    """Return how many columns of a terminal ``text`` takes.
+    """Return the width of ``text`` in columns of a terminal.
 
     Korean, Japanese and Chinese letters take two each, accents none, an emoji of several
     characters two.
@@ -50,7 +50,7 @@ def columns(text: str) -> int:
 
 
 def is_terminal(stream: object) -> bool:
-    """Return whether a stream is a terminal; it may be closed, None, or what a program put there.
+    """Return whether a stream is a terminal; it may be closed, None, or any object.
 
     Examples
     --------
@@ -77,6 +77,6 @@ def _is_flag(letter: str) -> bool:
 
 
 def _is_mark(letter: str) -> bool:
-    """Return whether it is drawn on, or into, the letter before it; or not at all."""
+    """Return whether it combines with the letter before it, or is invisible."""
     jamo = "\u1160" <= letter <= "\u11ff" or "\ud7b0" <= letter <= "\ud7fb"
     return jamo or category(letter) in ("Mn", "Me", "Cf")

@@ -1,4 +1,4 @@
-"""Where arrays that kernels read and write lie in memory."""
+"""Aligned memory for the arrays of kernels."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .typing import Array
 
 __all__ = ["aligned_zeros"]
 
-LINE = 64  # bytes of a cache line, which a vector fills with AVX-512
+LINE = 64  # bytes of a cache line, and of an AVX-512 vector
 
 
 def aligned_zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> Array:
-    """Return zeros that begin with a cache line.
+    """Return zeros aligned to a cache line.
 
-    NumPy's arrays begin at any multiple of 16 bytes. Then every vector of 64 lies across two lines,
-    and takes twice as long to read: from one allocation to the next, a kernel's time would change
-    by a third.
+    NumPy aligns arrays to 16 bytes only. Otherwise every vector of 64 bytes would straddle two
+    lines and take twice as long to read: a kernel's time would vary by a third between
+    allocations.
 
     Examples
     --------

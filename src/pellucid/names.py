@@ -1,8 +1,8 @@
-"""Names that people give (classes, folders, files, layers), made fit for where they are shown.
+"""Sanitise names given by users (classes, folders, files, layers) for display.
 
 A name may be anything that a file system takes: control characters that move a terminal's cursor,
-letters written from right to left, bytes that are no text, a hundred letters too many. The
-functions here change what is shown, never what is meant: data sets and models keep the names.
+right-to-left letters, bytes that are not valid text, a hundred letters too many. The functions here
+change only what is displayed: data sets and models keep the names.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ __all__ = [
 
 OPEN, CLOSE = "\u2068", "\u2069"  # first strong isolate, pop directional isolate (UAX 9)
 ISOLATED = re.compile(f"({OPEN}[^\u202a-\u202e\u2066-\u2069]*{CLOSE})")
-# Nothing is seen of them, or they turn the order of other letters.
+# Invisible, or reorder other letters.
 UNSEEN = frozenset(
     "\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u2800\u3164\ufeff\uffa0"
 ) | {chr(k) for k in (*range(0x202A, 0x202F), *range(0x2060, 0x2070), *range(0xFFF9, 0xFFFC))}
-JOINERS = "\u200c\u200d"  # between letters of scripts that need them, and in emoji
+JOINERS = "\u200c\u200d"  # between letters of some scripts, and in emoji
 SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 ELLIPSIS = "…"
 MOST_LISTED, LONGEST_LISTED = 60, 60  # names in a sentence, and columns of each
 
 
 def plain(text: str, *, lines: bool = False) -> str:
-    r"""Return ``text`` with what cannot be seen, or would act on a terminal or page, as escapes.
+    r"""Return ``text`` with invisible and control characters escaped.
 
-    These are control characters, those that turn the direction of other text, invisible ones,
-    lone surrogates (bytes of a file name that are no text), and what Unicode calls no character.
+    These are control characters, direction marks, invisible characters, lone surrogates (bytes of a
+    file name that are not valid text), and noncharacters of Unicode.
 
     Parameters
     ----------
     text : str
     lines : bool
-        Leave line breaks as they are.
+        Keep line breaks.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def _escaped(text: str, lines: bool) -> str:
 
 def _is_unseen(letter: str, before: str) -> bool:
     if letter in JOINERS:
-        return before.isascii()  # also where nothing stands before it
+        return before.isascii()  # also at the beginning
     return (
         category(letter) in ("Cc", "Cs")
         or letter in UNSEEN
@@ -100,7 +100,7 @@ def _escape(letter: str) -> str:
 
 
 def without_surrogates(name: str) -> str:
-    r"""Return ``name`` with the bytes that are no text as escapes, so that it can be encoded.
+    r"""Return ``name`` with invalid bytes escaped, so that it can be encoded.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def without_surrogates(name: str) -> str:
 
 
 def isolated(text: str) -> str:
-    r"""Return ``text`` so that its right-to-left letters leave the order of what is around alone.
+    r"""Return ``text`` with right-to-left letters isolated, so that they do not reorder others.
 
     Examples
     --------
@@ -129,15 +129,15 @@ def isolated(text: str) -> str:
 def shown(
     name: str, most: float | None = None, measure: Callable[[str], float] | None = None
 ) -> str:
-    r"""Return ``name`` as it is written into a line of a terminal, a table or a page.
+    r"""Return ``name`` for display in a line of a terminal, a table or a page.
 
-    `plain` and `isolated`; a name of nothing but spaces stands in quotes, so that it is seen.
+    It is `plain` and `isolated`; a name of spaces only is quoted, so that it is visible.
 
     Parameters
     ----------
     name : str
     most : float, optional
-        How much it may take by ``measure``; of a longer one the middle is left out.
+        Largest size by ``measure``; the middle of a longer name is elided.
     measure : callable, optional
         By default columns of a terminal.
 
@@ -153,10 +153,10 @@ def shown(
 
 
 def shortened(text: str, most: float, measure: Callable[[str], float] | None = None) -> str:
-    """Return ``text``, its middle left out if it takes more than ``most`` by ``measure``.
+    """Return ``text`` with its middle elided if it is longer than ``most`` by ``measure``.
 
-    Both ends stay, since names of one kind often differ only there. Letters are never parted from
-    their accents, nor an emoji in two. ``measure`` counts columns of a terminal by default.
+    Both ends are kept, since similar names often differ only there. Letters are never separated
+    from their accents, and emoji never split. ``measure`` counts columns of a terminal by default.
 
     Examples
     --------
@@ -183,10 +183,10 @@ def shortened(text: str, most: float, measure: Callable[[str], float] | None = N
 def told_apart(
     names: Sequence[str], most: float, measure: Callable[[str], float] | None = None
 ) -> list[str]:
-    """Return the names `shown` with their middles left out, so that different ones still differ.
+    """Return the names `shown` with their middles elided, so that different ones still differ.
 
-    Of names that are alike at both ends, the part that they share at the beginning is left out; of
-    those that cannot be told apart so either, each begins with its place in the list.
+    Names that are equal at both ends have their common beginning elided instead; if they still
+    cannot be told apart, each starts with its index in the list.
 
     Examples
     --------
@@ -211,7 +211,7 @@ def told_apart(
 
 
 def _alike(texts: Sequence[str], names: Sequence[str]) -> list[list[int]]:
-    """Return the places of different names that are written in one way."""
+    """Return the indices of different names that are displayed alike."""
     places: dict[str, list[int]] = {}
     for k, text in enumerate(texts):
         places.setdefault(text, []).append(k)
@@ -219,7 +219,7 @@ def _alike(texts: Sequence[str], names: Sequence[str]) -> list[list[int]]:
 
 
 def listed(names: Iterable[str], most: int = MOST_LISTED) -> str:
-    """Return names for a sentence, with commas between; of very many the first ones.
+    """Return names separated by commas; of very many only the first ones.
 
     Examples
     --------
@@ -232,19 +232,19 @@ def listed(names: Iterable[str], most: int = MOST_LISTED) -> str:
 
 
 def file_name(name: str, otherwise: str, most: int = 80) -> str:
-    r"""Return a name for a file or folder on any system, in which ``name`` is recognised.
+    r"""Return a valid file or folder name on any system that resembles ``name``.
 
-    Letters, accents and digits of all scripts stay, and ``_``, ``.`` and ``-``; what is between
-    them becomes one ``-``. It begins with a letter, a digit or ``_``, and is not one that Windows
-    keeps for itself.
+    Letters, accents and digits of all scripts are kept, and ``_``, ``.`` and ``-``; anything else
+    between them becomes one ``-``. It starts with a letter, a digit or ``_``, and is not reserved
+    by Windows.
 
     Parameters
     ----------
     name : str
     otherwise : str
-        The name if nothing of ``name`` is left.
+        The name if nothing of ``name`` remains.
     most : int
-        How many bytes of UTF-8 it may take.
+        Largest number of bytes in UTF-8.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""The networks by name: what builds each, and what for; known without importing any of them.
+"""The table of networks by name, without importing any of them.
 
-`pellucid.models.by_name` builds them. A help text or a check of a setting needs the names alone.
+`pellucid.models.by_name` builds them; help texts and checks of settings need only the names.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["NETWORKS", "Network"]
 
 
 class Network(NamedTuple):
-    """How a network is built, and the images (C, H, W) and classes it was published for."""
+    """A network's builder, and the image shape and number of classes it was published for."""
 
     builder: str  # MODULE:NAME in `pellucid.models`
     images: tuple[int, int, int]

@@ -1,7 +1,7 @@
-"""What those who come from PyTorch or Keras type first, and what it is called here.
+"""Names that users of PyTorch or Keras type, and what they are called here.
 
-One table for the packages and classes that are asked for such a name, one for the arguments of
-classes. A name that is in neither gets the sentence that Python would say.
+One table for attributes of packages and classes, one for arguments of classes. A name in neither
+gets Python's usual error.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ __all__ = ["ARGUMENTS", "NAMES", "advice", "lookup", "require_arguments", "unkno
 _TRAINER = "`pellucid.Trainer(model, train, validation).fit()` trains"
 _SCHEDULE = 'schedules belong to the Trainer: `pellucid.Trainer(..., schedule="cosine")`'
 _CPU = "everything runs on the CPU, on as many threads as `pellucid.set_num_threads` says"
-_ENDED = (
-    "the layers of a model are settled when it is built: `pellucid.nn.Sequential(*model, layer)`"
-)
+_ENDED = "the layers of a model are fixed when it is built: `pellucid.nn.Sequential(*model, layer)`"
 _NO_TAPE = "is not needed: there is no tape; `pellucid.predict` leaves the model as it is"
 
 NAMES: dict[str, dict[str, str]] = {
@@ -41,8 +39,8 @@ NAMES: dict[str, dict[str, str]] = {
         "utils": "its DataLoader is `pellucid.data.Loader` here.",
     },
     "pellucid.nn": {
-        "AdaptiveAvgPool2d": "for one number a channel it is `pellucid.nn.GlobalAvgPool2d`.",
-        "AdaptiveMaxPool2d": "for one number a channel it is `pellucid.nn.GlobalMaxPool2d`.",
+        "AdaptiveAvgPool2d": "for one number per channel it is `pellucid.nn.GlobalAvgPool2d`.",
+        "AdaptiveMaxPool2d": "for one number per channel it is `pellucid.nn.GlobalMaxPool2d`.",
         "AveragePooling2D": "is called `pellucid.nn.AvgPool2d` here.",
         "BatchNormalization": "is called `pellucid.nn.BatchNorm2d` here.",
         "Conv2D": "is called `pellucid.nn.Conv2d` here.",
@@ -52,7 +50,7 @@ NAMES: dict[str, dict[str, str]] = {
         "GlobalAveragePooling2D": "is called `pellucid.nn.GlobalAvgPool2d` here.",
         "GlobalMaxPooling2D": "is called `pellucid.nn.GlobalMaxPool2d` here.",
         "Input": "is not needed: a model is given its image shape, or finds it in the data.",
-        "LogSoftmax": "is within the loss, `pellucid.nn.SoftmaxCrossEntropy`: end with the scores.",
+        "LogSoftmax": "is in the loss, `pellucid.nn.SoftmaxCrossEntropy`: end with the scores.",
         "MSELoss": "is called `pellucid.nn.MeanSquaredError` here.",
         "MaxPooling2D": "is called `pellucid.nn.MaxPool2d` here.",
         "Module": "is called `pellucid.nn.Layer` here: derive your own from it.",
@@ -102,8 +100,8 @@ NAMES: dict[str, dict[str, str]] = {
         "fit": f"{_TRAINER}.",
         "insert": f"{_ENDED}.",
         "load_weights": "is called `load_state_dict` here; `pellucid.load(path)` reads a model.",
-        "modules": "is called `layers` here, and gives each with its path.",
-        "named_children": "is called `children` here, and gives the names.",
+        "modules": "is called `layers` here, and yields each with its path.",
+        "named_children": "is called `children` here, and yields the names.",
         "named_modules": "is called `layers` here.",
         "named_parameters": "is `model.parameters().items()` here.",
         "predict": "is a function: `pellucid.predict(model, images)`.",
@@ -172,9 +170,9 @@ def unknown(place: str, name: str, shown: str = "") -> UnknownNameError | None:
 
 
 def lookup(module: str, known: Iterable[str], last: str = "") -> Callable[[str], NoReturn]:
-    """Return a module's ``__getattr__``: it names what is called otherwise here, or the nearest.
+    """Return a module's ``__getattr__``, which suggests the name used here, or the nearest one.
 
-    ``last`` is said of names that are not in the table.
+    ``last`` is the advice for names that are not in the table.
 
     Examples
     --------

@@ -1,7 +1,4 @@
-"""What a model must know of its images, decided at training and saved with it.
-
-What is done to a picture before the network sees it; and which images it has not learned from.
-"""
+"""How a model's images are prepared, and which were held out; saved with the model."""
 
 from __future__ import annotations
 
@@ -16,18 +13,18 @@ __all__ = ["Drawing", "HeldOut", "Preparation"]
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """How a drawing is found in a picture of it: for digits and letters, on any plain ground.
+    """How to find a drawing in a picture: for digits and letters, on any plain background.
 
-    The pictures of MNIST are not photographs of paper: the paper is black, the ink white, and every
-    digit has the same size and place. A picture of any other look is made to look like that.
+    MNIST has white ink on black, and all digits have the same size and position. Other pictures are
+    converted to that.
 
     Attributes
     ----------
     box : float
         The longer side of the drawing, as a share of the image's: 20 of 28 pixels for MNIST.
     centre : {"mass", "box"}
-        Whether the drawing's centre of mass comes into the middle of the image, or the middle of
-        the rectangle around it.
+        What to move to the middle of the image: the drawing's centre of mass, or that of its
+        bounding box.
     """
 
     box: float = 20 / 28
@@ -47,7 +44,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """How the test images of a set without a test part were drawn, so that they can be known again.
+    """How the test images of a set without a test part were drawn, to draw them again.
 
     Attributes
     ----------
@@ -55,8 +52,8 @@ class HeldOut:
         Of each class.
     seed : int
     sha256 : str
-        Of the names and contents of the test images' files: drawing again may give others, once
-        images were added or taken away.
+        Of the names and contents of the test images' files, since drawing gives others after images
+        were added or removed.
     """
 
     share: float
@@ -66,23 +63,23 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """How a picture becomes an image of the data set that a network learned from.
+    """How a picture becomes an image like those that a network was trained on.
 
-    In this order: the first frame is taken, turned as the camera says, and laid over white where it
-    is transparent; it becomes grey (ITU-R 601 luma) or RGB; the drawing in it is found, if
-    ``drawing`` says so; it is made to fit ``size``, smoothly and with its proportions kept, and
-    what is free on two sides gets the colour of its border. Every pixel is a byte.
+    In this order: the first frame is rotated by its EXIF orientation and blended with white where
+    transparent; it is converted to grey (ITU-R 601 luma) or RGB; with ``drawing``, the drawing in
+    it is found; it is resized to ``size`` with its aspect ratio kept, and padded with the colour of
+    its border. Every pixel is a byte.
 
-    `pellucid.data.read_image` does it to a file; training, evaluation and prediction all use it.
+    `pellucid.data.read_image` applies it to a file, for training, evaluation and prediction.
 
     Attributes
     ----------
     size : (H, W)
         Rows and columns.
     channels : int
-        1 (grey) or 3 (RGB). Images of other data may have any number; no picture file has.
+        1 (grey) or 3 (RGB); other numbers only for data that are not picture files.
     drawing : Drawing or None
-        None takes a picture as it is: nothing is inverted, cropped or moved.
+        None: nothing is inverted, cropped or moved.
 
     Examples
     --------
@@ -99,7 +96,7 @@ class Preparation:
 
     @classmethod
     def of_shape(cls, image_shape: tuple[int, ...]) -> Preparation:
-        """Return what fits a picture into images of shape (C, H, W), and does nothing else."""
+        """Return a preparation that only resizes pictures to images (C, H, W)."""
         c, h, w = image_shape
         return cls((int(h), int(w)), int(c))
 
@@ -109,26 +106,26 @@ class Preparation:
         return (self.channels, *self.size)
 
     def plain(self) -> Preparation:
-        """Return the same without looking for a drawing."""
+        """Return the same preparation without ``drawing``."""
         return Preparation(self.size, self.channels)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` takes, for a file: dicts, lists, numbers and strings."""
+        """Return JSON-compatible values for a file; see `from_dict`."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preparation:
-        """Return what `as_dict` described.
+        """Return the preparation that `as_dict` wrote.
 
         Raises
         ------
         ValueError, TypeError, KeyError
-            If it is something else.
+            If it is anything else.
         """
         h, w = (int(side) for side in values["size"])
         channels, drawing = int(values["channels"]), values["drawing"]
         if min(h, w, channels) < 1:
-            raise ValueError(f"no picture becomes an image of {channels}x{h}x{w}")
+            raise ValueError(f"a picture cannot become an image of {channels}x{h}x{w}")
         found = None if drawing is None else Drawing(float(drawing["box"]), drawing["centre"])
         return cls((h, w), channels, found)
 

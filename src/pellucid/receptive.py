@@ -1,4 +1,4 @@
-"""The receptive field: what one cell of a layer's output sees of the network's input."""
+"""The receptive field: the input cells that one cell of a layer's output depends on."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Cells: TypeAlias = int | Fraction
 
 @dataclass(frozen=True, slots=True)
 class ReceptiveField:
-    """What one cell of a layer's output sees of the network's input, in input cells.
+    """The input cells that one output cell of a layer depends on.
 
-    Behind a transposed convolution fields move by fractions of a cell; whole numbers otherwise.
+    All in input cells: integers, but after a transposed convolution fractions.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class ReceptiveField:
     start : (int, int)
         Where the field of the first output cell begins; negative inside the padding.
     everything : bool
-        Whether every cell sees the whole input, as behind a fully connected layer.
+        Whether every cell sees the whole input, as after a fully connected layer.
 
     Examples
     --------
@@ -58,10 +58,10 @@ class ReceptiveField:
         )
 
     def through_transposed(self, windows: Windows) -> ReceptiveField:
-        """Return the field after a transposed convolution, whose way back slides ``windows``.
+        """Return the field after the transpose of a convolution with ``windows``.
 
-        Its output cell i sees those input cells j for which S·j lies between ``i + P - (E-1)`` and
-        ``i + P``: an interval that is E - 1 wide and moves by one, divided by S.
+        Its output cell i sees the input cells j with S·j between ``i + P - (E-1)`` and ``i + P``:
+        an interval of width E - 1 that moves by one, divided by S.
 
         Examples
         --------
@@ -86,7 +86,7 @@ class ReceptiveField:
         return _whole(self.start[axis] + Fraction(self.size[axis] - 1) / 2)
 
     def joined(self, other: ReceptiveField) -> ReceptiveField:
-        """Return the field that covers both: what is added or joined sees what either sees.
+        """Return the union of both fields, as for a sum or concatenation.
 
         Examples
         --------

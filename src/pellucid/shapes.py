@@ -1,4 +1,4 @@
-"""The only place where sizes are computed: pairs, paddings, and how a window moves over an image.
+"""The one place where sizes are computed: pairs, padding, and windows over an image.
 
 Along one axis, with input size H, filter size F, padding P on each side, stride S and dilation D,
 a window covers ``E = D·(F-1) + 1`` cells and the output has
@@ -40,7 +40,7 @@ _AXES = ("height", "width")
 
 
 def shape_text(shape: Iterable[object]) -> str:
-    """Write sizes as messages and tables show them.
+    """Format sizes for messages and tables.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def shape_text(shape: Iterable[object]) -> str:
 
 
 def pair(value: Pair, name: str = "value", *, least: int = 1) -> tuple[int, int]:
-    """Return ``value`` as (vertical, horizontal); one integer stands for both.
+    """Return ``value`` as (vertical, horizontal); one integer is used for both.
 
     Raises
     ------
@@ -93,15 +93,12 @@ def output_size(
     Parameters
     ----------
     size, window, stride, dilation : int
-        Cells of the input; cells of the filter; cells the window moves by; distance between two
-        cells of the filter.
+        Input size; filter size; step of the window; distance between two cells of the filter.
     padding : int, (int, int), "same" or "valid"
-        Zeros on each side; before and after; as many as make the output ``ceil(size / stride)``;
-        none.
+        Zeros on each side; before and after; enough for an output of ``ceil(size / stride)``; none.
     misfit : {"floor", "error", "pad"}
-        What to do where the windows do not reach the end evenly: leave the rest unread, refuse
-        (the textbook's rule), or pad behind the end so that everything is read (PyTorch's
-        ``ceil_mode``).
+        If the last window does not end at the end of the input: leave the rest unread, refuse (as
+        in the textbook), or pad after the end so that everything is read (PyTorch's ``ceil_mode``).
 
     Raises
     ------
@@ -126,12 +123,12 @@ def output_size(
 
 
 def require_sliding(padding: Padding, misfit: str) -> None:
-    """Refuse a padding or a misfit policy that no image could make right.
+    """Refuse a padding or a misfit policy that is invalid for every image.
 
     Raises
     ------
     ArgumentError
-        If one is not of the forms that `slide` knows.
+        If one is not of a form that `slide` accepts.
     """
     _sides(padding, 0, 2)
     if misfit not in MISFITS:
@@ -142,7 +139,7 @@ def require_sliding(padding: Padding, misfit: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """How a window moves over an image: every size that a sliding op needs, computed once.
+    """How a window moves over an image: every size that a sliding op needs.
 
     Attributes
     ----------
@@ -153,7 +150,7 @@ class Windows:
     unread : (int, int)
         Rows and columns of the input (not of its padding) at the end that no window reads.
     overhang : (int, int)
-        How much of the padding at the end nobody asked for: what ``misfit="pad"`` has added.
+        Rows and columns of the padding at the end that ``misfit="pad"`` has added.
     """
 
     input: tuple[int, int]
@@ -246,16 +243,17 @@ def slide_transposed(
     output_padding: Pair = 0,
     dilation: Pair = 1,
 ) -> Windows:
-    """Return the windows of the convolution that goes back from a transposed one's output.
+    """Return the windows of the convolution that a transposed convolution transposes.
 
-    They lie on its *output*, the image they slide over, one for each cell of its input: along one
-    axis ``(H - 1)·S - 2P + E + output_padding`` cells (Dumoulin & Visin 2016, section 4). Strides
-    lose sizes in rounding down; ``output_padding``, below stride or dilation, says which is meant.
+    They slide over the *output* of the transposed convolution, one for each cell of its input. The
+    output has ``(H - 1)·S - 2P + E + output_padding`` cells along an axis (Dumoulin & Visin 2016,
+    section 4). Since strides round sizes down, ``output_padding``, below stride or dilation,
+    selects the size.
 
     Raises
     ------
     ArgumentError, ShapeError
-        For a value that is not allowed; if padding cuts away the whole output.
+        For a value that is not allowed; if padding crops the whole output.
 
     Examples
     --------
@@ -309,7 +307,7 @@ def _axis(
     misfit: str,
     axis: str,
 ) -> _Axis:
-    """Lay windows along one axis; ``padding`` None means "same"."""
+    """Compute the windows along one axis; ``padding`` None means "same"."""
     for name, value in (("window", window), ("stride", stride), ("dilation", dilation)):
         if not _is_integer(value) or value < 1:
             raise ArgumentError(f"must be an integer, 1 or more; received {value!r}.", where=name)
@@ -321,11 +319,11 @@ def _axis(
         total = max((math.ceil(size / stride) - 1) * stride + extent - size, 0)
         before, after = total // 2, total - total // 2
         if misfit == "error":
-            misfit = "floor"  # "same" defines its output size, which leaves nothing to refuse
+            misfit = "floor"  # "same" defines the output size, so that there is no misfit
     else:
         before, after = padding
     free = size + before + after - extent
-    # Under "pad" a window may hang over the end by less than a stride, the first one too.
+    # Under "pad" any window, even the first, may exceed the end by less than a stride.
     least = 1 - stride if misfit == "pad" else 0
     if free < least or size < 1:
         stretched = f" (dilation {dilation}: it covers {extent})" if dilation > 1 else ""
@@ -341,7 +339,7 @@ def _axis(
             "a whole number. Change stride or padding, or choose {misfit}.",
             arguments={"misfit": ("floor", "pad")},
         )
-    # A window that would begin behind the input's end would see nothing but padding.
+    # A window that starts after the input's end would see only padding.
     if rest and misfit == "pad" and output * stride < size + before:
         overhang = stride - rest
         return _Axis(output + 1, (before, after + overhang), 0, overhang)

@@ -1,4 +1,4 @@
-"""Tables in plain text, for everything that prints one."""
+"""Plain-text tables."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def text_table(
 ) -> str:
     """Return ``rows`` under ``header``, in columns as wide as their longest cell.
 
-    Whatever a cell holds, it stays in its place: control characters are escaped, and letters
-    written from right to left do not turn the cells beside them.
+    Control characters in cells are escaped, and right-to-left letters do not reorder neighbouring
+    cells.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def text_table(
     left : sequence of int
         Columns that are aligned left; the others, numbers, are aligned right.
     total : sequence of str, optional
-        A last row under a line of its own.
+        A last row, separated by a line.
 
     Examples
     --------

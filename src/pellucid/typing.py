@@ -1,4 +1,4 @@
-"""The few type names that signatures share."""
+"""Type aliases shared by signatures."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_weights_out_of_a_wrapper_without_counts_go_in_and_it_is_said(pellucid, 
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "taken without 'module.' before every key" in result.stdout
-    assert "num_batches_tracked, which the file lacks, begins at 0" in result.stdout
+    assert "num_batches_tracked, missing in the file, starts at 0" in result.stdout
     assert "is new" not in result.stdout
     np.testing.assert_array_equal(weights(tmp_path / "tuned")["conv1.weight"], own["conv1.weight"])
 
@@ -128,7 +128,7 @@ def test_weights_that_are_not_finite_are_refused_before_anything_is_written(
     ("options", "message"),
     [
         (["--from", "nowhere"], "there is no 'nowhere'"),
-        (["--freeze", "conf*"], "--freeze: 'conf*' fits no layer that is trained."),
+        (["--freeze", "conf*"], "--freeze: 'conf*' matches no layer with parameters."),
         (["--freeze", "*"], "--freeze: nothing is left that learns."),
         (["--rates", "conv1"], "--rates: must be layers with learning-rate multipliers"),
         (["--rates", "conv1=-1"], "received 'conv1=-1'"),

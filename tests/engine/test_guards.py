@@ -215,12 +215,12 @@ def test_there_is_no_way_back_through_a_call_that_failed():
         return x
 
     plan = compile(nn.Sequential(nn.Linear(40, 500), Custom(stop)), (40,), 300)
-    with pytest.raises(ArgumentError, match="backward needs a forward before it"):
+    with pytest.raises(ArgumentError, match="backward needs a forward first"):
         plan.backward(drawn(1, 500))
     plan(drawn(1, 40))
     with pytest.raises(KeyboardInterrupt):
         plan(drawn(300, 40))
-    with pytest.raises(ArgumentError, match="backward needs a forward before it"):
+    with pytest.raises(ArgumentError, match="backward needs a forward first"):
         plan.backward(drawn(1, 500))
     assert plan(drawn(1, 40)).shape == (1, 500)  # and the plan goes on
 

@@ -174,7 +174,9 @@ def test_training_with_one_value_a_channel_is_refused_as_by_the_layer(shape, n):
     layer = _norm(3)
     layer.name = "bn1"
     step, before = BatchNormStep("norm", layer, shape, BATCH), _plain(layer).state_dict()
-    with pytest.raises(ShapeError, match="needs more than one value a channel to train") as error:
+    with pytest.raises(
+        ShapeError, match="needs more than one value per channel in training"
+    ) as error:
         step.forward(np.ones((n, *shape[1:], 3), np.float32))
     with pytest.raises(ShapeError) as expected:
         layer(np.ones((n, *shape), np.float32))
@@ -325,7 +327,11 @@ def test_group_norm_shows_what_is_not_finite_in_its_image_and_group_alone(bad):
 
 @pytest.mark.parametrize(
     ("shape", "said"),
-    [((5, 3, 3), "expects 4 channels"), ((4,), "more than one value a group"), ((4, 3), "expects")],
+    [
+        ((5, 3, 3), "expects 4 channels"),
+        ((4,), "more than one value per group"),
+        ((4, 3), "expects"),
+    ],
 )
 def test_images_that_group_norm_cannot_take_are_refused_as_by_the_layer(shape, said):
     layer = nn.GroupNorm(4, 4)

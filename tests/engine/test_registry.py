@@ -124,7 +124,7 @@ def test_the_last_step_registered_for_a_class_counts():
 
 @pytest.mark.parametrize("kind", [nn.ReLU(), "relu", int, None])
 def test_what_is_not_a_class_of_layers_is_refused(kind):
-    with pytest.raises(ArgumentError, match=r"serves: takes classes of layers, received .*@serves"):
+    with pytest.raises(ArgumentError, match=r"serves: takes layer classes, received .*@serves"):
         engine.serves(kind)
 
 

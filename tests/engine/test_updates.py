@@ -117,7 +117,7 @@ def test_a_gradient_of_another_shape_is_refused_by_the_rule():
     p = Parameter(np.ones((4, 2), np.float32))
     p.grad = np.ones((3, 2), np.float32)
     with pytest.raises(
-        ShapeError, match=r"'w' has shape \(4, 2\), and a gradient of shape \(3, 2\)"
+        ShapeError, match=r"'w' has shape \(4, 2\), but its gradient has shape \(3, 2\)"
     ):
         update(optim.SGD(), {"w": p})
 

@@ -108,22 +108,26 @@ def test_an_error_in_the_shortcut_or_the_chain_names_its_path():
         (
             _block(),
             (2, 7, 8),
-            r"the chain makes \(3, 4, 4\) of \(2, 7, 8\) and the shortcut \(2, 7, 8\); what is "
-            r"added must have one shape\. Give `shortcut=Conv2d\(2, 3, 1, stride=2\)`, a 1x1 "
+            r"the chain maps \(2, 7, 8\) to \(3, 4, 4\) and the shortcut to \(2, 7, 8\); they must "
+            r"be equal to be added\. Give `shortcut=Conv2d\(2, 3, 1, stride=2\)`, a 1x1 "
             r"convolution, or `ZeroPadShortcut\(2, 3, stride=2\)`, which has no parameters\.$",
         ),
         (
             Residual(Conv2d(3, 1, 1)),
             (3, 4, 4),
-            r"the chain makes \(1, 4, 4\) .* Give `shortcut=Conv2d\(3, 1, 1, stride=1\)`, a 1x1 con"
-            r"volution\.$",
+            r"the chain maps .* to \(1, 4, 4\) .* Give `shortcut=Conv2d\(3, 1, 1, stride=1\)`, a "
+            r"1x1 convolution\.$",
         ),
         (
             Residual(Conv2d(2, 2, 3)),
             (2, 6, 6),
-            r"the chain makes \(2, 4, 4\) .* Give the chain's convolutions padding, so that only",
+            r"the chain maps .* to \(2, 4, 4\) .* Pad the chain's convolutions, so that only",
         ),
-        (Residual(Linear(4, 1)), (4,), r"the chain makes \(1,\) .* Give a `shortcut` that makes"),
+        (
+            Residual(Linear(4, 1)),
+            (4,),
+            r"the chain maps .* to \(1,\) .* Give a `shortcut` with the same",
+        ),
     ],
 )
 def test_what_cannot_be_added_is_refused_with_what_to_change(block, shape, said):
@@ -139,10 +143,10 @@ def test_what_cannot_be_added_is_refused_with_what_to_change(block, shape, said)
 
 def test_the_shortcut_has_one_place_and_one_name():
     relu = ReLU()
-    with pytest.raises(ArgumentError, match=r"^Residual: one layer stands in two places"):
+    with pytest.raises(ArgumentError, match=r"^Residual: one layer occurs twice"):
         Residual(Tanh(), relu, shortcut=Sequential(relu))
     with pytest.raises(
-        ArgumentError, match=r"^Residual: two layers are called 'downsample': the s"
+        ArgumentError, match=r"^Residual: 'downsample' is the shortcut's name: give"
     ):
         Residual(downsample=Tanh(), shortcut=relu)
     with pytest.raises(ArgumentError, match=r"^Residual: 'shortcut' must be a layer, received 3\."):
@@ -224,14 +228,14 @@ def test_branches_that_pass_arrays_on_share_none_with_their_callers():
 def test_branches_of_different_sizes_are_refused():
     model = Sequential(mix=Branches(ones=Conv2d(1, 2, 1), threes=Conv2d(1, 4, 3)))
     said = (
-        r"^Branches 'mix': the branches make images of different sizes, which cannot be joined: "
+        r"^Branches 'mix': the branches' outputs differ in size and cannot be concatenated: "
         r"'ones' \(2, 5, 5\), 'threes' \(4, 3, 3\)\. Give them the same stride, and each a padding"
     )
     with pytest.raises(ShapeError, match=said):
         model.output_shape((1, 5, 5))
     with pytest.raises(ShapeError, match=said):
         model(np.zeros((2, 1, 5, 5)))
-    with pytest.raises(ShapeError, match=r"^Branches: the branches make images of different sizes"):
+    with pytest.raises(ShapeError, match=r"^Branches: the branches' outputs differ in size"):
         list(Branches(*model["mix"]).rows((1, 5, 5), ReceptiveField()))
 
 
@@ -239,7 +243,7 @@ def test_no_branch_and_one_layer_in_two_are_refused():
     relu = ReLU()
     with pytest.raises(ArgumentError, match=r"^Branches: needs at least one branch\.$"):
         Branches()
-    with pytest.raises(ArgumentError, match=r"^Branches: one layer stands in two places"):
+    with pytest.raises(ArgumentError, match=r"^Branches: one layer occurs twice"):
         Branches(relu, Sequential(relu))
 
 
@@ -247,7 +251,7 @@ def test_an_error_in_a_branch_names_its_path():
     model = Sequential(mix=_inception())
     with pytest.raises(ShapeError, match=r"^Conv2d 'mix\.ones': expects 3 input channels"):
         model.output_shape((1, 5, 5))
-    with pytest.raises(ArgumentError, match=r"^\w+ 'mix': backward needs a forward before it"):
+    with pytest.raises(ArgumentError, match=r"^\w+ 'mix': backward needs a forward first"):
         model.backward(np.zeros((1, 8, 5, 5)))
 
 

@@ -100,16 +100,16 @@ class _Twice(Layer):
 def test_a_parameter_in_two_places_is_refused_before_it_learns_wrongly(build, ask):
     with pytest.raises(
         ArgumentError,
-        match=r"stands in two places, '(first|one)\.weight' and '(second|two)\.weight'",
+        match=r"has two keys, '(first|one)\.weight' and '(second|two)\.weight'",
     ):
         ask(build())
 
 
 def test_one_layer_in_two_places_is_refused():
     relu = ReLU()
-    with pytest.raises(ArgumentError, match="one layer stands in two places; build a second one"):
+    with pytest.raises(ArgumentError, match="one layer occurs twice; create a second one"):
         Sequential(relu, Tanh(), relu)
-    with pytest.raises(ArgumentError, match="one layer stands in two places; build a second one"):
+    with pytest.raises(ArgumentError, match="one layer occurs twice; create a second one"):
         Sequential(relu, inner=Sequential(Tanh(), relu))
 
 

@@ -70,7 +70,7 @@ def test_a_prefix_besides_other_keys_says_which_to_take(resnet):
     state |= {"criterion.weight": np.ones(10), "step": np.array(3)}
     said = refused(_resnet(), state)
     assert said.startswith(
-        "the weights of this model are there under 'model.' besides 2 other keys; nothing was load"
+        "the weights of this model are under 'model.' besides 2 other keys; nothing was load"
     )
     _resnet().load_state_dict(follow(said, state))
 
@@ -78,9 +78,9 @@ def test_a_prefix_besides_other_keys_says_which_to_take(resnet):
 def test_weights_that_are_there_twice_are_not_chosen_from(resnet):
     state = {f"{name}.{key}": v for name in ("ema", "model") for key, v in resnet.items()}
     said = refused(_resnet(), state)
-    assert said.startswith("the weights are there 2 times, under 'ema.' and 'model.'; nothing was")
+    assert said.startswith("the weights occur 2 times, under 'ema.' and 'model.'; nothing was")
     _resnet().load_state_dict(follow(said, state))
-    with pytest.raises(StateDictError, match=r"2 times, under 'ema\.' and 'model\.'\. Save those"):
+    with pytest.raises(StateDictError, match=r"2 times, under 'ema\.' and 'model\.'\. Save the"):
         adapted(_resnet(), state)
 
 
@@ -135,7 +135,7 @@ def test_old_files_that_count_no_batches_are_loaded_and_the_count_begins_at_0(re
     model.load_state_dict(old)
     assert model.state_dict()["bn1.num_batches_tracked"] == 0
     assert np.array_equal(model.state_dict()["bn1.running_var"], resnet["bn1.running_var"])
-    assert adapted(model, old).notes == ["num_batches_tracked, which the file lacks, begins at 0"]
+    assert adapted(model, old).notes == ["num_batches_tracked, missing in the file, starts at 0"]
     del old["bn1.running_var"]
     assert "1 key does not fit" in refused(model, old)
 
@@ -190,7 +190,7 @@ def test_reparametrized_weights_are_told_with_what_folds_them(kind, torch):
     ("order", "what", "mend"),
     [
         ((2, 3, 1, 0), "as TensorFlow keeps them", ".transpose(3, 2, 0, 1)"),
-        ((0, 2, 3, 1), "the channels last", ".transpose(0, 3, 1, 2)"),
+        ((0, 2, 3, 1), "channels last", ".transpose(0, 3, 1, 2)"),
     ],
 )
 def test_axes_in_another_order_are_told_with_what_turns_them(order, what, mend):
@@ -198,7 +198,7 @@ def test_axes_in_another_order_are_told_with_what_turns_them(order, what, mend):
     state = model.state_dict()
     turned = {k: v.transpose(order) if v.ndim == 4 else v.T for k, v in state.items()}
     said = refused(model, turned)
-    assert "mis-shaped: a.weight, b.weight are of the axes (" in said
+    assert "mis-shaped: a.weight, b.weight are in the axis order (" in said
     assert what in said
     assert f"load v{mend} in place of v" in said
     assert "f.weight is transposed, (in, out) as Keras and the book keep them" in said
@@ -213,7 +213,7 @@ def test_another_number_of_classes_alone_says_how_to_load_the_rest(resnet):
         "2 keys do not fit this model, and nothing was loaded:\n"
         "  mis-shaped: fc.bias must be (3,), received (10,)\n"
         "  mis-shaped: fc.weight must be (3, 512), received (10, 512)\n"
-        "Only the last layer 'fc' differs, which has 10 outputs there. Load the others: {k: v for "
+        "Only the last layer 'fc' differs, with 10 outputs there. Load the others: {k: v for "
         "k, v in state.items() if not k.startswith('fc.')} with strict=False."
     )
     model.load_state_dict(follow(said, resnet), strict=False)
@@ -259,11 +259,15 @@ def test_hostile_keys_bring_no_control_characters_into_a_message():
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("a.weight", np.full((3, 2), 1e300), "out of range: a.weight has numbers that float32"),
+        (
+            "a.weight",
+            np.full((3, 2), 1e300),
+            "out of range: a.weight has numbers too large for float32",
+        ),
         ("n.num_batches_tracked", np.array(0.5), "out of range: n.num_batches_tracked has numbers"),
         ("n.num_batches_tracked", np.array(np.nan), "out of range: n.num_batches_tracked"),
         ("n.num_batches_tracked", np.array(2**63, np.uint64), "out of range: n.num_batches_trac"),
-        ("a.weight", np.full((3, 2), "x"), "no real numbers: a.weight is <U1"),
+        ("a.weight", np.full((3, 2), "x"), "not real numbers: a.weight is <U1"),
     ],
 )
 def test_numbers_that_the_model_cannot_hold_are_refused(key, value, said):
@@ -295,7 +299,7 @@ def test_auxiliary_classifiers_are_left_out_and_a_prefix_taken_away():
     fitted = adapted(model, state)
     assert fitted.notes == [
         "taken without 'module.' before every key",
-        "without aux1 and aux2 (2 arrays), which serve only to train",
+        "without aux1 and aux2 (2 arrays), which serve training only",
     ]
     assert not fitted.new_head
     model.load_state_dict(fitted.state)

@@ -253,7 +253,9 @@ def test_a_loss_that_is_not_finite_is_refused(value):
 
 
 def test_a_loss_without_labels_is_refused():
-    with pytest.raises(ArgumentError, match=r"^gradcheck: a loss needs labels\.$"):
+    with pytest.raises(
+        ArgumentError, match=r"^gradcheck: needs labels to compute the loss: give `labels`\.$"
+    ):
         gradcheck(Flatten(), X, loss=SoftmaxCrossEntropy())
 
 

@@ -110,13 +110,13 @@ def test_dtype_in_is_dtype_out_and_inputs_and_gradients_are_never_written_to(cas
 @every_case
 def test_backward_before_forward_teaches(case: Case):
     _, dy = case.arrays()
-    with pytest.raises(ArgumentError, match=r"\w+.*: backward needs a forward before it\.$"):
+    with pytest.raises(ArgumentError, match=r"\w+.*: backward needs a forward first\.$"):
         case.layer().backward(dy)
 
 
 def test_the_layer_that_saw_no_forward_is_named():
     model = nn.Sequential(relu=nn.ReLU())
-    with pytest.raises(ArgumentError, match=r"^ReLU 'relu': backward needs a forward before it\.$"):
+    with pytest.raises(ArgumentError, match=r"^ReLU 'relu': backward needs a forward first\.$"):
         model.backward(np.zeros((1, 2)))
 
 
@@ -278,7 +278,7 @@ def test_a_shape_that_does_not_fit_is_refused_by_the_layer_itself(layer, shape, 
 
 
 def test_one_value_a_channel_cannot_train_a_batch_norm():
-    with pytest.raises(ShapeError, match=r"^BatchNorm2d: needs more than one value a channel"):
+    with pytest.raises(ShapeError, match=r"^BatchNorm2d: needs more than one value per channel"):
         nn.BatchNorm2d(3)(np.zeros((1, 3)))
     nn.BatchNorm2d(3).eval()(np.zeros((1, 3)))
 

@@ -44,8 +44,8 @@ def test_later_patterns_win():
 @pytest.mark.parametrize(
     ("rates", "message"),
     [
-        ({"conv1": 0, "cnov*": 0}, r"rates: 'cnov\*' fits no layer that is trained.*conv1"),
-        ({"conv1": 0, "relu1": 0}, r"'relu1' fits no layer that is trained"),
+        ({"conv1": 0, "cnov*": 0}, r"rates: 'cnov\*' matches no layer with parameters.*conv1"),
+        ({"conv1": 0, "relu1": 0}, r"'relu1' matches no layer with parameters"),
         ({"conv1": 0, "affine1": -1}, r"rates: must be finite and 0 or more, received -1 for"),
         ({"conv1": 0, "affine1": np.nan}, r"must be finite and 0 or more, received nan"),
     ],

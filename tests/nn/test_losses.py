@@ -47,7 +47,7 @@ def test_one_hot_labels_mean_the_same(name):
 
 @pytest.mark.parametrize("name", ["SoftmaxCrossEntropy", "MulticlassHinge", "MeanSquaredError"])
 def test_backward_before_forward_teaches(name):
-    with pytest.raises(ArgumentError, match=f"^{name}: backward needs a forward before it"):
+    with pytest.raises(ArgumentError, match=f"^{name}: backward needs a forward first"):
         getattr(nn, name)().backward()
 
 

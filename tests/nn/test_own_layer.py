@@ -113,7 +113,7 @@ def test_an_argument_that_is_not_kept_is_named_when_it_is_saved(tmp_path):
             super().__init__(channels)
 
     with pytest.raises(
-        ArgumentError, match=r"^Forgetful 'odd': keeps no attribute 'power' .*`self\.power = power`"
+        ArgumentError, match=r"^Forgetful 'odd': has no attribute 'power' .*`self\.power = power`"
     ):
         pellucid.save(nn.Sequential(odd=Forgetful(2)), tmp_path / "no.safetensors")
     assert list(tmp_path.iterdir()) == []

@@ -67,7 +67,7 @@ def test_sharing_is_shown_on_request():
     assert header.split()[:5] == ["layer", "output", "neurons", "unshared", "parameters"]
     assert "30x24x24   17,280   449,280         780" in conv
     assert "total" in shown
-    assert "unshared: parameters, if every neuron had weights of its own." in shown
+    assert "unshared: parameters if no neurons shared weights." in shown
 
 
 def test_rows_and_columns_that_nothing_reads_are_reported():

@@ -165,13 +165,13 @@ class Block(nn.Layer):
     ("layers", "said"),
     [
         ([nn.Flatten(), nn.BatchNorm2d(32)], r"BatchNorm2d '1': cannot become a convolution: "
-         r"it takes the 32 numbers after Flatten for channels, of which the map has 2"),
-        ([nn.Flatten(), nn.Softmax()], r"takes the 32 numbers after Flatten for channels"),
-        ([nn.Flatten(), Own()], r"Own '1': .*may not mean the same .*per_number = True"),
-        ([Block()], r"Block '0': .*belongs to one size of image \('body.squeeze' inside it does\)"),
-        ([nn.LocallyConnected2d(2, 3, 4, 3)], r"LocallyConnected2d '0': .*to one size of image\."),
-        ([nn.Softmax(-1)], r"Softmax '0': .*runs along rows or columns, whose number will change"),
-        ([OwnChain()], r"OwnChain '0': .*runs its layers in a way of its own"),
+         r"it takes the 32 numbers after Flatten as channels, but the map has 2"),
+        ([nn.Flatten(), nn.Softmax()], r"takes the 32 numbers after Flatten as channels"),
+        ([nn.Flatten(), Own()], r"Own '1': .*may give other results .*per_number = True"),
+        ([Block()], r"Block '0': .*fits one size of image only \('body.squeeze' inside it does\)"),
+        ([nn.LocallyConnected2d(2, 3, 4, 3)], r"LocallyConnected2d '0': .*size of image only\."),
+        ([nn.Softmax(-1)], r"Softmax '0': .*works along rows or columns, whose number will change"),
+        ([OwnChain()], r"OwnChain '0': .*overrides forward"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_converted_is_refused_with_its_name_and_the_reason(layers, said):

@@ -152,7 +152,7 @@ def test_an_own_activation_is_kept_where_a_network_becomes_convolutions():
     x = np.random.default_rng(1).random((2, *SHAPE), dtype=np.float32)
     np.testing.assert_allclose(twin(x)[:, :, 0, 0], model(x), rtol=1e-5)
     silent = nn.Sequential(nn.Flatten(), Silent(), nn.Linear(100, 3))
-    with pytest.raises(ArgumentError, match="let its class say so: `per_number = True`"):
+    with pytest.raises(ArgumentError, match="declare it in its class: `per_number = True`"):
         nn.to_convolutional(silent, SHAPE)
 
 

@@ -46,7 +46,7 @@ def test_padding_has_no_column_and_integers_stay_integers():
 def test_what_would_fill_the_memory_is_refused_with_its_size():
     with pytest.raises(
         ArgumentError,
-        match=r"^convolution_matrix: would be 3,211,264 x 150,528 numbers, of which all but 27 a ",
+        match=r"^convolution_matrix: would be 3,211,264 x 150,528 numbers, of which all but 27 p",
     ):
         convolution_matrix(np.zeros((64, 3, 3, 3)), (3, 224, 224), padding=1)
     with pytest.raises(ShapeError, match="expects 3 input channels"):

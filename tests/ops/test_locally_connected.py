@@ -126,7 +126,11 @@ def test_forward_and_backward_equal_torchs_unfolded_windows(case: Convolution, d
     ("shape", "w_shape", "said"),
     [
         ((2, 5, 5), (3, 3, 4, 1, 3, 3), r"expects 1 input channels, .*\(2, 5, 5\) with 2\."),
-        ((1, 6, 5), (3, 3, 4, 1, 3, 3), r"has filters for 3x3 places, but an image of 6x5 has 4x3"),
+        (
+            (1, 6, 5),
+            (3, 3, 4, 1, 3, 3),
+            r"has filters for 3x3 positions, but an image of 6x5 has 4x3",
+        ),
         ((1, 5, 5), (4, 1, 3, 3), r"expects filters \(OH, OW, FN, C, FH, FW\), received \(4, 1,"),
     ],
 )

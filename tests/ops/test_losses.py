@@ -247,7 +247,7 @@ def test_labels_out_of_range_are_refused_with_what_was_received(name, labels, re
 @pytest.mark.parametrize("dtype", ["float32", "bool"])
 def test_labels_that_are_no_integers_are_refused(name, dtype):
     with pytest.raises(
-        DataError, match=f"loss: labels must be integers, the classes' numbers; received {dtype}"
+        DataError, match=rf"loss: labels must be integers \(class numbers\), received {dtype}"
     ):
         LOSSES[name](np.zeros((2, 3)), np.array([0, 1], dtype=dtype))
 
@@ -264,7 +264,9 @@ def test_labels_of_another_shape_are_refused(name, shape):
 @both_losses
 @pytest.mark.parametrize("row", [[0, 0, 0], [1, 1, 0], [0.5, 0.4, 0], [np.nan, 1, 0]])
 def test_one_hot_labels_that_do_not_sum_to_one_are_refused(name, row):
-    with pytest.raises(DataError, match="one-hot labels must sum to 1 in every row"):
+    with pytest.raises(
+        DataError, match="one-hot labels must be non-negative and sum to 1 in every row"
+    ):
         LOSSES[name](np.zeros((1, 3)), np.array([row], dtype=float))
 
 

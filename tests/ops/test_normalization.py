@@ -251,7 +251,8 @@ def test_the_variance_is_divided_by_the_number_of_values():
 @pytest.mark.parametrize("shape", [(1, 3), (1, 3, 1, 1), (0, 3, 4, 4)])
 def test_one_value_a_channel_is_refused(shape):
     with pytest.raises(
-        ShapeError, match=r"needs more than one value a channel to train, .*a larger batch, or eval"
+        ShapeError,
+        match=r"needs more than one value per channel in training, .*a larger batch, or eval",
     ):
         batch_statistics(np.zeros(shape))
 
@@ -380,8 +381,8 @@ def test_the_squares_of_half_precision_do_not_overflow():
     ("shape", "groups", "said"),
     [
         ((2, 6, 3, 3), 4, r"4 groups do not divide 6"),
-        ((2, 6), 6, r"more than one value a group, received shape \(6,\) for 6 groups"),
-        ((2, 6, 1, 1), 6, r"more than one value a group"),
+        ((2, 6), 6, r"more than one value per group, received shape \(6,\) for 6 groups"),
+        ((2, 6, 1, 1), 6, r"more than one value per group"),
     ],
 )
 def test_groups_that_an_image_cannot_have_are_refused(shape, groups, said):

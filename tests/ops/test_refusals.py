@@ -220,13 +220,13 @@ def test_convolutions_need_a_filter_and_may_do_without_channels():
 def test_windows_of_other_images_are_refused():
     x = _drawn(2, 3, 8, 6)
     for op in (ops.max_pool2d, ops.avg_pool2d, ops.lp_pool2d):
-        with pytest.raises(ShapeError, match="expects images of the 6x6 that its windows are for"):
+        with pytest.raises(ShapeError, match="was given windows for images of 6x6"):
             op(x, WINDOWS)
 
 
 @pytest.mark.parametrize("arg_max", [np.full((2, 3, 3, 3), 4), np.full((2, 3, 3, 3), 0.0)])
 def test_places_that_are_none_are_refused(arg_max):
-    with pytest.raises(ArgumentError, match=r"^arg_max: expects places in the window, whole numbe"):
+    with pytest.raises(ArgumentError, match=r"^arg_max: must be indices into the window, intege"):
         ops.max_pool2d_backward(_drawn(2, 3, 3, 3), arg_max, WINDOWS)
 
 
@@ -274,9 +274,7 @@ def test_a_number_that_is_none_is_refused_at_construction(name, build, value):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, None, 1j, [1]])
 def test_a_deviation_of_weights_that_is_none_is_refused(value):
-    with pytest.raises(
-        ArgumentError, match=r"^weight_init: must be 'he', 'xavier' or a standard d"
-    ):
+    with pytest.raises(ArgumentError, match=r"^weight_init: must be 'he', 'xavier', a standard d"):
         nn.Linear(2, 3, weight_init=value)
 
 

@@ -123,12 +123,12 @@ def test_backward_within_the_block_needs_a_forward_within_it():
     layer = nn.ReLU()
     layer(np.ones(3))
     with layer.evaluating():
-        with pytest.raises(ValueError, match="backward needs a forward before it"):
+        with pytest.raises(ValueError, match="backward needs a forward first"):
             layer.backward(np.ones(3))
         layer(-np.ones(3))
         assert layer.backward(np.ones(3)).tolist() == [0, 0, 0]
         layer.forget()
-        with pytest.raises(ValueError, match="backward needs a forward before it"):
+        with pytest.raises(ValueError, match="backward needs a forward first"):
             layer.backward(np.ones(3))
     assert layer.backward(np.ones(3)).tolist() == [1, 1, 1]
 

@@ -82,7 +82,7 @@ def test_an_optimizer_of_another_network_is_refused_at_construction_and_in_fit(e
     first, waiting = (trainer(rule, model=network(k), engine=engine) for k in range(2))
     first.fit()
     before = waiting.model.state_dict()
-    with pytest.raises(ArgumentError, match=r"^optimizer: remembers the gradients of another net"):
+    with pytest.raises(ArgumentError, match=r"^optimizer: has the memory of another net"):
         waiting.fit()
     assert np.array_equal(before["fc1.weight"], waiting.model.state_dict()["fc1.weight"])
     with pytest.raises(ArgumentError, match=r"another network \('fc2.weight', after 15 steps\)"):
@@ -226,7 +226,7 @@ def test_what_would_not_be_used_cannot_be_replaced(name, value):
     one = trainer()
     before = getattr(one, name)
     with pytest.raises(
-        ArgumentError, match=rf"^{name}: is settled when a Trainer is built.*Build "
+        ArgumentError, match=rf"^{name}: cannot be replaced after a Trainer is built.*Build "
     ):
         setattr(one, name, value)
     assert getattr(one, name) is before
@@ -397,7 +397,11 @@ def test_an_interrupted_training_can_be_gone_on_with():
         ("loss", "hinge", r"an object of Loss, received 'hinge'\. Build one: `nn.SoftmaxCrossEnt"),
         ("optimizer", optim.Adam, r"an object of Optimizer, received <class"),
         ("optimizer", None, r"an object of Optimizer, received None\. Build one, as `optim.Adam"),
-        ("augment", data.Flip(), r"an object of Augmentation, received an object of Flip\. Put"),
+        (
+            "augment",
+            data.Flip(),
+            r"an object of Augmentation, received an object of Flip\. Combine",
+        ),
         ("augment", [data.Flip()], r"an object of Augmentation, received an object of list\."),
     ],
 )
@@ -441,7 +445,7 @@ def test_tied_weights_are_refused_whose_gradients_would_not_be_added(shared):
         b.weight.data = a.weight.data if shared == "array" else a.weight.data.T
     with pytest.raises(
         ArgumentError,
-        match=r"one array.* 'a.weight' and 'b.weight'|'a.weight' and 'b.weight' are one array",
+        match=r"one array.* 'a.weight' and 'b.weight'|'a.weight' and 'b.weight' share one array",
     ):
         trainer(model=model)
 
@@ -470,7 +474,7 @@ def test_classes_of_other_names_are_not_evaluated_by_their_numbers(engine):
     Trainer(model, _pets([0, 1, 2] * 5, ("cat", "dog", "fish")), epochs=1, engine=engine).fit()
     lacking = _pets([0, 1] * 5, ("cat", "fish"))
     with pytest.raises(
-        DataError, match=r"3 classes \(cat, dog, fish\), and 'pets' has 2 \(cat, fi"
+        DataError, match=r"3 classes \(cat, dog, fish\), but 'pets' has 2 \(cat, fi"
     ):
         evaluate(model, lacking, engine=engine)
     turned = _pets([0, 1, 2], ("cat", "fish", "dog"))

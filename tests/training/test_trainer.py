@@ -379,7 +379,9 @@ def test_a_batch_of_none_is_refused():
 
 
 def test_a_learning_rate_beside_an_optimizer_object_is_refused():
-    with pytest.raises(ArgumentError, match=r"^lr: belongs to an optimizer given by name\.$"):
+    with pytest.raises(
+        ArgumentError, match=r"^lr: belongs to an optimizer given by name; an object has its own\.$"
+    ):
         Trainer(_linear(), _numbered(), optimizer=optim.Adam(), lr=0.1)
 
 

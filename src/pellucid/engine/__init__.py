@@ -1,4 +1,4 @@
-"""The engine: a model and an input shape become a plan of fast steps."""
+"""The engine: compile a model and an input shape to a plan of fast steps."""
 
 from .backend import Backend
 from .cpu.backend import CPU

@@ -1,4 +1,4 @@
-"""From a model to steps: which step runs which layers, and in which layout."""
+"""Choose the steps of a plan: which step runs which layers, and in which layout."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["assemble"]
 
 
 class _Value(NamedTuple):
-    """What a step makes: its number in the plan, its shape, and how its images lie."""
+    """The output of a step: its number in the plan, its shape, and its layout."""
 
     number: int
     shape: Shape
@@ -26,13 +26,14 @@ class _Value(NamedTuple):
 def assemble(model: Layer, shape: Shape, batch: int, *, fast: bool, backend: Backend) -> list[Step]:
     """Return the steps that run ``model`` on images (C, H, W) = ``shape``, or on rows (F,).
 
-    Without ``fast``, each layer is called as it is, and so is each block or graph of several paths.
+    Without ``fast``, each layer is called as it is, and each block or graph with several paths as
+    one layer.
     """
     return _Assembly(model, tuple(shape), batch, backend, fast=fast).steps
 
 
 class _Assembly:
-    """The steps, made in one pass over the nodes of the model and of all containers in it."""
+    """The steps, built in one pass over the model's nodes, containers expanded."""
 
     def __init__(
         self, model: Layer, shape: Shape, batch: int, backend: Backend, *, fast: bool
@@ -42,17 +43,17 @@ class _Assembly:
         self.shapes = [shape, *(out for _, _, out in walk.shapes(self.nodes, shape))]
         reads = [(k, made) for made, node in enumerate(self.nodes, 1) for k in node.reads]
         self.readings = Counter(k for k, _ in reads)
-        self.reader = dict(reads)  # of values that are read once, the only one
+        self.reader = dict(reads)  # of values that are read once
         self.steps: list[Step] = []
         self.shared: set[int] = set()  # values of the plan that several steps read
         values = {0: self._for_readers(0, _Value(0, shape, last=False))}
         for made in range(1, len(self.shapes)):
-            if made not in values:  # or the step of what it reads runs it too
+            if made not in values:  # else an earlier step has absorbed it
                 values |= self._run(made, values)
         self.laid_out(values[len(self.nodes)], last=False)
 
     def _run(self, made: int, values: Mapping[int, _Value]) -> dict[int, _Value]:
-        """Add the step of a node; return what it makes, by the numbers of all nodes it runs."""
+        """Add the step of a node; return its output, keyed by the numbers of all nodes it runs."""
         node = self.nodes[made - 1]
         inputs = [values[k] for k in node.reads]
         step, run = self._step(made)
@@ -67,9 +68,9 @@ class _Assembly:
         return dict.fromkeys(run, value)
 
     def _step(self, made: int) -> tuple[Step, list[int]]:
-        """Return the step of a node, and the numbers of this node and of those that it absorbs.
+        """Return the step of a node, and the numbers of this node and of those it absorbs.
 
-        It may absorb a node that alone reads what it makes, then the one that alone reads that.
+        It may absorb the sole reader of its output, then the sole reader of that, and so on.
         """
         name, layer, reads = self.nodes[made - 1]
         several = len(reads) > 1 or isinstance(layer, Join)
@@ -92,14 +93,14 @@ class _Assembly:
         return kind(name, layer, read, self.batch, **absorbed), run
 
     def _for_readers(self, number: int, value: _Value) -> _Value:
-        """Return a value as its readers take it: if there are several, laid out as most want it."""
+        """Return a value for its readers: channels last if there are several, as most prefer."""
         if self.readings[number] > 1:
             value = self.laid_out(value, last=True)
             self.shared.add(value.number)
         return value
 
     def laid_out(self, value: _Value, *, last: bool) -> _Value:
-        """Insert a layout conversion unless the value already has this layout; layers have one."""
+        """Insert a layout conversion unless the value already has this layout."""
         if len(value.shape) != 3 or value.last == last or not self.fast:
             return value
         alone = value.number > 0 and value.number not in self.shared

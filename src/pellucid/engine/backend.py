@@ -1,4 +1,4 @@
-"""What a plan asks of the machine that it runs on."""
+"""The protocol of a machine that plans run on."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["Backend"]
 
 
 class Backend(Protocol):
-    """The steps of one kind of machine, its memory, and what a training needs besides.
+    """The steps, memory, losses and updates of one kind of machine.
 
-    `pellucid.engine.CPU` is the first. Another one registers its steps in a `StepRegistry` of its
-    own, and is given as ``compile(..., backend=mine)`` or ``CompiledEngine(mine)``. A plan takes
-    and returns NumPy's arrays; those between its steps are the backend's.
+    `pellucid.engine.CPU` is one. Another registers its steps in its own `StepRegistry`, and is
+    passed as ``compile(..., backend=mine)`` or ``CompiledEngine(mine)``. A plan takes and returns
+    NumPy arrays; those between its steps are the backend's.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Backend(Protocol):
     name: str
     steps: StepRegistry
 
-    # Steps that serve no layer of their own -------------------------------------------------
+    # Steps for any layer, or none -----------------------------------------------------------
 
     def plain(
         self, name: str, layer: Layer, input_shape: Shape, batch: int, *, single: bool = True
@@ -42,18 +42,18 @@ class Backend(Protocol):
         """Return a step that calls ``layer`` itself; in float32 if ``single``."""
 
     def layout(self, shape: Shape, batch: int, *, to_last: bool) -> Step:
-        """Return a step that converts images to channels-last, or from it to channels-first."""
+        """Return a step that converts images to channels-last, or back to channels-first."""
 
     # Memory ------------------------------------------------------------------------------------
 
     def zeros(self, shape: int | Shape, dtype: npt.DTypeLike = ...) -> Array:
-        """Return zeros, aligned as the kernels like it; float32 by default."""
+        """Return zeros, aligned for the kernels; float32 by default."""
 
     def from_host(self, a: Array, dtype: npt.DTypeLike | None = None) -> Array:
-        """Return NumPy's array as steps take it: C-contiguous, writable, of this dtype."""
+        """Return a NumPy array for the steps: C-contiguous, writable, of this dtype."""
 
     def to_host(self, a: Array) -> Array:
-        """Return what a step has made as an array of NumPy."""
+        """Return a step's output as a NumPy array."""
 
     def add(self, a: Array, b: Array, out: Array) -> None:
         """Write the sum of two gradients to ``out``."""
@@ -61,18 +61,18 @@ class Backend(Protocol):
     # Training ----------------------------------------------------------------------------------
 
     def loss(self, loss: Loss) -> Loss:
-        """Return what computes ``loss`` and its gradient."""
+        """Return an object that computes ``loss`` and its gradient."""
 
     def update(
         self, optimizer: Optimizer, parameters: Mapping[str, Parameter], lr: float | None = None
     ) -> None:
-        """Take a step as `Optimizer.step` does."""
+        """Update the parameters as `Optimizer.step` does."""
 
     def clip(self, parameters: Mapping[str, Parameter], max_norm: float) -> float:
         """Scale the gradients as `pellucid.optim.clip_grad_norm` does; return their norm."""
 
     def gather(self) -> Callable[[Dataset, Array], tuple[Array, Array]]:
-        """Return what does `Dataset.batch`."""
+        """Return a function that replaces `Dataset.batch`."""
 
     def __repr__(self) -> str:
         """Return its name."""

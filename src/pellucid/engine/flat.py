@@ -1,7 +1,7 @@
-"""All parameters of a model in one array, and so their gradients and what an optimizer keeps.
+"""All parameters of a model in one flat array, likewise their gradients and optimizer memory.
 
-Then an optimizer's step is one launch, a norm is one pass, and a message between processes is one
-array. Each parameter begins at a cache line, as in an array of its own:
+An optimizer's step is then one launch, a norm one pass, and a message between processes one array.
+Each parameter starts at a cache line, as in a separate array:
 
 >>> import numpy as np
 >>> from pellucid.nn import Parameter
@@ -38,7 +38,7 @@ _data = attrgetter("data")
 
 
 class Layout(NamedTuple):
-    """Where arrays of these shapes begin in a flat one, in numbers, and how long that is."""
+    """Offsets of arrays of these shapes in a flat one, and its size, in numbers."""
 
     shapes: tuple[Shape, ...]
     starts: tuple[int, ...]
@@ -46,7 +46,7 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, shapes: Sequence[Shape]) -> Layout:
-        """Return the layout of arrays of these shapes, one after the other, each aligned."""
+        """Return the layout of consecutive arrays of these shapes, each aligned."""
         starts, end = [], 0
         for shape in shapes:
             starts.append(end)
@@ -54,14 +54,14 @@ class Layout(NamedTuple):
         return cls(tuple(shapes), tuple(starts), end)
 
     def views(self, whole: Array) -> list[Array]:
-        """Return the arrays within ``whole``."""
+        """Return the arrays as views of ``whole``."""
         return [
             whole[start : start + math.prod(shape)].reshape(shape)
             for start, shape in zip(self.starts, self.shapes, strict=True)
         ]
 
     def span(self, first: int, last: int) -> slice:
-        """Return where the arrays from number ``first`` to number ``last`` lie."""
+        """Return the slice of the arrays from number ``first`` to number ``last``."""
         return slice(self.starts[first], self.starts[last] + math.prod(self.shapes[last]))
 
 
@@ -73,11 +73,11 @@ class FlatWeights:
     whole : float32 array (size,)
     layout : Layout
     views : list of array
-        The data of each parameter.
+        The ``data`` of each parameter.
     number : dict of int to int
-        The place of a parameter in these lists, by its id.
+        The index of a parameter in these lists, by its id.
     gradients : (array, list of array) or None
-        The gradients of the last backward of a plan, in the same layout, and the views of them.
+        The gradients of a plan's last backward, in the same layout, and their views.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class FlatWeights:
             view[...] = p.data
 
     def hold(self, parameters: Sequence[Parameter]) -> bool:
-        """Return whether exactly these parameters lie in the array now."""
+        """Return whether exactly these parameters are views of the array."""
         same = len(parameters) == len(self.views)
         return same and all(map(is_, map(_data, parameters), self.views))
 
@@ -101,17 +101,17 @@ _found: weakref.WeakKeyDictionary[Parameter, FlatWeights] = weakref.WeakKeyDicti
 
 
 def weights_of(parameter: Parameter) -> FlatWeights | None:
-    """Return the array that a parameter was last laid out in, if it was."""
+    """Return the flat array that a parameter was last moved to, or None."""
     return _found.get(parameter)
 
 
 def flat_weights(
     parameters: Sequence[Parameter], zeros: Callable[[int], Array] = aligned_zeros
 ) -> FlatWeights | None:
-    """Return the one array that holds the parameters; if there is none yet, move them into one.
+    """Return the flat array of the parameters, moving them to a new one if there is none.
 
-    It replaces their ``data`` by views with the same numbers. None if they cannot lie in one array:
-    of another dtype than float32, read-only, or sharing memory with each other.
+    Moving replaces their ``data`` by views with equal numbers. None if they cannot be moved: if one
+    is not float32, is read-only, or shares memory with another.
     """
     if not parameters:
         return None
@@ -120,7 +120,7 @@ def flat_weights(
         return found
     if not _movable(parameters):
         return None
-    made = FlatWeights(parameters, zeros)  # never into an old one, which others may have kept
+    made = FlatWeights(parameters, zeros)  # never an old one, which others may still use
     for p, view in zip(parameters, made.views, strict=True):
         p.data = view
     _found.update(dict.fromkeys(parameters, made))

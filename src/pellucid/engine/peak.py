@@ -1,4 +1,4 @@
-"""What the machine can do at best: the rate of its matrix multiplication."""
+"""The peak rate of the machine: that of NumPy's matrix product."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 __all__ = ["peak_gflops"]
 
-SIZE = 1024  # large enough for every library to reach its rate
+SIZE = 1024  # large enough for every BLAS to reach its peak
 LONG_ENOUGH = 0.1  # seconds
 
 
@@ -17,9 +17,9 @@ LONG_ENOUGH = 0.1  # seconds
 def peak_gflops() -> float:
     """Return the GFLOP/s of NumPy's float32 matrix product, measured once per process.
 
-    It is NumPy's library that decides on how many threads (``OPENBLAS_NUM_THREADS`` and the like,
-    read when NumPy is imported). Its threads stay awake for some time afterwards: measure other
-    things first.
+    NumPy's BLAS chooses the number of threads (``OPENBLAS_NUM_THREADS`` and the like, read when
+    NumPy is imported). Its threads stay awake for some time afterwards: take other measurements
+    first.
 
     Examples
     --------

@@ -23,19 +23,19 @@ __all__ = ["Plan", "compile"]
 
 
 class Plan:
-    """What will run, in order; called like the model it was made from.
+    """A model compiled to a list of steps; called like the model.
 
-    Every step reads values that were made before it, number 0 being the images, and makes one.
-    All are buffers, which the next call overwrites: a plan serves one thread at a time, and a copy
-    of it is compiled again.
+    Every step reads earlier values, number 0 being the images, and makes one. All are buffers,
+    which the next call overwrites: a plan serves one thread at a time, and copying it compiles
+    it again.
 
     Attributes
     ----------
     model : Layer
     batch_size : int
-        The most images at a time.
+        The largest number of images per call.
     images : int
-        How many the last call had.
+        The number of images in the last call.
     steps : list of Step
     backend : Backend
     """
@@ -46,8 +46,8 @@ class Plan:
         batch_size = require_count(batch_size, "batch_size")
         self.model, self.input_shape, self.batch_size = model, tuple(input_shape), batch_size
         self.backend = backend
-        model.output_shape(self.input_shape)  # or it says which layer does not fit the images
-        # The kernels compute in float32; a model of another type runs its own layers.
+        model.output_shape(self.input_shape)  # raises if a layer does not fit the images
+        # The kernels compute in float32; a model of another dtype runs its own layers.
         self.single = all(p.data.dtype == np.float32 for p in model.parameters().values())
         self.images = 0
         self._given: Shape | None = None  # the shape of the last output
@@ -55,28 +55,28 @@ class Plan:
         self.steps = assemble(
             model, self.input_shape, batch_size, fast=self.single, backend=backend
         )
-        self._sums: dict[int, Array] = {}  # of the gradients of values that several steps read
+        self._sums: dict[int, Array] = {}  # gradient sums of values that several steps read
         self._parameters = list(model.parameters().values())
-        self._flat: FlatWeights | None = None  # what only training needs comes with a backward
+        self._flat: FlatWeights | None = None  # allocated by the first backward
         self._gradients = backend.zeros(0)
         self._views: list[Array] = []
         self._gradient_of: dict[Parameter, Array] = {}
         for step in self.steps:
             step.gradients = self._gradient_of
-        self._see_what_learns()
+        self._find_trained()
 
     @property
     def weights(self) -> Array:
         """All weights in one float32 array: the ``data`` of each parameter is a view of it.
 
-        One message of it tells another process all weights. The first backward, or this attribute,
-        moves the parameters there; it does so again once one was given another array as its
-        ``data``. Between two parameters there may be zeros. Plans of one model share the array.
+        So one message sends all weights to another process. The first backward, or this attribute,
+        moves the parameters there, and moves them again after a parameter's ``data`` was replaced.
+        Between parameters there may be zeros as padding. Plans of one model share the array.
 
         Raises
         ------
         ArgumentError
-            If the parameters cannot lie in one array.
+            If the parameters cannot share one array.
         """
         return self._lay_out().whole
 
@@ -84,8 +84,8 @@ class Plan:
     def gradients(self) -> Array:
         """The gradients of the last backward in one float32 array, laid out as `weights` are.
 
-        The ``grad`` of each parameter that learns is a view of it; where the others lie is left as
-        it is. Change it in place between `backward` and an update: a sum over processes, a clip.
+        The ``grad`` of each parameter that is not frozen is a view of it; the rest is not written.
+        Change it in place between `backward` and an update, to sum over processes or to clip.
 
         Examples
         --------
@@ -105,8 +105,8 @@ class Plan:
         self._place_gradients()
         if self._flat is None:
             raise ArgumentError(
-                "keeps weights and gradients in one array only where all of them are float32, "
-                "writable, and each has memory of its own. Use the parameters of the model.",
+                "keeps weights and gradients in one array only if all are float32 and writable, "
+                "and share no memory. Use the parameters of the model.",
                 where="Plan",
             )
         return self._flat
@@ -114,8 +114,8 @@ class Plan:
     def __call__(self, x: Array) -> Array:
         """Return the scores for ``x`` (N, C, H, W), N up to the batch size, in a buffer.
 
-        A plan computes in float32, or for a model of another dtype in that: real numbers of any
-        type are converted on the way in.
+        A plan computes in float32, or in the dtype of the model if that differs; real numbers of
+        any type are converted.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class Plan:
         ShapeError
             If the plan was made for other images, or the model's weights have changed their shapes.
         """
-        return self._alone(self._run, np.asarray(x))
+        return self._exclusively(self._run, np.asarray(x))
 
     def _run(self, x: Array) -> Array:
         if x.shape[1:] != self.input_shape or len(x) > self.batch_size:
@@ -133,7 +133,7 @@ class Plan:
                 f"{x.shape}. Compile another plan.",
                 where="Plan",
             )
-        self.images, self._given = 0, None  # if a step fails, there is nothing to go back through
+        self.images, self._given = 0, None  # if a step fails, backward must be refused
         if not len(x):
             self._given = (0, *self.model.output_shape(self.input_shape))
             return np.empty(self._given, dtype=self._fit(x, "images").dtype)
@@ -147,20 +147,20 @@ class Plan:
         return self.backend.to_host(y)
 
     def backward(self, dy: Array, *, need_dx: bool = False) -> Array | None:
-        """Leave its gradient in every parameter that learns; return the input's if asked for.
+        """Compute the gradients of all parameters that are not frozen, and the input's on request.
 
-        The gradients may lie in buffers that the next backward overwrites.
+        The gradients may be buffers that the next backward overwrites.
 
         Raises
         ------
         ShapeError
             If ``dy`` is not shaped like the last output.
         """
-        return self._alone(self._go_back, np.asarray(dy), need_dx)
+        return self._exclusively(self._backward, np.asarray(dy), need_dx)
 
-    def _go_back(self, dy: Array, need_dx: bool) -> Array | None:
+    def _backward(self, dy: Array, need_dx: bool) -> Array | None:
         if self._given is None:
-            raise ArgumentError("backward needs a forward before it: call the plan.", where="Plan")
+            raise ArgumentError("backward needs a forward first: call the plan.", where="Plan")
         if dy.shape != self._given:
             raise ShapeError(
                 f"expects an output gradient shaped like its last output, {self._given}, received "
@@ -173,7 +173,7 @@ class Plan:
             self._collect_gradients()
             dtype = self._fit(dy, "dy").dtype
             return np.zeros((0, *self.input_shape), dtype=dtype) if need_dx else None
-        self._see_what_learns()
+        self._find_trained()
         self._place_gradients()
         gradients = {self.steps[-1].makes if self.steps else 0: self._fit(dy, "dy")}
         for step in reversed(self.steps):
@@ -191,7 +191,7 @@ class Plan:
         return self.backend.to_host(gradients[0]) if need_dx else None
 
     def _place_gradients(self) -> None:
-        """Lay out the parameters in one array, and give each step its part of the gradients."""
+        """Lay out the parameters in one array, and give each step its view of the gradients."""
         if self._flat is not None and self._flat.hold(self._parameters):
             return
         before = None if self._flat is None else self._flat.layout
@@ -202,10 +202,10 @@ class Plan:
             self._gradients = self.backend.zeros(flat.layout.size)
             self._views = flat.layout.views(self._gradients)
             self._gradient_of.update(zip(self._parameters, self._views, strict=True))
-        self._flat = flat  # last: what belongs to it is there, also if Ctrl-C came
+        self._flat = flat  # last, so that Ctrl-C leaves a consistent state
 
     def _collect_gradients(self) -> None:
-        """Copy gradients that layers left in arrays of their own."""
+        """Copy gradients that layers left in other arrays into the flat one."""
         if self._flat is None:
             return
         for p, view in zip(self._parameters, self._views, strict=True):
@@ -213,26 +213,26 @@ class Plan:
             if g is view or g is None or not p.rate:
                 continue
             if isinstance(g, np.ndarray) and g.shape == view.shape and g.dtype.kind in "fiub":
-                with np.errstate(over="ignore"):  # infinity is seen
+                with np.errstate(over="ignore"):  # overflow stays a visible inf
                     view[...] = g
                 p.grad = view
         self._flat.gradients = self._gradients, self._views
 
-    def _alone(self, work: Callable[..., Any], *args: Any) -> Any:
-        """Do it, unless another thread is at work in the same buffers."""
+    def _exclusively(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Call ``work``, or refuse if another thread is running in the same buffers."""
         me = object()
         try:
             try:
                 if self._at_work.setdefault("call", me) is not me:
                     raise PellucidError(
-                        "is already running in another thread; its buffers serve one at a time. "
+                        "is already running in another thread; its buffers are not thread-safe. "
                         "Compile one for each thread.",
                         where="Plan",
                     )
                 return work(*args)
             finally:
                 self._end(me)
-        finally:  # Ctrl-C may come between any two steps, amid those of the first `_end` too
+        finally:  # Ctrl-C may come at any point, also within the first `_end`
             self._end(me)
 
     def _end(self, me: object) -> None:
@@ -240,7 +240,7 @@ class Plan:
             del self._at_work["call"]
 
     def _fit(self, a: Array, name: str) -> Array:
-        """Return ``a`` as the steps take it."""
+        """Return ``a`` converted for the steps."""
         require_real(a, "Plan", name)
         if self.single:
             return self.backend.from_host(a, np.float32)
@@ -249,8 +249,8 @@ class Plan:
     def __reduce__(self) -> tuple[Any, ...]:
         return Plan, (self.model, self.input_shape, self.batch_size, self.backend)
 
-    def _see_what_learns(self) -> None:
-        """Find the values that need a gradient: those that a parameter that learns has touched."""
+    def _find_trained(self) -> None:
+        """Find the values that need a gradient: those that depend on a trainable parameter."""
         self._trained: set[int] = set()
         for step in self.steps:
             step.first = self._trained.isdisjoint(step.reads)
@@ -258,15 +258,15 @@ class Plan:
                 self._trained.add(step.makes)
 
     def freeze(self) -> None:
-        """Rely on the weights staying as they are from now on, as they do in inference.
+        """Declare that the weights will not change, as in inference.
 
-        What follows from them (packed or transformed filters) is then computed only once more.
+        Packed or transformed filters are then computed only once more.
         """
         for step in self.steps:
             step.freeze()
 
     def _sum(self, value: int, a: Array, b: Array) -> Array:
-        """Return the sum of two gradients of a value, in a buffer: a step's own is not ours."""
+        """Return the sum of two gradients of a value, in the plan's buffer, not a step's."""
         if not self.single:
             return a + b
         if value not in self._sums:
@@ -288,7 +288,7 @@ def compile(model: Layer, input_shape: Shape, batch_size: int, *, backend: Backe
     input_shape : (C, H, W) or (F,)
     batch_size : int
     backend : Backend
-        The machine that it runs on.
+        The machine to run on.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How long each step of a model's training and inference takes."""
+"""Measure each step of a model's training and inference."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .table import table
 __all__ = ["Profile", "profile"]
 
 PARTS = ("forward", "loss", "backward", "update")
-WARM = 3  # steps that are not counted: the first ones compile, and touch their memory first
+WARM = 3  # untimed steps: the first ones compile, and touch new memory
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What `profile` measured; printed, it is two tables.
+    """The result of `profile`; printing it gives two tables.
 
     Attributes
     ----------
@@ -36,9 +36,9 @@ class Profile:
     step_seconds : dict of str to float
         Median seconds of the parts of one training step: forward, loss, backward, update.
     call_seconds : float
-        Median seconds of one inference.
+        Median seconds of one inference call.
     images, threads : int
-        Images a batch; threads of the engine.
+        Images per batch; threads of the engine.
     """
 
     training: str
@@ -80,12 +80,12 @@ def profile(
     Parameters
     ----------
     model : Layer
-        It stays as it is.
+        Is not changed.
     images : float array (N, C, H, W)
         One batch.
     labels : integer array (N,)
     steps : int
-        The medians of so many are returned.
+        Number of timed steps, of which medians are returned.
     optimizer : str
         A name as in `pellucid.optim.by_name`.
 
@@ -127,7 +127,7 @@ def profile(
     for step in plan.steps:
         step.seconds[1] = 0.0
     (call_seconds,) = _medians(infer, plan, steps)
-    inference = table(plan.steps, len(images))  # the first to wake the threads of NumPy's product
+    inference = table(plan.steps, len(images))  # starts NumPy's threads: after measuring
     for step, seconds in zip(plan.steps, training, strict=True):
         step.seconds[:] = seconds
     return Profile(
@@ -141,7 +141,7 @@ def profile(
 
 
 def _medians(run: Callable[[], list[float]], plan: Plan, times: int) -> list[float]:
-    """Return the medians of what ``run`` returns, and leave those of the steps in the plan."""
+    """Return the medians of what ``run`` returns, and store those of the steps in the plan."""
     for _ in range(WARM):
         run()
     whole, each = [], []

@@ -1,7 +1,7 @@
-"""Which step serves which layer: each step class registers itself.
+"""The registry of steps by layer class: each step registers itself.
 
-A layer of your own brings a step in the same way. Without one it runs as it is, in NumPy, and its
-images are converted to and from channels-last:
+Your own layer gets a step in the same way. Without one it runs as it is, in NumPy, and its images
+are converted from and to channels-last:
 
 >>> import numpy as np
 >>> from pellucid import nn
@@ -22,7 +22,7 @@ images are converted to and from channels-last:
 ...         return dy * self.gain.data
 >>> @serves(Scale)
 ... class ScaleStep(Step):
-...     kernel = "scale"  # in tables; `channels_last` stays None: any layout will do
+...     kernel = "scale"  # in tables; `channels_last` stays None: any layout
 ...
 ...     def __init__(self, name, layer, input_shape, batch_size):
 ...         super().__init__(name, input_shape)
@@ -60,27 +60,27 @@ S = TypeVar("S", bound=type[Step])
 
 
 class StepRegistry:
-    """The steps of one backend, by the class of the layer that they serve."""
+    """The steps of one backend, by layer class."""
 
     def __init__(self) -> None:
         self.by_layer: dict[type[Layer], type[Step]] = {}
 
     def serves(self, *kinds: type[Layer]) -> Callable[[S], S]:
-        """Return a decorator that makes a class of `Step` serve these classes of layers.
+        """Return a decorator that registers a subclass of `Step` for these layer classes.
 
-        Only objects of exactly these classes are served: a subclass may compute something else, and
-        runs as it is unless it registers a step. The last registration of a class counts.
+        It serves exactly these classes: a subclass may compute something else, and runs as it is
+        unless it registers a step. The last registration of a class counts.
 
         Raises
         ------
         ArgumentError
-            If one of ``kinds`` is not a class of layers, or what is decorated is not a class of
-            steps.
+            If one of ``kinds`` is not a subclass of Layer, or the decorated object is not one of
+            Step.
         """
         for kind in kinds:
             if not (isinstance(kind, type) and issubclass(kind, Layer)):
                 raise ArgumentError(
-                    f"takes classes of layers, received {kind!r}. Write `@serves(MyLayer)` above "
+                    f"takes layer classes, received {kind!r}. Write `@serves(MyLayer)` above "
                     "`class MyStep(Step)`.",
                     where="serves",
                 )
@@ -99,6 +99,6 @@ class StepRegistry:
         return register
 
     def find(self, layer: Layer, input_shape: Shape) -> type[Step] | None:
-        """Return the class of the step that runs ``layer`` on inputs of this shape, if there is."""
+        """Return the step class that runs ``layer`` on inputs of this shape, or None."""
         step = self.by_layer.get(type(layer))
         return step if step is not None and step.takes(layer, input_shape) else None

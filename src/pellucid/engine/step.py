@@ -1,4 +1,4 @@
-"""What every step of a plan is: one layer, or a chain of them, run into buffers of its own."""
+"""The base class of a plan's steps: each runs a layer, or several fused, into its own buffers."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ __all__ = ["Step"]
 
 
 class Step:
-    """Base class of the steps, which a backend or a user writes for a kind of layer.
+    """Base class of the steps, which a backend or a user writes for a class of layers.
 
     A step takes and returns C-contiguous float32 arrays (N, ...), for any N up to the plan's batch
-    size; what it returns is a buffer of its own, which its next call overwrites. It is made as
+    size; it returns its own buffer, which its next call overwrites. It is constructed as
     ``MyStep(name, layer, input_shape, batch_size)``, with the keyword arguments that `absorbs`
     returned, and reads the layer's weights and constants at each call. The step of a join gets a
-    tuple of the shapes of all its inputs as ``input_shape``. See `serves`.
+    tuple of all its inputs' shapes as ``input_shape``. See `serves`.
 
     Attributes
     ----------
     name : str
         The layer's path in the model.
     layer : Layer
-        The one it runs; its parameters are the step's.
+        The layer it runs, whose parameters are the step's.
     kernel : str
-        What it runs, for tables.
+        A description of what it runs, for tables.
     output_shape : (C, H, W) or (F,)
-        Of one image, in this order whatever the layout.
+        Of one image, in this order for any layout.
     channels_last : bool or None
-        The layout of the images that it reads and makes: (N, H, W, C), which suits most kernels, or
-        (N, C, H, W). None: either, and the output has the layout of the input.
+        The layout of input and output images: (N, H, W, C), which suits most kernels, or
+        (N, C, H, W). None: any, and the output has the layout of the input.
     multiply_adds : int
-        Of one image's forward.
+        Number of them in one image's forward.
     seconds : [float, float]
-        What the last forward and backward took.
+        Duration of the last forward and backward.
     reads, makes : tuple of int, int
-        Numbers of values of the plan. A step that reads several takes that many arrays forward, and
-        returns that many gradients.
+        Numbers of values of the plan. A step that reads several takes that many arrays in forward,
+        and returns that many gradients.
     frozen : bool
-        Whether the weights stay as they are from now on.
+        Whether the weights will not change any more.
     first : bool
-        Whether no step before it learns: the gradient for its input is not needed.
+        Whether no step before it has trainable parameters, so that its input needs no gradient.
     gradients : dict of Parameter to array
-        Where `gradient` finds the buffers: the plan's own array of all gradients.
+        The buffers that `gradient` returns: views of the plan's flat gradients.
     """
 
     kernel: str
     channels_last: bool | None = None
-    layer: Any = Layer()  # not one of the model's
+    layer: Any = Layer()  # a placeholder, not a layer of the model
 
     def __init__(self, name: str, output_shape: Shape, multiply_adds: int = 0) -> None:
         self.name, self.output_shape, self.multiply_adds = name, output_shape, multiply_adds
@@ -65,13 +65,13 @@ class Step:
         self.first = False
         self.gradients: dict[Parameter, Array] = {}
 
-    # When a plan is made: asked of the class, then of the step ------------------------------
+    # While a plan is built: methods of the class, then of the step --------------------------
 
     @classmethod
     def takes(cls, layer: Any, input_shape: Shape) -> bool:
         """Return whether the step can run this ``layer`` on inputs of this shape.
 
-        A layer whose step cannot take it runs as it is.
+        If not, the layer runs as it is.
         """
         return True
 
@@ -79,14 +79,14 @@ class Step:
     def absorbs(
         cls, layer: Any, follower: Layer, shape: Shape, absorbed: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
-        """Return the keyword arguments that make the step run ``follower`` too; None if it cannot.
+        """Return keyword arguments that fuse ``follower`` into the step; None if it cannot.
 
         Parameters
         ----------
         layer : Layer
-            The one that the step serves.
+            The layer that the step serves.
         follower : Layer
-            The only reader of what ``layer``, with all absorbed so far, makes.
+            The only reader of the output of ``layer`` with all layers absorbed so far.
         shape : (C, H, W) or (F,)
             The shape that ``follower`` reads.
         absorbed : mapping
@@ -95,26 +95,26 @@ class Step:
         return None
 
     def link(self, producer: Step) -> None:
-        """Link up with the step that makes the input, of which this one is the only reader."""
+        """Connect to the step that makes the input, if this step is its only reader."""
 
     def emit_channels_first(self) -> bool:
-        """Make images (N, C, H, W) from now on, if the step can; returns whether it does."""
+        """Switch the output to (N, C, H, W) if the step can; returns whether it did."""
         return False
 
     def freeze(self) -> None:
-        """Rely on the weights staying as they are from now on."""
+        """Declare that the weights will not change any more."""
         self.frozen = True
 
     # At each batch ---------------------------------------------------------------------------
 
     def forward(self, *args: Any, **kwargs: Any) -> Array:
-        """Return the output for ``x``, or for all that the step reads."""
+        """Return the output for the arrays that the step reads."""
         raise NotImplementedError(f"{type(self).__name__} has no forward yet")
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | tuple[Array | None, ...] | None:
-        """Leave the gradients in the parameters, if the step `learns`; return the input's.
+        """Store the gradients of the parameters, if the step `learns`; return the input's.
 
-        Without ``need_dx`` the gradient for the input may be None.
+        Without ``need_dx`` the gradient of the input may be None.
         """
         raise NotImplementedError(f"{type(self).__name__} has no backward yet")
 
@@ -128,7 +128,7 @@ class Step:
         return any(p.rate for p in self._parameters)
 
     def gradient(self, parameter: Parameter) -> Array:
-        """Return the buffer for a parameter's gradient, which becomes its ``grad``."""
+        """Return the buffer for a parameter's gradient, and make it the ``grad``."""
         g = self.gradients.get(parameter)
         if g is None or g.shape != parameter.data.shape:
             g = self.gradients[parameter] = aligned_zeros(parameter.data.shape)
@@ -138,7 +138,7 @@ class Step:
     # For warm-up and tables ------------------------------------------------------------------
 
     def uses(self, *, training: bool) -> Sequence[Any]:
-        """Return the kernels that the step runs, in training or in inference alone."""
+        """Return the kernels that the step runs in training, or in inference only."""
         return ()
 
     def buffers(self) -> int:

@@ -1,4 +1,4 @@
-"""Where a plan spends its time, as a table."""
+"""The steps of a plan with their times, as a table."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ __all__ = ["table"]
 
 
 def table(steps: Sequence[Step], images: int, *, rate: float | None = None) -> str:
-    """Return the ``steps`` of a plan with what they did in their last forward and backward.
+    """Return the ``steps`` of a plan with the cost of their last forward and backward.
 
-    A product and its addition are two floating-point operations. A backward has twice as many as
-    its forward, the first step's as many: nobody needs the gradient of the images.
+    A multiply-add is two floating-point operations. A backward has twice as many as its forward;
+    the first step's as many, since the images need no gradient.
 
     Parameters
     ----------
     steps : sequence of Step
-        What has not run yet has no times.
+        Steps that have not run yet have no times.
     images : int
-        So many ran.
+        Number of images of the last call.
     rate : float, optional
-        The GFLOP/s that count as the whole; by default those of NumPy's matrix product.
+        The GFLOP/s that count as 100 %; by default those of NumPy's matrix product.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def table(steps: Sequence[Step], images: int, *, rate: float | None = None) -> s
     >>> print(table(plan.steps, 100).splitlines()[0])
     step     kernel                        output    forward MFLOP  MiB
     """
-    ran, backward = (any(step.seconds[way] for step in steps) for way in (0, 1))
+    ran, backward = (any(step.seconds[k] for step in steps) for k in (0, 1))
     numbers = [_numbers(step, images, 1 if step.first else 2) for step in steps]
     sums = tuple(map(sum, zip(*numbers, strict=True)))
     names = [(step.name, step.kernel, shape_text(step.output_shape)) for step in steps]
@@ -53,18 +53,20 @@ def table(steps: Sequence[Step], images: int, *, rate: float | None = None) -> s
 
 
 def _numbers(step: Step, images: int, products: int) -> tuple[float, ...]:
-    """Return the operations forward and backward, the bytes, and the seconds of both ways."""
+    """Return the operations of forward and backward, the bytes, and the seconds of both."""
     operations = 2 * step.multiply_adds * images
     return (operations, products * operations, step.buffers(), *step.seconds)
 
 
 def _cells(numbers: tuple[float, ...], backward: bool, rate: float) -> list[str]:
-    ahead, back, size, there, again = numbers
-    operations, seconds = (ahead + back, there + again) if backward else (ahead, there)
-    speed = operations / seconds / 1e9 if seconds else 0.0
-    cells = [_mega(ahead), f"{size / 2**20:.1f}", f"{1000 * there:.3f}"]
+    forward, back, size, seconds_forward, seconds_backward = numbers
+    operations, seconds = forward, seconds_forward
     if backward:
-        cells[1:] = [_mega(back), *cells[1:], f"{1000 * again:.3f}"]
+        operations, seconds = operations + back, seconds + seconds_backward
+    speed = operations / seconds / 1e9 if seconds else 0.0
+    cells = [_mega(forward), f"{size / 2**20:.1f}", f"{1000 * seconds_forward:.3f}"]
+    if backward:
+        cells[1:] = [_mega(back), *cells[1:], f"{1000 * seconds_backward:.3f}"]
     return [*cells, f"{speed:.1f}" if speed else "-", f"{speed / rate:.0%}" if speed else "-"]
 
 

@@ -1,4 +1,4 @@
-"""Compiling ahead what training and running a model need."""
+"""Compile ahead the kernels that a model needs."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def warm_up(
 ) -> None:
     """Compile, or load, every kernel that trains and runs ``model`` on images of ``input_shape``.
 
-    What this machine has compiled once it loads from disk from then on. A copy of the model takes a
-    step with each of the ``optimizers``; the model itself, its random generators and its running
-    statistics stay as they are.
+    Kernels are cached on disk, so each machine compiles them once. A copy of the model takes a step
+    with each of the ``optimizers``; the model itself, its random generators and its running
+    statistics are not changed.
 
     Examples
     --------
@@ -47,9 +47,9 @@ def warm_up(
         )
     drawing: list[Any] = [layer for _, layer in model.layers() if hasattr(layer, "rng")]
     for layer in drawing:
-        layer.rng = ImageRandom(0, "warm-up")  # as a Trainer gives it
+        layer.rng = ImageRandom(0, "warm-up")  # as in a Trainer
     with np.errstate(all="ignore"):
-        for n in (batch_size, 1):  # there are kernels for few images
+        for n in (batch_size, 1):  # some kernels are for few images
             for layer in drawing:
                 layer.rng.at(0, np.arange(n))
             y = plan(x[:n])
@@ -65,6 +65,6 @@ def warm_up(
 
 
 def kernels_of(plan: Plan, *, training: bool = True) -> list[Any]:
-    """Return the kernels that the steps of ``plan`` run, each once."""
+    """Return the distinct kernels that the steps of ``plan`` run."""
     found = {id(kernel): kernel for step in plan.steps for kernel in step.uses(training=training)}
     return list(found.values())

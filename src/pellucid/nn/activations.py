@@ -12,14 +12,14 @@ __all__ = ["LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softmax", "Tanh"]
 
 
 class _Activation(Layer):
-    """What activations have in common: they bend each number on its own."""
+    """Base class of the element-wise activations."""
 
     per_number = True
     is_activation = True
 
 
 class ReLU(_Activation):
-    """Keep what is above zero: ``y = max(0, x)``, ``dx = dy`` where ``x > 0``; any shape.
+    """Rectify: ``y = max(0, x)``, ``dx = dy`` where ``x > 0``; any shape.
 
     Examples
     --------
@@ -37,12 +37,12 @@ class ReLU(_Activation):
         return ops.relu(x)
 
     def backward(self, dy: Array) -> Array:
-        """Return ``dy`` where the input was above zero."""
+        """Return ``dy`` where the input was above zero, else 0."""
         return ops.relu_backward(dy, *self.recall())
 
 
 class LeakyReLU(_Activation):
-    """Let a little through below zero: ``y = x`` or ``negative_slope · x``; any shape."""
+    """Rectify with a slope below zero: ``y = x`` or ``negative_slope · x``; any shape."""
 
     short_name = "leaky ReLU"
 
@@ -94,9 +94,9 @@ class Tanh(_Activation):
 
 
 class SiLU(_Activation):
-    """Weight by the sigmoid (also called Swish): ``y = x · s``, ``s = 1 / (1 + e^-x)``; any shape.
+    """Multiply by the sigmoid (or Swish): ``y = x · s``, ``s = 1 / (1 + e^-x)``; any shape.
 
-    Smooth, with a small dip below zero: at its least -0.28. ``dx = dy · s · (1 + x · (1 - s))``.
+    Smooth, with a minimum of -0.28 below zero. ``dx = dy · s · (1 + x · (1 - s))``.
     Source: Elfwing et al. 2017, "Sigmoid-weighted linear units", section 2.
 
     Examples
@@ -119,7 +119,7 @@ class SiLU(_Activation):
 
 
 class Softmax(Layer):
-    """Turn scores into probabilities: ``y_k = e^x_k / Σ_j e^x_j`` along axis ``dim``.
+    """Convert scores to probabilities: ``y_k = e^x_k / Σ_j e^x_j`` along axis ``dim``.
 
     Networks here end in scores, and the loss contains the softmax; this layer is for networks that
     need probabilities inside.

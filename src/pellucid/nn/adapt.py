@@ -1,4 +1,4 @@
-"""Weights that were trained elsewhere, fitted to a network: its own keys, its own last layer."""
+"""Adapt weights trained elsewhere to a network: prefixes, auxiliary heads, the last layer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .surgery import head_name
 
 __all__ = ["Adapted", "adapted"]
 
-# Classifiers that serve only to train, beside the one at the end.
+# Auxiliary classifiers, used in training only.
 _AUXILIARY = ("aux1", "aux2", "aux_classifier", "AuxLogits", "aux_logits")
 
 
 class Adapted(NamedTuple):
-    """A state dict that fits, whether its last layer is new, and what was done to have it."""
+    """A state dict that fits, whether the last layer is new, and notes on the changes made."""
 
     state: dict[str, Array]
     new_head: bool
@@ -28,12 +28,12 @@ class Adapted(NamedTuple):
 
 
 def adapted(model: Layer, arrays: Mapping[str, Array]) -> Adapted:
-    """Return a state dict for ``model`` from weights that were trained elsewhere.
+    """Return a state dict for ``model`` made from weights trained elsewhere.
 
-    What a wrapper put before the keys (``module.``, ``_orig_mod.``, ``model.``) is taken away where
-    all keys fit without it. The last layer stays the model's own if the file has another number of
-    outputs, or no last layer. Auxiliary classifiers, which serve only to train, are left out, and
-    so is what lies outside the prefix under which the network is.
+    A prefix that a wrapper added to the keys (``module.``, ``_orig_mod.``, ``model.``) is removed
+    where all keys fit without it. The last layer stays the model's own if the file has another
+    number of outputs, or no last layer. Auxiliary classifiers, which serve training only, are left
+    out, and so are arrays outside the network's prefix.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def adapted(model: Layer, arrays: Mapping[str, Array]) -> Adapted:
     Raises
     ------
     StateDictError
-        If the network is there twice, under two prefixes; if its weights are not finite.
+        If the network occurs twice, under two prefixes; if its weights are not finite.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def adapted(model: Layer, arrays: Mapping[str, Array]) -> Adapted:
     dropped = {k for k in state.keys() - own.keys() if k.partition(".")[0] in _AUXILIARY}
     if dropped:
         layers = " and ".join(sorted({key.partition(".")[0] for key in dropped}))
-        notes.append(f"without {layers} ({len(dropped)} arrays), which serve only to train")
+        notes.append(f"without {layers} ({len(dropped)} arrays), which serve training only")
     state = {key: value for key, value in state.items() if key not in dropped}
     absent = bool(of_head) and not of_head & state.keys()
     other = {k for k in of_head & state.keys() if np.shape(state[k]) != own[k].shape}
@@ -70,7 +70,7 @@ def adapted(model: Layer, arrays: Mapping[str, Array]) -> Adapted:
     if new_head:
         state |= {key: own[key] for key in of_head}
     if any(is_count(key) for key in own.keys() - state.keys()):
-        notes.append("num_batches_tracked, which the file lacks, begins at 0")
+        notes.append("num_batches_tracked, missing in the file, starts at 0")
     _require_finite({key: value for key, value in state.items() if key in own})
     return Adapted(state, new_head, notes)
 
@@ -90,8 +90,8 @@ def _without_prefix(
     if len(prefixes) > 1:
         listed = " and ".join(repr(shown(prefix)) for prefix in prefixes[:4])
         raise StateDictError(
-            f"the weights of this network are there {len(prefixes)} times, under {listed}. Save "
-            "those that are wanted in a file of their own."
+            f"holds the weights of this network {len(prefixes)} times, under {listed}. Save the "
+            "ones you want in a separate file."
         )
     if not prefixes:
         return state, []
@@ -110,6 +110,6 @@ def _require_finite(state: Mapping[str, Array]) -> None:
             if odd:
                 raise StateDictError(
                     f"{odd:,} of the {np.size(value):,} numbers of {shown(key)} are NaN or "
-                    "infinite, and so would be all that is computed of them. Take weights that "
-                    "were saved before the training diverged."
+                    "infinite, and so would be the network's outputs. Use weights saved before "
+                    "the training diverged."
                 )

@@ -1,4 +1,4 @@
-"""Containers whose input takes several paths: a chain with a shortcut, and branches."""
+"""Containers with parallel paths: a chain with a shortcut, and branches."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from .walk import Node
 
 __all__ = ["Branches", "JoinedBranches", "Residual", "ResidualSum"]
 
-KEY = "downsample"  # what the shortcut is called in state dicts, as in torchvision's ResNet
+KEY = "downsample"  # the shortcut's name in state dicts, as in torchvision's ResNet
 
 
 class Residual(Container):
-    """A chain whose input is added to its output.
+    """Add a chain's input to its output.
 
         y = chain(x) + shortcut(x),    dx = chain'(dy) + shortcut'(dy)
 
-    The chain then learns only what differs from its input, and the gradient has a path back that
-    nothing weakens. Source: He et al. 2015, "Deep Residual Learning for Image Recognition",
-    section 3.2, eq. 1 and 2. What follows the addition, such as a ReLU, is the next layer.
+    The chain then learns only the difference from its input, and the gradient has a path back
+    that does not attenuate it. Source: He et al. 2015, "Deep Residual Learning for Image
+    Recognition", section 3.2, eq. 1 and 2. A ReLU after the addition is a layer of its own.
 
     Parameters
     ----------
     *layers, **named : Layer
         The chain, named as in `Sequential`.
     shortcut : Layer, optional
-        What the input goes through before it is added; nothing by default. It is called
-        ``downsample`` in state dicts.
+        Applied to the input before it is added; by default the identity. Its name in state dicts is
+        ``downsample``.
 
     Attributes
     ----------
     chain : Sequential
-        The layers but for the shortcut.
+        The layers without the shortcut.
     shortcut : Layer or None
 
     Raises
     ------
     ArgumentError
-        If something is not a layer, or one layer stands in two places, at any depth.
+        If an argument is not a layer, or one layer occurs twice, at any depth.
     ShapeError
-        By `output_shape` and forward, if the two shapes differ.
+        From `output_shape` and forward, if the two shapes differ.
 
     Examples
     --------
@@ -63,7 +63,8 @@ class Residual(Container):
             self._require_layer("shortcut", shortcut)
             if KEY in named:
                 raise ArgumentError(
-                    f"two layers are called {KEY!r}: the shortcut is.", where=type(self).__name__
+                    f"{KEY!r} is the shortcut's name: give the layer another.",
+                    where=type(self).__name__,
                 )
         self.shortcut = shortcut
         super().__init__(*layers, **named)
@@ -72,7 +73,7 @@ class Residual(Container):
             shortcut.name = KEY
 
     def wiring(self) -> list[Node]:
-        """Return the chain, the shortcut, and the sum of what they make."""
+        """Return the nodes of the chain and of the shortcut, and their sum."""
         nodes = walk.line(self._children)
         ends = len(nodes), 0
         if self.shortcut is not None:
@@ -87,7 +88,7 @@ class Residual(Container):
             yield KEY, self.shortcut
 
     def with_layers(self, layers: Mapping[str, Layer]) -> Container:
-        """Return a plain residual block of layers of the same names."""
+        """Return a plain residual block of ``layers`` with the same names."""
         chain = {name: layers[name] for name in self._children}
         return Residual(**chain, shortcut=layers.get(KEY) if self.shortcut is not None else None)
 
@@ -97,11 +98,11 @@ class Residual(Container):
 
 
 class Branches(Container):
-    """Give every branch the same input, and join their outputs along the channels.
+    """Apply every branch to the same input, and concatenate their outputs along the channels.
 
         y = [branch_1(x), branch_2(x), ...],    dx = Σ_k branch_k'(dy_k)
 
-    Input (N, C, H, W), output (N, Σ C_k, OH, OW); rows (N, F) are joined likewise. Source:
+    Input (N, C, H, W), output (N, Σ C_k, OH, OW); rows (N, F) are concatenated likewise. Source:
     Szegedy et al. 2014, "Going Deeper with Convolutions", section 4.
 
     Parameters
@@ -112,9 +113,9 @@ class Branches(Container):
     Raises
     ------
     ArgumentError
-        If there is none, something is not a layer, or one layer stands in two places.
+        If there is no branch, an argument is not a layer, or one layer occurs twice.
     ShapeError
-        By `output_shape` and forward, if the images they make differ in size.
+        From `output_shape` and forward, if the branches' images differ in size.
 
     Examples
     --------
@@ -130,15 +131,15 @@ class Branches(Container):
         super().__init__(*layers, **named)
 
     def wiring(self) -> list[Node]:
-        """Return the branches, which all read the input, and what joins their outputs."""
+        """Return the nodes of the branches, which all read the input, and their concatenation."""
         nodes = [Node(name, branch, (0,)) for name, branch in self._children.items()]
         return [*nodes, Node("", JoinedBranches(self), tuple(range(1, len(nodes) + 1)))]
 
 
 class ResidualSum(Add):
-    """The sum at the end of a residual block, which remembers and speaks as the block.
+    """The sum at the end of a residual block, with the block's memory and name.
 
-    Each walk makes one: the state is the block's, and the join is not among its layers.
+    It is created for each walk, and is not one of the block's layers.
     """
 
     where = "residual"
@@ -148,11 +149,11 @@ class ResidualSum(Add):
         vars(self).update(remember=block.remember, recall=block.recall)
 
     def refusal(self, shapes: Sequence[Shape], names: Sequence[str], input_shape: Shape) -> str:
-        """Return what the two paths make, and which shortcut would make them alike."""
+        """Return the shapes of the two paths, and which shortcut would make them equal."""
         shape, around = shapes
         return (
-            f"the chain makes {shape} of {input_shape} and the shortcut {around}; what is added "
-            f"must have one shape.{_advice(shape, input_shape)}"
+            f"the chain maps {input_shape} to {shape} and the shortcut to {around}; they must be "
+            f"equal to be added.{_advice(shape, input_shape)}"
         )
 
     def __repr__(self) -> str:
@@ -160,7 +161,7 @@ class ResidualSum(Add):
 
 
 class JoinedBranches(Concat):
-    """The joining at the end of branches, which remembers and speaks as they do."""
+    """The concatenation at the end of `Branches`, with their memory and name."""
 
     where = "branches"
 
@@ -168,10 +169,10 @@ class JoinedBranches(Concat):
         vars(self).update(remember=branches.remember, recall=branches.recall)
 
     def refusal(self, shapes: Sequence[Shape], names: Sequence[str], input_shape: Shape) -> str:
-        """Return what each branch makes."""
+        """Return the shape of each branch's output."""
         made = ", ".join(f"'{name}' {shape}" for name, shape in zip(names, shapes, strict=True))
         return (
-            f"the branches make images of different sizes, which cannot be joined: {made}. Give "
+            f"the branches' outputs differ in size and cannot be concatenated: {made}. Give "
             "them the same stride, and each a padding that keeps the size, as (FH - 1) / 2."
         )
 
@@ -180,12 +181,12 @@ class JoinedBranches(Concat):
 
 
 def _advice(shape: Shape, input_shape: Shape) -> str:
-    """Return which shortcuts would make ``shape`` of ``input_shape``, where some would."""
+    """Return advice on shortcuts that map ``input_shape`` to ``shape``."""
     if len(shape) != 3 or len(input_shape) != 3:
-        return " Give a `shortcut` that makes the same shape."
+        return " Give a `shortcut` with the same output shape."
     known = bridges(input_shape, shape)
     if not known:
-        return " Give the chain's convolutions padding, so that only their stride makes it smaller."
+        return " Pad the chain's convolutions, so that only their stride reduces the size."
     (first, what), *more = known
     others = [f"`{layer}`, {what}" for layer, what in more]
     return f" Give {', or '.join([f'`shortcut={first}`, {what}', *others])}."

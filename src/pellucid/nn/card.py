@@ -1,4 +1,4 @@
-"""What a trained network knows of its images besides their shape."""
+"""Metadata of a trained network: data set, classes, preparation of its images."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ __all__ = ["Card"]
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Travels with a model into its file, so that the model can be used without its data set.
+    """Metadata saved with a model, so that it can be used without its data set.
 
     Attributes
     ----------
     dataset : str
-        What it was trained on.
+        The data set it was trained on.
     classes : tuple of str
-        What each output means.
+        The class of each output.
     preparation : Preparation, optional
-        What is done to a picture, so that it looks as the images did.
+        How a picture is converted to look like the training images.
     held_out : HeldOut, optional
-        How the test images were drawn, where they came from one folder with those it learned from.
+        How the test images were drawn, if they come from the same folder as the training images.
     value_range : (float, float), optional
-        The smallest and the largest number that the network was given: (0, 1) for bytes.
+        The smallest and the largest input number in training: (0, 1) for bytes.
     """
 
     dataset: str

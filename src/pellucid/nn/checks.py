@@ -1,4 +1,4 @@
-"""The checks that several layers share."""
+"""Argument checks shared by several layers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["require_count", "require_number"]
 def require_number(
     value: float, name: str, least: float = -math.inf, most: float = math.inf
 ) -> None:
-    """Refuse what is not a finite number from ``least`` to ``most``."""
+    """Refuse anything but a finite number from ``least`` to ``most``."""
     number = isinstance(value, Real) and not isinstance(value, bool)
     if not number or not (least <= value <= most and math.isfinite(value)):
         bounds = " of at least {:g}" if most == math.inf else " from {:g} to {:g}"

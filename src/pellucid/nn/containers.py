@@ -1,4 +1,4 @@
-"""Layers made of layers."""
+"""Containers: layers made of layers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["Container", "Sequential"]
 
 
 class Container(Layer):
-    """What all layers made of layers share: children by name, and one walk over their nodes.
+    """Base class of containers: children by name, and one walk over their nodes.
 
-    A kind of container says in `wiring` what each of its layers reads; all else follows.
+    A subclass says in `wiring` what each of its layers reads; the rest follows from that.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ class Container(Layer):
     Raises
     ------
     ArgumentError
-        If something is not a layer, or one layer stands in two places, at any depth (it could not
-        remember both forwards); if a name is empty or has a dot in it, which separates the names in
-        the keys of a state dict.
+        If an argument is not a layer, or one layer occurs twice, at any depth (it could not cache
+        both forwards); if a name is empty or has a dot in it, which separates the names in the
+        keys of a state dict.
     """
 
     def __init__(self, *layers: Layer, **named: Layer) -> None:
@@ -55,11 +55,11 @@ class Container(Layer):
         yield from self._children.items()
 
     def wiring(self) -> list[Node]:
-        """Return the layers in the order in which they run, each with what it reads."""
+        """Return the layers in execution order, each with the numbers of the values it reads."""
         raise NotImplementedError(f"{type(self).__name__} has no wiring yet")
 
     def nodes(self) -> list[Node] | None:
-        """Return the layers and what each reads; None if the class has a forward of its own.
+        """Return the layers and what each reads; None if the class overrides forward.
 
         Examples
         --------
@@ -76,7 +76,7 @@ class Container(Layer):
         return walk.forward(self.wiring(), x)
 
     def backward(self, dy: Array) -> Array:
-        """Return the gradient of the input, going through all nodes in reverse."""
+        """Return the gradient of the input, from all nodes in reverse order."""
         return walk.backward(self.wiring(), dy)
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -100,7 +100,7 @@ class Container(Layer):
         return [field, *(after for _, _, _, after in visits)][-1]
 
     def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
-        """Yield the lines of all nodes inside, in order."""
+        """Yield the rows of all nodes inside, in order."""
         with self._named_errors():
             self.output_shape(input_shape)
         for node, read, before, _ in walk.fields(self.wiring(), input_shape, field):
@@ -110,27 +110,27 @@ class Container(Layer):
             else:
                 for row in node.layer.rows(read[0], before, name):
                     yield replace(row, reads=reads) if reads else row
-                    reads = ()  # what is further inside reads what is inside
+                    reads = ()  # nodes further inside read values of this container
 
-    # How it is written down -----------------------------------------------------------------
+    # Representation ---------------------------------------------------------------------------
 
     def config(self) -> dict[str, Any]:
         """Return the layers by name: ``Sequential(**config)`` builds the same chain.
 
-        A network derived from a container with a constructor of its own returns its arguments.
+        A subclass with its own constructor returns that constructor's arguments.
         """
         plain = type(self).__init__ is self._kind().__init__
         return self._parts() if plain else super().config()
 
     def with_layers(self, layers: Mapping[str, Layer]) -> Container:
-        """Return a plain container of this kind that wires ``layers`` of the same names alike."""
+        """Return a plain container of this kind with ``layers`` of the same names and wiring."""
         return self._kind()(**layers)
 
     def __getitem__(self, name: str | int) -> Layer:
-        """Return a layer by its name or its place."""
+        """Return a layer by its name or index."""
         if isinstance(name, slice):
             raise ArgumentError(
-                "is not a chain of layers: a slice of it has no meaning. Take its layers by name: "
+                "is not a chain of layers and cannot be sliced. Take its layers by name: "
                 f"{', '.join(name for name, _ in self.children())}.",
                 where=self._label,
             )
@@ -163,15 +163,15 @@ class Container(Layer):
         return dict(self._children)
 
     def _told_reads(self, node: Node, path: str) -> tuple[str, ...]:
-        """Return what the summary says that a node reads; nothing where its place tells it."""
+        """Return the names a node reads, for the summary; () where its position implies them."""
         return ()
 
     def _require_name(self, name: str) -> None:
-        """Refuse names with which two parameters could have one key, and one of them be lost."""
+        """Refuse names that could give two parameters the same key."""
         if not name or "." in name:
             raise ArgumentError(
-                f"a layer cannot be called {name!r}: keys of a state dict are names with dots "
-                "between them. Give a name without dots, or a Sequential within this one.",
+                f"a layer cannot be called {name!r}: dots separate the names in the keys of a "
+                "state dict. Use a name without dots, or a Sequential within this one.",
                 where=type(self).__name__,
             )
 
@@ -179,7 +179,7 @@ class Container(Layer):
         if not isinstance(layer, Layer):
             raise ArgumentError(
                 f"{name!r} must be a layer, received {layer!r}."
-                + (" Add parentheses to build it." if isinstance(layer, type) else ""),
+                + (" Add parentheses to create one." if isinstance(layer, type) else ""),
                 where=type(self).__name__,
             )
 
@@ -187,7 +187,7 @@ class Container(Layer):
         everywhere = [id(layer) for _, layer in self.layers()]
         if len(set(everywhere)) < len(everywhere):
             raise ArgumentError(
-                "one layer stands in two places; build a second one.", where=type(self).__name__
+                "one layer occurs twice; create a second one.", where=type(self).__name__
             )
 
     def _require_inputs(self) -> None:
@@ -203,11 +203,11 @@ class Container(Layer):
                     where=type(self).__name__,
                 ) from None
             except ValueError:
-                pass  # written in C: its call will tell
+                pass  # implemented in C: the call itself will raise
 
     @classmethod
     def _kind(cls) -> type[Self]:
-        """Return the class that says how the layers are wired, which takes them by name."""
+        """Return the class that defines the wiring; it takes the layers by name."""
         return next(kind for kind in cls.__mro__ if "wiring" in vars(kind))
 
 
@@ -222,8 +222,8 @@ class Sequential(Container):
     Raises
     ------
     ArgumentError
-        If something is not a layer, one layer stands in two places, at any depth, or a name is
-        empty or has a dot in it.
+        If an argument is not a layer, one layer occurs twice, at any depth, or a name is empty or
+        has a dot in it.
 
     Examples
     --------
@@ -242,7 +242,7 @@ class Sequential(Container):
     @overload
     def __getitem__(self, name: slice) -> Sequential: ...
     def __getitem__(self, name: str | int | slice) -> Layer:
-        """Return a layer by name or place; a slice is a chain of the same layers."""
+        """Return a layer by name or index; a slice is a chain of the same layers."""
         if not isinstance(name, slice) or self.nodes() is None:
             return super().__getitem__(name)  # type: ignore[index]
         return Sequential(**dict(list(self._children.items())[name]))
@@ -253,7 +253,7 @@ class Sequential(Container):
 
 
 def _argument(name: str, layer: Layer) -> str:
-    """Return how a constructor's call gives ``layer`` its name."""
+    """Return ``layer`` as a named argument of the constructor's call."""
     return f"{name}={layer!r}" if name.isidentifier() else f"**{{{name!r}: {layer!r}}}"
 
 

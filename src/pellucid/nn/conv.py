@@ -22,7 +22,7 @@ __all__ = ["Conv2d"]
 
 
 class Conv2d(Layer):
-    """Slide filters over images: each answers where the image looks like it.
+    """Convolve images with learned filters.
 
         y[n,o,i,j] = b[o] + Σ_{c,u,v} w[o,c,u,v] · x[n, c, S·i + D·u - P, S·j + D·v - P]
 
@@ -39,12 +39,12 @@ class Conv2d(Layer):
     stride, padding, dilation, misfit
         As in `pellucid.shapes.slide`.
     groups : int
-        Into how many parts channels and filters are divided; each filter sees its own part. As many
-        as there are channels: depthwise, one filter a channel (Howard et al. 2017, section 3.1).
+        Number of groups that channels and filters are divided into; each filter sees its own group.
+        ``in_channels``: depthwise, one filter per channel (Howard et al. 2017, section 3.1).
     bias : bool
-        Whether a learned number is added to each filter's answers.
+        Whether to add a learned bias to each filter's output.
     weight_init : "he", "xavier", float or callable
-        Initial weights, see `pellucid.nn.init`. The bias begins at 0.
+        Initial weights, see `pellucid.nn.init`. The bias starts at 0.
     rng : numpy.random.Generator
         Draws them.
 
@@ -120,7 +120,7 @@ class Conv2d(Layer):
         self.bias = Parameter(constant((out_channels,), 0)) if bias else None
 
     def forward(self, x: Array) -> Array:
-        """Return the answers (N, FN, OH, OW) of the filters to ``x`` (N, C, H, W)."""
+        """Return the feature maps (N, FN, OH, OW) of ``x`` (N, C, H, W)."""
         self.remember(x)
         b = None if self.bias is None else self.bias.data
         return ops.conv2d(x, self.weight.data, b, groups=self.groups, **self._sliding)
@@ -159,11 +159,11 @@ class Conv2d(Layer):
         return self.windows(input_shape).count * self.parameter_count()
 
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return the field, widened by the filter and spread by the stride."""
+        """Return the field, enlarged by the filter, its step multiplied by the stride."""
         return field.through(self.windows(input_shape))
 
     def unread(self, input_shape: Shape) -> tuple[int, int]:
-        """Return the rows and columns behind the last window."""
+        """Return the number of rows and columns after the last window."""
         return self.windows(input_shape).unread
 
     @property

@@ -21,7 +21,7 @@ __all__ = ["ConvTranspose2d"]
 
 
 class ConvTranspose2d(Layer):
-    """Make images larger: the way back of a `Conv2d`, with filters that are learned.
+    """Upsample images: the transpose of a `Conv2d`, with learned filters.
 
         y[n, o, S·i + D·u - P, S·j + D·v - P] += x[n,c,i,j] · w[c,o,u,v]
 
@@ -34,15 +34,15 @@ class ConvTranspose2d(Layer):
     in_channels, out_channels : int
         C and FN.
     kernel_size, stride, padding, dilation : int or (int, int)
-        Those of the convolution whose way back this is: stride makes larger, padding cuts off.
+        Those of the convolution that this transposes: stride enlarges, padding crops.
     output_padding : int or (int, int)
-        Rows and columns more at the end: which of the sizes that the convolution rounds down.
+        Extra rows and columns at the end: selects one of the sizes that round down to one output.
     groups : int
-        Into how many parts both channels are divided.
+        Number of groups that both channels are divided into.
     bias : bool
-        Whether a learned number is added to each output channel.
+        Whether to add a learned bias to each output channel.
     weight_init : "he", "xavier", float or callable
-        Initial weights, see `pellucid.nn.init`. The bias begins at 0.
+        Initial weights, see `pellucid.nn.init`. The bias starts at 0.
     rng : numpy.random.Generator
         Draws them.
 
@@ -90,7 +90,7 @@ class ConvTranspose2d(Layer):
                 f"received {groups}.",
                 where="groups",
             )
-        # Drawn as for a convolution from C to FN; independent numbers may stand in any order.
+        # Drawn as for a convolution from C to FN; the order of independent numbers does not matter.
         drawn = (out_channels // groups, in_channels // groups, *self.kernel_size)
         shape = (in_channels, out_channels // groups, *self.kernel_size)
         weight = initial_weights(drawn, weight_init, rng, places=(groups,))
@@ -98,7 +98,7 @@ class ConvTranspose2d(Layer):
         self.bias = Parameter(constant((out_channels,), 0)) if bias else None
 
     def forward(self, x: Array) -> Array:
-        """Return the larger images (N, FN, OH, OW) for ``x`` (N, C, H, W)."""
+        """Return the upsampled images (N, FN, OH, OW) for ``x`` (N, C, H, W)."""
         self.remember(x)
         b = None if self.bias is None else self.bias.data
         return ops.conv_transpose2d(x, self.weight.data, b, **self._sliding)
@@ -113,7 +113,7 @@ class ConvTranspose2d(Layer):
         return dx
 
     def windows(self, input_shape: Shape) -> Windows:
-        """Return how the filters of the convolution that goes the other way move."""
+        """Return the windows of the convolution that this transposes."""
         return ops.conv_transpose2d_windows(input_shape, self.weight.data.shape, **self._sliding)
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -125,7 +125,7 @@ class ConvTranspose2d(Layer):
         return self.windows(input_shape).count * math.prod(self.weight.data.shape)
 
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return the field, whose steps are S times smaller than before."""
+        """Return the field, its step divided by the stride."""
         return field.through_transposed(self.windows(input_shape))
 
     @property

@@ -1,4 +1,4 @@
-"""What a network says of every crop of a larger image, in one pass.
+"""Scores of every crop of a larger image, in one pass.
 
 Crops that overlap share most of their convolutions: run over the whole image, each is computed once
 (Sermanet et al. 2014, "OverFeat", section 3.5; CS231n, "Converting FC layers to CONV layers").
@@ -35,29 +35,29 @@ def sliding_scores(
     input_shape: Shape | None = None,
     run: Callable[[Layer, Array], Array] | None = None,
 ) -> Array:
-    """Return what ``model`` says of every crop of larger images, computed in one pass or a few.
+    """Return the scores of ``model`` for every crop of larger images, in one pass or a few.
 
     ``y[n, :, i, j]`` are the scores of the crop whose first row is ``stride·i`` and whose first
-    column is ``stride·j``: exactly, where no layer pads or takes statistics of the whole image (as
-    `GroupNorm` does); where layers pad, a crop has zeros around it and the larger image goes on
+    column is ``stride·j``: exactly, unless a layer pads or uses statistics of the whole image (as
+    `GroupNorm` does): around a crop there is padding, inside the larger image there are pixels
     (examples/sliding_window.py shows how much that matters).
 
     Parameters
     ----------
     model : Layer
-        As for `to_convolutional`; it runs in evaluation mode, and is left as it is.
+        As for `to_convolutional`; it runs in evaluation mode, and is not changed.
     images : array (N, C, H, W), or one image (C, H, W)
         At least as large as ``input_shape``.
     stride : int or (int, int), optional
-        Cells between two crops; must divide the stride of the network, which is the default. For
-        smaller ones the network runs over shifted images, whose answers are interleaved.
+        Distance between two crops; must divide the stride of the network, which is the default. For
+        a smaller one the network runs over shifted images, whose scores are interleaved.
     average : bool
         Return the mean over all crops.
     input_shape : (C, H, W), optional
         A crop. Defaults to the model's own.
     run : callable, optional
         Runs the converted network on a batch, as ``lambda net, x: engine.compile(...)(x)``; by
-        default its own layers do.
+        default its own layers.
 
     Returns
     -------
@@ -106,9 +106,9 @@ class _Shift:
 
 
 def _shifts(count: int, crop: int, step: int, whole: int) -> Iterator[_Shift]:
-    """Yield the passes that give ``count`` crops, ``step`` apart, of a network of stride ``whole``.
+    """Yield the passes for ``count`` crops, ``step`` apart, of a network of stride ``whole``.
 
-    Each reads no more than its crops do, so that sizes round as they do in a single crop.
+    Each reads no more than its crops need, so that sizes round as in a single crop.
     """
     passes = whole // step
     for k in range(min(passes, count)):
@@ -120,12 +120,12 @@ def _shifts(count: int, crop: int, step: int, whole: int) -> Iterator[_Shift]:
 def _strides(
     network: Container, crop: Shape, stride: Pair | None
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the strides that are asked for, and those of the network."""
+    """Return the requested strides, and those of the network."""
     scores = network.output_shape(crop)
     if scores[1:] != (1, 1):
         raise ShapeError(
             f"gives {shape_text(scores)} numbers for one crop of "
-            f"{shape_text(crop)}, not one a class.",
+            f"{shape_text(crop)}, not one per class.",
             where="sliding_scores",
         )
     moves = network.receptive_field(ReceptiveField(), crop).stride

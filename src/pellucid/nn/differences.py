@@ -1,6 +1,6 @@
-"""What differs between a state dict and a model: the pattern of it, in a few lines.
+"""Explain how a state dict differs from a model, by its pattern, in a few lines.
 
-Two hundred keys that all begin with ``module.`` are one difference, and have one mend.
+Two hundred keys that all begin with ``module.`` are one difference, with one remedy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Shapes = Mapping[str, Shape]
 MOST_LINES = 8
 
 _ITEMS = "for k, v in state.items()"
-# What stands in the place of a missing key, ending by ending, and what to do with it.
+# By the ending of a missing key: the endings found in its place, and what to do.
 _ENDINGS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("weight", ("weight_g", "weight_v"),
      "{n} of weight norm (weight_g, weight_v in place of weight). Where they were saved, call "
@@ -44,12 +44,12 @@ _ENDINGS: tuple[tuple[str, tuple[str, ...], str], ...] = (
      "{n} called kernel, which is weight here: rename them, and transpose them to (out, in) and "
      "(out, in, height, width)."),
 )  # fmt: skip
-# Orders of the axes in other programs, and how they become PyTorch's.
+# Axis orders of other frameworks, and how to convert them to PyTorch's.
 _ORDERS = (
     (2, (1, 0), "transposed, (in, out) as Keras and the book keep them", ".T"),
-    (4, (3, 2, 0, 1), "of the axes (height, width, in, out), as TensorFlow keeps them",
+    (4, (3, 2, 0, 1), "in the axis order (height, width, in, out), as TensorFlow keeps them",
      ".transpose(3, 2, 0, 1)"),
-    (4, (0, 3, 1, 2), "of the axes (out, height, width, in), the channels last",
+    (4, (0, 3, 1, 2), "in the axis order (out, height, width, in), channels last",
      ".transpose(0, 3, 1, 2)"),
     (4, (1, 0, 2, 3), "with inputs and outputs exchanged", ".swapaxes(0, 1)"),
 )  # fmt: skip
@@ -61,13 +61,13 @@ class _Told(NamedTuple):
 
 
 def told(own: Shapes, state: Shapes, *, strict: bool = True) -> str:
-    """Return what keeps ``state`` from being loaded, or "" if nothing does.
+    """Return why ``state`` cannot be loaded, or "" if it can.
 
     Parameters
     ----------
     own, state : mapping of key to shape
     strict : bool
-        Whether missing and unexpected keys count.
+        Whether missing and unexpected keys are errors.
 
     Examples
     --------
@@ -111,12 +111,12 @@ nothing was loaded. Load {k.removeprefix('module.'): v for k, v in state.items()
 
 
 def _other_prefix(own: Shapes, state: Shapes) -> str:
-    """Return the one sentence about keys that fit but for what stands before them, or ""."""
+    """Return one sentence about keys that fit except for a prefix, or ""."""
     prefixes = under(own, state)
     if len(prefixes) > 1:
         listed = " and ".join(repr(shown(p)) for p in prefixes[:4])
         return (
-            f"the weights are there {len(prefixes)} times, under {listed}; nothing was loaded. "
+            f"the weights occur {len(prefixes)} times, under {listed}; nothing was loaded. "
             f"Load one of them: {{k.removeprefix({prefixes[0]!r}): v {_ITEMS} if "
             f"k.startswith({prefixes[0]!r})}}."
         )
@@ -133,7 +133,7 @@ def _other_prefix(own: Shapes, state: Shapes) -> str:
                 f"does; nothing was loaded. Load {{k.removeprefix({prefix!r}): v {_ITEMS}}}."
             )
         return (
-            f"the weights of this model are there under {shown(prefix)!r}{saved} besides "
+            f"the weights of this model are under {shown(prefix)!r}{saved} besides "
             f"{len(rest)} other keys; nothing was loaded. Load {{k.removeprefix({prefix!r}): v "
             f"{_ITEMS} if k.startswith({prefix!r})}}."
         )
@@ -162,14 +162,14 @@ def _by_whom(prefix: str) -> str:
 
 
 def _without(prefix: str, own: Shapes, state: Shapes) -> str:
-    """Return the sentence about a prefix without which keys fit in part, and what then differs."""
+    """Return the sentence about a prefix without which some keys fit, and what still differs."""
     rest = {k.removeprefix(prefix): shape for k, shape in state.items()}
     saved = _by_whom(prefix) or ","
     return f"keys begin with {shown(prefix)!r}{saved} and without it {told(own, rest)}"
 
 
 def _endings(missing: set[str], unexpected: set[str], found: _Told) -> tuple[set[str], set[str]]:
-    """Tell of keys that are there under another ending; return those that are not explained."""
+    """Report keys that are present under another ending; return the unexplained ones."""
     for ending, others, text in _ENDINGS:
         layers = [
             key.removesuffix(ending)
@@ -187,24 +187,24 @@ def _endings(missing: set[str], unexpected: set[str], found: _Told) -> tuple[set
 
 
 def _orders(mis_shaped: set[str], own: Shapes, state: Shapes, found: _Told) -> list[str]:
-    """Tell of arrays whose axes stand in another order; return those that are not explained."""
+    """Report arrays with permuted axes; return the unexplained ones."""
     rest = sorted(mis_shaped)
     for ndim, axes, what, mend in _ORDERS:
-        turned = [
+        permuted = [
             key
             for key in rest
             if len(own[key]) == len(state[key]) == ndim
             and tuple(state[key][axis] for axis in axes) == own[key]
         ]
-        # One layer may have such a shape by chance.
-        if turned:
+        # A single layer may have such a shape by chance.
+        if permuted:
             found.lines.append(
-                f"mis-shaped: {_some(turned)} {'is' if len(turned) == 1 else 'are'} {what}: "
-                f"{shown(turned[0])} must be {own[turned[0]]}, received "
-                f"{state[turned[0]]}"
+                f"mis-shaped: {_some(permuted)} {'is' if len(permuted) == 1 else 'are'} {what}: "
+                f"{shown(permuted[0])} must be {own[permuted[0]]}, received "
+                f"{state[permuted[0]]}"
             )
-            found.advice.append(f"Where axes stand in another order, load v{mend} in place of v.")
-            explained = set(turned)
+            found.advice.append(f"Where axes are permuted, load v{mend} in place of v.")
+            explained = set(permuted)
             rest = [key for key in rest if key not in explained]
     return rest
 
@@ -212,14 +212,14 @@ def _orders(mis_shaped: set[str], own: Shapes, state: Shapes, found: _Told) -> l
 def _last_advice(
     own: Shapes, state: Shapes, missing: set[str], unexpected: set[str], mis_shaped: list[str]
 ) -> str:
-    """Return what to do about the differences that no pattern explains."""
+    """Return advice on the differences that no pattern explains."""
     layers = {key.rpartition(".")[0] for key in mis_shaped}
     last = next((k for k in reversed(list(own)) if not is_count(k)), "").rpartition(".")[0]
     inputs_fit = all(state[k] and own[k][1:] == state[k][1:] for k in mis_shaped)
     if layers == {last} and last and inputs_fit and not (missing or unexpected):
         outputs = state[mis_shaped[0]][0]
         return (
-            f"Only the last layer {shown(last)!r} differs, which has {outputs} outputs there. Load "
+            f"Only the last layer {shown(last)!r} differs, with {outputs} outputs there. Load "
             f"the others: {{k: v {_ITEMS} if not k.startswith({last + '.'!r})}} with strict=False."
         )
     if missing and len(missing) == len(unexpected):
@@ -229,8 +229,8 @@ def _last_advice(
         )
         if theirs == ours and len(missing) > 1:
             return (
-                "The shapes are those of the missing keys, only the names differ: rename the keys "
-                "of the file to this model's, which list(model.state_dict()) gives."
+                "The shapes match the missing keys, only the names differ: rename the keys "
+                "of the file to this model's, which list(model.state_dict()) shows."
             )
     return "Build the model as it was when the weights were saved."
 
@@ -240,7 +240,7 @@ def _listed(kind: str, keys: Iterable[str], shapes: Shapes) -> list[str]:
 
 
 def _grouped(kind: str, keys: list[str], lines: list[str]) -> list[str]:
-    """Return one line for each few that are alike: by their ending or by their beginning."""
+    """Return lines that group similar keys, by their endings or their beginnings."""
     if len(lines) <= 2:
         return lines
     by_end: dict[str, list[str]] = {}

@@ -19,20 +19,20 @@ __all__ = ["Dropout"]
 
 
 class Dropout(Layer):
-    """While training, silence each number with probability ``p``; any shape.
+    """Zero each number with probability ``p`` in training; any shape.
 
     Source: Srivastava et al. 2014, sections 4 and 10; "Deep Learning from Scratch", section 6.4.3.
 
     Parameters
     ----------
     p : float
-        Probability of silence, at least 0 and below 1.
+        Probability of zeroing a number, at least 0 and below 1.
     variant : {"inverted", "book"}
-        Scale the kept numbers by ``1 / (1 - p)`` while training (PyTorch's way), or all of them by
-        ``1 - p`` when evaluating (the book's).
+        Scale the kept numbers by ``1 / (1 - p)`` in training (as PyTorch), or all of them by
+        ``1 - p`` in evaluation (as the book).
     rng : numpy.random.Generator
-        Draws the masks. The Trainer replaces it by an `ImageRandom`, so that the mask of an image
-        follows from the seed, the epoch and the image.
+        Draws the masks. The Trainer replaces it with an `ImageRandom`, so that the mask of an image
+        depends on the seed, the epoch and the image alone.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class Dropout(Layer):
         self.rng: np.random.Generator | ImageRandom = rng or np.random.default_rng()
 
     def forward(self, x: Array) -> Array:
-        """Return ``x`` with some numbers silenced while training, and whole otherwise."""
+        """Return ``x``, in training with some numbers zeroed."""
         if self.training:
             drop = ops.dropout if self.variant == "inverted" else ops.dropout_book
             y, mask = drop(x, self.p, rng=self.rng)
@@ -79,5 +79,5 @@ class Dropout(Layer):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Return ``dy`` through the same mask."""
+        """Return ``dy`` times the same mask."""
         return ops.dropout_backward(dy, *self.recall())

@@ -1,4 +1,4 @@
-"""Evaluation mode for one thread: what others see of the model stays as it is."""
+"""Evaluation mode for one thread, invisible to the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Evaluation", "here"]
 
 
 class _Here(threading.local):
-    """By the ids of the layers that this thread evaluates: their modes, and what they remember."""
+    """Modes and cached activations, by id, of the layers that this thread evaluates."""
 
     modes: dict[int, bool] = {}  # noqa: RUF012 - replaced as a whole, never written to
     memories: dict[int, tuple[Any, ...]] = {}  # noqa: RUF012

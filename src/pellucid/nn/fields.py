@@ -1,4 +1,4 @@
-"""What every layer sees of the image, as a table."""
+"""The receptive field of every layer, as a table."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FieldTable:
 
 
 def receptive_field(model: Layer, input_shape: Shape | None = None) -> FieldTable:
-    """Return what one output cell of each layer of ``model`` sees of the image.
+    """Return the receptive field of each layer of ``model``.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ def receptive_field(model: Layer, input_shape: Shape | None = None) -> FieldTabl
 
     Examples
     --------
-    Three windows of 3x3 see as much as one of 7x7, with 27·C² weights against 49·C² and two more
-    non-linearities between them (Simonyan & Zisserman 2014, section 2.3; CS231n, "Layer patterns"):
+    Three windows of 3x3 see as much as one of 7x7, with 27·C² weights instead of 49·C² and two
+    more non-linearities (Simonyan & Zisserman 2014, section 2.3; CS231n, "Layer patterns"):
 
     >>> from pellucid.nn import Conv2d, Sequential
     >>> C = 64

@@ -1,4 +1,4 @@
-"""Is the backward right? Analytic gradients against numerical ones, in float64.
+"""Compare analytic gradients with numerical ones, in float64.
 
 The numerical gradient of a number L with respect to a weight w is the central difference
 ``D(h) = (L(w+h) - L(w-h)) / 2h`` ("Deep Learning from Scratch", section 4.3.1). A large h errs by
@@ -6,11 +6,11 @@ h², a small one by rounding. So h falls by fours, two neighbours are extrapolat
 ``(16·D(h/4) - D(h)) / 15``, whose error falls with h⁴, and the pair that agrees best is taken
 (Ridders 1982, "Accurate computation of F'(x) and F'(x) F''(x)").
 
-Where a ReLU or a maximum changes its mind between w-h and w+h, L has a kink. Near one, large steps
-disagree and small ones do not. On one, the slopes to the left and to the right differ however small
-the step is: such an entry is counted as skipped, and so is one whose slope is too small for the
-rounding of L. Of the analytic gradient only the largest entry has a say in this, as the yardstick
-for what is small; so that entry is always checked itself.
+Where a ReLU or an argmax switches between w-h and w+h, L has a kink. Near a kink, large steps
+disagree and small ones do not. At a kink, the slopes on both sides differ for every step: such an
+entry is counted as skipped, and so is one whose slope is too small to be told from rounding. What
+is small is measured against the largest entry of the analytic gradient, which is therefore always
+checked itself.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ ROUNDING = 4 * np.finfo(np.float64).eps / 1e-6
 
 @dataclass(frozen=True, slots=True)
 class GradientRow:
-    """What was found for one array: ``error`` is the worst relative error, at index ``where``.
+    """The result for one array: ``error`` is the worst relative error, at index ``where``.
 
-    ``skipped`` counts the entries on a kink, or with a slope that drowns in rounding.
+    ``skipped`` counts the entries at a kink, or with a slope lost in rounding.
     """
 
     name: str
@@ -111,26 +111,26 @@ def gradcheck(
     Parameters
     ----------
     model : Layer
-        Any layer or network; a copy of it is checked, in float64 and in its present mode.
+        Any layer or network; a copy of it is checked, in float64 and its current mode.
     x : array
-        Its input; a few images are enough.
+        The input; a few images are enough.
     labels : array, optional
-        What ``loss`` needs.
+        Labels for ``loss``.
     loss : Loss, optional
         Without one, the outputs are added up with random weights, which sees every output.
     samples : int or None
-        How many entries of each array are checked, the one with the largest gradient among them;
-        None checks all.
+        Number of entries checked in each array, including the one with the largest gradient; None
+        checks all.
     h : float
         The first and largest step.
     rng : numpy.random.Generator
-        Chooses entries and weights; the same ones every time by default.
+        Chooses entries and weights; by default the same ones every time.
 
     Returns
     -------
     GradientReport
         Errors are ``|a - n| / max(|a|, |n|, s)``, where s is a thousandth of the array's largest
-        gradient: what is far smaller than that cannot be told from rounding. A gradient that is
+        gradient: a far smaller number cannot be told from rounding. A gradient that is
         NaN or infinite has an infinite error.
 
     Raises
@@ -147,7 +147,7 @@ def gradcheck(
     True
     """
     if loss is not None and labels is None:
-        raise ArgumentError("a loss needs labels.", where="gradcheck")
+        raise ArgumentError("needs labels to compute the loss: give `labels`.", where="gradcheck")
     targets = np.empty(0) if labels is None else labels
     rng = np.random.default_rng(0) if rng is None else rng
     model = copy.deepcopy(model).astype(np.float64)
@@ -254,7 +254,7 @@ def _slope(
     h: float,
     floor: float,
 ) -> float | None:
-    """Return the slope where the objective is ``centre``, or None where no difference tells it."""
+    """Return the slope where the objective is ``centre``, or None where it cannot be measured."""
     best, doubt = None, 1e-5
     before = (np.inf, 0.0)
     for step in h * 0.25 ** np.arange(8):
@@ -263,7 +263,7 @@ def _slope(
         size = max(abs(slope), floor)
         if ROUNDING * max(abs(centre), 1.0) / step > size:
             break
-        smooth = bend < max(0.3 * before[1], 1e-6 * size)  # a quarter of it, if there is no kink
+        smooth = bend < max(0.3 * before[1], 1e-6 * size)  # a quarter of it, unless there is a kink
         if smooth and abs(slope - before[0]) < doubt * size:
             best, doubt = float(16 * slope - before[0]) / 15, abs(slope - before[0]) / size
         if doubt < 1e-8:

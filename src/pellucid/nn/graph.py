@@ -14,34 +14,34 @@ from .walk import Node
 
 __all__ = ["Graph"]
 
-# A layer with the names of what it reads, or a layer alone, which reads the one before it.
+# A layer with the names of the nodes it reads, or a layer alone, which reads the previous node.
 Entry: TypeAlias = Layer | Sequence[Any]
 
 
 class Graph(Container):
     """Any directed acyclic graph of layers: each reads the input or the outputs of other nodes.
 
-    Where a value is read by several nodes, its gradient is the sum of theirs, in the order of the
-    nodes. What reads several values is a join: `Add`, `Concat`, or a layer of your own whose
-    forward takes as many. Containers may be nodes, also other graphs.
+    The gradient of a value that several nodes read is the sum of their gradients, in the order of
+    the nodes. A node that reads several values is a join: `Add`, `Concat`, or your own layer whose
+    forward takes as many. Nodes may be containers, including other graphs.
 
     Parameters
     ----------
     nodes : mapping of name to (Layer, name, ...)
-        Each node's layer and the names of what it reads, in any order. A layer alone reads the node
-        before it, and the first one the input. A list of (name, Layer, name, ...) is taken, too.
+        Each node's layer and the names of the nodes it reads, in any order. A layer alone reads the
+        previous node, and the first one the input. Or a list of (name, Layer, name, ...).
     output : str, optional
-        The node that makes the output: the one that no other reads.
+        The node whose value is the output; by default the one that no other node reads.
     input : str
-        What the input is called.
+        The name of the input.
 
     Raises
     ------
     ArgumentError
-        If a node reads a name that there is not, itself in a cycle, or more or fewer values than
-        its layer's forward takes; if its output is not used; if one layer stands in two places.
+        If a node reads an unknown name, itself in a cycle, or more or fewer values than its layer's
+        forward takes; if a node's output is not used; if one layer occurs twice.
     ShapeError
-        By `output_shape` and forward, if what a node reads cannot be added or joined.
+        From `output_shape` and forward, if the inputs of a node cannot be added or concatenated.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class Graph(Container):
         self._require_used(output)
 
     def wiring(self) -> list[Node]:
-        """Return the nodes in an order in which each reads what was made before it."""
+        """Return the nodes in topological order."""
         number = {name: k for k, name in enumerate([self.input, *self._reads])}
         return [
             Node(name, layer, tuple(number[read] for read in self._reads[name]))
@@ -84,13 +84,13 @@ class Graph(Container):
         ]
 
     def config(self) -> dict[str, Any]:
-        """Return the nodes as a list of (name, layer, names of what it reads), and the input."""
+        """Return the nodes as a list of (name, layer, names it reads), and the input."""
         if type(self).__init__ is not Graph.__init__:
             return super().config()
         return {"nodes": self._listed(self._children), "input": self.input}
 
     def with_layers(self, layers: Mapping[str, Layer]) -> Container:
-        """Return a plain graph of layers of the same names, which read the same."""
+        """Return a plain graph of ``layers`` with the same names and edges."""
         return Graph(self._listed(layers), input=self.input)
 
     def __repr__(self) -> str:
@@ -117,7 +117,7 @@ class Graph(Container):
         for other in read:
             if other not in known:
                 raise ArgumentError(
-                    f"{name!r} reads {other!r}, which no node is called. "
+                    f"{name!r} reads {other!r}, but no node has this name. "
                     f"{did_you_mean(other, known)}",
                     where=type(self).__name__,
                 )
@@ -129,30 +129,30 @@ class Graph(Container):
         end = ends[-1] if output is None else output
         if end not in self._reads:
             raise ArgumentError(
-                f"output is {end!r}, which no node is called. {did_you_mean(end, self._reads)}",
+                f"output is {end!r}, but no node has this name. {did_you_mean(end, self._reads)}",
                 where=type(self).__name__,
             )
         unused = [name for name in ends if name != end]
         if unused or self.input not in read:
             names = " and ".join(map(repr, unused or [self.input]))
             raise ArgumentError(
-                f"no node reads {names}, and the output is {end!r}. Let a node read it, take it "
-                "out, or join all that is to be put out by `nn.Concat()`.",
+                f"no node reads {names}, and the output is {end!r}. Remove it, let a node read "
+                "it, or join all outputs by `nn.Concat()`.",
                 where=type(self).__name__,
             )
         if end not in ends:
             raise ArgumentError(
-                f"the output {end!r} is read by a node, whose own output is not used. Take out "
-                "what comes after the output.",
+                f"the output {end!r} is read by a node whose own output is not used. Remove the "
+                "nodes after the output.",
                 where=type(self).__name__,
             )
 
 
 def _entries(nodes: Any, input: str) -> dict[str, tuple[Layer, tuple[str, ...]]]:
-    """Return by name each node's layer and what it reads."""
+    """Return each node's layer and the names it reads, by name."""
     if not isinstance(nodes, Mapping | list | tuple):
         raise ArgumentError(
-            f"must be a mapping of name to (layer, names of what it reads), received {nodes!r}.",
+            f"must be a mapping of name to (layer, names it reads), received {nodes!r}.",
             where="nodes",
         )
     given = [(k, *_of(v)) for k, v in nodes.items()] if isinstance(nodes, Mapping) else nodes
@@ -163,8 +163,7 @@ def _entries(nodes: Any, input: str) -> dict[str, tuple[Layer, tuple[str, ...]]]
     for entry in given:
         if not isinstance(entry, list | tuple) or len(entry) < 2 or not _are_names(entry):
             raise ArgumentError(
-                "a node is written as `name: (layer, names of what it reads)`, received "
-                f"{entry!r}.",
+                f"a node is written as `name: (layer, names it reads)`, received {entry!r}.",
                 where="Graph",
             )
         name, layer, *reads = entry
@@ -184,7 +183,7 @@ def _are_names(entry: Sequence[Any]) -> bool:
 
 
 def _in_order(reads: Mapping[str, Sequence[str]], input: str) -> list[str]:
-    """Return the names so that each comes after what it reads, otherwise as they were given."""
+    """Return the names sorted topologically, otherwise in the given order."""
     placed = {input: None}
     waiting = dict(reads)
     while waiting:
@@ -196,14 +195,14 @@ def _in_order(reads: Mapping[str, Sequence[str]], input: str) -> list[str]:
         if len(waiting) == before:
             raise ArgumentError(
                 f"the nodes read each other in a cycle: {' -> '.join(_cycle(waiting))}. A graph "
-                "runs each node once, after all that it reads.",
+                "runs each node once, after those it reads.",
                 where="Graph",
             )
     return [*placed][1:]
 
 
 def _cycle(waiting: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the names on one cycle among nodes that all wait for each other."""
+    """Return the names on one cycle of the unsorted nodes."""
     path = [next(iter(waiting))]
     while path.count(path[-1]) == 1:
         path.append(next(read for read in waiting[path[-1]] if read in waiting))

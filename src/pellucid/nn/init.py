@@ -4,10 +4,10 @@
     xavier   w ~ N(0, 2 / (fan_in + fan_out))  (Glorot & Bengio 2010, section 4.2.1, eq. 12)
     he       w ~ N(0, 2 / fan_in)              (He et al. 2015, section 2.2, eq. 10)
 
-with fan_in the inputs one output sees and fan_out the outputs one input reaches.
+where fan_in is the number of inputs of an output, and fan_out the number of outputs of an input.
 
-A layer's ``weight_init`` is ``"he"``, ``"xavier"``, a number (the deviation of `normal`), or a
-function that is called as these are, with the shape and a generator:
+A layer's ``weight_init`` is ``"he"``, ``"xavier"``, a number (the standard deviation of `normal`),
+or a function with the same signature, which takes the shape and a generator:
 
 >>> from functools import partial
 >>> from pellucid.nn import Conv2d
@@ -38,13 +38,13 @@ __all__ = ["WeightInit", "he", "initial_weights", "normal", "signs", "without_va
 
 WeightInit: TypeAlias = str | float | Callable[..., Any]
 
-BLOCK = 2**16  # numbers drawn at a time: in float64 they stay within the second-level cache
+BLOCK = 2**16  # numbers drawn at a time: in float64 they fit the level-2 cache
 
 _only_shapes: ContextVar[bool] = ContextVar("_only_shapes", default=False)
 
 
 def normal(shape: Shape, std: float = 0.01, *, rng: np.random.Generator) -> Array:
-    """Return float32 weights drawn from a normal distribution with deviation ``std``."""
+    """Return float32 weights drawn from a normal distribution with standard deviation ``std``."""
     weights = aligned_zeros(shape)
     flat = weights.reshape(-1)
     for begin in range(0, flat.size, BLOCK):
@@ -83,16 +83,17 @@ def initial_weights(
     shape : tuple of int
         (outputs, inputs, ...), further axes are the window.
     init : "he", "xavier", float or callable
-        A float is the deviation of a normal distribution; a function is called with ``shape`` and
-        ``rng=``, and returns real numbers of that shape.
+        A float is the standard deviation of a normal distribution; a function is called with
+        ``shape`` and ``rng=``, and returns real numbers of that shape.
     rng : numpy.random.Generator, optional
     places : tuple of int
-        Every place has weights of its own, drawn as if it stood alone; its axes come first.
+        Leading axes, as of `LocallyConnected2d`: each position has its own weights, drawn as a
+        separate layer's.
 
     Raises
     ------
     ArgumentError, ShapeError
-        If ``init`` is none of them; if what a function returns are not finite numbers of ``shape``.
+        If ``init`` is anything else; if a function does not return finite numbers of ``shape``.
     """
     if not callable(init):
         _require_known(init)
@@ -126,7 +127,7 @@ def _require_known(init: Any) -> None:
 
 
 def _drawn(init: Callable[..., Any], shape: Shape, rng: np.random.Generator) -> Array:
-    """Return what a function of the user's draws, if it can be weights."""
+    """Return the weights drawn by a user's function, checked."""
     drawn = np.asarray(init(shape, rng=rng))
     if drawn.shape != shape:
         raise ShapeError(
@@ -142,13 +143,13 @@ def _drawn(init: Callable[..., Any], shape: Shape, rng: np.random.Generator) -> 
 
 
 def _deviation(shape: Shape, init: str) -> float:
-    """Return the deviation that keeps the variance of outputs, or of gradients too."""
+    """Return the standard deviation that preserves the variance of outputs, or of gradients too."""
     fan_in, fan_out = math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
     return math.sqrt(2 / fan_in if init == "he" else 2 / (fan_in + fan_out))
 
 
 def constant(shape: Shape, value: float) -> Array:
-    """Return float32 numbers that all are ``value``."""
+    """Return a float32 array filled with ``value``."""
     if _only_shapes.get():
         return np.broadcast_to(np.float32(value), shape)
     return np.full(shape, value, dtype=np.float32)
@@ -164,9 +165,9 @@ def signs(shape: Shape, rng: np.random.Generator | None) -> Array:
 
 @contextmanager
 def without_values() -> Iterator[None]:
-    """Build layers whose weights have a shape but take no memory, until a state is loaded.
+    """Build layers whose weights have a shape but no memory, until a state is loaded.
 
-    A model file can then be checked against its own architecture before memory is taken.
+    A model file can thus be checked against its own architecture before memory is allocated.
 
     Examples
     --------
@@ -183,5 +184,5 @@ def without_values() -> Iterator[None]:
         _only_shapes.reset(token)
 
 
-if not TYPE_CHECKING:  # which would take every name for known
+if not TYPE_CHECKING:  # or a type checker would accept every name
     __getattr__ = lookup(__name__, __all__)

@@ -1,4 +1,4 @@
-"""The layer in front of a network that knows its training images."""
+"""Input normalisation as the first layer of a network."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["Normalize"]
 
 
 class Normalize(Layer):
-    """Give each channel mean 0 and deviation 1 over the training set, by fixed numbers.
+    """Normalise each channel by the fixed mean and standard deviation of the training set.
 
         y[n,c,i,j] = (x[n,c,i,j] - mean[c]) / std[c]
         dx = dy / std
 
-    Input and output (N, C, H, W). Nothing is learned: the numbers belong to the architecture, go
-    into a model's file with it, and so are applied wherever the model is. Source: LeCun et al.,
+    Input and output (N, C, H, W). Nothing is learned: the numbers are part of the architecture
+    and saved with it, so that they are applied wherever the model runs. Source: LeCun et al.,
     "Efficient BackProp", 1998, section 4.3.
 
     Parameters
@@ -35,7 +35,7 @@ class Normalize(Layer):
     Raises
     ------
     ArgumentError
-        If they are not finite numbers, one pair for each channel, with deviations above 0.
+        If they are not finite numbers, one pair per channel, with positive deviations.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class Normalize(Layer):
         )
         if not good:
             raise ArgumentError(
-                "expects a finite mean and a deviation above 0 for each channel, received "
+                "expects a finite mean and a positive deviation for each channel, received "
                 f"mean={mean!r}, std={std!r}.",
                 where="Normalize",
             )
@@ -87,9 +87,9 @@ class Normalize(Layer):
         return input_shape
 
     def before(self, model: Layer) -> Sequential:
-        """Return a chain of this layer, called ``normalize``, and all of ``model``.
+        """Return a chain of this layer, called ``normalize``, and ``model``.
 
-        The names of the layers of a chain, and with them the keys of its state, stay as they are.
+        The layers of a chain keep their names, and thus the keys of the state.
 
         Examples
         --------
@@ -105,9 +105,9 @@ class Normalize(Layer):
         return whole
 
     def _as_columns(self, x: Array) -> tuple[Array, Array, Array]:
-        """Return the means, what they are off by in x's dtype, and the deviations.
+        """Return the means, their rounding errors in x's dtype, and the deviations.
 
-        A mean far from zero costs no digits; where it is off by less than x can tell, off is 0.
+        So a mean far from zero costs no digits; an error too small to matter in x is 0.
         """
         exact, std = np.array(self.mean), np.array(self.std)
         mean = exact.astype(x.dtype)
@@ -120,12 +120,12 @@ class Normalize(Layer):
     def _require_channels(self, shape: Shape) -> None:
         if len(shape) != 3 or shape[0] != len(self.mean):
             raise ShapeError(
-                f"knows mean and deviation of {len(self.mean)} channels, received shape "
+                f"has mean and deviation of {len(self.mean)} channels, received shape "
                 f"{tuple(shape)}. Build it with the statistics of these images."
             )
 
 
 def _numbers(values: object) -> tuple[float, ...]:
-    """Return a sequence of numbers as floats, anything else as none."""
+    """Return a sequence of numbers as floats, anything else as ()."""
     listed = tuple(values) if isinstance(values, Iterable) else ()
     return tuple(map(float, listed)) if all(isinstance(v, Real) for v in listed) else ()

@@ -1,8 +1,8 @@
-"""Layers with several inputs: their sum, and their channels one after the other.
+"""Layers with several inputs: their sum, and the concatenation of their channels.
 
-They are nodes of a `pellucid.nn.Graph`, and the ends of `Residual` and `Branches`. A join of your
-own derives from `Join` and needs `forward`, `backward`, which returns a gradient for each input,
-and `output_shape`:
+They are nodes of a `pellucid.nn.Graph`, and end `Residual` and `Branches`. Your own join derives
+from `Join` and needs `forward`, `backward`, which returns a gradient for each input, and
+`output_shape`:
 
 >>> import numpy as np
 >>> class Multiply(Join):
@@ -38,7 +38,7 @@ __all__ = ["Add", "Concat", "Join", "JoinError", "bridges"]
 
 
 class JoinError(ShapeError):
-    """Raised by a join, which knows the shapes of what it reads; a graph adds the names."""
+    """Raised by a join, which knows the shapes of its inputs; a graph adds their names."""
 
     def __init__(self, join: Join, shapes: Sequence[Shape]) -> None:
         self.join, self.shapes = join, [tuple(shape) for shape in shapes]
@@ -46,15 +46,15 @@ class JoinError(ShapeError):
         super().__init__(join.refusal(self.shapes, names, self.shapes[0]))
 
     def among(self, names: Sequence[str], input_shape: Shape) -> ShapeError:
-        """Return the error that names what was read; "" is the container's input."""
+        """Return the error with the inputs named; "" is the container's input."""
         return ShapeError(self.join.refusal(self.shapes, names, tuple(input_shape)))
 
 
 class Join(Layer):
-    """Base class of layers with several inputs, which have no weights and no windows."""
+    """Base class of layers with several inputs, without weights or windows."""
 
     def forward(self, *inputs: Array) -> Array:
-        """Return the output, and remember what `backward` will need."""
+        """Return the output, and cache what `backward` needs."""
         raise NotImplementedError(f"{type(self).__name__} has no forward yet")
 
     def backward(self, dy: Array) -> tuple[Array, ...]:  # type: ignore[override]
@@ -66,7 +66,7 @@ class Join(Layer):
         raise NotImplementedError(f"{type(self).__name__} has no output_shape yet")
 
     def activation_size(self, *input_shapes: Shape) -> int:
-        """Return how many numbers one image's output has."""
+        """Return the size of one image's output."""
         return math.prod(self.output_shape(*input_shapes))
 
     def multiply_adds(self, *input_shapes: Shape) -> int:
@@ -82,7 +82,7 @@ class Join(Layer):
         return 0
 
     def receptive_field(self, field: ReceptiveField, *input_shapes: Shape) -> ReceptiveField:
-        """Return ``field``, which covers those of all inputs."""
+        """Return ``field``, the union of all inputs' fields."""
         return field
 
     def unread(self, *input_shapes: Shape) -> tuple[int, int]:
@@ -92,19 +92,18 @@ class Join(Layer):
     def refusal(self, shapes: Sequence[Shape], names: Sequence[str], input_shape: Shape) -> str:
         """Return why inputs of these ``shapes`` cannot be joined, and what to change.
 
-        ``names`` are those of the layers that make them, "" of the container's input, whose shape
-        is ``input_shape``.
+        ``names`` are those of the layers that output them, "" for the container's input, whose
+        shape is ``input_shape``.
         """
         return f"cannot join {_listed(shapes, names)}."
 
 
 class Add(Join):
-    """The sum of two or more inputs of one shape.
+    """Add two or more inputs of one shape.
 
         y = Σ_k x_k,    dx_k = dy
 
-    Inputs and output (N, ...), all alike. NumPy would also add a single channel to all channels of
-    another input; this layer refuses that.
+    Inputs and output (N, ...), of one shape: unlike in NumPy, nothing is broadcast.
 
     Raises
     ------
@@ -137,28 +136,28 @@ class Add(Join):
         return (dy,) * inputs
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
-        """Return the shape that all inputs have."""
+        """Return the common shape of the inputs."""
         if any(tuple(shape) != tuple(input_shapes[0]) for shape in input_shapes):
             raise JoinError(self, input_shapes)
         return tuple(input_shapes[0])
 
     def refusal(self, shapes: Sequence[Shape], names: Sequence[str], input_shape: Shape) -> str:
-        """Return which shapes differ, and which layers would make one of the other."""
+        """Return which shapes differ, and which layers would make them equal."""
         k = next((k for k, shape in enumerate(shapes) if shape != shapes[0]), 0)
         (start, end), name = (shapes[k], shapes[0]), names[k]
         if len(start) == len(end) and math.prod(start[1:]) < math.prod(end[1:]):
-            (start, end), name = (end, start), names[0]  # the larger image can be made smaller
+            (start, end), name = (end, start), names[0]  # downsample the larger image
         across = ", or ".join(f"`{layer}`, {what}" for layer, what in bridges(start, end))
         advice = f" Put after {_quoted(name)}: {across}." if across else ""
-        return f"what is added must have one shape, received {_listed(shapes, names)}.{advice}"
+        return f"a sum needs inputs of one shape, received {_listed(shapes, names)}.{advice}"
 
 
 class Concat(Join):
-    """The channels of all inputs, one input after the other.
+    """Concatenate the channels of all inputs.
 
         y = [x_1, x_2, ...],    dx_k = the channels of dy that came from x_k
 
-    Inputs (N, C_k, H, W), output (N, Σ C_k, H, W); rows (N, F_k) are joined likewise.
+    Inputs (N, C_k, H, W), output (N, Σ C_k, H, W); rows (N, F_k) are concatenated likewise.
 
     Raises
     ------
@@ -177,7 +176,7 @@ class Concat(Join):
     where = "concat"
 
     def forward(self, a: Array, *more: Array) -> Array:  # type: ignore[override]
-        """Return all inputs, joined along axis 1."""
+        """Return all inputs, concatenated along axis 1."""
         inputs = a, *more
         shape = self.output_shape(*_shapes(inputs, self.where))
         y = np.concatenate(inputs, axis=1)
@@ -199,16 +198,16 @@ class Concat(Join):
         return sum(shape[0] for shape in input_shapes), *first[1:]
 
     def refusal(self, shapes: Sequence[Shape], names: Sequence[str], input_shape: Shape) -> str:
-        """Return which images differ in size."""
+        """Return which sizes differ, and what to change."""
         return (
-            "images of different sizes cannot be joined along their channels, received "
+            "images of different sizes cannot be concatenated along channels, received "
             f"{_listed(shapes, names)}. Give the layers before them the same stride, and each a "
             "padding that keeps the size, as (FH - 1) / 2."
         )
 
 
 def bridges(start: Shape, end: Shape) -> list[tuple[str, str]]:
-    """Return the layers that make ``end`` of ``start``, each with what it is; [] if none is known.
+    """Return known layers that map ``start`` to ``end``, each with a description.
 
     Examples
     --------
@@ -227,7 +226,7 @@ def bridges(start: Shape, end: Shape) -> list[tuple[str, str]]:
 
 
 def _shapes(inputs: Sequence[Array], where: str) -> list[Shape]:
-    """Return the shapes without N of arrays that have as many images."""
+    """Return the shapes without N of arrays with equally many images."""
     for x in inputs:
         require_real(x, where)
     if any(len(x) != len(inputs[0]) for x in inputs):

@@ -1,4 +1,4 @@
-"""The keys of state dicts: what wrappers put before them, and how messages write them."""
+"""The keys of state dicts: prefixes of wrappers, and how messages show them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-# Segments that PyTorch's wrappers put into keys, and who does.
+# Segments that PyTorch's wrappers insert into keys, by wrapper.
 WRAPPERS = {
     "module": "DataParallel",
     "_orig_mod": "torch.compile",
@@ -28,7 +28,7 @@ _COUNT = "num_batches_tracked"
 
 
 def is_count(key: str) -> bool:
-    """Return whether ``key`` is a batch norm's count of batches, which old files lack.
+    """Return whether ``key`` is a batch norm's count of batches, missing in old files.
 
     Examples
     --------
@@ -39,9 +39,9 @@ def is_count(key: str) -> bool:
 
 
 def under(own: Shapes, state: Shapes) -> list[str]:
-    """Return the prefixes under which ``state`` has every key of ``own``, counts aside.
+    """Return the prefixes under which ``state`` has every key of ``own``, except batch counts.
 
-    At least half of the shapes must be the same, as those of a last layer may differ.
+    At least half of the shapes must match; those of a last layer may differ.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def under(own: Shapes, state: Shapes) -> list[str]:
 
 
 def mostly_under(own: Shapes, state: Shapes) -> str:
-    """Return the prefix of most keys under which half of ``own`` or more fit; "" without one.
+    """Return the prefix under which the most keys of ``own``, at least half, fit; else "".
 
     Examples
     --------
@@ -73,7 +73,7 @@ def mostly_under(own: Shapes, state: Shapes) -> str:
     counts: Counter[str] = Counter()
     longest = max(map(len, own), default=0)
     for key, shape in state.items():
-        at = key.find(".", max(0, len(key) - longest - 1))  # a longer rest is not one of ours
+        at = key.find(".", max(0, len(key) - longest - 1))  # a longer rest cannot be a key of `own`
         while at >= 0:
             if own.get(key[at + 1 :]) == shape:
                 counts[key[: at + 1]] += 1
@@ -99,7 +99,7 @@ def inside(own: Shapes, state: Shapes) -> str:
 
 
 def without_wrappers(key: str) -> str:
-    """Return a key without the segments of `WRAPPERS`, wherever they stand.
+    """Return a key without the segments of `WRAPPERS`, wherever they occur.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def without_wrappers(key: str) -> str:
 
 
 def count(number: int) -> str:
-    """Return the beginning of a sentence about a number of keys.
+    """Return the start of a sentence about a number of keys.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What every layer is: an op, its parameters, and the memory of its last forward.
+"""The base class of layers: an op, its parameters, and the cache of its last forward.
 
 A new layer needs `forward`, `backward` and, if it changes the shape, `output_shape`; then it works
 in a model, in the Trainer, in `summary` and in gradient checks:
@@ -54,12 +54,12 @@ __all__ = ["Layer", "LayerRow"]
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """What one layer says of itself without running; `summary` adds these up.
+    """One layer's line of a `summary`, known without running it.
 
-    ``activation`` counts the numbers of the output for one image, ``multiply_adds`` those of one
+    ``activation`` is the size of the output for one image, ``multiply_adds`` counts those of one
     image's forward; ``unread`` are input rows and columns that no window reads; ``neurons`` and
     ``without_sharing`` are as in `Layer.neurons` and `Layer.parameters_without_sharing`; ``reads``
-    are the names of what a node of a `Graph` reads.
+    are the names of the values that a node of a `Graph` reads.
     """
 
     name: str
@@ -76,32 +76,32 @@ class LayerRow:
 
 
 class Layer:
-    """Base class: modes, names, state, and the questions a layer answers without running.
+    """Base class of layers: mode, name, state, and what is known without running.
 
     Attributes
     ----------
     name : str
-        What the container calls this layer; error messages use it.
+        The layer's name in its container; error messages use it.
     training : bool
         Whether `forward` behaves as in training (dropout, batch statistics). Within a block of
         `evaluating`, each thread has modes of its own.
     input_shape : (C, H, W) or None
         The images a whole network was built for, where that is known.
     card : Card or None
-        What a trained network knows of its images.
+        Metadata of a trained network.
 
-    Traits, which a class states of itself; pictures, patterns and conversions ask for nothing else:
+    Traits, which a class declares; figures, patterns and conversions rely on nothing else:
 
     per_number : bool
-        Whether it maps each number alone, the same way wherever it stands (activations, dropout).
+        Whether it is element-wise, the same at every position (activations, dropout).
     per_pixel : bool
-        Whether it maps the channels of each pixel alone, the same way at every place.
+        Whether it maps the channels of each pixel separately, the same way at every position.
     is_activation, is_normalization : bool
-        Whether it is one; figures show both together with the layer before.
+        Whether it is one; figures show both with the layer before.
     one_size : bool
-        Whether its weights, or what it computes, belong to images of one size.
+        Whether its weights, or its results, fit images of one size only.
     short_name : str
-        What figures call it; by default its class's name.
+        Its name in figures; by default the class name.
     pattern_word : PatternWord or None
         How `pellucid.models.from_pattern` writes it.
     """
@@ -118,22 +118,22 @@ class Layer:
     pattern_word: ClassVar[PatternWord | None] = None
     _memory: tuple[Any, ...] | None = None
 
-    if not TYPE_CHECKING:  # which would take every attribute for known
+    if not TYPE_CHECKING:  # or a type checker would accept every attribute
 
         def __getattr__(self, name):
             error = unknown("Layer", name, type(self).__name__)
             if error is None:
-                return object.__getattribute__(self, name)  # raises what it would without this
+                return object.__getattribute__(self, name)  # raises the usual AttributeError
             raise error
 
     # The two directions ---------------------------------------------------------------------
 
     def forward(self, x: Array) -> Array:
-        """Return the output for ``x``, and remember what `backward` will need."""
+        """Return the output for ``x``, and cache what `backward` needs."""
         raise NotImplementedError(f"{type(self).__name__} has no forward yet")
 
     def backward(self, dy: Array) -> Array:
-        """Return the gradient for the input of the last forward; leave each parameter's in it."""
+        """Return the gradient of the last forward's input; store the parameters' in ``grad``."""
         raise NotImplementedError(f"{type(self).__name__} has no backward yet")
 
     def __call__(self, *inputs: Array) -> Array:
@@ -142,14 +142,14 @@ class Layer:
             return self.forward(*inputs)
 
     def remember(self, *values: Any) -> None:
-        """Keep ``values`` for `recall` in the coming backward."""
+        """Cache ``values`` for `recall` in the next backward."""
         if id(self) in here.modes:
             here.memories[id(self)] = values
         else:
             self._memory = values
 
     def recall(self) -> tuple[Any, ...]:
-        """Return what the last forward remembered.
+        """Return what the last forward cached.
 
         Raises
         ------
@@ -159,7 +159,7 @@ class Layer:
         evaluated = id(self) in here.modes
         memory = here.memories.get(id(self)) if evaluated else self._memory
         if memory is None:
-            raise ArgumentError("backward needs a forward before it.", where=self._label)
+            raise ArgumentError("backward needs a forward first.", where=self._label)
         return memory
 
     def forget(self) -> None:
@@ -170,42 +170,42 @@ class Layer:
             else:
                 layer._memory = None
 
-    # What it answers without running --------------------------------------------------------
+    # Known without running --------------------------------------------------------------------
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one output, without N, for one input of ``input_shape``."""
         return input_shape
 
     def multiply_adds(self, input_shape: Shape) -> int:
-        """Return how many products one image's forward adds up."""
+        """Return the number of multiply-adds of one image's forward."""
         return 0
 
     def activation_size(self, input_shape: Shape) -> int:
-        """Return how many numbers one image's output has."""
+        """Return the size of one image's output."""
         return math.prod(self.output_shape(input_shape))
 
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return what one output cell sees, if one cell of this layer's input sees ``field``."""
+        """Return the receptive field of the output, given the ``field`` of the input."""
         return field
 
     def unread(self, input_shape: Shape) -> tuple[int, int]:
-        """Return how many input rows and columns no window reads."""
+        """Return the number of input rows and columns that no window reads."""
         return 0, 0
 
     def parameter_count(self) -> int:
-        """Return how many numbers are trained, nested layers included."""
+        """Return the number of trainable numbers, nested layers included."""
         return sum(p.data.size for p in self.parameters().values())
 
     def neurons(self, input_shape: Shape) -> int:
-        """Return how many outputs are weighted sums, if this layer makes such."""
+        """Return the number of outputs that are weighted sums; 0 for layers without weights."""
         return math.prod(self.output_shape(input_shape)) if self.multiply_adds(input_shape) else 0
 
     def image_filters(self) -> Array | None:
-        """Return the filters (out, C, KH, KW) that it slides over images, if it has such."""
+        """Return the filters (out, C, KH, KW) that it slides over images, or None."""
         return None
 
     def parameters_without_sharing(self, input_shape: Shape) -> int:
-        """Return how many numbers would be trained if every neuron had weights of its own."""
+        """Return the number of parameters if no neurons shared weights."""
         return self.parameter_count()
 
     def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
@@ -231,7 +231,7 @@ class Layer:
     # Nested layers and their state ----------------------------------------------------------
 
     def nodes(self) -> list[Node] | None:
-        """Return which layers run inside this one, and what each reads; None if it does not say."""
+        """Return the layers that run inside this one, and what each reads; None if unknown."""
         return None
 
     def children(self) -> Iterator[tuple[str, Layer]]:
@@ -241,23 +241,23 @@ class Layer:
                 yield name, value
 
     def layers(self, path: str = "") -> Iterator[tuple[str, Layer]]:
-        """Yield this layer and every one inside it, with dotted paths."""
+        """Yield this layer and all nested ones, with dotted paths."""
         yield path, self
         for name, child in self.children():
             yield from child.layers(f"{path}.{name}" if path else name)
 
     def parameters(self) -> dict[str, Parameter]:
-        """Return every trained array by its PyTorch key (``conv1.weight``).
+        """Return every trainable array by its PyTorch key (``conv1.weight``).
 
         Raises
         ------
         ArgumentError
-            If one of them, or a layer that has some, stands in two places.
+            If one of them, or a layer that has some, occurs twice.
         """
         return state.collected(self.layers(), Parameter, where=self._label)
 
     def buffers(self) -> dict[str, Buffer]:
-        """Return parameters and buffers by key: all that makes up the state."""
+        """Return parameters and buffers by key: the whole state."""
         return state.collected(self.layers(), Buffer, where=self._label)
 
     def state_dict(self) -> dict[str, Array]:
@@ -272,20 +272,20 @@ class Layer:
         state_dict : mapping of key to array
             As `state_dict` returns it, or PyTorch's after ``.numpy()``.
         strict : bool
-            Refuse keys that are missing or unexpected, but for the ``num_batches_tracked`` of batch
-            norms, which old files lack and which then begin at 0. A wrong shape is always refused.
+            Refuse missing or unexpected keys, except the ``num_batches_tracked`` of batch norms,
+            missing in old files, which then starts at 0. A wrong shape is always refused.
 
         Raises
         ------
         StateDictError
-            Which says what is missing, unexpected, mis-shaped, out of range or not a number; where
-            all of it has one pattern (a prefix before every key, transposed weights, names of
-            another program), it says that and the mend. Then nothing was loaded.
+            If keys are missing or unexpected, or values have a wrong shape, are out of range or
+            not numbers. If all follows one pattern (a prefix of every key, transposed weights,
+            names of another framework), the message says so, with the remedy. Nothing is loaded.
         """
         state.load(self.buffers(), state_dict, strict=strict)
 
     def astype(self, dtype: np.typing.DTypeLike) -> Self:
-        """Turn every floating-point array of the state into ``dtype``; returns this layer.
+        """Convert every floating-point array of the state to ``dtype``; returns this layer.
 
         Raises
         ------
@@ -304,7 +304,7 @@ class Layer:
 
     @property
     def training(self) -> bool:
-        """Whether `forward` behaves as in training: the mode of this thread, if it has its own."""
+        """Whether `forward` behaves as in training; in `evaluating`, the mode of this thread."""
         own: bool = vars(self).get("training", True)
         return here.modes.get(id(self), own)
 
@@ -316,20 +316,20 @@ class Layer:
             vars(self)["training"] = mode
 
     def train(self, mode: bool = True) -> Self:
-        """Put this layer and all inside it into training mode (or not); returns this layer."""
+        """Set training mode (or evaluation mode) in this layer and all nested ones; returns it."""
         for _, layer in self.layers():
             layer.training = layer.trains_in(mode)
         return self
 
     def eval(self) -> Self:
-        """Put this layer and all inside it into evaluation mode; returns this layer."""
+        """Set evaluation mode in this layer and all nested ones; returns it."""
         return self.train(False)
 
     def evaluating(self) -> Evaluation:
-        """Put this layer and its children into evaluation mode within a block, in this thread only.
+        """Set evaluation mode in a ``with`` block, for this thread only.
 
-        Several threads may evaluate one model while another one trains it: each has its own modes
-        and its own cached activations. Those of the block are dropped at its end.
+        Several threads may evaluate a model while another one trains it: each has its own modes
+        and cached activations. Those of the block are dropped at its end.
 
         Examples
         --------
@@ -347,20 +347,20 @@ class Layer:
         """Return whether this layer behaves as in training when the model is in that mode."""
         return mode
 
-    # How it is written down -----------------------------------------------------------------
+    # Representation ---------------------------------------------------------------------------
 
     def config(self) -> dict[str, Any]:
-        """Return the constructor's arguments that would build this layer again.
+        """Return the constructor's arguments that build an equal layer.
 
         They are read from attributes of the same names; a switch such as ``bias`` is on if its
-        attribute holds something. ``rng`` is not part of the architecture.
+        attribute is not None. ``rng`` is not part of the architecture.
         """
         config = {}
         for name, argument in self._arguments():
             if not hasattr(self, name):
                 raise ArgumentError(
-                    f"keeps no attribute {name!r} for its constructor's argument {name!r}, so its "
-                    f"architecture cannot be written down. Add `self.{name} = {name}`.",
+                    f"has no attribute {name!r} for its constructor's argument {name!r}, so its "
+                    f"architecture cannot be saved. Add `self.{name} = {name}`.",
                     where=self._label,
                 )
             value = getattr(self, name)
@@ -375,7 +375,7 @@ class Layer:
             if isinstance(argument.default, bool):
                 value = value is not None and value is not False
             alike = isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]
-            if alike and "Pair" in str(argument.annotation):  # one number stands for both
+            if alike and "Pair" in str(argument.annotation):  # one number for both axes
                 value = value[0]
             if argument.default is argument.empty:
                 shown.append(repr(value))

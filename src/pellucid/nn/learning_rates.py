@@ -1,4 +1,4 @@
-"""Which parts of a network learn, and how fast."""
+"""Learning-rate multipliers for parts of a network."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ __all__ = ["freeze", "set_rates"]
 
 
 def set_rates(model: Layer, rates: Mapping[str, float]) -> None:
-    """Give parts of a network rates of their own, by which the optimizer's is multiplied.
+    """Set multipliers of the learning rate for parts of a network.
 
     Parameters
     ----------
     model : Layer
     rates : mapping of pattern to float
-        A pattern is the path of a layer (and means all that is inside) or the key of a parameter;
-        ``*`` stands for any letters, ``?`` for one. Later patterns win over earlier ones. With rate
-        0 the parameters stay as they are: the engine computes no gradient for them, and goes back
-        no further than to the first layer that learns; batch norms among them no longer follow
-        their batches.
+        A pattern is the path of a layer (including all nested layers) or the key of a parameter;
+        ``*`` matches any characters, ``?`` one. Later patterns override earlier ones. With rate 0
+        the parameters are frozen: the engine computes no gradients for them, and backward stops at
+        the first layer that learns; frozen batch norms do not update their running statistics.
 
     Raises
     ------
     ArgumentError
-        If a pattern fits nothing that is trained, or a rate is no finite number from 0 on; then
-        nothing was changed.
+        If a pattern matches no parameter, or a rate is negative or not finite; then nothing is
+        changed.
 
     Examples
     --------
@@ -52,7 +51,7 @@ def set_rates(model: Layer, rates: Mapping[str, float]) -> None:
         if not fitting:
             names = [name for name, layer in model.layers() if name and layer.parameters()]
             raise ArgumentError(
-                f"{pattern!r} fits no layer that is trained. {did_you_mean(pattern, names)}",
+                f"{pattern!r} matches no layer with parameters. {did_you_mean(pattern, names)}",
                 where="rates",
             )
         chosen |= dict.fromkeys(fitting, float(rate))
@@ -61,7 +60,7 @@ def set_rates(model: Layer, rates: Mapping[str, float]) -> None:
 
 
 def freeze(model: Layer, patterns: str | Iterable[str] = "*") -> None:
-    """Let parts of a network stay as they are in training: `set_rates` with rate 0.
+    """Freeze parts of a network in training: `set_rates` with rate 0.
 
     Examples
     --------
@@ -75,6 +74,6 @@ def freeze(model: Layer, patterns: str | Iterable[str] = "*") -> None:
 
 
 def _fits(key: str, pattern: str) -> bool:
-    """Return whether a pattern fits a parameter's key, or the path of a layer that it is in."""
+    """Return whether a pattern matches a parameter's key, or the path of a layer around it."""
     parts = key.split(".")
     return any(fnmatchcase(".".join(parts[:n]), pattern) for n in range(1, len(parts) + 1))

@@ -34,9 +34,9 @@ class Linear(Layer):
     ----------
     in_features, out_features : int
     bias : bool
-        Whether a learned number is added to each output.
+        Whether to add a learned bias to each output.
     weight_init : "he", "xavier", float or callable
-        Initial weights, see `pellucid.nn.init`. The bias begins at 0.
+        Initial weights, see `pellucid.nn.init`. The bias starts at 0.
     rng : numpy.random.Generator
         Draws them.
 
@@ -102,12 +102,12 @@ class Linear(Layer):
         return self.in_features * self.out_features
 
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return the whole input: every output sees every number."""
+        """Return a field of the whole input."""
         return replace(field, everything=True)
 
 
 class Flatten(Layer):
-    """Lay each image out as one row: (N, C, H, W) becomes (N, C·H·W), and dy is folded back.
+    """Flatten each image to a row: (N, C, H, W) to (N, C·H·W); backward restores the shape.
 
     Examples
     --------

@@ -20,12 +20,12 @@ __all__ = ["LocallyConnected2d"]
 
 
 class LocallyConnected2d(Layer):
-    """Look at images through windows as `Conv2d` does, with other filters at every place.
+    """Slide windows over images as `Conv2d` does, with separate filters at every position.
 
         y[n,o,i,j] = b[o,i,j] + Σ_{c,u,v} w[i,j,o,c,u,v] · x[n, c, S·i + D·u - P, S·j + D·v - P]
 
-    Input (N, C, H, W), output (N, FN, OH, OW) with sizes as of `Conv2d`. For images in which each
-    place has a meaning of its own, as centred faces. Gradients and sources:
+    Input (N, C, H, W), output (N, FN, OH, OW) with sizes as of `Conv2d`. For images whose parts
+    are always at the same position, as in centred faces. Gradients and sources:
     `pellucid.ops.locally_connected`.
 
     Parameters
@@ -33,22 +33,22 @@ class LocallyConnected2d(Layer):
     in_channels, out_channels : int
         C and FN.
     input_size : int or (int, int)
-        H, W: which images it is for. The number of places, and so of weights, depends on it.
+        H, W of the images. The number of positions, and so of weights, depends on it.
     kernel_size : int or (int, int)
         FH, FW.
     stride, padding, dilation, misfit
         As in `pellucid.shapes.slide`.
     bias : bool
-        Whether a learned number is added to each output.
+        Whether to add a learned bias to each output.
     weight_init : "he", "xavier", float or callable
-        Initial weights, see `pellucid.nn.init`; those of each place as of a convolution.
+        Initial weights, see `pellucid.nn.init`; at each position as for a convolution.
     rng : numpy.random.Generator
         Draws them.
 
     Attributes
     ----------
     weight : Parameter (OH, OW, FN, C, FH, FW)
-        ``weight.data[i, j]`` is what a convolution has as its weight.
+        ``weight.data[i, j]`` is the weight of a convolution.
     bias : Parameter (FN, OH, OW), or None
 
     Examples
@@ -95,7 +95,7 @@ class LocallyConnected2d(Layer):
         self.bias = Parameter(constant((out_channels, *places), 0)) if bias else None
 
     def forward(self, x: Array) -> Array:
-        """Return the answers (N, FN, OH, OW) of the filters to ``x`` (N, C, H, W)."""
+        """Return the feature maps (N, FN, OH, OW) of ``x`` (N, C, H, W)."""
         self.remember(x)
         b = None if self.bias is None else self.bias.data
         return ops.locally_connected2d(x, self.weight.data, b, **self._sliding)
@@ -122,11 +122,11 @@ class LocallyConnected2d(Layer):
         return math.prod(self.weight.data.shape)
 
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return the field, widened by the window and spread by the stride."""
+        """Return the field, enlarged by the window, its step multiplied by the stride."""
         return field.through(self.windows(input_shape))
 
     def unread(self, input_shape: Shape) -> tuple[int, int]:
-        """Return the rows and columns behind the last window."""
+        """Return the number of rows and columns after the last window."""
         return self.windows(input_shape).unread
 
     @property

@@ -1,4 +1,4 @@
-"""Losses as objects: ``forward(scores, labels)`` gives a number, ``backward()`` its gradient."""
+"""Losses as objects: ``forward(scores, labels)`` returns a number, ``backward()`` its gradient."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Loss", "MeanSquaredError", "MulticlassHinge", "SoftmaxCrossEntropy"]
 
 
 class Loss:
-    """Base class: a number that says how wrong the scores of a batch are."""
+    """Base class of losses: the error of a batch's scores as one number."""
 
     _memory: tuple[Any, ...] | None = None
 
@@ -36,9 +36,9 @@ class Loss:
         return f"{type(self).__name__}()"
 
     def recall(self) -> tuple[Any, ...]:
-        """Return what the last forward remembered."""
+        """Return what the last forward cached."""
         if self._memory is None:
-            raise ArgumentError("backward needs a forward before it.", where=type(self).__name__)
+            raise ArgumentError("backward needs a forward first.", where=type(self).__name__)
         return self._memory
 
 

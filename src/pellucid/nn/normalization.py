@@ -22,7 +22,7 @@ __all__ = ["BatchNorm2d", "GroupNorm", "LocalResponseNorm"]
 
 
 class LocalResponseNorm(Layer):
-    """Divide each number by what its neighbours in other channels say together.
+    """Divide each number by a power of the sum of squares over neighbouring channels.
 
         b[i] = a[i] / (k + α/size · Σ_{j near i} a[j]²)^β
 
@@ -33,7 +33,7 @@ class LocalResponseNorm(Layer):
     Parameters
     ----------
     size : int
-        How many neighbouring channels, itself included.
+        Number of neighbouring channels, itself included.
     alpha, beta, k : float
 
     Examples
@@ -77,23 +77,24 @@ class LocalResponseNorm(Layer):
 
 
 class BatchNorm2d(Layer):
-    """Give each channel mean 0 and variance 1 over the batch, then a learned scale and shift.
+    """Normalise each channel to mean 0 and variance 1 over the batch, then scale and shift it.
 
         y = γ · (x - μ) / √(σ² + ε) + β
 
-    Input and output (N, C, H, W), or (N, C) behind a Linear. While training μ and σ² are the
-    batch's, and running averages of them are kept (of the unbiased variance, as in PyTorch);
-    evaluation uses those, and so does a frozen layer (weight and bias of rate 0) in training, which
-    leaves them as they are. Source: Ioffe & Szegedy 2015, algorithms 1 and 2, and section 3.2.
+    Input and output (N, C, H, W), or (N, C) after a Linear. γ and β are learned. In
+    training μ and σ² are the batch's, and running averages of them are updated (of the unbiased
+    variance, as in PyTorch); evaluation uses those, and so does a frozen layer (weight and bias of
+    rate 0) in training, without updating them. Source: Ioffe & Szegedy 2015, algorithms 1 and 2,
+    and section 3.2.
 
     Parameters
     ----------
     num_features : int
         C.
     eps : float
-        Keeps the division away from zero.
+        Added to the variance, so that nothing is divided by 0.
     momentum : float
-        Share of the newest batch in the running averages.
+        Weight of the newest batch in the running averages.
 
     Attributes
     ----------
@@ -143,7 +144,7 @@ class BatchNorm2d(Layer):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Return ``dx``; through the statistics too, if they were the batch's."""
+        """Return ``dx``, also through the statistics if they were the batch's."""
         x_hat, var, training = self.recall()
         gradient = ops.batch_norm_backward if training else ops.batch_norm_fixed_backward
         dx, self.weight.grad, self.bias.grad = gradient(dy, x_hat, self.weight.data, var, self.eps)
@@ -155,7 +156,7 @@ class BatchNorm2d(Layer):
         return input_shape
 
     def trains_in(self, mode: bool) -> bool:
-        """Return ``mode``, but False if weight and bias are frozen."""
+        """Return ``mode``, or False if weight and bias are frozen."""
         return mode and bool(self.weight.rate or self.bias.rate)
 
     def track(self, mean: Array, var: Array, m: int) -> None:
@@ -175,17 +176,17 @@ class BatchNorm2d(Layer):
 
 
 class GroupNorm(Layer):
-    """Give each group of channels of each image mean 0 and variance 1, then a scale and a shift.
+    """Normalise each group of channels of each image, then scale and shift each channel.
 
         y = γ · (x - μ) / √(σ² + ε) + β
 
-    Input and output (N, C, H, W), or (N, C). μ and σ² are those of the (C/G)·H·W values of one
-    image and one of G groups of neighbouring channels: images do not depend on each other, training
-    and evaluation are the same, and a batch may be small. With one group this is layer
+    Input and output (N, C, H, W), or (N, C). μ and σ² are those of the (C/G)·H·W values of
+    an image and one of its G groups of neighbouring channels: images do not affect each other,
+    training and evaluation are the same, and batches may be small. With one group this is layer
     normalisation, with C groups instance normalisation. Source: Wu & He 2018, "Group
     normalization", section 3.
 
-    Its statistics see the whole image; `receptive_field` goes on counting windows alone.
+    Its statistics depend on the whole image; `receptive_field` counts windows only.
 
     Parameters
     ----------
@@ -194,7 +195,7 @@ class GroupNorm(Layer):
     num_channels : int
         C; a multiple of G.
     eps : float
-        Keeps the division away from zero.
+        Added to the variance, so that nothing is divided by 0.
 
     Attributes
     ----------
@@ -243,7 +244,7 @@ class GroupNorm(Layer):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Return ``dx``, through the statistics too."""
+        """Return ``dx``, also through the statistics."""
         x_hat, inverse = self.recall()
         dx, self.weight.grad, self.bias.grad = ops.group_norm_backward(
             dy, x_hat, self.num_groups, self.weight.data, inverse

@@ -1,4 +1,4 @@
-"""The arrays that make up a layer's state."""
+"""The arrays of a layer's state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Buffer", "Parameter"]
 
 
 class Buffer:
-    """An array that belongs to a layer's state but is not trained, as a running mean."""
+    """An array of a layer's state that is not trained, such as a running mean."""
 
     def __init__(self, data: Array) -> None:
         self.data = data
@@ -18,7 +18,7 @@ class Buffer:
 
 
 class Parameter(Buffer):
-    """An array that is trained, and the gradient that the last backward left in ``grad``.
+    """A trainable array, with the gradient of the last backward in ``grad``.
 
     Its ``rate`` multiplies the optimizer's: 0 freezes it. See `pellucid.nn.set_rates`.
     """

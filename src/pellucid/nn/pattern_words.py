@@ -1,7 +1,7 @@
-"""How a layer is written in a network pattern: its word, and the numbers that may follow it.
+"""How a network pattern spells a layer: its word, and the numbers that may follow.
 
-``CONV5-32/2p1`` is the word CONV of `Conv2d` with four of its arguments. A layer class says so in
-its ``pattern_word``, and `pellucid.models.from_pattern` and `to_pattern` read and write by it:
+``CONV5-32/2p1`` is the word CONV of `Conv2d` with four of its arguments. A layer class defines its
+word in ``pattern_word``, which `pellucid.models.from_pattern` and `to_pattern` use:
 
 >>> from pellucid.nn import Conv2d
 >>> Conv2d.pattern_word.form
@@ -32,20 +32,20 @@ class Argument:
     Attributes
     ----------
     name : str
-        Of the constructor's argument; the layer keeps it in an attribute of the same name.
+        The constructor's argument; the layer keeps it in an attribute of the same name.
     mark : str
-        What is written before the number.
+        The text before the number.
     implied : number, callable or None
-        The value where the number is left out; a callable gets the arguments read so far. None for
-        the number of outputs, which depends on the place in the network.
+        The default value; a callable gets the arguments read so far. None for the number of
+        outputs, which depends on the position in the network.
     meaning : str
-        What error messages call it; by default its name.
+        Its name in error messages; by default ``name``.
     least : int
         The smallest number allowed.
     whole : bool
         Whether it is an integer.
     always : bool
-        Whether `to_pattern` writes it even where it could be left out.
+        Whether `to_pattern` writes it even if it has the default value.
     """
 
     name: str
@@ -72,17 +72,17 @@ class PatternWord:
     arguments : tuple of Argument
         In the order in which they follow the word.
     channels : str
-        The constructor's argument for the channels, or features, of the input, if it has one.
+        The constructor's argument for input channels or features, if it has one.
     constants : mapping
-        Arguments that the word stands for and that cannot be written.
+        Arguments implied by the word, which cannot be written.
     takes : {"images", "rows", ""}
-        What the layer needs; rows are flattened where images come in.
+        The input that the layer needs; images are flattened to rows if needed.
     layer_name : str
-        What the layers are called in a model, before their number; by default the word.
+        The layers' name in a model, before their number; by default the word.
     example : str
-        Shown where the numbers after the word cannot be read.
+        Shown if the numbers after the word cannot be parsed.
     also : tuple of str
-        What people write in its place.
+        Alternative spellings.
     """
 
     text: str
@@ -96,7 +96,7 @@ class PatternWord:
 
     @cached_property
     def outputs(self) -> str:
-        """The argument that counts the outputs of a layer with weights; else ""."""
+        """The argument for the number of outputs of a layer with weights; else ""."""
         return next((a.name for a in self.arguments if a.implied is None), "")
 
     @property
@@ -106,18 +106,18 @@ class PatternWord:
 
     @property
     def form(self) -> str:
-        """How it is written, for error messages."""
+        """The syntax, for error messages."""
         if not self.arguments:
             return ""
         return f"{self.example}: {', '.join(a.meaning or a.name for a in self.arguments)}"
 
 
 def own_word(kind: type[Layer]) -> PatternWord | None:
-    """Return the word of this very class; a subclass may do something else, and has none."""
+    """Return the word of this exact class; a subclass may differ, and has none."""
     word: PatternWord | None = vars(kind).get("pattern_word")
     return word
 
 
 def keeping(window: int) -> Padding:
-    """Return the padding with which a window of this size keeps an image's size at stride 1."""
+    """Return the padding that preserves the image size at stride 1."""
     return window // 2 if window % 2 else "same"

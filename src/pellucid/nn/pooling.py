@@ -1,4 +1,4 @@
-"""The pooling layers: one number a window and channel. Equations: `pellucid.ops.pooling`."""
+"""The pooling layers. Equations: `pellucid.ops.pooling`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _word(text: str, *also: str) -> PatternWord:
 
 
 class _WindowPool(Layer):
-    """What the pooling layers with a sliding window share: how it slides."""
+    """Base class of the pooling layers with a sliding window."""
 
     kernel_size: tuple[int, int]
     stride: tuple[int, int]
@@ -47,16 +47,16 @@ class _WindowPool(Layer):
         return input_shape[0], *self.windows(input_shape).output
 
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return the field, widened by the window and spread by the stride."""
+        """Return the field, enlarged by the window, its step multiplied by the stride."""
         return field.through(self.windows(input_shape))
 
     def unread(self, input_shape: Shape) -> tuple[int, int]:
-        """Return the rows and columns behind the last window."""
+        """Return the number of rows and columns after the last window."""
         return self.windows(input_shape).unread
 
 
 class MaxPool2d(_WindowPool):
-    """Keep the largest number of each window: ``y = max z``; ``dy`` goes to the cell that won.
+    """Take the maximum of each window: ``y = max z``; ``dy`` goes to the argmax.
 
     Input (N, C, H, W), output (N, C, OH, OW). Source: "Deep Learning from Scratch", section 7.3;
     windows that overlap: Krizhevsky et al. 2012, section 3.4.
@@ -67,7 +67,7 @@ class MaxPool2d(_WindowPool):
     stride : int or (int, int), optional
         Defaults to the window's size.
     padding, dilation, misfit
-        As in `pellucid.shapes.slide`. Padding never wins.
+        As in `pellucid.shapes.slide`. Padding is never the maximum.
 
     Examples
     --------
@@ -108,7 +108,7 @@ class MaxPool2d(_WindowPool):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Return ``dx`` (N, C, H, W): each ``dy`` at the cell that won."""
+        """Return ``dx`` (N, C, H, W): each ``dy`` accumulated at the argmax."""
         return ops.max_pool2d_backward(dy, *self.recall())
 
 
@@ -123,7 +123,7 @@ class AvgPool2d(_WindowPool):
     kernel_size, stride, padding, misfit
         As for `MaxPool2d`.
     count_include_pad : bool
-        Whether padding counts in the mean. What ``misfit="pad"`` lets hang over the end does not.
+        Whether padding counts in the mean. Cells that ``misfit="pad"`` adds beyond the end do not.
 
     Examples
     --------
@@ -177,8 +177,8 @@ class LpPool2d(_WindowPool):
     norm_type : float
         p, at least 1; 2 is the Euclidean length.
     kernel_size, stride, misfit
-        As for `MaxPool2d`. What hangs over the end under ``misfit="pad"`` adds nothing to the sum.
-        (PyTorch's ``ceil_mode`` scales the sum of such a window up to a whole one.)
+        As for `MaxPool2d`. Cells that ``misfit="pad"`` adds beyond the end are 0 in the sum.
+        (PyTorch's ``ceil_mode`` scales the sum of such a window up to a full one.)
 
     Examples
     --------
@@ -219,7 +219,7 @@ class LpPool2d(_WindowPool):
 
 
 class _GlobalPool(Layer):
-    """What the pooling layers over the whole image share: one number a channel."""
+    """Base class of the pooling layers over the whole image, one number per channel."""
 
     one_size = True
 
@@ -228,13 +228,13 @@ class _GlobalPool(Layer):
         return require_image_shape(input_shape, "pooling")[0], 1, 1
 
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return the field of all cells of the image together."""
+        """Return the union of the fields of all cells."""
         image = require_image_shape(input_shape, "pooling")[1:]
         return field.through(slide(image, image))
 
 
 class GlobalAvgPool2d(_GlobalPool):
-    """Average each channel over its whole image: (N, C, H, W) becomes (N, C, 1, 1).
+    """Average each channel over the whole image: (N, C, H, W) to (N, C, 1, 1).
 
     Source: Lin et al. 2013, "Network In Network", section 3.2.
     """
@@ -254,7 +254,7 @@ class GlobalAvgPool2d(_GlobalPool):
 
 
 class GlobalMaxPool2d(_GlobalPool):
-    """Keep the largest number of each channel: (N, C, H, W) becomes (N, C, 1, 1)."""
+    """Take the maximum of each channel: (N, C, H, W) to (N, C, 1, 1)."""
 
     short_name = "max of all"
 

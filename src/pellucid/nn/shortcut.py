@@ -1,4 +1,4 @@
-"""The shortcut without parameters."""
+"""The zero-padding shortcut of residual networks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["ZeroPadShortcut"]
 
 
 class ZeroPadShortcut(Layer):
-    """Keep every S-th row and column, and add channels of zeros: a shortcut without parameters.
+    """Subsample rows and columns, and append zero channels: a shortcut without parameters.
 
         y[n,c,i,j] = x[n, c, S·i, S·j]  where c < C,  0 in the new channels
 
-    Input (N, C, H, W), output (N, out, ⌈H/S⌉, ⌈W/S⌉); ``dy`` goes back to the numbers that were
+    Input (N, C, H, W), output (N, out, ⌈H/S⌉, ⌈W/S⌉); ``dy`` goes to the cells that were
     kept. Source: He et al. 2015, section 4.2, where ResNet-20 uses it ("option A" of section 3.3).
 
     Parameters
@@ -45,13 +45,13 @@ class ZeroPadShortcut(Layer):
         self.stride = pair(stride, "stride")
         if out_channels < in_channels:
             raise ArgumentError(
-                f"must be at least the {in_channels} of the input, received {out_channels}: zeros "
-                "can be added, but nothing is taken away. Use a 1x1 convolution.",
+                f"must be at least the {in_channels} of the input, received {out_channels}: "
+                "channels can only be added. Use a 1x1 convolution.",
                 where="out_channels",
             )
 
     def forward(self, x: Array) -> Array:
-        """Return what is kept of ``x``, and zeros."""
+        """Return the subsampled ``x`` with zero channels appended."""
         x = as_floats(x, "shortcut")
         require_images(x, "shortcut")
         y = np.zeros((len(x), *self.output_shape(x.shape[1:])), dtype=x.dtype)
@@ -60,7 +60,7 @@ class ZeroPadShortcut(Layer):
         return y
 
     def backward(self, dy: Array) -> Array:
-        """Return ``dx`` (N, C, H, W): each ``dy`` where its number came from."""
+        """Return ``dx`` (N, C, H, W): ``dy`` at the cells that were kept, 0 elsewhere."""
         (shape,) = self.recall()
         required = (shape[0], *self.output_shape(shape[1:]))
         require_real(dy, "shortcut", "dy")
@@ -84,7 +84,7 @@ class ZeroPadShortcut(Layer):
         return self.out_channels, *self.windows(input_shape).output
 
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return the field, spread by the stride."""
+        """Return the field, its step multiplied by the stride."""
         return field.through(self.windows(input_shape))
 
     @property

@@ -1,4 +1,4 @@
-"""A model's state: finding it, and putting a state dict into it, all of it or none."""
+"""A model's state: collecting it, and loading a state dict, all or nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Kind = TypeVar("Kind", bound=Buffer)
 def collected(
     layers: Iterable[tuple[str, object]], kind: type[Kind], *, where: str
 ) -> dict[str, Kind]:
-    """Return what of ``kind`` the layers have as attributes, by key; refuse one with two keys."""
+    """Return the layers' attributes of ``kind`` by key; refuse one with two keys."""
     found: dict[str, Kind] = {}
     places: dict[int, str] = {}
     for path, layer in layers:
@@ -30,9 +30,9 @@ def collected(
                 key = f"{path}.{name}" if path else name
                 if (first := places.setdefault(id(value), key)) != key:
                     raise ArgumentError(
-                        f"one array of the state stands in two places, {first!r} and {key!r}: the "
-                        "gradient of one would replace that of the other, and an optimizer would "
-                        "change it twice. Give each layer its own.",
+                        f"one array of the state has two keys, {first!r} and {key!r}: the gradient "
+                        "of one would replace that of the other, and an optimizer would update it "
+                        "twice. Give each layer its own.",
                         where=where,
                     )
                 found[key] = value
@@ -45,18 +45,18 @@ def load(buffers: Mapping[str, Buffer], state: Mapping[str, Array], *, strict: b
     values = {key: np.asarray(state[key]) for key in buffers.keys() & state.keys()}
     wrong = told(own, {key: np.shape(value) for key, value in state.items()}, strict=strict)
     if not wrong:
-        # The dtypes of what does not fit by its name and shape say nothing.
+        # Where names and shapes do not fit, dtypes do not matter.
         wrong = _not_representable(buffers, values)
     if wrong:
         raise StateDictError(wrong, where="load_state_dict")
     for key, value in values.items():
         buffer = buffers[key]
         if buffer.data.flags.writeable:
-            buffer.data[...] = value  # in place: an optimizer or a plan may hold this very array
-        else:  # a place holder, see init.without_values; a model of float64 is to stay one
+            buffer.data[...] = value  # in place: an optimizer or a plan may hold this array
+        else:  # a placeholder, see init.without_values; a float64 model stays float64
             same_kind = value.dtype.kind == buffer.data.dtype.kind
             buffer.data = np.array(value, dtype=value.dtype if same_kind else buffer.data.dtype)
-    if strict:  # what PyTorch before 0.4.1 did not count
+    if strict:  # missing in files of PyTorch before 0.4.1
         for key in buffers.keys() - values.keys():
             if buffers[key].data.flags.writeable:
                 buffers[key].data[...] = 0
@@ -65,14 +65,14 @@ def load(buffers: Mapping[str, Buffer], state: Mapping[str, Array], *, strict: b
 
 
 def _not_representable(buffers: Mapping[str, Buffer], values: Mapping[str, Array]) -> str:
-    """Return what no buffer can hold as it is: texts, complex numbers, what is too large."""
+    """Return lines on values that no buffer can hold: text, complex or too large numbers."""
     lines = []
     for key, value in values.items():
         dtype = buffers[key].data.dtype
         if value.dtype.kind not in "biuf":
-            lines.append(f"no real numbers: {shown(key)} is {value.dtype}")
+            lines.append(f"not real numbers: {shown(key)} is {value.dtype}")
         elif _overflows(value, dtype, placed=buffers[key].data.flags.writeable):
-            lines.append(f"out of range: {shown(key)} has numbers that {dtype} does not hold")
+            lines.append(f"out of range: {shown(key)} has numbers too large for {dtype}")
     if not lines:
         return ""
     more = [f"and {len(lines) - 7} more"] if len(lines) > 8 else []
@@ -97,9 +97,9 @@ def _overflows(value: Array, dtype: np.dtype, *, placed: bool) -> bool:
 
 
 def widened(x: Array, buffers: Iterable[Buffer]) -> Array:
-    """Return images in a dtype that holds all digits of a model's parameters, which layers ask for.
+    """Return images widened to the dtype of a model's parameters, as layers require.
 
-    Float32 images for a model of float64 become float64; others are returned as they are.
+    Float32 images for a float64 model become float64; others are returned as they are.
     """
     dtypes = {b.data.dtype for b in buffers if b.data.dtype.kind == "f"}
     return x.astype(np.result_type(x, *dtypes), copy=False) if x.dtype.kind == "f" else x

@@ -1,4 +1,4 @@
-"""A model as a table: what each layer makes, holds and costs, without running it."""
+"""A model as a table: each layer's output, parameters and cost, without running it."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ class Summary:
 
     @property
     def parameters(self) -> int:
-        """Numbers that are trained."""
+        """Number of trainable numbers."""
         return sum(row.parameters for row in self.rows)
 
     @property
     def multiply_adds(self) -> int:
-        """Products that one image's forward adds up."""
+        """Multiply-adds of one image's forward."""
         return sum(row.multiply_adds for row in self.rows)
 
     @property
     def neurons(self) -> int:
-        """Outputs that are weighted sums."""
+        """Number of outputs that are weighted sums."""
         return sum(row.neurons for row in self.rows)
 
     @property
     def parameters_without_sharing(self) -> int:
-        """Numbers that would be trained if every neuron had weights of its own."""
+        """Number of parameters if no neurons shared weights."""
         return sum(row.without_sharing for row in self.rows)
 
     @property
@@ -91,21 +91,21 @@ class Summary:
         return (
             text_table((*header, "sees", "unread"), [start, *rows], left=left, total=total)
             + "\nmemory: outputs for one image, float32. sees: the receptive field, in input cells."
-            + "\nunshared: parameters, if every neuron had weights of its own." * self.sharing
+            + "\nunshared: parameters if no neurons shared weights." * self.sharing
             + f"\nThe weights take {_size(BYTES * self.parameters)}."
         )
 
     def _reads(self, cell: Cell) -> tuple[Cell, ...]:
-        """Return the cell of the column that is shown where a graph says what its nodes read."""
+        """Return the cell of the column shown if a graph says what its nodes read."""
         return (cell,) if any(row.reads for row in self.rows) else ()
 
     def _sharing(self, *cells: str) -> tuple[str, ...]:
-        """Return the cells of the two columns that are shown on request."""
+        """Return the cells of the two columns shown with ``sharing``."""
         return cells if self.sharing else ()
 
 
 def summary(model: Layer, input_shape: Shape | None = None, *, sharing: bool = False) -> Summary:
-    """Return what each layer of ``model`` makes of one image, and what it costs.
+    """Return each layer's output shape, parameters and cost for one image.
 
     Parameters
     ----------
@@ -113,13 +113,13 @@ def summary(model: Layer, input_shape: Shape | None = None, *, sharing: bool = F
     input_shape : (C, H, W), optional
         Defaults to the model's own ``input_shape``.
     sharing : bool
-        Show neurons too, and the parameters that there would be if filters were not shared (CS231n,
+        Also show neurons, and the number of parameters if weights were not shared (CS231n,
         "Parameter Sharing").
 
     Raises
     ------
     ShapeError
-        If a layer cannot take what the one before it gives.
+        If a layer cannot take the output of the one before it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Parts of a network, and networks with another part: the layers stay the very same objects.
+"""Take networks apart and replace layers; the layers remain the same objects.
 
 Layers are named by their dotted paths, as in state dicts: ``conv1``, ``layer2.0.bn1``.
 """
@@ -27,7 +27,7 @@ def layer_at(model: Layer, name: str) -> Layer:
     Raises
     ------
     ArgumentError
-        If there is none.
+        If there is no such layer.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def layer_at(model: Layer, name: str) -> Layer:
 
 
 def trunk(model: Layer, name: str) -> Container:
-    """Return the network that ends with one layer: its output is what that layer makes.
+    """Return the part of a network up to one layer, whose output it returns.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ def trunk(model: Layer, name: str) -> Container:
         Chains, residual blocks, branches and graphs, nested in any way.
     name : str
         Of the last layer; one inside a residual block or a branch is reached on its own path,
-        without what is added or joined later.
+        before anything is added or concatenated.
 
     Returns
     -------
     Sequential, or Graph where several paths lead to the layer
-        Of the model's own layers: it runs them, and its backward leaves gradients in them.
+        Of the model's own layers: it runs them, and its backward stores gradients in them.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def trunk(model: Layer, name: str) -> Container:
 
 
 def _up_to(model: Layer, path: str) -> Layer:
-    """Return what of ``model`` leads to the layer at ``path``: a chain, or a graph if it joins."""
+    """Return the part of ``model`` up to the layer at ``path``: a chain, or a graph if it joins."""
     if not path:
         return model
     name, _, rest = path.partition(".")
@@ -109,22 +109,22 @@ def _up_to(model: Layer, path: str) -> Layer:
 
 
 def replaced(model: Layer, name: str, layer: Layer) -> Layer:
-    """Return the network with ``layer`` in the place of the one called ``name``.
+    """Return the network with the layer called ``name`` replaced by ``layer``.
 
     Parameters
     ----------
     model : Layer
-        Remains as it is, and shares all other layers with the result.
+        Is not changed; shares all other layers with the result.
     name : str
     layer : Layer
 
     Returns
     -------
     Layer
-        Plain containers (`Sequential`, `Residual`, `Branches`, `Graph`) of the same names: a class
-        of its own, as SimpleConvNet, promises an architecture that this one no longer has. If the
-        layer is the last one with weights, the names of the classes are no longer those of its
-        outputs: the ``card`` has numbers for them, until it is trained.
+        Plain containers (`Sequential`, `Residual`, `Branches`, `Graph`) with the same names, since
+        a class such as SimpleConvNet stands for one architecture. If the layer is the last one with
+        weights, the class names no longer describe its outputs: the ``card`` has numbers instead,
+        until it is trained.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def replaced(model: Layer, name: str, layer: Layer) -> Layer:
 
 
 def _renumbered(card: Card | None, model: Layer) -> Card | None:
-    """Return the card with numbers for classes: the outputs mean something else now."""
+    """Return the card with numbers for class names, as the outputs have changed."""
     try:
         outputs = model.output_shape(model.input_shape or ())
     except (PellucidError, ValueError, IndexError):
@@ -168,18 +168,18 @@ def _with(model: Layer, path: str, layer: Layer) -> Layer:
 
 
 def _container(model: Layer) -> Container:
-    """Return ``model`` if it says what its layers read, or refuse it."""
+    """Return ``model`` if its wiring is known, or refuse it."""
     if isinstance(model, Container) and model.nodes() is not None:
         return model
     raise ArgumentError(
-        "runs its layers in a way of its own: there is no telling which part of it leads to a "
-        "layer inside. Build it of Sequential, Residual, Branches and Graph.",
+        "overrides forward, so that it is unknown which layers lead to which. Build it of "
+        "Sequential, Residual, Branches and Graph.",
         where=type(model).__name__,
     )
 
 
 def head_name(model: Layer) -> str:
-    """Return the name of the last layer that has weights; "" if that is the model itself.
+    """Return the name of the last layer with weights; "" if that is the model itself.
 
     Examples
     --------
@@ -202,14 +202,14 @@ def with_head(
     weight_init: WeightInit | None = None,
     rng: np.random.Generator | None = None,
 ) -> Layer:
-    """Return the network with a new last layer of weights, for other classes.
+    """Return the network with a new last layer, for other classes.
 
     Parameters
     ----------
     model : Layer
-        Remains as it is, and shares all other layers with the result.
+        Is not changed; shares all other layers with the result.
     outputs : int
-        How many classes.
+        Number of classes.
     weight_init : "he", "xavier", float or callable, optional
         Initial weights of the new layer; the old one's own by default.
     rng : numpy.random.Generator, optional
@@ -217,7 +217,7 @@ def with_head(
     Raises
     ------
     ArgumentError
-        If the last layer of weights is neither a Linear nor a Conv2d without groups.
+        If the last layer with weights is neither a Linear nor a Conv2d without groups.
 
     Examples
     --------
@@ -236,7 +236,7 @@ def with_head(
         new = Conv2d(**options, rng=rng)
     else:
         raise ArgumentError(
-            f"ends in {last!r}, which has no number of classes to change. Use "
+            f"ends in {last!r}, whose number of outputs cannot be changed. Use "
             "`nn.replaced(model, name, layer)`.",
             where=type(model).__name__,
         )

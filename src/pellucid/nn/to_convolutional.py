@@ -31,29 +31,29 @@ __all__ = ["Converter", "to_convolutional"]
 
 
 def to_convolutional(model: Layer, input_shape: Shape | None = None) -> Container:
-    """Return a copy of ``model`` that takes images of any size from ``input_shape`` on.
+    """Return a copy of ``model`` that takes images of any size from ``input_shape`` up.
 
-    Flatten goes; the first Linear becomes a convolution with the window of the map, those after it
-    convolutions of 1x1; global pooling becomes pooling over the window of the map. All other layers
-    stay as they are. On images of ``input_shape`` the scores are those of ``model``, as (K, 1, 1).
+    Flatten is removed; the first Linear becomes a convolution with the window of the map, later
+    ones become convolutions of 1x1; global pooling becomes pooling over the window of the map. All
+    other layers stay as they are. On images of ``input_shape`` the scores are those of ``model``,
+    as (K, 1, 1).
 
     Parameters
     ----------
     model : Layer
-        A chain or a graph: `Sequential` and `Graph`, also nested, with any layers before the
-        Flatten.
+        `Sequential` or `Graph`, also nested, with any layers before the Flatten.
     input_shape : (C, H, W), optional
         The images it was built for. Defaults to the model's own.
 
     Returns
     -------
     Sequential or Graph
-        With layers of the same names and modes, and weights of its own.
+        With layers of the same names and modes, and its own weights.
 
     Raises
     ------
     ArgumentError
-        Naming the layer that belongs to one size of image and cannot be converted.
+        If a layer fits one size of image only and cannot be converted.
 
     Examples
     --------
@@ -68,9 +68,9 @@ def to_convolutional(model: Layer, input_shape: Shape | None = None) -> Containe
 
 
 class Converter:
-    """Walks over the nodes; ``shape`` is what reaches a layer of the model, ``map`` its twin.
+    """Converts node by node; ``shape`` is the input of a model's layer, ``map`` that of its twin.
 
-    After a Flatten rows of C·H·W numbers come in, and the copy still has maps of (C, H, W).
+    After a Flatten the model has rows of C·H·W numbers, and the copy still maps of (C, H, W).
     """
 
     def __init__(self, shape: Shape, *, share: bool) -> None:
@@ -86,10 +86,10 @@ class Converter:
         return network
 
     def container(self, model: Sequential | Graph) -> Container:
-        """Return the twin of a chain or a graph, without what needs no twin."""
+        """Return the twin of a chain or a graph, without the layers that need no twin."""
         nodes = model.nodes()
         if nodes is None:
-            raise _refusal(model, "runs its layers in a way of its own.")
+            raise _refusal(model, "overrides forward.")
         reached = [(self.shape, self.map)]
         names = [model.input if isinstance(model, Graph) else ""]  # of the twins of all values
         entries: list[tuple[Any, ...]] = []
@@ -108,7 +108,7 @@ class Converter:
         return network
 
     def node(self, node: Node, reached: list[tuple[Shape, Shape]]) -> Layer | None:
-        """Return the twin of a node; None of a Flatten."""
+        """Return the twin of a node; None for a Flatten."""
         layer = node.layer
         self.shape, self.map = reached[0]
         with layer._named_errors():
@@ -117,9 +117,9 @@ class Converter:
             return self.join(layer, reached) if isinstance(layer, Join) else self.layer(layer)
 
     def join(self, layer: Join, reached: list[tuple[Shape, Shape]]) -> Layer:
-        """Return the twin of a join: of rows after Flatten it joins the maps, which are larger."""
+        """Return the twin of a join; after a Flatten it joins maps instead of rows."""
         if len(self.shape) != 3 and not isinstance(layer, Add | Concat):
-            raise _refusal(layer, "may not mean the same for maps as for the rows after Flatten.")
+            raise _refusal(layer, "may give other results for maps than for rows after Flatten.")
         shapes, maps = zip(*reached, strict=True)
         twin = self.replica(layer)
         self.shape, self.map = layer.output_shape(*shapes), twin.output_shape(*maps)
@@ -127,7 +127,7 @@ class Converter:
         return twin
 
     def layer(self, layer: Layer) -> Layer | None:
-        """Return the twin of one layer; None of a Flatten."""
+        """Return the twin of one layer; None for a Flatten."""
         images = len(self.shape) == 3
         self.shape = layer.output_shape(self.shape)
         if isinstance(layer, Flatten):
@@ -145,10 +145,10 @@ class Converter:
             return MaxPool2d((self.map[1], self.map[2]), 1)
         for path, inner in layer.layers():
             if inner.one_size and isinstance(inner, Softmax):
-                raise _refusal(layer, "runs along rows or columns, whose number will change.")
+                raise _refusal(layer, "works along rows or columns, whose number will change.")
             if inner.one_size:
                 inside = f" ('{path}' inside it does)" if path else ""
-                raise _refusal(layer, f"belongs to one size of image{inside}.")
+                raise _refusal(layer, f"fits one size of image only{inside}.")
         return self.replica(layer)
 
     def of_rows(self, layer: Layer) -> Layer:
@@ -156,19 +156,19 @@ class Converter:
         if isinstance(layer, Linear):
             return self.convolution(layer)
         if isinstance(layer, Softmax) and layer.dim == -1:
-            layer = Softmax(1)  # of rows these are the channels, of maps the columns
+            layer = Softmax(1)  # -1 means the channels of rows, but the columns of maps
         if layer.per_pixel and self.map[1:] != (1, 1):
             raise _refusal(
                 layer,
-                f"takes the {math.prod(self.map)} numbers after Flatten for channels, of which "
-                f"the map has {self.map[0]}. Put it before Flatten, or after a Linear.",
+                f"takes the {math.prod(self.map)} numbers after Flatten as channels, but the map "
+                f"has {self.map[0]}. Put it before Flatten, or after a Linear.",
             )
         if not (layer.per_pixel or layer.per_number):
             raise _refusal(
                 layer,
-                "may not mean the same for maps as for the rows after Flatten. Put it before "
-                "Flatten. If it maps each number alone, or the channels of each pixel, let its "
-                "class say so: `per_number = True` or `per_pixel = True`.",
+                "may give other results for maps than for the rows after Flatten. Put it before "
+                "Flatten. If it is element-wise, or maps the channels of each pixel, declare "
+                "it in its class: `per_number = True` or `per_pixel = True`.",
             )
         return self.replica(layer)
 
@@ -200,7 +200,7 @@ class Converter:
 
     def values(self, array: Array) -> Array:
         """Return the twin's numbers: the same array, or a copy."""
-        # A place holder that takes no memory, see init.without_values, stays one.
+        # A placeholder without memory, see init.without_values, stays one.
         return array if self.share or not array.flags.writeable else array.copy()
 
 

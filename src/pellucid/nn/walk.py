@@ -1,7 +1,7 @@
-"""One topological walk over a graph of layers; every container answers its questions by it.
+"""The topological walk over a graph of layers that every container uses.
 
-Values are numbered: 0 is the input of the container, k what its k-th node makes. A node reads
-values made before it, and the last node makes the output.
+Values are numbered: 0 is the input of the container, k the output of its k-th node. A node reads
+earlier values, and the last node's output is the container's.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Node(NamedTuple):
     Attributes
     ----------
     name : str
-        Of the layer within its container; "" for the join that a container makes of itself, as the
+        Of the layer within its container; "" for a join that is part of the container, such as the
         sum at the end of a `Residual`.
     layer : Layer
     reads : tuple of int
@@ -56,7 +56,7 @@ class Node(NamedTuple):
 
 
 def line(layers: Mapping[str, Layer]) -> list[Node]:
-    """Return nodes that read each other in a line; the first reads the input.
+    """Return the nodes of a chain: each reads the previous one, the first the input.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def line(layers: Mapping[str, Layer]) -> list[Node]:
 
 
 def is_line(nodes: Sequence[Node] | None) -> bool:
-    """Return whether each node reads what the one before it makes, and nothing else."""
+    """Return whether each node reads the previous one's output, and nothing else."""
     return nodes is not None and all(
         node.name and node.reads == (k,) for k, node in enumerate(nodes)
     )
@@ -86,8 +86,8 @@ def forward(nodes: Sequence[Node], x: Array) -> Array:
         for k in node.reads:
             unread[k] -= 1
             if not unread[k]:
-                del values[k]  # its memory, unless a layer remembers it
-        run = node.layer if node.name else node.layer.forward  # a layer labels its own errors
+                del values[k]  # frees its memory, unless a layer has cached it
+        run = node.layer if node.name else node.layer.forward  # __call__ labels errors
         try:
             values[made] = run(*inputs)
         except JoinError as error:
@@ -96,7 +96,7 @@ def forward(nodes: Sequence[Node], x: Array) -> Array:
 
 
 def backward(nodes: Sequence[Node], dy: Array) -> Array:
-    """Return the gradient of the graph's input; leave those of the parameters in them.
+    """Return the gradient of the graph's input; store those of the parameters in ``grad``.
 
     The gradients of a value that several nodes read are added in the order of these nodes.
     """
@@ -111,7 +111,7 @@ def backward(nodes: Sequence[Node], dy: Array) -> Array:
 
 
 def _sum(parts: list[Array]) -> Array:
-    """Return the sum of gradients that came last first."""
+    """Return the sum of gradients listed in reverse order."""
     return reduce(add, reversed(parts))
 
 
@@ -121,7 +121,7 @@ def _sum(parts: list[Array]) -> Array:
 def shapes(
     nodes: Sequence[Node], input_shape: Shape
 ) -> Iterator[tuple[Node, tuple[Shape, ...], Shape]]:
-    """Yield each node with the shapes of what it reads and the shape of what it makes."""
+    """Yield each node with its input shapes and its output shape."""
     known = {0: tuple(input_shape)}
     for made, node in enumerate(nodes, 1):
         read = tuple(known[k] for k in node.reads)
@@ -133,9 +133,9 @@ def shapes(
 def fields(
     nodes: Sequence[Node], input_shape: Shape, field: ReceptiveField
 ) -> Iterator[tuple[Node, tuple[Shape, ...], ReceptiveField, ReceptiveField]]:
-    """Yield each node with the shapes of what it reads, and what cells before and after it see.
+    """Yield each node with its input shapes, and the receptive fields before and after it.
 
-    What reads several values sees what any of them sees.
+    The field of a node with several inputs is the union of theirs.
     """
     seen = {0: field}
     for made, (node, read, _) in enumerate(shapes(nodes, input_shape), 1):
@@ -148,10 +148,10 @@ def fields(
 
 
 def flattened(model: Layer, *, lines: bool = False) -> list[Node]:
-    """Return the nodes of a model with those of each container in its place, named by paths.
+    """Return the nodes of a model with containers expanded in place, named by paths.
 
-    A layer that does not say of which nodes it is made, `Layer.nodes`, is one node; with ``lines``,
-    all containers are but those whose nodes form a line.
+    A layer without `Layer.nodes` is one node; with ``lines``, so is every container whose nodes do
+    not form a chain.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def flattened(model: Layer, *, lines: bool = False) -> list[Node]:
     flat: list[Node] = []
 
     def place(path: str, layer: Layer, reads: tuple[int, ...]) -> int:
-        """Add a layer; return the number of the value that it makes."""
+        """Add a layer; return the number of its output."""
         inside = layer.nodes()
         if inside is None or (lines and not is_line(inside)):
             flat.append(Node(path, layer, reads))
@@ -179,7 +179,7 @@ def flattened(model: Layer, *, lines: bool = False) -> list[Node]:
 
 
 def path_of(path: str, name: str) -> str:
-    """Return the dotted path of what is called ``name`` inside ``path``.
+    """Return the dotted path of ``name`` inside ``path``.
 
     Examples
     --------
@@ -191,7 +191,7 @@ def path_of(path: str, name: str) -> str:
 
 @contextmanager
 def _labelled(nodes: Sequence[Node], node: Node, input_shape: Shape = ()) -> Iterator[None]:
-    """Label errors with the node's name; those of a join without one are its container's own."""
+    """Label errors with the node's name; for a join without one, with its container's."""
     try:
         yield
     except JoinError as error:
@@ -203,7 +203,7 @@ def _labelled(nodes: Sequence[Node], node: Node, input_shape: Shape = ()) -> Ite
 
 
 def _told(error: JoinError, nodes: Sequence[Node], node: Node, input_shape: Shape) -> ShapeError:
-    """Return the error that tells by their names which values cannot be joined."""
+    """Return the error with the names of the values that cannot be joined."""
     told = error.among([nodes[k - 1].name if k else "" for k in node.reads], input_shape)
     if node.name:
         told.inside(type(node.layer).__name__, node.name)

@@ -1,8 +1,8 @@
 """The mathematics: pure functions on NumPy arrays, forward and backward side by side.
 
-Written as the textbook writes it: slow, short, right. Images are (N, C, H, W), filters
-(FN, C, FH, FW); the dtype that comes in goes out (integers become float64 where fractions can
-arise); nothing that comes in is written to.
+Written as in the textbook: slow, short, correct. Images are (N, C, H, W), filters
+(FN, C, FH, FW). The output has the dtype of the input (integers become float64 where fractions can
+arise); inputs are never modified.
 """
 
 # ruff: noqa: F403 - each module's `__all__` says what is public

@@ -1,4 +1,4 @@
-"""Activations: a non-linear function of every number on its own, and softmax.
+"""Activations: element-wise non-linear functions, and softmax.
 
     relu        y = max(0, x)               dx = dy where x > 0
     leaky_relu  y = x or slope·x            dx = dy or slope·dy
@@ -53,7 +53,7 @@ def relu(x: Array) -> Array:
 
 
 def relu_backward(dy: Array, x: Array) -> Array:
-    """Let ``dy`` through where ``x`` was above zero; at zero, where the slope jumps, it is 0."""
+    """Return ``dy`` where ``x`` was above zero, else 0; at zero, where the slope jumps, also 0."""
     dy = gradient_like(dy, x, "relu_backward")
     return dy * (x > 0)
 
@@ -65,7 +65,7 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
 
 
 def leaky_relu_backward(dy: Array, x: Array, slope: float = 0.01) -> Array:
-    """Let ``dy`` through where ``x`` was above zero, and ``slope · dy`` elsewhere."""
+    """Return ``dy`` where ``x`` was above zero, and ``slope · dy`` elsewhere."""
     dy = gradient_like(dy, x, "leaky_relu_backward")
     return np.where(x > 0, dy, dy * _slope(slope))
 
@@ -107,7 +107,7 @@ def tanh_backward(dy: Array, y: Array) -> Array:
     return dy * (1 - y * y)
 
 
-@np.errstate(under="ignore", invalid="ignore")  # infinity times 0 is NaN, and is seen
+@np.errstate(under="ignore", invalid="ignore")  # inf · 0 stays a visible NaN
 def silu(x: Array) -> Array:
     """Return ``x / (1 + e^-x)``, the input weighted by its sigmoid.
 
@@ -130,22 +130,22 @@ def silu_backward(dy: Array, x: Array) -> Array:
 
 @np.errstate(under="ignore")
 def softmax(x: Array, axis: int = 1) -> Array:
-    """Turn scores into probabilities along ``axis`` (default: the classes of (N, K)).
+    """Convert scores to probabilities along ``axis`` (default: the classes of (N, K)).
 
-    The largest score is subtracted first, which changes nothing in the quotient and keeps every
-    exponential at 1 or below. Where the largest is infinite there is no quotient: NaN.
+    The largest score is subtracted first, which cancels in the quotient and keeps every
+    exponential at 1 or below. If the largest is infinite, the result is NaN.
 
     Raises
     ------
     ArgumentError, ShapeError
-        If ``x`` has no such axis, or no numbers along it.
+        If ``x`` has no such axis, or the axis has length 0.
 
     Examples
     --------
     >>> softmax(np.array([[1000.0, 1000.0, -1000.0]]))
     array([[0.5, 0.5, 0. ]])
     """
-    e = np.exp(_below_the_largest(x, axis, "softmax"))
+    e = np.exp(_minus_max(x, axis, "softmax"))
     return e / total(e, axis, keepdims=True)
 
 
@@ -158,14 +158,14 @@ def softmax_backward(dy: Array, y: Array, axis: int = 1) -> Array:
 
 @np.errstate(under="ignore")
 def log_softmax(x: Array, axis: int = 1) -> Array:
-    """Return ``log(softmax(x))`` without the logarithm of a rounded zero."""
-    z = _below_the_largest(x, axis, "log_softmax")
+    """Return ``log(softmax(x))``, without taking the logarithm of an underflowed 0."""
+    z = _minus_max(x, axis, "log_softmax")
     return z - np.log(total(np.exp(z), axis, keepdims=True))
 
 
-def _below_the_largest(x: Array, axis: int, where: str) -> Array:
-    """Return by how much each number is below the largest along ``axis``."""
+def _minus_max(x: Array, axis: int, where: str) -> Array:
+    """Return ``x`` minus its maximum along ``axis``."""
     x = as_floats(x, where)
     require_axis(x, axis, where)
-    with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, and is seen
+    with np.errstate(invalid="ignore"):  # inf - inf stays a visible NaN
         return x - x.max(axis=axis, keepdims=True)

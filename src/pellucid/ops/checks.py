@@ -1,4 +1,4 @@
-"""The checks that several ops share, so that each refusal is worded once."""
+"""Argument checks shared by several ops, so that each error message is written once."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ __all__ = [
 
 
 def as_floats(x: Array, where: str = "") -> Array:
-    """Return ``x``, integers as float64: their differences and powers could wrap around."""
+    """Return ``x``, integers as float64, since differences and powers of integers could wrap."""
     require_real(x, where)
     return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
 def as_terms(x: Array, w: Array) -> Array:
-    """Return ``x``, integers that meet integers as int64: the sums of their products could wrap."""
+    """Return ``x``, as int64 if both are integers, since sums of their products could wrap."""
     whole = x.dtype.kind in "biu" and w.dtype.kind in "biu"
     return x.astype(np.result_type(x, w, np.int64), copy=False) if whole else x
 
 
 def require_real(x: Array, where: str, name: str = "input") -> None:
-    """Refuse what is not an array of real numbers: a list, complex numbers, text, objects."""
+    """Refuse anything but an array of real numbers, such as a list, complex numbers or text."""
     _require_array(x, where, name)
     if x.dtype.kind not in "fiub":
         hint = " Take `.real`, `.imag` or `np.abs` of it." if x.dtype.kind == "c" else ""
@@ -45,15 +45,15 @@ def require_real(x: Array, where: str, name: str = "input") -> None:
 
 
 def require_no_wider(x: Array, where: str, **arrays: Array | None) -> None:
-    """Refuse what would give the result another dtype than that of ``x``, if x is floats.
+    """Refuse arrays that would promote the result to a wider dtype than that of a float ``x``.
 
-    Narrower arrays are fine: float64 images through float32 filters give float64. So are bytes in
-    the other order, as FITS and old files have them, which NumPy turns round as it computes.
+    Narrower arrays are fine: float64 images through float32 filters give float64. So is the other
+    byte order, as in FITS and old files, which NumPy converts as it computes.
     """
     require_real(x, where)
     ours = x.dtype.newbyteorder("=")
     for name, array in arrays.items():
-        if array is None:  # a bias that is left out
+        if array is None:  # an omitted bias
             continue
         require_real(array, where, name)
         theirs = array.dtype.newbyteorder("=")
@@ -68,14 +68,14 @@ def require_no_wider(x: Array, where: str, **arrays: Array | None) -> None:
 
 
 def gradient_like(dy: Array, y: Array, where: str) -> Array:
-    """Return a gradient in the dtype of ``y``, or refuse one of other shape or of more digits."""
+    """Return ``dy`` in the dtype of ``y``; refuse another shape or a wider dtype."""
     require_no_wider(y, where, dy=dy)
     require_shape(dy, y.shape, "an output gradient", "like the output", where)
     return dy.astype(y.dtype, copy=False) if y.dtype.kind == "f" else dy
 
 
 def require_axis(x: Array, axis: int, where: str) -> None:
-    """Refuse an axis that ``x`` does not have, or that has nothing on it."""
+    """Refuse an axis that ``x`` does not have, or of length 0."""
     if not isinstance(axis, int | np.integer) or not -x.ndim <= axis < x.ndim:
         raise ArgumentError(
             f"must be an axis of the input, {-x.ndim} to {x.ndim - 1} for shape {x.shape}; "
@@ -98,7 +98,7 @@ def require_count(value: int, name: str) -> int:
 
 
 def require_images(x: Array, where: str) -> None:
-    """Refuse what is not a batch of images (N, C, H, W) of real numbers."""
+    """Refuse anything but a batch of images (N, C, H, W) of real numbers."""
     require_real(x, where)
     if x.ndim != 4:
         hint = " One image? Add the batch axis with x[np.newaxis]." if x.ndim == 3 else ""
@@ -108,7 +108,7 @@ def require_images(x: Array, where: str) -> None:
 
 
 def require_image_shape(shape: tuple[int, ...], where: str) -> tuple[int, int, int]:
-    """Return the shape (C, H, W) of one image, or refuse what is something else."""
+    """Return the shape (C, H, W) of one image; refuse any other number of axes."""
     if len(shape) != 3:
         hint = " A Flatten comes after the last layer that needs images." if len(shape) == 1 else ""
         raise ShapeError(
@@ -132,14 +132,14 @@ def require_shape(
 def _require_array(x: object, where: str, name: str) -> None:
     if not isinstance(x, np.ndarray | np.generic):
         raise ArgumentError(
-            f"expects {name} as a NumPy array, received {type(x).__name__}. Make it one with "
+            f"expects {name} as a NumPy array, received {type(x).__name__}. Convert it with "
             "`np.asarray`.",
             where=where,
         )
 
 
 def require_channel_axis(x: Array, where: str) -> None:
-    """Refuse what is not (N, C, ...)."""
+    """Refuse an array without a channel axis: anything but (N, C, ...)."""
     require_real(x, where)
     if x.ndim < 2:
         raise ShapeError(f"expects (N, C, ...), received shape {x.shape}.", where=where)

@@ -9,7 +9,7 @@ matrix product ``col · Wᵀ + b`` ("Deep Learning from Scratch", section 7.4.3)
     ∂L/∂b[o]       = Σ_{n,i,j} dy[n,o,i,j]
     ∂L/∂x          = the sum, at each cell of x, of w · dy over the windows that read it
 
-and both sums are convolutions themselves: `conv2d_backward_as_convolutions` writes them so
+and both are convolutions themselves: see `conv2d_backward_as_convolutions`
 (Dumoulin & Visin 2016, "A guide to convolution arithmetic", section 4).
 
 With G groups, filter o sees only the C/G channels of its own group.
@@ -65,11 +65,11 @@ def conv2d(
     w : array (FN, C/groups, FH, FW)
         Filters.
     b : array (FN,), optional
-        One bias a filter.
+        One bias per filter.
     stride, padding, dilation, misfit
         As in `pellucid.shapes.slide`.
     groups : int
-        Into how many equal parts channels and filters are divided.
+        Number of equal groups that channels and filters are divided into.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def conv2d(
     Raises
     ------
     ShapeError
-        If depth, bias or window do not fit the images.
+        If depth, bias or window does not fit the images.
 
     Examples
     --------
@@ -153,9 +153,9 @@ def conv2d_backward_as_convolutions(
 ) -> tuple[Array, Array, Array]:
     """Return the same ``(dx, dw, db)`` as `conv2d_backward`, written as convolutions.
 
-    * ``dx``: spread ``dy`` out by the stride, pad it by E - 1, and convolve it with the filters,
-      flipped in both directions, inputs and outputs exchanged.
-    * ``dw``: convolve ``x`` with ``dy`` as the filter; stride and dilation change places.
+    * ``dx``: insert S - 1 zeros between the cells of ``dy``, pad it by E - 1, and convolve it with
+      the filters, flipped in both directions, their input and output axes swapped.
+    * ``dw``: convolve ``x`` with ``dy`` as the filter, stride and dilation swapped.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def conv2d_windows(
     groups: int = 1,
     misfit: Misfit = "floor",
 ) -> Windows:
-    """Return how filters of ``w_shape`` move over an image (C, H, W), or say why they cannot.
+    """Return the windows of filters of ``w_shape`` over an image (C, H, W).
 
     Raises
     ------
@@ -236,7 +236,7 @@ def correlate(x: Array, w: Array, windows: Windows, groups: int = 1) -> Array:
 
 
 def input_gradient(dy: Array, w: Array, windows: Windows, groups: int = 1) -> Array:
-    """Return ``dx`` (N, C, H, W): every ``w · dy``, added to the cells that its window read."""
+    """Return ``dx`` (N, C, H, W): accumulate every ``w · dy`` in the cells its window read."""
     n, (fh, fw), (oh, ow) = len(dy), windows.window, windows.output
     depth, dx = w.shape[1], []
     for _, o in _by_group(depth * groups, len(w), groups):
@@ -249,7 +249,7 @@ def input_gradient(dy: Array, w: Array, windows: Windows, groups: int = 1) -> Ar
 
 
 def weight_gradient(dy: Array, x: Array, windows: Windows, groups: int = 1) -> Array:
-    """Return ``dw`` (FN, C/groups, FH, FW): every ``x`` that a window read, times its ``dy``."""
+    """Return ``dw`` (FN, C/groups, FH, FW): the sums of the cells each window read times ``dy``."""
     n, (oh, ow), depth = len(x), windows.output, x.shape[1] // groups
     size, dw = depth * math.prod(windows.window), []
     for c, o in _by_group(x.shape[1], dy.shape[1], groups):
@@ -260,7 +260,7 @@ def weight_gradient(dy: Array, x: Array, windows: Windows, groups: int = 1) -> A
 
 
 def _correlate(x: Array, w: Array, windows: Windows) -> Array:
-    """``col · Wᵀ``, back in the order (N, FN, OH, OW)."""
+    """Return ``col · Wᵀ``, transposed to (N, FN, OH, OW)."""
     n, (oh, ow) = len(x), windows.output
     col = unfold(x, windows).transpose(0, 4, 5, 1, 2, 3).reshape(n * oh * ow, w[0].size)
     y = col @ w.reshape(len(w), -1).T

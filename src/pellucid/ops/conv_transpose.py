@@ -1,14 +1,14 @@
-"""Transposed convolution: convolution's way back, as a layer of its own.
+"""Transposed convolution: the input gradient of a convolution, as an op in its own right.
 
 A convolution is a matrix (see `pellucid.ops.convolution_matrix`); this is its transpose, that is,
-the gradient of `conv2d` for its input. Every input cell lays a filter, times its number, onto the
-output, S cells further than its neighbour's, and what overlaps is added:
+the gradient of `conv2d` for its input. Every input cell adds a filter, scaled by its value, to the
+output, S cells after its neighbour's; overlaps accumulate:
 
     y[n, o, S·i + D·u - P, S·j + D·v - P] += x[n,c,i,j] · w[c,o,u,v]      for all c, i, j, u, v
 
-so that stride S makes images larger where a convolution makes them smaller (Dumoulin & Visin 2016,
+so that stride S enlarges images where a convolution shrinks them (Dumoulin & Visin 2016,
 "A guide to convolution arithmetic", section 4; Zeiler et al. 2010, "Deconvolutional networks").
-Its own gradients are what is left of the three sums that belong to every convolution:
+Its own gradients are the other two sums of that convolution, and the bias's:
 
     ∂L/∂x = the convolution of dy with w
     ∂L/∂w = that convolution's gradient for its filters, with x as its output gradient
@@ -45,22 +45,22 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Pair = 1,
 ) -> Array:
-    """Lay the filters ``w`` onto the output, each times its number of ``x``, and add ``b``.
+    """Scatter the filters ``w``, scaled by the cells of ``x``, into the output, and add ``b``.
 
     Parameters
     ----------
     x : array (N, C, H, W)
         Images.
     w : array (C, FN/groups, FH, FW)
-        Filters: those of the convolution that goes the other way, from FN channels to C.
+        Filters of the reverse convolution, from FN channels to C.
     b : array (FN,), optional
-        One bias an output channel.
+        One bias per output channel.
     stride, padding, dilation : int or (int, int)
-        Those of the convolution that goes the other way: padding is cut off.
+        Those of the reverse convolution: padding is cropped.
     output_padding : int or (int, int)
-        Rows and columns more at the end, below stride or dilation.
+        Extra rows and columns at the end, fewer than stride or dilation.
     groups : int
-        Into how many equal parts both channels are divided.
+        Number of equal groups that both channels are divided into.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def conv_transpose2d(
     Raises
     ------
     ArgumentError, ShapeError
-        If depth, bias or sizes do not fit.
+        If depth, bias or size does not fit.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def conv_transpose2d_windows(
     groups: int = 1,
     dilation: Pair = 1,
 ) -> Windows:
-    """Return the windows of the convolution that goes the other way, or say why there is none.
+    """Return the windows of the reverse convolution.
 
     ``windows.input`` is the size of the output, ``windows.output`` that of the image.
 

@@ -1,11 +1,11 @@
-"""A convolution as a matrix: the claim that it is a fully connected layer, to look at.
+"""A convolution as a matrix, to show that it is a fully connected layer.
 
-Laid out as rows, image and output are joined by a matrix in which every window is a row,
+With image and output flattened, it is a product with a matrix that has one row per window,
 
     m[(o,i,j), (c,y,x)] = w[o,c,u,v]   where   y = S·i + D·u - P  and  x = S·j + D·v - P
 
-and 0 elsewhere: a fully connected layer most of whose weights are 0 (local connections) and whose
-other weights repeat from block to block (shared filters). (CS231n, "Converting FC layers to CONV
+and 0 elsewhere: a fully connected layer with most weights 0 (local connections) and the others
+repeated from block to block (shared filters). (CS231n, "Converting FC layers to CONV
 layers"; Dumoulin & Visin 2016, section 4.1.) Its transpose is the transposed convolution.
 """
 
@@ -24,7 +24,7 @@ from .im2col import unfold
 
 __all__ = ["convolution_matrix"]
 
-MOST_NUMBERS = 10**8  # 400 MB of float32: it is for seeing, not for computing
+MOST_NUMBERS = 10**8  # 400 MB of float32: meant for looking at, not for computing
 
 
 def convolution_matrix(
@@ -37,7 +37,7 @@ def convolution_matrix(
     groups: int = 1,
     misfit: Misfit = "floor",
 ) -> Array:
-    """Return the matrix that does to a flattened image what `conv2d` does to the image.
+    """Return the matrix whose product with a flattened image is the flattened `conv2d`.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def convolution_matrix(
     Returns
     -------
     array (FN·OH·OW, C·H·W), dtype of ``w``
-        The weight of a `Linear`; its bias is that of every filter, OH·OW times.
+        The weight of a `Linear`; its bias repeats each filter's OH·OW times.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def convolution_matrix(
     if fn * windows.count * cells > MOST_NUMBERS:
         raise ArgumentError(
             f"would be {fn * windows.count:,} x {cells:,} numbers, of which all but "
-            f"{w[0].size:,} a row are 0; at most {MOST_NUMBERS:,} are allowed. Take a smaller "
+            f"{w[0].size:,} per row are 0; at most {MOST_NUMBERS:,} are allowed. Use a smaller "
             "image, or `conv2d`.",
             where="convolution_matrix",
         )

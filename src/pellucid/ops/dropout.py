@@ -1,4 +1,4 @@
-"""Dropout: silence each number with probability p while training.
+"""Dropout: zero each number with probability p in training.
 
     inverted   train: y = x · m / (1 - p)     test: y = x
     book's     train: y = x · m               test: y = x · (1 - p)
@@ -21,7 +21,7 @@ __all__ = ["dropout", "dropout_backward", "dropout_book", "require_probability"]
 
 
 def dropout(x: Array, p: float, *, rng: Any) -> tuple[Array, Array]:
-    """Silence each number of ``x`` with probability ``p`` and scale the rest by ``1 / (1 - p)``.
+    """Zero each number of ``x`` with probability ``p`` and scale the rest by ``1 / (1 - p)``.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def dropout(x: Array, p: float, *, rng: Any) -> tuple[Array, Array]:
 
 
 def dropout_book(x: Array, p: float, *, rng: Any) -> tuple[Array, Array]:
-    """Silence each number of ``x`` with probability ``p`` and leave the rest as it is.
+    """Zero each number of ``x`` with probability ``p`` and leave the rest unscaled.
 
     The book's variant: at test time the caller multiplies by ``1 - p``.
     """
@@ -61,13 +61,13 @@ def dropout_book(x: Array, p: float, *, rng: Any) -> tuple[Array, Array]:
 
 
 def dropout_backward(dy: Array, mask: Array) -> Array:
-    """Send ``dy`` through the mask of the forward pass."""
+    """Multiply ``dy`` by the mask of the forward pass."""
     dy = gradient_like(dy, mask, "dropout_backward")
     return dy * mask
 
 
 def require_probability(p: float) -> None:
-    """Refuse a probability of silence that leaves nothing, or is none."""
+    """Refuse a ``p`` outside [0, 1): at 1 nothing would be left."""
     if not isinstance(p, Real) or not 0 <= p < 1:
         raise ArgumentError(
             f"must be a probability of at least 0 and below 1, received {p!r}.", where="p"

@@ -18,7 +18,7 @@ __all__ = [
 
 
 def global_avg_pool2d(x: Array) -> Array:
-    """Average each channel (N, C, H, W) over its whole image; returns (N, C, 1, 1).
+    """Average each channel of (N, C, H, W) over its image; returns (N, C, 1, 1).
 
     Lin et al. 2013, "Network In Network", section 3.2.
     """
@@ -33,7 +33,7 @@ def global_avg_pool2d_backward(dy: Array, x_shape: tuple[int, ...]) -> Array:
 
 
 def global_max_pool2d(x: Array) -> tuple[Array, Array]:
-    """Take the largest value of each channel; returns ``y`` and its place ``H·W``, (N, C, 1, 1)."""
+    """Return the maximum of each channel and its argmax within H·W, both (N, C, 1, 1)."""
     _require_some_cells(x, "global_max_pool2d")
     flat = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
     arg_max = flat.argmax(axis=2, keepdims=True)
@@ -42,7 +42,7 @@ def global_max_pool2d(x: Array) -> tuple[Array, Array]:
 
 
 def global_max_pool2d_backward(dy: Array, arg_max: Array, x_shape: tuple[int, ...]) -> Array:
-    """Send ``dy`` (N, C, 1, 1) back to the cell of each channel that won."""
+    """Scatter ``dy`` (N, C, 1, 1) to the argmax of each channel."""
     _require_global_gradient(dy, x_shape, "global_max_pool2d_backward")
     flat = np.zeros((x_shape[0], x_shape[1], x_shape[2] * x_shape[3]), dtype=dy.dtype)
     np.put_along_axis(flat, arg_max[..., 0], dy[..., 0], axis=2)

@@ -5,7 +5,7 @@ With ``x[n,c,y,x]`` the images and windows at ``(oy, ox)``, the matrix is
     col[(n,oy,ox), (c,fy,fx)] = x[n, c, S·oy + D·fy - P, S·ox + D·fx - P]
 
 so that a convolution is one matrix product ("Deep Learning from Scratch", section 7.4.2).
-``col2im`` is its transpose: it adds every entry back to the cell it was read from.
+``col2im`` is its transpose: it accumulates every entry in the cell it was read from.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def col2im(
     dilation: Pair = 1,
     misfit: Misfit = "floor",
 ) -> Array:
-    """Add every entry of ``col`` back to the cell that `im2col` read it from.
+    """Accumulate every entry of ``col`` in the cell that `im2col` read it from.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def col2im(
 
     Examples
     --------
-    Each cell comes back as many times as windows cover it:
+    Each cell is counted once for each window that covers it:
 
     >>> x = np.ones((1, 1, 3, 3))
     >>> col2im(im2col(x, 2, 2), x.shape, 2, 2)[0, 0]
@@ -116,7 +116,7 @@ def unfold(x: Array, windows: Windows, fill: float = 0) -> Array:
 
 
 def fold(cells: Array, windows: Windows) -> Array:
-    """Add the cells (N, C, FH, FW, OH, OW) of every window back into images (N, C, H, W)."""
+    """Accumulate the cells (N, C, FH, FW, OH, OW) of every window in images (N, C, H, W)."""
     n, c = cells.shape[:2]
     padded = np.zeros((n, c, *windows.padded), dtype=cells.dtype)
     for fy, fx, rows, columns in _taps(windows):
@@ -125,7 +125,7 @@ def fold(cells: Array, windows: Windows) -> Array:
 
 
 def pad_images(x: Array, windows: Windows, fill: float = 0) -> Array:
-    """Return ``x`` with the padding of ``windows`` around each image."""
+    """Return ``x`` padded as ``windows`` says, with ``fill``."""
     if windows.padding == ((0, 0), (0, 0)):
         return x
     return np.pad(x, ((0, 0), (0, 0), *windows.padding), constant_values=fill)

@@ -1,4 +1,4 @@
-"""The fully connected layer: every output sees every input.
+"""The fully connected layer: every output is a weighted sum of every input.
 
     y[n,o] = b[o] + Σ_i w[o,i] · x[n,i]
 
@@ -63,7 +63,7 @@ def linear_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]
 
 
 def require_features(shape: tuple[int, ...], features: int) -> None:
-    """Refuse an input whose ``shape`` (without N) is not a row of ``features`` numbers."""
+    """Refuse an input ``shape`` (without N) other than (features,)."""
     if len(shape) > 1:
         raise ShapeError(
             f"expects rows of {features} numbers, received shape {tuple(shape)} for each image. "

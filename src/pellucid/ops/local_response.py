@@ -21,13 +21,13 @@ __all__ = ["local_response_norm", "local_response_norm_backward"]
 def local_response_norm(
     a: Array, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75
 ) -> tuple[Array, Array]:
-    """Divide each number by what its neighbours in other channels say together.
+    """Divide each number by a power of the sum of squares over neighbouring channels.
 
     Parameters
     ----------
     a : array (N, C, ...)
     n : int
-        How many neighbouring channels, itself included.
+        Number of neighbouring channels, itself included.
     k, alpha, beta : float
         The paper's constants. (PyTorch divides its ``alpha`` by n first.)
 
@@ -35,7 +35,7 @@ def local_response_norm(
     -------
     b : array like ``a``
     s : array like ``a``
-        The bracket of the equation, for `local_response_norm_backward`.
+        The sum ``s`` of the equation, for `local_response_norm_backward`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Locally connected: windows as in a convolution, but every place has filters of its own.
+"""Locally connected: windows as in a convolution, but filters that are not shared.
 
     y[n,o,i,j] = b[o,i,j] + Σ_{c,u,v} w[i,j,o,c,u,v] · x[n, c, S·i + D·u - P, S·j + D·v - P]
 
@@ -6,10 +6,10 @@
     ∂L/∂b[o,i,j]       = Σ_n dy[n,o,i,j]
     ∂L/∂x              = the sum, at each cell of x, of w · dy over the windows that read it
 
-Filters need not be shared where it is known what stands at which place, as in faces whose eyes and
-mouths were aligned (Taigman et al. 2014, "DeepFace", section 3; LeCun 1989, "Generalization and
-network design strategies", compares both; CS231n, "Parameter sharing"). It costs OH·OW times the
-weights of a convolution, and as many products.
+That suits images whose parts are always at the same position, as in aligned faces (Taigman et al.
+2014, "DeepFace", section 3; LeCun 1989, "Generalization and network design strategies", compares
+both; CS231n, "Parameter sharing"). It needs OH·OW times the weights of a convolution, and as many
+products.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ def locally_connected2d(
     dilation: Pair = 1,
     misfit: Misfit = "floor",
 ) -> Array:
-    """Let every place of the images ``x`` answer with its own filters ``w`` and biases ``b``.
+    """Apply to each window of ``x`` the filters ``w`` and biases ``b`` of its position.
 
     Parameters
     ----------
     x : array (N, C, H, W)
         Images.
     w : array (OH, OW, FN, C, FH, FW)
-        ``w[i, j]`` are the filters (FN, C, FH, FW) at place (i, j).
+        ``w[i, j]`` are the filters (FN, C, FH, FW) at position (i, j).
     b : array (FN, OH, OW), optional
-        One bias an output.
+        One bias per output.
     stride, padding, dilation, misfit
         As in `pellucid.shapes.slide`.
 
@@ -54,7 +54,7 @@ def locally_connected2d(
     Raises
     ------
     ShapeError
-        If depth, bias, or the number of places does not fit the images.
+        If depth, bias, or the number of positions does not fit the images.
 
     Examples
     --------
@@ -67,7 +67,8 @@ def locally_connected2d(
     require_no_wider(x, "locally_connected2d", w=w, b=b)
     windows = locally_connected2d_windows(x.shape[1:], w.shape, stride, padding, dilation, misfit)
     n, (oh, ow) = len(x), windows.output
-    y = _rows(unfold(as_terms(x, w), windows)) @ _matrices(w).swapaxes(1, 2)  # one product a place
+    # One product per position.
+    y = _rows(unfold(as_terms(x, w), windows)) @ _matrices(w).swapaxes(1, 2)
     y = y.transpose(1, 2, 0).reshape(n, w.shape[2], oh, ow)
     if b is None:
         return y
@@ -118,12 +119,12 @@ def locally_connected2d_windows(
     dilation: Pair = 1,
     misfit: Misfit = "floor",
 ) -> Windows:
-    """Return how the window moves over an image (C, H, W), or say why ``w_shape`` does not fit.
+    """Return how windows of ``w_shape`` move over an image (C, H, W).
 
     Raises
     ------
     ShapeError
-        If there are not as many places as windows, or the filters are not as deep as the image.
+        If positions and windows differ in number, or the filters are not as deep as the image.
     """
     c, h, w = require_image_shape(image_shape, "locally_connected2d")
     if len(w_shape) != 6:
@@ -139,26 +140,26 @@ def locally_connected2d_windows(
         )
     if w_shape[2] < 1:
         raise ShapeError(
-            f"expects at least one filter a place, received {w_shape}.", where="locally_connected2d"
+            f"expects a filter per position, received {w_shape}.", where="locally_connected2d"
         )
     windows = slide((h, w), w_shape[4:], stride, padding, dilation, misfit)
     if windows.output != w_shape[:2]:
         raise ShapeError(
-            f"has filters for {w_shape[0]}x{w_shape[1]} places, but an image of {h}x{w} has "
-            f"{windows.output[0]}x{windows.output[1]}. Filters that are not shared belong to one "
-            "size of image: build it for this one.",
+            f"has filters for {w_shape[0]}x{w_shape[1]} positions, but an image of {h}x{w} has "
+            f"{windows.output[0]}x{windows.output[1]}. Filters that are not shared fit one "
+            "size of image: build the layer for this one.",
             where="locally_connected2d",
         )
     return windows
 
 
 def _rows(cells: Array) -> Array:
-    """Return the windows (N, C, FH, FW, OH, OW) as one matrix (N, C·FH·FW) a place."""
+    """Return the windows (N, C, FH, FW, OH, OW) as one matrix (N, C·FH·FW) per position."""
     n, c, fh, fw, oh, ow = cells.shape
     return cells.transpose(4, 5, 0, 1, 2, 3).reshape(oh * ow, n, c * fh * fw)
 
 
 def _matrices(w: Array) -> Array:
-    """Return the filters as one matrix (FN, C·FH·FW) a place."""
+    """Return the filters as one matrix (FN, C·FH·FW) per position."""
     oh, ow, fn, c, fh, fw = w.shape
     return w.reshape(oh * ow, fn, c * fh * fw)

@@ -1,4 +1,4 @@
-"""Losses: how wrong the scores (N, K) of a batch are, as one number, and which way to change them.
+"""Losses: one number that measures the error of scores (N, K), and its gradient.
 
     softmax cross-entropy   L = -1/N Σ_n Σ_k t[n,k] · log softmax(x)[n,k]
                             ∂L/∂x = (softmax(x) - t) / N
@@ -37,7 +37,7 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     Parameters
     ----------
     scores : array (N, K)
-        Any real numbers, one a class.
+        Any real numbers, one per class.
     labels : integer array (N,), or array (N, K) of rows that sum to 1 (one-hot)
 
     Returns
@@ -48,7 +48,7 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     Raises
     ------
     ShapeError, DataError
-        If the labels do not belong to these scores.
+        If the labels do not fit these scores.
 
     Examples
     --------
@@ -60,9 +60,9 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     scores = as_floats(scores, "loss")
     t = one_hot(labels, scores)
     log_y = log_softmax(scores)
-    # 0 · -inf is 0 here: a class that is not asked for may be impossible.
+    # 0 · -inf counts as 0: a class with label 0 may have probability 0.
     terms = np.multiply(t, log_y, out=np.zeros_like(log_y), where=t != 0)
-    # From 0, as minus a sum of zeros would be -0.0.
+    # 0 - sum rather than -sum, which would be -0.0 for a sum of 0.
     return float((0.0 - terms.sum(dtype=np.float64)) / len(scores)), np.exp(log_y)
 
 
@@ -79,12 +79,12 @@ def multiclass_hinge(scores: Array, labels: Array, margin: float = 1.0) -> tuple
     scores : array (N, K)
     labels : integer array (N,), or one-hot (N, K)
     margin : float
-        Δ, how far the right class must be ahead.
+        Δ: by how much the score of the true class must exceed each other.
 
     Raises
     ------
     ShapeError, DataError
-        If the labels do not belong to these scores, or are shared between classes.
+        If the labels do not fit these scores, or are shared between classes.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def multiclass_hinge(scores: Array, labels: Array, margin: float = 1.0) -> tuple
         raise DataError("one-hot labels must be 0 but for a single 1 in every row.", where="loss")
     right = np.where(t == 1, scores, 0).sum(axis=1, keepdims=True)
     margins = np.where(t == 1, 0, scores - right + float(margin))
-    violated = ~(margins <= 0)  # so that a NaN counts as violated and is seen
+    violated = ~(margins <= 0)  # so that NaN counts as violated
     return float(np.where(violated, margins, 0).sum(dtype=np.float64) / len(scores)), violated
 
 
@@ -151,7 +151,7 @@ def one_hot(labels: Array, scores: Array) -> Array:
     if labels.shape == (n, k) and labels.ndim == 2:
         if not np.allclose(labels.sum(axis=1), 1) or labels.min() < 0:
             raise DataError(
-                "one-hot labels must sum to 1 in every row, none of them below 0.", where="loss"
+                "one-hot labels must be non-negative and sum to 1 in every row.", where="loss"
             )
         return labels.astype(scores.dtype, copy=False)
     if labels.shape != (n,):
@@ -161,7 +161,7 @@ def one_hot(labels: Array, scores: Array) -> Array:
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
-            f"labels must be integers, the classes' numbers; received {labels.dtype}.", where="loss"
+            f"labels must be integers (class numbers), received {labels.dtype}.", where="loss"
         )
     if labels.min() < 0 or labels.max() >= k:
         raise DataError(

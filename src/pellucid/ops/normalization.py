@@ -55,9 +55,9 @@ def batch_norm(
     gamma, beta : arrays (C,)
         Scale and shift.
     mean, var : arrays (C,)
-        The batch's own, from `batch_statistics`; at test time the running ones.
+        Those of the batch, from `batch_statistics`; the running ones in evaluation.
     eps : float
-        Keeps the division away from zero.
+        Added to the variance, so that nothing is divided by 0.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def batch_norm(
     Raises
     ------
     ShapeError
-        If there is not one number for each channel.
+        If an array does not have one number for each channel.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def batch_norm(
 def batch_norm_backward(
     dy: Array, x_hat: Array, gamma: Array, var: Array, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
-    """Return ``dx`` like ``dy``, and ``dgamma`` and ``dbeta`` (C,), through the statistics too."""
+    """Return ``dx`` like ``dy``, and ``dgamma`` and ``dbeta`` (C,), also through the statistics."""
     dy, dgamma, dbeta = _sums(dy, x_hat, gamma, var)
     m = max(dy.size // dy.shape[1], 1)
     scale = gamma * _inverse(var, eps)
@@ -108,14 +108,14 @@ def batch_statistics(x: Array) -> tuple[Array, Array]:
     Raises
     ------
     ShapeError
-        If there is only one value a channel: its variance says nothing.
+        If a channel has only one value, whose variance would be 0.
     """
     require_real(x, "batch_statistics")
     if x.ndim not in (2, 4):
         raise ShapeError(f"expects (N, C) or (N, C, H, W), received shape {x.shape}.")
     if x.size <= x.shape[1]:
         raise ShapeError(
-            f"needs more than one value a channel to train, received shape {x.shape}. "
+            f"needs more than one value per channel in training, received shape {x.shape}. "
             "Use a larger batch, or evaluation mode."
         )
     x, axes = as_floats(x, "batch_statistics"), _all_but_channels(x)
@@ -139,20 +139,20 @@ def group_norm(
     gamma, beta : arrays (C,)
         Scale and shift.
     eps : float
-        Keeps the division away from zero.
+        Added to the variance, so that nothing is divided by 0.
 
     Returns
     -------
     y, x_hat : arrays like ``x``
         The result, and the normalised input for `group_norm_backward`.
     inverse : array (N, G)
-        ``1 / √(σ² + ε)``, for it too.
+        ``1 / √(σ² + ε)``, also for `group_norm_backward`.
 
     Raises
     ------
     ShapeError
-        If there is not one number of scale and shift for each channel, if ``groups`` does not
-        divide the channels, or if a group has one value only: its variance says nothing.
+        If scale or shift do not have one number for each channel, if ``groups`` does not divide
+        the channels, or if a group has only one value, whose variance would be 0.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def group_norm(
 def group_norm_backward(
     dy: Array, x_hat: Array, groups: int, gamma: Array, inverse: Array
 ) -> tuple[Array, Array, Array]:
-    """Return ``dx`` like ``dy``, and ``dgamma`` and ``dbeta`` (C,), through the statistics too."""
+    """Return ``dx`` like ``dy``, and ``dgamma`` and ``dbeta`` (C,), also through the statistics."""
     where = "group_norm_backward"
     dy = gradient_like(dy, x_hat, where)
     _require_channels(x_hat, where, gamma=gamma)
@@ -194,22 +194,22 @@ def group_norm_backward(
 
 
 def _by_group(x: Array, groups: int, where: str) -> Array:
-    """Return ``x`` as (N, G, values of a group), or refuse groups that it cannot have."""
+    """Return ``x`` as (N, G, values of a group), or refuse these groups."""
     require_groups(x.shape[1:], groups, where)
     return x.reshape(len(x), groups, math.prod(x.shape[1:]) // groups)
 
 
 def require_groups(shape: Shape, groups: int, where: str) -> None:
-    """Refuse groups that do not divide the channels of ``shape``, or have one value only."""
+    """Refuse groups that do not divide the channels of ``shape``, or that have only one value."""
     require_count(groups, "groups")
     if shape[0] % groups:
         raise ShapeError(
-            f"needs groups of equally many channels: {groups} groups do not divide {shape[0]}.",
+            f"needs groups of equal size: {groups} groups do not divide {shape[0]} channels.",
             where=where,
         )
     if math.prod(shape) == groups:
         raise ShapeError(
-            f"needs more than one value a group, received shape {tuple(shape)} for {groups} "
+            f"needs more than one value per group, received shape {tuple(shape)} for {groups} "
             "groups. Use fewer groups.",
             where=where,
         )
@@ -226,18 +226,18 @@ def _sums(dy: Array, x_hat: Array, gamma: Array, var: Array) -> tuple[Array, Arr
 
 
 def _centred(x: Array, mean: Array) -> Array:
-    """Return ``x - mean`` in the dtype of x: where a mean is far from zero, all of its digits."""
+    """Return ``x - mean`` in the dtype of x, without losing digits where a mean is far from 0."""
     rounded = mean.astype(x.dtype)
     return (x - _per_channel(rounded, x)) - _per_channel(mean - rounded, x)
 
 
 def _inverse(var: Array, eps: float) -> Array:
-    """Return one over the deviation, in float64."""
+    """Return the reciprocal of the standard deviation, in float64."""
     return np.asarray((_wide(var) + eps) ** -0.5)
 
 
 def _wide(a: Array) -> Array:
-    """Return ``a`` with the digits to add up many numbers in: float64 at least."""
+    """Return ``a`` in the dtype to accumulate in: at least float64."""
     return a.astype(np.promote_types(a.dtype, np.float64), copy=False)
 
 

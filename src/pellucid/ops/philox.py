@@ -3,8 +3,8 @@
     (c0, c1, c2, c3) <- (hi(M1·c2) ^ c1 ^ k0, lo(M1·c2), hi(M0·c0) ^ c3 ^ k1, lo(M0·c0))
 
 ten times, with (k0, k1) <- (k0 + W0, k1 + W1) between the rounds; hi and lo are the halves of a
-product of 64 bits. There is no state: whoever counts by (image, epoch) draws the same numbers for
-an image in whatever batch, thread or process it is. Source: Salmon et al. 2011, "Parallel random
+64-bit product. There is no state: counters made of (image, epoch) give an image the same numbers
+in any batch, thread or process. Source: Salmon et al. 2011, "Parallel random
 numbers: as easy as 1, 2, 3", section 4.3 and table 3.
 """
 
@@ -40,7 +40,7 @@ def philox(
 
     Examples
     --------
-    The first of the test vectors that the authors publish:
+    The first of the authors' published test vectors:
 
     >>> [f"{int(word):08x}" for word in philox((0, 0), 0, 0, 0, 0)]
     ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']

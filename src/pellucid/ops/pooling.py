@@ -1,8 +1,8 @@
-"""Pooling: one number for each window of each channel.
+"""Pooling: reduce each window of each channel to one number.
 
 With the cells ``z[u,v] = x[n, c, S·i + D·u - P, S·j + D·v - P]`` of the window at (i, j):
 
-    maximum   y = max z                gradient: dy goes to the cell that won
+    maximum   y = max z                gradient: dy goes to the argmax
     average   y = Σ z / count          gradient: dy / count to every cell
     Lp norm   y = (Σ |z|^p)^(1/p)      gradient: dy · sign(z) · (|z| / y)^(p-1)
 
@@ -55,8 +55,8 @@ def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Array]:
     -------
     y : array (N, C, OH, OW)
     arg_max : integer array (N, C, OH, OW)
-        Which cell of its window won, ``u·FW + v``; the first of equals. Padding never wins; a NaN
-        always does, so that it is seen.
+        The cell of the window with the maximum, ``u·FW + v``; the first if several are equal. Never
+        padding; NaN counts as the largest, so that it propagates.
 
     Examples
     --------
@@ -72,15 +72,16 @@ def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Array]:
     cells = _cells(x, windows, fill=lowest)
     arg_max = cells.argmax(axis=2)
     if windows.padding != ((0, 0), (0, 0)):
-        # Where all real cells are -inf, the first of equals may be padding.
+        # If all real cells are -inf, argmax may have found padding, which is equal.
         real = _real_cells(windows)
-        won = np.take_along_axis(np.broadcast_to(real, cells.shape), arg_max[:, :, None], axis=2)
-        arg_max = np.where(won[:, :, 0], arg_max, real.argmax(axis=0))
+        real_cells = np.broadcast_to(real, cells.shape)
+        found = np.take_along_axis(real_cells, arg_max[:, :, None], axis=2)[:, :, 0]
+        arg_max = np.where(found, arg_max, real.argmax(axis=0))
     return np.take_along_axis(cells, arg_max[:, :, np.newaxis], axis=2)[:, :, 0], arg_max
 
 
 def max_pool2d_backward(dy: Array, arg_max: Array, windows: Windows) -> Array:
-    """Send each ``dy`` back to the cell that won; where windows overlap, gradients add up.
+    """Scatter each ``dy`` to the argmax of its window; accumulate where windows overlap.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def max_pool2d_backward(dy: Array, arg_max: Array, windows: Windows) -> Array:
     whole = arg_max.dtype.kind in "iu"
     if not whole or (dy.size and not 0 <= arg_max.min() <= arg_max.max() < fh * fw):
         raise ArgumentError(
-            f"expects places in the window, whole numbers from 0 to {fh * fw - 1}, as `max_pool2d` "
+            f"must be indices into the window, integers from 0 to {fh * fw - 1}, as `max_pool2d` "
             "returns them.",
             where="arg_max",
         )
@@ -117,7 +118,7 @@ def avg_pool2d(x: Array, windows: Windows, *, count_include_pad: bool = True) ->
         How the window moves, from `pool2d_windows`.
     count_include_pad : bool
         Divide by all cells of the window, padding included (PyTorch's default), or only by those
-        that are not padding. What ``misfit="pad"`` lets hang over the end never counts.
+        that are not padding. Cells that ``misfit="pad"`` adds beyond the end never count.
 
     Returns
     -------
@@ -173,7 +174,7 @@ def lp_pool2d(x: Array, windows: Windows, p: float = 2.0) -> Array:
 def lp_pool2d_backward(dy: Array, x: Array, y: Array, windows: Windows, p: float = 2.0) -> Array:
     """Return the gradient (N, C, H, W): ``dy · sign(z) · (|z| / y)^(p-1)``.
 
-    A window of zeros has no gradient of its own (the norm has a kink there); it gets zeros.
+    At a window of zeros, where the norm has a kink, the gradient is 0.
     """
     where = "lp_pool2d_backward"
     _require_cells(x, windows, where)
@@ -200,14 +201,14 @@ def pool2d_windows(
     Raises
     ------
     ShapeError
-        If the window is larger than the image, or somewhere sees nothing but padding.
+        If the window is larger than the image, or some window contains only padding.
     """
     _, h, w = require_image_shape(image_shape, "pooling")
     windows = slide((h, w), window, window if stride is None else stride, padding, dilation, misfit)
     if windows.padding != ((0, 0), (0, 0)) and not _real_cells(windows).any(axis=0).all():
         raise ShapeError(
-            f"with padding {windows.padding} some windows of {windows.window} would see nothing "
-            f"but padding of the {h}x{w} image, and have no value. Use less padding: at most half "
+            f"with padding {windows.padding} some windows of {windows.window} contain only padding "
+            f"of the {h}x{w} image, and have no maximum or mean. Use less padding: at most half "
             "the window.",
             where="pooling",
         )
@@ -226,7 +227,7 @@ def _real_cells(windows: Windows) -> Array:
 
 
 def cells_that_count(windows: Windows, axis: int, *, include_pad: bool) -> Array:
-    """Return how many rows (axis 0) or columns (1) of each window a mean is divided by."""
+    """Return how many rows (axis 0) or columns (1) of each window count in its mean."""
     o, u = np.ogrid[: windows.output[axis], : windows.window[axis]]
     place = windows.stride[axis] * o + windows.dilation[axis] * u
     before, after = windows.padding[axis]
@@ -242,12 +243,12 @@ def _count(windows: Windows, include_pad: bool, dtype: npt.DTypeLike) -> Array:
 
 
 def _require_cells(x: Array, windows: Windows, where: str) -> None:
-    """Refuse images of another size than the windows were made for."""
+    """Refuse images of another size than ``windows`` were made for."""
     require_images(x, where)
     if x.shape[2:] != windows.input:
         raise ShapeError(
-            f"expects images of the {windows.input[0]}x{windows.input[1]} that its windows are "
-            f"for, received shape {x.shape}. Make others with `pool2d_windows(x.shape[1:], ...)`.",
+            f"was given windows for images of {windows.input[0]}x{windows.input[1]}, received "
+            f"shape {x.shape}. Make others with `pool2d_windows(x.shape[1:], ...)`.",
             where=where,
         )
 

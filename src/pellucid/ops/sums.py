@@ -1,7 +1,7 @@
-"""Sums over many numbers, without losing the digits of the last ones to the first ones.
+"""Sums over many numbers, accumulated in float64.
 
-A sum in float32 that runs over a million numbers one by one is wrong in the third digit, and NumPy
-adds in pairs only along an axis that is contiguous. Here the sum itself is a float64.
+A float32 sum that adds a million numbers one after the other is wrong in the third digit, and NumPy
+sums pairwise only along a contiguous axis.
 """
 
 from __future__ import annotations
@@ -34,5 +34,5 @@ def mean(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
 
 
 def _wide(a: Array) -> np.dtype | None:
-    """Return the dtype to add in: at least float64, or NumPy's own for integers."""
+    """Return the dtype to accumulate in: at least float64, or NumPy's own for integers."""
     return np.promote_types(a.dtype, np.float64) if a.dtype.kind == "f" else None

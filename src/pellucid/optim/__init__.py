@@ -44,7 +44,7 @@ __all__ = [
     "steps",
 ]
 
-# "momentum" and "nesterov" are SGD with the momentum that is usual.
+# "momentum" and "nesterov" are SGD with the usual momentum.
 RULES: dict[str, Callable[..., Optimizer]] = {
     "sgd": SGD,
     "momentum": partial(SGD, momentum=0.9),
@@ -57,12 +57,12 @@ RULES: dict[str, Callable[..., Optimizer]] = {
 
 
 def by_name(name: str, lr: float | None = None) -> Optimizer:
-    """Return the optimizer called ``name``, in any case, with its own or the given learning rate.
+    """Return the optimizer called ``name`` (case-insensitive), by default with its default rate.
 
     Raises
     ------
     ArgumentError
-        If there is none of that name; the message offers the nearest.
+        If no optimizer has this name; the message suggests the nearest.
 
     Examples
     --------
@@ -80,5 +80,5 @@ def by_name(name: str, lr: float | None = None) -> Optimizer:
     return rule() if lr is None else rule(lr=lr)
 
 
-if not TYPE_CHECKING:  # which would take every name for known
+if not TYPE_CHECKING:  # or a type checker would accept every name
     __getattr__ = lookup(__name__, __all__)

@@ -27,8 +27,8 @@ __all__ = [
 
 
 def as_rate(value: Any, parameter: str = "") -> float:
-    """Return a rate, of a parameter or ``lr``, if it is a finite number, 0 or more."""
-    if type(value) is float and 0 <= value < math.inf:  # as almost always
+    """Return a rate, of a parameter or ``lr``, if it is finite and not negative."""
+    if type(value) is float and 0 <= value < math.inf:  # the usual case
         return value
     if not (_is_number(value) and 0 <= value < math.inf):
         raise ArgumentError(
@@ -63,7 +63,7 @@ def as_memory(value: Any, key: str) -> Array:
 
 
 def wide(a: Array) -> np.dtype:
-    """Return the dtype to keep memory in: in float16, squared gradients and eps would be 0."""
+    """Return the dtype of the memory: in float16, squared gradients and eps would be 0."""
     return np.promote_types(a.dtype, np.float32)
 
 
@@ -72,12 +72,12 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_numpy_number(value: Any) -> bool:
-    """Return whether ``value`` is one of NumPy's numbers: a scalar or an array without axes."""
+    """Return whether ``value`` is a NumPy scalar or 0-dimensional array."""
     return isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0
 
 
 def plain(value: Any) -> Any:
-    """Return Python's number for one of NumPy's, also within a tuple; anything else as it is."""
+    """Return NumPy scalars as Python numbers, also in a tuple; anything else as it is."""
     if isinstance(value, tuple):
         return tuple(plain(each) for each in value)
     return value.item() if _is_numpy_number(value) else value
@@ -91,7 +91,7 @@ def require_positive(value: float, name: str) -> float:
 
 
 def require_eps(value: float) -> float:
-    """Return ``value`` if it is above zero, in float32 too."""
+    """Return ``value`` if it is positive in float32 too."""
     value = require_positive(value, "eps")
     if value < np.finfo(np.float32).tiny:
         raise ArgumentError(
@@ -110,11 +110,11 @@ def require_decay(value: float, name: str) -> float:
 
 
 def require_betas(value: Any) -> tuple[float, float]:
-    """Return two decay rates as a tuple, each at least 0 and below 1."""
+    """Return two decay rates, each at least 0 and below 1."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise ArgumentError(
-            "must be two numbers, the decay rates of the mean and of the square of the gradients, "
-            f"as (0.9, 0.999); received {value!r}.",
+            "must be two numbers, the decay rates of the gradients' mean and mean square, as "
+            f"(0.9, 0.999); received {value!r}.",
             where="betas",
         )
     return require_decay(value[0], "betas[0]"), require_decay(value[1], "betas[1]")
@@ -130,7 +130,7 @@ def require_weight_decay(value: float) -> float:
 
 
 def require_no_parameters(rule: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Refuse the parameters of a model, which optimizers hold elsewhere.
+    """Refuse a model's parameters, which optimizers of other frameworks take.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def require_no_parameters(rule: str, args: tuple[Any, ...], kwargs: Mapping[str,
     first = args[0] if args else kwargs.get("params")
     if isinstance(first, Iterable) and not isinstance(first, str | bytes | np.ndarray):
         raise ArgumentError(
-            f"is given no parameters here: write {rule}(lr=0.01). The Trainer hands them to "
-            "`step(model.parameters())`, and so does a loop of your own.",
+            f"takes no parameters here: write {rule}(lr=0.01). The Trainer, or your own loop, "
+            "passes them to `step(model.parameters())`.",
             where=rule,
         )

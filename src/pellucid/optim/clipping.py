@@ -12,22 +12,22 @@ from ..nn import Parameter
 from ..typing import Array
 from .checks import require_positive
 
-__all__ = ["clip", "clip_grad_norm", "gradients_that_count"]
+__all__ = ["active_gradients", "clip", "clip_grad_norm"]
 
-SMALL = 1e-6  # added to the norm that is divided by, as in PyTorch
+SMALL = 1e-6  # added to the norm in the denominator, as in PyTorch
 
 
 def clip_grad_norm(parameters: Mapping[str, Parameter], max_norm: float) -> float:
-    """Scale the gradients in place so that their norm is at most ``max_norm``; return it before.
+    """Scale the gradients in place to a norm of at most ``max_norm``; return the norm before.
 
-    The norm is that of all gradients as one vector, those of frozen parameters left out. Pascanu et
+    The norm is that of all gradients as one vector, without those of frozen parameters. Pascanu et
     al. 2013, "On the difficulty of training recurrent neural networks", section 3.2; the same as
     ``torch.nn.utils.clip_grad_norm_``.
 
     Raises
     ------
     NumericsError
-        If the norm is NaN or infinite: no factor makes it smaller. The gradients stay as they are.
+        If the norm is NaN or infinite; the gradients are not changed.
 
     Examples
     --------
@@ -38,11 +38,11 @@ def clip_grad_norm(parameters: Mapping[str, Parameter], max_norm: float) -> floa
     >>> p.grad.round(3)
     array([0.6, 0.8])
     """
-    return clip(gradients_that_count(parameters), max_norm, _squares, _scale)
+    return clip(active_gradients(parameters), max_norm, _squares, _scale)
 
 
-def gradients_that_count(parameters: Mapping[str, Parameter]) -> list[Array]:
-    """Return the gradients of the parameters that learn."""
+def active_gradients(parameters: Mapping[str, Parameter]) -> list[Array]:
+    """Return the gradients of the parameters that are not frozen."""
     return [p.grad for p in parameters.values() if p.rate and p.grad is not None]
 
 
@@ -52,13 +52,13 @@ def clip(
     squares: Callable[[Array], float],
     scale: Callable[[Array, float], None],
 ) -> float:
-    """Clip the ``gradients``, with the sum of an array's squares and its scaling as given."""
+    """Clip the ``gradients``, with functions for an array's sum of squares and its scaling."""
     max_norm = require_positive(max_norm, "max_norm")
     gradients = list(gradients)
     norm = math.sqrt(sum(squares(g) for g in gradients))
     if not math.isfinite(norm):
         raise NumericsError(
-            f"the norm of the gradients is {norm}, and cannot be clipped. Use a lower learning "
+            f"the norm of the gradients is {norm} and cannot be clipped. Use a lower learning "
             "rate, or smaller initial weights.",
             where="clip_grad_norm",
         )

@@ -1,4 +1,4 @@
-"""The base of every optimizer: one formula, and the arrays it keeps for each parameter."""
+"""The base class of optimizers: one formula, and the arrays it keeps for each parameter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Optimizer", "ParameterStep"]
 
 
 class ParameterStep(NamedTuple):
-    """A step to be taken: the arguments of `Optimizer.update`, ``parameter.data`` for ``w``."""
+    """The arguments of `Optimizer.update` for one parameter, with ``parameter.data`` as ``w``."""
 
     parameter: Parameter
     g: Array
@@ -36,16 +36,16 @@ class ParameterStep(NamedTuple):
     memory: dict[str, Array]
 
 
-# Called with the optimizer and all steps at once; returns those that it has not taken.
+# Called with the optimizer and all steps; returns those that it has not taken.
 Kernel: TypeAlias = Callable[["Optimizer", list[ParameterStep]], list[ParameterStep]]
 
-NO_ARGUMENTS = {"t", "memory", "counts", "_loaded", "_owners"}  # attributes that are not constants
+NO_ARGUMENTS = {"t", "memory", "counts", "_loaded", "_owners"}  # attributes, but not arguments
 
 
 class Optimizer:
-    """Base class: a subclass names its memory and writes its formula in `update`.
+    """Base class of optimizers: a subclass names its memory and writes its formula in `update`.
 
-    An optimizer holds no parameters: `step` is given them, by the Trainer or by you.
+    An optimizer holds no parameters: the Trainer, or your own loop, passes them to `step`.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Optimizer:
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Refuse what optimizers take elsewhere, before Python binds the arguments."""
+        """Refuse arguments of other frameworks before Python binds them."""
         require_no_parameters(cls.__name__, args, kwargs)
         require_arguments("Optimizer", kwargs)
         return super().__new__(cls)
@@ -80,16 +80,16 @@ class Optimizer:
         self.lr = require_positive(lr, "lr")
         self.t = 0
         self.memory: dict[str, dict[str, Array]] = {}
-        self.counts: dict[str, int] = {}  # steps by parameter
-        self._loaded = 0  # the steps of those for which a loaded state has no other number
-        self._owners: dict[str, weakref.ref[Parameter]] = {}  # whose memory it is
+        self.counts: dict[str, int] = {}  # steps taken, by parameter
+        self._loaded = 0  # steps of parameters without a count in a loaded state
+        self._owners: dict[str, weakref.ref[Parameter]] = {}  # the parameter of each memory
 
-    if not TYPE_CHECKING:  # which would take every attribute for known
+    if not TYPE_CHECKING:  # or a type checker would accept every attribute
 
         def __getattr__(self, name):
             error = unknown("Optimizer", name, type(self).__name__)
             if error is None:
-                return object.__getattribute__(self, name)  # raises what it would without this
+                return object.__getattribute__(self, name)  # raises the usual AttributeError
             raise error
 
     @property
@@ -107,9 +107,9 @@ class Optimizer:
         lr : float
             The rate of this step for these weights: scheduled, and times the parameter's own rate.
         t : int
-            The step of these weights: 1 in their first, however late they began to learn.
+            The step count of these weights: 1 in their first, even if they were frozen before.
         **memory : array
-            What this rule keeps for them, by the names in `slots`.
+            The arrays kept for these weights, by the names in `slots`.
         """
         raise NotImplementedError(f"{type(self).__name__} has no update yet")
 
@@ -119,32 +119,32 @@ class Optimizer:
         lr: float | None = None,
         kernel: Kernel | None = None,
     ) -> None:
-        """Update every parameter in place by the gradient that backward left.
+        """Update every parameter in place by the gradient of the last backward.
 
-        A parameter's own ``rate`` multiplies the learning rate; one with rate 0 stays as it is, and
+        A parameter's own ``rate`` multiplies the learning rate; one with rate 0 is not updated, and
         needs no gradient.
 
         Parameters
         ----------
         parameters : mapping of name to Parameter
         lr : float, optional
-            The learning rate of this step, say a schedule's; ``self.lr`` by default.
+            The learning rate of this step, such as a schedule's; ``self.lr`` by default.
         kernel : callable, optional
-            Does what `update` does, faster and for all parameters at once; returns those that it
-            has not updated.
+            Does what `update` does, faster and for all parameters together; returns the steps that
+            it has not taken.
 
         Raises
         ------
         NumericsError
-            If a parameter has no gradient; then none is updated.
+            If a parameter has no gradient; no parameter is updated.
         ShapeError
-            If a gradient is not shaped like its parameter; then none is updated, either.
+            If a gradient is not shaped like its parameter; no parameter is updated.
         ArgumentError
-            If a rate has become negative or is not finite; if this optimizer remembers the
-            gradients of another network.
+            If a rate is negative or not finite; if the optimizer's memory belongs to another
+            network.
 
-        Whatever else `update` raises, all parameters and the memory are afterwards as before. Where
-        a ``kernel`` has updated some, which keeps no copies, they stay so, and ``t`` counts.
+        If `update` raises, all parameters and the memory are restored. Parameters that a ``kernel``
+        has already updated, which keeps no copies, stay updated, and ``t`` counts the step.
         """
         lr = as_rate(self.lr if lr is None else lr)
         known, owners, done = self.memory, self._owners, self.counts
@@ -183,9 +183,9 @@ class Optimizer:
             raise
 
     def _memory(self, name: str, parameter: Parameter) -> dict[str, Array]:
-        """Return the arrays kept for a parameter, zeros where there are none yet."""
+        """Return the arrays kept for a parameter, zeros at its first step."""
         memory = self.memory.get(name)
-        if memory is None or len(memory) != len(self.slots):  # the slots follow the constants
+        if memory is None or len(memory) != len(self.slots):  # slots depend on the constants
             w, kept = parameter.data, memory or {}
             memory = {
                 slot: kept[slot] if slot in kept else np.zeros(w.shape, wide(w))
@@ -198,7 +198,7 @@ class Optimizer:
     def state_dict(self) -> dict[str, Array]:
         """Return a copy of the memory, keyed ``slot.parameter``, and ``t``.
 
-        A parameter that has taken fewer steps has their number under ``t.parameter``.
+        The count of a parameter that has taken fewer steps is under ``t.parameter``.
         """
         state = {
             f"{slot}.{name}": memory[slot].copy()
@@ -215,7 +215,7 @@ class Optimizer:
         Raises
         ------
         StateDictError
-            If it belongs to an optimizer with other memory, or is not whole.
+            If it belongs to an optimizer with other memory, or is incomplete.
         """
         memory: dict[str, dict[str, Array]] = {}
         counts: dict[str, int] = {}
@@ -234,7 +234,7 @@ class Optimizer:
         whole = {"t"} | {f"{slot}.{name}" for name in memory for slot in self.slots}
         if lacking := sorted(whole - state.keys()):
             raise StateDictError(
-                f"lacks {', '.join(map(repr, lacking))}. Resume from a whole state.",
+                f"lacks {', '.join(map(repr, lacking))}. Resume from a complete state.",
                 where="optimizer state",
             )
         t = as_steps(state["t"], "t")
@@ -248,12 +248,12 @@ class Optimizer:
         self.memory, self.counts, self._owners = memory, counts, {}
 
     def require_fit(self, parameters: Mapping[str, Parameter]) -> None:
-        """Refuse memory, perhaps loaded, that does not belong to these parameters.
+        """Refuse memory, loaded or not, that does not belong to these parameters.
 
         Raises
         ------
         ArgumentError
-            If it comes from steps on another network; a rule without memory serves any.
+            If it comes from another network; a rule without memory serves any.
         StateDictError
             If it names another parameter, or has another shape.
         """
@@ -264,19 +264,19 @@ class Optimizer:
         owner, slots = self._owners.get(name), self.memory[name]
         if slots and owner is not None and owner() is not parameter:
             raise ArgumentError(
-                f"remembers the gradients of another network ({name!r}, after {self.t} steps), "
-                f"which do not apply to this one. Make a new one: `{self!r}`.",
+                f"has the memory of another network ({name!r}, after {self.t} steps). "
+                f"Create a new one: `{self!r}`.",
                 where="optimizer",
             )
         required = None if parameter is None else parameter.data.shape
         if any(array.shape != required for array in slots.values()):
             raise StateDictError(
-                f"remembers {name!r} of shape {next(iter(slots.values())).shape}, the model "
+                f"has memory for {name!r} of shape {next(iter(slots.values())).shape}, the model "
                 f"has {required or 'no such parameter'}. Build the model as it was.",
                 where="optimizer state",
             )
         if owner is None and parameter is not None:
-            for slot, array in slots.items():  # as loaded, perhaps with fewer digits
+            for slot, array in slots.items():  # as loaded, perhaps in a narrower dtype
                 dtype = np.promote_types(array.dtype, wide(parameter.data))
                 slots[slot] = array.astype(dtype, copy=False)
             self._owners[name] = weakref.ref(parameter)
@@ -286,16 +286,16 @@ class Optimizer:
         return {k: plain(v) for k, v in vars(self).items() if k not in NO_ARGUMENTS}
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_owners": {}}  # a copy belongs to the network it first steps with
+        return vars(self) | {"_owners": {}}  # a copy may serve another network
 
     def _first_count(self, name: str) -> int:
-        """Return the steps taken by a parameter that `step` has not been given before."""
+        """Return the step count of a parameter that is new to `step`."""
         return self._loaded if not self.slots or name in self.memory else 0
 
     def _gradient(self, name: str, parameter: Parameter) -> Array:
         g = parameter.grad
         if type(g) is np.ndarray and g.dtype.kind == "f" and g.shape == parameter.data.shape:
-            return g  # as almost always
+            return g  # the usual case
         if parameter.grad is None:
             raise NumericsError(
                 f"{name!r} has no gradient; run backward first.", where=type(self).__name__
@@ -303,8 +303,8 @@ class Optimizer:
         require_real(parameter.grad, type(self).__name__, f"the gradient of {name!r}")
         if parameter.grad.shape != parameter.data.shape:
             raise ShapeError(
-                f"{name!r} has shape {parameter.data.shape}, and a gradient of shape "
-                f"{parameter.grad.shape}. They must be equal.",
+                f"{name!r} has shape {parameter.data.shape}, but its gradient has shape "
+                f"{parameter.grad.shape}.",
                 where=type(self).__name__,
             )
         return parameter.grad

@@ -1,7 +1,7 @@
-"""The update rules: one class, one formula, one source each.
+"""The update rules: one class, formula and source each.
 
 Everywhere ``w`` are the weights, ``g`` their gradient, ``lr`` the learning rate η and
-``weight_decay`` λ. The arguments mean what PyTorch's mean.
+``weight_decay`` λ. The arguments are those of PyTorch.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "RMSprop"]
 class SGD(Optimizer):
     """``g ← g + λ·w``; ``v ← μ·v + g``; ``w ← w - η·v``, or ``w ← w - η·(g + μ·v)`` (Nesterov).
 
-    Without momentum (μ = 0) that is ``w ← w - η·g``, and nothing is kept. Robbins & Monro 1951;
+    Without momentum (μ = 0) that is ``w ← w - η·g``, without memory. Robbins & Monro 1951;
     momentum: Polyak 1964, in the form of Sutskever et al. 2013, "On the importance of
-    initialization and momentum in deep learning", with η outside the velocity: a new rate acts at
-    once. ``nesterov`` takes the gradient at the present w, which stands for the point looked ahead
-    to: Nesterov 1983, in the form of Bengio et al. 2013, "Advances in optimizing recurrent
+    initialization and momentum in deep learning", with η outside the velocity, so that a new rate
+    takes effect at once. ``nesterov`` uses the gradient at the current w in place of the look-ahead
+    point: Nesterov 1983, in the form of Bengio et al. 2013, "Advances in optimizing recurrent
     networks", section 3.5, eq. 7. "Deep Learning from Scratch", sections 6.1.2 and 6.1.4, whose own
     classes are in `pellucid.book`.
 
@@ -49,20 +49,19 @@ class SGD(Optimizer):
         self.weight_decay = require_weight_decay(weight_decay)
         if nesterov and not momentum:
             raise ArgumentError(
-                "looks ahead along the velocity, which there is only with a momentum. Give "
-                "momentum=0.9, say.",
+                "needs a momentum above 0: give momentum=0.9, say.",
                 where="nesterov",
             )
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """``v``, the velocity, with momentum; nothing without."""
+        """``v``, the velocity, if there is a momentum."""
         return ("v",) if self.momentum else ()
 
     def update(  # type: ignore[override]
         self, w: Array, g: Array, lr: float, t: int, v: Array | None = None
     ) -> None:
-        """Walk down the gradient, or roll down with inertia."""
+        """Descend along the gradient, or along the velocity."""
         g = _decayed(g, w, self.weight_decay)
         if v is None:
             w -= lr * g
@@ -89,7 +88,7 @@ class AdaGrad(Optimizer):
     def update(  # type: ignore[override]
         self, w: Array, g: Array, lr: float, t: int, h: Array
     ) -> None:
-        """Slow down each weight by all the gradients it has seen."""
+        """Scale each weight's step by the sum of its squared gradients."""
         g = _decayed(g, w, self.weight_decay)
         h += g * g
         w -= lr * g / (np.sqrt(h) + self.eps)
@@ -118,7 +117,7 @@ class RMSprop(Optimizer):
     def update(  # type: ignore[override]
         self, w: Array, g: Array, lr: float, t: int, h: Array
     ) -> None:
-        """Slow down each weight by the gradients it has seen lately."""
+        """Scale each weight's step by the moving average of its squared gradients."""
         g = _decayed(g, w, self.weight_decay)
         h *= self.alpha
         h += (1 - self.alpha) * g * g
@@ -153,7 +152,7 @@ class Adam(Optimizer):
     def update(  # type: ignore[override]
         self, w: Array, g: Array, lr: float, t: int, m: Array, v: Array
     ) -> None:
-        """Roll down with inertia, each weight at its own pace."""
+        """Descend along the mean gradient, scaled for each weight."""
         self._descend(w, _decayed(g, w, self.weight_decay), lr, t, m, v)
 
     def _descend(self, w: Array, g: Array, lr: float, t: int, m: Array, v: Array) -> None:
@@ -168,7 +167,7 @@ class AdamW(Adam):
     """``w ← (1 - η·λ)·w``, then as `Adam` with λ = 0.
 
     Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2, where the decay
-    has no η; with it, as in PyTorch, the usual λ of 0.01 is meant.
+    has no factor η; here it has, as in PyTorch, whose usual λ is 0.01.
     """
 
     def __init__(
@@ -183,11 +182,11 @@ class AdamW(Adam):
     def update(  # type: ignore[override]
         self, w: Array, g: Array, lr: float, t: int, m: Array, v: Array
     ) -> None:
-        """Shrink the weights a little, apart from the gradient."""
+        """Decay the weights, decoupled from the gradient, then descend as `Adam`."""
         w *= 1 - lr * self.weight_decay
         self._descend(w, g, lr, t, m, v)
 
 
 def _decayed(g: Array, w: Array, weight_decay: float) -> Array:
-    """Return the gradient with that of ``λ/2·‖w‖²`` added."""
+    """Return the gradient plus that of ``λ/2·‖w‖²``."""
     return g + weight_decay * w if weight_decay else g

@@ -1,7 +1,7 @@
 """Schedules: how the learning rate changes over a training.
 
-A schedule is a function of the share of the training that is done, from 0 to 1, and returns a
-factor for the optimizer's rate. Any such function will do.
+A schedule is a function of the completed share of the training, from 0 to 1, that returns a factor
+for the optimizer's rate. Any such function will do.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def schedule_by_name(name: str) -> Schedule:
     Raises
     ------
     ArgumentError
-        If there is none of that name; the message offers the nearest.
+        If no schedule has this name; the message suggests the nearest.
     """
     if name.lower() not in SCHEDULES:
         raise ArgumentError(
@@ -90,18 +90,18 @@ def schedule_by_name(name: str) -> Schedule:
 
 
 def as_schedule(schedule: str | Schedule | None) -> Schedule | None:
-    """Return the schedule of a name; a function is returned as it is.
+    """Return a schedule given by name; a function is returned as it is.
 
     Raises
     ------
     ArgumentError
-        If there is none of that name, or it is not callable.
+        If no schedule has this name, or it is not callable.
     """
     if isinstance(schedule, str):
         return schedule_by_name(schedule)
     if schedule is not None and not callable(schedule):
         raise ArgumentError(
-            f"must be a name or a function of the share that is done, received {schedule!r}.",
+            f"must be a name or a function of the completed share, received {schedule!r}.",
             where="schedule",
         )
     return schedule
@@ -122,7 +122,7 @@ def schedule_name(schedule: Schedule | None) -> str:
 
 
 def share_done(steps: int, total: int) -> float:
-    """Return the share of ``total`` steps that is done, at most 1.
+    """Return the completed share of ``total`` steps, at most 1.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Training: the loop, its callbacks, and the evaluation of the result."""
+"""Training: the loop, callbacks and evaluation."""
 
 from .callbacks import BestModel, Callback, HistoryFile, LastModel
 from .engines import CompiledEngine, Engine, NumpyEngine

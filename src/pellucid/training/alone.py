@@ -30,7 +30,7 @@ class Alone:
         self._at_work: dict[str, object] = {}
 
     def run(self, work: Callable[[], T]) -> T:
-        """Return what ``work`` returns.
+        """Call ``work`` and return its result.
 
         Raises
         ------
@@ -45,7 +45,7 @@ class Alone:
                 return work()
             finally:
                 self._end(me)
-        finally:  # Ctrl-C may come between any two steps, also within the first `_end`
+        finally:  # Ctrl-C may come at any point, also within the first `_end`
             self._end(me)
 
     def __reduce__(self) -> tuple[type[Alone], tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Callbacks: named hooks of a training, each of which does nothing by default."""
+"""Callbacks: named hooks of a training, no-ops by default."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Callback:
         """Before the first batch."""
 
     def on_compile(self, trainer: Trainer, news: Compiling) -> None:
-        """While the engine waits for a kernel that this machine has not compiled before."""
+        """While the engine waits for a kernel to be compiled on this machine for the first time."""
 
     def on_epoch_begin(self, trainer: Trainer) -> None:
         """Before the first batch of an epoch."""
@@ -41,12 +41,12 @@ class Callback:
     def on_gradients(self, trainer: Trainer) -> None:
         """Between backward and update: each parameter's ``grad`` may be read, or changed in place.
 
-        ``trainer.model.parameters()`` has them; a clip by ``clip_norm`` comes after. If a callback
-        raises, the batch is undone.
+        The parameters are ``trainer.model.parameters()``; ``clip_norm`` clips afterwards. If a
+        callback raises, the batch is undone.
         """
 
     def on_batch_end(self, trainer: Trainer, loss: float, images: int) -> None:
-        """After the update; ``loss`` is the batch's, before it."""
+        """After the update; ``loss`` is that of the batch before the update."""
 
     def on_evaluate_begin(self, trainer: Trainer) -> None:
         """After the last batch of an epoch, before it is evaluated."""
@@ -55,26 +55,26 @@ class Callback:
         """After an epoch has been evaluated."""
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        """When the training ends, also when it was interrupted or failed.
+        """When the training ends, also if it was interrupted or failed.
 
-        Every callback is called, whatever the others raise, also if an `on_fit_begin` failed.
+        Every callback is called, even if others raise or an `on_fit_begin` failed.
         """
 
 
 class HistoryFile(Callback):
-    """Keep ``path`` an up-to-date CSV file of the history, one row an epoch."""
+    """Write the history to the CSV file ``path`` after each epoch, one row per epoch."""
 
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
-        """Rewrite the whole file, which is therefore complete at every moment."""
+        """Rewrite the whole file, so that it is always complete."""
         with atomic_write(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
             trainer.history.write_csv(file)
 
 
 class LastModel(Callback):
-    """Keep in ``path`` the model as it was after the last finished epoch."""
+    """Save the model to ``path`` after each epoch."""
 
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
@@ -85,25 +85,25 @@ class LastModel(Callback):
 
 
 class BestModel(Callback):
-    """Keep in ``path`` the model of the best epoch so far, by the accuracy the Trainer watches.
+    """Save the model of the best epoch so far to ``path``, by the Trainer's validation accuracy.
 
-    If a resumed training does not find the file of its earlier epochs, it is the best of the epochs
-    since then. A model that was chosen by its accuracy on some images looks too good on them: keep
-    the test set out of the Trainer, and measure on it once.
+    If a resumed training does not find its earlier file, the best epoch since then is saved. The
+    accuracy that selected a model is optimistic: keep the test set out of the Trainer, and measure
+    on it once.
     """
 
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
-        self._lost = -1.0  # the best accuracy saved since then, if the best model is lost
+        self._lost = -1.0  # the best accuracy saved since, if the best model's file is missing
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Save the model again if it is that of the best epoch and its file is missing."""
+        """Save the model again if it is the best epoch's and the file is missing."""
         best = trainer.best
         if best is not None and best.epoch == trainer.epoch and not self.path.exists():
             save(trainer.model, self.path)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
-        """Save the model if this epoch is the best one."""
+        """Save the model if this epoch is the best."""
         tested = record.test_accuracy
         accuracy = record.train_accuracy if tested is None else tested
         best = trainer.best is not None and trainer.best.epoch == record.epoch
@@ -123,7 +123,7 @@ def as_callbacks(callbacks: Any) -> list[Callback]:
     """
     if isinstance(callbacks, Callback) or not hasattr(callbacks, "__iter__"):
         raise ArgumentError(
-            f"must be a list, received {callbacks!r}. Write `callbacks=[...]` around it.",
+            f"must be a list, received {callbacks!r}. Write `callbacks=[...]`.",
             where="callbacks",
         )
     given = list(callbacks)
@@ -140,7 +140,7 @@ def as_callbacks(callbacks: Any) -> list[Callback]:
 
 
 def tell(callbacks: Sequence[Callback], hook: str, trainer: Trainer, *news: object) -> None:
-    """Call ``hook`` of each in order; a callback may remove itself from the list."""
+    """Call ``hook`` of each callback in order; one may remove itself from the list."""
     for callback in list(callbacks):
         getattr(callback, hook)(trainer, *news)
 
@@ -148,7 +148,7 @@ def tell(callbacks: Sequence[Callback], hook: str, trainer: Trainer, *news: obje
 def tell_the_end(
     callbacks: Sequence[Callback], trainer: Trainer, failure: BaseException | None = None
 ) -> None:
-    """Call ``on_fit_end`` of each, whatever the others raise.
+    """Call ``on_fit_end`` of each callback, even if others raise.
 
     The first error is raised afterwards, unless it is the ``failure`` that ended the training; an
     interruption takes precedence over errors. The others are added to it as notes.

@@ -1,4 +1,4 @@
-"""What computes a training: plans of compiled kernels, the layers themselves, or your own engine.
+"""Engines compute a training: compiled plans, the NumPy layers, or your own.
 
 The Trainer, `evaluate` and `predict` take the name of an engine or an object of your own:
 
@@ -46,22 +46,22 @@ Tell: TypeAlias = Callable[["Compiling"], None]
 
 
 class Run(Protocol):
-    """What stands for the model during a training, such as a plan."""
+    """The model as an engine runs it, such as a plan."""
 
     def __call__(self, x: Array) -> Array:
         """Return the scores (N, K) for images (N, C, H, W)."""
 
     def backward(self, dy: Array) -> Any:
-        """Leave its gradient in every parameter that learns."""
+        """Compute the gradients of all parameters that are not frozen."""
 
 
 class Engine(Protocol):
-    """What a Trainer, `evaluate` and `predict` ask of an engine. It must be picklable.
+    """The protocol of engines for Trainer, `evaluate` and `predict`. Must be picklable.
 
     Attributes
     ----------
     name : str
-        What error messages and reports call it.
+        Its name in error messages and reports.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Engine(Protocol):
     def prepare(
         self, model: Layer, image_shape: Shape, batch_size: int, *, frozen: bool = False
     ) -> Run:
-        """Return what runs ``model`` on up to ``batch_size`` images; ``frozen``: for inference.
+        """Prepare ``model`` for up to ``batch_size`` images; ``frozen``: for inference only.
 
         Raises
         ------
@@ -78,15 +78,15 @@ class Engine(Protocol):
         """
 
     def loss(self, loss: Loss) -> Loss:
-        """Return what computes ``loss`` and its gradient."""
+        """Return an object that computes ``loss`` and its gradient."""
 
     def gather(self) -> Gathering | None:
-        """Return what does `Dataset.batch`; None: that itself."""
+        """Return a function that replaces `Dataset.batch`, or None."""
 
     def update(
         self, optimizer: Optimizer, parameters: Mapping[str, Parameter], lr: float | None = None
     ) -> None:
-        """Take a step as `Optimizer.step` does."""
+        """Update the parameters as `Optimizer.step` does."""
 
     def clip(self, parameters: Mapping[str, Parameter], max_norm: float) -> float:
         """Scale the gradients as `pellucid.optim.clip_grad_norm` does; return their norm."""
@@ -94,18 +94,18 @@ class Engine(Protocol):
     def watched(
         self, run: Any, tell: Tell, *, training: bool = True
     ) -> AbstractContextManager[None]:
-        """Return a block that tells of each kernel of ``run`` that must be compiled within it."""
+        """Return a context manager that reports each kernel of ``run`` compiled within it."""
 
 
 class NumpyEngine:
-    """The layers themselves, in NumPy: slow, and as the textbook writes it."""
+    """The layers themselves, in NumPy: slow, and as in the textbook."""
 
     name = "numpy"
 
     def prepare(
         self, model: Layer, image_shape: Shape, batch_size: int, *, frozen: bool = False
     ) -> Run:
-        """Return the model, which is given images in the dtype of its parameters."""
+        """Return the model, with images converted to the dtype of its parameters."""
         return _Layers(model)
 
     def loss(self, loss: Loss) -> Loss:
@@ -113,7 +113,7 @@ class NumpyEngine:
         return loss
 
     def gather(self) -> Gathering | None:
-        """Leave it to the data set."""
+        """Return None: the data set does it."""
         return None
 
     def update(
@@ -129,7 +129,7 @@ class NumpyEngine:
     def watched(
         self, run: Any, tell: Tell, *, training: bool = True
     ) -> AbstractContextManager[None]:
-        """Return a block in which nothing is compiled."""
+        """Return a context manager that does nothing: there is nothing to compile."""
         return nullcontext()
 
     def __repr__(self) -> str:
@@ -152,7 +152,7 @@ class CompiledEngine:
 
     @property
     def backend(self) -> Backend:
-        """The backend, which is imported when it is needed: it brings the compiler."""
+        """The backend, imported when first needed, since it imports Numba."""
         from ..engine import CPU
 
         return CPU if self._backend is None else self._backend
@@ -169,11 +169,11 @@ class CompiledEngine:
         return plan
 
     def loss(self, loss: Loss) -> Loss:
-        """Return a loss that is one kernel with its gradient."""
+        """Return the loss fused with its gradient in one kernel."""
         return self.backend.loss(loss)
 
     def gather(self) -> Gathering | None:
-        """Return what gathers and scales stored images."""
+        """Return the kernel that gathers and scales stored images."""
         return self.backend.gather()
 
     def update(
@@ -189,7 +189,7 @@ class CompiledEngine:
     def watched(
         self, run: Any, tell: Tell, *, training: bool = True
     ) -> AbstractContextManager[None]:
-        """Return a block that tells of each kernel that this machine has not compiled before."""
+        """Return a context manager that reports each kernel compiled for the first time."""
         from ..engine import kernels_of
         from ..kernels.compiling import watch
 
@@ -211,7 +211,7 @@ def as_engine(engine: EngineLike | str) -> Engine:
     Raises
     ------
     ArgumentError
-        If there is none of that name, or the object lacks what a Trainer asks for.
+        If no engine has this name, or the object lacks methods of `Engine`.
 
     Examples
     --------
@@ -243,7 +243,7 @@ methods of an Engine, received 'fast'. Did you mean 'compiled'?
 
 
 class _Layers:
-    """The model itself, which is given images in the dtype of its parameters, as by a plan."""
+    """The model itself, with images converted to the dtype of its parameters, as in a plan."""
 
     def __init__(self, model: Layer) -> None:
         self.model, self.backward = model, model.backward

@@ -1,4 +1,4 @@
-"""The filters of the first layer after each epoch, in a small file."""
+"""A small file with the first layer's filters after each epoch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FilterFile", "FilterHistory", "first_filters"]
 
-MOST_EPOCHS = 32  # after the first; of longer trainings every second, fourth, ... is kept
+MOST_EPOCHS = 32  # besides epoch 0; longer trainings keep every second, fourth, ...
 MOST_NUMBERS = 2**20  # 4 MiB: the file is rewritten after each epoch
 MOST_FILTERS = 128
 
@@ -38,10 +38,10 @@ def first_filters(model: Layer) -> str | None:
 
 
 class FilterHistory:
-    """Filters at several moments of a training, bounded in number: old epochs are thinned out.
+    """Filters at several epochs of a training, bounded in number: old epochs are thinned out.
 
-    Of a long training the epochs 0, s, 2s, ... are kept, and the last one; s is a power of 2. What
-    is kept depends on the last epoch alone: a resumed training keeps the same epochs.
+    Kept are the epochs 0, s, 2s, ..., s a power of 2, and the last one. They depend on the last
+    epoch alone: a resumed training keeps the same epochs.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class FilterHistory:
     Attributes
     ----------
     epochs : dict of int to array (FN, C, FH, FW)
-        Epoch 0 is before the training. At most the first 128 filters.
+        Epoch 0 is before training. At most the first 128 filters.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class FilterHistory:
         return {k: self.epochs[k] for k in sorted(self.epochs) if k <= epoch}
 
     def save(self, path: PathLike) -> None:
-        """Write a safetensors file: all of it, or nothing."""
+        """Write a safetensors file atomically."""
         arrays = {f"epoch/{k}": w for k, w in self.epochs.items()}
         write_tensors(path, arrays, {"filters": json.dumps({"layer": self.layer})})
 
@@ -91,7 +91,7 @@ class FilterHistory:
         Raises
         ------
         DataNotFoundError, FileFormatError
-            If there is no such file; if it is damaged, changed, or holds something else.
+            If there is no such file; if it is damaged, was edited, or is another kind of file.
         """
         arrays, metadata = read_tensors(path)
         if "filters" not in metadata:
@@ -112,10 +112,10 @@ class FilterHistory:
 
 
 class FilterFile(Callback):
-    """Keep in ``path`` the filters of the first layer before the training and after each epoch.
+    """Write to ``path`` the first layer's filters before training and after each epoch.
 
-    A resumed training continues the file that is there. For a network without filters no file is
-    written, and one of an older training at ``path`` is removed.
+    A resumed training continues the existing file. For a network without filters no file is
+    written, and an older training's file at ``path`` is removed.
     """
 
     def __init__(self, path: PathLike) -> None:
@@ -123,7 +123,7 @@ class FilterFile(Callback):
         self._history: FilterHistory | None = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Record the current filters; read those of earlier epochs, if there are any."""
+        """Record the current filters; read those of earlier epochs, if any."""
         key = first_filters(trainer.model)
         if key is None:
             return

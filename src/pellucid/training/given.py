@@ -1,4 +1,4 @@
-"""The arguments of a Trainer: their kinds, and what makes them unfit."""
+"""Checks of a Trainer's arguments."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KINDS: dict[str, tuple[type, str]] = {
     "optimizer": (Optimizer, "Build one, as `optim.Adam(lr=0.001)`, or give its name."),
     "augment": (
         Augmentation,
-        "Put transforms together: `data.Augmentation(data.Flip(), data.Crop(4))`.",
+        "Combine transforms: `data.Augmentation(data.Flip(), data.Crop(4))`.",
     ),
 }
 
@@ -41,8 +41,7 @@ _KINDS: dict[str, tuple[type, str]] = {
 def as_dataset(given: Any, name: str, like: Dataset | None = None) -> Any:
     """Return a data set made of ``(images, labels)``; anything else as it is.
 
-    Its classes are those of the data set that it is ``like``, by default ``"0"`` to the largest
-    label.
+    Its classes are those of the data set ``like``, by default ``"0"`` to the largest label.
 
     Raises
     ------
@@ -62,22 +61,24 @@ def as_optimizer(optimizer: Optimizer | str, lr: float | None) -> Optimizer:
     Raises
     ------
     ArgumentError
-        If there is none of that name; for a rate given with an object, which has its own.
+        If no optimizer has this name; if a rate is given with an object, which has its own.
     """
     if isinstance(optimizer, str):
         return optim.by_name(optimizer, lr)
     if lr is not None:
-        raise ArgumentError("belongs to an optimizer given by name.", where="lr")
+        raise ArgumentError(
+            "belongs to an optimizer given by name; an object has its own.", where="lr"
+        )
     return optimizer
 
 
 def require_kinds(**given: object) -> None:
-    """Refuse arguments that a Trainer cannot work with, and say what to give.
+    """Refuse arguments of the wrong type, and say what to give.
 
     Raises
     ------
     ArgumentError
-        If one is of another kind, or a class instead of an object.
+        If one is of another type, or a class instead of an object.
     """
     for name, value in given.items():
         kind, advice = _KINDS[name]
@@ -92,26 +93,26 @@ def require_kinds(**given: object) -> None:
 
 
 def require_apart(model: Layer) -> None:
-    """Refuse parameters that share memory: of their two gradients only the last would count."""
+    """Refuse parameters that share memory, since only the last gradient would count."""
     owners: dict[int, str] = {}
     for key, p in model.parameters().items():
-        placed = p.data.size and p.data.flags.writeable  # no place holder, see init.without_values
+        placed = p.data.size and p.data.flags.writeable  # else a placeholder of without_values
         at = p.data.__array_interface__["data"][0] if placed else id(p.data)
         if owners.setdefault(at, key) != key:
             raise ArgumentError(
-                f"{owners[at]!r} and {key!r} are one array, and backward leaves the gradient of "
-                "one of them. Give each layer its own parameter.",
+                f"{owners[at]!r} and {key!r} share one array, so one gradient would be lost. "
+                "Give each layer its own parameter.",
                 where="Trainer",
             )
 
 
-def require_classes(known: tuple[str, ...], dataset: Dataset, who: str, where: str) -> None:
-    """Refuse the same number of classes under other names; ``who`` has the known ones."""
+def require_classes(known: tuple[str, ...], dataset: Dataset, subject: str, where: str) -> None:
+    """Refuse classes of the same number but other names; ``subject`` has the known ones."""
     pairs = zip(known, dataset.classes, strict=False)
     other = next((k for k, (a, b) in enumerate(pairs) if a != b), None)
     if len(known) == len(dataset.classes) and other is not None:
         raise DataError(
-            f"{who} {known[other]!r} for class {other}, and '{dataset.name}' has "
+            f"{subject} {known[other]!r} for class {other}, and '{dataset.name}' has "
             f"{dataset.classes[other]!r}. Number the classes alike, in the order of their names.",
             where=where,
         )

@@ -1,7 +1,7 @@
-"""All or nothing: a change of state that neither an error nor Ctrl-C leaves half done.
+"""Atomic changes of state, despite errors and Ctrl-C.
 
 Python runs signal handlers between any two bytecodes of the main thread, and the default one of
-SIGINT raises KeyboardInterrupt right there. A `Guard` replaces all of them for a while. At first it
+SIGINT raises KeyboardInterrupt there. A `Guard` replaces all handlers temporarily. At first it
 calls them as signals arrive, and undoes the work if one raises; once the work cannot be undone, it
 defers them until the work is done.
 """
@@ -24,12 +24,12 @@ T = TypeVar("T")
 
 
 class Guard:
-    """Replaces the signal handlers for a while; outside the main thread it does nothing."""
+    """Replaces the signal handlers temporarily; outside the main thread it does nothing."""
 
     def __init__(self) -> None:
         self._held = False
         self._waiting: list[int] = []
-        self._handlers: dict[int, Any] = {}  # those that it replaces
+        self._handlers: dict[int, Any] = {}  # the replaced ones
         self._numbers: set[int] = set()
 
     def look(self) -> None:
@@ -38,10 +38,10 @@ class Guard:
         self._numbers = handled | {signal.SIGINT}
 
     def run(self, work: Callable[[], T], undo: Callable[[], None]) -> T:
-        """Return what ``work`` returns; if it fails, call ``undo`` with the handlers deferred.
+        """Call ``work`` and return its result; if it fails, call ``undo`` with handlers deferred.
 
-        Any line here may be interrupted, except while `_held` is set. A handler that raises has set
-        it before.
+        Any line here may be interrupted, except while `_held` is set. It is set before a handler
+        that may raise is called.
         """
         finished = False
         try:
@@ -88,7 +88,7 @@ class Guard:
                 signal.signal(number, handler)
             self._handlers = {}
         finally:
-            if self._handlers:  # a restored one raised: restore the others all the same
+            if self._handlers:  # a restored handler raised: restore the others too
                 self._restore_handlers()
             else:
                 self._held = False
@@ -106,7 +106,7 @@ class Guard:
             if number not in self._waiting:
                 self._waiting.append(number)
             return
-        self._held = True  # if it raises, no second one interrupts the undoing
+        self._held = True  # if it raises, no second signal interrupts `undo`
         self._handlers[number](number, frame)
         self._held = False
         while self._waiting:
@@ -114,7 +114,7 @@ class Guard:
 
 
 class Moment:
-    """A snapshot before a batch of all it changes but weights and the optimizer's memory.
+    """A snapshot, before a batch, of what it changes except weights and optimizer memory.
 
     Attributes
     ----------
@@ -144,7 +144,7 @@ class Moment:
 
 
 def running_statistics(model: Layer) -> dict[str, Buffer]:
-    """Return the buffers that no optimizer changes, by key."""
+    """Return the model's buffers that are not parameters, by key."""
     return {key: b for key, b in model.buffers().items() if not isinstance(b, Parameter)}
 
 

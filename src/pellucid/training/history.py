@@ -19,10 +19,10 @@ _ADVICE = "Give a run folder or its history.csv."
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """One epoch: mean loss of its batches, accuracies after it, and how long it took.
+    """One epoch: mean loss of its batches, accuracies after it, and its duration.
 
-    ``test_loss`` and ``test_accuracy`` are those of the Trainer's validation set, by the names they
-    have in history.csv; None without one.
+    ``test_loss`` and ``test_accuracy`` are those of the Trainer's validation set, under the names
+    of history.csv; None without one.
     """
 
     epoch: int
@@ -57,7 +57,7 @@ class History:
     def write_csv(self, file: TextIO) -> None:
         """Write a header and one row per epoch; a missing measurement is an empty cell.
 
-        All cells are numbers: none can be taken for a formula by a spreadsheet.
+        All cells are numbers, so that a spreadsheet cannot take one for a formula.
         """
         writer = csv.DictWriter(file, [f.name for f in fields(EpochRecord)])
         writer.writeheader()
@@ -65,17 +65,17 @@ class History:
 
     @classmethod
     def read_csv(cls, path: PathLike) -> History:
-        """Read what `write_csv` wrote: the epochs, without the losses of their batches.
+        """Read a file of `write_csv`: the epochs, without the losses of their batches.
 
         Unknown columns are ignored.
 
         Raises
         ------
         DataNotFoundError, FileFormatError
-            If there is no such file; if it is not a history.
+            If there is no such file, or it is not a history.
         """
         try:
-            with Path(path).open(newline="", encoding="utf-8-sig") as file:  # spreadsheets mark it
+            with Path(path).open(newline="", encoding="utf-8-sig") as file:  # Excel's BOM
                 table = csv.DictReader(file)
                 rows, columns = list(table), set(table.fieldnames or ())
         except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Checks of the images given to a model, with advice for those it does not take."""
+"""Checks of the images given to a model, with advice on what to change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def require_floats(x: Any, where: str) -> Array:
     """Return ``x`` as an array of floats with a batch axis, or refuse it."""
     try:
         x = np.asarray(x)
-    except ValueError as error:  # a list of images of several sizes
+    except ValueError as error:  # a list of images of different sizes
         raise DataError(
             f"expects an array of images (N, C, H, W), received {type(x).__name__} that is not one "
             f"({error}). Give images of one size.",
@@ -57,5 +57,5 @@ def axes_hint(model: Layer, shape: tuple[int, ...]) -> str:
     if len(shape) == 4 and takes(shape[3], *shape[1:3]):
         return " Channels come before rows and columns: `x.transpose(0, 3, 1, 2)`."
     if len(shape) == 2 and built is not None and shape[1] == math.prod(built) and takes(*built):
-        return f" Give the images their shape: `x.reshape(-1, {', '.join(map(str, built))})`."
+        return f" Reshape the images: `x.reshape(-1, {', '.join(map(str, built))})`."
     return f" It was built for images {tuple(built)}." if built is not None else ""

@@ -33,7 +33,7 @@ class Evaluation:
     loss : float
         Mean over the images.
     predictions, labels : integer arrays (N,)
-        The class with the largest score; the true class.
+        The predicted and the true classes.
     confusion : integer array (K, K)
         Number of images of class i (row) predicted as class j (column).
     """
@@ -45,7 +45,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of images whose class was predicted correctly."""
+        """Share of correctly predicted images."""
         return float((self.predictions == self.labels).mean())
 
 
@@ -75,20 +75,19 @@ def evaluate(
     on_batch : callable, optional
         Called with the number of images after each batch.
     mirrored : bool
-        Take the mean of the scores of each image and of its mirror image, left for right, as
-        Krizhevsky et al. 2012, section 4.1, do: for things that look alike either way.
+        Average the scores of each image and its horizontal flip, as Krizhevsky et al. 2012, section
+        4.1, do: for objects without a left and right.
     engine : {"compiled", "numpy"} or Engine
         Compute the scores by a plan of compiled kernels, or by the layers themselves.
     run : callable, optional
-        Computes them instead: a plan of ``model`` for at least this batch size.
+        Computes the scores instead: a plan of ``model`` for at least this batch size.
 
     Raises
     ------
     DataError
-        If the images lie on another scale than those that the model was trained on, as in
-        `predict`, or if the classes have other names than those that it learned (``model.card``);
-        classes that are numbers, as those of `Dataset.from_arrays`, are not compared. With ``run``
-        neither is checked.
+        If the images are on another scale than the training images, as in `predict`, or if the
+        classes have other names than the model's (``model.card``); numbered classes, as of
+        `Dataset.from_arrays`, are not compared. With ``run`` neither is checked.
 
     Examples
     --------
@@ -144,16 +143,16 @@ def predict(
 ) -> Array:
     """Return the probabilities (N, K) of the classes for images ``x`` (N, C, H, W).
 
-    Several threads may predict with one model at once, even while another one trains it: evaluation
-    mode is per thread, and the training is not disturbed. (The weights are those of the moment:
-    some may be one step ahead of others.)
+    Several threads may predict with one model, even while another one trains it: evaluation mode is
+    per thread, and the training is not disturbed. (Weights are read as they are: some may be one
+    step ahead of others.)
 
     Parameters
     ----------
     model : Layer
         Its mode is restored afterwards.
     x : float array (N, C, H, W), or Dataset
-        On the scale of the training images: in [0, 1], mostly.
+        On the scale of the training images, usually [0, 1].
     batch_size : int
         Images at a time.
     engine, run
@@ -163,9 +162,9 @@ def predict(
     Raises
     ------
     DataError
-        If the images are bytes or other integers; if one is not finite; if their numbers lie more
-        than half the width of the training images' range beyond it (``model.card.value_range``).
-        Of a model without such a range, images without negative numbers that exceed 2 are refused.
+        If the images are bytes or other integers, or not finite; if they exceed the range of the
+        training images (``model.card.value_range``) by more than half its width. For a model
+        without a range, images without negative numbers that exceed 2 are refused.
     ShapeError
         If the model does not take images of this shape.
 
@@ -188,7 +187,7 @@ def predict(
     x = require_floats(x, "predict")
     require_known(model, require_finite(x, "predict"), "predict", images=x.ndim == 4)
     batch_size = max(1, min(batch_size, len(x)))
-    how = how if len(x) else NumpyEngine()  # a plan is made for one image or more
+    how = how if len(x) else NumpyEngine()  # a plan needs at least one image
     try:
         run = run or how.prepare(model, x.shape[1:], batch_size, frozen=True)
         with model.evaluating():
@@ -206,7 +205,7 @@ def _require_known_classes(model: Layer, dataset: Dataset) -> None:
         return
     require_classes(known, dataset, "the model learned", "evaluate")
     raise DataError(
-        f"the model learned {len(known)} classes ({listed(known)}), and '{dataset.name}' has "
+        f"the model has {len(known)} classes ({listed(known)}), but '{dataset.name}' has "
         f"{len(given)} ({listed(given)}). Number them alike: "
         "`Dataset(images, labels, model.card.classes, name)`.",
         where="evaluate",
@@ -214,7 +213,7 @@ def _require_known_classes(model: Layer, dataset: Dataset) -> None:
 
 
 def sample(dataset: Dataset, wanted: int | None) -> Dataset:
-    """Return ``wanted`` images, of each class its share, evenly spaced; all by default.
+    """Return ``wanted`` images, evenly spaced and stratified by class; all by default.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""States that older versions wrote, in the terms of this one.
+"""Convert states of older versions.
 
-Until 0.1, momentum was two classes of its own, ``v ← α·v - η·g``; ``w ← w + v``, with the rate
-within the velocity; Adam's constants were ``beta1`` and ``beta2``, RMSprop's was ``decay_rate``;
-the oldest states have the rate of the last step only, and not that which the schedule multiplies.
+Up to 0.1, momentum had two classes, ``v ← α·v - η·g``; ``w ← w + v``, with the rate within the
+velocity; Adam's constants were ``beta1`` and ``beta2``, RMSprop's was ``decay_rate``; the oldest
+states have only the rate of the last step, not the one that the schedule multiplies.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["translated"]
 
-LATER = {  # constants that came with 0.2, and what they stood for before
+LATER = {  # constants new in 0.2, with the values that reproduce 0.1
     "SGD": {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0},
     "AdaGrad": {"weight_decay": 0.0},
     "RMSprop": {"weight_decay": 0.0},
@@ -30,7 +30,7 @@ LATER = {  # constants that came with 0.2, and what they stood for before
 
 
 def translated(state: TrainingState, trainer: Trainer) -> TrainingState:
-    """Return ``state`` as this version writes it, for a training like ``trainer``."""
+    """Return ``state`` in the current format, for a training like ``trainer``."""
     config, name = dict(state.optimizer_config), state.optimizer_name
     memory = state.optimizer
     base, last = _rates(state, trainer)
@@ -51,15 +51,15 @@ def translated(state: TrainingState, trainer: Trainer) -> TrainingState:
 
 
 def _rates(state: TrainingState, trainer: Trainer) -> tuple[Any, Any]:
-    """Return the optimizer's rate, and that of the last step, which the schedule had multiplied.
+    """Return the optimizer's rate, and the scheduled rate of the last step.
 
-    The oldest states have the latter only. The former then follows from the schedule, unless this
-    Trainer's own leads to the same rate.
+    The oldest states have only the latter; the former is then computed from the schedule, unless
+    this Trainer's own leads to the same rate.
     """
     written, steps = state.optimizer_config.get("lr"), len(state.history.losses)
     schedule = trainer.schedule
     numbers = all(isinstance(rate, float | int | None) for rate in (written, state.lr))
-    if schedule is None or written is None or not numbers:  # the last is refused afterwards
+    if schedule is None or written is None or not numbers:  # invalid numbers are refused later
         return written, written
     total = trainer.epochs * len(trainer.loader)
     share = schedule(share_done(steps - 1, total)) if steps else 1.0
@@ -70,12 +70,12 @@ def _rates(state: TrainingState, trainer: Trainer) -> tuple[Any, Any]:
 
 
 def _velocity(v: Array, rate: float) -> Array:
-    """Return a velocity without the rate that was within it; of a rate of 0, nothing is left."""
+    """Return a velocity divided by the rate within it; 0 for a rate of 0."""
     return (v / -rate if rate else np.zeros_like(v)).astype(v.dtype)
 
 
 def _own_rate(state: TrainingState, trainer: Trainer, key: str) -> float:
-    """Return what multiplied the rate for one parameter."""
+    """Return the factor of the rate for one parameter."""
     if state.rates is not None:
         return state.rates.get(key, 1.0)
     parameters = trainer.model.parameters()

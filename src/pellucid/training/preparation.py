@@ -27,10 +27,10 @@ __all__ = [
 
 
 class Draws:
-    """What draws random numbers in a training, each with an `ImageRandom` of its own.
+    """The random generators of a training: an `ImageRandom` for each layer and the augmentation.
 
-    The numbers follow from (seed, epoch, image) and from the name of what draws: a layer's path,
-    or the augmentation with its transforms.
+    Their numbers depend on (seed, epoch, image) and on a name: a layer's path, or the augmentation
+    with its transforms.
 
     Attributes
     ----------
@@ -47,17 +47,17 @@ class Draws:
         self.reseed(seed)
 
     def reseed(self, seed: int) -> None:
-        """Draw other numbers from now on: those of another seed."""
+        """Switch to another seed."""
         self._randoms = [ImageRandom(seed, name) for name in self.names]
         self.hand_out()
 
     def hand_out(self) -> None:
-        """Hand out the generators: another Trainer of the same model may have replaced them."""
+        """Set the generators again: another Trainer of the same model may have replaced them."""
         for (_, who), random in zip(self._drawing, self._randoms, strict=True):
             who.rng = random
 
     def at(self, epoch: int, images: Array) -> None:
-        """Go to the images (N,) of a batch; the loader has done so for the augmentation."""
+        """Move to the images (N,) of a batch; the loader did so for the augmentation."""
         for (_, who), random in zip(self._drawing, self._randoms, strict=True):
             if isinstance(who, Layer):
                 random.at(epoch, images)
@@ -68,7 +68,7 @@ def require_fit(
 ) -> Range | None:
     """Refuse data that do not fit the model, the augmentation, or each other.
 
-    Returns the range of the training images' numbers.
+    Returns the value range of the training images.
     """
     outputs = model.output_shape(train.image_shape)
     if outputs != (len(train.classes),):
@@ -80,8 +80,8 @@ def require_fit(
     require_apart(model)
     if not any(p.rate for p in model.parameters().values()):
         raise ArgumentError(
-            "the model has nothing that learns: no parameters, or all are frozen. Give some layers "
-            "a rate above 0.",
+            "the model has no trainable parameters: none at all, or all are frozen. Give some "
+            "layers a rate above 0.",
             where="Trainer",
         )
     if validation is not None:
@@ -90,7 +90,7 @@ def require_fit(
         if (image, classes) != (train.image_shape, train.classes):
             raise DataError(
                 f"the validation set has images {image} of {len(classes)} classes, the training "
-                f"set {train.image_shape} of {len(train.classes)}. Use one kind for both.",
+                f"set {train.image_shape} of {len(train.classes)}. Both must agree.",
                 where="Trainer",
             )
     known = value_range(train)
@@ -103,9 +103,9 @@ def require_fit(
 
 
 def require_batches(model: Layer, train: Dataset, batch_size: int) -> None:
-    """Refuse batches of one image if a batch norm would then see one value per channel.
+    """Refuse batches of one image if a batch norm would see one value per channel.
 
-    Whether it would, only a run shows: a copy of the model is given one image.
+    Only a run shows whether it would: a copy of the model is given one image.
     """
     n = len(train)
     norms = [layer for _, layer in model.layers() if isinstance(layer, BatchNorm2d)]

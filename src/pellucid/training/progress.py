@@ -1,4 +1,4 @@
-"""A training's progress in the terminal."""
+"""Progress of a training in the terminal."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressBar"]
 
-SMOOTHING = 0.05  # share of the newest batch in the loss that is shown
+SMOOTHING = 0.05  # weight of the newest batch in the displayed loss
 
 
 class ProgressBar(Callback):
-    """A live bar with loss, accuracy, images per second and time left, and a line per epoch.
+    """Show a live bar with loss, accuracy, images per second and time left, and a line per epoch.
 
-    If the output is not a terminal, only the line per epoch is printed. Either way it says so if
-    kernels must be compiled first.
+    If the output is not a terminal, only the lines are printed. A message announces that kernels
+    are compiled.
 
     Parameters
     ----------
     console : rich.console.Console, optional
-        Where it is drawn; standard output by default, in colour only on a terminal.
+        Standard output by default, in colour only on a terminal.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -39,11 +39,11 @@ class ProgressBar(Callback):
         self._bar: Progress | None = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Draw the bar, if there is a terminal."""
+        """Draw the bar if the output is a terminal."""
         from rich.console import Console
 
         if self.console is None:
-            # Rich would obey FORCE_COLOR and write the bar's control codes into a file.
+            # With FORCE_COLOR, Rich would write the bar's control codes to a file.
             plain = None if is_terminal(sys.stdout) else False
             self.console = Console(highlight=False, force_terminal=plain)
         self._loss: float | None = None
@@ -57,7 +57,7 @@ class ProgressBar(Callback):
             self._bar.start()
 
     def on_compile(self, trainer: Trainer, news: Compiling) -> None:
-        """Show it in place of the bar, or without a bar once on standard error."""
+        """Show the message in place of the bar; without a bar, once on standard error."""
         if self._bar is not None:
             self._bar.update(self._task, notice=str(news), refresh=True)
         elif not self._said:
@@ -120,8 +120,8 @@ def _new_bar(console: Console) -> Progress:
             notice = "".join(task.fields["notice"] for task in self.tasks)
             yield Text(notice) if notice else self.make_tasks_table(self.tasks)
 
-    # Columns of fixed width, or the bar would jump; and space for the ^C that a terminal echoes, or
-    # the line would wrap and could not be erased.
+    # Columns of fixed width, or the bar would jump; and space for the ^C that a terminal echoes,
+    # or the line would wrap and could not be erased.
     room = console.width - 70
     wide = [BarColumn(bar_width=min(room, 40))] if room >= 8 else []
     return Bar(

@@ -1,4 +1,4 @@
-"""From a Trainer to a state and back, with the checks of a state."""
+"""Save a Trainer's state and restore it, with checks."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def load(trainer: Trainer, state: TrainingState) -> None:
 def require_alike(
     own: TrainingState, saved: TrainingState, optimizer: Optimizer, batches: int
 ) -> None:
-    """Refuse a state of a differently built training, or a damaged one.
+    """Refuse a state of another kind of training, or a damaged one.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def require_alike(
     """
     if saved.seed is not None and (type(saved.seed) is not int or saved.seed < 0):
         raise StateDictError(
-            f"has the seed {saved.seed!r}, not an integer from 0 on. Resume from another state.",
+            f"has the seed {saved.seed!r}, not an integer, 0 or more. Resume from another state.",
             where="Trainer",
         )
     for what, mine, theirs in (
@@ -114,7 +114,7 @@ def require_alike(
 
 
 def restore(trainer: Trainer, state: TrainingState) -> None:
-    """Restore everything from ``state``; only part of it, if that fails."""
+    """Restore everything from ``state``; if that fails, only part is restored."""
     trainer.loader.load_state(
         {"order": state.order, "position": state.position, "epoch": state.order_epoch}
     )
@@ -122,7 +122,7 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
         trainer._reseed(state.seed)
     trainer.model.load_state_dict(state.weights)
     parameters, rule = trainer.model.parameters(), trainer.optimizer
-    for name, value in state.optimizer_config.items():  # they decide which memory there is
+    for name, value in state.optimizer_config.items():  # they determine the memory's slots
         setattr(rule, name, value)
     rule.load_state_dict(state.optimizer)
     rule.require_fit(parameters)
@@ -137,8 +137,8 @@ def require_whole(broken: BaseException | None) -> None:
     """Refuse to continue after an optimizer step that failed halfway."""
     if broken is not None:
         raise PellucidError(
-            f"the optimizer's last step failed halfway ({broken!r}): some parameters have taken "
-            "it, and others have not. Continue from a state: `load_state`.",
+            f"the optimizer's last step failed halfway ({broken!r}): only some parameters were "
+            "updated. Continue from a state: `load_state`.",
             where="Trainer",
         )
 
@@ -155,7 +155,7 @@ def require_loss(loss: float, trainer: Trainer) -> None:
 
 
 def _require_constants(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
-    """Refuse constants that an optimizer's constructor would refuse; a rate may be 0."""
+    """Refuse constants that the optimizer's constructor refuses, except a rate of 0."""
     numbers = {k for k, v in vars(optimizer).items() if type(v) in (int, float)}
     wrong = {k: v for k, v in saved.items() if k in numbers and not _is_rate(v)}
     try:

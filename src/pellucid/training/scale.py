@@ -1,4 +1,4 @@
-"""The scale of images: a network trained on [0, 1] answers nonsense to 0 to 255."""
+"""Checks of the scale of images: scores for 0 to 255 are wrong after training on [0, 1]."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["Range", "require_finite", "require_known", "require_range", "value_r
 
 Range = tuple[float, float]
 
-MARGIN = 0.5  # share of the width of a range by which numbers may exceed it: brightness, noise
-DARKEST = 0.05  # largest number that still means [0, 1]; below it, they were divided twice
-LARGEST = 2.0  # of images for a model that does not know the range it was trained on
+MARGIN = 0.5  # share of a range's width by which images may exceed it, as by brightness or noise
+DARKEST = 0.05  # smallest maximum of images on [0, 1]; below it, they were divided twice
+LARGEST = 2.0  # allowed maximum for a model without a known range
 
 
 def value_range(dataset: Dataset) -> Range | None:
     """Return the smallest and the largest number that `Dataset.batch` returns.
 
-    For bytes, those of the smallest and the largest possible byte: dark and bright pictures have
-    the same scale. None if all numbers are equal.
+    For bytes, those of bytes 0 and 255: dark and bright pictures have the same scale. None if all
+    numbers are equal.
 
     Examples
     --------
@@ -42,10 +42,10 @@ def value_range(dataset: Dataset) -> Range | None:
 
 
 def require_known(model: Layer, found: Range | None, where: str, *, images: bool = True) -> None:
-    """Refuse numbers on another scale than those that ``model`` was trained on.
+    """Refuse images on another scale than those that ``model`` was trained on.
 
     They may exceed its range by half its width at either end. For a model without a range, only
-    ``images`` without negative numbers that exceed 2 are refused.
+    images without negative numbers that exceed 2 are refused.
     """
     if found is None:
         return
@@ -62,9 +62,9 @@ def require_known(model: Layer, found: Range | None, where: str, *, images: bool
 
 
 def require_range(known: Range, found: Range, what: str, where: str) -> None:
-    """Refuse numbers far beyond the ``known`` range; ``what`` says whose it is.
+    """Refuse a range far beyond the ``known`` one, which belongs to ``what``.
 
-    Within [0, 1] dark images have the same scale as bright ones.
+    Within [0, 1] dark and bright images have the same scale.
     """
     low, high = known
     if low >= 0 and DARKEST < high <= 1:

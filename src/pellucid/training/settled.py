@@ -1,4 +1,4 @@
-"""Which attributes of a Trainer may be replaced, and by what."""
+"""Checks of assignments to a Trainer's attributes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["Settled"]
 
 
 class Settled:
-    """Base of the Trainer: checks each attribute that is set.
+    """Base class of the Trainer: checks each attribute that is set.
 
-    It refuses to replace what the plan, the loader and the generators were made from: the new value
-    would be shown, but not used.
+    It refuses to replace what the plan, the loader and the generators were built from: the new
+    value would be shown, but not used.
     """
 
     SETTLED: ClassVar[frozenset[str]] = frozenset(
@@ -27,22 +27,22 @@ class Settled:
     )
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Refuse arguments that have another name here, before Python binds them."""
+        """Refuse arguments of other frameworks before Python binds them."""
         require_arguments("Trainer", kwargs)
         return super().__new__(cls)
 
-    if not TYPE_CHECKING:  # which would take every attribute for known
+    if not TYPE_CHECKING:  # or a type checker would accept every attribute
 
         def __getattr__(self, name):
             error = unknown("Trainer", name, type(self).__name__)
             if error is None:
-                return object.__getattribute__(self, name)  # raises what it would without this
+                return object.__getattribute__(self, name)  # raises the usual AttributeError
             raise error
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.SETTLED and name in vars(self):
             raise ArgumentError(
-                "is settled when a Trainer is built, and would not be used if it were replaced. "
+                "cannot be replaced after a Trainer is built. "
                 "Build a new Trainer; with the same model and optimizer it continues with them.",
                 where=name,
             )

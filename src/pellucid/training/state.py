@@ -1,4 +1,4 @@
-"""The whole state of a training, as one object that can be written and read."""
+"""The whole state of a training, and its file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Best:
 
 @dataclass
 class TrainingState:
-    """Everything that a training depends on; resuming from it repeats it bit for bit.
+    """Everything that a training depends on: resuming from it gives the same bits.
 
     Attributes
     ----------
@@ -35,32 +35,32 @@ class TrainingState:
     optimizer : dict of key to array
         The optimizer's memory and its step count.
     optimizer_name, optimizer_config
-        Which rule with which constants.
+        The rule and its constants.
     seed : int or None
-        From which, with epoch and image, all random numbers follow. (States of 0.1 have none; a
-        training that goes on from one draws by the seed of its Trainer.)
+        Determines, with epoch and image, all random numbers. (States of 0.1 have none; a training
+        resumed from one draws by its Trainer's seed.)
     draws : list of str
-        What draws them: the layers' paths, and the augmentation with its transforms.
+        What draws random numbers: paths of layers, and the augmentation with its transforms.
     epoch : int
         Finished epochs.
     batch_size : int
     order : int64 array, position : int, order_epoch : int
-        The shuffled order of the current epoch, how many of its images are done, and its number
-        from 0 on; -1 before the first.
+        The shuffled order of the current epoch, the number of its images that are done, and the
+        epoch's number from 0; -1 before the first.
     best : Best or None
     history : History
     lr : float or None
         The optimizer's learning rate, which the schedule multiplies.
     schedule, epochs : str or None, int or None
-        The schedule's name, and its number of epochs; a function of your own by its name.
+        The schedule's name (a function's own), and its number of epochs.
     loss : str or None
         The class of the loss.
     rates : dict of key to float, or None
-        Those of parameters that are not 1.
+        Those of parameters, where not 1.
     clip_norm : float or None
-        What the gradients were clipped to, if so.
+        The norm that gradients are clipped to.
 
-    None means that the version which saved it did not write this yet.
+    None means that the version that saved it did not write this yet.
     """
 
     weights: dict[str, Array]
@@ -111,12 +111,12 @@ class TrainingState:
 
     @classmethod
     def load(cls, path: PathLike) -> TrainingState:
-        """Read the state that `save` wrote.
+        """Read a file of `save`.
 
         Raises
         ------
         DataNotFoundError, FileFormatError
-            If there is no such file; if it is damaged, changed, or not a state of a training.
+            If there is no such file; if it is damaged, was edited, or is not a state of a training.
         """
         arrays, metadata = read_tensors(path)
         if "training" not in metadata:
@@ -167,7 +167,7 @@ class TrainingState:
 
 
 def _order_epoch(rest: dict[str, Any], order: Array) -> int:
-    """Return which epoch an order belongs to, of a state that does not say so."""
+    """Return the epoch of the order, for a state that does not say so."""
     finished = int(rest["position"]) >= len(order)
     return -1 if not order.size else int(rest["epoch"]) - finished
 

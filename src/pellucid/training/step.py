@@ -1,4 +1,4 @@
-"""One step of the optimizer, at the rate of its schedule."""
+"""One optimizer step at the scheduled rate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["step"]
 
 
 def step(trainer: Trainer) -> None:
-    """Update the parameters by their gradients; a step that fails halfway is remembered."""
+    """Update the parameters by their gradients; note a step that fails halfway."""
     rule = trainer.optimizer
     lr, t = rule.lr, rule.t
     try:

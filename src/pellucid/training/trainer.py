@@ -35,7 +35,7 @@ __all__ = ["Trainer"]
 class Trainer(Settled):
     """Train a model on a data set, epoch by epoch.
 
-    Every epoch is one pass over all images in a new random order, the last partial batch included.
+    Every epoch is one pass over all images in a new random order, including the last partial batch.
 
     Parameters
     ----------
@@ -52,25 +52,25 @@ class Trainer(Settled):
         Learning rate for an optimizer given by name.
     schedule : str or callable, optional
         How the learning rate changes: a name as in `pellucid.optim.schedule_by_name`, or a function
-        of the share of the training that is done; it multiplies the optimizer's rate, which itself
-        stays as it is. By default the rate is constant.
+        of the completed share of the training, which returns a factor; the optimizer's own rate is
+        not changed. By default the rate is constant.
     epochs, batch_size : int
     evaluate_samples : int, optional
-        Measure on at most this number of images of each set, of each class its share; by default
-        on all.
+        Measure on at most this number of images of each set, stratified by class; by default on
+        all.
     callbacks : iterable of Callback
     augment : Augmentation or str, optional
         Changes the training images of each batch; a string as in `pellucid.data.augmentation`.
     engine : {"compiled", "numpy"} or Engine
-        Run a plan of compiled kernels made from the layers (`pellucid.engine`), or the layers
-        themselves. Both compute the same, up to the last bits.
+        Run a plan of compiled kernels (`pellucid.engine`), or the layers themselves. Both compute
+        the same, up to the last bits.
     clip_norm : float, optional
         Scale the gradients of each batch so that their norm is at most this, as
         `pellucid.optim.clip_grad_norm` does.
     seed : int
-        Decides the order of the images, what the augmentation and what the layers draw (dropout
-        masks). What is drawn for an image follows from (seed, epoch, image), whatever batch it is
-        in. The model brings its initial weights.
+        Determines the order of the images, and what the augmentation and the layers draw (dropout
+        masks). What is drawn for an image depends on (seed, epoch, image), not on its batch. The
+        initial weights are the model's.
 
     Attributes
     ----------
@@ -80,9 +80,9 @@ class Trainer(Settled):
     lr : float
         The optimizer's learning rate, which the schedule multiplies.
     last_lr : float or None
-        The rate of the last step, by the schedule.
+        The scheduled rate of the last step.
     gradient_norm : float or None
-        That of the last batch, before it was clipped; with ``clip_norm`` only.
+        That of the last batch before clipping; only with ``clip_norm``.
     best : Best or None
 
     Raises
@@ -159,7 +159,7 @@ class Trainer(Settled):
         self.loader = Loader(train, batch_size, seed=seed, augment=self.augment)
         require_batches(model, train, self.loader.batch_size)
         self.engine = as_engine(engine)
-        # In a plan.
+        # The batch size of plans.
         self._most = min(self.loader.batch_size, max(len(train), len(held or train)))
         self._run = self.engine.prepare(model, train.image_shape, self._most)
         self._loss = self.engine.loss(self.loss)
@@ -181,16 +181,15 @@ class Trainer(Settled):
     def fit(self, epochs: int | None = None) -> History:
         """Train until ``self.epochs`` are done, or ``epochs`` more, and return the history.
 
-        A training that was interrupted or restored continues where it stood. Given ``epochs``,
-        ``self.epochs`` becomes that many more than are finished, and a schedule spans all of them.
-        Where all epochs are done already, a warning says so.
+        An interrupted or restored training continues where it stopped. Given ``epochs``,
+        ``self.epochs`` becomes the finished epochs plus these, and a schedule spans all of them. If
+        all epochs are done already, a warning says so.
 
-        Whatever ends it early, Ctrl-C at any moment or an error, the Trainer is between two batches
-        afterwards: an unfinished batch leaves no trace, neither in the weights and running
-        statistics nor in what is drawn. Calling `fit` again gives the same bits as an uninterrupted
-        training, and so does `state` in a new Trainer. While the optimizer takes its step, Python's
-        signal handlers are deferred. An epoch that was being evaluated is evaluated again; an
-        interrupted callback is not called again.
+        If Ctrl-C or an error ends it early, the Trainer is left between two batches: an unfinished
+        batch has no effect on weights, running statistics or random draws. Calling `fit` again
+        gives the same bits as an uninterrupted training, and so does `state` in a new Trainer.
+        While the optimizer takes its step, Python's signal handlers are deferred. An interrupted
+        evaluation is repeated; an interrupted callback is not called again.
 
         Raises
         ------
@@ -234,7 +233,7 @@ class Trainer(Settled):
         self._tell("on_evaluate_begin")
         on_train = self._measure(self.train)
         validated = None if self.validation is None else self._measure(self.validation)
-        # The last step of an epoch may have spoiled the weights: no further batch would show it.
+        # The last step of an epoch may have made weights infinite, which no further batch shows.
         watched = validated or on_train
         require_loss(watched.loss, self)
         record = EpochRecord(
@@ -255,7 +254,7 @@ class Trainer(Settled):
             self.best = Best(self.epoch, accuracy)
 
     def _fit_batch(self) -> int:
-        """Train on the next batch, or leave everything as it was; return its number of images."""
+        """Train on the next batch, or change nothing; return its number of images."""
 
         def learn() -> int:
             self._draws.hand_out()
@@ -268,7 +267,7 @@ class Trainer(Settled):
         return self._guard.run(learn, self._undo_batch)
 
     def _train_batch(self, x: np.ndarray, labels: np.ndarray) -> float:
-        """Take one step on images ``x`` (N, C, H, W); return their loss before it."""
+        """Take one step on images ``x`` (N, C, H, W); return the loss before it."""
         self.model.train()
         loss = self._loss(self._run(x), labels)
         require_loss(loss, self)
@@ -300,7 +299,7 @@ class Trainer(Settled):
     def load_state(self, state: TrainingState) -> None:
         """Continue from ``state``: `fit` then does what the saved training would have done.
 
-        Learning rates are taken from the state, those of the parameters among them. A schedule
+        Learning rates are taken from the state, including those of the parameters. A schedule
         depends on the number of epochs: both must be as they were. To continue differently, set
         ``schedule``, ``epochs`` or ``lr`` afterwards.
 
@@ -316,7 +315,7 @@ class Trainer(Settled):
         self._guard.uninterrupted(lambda: load(self, state))
 
     def _reseed(self, seed: int) -> None:
-        """Draw as a Trainer of another seed does."""
+        """Switch to another seed."""
         vars(self)["seed"] = self.loader.seed = seed
         self._draws.reseed(seed)
 

@@ -10,7 +10,7 @@ from ...kernels import updates
 from ...kernels.blocks import blocks, each
 from ...kernels.pool.threads import run
 from ...nn import Parameter
-from ...optim.clipping import clip, gradients_that_count
+from ...optim.clipping import active_gradients, clip
 from ...typing import Array
 from ..flat import weights_of
 
@@ -27,7 +27,7 @@ def _arrays(parameters: Mapping[str, Parameter]) -> list[Array]:
     learning = [p for p in parameters.values() if p.rate and p.grad is not None]
     flat = weights_of(learning[0]) if learning else None
     if flat is None or flat.gradients is None:
-        return gradients_that_count(parameters)
+        return active_gradients(parameters)
     whole, views = flat.gradients
     spans: list[tuple[int, int]] = []
     rest: list[Array] = []
