@@ -27,24 +27,22 @@ Scale(3)
 
 from __future__ import annotations
 
-import inspect
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from ..errors import ArgumentError, PellucidError
 from ..other_names import unknown
-from ..receptive import ReceptiveField
 from ..typing import Array, Shape
 from . import state
 from .card import Card
+from .description import Described
 from .evaluation import Evaluation, here
 from .parameter import Buffer, Parameter
 from .pattern_words import PatternWord
+from .questions import LayerRow, Questions
 
 if TYPE_CHECKING:
     from .walk import Node
@@ -52,30 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["Layer", "LayerRow"]
 
 
-@dataclass(frozen=True, slots=True)
-class LayerRow:
-    """One layer's line of a `summary`, known without running it.
-
-    ``activation`` is the size of the output for one image, ``multiply_adds`` counts those of one
-    image's forward; ``unread`` are input rows and columns that no window reads; ``neurons`` and
-    ``without_sharing`` are as in `Layer.neurons` and `Layer.parameters_without_sharing`; ``reads``
-    are the names of the values that a node of a `Graph` reads.
-    """
-
-    name: str
-    layer: str
-    output_shape: Shape
-    parameters: int
-    multiply_adds: int
-    activation: int
-    field: ReceptiveField
-    unread: tuple[int, int]
-    neurons: int = 0
-    without_sharing: int = 0
-    reads: tuple[str, ...] = ()
-
-
-class Layer:
+class Layer(Questions, Described):
     """Base class of layers: mode, name, state, and what is known without running.
 
     Attributes
@@ -169,64 +144,6 @@ class Layer:
                 here.memories.pop(id(layer), None)
             else:
                 layer._memory = None
-
-    # Known without running --------------------------------------------------------------------
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of one output, without N, for one input of ``input_shape``."""
-        return input_shape
-
-    def multiply_adds(self, input_shape: Shape) -> int:
-        """Return the number of multiply-adds of one image's forward."""
-        return 0
-
-    def activation_size(self, input_shape: Shape) -> int:
-        """Return the size of one image's output."""
-        return math.prod(self.output_shape(input_shape))
-
-    def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return the receptive field of the output, given the ``field`` of the input."""
-        return field
-
-    def unread(self, input_shape: Shape) -> tuple[int, int]:
-        """Return the number of input rows and columns that no window reads."""
-        return 0, 0
-
-    def parameter_count(self) -> int:
-        """Return the number of trainable numbers, nested layers included."""
-        return sum(p.data.size for p in self.parameters().values())
-
-    def neurons(self, input_shape: Shape) -> int:
-        """Return the number of outputs that are weighted sums; 0 for layers without weights."""
-        return math.prod(self.output_shape(input_shape)) if self.multiply_adds(input_shape) else 0
-
-    def image_filters(self) -> Array | None:
-        """Return the filters (out, C, KH, KW) that it slides over images, or None."""
-        return None
-
-    def parameters_without_sharing(self, input_shape: Shape) -> int:
-        """Return the number of parameters if no neurons shared weights."""
-        return self.parameter_count()
-
-    def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
-        """Yield this layer's line of the summary; containers yield their children's."""
-        yield self.row((input_shape,), field, path)
-
-    def row(self, shapes: tuple[Shape, ...], field: ReceptiveField, path: str = "") -> LayerRow:
-        """Return this layer's line of the summary, for inputs of these ``shapes``."""
-        with self._named_errors():
-            return LayerRow(
-                name=path,
-                layer=repr(self),
-                output_shape=self.output_shape(*shapes),
-                parameters=self.parameter_count(),
-                multiply_adds=self.multiply_adds(*shapes),
-                activation=self.activation_size(*shapes),
-                field=self.receptive_field(field, *shapes),
-                unread=self.unread(*shapes),
-                neurons=self.neurons(*shapes),
-                without_sharing=self.parameters_without_sharing(*shapes),
-            )
 
     # Nested layers and their state ----------------------------------------------------------
 
@@ -347,43 +264,6 @@ class Layer:
         """Return whether this layer behaves as in training when the model is in that mode."""
         return mode
 
-    # Representation ---------------------------------------------------------------------------
-
-    def config(self) -> dict[str, Any]:
-        """Return the constructor's arguments that build an equal layer.
-
-        They are read from attributes of the same names; a switch such as ``bias`` is on if its
-        attribute is not None. ``rng`` is not part of the architecture.
-        """
-        config = {}
-        for name, argument in self._arguments():
-            if not hasattr(self, name):
-                raise ArgumentError(
-                    f"has no attribute {name!r} for its constructor's argument {name!r}, so its "
-                    f"architecture cannot be saved. Add `self.{name} = {name}`.",
-                    where=self._label,
-                )
-            value = getattr(self, name)
-            switch = isinstance(argument.default, bool)
-            config[name] = value is not None and value is not False if switch else value
-        return config
-
-    def __repr__(self) -> str:
-        shown = []
-        for name, argument in self._arguments():
-            value = getattr(self, name, argument.default)
-            if isinstance(argument.default, bool):
-                value = value is not None and value is not False
-            alike = isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]
-            if alike and "Pair" in str(argument.annotation):  # one number for both axes
-                value = value[0]
-            if argument.default is argument.empty:
-                shown.append(repr(value))
-            elif value != argument.default:
-                text = value.__name__ if inspect.isfunction(value) else repr(value)
-                shown.append(f"{name}={text}")
-        return f"{type(self).__name__}({', '.join(shown)})"
-
     # Inside ---------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -400,16 +280,6 @@ class Layer:
     @property
     def _label(self) -> str:
         return f"{type(self).__name__} '{self.name}'" if self.name else type(self).__name__
-
-    @classmethod
-    def _arguments(cls) -> list[tuple[str, inspect.Parameter]]:
-        """Return the constructor's arguments that belong to the architecture."""
-        return [
-            (name, argument)
-            for name, argument in inspect.signature(cls).parameters.items()
-            if name != "rng"
-            and argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
-        ]
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

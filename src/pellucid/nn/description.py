@@ -1,0 +1,64 @@
+"""How a layer is written down: the arguments of its constructor, for files and for `repr`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ArgumentError
+
+__all__ = ["Described"]
+
+
+class Described:
+    """Base of `Layer`: what describes it is read from attributes named like the arguments."""
+
+    if TYPE_CHECKING:  # what `Layer` has
+
+        @property
+        def _label(self) -> str: ...
+
+    def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments that build an equal layer.
+
+        They are read from attributes of the same names; a switch such as ``bias`` is on if its
+        attribute is not None. ``rng`` is not part of the architecture.
+        """
+        config = {}
+        for name, argument in self._arguments():
+            if not hasattr(self, name):
+                raise ArgumentError(
+                    f"has no attribute {name!r} for its constructor's argument {name!r}, so its "
+                    f"architecture cannot be saved. Add `self.{name} = {name}`.",
+                    where=self._label,
+                )
+            value = getattr(self, name)
+            switch = isinstance(argument.default, bool)
+            config[name] = value is not None and value is not False if switch else value
+        return config
+
+    def __repr__(self) -> str:
+        shown = []
+        for name, argument in self._arguments():
+            value = getattr(self, name, argument.default)
+            if isinstance(argument.default, bool):
+                value = value is not None and value is not False
+            alike = isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]
+            if alike and "Pair" in str(argument.annotation):  # one number for both axes
+                value = value[0]
+            if argument.default is argument.empty:
+                shown.append(repr(value))
+            elif value != argument.default:
+                text = value.__name__ if inspect.isfunction(value) else repr(value)
+                shown.append(f"{name}={text}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    @classmethod
+    def _arguments(cls) -> list[tuple[str, inspect.Parameter]]:
+        """Return the constructor's arguments that belong to the architecture."""
+        return [
+            (name, argument)
+            for name, argument in inspect.signature(cls).parameters.items()
+            if name != "rng"
+            and argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
+        ]

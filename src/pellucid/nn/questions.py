@@ -1,0 +1,108 @@
+"""What a layer answers without running: shapes, costs, receptive field, its line of a summary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..receptive import ReceptiveField
+from ..typing import Array, Shape
+
+if TYPE_CHECKING:
+    from .parameter import Parameter
+
+__all__ = ["LayerRow", "Questions"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One layer's line of a `summary`, known without running it.
+
+    ``activation`` is the size of the output for one image, ``multiply_adds`` counts those of one
+    image's forward; ``unread`` are input rows and columns that no window reads; ``neurons`` and
+    ``without_sharing`` are as in `Layer.neurons` and `Layer.parameters_without_sharing`; ``reads``
+    are the names of the values that a node of a `Graph` reads.
+    """
+
+    name: str
+    layer: str
+    output_shape: Shape
+    parameters: int
+    multiply_adds: int
+    activation: int
+    field: ReceptiveField
+    unread: tuple[int, int]
+    neurons: int = 0
+    without_sharing: int = 0
+    reads: tuple[str, ...] = ()
+
+
+class Questions:
+    """Base of `Layer`; `pellucid.nn.summary` only adds the answers up.
+
+    Those of the base class are for a layer that keeps the shape, has no products and looks at one
+    cell at a time.
+    """
+
+    if TYPE_CHECKING:  # what `Layer` has
+        parameters: Callable[[], dict[str, Parameter]]
+        _named_errors: Callable[[], AbstractContextManager[None]]
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of one output, without N, for one input of ``input_shape``."""
+        return input_shape
+
+    def multiply_adds(self, input_shape: Shape) -> int:
+        """Return the number of multiply-adds of one image's forward."""
+        return 0
+
+    def activation_size(self, input_shape: Shape) -> int:
+        """Return the size of one image's output."""
+        return math.prod(self.output_shape(input_shape))
+
+    def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
+        """Return the receptive field of the output, given the ``field`` of the input."""
+        return field
+
+    def unread(self, input_shape: Shape) -> tuple[int, int]:
+        """Return the number of input rows and columns that no window reads."""
+        return 0, 0
+
+    def parameter_count(self) -> int:
+        """Return the number of trainable numbers, nested layers included."""
+        return sum(p.data.size for p in self.parameters().values())
+
+    def neurons(self, input_shape: Shape) -> int:
+        """Return the number of outputs that are weighted sums; 0 for layers without weights."""
+        return math.prod(self.output_shape(input_shape)) if self.multiply_adds(input_shape) else 0
+
+    def image_filters(self) -> Array | None:
+        """Return the filters (out, C, KH, KW) that it slides over images, or None."""
+        return None
+
+    def parameters_without_sharing(self, input_shape: Shape) -> int:
+        """Return the number of parameters if no neurons shared weights."""
+        return self.parameter_count()
+
+    def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
+        """Yield this layer's line of the summary; containers yield their children's."""
+        yield self.row((input_shape,), field, path)
+
+    def row(self, shapes: tuple[Shape, ...], field: ReceptiveField, path: str = "") -> LayerRow:
+        """Return this layer's line of the summary, for inputs of these ``shapes``."""
+        with self._named_errors():
+            return LayerRow(
+                name=path,
+                layer=repr(self),
+                output_shape=self.output_shape(*shapes),
+                parameters=self.parameter_count(),
+                multiply_adds=self.multiply_adds(*shapes),
+                activation=self.activation_size(*shapes),
+                field=self.receptive_field(field, *shapes),
+                unread=self.unread(*shapes),
+                neurons=self.neurons(*shapes),
+                without_sharing=self.parameters_without_sharing(*shapes),
+            )
