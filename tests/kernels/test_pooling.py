@@ -33,20 +33,15 @@ def _first(x):
     return np.moveaxis(x, -1, 1)
 
 
-def _both(windows, make):
-    return make(windows, 0), make(windows, 1)
-
-
 def _max_pool(x, dy, windows, *, small=True, per=3):
     """Return maxima, winners and gradient of images and gradients (N, C, H, W)."""
     x, dy = _last(x), _last(dy)
     y, dx = np.full_like(dy, 99), np.full_like(x, 99)
     arg, wide = np.full(y.size, 99, np.uint8), np.full(y.size, 99, np.float32)
-    fw, tasks = windows.window[1], -(-len(x) * y.shape[1] // per)
-    taps = _both(windows, pooling.reads)
-    run(pooling.max_forward, tasks, x, y, arg, wide, *taps, fw, small, per)
-    taps, tasks = _both(windows, pooling.readers), -(-len(x) * x.shape[1] // per)
-    run(pooling.max_backward, tasks, dy, arg, wide, dx, *taps, fw, small, per)
+    argmax, tasks = pooling.Argmax(arg, wide, small), -(-len(x) * y.shape[1] // per)
+    run(pooling.max_forward, tasks, x, y, argmax, pooling.reads(windows), per)
+    tasks = -(-len(x) * x.shape[1] // per)
+    run(pooling.max_backward, tasks, dy, argmax, dx, pooling.readers(windows), per)
     numbers = (arg if small else wide).reshape(y.shape)
     unused = wide if small else arg
     assert (unused == 99).all()
@@ -64,9 +59,9 @@ def test_taps_are_the_cells_of_each_window_and_the_windows_of_each_cell(geometry
             for u in range(windows.window[axis])
         }
         met = {(o, u, row) for o, u, row in met if 0 <= row < windows.input[axis]}
-        assert set(_met(pooling.reads(windows, axis))) == met
-        turned = {(o, u, row) for row, u, o in _met(pooling.readers(windows, axis))}
-        assert turned == met
+        assert set(_met(pooling.reads(windows)[axis])) == met
+        swapped = {(o, u, row) for row, u, o in _met(pooling.readers(windows)[axis])}
+        assert swapped == met
 
 
 def _met(taps):
@@ -146,7 +141,7 @@ def _sums(x, windows, make, share, per=2):
     size = windows.output if make is pooling.reads else windows.input
     y = np.full((len(x), *size, x.shape[-1]), 99, np.float32)
     shares = (np.full(n, share, np.float32) for n in size)
-    run(pooling.sums, -(-len(x) * size[0] // per), x, y, *_both(windows, make), *shares, per)
+    run(pooling.sums, -(-len(x) * size[0] // per), x, y, make(windows), *shares, per)
     return _first(y)
 
 
@@ -167,7 +162,7 @@ def test_each_row_and_column_of_a_sum_has_its_share():
     x, windows = np.ones((1, 1, 4, 6)), slide((4, 6), 2, 2)
     left, right = np.float32([1, 2]), np.float32([1, 10, 100])
     y = np.empty((1, 2, 3, 1), np.float32)
-    run(pooling.sums, 1, _last(x), y, *_both(windows, pooling.reads), left, right, 9)
+    run(pooling.sums, 1, _last(x), y, pooling.reads(windows), left, right, 9)
     np.testing.assert_array_equal(y[0, :, :, 0], 4 * np.outer(left, right))
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeAlias
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ....kernels import pooling
 from ....kernels.blocks import each
-from ....kernels.pooling import Taps
 from ....memory import aligned_zeros
 from ....nn import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
 from ....ops.pooling import cells_that_count
 from ....shapes import Windows, slide
 from ....typing import Array, Shape
 from ...step import Step
-from ..launch import launch
+from ..max_pooling import MaxPooling, run_bands
 from .base import serves
 
 __all__ = ["AvgPoolStep", "GlobalAvgPoolStep", "GlobalMaxPoolStep", "LpPoolStep", "MaxPoolStep"]
@@ -24,20 +24,16 @@ __all__ = ["AvgPoolStep", "GlobalAvgPoolStep", "GlobalMaxPoolStep", "LpPoolStep"
 Global: TypeAlias = GlobalAvgPool2d | GlobalMaxPool2d
 Sliding: TypeAlias = MaxPool2d | AvgPool2d | LpPool2d
 
-BYTE = 256  # cells of a window that one byte can tell apart
-
 
 class _PoolStep(Step):
-    """What the pooling steps share: how the window slides, and the buffers."""
+    """Base class: how the window slides, and the buffers."""
 
     channels_last = True
-    passes: ClassVar[tuple[Any, ...]] = (pooling.sums,)  # the last one is of the backward alone
+    passes: Sequence[Any] = (pooling.sums,)  # the last one is used by the backward alone
 
     def __init__(self, name: str, layer: Sliding | Global, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
         self.windows = windows = _windows(layer, input_shape)
-        self._reads = pooling.reads(windows, 0), pooling.reads(windows, 1)
-        self._readers = pooling.readers(windows, 0), pooling.readers(windows, 1)
         self._y = aligned_zeros((batch, *windows.output, input_shape[0]))
         self._dx = aligned_zeros((batch, *windows.input, input_shape[0]))
 
@@ -45,39 +41,41 @@ class _PoolStep(Step):
         """Return the kernels of both directions."""
         return self.passes if training else self.passes[:-1]
 
+    @cached_property
+    def _reads(self) -> pooling.Taps:
+        return pooling.reads(self.windows)
+
+    @cached_property
+    def _readers(self) -> pooling.Taps:
+        return pooling.readers(self.windows)
+
 
 @serves(MaxPool2d)
 class MaxPoolStep(_PoolStep):
     """Max pooling."""
 
     kernel = "max pooling"
-    passes = (pooling.max_forward, pooling.max_backward)
 
     def __init__(
         self, name: str, layer: MaxPool2d | GlobalMaxPool2d, input_shape: Shape, batch: int
     ) -> None:
         super().__init__(name, layer, input_shape, batch)
-        self._small = self.windows.window[0] * self.windows.window[1] <= BYTE
-        used, unused = self._y.size, 1
-        self._argmax = aligned_zeros(used if self._small else unused, np.uint8)
-        self._wide = aligned_zeros(unused if self._small else used)
+        self._max_pooling = MaxPooling(self.windows)
+        self.passes = self._max_pooling.kernels
+        self._argmax = aligned_zeros(self._y.size, self._max_pooling.argmax_type)
 
     def forward(self, x: Array) -> Array:
         """Return the maxima."""
         y = self._y[: len(x)]
-        fw = self.windows.window[1]
-        args = (x, y, self._argmax, self._wide, *self._reads, fw, self._small)
-        _run(pooling.max_forward, y, self._reads, *args)
+        self._max_pooling.forward(x, y, self._argmax)
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Scatter ``dy`` to the arg-max of each window."""
+        """Scatter ``dy`` to the argmax of each window."""
         if not need_dx:
             return None
         dx = self._dx[: len(dy)]
-        fw = self.windows.window[1]
-        args = (dy, self._argmax, self._wide, dx, *self._readers, fw, self._small)
-        _run(pooling.max_backward, dx, self._readers, *args)
+        self._max_pooling.backward(dy, self._argmax, dx)
         return dx
 
 
@@ -190,13 +188,5 @@ def _windows(layer: Sliding | Global, input_shape: Shape) -> Windows:
     return layer.windows(input_shape)
 
 
-def _sums(x: Array, y: Array, taps: tuple[Taps, Taps], left: Array, right: Array) -> None:
-    _run(pooling.sums, y, taps, x, y, *taps, left, right)
-
-
-def _run(kernel: Any, y: Array, taps: tuple[Taps, Taps], *args: Any) -> None:
-    """Run a kernel that fills ``y`` through ``taps``, a band of rows a task."""
-    n, rows, width, channels = y.shape
-    cells = max(1, taps[0].most * taps[1].most)
-    per = pooling.band(width * channels * cells)
-    launch(kernel, -(-n * rows // per), y.size * cells, *args, per)
+def _sums(x: Array, y: Array, taps: pooling.Taps, left: Array, right: Array) -> None:
+    run_bands(pooling.sums, y, taps, x, y, taps, left, right)
