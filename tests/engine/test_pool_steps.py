@@ -188,7 +188,7 @@ def test_a_window_of_zeros_has_no_gradient(p):
     step = LpPoolStep("pool", nn.LpPool2d(p, 2), (2, 4, 4), 2)
     x, dy = np.zeros((2, 4, 4, 2), np.float32), np.ones((2, 2, 2, 2), np.float32)
     step.forward(x + np.nan)
-    step.backward(dy, need_dx=True)  # which leaves NaN in every room
+    step.backward(dy, need_dx=True)  # which leaves NaN in every buffer
     step.forward(x)
     np.testing.assert_array_equal(step.backward(dy, need_dx=True), x)
 

@@ -34,7 +34,7 @@ def _first(x):
 
 
 def _max_pool(x, dy, windows, *, small=True, per=3):
-    """Return maxima, winners and gradient of images and gradients (N, C, H, W)."""
+    """Return maxima, argmax and gradient of images and gradients (N, C, H, W)."""
     x, dy = _last(x), _last(dy)
     y, dx = np.full_like(dy, 99), np.full_like(x, 99)
     arg, wide = np.full(y.size, 99, np.uint8), np.full(y.size, 99, np.float32)
@@ -72,42 +72,42 @@ def _met(taps):
 
 @pytest.mark.parametrize("small", [True, False])
 @given(case=poolings(), ties=st.booleans())
-def test_the_first_of_the_largest_wins(small, case, ties):
+def test_the_argmax_is_the_first_of_the_largest(small, case, ties):
     x, dy = case.arrays(np.float32)
     if ties:
         x = np.round(x)
     y, arg, dx = _max_pool(x, dy, case.geometry.windows, small=small)
-    expected, winners = ops.max_pool2d(x, case.geometry.windows)
+    expected, numbers = ops.max_pool2d(x, case.geometry.windows)
     np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(arg, winners)
-    assert_agrees(dx, ops.max_pool2d_backward(dy.astype(float), winners, case.geometry.windows))
+    np.testing.assert_array_equal(arg, numbers)
+    assert_agrees(dx, ops.max_pool2d_backward(dy.astype(float), numbers, case.geometry.windows))
 
 
 @pytest.mark.parametrize("c", [1, 3, 15, 16, 17, 32, 70])
-def test_channels_that_fill_no_whole_number_of_vectors(c):
+def test_channels_that_do_not_fill_whole_vectors(c):
     rng = np.random.default_rng(c)
     windows = slide((7, 6), (3, 2), 2, 1)
     x, dy = rng.normal(size=(2, c, 7, 6)), rng.normal(size=(2, c, *windows.output))
     x = x.astype(np.float32)
     y, arg, dx = _max_pool(x, dy, windows)
-    expected, winners = ops.max_pool2d(x, windows)
+    expected, numbers = ops.max_pool2d(x, windows)
     np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(arg, winners)
-    assert_agrees(dx, ops.max_pool2d_backward(dy, winners, windows))
+    np.testing.assert_array_equal(arg, numbers)
+    assert_agrees(dx, ops.max_pool2d_backward(dy, numbers, windows))
 
 
 @pytest.mark.parametrize("small", [True, False])
-def test_a_nan_wins_and_infinities_are_numbers_like_any(small):
+def test_a_nan_is_the_largest_and_infinities_are_numbers_like_any(small):
     rng = np.random.default_rng(0)
     windows = slide((12, 12), 3, 2, 1)
     x = rng.choice(
         [np.nan, -np.inf, np.inf, 1, -1], size=(3, 5, 12, 12), p=[0.1, 0.6, 0.1, 0.1, 0.1]
     )
-    x[0] = -np.inf  # behind padding, which may not win
+    x[0] = -np.inf  # next to padding, which is never the largest
     y, arg, _ = _max_pool(x, np.ones((3, 5, *windows.output)), windows, small=small)
-    expected, winners = ops.max_pool2d(x, windows)
+    expected, numbers = ops.max_pool2d(x, windows)
     np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(arg, winners)
+    np.testing.assert_array_equal(arg, numbers)
     assert np.isnan(y).any()
     assert (y == -np.inf).any()
 
@@ -118,10 +118,10 @@ def test_a_window_of_more_cells_than_a_byte_can_tell_apart():
     x, dy = rng.normal(size=(2, 3, 40, 41)), rng.normal(size=(2, 3, *windows.output))
     x = x.astype(np.float32)
     _, arg, dx = _max_pool(x, dy, windows, small=False)
-    _, winners = ops.max_pool2d(x, windows)
-    assert winners.max() > 255
-    np.testing.assert_array_equal(arg, winners)
-    assert_agrees(dx, ops.max_pool2d_backward(dy, winners, windows))
+    _, numbers = ops.max_pool2d(x, windows)
+    assert numbers.max() > 255
+    np.testing.assert_array_equal(arg, numbers)
+    assert_agrees(dx, ops.max_pool2d_backward(dy, numbers, windows))
 
 
 def test_neither_threads_nor_tasks_change_a_bit(threads):

@@ -4,7 +4,7 @@ For these windows it takes a third of the time of `pellucid.kernels.pooling`, wi
 no window overlaps another, so that each of the four cells has a line of its own, and backward goes
 from a window to its cells.
 
-Images lie channels-last, (N, H, W, C), float32, C-contiguous, allocated by the caller. Where H or W
+Images are channels-last, (N, H, W, C), float32, C-contiguous, allocated by the caller. Where H or W
 is odd, the last row or column belongs to no window. ``argmax`` (N·OH·OW·C,) holds a byte for each
 output: which cell of its window is the largest, the first of equals; 0 and 1 in the upper row, 2
 and 3 in the lower. A NaN counts as the largest. A task is a band of ``per`` rows of windows,

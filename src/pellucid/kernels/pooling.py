@@ -1,6 +1,6 @@
 """Pooling: the twins of `pellucid.ops.pooling`; maxima to the bit, sums to 1e-6.
 
-Images lie channels-last, (N, H, W, C), float32, C-contiguous, allocated by the engine. A task is a
+Images are channels-last, (N, H, W, C), float32, C-contiguous, allocated by the engine. A task is a
 band of rows of the result, counted through all images. Backward gathers instead of scattering: for
 each cell it asks which windows read it. So a task writes to its own rows only, every cell is
 written once, and its sum has one order. In both directions a row of the result meets a regular
@@ -70,17 +70,21 @@ class AxisTaps(NamedTuple):
 
 
 class Taps(NamedTuple):
-    """What each row and each column of the result meets, for windows of ``width`` columns."""
+    """What each row and each column of the result meets.
+
+    Attributes
+    ----------
+    rows, columns : AxisTaps
+    width : int
+        The columns of a window.
+    most : int
+        The largest number of cells that one number of the result meets, at least 1.
+    """
 
     rows: AxisTaps
     columns: AxisTaps
     width: int
-
-    @property
-    def most(self) -> int:
-        """Return the largest number of cells that one number of the result meets, at least 1."""
-        rows, columns = (int(axis.table[:, 2].max()) for axis in (self.rows, self.columns))
-        return max(1, rows * columns)
+    most: int
 
 
 class Argmax(NamedTuple):
@@ -101,12 +105,12 @@ class Argmax(NamedTuple):
 
 def reads(windows: Windows) -> Taps:
     """Return the rows and columns of the image that each window reads, without the padding."""
-    return Taps(_axis_reads(windows, 0), _axis_reads(windows, 1), windows.window[1])
+    return _both(_axis_reads(windows, 0), _axis_reads(windows, 1), windows)
 
 
 def readers(windows: Windows) -> Taps:
     """Return the rows and columns of windows that read each cell of the image."""
-    return Taps(_axis_readers(windows, 0), _axis_readers(windows, 1), windows.window[1])
+    return _both(_axis_readers(windows, 0), _axis_readers(windows, 1), windows)
 
 
 def band(numbers: int) -> int:
@@ -120,7 +124,8 @@ def max_forward(queue: Array, x: Array, y: Array, argmax: Argmax, taps: Taps, pe
 
     A NaN counts as the largest.
     """
-    rows, columns, fw = taps
+    rows, columns, fw, _ = taps
+    arg, wide, small = argmax
     (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
     xs, ys = x.reshape(x.size), y.reshape(y.size)
     for task in share(queue):
@@ -143,16 +148,16 @@ def max_forward(queue: Array, x: Array, y: Array, argmax: Argmax, taps: Taps, pe
                         number += np.float32(fw)
                         z += rows.place * w * c
                     store_part(m, ys, to + k, count)
-                    if argmax.is_small:
-                        store_bytes(a, argmax.small, to + k, 0, count)
+                    if small:
+                        store_bytes(a, arg, to + k, 0, count)
                     else:
-                        store_part(a, argmax.wide, to + k, count)
+                        store_part(a, wide, to + k, count)
 
 
 @kernel
 def max_backward(queue: Array, dy: Array, argmax: Argmax, dx: Array, taps: Taps, per: int) -> None:
     """Write to each cell of ``dx`` the sum of ``dy`` over the windows whose argmax it is."""
-    rows, columns, fw = taps
+    rows, columns, fw, _ = taps
     arg, wide, small = argmax
     (_, oh, ow, _), (images, h, w, c) = dy.shape, dx.shape
     dys, dxs = dy.reshape(dy.size), dx.reshape(dx.size)
@@ -185,7 +190,7 @@ def sums(queue: Array, x: Array, y: Array, taps: Taps, left: Array, right: Array
     That is average pooling if the taps are what each window reads, and its gradient if they are the
     readers of each cell.
     """
-    rows, columns, _ = taps
+    rows, columns, _, _ = taps
     (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
     xs, ys = x.reshape(x.size), y.reshape(y.size)
     for task in share(queue):
@@ -251,6 +256,11 @@ def _times_again(x: Array, y: Array, times: float) -> None:
     for _ in range(int(times)):
         for i in range(len(x)):
             y[i] *= abs(x[i])
+
+
+def _both(rows: AxisTaps, columns: AxisTaps, windows: Windows) -> Taps:
+    most = int(rows.table[:, 2].max()) * int(columns.table[:, 2].max())
+    return Taps(rows, columns, windows.window[1], max(1, most))
 
 
 def _axis_reads(windows: Windows, axis: int) -> AxisTaps:

@@ -1,4 +1,4 @@
-"""`Pooling`: the largest number of each window."""
+"""`Pooling`: max pooling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...typing import Array
 from ..settings import settings
 from .base import BookLayer
 from .buffers import take
-from .layouts import channels_last, empty_bytes, like_images
+from .layouts import channels_first, channels_last, empty_bytes
 
 __all__ = ["Pooling"]
 
@@ -24,7 +24,7 @@ _slide, _max_pooling = lru_cache(slide), lru_cache(MaxPooling)  # the same ones 
 
 
 class Pooling(BookLayer):
-    """The largest number of each window; ("Deep Learning from Scratch", section 7.4.4).
+    """The largest number of each window ("Deep Learning from Scratch", section 7.4.4).
 
     Output height ``int(1 + (H - pool_h) / stride)``, as in the book, which forgets the padding:
     with ``pad`` it fails, unless the number of windows happens to be the same. The book pads with
@@ -65,7 +65,7 @@ class Pooling(BookLayer):
         Raises
         ------
         ShapeError
-            If the window does not fit; with padding, if the book's output size is wrong.
+            If the window does not fit, or if, with padding, the book's output size is wrong.
         """
         vars(self).pop("arg_max", None)
         self.x, self._memory = x, None
@@ -83,7 +83,7 @@ class Pooling(BookLayer):
             return y
         maxima = _Maxima(windows, channels_last(x))
         self._memory = windows, maxima, zeros
-        return like_images(maxima.take_y())
+        return channels_first(maxima.take_y())
 
     def backward(self, dout: Array) -> Array:
         """Return ``dout`` at the argmax of each window, and 0 elsewhere.
@@ -91,7 +91,7 @@ class Pooling(BookLayer):
         Raises
         ------
         ShapeError
-            If ``dout`` has another shape than the output.
+            If the shape of ``dout`` is not that of the output.
         """
         if self._memory is None:  # a copy of a layer, or one from a file
             self.forward(self._after_forward(self.x))
@@ -99,7 +99,7 @@ class Pooling(BookLayer):
         n, c = (found.shape[0], found.shape[3]) if isinstance(found, _Maxima) else found.shape[:2]
         require_shape(dout, (n, c, *windows.output), "a gradient", "(N, C, OH, OW)", "Pooling")
         if isinstance(found, _Maxima):
-            dx = like_images(found.backward(channels_last(dout)))
+            dx = channels_first(found.backward(channels_last(dout)))
         else:
             dx = ops.max_pool2d_backward(dout.astype(np.float64, copy=False), found, windows)
         return dx[:, :, zeros:-zeros, zeros:-zeros] if zeros else dx

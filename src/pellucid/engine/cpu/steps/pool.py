@@ -26,7 +26,7 @@ Sliding: TypeAlias = MaxPool2d | AvgPool2d | LpPool2d
 
 
 class _PoolStep(Step):
-    """Base class: how the window slides, and the buffers."""
+    """Base class: the geometry of the windows, and the buffers."""
 
     channels_last = True
     passes: Sequence[Any] = (pooling.sums,)  # the last one is used by the backward alone
@@ -114,7 +114,7 @@ class AvgPoolStep(_PoolStep):
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Return each ``dy``, spread evenly over its window."""
+        """Return the gradient: each ``dy``, spread evenly over its window."""
         if not need_dx:
             return None
         dx, shares = self._dx[: len(dy)], self._shares()
@@ -127,9 +127,9 @@ class AvgPoolStep(_PoolStep):
         return dx
 
     def _shares(self) -> tuple[Array, Array]:
-        """Return one over how many rows each window counts, and the same of columns."""
-        everything = getattr(self.layer, "count_include_pad", True)  # global pooling has no padding
-        counts = (self._counts[axis, bool(everything)] for axis in (0, 1))
+        """Return the reciprocal number of rows that each window counts, and that of columns."""
+        include = getattr(self.layer, "count_include_pad", True)  # global pooling has no padding
+        counts = (self._counts[axis, bool(include)] for axis in (0, 1))
         rows, columns = ((1 / count).astype(np.float32) for count in counts)
         return rows, columns
 
@@ -143,7 +143,7 @@ class GlobalAvgPoolStep(AvgPoolStep):
 
 @serves(LpPool2d)
 class LpPoolStep(_PoolStep):
-    """Lp pooling: powers, their sums, and the root of those."""
+    """Lp pooling: powers, their sums, and the roots of the sums."""
 
     layer: LpPool2d
     kernel = "Lp pooling"
@@ -160,7 +160,7 @@ class LpPoolStep(_PoolStep):
         """Return the norms."""
         self._p = p = float(self.layer.norm_type)
         if not 1 <= p < np.inf:
-            return self.layer(np.moveaxis(x, -1, 1))  # which refuses it
+            return self.layer(np.moveaxis(x, -1, 1))  # which raises the error
         n, self._x = len(x), x
         y, z, sums = self._y[:n], self._powers[:n], self._slopes[:n]
         each(pooling.powers, x, z, p)
@@ -181,7 +181,7 @@ class LpPoolStep(_PoolStep):
 
 
 def _windows(layer: Sliding | Global, input_shape: Shape) -> Windows:
-    """Return how the window slides; that of global pooling is the image."""
+    """Return the geometry of the windows; that of global pooling is the whole image."""
     if isinstance(layer, GlobalAvgPool2d | GlobalMaxPool2d):
         _, h, w = input_shape
         return slide((h, w), (h, w))
