@@ -1,4 +1,4 @@
-"""Layers one behind the other: gradient checks, the types they compute in, who owns memory."""
+"""Layers in sequence: gradient checks, the types they compute in, who owns memory."""
 
 from __future__ import annotations
 

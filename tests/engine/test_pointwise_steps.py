@@ -25,7 +25,7 @@ SHAPES = [(1,), (40,), (3, 6, 5), (1, 4, 4), (5, 1, 1), (17, 2, 3)]
 STEPS = {
     "ReLU": (ReLUStep, nn.ReLU()),
     "LeakyReLU": (LeakyReLUStep, nn.LeakyReLU(0.2)),
-    "LeakyReLU turned": (LeakyReLUStep, nn.LeakyReLU(-0.5)),
+    "LeakyReLU with a negative slope": (LeakyReLUStep, nn.LeakyReLU(-0.5)),
     "Sigmoid": (SigmoidStep, nn.Sigmoid()),
     "Tanh": (TanhStep, nn.Tanh()),
     "Softmax": (SoftmaxStep, nn.Softmax()),

@@ -126,10 +126,10 @@ def test_dx_is_left_alone_where_nobody_needs_it():
 )
 def test_transpose_turns_every_image_and_writes_nothing_else(n, rows, columns):
     x = whole(n, rows, columns)
-    room = np.full(x.size + LANES, EMPTY, np.float32)
-    run(transpose, n, x.ravel(), room[: x.size], rows, columns)
-    np.testing.assert_array_equal(room[: x.size], x.transpose(0, 2, 1).ravel())
-    assert set(room[x.size :].tolist()) == {EMPTY}
+    memory = np.full(x.size + LANES, EMPTY, np.float32)
+    run(transpose, n, x.ravel(), memory[: x.size], rows, columns)
+    np.testing.assert_array_equal(memory[: x.size], x.transpose(0, 2, 1).ravel())
+    assert set(memory[x.size :].tolist()) == {EMPTY}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -36,9 +36,9 @@ def _blocks(x, pixels):
 def _sums(kernel, x, pixels, *args):
     """Return the partial sums (blocks, 2, C) of a kernel."""
     blocks, _, per = _blocks(x, pixels)
-    room = np.full((blocks, 3, normalization.period(x.shape[1])), np.nan, np.float32)
+    scratch = np.full((blocks, 3, normalization.period(x.shape[1])), np.nan, np.float32)
     sums = np.full((blocks, 2, x.shape[1]), np.nan)
-    run(kernel, blocks, *(a.ravel() for a in args), room, sums, _bounds(x, per))
+    run(kernel, blocks, *(a.ravel() for a in args), scratch, sums, _bounds(x, per))
     return sums
 
 
@@ -86,8 +86,8 @@ def test_normalising_and_its_gradient_follow_their_equations(c, relu):
         run(normalization.batch_gradient, blocks, *args)
         assert_agrees(dx, dz * scale + expected, within=1e-6)
     sums = np.empty((blocks, 2, c))
-    room = np.full((blocks, 3, rows.shape[2]), np.nan, np.float32)
-    args = (dy.ravel(), x.ravel(), rows, room, sums, relu_, _bounds(x, per))
+    scratch = np.full((blocks, 3, rows.shape[2]), np.nan, np.float32)
+    args = (dy.ravel(), x.ravel(), rows, scratch, sums, relu_, _bounds(x, per))
     run(normalization.batch_gradient_sums, blocks, *args)
     assert_agrees(sums.sum(axis=0)[0], dz.astype(float).sum(axis=0), magnitude=[100], within=1e-6)
     along = (dz * (x - around)).sum(axis=0)
@@ -126,9 +126,9 @@ def _response(x, n, k, alpha, beta, dy, pixels=10):
     """Return the output and the gradient of local response normalisation."""
     blocks, _, per = _blocks(x, pixels)
     c, y, dx = x.shape[1], np.full_like(x, 99), np.full_like(x, 99)
-    room = np.zeros((blocks, 5, normalization.response_room(c, n)), np.float32)
-    args = (room, normalization.Response(c, n, float(k), float(alpha), float(beta)), per)
-    for _ in range(2):  # the second time in rooms that were used
+    scratch = np.zeros((blocks, 5, normalization.response_width(c, n)), np.float32)
+    args = (scratch, normalization.Response(c, n, float(k), float(alpha), float(beta)), per)
+    for _ in range(2):  # the second time in scratch memory that was used
         run(normalization.local_response, blocks, x.ravel(), y.ravel(), *args)
         images = (dy.ravel(), x.ravel(), dx.ravel())
         run(normalization.local_response_backward, blocks, *images, *args)
@@ -162,7 +162,7 @@ def test_local_responses_of_any_power(beta):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("beta", [0.75, 0.6])
-def test_local_responses_show_what_is_not_finite_and_only_where_it_is_heard(bad, beta):
+def test_local_responses_show_what_is_not_finite_and_only_where_it_is_read(bad, beta):
     x, dy = _drawn(30, 18), _drawn(30, 18, 1)
     x[3, 0] = x[7, 17] = x[12, 9] = dy[20, 17] = dy[24, 1] = bad
     with np.errstate(invalid="ignore"):
@@ -173,7 +173,7 @@ def test_local_responses_show_what_is_not_finite_and_only_where_it_is_heard(bad,
 
 def test_local_responses_of_nothing_but_the_squares():
     x, dy = _drawn(9, 3), _drawn(9, 3, 1)
-    x[:, 2] = 0  # so that behind it, where there is no channel, s would be 0
+    x[:, 2] = 0  # so that after it, where there is no channel, s would be 0
     for got, expected in zip(
         _response(x, 2, 0.0, 1.0, 0.75, dy), _plain_response(x, 2, 0.0, 1.0, 0.75, dy), strict=True
     ):
@@ -187,7 +187,7 @@ def test_threads_change_no_bit(threads):
         threads(count)
         y, dx = np.empty_like(x), np.empty_like(x)
         blocks, _, per = _blocks(x, 50)
-        sums, room = np.empty((blocks, 2, 24)), np.empty((blocks, 3, rows.shape[2]), np.float32)
+        sums, scratch = np.empty((blocks, 2, 24)), np.empty((blocks, 3, rows.shape[2]), np.float32)
         flat = (dy.ravel(), x.ravel())
         run(normalization.batch_norm, blocks, x.ravel(), y.ravel(), rows, True, per)
         run(
@@ -195,7 +195,7 @@ def test_threads_change_no_bit(threads):
             blocks,
             *flat,
             rows,
-            room,
+            scratch,
             sums,
             True,
             _bounds(x, per),

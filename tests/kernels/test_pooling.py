@@ -33,20 +33,15 @@ def _first(x):
     return np.moveaxis(x, -1, 1)
 
 
-def _both(windows, make):
-    return make(windows, 0), make(windows, 1)
-
-
 def _max_pool(x, dy, windows, *, small=True, per=3):
-    """Return maxima, winners and gradient of images and gradients (N, C, H, W)."""
+    """Return maxima, argmax and gradient of images and gradients (N, C, H, W)."""
     x, dy = _last(x), _last(dy)
     y, dx = np.full_like(dy, 99), np.full_like(x, 99)
     arg, wide = np.full(y.size, 99, np.uint8), np.full(y.size, 99, np.float32)
-    fw, tasks = windows.window[1], -(-len(x) * y.shape[1] // per)
-    taps = _both(windows, pooling.reads)
-    run(pooling.max_forward, tasks, x, y, arg, wide, *taps, fw, small, per)
-    taps, tasks = _both(windows, pooling.readers), -(-len(x) * x.shape[1] // per)
-    run(pooling.max_backward, tasks, dy, arg, wide, dx, *taps, fw, small, per)
+    argmax, tasks = pooling.Argmax(arg, wide, small), -(-len(x) * y.shape[1] // per)
+    run(pooling.max_forward, tasks, x, y, argmax, pooling.reads(windows), per)
+    tasks = -(-len(x) * x.shape[1] // per)
+    run(pooling.max_backward, tasks, dy, argmax, dx, pooling.readers(windows), per)
     numbers = (arg if small else wide).reshape(y.shape)
     unused = wide if small else arg
     assert (unused == 99).all()
@@ -64,9 +59,9 @@ def test_taps_are_the_cells_of_each_window_and_the_windows_of_each_cell(geometry
             for u in range(windows.window[axis])
         }
         met = {(o, u, row) for o, u, row in met if 0 <= row < windows.input[axis]}
-        assert set(_met(pooling.reads(windows, axis))) == met
-        turned = {(o, u, row) for row, u, o in _met(pooling.readers(windows, axis))}
-        assert turned == met
+        assert set(_met(pooling.reads(windows)[axis])) == met
+        swapped = {(o, u, row) for row, u, o in _met(pooling.readers(windows)[axis])}
+        assert swapped == met
 
 
 def _met(taps):
@@ -77,42 +72,42 @@ def _met(taps):
 
 @pytest.mark.parametrize("small", [True, False])
 @given(case=poolings(), ties=st.booleans())
-def test_the_first_of_the_largest_wins(small, case, ties):
+def test_the_argmax_is_the_first_of_the_largest(small, case, ties):
     x, dy = case.arrays(np.float32)
     if ties:
         x = np.round(x)
     y, arg, dx = _max_pool(x, dy, case.geometry.windows, small=small)
-    expected, winners = ops.max_pool2d(x, case.geometry.windows)
+    expected, numbers = ops.max_pool2d(x, case.geometry.windows)
     np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(arg, winners)
-    assert_agrees(dx, ops.max_pool2d_backward(dy.astype(float), winners, case.geometry.windows))
+    np.testing.assert_array_equal(arg, numbers)
+    assert_agrees(dx, ops.max_pool2d_backward(dy.astype(float), numbers, case.geometry.windows))
 
 
 @pytest.mark.parametrize("c", [1, 3, 15, 16, 17, 32, 70])
-def test_channels_that_fill_no_whole_number_of_vectors(c):
+def test_channels_that_do_not_fill_whole_vectors(c):
     rng = np.random.default_rng(c)
     windows = slide((7, 6), (3, 2), 2, 1)
     x, dy = rng.normal(size=(2, c, 7, 6)), rng.normal(size=(2, c, *windows.output))
     x = x.astype(np.float32)
     y, arg, dx = _max_pool(x, dy, windows)
-    expected, winners = ops.max_pool2d(x, windows)
+    expected, numbers = ops.max_pool2d(x, windows)
     np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(arg, winners)
-    assert_agrees(dx, ops.max_pool2d_backward(dy, winners, windows))
+    np.testing.assert_array_equal(arg, numbers)
+    assert_agrees(dx, ops.max_pool2d_backward(dy, numbers, windows))
 
 
 @pytest.mark.parametrize("small", [True, False])
-def test_a_nan_wins_and_infinities_are_numbers_like_any(small):
+def test_a_nan_is_the_largest_and_infinities_are_numbers_like_any(small):
     rng = np.random.default_rng(0)
     windows = slide((12, 12), 3, 2, 1)
     x = rng.choice(
         [np.nan, -np.inf, np.inf, 1, -1], size=(3, 5, 12, 12), p=[0.1, 0.6, 0.1, 0.1, 0.1]
     )
-    x[0] = -np.inf  # behind padding, which may not win
+    x[0] = -np.inf  # next to padding, which is never the largest
     y, arg, _ = _max_pool(x, np.ones((3, 5, *windows.output)), windows, small=small)
-    expected, winners = ops.max_pool2d(x, windows)
+    expected, numbers = ops.max_pool2d(x, windows)
     np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(arg, winners)
+    np.testing.assert_array_equal(arg, numbers)
     assert np.isnan(y).any()
     assert (y == -np.inf).any()
 
@@ -123,10 +118,10 @@ def test_a_window_of_more_cells_than_a_byte_can_tell_apart():
     x, dy = rng.normal(size=(2, 3, 40, 41)), rng.normal(size=(2, 3, *windows.output))
     x = x.astype(np.float32)
     _, arg, dx = _max_pool(x, dy, windows, small=False)
-    _, winners = ops.max_pool2d(x, windows)
-    assert winners.max() > 255
-    np.testing.assert_array_equal(arg, winners)
-    assert_agrees(dx, ops.max_pool2d_backward(dy, winners, windows))
+    _, numbers = ops.max_pool2d(x, windows)
+    assert numbers.max() > 255
+    np.testing.assert_array_equal(arg, numbers)
+    assert_agrees(dx, ops.max_pool2d_backward(dy, numbers, windows))
 
 
 def test_neither_threads_nor_tasks_change_a_bit(threads):
@@ -146,7 +141,7 @@ def _sums(x, windows, make, share, per=2):
     size = windows.output if make is pooling.reads else windows.input
     y = np.full((len(x), *size, x.shape[-1]), 99, np.float32)
     shares = (np.full(n, share, np.float32) for n in size)
-    run(pooling.sums, -(-len(x) * size[0] // per), x, y, *_both(windows, make), *shares, per)
+    run(pooling.sums, -(-len(x) * size[0] // per), x, y, make(windows), *shares, per)
     return _first(y)
 
 
@@ -167,7 +162,7 @@ def test_each_row_and_column_of_a_sum_has_its_share():
     x, windows = np.ones((1, 1, 4, 6)), slide((4, 6), 2, 2)
     left, right = np.float32([1, 2]), np.float32([1, 10, 100])
     y = np.empty((1, 2, 3, 1), np.float32)
-    run(pooling.sums, 1, _last(x), y, *_both(windows, pooling.reads), left, right, 9)
+    run(pooling.sums, 1, _last(x), y, pooling.reads(windows), left, right, 9)
     np.testing.assert_array_equal(y[0, :, :, 0], 4 * np.outer(left, right))
 
 

@@ -15,7 +15,6 @@ MODULES = sorted(ROOT.rglob("*.py"))
 BLOCKS = (ast.For, ast.While, ast.If, ast.With, ast.Try)
 DEEPEST = 6
 MOST = 9  # arguments that belong together travel as a named tuple
-MOST_ELSEWHERE = 11  # than in kernels/convolution
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef]:
@@ -48,9 +47,8 @@ def test_blocks_are_nested_at_most_six_levels(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_arguments_that_belong_together_are_one(path):
-    most = MOST if path.parent.name == "convolution" else MOST_ELSEWHERE
     counts = {f.name: len(f.args.args) for f in functions(path) if is_compiled(f)}
-    assert not {name: count for name, count in counts.items() if count > most}
+    assert not {name: count for name, count in counts.items() if count > MOST}
 
 
 def test_the_depth_itself():

@@ -11,6 +11,11 @@ from pellucid.kernels import updates
 from pellucid.kernels.blocks import BLOCK, each
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 
+
+def adam(rule, t, weight_decay, shrink):
+    return updates.AdamConstants(t, rule.lr, *rule.betas, rule.eps, weight_decay, shrink)
+
+
 # The kernel of each rule, and the numbers it takes from the rule and the step's ``t``.
 RULES = {
     "sgd": (updates.sgd, lambda o, t: (o.lr, o.weight_decay)),
@@ -18,8 +23,8 @@ RULES = {
     "nesterov": (updates.momentum, lambda o, t: (o.lr, o.momentum, True, o.weight_decay)),
     "adagrad": (updates.adagrad, lambda o, t: (o.lr, o.eps, o.weight_decay)),
     "rmsprop": (updates.rmsprop, lambda o, t: (o.lr, o.alpha, o.eps, o.weight_decay)),
-    "adam": (updates.adam, lambda o, t: (t, o.lr, *o.betas, o.eps, o.weight_decay, 0.0)),
-    "adamw": (updates.adam, lambda o, t: (t, o.lr, *o.betas, o.eps, 0.0, o.weight_decay)),
+    "adam": (updates.adam, lambda o, t: (adam(o, t, o.weight_decay, 0.0),)),
+    "adamw": (updates.adam, lambda o, t: (adam(o, t, 0.0, o.weight_decay),)),
 }
 SMALLEST = np.finfo(np.float32).tiny
 

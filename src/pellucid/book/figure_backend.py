@@ -1,4 +1,4 @@
-"""The Matplotlib backend of a machine without a screen: what would be shown is saved.
+"""The Matplotlib backend of a machine without a screen: it saves figures instead of showing them.
 
 Matplotlib loads this module itself, for ``MPLBACKEND=module://pellucid.book.figure_backend``.
 """
@@ -32,7 +32,7 @@ class FigureCanvas(FigureCanvasAgg):
 
     @classmethod
     def new_manager(cls, figure: Figure, num: int | str) -> FigureManagerBase:
-        """Begin a figure; its letters come from any font that has them."""
+        """Begin a figure, with fallback fonts for the letters that the chosen fonts lack."""
         families = list(matplotlib.rcParams["font.family"])
         matplotlib.rcParams["font.family"] = _with_letters(families)
         return super().new_manager(figure, num)
@@ -47,8 +47,8 @@ class FigureCanvas(FigureCanvasAgg):
 def show(*, block: bool | None = None) -> None:
     """Save all open figures and close them, as if the reader had closed their windows.
 
-    A program that does not wait here (``plt.ion()``, ``plt.pause``) is still drawing: its figures
-    are saved in the end.
+    A script that does not block (``plt.ion()``, ``plt.pause``) is still drawing: its figures are
+    saved at its end.
     """
     if block is None:
         block = not matplotlib.is_interactive()
@@ -60,7 +60,7 @@ def show(*, block: bool | None = None) -> None:
 
 
 def save_open_figures() -> None:
-    """Save the figures that the script has drawn, and neither shown nor saved itself."""
+    """Save the figures that the script has drawn but has neither shown nor saved."""
     for manager in Gcf.get_all_fig_managers():
         figure = manager.canvas.figure
         if figure.get_children()[1:] and not getattr(manager.canvas, "was_saved", False):
@@ -69,6 +69,6 @@ def save_open_figures() -> None:
 
 
 def _with_letters(families: list[str]) -> list[str]:
-    """Return the families of fonts to draw with, and behind them one for the letters they lack."""
+    """Return the font families, followed by the installed ones of `PREFERRED`."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return [*families, *(font for font in PREFERRED if font in installed and font not in families)]

@@ -1,8 +1,8 @@
-"""Where the figures of a script go: to the screen, or into numbered PNG files.
+"""Show the figures of a script on the screen, or save them as numbered PNG files.
 
-Matplotlib draws with the backend that ``MPLBACKEND`` names. Where there is a screen that is left
-alone. Where there is none it becomes `figure_backend`, whose ``show`` hands every figure to the one
-`figures` here. This module does not import Matplotlib: most scripts never draw.
+Matplotlib draws with the backend that ``MPLBACKEND`` names. On a machine with a screen it is not
+changed. Otherwise it is set to `figure_backend`, whose ``show`` passes every figure to the object
+`figures` of this module. This module does not import Matplotlib: most scripts never draw.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ _TOOLKITS = {
     "wx": "wx",
 }
 _IN_A_BROWSER = ("webagg", "nbagg", "notebook")
-# What marks a PNG as ours, so that the next run may write over it and over nothing else.
+# Marks a PNG as written by us: the next run may overwrite such files, and no others.
 _MARK = "pellucid book"
 _NO_GLYPH = r"Glyph (\d+) .*missing from"
 
 
 class Figures:
-    """The folder that figures are saved to, and how many were.
+    """The folder for the figures of a script, and the files written so far.
 
     Attributes
     ----------
     folder : Path or None
-        Where to. None while figures go to the screen.
+        None while figures are shown on the screen.
     saved : list of Path
-        What was written.
+        The files that were written.
     """
 
     def __init__(self) -> None:
@@ -65,22 +65,22 @@ class Figures:
         self._told = False
 
     def save_to(self, folder: Path) -> None:
-        """From now on ``plt.show()`` saves into ``folder``, which is made when it is needed."""
+        """Let ``plt.show()`` save into ``folder`` from now on, which is created when needed."""
         self.folder, self._said = folder.absolute(), folder
         os.environ["MPLBACKEND"] = BACKEND
-        self._heed_letters()
+        self._collect_missing_letters()
 
     def save(self, figure: Figure) -> None:
-        """Write ``figure`` under the next number, and say so on standard error.
+        """Write ``figure`` under the next number, and name the file on standard error.
 
-        A file of that name which is no earlier figure of a script is left alone, and its number
-        skipped. What cannot be written is told, and the script goes on.
+        A file of that name that was not written by an earlier run is kept, and its number is
+        skipped. If a file cannot be written, a note says so and the script goes on.
         """
         assert self.folder is not None
         self._number += 1
         while _is_foreign(path := self.folder / f"figure-{self._number}.png"):
             self._number += 1
-        from ..formats.files import atomic_write  # here, as most scripts never draw
+        from ..formats.files import atomic_write  # not at the top: most scripts never draw
 
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -97,18 +97,18 @@ class Figures:
         self._note_letters()
         print(f"saved {self._said / path.name}", file=sys.stderr, flush=True)
 
-    def _heed_letters(self) -> None:
-        """Turn Matplotlib's warning about each letter that no font has into one note a run."""
+    def _collect_missing_letters(self) -> None:
+        """Collect Matplotlib's warnings about letters that no font has, for a single note."""
         show = warnings.showwarning
 
-        def heed(message: Warning | str, *arguments: Any, **options: Any) -> None:
+        def collect(message: Warning | str, *arguments: Any, **options: Any) -> None:
             if found := re.match(_NO_GLYPH, str(message)):
                 self._missing[chr(int(found[1]))] = None
             else:
                 show(message, *arguments, **options)
 
         warnings.filterwarnings("always", _NO_GLYPH, UserWarning)
-        warnings.showwarning = heed
+        warnings.showwarning = collect
 
     def _note_letters(self) -> None:
         if self._missing and not self._told:
@@ -126,13 +126,13 @@ figures = Figures()
 
 
 def has_screen(environment: Mapping[str, str], platform: str = sys.platform) -> bool:
-    """Return whether windows can be opened, as far as can be told without opening one.
+    """Return whether windows can be opened, as far as is known without opening one.
 
     Parameters
     ----------
     environment : mapping
-        ``DISPLAY`` and ``WAYLAND_DISPLAY`` say so on Linux. ``MPLBACKEND`` may name one that
-        draws to files, or into a notebook that is not this process.
+        ``DISPLAY`` and ``WAYLAND_DISPLAY`` say so on Linux. ``MPLBACKEND`` may name a backend that
+        draws to files, or into a notebook in another process.
     platform : str
         As `sys.platform`.
 

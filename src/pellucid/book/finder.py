@@ -1,4 +1,4 @@
-"""Giving a script our ``common`` and ``dataset`` where it imports the book's."""
+"""An import hook that resolves the book's ``common`` and ``dataset`` to Pellucid's."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ PACKAGES = ("common", "dataset")
 
 
 class BookFinder(MetaPathFinder):
-    """Finds ``common.layers`` in `pellucid.book.common.layers`, and so on: the very same modules.
+    """Resolves ``common.layers`` to `pellucid.book.common.layers`, and so on: the same objects.
 
-    What lies beside the script comes first, as ever: a ``common.py`` or a ``common/__init__.py``
-    there is the script's own. The packages of the same names further away, in the parent folder
-    that the book's scripts add to ``sys.path``, are passed over; only what we lack is taken from
-    them, such as a module that the reader has added.
+    Modules next to the script take precedence, as usual: a ``common.py`` or a
+    ``common/__init__.py`` there is the script's own. Packages of the same names elsewhere, in the
+    parent folder that the book's scripts add to ``sys.path``, are used only for modules that
+    Pellucid lacks, such as one that the reader has added.
 
     Parameters
     ----------
     folder : Path
-        Where the script lies.
+        The folder of the script.
     on_use : callable, optional
-        Called with the name of each of our modules, before it is imported.
+        Called with the name of each module of Pellucid, before it is imported.
 
     Attributes
     ----------
     own : dict
-        Where the script has a package of its own in place of ours.
+        The packages of the script that replace Pellucid's, and their files.
     used : list of str
-        The names that were found in ours.
+        The names that were resolved to Pellucid's modules.
     """
 
     def __init__(self, folder: Path, on_use: Callable[[str], None] | None = None) -> None:
@@ -48,14 +48,15 @@ class BookFinder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return how to load a module of the book's from ours; None leaves it to the others."""
+        """Return the spec of Pellucid's module; None leaves the import to the other finders."""
         package, _, rest = fullname.partition(".")
         if package not in PACKAGES:
             return None
         if not rest:
-            beside = PathFinder.find_spec(package, [str(self.folder)])
-            if beside is not None and beside.origin is not None:  # no mere folder of that name
-                self.own[package] = beside.origin
+            own = PathFinder.find_spec(package, [str(self.folder)])
+            # A folder without __init__.py has no origin.
+            if own is not None and own.origin is not None:
+                self.own[package] = own.origin
                 return None
         elif package in self.own:
             return None
@@ -77,8 +78,8 @@ class _Alias(Loader):
         self._name = name
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """Take any module: `exec_module` puts another in its place."""
+        """Let importlib create a module, which `exec_module` replaces."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Enter ours under the name that was asked for: importlib looks it up there afterwards."""
+        """Register Pellucid's module under the book's name, where importlib looks it up."""
         sys.modules[module.__name__] = importlib.import_module(self._name)

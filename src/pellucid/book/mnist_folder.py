@@ -1,4 +1,4 @@
-"""Where a script's MNIST lies: in the folder that was named, or in the book's own."""
+"""The folder of a script's MNIST: the one that was named, or the book's."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ __all__ = ["use_folder"]
 
 
 def use_folder(data_dir: PathLike | None, script_folder: Path) -> None:
-    """Have MNIST read from ``data_dir``, or from the book's folder if the files lie there.
+    """Read MNIST from ``data_dir``, or from the book's folder if the files are there.
 
-    The book keeps them in ``dataset``, beside the chapters' folders; ``PELLUCID_DATA`` comes
-    first.
+    The book keeps them in ``dataset``, next to the folders of the chapters; ``PELLUCID_DATA`` takes
+    precedence.
 
     Parameters
     ----------
     data_dir : str or path, optional
-        What the reader named.
+        The folder that the user named.
     script_folder : Path
         The chapter's folder.
 
     Raises
     ------
     ArgumentError
-        If ``data_dir`` is no folder.
+        If ``data_dir`` is not a folder.
     DataNotFoundError
-        If MNIST is not in it; says what to put there.
+        If MNIST is not in it; the message names the files to put there.
     """
     mnist = source_named("mnist")
     if data_dir is not None:
@@ -46,7 +46,7 @@ def use_folder(data_dir: PathLike | None, script_folder: Path) -> None:
             raise not_found(mnist, data_dir)
         os.environ[VARIABLE] = str(place.folder.absolute())
     elif named := os.environ.get(VARIABLE):
-        # The script runs in its own folder: a relative path would mean another one there.
+        # The script runs in its own folder, where a relative path would name another one.
         os.environ[VARIABLE] = str(expanded(named).absolute())
     else:
         for folder in (script_folder.parent / "dataset", script_folder / "dataset"):

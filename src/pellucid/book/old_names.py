@@ -1,4 +1,4 @@
-"""Names that NumPy had when the book was written, for scripts that still say them."""
+"""Names that NumPy had when the book was written, for scripts that still use them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 
 __all__ = ["give_old_names"]
 
-# np.array(x > 0, dtype=np.int), as in the book's step function: gone since NumPy 1.24.
+# np.array(x > 0, dtype=np.int), as in the book's step function: removed in NumPy 1.24.
 _OLD = {"bool": bool, "complex": complex, "float": float, "int": int, "object": object, "str": str}
 
 
 def give_old_names() -> None:
-    """Let ``np.int`` mean Python's ``int`` again, and so on, where NumPy has no such name.
+    """Define ``np.int`` as Python's ``int``, and so on, where NumPy lacks the name.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Running a script of the book's as it is, with our modules in the place of the book's.
+"""Run a script of the book unchanged, with Pellucid's modules in place of the book's.
 
 The script runs as ``__main__`` in its own folder, as ``python train_convnet.py`` would run it
-there. `finder` gives it our ``common`` and ``dataset``; `figures` saves what it would show.
+there. `finder` resolves ``common`` and ``dataset`` to Pellucid's; `figures` saves its figures.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ __all__ = ["Outcome", "run_script"]
 
 @dataclass(slots=True)
 class Outcome:
-    """How a script ended.
+    """The result of a script.
 
     Attributes
     ----------
     exit_code : int
         0; 1 after an error; 130 after Ctrl-C.
     message : str
-        What to say on standard error, if anything.
+        The text for standard error, or "".
     notes : list of str
-        What the reader may want to know besides.
+        Hints for the user.
     """
 
     exit_code: int = 0
@@ -56,11 +56,11 @@ def run_script(
     data_dir: PathLike | None = None,
     on_use: Callable[[str], None] | None = None,
 ) -> Outcome:
-    """Run ``script`` to its end. The process is the script's from then on.
+    """Run ``script`` to its end, in this process.
 
-    The working directory, ``sys.argv``, ``sys.path`` and ``__main__`` are those of the script, and
-    stay so. An exception that the script does not catch is printed as Python prints it, without
-    the lines of this program; ``SystemExit`` passes through.
+    The working directory, ``sys.argv``, ``sys.path`` and ``__main__`` become those of the script,
+    and are not restored. An exception that the script does not catch is printed as Python prints
+    it, without the frames of Pellucid; ``SystemExit`` is not caught.
 
     Parameters
     ----------
@@ -69,17 +69,17 @@ def run_script(
     arguments : sequence of str
         ``sys.argv[1:]``.
     strict : bool
-        Correct where the book is not (docs/book-errata.md).
+        Correct the errors of the book (docs/book-errata.md).
     float64 : bool
         Compute in float64 instead of float32.
     velocity_first : bool
-        As `Settings.velocity_first`: the other edition's `Nesterov`.
+        `Settings.velocity_first`: the other edition's `Nesterov`.
     figures_folder : str or path, optional
         Save figures there instead of showing them.
     data_dir : str or path, optional
-        Where MNIST lies.
+        The folder of MNIST.
     on_use : callable, optional
-        Called with the name of each of our modules that takes the place of one of the book's.
+        Called with the name of each module of Pellucid that replaces one of the book's.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def run_script(
     Raises
     ------
     ArgumentError
-        If there is no such script, or the folders are none.
+        If there is no such script, or ``figures_folder`` or ``data_dir`` is not a folder.
     DataNotFoundError
         If MNIST is not in ``data_dir``.
     """
@@ -122,28 +122,28 @@ def _run(path: Path, arguments: Sequence[str], finder: BookFinder) -> Outcome:
         _save_what_was_not_shown()
     except KeyboardInterrupt as error:
         place = last_place(error, path.parent)
-        return Outcome(130, f"stopped by Ctrl-C{_said(place)}")
+        return Outcome(130, f"stopped by Ctrl-C{_location(place)}")
     except BrokenPipeError:
-        raise  # the reader of what it prints has gone; not the script's fault
+        raise  # the reader of its standard output has ended, which is not the script's fault
     except DataNotFoundError as error:
         error.rename({"root": "--data-dir"})
         return Outcome(1, str(error))
     except ModuleNotFoundError as error:
-        if (said := _missing(error, path)) is None:
+        if (message := _missing(error, path)) is None:
             return _failed(error, path)
-        return Outcome(1, said)
+        return Outcome(1, message)
     except Exception as error:
         return _failed(error, path)
     return Outcome()
 
 
 def _enter(path: Path, arguments: Sequence[str], finder: BookFinder) -> ModuleType:
-    """Make the process look as if Python had been started on the script, in its folder."""
+    """Set up the process as if Python had been started on the script, in its folder."""
     begin = str(Path.cwd())
     os.chdir(path.parent)
     sys.argv = [path.name, *arguments]
     if sys.path[:1] in ([begin], [""]) and not sys.flags.safe_path:
-        del sys.path[0]  # where `python -m pellucid` was started, as Python noted it there
+        del sys.path[0]  # the folder that `python -m pellucid` was started in
     sys.path.insert(0, str(path.parent))
     sys.meta_path.insert(0, finder)
     for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
@@ -169,7 +169,7 @@ def _failed(error: Exception, path: Path) -> Outcome:
 
 
 def _missing(error: ModuleNotFoundError, path: Path) -> str | None:
-    """Return what to say of a module that lacks; None if the script did not ask for it itself."""
+    """Return the message for a missing module; None if it was not the script that imported it."""
     place = last_place(error, path.parent)
     name = error.name or ""
     if place is None or not name or not is_the_reader_s(error):
@@ -178,16 +178,16 @@ def _missing(error: ModuleNotFoundError, path: Path) -> str | None:
     if package in PACKAGES:
         home = Path(__file__).parent / package
         known = sorted(f"{package}.{file.stem}" for file in home.glob("[a-z]*.py"))
-        return f"there is no module '{name}'{_said(place)}. Pellucid has {', '.join(known)}."
+        return f"there is no module '{name}'{_location(place)}. Pellucid has {', '.join(known)}."
     file = f"{name.replace('.', '/')}.py"
     return (
-        f"there is no module '{name}'{_said(place)}: no {file} in '{path.parent}', and no such "
-        "package is installed. A network that a script imports lies beside it: copy it there. A "
-        f"package is installed with: pip install {package}"
+        f"there is no module '{name}'{_location(place)}: no {file} in '{path.parent}', and no such "
+        "package is installed. A network that a script imports must be in its folder: copy it "
+        f"there. A package is installed with: pip install {package}"
     )
 
 
-def _said(place: tuple[Path, int] | None) -> str:
+def _location(place: tuple[Path, int] | None) -> str:
     return f", in line {place[1]} of {place[0].name}" if place else ""
 
 

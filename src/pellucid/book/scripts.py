@@ -1,4 +1,4 @@
-"""Finding and reading the script that somebody named."""
+"""Find and compile the script that the user named."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def find_script(name: PathLike) -> Path:
     Raises
     ------
     ArgumentError
-        If it is no file: says which scripts are there. If it is a notebook.
+        If there is no such file, with similar names in the message, or if it is a notebook.
     """
     script = Path(name).absolute()
     if ".." in script.parts:
@@ -50,9 +50,9 @@ def compiled(script: Path) -> CodeType:
     Raises
     ------
     ArgumentError
-        If it holds no text.
+        If it is not a text file.
     SyntaxError
-        If it is not Python.
+        If it is not valid Python.
     """
     source = script.read_bytes()
     if b"\0" in source:

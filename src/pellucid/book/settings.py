@@ -1,14 +1,14 @@
-"""What a person may choose for a whole run of a script; read whenever it matters.
+"""The settings of a run of a script; they are read at each use.
 
-Three choices are made by the code, and not by the script:
+Three settings change results without a change to the script:
 
-* ``strict``: where the book has a defect that changes results, compute the right ones. By default
-  the script gets what it gets from the book.
+* ``strict``: correct the defects of the book that change results. By default a script gets the same
+  results as from the book.
 * ``float64``: compute in float64, by the plain ops. By default layers compute in float32, except
-  for small inputs that are float64 already, and while a numerical gradient is taken: a difference
-  of two losses over 2·10⁻⁴ leaves nothing of float32's seven digits.
+  for small inputs that are float64 already, and while a numerical gradient is computed: a
+  difference of two losses divided by 2·10⁻⁴ has no correct digit in float32.
 * ``velocity_first``: `Nesterov` updates its velocity before the parameters, as one of the two
-  editions prints it; the other does it afterwards, which is the rule itself.
+  editions prints it; in the other, and in the rule itself, it does so afterwards.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ..typing import Array
 
 __all__ = ["Settings", "settings"]
 
-SMALL = 4096  # numbers: so few take no longer in float64, and a check by hand wants its digits
+SMALL = 4096  # numbers: fewer are as fast in float64, and checks by hand need its digits
 
 
 class Settings:
-    """The choices of a run.
+    """The settings of a run.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Settings:
 
     @contextmanager
     def exactly(self) -> Iterator[None]:
-        """Compute in float64 inside, as a numerical gradient needs it."""
+        """Compute in float64 inside the ``with`` block, as a numerical gradient needs it."""
         self._exactly += 1
         try:
             yield
@@ -60,7 +60,7 @@ class Settings:
             self._exactly -= 1
 
     def in_double(self, x: Array) -> bool:
-        """Return whether a layer shall compute in float64 for the input ``x``."""
+        """Return whether a layer computes in float64 for the input ``x``."""
         if self.float64 or self._exactly:
             return True
         return x.dtype == np.float64 and x.size <= SMALL

@@ -1,4 +1,4 @@
-"""Tracebacks that show a script's lines and not the machinery around it."""
+"""Tracebacks that show the lines of a script, without the frames of Pellucid around them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _OURS = Path(__file__).parents[1]
 
 
 def without_ours(error: BaseException, script: Path) -> BaseException:
-    """Return ``error`` with a traceback that begins in the script and shows as little of us.
+    """Return ``error`` with a traceback that begins in the script and omits Pellucid's frames.
 
-    Frames of ours between the script's are left out. Those at the end are left out if the error
-    is a deliberate refusal, whose message says all; otherwise they may be the mistake.
+    Frames of Pellucid between those of the script are left out. Those at the end are left out only
+    if Pellucid raised the error deliberately; otherwise they may show a bug.
     """
     frames = [frame for frame in _frames(error.__traceback__) if not _is_importing(frame)]
     begin = next((k for k, frame in enumerate(frames) if _file(frame) == script), len(frames))
@@ -32,7 +32,7 @@ def without_ours(error: BaseException, script: Path) -> BaseException:
 
 
 def last_place(error: BaseException, folder: Path) -> tuple[Path, int] | None:
-    """Return the file in ``folder`` or below that was executed last, and the line in it."""
+    """Return the innermost file and line of the traceback that are in ``folder`` or below."""
     places = [
         (_file(frame), frame.tb_lineno)
         for frame in _frames(error.__traceback__)
@@ -42,7 +42,7 @@ def last_place(error: BaseException, folder: Path) -> tuple[Path, int] | None:
 
 
 def is_the_reader_s(error: BaseException) -> bool:
-    """Return whether the line that raised ``error`` is neither ours nor of a package."""
+    """Return whether the line that raised ``error`` is neither Pellucid's nor a package's."""
     frames = [frame for frame in _frames(error.__traceback__) if not _is_importing(frame)]
     return bool(frames) and _is_the_reader_s(frames[-1])
 

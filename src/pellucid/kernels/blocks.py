@@ -1,4 +1,4 @@
-"""How a flat array is shared out: in blocks of one size, each the task of whoever takes it.
+"""Elementwise kernels: a flat array in blocks of one size, each of which is a task.
 
     @kernel
     def double(queue, x, y):
@@ -9,9 +9,9 @@
 
     each(double, x, y)
 
-What must be so for LLVM to turn such a loop into vector instructions: a part begins at index 0 (an
-index that a compiler takes for perhaps negative might count from the end, and Numba asks about
-each: Adam's step took four times as long).
+LLVM vectorises such a loop because a part begins at index 0. An index that the compiler cannot
+prove to be nonnegative may count from the end, and Numba checks every one of them: Adam's step took
+four times as long.
 """
 
 from __future__ import annotations
@@ -27,21 +27,24 @@ from .pool.threads import run
 
 __all__ = ["BLOCK", "blocks", "each", "part"]
 
-BLOCK = 2**13  # numbers: a few µs, as long as it takes a thread that is awake to begin
+BLOCK = 2**13  # numbers: a few µs, the time that a thread which is awake takes to begin
 
 
 def blocks(size: int) -> int:
-    """Return how many blocks ``size`` numbers are."""
+    """Return the number of blocks that ``size`` numbers take."""
     return -(-size // BLOCK)
 
 
 @kernel
 def part(a: Array, block: int) -> Array:
-    """Return a block of the flat array ``a``; the last one has the rest."""
+    """Return a block of the flat array ``a``; the last one may be shorter."""
     return a[block * BLOCK : (block + 1) * BLOCK]
 
 
 def each(function: Callable[..., Any], first: Array, *rest: Any) -> None:
-    """Run a kernel over the blocks of its arrays, C-contiguous and of one size; numbers pass."""
+    """Run a kernel over the blocks of its arrays, which are C-contiguous and of one size.
+
+    Other arguments are passed on as they are.
+    """
     flat = [a.ravel() if type(a) is np.ndarray else a for a in rest]  # a view, being contiguous
     run(function, blocks(first.size), first.ravel(), *flat)

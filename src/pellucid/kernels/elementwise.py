@@ -1,9 +1,9 @@
-"""Activations and dropout: what acts on every number on its own.
+"""Activations and dropout: elementwise functions.
 
 Flat float32 arrays of one size, C-contiguous, allocated by the engine, in any layout: run with
 `pellucid.kernels.blocks.each`. A task is a block, and writes that block and nothing else. Twins of
-`pellucid.ops.activations` and `pellucid.ops.dropout` to 1e-6 relative; a NaN stays one. How fast
-memory is decides, for sigmoid and tanh too. The names:
+`pellucid.ops.activations` and `pellucid.ops.dropout` to 1e-6 relative; a NaN stays NaN. All of them
+are bound by memory bandwidth, sigmoid and tanh too. The names:
 
     y   the output      dy   its gradient      dx   the gradient of the input x
 """
@@ -35,8 +35,8 @@ __all__ = [
 ]
 
 ONE, ZERO = np.float32(1), np.float32(0)
-# tanh as a quotient of polynomials, x·ODD(x²) / EVEN(x²), up to where it is flat: the coefficients
-# of Eigen (Core/MathFunctionsImpl.h, ptanh_float).
+# tanh as a quotient of polynomials, x·ODD(x²) / EVEN(x²), for |x| below FLAT, where it rounds to 1:
+# the coefficients of Eigen (Core/MathFunctionsImpl.h, ptanh_float).
 FLAT = np.float32(7.90531110763549805)
 ODD = tuple(
     np.float32(c)
@@ -72,7 +72,7 @@ def relu(queue: Array, x: Array, y: Array) -> None:
 
 @kernel
 def relu_backward(queue: Array, dy: Array, y: Array, dx: Array) -> None:
-    """``dx = dy`` where ``y`` (or x, which is as good) is above zero, else 0."""
+    """``dx = dy`` where ``y`` is above zero, else 0; x in place of y gives the same."""
     for block in share(queue):
         dys, ys, dxs = part(dy, block), part(y, block), part(dx, block)
         for i in range(len(dys)):
@@ -134,7 +134,7 @@ def sigmoid_backward(queue: Array, dy: Array, y: Array, dx: Array) -> None:
 
 @kernel
 def tanh(queue: Array, x: Array, y: Array) -> None:
-    """``y = (e^x - e^-x) / (e^x + e^-x)``, by `FLAT`, `ODD` and `EVEN` within 5e-7 relative."""
+    """``y = (e^x - e^-x) / (e^x + e^-x)``, within 5e-7 relative, by `ODD` and `EVEN`."""
     for block in share(queue):
         xs, ys = part(x, block), part(y, block)
         for i in range(len(xs)):
@@ -166,7 +166,7 @@ def tanh_backward(queue: Array, dy: Array, y: Array, dx: Array) -> None:
 
 @kernel
 def silu(queue: Array, x: Array, y: Array) -> None:
-    """``y = x / (1 + e^-x)``, from ``e^-|x|``; 0 where that is not normal, below -87."""
+    """``y = x / (1 + e^-x)``, from ``e^-|x|``; 0 for x below -87, where that is denormal."""
     for block in share(queue):
         xs, ys = part(x, block), part(y, block)
         for i in range(len(xs)):
@@ -197,10 +197,10 @@ def multiply(queue: Array, x: Array, mask: Array, y: Array) -> None:
 
 @kernel
 def dropout_mask(queue: Array, drawn: Array, mask: Array, p: float, scale: float) -> None:
-    """``mask[n,i,c] = scale`` where ``drawn[n,c,i] ≥ p``, else 0: all in one task.
+    """``mask[n,i,c] = scale`` where ``drawn[n,c,i] ≥ p``, else 0, in a single task.
 
-    The numbers are float64, drawn for images (N, C, cells) as the plain layer draws them, and so
-    silence the same cells of images (N, cells, C).
+    ``drawn`` is float64, for images (N, C, cells), in the order in which the plain layer draws: the
+    same cells are dropped in images (N, cells, C).
     """
     images, cells, channels = mask.shape
     kept = np.float32(scale)

@@ -1,14 +1,14 @@
-"""The exponential of what is not above zero, for loops that LLVM turns into vector instructions.
+"""The exponential of numbers up to zero, for loops that LLVM vectorises.
 
     e^z = 2^n · e^r        n = round(z / ln 2),  |r| ≤ ln 2 / 2
     e^r = 1 + r + r² · p(r)
 
-with the polynomial of Moshier's Cephes library (single/expf.c), within 5e-7 relative of e^z where
-the processor multiplies and adds in one (others: 5e-6, at the far end). LLVM has no vector form of
-``exp`` itself, and takes eight times as long over each number. Activations and losses need no
-exponential above 1: they are written so that nothing can overflow.
+with the polynomial of Moshier's Cephes library (single/expf.c). The relative error is at most 5e-7
+on processors with a fused multiply-add (on others 5e-6, for the smallest z). LLVM does not
+vectorise ``exp`` itself, which takes eight times as long. Activations and losses are written so
+that they only need exponentials up to 1, and nothing can overflow.
 
-NaN gives NaN; what would be below the smallest normal number gives 0, and is never denormal.
+NaN gives NaN; a result below the smallest normal number is 0, never denormal.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Images become numbers: the twin of `pellucid.data.Dataset.batch`, to the bit.
+"""Gather images into a batch of float32: the twin of `pellucid.data.Dataset.batch`, to the bit.
 
 Images (N, cells) in C order, uint8 or float32; ``x`` (B, cells) float32, allocated by the engine. A
 task is a run of rows of ``x``.
 
-The quotient of two float32 numbers, rounded to float64 and then to float32, is the quotient rounded
-once (Figueroa 1995, "When is double rounding innocuous?"): it is never within 2^-49 of halfway
-between two float32 numbers. The product with the reciprocal in float64 is off by 2^-52, and is as
-good; a division takes longer.
+The quotient of two float32 numbers is never within 2^-49, relative, of the middle between two
+float32 numbers. So rounding it to float64 and then to float32 gives the same as rounding it once
+(Figueroa 1995, "When is double rounding innocuous?"), and so does the product with the reciprocal
+in float64, whose error is 2^-52; it is faster than a division.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["gather"]
 
 @kernel
 def gather(queue: Array, images: Array, chosen: Array, scale: float, x: Array, tasks: int) -> None:
-    """``x[n] = images[chosen[n]] · scale``; numbers below 0 count from the end."""
+    """``x[n] = images[chosen[n]] · scale``; negative indices count from the end."""
     count = len(chosen)
     for task in share(queue):
         for n in range(task * count // tasks, (task + 1) * count // tasks):

@@ -1,10 +1,10 @@
 """Softmax, and the losses with their gradient in one pass: twins of `pellucid.ops`, to 1e-6.
 
-Scores ``x`` (N, K), float32, C-contiguous; labels (N,) int64; ``dy`` (N, K) and ``losses``, one
+Scores ``x`` (N, K), float32, C-contiguous; labels (N,), int64; ``dy`` (N, K) and ``losses``, one
 number a task, are allocated by the engine. A task is a chunk of the rows
 (`pellucid.kernels.tree`), and writes those rows of ``dy`` and the sum of their losses, in float64,
 which the engine adds up and divides by N. So the bits do not depend on the threads. A label outside
-[0, K) makes the loss NaN, and nothing is read by it.
+[0, K) makes the loss NaN, and is not used as an index.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ONE, ZERO = np.float32(1), np.float32(0)
 
 @kernel
 def _largest(row: Array) -> np.float32:
-    """Return the largest number of ``row``, four at a time: each waits for the one before it."""
+    """Return the largest number of ``row``, by four maxima that do not wait for each other."""
     a = b = c = d = row[0]
     whole = len(row) // 4
     for k in range(whole):
@@ -39,7 +39,7 @@ def _largest(row: Array) -> np.float32:
 
 @kernel
 def _decays(z: Array) -> None:
-    """Write ``e^z`` over ``z``, many rows in one run: a row may be shorter than a vector."""
+    """Replace ``z`` by ``e^z``, across its rows: a row may be shorter than a vector."""
     flat = z.reshape(z.size)
     for i in range(len(flat)):
         flat[i] = decay(flat[i])
@@ -59,9 +59,9 @@ def softmax(queue: Array, x: Array, y: Array, tasks: int) -> None:
             ys, total = y[n], ZERO
             for k in range(len(ys)):
                 total += ys[k]
-            share_of_one = ONE / total
+            scale = ONE / total
             for k in range(len(ys)):
-                ys[k] *= share_of_one
+                ys[k] *= scale
 
 
 @kernel
@@ -93,9 +93,9 @@ def cross_entropy(queue: Array, x: Array, labels: Array, dy: Array, losses: Arra
             for k in range(classes):
                 total += dys[k]
             loss += math.log(total)
-            share_of_one = ONE / (total * np.float32(rows))
+            scale = ONE / (total * np.float32(rows))
             for k in range(classes):
-                dys[k] *= share_of_one
+                dys[k] *= scale
             if 0 <= label < classes:
                 dys[label] -= ONE / np.float32(rows)
         losses[task] = loss
@@ -105,9 +105,9 @@ def cross_entropy(queue: Array, x: Array, labels: Array, dy: Array, losses: Arra
 def multiclass_hinge(
     queue: Array, x: Array, labels: Array, dy: Array, losses: Array, margin: float
 ) -> None:
-    """``L = 1/N Σ_n Σ_{k≠label} max(0, x[n,k] - x[n,label] + Δ)``; ``dy``: 1 where above 0, over N.
+    """``L = 1/N Σ_n Σ_{k≠label} max(0, x[n,k] - x[n,label] + Δ)``.
 
-    At the label, ``dy`` is minus the number of those.
+    ``dy`` is 1/N where a term is above 0, and at the label -1/N times the number of such terms.
     """
     (rows, classes), tasks, ahead = x.shape, len(losses), np.float32(margin)
     one = ONE / np.float32(rows)
@@ -121,7 +121,7 @@ def multiclass_hinge(
             violated = 0
             for k in range(classes):
                 z = xs[k] - xs[label] + ahead
-                wrong = not z <= 0 and k != label  # a NaN counts, and is seen
+                wrong = not z <= 0 and k != label  # a NaN counts, and so shows in the loss
                 loss += z if wrong else 0.0
                 violated += wrong
                 dys[k] = one if wrong else ZERO

@@ -5,14 +5,14 @@
     gradients   dw[f,k] = Σ_n dz[n,f] · x[n,k]       db[f] = Σ_n dz[n,f]
                 dx[n,k] = Σ_f dz[n,f] · w[f,k]       dz[n,f] = dy[n,f], where the ReLU let y through
 
-The sums of a tile stay in registers. Forward, the vectors lie along k, as x and w do: a sum is
-spread over the lanes of its own vector, and its lanes are added up at the end. Backward, they lie
-along k too, which is now what is not summed over. So no matrix is ever turned.
+The sums of a tile stay in registers. Forward, the vectors run along k, the contiguous axis of x and
+w: a sum is spread over the lanes of its own vector, and its lanes are added up at the end.
+Backward, they run along k too, which is then an axis of the output. So no matrix is transposed.
 
 All arrays are flat, float32, C-contiguous, allocated by the engine. A task is a block of the output
-(forward), or some columns of dw or of dx, and writes it whole. The sums over the images are
-pairwise trees over chunks (`pellucid.kernels.tree`): the bits depend neither on the threads nor on
-how many processes share the images.
+(forward), or some columns of dw or of dx, and no other task writes to it. The sums over the images
+are pairwise trees over chunks (`pellucid.kernels.tree`): the bits depend neither on the threads nor
+on the number of processes that share the images.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ from .tree import add_chunks, chunk_bounds
 
 __all__ = ["PANEL", "LinearGradients", "MaskedGradient", "gradients", "linear", "transpose"]
 
-NEAR = 4096  # numbers of a row at a time, 16 KiB: those of a task's rows stay in a core's own cache
-VECTORS = 2  # of columns in a tile of dw or dx: more would fill the nearest cache
+NEAR = 4096  # numbers of a row at a time, 16 KiB: those of a task's rows stay in the L2 cache
+VECTORS = 2  # of columns in a tile of dw or dx: more would fill the L1 cache
 PANEL = VECTORS * LANES
 
 
@@ -59,23 +59,24 @@ def linear(height: int, width: int) -> Any:
     def multiply(
         queue: Array, x: Array, w: Array, b: Array, y: Array, down: int, across: int, rectify: bool
     ) -> None:
-        """Write ``y = x·wᵀ + b``, rectified if wished. A task is one of ``down · across`` blocks.
+        """Write ``y = x·wᵀ + b``, or its ReLU if ``rectify``.
 
-        x has ``height`` rows at least, w ``width``: the last tile may lie over the one before it,
-        which must be of the same task. So a block has two tiles each way, if there are two.
+        A task is one of ``down · across`` blocks. x has at least ``height`` rows, and w at least
+        ``width``: the last tile may overlap the one before it, which must belong to the same task.
+        Each block therefore spans at least two tiles per axis (if there are two).
         """
         columns = len(b)
         depth = w.size // columns
         rows = x.size // depth
         high, wide = -(-rows // height), -(-columns // width)
-        # What one tile alone multiplies with is read once, and best from end to end.
+        # Numbers of w that only one tile needs are read once: whole rows are the fastest.
         blocks = -(-depth // NEAR) if high > 1 else 1
         deep = -(-depth // (blocks * LANES)) * LANES
         shift = np.zeros(columns + LANES, dtype=np.float32)
         shift[:columns] = b
-        # The sums so far, tile by tile: a few of them at the beginning of each row's vector.
+        # The partial sums of each tile: a row takes a vector, of which the first ones are used.
         tiles = (-(-high // down)) * (-(-wide // across)) if blocks > 1 else 0
-        so_far = aligned(np.empty(tiles * height * LANES + LINE, dtype=np.float32))
+        partial = aligned(np.empty(tiles * height * LANES + LINE, dtype=np.float32))
         for task in share(queue):
             i, j = task % down, task // down
             for block in range(blocks):
@@ -99,9 +100,9 @@ def linear(height: int, width: int) -> Any:
                         if block == 0:
                             z = add_row(z, shift, f)
                         else:
-                            z = z + load(height, 1, so_far, at, LANES, 0)
+                            z = z + load(height, 1, partial, at, LANES, 0)
                         if block < blocks - 1:
-                            store(z, so_far, at, LANES)
+                            store(z, partial, at, LANES)
                         else:
                             if rectify:
                                 z = relu(z)
@@ -142,9 +143,9 @@ def gradients(height: int) -> Any:
 
     @kernel
     def weight_panel(dz: Array, near: Array, sums: Array, work: Any, out: Array, at: int) -> None:
-        """Write the columns of dw that ``near`` belongs to: each tile a tree over the chunks.
+        """Write the columns of dw whose inputs ``near`` holds: each tile a tree over the chunks.
 
-        A sum waits in ``sums``, one for each level of the tree, until its neighbour is there.
+        ``sums`` keeps one sum for each level of the tree, until its neighbour is computed.
         """
         images, pitch, rows, depth, count, chunks = work
         for m in range(0, rows, height):
@@ -162,7 +163,7 @@ def gradients(height: int) -> Any:
 
     @kernel
     def input_panel(dz: Array, near: Array, work: Any, out: Array, at: int) -> None:
-        """Write the columns of dx that ``near`` belongs to."""
+        """Write the columns of dx whose weights ``near`` holds."""
         images, pitch, terms, depth, count, _ = work
         for m in range(0, images, height):
             t = tile(zeros(height, VECTORS), dz, m * pitch, pitch, 1, near, (0, terms))
@@ -183,7 +184,7 @@ def gradients(height: int) -> Any:
         images = x.size // depth
         panels = -(-depth // PANEL)
         pitch = -(-columns // LANES) * LANES
-        # Every thread makes dz for itself, padded by what tiles read after its end.
+        # Every thread computes dz for itself, padded for tiles that read past its end.
         dz = np.empty((images + height) * pitch, dtype=np.float32)
         sum_dz = np.empty((chunks, pitch), dtype=np.float32)
         _mask(dy, dz, sum_dz, images, columns)
@@ -211,17 +212,17 @@ def gradients(height: int) -> Any:
 
 @kernel
 def _mask(dy: MaskedGradient, dz: Array, sums: Array, images: int, columns: int) -> None:
-    """Write dz (images, pitch), zeros after its columns, and of each chunk of images its sum."""
+    """Write dz (images, pitch), padded with zeros, and its sum over each chunk of images."""
     chunks, pitch = sums.shape
     flat = sums.reshape(sums.size)
     for f in range(0, columns, LANES):
-        here = min(LANES, columns - f)
+        count = min(LANES, columns - f)
         for chunk in range(chunks):
             total, (begin, end) = zeros(1, 1), chunk_bounds(chunk, chunks, images)
             for n in range(begin, end):
-                u = load_part(dy.dy, n * columns + f, here)
+                u = load_part(dy.dy, n * columns + f, count)
                 if dy.masked:
-                    u = where_above_zero(u, load_part(dy.y, n * columns + f, here), np.float32(0))
+                    u = where_above_zero(u, load_part(dy.y, n * columns + f, count), np.float32(0))
                 store(u, dz, n * pitch + f, 0)
                 total = total + u
             store(total, flat, chunk * pitch + f, 0)
@@ -229,7 +230,7 @@ def _mask(dy: MaskedGradient, dz: Array, sums: Array, images: int, columns: int)
 
 @kernel
 def _copy_columns(a: Array, at: int, pitch: int, count: int, near: Array, rows: int) -> None:
-    """Copy the columns ``at`` to ``at + count`` of ``a`` next to each other, for all tiles."""
+    """Pack the columns ``at`` to ``at + count`` of ``a``, padded to `PANEL`, for all tiles."""
     for i in range(rows):
         for v in range(0, PANEL, LANES):
             u = load_part(a, i * pitch + at + v, max(0, min(LANES, count - v)))
@@ -238,7 +239,7 @@ def _copy_columns(a: Array, at: int, pitch: int, count: int, near: Array, rows: 
 
 @kernel
 def transpose(queue: Array, x: Array, y: Array, rows: int, columns: int) -> None:
-    """Write every image's matrix ``x`` (rows, columns) as ``y`` (columns, rows). A task is one."""
+    """Transpose the matrix ``x`` (rows, columns) of each image into ``y``. A task is an image."""
     size = rows * columns
     for n in share(queue):
         transpose_matrix(x, n * size, rows, columns, y, n * size, rows)

@@ -1,12 +1,14 @@
 """Batch, group and local response normalisation: twins of `pellucid.ops`, to 1e-5.
 
-Channels last: the numbers are flat, C of them a pixel, float32, C-contiguous; the engine allocates.
-A task is a block of whole pixels. What normalisation knows of each channel comes as *rows* of
-`period(C)` numbers, a multiple of C, over which its loops run however few channels there are: one
-set of rows for all tasks (batch normalisation), or one for each (group normalisation, whose tasks
-are the images).
-Sums over the batch are sums of each block, float64, which the engine adds up as a tree; ``bounds``
-(tasks + 1,) says where these blocks begin and end, so that none lies in two chunks of the images.
+Images are channels-last: flat float32 arrays with C numbers a pixel, C-contiguous, allocated by the
+engine. A task is a block of whole pixels. Statistics and parameters of the channels come as
+*rows* of `period(C)` numbers, the C numbers repeated, so that the inner loops are long even if C is
+small: one set of rows for all tasks (batch normalisation), or one for each (group normalisation,
+whose tasks are the images).
+
+Sums over the batch are computed for each block, in float64, and the engine adds them up as a tree;
+``bounds`` (tasks + 1,) are the limits of the blocks, none of which crosses from one chunk of the
+images into another.
 """
 
 from __future__ import annotations
@@ -31,13 +33,13 @@ __all__ = [
     "local_response",
     "local_response_backward",
     "period",
-    "response_room",
+    "response_width",
     "whole_pixels",
 ]
 
-BATCH_BLOCK = 2**16  # numbers of a task: they stay in the second-level cache for a second look
-RESPONSE_BLOCK = 2**15  # some 30 µs
-ROW = 256  # numbers of a row, at least, for a loop over one to be a fast one
+BATCH_BLOCK = 2**16  # numbers of a task: they stay in the L2 cache for a second pass
+RESPONSE_BLOCK = 2**15  # numbers of a task: some 30 µs
+ROW = 256  # numbers of a row at least: loops over shorter ones are slow
 TOGETHER = 256  # numbers that local response normalisation takes through each of its steps at once
 
 
@@ -52,33 +54,33 @@ class Response(NamedTuple):
 
 
 def whole_pixels(numbers: int, channels: int) -> int:
-    """Return how many numbers the pixels have that fit into so many, or one pixel."""
+    """Return the largest multiple of ``channels`` up to ``numbers``, but at least one pixel."""
     return max(1, numbers // channels) * channels
 
 
 def period(channels: int) -> int:
-    """Return how many numbers a row of what belongs to the channels has."""
+    """Return the length of a row: `ROW`, rounded up to a multiple of ``channels``."""
     return -(-ROW // channels) * channels
 
 
-def response_room(channels: int, n: int) -> int:
-    """Return how long each of the five rows of a task is in local response normalisation."""
+def response_width(channels: int, n: int) -> int:
+    """Return the length of each of a task's five scratch rows in local response normalisation."""
     return whole_pixels(TOGETHER, channels + n - 1) + LANES
 
 
 @kernel
-def batch_statistics(queue: Array, x: Array, room: Array, sums: Array, bounds: Array) -> None:
-    """Write of each block the mean of each channel, and the sum of squares around it.
+def batch_statistics(queue: Array, x: Array, scratch: Array, sums: Array, bounds: Array) -> None:
+    """Write the mean of each channel over each block, and the sum of squared deviations from it.
 
-    Two passes: the second one, around a rounded mean, also finds what that is off by (Chan, Golub &
-    LeVeque 1983, "Algorithms for computing the sample variance", section 3).
+    Two passes: the second one subtracts a rounded mean, and also computes its rounding error (Chan,
+    Golub & LeVeque 1983, "Algorithms for computing the sample variance", section 3).
     """
-    c, width = sums.shape[2], room.shape[2]
+    c, width = sums.shape[2], scratch.shape[2]
     for task in share(queue):
         block = x[bounds[task] : bounds[task + 1]]
         pixels = len(block) // c
         mean, square = sums[task, 0], sums[task, 1]
-        total, around, squares = room[task, 0], room[task, 1], room[task, 2]
+        total, around, squares = scratch[task, 0], scratch[task, 1], scratch[task, 2]
         total[:] = 0
         for at in range(0, len(block), width):
             a = block[at : at + width]
@@ -122,15 +124,18 @@ def batch_norm(queue: Array, x: Array, y: Array, rows: Array, relu: bool, per: i
 
 @kernel
 def batch_gradient_sums(
-    queue: Array, dy: Array, x: Array, rows: Array, room: Array, sums: Array, relu: bool,
+    queue: Array, dy: Array, x: Array, rows: Array, scratch: Array, sums: Array, relu: bool,
     bounds: Array,
 ) -> None:  # fmt: skip
-    """Write of each block ``Σ dz`` and ``Σ dz · (x - own[0])``; dz is dy where z was above 0."""
+    """Write ``Σ dz`` and ``Σ dz · (x - own[0])`` over each block.
+
+    If ``relu``, dz is dy where z of `batch_norm` is above 0, and 0 elsewhere; otherwise it is dy.
+    """
     width = rows.shape[2]
     for task in share(queue):
         own = rows[min(task, len(rows) - 1)]
         around, scale, shift = own[0], own[1], own[2]
-        total, moment = room[task, 0], room[task, 1]
+        total, moment = scratch[task, 0], scratch[task, 1]
         total[:] = 0
         moment[:] = 0
         for at in range(bounds[task], bounds[task + 1], width):
@@ -167,7 +172,7 @@ def batch_gradient(
 
 @kernel
 def _fold(row: Array, sums: Array) -> None:
-    """Add up what a row holds of each channel."""
+    """Write the sum over a row for each channel."""
     c = len(sums)
     sums[:] = 0
     for at in range(0, len(row), c):
@@ -178,14 +183,14 @@ def _fold(row: Array, sums: Array) -> None:
 
 @kernel
 def local_response(
-    queue: Array, x: Array, y: Array, room: Array, response: Response, per: int
+    queue: Array, x: Array, y: Array, scratch: Array, response: Response, per: int
 ) -> None:
     """Write ``x · s^-β`` with ``s = k + α · Σ x²`` over n neighbouring channels."""
     c, n, k, alpha, beta = response
     before, pitch = n // 2, c + n - 1
-    together = (room.shape[2] - LANES) // pitch
+    together = (scratch.shape[2] - LANES) // pitch
     for task in share(queue):
-        a, s, power = room[task, 0], room[task, 1], room[task, 2]
+        a, s, power = scratch[task, 0], scratch[task, 1], scratch[task, 2]
         end = min(x.size, (task + 1) * per)
         for first in range(task * per, end, together * c):
             pixels = min(together, (end - first) // c)
@@ -201,16 +206,16 @@ def local_response(
 
 @kernel
 def local_response_backward(
-    queue: Array, dy: Array, x: Array, dx: Array, room: Array, response: Response, per: int
+    queue: Array, dy: Array, x: Array, dx: Array, scratch: Array, response: Response, per: int
 ) -> None:
-    """Write ``dy · s^-β - 2αβ · x · Σ dy · x · s^(-β-1)``, the sum over those that saw x."""
+    """Write ``dy · s^-β - 2αβ · x · Σ dy · x · s^(-β-1)``, summed over the outputs that read x."""
     c, n, k, alpha, beta = response
     before, after, pitch = n // 2, (n - 1) // 2, c + n - 1
-    together = (room.shape[2] - LANES) // pitch
+    together = (scratch.shape[2] - LANES) // pitch
     factor = np.float32(2 * alpha * beta)
     for task in share(queue):
-        a, s, power = room[task, 0], room[task, 1], room[task, 2]
-        d, q = room[task, 3], room[task, 4]
+        a, s, power = scratch[task, 0], scratch[task, 1], scratch[task, 2]
+        d, q = scratch[task, 3], scratch[task, 4]
         end = min(x.size, (task + 1) * per)
         for first in range(task * per, end, together * c):
             pixels = min(together, (end - first) // c)
@@ -225,12 +230,11 @@ def local_response_backward(
                     store_part(t, d, after + i, at + c - i)
                     t = inner(zeros(1, 1), a, before + i, 0, s, i, 0)
                     store_part(t, q, after + i, at + c - i)
-            heard = s
-            _sums_of_products(d, q, heard, pixels, c, n)
+            _sums_of_products(d, q, s, pixels, c, n)
             for p in range(pixels):
                 at, to = p * pitch, first + p * c
                 for i in range(0, c, LANES):
-                    t = inner(zeros(1, 1), a, at + before + i, 0, heard, at + i, 0)
+                    t = inner(zeros(1, 1), a, at + before + i, 0, s, at + i, 0)
                     t = load_part(d, at + after + i, LANES) - factor * t
                     store_part(t, dx, to + i, c - i)
 
@@ -239,7 +243,7 @@ def local_response_backward(
 def _spread(x: Array, first: int, pixels: int, c: int, row: Array, before: int, pitch: int) -> None:
     """Copy pixels into a row, with zeros between them.
 
-    What is written behind a pixel the next one overwrites.
+    What is written after the end of a pixel is overwritten by the next one.
     """
     for p in range(pixels):
         for i in range(0, c, LANES):
@@ -261,11 +265,11 @@ def _sums_of_products(a: Array, b: Array, sums: Array, pixels: int, c: int, n: i
 
 @kernel
 def _powers(s: Array, y: Array, k: float, alpha: float, beta: float) -> None:
-    """Turn the sums into ``1 / s = 1 / (k + α · Σ)``, and write ``s^-β``."""
+    """Replace each sum Σ in ``s`` by ``1 / (k + α · Σ)``, and write its power β to ``y``."""
     rest, factor, power = np.float32(k), np.float32(alpha), np.float32(beta)
     for i in range(len(s)):
         s[i] = np.float32(1) / (rest + factor * s[i])
-    if beta == 0.75:  # the paper's, and much quicker to take than any
+    if beta == 0.75:  # the paper's, which two square roots compute much faster
         for i in range(len(s)):
             y[i] = np.sqrt(s[i] * np.sqrt(s[i]))
     else:

@@ -1,9 +1,9 @@
 """Dropout masks by Philox4x32-10: the twin of `pellucid.ops.philox`, bit for bit.
 
 The mask is float32 (N, cells, C), C-contiguous, allocated by the engine; the words of an image are
-counted in the order of the plain layer's (C, cells). A task is an image, and writes its part of the
-mask alone. The four words of a block lie a quarter of the image apart (see
-`pellucid.image_random.ImageRandom.counters`), so that the loop over the blocks is one over vectors.
+counted in the order of the plain layer's (C, cells). A task is an image, and writes the mask of
+this one only. The four words of a block are a quarter of the image apart (see
+`pellucid.image_random.ImageRandom.counters`), so that LLVM can vectorise the loop over the blocks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def dropout_mask(
 ) -> None:  # fmt: skip
     """``mask[n,i,c] = scale`` where word (c, i) of image ``images[n]`` is ``rare`` or more, else 0.
 
-    ``key`` are the two words of the key, ``first`` the number of the first block.
+    ``key`` holds the two words of the key, and ``first`` is the number of the first block.
     """
     _, cells, channels = mask.shape
     blocks = (cells * channels + 3) // 4
@@ -51,7 +51,7 @@ def _fill(
     row: Array, blocks: int, image: int, key: Array, epoch: int, first: int, least: int,
     kept: float,
 ) -> None:  # fmt: skip
-    """Write a number for each word of one image, the first words of all blocks first."""
+    """Write the mask of one image, the first words of all blocks first."""
     low, high = np.uint32(image), np.uint32(image >> HIGH)
     for block in range(blocks):
         a, b, c, d = np.uint32(first + block), low, high, np.uint32(epoch)

@@ -1,13 +1,14 @@
 """Pooling: the twins of `pellucid.ops.pooling`; maxima to the bit, sums to 1e-6.
 
-Images lie channels-last, (N, H, W, C), float32, C-contiguous, allocated by the engine. A task is a
-band of rows of the result, counted through all images. Backward turns the question round: not where
-a window's gradient goes, but which windows read a cell; so that tasks write to their own rows only,
-every cell is written once, and its sum has one order. Either way a row meets a regular series of
-rows, and a column of columns: the *taps* of each axis.
+Images are channels-last, (N, H, W, C), float32, C-contiguous, allocated by the engine. A task is a
+band of rows of the result, counted through all images. Backward gathers instead of scattering: for
+each cell it asks which windows read it. So a task writes to its own rows only, every cell is
+written once, and its sum has one order. In both directions a row of the result meets a regular
+series of rows, and a column a regular series of columns: the *taps* of each axis.
 
-Which cell of its window won is u·FW + v, in a byte where 256 numbers are enough, otherwise in a
-float32, which counts to 2²⁴. (Powers are flat, and shared out as `pellucid.kernels.blocks` says.)
+The argmax of a window is the number u·FW + v of its cell, in a byte if there are at most 256 cells,
+else in a float32, which is exact up to 2²⁴. (Powers work on flat arrays, in the blocks of
+`pellucid.kernels.blocks`. Windows of 2x2 cells have kernels of their own, in `max_pool_2x2`.)
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from .simd import (
 )
 
 __all__ = [
+    "Argmax",
+    "AxisTaps",
     "Taps",
     "band",
     "max_backward",
@@ -47,62 +50,82 @@ __all__ = [
 ]
 
 GRAIN = 2**17  # numbers that a task reads: some 20 µs
-FEW = (1.0, 2.0, 3.0, 4.0)  # powers that are best made by multiplying
+FEW = (1.0, 2.0, 3.0, 4.0)  # powers that are fastest by multiplication
 
 
-class Taps(NamedTuple):
+class AxisTaps(NamedTuple):
     """Along one axis, what each row (or column) of the result meets.
 
     Attributes
     ----------
     table : int64 array (rows, 3)
-        The first cell of a window; the row where it is met; how many such cells there are.
+        The first cell of a window; the row where it is met; the number of such cells.
     cell, place : int
-        From each of them to the next one, and from its row to the next one's.
+        The steps from each of them to the next one, and from its row to the next one's.
     """
 
     table: Array
     cell: int
     place: int
 
-    @property
-    def most(self) -> int:
-        """Return how many cells any row meets at most."""
-        return int(self.table[:, 2].max())
+
+class Taps(NamedTuple):
+    """What each row and each column of the result meets.
+
+    Attributes
+    ----------
+    rows, columns : AxisTaps
+    width : int
+        The columns of a window.
+    most : int
+        The largest number of cells that one number of the result meets, at least 1.
+    """
+
+    rows: AxisTaps
+    columns: AxisTaps
+    width: int
+    most: int
 
 
-def reads(windows: Windows, axis: int) -> Taps:
-    """Return the rows of the image that each row of windows reads; padding is left out."""
-    o, u = np.ogrid[: windows.output[axis], : windows.window[axis]]
-    dilation = windows.dilation[axis]
-    row = windows.stride[axis] * o + dilation * u - windows.padding[axis][0]
-    return _taps(row, (row >= 0) & (row < windows.input[axis]), 1, dilation)
+class Argmax(NamedTuple):
+    """The number of the largest cell of each window, flat, in ``small`` or in ``wide``.
+
+    Attributes
+    ----------
+    small : uint8 array
+    wide : float32 array
+    is_small : bool
+        Which of the two is used.
+    """
+
+    small: Array
+    wide: Array
+    is_small: bool
 
 
-def readers(windows: Windows, axis: int) -> Taps:
-    """Return the rows of windows that read each row of the image."""
-    row, u = np.ogrid[: windows.input[axis], : windows.window[axis]]
-    stride, dilation = windows.stride[axis], windows.dilation[axis]
-    o, rest = np.divmod(row + windows.padding[axis][0] - dilation * u, stride)
-    both = math.gcd(stride, dilation)
-    there = (rest == 0) & (o >= 0) & (o < windows.output[axis])
-    return _taps(o, there, stride // both, -dilation // both)
+def reads(windows: Windows) -> Taps:
+    """Return the rows and columns of the image that each window reads, without the padding."""
+    return _both(_axis_reads(windows, 0), _axis_reads(windows, 1), windows)
+
+
+def readers(windows: Windows) -> Taps:
+    """Return the rows and columns of windows that read each cell of the image."""
+    return _both(_axis_readers(windows, 0), _axis_readers(windows, 1), windows)
 
 
 def band(numbers: int) -> int:
-    """Return how many rows of results make a task, if one takes so many numbers to compute."""
+    """Return how many rows of the result make a task, if each row takes ``numbers`` numbers."""
     return max(1, GRAIN // numbers)
 
 
 @kernel
-def max_forward(
-    queue: Array, x: Array, y: Array, arg: Array, wide: Array, rows: Taps, columns: Taps, fw: int,
-    small: bool, per: int,
-) -> None:  # fmt: skip
+def max_forward(queue: Array, x: Array, y: Array, argmax: Argmax, taps: Taps, per: int) -> None:
     """Write the largest cell of each window, the first of equals, and which one it was.
 
-    That goes to ``arg``, bytes, if it is ``small``, otherwise to ``wide``; a NaN is the largest.
+    A NaN counts as the largest.
     """
+    rows, columns, fw, _ = taps
+    arg, wide, small = argmax
     (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
     xs, ys = x.reshape(x.size), y.reshape(y.size)
     for task in share(queue):
@@ -132,11 +155,10 @@ def max_forward(
 
 
 @kernel
-def max_backward(
-    queue: Array, dy: Array, arg: Array, wide: Array, dx: Array, rows: Taps, columns: Taps, fw: int,
-    small: bool, per: int,
-) -> None:  # fmt: skip
-    """Give each cell of ``dx`` the ``dy`` of every window that it won."""
+def max_backward(queue: Array, dy: Array, argmax: Argmax, dx: Array, taps: Taps, per: int) -> None:
+    """Write to each cell of ``dx`` the sum of ``dy`` over the windows whose argmax it is."""
+    rows, columns, fw, _ = taps
+    arg, wide, small = argmax
     (_, oh, ow, _), (images, h, w, c) = dy.shape, dx.shape
     dys, dxs = dy.reshape(dy.size), dx.reshape(dx.size)
     for task in share(queue):
@@ -162,14 +184,13 @@ def max_backward(
 
 
 @kernel
-def sums(
-    queue: Array, x: Array, y: Array, rows: Taps, columns: Taps, left: Array, right: Array, per: int
-) -> None:
+def sums(queue: Array, x: Array, y: Array, taps: Taps, left: Array, right: Array, per: int) -> None:
     """Write ``y[i,j] = left[i] · right[j] · Σ x`` over the taps of i and j.
 
     That is average pooling if the taps are what each window reads, and its gradient if they are the
     readers of each cell.
     """
+    rows, columns, _, _ = taps
     (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
     xs, ys = x.reshape(x.size), y.reshape(y.size)
     for task in share(queue):
@@ -231,13 +252,34 @@ def times_powers(queue: Array, a: Array, x: Array, y: Array, p: float) -> None:
 
 @kernel
 def _times_again(x: Array, y: Array, times: float) -> None:
-    """``y ← y · |x|``, so many times: much quicker than any power."""
+    """Multiply ``y`` by ``|x|`` as many ``times``: much faster than any power."""
     for _ in range(int(times)):
         for i in range(len(x)):
             y[i] *= abs(x[i])
 
 
-def _taps(place: Array, there: Array, cell: int, step: int) -> Taps:
-    first = there.argmax(axis=1)
-    table = (first, place[np.arange(len(first)), first], there.sum(axis=1))
-    return Taps(np.stack(table, axis=1).astype(np.int64), cell, step)
+def _both(rows: AxisTaps, columns: AxisTaps, windows: Windows) -> Taps:
+    most = int(rows.table[:, 2].max()) * int(columns.table[:, 2].max())
+    return Taps(rows, columns, windows.window[1], max(1, most))
+
+
+def _axis_reads(windows: Windows, axis: int) -> AxisTaps:
+    o, u = np.ogrid[: windows.output[axis], : windows.window[axis]]
+    dilation = windows.dilation[axis]
+    row = windows.stride[axis] * o + dilation * u - windows.padding[axis][0]
+    return _taps(row, (row >= 0) & (row < windows.input[axis]), 1, dilation)
+
+
+def _axis_readers(windows: Windows, axis: int) -> AxisTaps:
+    row, u = np.ogrid[: windows.input[axis], : windows.window[axis]]
+    stride, dilation = windows.stride[axis], windows.dilation[axis]
+    o, rest = np.divmod(row + windows.padding[axis][0] - dilation * u, stride)
+    common = math.gcd(stride, dilation)
+    inside = (rest == 0) & (o >= 0) & (o < windows.output[axis])
+    return _taps(o, inside, stride // common, -dilation // common)
+
+
+def _taps(place: Array, inside: Array, cell: int, step: int) -> AxisTaps:
+    first = inside.argmax(axis=1)
+    table = (first, place[np.arange(len(first)), first], inside.sum(axis=1))
+    return AxisTaps(np.stack(table, axis=1).astype(np.int64), cell, step)

@@ -11,14 +11,14 @@ is the sum of images [c·N//C, (c+1)·N//C) from left to right, and neighbours a
 
 R ranks (processes, perhaps on several machines) with N/R neighbouring images each cut them into C/R
 chunks, where R is a power of two that divides C and N. Each rank computes a subtree, and `tree_sum`
-of their results in order is the rest of the tree. So together they give the bits of one process
-with the whole batch; `chunk_count` and `chunk_bounds` see to it. The rounding error grows with
-log C in place of C.
+of their results in order is the rest of the tree. So they give the same bits as one process with
+the whole batch; `chunk_count` and `chunk_bounds` ensure it. The rounding error grows with log C
+instead of C.
 
-Three things break this. A chunk's own sum must not depend on the other chunks, nor on the size of
-the batch. What is done to the sum must not round, or be done to each chunk before. And a tree must
-not be written as one expression in a kernel, ``(a + b) + (c + d)``, because fast-math lets LLVM add
-in another order; `add_chunks` keeps every sum in memory.
+This holds on three conditions. The sum of a chunk must depend neither on the other chunks nor on
+the size of the batch. An operation on the total must not round; otherwise it is applied to each
+chunk before. And a kernel must not write a tree as one expression, ``(a + b) + (c + d)``, because
+fast-math lets LLVM add in another order; `add_chunks` keeps every sum in memory.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from .jit import kernel
 
 __all__ = ["FEWEST", "add_chunks", "chunk_bounds", "chunk_count", "fewest_chunks", "tree_sum"]
 
-CHUNKS = (16, 8, 4)  # enough for threads to share out evenly
-FEWEST = CHUNKS[-1]  # chunks of any sum, and so the most ranks that can share every layer
+CHUNKS = (16, 8, 4)  # enough to balance the load of the threads
+FEWEST = CHUNKS[-1]  # chunks of any sum, and so the largest number of ranks for every layer
 BYTES = 2**22  # of float32 partial sums, above which there are fewer chunks
-BLOCK = 256  # numbers of each chunk that are added up while they are in the nearest cache
+BLOCK = 256  # numbers of each chunk that are added up while they are in the L1 cache
 
 
 def chunk_count(numbers: int, ranks: int = 1) -> int:
-    """Return into how many chunks each rank cuts its images for a sum of ``numbers`` float32.
+    """Return the number of chunks of each rank's images for a sum of ``numbers`` float32.
 
-    ``ranks`` processes share the batch; all of them together have as many chunks as one would.
+    ``ranks`` processes share the batch; their chunks add up to those of a single process.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def chunk_count(numbers: int, ranks: int = 1) -> int:
 
 
 def fewest_chunks(ranks: int = 1) -> int:
-    """Return into how many chunks each rank cuts its images where more chunks would cost time.
+    """Return the number of chunks of each rank's images where more chunks would cost time.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def fewest_chunks(ranks: int = 1) -> int:
 
 @kernel
 def chunk_bounds(chunk: int, chunks: int, count: int) -> tuple[int, int]:
-    """Return the first of the ``count`` images that are in a chunk, and the first after it."""
+    """Return the first of the ``count`` images in a chunk, and the first one after it."""
     return chunk * count // chunks, (chunk + 1) * count // chunks
 
 
@@ -83,8 +83,8 @@ def chunk_bounds(chunk: int, chunks: int, count: int) -> tuple[int, int]:
 def add_chunks(sums: Array, first: int, last: int) -> None:
     """Write the tree's sum of ``sums[:, first:last]`` into ``sums[0, first:last]``.
 
-    ``sums`` is (chunks, numbers), C-contiguous; the other rows hold partial sums afterwards.
-    Threads may each take some of the columns.
+    ``sums`` is (chunks, numbers), C-contiguous; its other rows are overwritten by partial sums.
+    Threads may share the columns.
     """
     for begin in range(first, last, BLOCK):
         end, step = min(begin + BLOCK, last), 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ops.witness import assert_agrees
-from pellucid.book.layers.products import times, times_turned, turned_times
+from pellucid.book.layers.products import affine, matmul_nt, matmul_tn
 from pellucid.kernels.pool.thread_count import get_num_threads, set_num_threads
 
 RNG = np.random.default_rng(0)
@@ -32,7 +32,7 @@ def drawn(*shape):
 
 
 def in_order(x, channels):
-    """Return rows that lie pixel by pixel as rows that lie channel by channel."""
+    """Return rows stored pixel by pixel as rows stored channel by channel."""
     return x.reshape(len(x), -1, channels).transpose(0, 2, 1).reshape(x.shape)
 
 
@@ -40,13 +40,13 @@ def in_order(x, channels):
 @pytest.mark.parametrize(("m", "k", "f", "channels"), SIZES)
 def test_the_three_products_are_numpys(m, k, f, channels, dtype):
     x, w, b, dy = drawn(m, k), RNG.normal(size=(k, f)).astype(dtype), drawn(f), drawn(m, f)
-    lain, wide, b64, dy64 = (a.astype(np.float64) for a in (in_order(x, channels), w, b, dy))
-    sums = np.abs(lain) @ np.abs(wide) + np.abs(b64)
-    assert_agrees(times(x, w, b, channels), lain @ wide + b64, magnitude=sums)
-    sums = np.abs(lain).T @ np.abs(dy64)
-    assert_agrees(turned_times(x, dy, channels), lain.T @ dy64, magnitude=sums)
+    ordered, wide, b64, dy64 = (a.astype(np.float64) for a in (in_order(x, channels), w, b, dy))
+    sums = np.abs(ordered) @ np.abs(wide) + np.abs(b64)
+    assert_agrees(affine(x, w, b, channels), ordered @ wide + b64, magnitude=sums)
+    sums = np.abs(ordered).T @ np.abs(dy64)
+    assert_agrees(matmul_tn(x, dy, channels), ordered.T @ dy64, magnitude=sums)
     sums = np.abs(dy64) @ np.abs(wide).T
-    back = in_order(times_turned(dy, w, channels), channels)
+    back = in_order(matmul_nt(dy, w, channels), channels)
     assert_agrees(back, dy64 @ wide.T, magnitude=sums)
 
 
@@ -56,7 +56,7 @@ def test_the_bits_do_not_depend_on_the_threads():
     try:
         for count in (1, 2, 3):
             set_num_threads(count)
-            results.append((times(x, w, b, 7), turned_times(x, dy, 7), times_turned(dy, w, 7)))
+            results.append((affine(x, w, b, 7), matmul_tn(x, dy, 7), matmul_nt(dy, w, 7)))
     finally:
         set_num_threads(threads)
     for others in results[1:]:

@@ -13,5 +13,5 @@ def test_numbers_are_rounded_as_numpy_rounds_them():
         0, 30
     )
     y = np.empty(x.shape, np.float32)
-    each(updates.narrow, x, y)
+    each(updates.to_float32, x, y)
     np.testing.assert_array_equal(y, x.astype(np.float32))

@@ -1,6 +1,6 @@
 """The book's `common.functions`: activations and losses, on arrays of any float type.
 
-What goes in as float64 comes out as float64: these are plain NumPy, and cheap.
+They are plain NumPy, which is fast enough here, and keep float64 inputs in float64.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
     "sum_squared_error",
 ]
 
-SMALL = 1e-7  # keeps the logarithm of a probability of 0 finite
+SMALL = 1e-7  # added to probabilities: the logarithm of 0 would be infinite
 
 
 def identity_function(x: Any) -> Any:
@@ -100,7 +100,7 @@ def relu_grad(x: Any) -> Array:
 
 
 def softmax(x: Array) -> Array:
-    """Return e^x along the last axis, each row scaled to a sum of 1.
+    """Return e^x, divided by its sum over the last axis.
 
     Examples
     --------
@@ -132,12 +132,12 @@ def cross_entropy_error(y: Array, t: Array) -> Any:
     y : array (K,) or (N, K)
         Probabilities.
     t : array
-        One-hot like ``y``, or one class a row.
+        One-hot in the shape of ``y``, or a class for each row.
 
     Raises
     ------
     ShapeError
-        If there are not as many labels as rows.
+        If the number of labels is not that of the rows.
 
     Examples
     --------

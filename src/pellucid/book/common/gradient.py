@@ -1,7 +1,7 @@
-"""The book's `common.gradient`: slopes by central differences, for arrays of any shape.
+"""The book's `common.gradient`: derivatives by central differences, for arrays of any shape.
 
-The difference of two losses is divided by 2·10⁻⁴: of float32's seven digits nothing would be left.
-So the layers compute in float64 while a numerical gradient is taken.
+The difference of two losses is divided by 2·10⁻⁴: in float32 it would have no correct digit. So the
+layers compute in float64 while a numerical gradient is computed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Function = Callable[[Array], Any]
 def numerical_gradient(f: Function, x: Array) -> Array:
     """Return ``(f(x + h) - f(x - h)) / 2h`` for every number of ``x``, h = 1e-4.
 
-    ``x`` is changed in place, one number at a time, and is as before afterwards, also if ``f``
-    raises or the person presses Ctrl-C.
+    ``x`` is changed in place, one number at a time, and restored, also if ``f`` raises or the user
+    presses Ctrl-C.
 
     Examples
     --------

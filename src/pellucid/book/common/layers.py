@@ -1,7 +1,7 @@
-"""The book's `common.layers`, and the names that a star import of it brings along.
+"""The book's `common.layers`, with all names that a star import of it defines.
 
-The layers compute in float32, by the engine's kernels, one layer at a time: what a script does
-between two of them, it does. `pellucid.book.settings` says when they compute in float64 instead.
+The layers compute in float32 by the engine's kernels, one layer at a time, so that a script may do
+anything between two of them. `pellucid.book.settings` describes when they compute in float64.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ __all__ = ["MultiLayerNet", "np", "numerical_gradient"]
 class MultiLayerNet(MultiLayerNetExtend):
     """Fully connected layers: Affine and activation, then Affine and `SoftmaxWithLoss`.
 
-    Parameters and attributes are those of `MultiLayerNetExtend`, without batch normalisation and
-    dropout.
+    Parameters and attributes are those of `MultiLayerNetExtend`, except the ones for batch
+    normalisation and dropout.
 
     Examples
     --------
@@ -53,5 +53,5 @@ class MultiLayerNet(MultiLayerNetExtend):
         return x
 
     def loss(self, x: Array, t: Array, train_flg: bool = False) -> Any:
-        """Return the mean loss, and the weight decay."""
+        """Return the mean loss plus the weight decay."""
         return super().loss(x, t)

@@ -17,14 +17,14 @@ __all__ = ["MultiLayerNetExtend", "np", "numerical_gradient"]
 
 ACTIVATIONS: dict[str, Callable[[], Any]] = {"sigmoid": Sigmoid, "relu": Relu}
 GAINS = {"relu": 2.0, "he": 2.0, "sigmoid": 1.0, "xavier": 1.0}
-SWITCHED = ("Dropout", "BatchNorm")  # layers that are told whether this is training
+SWITCHED = ("Dropout", "BatchNorm")  # layers whose forward takes ``train_flg``
 
 
 class MultiLayerNetExtend:
-    """Fully connected layers, with batch normalisation and dropout between them if wished.
+    """Fully connected layers, with optional batch normalisation and dropout between them.
 
-    Affine, batch normalisation, activation, dropout; so for every hidden layer, then Affine and
-    `SoftmaxWithLoss` ("Deep Learning from Scratch", sections 6.3 and 6.4).
+    Each hidden layer is Affine, batch normalisation, activation and dropout; after the last one
+    come Affine and `SoftmaxWithLoss` ("Deep Learning from Scratch", sections 6.3 and 6.4).
 
     Parameters
     ----------
@@ -33,10 +33,10 @@ class MultiLayerNetExtend:
     output_size : int
     activation : {"relu", "sigmoid"}
     weight_init_std : float or str
-        Deviation of the first weights; "relu" or "he" for ``√(2/n)``, "sigmoid" or "xavier" for
-        ``√(1/n)``, n the numbers that a layer sees.
+        Standard deviation of the initial weights; "relu" or "he" for ``√(2/n)``, "sigmoid" or
+        "xavier" for ``√(1/n)``, where n is the number of inputs of a layer.
     weight_decay_lambda : float
-        L2: half of it times the sum of the squared weights is added to the loss.
+        λ of the term ``λ/2 · Σ W²`` that is added to the loss.
     use_dropout, use_batchnorm : bool
     dropout_ration : float
         As the book spells it.
@@ -44,7 +44,7 @@ class MultiLayerNetExtend:
     Attributes
     ----------
     params : dict
-        ``W1``, ``b1``, ``gamma1``, ``beta1``, ..., float64: the very arrays that the layers hold.
+        ``W1``, ``b1``, ``gamma1``, ``beta1``, ..., float64: the arrays that the layers refer to.
     layers : OrderedDict
         ``Affine1``, ``BatchNorm1``, ``Activation_function1``, ``Dropout1``, ...
     last_layer : SoftmaxWithLoss
@@ -107,11 +107,11 @@ class MultiLayerNetExtend:
         return x
 
     def loss(self, x: Array, t: Array, train_flg: bool = False) -> Any:
-        """Return the mean loss, and the weight decay."""
+        """Return the mean loss plus the weight decay."""
         return self.last_layer.forward(self.predict(x, train_flg), t) + self._decay()
 
     def accuracy(self, x: Array, t: Array) -> Any:
-        """Return the share of rows whose highest score is at the label."""
+        """Return the share of rows whose largest score is that of the label."""
         return _share_right(self.predict(x, train_flg=False), t)
 
     def numerical_gradient(self, x: Array, t: Array) -> dict[str, Array]:
@@ -159,7 +159,7 @@ class MultiLayerNetExtend:
         first, *others = self.layers.values()
         for layer in reversed(others):
             dout = layer.backward(dout)
-        if type(first) is Affine:  # nobody needs the gradient for the images
+        if type(first) is Affine:  # the gradient for the images is not needed
             first.learn(dout)
         else:
             first.backward(dout)
@@ -171,7 +171,7 @@ class MultiLayerNetExtend:
         return [key for key in keys if key in self.params]
 
 
-def _deviation(weight_init_std: float | str, seen: int) -> Any:
+def _deviation(weight_init_std: float | str, inputs: int) -> Any:
     if not isinstance(weight_init_std, str):
         return weight_init_std
     name = weight_init_std.lower()
@@ -181,7 +181,7 @@ def _deviation(weight_init_std: float | str, seen: int) -> Any:
             f"{did_you_mean(name, GAINS)}",
             where="weight_init_std",
         )
-    return np.sqrt(GAINS[name] / seen)
+    return np.sqrt(GAINS[name] / inputs)
 
 
 def _share_right(y: Array, t: Array) -> Any:

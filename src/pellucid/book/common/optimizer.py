@@ -1,9 +1,9 @@
 """The book's `common.optimizer`: update rules for dicts of parameters and gradients.
 
-Arrays are updated in place, so that the layers that hold them see it; plain numbers are replaced
-in the dict. What a rule remembers (``v``, ``h``, ``m``) is made at the first update, in the type of
-the gradients, which are float32 where they come from our layers. All parameters must be among the
-gradients; section 6.1 of the book has the formulas.
+Arrays are updated in place, as the layers refer to them; plain numbers are replaced in the dict.
+The memory of a rule (``v``, ``h``, ``m``) is created at the first update, in the dtype of the
+gradients, which is float32 if they come from our layers. Every parameter must have a gradient;
+section 6.1 of the book has the formulas.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ __all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop", "np"]
 
 Values: TypeAlias = MutableMapping[str, Any]
 OUTSIDE = updates.OUTSIDE
-WORTH = 1000  # numbers: fewer are as soon done by NumPy
+WORTH = 1000  # numbers: NumPy is as fast for fewer
 FLOATS = (np.float32, np.float64)
 
 
 class _Rule:
-    """What the rules share: their memory, and the choice between a kernel and plain NumPy."""
+    """Base class: the memory of a rule, and the choice between its kernel and plain NumPy."""
 
     slots: tuple[str, ...] = ()
     kernel: Callable[..., Any]
@@ -36,7 +36,7 @@ class _Rule:
             setattr(self, slot, None)
 
     def update(self, params: Values, grads: Values) -> None:
-        """Take one step: every parameter, in place, by its gradient."""
+        """Update every parameter in place by its gradient."""
         for slot in self.slots:
             if getattr(self, slot) is None:
                 setattr(self, slot, {key: _memory(params[key], grads[key]) for key in params})
@@ -50,14 +50,14 @@ class _Rule:
                 self._step(params, key, g)
 
     def _begin(self) -> None:
-        """Do what is due once a step."""
+        """Prepare a step of all parameters."""
 
     def _constants(self) -> tuple[Any, ...]:
-        """Return what the kernel takes behind its arrays."""
+        """Return the arguments of the kernel after its arrays."""
         raise NotImplementedError
 
     def _step(self, params: Values, key: str, g: Any) -> None:
-        """Do the same with NumPy, for numbers and for arrays of any kind."""
+        """Update one parameter by NumPy: a number, or an array of any dtype."""
         raise NotImplementedError
 
 
@@ -116,8 +116,8 @@ class Momentum(_Rule):
 class Nesterov(Momentum):
     """``w ← w + momentum² · v - (1 + momentum) · lr · g``; ``v ← momentum · v - lr · g``.
 
-    One of the book's editions updates ``v`` first: `settings.velocity_first` does, unless the run
-    is strict. The formula is made for the old one (Bengio et al. 2012, "Advances in optimizing
+    One of the book's editions updates ``v`` first, as does `settings.velocity_first`, unless the
+    run is strict. But the formula needs the old ``v`` (Bengio et al. 2012, "Advances in optimizing
     recurrent networks", equation 7).
 
     Examples
@@ -195,11 +195,11 @@ class RMSprop(_Rule):
 
 
 class Adam(_Rule):
-    """Momentum and AdaGrad together, both forgetting, with the bias corrections in the rate.
+    """Moving averages of the gradient and its square, with the bias corrections in the rate.
 
     ``m ← m + (1 - beta1) · (g - m)``; ``v ← v + (1 - beta2) · (g² - v)``;
     ``w ← w - lr · √(1 - beta2^t) / (1 - beta1^t) · m / (√v + 1e-7)`` (Kingma & Ba 2015, end of
-    section 2, but for the constant).
+    section 2, except for the constant).
 
     Examples
     --------
@@ -235,13 +235,13 @@ class Adam(_Rule):
 
 
 def _memory(w: Any, g: Any) -> Any:
-    """Return zeros like ``w``; in float32 if the gradient has no more digits."""
+    """Return zeros in the shape of ``w``, in float32 if the gradient is float32."""
     single = getattr(g, "dtype", None) == np.float32 and not settings.float64
     return np.zeros_like(w, dtype=np.float32 if single else None)
 
 
 def _fit(*arrays: Any) -> bool:
-    """Return whether a kernel can take a parameter, its gradient and what is remembered."""
+    """Return whether a kernel can take a parameter, its gradient and the rule's memory."""
     w = arrays[0]
     return type(w) is np.ndarray and w.size >= WORTH and all(
         type(a) is np.ndarray and a.dtype in FLOATS and a.shape == w.shape and a.flags.carray

@@ -24,15 +24,15 @@ RULES: dict[str, type[Any]] = {
     "adam": Adam,
 }
 BATCH = 100  # images, as the book's networks take them
-MISSPELLED = {"rmsprpo": "rmsprop"}  # the only way to get it in the Korean edition
+MISSPELLED = {"rmsprpo": "rmsprop"}  # as the Korean edition spells it
 
 
 class Trainer:
-    """Train a network of the book's kind, and print how it goes.
+    """Train a network of the book's kind, and print its progress.
 
-    Every ``train_size / mini_batch_size`` steps the accuracy is measured. As in the book that is
-    not rounded, so that with a batch size which does not divide the images evenly it rarely is;
-    with ``settings.strict`` it is rounded down.
+    The accuracy is measured every ``train_size / mini_batch_size`` steps. As in the book this
+    number is not rounded: with a batch size that does not divide the number of images, few steps
+    are multiples of it. With ``settings.strict`` it is rounded down.
 
     Parameters
     ----------
@@ -44,16 +44,16 @@ class Trainer:
     optimizer : str
         "SGD", "Momentum", "Nesterov", "AdaGrad", "RMSprop" or "Adam", in any case.
     optimizer_param : dict
-        What the rule takes.
+        The arguments of the rule.
     evaluate_sample_num_per_epoch : int, optional
-        How many images each accuracy is measured on, all if None; the final test takes all.
+        The number of images for each accuracy, all if None; the final test takes all.
     verbose : bool
         Whether to print.
 
     Attributes
     ----------
     train_loss_list, train_acc_list, test_acc_list : list of float
-        The loss of each step's batch after the step; the accuracies of each epoch.
+        The loss of each batch after its step; the accuracies of each epoch.
     current_iter, current_epoch, max_iter, iter_per_epoch, train_size, batch_size : numbers
     optimizer : object
     """
@@ -92,7 +92,7 @@ class Trainer:
         self.test_acc_list: list[float] = []
 
     def train_step(self) -> None:
-        """Take one step on a random batch; measure the accuracy if an epoch begins."""
+        """Take a step on a random batch; measure the accuracy at the beginning of an epoch."""
         # The global generator, which the script has seeded.
         chosen = np.random.choice(self.train_size, self.batch_size)  # noqa: NPY002
         x_batch, t_batch = self.x_train[chosen], self.t_train[chosen]
@@ -107,7 +107,7 @@ class Trainer:
         self.current_iter += 1
 
     def train(self) -> None:
-        """Take all steps, and measure the accuracy on the whole test set."""
+        """Take all steps, then measure the accuracy on the whole test set."""
         for _ in range(self.max_iter):
             self.train_step()
         test_acc = _accuracy(self.network, self.x_test, self.t_test)
@@ -130,11 +130,10 @@ class Trainer:
 
 
 def _accuracy(network: Any, x: Array, t: Array) -> Any:
-    """Return the share of images that the network gets right, as the network says.
+    """Return the accuracy of the network on ``x``, by its own method.
 
-    The book's convolutional networks leave the last images out, if they are no whole batch, and
-    count them as wrong. In a strict run they are asked for one batch after the other, each as
-    large as it is.
+    The book's convolutional networks skip the last images if they do not fill a batch, and count
+    them as wrong. In a strict run they are called for each batch, with its own size.
     """
     if not (settings.strict and "batch_size" in signature(network.accuracy).parameters):
         return network.accuracy(x, t)

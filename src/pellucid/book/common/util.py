@@ -16,11 +16,11 @@ __all__ = [
     "smooth_curve",
 ]
 
-WINDOW, SHAPE = 11, 2  # numbers under the Kaiser window, and its beta
+WINDOW, SHAPE = 11, 2  # length of the Kaiser window, and its beta
 
 
 def smooth_curve(x: Array) -> Array:
-    """Return ``x`` (11 numbers or more) smoothed by a Kaiser window, as long as before.
+    """Return ``x`` (at least 11 numbers) smoothed by a Kaiser window, in the same length.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def smooth_curve(x: Array) -> Array:
 
 
 def shuffle_dataset(x: Array, t: Array) -> tuple[Array, Array]:
-    """Return both in one new order, drawn by ``np.random.permutation``.
+    """Return both in the same random order, drawn by ``np.random.permutation``.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def shuffle_dataset(x: Array, t: Array) -> tuple[Array, Array]:
 def conv_output_size(
     input_size: float, filter_size: float, stride: float = 1, pad: float = 0
 ) -> float:
-    """Return ``(H + 2P - F) / S + 1``, as a float even where the windows do not fit.
+    """Return ``(H + 2P - F) / S + 1``, which is not a whole number if the windows do not fit.
 
     Examples
     --------

@@ -1,12 +1,12 @@
-"""The book's `dataset.mnist`: MNIST as the scripts ask for it.
+"""The book's `dataset.mnist`: MNIST in the forms that the scripts ask for.
 
-The four files are found as `pellucid.data.mnist` finds them: in the folder that the environment
-variable ``PELLUCID_DATA`` names, in the system's, or in Pellucid's own cache, to which they are
-downloaded if need be. What is missing is said in words.
+The four files are found as by `pellucid.data.mnist`: in the folder that the environment variable
+``PELLUCID_DATA`` names, in the system's, or in Pellucid's own cache, to which they are downloaded
+if necessary. The error for missing files says what to put where.
 
-The book keeps the arrays in ``mnist.pkl`` beside its module. Here `init_mnist` writes that file for
-scripts that open it themselves, into the user's cache (``save_file`` says where). `load_mnist`
-never reads it: the four files are read in a second, and a pickle could run anything.
+The book keeps the arrays in ``mnist.pkl`` next to its module. Here `init_mnist` writes that file
+into the user's cache (``save_file`` is its path), for scripts that open it themselves. `load_mnist`
+never reads it: the four files load in a second, and a pickle could run any code.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def load_mnist(
     Parameters
     ----------
     normalize : bool
-        Images as float32 in [0, 1], or as the bytes they are.
+        Images as float32 in [0, 1], or as uint8.
     flatten : bool
         Images (N, 784), or (N, 1, 28, 28).
     one_hot_label : bool
@@ -69,18 +69,18 @@ def load_mnist(
     Raises
     ------
     DataNotFoundError
-        If MNIST is nowhere and cannot be downloaded; says where was looked, and what to put where.
+        If MNIST is not found and cannot be downloaded; the message says where to put which files.
     FileFormatError
         If a file is damaged.
     """
     splits = list(data.mnist())
-    # One by one: the bytes of the first are let go before the second is made.
+    # One at a time: the bytes of the first split are freed before the second one is converted.
     train, test = (_arrays(splits.pop(0), normalize, flatten, one_hot_label) for _ in range(2))
     return train, test
 
 
 def init_mnist() -> None:
-    """Write the four arrays to ``save_file``, as bytes, pickled as the book does it."""
+    """Write the four arrays to ``save_file``, as uint8, pickled like the book's."""
     train, test = data.mnist()
     arrays = {}
     for prefix, split in (("train", train), ("test", test)):
@@ -93,7 +93,7 @@ def init_mnist() -> None:
 
 
 def download_mnist() -> None:
-    """Fetch the files if they are nowhere on this machine."""
+    """Download the files if they are not on this machine."""
     data.mnist()
 
 

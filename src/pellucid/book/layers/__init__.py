@@ -1,3 +1,3 @@
-"""The layers of the book's `common.layers`, one family a module, and how they share memory."""
+"""The layers of the book's `common.layers`, a module for each kind, and their buffers."""
 
 __all__: list[str] = []

@@ -14,30 +14,30 @@ from ...ops.checks import require_shape
 from ...typing import Array
 from ..settings import settings
 from .base import BookLayer
-from .layouts import Lying, as_floats, as_single
-from .products import times, times_turned, turned_times
+from .layouts import MemoryRows, as_float32, as_float32_or_64
+from .products import affine, matmul_nt, matmul_tn
 
 __all__ = ["Affine"]
 
 
 class Affine(BookLayer):
-    """``x·W + b`` for rows ``x``; images are laid out as rows ("... from Scratch", section 5.6).
+    """``x·W + b`` for rows ``x``; images are flattened to rows ("... from Scratch", section 5.6).
 
     Parameters
     ----------
     W : array (in, out)
-        The layer holds this very array: what an optimizer does to it, the layer sees.
+        The layer keeps a reference: it sees what an optimizer writes into the array.
     b : array (out,)
 
     Attributes
     ----------
     x : array (N, in)
-        The last input, as rows. Those of images are put in order when it is read; what a script
-        has written into the images since then is seen.
+        The last input, as rows. Images are flattened when the attribute is read, with what the
+        script has written into them since the forward pass.
     original_x_shape : tuple
-        The shape that it had.
+        The shape of the last input.
     dW, db : arrays
-        Shaped like ``W`` and ``b``; there after the first backward.
+        The gradients of ``W`` and ``b``, in their shapes, after the first backward.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class Affine(BookLayer):
     ([[1.0, 0.0], [1.0, 0.0]], [1.0, 0.0])
     """
 
-    _lying: Lying | None = None  # the last input, if it is computed with in float32
+    _input_rows: MemoryRows | None = None  # the last input, if the layer computes in float32
 
     def __init__(self, W: Array, b: Array) -> None:
         self.W, self.b = W, b
@@ -64,10 +64,10 @@ class Affine(BookLayer):
         Raises
         ------
         ShapeError
-            If a row has another length than a column of ``W``.
+            If the length of a row is not that of the columns of ``W``.
         """
         vars(self).pop("x", None)
-        self._lying, self.original_x_shape = None, x.shape
+        self._input_rows, self.original_x_shape = None, x.shape
         size = math.prod(x.shape[1:])
         if size != len(self.W):
             raise ShapeError(
@@ -78,55 +78,55 @@ class Affine(BookLayer):
         if settings.in_double(x) or not x.size:
             self.x = x.reshape(len(x), size).astype(np.float64, copy=False)
             return ops.linear(self.x, np.asarray(self.W, np.float64).T) + np.asarray(self.b)
-        self._lying = Lying(x)
-        rows, channels, w = self._lying.rows, self._lying.channels, as_floats(self.W)
+        self._input_rows = last = MemoryRows(x)
+        rows, channels, w = last.rows, last.channels, as_float32_or_64(self.W)
         if np.shape(self.b) == (w.shape[1],):
-            return times(rows, w, as_single(self.b), channels)
-        nothing = np.zeros(w.shape[1], np.float32)
-        return times(rows, w, nothing, channels) + np.asarray(self.b, np.float32)
+            return affine(rows, w, as_float32(self.b), channels)
+        no_bias = np.zeros(w.shape[1], np.float32)
+        return affine(rows, w, no_bias, channels) + np.asarray(self.b, np.float32)
 
     def backward(self, dout: Array) -> Array:
-        """Leave ``dW`` and ``db``; return the gradient for the input, in its shape."""
+        """Set ``dW`` and ``db``; return the gradient for the input, in its shape."""
         dy, shape = self.learn(dout), self._after_forward(self.original_x_shape)
         if dy.dtype == np.float64:
             return (dy @ np.asarray(self.W, np.float64).T).reshape(shape)
-        lying = self._input()
-        dx = times_turned(dy, as_floats(self.W), lying.channels)
-        return lying.images(dx).reshape(shape)
+        input_rows = self._input()
+        dx = matmul_nt(dy, as_float32_or_64(self.W), input_rows.channels)
+        return input_rows.like_input(dx).reshape(shape)
 
     def learn(self, dout: Array) -> Array:
-        """Leave ``dW`` and ``db``; return ``dout`` in the type that is computed in.
+        """Set ``dW`` and ``db``; return ``dout`` in the dtype of the computation.
 
         Raises
         ------
         ShapeError
-            If ``dout`` has another shape than the output.
+            If the shape of ``dout`` is not that of the output.
         """
         x, out = vars(self).get("x"), self.W.shape[1]
         double = x is not None and x.dtype == np.float64
-        lying = None if double else self._input()
-        rows: Any = x if lying is None else lying.rows
+        input_rows = None if double else self._input()
+        rows: Any = x if input_rows is None else input_rows.rows
         require_shape(rows, (len(rows), len(self.W)), "an input", "(N, in)", "Affine")
         require_shape(dout, (len(rows), out), "a gradient", "(N, out)", "Affine")
-        self.dW = self.db = None  # their memory is as good as new, unless somebody keeps them
-        if lying is None:
+        self.dW = self.db = None  # frees their memory for the new ones, unless the script holds it
+        if input_rows is None:
             dy = dout.astype(np.float64, copy=False)
             self.dW = rows.T @ dy
         else:
-            dy = as_single(dout)
-            self.dW = turned_times(rows, dy, lying.channels)
+            dy = as_float32(dout)
+            self.dW = matmul_tn(rows, dy, input_rows.channels)
         self.db = dy.sum(axis=0)
         return dy
 
     @cached_property
     def x(self) -> Array | None:
         """Return the last input as rows."""
-        return None if self._lying is None else self._lying.in_order()
+        return None if self._input_rows is None else self._input_rows.in_c_order()
 
-    def _input(self) -> Lying:
-        """Return the last input: `x`, if that has been read or set."""
+    def _input(self) -> MemoryRows:
+        """Return the last input, or `x` if that has been read or set."""
         x = vars(self).get("x")
-        return self._after_forward(self._lying) if x is None else Lying(x)
+        return self._after_forward(self._input_rows) if x is None else MemoryRows(x)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "x": self.x}

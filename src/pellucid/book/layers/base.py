@@ -1,4 +1,4 @@
-"""What the book's layers share."""
+"""The base class of the book's layers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Memory = TypeVar("Memory")
 
 
 class BookLayer:
-    """A layer with the book's attributes; those that begin with ``_`` are its memory for kernels.
+    """A layer with the book's attributes; those that begin with ``_`` are buffers for kernels.
 
-    They are left out of copies and pickles: a script may save the whole network.
+    Copies and pickles leave the buffers out: a script may save the whole network.
     """
 
     def forward(self, x: Array, *args: Any) -> Any:
@@ -30,7 +30,13 @@ class BookLayer:
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     def _after_forward(self, remembered: Memory | None) -> Memory:
-        """Return what the last forward has left, or say that there was none."""
+        """Return ``remembered``, or raise if there was no forward pass.
+
+        Raises
+        ------
+        ArgumentError
+            If ``remembered`` is None.
+        """
         if remembered is None:
             raise ArgumentError(
                 "has nothing to go back through: call forward, in training, before backward.",

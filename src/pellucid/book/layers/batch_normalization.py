@@ -17,24 +17,24 @@ EPSILON = 1e-6  # the book writes 10e-7
 class BatchNormalization(BookLayer):
     """Mean 0 and variance 1 for each column of a batch, then ``gamma · x + beta`` (section 6.3).
 
-    Images (N, C, H, W) are taken for rows of C·H·W columns, as in the book: each pixel is
-    normalised on its own, and ``gamma`` has as many numbers. With ``settings.strict`` each channel
-    is, over all its pixels, and ``gamma`` has C (Ioffe & Szegedy 2015, section 3.2).
+    As in the book, images (N, C, H, W) are rows of C·H·W columns: each pixel is normalised
+    separately, and ``gamma`` has C·H·W numbers. With ``settings.strict`` each channel is normalised
+    over all its pixels, and ``gamma`` has C numbers (Ioffe & Szegedy 2015, section 3.2).
 
     Parameters
     ----------
     gamma, beta : arrays (columns,)
     momentum : float
-        How much of the running statistics stays at each step.
+        The share of the running statistics that each step keeps.
     running_mean, running_var : arrays, optional
-        Used at test time.
+        The statistics at test time.
 
     Attributes
     ----------
     dgamma, dbeta : arrays
     batch_size : int
     std, xn : arrays
-        Deviation and normalised input of the last training batch.
+        Standard deviation and normalised input of the last training batch.
 
     Examples
     --------
@@ -69,30 +69,30 @@ class BatchNormalization(BookLayer):
         gamma, beta = (np.asarray(a, rows.dtype) for a in (self.gamma, self.beta))
         if not train_flg:
             mean, var = (np.asarray(a, float) for a in (self.running_mean, self.running_var))
-            return self._back(ops.batch_norm(rows, gamma, beta, mean, var, EPSILON)[0])
-        # Of one row too, as in the book; in float64, for a deviation may be small.
+            return self._in_shape(ops.batch_norm(rows, gamma, beta, mean, var, EPSILON)[0])
+        # Also of a single row, as in the book; in float64, because a deviation may be small.
         mean, var = rows.mean(axis=0, dtype=np.float64), rows.var(axis=0, dtype=np.float64)
         y, self.xn = ops.batch_norm(rows, gamma, beta, mean, var, EPSILON)
         self.batch_size, self.std = len(rows), np.sqrt(var + EPSILON)
         keep = self.momentum
         self.running_mean = keep * self.running_mean + (1 - keep) * mean
         self.running_var = keep * self.running_var + (1 - keep) * var
-        return self._back(y)
+        return self._in_shape(y)
 
     def backward(self, dout: Array) -> Array:
-        """Leave ``dgamma`` and ``dbeta``; return the gradient for the last training batch."""
+        """Set ``dgamma`` and ``dbeta``; return the gradient for the last training batch."""
         xn, std = self._after_forward(self.xn), self._after_forward(self.std)
         dy, gamma = self._rows(dout).astype(xn.dtype, copy=False), np.asarray(self.gamma, xn.dtype)
         dx, self.dgamma, self.dbeta = ops.batch_norm_backward(dy, xn, gamma, std**2, 0.0)
-        return self._back(dx)
+        return self._in_shape(dx)
 
     def _rows(self, x: Array) -> Array:
-        """Return what is normalised as columns."""
+        """Return ``x`` as a matrix whose columns are normalised."""
         if settings.strict and x.ndim == 4:
             return x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
         return x.reshape(len(x), -1)
 
-    def _back(self, rows: Array) -> Array:
+    def _in_shape(self, rows: Array) -> Array:
         """Return rows in the shape of the input."""
         shape = self._after_forward(self.input_shape)
         if settings.strict and len(shape) == 4:

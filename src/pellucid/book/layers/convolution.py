@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -12,29 +12,28 @@ from ...engine.cpu.convolution.choice import filter_gradient, input_gradient, ou
 from ...kernels.convolution.layout import NO_BYTES, GatedGradient
 from ...ops.checks import require_shape
 from ...ops.conv import conv2d_windows
-from ...typing import Array
+from ...typing import Array, Shape
 from ..common.util import im2col
 from ..settings import settings
 from .base import BookLayer
 from .buffers import take
-from .layouts import as_single, channels_last, like_images
+from .layouts import as_float32, channels_first, channels_last
 
 __all__ = ["Convolution"]
 
-Shape: TypeAlias = tuple[int, ...]
-GRADIENT = "a gradient", "(N, FN, OH, OW)", "Convolution"  # what is said of a wrong one
-KEPT = 8  # input shapes whose kernels and tables a layer remembers
+GRADIENT = "a gradient", "(N, FN, OH, OW)", "Convolution"  # words for the error message
+KEPT = 8  # input shapes whose kernels and tables a layer keeps
 
 
 class Convolution(BookLayer):
-    """Slide filters over images; ("Deep Learning from Scratch", section 7.4.3).
+    """Slide filters over images ("Deep Learning from Scratch", section 7.4.3).
 
     Output height ``1 + (H + 2·pad - FH) // stride``, the width alike.
 
     Parameters
     ----------
     W : array (FN, C, FH, FW)
-        The layer holds this very array: what an optimizer does to it, the layer sees.
+        The layer keeps a reference: it sees what an optimizer writes into the array.
     b : array (FN,) or a number
     stride, pad : int
 
@@ -43,11 +42,11 @@ class Convolution(BookLayer):
     x : array (N, C, H, W)
         The last input.
     col : array (N·OH·OW, C·FH·FW), float64
-        Its windows as rows; computed when it is read, for nothing here needs it.
+        Its windows as rows; computed when it is read, because the layer does not use it.
     col_W : array (C·FH·FW, FN)
         The filters as columns.
     dW, db : arrays (FN, C, FH, FW), (FN,)
-        There after the first backward.
+        The gradients, after the first backward.
 
     Examples
     --------
@@ -64,7 +63,7 @@ class Convolution(BookLayer):
            [1., 2., 1.]])
     """
 
-    _seen: tuple[Array, Array] | None = None  # the input, and the same as the kernels take it
+    _seen: tuple[Array, Array] | None = None  # the input, and its channels-last form
     _passes: dict[Any, _Passes] | None = None
 
     def __init__(self, W: Array, b: Any, stride: int = 1, pad: int = 0) -> None:
@@ -74,12 +73,12 @@ class Convolution(BookLayer):
         self.db: Array | None = None
 
     def forward(self, x: Array) -> Array:
-        """Return the filters' answers (N, FN, OH, OW).
+        """Return the output (N, FN, OH, OW).
 
         Raises
         ------
         ShapeError
-            If the filters are not as deep as the images, or larger.
+            If the filters have another number of channels than the images, or are larger.
         """
         for stale in ("col", "col_W"):
             vars(self).pop(stale, None)
@@ -94,16 +93,16 @@ class Convolution(BookLayer):
         seen = channels_last(x)
         self._seen = x, seen
         y = take((len(x), *passes.windows.output, fn))
-        passes.forward(seen, as_single(self.W), self.b, y)
-        return like_images(y)
+        passes.forward(seen, as_float32(self.W), self.b, y)
+        return channels_first(y)
 
     def backward(self, dout: Array) -> Array:
-        """Leave ``dW`` and ``db``; return the gradient for the input.
+        """Set ``dW`` and ``db``; return the gradient for the input.
 
         Raises
         ------
         ShapeError
-            If ``dout`` has another shape than the output.
+            If the shape of ``dout`` is not that of the output.
         """
         x = self._after_forward(self.x)
         self.dW = self.db = None
@@ -118,12 +117,12 @@ class Convolution(BookLayer):
             return dx
         passes, (given, seen) = self._find_passes(x), self._seen
         require_shape(dout, (len(x), len(self.W), *passes.windows.output), *GRADIENT)
-        if given is not x:  # a script has set another one
+        if given is not x:  # the script has set another x
             seen = channels_last(x)
         dy = channels_last(dout)
         self.dW, self.db = take(self.W.shape), take((len(self.W),))
         passes.filters(seen, GatedGradient.of(dy), self.dW, self.db)
-        return passes.give_back(dy, as_single(self.W), seen.shape)
+        return passes.input_gradient(dy, as_float32(self.W), seen.shape)
 
     @cached_property
     def col(self) -> Array | None:
@@ -141,7 +140,8 @@ class Convolution(BookLayer):
         return int(self.stride), int(self.pad)
 
     def _find_passes(self, x: Array) -> _Passes:
-        batch = 1 << (len(x) - 1).bit_length()  # it decides between algorithms, roughly
+        # Rounded up to a power of two: the choice of algorithms depends on the size of the batch.
+        batch = 1 << (len(x) - 1).bit_length()
         key = (x.shape[1:], self.W.shape, self.stride, self.pad, batch)
         if self._passes is None:
             self._passes = {}
@@ -167,15 +167,15 @@ class _Passes:
 
     @cached_property
     def filters(self) -> Any:
-        """Return what computes the gradients of filters and bias."""
+        """Return the algorithm for the gradients of filters and bias."""
         return filter_gradient(*self._geometry)
 
-    def give_back(self, dy: Array, w: Array, shape: tuple[int, ...]) -> Array:
+    def input_gradient(self, dy: Array, w: Array, shape: tuple[int, ...]) -> Array:
         """Return the gradient for the images, whose ``shape`` is (N, H, W, C), as (N, C, H, W)."""
         dx = take(shape)
         self._input.pack(w)
         self._input(GatedGradient.of(dy), len(dx), dx, NO_BYTES, False)
-        return like_images(dx)
+        return channels_first(dx)
 
     @cached_property
     def _input(self) -> Any:

@@ -13,7 +13,7 @@ from ...typing import Array
 from ..settings import settings
 from .base import BookLayer
 from .buffers import take
-from .layouts import as_given, empty_bytes, in_a_run
+from .layouts import contiguous, empty_bytes, in_shape_of
 
 __all__ = ["Dropout", "Relu", "Sigmoid"]
 
@@ -21,15 +21,15 @@ LAST = (0, 2, 3, 1)
 
 
 class Relu(BookLayer):
-    """``max(0, x)``; ("Deep Learning from Scratch", section 5.5.1).
+    """``max(0, x)`` ("Deep Learning from Scratch", section 5.5.1).
 
-    As in the book, ``backward`` writes into the gradient that it is given, and returns that very
-    array: whoever needs it again finds zeros in it. With ``settings.strict`` it does not.
+    As in the book, ``backward`` writes into its argument and returns it: a script that uses the
+    gradient again finds zeros in it. With ``settings.strict`` it writes to a copy.
 
     Attributes
     ----------
     mask : bool array like the input
-        Where that was not above zero.
+        True where the input was not above zero.
 
     Examples
     --------
@@ -44,16 +44,17 @@ class Relu(BookLayer):
 
     def forward(self, x: Array) -> Array:
         """Return ``x`` where it is above zero, and 0 elsewhere."""
-        run, self.mask = in_a_run(x), None  # whose memory is taken again, if nobody else has it
-        if run is None or not x.size:
+        self.mask = None  # frees its memory for the new one, unless the script holds it
+        memory = contiguous(x)
+        if memory is None or not x.size:
             self.mask = x <= 0
             out = x.copy()
             out[self.mask] = 0
             return out
-        y, stopped = take(run.shape), empty_bytes(run.shape, np.bool_)
-        each(masked_relu.rectify, run, y, stopped)
-        self.mask = as_given(stopped, run, x)
-        return as_given(y, run, x)
+        y, masked = take(memory.shape), empty_bytes(memory.shape, np.bool_)
+        each(masked_relu.forward, memory, y, masked)
+        self.mask = in_shape_of(masked, memory, x)
+        return in_shape_of(y, memory, x)
 
     def backward(self, dout: Array) -> Array:
         """Return ``dout``, and 0 where the input was not above zero.
@@ -61,19 +62,19 @@ class Relu(BookLayer):
         Raises
         ------
         ShapeError
-            If ``dout`` has another shape than the input.
+            If the shape of ``dout`` is not that of the input.
         """
-        given, stopped = in_a_run(dout), self._after_forward(self.mask)
-        require_shape(dout, stopped.shape, "a gradient", "(N, ...)", "Relu")
+        given, masked = contiguous(dout), self._after_forward(self.mask)
+        require_shape(dout, masked.shape, "a gradient", "(N, ...)", "Relu")
         if settings.strict or not dout.flags.writeable:
             dout = dout.copy(order="K")
-            given = in_a_run(dout)
+            given = contiguous(dout)
         if given is not None and dout.size:
-            flat = stopped if given is dout else stopped.transpose(LAST)
+            flat = masked if given is dout else masked.transpose(LAST)
             if flat.flags.c_contiguous:
-                each(masked_relu.stop, given, flat)
+                each(masked_relu.backward, given, flat)
                 return dout
-        np.copyto(dout, 0, where=stopped)
+        np.copyto(dout, 0, where=masked)
         return dout
 
 
@@ -95,43 +96,43 @@ class Sigmoid(BookLayer):
     out: Array | None = None
 
     def forward(self, x: Array) -> Array:
-        """Return a number between 0 and 1 for each of ``x``."""
-        run = in_a_run(x)
-        if run is None or not x.size or settings.in_double(x):
+        """Return the sigmoid of each number of ``x``."""
+        memory = contiguous(x)
+        if memory is None or not x.size or settings.in_double(x):
             self.out = ops.sigmoid(x.astype(np.float64) if settings.in_double(x) else x)
             return self.out
-        y = take(run.shape)
-        each(elementwise.sigmoid, run, y)
-        self.out = as_given(y, run, x)
+        y = take(memory.shape)
+        each(elementwise.sigmoid, memory, y)
+        self.out = in_shape_of(y, memory, x)
         return self.out
 
     def backward(self, dout: Array) -> Array:
         """Return ``dout · (1 - out) · out``."""
         out = self._after_forward(self.out)
-        given, y = in_a_run(dout), in_a_run(out)
+        given, y = contiguous(dout), contiguous(out)
         alike = dout.shape == out.shape and (given is dout) == (y is out)
         if given is None or y is None or not alike or not dout.size:
             return dout * (1 - out) * out
         dx = take(y.shape)
         each(elementwise.sigmoid_backward, given, y, dx)
-        return as_given(dx, y, out)
+        return in_shape_of(dx, y, out)
 
 
 class Dropout(BookLayer):
-    """Silence some numbers in training; scale all at test time ("... from Scratch", section 6.4.3).
+    """Drop some numbers in training; scale all at test time ("... from Scratch", section 6.4.3).
 
-    It is the variant of the first papers: what is kept stays as it is in training, and everything
-    is multiplied by ``1 - dropout_ratio`` afterwards.
+    This is the variant of the first papers: in training the numbers that are kept are not scaled,
+    and at test time all are multiplied by ``1 - dropout_ratio``.
 
     Parameters
     ----------
     dropout_ratio : float
-        The share that is silenced; drawn by ``np.random.rand``.
+        The share of the numbers that is set to 0, drawn by ``np.random.rand``.
 
     Attributes
     ----------
     mask : bool array
-        What the last training step kept.
+        True for the numbers that the last training step kept.
 
     Examples
     --------
@@ -145,12 +146,12 @@ class Dropout(BookLayer):
         self.dropout_ratio = dropout_ratio
 
     def forward(self, x: Array, train_flg: bool = True) -> Array:
-        """Return ``x`` with some numbers silenced, or all of them scaled."""
+        """Return ``x`` with some numbers set to 0, or all of them scaled."""
         if not train_flg:
             return x * (1.0 - float(self.dropout_ratio))
         self.mask = np.random.rand(*x.shape) > self.dropout_ratio  # noqa: NPY002 - the script's seed
         return x * self.mask
 
     def backward(self, dout: Array) -> Array:
-        """Return ``dout`` through the last mask."""
+        """Return ``dout`` times the last mask."""
         return dout * self._after_forward(self.mask)

@@ -13,17 +13,17 @@ __all__ = ["SoftmaxWithLoss"]
 
 
 class SoftmaxWithLoss(BookLayer):
-    """Softmax and cross-entropy, and ``(y - t) / N`` on the way back ("...", section 5.6.3).
+    """Softmax and cross-entropy, with ``(y - t) / N`` as gradient ("...", section 5.6.3).
 
-    For a single row of scores (K,) with a one-hot label the book divides by K, for it takes the
-    classes for a batch; a gradient check then finds a gradient K times too small. So does this
-    layer, but for ``settings.strict``, where ``dout`` counts too.
+    For a single row of scores (K,) with a one-hot label the book mistakes the classes for a batch
+    and divides by K; a gradient check then finds the gradient K times too small. This layer does
+    the same, except with ``settings.strict``, where it also multiplies by ``dout``.
 
     Attributes
     ----------
     loss : float
     y, t : arrays
-        The probabilities, float64, and the labels, both as they were last.
+        The last probabilities, float64, and the last labels.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class SoftmaxWithLoss(BookLayer):
 
 
 def _gradient(y: Array, t: Array) -> Array:
-    """Return ``(y - t) / N`` for rows, whatever form the labels have."""
+    """Return ``(y - t) / N`` for rows, and labels in either form."""
     if t.size != y.size:
         t = np.eye(y.shape[1])[t.reshape(len(y))]
     return (y - t.reshape(y.shape)) / len(y)

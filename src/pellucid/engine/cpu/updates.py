@@ -19,7 +19,7 @@ __all__ = ["update"]
 
 FLOAT = np.dtype(np.float32)
 
-Launch: TypeAlias = tuple[Callable[..., Any], tuple[float, ...]]
+Launch: TypeAlias = tuple[Callable[..., Any], tuple[float | updates.AdamConstants, ...]]
 
 # By the class itself: a subclass has a formula of its own. Each says which kernel takes a step with
 # the rate ``lr``, the ``t``-th of these weights, and with which numbers; a kernel takes those after
@@ -32,8 +32,8 @@ KERNELS: dict[type[Optimizer], Callable[[Any, float, int], Launch]] = {
     ),
     AdaGrad: lambda o, lr, t: (updates.adagrad, (lr, o.eps, o.weight_decay)),
     RMSprop: lambda o, lr, t: (updates.rmsprop, (lr, o.alpha, o.eps, o.weight_decay)),
-    Adam: lambda o, lr, t: (updates.adam, (t, lr, *o.betas, o.eps, o.weight_decay, 0.0)),
-    AdamW: lambda o, lr, t: (updates.adam, (t, lr, *o.betas, o.eps, 0.0, o.weight_decay)),
+    Adam: lambda o, lr, t: (updates.adam, (_adam(o, lr, t, o.weight_decay, 0.0),)),
+    AdamW: lambda o, lr, t: (updates.adam, (_adam(o, lr, t, 0.0, o.weight_decay),)),
 }
 
 
@@ -71,5 +71,12 @@ def _alone(optimizer: Optimizer, step: ParameterStep) -> bool:
 
 def _launch(optimizer: Optimizer, lr: float, t: int, arrays: list[Array]) -> None:
     kernel, constants = KERNELS[type(optimizer)](optimizer, lr, t)
-    numbers = [c if isinstance(c, int) else float(c) for c in constants]  # one signature
+    numbers = [c if isinstance(c, int | tuple) else float(c) for c in constants]  # one signature
     each(kernel, *arrays, *numbers)
+
+
+def _adam(o: Any, lr: float, t: int, weight_decay: float, shrink: float) -> updates.AdamConstants:
+    beta1, beta2 = o.betas
+    return updates.AdamConstants(
+        t, float(lr), float(beta1), float(beta2), float(o.eps), float(weight_decay), float(shrink)
+    )

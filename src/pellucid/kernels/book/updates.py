@@ -1,13 +1,13 @@
-"""Float64 parameters among float32 kernels: the book's update rules, and the way to float32.
+"""The book's update rules for float64 parameters, and the conversion to float32.
 
 Flat arrays of one size, C-contiguous, run with `pellucid.kernels.blocks.each`: the parameters
-``w``, float64, which their owner keeps; the gradient ``g`` and what the rule remembers, float32 or
+``w``, float64, which belong to the script; the gradient ``g`` and the rule's memory, float32 or
 float64. Every number is computed in float64, and rounded when it is stored. A task is a block of
-all of them, and writes nothing else. How fast memory is decides; so what is remembered is best
-float32.
+all of them, and writes nothing else. The kernels are bound by memory bandwidth, so that float32
+memory is faster.
 
-The rules are those of "Deep Learning from Scratch", section 6.1, to the rounding: its Adam puts the
-bias corrections into the rate, and its constant stands outside the root.
+The rules are those of "Deep Learning from Scratch", section 6.1, up to rounding: its Adam has the
+bias corrections in the rate, and adds its constant outside the root.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ..blocks import part
 from ..jit import kernel
 from ..pool.threads import share
 
-__all__ = ["adagrad", "adam", "momentum", "narrow", "nesterov", "rmsprop", "sgd"]
+__all__ = ["adagrad", "adam", "momentum", "nesterov", "rmsprop", "sgd", "to_float32"]
 
 OUTSIDE = 1e-7  # added to the root
-TINY = 1e-30  # times a rate, nothing that a parameter would notice
+TINY = 1e-30  # times a learning rate, too small to change any parameter
 
 
 @kernel
@@ -32,7 +32,7 @@ def _settled(z: float) -> float:
 
 
 @kernel
-def narrow(queue: Array, x: Array, y: Array) -> None:
+def to_float32(queue: Array, x: Array, y: Array) -> None:
     """``y = x``, rounded."""
     for block in share(queue):
         xs, ys = part(x, block), part(y, block)
@@ -64,7 +64,7 @@ def momentum(queue: Array, w: Array, g: Array, v: Array, lr: float, alpha: float
 def nesterov(
     queue: Array, w: Array, g: Array, v: Array, lr: float, alpha: float, first: bool
 ) -> None:
-    """``w ← w + α²·v - (1+α)·η·g``; ``v ← α·v - η·g``, before that if it goes ``first``."""
+    """``w ← w + α²·v - (1+α)·η·g``; ``v ← α·v - η·g``, which is done before if ``first``."""
     for block in share(queue):
         ws, gs, vs = part(w, block), part(g, block), part(v, block)
         for i in range(len(ws)):

@@ -1,4 +1,4 @@
-"""The steps that compute nothing: another shape, another layout."""
+"""The steps that change only the shape or the layout of their input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["LayoutStep", "ViewStep"]
 
 @serves(Flatten)
 class ViewStep(Step):
-    """Give the same numbers another shape."""
+    """Reshape without a copy."""
 
     kernel = "view"
     channels_last = False
@@ -67,7 +67,7 @@ class LayoutStep(Step):
         return self._transpose(dy, self._dx[: len(dy)], self._columns, self._rows).reshape(shape)
 
     def uses(self, *, training: bool) -> Sequence[Any]:
-        """Return the one kernel."""
+        """Return the transpose, unless the step is a view."""
         return () if self._same else (matmul.transpose,)
 
     def _transpose(self, x: Array, y: Array, rows: int, columns: int) -> Array:

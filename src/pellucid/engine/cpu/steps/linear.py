@@ -20,14 +20,14 @@ from .base import flat, serves, weights
 
 __all__ = ["LinearStep"]
 
-# Rows of x and of w whose sums fit into the registers, with what is multiplied; a vector holds the
+# Rows of x and of w in a tile, whose sums and factors fit into the registers; a vector holds the
 # sums of one row of x.
 TILE = (3, 4) if REGISTERS < 32 else (6, 4) if LANES < 5 else (5, 5)
-# A task is a square of so many tiles a side, so that what it reads serves it often; within these
-# bounds, so many that there are tasks enough for every thread.
+# Tiles on a side of a task, at least and at most: a square of tiles reuses what it reads the most.
+# Within these bounds it is as large as `ENOUGH` tasks, for an even load of the threads, allow.
 SIDES, ENOUGH = (5, 10), 16
 HEIGHTS = (12, 10, 8, 4) if REGISTERS == 32 else (6, 5, 4)
-PIECES = 16  # tasks of dw and of dx at most
+PIECES = 16  # tasks for dw, and for dx, at most
 
 
 @serves(Linear)
@@ -67,7 +67,7 @@ class LinearStep(Step):
         height, width = self._tile
         if images == 1:
             height = 1
-        elif images < height:  # a kernel of their own is not worth compiling
+        elif images < height:  # padded: another kernel would not be worth compiling
             self._few[:images], x = x, self._few
         n = len(x)
         high, wide = -(-n // height), -(-len(w) // width)
@@ -80,11 +80,11 @@ class LinearStep(Step):
         return self._y[:images]
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Leave ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
+        """Write the gradients ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
         dy, n = np.ascontiguousarray(dy, dtype=np.float32), len(dy)
         weight, bias, (y, dx) = self.layer.weight, self.layer.bias, self._flat
         w = weights(weight, self._shape, self.name)
-        dw, db = w, self._db  # not written to, unless the step learns
+        dw, db = w, self._db  # the kernel does not write to them unless the step learns
         if self.learns:
             dw = self.gradient(weight)
             db = self._db if bias is None else self.gradient(bias)
@@ -97,16 +97,16 @@ class LinearStep(Step):
         return self._dx[:n] if need_dx else None
 
     def uses(self, *, training: bool) -> Sequence[Any]:
-        """Return the kernels for a whole batch."""
+        """Return the kernels for a full batch."""
         forward = matmul.linear(*self._tile)
         return (forward, self._gradients) if training else (forward,)
 
 
 def _height(n: int, f: int) -> int:
-    """Return the height of tiles that serve both f rows of dw and n rows of dx in the least time.
+    """Return the height of tiles that takes the least time for f rows of dw and n rows of dx.
 
-    A step of a tile takes a cycle for each of its vectors, and never less than the eight after
-    which they are there for the next step.
+    A step of a tile takes a cycle for each of its vectors, and at least the latency of eight cycles
+    after which its sums can be added to again.
     """
 
     def cycles(height: int) -> int:

@@ -27,7 +27,7 @@ class _StandardizingStep(PixelBlockStep):
 
     The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32;
     its rounding error ``off`` is added to the shift, so that a mean far from zero costs no digits.
-    ``sets`` of rows hold what belongs to the channels: one, or one for each block.
+    There are ``sets`` of rows for the channels: one for all blocks, or one for each block.
     """
 
     _x: Array  # the last input
@@ -46,7 +46,7 @@ class _StandardizingStep(PixelBlockStep):
         self.layer, self.relu = layer, relu
         self.kernel = layer.short_name + " + relu" * relu
         self._chunks = fewest_chunks(ranks)
-        blocks = self._blocks(self._y) + self._chunks  # of which each chunk has a partial one
+        blocks = self._blocks(self._y) + self._chunks  # the last block of a chunk may be partial
         width = normalization.period(self.channels)
         self._rows = aligned_zeros((sets, 5, width))
         self._scratch = aligned_zeros((blocks, 3, width))
@@ -60,7 +60,7 @@ class _StandardizingStep(PixelBlockStep):
         return {"relu": True} if type(follower) is ReLU and not absorbed else None
 
     def _of_channels(self, *buffers: Any) -> list[Array]:
-        """Return what belongs to the channels, in float64."""
+        """Return arrays of one number a channel, in float64."""
         return [numbers(b, (self.channels,), self.name).astype(np.float64) for b in buffers]
 
     def _cut(self, x: Array) -> ChunkBlocks:
@@ -68,7 +68,7 @@ class _StandardizingStep(PixelBlockStep):
         return ChunkBlocks.of(len(x), x.size, self._chunks, self._per)
 
     def _block_statistics(self, x: Array) -> tuple[Array, Array]:
-        """Return of each block the mean of each channel, and the sum of squares around it."""
+        """Return the mean of each channel over each block, and the sum of squared deviations."""
         blocks = self._cut(x)
         launch(
             normalization.batch_statistics, len(blocks), x.size, flat(x), self._scratch, self._sums,
@@ -78,7 +78,7 @@ class _StandardizingStep(PixelBlockStep):
         return means, squares
 
     def _gradient_sums(self, dy: Array) -> tuple[Array, Array]:
-        """Return of each block and channel ``Σ dz`` and ``Σ dz · (x - around)``."""
+        """Return ``Σ dz`` and ``Σ dz · (x - around)`` over each block, for each channel."""
         x, blocks = self._x, self._cut(dy)
         launch(
             normalization.batch_gradient_sums, len(blocks), x.size, flat(dy), flat(x), self._rows,
@@ -87,18 +87,18 @@ class _StandardizingStep(PixelBlockStep):
         totals, moments = self._sums[: len(blocks)].swapaxes(0, 1)
         return totals, moments
 
-    def _leave(self, dgammas: Array, dbetas: Array) -> None:
-        """Leave the gradients of scale and shift, given those of each chunk.
+    def _write_gradients(self, dgammas: Array, dbetas: Array) -> None:
+        """Write the gradients of scale and shift, given those of each chunk.
 
-        They are added up as several processes would add up what each has rounded.
+        They are rounded before they are added, as by several processes.
         """
         for parameter, parts in ((self.layer.weight, dgammas), (self.layer.bias, dbetas)):
             self.gradient(parameter)[:] = tree_sum(parts.astype(parameter.data.dtype))
 
     def _fill(self, first: int, *values: Array) -> None:
-        """Write one number a channel into each of the rows from ``first`` on, over and over.
+        """Write ``values`` into the rows from ``first`` on, repeated to the length of a row.
 
-        ``values`` are (C,) for one set of rows, or (N, C) for N.
+        Each of them is (C,) for one set of rows, or (N, C) for N sets.
         """
         for k, value in enumerate(values, first):
             each = np.atleast_2d(value)
@@ -110,8 +110,8 @@ class _StandardizingStep(PixelBlockStep):
 class BatchNormStep(_StandardizingStep):
     """Batch normalisation, and ReLU if one follows.
 
-    After a convolution whose weights stay as they are, inference does nothing here: the filters are
-    scaled, and their bias is shifted.
+    After a convolution whose weights are frozen, inference skips this step: it is folded into the
+    filters and the bias.
     """
 
     layer: BatchNorm2d
@@ -124,7 +124,7 @@ class BatchNormStep(_StandardizingStep):
             name, layer, input_shape, batch,
             block=normalization.BATCH_BLOCK, sets=1, relu=relu, ranks=ranks,
         )  # fmt: skip
-        self.source: ConvStep | None = None  # the convolution before it, if it can be folded
+        self.source: ConvStep | None = None  # the convolution that it can be folded into
 
     def link(self, producer: Step) -> None:
         """Link a batch norm to the convolution before it, so that inference can fold it."""
@@ -133,16 +133,16 @@ class BatchNormStep(_StandardizingStep):
 
     @property
     def folded(self) -> bool:
-        """Whether the filters of the convolution before it do all of it."""
+        """Whether the step is folded into the convolution before it."""
         return self.source is not None and self.frozen and not self.layer.training
 
     def folded_into(self, w: Array, bias: Array) -> tuple[Array, Array]:
-        """Return the filters and the bias of a convolution whose output is the normalised one.
+        """Return the filters and the bias of a convolution that also normalises its output.
 
-        In float64: a mean and a bias that are both far from zero cancel.
+        Computed in float64, because a mean and a bias that are both far from zero cancel.
         """
         gamma, beta, mean, var = self._buffers()
-        with np.errstate(all="ignore"):  # NaN and infinity propagate, and are seen
+        with np.errstate(all="ignore"):  # NaN and infinity propagate
             scale = gamma * (var + self.layer.eps) ** -0.5
             shift = (bias - mean) * scale + beta
             filters = w * scale.reshape(-1, 1, 1, 1)
@@ -160,11 +160,11 @@ class BatchNormStep(_StandardizingStep):
         if layer.training:
             m = x.size // self.channels
             if m < 2:
-                return layer(np.moveaxis(x, -1, 1))  # which refuses it
+                return layer(np.moveaxis(x, -1, 1))  # which raises the error
             mean, var = self._statistics(x, m)
             layer.track(mean, var, m)
         around = mean.astype(np.float32)
-        with np.errstate(all="ignore"):  # NaN and infinity propagate, and are seen
+        with np.errstate(all="ignore"):  # NaN and infinity propagate
             self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
             self._scale = gamma * self._inverse
             self._fill(0, around, self._scale, beta + self._off * self._scale)
@@ -172,7 +172,7 @@ class BatchNormStep(_StandardizingStep):
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Leave the gradients of scale and shift; return that of the input."""
+        """Write the gradients of scale and shift; return that of the input."""
         if self._passed and self.source is not None:
             self._normalise(self.source.again())
         x = self._x
@@ -191,7 +191,7 @@ class BatchNormStep(_StandardizingStep):
         return self._of_channels(layer.weight, layer.bias, layer.running_mean, layer.running_var)
 
     def _sum_gradients(self, dy: Array) -> None:
-        """Leave the gradients of scale and shift, and what that of the input follows from."""
+        """Write the gradients of scale and shift, and the rows from which dx is computed."""
         x, inverse, off, cut = self._x, self._inverse, self._off, self._cut(dy)
         with np.errstate(all="ignore"):
             dbetas, moments = (cut.chunk_sums(parts) for parts in self._gradient_sums(dy))
@@ -201,10 +201,10 @@ class BatchNormStep(_StandardizingStep):
             share = self._scale / (x.size // self.channels)
             slope = -share * dgamma * inverse
             self._fill(3, slope, slope * off - share * dbeta)
-        self._leave(dgammas, dbetas)
+        self._write_gradients(dgammas, dbetas)
 
     def _statistics(self, x: Array, m: int) -> tuple[Array, Array]:
-        """Return mean and variance of each channel, from those of the blocks."""
+        """Return mean and variance of each channel, combined from those of the blocks."""
         blocks = self._cut(x)
         means, squares = self._block_statistics(x)
         pixels = np.diff(blocks.bounds)[:, np.newaxis] // self.channels
@@ -232,7 +232,7 @@ class GroupNormStep(_StandardizingStep):
         self._x, y, layer = x, self._y[: len(x)], self.layer
         gamma, beta = self._of_channels(layer.weight, layer.bias)
         means, squares = self._block_statistics(x)
-        with np.errstate(all="ignore"):  # NaN and infinity propagate, and are seen
+        with np.errstate(all="ignore"):  # NaN and infinity propagate
             mean = self._over_groups(means)
             pixels = self._per // self.channels
             var = self._over_groups(squares / pixels + (means - mean) ** 2)
@@ -244,13 +244,13 @@ class GroupNormStep(_StandardizingStep):
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Leave the gradients of scale and shift; return that of the input."""
+        """Write the gradients of scale and shift; return that of the input."""
         (gamma,) = self._of_channels(self.layer.weight)
         inverse, off, cut = self._inverse, self._off, self._cut(dy)
         totals, moments = self._gradient_sums(dy)
         with np.errstate(all="ignore"):
             along = inverse * (moments + off * totals)
-            self._leave(cut.chunk_sums(along), cut.chunk_sums(totals))
+            self._write_gradients(cut.chunk_sums(along), cut.chunk_sums(totals))
             if not need_dx:
                 return None
             # dx = inverse · (h - mean(h) - x̂ · mean(h · x̂)) with h = gamma · dz

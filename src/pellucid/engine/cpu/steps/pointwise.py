@@ -1,7 +1,7 @@
-"""The steps that act on every number on its own, and softmax.
+"""The elementwise steps, and softmax.
 
-The layer's attributes are read at each call. ``y`` and ``dx`` have buffers of their own; x is kept:
-nobody overwrites it before this step's backward.
+The layer's attributes are read at each call. ``y`` and ``dx`` have buffers of their own; x is kept
+as a reference: no step overwrites it before the backward of this one.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class LeakyReLUStep(PointwiseStep):
     kernels = (elementwise.leaky_relu, elementwise.leaky_relu_backward)
 
     def remembered(self) -> Array:
-        """Return the last input: with a slope below zero, the output's sign does not tell."""
+        """Return the last input: with a negative slope, the sign of y does not give that of x."""
         return self._x
 
     def constants(self) -> tuple[float, ...]:
@@ -118,20 +118,20 @@ class SiLUStep(PointwiseStep):
     kernels = (elementwise.silu, elementwise.silu_backward)
 
     def remembered(self) -> Array:
-        """Return the last input: below zero two inputs have one output."""
+        """Return the last input: below zero, two inputs have the same output."""
         return self._x
 
 
 @serves(Softmax)
 class SoftmaxStep(PointwiseStep):
-    """Probabilities of features or, in each cell of an image, of channels: along the last axis."""
+    """Softmax over the last axis: features or, in each cell of an image, channels."""
 
     channels_last = True
     kernels = (losses.softmax, losses.softmax_backward)
 
     @classmethod
     def takes(cls, layer: Softmax, input_shape: Shape) -> bool:
-        """Return whether ``layer`` goes along features or channels, the last axis of the step."""
+        """Return whether the axis of ``layer`` is the last one in the layout of the step."""
         return len(input_shape) in (1, 3) and layer.dim in (1, -len(input_shape))
 
     def forward(self, x: Array) -> Array:
@@ -154,12 +154,12 @@ class SoftmaxStep(PointwiseStep):
 
 @serves(Dropout)
 class DropoutStep(PointwiseStep):
-    """Silence some numbers while training: the same cells of an image as the plain layer does."""
+    """Dropout, of the same cells of an image as by the plain layer."""
 
     channels_last = True
 
     def uses(self, *, training: bool) -> Sequence[Any]:
-        """Return the kernels, none of which inference needs."""
+        """Return the kernels for training; inference needs none."""
         by_image = isinstance(self.layer.rng, ImageRandom)
         mask = philox.dropout_mask if by_image else elementwise.dropout_mask
         return (elementwise.multiply, mask) if training else ()
@@ -167,14 +167,14 @@ class DropoutStep(PointwiseStep):
     def __init__(self, name: str, layer: Dropout, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer, input_shape, batch)
         channels, cells = input_shape[0], math.prod(input_shape[1:])
-        if channels == 1 or cells == 1:  # then both layouts are one run of numbers
+        if channels == 1 or cells == 1:  # then both layouts are the same
             channels, cells = channels * cells, 1
-        together = max(1, BLOCK // (channels * cells))  # images whose numbers stay near
+        together = max(1, BLOCK // (channels * cells))  # images that fit into the cache
         self._drawn = np.empty((min(together, batch), channels, cells))
         self._mask = aligned_zeros((batch, cells, channels))
 
     def forward(self, x: Array) -> Array:
-        """Return ``x`` with some numbers silenced while training, and ``x`` itself otherwise."""
+        """Return ``x`` times a new mask while training; otherwise ``x``, scaled if necessary."""
         layer, n, y = self.layer, len(x), self._y[: len(x)].reshape(x.shape)
         inverted, p = layer.variant == "inverted", float(layer.p)
         require_probability(p)
@@ -187,7 +187,7 @@ class DropoutStep(PointwiseStep):
         return x if inverted else np.multiply(x, np.float32(self._factor), out=y)
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Return ``dy`` through the same mask."""
+        """Return ``dy`` times the same mask."""
         if not need_dx:
             return None
         dx = self._dx[: len(dy)].reshape(dy.shape)
@@ -197,7 +197,7 @@ class DropoutStep(PointwiseStep):
         return dx
 
     def _draw(self, mask: Array, p: float, scale: float) -> None:
-        """Draw the mask that the plain layer draws."""
+        """Write the mask that the plain layer draws."""
         rng = self.layer.rng
         if isinstance(rng, ImageRandom) and len(rng.images) == len(mask):
             count = math.prod(mask.shape[1:])
@@ -206,11 +206,11 @@ class DropoutStep(PointwiseStep):
                 rng.counters(count), mask, math.ceil(p * 2**32), scale,
             )  # fmt: skip
             return
-        if isinstance(rng, ImageRandom):  # other images than the Trainer's last
+        if isinstance(rng, ImageRandom):  # images other than the Trainer's last batch
             drawn = rng.random((len(mask), *self._drawn.shape[1:]))
             run(elementwise.dropout_mask, 1, drawn, mask, p, scale)
             return
-        # Some images at a time: the numbers are the same as all at once.
+        # A few images at a time, which gives the same numbers as all at once.
         together = len(self._drawn)
         for n in range(0, len(mask), together):
             drawn = self._drawn[: len(mask) - n]

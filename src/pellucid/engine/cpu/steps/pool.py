@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeAlias
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ....kernels import pooling
 from ....kernels.blocks import each
-from ....kernels.pooling import Taps
 from ....memory import aligned_zeros
 from ....nn import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
 from ....ops.pooling import cells_that_count
 from ....shapes import Windows, slide
 from ....typing import Array, Shape
 from ...step import Step
-from ..launch import launch
+from ..max_pooling import MaxPooling, run_bands
 from .base import serves
 
 __all__ = ["AvgPoolStep", "GlobalAvgPoolStep", "GlobalMaxPoolStep", "LpPoolStep", "MaxPoolStep"]
@@ -24,20 +24,16 @@ __all__ = ["AvgPoolStep", "GlobalAvgPoolStep", "GlobalMaxPoolStep", "LpPoolStep"
 Global: TypeAlias = GlobalAvgPool2d | GlobalMaxPool2d
 Sliding: TypeAlias = MaxPool2d | AvgPool2d | LpPool2d
 
-BYTE = 256  # cells of a window that one byte can tell apart
-
 
 class _PoolStep(Step):
-    """What the pooling steps share: how the window slides, and the buffers."""
+    """Base class: the geometry of the windows, and the buffers."""
 
     channels_last = True
-    passes: ClassVar[tuple[Any, ...]] = (pooling.sums,)  # the last one is of the backward alone
+    passes: Sequence[Any] = (pooling.sums,)  # the last one is used by the backward alone
 
     def __init__(self, name: str, layer: Sliding | Global, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
         self.windows = windows = _windows(layer, input_shape)
-        self._reads = pooling.reads(windows, 0), pooling.reads(windows, 1)
-        self._readers = pooling.readers(windows, 0), pooling.readers(windows, 1)
         self._y = aligned_zeros((batch, *windows.output, input_shape[0]))
         self._dx = aligned_zeros((batch, *windows.input, input_shape[0]))
 
@@ -45,39 +41,41 @@ class _PoolStep(Step):
         """Return the kernels of both directions."""
         return self.passes if training else self.passes[:-1]
 
+    @cached_property
+    def _reads(self) -> pooling.Taps:
+        return pooling.reads(self.windows)
+
+    @cached_property
+    def _readers(self) -> pooling.Taps:
+        return pooling.readers(self.windows)
+
 
 @serves(MaxPool2d)
 class MaxPoolStep(_PoolStep):
     """Max pooling."""
 
     kernel = "max pooling"
-    passes = (pooling.max_forward, pooling.max_backward)
 
     def __init__(
         self, name: str, layer: MaxPool2d | GlobalMaxPool2d, input_shape: Shape, batch: int
     ) -> None:
         super().__init__(name, layer, input_shape, batch)
-        self._small = self.windows.window[0] * self.windows.window[1] <= BYTE
-        used, unused = self._y.size, 1
-        self._argmax = aligned_zeros(used if self._small else unused, np.uint8)
-        self._wide = aligned_zeros(unused if self._small else used)
+        self._max_pooling = MaxPooling(self.windows)
+        self.passes = self._max_pooling.kernels
+        self._argmax = aligned_zeros(self._y.size, self._max_pooling.argmax_type)
 
     def forward(self, x: Array) -> Array:
         """Return the maxima."""
         y = self._y[: len(x)]
-        fw = self.windows.window[1]
-        args = (x, y, self._argmax, self._wide, *self._reads, fw, self._small)
-        _run(pooling.max_forward, y, self._reads, *args)
+        self._max_pooling.forward(x, y, self._argmax)
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Scatter ``dy`` to the arg-max of each window."""
+        """Scatter ``dy`` to the argmax of each window."""
         if not need_dx:
             return None
         dx = self._dx[: len(dy)]
-        fw = self.windows.window[1]
-        args = (dy, self._argmax, self._wide, dx, *self._readers, fw, self._small)
-        _run(pooling.max_backward, dx, self._readers, *args)
+        self._max_pooling.backward(dy, self._argmax, dx)
         return dx
 
 
@@ -116,7 +114,7 @@ class AvgPoolStep(_PoolStep):
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Return each ``dy``, spread evenly over its window."""
+        """Return the gradient: each ``dy``, spread evenly over its window."""
         if not need_dx:
             return None
         dx, shares = self._dx[: len(dy)], self._shares()
@@ -129,9 +127,9 @@ class AvgPoolStep(_PoolStep):
         return dx
 
     def _shares(self) -> tuple[Array, Array]:
-        """Return one over how many rows each window counts, and the same of columns."""
-        everything = getattr(self.layer, "count_include_pad", True)  # global pooling has no padding
-        counts = (self._counts[axis, bool(everything)] for axis in (0, 1))
+        """Return the reciprocal number of rows that each window counts, and that of columns."""
+        include = getattr(self.layer, "count_include_pad", True)  # global pooling has no padding
+        counts = (self._counts[axis, bool(include)] for axis in (0, 1))
         rows, columns = ((1 / count).astype(np.float32) for count in counts)
         return rows, columns
 
@@ -145,7 +143,7 @@ class GlobalAvgPoolStep(AvgPoolStep):
 
 @serves(LpPool2d)
 class LpPoolStep(_PoolStep):
-    """Lp pooling: powers, their sums, and the root of those."""
+    """Lp pooling: powers, their sums, and the roots of the sums."""
 
     layer: LpPool2d
     kernel = "Lp pooling"
@@ -162,7 +160,7 @@ class LpPoolStep(_PoolStep):
         """Return the norms."""
         self._p = p = float(self.layer.norm_type)
         if not 1 <= p < np.inf:
-            return self.layer(np.moveaxis(x, -1, 1))  # which refuses it
+            return self.layer(np.moveaxis(x, -1, 1))  # which raises the error
         n, self._x = len(x), x
         y, z, sums = self._y[:n], self._powers[:n], self._slopes[:n]
         each(pooling.powers, x, z, p)
@@ -183,20 +181,12 @@ class LpPoolStep(_PoolStep):
 
 
 def _windows(layer: Sliding | Global, input_shape: Shape) -> Windows:
-    """Return how the window slides; that of global pooling is the image."""
+    """Return the geometry of the windows; that of global pooling is the whole image."""
     if isinstance(layer, GlobalAvgPool2d | GlobalMaxPool2d):
         _, h, w = input_shape
         return slide((h, w), (h, w))
     return layer.windows(input_shape)
 
 
-def _sums(x: Array, y: Array, taps: tuple[Taps, Taps], left: Array, right: Array) -> None:
-    _run(pooling.sums, y, taps, x, y, *taps, left, right)
-
-
-def _run(kernel: Any, y: Array, taps: tuple[Taps, Taps], *args: Any) -> None:
-    """Run a kernel that fills ``y`` through ``taps``, a band of rows a task."""
-    n, rows, width, channels = y.shape
-    cells = max(1, taps[0].most * taps[1].most)
-    per = pooling.band(width * channels * cells)
-    launch(kernel, -(-n * rows // per), y.size * cells, *args, per)
+def _sums(x: Array, y: Array, taps: pooling.Taps, left: Array, right: Array) -> None:
+    run_bands(pooling.sums, y, taps, x, y, taps, left, right)

@@ -57,6 +57,6 @@ class LocalResponseNormStep(PixelBlockStep):
 
     def _make_scratch(self) -> None:
         neighbours = self.layer.size
-        width = normalization.response_room(self.channels, neighbours)
+        width = normalization.response_width(self.channels, neighbours)
         self._scratch = aligned_zeros((self._blocks(self._y), 5, width))
         self._neighbours = neighbours  # last: what fits it is there, also if Ctrl-C came
