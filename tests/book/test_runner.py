@@ -168,7 +168,7 @@ def test_a_missing_data_set_says_where_to_put_it(book, tmp_path):
     assert result.returncode == 1
     assert result.stderr.startswith("error: MNIST: the data set is not there. Looked in\n")
     assert "train-images-idx3-ubyte" in result.stderr
-    assert "Then pass that folder as --data-dir" in result.stderr
+    assert "pass the folder as --data-dir" in result.stderr
     assert "Traceback" not in result.stderr
 
 
