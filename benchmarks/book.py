@@ -2,12 +2,11 @@
 
     python benchmarks/book.py [ITERATIONS] [--rounds R]
 
-benchmarks/book_convnet.py is the script. It runs unmodified, each time in a process of its own:
+benchmarks/book_convnet.py is the script. It runs unmodified, each time in a new process:
 with tests/book/oracle (straightforward NumPy) as `common`, and with `pellucid.book.common`. MNIST
-comes from the folder PELLUCID_TEST_MNIST. Both use two threads. The seconds are those of the
-training and of the final test, those of starting and loading beside them; the kernels have been
-compiled before. Where the machine is busy the seconds say little; those that the cores have worked
-for each then say more, but not that ours had two of them.
+comes from the folder PELLUCID_TEST_MNIST. Both use two threads. Seconds are measured for
+training and the final test, and separately for starting and loading; the kernels are compiled
+before. On a busy machine CPU seconds are more reliable, but do not show that ours used two cores.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ MODULES = ("functions", "gradient", "layers", "optimizer", "trainer", "util")
 
 
 def measure(iterations: int, rounds: int = 1) -> Result:
-    """Run the script under both, in turn; return the medians and how far the losses are apart."""
+    """Run the script under both in turn; return the medians and the difference of the losses."""
     _child("pellucid", 2)  # compiles
     runs: dict[str, list[Result]] = {"oracle": [], "pellucid": []}
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""What is measured: networks, images, batches, and how much faster than PyTorch we want to be."""
+"""The measured cases: networks, images, batches, and target ratios to PyTorch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MNIST, CIFAR, IMAGENET = (1, 28, 28), (3, 32, 32), (3, 227, 227)
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table: a network, its images, whether it is trained, the ratio aimed at."""
+    """One row of the table: a network, its images, training or inference, the target ratio."""
 
     name: str
     network: Callable[[Any], Any]
@@ -49,7 +49,7 @@ CASES = {
     )
 }
 
-# Steps that are timed with fresh and with trained weights: denormal numbers, and arg-maxima that
-# no longer jump about, must not make a difference.
+# Steps timed with fresh and with trained weights: denormal numbers and stable argmaxes must not
+# make a difference.
 TRAINED = {"simple-trained": CASES["simple-train-100"], "deep-trained": CASES["deep-train-100"]}
 TRAINED_TARGET = 0.05  # the most by which trained weights may be slower

@@ -18,8 +18,8 @@ __all__ = ["CONTENDERS", "PEERS"]
 
 PEERS = ("torch", "torch channels-last")
 CONTENDERS = ("pellucid", *PEERS, "reference")
-IMAGES = 3200  # that all batches together have, within bounds
-BYTES = 2**26  # of them, so that large ones are few
+IMAGES = 3200  # of all batches together, within bounds
+BYTES = 2**26  # at most, so that large images are few
 LOSSES = 10  # steps after which the losses of both sides are compared
 
 

@@ -1,7 +1,7 @@
 """How one convolution becomes fast, step by step: the table of docs/engine.md.
 
 3x3 windows over 100 images of 32 channels, 16x16, padded by one; 32 filters, then ReLU and max
-pooling 2x2. On one thread, but for the last line.
+pooling 2x2. On one thread, except for the last line.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> None:
     rows.append(("channels last, one vector of sums", _median(_direct(one, relu=False, pool=1))))
     rows.append(("a tile of 8x2 vectors of sums", _median(_direct(tile, relu=False, pool=1))))
     rows.append(("the same, and then ReLU and pooling", _median(_one_by_one(tile))))
-    fused = (2, 2)  # for each of the four cells of a pooling window: as many sums
+    fused = (2, 2)  # for each of the four cells of a pooling window
     rows.append(("ReLU and pooling fused with it", _median(_direct(fused, relu=True, pool=2))))
     rows.append(("Winograd's products instead, fused", _median(_step(relu=True, pool=2))))
     pellucid.set_num_threads(2)
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def _step(*, relu: bool, pool: int) -> Callable[[], object]:
-    """Return the engine's own step for the layer, and what follows it, as it chooses it."""
+    """Return the engine's own step for the layer and its fused followers."""
     step = ConvStep("", layer, x.shape[1:], N, relu, pool)
     last = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
     return lambda: step.forward(last)

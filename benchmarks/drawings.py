@@ -1,4 +1,4 @@
-"""How many digits are recognised on photographs of paper, of those that are recognised in MNIST.
+"""Count the digits recognised on simulated photographs of paper.
 
     python benchmarks/drawings.py FOLDER    # with MNIST's files; without it, where data sets are
 
@@ -49,7 +49,7 @@ def photograph(digit, case, rng):
 
 
 def main():
-    """Print a line a case."""
+    """Print one line per case."""
     train, test = data.mnist(*sys.argv[1:], download=False)
     model = models.SimpleConvNet(train.image_shape, rng=np.random.default_rng(0))
     pellucid.Trainer(model, train.take(20_000), epochs=2, evaluate_samples=1000).fit()

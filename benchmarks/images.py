@@ -1,4 +1,4 @@
-"""The images: the real MNIST where it is, else random ones that have the statistics of real ones.
+"""The images: MNIST if it is found, else random ones with the statistics of real images.
 
 As a script, prints as JSON whether MNIST is found.
 """
@@ -32,7 +32,7 @@ def mnist_or_none() -> tuple[data.Dataset, data.Dataset] | None:
 
 
 def batches(image: tuple[int, int, int], batch: int) -> Iterator[Batch]:
-    """Yield batches of ``image`` size without end, the same ones for everybody who asks."""
+    """Yield batches of ``image`` size endlessly, the same for every caller."""
     rng = np.random.default_rng(0)
     mnist = mnist_or_none() if image == (1, 28, 28) else None
     if mnist is not None:
@@ -48,7 +48,7 @@ def batches(image: tuple[int, int, int], batch: int) -> Iterator[Batch]:
 def _like_digits(
     rng: np.random.Generator, labels: NDArray[np.int64], image: tuple[int, int, int]
 ) -> NDArray[np.float32]:
-    """Return images that are dark but for a bright patch, whose place tells the class."""
+    """Return dark images with a bright patch, whose position is the class."""
     x = np.zeros((len(labels), *image), dtype=np.float32)
     for one, label in zip(x, labels, strict=True):
         place = one[:, 2 * label : 2 * label + 6, 4 : image[2] - 8]

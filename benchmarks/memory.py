@@ -3,8 +3,8 @@
     python benchmarks/memory.py WHO [IMAGES]
 
 WHO is pellucid, torch, or reference (our plain layers, which compute as the book's code does).
-Everybody holds all of MNIST as bytes and trains with 100 images a step; afterwards a thousand test
-images are evaluated by the hundred, and by "reference-1000" in one piece.
+Each holds all of MNIST as bytes and trains with 100 images per step; afterwards a thousand test
+images are evaluated in batches of 100, and by "reference-1000" in one batch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 __all__ = ["WHO"]
 
 WHO = ("pellucid", "torch", "reference", "reference-1000")
-IMAGES = 10_000  # that are trained on, once: a longer training needs no more
+IMAGES = 10_000  # for one epoch: more epochs need no more memory
 BATCH, TESTED = 100, 1000
 UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in one of ru_maxrss
 

@@ -1,4 +1,4 @@
-"""The networks that are measured, each written once in words that both libraries have.
+"""The measured networks, each written once in terms that both libraries have.
 
 A kit (`ours.Kit`, `theirs.Kit`) turns a word into a layer of its library. A new network is a
 function here and a line in `cases.py`; a layer that is new takes a word in each kit.
@@ -39,10 +39,10 @@ class Words(Protocol):
         """Return a local response normalisation with the constants of AlexNet."""
 
     def flatten(self) -> Any:
-        """Return what lays images out as rows."""
+        """Return a flattening layer."""
 
     def dropout(self) -> Any:
-        """Return what silences half of the numbers while training."""
+        """Return a dropout of one half."""
 
     def chain(self, *layers: Any) -> Any:
         """Return the layers one after the other."""

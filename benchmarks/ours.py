@@ -1,4 +1,4 @@
-"""Pellucid's side: how a case is built, and what one step of it is."""
+"""Pellucid's side: building a case and running one step of it."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class Kit:
         return nn.LocalResponseNorm.krizhevsky()
 
     def flatten(self) -> nn.Layer:
-        """Return what lays images out as rows."""
+        """Return a flattening layer."""
         return nn.Flatten()
 
     def dropout(self) -> nn.Layer:
-        """Return a dropout of half."""
+        """Return a dropout of one half."""
         return nn.Dropout(0.5, rng=np.random.default_rng(1))
 
     def chain(self, *layers: nn.Layer) -> nn.Layer:
@@ -82,7 +82,7 @@ class Pellucid:
         self.model = case.network(Kit()).train(case.training)
         self.run = engine.compile(self.model, case.image, case.batch) if fast else self.model
         if fast and not case.training:
-            self.run.freeze()  # as `predict` does: the weights stay as they are
+            self.run.freeze()  # as `predict` does: the weights do not change
         loss = nn.SoftmaxCrossEntropy()
         self.measure, self.rule = fused(loss) if fast else loss, optim.Adam()
         self._update = engine.update if fast else (lambda rule, parameters: rule.step(parameters))
@@ -110,13 +110,13 @@ class Pellucid:
 
     @staticmethod
     def square_product(n: int) -> Callable[[], Any]:
-        """Return what multiplies two matrices of n rows and columns in float32."""
+        """Return a function that multiplies two n x n matrices in float32."""
         a, b = np.random.default_rng(0).random((2, n, n), dtype=np.float32)
         return lambda: np.matmul(a, b)
 
 
 def use_threads(threads: int) -> None:
-    """Let the engine use so many threads; one without the switch obeys NUMBA_NUM_THREADS."""
+    """Set the number of threads; an engine without the switch obeys NUMBA_NUM_THREADS."""
     with suppress(ImportError):
         from pellucid.kernels.pool.threads import set_num_threads
 

@@ -1,4 +1,4 @@
-"""Measurements in processes of their own."""
+"""Run measurements in separate processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def call(script: str, *arguments: object, env: Mapping[str, str] | None = None) 
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> str:
-    """Run Python with ``arguments``; return what it prints, or end with what it complains about."""
+    """Run Python with ``arguments``; return its output, or exit with its error."""
     command = [sys.executable, *arguments]
     process = subprocess.run(
         command, capture_output=True, text=True, check=False, env={**os.environ, **(env or {})}

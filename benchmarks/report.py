@@ -18,7 +18,7 @@ NONE = "–"
 
 
 def markdown(results: Result) -> str:
-    """Return a page with a table for everything that was measured."""
+    """Return a page with a table for each measurement."""
     facts = "\n".join(f"- {what}: {value}" for what, value in results["facts"].items())
     parts = ["# Measurements", facts]
     for name, section in SECTIONS.items():
@@ -73,7 +73,7 @@ def _steps(rows: list[Result]) -> str:
             "Medians over the rounds of each process's median. A training step ends with Adam's",
             "update, PyTorch's being the fused one; images are converted beforehand.\n",
             _table(header, map(step_row, rows)),
-            "\n### The same steps, looked at from other sides\n",
+            "\n### More about these steps\n",
             f"Losses: of the first step and {LOSSES} steps later, from the same weights and images",
             "(dropout draws differently). Start: seconds for the imports, for building and for the",
             "first step, with compiled kernels in the cache. GFLOP are the textbook's. Peak: the",
@@ -160,10 +160,10 @@ def _memory(peaks: dict[str, list[Result]]) -> str:
         numbers = (training, imports, training - imports, training - data)
         return [who, *(f"{number:.0f}" for number in numbers)]
 
-    header = ["who", "peak MiB", "interpreter and imports", "above imports", "above MNIST, too"]
+    header = ["library", "peak MiB", "interpreter and imports", "above imports", "above MNIST, too"]
     return (
         "## Peak memory: SimpleConvNet on MNIST, 100 images a step\n\n"
-        "A thousand test images are evaluated by the hundred, or (reference-1000) in one piece.\n\n"
+        "A thousand test images are evaluated in batches of 100, or (reference-1000) in one.\n\n"
         + _table(header, [row(who) for who in WHO if who in peaks])
     )
 
@@ -175,7 +175,7 @@ def _startup(seconds: dict[str, list[float]]) -> str:
     ]
     return (
         "## Start-up\n\nImports; and all from the first import to the end of the first training "
-        "step. An empty cache is met once a machine.\n\n"
+        "step. The cache is empty only on the first run of a machine.\n\n"
         + _table(["what", "seconds", "over the rounds"], rows)
     )
 

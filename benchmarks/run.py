@@ -1,7 +1,7 @@
 """Pellucid against PyTorch eager on the CPU, side by side: `make bench`.
 
-Every measurement runs in a process of its own, the contenders take turns, and the results are
-medians over the rounds with their range. Compiling and warming up are stated apart. The results go
+Every measurement runs in its own process, the contenders take turns, and the results are medians
+over the rounds with their range. Compiling and warming up are reported separately. The results go
 to a folder: results.md, results.json and results.png.
 """
 
@@ -31,21 +31,21 @@ PACKAGES = ("pellucid", "numpy", "numba", "torch")
 
 
 def main() -> None:
-    """Measure what is asked for, and write the results after each part."""
+    """Run the selected measurements, and write the results after each part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(EVERYTHING)}")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.2, help="of steps in each process")
     parser.add_argument("--reference", action="store_true", help="time the plain layers too")
-    parser.add_argument("--no-peer", action="store_true", help="do without PyTorch")
+    parser.add_argument("--no-peer", action="store_true", help="measure without PyTorch")
     parser.add_argument("--out", type=Path, default=HERE / "results")
-    parser.add_argument("--quick", action="store_true", help="rehearse; the numbers mean nothing")
+    parser.add_argument("--quick", action="store_true", help="trial run with meaningless numbers")
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds = 1, 0.05
     for name in set(options.cases) - set(EVERYTHING):
-        parser.error(f"there is no case {name!r}; there are {', '.join(EVERYTHING)}")
+        parser.error(f"unknown case {name!r}; known: {', '.join(EVERYTHING)}")
     if not options.no_peer and importlib.util.find_spec("torch") is None:
         print("PyTorch is not installed: Pellucid is measured alone")
         options.no_peer = True

@@ -1,4 +1,4 @@
-"""How long it takes to start: imports, and the way to the end of the first training step."""
+"""Start-up time: imports, and everything up to the end of the first training step."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ IMPORT = "import time; begin = time.perf_counter(); import {}; print(time.perf_c
 def measure(rounds: int, threads: int, peer: bool) -> Result:
     """Return seconds by what was started: a list of all rounds.
 
-    The first step counts from the first import, without the loading of images. An empty cache is
-    met only at the very first time on a machine, when every kernel is compiled.
+    The first step counts from the first import, without loading images. With an empty cache, as on
+    the first run of a machine, every kernel is compiled.
     """
     torch = ["torch"] * peer
     seconds: dict[str, list[float]] = {}

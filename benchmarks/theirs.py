@@ -1,4 +1,4 @@
-"""PyTorch's side: how a case is built, and what one step of it is, as fast as eager mode allows.
+"""PyTorch's side: building a case and running one step of it, as fast as eager mode allows.
 
 Images and weights are converted to the memory format beforehand; Adam is the fused one, which is
 not PyTorch's default but the fastest there (`default Adam` is timed besides); inference runs in one
@@ -25,7 +25,7 @@ __all__ = ["Kit", "Torch"]
 
 
 class Kit:
-    """The words of `networks` as PyTorch's modules, with the very weights of `ours.Kit`."""
+    """The words of `networks` as PyTorch's modules, with the same weights as `ours.Kit`."""
 
     def __init__(self) -> None:
         self.rng = np.random.default_rng(0)
@@ -62,11 +62,11 @@ class Kit:
         return nn.LocalResponseNorm(5, 5 * 1e-4, 0.75, 2.0)
 
     def flatten(self) -> nn.Module:
-        """Return what lays images out as rows."""
+        """Return a flattening layer."""
         return nn.Flatten()
 
     def dropout(self) -> nn.Module:
-        """Return a dropout of half."""
+        """Return a dropout of one half."""
         return nn.Dropout(0.5)
 
     def chain(self, *layers: nn.Module) -> nn.Module:
@@ -88,7 +88,7 @@ class Kit:
 
 
 class Residual(nn.Module):
-    """A chain that is added to its input, of which only every S-th row and column may be left."""
+    """A chain added to its input, subsampled by the stride."""
 
     def __init__(self, chain: nn.Module, more: int, stride: int) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class Torch:
 
     @staticmethod
     def square_product(n: int) -> Callable[[], Any]:
-        """Return what multiplies two matrices of n rows and columns in float32."""
+        """Return a function that multiplies two n x n matrices in float32."""
         a, b = torch.rand(2, n, n)
         return lambda: torch.mm(a, b)
 

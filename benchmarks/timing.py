@@ -11,18 +11,18 @@ __all__ = ["seconds_of", "sgemm_peak", "spread", "time_steps", "timed"]
 
 Kind = TypeVar("Kind")
 WARM_UP, LEAST, MOST = 3, 10, 20_000  # steps
-SIZES, PRODUCTS = (768, 1536), 12  # squares large enough for the peak, small enough for haste
+SIZES, PRODUCTS = (768, 1536), 12  # matrices large enough for the peak, small enough to be quick
 
 
 def timed(work: Callable[[], Kind]) -> tuple[Kind, float]:
-    """Return what ``work`` returns, and how many seconds it took."""
+    """Return the result of ``work``, and its duration in seconds."""
     begin = time.perf_counter()
     made = work()
     return made, time.perf_counter() - begin
 
 
 def seconds_of(work: Callable[[], Any]) -> float:
-    """Return how many seconds ``work`` takes."""
+    """Return the duration of ``work`` in seconds."""
     return timed(work)[1]
 
 
@@ -47,7 +47,7 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def sgemm_peak(square_product: Callable[[int], Callable[[], Any]]) -> float:
-    """Return the most floating-point operations a second that a matrix product reached."""
+    """Return the highest rate of a matrix product, in FLOP/s."""
     rates = []
     for n in SIZES:
         product = square_product(n)

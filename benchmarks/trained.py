@@ -2,7 +2,7 @@
 
     python benchmarks/trained.py CASE THREADS [PASSES]
 
-Both states take turns in one plan and one optimizer, so that nothing but the numbers differs.
+Both states take turns in one plan and one optimizer, so that only the numbers differ.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 SIZE = 60_000  # images in a pass
-PASSES = 2  # after the first, Adam remembers next to nothing of some weights
+PASSES = 2  # after the first, Adam's memory of some weights is almost 0
 BLOCKS, WARM_UP, STEPS = 15, 5, 25
 
 

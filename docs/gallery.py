@@ -47,7 +47,7 @@ PARTS: dict[str, list[Picture]] = {
         Picture(
             "window-padded.png",
             "window --input 5x5 --filter 3x3 --padding 1 --stride 2 --step 2",
-            "With padding 1 and stride 2 the window also stands over zeros outside the image.",
+            "With padding 1 and stride 2 the window also covers zeros outside the image.",
         ),
         Picture(
             "im2col.png",
@@ -57,8 +57,8 @@ PARTS: dict[str, list[Picture]] = {
         Picture(
             "pooling.png",
             "pooling",
-            "Max pooling sends the whole gradient to the cell that won, average pooling a part of "
-            "it to each.",
+            "Max pooling sends the whole gradient to the argmax, average pooling an equal share to "
+            "each cell.",
         ),
         Picture(
             "volumes.png",
@@ -68,7 +68,7 @@ PARTS: dict[str, list[Picture]] = {
         Picture(
             "volumes-resnet.png",
             "volumes resnet20",
-            "ResNet-20: blocks with a way around them, the images halved twice.",
+            "ResNet-20: blocks with shortcuts, the images halved twice.",
         ),
         Picture("field.gif", "field deep", "What one unit of DeepConvNet sees, layer by layer."),
     ],
@@ -86,17 +86,17 @@ PARTS: dict[str, list[Picture]] = {
         Picture(
             "applied.png",
             "applied MNIST --most 15",
-            "Some filters answer to vertical edges, some to horizontal ones, some to areas.",
+            "Some filters respond to vertical edges, some to horizontal ones, some to areas.",
         ),
         Picture(
             "features.png",
             "features MNIST",
-            "From strokes to scores: what each layer makes of a 7.",
+            "From strokes to scores: the output of each layer for a 7.",
         ),
         Picture(
             "features-cifar.png",
             "features CIFAR --index 7006",
-            "In a deeper network the maps become small, and few of them answer.",
+            "In a deeper network the maps become small, and few of them are active.",
         ),
         Picture(
             "depth.png",
@@ -114,7 +114,7 @@ PARTS: dict[str, list[Picture]] = {
         Picture(
             "curves.png",
             "curves MNIST CIFAR",
-            "Digits are soon known by heart; images that are changed each time are not.",
+            "Digits are soon memorised; augmented images are not.",
         ),
         Picture(
             "learning.png", "learning MNIST", "Most of a filter is learned in the first epochs."
@@ -122,7 +122,7 @@ PARTS: dict[str, list[Picture]] = {
         Picture(
             "confusion.png",
             "confusion CIFAR",
-            "Cats and dogs are taken for each other more often than anything else.",
+            "Cats and dogs are confused more often than anything else.",
         ),
         Picture(
             "mistakes.png",

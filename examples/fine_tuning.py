@@ -1,10 +1,10 @@
-"""Garments from few images: a network that has learned digits goes on, against one from nothing.
+"""Garments from few images: fine-tuning a network trained on digits, against training from scratch.
 
     python examples/fine_tuning.py [MNIST [FASHION]]
 
-MNIST and FASHION are the folders with the files of the two sets; leave them out where Pellucid
-finds them by itself. Where there is no MNIST or no Fashion-MNIST, the small digits that come with
-Pellucid take their place: a network that tells 0 to 4 apart goes on to tell 5 to 9.
+MNIST and FASHION are the folders with the files of the two sets, optional if Pellucid finds them.
+Without MNIST or Fashion-MNIST, the small digits that come with Pellucid are used: a network trained
+on 0 to 4 is fine-tuned on 5 to 9.
 """
 
 import sys
@@ -21,7 +21,7 @@ SEEDS = 3
 
 
 def sets():
-    """Return what to learn first, what to learn then, and what to measure on."""
+    """Return the first training set, the second one, and the test set."""
     folders = [*sys.argv[1:3], None, None][:2]
     try:
         before, _ = data.mnist(folders[0], download=False)
@@ -55,7 +55,7 @@ def fresh(images, seed):
 
 
 def ways(learned, images, seed):
-    """Yield a name and a network that has learned ``images``, for each way to do it."""
+    """Yield a name and a network trained on ``images``, for each way to train."""
     epochs = max(1, STEPS * 50 // len(images))
     yield "from nothing", train(fresh(images, seed), images, epochs, seed)
     for name, rates in (

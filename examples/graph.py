@@ -1,6 +1,6 @@
-"""Layers that read several others: a densely connected block, as a graph of named nodes.
+"""Layers with several inputs: a densely connected block, as a graph of named nodes.
 
-Each convolution reads all that was made before it (Huang et al. 2016, "Densely Connected
+Each convolution reads all earlier outputs (Huang et al. 2016, "Densely Connected
 Convolutional Networks", figure 1).
 """
 
@@ -14,7 +14,7 @@ rng = np.random.default_rng(0)
 model = nn.Graph(
     {
         "conv1": (nn.Conv2d(1, 16, 3, padding=1, rng=rng), "x"),
-        "relu1": nn.ReLU(),  # a layer alone reads the node before it
+        "relu1": nn.ReLU(),  # a layer alone reads the previous node
         "all1": (nn.Concat(), "x", "relu1"),
         "conv2": nn.Conv2d(17, 16, 3, padding=1, rng=rng),
         "relu2": nn.ReLU(),

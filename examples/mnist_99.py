@@ -2,9 +2,8 @@
 
     python examples/mnist_99.py [FOLDER]
 
-FOLDER holds MNIST's four files; leave it out where Pellucid finds them by itself. Where there is no
-MNIST at all, the small digits that come with Pellucid take its place. The first run on a machine
-also compiles the kernels.
+FOLDER holds MNIST's four files; it is optional if Pellucid finds them. Without MNIST, the small
+digits that come with Pellucid are used. The first run on a machine also compiles the kernels.
 """
 
 import sys
@@ -25,13 +24,13 @@ EPOCHS, BATCH, PEAK = 2, 100, 0.01
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Shifted(data.Dataset):
-    """Images that come shifted by up to one pixel: the same digit is never quite the same."""
+    """Augment images with shifts by up to one pixel."""
 
     rng: np.random.Generator = None
 
     @cached_property
     def views(self):
-        """Every image at its nine places, (N, C, 3, 3, H, W): views of one framed copy."""
+        """Return every image at nine shifts, (N, C, 3, 3, H, W): views of one padded copy."""
         framed = np.pad(self.images, ((0, 0), (0, 0), (1, 1), (1, 1)))
         return sliding_window_view(framed, self.image_shape[1:], axis=(2, 3))
 
@@ -42,7 +41,7 @@ class Shifted(data.Dataset):
 
 
 class OneCycle(Callback):
-    """Let the rate climb to a peak and fall to nothing (Smith & Topin 2019, section 3)."""
+    """Raise the rate to a peak and lower it to 0 (Smith & Topin 2019, section 3)."""
 
     def __init__(self, peak):
         self.peak = peak
@@ -80,13 +79,13 @@ def train(images, seed=0, epochs=EPOCHS):
 
 
 def accuracy(model, images):
-    """Return the share of a data set that the model gets right."""
+    """Return the accuracy of the model on a data set."""
     plan = engine.compile(model, images.image_shape, BATCH)
     return pellucid.evaluate(model, images, batch_size=BATCH, run=plan).accuracy
 
 
 def enlarged(images):
-    """Return the 8x8 digits as 28x28 ones: each pixel three times, in a dark frame."""
+    """Return the 8x8 digits as 28x28 images: pixels repeated three times, padded with black."""
     big = images.images.repeat(3, axis=2).repeat(3, axis=3)
     return replace(images, images=np.pad(big, ((0, 0), (0, 0), (2, 2), (2, 2))))
 

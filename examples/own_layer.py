@@ -1,4 +1,4 @@
-"""A layer of your own in plain NumPy: it trains, is summed up, checked and saved like any other."""
+"""Your own layer in plain NumPy: it is trained, summarised, checked and saved like any other."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from pellucid import data, nn
 
 
 class Scale(nn.Layer):
-    """Multiply every channel by a number of its own."""
+    """Multiply every channel by its own learned number."""
 
     def __init__(self, channels):
         self.channels = channels

@@ -1,7 +1,7 @@
 """One pass instead of many crops: a classifier as a convolution, over an image larger than its own.
 
-A network for crops of 64x64 with stride 16 looks at every crop of a 160x160 image: first cut out
-one by one, then as one convolution over the whole image.
+A network for crops of 64x64 with stride 16 scores every crop of a 160x160 image: first one by one,
+then as one convolution over the whole image.
 """
 
 import time
@@ -28,7 +28,7 @@ def network(padding):
 
 
 def by_crops(model, image):
-    """Return the scores of every crop, cut out and looked at on its own."""
+    """Return the scores of every crop, computed one by one."""
     starts = range(0, SIZE - CROP + 1, STRIDE)
     rows = [
         [model(image[np.newaxis, :, i : i + CROP, j : j + CROP])[0] for j in starts] for i in starts
@@ -37,7 +37,7 @@ def by_crops(model, image):
 
 
 def timed(work):
-    """Return what ``work`` gives, and the shortest of three times."""
+    """Return the result of ``work``, and the shortest of three times."""
     seconds = []
     for _ in range(3):
         began = time.perf_counter()
@@ -87,7 +87,7 @@ def main():
     for row in border(padded, image):
         print("   ", "  ".join(f"{apart:7.1e}" for apart in row))
     same = (scores.argmax(axis=0) == crops.argmax(axis=0)).mean()
-    print(f"the same class wins in {100 * same:.0f} % of the crops")
+    print(f"the same class is predicted in {100 * same:.0f} % of the crops")
 
     with without_values():
         vgg = nn.to_convolutional(models.from_pattern(LECTURE, (3, 224, 224), 1000))
