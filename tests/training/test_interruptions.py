@@ -20,7 +20,7 @@ from pellucid.kernels.pool import threads
 from pellucid.training import Callback, Trainer
 
 # A training that was interrupted after its last batch may be done already.
-pytestmark = pytest.mark.filterwarnings("ignore:Trainer. all . epochs are done")
+pytestmark = pytest.mark.filterwarnings("ignore:Trainer. all .* epochs are done")
 ENGINES = ["compiled", "numpy"]
 FILES = (
     "pellucid/training/",

@@ -47,11 +47,11 @@ def knowing(low: float, high: float) -> nn.Layer:
     ],
 )
 def test_floats_on_another_scale_are_refused(low, high, mend):
-    with pytest.raises(DataError, match=f"^images: expects floats from 0 to 1, .*{mend}"):
+    with pytest.raises(DataError, match=f"^images: expects floats in \\[0, 1\\], .*{mend}"):
         images(low, high)
     for dtype in (np.float32, np.float64):
         x = images(low, high, peak=1).images.astype(dtype)
-        with pytest.raises(DataError, match=r"^images: expects floats from 0 to 1"):
+        with pytest.raises(DataError, match=r"^images: expects floats in \[0, 1\]"):
             Dataset.from_arrays(x, np.zeros(12, np.int64))
 
 

@@ -260,7 +260,7 @@ def test_brightness_and_standardised_images_are_refused_at_construction():
     x = train.batch(slice(None))[0]
     standardised = Dataset.from_arrays((x - x.mean()) / x.std(), train.labels)
     with pytest.raises(
-        DataError, match=r"^brightness: changes images from 0 to 1, received .* -0."
+        DataError, match=r"^brightness: expects images in \[0, 1\], received .* -0."
     ):
         Trainer(_plain(), standardised, augment="flip,brightness0.2")
     Trainer(_plain(), standardised, augment="flip,crop1,cutout2")

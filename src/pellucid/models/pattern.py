@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -12,6 +11,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..nn import Layer, Sequential
 from ..nn.checks import require_count
+from ..nn.description import constructor_arguments
 from ..nn.init import WeightInit, without_values
 from .grammar import parse
 from .pattern_layers import Builder, State, layers_by_word
@@ -122,7 +122,7 @@ def _named(layers: Iterable[tuple[str, Layer]]) -> Iterator[tuple[str, Layer]]:
 
 def _with_values(layer: Layer, rng: np.random.Generator) -> Layer:
     """Build a layer again, now with weights."""
-    random = {"rng": rng} if "rng" in inspect.signature(type(layer)).parameters else {}
+    random = {"rng": rng} if "rng" in constructor_arguments(type(layer)) else {}
     return type(layer)(**layer.config(), **random)
 
 

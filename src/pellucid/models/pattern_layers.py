@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from .. import nn
 from ..errors import ArgumentError, PellucidError, ShapeError
 from ..nn import Flatten, Layer
+from ..nn.description import constructor_arguments
 from ..nn.init import WeightInit
 from ..nn.pattern_words import PatternWord, own_word
 from ..shapes import shape_text
@@ -129,7 +130,7 @@ class Builder:
             arguments[argument.name] = value
         if word.pools and 2 * arguments["padding"] > arguments["kernel_size"]:
             raise self.error("the padding may be at most half of the window.", item)
-        if "weight_init" in inspect.signature(kind).parameters:
+        if "weight_init" in constructor_arguments(kind):
             arguments["weight_init"] = self.weight_init
         return arguments
 

@@ -12,7 +12,7 @@ from .joins import Add, Concat, bridges
 from .layer import Layer
 from .walk import Node
 
-__all__ = ["Branches", "JoinedBranches", "Residual", "ResidualSum"]
+__all__ = ["Branches", "Residual"]
 
 KEY = "downsample"  # the shortcut's name in state dicts, as in torchvision's ResNet
 

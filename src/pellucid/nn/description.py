@@ -7,7 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError
 
-__all__ = ["Described"]
+__all__ = ["Described", "constructor_arguments"]
+
+
+def constructor_arguments(kind: type) -> dict[str, inspect.Parameter]:
+    """Return the arguments of a class's constructor by name.
+
+    Examples
+    --------
+    >>> from pellucid.nn import Dropout, ReLU
+    >>> list(constructor_arguments(Dropout)), list(constructor_arguments(ReLU))
+    (['p', 'variant', 'rng'], [])
+    """
+    # Of that one `inspect` would copy the table of all modules.
+    if kind.__init__ is object.__init__:  # type: ignore[misc]
+        return {}
+    return dict(inspect.signature(kind).parameters)
+
+
+def _of_the_architecture(kind: type) -> list[tuple[str, inspect.Parameter]]:
+    return [
+        (name, argument)
+        for name, argument in constructor_arguments(kind).items()
+        if name != "rng" and argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
+    ]
 
 
 class Described:
@@ -25,7 +48,7 @@ class Described:
         attribute is not None. ``rng`` is not part of the architecture.
         """
         config = {}
-        for name, argument in self._arguments():
+        for name, argument in _of_the_architecture(type(self)):
             if not hasattr(self, name):
                 raise ArgumentError(
                     f"has no attribute {name!r} for its constructor's argument {name!r}, so its "
@@ -39,7 +62,7 @@ class Described:
 
     def __repr__(self) -> str:
         shown = []
-        for name, argument in self._arguments():
+        for name, argument in _of_the_architecture(type(self)):
             value = getattr(self, name, argument.default)
             if isinstance(argument.default, bool):
                 value = value is not None and value is not False
@@ -52,13 +75,3 @@ class Described:
                 text = value.__name__ if inspect.isfunction(value) else repr(value)
                 shown.append(f"{name}={text}")
         return f"{type(self).__name__}({', '.join(shown)})"
-
-    @classmethod
-    def _arguments(cls) -> list[tuple[str, inspect.Parameter]]:
-        """Return the constructor's arguments that belong to the architecture."""
-        return [
-            (name, argument)
-            for name, argument in inspect.signature(cls).parameters.items()
-            if name != "rng"
-            and argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
-        ]
