@@ -2,7 +2,7 @@
 
     conv - relu - pool - affine - relu - affine - softmax
 
-It knows nothing of what `common` and `dataset` are; benchmarks/book.py runs it under two of them.
+It does not depend on which `common` and `dataset` it imports; benchmarks/book.py runs it under two.
 """
 # ruff: noqa: F403, F405, NPY002, PTH123 - as the book's scripts are written
 

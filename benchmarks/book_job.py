@@ -26,7 +26,7 @@ EPOCHS = 20
 
 
 def measure(epochs: int = EPOCHS) -> Result:
-    """Train in a process of its own; return the seconds and the final test accuracy."""
+    """Train in a separate process; return the seconds and the final test accuracy."""
     folder = os.environ.get("PELLUCID_TEST_MNIST")
     data = ["--data", "mnist", *(["--data-dir", folder] if folder else [])]
     job = ["-m", "pellucid", "train", *data, "--engine", "compiled"]

@@ -17,7 +17,7 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")
 
 def draw(rows: list[Result], path: Path) -> None:
     """Draw the rows of the steps' table that have a peer."""
-    # Only now: what this process holds when it starts another counts into that one's peak memory.
+    # Imported late: a child's peak memory includes the memory of this process when it starts.
     from matplotlib.figure import Figure
 
     keys = list(dict.fromkeys(row["case"] for row in rows))

@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _builder(name: str) -> Any:
-    """Import the contender's library; return what builds a case with it."""
+    """Import the contender's library; return its function that builds a case."""
     if name in PEERS:
         from theirs import Torch
 

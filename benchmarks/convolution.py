@@ -31,7 +31,7 @@ layer = nn.Conv2d(C, FN, 3, padding=1, rng=rng)
 
 
 def loops(padded: np.ndarray, w: np.ndarray, y: np.ndarray) -> None:
-    """Compute what the definition says."""
+    """Compute the definition, in seven loops."""
     for n in range(len(y)):
         for f in range(y.shape[1]):
             for i in range(y.shape[2]):

@@ -12,7 +12,7 @@ __all__ = ["Words", "alexnet", "deep", "lenet", "resnet20", "simple", "vgg"]
 
 
 class Words(Protocol):
-    """What a kit can build."""
+    """The layers that a kit can build."""
 
     def conv(
         self, channels: int, filters: int, size: int, padding: int = 0, stride: int = 1,

@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--validate", action="store_true")
     options = parser.parse_args()
 
-    train, judge = mnist_or_none() or sys.exit("there is no MNIST here")
+    train, judge = mnist_or_none() or sys.exit("MNIST was not found")
     if options.validate:
         rest = len(train) - HELD_OUT
         train, judge = train.take(rest), train.subset(np.arange(rest, len(train)))

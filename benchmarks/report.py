@@ -28,7 +28,7 @@ def markdown(results: Result) -> str:
 
 
 def medians(row: Result, name: str, *path: str) -> float:
-    """Return the median over the rounds of what each process of ``name`` found at ``path``."""
+    """Return the median over the rounds of the values at ``path`` from ``name``'s processes."""
 
     def dig(result: Any) -> float:
         for key in path:

@@ -45,7 +45,7 @@ def main() -> None:
     if options.quick:
         options.rounds, options.seconds = 1, 0.05
     for name in set(options.cases) - set(EVERYTHING):
-        parser.error(f"unknown case {name!r}; known: {', '.join(EVERYTHING)}")
+        parser.error(f"no case {name!r}; known: {', '.join(EVERYTHING)}")
     if not options.no_peer and importlib.util.find_spec("torch") is None:
         print("PyTorch is not installed: Pellucid is measured alone")
         options.no_peer = True
@@ -143,7 +143,7 @@ def _has_mnist(wanted: set[str], name: str) -> bool:
         return False
     found: bool = call("images.py")["mnist"]
     if not found:
-        print(f"{name}: left out, there is no MNIST here (PELLUCID_TEST_MNIST names its folder)")
+        print(f"{name}: skipped, MNIST was not found (set PELLUCID_TEST_MNIST to its folder)")
     return found
 
 

@@ -95,7 +95,7 @@ def main():
         fit, test = data.mnist(*sys.argv[1:], download=False)
         epochs = EPOCHS
     except DataNotFoundError:
-        print("There is no MNIST here (data.mnist() would fetch it): small digits instead.")
+        print("MNIST was not found (data.mnist() downloads it): using the small digits instead.")
         fit, test = map(enlarged, data.digits())
         epochs = 15 * EPOCHS  # of a fortieth of the images
     began = time.perf_counter()

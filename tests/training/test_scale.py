@@ -133,13 +133,13 @@ def test_a_model_file_with_a_range_that_is_none_is_refused(ends, tmp_path):
 @pytest.mark.parametrize(
     ("known", "given", "message"),
     [
-        ((0, 1), (0, 255), r"from 0 to 1, received ones from 0 to 255\. Divide .*`x / 255`"),
-        ((0, 1), (-2, 2.5), r"from 0 to 1, received ones from -2 to 2\.5\. Prepare them as"),
-        ((0, 1), (-128, 127), "received ones from -128 to 127"),
-        ((-2, 2.5), (0, 255), r"from -2 to 2\.5, received ones from 0 to 255\. Prepare them"),
+        ((0, 1), (0, 255), r"from 0 to 1, received 0 to 255\. Divide .*`x / 255`"),
+        ((0, 1), (-2, 2.5), r"from 0 to 1, received -2 to 2\.5\. Prepare them as"),
+        ((0, 1), (-128, 127), "received -128 to 127"),
+        ((-2, 2.5), (0, 255), r"from -2 to 2\.5, received 0 to 255\. Prepare them"),
         ((0, 255), (-2, 2), None),
         ((0, 255), (0, 255), None),
-        ((0, 1 / 255), (0, 1), "from 0 to 0.003922, received ones from 0 to 1"),
+        ((0, 1 / 255), (0, 1), "from 0 to 0.003922, received 0 to 1"),
         ((0, 1), (-0.45, 1.45), None),
         ((0, 0.2), (0, 1), None),
         ((-2, 2.5), (0, 1), None),

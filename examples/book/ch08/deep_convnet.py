@@ -1,4 +1,4 @@
-"""Six convolutions in pairs, each pair with pooling behind it, and two affine layers."""
+"""Six convolutions in pairs, each pair followed by pooling, and two affine layers."""
 
 import pickle
 

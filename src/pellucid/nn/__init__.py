@@ -1,4 +1,4 @@
-"""Layers, losses, and what can be asked of a model without training it."""
+"""Layers, losses, summaries, gradient checks and network surgery."""
 
 # ruff: noqa: F403 - each module's `__all__` says what is public
 
@@ -36,7 +36,7 @@ from .walk import Node as Node
 
 __all__ = exported(globals())
 
-if not TYPE_CHECKING:  # which would take every name for known
+if not TYPE_CHECKING:  # or a type checker would accept every name
     __getattr__ = lookup(
-        __name__, __all__, " A layer of your own takes twenty lines: see `pellucid.nn.Layer`."
+        __name__, __all__, " Your own layer takes twenty lines: see `pellucid.nn.Layer`."
     )

@@ -24,7 +24,7 @@ class Residual(Container):
 
     The chain then learns only the difference from its input, and the gradient has a path back
     that does not attenuate it. Source: He et al. 2015, "Deep Residual Learning for Image
-    Recognition", section 3.2, eq. 1 and 2. A ReLU after the addition is a layer of its own.
+    Recognition", section 3.2, eq. 1 and 2. A ReLU after the addition is a separate layer.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ class Container(Layer):
         return sum(node.layer.activation_size(*read) for node, read, _ in visits)
 
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
-        """Return what one cell of the last node's output sees."""
+        """Return the receptive field of the last node's output."""
         visits = walk.fields(self.wiring(), input_shape, field)
         return [field, *(after for _, _, _, after in visits)][-1]
 

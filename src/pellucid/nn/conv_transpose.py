@@ -26,7 +26,7 @@ class ConvTranspose2d(Layer):
         y[n, o, S·i + D·u - P, S·j + D·v - P] += x[n,c,i,j] · w[c,o,u,v]
 
     Input (N, C, H, W), output (N, FN, OH, OW) with ``OH = (H-1)·S - 2P + D·(FH-1) + 1 +
-    output_padding``. All arguments mean what PyTorch's mean. Gradients and sources:
+    output_padding``. All arguments are as in PyTorch. Gradients and sources:
     `pellucid.ops.conv_transpose`.
 
     Parameters

@@ -8,9 +8,8 @@ h², a small one by rounding. So h falls by fours, two neighbours are extrapolat
 
 Where a ReLU or an argmax switches between w-h and w+h, L has a kink. Near a kink, large steps
 disagree and small ones do not. At a kink, the slopes on both sides differ for every step: such an
-entry is counted as skipped, and so is one whose slope is too small to be told from rounding. What
-is small is measured against the largest entry of the analytic gradient, which is therefore always
-checked itself.
+entry is counted as skipped, and so is one whose slope is too small to be told from rounding. Small
+is relative to the largest entry of the analytic gradient, which is therefore always checked itself.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ in a model, in the Trainer, in `summary` and in gradient checks:
 
 >>> import numpy as np
 >>> class Scale(Layer):
-...     '''Multiply every channel by a number of its own.'''
+...     '''Multiply every channel by its own learned number.'''
 ...
 ...     def __init__(self, channels):
 ...         self.channels = channels
@@ -59,7 +59,7 @@ class Layer(Questions, Described):
         The layer's name in its container; error messages use it.
     training : bool
         Whether `forward` behaves as in training (dropout, batch statistics). Within a block of
-        `evaluating`, each thread has modes of its own.
+        `evaluating`, each thread has its own modes.
     input_shape : (C, H, W) or None
         The images a whole network was built for, where that is known.
     card : Card or None

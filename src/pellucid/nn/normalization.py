@@ -26,8 +26,8 @@ class LocalResponseNorm(Layer):
 
         b[i] = a[i] / (k + α/size · Σ_{j near i} a[j]²)^β
 
-    Input and output (N, C, ...). Source: Krizhevsky et al. 2012, section 3.3. The arguments mean
-    what PyTorch's mean, where α is divided by ``size``; the paper's own equation does not divide:
+    Input and output (N, C, ...). Source: Krizhevsky et al. 2012, section 3.3. The arguments are
+    those of PyTorch, where α is divided by ``size``; the paper's own equation does not divide:
     `LocalResponseNorm.krizhevsky` builds it with the paper's constants.
 
     Parameters

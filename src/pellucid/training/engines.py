@@ -1,6 +1,6 @@
 """Engines compute a training: compiled plans, the NumPy layers, or your own.
 
-The Trainer, `evaluate` and `predict` take the name of an engine or an object of your own:
+The Trainer, `evaluate` and `predict` take the name of an engine or your own object:
 
 >>> import numpy as np
 >>> from pellucid import data, models

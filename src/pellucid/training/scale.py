@@ -75,8 +75,7 @@ def require_range(known: Range, found: Range, what: str, where: str) -> None:
     bytes = found[0] >= 0 and (low, high) == (0, 1)
     advice = divided(found[1], "x") if bytes else "Prepare them as the training images were."
     raise DataError(
-        f"{what} from {low:.4g} to {high:.4g}, received ones from {found[0]:.4g} to "
-        f"{found[1]:.4g}. {advice}",
+        f"{what} from {low:.4g} to {high:.4g}, received {found[0]:.4g} to {found[1]:.4g}. {advice}",
         where=where,
     )
 
