@@ -62,7 +62,7 @@ def test_what_a_sentence_names_is_there(place, name):
 @pytest.mark.parametrize(
     ("module", "name", "words"),
     [
-        (nn, "Conv2", "module 'pellucid.nn' has no attribute 'Conv2'. Did you mean 'Conv2d'? A la"),
+        (nn, "Conv2", "module 'pellucid.nn' has no attribute 'Conv2'. Did you mean 'Conv2d'? You"),
         (nn, "Zzz", "module 'pellucid.nn' has no attribute 'Zzz'. Your own layer takes twent"),
         (optim, "Adamm", "module 'pellucid.optim' has no attribute 'Adamm'. Did you mean 'Adam'?"),
         (data, "dataset2", "module 'pellucid.data' has no attribute 'dataset2'"),

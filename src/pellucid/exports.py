@@ -1,4 +1,4 @@
-"""What a package exports: derived from its modules, or imported when it is asked for."""
+"""The exports of a package: derived from its modules, or imported on first use."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def exported(namespace: Mapping[str, Any]) -> list[str]:
 
 
 def on_demand(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return a package's ``__getattr__``, which imports the module of a name when it is asked for.
+    """Return a package's ``__getattr__``, which imports a name's module on first use.
 
     Parameters
     ----------

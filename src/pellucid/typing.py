@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-if TYPE_CHECKING:  # a help text of the command line needs no arrays
+if TYPE_CHECKING:  # help texts of the command line do not need NumPy
     import numpy.typing as npt
 
 __all__ = ["Array", "Pair", "PathLike", "Shape"]

@@ -247,7 +247,7 @@ def test_a_frozen_plan_folds_a_batch_norm_that_alone_reads_a_convolution():
     assert build("conv") == [False]
 
 
-@pytest.mark.parametrize("name", ["fast", "reference"])
+@pytest.mark.parametrize("name", ["compiled", "numpy"])
 def test_a_graph_learns_with_both_engines(name):
     rng = np.random.default_rng(0)
     images = rng.random((60, 2, 6, 6), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""How a layer is written down: the arguments of its constructor, for files and for `repr`."""
+"""A layer's constructor arguments, for files and `repr`."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def _of_the_architecture(kind: type) -> list[tuple[str, inspect.Parameter]]:
 
 
 class Described:
-    """Base of `Layer`: what describes it is read from attributes named like the arguments."""
+    """Base class of `Layer`: reads constructor arguments from attributes of the same names."""
 
-    if TYPE_CHECKING:  # what `Layer` has
+    if TYPE_CHECKING:  # attributes of `Layer`
 
         @property
         def _label(self) -> str: ...

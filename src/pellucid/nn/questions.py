@@ -1,4 +1,4 @@
-"""What a layer answers without running: shapes, costs, receptive field, its line of a summary."""
+"""Shapes, costs and receptive fields of layers, known without running them."""
 
 from __future__ import annotations
 
@@ -41,13 +41,12 @@ class LayerRow:
 
 
 class Questions:
-    """Base of `Layer`; `pellucid.nn.summary` only adds the answers up.
+    """Base class of `Layer`; `pellucid.nn.summary` adds these numbers up.
 
-    Those of the base class are for a layer that keeps the shape, has no products and looks at one
-    cell at a time.
+    The defaults are those of an element-wise layer without weights.
     """
 
-    if TYPE_CHECKING:  # what `Layer` has
+    if TYPE_CHECKING:  # attributes of `Layer`
         parameters: Callable[[], dict[str, Parameter]]
         _named_errors: Callable[[], AbstractContextManager[None]]
 

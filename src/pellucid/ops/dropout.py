@@ -36,6 +36,7 @@ def dropout(x: Array, p: float, *, rng: Any) -> tuple[Array, Array]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> y, mask = dropout(np.ones(6), 0.5, rng=np.random.default_rng(1))
     >>> y
     array([2., 2., 0., 2., 0., 0.])
