@@ -74,7 +74,7 @@ class KernelCache(caching._Cache):
     """The compiled versions of one kernel on disk, in the place of Numba's.
 
     A kernel is also loaded from a folder that may only be read, and stored in the first one that
-    can be written to. Where there is none, every process compiles it anew.
+    can be written to. Where there is none, every process compiles it again.
     """
 
     def __init__(self, function: Any) -> None:
@@ -155,7 +155,7 @@ def _fingerprint(function: FunctionType, *, stamp: bool) -> tuple[Any, ...]:
 
 @functools.cache
 def _stamp(source: str) -> bytes:
-    """Return a sum over a file and all of ours that it imports, and these import in turn."""
+    """Return a sum over a file and all modules of this package that it imports, directly or not."""
     seen: dict[Path, bytes] = {}
     waiting = [Path(source)]
     while waiting:

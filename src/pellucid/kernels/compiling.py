@@ -1,4 +1,4 @@
-"""Which kernel is being compiled, for whoever waits for it.
+"""Which kernel is being compiled, to tell a user who waits.
 
 A kernel is compiled when it is first called, some tenths of a second each, and kept on disk
 (`cache`). Numba says when it really compiles one; one that is loaded is not heard of.

@@ -1,4 +1,4 @@
-"""A network as a line of text: the way back from `pellucid.models.from_pattern`."""
+"""A network as a line of text: the inverse of `pellucid.models.from_pattern`."""
 
 from __future__ import annotations
 

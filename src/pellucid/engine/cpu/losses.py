@@ -66,7 +66,7 @@ class FusedLoss(Loss):
         launch(kernel, len(parts), work, scores, labels, dy, parts, *constants(self.loss))
         loss = float(tree_sum(parts)) / rows
         if loss != loss:
-            one_hot(labels, scores)  # refuses a label that is no class
+            one_hot(labels, scores)  # refuses a label outside [0, K)
         self._memory = (dy,)
         return loss
 

@@ -21,7 +21,7 @@ faster. After a max pooling `pooled_weight_gradient` and `pooled_input_gradient`
 All arrays are flat, float32 (``argmax``: uint8), channels-last, allocated by the engine. The
 filters come as `pellucid.kernels.convolution.filters.pack` writes them: (groups, taps, F), F padded
 with zeros to whole tiles, as is the bias. A task is one band of one image (forward) or one chunk of
-images (weight gradient), and writes to places of its own.
+images (weight gradient), and writes to its own part of the output.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Filters (F, C/groups, FH, FW) as the kernels read them, and their gradient's way back.
+"""Filters (F, C/groups, FH, FW) as the kernels read them, and their gradient in that shape.
 
 C-contiguous float32 arrays; the packed ones are zero where a tile is wider than the filters.
 """

@@ -76,7 +76,7 @@ def _sort(source: GatedGradient, n: int, s: Sliding, width: int, to: Sorted) -> 
     """Write dy of image ``n``, and its filters, by group, position and argmax.
 
     Each argmax of a position has room for all filters, and ``to.ends`` tells how far it is filled.
-    What a ReLU stopped goes to a place of its own, after them all.
+    Gradients masked by the ReLU go to an extra cell after the others.
     """
     numbers, of_all, (dys, rows, ends) = source.numbers, source.argmax, to
     per_group, positions = s.f // s.groups, s.oh * s.ow

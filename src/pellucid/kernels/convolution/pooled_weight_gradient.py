@@ -6,14 +6,14 @@ position p, and it belongs to one of them, ``q = argmax[p,f]``. With x[p,q] the 
     dw[f,:] = Σ_p dy[p,f] · x[p, argmax[p,f]]        db[f] = Σ_p dy[p,f]
 
 which is one product where dz, spread out, would take K². Vectors lie along the window's numbers,
-and a tile has ``height`` filters, each of which reads a window of its own.
+and a tile has ``height`` filters, each of which reads its own window.
 
 *Strips.* A window is read where it lies in the channels-last image, a run at a time (see
 `pellucid.kernels.convolution.geometry`). If its runs are so short that vectors would stay
 empty, the image is laid out in strips first (`pellucid.kernels.convolution.strips`).
 
 All arrays are flat, float32 (``argmax``: uint8), channels-last, allocated by the engine. A task is
-one chunk of images, and writes to places of its own. The twin of `pellucid.ops`, to 1e-5.
+one chunk of images, and writes to its own partial sums. The twin of `pellucid.ops`, to 1e-5.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Between the transforms stand 36 matrix products, one for each place k of a patch
 
     m[k, patch, f] = Σ_c v[k, patch, c] · u[k, c, f]       v = Bᵀ·d·B, u = G·g·Gᵀ
 
-The gradient for the filters goes the same way back: dg = Gᵀ · [Σ_patch v ⊙ (A·dz·Aᵀ)] · G. The
+The gradient of the filters is the transpose of it: dg = Gᵀ · [Σ_patch v ⊙ (A·dz·Aᵀ)] · G. The
 gradient for the image is the convolution of dz with the flipped filters.
 
 v and m lie place by place. A line between two places keeps those of one patch, which a transform

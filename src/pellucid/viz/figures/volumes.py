@@ -139,21 +139,21 @@ class _Scale:
         return thick, rows, SLANT * columns
 
     def column(self, shape: Shape) -> float:
-        """Return the room that a block takes across, its size below it included."""
+        """Return the width of a block, the label below it included."""
         thick, _, back = self.block(shape)
         return max(thick + back, wide(shape_text(shape)) + ROOM)
 
     def gap(self, part: Part) -> float:
-        """Return the room for what is written between two blocks."""
+        """Return the width of the text between two blocks."""
         lanes = max(map(wide, part.lanes), default=0) + 0.5 * bool(part.lanes)
         return max(*(wide(text, bold=True) for text in (part.name, *part.lines)), lanes, 0.3) + 0.2
 
     def width(self, group: Group) -> float:
-        """Return the room for a group."""
+        """Return the width of a group."""
         return sum(self.gap(part) + self.column(part.shape) for part in group.parts)
 
     def heights(self, row: Sequence[Group], first: Shape | None) -> tuple[float, float]:
-        """Return the room above and below the middle of a line."""
+        """Return the height above and below the middle of a row."""
         parts = [part for group in row for part in group.parts]
         shapes = [part.shape for part in parts] + ([] if first is None else [first])
         tall = [self.block(shape) for shape in shapes]
