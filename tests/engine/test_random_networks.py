@@ -24,7 +24,7 @@ from pellucid.engine.cpu.steps.plain import PlainStep
 from pellucid.errors import PellucidError
 from pellucid.kernels.convolution import tiles
 
-NETWORKS = 40
+NETWORKS = 48
 MORE = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(NETWORKS, 1000)]
 BATCH = 4
 KERNEL = 1e-5  # to which each kernel is held by tests of its own
@@ -149,6 +149,7 @@ IMAGE_KINDS = {
     ],
     "lp": lambda rng, shape: [nn.LpPool2d(int(rng.integers(2, 4)), **window(rng))],
     "norm": lambda rng, shape: [nn.BatchNorm2d(shape[0]), *sometimes(rng, nn.ReLU())],
+    "groups": lambda rng, shape: [nn.GroupNorm(1, shape[0]), *sometimes(rng, nn.ReLU())],
     "response": lambda rng, shape: [nn.LocalResponseNorm(3, alpha=0.3, k=2.0)],
     "normalize": lambda rng, shape: [nn.Normalize([0.4] * shape[0], [0.7] * shape[0])],
     "softmax": lambda rng, shape: [nn.Softmax()],
@@ -158,6 +159,7 @@ IMAGE_KINDS = {
 KINDS = {
     "dropout": lambda rng, shape: [nn.Dropout(0.3, str(rng.choice(["inverted", "book"])), rng=rng)],
     "relu": lambda rng, shape: [nn.ReLU()],
+    "silu": lambda rng, shape: [nn.SiLU()],
     "leaky": lambda rng, shape: [nn.LeakyReLU(0.2)],
     "sigmoid": lambda rng, shape: [nn.Sigmoid()],
     "tanh": lambda rng, shape: [nn.Tanh()],

@@ -196,7 +196,7 @@ def test_requests_that_make_no_sense_are_refused():
         viz.units_by_depth(model, dataset, layers=["conv2"], channels=[6])
     with pytest.raises(ArgumentError, match="belong to one layer; there are 2"):
         viz.units_by_depth(model, dataset, layers=["conv2", None], channels=[0])
-    with pytest.raises(ArgumentError, match="does not say for which images"):
+    with pytest.raises(ArgumentError, match="does not say which images"):
         viz.optimal_inputs(Sequential(Conv2d(1, 1, 3)), "0")
     with pytest.raises(ArgumentError, match="needs at least one unit"):
         viz.depth([])

@@ -171,5 +171,5 @@ def test_what_makes_no_sense_is_refused_with_advice():
         viz.field(model, "flatten")
     with pytest.raises(ArgumentError, match=r"image: must have the shape \(1, 28, 28\)"):
         viz.field(model, "pool1", image=np.ones((1, 8, 8)), input_shape=(1, 28, 28))
-    with pytest.raises(ArgumentError, match="does not say for which images"):
+    with pytest.raises(ArgumentError, match="does not say which images"):
         viz.field(Sequential(f=Flatten(), fc=Linear(4, 2)), "fc")

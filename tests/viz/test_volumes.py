@@ -159,7 +159,7 @@ def test_long_networks_go_on_in_the_next_line_up_to_a_limit():
 
 
 def test_what_makes_no_sense_is_refused():
-    with pytest.raises(ArgumentError, match="does not say for which images"):
+    with pytest.raises(ArgumentError, match="does not say which images"):
         viz.volumes(Sequential(Conv2d(1, 2, 3)))
     with pytest.raises(ShapeError, match="expects 1 input channels"):
         viz.volumes(models.SimpleConvNet(), (3, 28, 28))
