@@ -170,6 +170,15 @@ def gradients(height: int) -> Any:
             store_rows(t, out, m * depth + at, depth, images - m, count)
 
     @kernel
+    def few_images_panel(dz: Array, w: Array, work: Any, out: Array, at: int) -> None:
+        """Write some columns of dx for one tile of images, which reads each row of w once."""
+        images, pitch, terms, depth, count, _ = work
+        t = zeros(height, VECTORS)
+        for i in range(terms):
+            t = outer(t, dz, i, pitch, w, i * depth + at)
+        store_rows(t, out, at, depth, images, count)
+
+    @kernel
     def multiply(
         queue: Array, dy: MaskedGradient, x: Array, w: Array, out: LinearGradients, pieces: int,
         chunks: int, weights: bool,
@@ -179,7 +188,8 @@ def gradients(height: int) -> Any:
         A task is one of the ``pieces`` of dw or of dx. The sums over the images are trees over
         ``chunks`` of them (`pellucid.kernels.tree`).
         """
-        columns = len(out.db)
+        dw, db, dx = out  # here: within a loop each costs a count of its references
+        columns = len(db)
         depth = w.size // columns
         images = x.size // depth
         panels = -(-depth // PANEL)
@@ -194,7 +204,7 @@ def gradients(height: int) -> Any:
         for task in share(queue):
             of_weights = weights and task < pieces
             if weights and task == 0:
-                out.db[:] = sum_dz[0, :columns]
+                db[:] = sum_dz[0, :columns]
             piece = task % pieces
             for p in range(piece * panels // pieces, (piece + 1) * panels // pieces):
                 at = p * PANEL
@@ -202,10 +212,12 @@ def gradients(height: int) -> Any:
                 work = images, pitch, columns, depth, count, 1 if images == 1 else chunks
                 if of_weights:
                     _copy_columns(x, at, depth, count, near, images)
-                    weight_panel(dz, near, sums, work, out.dw, at)
+                    weight_panel(dz, near, sums, work, dw, at)
+                elif images <= height and count == PANEL:
+                    few_images_panel(dz, w, work, dx, at)
                 else:
                     _copy_columns(w, at, depth, count, near, columns)
-                    input_panel(dz, near, work, out.dx, at)
+                    input_panel(dz, near, work, dx, at)
 
     return multiply
 
@@ -213,16 +225,16 @@ def gradients(height: int) -> Any:
 @kernel
 def _mask(dy: MaskedGradient, dz: Array, sums: Array, images: int, columns: int) -> None:
     """Write dz (images, pitch), padded with zeros, and its sum over each chunk of images."""
-    chunks, pitch = sums.shape
+    (source, y, masked), (chunks, pitch) = dy, sums.shape
     flat = sums.reshape(sums.size)
     for f in range(0, columns, LANES):
         count = min(LANES, columns - f)
         for chunk in range(chunks):
             total, (begin, end) = zeros(1, 1), chunk_bounds(chunk, chunks, images)
             for n in range(begin, end):
-                u = load_part(dy.dy, n * columns + f, count)
-                if dy.masked:
-                    u = where_above_zero(u, load_part(dy.y, n * columns + f, count), np.float32(0))
+                u = load_part(source, n * columns + f, count)
+                if masked:
+                    u = where_above_zero(u, load_part(y, n * columns + f, count), np.float32(0))
                 store(u, dz, n * pitch + f, 0)
                 total = total + u
             store(total, flat, chunk * pitch + f, 0)
