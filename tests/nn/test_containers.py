@@ -213,3 +213,20 @@ def test_a_slice_of_what_is_not_a_chain_is_refused(kind):
     }[kind]
     with pytest.raises(ArgumentError, match=r"not a chain of layers.* by name: .*a, b"):
         whole[:1]
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (1.5, "found by name or index, received 1.5"),
+        (None, "found by name or index, received None"),
+    ],
+)
+def test_what_is_neither_name_nor_index_is_refused(key, words):
+    with pytest.raises(ArgumentError, match=f"^Sequential: .*{words}"):
+        Sequential(Flatten(), Flatten())[key]
+
+
+def test_an_index_may_be_numpys():
+    chain = Sequential(first=Flatten(), second=Flatten())
+    assert chain[np.int64(1)] is chain["second"]

@@ -206,6 +206,12 @@ def to_book(model: Layer, dtype: type = np.float64) -> dict[str, Array]:
     return params
 
 
+def _called(name: str, layer: Layer) -> str:
+    """Return a layer's name with its text, or its class where that text has many lines."""
+    what = type(layer).__name__ if any(True for _ in layer.children()) else repr(layer)
+    return f"{name!r}, a {what}" if name else "several paths"
+
+
 def _owners(model: Layer) -> list[Conv2d | Linear]:
     """Return the layers with weights, in order, of a chain of the book's layers."""
     owners: list[Conv2d | Linear] = []
@@ -216,7 +222,7 @@ def _owners(model: Layer) -> list[Conv2d | Linear]:
             owners.append(layer)
         elif not isinstance(layer, WITHOUT_PARAMETERS) and not is_line(layer.nodes()):
             raise ArgumentError(
-                f"has {name!r}, a {layer!r}, which the book's files cannot hold. Its tensors can "
+                f"has {_called(name, layer)}, which the book's files cannot hold. Its tensors can "
                 "be written under their own names.",
                 where=type(model).__name__,
             )

@@ -8,6 +8,8 @@ from dataclasses import replace
 from textwrap import indent
 from typing import Any, Self, overload
 
+import numpy as np
+
 from ..errors import ArgumentError, did_you_mean
 from ..receptive import ReceptiveField
 from ..typing import Array, Shape
@@ -135,8 +137,12 @@ class Container(Layer):
                 where=self._label,
             )
         children = dict(self.children())
-        if isinstance(name, int):
+        if isinstance(name, int | np.integer):
             return list(children.values())[name]
+        if not isinstance(name, str):
+            raise ArgumentError(
+                f"layers are found by name or index, received {name!r}.", where=self._label
+            )
         if name not in children:
             raise ArgumentError(
                 f"has no layer {name!r}. {did_you_mean(name, children)}", where=self._label
