@@ -113,7 +113,7 @@ def _new_bar(console: Console) -> Progress:
 
     class Speed(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(f"{f'{task.speed:,.0f}' if task.speed else '-':>6} images/s")
+            return Text(f"{f'{task.speed:,.0f}' if task.speed else '-':>7} images/s")
 
     class Bar(Progress):
         def get_renderables(self) -> Iterable[RenderableType]:
@@ -122,7 +122,7 @@ def _new_bar(console: Console) -> Progress:
 
     # Columns of fixed width, or the bar would jump; and space for the ^C that a terminal echoes,
     # or the line would wrap and could not be erased.
-    room = console.width - 70
+    room = console.width - 71
     wide = [BarColumn(bar_width=min(room, 40))] if room >= 8 else []
     return Bar(
         TextColumn("{task.description:11}"),
