@@ -44,21 +44,51 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """How the test images of a set without a test part were drawn, to draw them again.
+    """How test and validation images were drawn from the others, to draw them again.
 
     Attributes
     ----------
     share : float
-        Of each class.
+        Of each class, for the test; 0 if the test set was not drawn.
     seed : int
     sha256 : str
         Of the names and contents of the test images' files, since drawing gives others after images
         were added or removed.
+    validation : float
+        Of each class of the remaining images, for the validation; 0 if none were drawn for it.
+    validation_sha256 : str
+        As ``sha256``, of the validation images' files.
     """
 
     share: float
     seed: int
     sha256: str
+    validation: float = 0.0
+    validation_sha256: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON-compatible values for a file, without what was not drawn."""
+        values = asdict(self)
+        if not self.validation:
+            del values["validation"], values["validation_sha256"]
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> HeldOut:
+        """Return what `as_dict` wrote.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            If it is anything else.
+        """
+        return cls(
+            float(values["share"]),
+            int(values["seed"]),
+            str(values["sha256"]),
+            float(values.get("validation", 0.0)),
+            str(values.get("validation_sha256", "")),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -506,5 +506,7 @@ def test_white_icons_on_transparent_ground_are_told_to_vanish(tmp_path):
         image_folder(tmp_path / "x", tell=told.append)
         assert told == [
             "4 images are white on a transparent background, and invisible on white: "
-            "a/0.png, a/1.png, a/2.png, ..."
+            "a/0.png, a/1.png, a/2.png, ...",
+            "1 image has the same pixels as one in another class, which no network can tell apart: "
+            "a/3.png = b/empty.png",
         ]

@@ -168,7 +168,10 @@ def test_images_of_arrays_have_no_files_and_no_split():
     [
         ("", "must begin with the columns file, role, sha256"),
         ("file,role\na,train\n", "must begin with the columns"),
-        ("file,role,sha256\na,train,00\nb,teach,00\n", r"line 3 of .* its role \(train or test\)"),
+        (
+            "file,role,sha256\na,train,00\nb,teach,00\n",
+            r"line 3 of .* its role \(train, validation or test\)",
+        ),
         ("file,role,sha256\na\n", "line 2 of"),
         ("file,role,sha256\n\x00", r"line 2 of|cannot be read as CSV"),
     ],

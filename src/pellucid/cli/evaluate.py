@@ -10,7 +10,7 @@ import typer
 from ..errors import renamed
 from ..names import told_apart
 from ..runs.folder import model_path
-from .images import images_of
+from .images import part_of
 from .messages import echo
 from .options import DataDirOption, DataOption, RunArgument, SplitOption
 from .terminal import Terminal
@@ -54,8 +54,7 @@ def command(
 
     model = load(model_path(run))
     settings = settings_of(run)
-    train, test = images_of(model, run, data, data_dir)
-    dataset = train if split == "train" else test
+    dataset = part_of(model, run, data, data_dir, split)
     engine = engine or settings.get("engine", "compiled")
     result = measure(model, dataset, engine, mirrored=mirrored, listener=Terminal())
     names = told_apart(dataset.classes, LONGEST)

@@ -11,25 +11,31 @@ from ..runs.settings import Settings
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from ..data import Dataset
+    from ..data import Dataset, Parts
     from ..nn import Layer
     from ..typing import Array
 
-__all__ = ["images_of", "load_images", "picture"]
+__all__ = ["images_of", "load_images", "part_of", "picture"]
 
 
-def images_of(
-    model: Layer, run: Path | None, data: str | None, data_dir: Path | None
-) -> tuple[Dataset, Dataset]:
-    """Return the training and test images of ``--data``, or those the model was trained on."""
+def images_of(model: Layer, run: Path | None, data: str | None, data_dir: Path | None) -> Parts:
+    """Return the sets of ``--data``, or those the model was trained on."""
     from ..runs import trained_model
 
     with renamed(**option_names(Settings)):
         return trained_model.images_of(model, run, data, data_dir, listener=Terminal())
 
 
-def load_images(data: str, data_dir: Path | None) -> tuple[Dataset, Dataset]:
-    """Return the training and test images of ``--data``."""
+def part_of(
+    model: Layer, run: Path | None, data: str | None, data_dir: Path | None, split: str
+) -> Dataset:
+    """Return the set of ``--data`` that ``--split`` names."""
+    with renamed(split="--split"):
+        return images_of(model, run, data, data_dir).part(split)
+
+
+def load_images(data: str, data_dir: Path | None) -> Parts:
+    """Return the sets of ``--data``."""
     from ..runs import images
 
     with renamed(**option_names(Settings)):

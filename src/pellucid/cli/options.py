@@ -65,7 +65,9 @@ DataOption = Annotated[
 DataDirOption = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Folder that holds its files.")
 ]
-SplitOption = Annotated[Literal["train", "test"], typer.Option(help="Which part of the data set.")]
+SplitOption = Annotated[
+    Literal["train", "validation", "test"], typer.Option(help="Which part of the data set.")
+]
 AsIsOption = Annotated[
     bool,
     typer.Option(

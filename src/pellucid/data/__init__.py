@@ -18,8 +18,9 @@ from .augmentation import (
 )
 from .dataset import Dataset, ImageFile
 from .datasets import cifar10, cifar100, digits, fashion_mnist, load, mnist, stl10, svhn
+from .division import Parts
 from .idx import read_idx, write_idx
-from .image_folder import image_folder
+from .image_folder import image_folder, image_parts
 from .images import read_image, read_photo
 from .loader import Loader
 from .mnist_arrays import load_mnist
@@ -39,6 +40,7 @@ __all__ = [
     "HeldOut",
     "ImageFile",
     "Loader",
+    "Parts",
     "Preparation",
     "Record",
     "Split",
@@ -52,6 +54,7 @@ __all__ = [
     "fetch",
     "held_out_images",
     "image_folder",
+    "image_parts",
     "load",
     "load_mnist",
     "mnist",

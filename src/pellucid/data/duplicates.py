@@ -1,51 +1,133 @@
-"""Report files that occur more than once in a data set, where that distorts the accuracy."""
+"""Report images that occur more than once in a data set, where that distorts the accuracy."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from .dataset import Dataset, ImageFile
+from .division import Parts
 
 __all__ = ["note_duplicates"]
 
+MOST_BYTES = 2**30  # of decoded images: of larger sets only the files are compared
+NAMES = {"train": "training", "validation": "validation", "test": "test"}
+# Two parts that should share no image, and what it does if they do.
+HARM = {
+    ("test", "train"): "which makes the test accuracy too high",
+    ("validation", "train"): "which makes the validation accuracy too high",
+    ("test", "validation"): "so that the test set has a part in what is chosen",
+}
 
-def note_duplicates(train: Dataset, test: Dataset) -> list[str]:
-    """Return a sentence on files that are in both parts, and one on files in two classes.
 
-    Files are compared by their bytes. Copies within a class and a part are harmless.
+class _Image(NamedTuple):
+    role: str
+    path: str
+    label: int
+
+
+def note_duplicates(parts: Parts) -> list[str]:
+    """Return a sentence for each two parts that share images, and on images in two classes.
+
+    Images are compared by the bytes of their files, and by their pixels as a network gets them,
+    since one picture may be saved in two formats. Copies within a class and a part are harmless.
     """
-    known: dict[str, list[tuple[str, int]]] = {}
-    for file, label in _labelled(train):
-        known.setdefault(file.sha256, []).append((file.path, label))
-    in_both = [
-        (known[file.sha256][0][0], file.path) for file, _ in _labelled(test) if file.sha256 in known
-    ]
-    for file, label in _labelled(test):
-        known.setdefault(file.sha256, []).append((file.path, label))
-    in_two = [
-        (places[0][0], next(path for path, label in places if label != places[0][1]))
-        for places in known.values()
-        if len(places) > 1 and len({label for _, label in places}) > 1
-    ]
-    notes = []
-    if in_both:
-        one = len(in_both) == 1
-        notes.append(
-            f"{'1 test image is a copy' if one else f'{len(in_both):,} test images are copies'} of "
-            f"{'a training image' if one else 'training images'}, which makes the test accuracy "
-            f"too high: {_some(in_both)}"
+    copies, alike = _groups(_files(parts)), _groups(_pixels(parts))
+    notes: list[str] = []
+    for (role, other), harm in HARM.items():
+        name, that = NAMES[role], NAMES[other]
+        same = _shared(copies, role, other)
+        look = _without(_shared(alike, role, other), same)
+        notes += _note(
+            same,
+            f"{name} image is a copy of a {that} image, {harm}",
+            f"{name} images are copies of {that} images, {harm}",
         )
-    if in_two:
-        notes.append(
-            f"{'1 image lies' if len(in_two) == 1 else f'{len(in_two):,} images lie'} in more than "
-            f"one class, which no network can tell apart: {_some(in_two)}"
+        notes += _note(
+            look,
+            f"{name} image has the same pixels as a {that} image, {harm}",
+            f"{name} images have the same pixels as {that} images, {harm}",
         )
+    same = _in_two_classes(copies)
+    look = _without(_in_two_classes(alike), same)
+    harm = "which no network can tell apart"
+    notes += _note(
+        same,
+        f"image lies in more than one class, {harm}",
+        f"images lie in more than one class, {harm}",
+    )
+    notes += _note(
+        look,
+        f"image has the same pixels as one in another class, {harm}",
+        f"images have the same pixels as one in another class, {harm}",
+    )
     return notes
 
 
-def _labelled(part: Dataset) -> Iterable[tuple[ImageFile, int]]:
-    return zip(part.files or (), part.labels.tolist(), strict=False)
+def _files(parts: Parts) -> Iterable[tuple[str | bytes, _Image]]:
+    """Yield the images with the SHA-256 of their files."""
+    for role, part in zip(Parts._fields, parts, strict=True):
+        for file, label in _labelled(part):
+            yield file.sha256, _Image(role, file.path, label)
 
 
-def _some(pairs: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(f"{a} = {b}" for a, b in pairs[:3]) + ", ..." * (len(pairs) > 3)
+def _pixels(parts: Parts) -> Iterable[tuple[str | bytes, _Image]]:
+    """Yield the images with a hash of their pixels; none if there are too many."""
+    if sum(part.images.nbytes for part in parts if part is not None) > MOST_BYTES:
+        return
+    for role, part in zip(Parts._fields, parts, strict=True):
+        for k, (file, label) in enumerate(_labelled(part)):
+            assert part is not None
+            pixels = np.ascontiguousarray(part.images[k])
+            yield (
+                hashlib.blake2b(pixels.data, digest_size=16).digest(),
+                _Image(role, file.path, label),
+            )
+
+
+def _labelled(part: Dataset | None) -> Iterable[tuple[ImageFile, int]]:
+    if part is None or part.files is None:
+        return ()
+    return zip(part.files, part.labels.tolist(), strict=True)
+
+
+def _groups(keyed: Iterable[tuple[str | bytes, _Image]]) -> list[list[_Image]]:
+    """Return the images that have the same key."""
+    known: dict[str | bytes, list[_Image]] = {}
+    for key, image in keyed:
+        known.setdefault(key, []).append(image)
+    return [images for images in known.values() if len(images) > 1]
+
+
+def _shared(groups: list[list[_Image]], role: str, other: str) -> list[tuple[str, str]]:
+    """Return, for each image of a part that the other has as well, the paths there and here."""
+    pairs = []
+    for images in groups:
+        there = next((image.path for image in images if image.role == other), None)
+        if there is not None:
+            pairs += [(there, image.path) for image in images if image.role == role]
+    return pairs
+
+
+def _in_two_classes(groups: list[list[_Image]]) -> list[tuple[str, str]]:
+    """Return the paths of the first image, and of the first in another class."""
+    return [
+        (images[0].path, next(i.path for i in images if i.label != images[0].label))
+        for images in groups
+        if len({image.label for image in images}) > 1
+    ]
+
+
+def _without(pairs: list[tuple[str, str]], told: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    known = {path for _, path in told}
+    return [pair for pair in pairs if pair[1] not in known]
+
+
+def _note(pairs: Sequence[tuple[str, str]], one: str, many: str) -> list[str]:
+    if not pairs:
+        return []
+    few = ", ".join(f"{a} = {b}" for a, b in pairs[:3]) + ", ..." * (len(pairs) > 3)
+    return [f"1 {one}: {few}" if len(pairs) == 1 else f"{len(pairs):,} {many}: {few}"]

@@ -43,7 +43,7 @@ class Decoded:
     Attributes
     ----------
     images : uint8 array (N, C, H, W)
-        The training part first.
+        The training part first, then the test part, then the validation part.
     labels : int64 array (N,)
     classes : tuple of str
     train : int
@@ -52,6 +52,8 @@ class Decoded:
         What was left out.
     files : tuple of ImageFile
         The file of each image.
+    validation : int
+        The number of images in the validation part.
     """
 
     images: Array
@@ -60,6 +62,7 @@ class Decoded:
     train: int
     notes: list[str]
     files: tuple[ImageFile, ...]
+    validation: int = 0
 
 
 def cache_path(folder: Path, options: Mapping[str, Any]) -> Path | None:
@@ -111,6 +114,7 @@ def read_cache(path: Path, fingerprint: str) -> Decoded | None:
                 train=int(header["train"]),
                 notes=[str(note) for note in header["notes"]],
                 files=tuple(ImageFile(str(path), str(sha)) for path, sha in header["files"]),
+                validation=int(header.get("validation", 0)),
             )
             if len(decoded.files) != n:
                 return None
@@ -137,6 +141,7 @@ def write_cache(path: Path, fingerprint: str, decoded: Decoded) -> bool:
         "train": decoded.train,
         "notes": decoded.notes,
         "files": decoded.files,
+        "validation": decoded.validation,
     }
     text = json.dumps(header).encode()
     needed = len(text) + sum(piece.nbytes for piece in pieces)

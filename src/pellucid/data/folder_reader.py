@@ -39,6 +39,8 @@ class Wanted:
     skip: bool
     max_bytes: int
     skip_empty: bool = False
+    own_validation: bool = False  # whether a validation folder is a part of its own
+    draw_test: bool = False  # whether it is so without a test folder, too
 
 
 class Reader:
@@ -63,7 +65,8 @@ class Reader:
     ) -> None:
         self.source, self.layout, self.wanted = source, layout, wanted
         self.on_progress = on_progress
-        self.files = [*layout.train, *layout.test]
+        self.validation = layout.validation if wanted.own_validation else []
+        self.files = [*layout.train, *layout.test, *self.validation]
         self.bad: dict[int, FileFormatError] = {}
         self.erased: set[int] = set()
         self.sha256 = [""] * len(self.files)
@@ -195,8 +198,9 @@ class Reader:
     def _result(self) -> Decoded:
         labels = np.array([label for _, label in self.files], dtype=np.int64)
         files = [ImageFile(e.path, s) for (e, _), s in zip(self.files, self.sha256, strict=True)]
-        images, train, notes = self.images, len(self.layout.train), list(self.layout.notes)
-        classes = self.layout.classes
+        images, classes, notes = self.images, self.layout.classes, list(self.layout.notes)
+        layout = self.layout
+        parts = np.repeat([0, 1, 2], [len(layout.train), len(layout.test), len(self.validation)])
         if self.erased:
             notes.append(_vanished([self.files[k][0] for k in sorted(self.erased)]))
         if self.bad:
@@ -205,19 +209,20 @@ class Reader:
             for place, k in enumerate(good):  # in place: good images move to the front
                 images[place] = images[k]
             images, labels = images[: len(good)], labels[good]
-            files = [files[k] for k in good]
-            train = int(np.searchsorted(good, train))
+            files, parts = [files[k] for k in good], parts[good]
+            train = int((parts == 0).sum())
             if train:
                 kept, classes = self._whole_classes(labels, train, notes)
                 if len(kept) < len(labels):
                     for place, k in enumerate(kept):
                         images[place] = images[k]
-                    train = int(np.searchsorted(kept, train))
                     images, files = images[: len(kept)], [files[k] for k in kept]
+                    parts = parts[kept]
                     labels = np.unique(labels[kept], return_inverse=True)[1].astype(np.int64)
+        train, validation = int((parts == 0).sum()), int((parts == 2).sum())
         if not train:
             raise self._refusal()
-        return Decoded(images, labels, classes, train, notes, tuple(files))
+        return Decoded(images, labels, classes, train, notes, tuple(files), validation)
 
     def _left_out(self) -> list[str]:
         """Return a note for each reason why images cannot be decoded."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,9 +14,9 @@ from ..names import plain
 from ..preparation import Drawing, Preparation
 from ..typing import PathLike
 from .dataset import Dataset
+from .division import Parts, divided, drawn_share, own_roles, recorded, require_share, with_roles
 from .duplicates import note_duplicates
 from .folder_cache import Decoded, cache_path, read_cache, write_cache
-from .split import held_out_images
 from .split_file import Split
 from .user_folders import expanded
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .file_tree import Tree
     from .folder_reader import Wanted
 
-__all__ = ["image_folder"]
+__all__ = ["image_folder", "image_parts"]
 
 MAX_BYTES = 2**32
 MAX_WORKERS = 8  # each may hold a picture of decoding.MAX_PIXELS
@@ -97,7 +97,7 @@ def image_folder(
         Called with (images done, images in all) as decoding proceeds.
     tell : callable, optional
         Called with a sentence on each kind of file that was left out, on each assumption, and on
-        duplicate files in both parts or in two classes.
+        images that occur in two parts or in two classes.
 
     Returns
     -------
@@ -129,34 +129,133 @@ def image_folder(
     >>> train.classes, train.images.shape, test.labels
     (('cat', 'dog'), (2, 3, 32, 32), array([0, 1]))
     """
-    from .file_tree import tree
+    require_share(held_out, "held_out")
+    wanted = _wanted(size, channels, drawing, corrupt, skip_empty, max_bytes)
+    division = _Division(held_out, None, seed, split, new_images)
+    parts = _read(path, wanted, division, cache, workers, on_progress, tell)
+    return parts.train, parts.test
+
+
+def image_parts(
+    path: PathLike,
+    *,
+    size: int | tuple[int, int] | None = None,
+    channels: Literal[1, 3] | None = None,
+    held_out: float | None = None,
+    validation: float | None = None,
+    seed: int = 0,
+    split: Split | None = None,
+    new_images: Literal["leave", "draw"] = "leave",
+    drawing: Drawing | None = None,
+    corrupt: Literal["error", "skip"] = "error",
+    skip_empty: bool = False,
+    cache: bool = True,
+    workers: int | None = None,
+    max_bytes: int = MAX_BYTES,
+    on_progress: Callable[[int, int], None] | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Parts:
+    """Read a folder or zip archive as `image_folder` does, with a validation set if it has one.
+
+    A folder ``val/``, ``valid/`` or ``validation/`` beside a test folder is the validation set; or
+    ``validation`` draws one. Where there is no test folder, ``val/`` is the test set, unless
+    ``held_out`` is given: then it is the validation set, and the test set is drawn.
+
+    Parameters
+    ----------
+    held_out : float, optional
+        The share of each class that becomes the test set if there is no test folder; 0.2 by default
+        if there is no validation folder either.
+    validation : float, optional
+        The share of each class of the training images that becomes the validation set.
+    path, size, channels, seed, split, new_images, drawing, corrupt, skip_empty, cache, workers, \
+    max_bytes, on_progress, tell
+        As in `image_folder`.
+
+    Raises
+    ------
+    ArgumentError
+        If a validation set is to be drawn, but the folder has one.
+    DataNotFoundError, FileFormatError, DataError
+        As `image_folder`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for k in range(20):
+    ...         file = Path(folder, "cat" if k % 2 else "dog", f"{k}.png")
+    ...         file.parent.mkdir(exist_ok=True)
+    ...         Image.new("L", (8, 8), 10 * k).save(file)
+    ...     parts = image_parts(folder, held_out=0.2, validation=0.25, cache=False)
+    >>> [len(part) for part in parts]
+    [12, 4, 4]
+    """
+    for share, name in ((held_out, "held_out"), (validation, "validation")):
+        if share is not None:
+            require_share(share, name)
+    wanted = _wanted(size, channels, drawing, corrupt, skip_empty, max_bytes)
+    wanted = replace(wanted, own_validation=True, draw_test=held_out is not None)
+    share = 0.2 if held_out is None else held_out
+    division = _Division(share, validation, seed, split, new_images)
+    return _read(path, wanted, division, cache, workers, on_progress, tell)
+
+
+class _Division(NamedTuple):
+    """How images are divided among the parts, as far as their folders do not say."""
+
+    held_out: float
+    validation: float | None
+    seed: int
+    split: Split | None
+    new_images: Literal["leave", "draw"]
+
+
+def _wanted(
+    size: int | tuple[int, int] | None,
+    channels: int | None,
+    drawing: Drawing | None,
+    corrupt: str,
+    skip_empty: bool,
+    max_bytes: int,
+) -> Wanted:
     from .folder_reader import Wanted  # here, as most programs read no folder
 
     wanted = Wanted(_pair(size), channels, drawing, corrupt == "skip", max_bytes, bool(skip_empty))
     _require(drawing is None or size is not None, "drawing", "needs a size", drawing)
-    _require(new_images in ("leave", "draw"), "new_images", "must be leave or draw", new_images)
     _require(channels in (None, 1, 3), "channels", "must be 1 (grey), 3 (RGB) or None", channels)
     _require(corrupt in ("error", "skip"), "corrupt", "must be 'error' or 'skip'", corrupt)
-    _require(0 < held_out < 1, "held_out", "must be a share between 0 and 1", held_out)
+    return wanted
+
+
+def _read(
+    path: PathLike,
+    wanted: Wanted,
+    division: _Division,
+    cache: bool,
+    workers: int | None,
+    on_progress: Callable[[int, int], None] | None,
+    tell: Callable[[str], None] | None,
+) -> Parts:
+    from .file_tree import tree
+
+    new = division.new_images
+    _require(new in ("leave", "draw"), "new_images", "must be leave or draw", new)
     _require(workers is None or workers >= 1, "workers", "must be 1 or more", workers)
     source = tree(expanded(path))
     decoded = _decoded(source, wanted, cache, workers or _cores(), on_progress)
-    train, test, notes = _parts(source.name, decoded, drawing, split, new_images, held_out, seed)
-    for note in (*decoded.notes, *notes, *note_duplicates(train, test)):
+    parts, notes = _divided(source.name, decoded, wanted.drawing, division)
+    for note in (*decoded.notes, *notes, *note_duplicates(parts)):
         (tell or (lambda _: None))(note)
-    return train, test
+    return parts
 
 
-def _parts(
-    name: str,
-    decoded: Decoded,
-    drawing: Drawing | None,
-    split: Split | None,
-    new_images: Literal["leave", "draw"],
-    held_out: float,
-    seed: int,
-) -> tuple[Dataset, Dataset, list[str]]:
-    """Return the training part, the test part, and notes on the earlier split."""
+def _divided(
+    name: str, decoded: Decoded, drawing: Drawing | None, how: _Division
+) -> tuple[Parts, list[str]]:
+    """Return the parts, and notes on the earlier split."""
     shape = decoded.images.shape[1:]
     whole = Dataset(
         decoded.images,
@@ -166,14 +265,18 @@ def _parts(
         preparation=replace(Preparation.of_shape(shape), drawing=drawing),
         files=decoded.files,
     )
-    n, first = len(whole), decoded.train
-    if split is not None:
-        parts = split.apply(whole, first, new_images, held_out, seed)
-        if parts is not None:
-            return parts
-    if first < n:
-        return whole[:first], replace(whole[first:], split="test"), []
-    return (*held_out_images(whole, held_out, seed=seed), [])
+    test = len(whole) - decoded.train - decoded.validation
+    roles = own_roles(decoded.train, test, decoded.validation)
+    if how.split is not None:
+        found = how.split.apply(
+            whole, roles, how.new_images, how.held_out, how.validation, how.seed
+        )
+        if found is not None:
+            parts = with_roles(whole, found[0])
+            share = 0.0 if "test" in roles else how.held_out
+            return recorded(parts, share, drawn_share(parts, roles), how.seed), found[1]
+    parts = divided(whole, roles, held_out=how.held_out, validation=how.validation, seed=how.seed)
+    return parts, []
 
 
 def _decoded(
@@ -200,7 +303,13 @@ def _decoded(
 
     with source.open():
         listing, where = listing_by_content(source), f"'{plain(str(source.path))}'"
-        layout = arrange(listing, where, skip_empty=wanted.skip_empty)
+        layout = arrange(
+            listing,
+            where,
+            skip_empty=wanted.skip_empty,
+            own_validation=wanted.own_validation,
+            draw_test=wanted.draw_test,
+        )
         reader = Reader(source, layout, wanted, on_progress)
         decoded = reader.read(workers)
     if kept is not None and reader.lasting:

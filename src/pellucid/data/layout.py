@@ -62,7 +62,14 @@ class Layout:
     validation: list[tuple[Entry, int]] = field(default_factory=list)
 
 
-def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout:
+def arrange(
+    listing: Listing,
+    where: str,
+    *,
+    skip_empty: bool = False,
+    own_validation: bool = False,
+    draw_test: bool = False,
+) -> Layout:
     """Assign files to parts and classes, by their paths and sizes only.
 
     Parameters
@@ -73,6 +80,10 @@ def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout
         The name of the folder in errors.
     skip_empty : bool
         Leave class folders without images out, instead of refusing them.
+    own_validation : bool
+        Whether a validation folder beside a test folder is used; a note says so, or that it is not.
+    draw_test : bool
+        Whether a validation folder is never the test part, as a test set will be drawn.
 
     Raises
     ------
@@ -97,7 +108,9 @@ def arrange(listing: Listing, where: str, *, skip_empty: bool = False) -> Layout
         if not root.has_images():
             raise DataError(f"{NO_CLASS}. {_hint(files)}{EXPECTED}")
         found = find_parts(root, skip_empty=skip_empty)
-        layout = _labelled(found, root, notes, skip_empty)
+        if draw_test and found.test is None:
+            found.drawn = True
+        layout = _labelled(found, root, notes, skip_empty, own_validation)
     except DataError as error:
         error.where = where
         hint = _hint(files).rstrip()
@@ -118,9 +131,10 @@ def is_image(entry: Entry) -> bool:
     return entry.path.lower().endswith(ENDINGS) if entry.kind is None else entry.kind.read
 
 
-def _labelled(found: Found, root: Folder, notes: list[str], skip_empty: bool) -> Layout:
-    train, test = found.train, found.test or found.validation
-    validation = found.validation if found.test else None
+def _labelled(
+    found: Found, root: Folder, notes: list[str], skip_empty: bool, own_validation: bool
+) -> Layout:
+    train, test, validation = found.train, found.tested, found.beside
     empty = [*train.empty, *(test.empty if test else [])]
     if empty and not skip_empty:
         refuse_empty(empty)
@@ -140,14 +154,14 @@ def _labelled(found: Found, root: Folder, notes: list[str], skip_empty: bool) ->
     used["test"] = [] if test is None else _entries(test, names, labels)
     used["validation"] = []
     if validation is not None:
-        same: dict[str, tuple[str, ...]] = {
-            name: (name,) for name in classes if name in validation.classes
-        }
-        used["validation"] = _entries(validation, same, labels)
-        found.unused.append((_all(validation), "there is a test folder"))
+        said, unused = (known_as, found.unused) if own_validation else ([], [])
+        alike = _matched(validation, train, left, said, unused)
+        used["validation"] = _entries(validation, alike, labels)
+        if not own_validation:
+            found.unused.append((_all(validation), "there is a test folder"))
     if empty:
         notes.append(note_empty(empty))
-    notes += note_parts(train, test, found)
+    notes += note_parts(found, own_validation=own_validation)
     notes += known_as
     if test is not None:
         for name in [n for n in test.classes if loosely(n) in left and n not in classes]:
@@ -186,14 +200,20 @@ def _entries(
 
 
 def _matched(
-    test: Part, train: Part, left: set[str], notes: list[str]
+    test: Part,
+    train: Part,
+    left: set[str],
+    notes: list[str],
+    unused: list[tuple[Folder, str]] | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """Return the test part's folders for each class of the training part.
+
+    A folder whose name matches no class, or more than one, is added to ``unused``.
 
     Raises
     ------
     DataError
-        If a folder's name matches no class, or more than one.
+        Without ``unused``, if there is such a folder.
     """
     alike: dict[str, list[str]] = {}
     for name in train.classes:
@@ -208,6 +228,8 @@ def _matched(
                     f"{test.classes[name].path}/ is taken for the class {own[0]!r}, whose name "
                     "differs only in case, width or spaces"
                 )
+        elif unused is not None:
+            unused.append((test.classes[name], "its class has no training images"))
         elif loosely(name) not in left:
             raise DataError(
                 f"the class {name!r} is in {at(test.path)}, but not in {at(train.path)}: it would "

@@ -87,8 +87,13 @@ def note_empty(folders: Sequence[Folder]) -> str:
     return f"{len(paths):,} class folders hold no images and were left out: {some(paths)}"
 
 
-def note_parts(train: Part, test: Part | None, found: Found) -> list[str]:
+def note_parts(found: Found, *, own_validation: bool = False) -> list[str]:
     """Say which folder is used for which part, unless their names tell."""
+    train, test = found.train, found.tested
+    validation = found.beside if own_validation else None
+    if validation is not None:
+        more = "" if test is None else f"; test: {_counted(test)}"
+        return [f"train: {_counted(train)}; validation: {_counted(validation)}{more}"]
     if test is None:
         above = next(iter(train.classes.values())).path.split("/")[:-1]
         odd = [n for n in above if (r := role_of(n)) and r.exact and r.part != "train"]

@@ -62,6 +62,8 @@ class Found:
         Folders that are not used, and why.
     hollow : list of Folder
         Folders without images that are parts by their names, or that were skipped.
+    drawn : bool
+        Whether a test part will be drawn from the training part.
     """
 
     train: Part
@@ -69,6 +71,17 @@ class Found:
     test: Part | None = None
     unused: list[tuple[Folder, str]] = field(default_factory=list)
     hollow: list[Folder] = field(default_factory=list)
+    drawn: bool = False
+
+    @property
+    def tested(self) -> Part | None:
+        """The part to test on: the validation part if there is no other and none is drawn."""
+        return self.test or (None if self.drawn else self.validation)
+
+    @property
+    def beside(self) -> Part | None:
+        """The validation part, unless it is the one to test on."""
+        return self.validation if self.test or self.drawn else None
 
 
 def find_parts(root: Folder, *, skip_empty: bool = False) -> Found:

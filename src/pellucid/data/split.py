@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +9,13 @@ import numpy as np
 from ..errors import ArgumentError, DataError
 from ..preparation import HeldOut
 from .dataset import Dataset
+from .division import draw, files_sha256
 
-__all__ = ["held_out_images", "test_files_sha256"]
+__all__ = ["held_out_images"]
 
 
 def held_out_images(
-    dataset: Dataset, share: float = 0.2, *, seed: int = 0
+    dataset: Dataset, share: float = 0.2, *, seed: int = 0, split: str = "test"
 ) -> tuple[Dataset, Dataset]:
     """Split a data set in two; the second gets ``share`` of each class, drawn at random.
 
@@ -28,10 +28,12 @@ def held_out_images(
         Between 0 and 1.
     seed : int
         The same seed draws the same images.
+    split : str
+        What the second part is for: ``"test"`` or ``"validation"``.
 
     Returns
     -------
-    train, test : Dataset
+    train, held : Dataset
         Both in the order of ``dataset``; `Dataset.held_out` says how they were drawn, if the files
         of the images are known.
 
@@ -51,28 +53,15 @@ def held_out_images(
     """
     if not 0 < share < 1:
         raise ArgumentError(f"must be between 0 and 1, received {share!r}.", where="share")
-    rng = np.random.default_rng(seed)
-    chosen = np.zeros(len(dataset), dtype=bool)
-    for label in range(len(dataset.classes)):
-        members = np.flatnonzero(dataset.labels == label)
-        n = min(max(round(share * len(members)), 1), len(members) - 1)
-        chosen[rng.permutation(members)[: max(n, 0)]] = True
+    chosen = draw(dataset.labels, np.ones(len(dataset), dtype=bool), share, seed)
     if not chosen.any():
         raise DataError(
-            "no class has two images, so none can be held out as test images. Add images.",
+            f"no class has two images, so none can be held out as {split} images. Add images.",
             where=dataset.name,
         )
     train = dataset.subset(np.flatnonzero(~chosen))
-    test = replace(dataset.subset(np.flatnonzero(chosen)), split="test")
-    if dataset.files is None:
-        return train, test
-    drawn = HeldOut(share, seed, test_files_sha256(test))
-    return replace(train, held_out=drawn), replace(test, held_out=drawn)
-
-
-def test_files_sha256(test: Dataset) -> str:
-    """Return the SHA-256 of the names and contents of the files of ``test``, in order."""
-    digest = hashlib.sha256()
-    for file in test.files or ():
-        digest.update(f"{file.path}\0{file.sha256}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
+    held = replace(dataset.subset(np.flatnonzero(chosen)), split=split)
+    if dataset.files is None or split != "test":
+        return train, held
+    drawn = HeldOut(share, seed, files_sha256(held))
+    return replace(train, held_out=drawn), replace(held, held_out=drawn)

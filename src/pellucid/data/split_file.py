@@ -1,26 +1,24 @@
-"""Record which files a run trained on and which it was tested on."""
+"""Record which files a run trained on, was chosen by, and was tested on."""
 
 from __future__ import annotations
 
 import csv
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from ..errors import DataError, DataNotFoundError, FileFormatError
-from ..preparation import HeldOut
 from ..typing import Array, PathLike
 from .dataset import Dataset, ImageFile
-from .split import held_out_images, test_files_sha256
+from .division import ROLES, draw, require_share
 
 __all__ = ["Split"]
 
 COLUMNS = ["file", "role", "sha256"]
-ROLES = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Split:
     Attributes
     ----------
     roles : mapping of ImageFile to str
-        ``"train"`` or ``"test"``.
+        ``"train"``, ``"validation"`` or ``"test"``.
 
     Examples
     --------
@@ -48,11 +46,16 @@ class Split:
     roles: Mapping[ImageFile, str]
 
     @classmethod
-    def of(cls, train: Dataset, test: Dataset) -> Split | None:
-        """Return the split into these two parts; None if their files are not known."""
-        if train.files is None or test.files is None:
+    def of(cls, *parts: Dataset | None) -> Split | None:
+        """Return the split into these parts; None if their files are not known."""
+        some = [part for part in parts if part is not None]
+        if any(part.files is None for part in some):
             return None
-        return cls({file: part.split for part in (train, test) for file in part.files or ()})
+        return cls({file: part.split for part in some for file in part.files or ()})
+
+    def has(self, role: str) -> bool:
+        """Return whether there are images of a role."""
+        return role in self.roles.values()
 
     def save(self, path: PathLike) -> None:
         """Write a CSV file with the columns file, role and sha256, sorted by file."""
@@ -98,27 +101,35 @@ class Split:
             raise FileFormatError(f"'{path}' cannot be read as CSV ({error}).") from error
 
     def apply(
-        self, dataset: Dataset, first: int, new: Literal["leave", "draw"], share: float, seed: int
-    ) -> tuple[Dataset, Dataset, list[str]] | None:
-        """Split ``dataset`` as its images were split before.
+        self,
+        dataset: Dataset,
+        own: Array,
+        new: Literal["leave", "draw"] = "leave",
+        share: float = 0.2,
+        validation: float | None = None,
+        seed: int = 0,
+    ) -> tuple[Array, list[str]] | None:
+        """Return the role of each image of ``dataset`` in the earlier training.
 
         An image is recognised by its file's contents, even if the file was renamed.
 
         Parameters
         ----------
         dataset : Dataset
-            Both parts, as the folder holds them now.
-        first : int
-            The number of images in the training part; all if the folder has no test part.
+            All parts, as the folder holds them now.
+        own : array of str (N,)
+            The role of each image by its folder, as `own_roles` returns them.
         new : {"leave", "draw"}
-            Whether new images are left out, or join the part they are in; if there is only one
-            part, a share of them is drawn for the test.
-        share, seed
-            Of that draw, as in `held_out_images`.
+            Whether new images are left out, or join the part they are in; from a single part a
+            share of them is drawn for the test and, if there is one, the validation set.
+        share, validation, seed
+            Of these draws, as in `divided`. If the earlier training had no validation set, a
+            ``validation`` is drawn from all its training images.
 
         Returns
         -------
-        train, test : Dataset
+        roles : array of str (N,)
+            ``""`` for an image that is left out.
         notes : list of str
             Which images are new, and which are gone.
         None
@@ -134,9 +145,9 @@ class Split:
         if not found.any():
             return None
         paths = {file.path for file in self.roles}
-        unknown = np.flatnonzero(found == "")
-        changed = [k for k in unknown if dataset.files[k].path in paths]
-        added = [k for k in unknown if dataset.files[k].path not in paths]
+        unknown = found == ""
+        changed = [k for k in np.flatnonzero(unknown) if dataset.files[k].path in paths]
+        added = [k for k in np.flatnonzero(unknown) if dataset.files[k].path not in paths]
         here = {file.sha256 for file in dataset.files} | {dataset.files[k].path for k in changed}
         gone = [f.path for f in self.roles if f.sha256 not in here and f.path not in here]
         notes = [
@@ -148,25 +159,47 @@ class Split:
             if (note := _counted(paths_of, text, "left out" if new == "leave" else "new"))
         ]
         notes += filter(None, [_counted(gone, "there when the model was trained", "gone")])
-        notes += filter(None, [self._relabelled(dataset, np.flatnonzero(found != ""))])
-        if new == "draw" and unknown.size:
-            found[unknown] = "train"
-            if first < len(dataset):
-                found[unknown[unknown >= first]] = "test"
-            else:
-                found[unknown[_drawn(dataset.subset(unknown), share, seed)]] = "test"
-        parts = []
+        notes += filter(None, [self._relabelled(dataset, np.flatnonzero(~unknown))])
+        if new == "draw":
+            notes += self._draw(dataset, found, unknown, own, share, validation, seed)
         for role in ROLES:
-            chosen = np.flatnonzero(found == role)
-            if not chosen.size:
+            if role not in found and (self.has(role) or role != "validation"):
                 raise DataError(
                     f"none of the {role} images of that training is left.",
                     where=f"'{dataset.name}'",
                 )
-            parts.append(replace(dataset.subset(chosen), split=role))
-        drawn = HeldOut(share, seed, test_files_sha256(parts[1]))
-        train, test = (replace(part, held_out=drawn) for part in parts)
-        return train, test, notes
+        return found, notes
+
+    def _draw(
+        self,
+        dataset: Dataset,
+        roles: Array,
+        unknown: Array,
+        own: Array,
+        share: float,
+        validation: float | None,
+        seed: int,
+    ) -> list[str]:
+        """Give the unknown images roles, and draw a validation set if one is new; return notes."""
+        roles[unknown] = own[unknown]
+        if "test" not in own:
+            roles[draw(dataset.labels, unknown, share, seed)] = "test"
+        if "validation" in own or not (self.has("validation") or validation is not None):
+            return []
+        if self.has("validation"):  # as large a share of the new images as it was of the others
+            had = list(self.roles.values())
+            size, rest = had.count("validation"), had.count("train")
+            candidates = unknown & (roles == "train")
+            roles[draw(dataset.labels, candidates, size / (size + rest), seed)] = "validation"
+            return []
+        assert validation is not None
+        require_share(validation, "validation")
+        roles[draw(dataset.labels, roles == "train", validation, seed)] = "validation"
+        known = int(((roles == "validation") & ~unknown).sum())
+        return [
+            f"{known:,} of the validation images were training images of the earlier training, "
+            "which knows them: the validation accuracy is too high at first"
+        ] * (known > 0)
 
     def _relabelled(self, dataset: Dataset, known: Array) -> str:
         """Return a sentence on images that were in another class's folder; empty if none."""
@@ -198,7 +231,9 @@ class Split:
         free: dict[str, list[str]] = {}  # contents to the roles of files that were moved
         for file, role in self.roles.items():
             free.setdefault(file.sha256, []).append(role)
-        known = {sha256: "train" if "train" in had else "test" for sha256, had in free.items()}
+        known = {
+            sha256: next(role for role in ROLES if role in had) for sha256, had in free.items()
+        }
         found = []
         for file in files:
             role = self.roles.get(file, "")
@@ -210,19 +245,7 @@ class Split:
                 found[k] = known.get(file.sha256, "")
             elif not found[k] and free.get(file.sha256):
                 found[k] = free[file.sha256].pop()
-        return np.array(found, dtype="<U5")
-
-
-def _drawn(dataset: Dataset, share: float, seed: int) -> Array:
-    """Return the indices drawn for the test: a share of each class with two or more images."""
-    numbered = replace(
-        dataset, files=tuple(ImageFile(str(k), "") for k in range(len(dataset))), held_out=None
-    )
-    try:
-        _, test = held_out_images(numbered, share, seed=seed)
-    except DataError:  # one image per class
-        return np.zeros(0, dtype=np.intp)
-    return np.array([int(file.path) for file in test.files or ()], dtype=np.intp)
+        return np.array(found, dtype="<U10")
 
 
 def _rows(file: Iterator[str], path: PathLike) -> Iterator[tuple[int, ImageFile, str]]:
@@ -239,8 +262,8 @@ def _rows(file: Iterator[str], path: PathLike) -> Iterator[tuple[int, ImageFile,
             continue
         if len(row) != 3 or row[1] not in ROLES:
             raise FileFormatError(
-                f"line {number} of '{path}' must be a file, its role ({' or '.join(ROLES)}) and "
-                f"its SHA-256; it is {','.join(row)[:80]!r}."
+                f"line {number} of '{path}' must be a file, its role (train, validation "
+                f"or test) and its SHA-256; it is {','.join(row)[:80]!r}."
             )
         yield number, ImageFile(row[0], row[2]), row[1]
 

@@ -56,7 +56,7 @@ def save(model: Layer, path: PathLike) -> None:
         "pellucid": VERSION,
         "architecture": json.dumps(describe(model)),
         "input_shape": json.dumps(model.input_shape),
-        "card": json.dumps(asdict(model.card) if model.card else None),
+        "card": json.dumps(_as_dict(model.card) if model.card else None),
     }
     write_tensors(path, model.state_dict(), metadata)
 
@@ -140,6 +140,13 @@ def _image_shape(shape: list[int] | None) -> tuple[int, ...] | None:
     return sizes
 
 
+def _as_dict(card: Card) -> dict[str, Any]:
+    values = asdict(card)
+    if card.held_out is not None:
+        values["held_out"] = card.held_out.as_dict()
+    return values
+
+
 def _card(card: dict[str, Any] | None, image_shape: tuple[int, ...] | None) -> Card | None:
     if card is None:
         return None
@@ -149,7 +156,7 @@ def _card(card: dict[str, Any] | None, image_shape: tuple[int, ...] | None) -> C
         raise ValueError("a card needs a name and a list of class names")
     held_out = card.get("held_out")
     if held_out is not None:
-        held_out = HeldOut(float(held_out["share"]), int(held_out["seed"]), str(held_out["sha256"]))
+        held_out = HeldOut.from_dict(held_out)
     return Card(
         dataset,
         tuple(classes),

@@ -101,7 +101,7 @@ def gather(
     train = test = probabilities = confusion = None
     missing = ""
     try:
-        train, test = images_of(model, run, data, data_dir, download=False, listener=listener)
+        train, _, test = images_of(model, run, data, data_dir, download=False, listener=listener)
     except (DataError, ArgumentError) as error:
         if data is not None or data_dir is not None:
             raise

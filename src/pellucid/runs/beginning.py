@@ -15,7 +15,7 @@ from ..names import shown
 from ..nn import Layer, Normalize
 from ..optim import Optimizer
 from ..shapes import shape_text
-from ..training import History, Trainer
+from ..training import EarlyStopping, History, Trainer
 from .completing import completed, rule_of, with_absolute_paths
 from .folder import RunFolder
 from .images import first_images, load_images
@@ -44,6 +44,8 @@ class Run:
     folder : RunFolder
     trainer : Trainer
         With ``files`` among its callbacks; more may be added.
+    test : Dataset
+        What `pellucid.runs.finish` measures the network on.
     files : RunFiles
     start : Start
         The network's name, and notes on where it comes from.
@@ -56,6 +58,7 @@ class Run:
     settings: Settings
     folder: RunFolder
     trainer: Trainer
+    test: Dataset
     files: RunFiles
     start: Start
     before: dict[str, Array]
@@ -66,15 +69,24 @@ class Run:
         with np.errstate(over="ignore", invalid="ignore"):
             return self.trainer.fit()
 
+    @property
+    def validation(self) -> Dataset | None:
+        """The validation set, if there is one; else the epochs are measured on the test set."""
+        watched = self.trainer.validation
+        return watched if watched is not None and watched.split == "validation" else None
+
     def __str__(self) -> str:
-        train, test = self.trainer.train, self.trainer.validation
-        assert test is not None
+        train, test, validation = self.trainer.train, self.test, self.validation
         shape = shape_text(train.image_shape)
         images = f"{len(train):,} image{'s' * (len(train) != 1)}"
         line = (
             f"{shown(self.start.name)}, {_parameters(self.trainer.model)}, on {images} of "
-            f"{shown(train.name)} ({shape}); {len(test):,} held out"
+            f"{shown(train.name)} ({shape}); "
         )
+        if validation is None:
+            line += f"{len(test):,} held out"
+        else:
+            line += f"{len(validation):,} for validation, {len(test):,} to test on in the end"
         return "\n".join([line, *(f"  {note}" for note in self.start.notes)])
 
 
@@ -109,22 +121,24 @@ def begin(
         optim.schedule_by_name(settings.schedule)
     if settings.augment is not None:
         datasets.augmentation(settings.augment)  # refused before anything is read
+    stopping = _stopping(settings)
     earlier = None if settings.source is None else split_of(settings.source)
-    train, test = load_images(settings, split=earlier, new_images="draw", listener=listener)
-    split = Split.of(train, test)
-    train = first_images(train, settings.limit)
+    parts = load_images(settings, split=earlier, new_images="draw", listener=listener)
+    split, train = Split.of(*parts), first_images(parts.train, settings.limit)
     start = _start(settings, train)
     network, augment = _prepared(settings, start.network, train)
     choose_what_learns(network, settings.freeze, settings.rates)
     before = network.state_dict()
-    trainer = _trainer(settings, network, train, test, rule, augment)
+    watched = parts.test if parts.validation is None else parts.validation
+    trainer = _trainer(settings, network, train, watched, rule, augment)
     new = new_folder(folder, train.name, overwrite=overwrite)
     kept = replace(
         with_absolute_paths(settings), lr=rule.lr, augment=None if augment is None else str(augment)
     )
-    files = RunFiles(new, kept, split, listener)
-    trainer.callbacks.append(files)
-    return Run(kept, new, trainer, files, start, before, temporary=folder is None)
+    keep = settings.keep or ("last" if parts.validation is None else "both")
+    files = RunFiles(new, kept, split, listener, keep=keep)
+    trainer.callbacks += [*stopping, files]
+    return Run(kept, new, trainer, parts.test, files, start, before, temporary=folder is None)
 
 
 def _start(settings: Settings, train: Dataset) -> Start:
@@ -158,11 +172,21 @@ def _prepared(
     return network, augment
 
 
+def _stopping(settings: Settings) -> list[EarlyStopping]:
+    if settings.patience is None:
+        if settings.min_delta is not None:
+            raise ArgumentError(
+                "belongs to {patience}.", where="min_delta", arguments={"patience": 5}
+            )
+        return []
+    return [EarlyStopping(settings.patience, settings.min_delta or 0.0)]
+
+
 def _trainer(
     settings: Settings,
     network: Layer,
     train: Dataset,
-    test: Dataset,
+    validation: Dataset,
     rule: Optimizer,
     augment: Augmentation | None,
 ) -> Trainer:
@@ -171,7 +195,7 @@ def _trainer(
     return Trainer(
         network,
         train,
-        test,
+        validation,
         optimizer=rule,
         schedule=settings.schedule,
         epochs=settings.epochs,

@@ -1,4 +1,4 @@
-"""Finish a run: measure the saved model on all test images, and draw the pictures."""
+"""Finish a run: measure the kept model on all test images, and draw the pictures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..errors import PellucidError
 from ..formats import load
 from ..training import Evaluation, History
 from .beginning import Run
+from .choice import Choice, choice_of
 from .listener import Listener
 from .predictions import measure
 
@@ -28,24 +29,28 @@ class Finished:
     Attributes
     ----------
     model : Layer
-        As it was saved after the last finished epoch.
+        As it was saved after ``epoch``.
     evaluation : Evaluation
         On all test images.
+    choice : Choice
+        How the epoch was chosen.
     """
 
     model: Layer
     evaluation: Evaluation
+    choice: Choice
 
     def __str__(self) -> str:
         confusion = self.evaluation.confusion
-        return (
+        line = (
             f"final test accuracy {self.evaluation.accuracy:.4f} ({int(confusion.trace())} of "
             f"{int(confusion.sum())} held-out images)"
         )
+        return f"{line}{self.choice}"
 
 
 def finish(run: Run, *, listener: Listener | None = None) -> Finished | None:
-    """Measure the saved model on all test images, and draw the pictures of the run folder.
+    """Measure the kept model on all test images, and draw the pictures of the run folder.
 
     Returns None if no epoch was finished; a numbered folder that `begin` made is then removed.
 
@@ -59,10 +64,9 @@ def finish(run: Run, *, listener: Listener | None = None) -> Finished | None:
         if run.temporary:
             run.folder.path.rmdir()
         return None
-    assert run.trainer.validation is not None
-    model = load(run.folder.model)
-    result = measure(model, run.trainer.validation, run.settings.engine, listener=listener)
-    finished = Finished(model, result)
+    model, history = load(run.folder.used), _complete(run)
+    result = measure(model, run.test, run.settings.engine, listener=listener)
+    finished = Finished(model, result, choice_of(history, run.settings.keep, run.settings.patience))
     figures = _figures(run, finished)
     listener.note(str(finished))
     for name, figure in figures.items():
@@ -77,13 +81,16 @@ def finish(run: Run, *, listener: Listener | None = None) -> Finished | None:
     return finished
 
 
+def _complete(run: Run) -> History:
+    """Return the history of the epochs that were saved."""
+    history, epochs = run.trainer.history, run.files.saved
+    return History(history.losses[: epochs * len(run.trainer.loader)], history.epochs[:epochs])
+
+
 def _figures(run: Run, finished: Finished) -> dict[str, Figure]:
-    history, trainer, epochs = run.trainer.history, run.trainer, run.files.saved
-    assert trainer.validation is not None
-    complete = History(history.losses[: epochs * len(trainer.loader)], history.epochs[:epochs])
     figures = {
-        "curves.png": viz.curves(complete),
-        "confusion.png": viz.confusion(finished.evaluation.confusion, trainer.validation.classes),
+        "curves.png": viz.curves(_complete(run)),
+        "confusion.png": viz.confusion(finished.evaluation.confusion, run.test.classes),
     }
     after = finished.model.state_dict()
     first = next((key for key, w in after.items() if w.ndim == 4), None)

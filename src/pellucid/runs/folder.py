@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..typing import PathLike
 
 __all__ = [
+    "BEST",
     "CONFIG",
     "FILES",
     "FILTERS",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 MODEL, HISTORY, CONFIG = "model.safetensors", "history.csv", "config.toml"
+BEST = "best.safetensors"
 FILTERS, REPORT, SPLIT = "filters.safetensors", "report.html", "split.csv"
 PICTURES = {
     "curves.png": "loss and accuracy over the epochs",
@@ -36,9 +38,10 @@ PICTURES = {
 }
 FILES = {
     MODEL: "the model: pellucid predict, evaluate, summary",
+    BEST: "the model of the best epoch",
     HISTORY: "loss and accuracies of every epoch",
     CONFIG: "the settings: pellucid train --config",
-    SPLIT: "which image was trained on, and which tested on",
+    SPLIT: "which image was trained on, chosen by, tested on",
     FILTERS: "the first filters after each epoch: pellucid show learning",
     **PICTURES,
     REPORT: "all of it on one page",
@@ -67,7 +70,7 @@ class RunFolder:
         """
         path = Path(run_or_model)
         folder = path if path.is_dir() else path.parent
-        own = path.is_dir() or path.name == MODEL
+        own = path.is_dir() or path.name in (MODEL, BEST)
         return cls(folder) if own and (folder / CONFIG).is_file() else None
 
     def __str__(self) -> str:
@@ -78,8 +81,31 @@ class RunFolder:
 
     @property
     def model(self) -> Path:
-        """The model's file."""
+        """The file of the model of the last epoch."""
         return self.path / MODEL
+
+    @property
+    def best(self) -> Path:
+        """The file of the model of the best epoch."""
+        return self.path / BEST
+
+    @property
+    def used(self) -> Path:
+        """The model that commands use: the best one if a validation set chose it, else the last.
+
+        With ``--keep best`` the best one in any case, as there is no other.
+        """
+        best = self.best.is_file() and (self.validated or not self.model.is_file())
+        return self.best if best else self.model
+
+    @property
+    def validated(self) -> bool:
+        """Whether the epochs were measured on a validation set."""
+        try:
+            with self.history.open(encoding="utf-8-sig") as file:
+                return "validation_accuracy" in file.readline().strip().split(",")
+        except (OSError, UnicodeDecodeError):
+            return False
 
     @property
     def history(self) -> Path:
@@ -169,9 +195,10 @@ def model_path(run_or_model: PathLike) -> Path:
     """
     path = Path(run_or_model)
     if path.is_dir():
-        if not (path / MODEL).is_file():
+        used = RunFolder(path).used
+        if not used.is_file():
             raise DataNotFoundError(f"the folder '{path}' holds no {MODEL}.")
-        return path / MODEL
+        return used
     if not path.exists():
         raise DataNotFoundError(
             f"there is no '{path}'. Give a run folder or a model file that `pellucid train` has "

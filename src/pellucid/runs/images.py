@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,9 +12,9 @@ from .listener import Listener
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from ..data import Dataset, Drawing, Split
+    from ..data import Dataset, Drawing, Parts, Split
 
-__all__ = ["first_images", "image_size", "is_folder", "joined", "load_images"]
+__all__ = ["first_images", "image_size", "is_folder", "load_images"]
 
 
 def is_folder(data: str) -> bool:
@@ -37,14 +36,14 @@ def load_images(
     drawing: Drawing | None = None,
     download: bool = True,
     listener: Listener | None = None,
-) -> tuple[Dataset, Dataset]:
-    """Return the training and the test set that the setting ``data`` names.
+) -> Parts:
+    """Return the training, validation and test set that the setting ``data`` names.
 
     Parameters
     ----------
     settings : Settings
     split : Split, optional
-        Which image was used for what at an earlier training.
+        Which image was used for what in an earlier training.
     new_images : {"leave", "draw"}
         With ``split``, whether images that were not there then are left out or divided.
     drawing : Drawing, optional
@@ -60,6 +59,7 @@ def load_images(
         Naming settings: ``data``, ``data_dir``, ``size``, ...
     """
     from .. import data as datasets
+    from ..data.division import require_share, with_validation
 
     listener = listener or Listener()
     size = image_size(settings.size)
@@ -69,24 +69,29 @@ def load_images(
             "archive of images.",
             where="data",
         )
+    seed = settings.seed if settings.split_seed is None else settings.split_seed
+    if settings.validation is not None:
+        require_share(settings.validation, "validation")  # before anything is read
     if not is_folder(settings.data):
         _refuse_options_of_folders(settings)
         try:
             with listener.reading(), renamed(name="data", root="data_dir"):
-                return datasets.load(settings.data, settings.data_dir, download=download)
+                train, test = datasets.load(settings.data, settings.data_dir, download=download)
         except ArgumentError as error:
             if error.where == "data":
                 error.message += " Or give a folder or zip archive of images."
             raise
+        roles = None if split is None else split.roles
+        return with_validation(train, test, settings.validation, seed, roles)
     if settings.data_dir is not None:
         raise ArgumentError(
             f"needs a data set's name; {settings.data!r} is a path.", where="data_dir"
         )
-    options: dict[str, Any] = {"size": size, "channels": settings.channels, "seed": settings.seed}
+    options: dict[str, Any] = {"size": size, "channels": settings.channels, "seed": seed}
     if drawing or settings.drawings:
         options["drawing"] = drawing or datasets.Drawing()
     options |= {} if split is None else {"split": split, "new_images": new_images}
-    options |= {} if settings.held_out is None else {"held_out": settings.held_out}
+    options |= {"held_out": settings.held_out, "validation": settings.validation}
     options |= {"corrupt": "skip"} if settings.skip_corrupt else {}
     options |= {"skip_empty": True} if settings.skip_empty else {}
     notes: list[str] = []
@@ -94,12 +99,12 @@ def load_images(
         listener.reading() as advance,
         renamed(drawing="drawings", corrupt=("skip_corrupt", True)),
     ):
-        sets = datasets.image_folder(
+        parts = datasets.image_parts(
             settings.data, **options, on_progress=advance, tell=notes.append
         )
     for note in notes:
         listener.note(f"note: {plain(note)}")
-    return sets
+    return parts
 
 
 def _refuse_options_of_folders(settings: Settings) -> None:
@@ -122,19 +127,6 @@ def first_images(train: Dataset, limit: int | None) -> Dataset:
 
     places = np.linspace(0, len(train), limit, endpoint=False)
     return train.subset(places.astype(np.int64))
-
-
-def joined(one: Dataset, other: Dataset) -> Dataset:
-    """Return the images of both parts of a folder as one data set."""
-    import numpy as np
-
-    return replace(
-        other,
-        images=np.concatenate([one.images, other.images]),
-        labels=np.concatenate([one.labels, other.labels]),
-        files=(*(one.files or ()), *(other.files or ())),
-        held_out=None,
-    )
 
 
 def image_size(text: str | None) -> tuple[int, int] | None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import PellucidError
-from ..training import Callback, EpochRecord, FilterFile, HistoryFile, LastModel, Trainer
+from ..training import (
+    BestModel,
+    Callback,
+    EpochRecord,
+    FilterFile,
+    HistoryFile,
+    LastModel,
+    Trainer,
+)
 from .config import write_config
 from .folder import PICTURES, REPORT, RunFolder
 from .listener import Listener
@@ -30,6 +38,8 @@ class RunFiles(Callback):
         Which image is used for what, where they are files of a folder.
     listener : Listener, optional
         Its `Listener.writing` surrounds the writing.
+    keep : {"last", "best", "both"}
+        Which epoch's model is kept.
 
     Attributes
     ----------
@@ -43,14 +53,19 @@ class RunFiles(Callback):
         settings: Settings,
         split: Split | None = None,
         listener: Listener | None = None,
+        *,
+        keep: str = "last",
     ) -> None:
         self.folder = folder
         self.settings = settings
         self.split = split
         self.listener = listener or Listener()
         self.saved = 0
-        self._writers = (  # the history last: the epochs that it lists are there
-            LastModel(folder.model),
+        models = {folder.model: LastModel(folder.model), folder.best: BestModel(folder.best)}
+        kept = {"last": (folder.model,), "best": (folder.best,)}.get(keep, tuple(models))
+        self._others = [path for path in models if path not in kept]
+        self._writers: tuple[Callback, ...] = (  # the history last: the epochs it lists are there
+            *(models[path] for path in kept),
             FilterFile(folder.filters),
             HistoryFile(folder.history),
         )
@@ -69,8 +84,9 @@ class RunFiles(Callback):
                 if not self.saved:
                     self._write_split()
                     write_config(self.folder.config, self.settings)
-                    for picture in (*PICTURES, REPORT):  # of the run that is replaced
-                        (self.folder.path / picture).unlink(missing_ok=True)
+                    pictures = [self.folder.path / name for name in (*PICTURES, REPORT)]
+                    for old in (*pictures, *self._others):  # of the run that is replaced
+                        old.unlink(missing_ok=True)
                 self.saved = record.epoch
         except OSError as error:
             left = f"epoch {self.saved} is complete" if self.saved else "nothing was changed"

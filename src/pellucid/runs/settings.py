@@ -96,6 +96,35 @@ class Settings:
         ko="에폭",
         on_resume=True,
     )
+    patience: int | None = setting(
+        None,
+        "Stop after N epochs without a better accuracy on the validation set (without one, on the "
+        "test set).",
+        metavar="N",
+        least=1,
+        otherwise="train all epochs",
+        en="epochs without improvement before stopping",
+        ko="개선 없이 기다리는 에폭 수",
+        on_resume=True,
+    )
+    min_delta: float | None = setting(
+        None,
+        "By how much the accuracy must rise to be better, for --patience.",
+        metavar="X",
+        otherwise="0",
+        en="smallest improvement that counts",
+        ko="개선으로 치는 최소 상승폭",
+        on_resume=True,
+    )
+    keep: Literal["best", "last", "both"] | None = setting(
+        None,
+        "Keep the model of the best epoch (best.safetensors), of the last (model.safetensors), or "
+        "both.",
+        metavar="NAME",
+        otherwise="both with a validation set, else last",
+        en="epochs kept",
+        ko="보관하는 에폭",
+    )
     batch_size: int | None = setting(
         None,
         "Images per step.",
@@ -186,6 +215,24 @@ class Settings:
         otherwise="0.2",
         en="fraction held out",
         ko="시험용으로 떼어 둔 비율",
+    )
+    validation: float | None = setting(
+        None,
+        "Fraction of each class of the training images to choose by: epochs, --patience and "
+        "--keep best go by it, and the test set is measured once, at the end.",
+        metavar="X",
+        otherwise="a folder's own val/ beside test/, else none",
+        en="fraction for validation",
+        ko="검증용으로 떼어 둔 비율",
+    )
+    split_seed: int | None = setting(
+        None,
+        "Seed of the draw of the images for test and validation.",
+        metavar="N",
+        least=0,
+        otherwise="that of --seed",
+        en="seed of the split",
+        ko="데이터 분할 시드",
     )
     drawings: bool = setting(
         False,

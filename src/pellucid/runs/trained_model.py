@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data import Parts
+from ..data.division import joined
 from ..errors import ArgumentError, DataError, DataNotFoundError
 from ..names import listed
 from ..shapes import shape_text
 from .folder import SPLIT, RunFolder
-from .images import is_folder, joined, load_images
+from .images import is_folder, load_images
 from .listener import Listener
 from .settings import Settings
 
@@ -42,11 +44,11 @@ def images_of(
     *,
     download: bool = True,
     listener: Listener | None = None,
-) -> tuple[Dataset, Dataset]:
-    """Return training and test set: those ``data`` names, or those the model was trained on.
+) -> Parts:
+    """Return the sets that ``data`` names, or those the model was trained on.
 
-    In a folder that the model was trained on, they are the images that it was trained and tested
-    on, whatever was added since.
+    In data that the model was trained on, they are the images that it was trained on, chosen by and
+    tested on, whatever was added since.
 
     Parameters
     ----------
@@ -69,14 +71,14 @@ def images_of(
     """
     given = {} if run is None else settings_of(run)
     wanted, known = _wanted(model, given, data, data_dir), data is None
+    listener = listener or Listener()
     try:
+        split = None if run is None else split_of(run)
         if not is_folder(wanted.data):
-            wanted = Settings(data=wanted.data, data_dir=wanted.data_dir)
-            train, test = load_images(wanted, download=download, listener=listener)
+            own = wanted.data == (given.get("data") or (model.card and model.card.dataset))
+            parts = _of_a_name(model, wanted, split if own else None, own, download, listener)
         else:
-            split = None if run is None else split_of(run)
-            listener = listener or Listener()
-            train, test = _of_a_folder(model, wanted, split, "seed" in given, listener)
+            parts = _of_a_folder(model, wanted, split, "seed" in given, listener)
     except DataNotFoundError as error:
         if known:
             error.message += (
@@ -84,8 +86,8 @@ def images_of(
             )
             error.arguments["data"] = ("data", ...)
         raise
-    require_fit(model, train)
-    return train, test
+    require_fit(model, parts.train)
+    return parts
 
 
 def _wanted(
@@ -107,41 +109,93 @@ def _wanted(
     return Settings(data=data, data_dir=where, **kept)
 
 
+def _of_a_name(
+    model: Layer,
+    wanted: Settings,
+    split: Split | None,
+    own: bool,
+    download: bool,
+    listener: Listener,
+) -> Parts:
+    """Load a data set by its name; if the model was trained on it, with its validation set."""
+    drawn = model.card.held_out if own and model.card is not None else None
+    how = Settings(data=wanted.data, data_dir=wanted.data_dir)
+    if split is None and drawn is not None and drawn.validation:
+        how = replace(how, validation=drawn.validation, split_seed=drawn.seed)
+    parts = load_images(how, split=split, download=download, listener=listener)
+    lost = split is not None and split.has("validation") and parts.validation is None
+    if lost or (how.validation is not None and parts.train.held_out != drawn):
+        raise _changed(model, wanted.data)
+    return parts
+
+
 def _of_a_folder(
     model: Layer, wanted: Settings, split: Split | None, seeded: bool, listener: Listener
-) -> tuple[Dataset, Dataset]:
-    """Read a folder; where it has no test part, find out which images the model was trained on."""
+) -> Parts:
+    """Read a folder; where parts were drawn, find out which images the model was trained on."""
     card = model.card
     drawing = None if card is None or card.preparation is None else card.preparation.drawing
     drawn = None if card is None else card.held_out
     if split is None and drawn is not None:
-        wanted = replace(wanted, held_out=drawn.share, seed=drawn.seed)
-    train, test = load_images(wanted, split=split, drawing=drawing, listener=listener)
-    if test.held_out is None:
-        return train, test  # the folder has a part to test on
+        wanted = replace(
+            wanted,
+            held_out=drawn.share or None,
+            validation=drawn.validation or None,
+            split_seed=drawn.seed,
+        )
+    try:
+        parts = load_images(wanted, split=split, drawing=drawing, listener=listener)
+    except ArgumentError as error:
+        if drawn is not None and error.where == "validation":  # there is a folder for it now
+            raise _changed(model, wanted.data) from error
+        raise
+    found = parts.test.held_out
     if split is not None:
-        known = {file.sha256 for file in split.roles}
-        if any(file.sha256 in known for file in (*(train.files or ()), *(test.files or ()))):
-            return train, test
-        whole = joined(train, test)
+        return _known(parts, split, listener)
+    if drawn is not None and found != drawn and (found is not None or drawn.validation):
+        raise _changed(model, wanted.data)
+    if drawn is not None and found is None:
         listener.note(
-            f"note: the training saw none of these {len(whole):,} images; all of them are used"
+            f"note: the model's file says that it was tested on {drawn.share:.0%} of the images of "
+            f"such a folder, drawn at random. If those of '{wanted.data}' are the same, it was "
+            f"trained on some of the test images here: name its run folder, whose {SPLIT} says it"
         )
-        return whole, whole
-    if drawn is not None and test.held_out != drawn:
-        raise DataError(
-            f"the model was trained on such a folder ('{card.dataset if card else ''}') and tested "
-            f"on {drawn.share:.0%} of its images. '{wanted.data}' is not as it was then, and the "
-            "model's file alone does not say which images it was trained on. Name its run folder, "
-            f"whose {SPLIT} says it, or a folder that has train/ and test/.",
-            where="data",
-        )
-    if drawn is None and not seeded:
+    if drawn is None and found is not None and not seeded:
         listener.note(
             "note: nothing says which images the model was trained on; some of those it is tested "
             "on here may be among them"
         )
-    return train, test
+    return parts
+
+
+def _known(parts: Parts, split: Split, listener: Listener) -> Parts:
+    """Return the parts as they are if the training saw them; of a folder without parts, all."""
+    files = [file for part in parts if part is not None for file in part.files or ()]
+    known = {file.sha256 for file in split.roles}
+    if parts.test.held_out is None or any(file.sha256 in known for file in files):
+        return parts
+    whole = joined(parts)
+    alike = len({file.path for file in files} & {file.path for file in split.roles})
+    names = f", though {alike:,} have the name of one that it saw" if alike else ""
+    listener.note(
+        f"note: the training saw none of these {len(whole):,} images{names}; all of them are used"
+    )
+    return Parts(whole, None, whole)
+
+
+def _changed(model: Layer, data: str) -> DataError:
+    card = model.card
+    assert card is not None
+    drawn = card.held_out
+    share = (drawn.share or drawn.validation) if drawn is not None else 0
+    used = "tested on" if drawn is None or drawn.share else "chosen by"
+    return DataError(
+        f"the model was trained on such a folder ('{card.dataset}') and {used} {share:.0%} of its "
+        f"images. '{data}' is not as it was then, and the model's file alone does not say which "
+        f"images it was trained on. Name its run folder, whose {SPLIT} says it, or a folder that "
+        "has train/ and test/.",
+        where="data",
+    )
 
 
 def require_fit(model: Layer, dataset: Dataset) -> None:

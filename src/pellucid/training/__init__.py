@@ -1,6 +1,7 @@
 """Training: the loop, callbacks and evaluation."""
 
 from .callbacks import BestModel, Callback, HistoryFile, LastModel
+from .early_stopping import EarlyStopping
 from .engines import CompiledEngine, Engine, NumpyEngine
 from .filter_file import FilterFile, FilterHistory, first_filters
 from .history import EpochRecord, History
@@ -14,6 +15,7 @@ __all__ = [
     "BestModel",
     "Callback",
     "CompiledEngine",
+    "EarlyStopping",
     "Engine",
     "EpochRecord",
     "Evaluation",

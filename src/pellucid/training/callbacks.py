@@ -99,13 +99,14 @@ class BestModel(Callback):
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Save the model again if it is the best epoch's and the file is missing."""
         best = trainer.best
-        if best is not None and best.epoch == trainer.epoch and not self.path.exists():
+        between = len(trainer.history.losses) == trainer.epoch * len(trainer.loader)
+        here = best is not None and best.epoch == trainer.epoch and between
+        if here and not self.path.exists():
             save(trainer.model, self.path)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
         """Save the model if this epoch is the best."""
-        tested = record.test_accuracy
-        accuracy = record.train_accuracy if tested is None else tested
+        accuracy = record.accuracy
         best = trainer.best is not None and trainer.best.epoch == record.epoch
         lost = self._lost >= 0 or not self.path.exists()
         if best or (lost and accuracy > self._lost):

@@ -21,8 +21,9 @@ _ADVICE = "Give a run folder or its history.csv."
 class EpochRecord:
     """One epoch: mean loss of its batches, accuracies after it, and its duration.
 
-    ``test_loss`` and ``test_accuracy`` are those of the Trainer's validation set, under the names
-    of history.csv; None without one.
+    Loss and accuracy on the Trainer's validation set are ``validation_loss`` and
+    ``validation_accuracy``; if that is a test set (`Dataset.split` says so), as in a run without a
+    validation set, they are ``test_loss`` and ``test_accuracy``. What was not measured is None.
     """
 
     epoch: int
@@ -31,6 +32,36 @@ class EpochRecord:
     test_loss: float | None
     test_accuracy: float | None
     seconds: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+    @property
+    def role(self) -> str | None:
+        """What the set is for that epochs are compared on: "validation", "test" or, without, None.
+
+        Examples
+        --------
+        >>> EpochRecord(1, 0.5, 0.9, None, None, 2.0, 0.6, 0.875).role
+        'validation'
+        """
+        if self.validation_accuracy is not None:
+            return "validation"
+        return None if self.test_accuracy is None else "test"
+
+    @property
+    def held_loss(self) -> float | None:
+        """The loss on that set."""
+        return self.test_loss if self.validation_loss is None else self.validation_loss
+
+    @property
+    def held_accuracy(self) -> float | None:
+        """The accuracy on that set."""
+        return self.test_accuracy if self.validation_accuracy is None else self.validation_accuracy
+
+    @property
+    def accuracy(self) -> float:
+        """The accuracy that epochs are compared by: on that set, or on the training images."""
+        return self.train_accuracy if self.held_accuracy is None else self.held_accuracy
 
 
 @dataclass
@@ -48,6 +79,18 @@ class History:
     losses: list[float] = field(default_factory=list)
     epochs: list[EpochRecord] = field(default_factory=list)
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the table: those for validation only if there is a validation set."""
+        validated = any(record.role == "validation" for record in self.epochs)
+        names = [each.name for each in fields(EpochRecord)]
+        return [name for name in names if validated or not name.startswith("validation_")]
+
+    @property
+    def best(self) -> EpochRecord | None:
+        """The first epoch with the highest accuracy, as `EpochRecord.accuracy`."""
+        return max(self.epochs, key=lambda record: record.accuracy, default=None)
+
     def mean_loss(self, batches: int, batch_size: int, images: int) -> float:
         """Return the mean over the images of the last epoch; its last batch may be smaller."""
         sizes = [batch_size] * (batches - 1) + [images - batch_size * (batches - 1)]
@@ -59,7 +102,7 @@ class History:
 
         All cells are numbers, so that a spreadsheet cannot take one for a formula.
         """
-        writer = csv.DictWriter(file, [f.name for f in fields(EpochRecord)])
+        writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(asdict(record) for record in self.epochs)
 

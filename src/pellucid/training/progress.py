@@ -91,9 +91,10 @@ class ProgressBar(Callback):
         line = f"epoch {record.epoch:{width}}/{trainer.epochs}  loss {_short(record.loss)}"
         line += f"  train {record.train_accuracy:.4f}"
         self._accuracy = f"  train {record.train_accuracy:.4f}"
-        if record.test_accuracy is not None:
-            line += f"  test {record.test_accuracy:.4f}"
-            self._accuracy = f"  test {record.test_accuracy:.4f}"
+        if record.held_accuracy is not None:
+            name = "val" if record.role == "validation" else "test"
+            line += f"  {name} {record.held_accuracy:.4f}"
+            self._accuracy = f"  {name} {record.held_accuracy:.4f}"
         self.console.print(f"{line}  {record.seconds:.1f} s", soft_wrap=True)
 
     def on_fit_end(self, trainer: Trainer) -> None:

@@ -43,7 +43,8 @@ class Trainer(Settled):
         Maps images (N, C, H, W) to scores (N, K).
     train, validation : Dataset or (images, labels)
         Arrays are as in `Dataset.from_arrays`. The validation set is optional; after each epoch
-        loss and accuracy are measured on both, and the best epoch is chosen by it.
+        loss and accuracy are measured on both, and the best epoch is chosen by it. The history
+        calls the measurements those of the test if ``validation.split`` is ``"test"``.
     loss : Loss
         Softmax cross-entropy by default.
     optimizer : Optimizer or str
@@ -84,6 +85,8 @@ class Trainer(Settled):
     gradient_norm : float or None
         That of the last batch before clipping; only with ``clip_norm``.
     best : Best or None
+    stopped : str or None
+        Why `stop` was called in this `fit`.
 
     Raises
     ------
@@ -149,6 +152,7 @@ class Trainer(Settled):
         self.history = History()
         self.epoch = 0
         self.best: Best | None = None
+        self.stopped: str | None = None
         self.augment = augment
         self._draws = Draws(model, seed, augment)
         self._guard = Guard()
@@ -210,16 +214,32 @@ class Trainer(Settled):
         if more is not None:
             require_count(more, "epochs")
             self.epochs = self.epoch + more
+        self.stopped = None
         try:
             self._tell("on_fit_begin")
+            if more is not None:
+                self.stopped = None  # these epochs were asked for
             with self.engine.watched(self._run, lambda news: self._tell("on_compile", news)):
-                while self.epoch < self.epochs:
+                while self.epoch < self.epochs and self.stopped is None:
                     self._fit_epoch()
         except BaseException as failure:
             tell_the_end(self.callbacks, self, failure)
             raise
         tell_the_end(self.callbacks, self)
         return self.history
+
+    def stop(self, reason: str) -> None:
+        """End `fit` after the epoch in progress; for callbacks.
+
+        Called in ``on_fit_begin``, no epoch is trained, unless `fit` was told how many. The next
+        `fit` goes on.
+
+        Parameters
+        ----------
+        reason : str
+            One sentence for the user, which becomes ``stopped``.
+        """
+        self.stopped = reason
 
     def _fit_epoch(self) -> None:
         started = time.perf_counter()
@@ -240,12 +260,19 @@ class Trainer(Settled):
             epoch=self.epoch + 1,
             loss=self.history.mean_loss(batches, self.loader.batch_size, len(self.train)),
             train_accuracy=on_train.accuracy,
-            test_loss=None if validated is None else validated.loss,
-            test_accuracy=None if validated is None else validated.accuracy,
+            **self._named(validated),
             seconds=time.perf_counter() - started,
         )
         self._guard.uninterrupted(lambda: self._finish_epoch(record, watched.accuracy))
         self._tell("on_epoch_end", record)
+
+    def _named(self, measured: Evaluation | None) -> dict[str, float | None]:
+        """Return what was measured on the validation set under the names of `EpochRecord`."""
+        found: dict[str, float | None] = {"test_loss": None, "test_accuracy": None}
+        if measured is not None and self.validation is not None:
+            role = "validation" if self.validation.split == "validation" else "test"
+            found |= {f"{role}_loss": measured.loss, f"{role}_accuracy": measured.accuracy}
+        return found
 
     def _finish_epoch(self, record: EpochRecord, accuracy: float) -> None:
         self.epoch = record.epoch

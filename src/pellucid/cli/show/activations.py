@@ -141,7 +141,7 @@ def _batch(
         return x, f"{count(images, 'image')} of random numbers"
     if is_name(model):
         assert data is not None
-        _, test = load_images(data, data_dir)
+        test = load_images(data, data_dir).test
         if test.image_shape != net.input_shape:
             raise ArgumentError(
                 f"the images of '{test.name}' are {shape_text(test.image_shape)}; the "
@@ -150,7 +150,7 @@ def _batch(
                 where="--data",
             )
     else:
-        _, test = images_of(net, Path(model), data, data_dir)
+        test = images_of(net, Path(model), data, data_dir).test
     chosen = np.linspace(0, len(test) - 1, min(images, len(test))).astype(np.int64)
     return test.batch(chosen)[0], f"{count(len(chosen), 'image')} of {shown(test.name, LONGEST)}"
 

@@ -10,7 +10,7 @@ from ...errors import ArgumentError, renamed
 from ...names import shown
 from ...runs.folder import model_path
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
-from ..images import images_of
+from ..images import part_of
 from ..options import DataDirOption, DataOption, RunArgument, SplitOption
 from ..terminal import bar
 
@@ -72,8 +72,7 @@ def command(
         asked = [name.strip() for name in layers.split(",")]
         names = [None if name == "classes" else name for name in asked]
     numbers = None if channels is None else _numbers(channels)
-    train, test = images_of(model, run, data, data_dir)
-    dataset = train if split == "train" else test
+    dataset = part_of(model, run, data, data_dir, split)
     if limit is not None and limit < len(dataset):
         dataset = dataset.subset(np.arange(limit) * len(dataset) // limit)
     many = len(names) if names is not None else len(viz.unit_layers(model)) + 1

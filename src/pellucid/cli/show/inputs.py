@@ -9,7 +9,7 @@ import typer
 
 from ...errors import ArgumentError
 from ...runs.networks import is_name
-from ..images import images_of
+from ..images import part_of
 from ..images import picture as read_picture
 from ..messages import echo
 
@@ -52,8 +52,7 @@ def dataset_of(
         raise ArgumentError(
             "a new network has no data set of its own: give an IMAGE, or --data.", where="IMAGE"
         )
-    train, test = images_of(net, None if is_name(model) else Path(model), data, data_dir)
-    dataset = train if split == "train" else test
+    dataset = part_of(net, None if is_name(model) else Path(model), data, data_dir, split)
     if index >= len(dataset):
         raise ArgumentError(
             f"there is no image {index}: '{dataset.name}' has {len(dataset):,} {dataset.split} "

@@ -9,7 +9,7 @@ import typer
 
 from ...runs.folder import model_path
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
-from ..images import images_of
+from ..images import part_of
 from ..options import DataDirOption, DataOption, RunArgument, SplitOption
 from ..terminal import Terminal
 
@@ -67,7 +67,6 @@ def _predicted(
     from ...runs.trained_model import settings_of
 
     model, settings = load(model_path(run)), settings_of(run)
-    train, test = images_of(model, run, data, data_dir)
-    dataset = train if split == "train" else test
+    dataset = part_of(model, run, data, data_dir, split)
     engine = settings.get("engine", "compiled")
     return dataset, predictions(model, dataset, engine, listener=Terminal())
