@@ -176,9 +176,9 @@ def test_the_text_is_read_back_from_what_it_makes():
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", r"there is no ''\. Known: brightness, crop, cutout, flip\. Write for example flip,"),
+        ("", r"there is no ''\. Known: brightness, crop, cutmix, cutout, erase, .* Write for "),
         ("flip,", "there is no ''"),
-        ("rotate5", r"there is no 'rotate5'\."),
+        ("rotat5", r"there is no 'rotat5'\. Did you mean 'rotate'\?"),
         ("cutuot8", r".*Did you mean 'cutout'\?"),
         ("crop", "crop needs a number after it; received 'crop'"),
         ("flip3", "flip takes no number; received 'flip3'"),

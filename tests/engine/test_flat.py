@@ -66,6 +66,7 @@ def separated(parameters):
     for name, p in parameters.items():
         found[name] = nn.Parameter(p.data.copy())
         found[name].grad, found[name].rate = p.grad.copy(), p.rate
+        found[name].decay = p.decay
     return found
 
 
@@ -74,9 +75,9 @@ def launches(monkeypatch):
     counted = []
     launch = updates._launch
 
-    def count(optimizer, lr, t, arrays):
+    def count(optimizer, lr, t, weight_decay, arrays):
         counted.append((lr, t, arrays[0].size))
-        launch(optimizer, lr, t, arrays)
+        launch(optimizer, lr, t, weight_decay, arrays)
 
     monkeypatch.setattr(updates, "_launch", count)
     return counted
@@ -115,6 +116,7 @@ def test_inference_moves_nothing():
 @pytest.mark.parametrize("rule", RULES)
 def test_one_launch_gives_the_bits_of_one_for_each(rule, launches):
     model, flat, apart = network(), optim.by_name(rule), optim.by_name(rule)
+    nn.set_decay(model, {"*": 1})
     plan = learned(model)
     others = separated(model.parameters())
     for seed in (1, 2, 3):
@@ -132,6 +134,23 @@ def test_one_launch_gives_the_bits_of_one_for_each(rule, launches):
     assert kept.keys() == expected.keys()
     for key, value in expected.items():
         np.testing.assert_array_equal(kept[key], value)
+
+
+def test_neighbours_of_one_weight_decay_go_together(launches):
+    model, flat, apart = network(), optim.AdamW(0.1), optim.AdamW(0.1)
+    plan = learned(model)
+    others = separated(model.parameters())
+    for seed in (1, 2):
+        back(plan, seed)
+        for name, p in model.parameters().items():
+            others[name].grad = p.grad.copy()
+        launches.clear()
+        update(flat, model.parameters())
+        # weight | bias, norm | gain, weight, weight | bias | weight
+        assert len(launches) == 5
+        update(apart, others)
+    for name, p in model.parameters().items():
+        np.testing.assert_array_equal(p.data, others[name].data)
 
 
 def test_parameters_of_one_rate_and_count_go_together(launches):

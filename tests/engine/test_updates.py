@@ -30,7 +30,7 @@ def _both(fast, plain, parameters, expected, steps=4):
 
 
 def _kernel(rule):
-    return KERNELS[type(rule)](rule, 0.1, 1)[0]
+    return KERNELS[type(rule)](rule, 0.1, 1, 0.0)[0]
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.2])

@@ -7,42 +7,44 @@ from typing import TYPE_CHECKING
 
 from ..other_names import lookup
 from ..preparation import Drawing, HeldOut, Preparation
-from .augmentation import (
-    Augmentation,
-    Brightness,
-    Crop,
-    Cutout,
-    Flip,
-    Transform,
-    augmentation,
-)
+from .augmentation import Augmentation, augmentation
 from .dataset import Dataset, ImageFile
 from .datasets import cifar10, cifar100, digits, fashion_mnist, load, mnist, stl10, svhn
 from .division import Parts
+from .erasing import Erase
 from .idx import read_idx, write_idx
 from .image_folder import image_folder, image_parts
 from .images import read_image, read_photo
-from .loader import Loader
+from .loader import LastBatch, Loader
+from .mixing import Cutmix, Mixup
 from .mnist_arrays import load_mnist
 from .registry import FileCheck, Record, available, fetch, verify
+from .resampling import Rotate, Scale
 from .split import held_out_images
 from .split_file import Split
+from .transforms import Brightness, Crop, Cutout, Flip, Transform
 
 __all__ = [
     "Augmentation",
     "Brightness",
     "Crop",
+    "Cutmix",
     "Cutout",
     "Dataset",
     "Drawing",
+    "Erase",
     "FileCheck",
     "Flip",
     "HeldOut",
     "ImageFile",
+    "LastBatch",
     "Loader",
+    "Mixup",
     "Parts",
     "Preparation",
     "Record",
+    "Rotate",
+    "Scale",
     "Split",
     "Transform",
     "augmentation",

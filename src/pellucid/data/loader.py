@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from ..typing import Array
 from .augmentation import Augmentation
 from .dataset import Dataset
 
-__all__ = ["Loader"]
+__all__ = ["LastBatch", "Loader"]
+
+LastBatch: TypeAlias = Literal["keep", "drop"]
 
 
 class Loader:
@@ -29,7 +31,7 @@ class Loader:
     dataset : Dataset
         The images.
     batch_size : int
-        Images per batch; the last batch of a pass has the rest.
+        Images per batch.
     rng : numpy.random.Generator, optional
         Draws a new permutation for each pass.
     seed : int, optional
@@ -41,6 +43,9 @@ class Loader:
     augment : Augmentation, optional
         Augments each batch, with its own generator; an `ImageRandom` gets the images' indices
         first.
+    last_batch : {"keep", "drop"}
+        Whether the last batch of a pass has the rest of the images, or the rest, other images in
+        each pass, is left out.
 
     Attributes
     ----------
@@ -75,6 +80,7 @@ class Loader:
         seed: int | None = None,
         gather: Callable[[Dataset, Array], tuple[Array, Array]] | None = None,
         augment: Augmentation | None = None,
+        last_batch: LastBatch = "keep",
     ) -> None:
         if not _is_count(batch_size) or batch_size < 1:
             raise ArgumentError(
@@ -98,8 +104,20 @@ class Loader:
                 "`data.augmentation('flip,crop4')`, or `data.Augmentation(data.Flip())`.",
                 where="augment",
             )
+        if last_batch not in ("keep", "drop"):
+            raise ArgumentError(
+                f"must be 'keep' or 'drop', received {last_batch!r}.", where="last_batch"
+            )
+        if last_batch == "drop" and len(dataset) < batch_size:
+            raise ArgumentError(
+                f"'drop' would leave nothing of {len(dataset)} images in batches of {batch_size}. "
+                "Use a smaller {batch_size}, or keep the last batch.",
+                where="last_batch",
+                arguments={"batch_size": ...},
+            )
         self.dataset = dataset
         self.batch_size = int(batch_size)
+        self.last_batch: LastBatch = last_batch
         self.rng = rng
         self.seed = seed
         self.gather = gather
@@ -112,7 +130,7 @@ class Loader:
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         self._begin()
-        while self.position < len(self.order):
+        while self.position < self._end():
             yield self.next()
 
     def next(self) -> tuple[Array, Array]:
@@ -122,18 +140,19 @@ class Loader:
         -------
         x : float32 array (B, C, H, W)
         labels : int64 array (B,)
+            Or float32 (B, K), rows that sum to 1, if the augmentation mixes images.
         """
         self._begin()
         chosen = self.chosen = self.order[self.position : self.position + self.batch_size]
         gather = Dataset.batch if self.gather is None else self.gather
         x, labels = gather(self.dataset, chosen)
         if self.augment is not None:
-            x = self._augmented(self.augment, x)
+            x, labels = self._augmented(self.augment, x, labels)
         self.position += len(chosen)
         return x, labels
 
     def _begin(self) -> None:
-        if self.position >= len(self.order):
+        if self.position >= self._end():
             self._drawn_from = None
             order = self._new_order(len(self.dataset), self.epoch + 1)
             self.order, self.position, self.epoch = order, 0, self.epoch + 1
@@ -143,27 +162,43 @@ class Loader:
             return permutation(self.seed, epoch, n)
         return np.arange(n) if self.rng is None else self.rng.permutation(n)
 
+    def _end(self) -> int:
+        """Return the position after the last batch of the current pass; 0 before the first."""
+        return min(len(self.order), self.images)
+
+    @property
+    def images(self) -> int:
+        """The number of images in a whole pass."""
+        n = len(self.dataset)
+        return n if self.last_batch == "keep" else n - n % self.batch_size
+
     def __len__(self) -> int:
         """Return the number of batches in a whole pass."""
-        return -(-len(self.dataset) // self.batch_size)
+        return -(-self.images // self.batch_size)
 
     def __repr__(self) -> str:
         order = "in order" if self.rng is None and self.seed is None else "shuffled"
         return f"Loader({self.dataset!r}, batch_size={self.batch_size}, {order})"
 
-    def _augmented(self, augment: Augmentation, x: Array) -> Array:
+    def _augmented(self, augment: Augmentation, x: Array, labels: Array) -> tuple[Array, Array]:
         """Return the batch augmented; if that fails, restore the generator's state."""
         if isinstance(augment.rng, ImageRandom):
             augment.rng.at(self.epoch, self.chosen)
-            return augment(x)
+            return self._changed(augment, x, labels)
         drawn_from = augment.rng.bit_generator.state
         try:
-            y = augment(x)
+            changed = self._changed(augment, x, labels)
         except BaseException:
             augment.rng.bit_generator.state = drawn_from
             raise
         self._drawn_from = drawn_from
-        return y
+        return changed
+
+    def _changed(self, augment: Augmentation, x: Array, labels: Array) -> tuple[Array, Array]:
+        if not getattr(augment, "mixes", False):
+            return augment(x), labels
+        targets = np.eye(len(self.dataset.classes), dtype=np.float32)[labels]
+        return augment(x, targets), targets
 
     def rewind(self, position: int) -> None:
         """Return to ``position``, at most one batch back; it is drawn the same way again."""

@@ -19,7 +19,14 @@ from .jit import kernel
 from .pool.threads import share
 from .tree import chunk_bounds
 
-__all__ = ["cross_entropy", "multiclass_hinge", "softmax", "softmax_backward", "squared_error"]
+__all__ = [
+    "cross_entropy",
+    "multiclass_hinge",
+    "soft_cross_entropy",
+    "softmax",
+    "softmax_backward",
+    "squared_error",
+]
 
 ONE, ZERO = np.float32(1), np.float32(0)
 
@@ -98,6 +105,39 @@ def cross_entropy(queue: Array, x: Array, labels: Array, dy: Array, losses: Arra
                 dys[k] *= scale
             if 0 <= label < classes:
                 dys[label] -= ONE / np.float32(rows)
+        losses[task] = loss
+
+
+@kernel
+def soft_cross_entropy(
+    queue: Array, x: Array, q: Array, dy: Array, losses: Array, total: float
+) -> None:
+    """``L = -1/W Σ_n Σ_k q[n,k] · log softmax(x)[n,k]``; ``dy = (softmax(x)·Σ_k q[n,k] - q) / W``.
+
+    Targets ``q`` (N, K), float32, and ``total`` W are `pellucid.ops.cross_entropy_targets`.
+    """
+    (rows, classes), tasks, share_of_one = x.shape, len(losses), np.float32(1 / total)
+    for task in share(queue):
+        (low, high), loss = chunk_bounds(task, tasks, rows), 0.0
+        for n in range(low, high):
+            xs, dys, top = x[n], dy[n], _largest(x[n])
+            for k in range(classes):
+                dys[k] = xs[k] - top
+        _decays(dy[low:high])
+        for n in range(low, high):
+            xs, qs, dys, top = x[n], q[n], dy[n], _largest(x[n])
+            exponentials, weight, lost = ZERO, ZERO, 0.0
+            for k in range(classes):
+                exponentials += dys[k]
+                weight += qs[k]
+            log_total = math.log(exponentials)
+            for k in range(classes):
+                # A target of 0 may have probability 0; NaN shows in `exponentials`.
+                lost += qs[k] * (log_total + top - xs[k]) if qs[k] != ZERO else 0.0
+            loss += lost + (log_total if log_total != log_total else 0.0)
+            scale = weight / exponentials
+            for k in range(classes):
+                dys[k] = (dys[k] * scale - qs[k]) * share_of_one
         losses[task] = loss
 
 

@@ -18,7 +18,17 @@ from .blocks import part
 from .jit import kernel
 from .pool.threads import share
 
-__all__ = ["AdamConstants", "adagrad", "adam", "momentum", "rmsprop", "scale", "sgd", "squares"]
+__all__ = [
+    "AdamConstants",
+    "adagrad",
+    "adam",
+    "average",
+    "momentum",
+    "rmsprop",
+    "scale",
+    "sgd",
+    "squares",
+]
 
 TINY = np.float32(1e-30)  # times a learning rate, too small to change any weight
 
@@ -128,6 +138,16 @@ def adam(queue: Array, w: Array, g: Array, m: Array, v: Array, constants: AdamCo
             ms[i] = _settled(ms[i] + a * (slope - ms[i]))
             vs[i] = _settled(vs[i] + b * (slope * slope - vs[i]))
             ws[i] = kept * ws[i] - rate * ms[i] / (np.sqrt(vs[i]) * root + small)
+
+
+@kernel
+def average(queue: Array, a: Array, w: Array, decay: float) -> None:
+    """Compute ``a ← a + (1-d)·(w - a)``: the twin of `pellucid.training.averaging.average`."""
+    new = np.float32(1 - decay)
+    for block in share(queue):
+        averages, ws = part(a, block), part(w, block)
+        for i in range(len(ws)):
+            averages[i] += new * (ws[i] - averages[i])
 
 
 @kernel

@@ -60,7 +60,7 @@ class ScaleAndShift(Layer):
     def __init__(self, channels: int) -> None:
         self.channels = channels
         self.weight = Parameter(constant((channels,), 1))
-        self.bias = Parameter(constant((channels,), 0))
+        self.bias = Parameter(constant((channels,), 0), decay=0.0)
 
     def forward(self, x: Array) -> Array:
         """Return ``w·x + b``."""
@@ -93,7 +93,7 @@ class TableConv2d(Layer):
     ) -> None:
         self.weight_init = weight_init
         self.weight = Parameter(initial_weights((16, 6, 5, 5), weight_init, rng)[OUT, IN])
-        self.bias = Parameter(constant((16,), 0))
+        self.bias = Parameter(constant((16,), 0), decay=0.0)
 
     def forward(self, x: Array) -> Array:
         """Return (N, 16, H-4, W-4) for ``x`` (N, 6, H, W)."""

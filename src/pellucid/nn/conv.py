@@ -117,7 +117,7 @@ class Conv2d(Layer):
             )
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         self.weight = Parameter(initial_weights(shape, weight_init, rng))
-        self.bias = Parameter(constant((out_channels,), 0)) if bias else None
+        self.bias = Parameter(constant((out_channels,), 0), decay=0.0) if bias else None
 
     def forward(self, x: Array) -> Array:
         """Return the feature maps (N, FN, OH, OW) of ``x`` (N, C, H, W)."""

@@ -95,7 +95,7 @@ class ConvTranspose2d(Layer):
         shape = (in_channels, out_channels // groups, *self.kernel_size)
         weight = initial_weights(drawn, weight_init, rng, places=(groups,))
         self.weight = Parameter(weight.reshape(shape))
-        self.bias = Parameter(constant((out_channels,), 0)) if bias else None
+        self.bias = Parameter(constant((out_channels,), 0), decay=0.0) if bias else None
 
     def forward(self, x: Array) -> Array:
         """Return the upsampled images (N, FN, OH, OW) for ``x`` (N, C, H, W)."""

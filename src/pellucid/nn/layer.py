@@ -73,6 +73,8 @@ class Layer(Questions, Described):
         Whether it maps the channels of each pixel separately, the same way at every position.
     is_activation, is_normalization : bool
         Whether it is one; figures show both with the layer before.
+    batch_statistics : bool
+        Whether in training an image's output depends on the other images of its batch.
     one_size : bool
         Whether its weights, or its results, fit images of one size only.
     short_name : str
@@ -88,6 +90,7 @@ class Layer(Questions, Described):
     per_pixel: bool = False
     is_activation: bool = False
     is_normalization: bool = False
+    batch_statistics: bool = False
     one_size: bool = False
     short_name: str = ""
     pattern_word: ClassVar[PatternWord | None] = None

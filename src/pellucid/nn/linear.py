@@ -77,7 +77,8 @@ class Linear(Layer):
         self.weight_init = weight_init
         shape = (self.out_features, self.in_features)
         self.weight = Parameter(initial_weights(shape, weight_init, rng))
-        self.bias = Parameter(constant((self.out_features,), 0)) if bias else None
+        zeros = constant((self.out_features,), 0)
+        self.bias = Parameter(zeros, decay=0.0) if bias else None
 
     def forward(self, x: Array) -> Array:
         """Return ``x·wᵀ + b`` (N, out) for ``x`` (N, in)."""

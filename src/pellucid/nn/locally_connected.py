@@ -92,7 +92,8 @@ class LocallyConnected2d(Layer):
         places = slide(self.input_size, self.kernel_size, **self._sliding).output
         shape = (out_channels, in_channels, *self.kernel_size)
         self.weight = Parameter(initial_weights(shape, weight_init, rng, places=places))
-        self.bias = Parameter(constant((out_channels, *places), 0)) if bias else None
+        zeros = constant((out_channels, *places), 0)
+        self.bias = Parameter(zeros, decay=0.0) if bias else None
 
     def forward(self, x: Array) -> Array:
         """Return the feature maps (N, FN, OH, OW) of ``x`` (N, C, H, W)."""

@@ -113,6 +113,7 @@ class BatchNorm2d(Layer):
 
     per_pixel = True
     is_normalization = True
+    batch_statistics = True
     short_name = "batch norm"
     pattern_word = PatternWord(
         "BN", channels="num_features", layer_name="norm", also=("BATCHNORM",)
@@ -124,8 +125,8 @@ class BatchNorm2d(Layer):
         require_number(momentum, "momentum", 0, 1)
         self.eps = eps
         self.momentum = momentum
-        self.weight = Parameter(constant((self.num_features,), 1))
-        self.bias = Parameter(constant((self.num_features,), 0))
+        self.weight = Parameter(constant((self.num_features,), 1), decay=0.0)
+        self.bias = Parameter(constant((self.num_features,), 0), decay=0.0)
         self.running_mean = Buffer(constant((self.num_features,), 0))
         self.running_var = Buffer(constant((self.num_features,), 1))
         self.num_batches_tracked = Buffer(np.zeros((), dtype=np.int64))
@@ -231,8 +232,8 @@ class GroupNorm(Layer):
                 where="num_groups",
             )
         self.eps = eps
-        self.weight = Parameter(constant((self.num_channels,), 1))
-        self.bias = Parameter(constant((self.num_channels,), 0))
+        self.weight = Parameter(constant((self.num_channels,), 1), decay=0.0)
+        self.bias = Parameter(constant((self.num_channels,), 0), decay=0.0)
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``."""

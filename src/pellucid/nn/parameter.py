@@ -21,9 +21,13 @@ class Parameter(Buffer):
     """A trainable array, with the gradient of the last backward in ``grad``.
 
     Its ``rate`` multiplies the optimizer's: 0 freezes it. See `pellucid.nn.set_rates`.
+
+    Its ``decay`` multiplies the optimizer's weight decay. Layers set it to 0 for biases, and for
+    the gains and shifts of norms: see `pellucid.nn.set_decay`.
     """
 
-    def __init__(self, data: Array) -> None:
+    def __init__(self, data: Array, *, decay: float = 1.0) -> None:
         super().__init__(data)
         self.grad: Array | None = None
         self.rate = 1.0
+        self.decay = decay

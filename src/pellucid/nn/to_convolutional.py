@@ -184,9 +184,10 @@ class Converter:
                 weight_init=linear.weight_init,
             )
         shape = conv.weight.data.shape
-        conv.weight = Parameter(self.values(linear.weight.data.reshape(shape)))
+        weight = self.values(linear.weight.data.reshape(shape))
+        conv.weight = Parameter(weight, decay=linear.weight.decay)
         if linear.bias is not None:
-            conv.bias = Parameter(self.values(linear.bias.data))
+            conv.bias = Parameter(self.values(linear.bias.data), decay=linear.bias.decay)
         return conv
 
     def replica(self, layer: Layer) -> Layer:

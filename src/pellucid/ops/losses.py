@@ -2,6 +2,8 @@
 
     softmax cross-entropy   L = -1/N Σ_n Σ_k t[n,k] · log softmax(x)[n,k]
                             ∂L/∂x = (softmax(x) - t) / N
+        with targets q        L = -1/W Σ_n Σ_k q[n,k] · log softmax(x)[n,k]
+                            ∂L/∂x = (softmax(x) · Σ_k q[n,k] - q) / W
     multiclass hinge        L = 1/N Σ_n Σ_{k≠t} max(0, x[n,k] - x[n,t] + Δ)
                             ∂L/∂x = (1 for each violated margin; minus their number at t) / N
     mean squared error      L = mean((x - t)²)         ∂L/∂x = 2 (x - t) / size
@@ -14,12 +16,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import DataError, ShapeError
+from ..errors import ArgumentError, DataError, ShapeError
 from ..typing import Array
 from .activations import log_softmax
 from .checks import as_floats, require_axis, require_real, require_shape
 
 __all__ = [
+    "cross_entropy_targets",
     "mean_squared_error",
     "mean_squared_error_backward",
     "multiclass_hinge",
@@ -31,7 +34,12 @@ __all__ = [
 
 
 @np.errstate(under="ignore")
-def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
+def softmax_cross_entropy(
+    scores: Array,
+    labels: Array,
+    class_weights: Array | None = None,
+    label_smoothing: float = 0.0,
+) -> tuple[float, Array]:
     """Return the mean cross-entropy and the probabilities.
 
     Parameters
@@ -39,6 +47,8 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     scores : array (N, K)
         Any real numbers, one per class.
     labels : integer array (N,), or array (N, K) of rows that sum to 1 (one-hot)
+    class_weights, label_smoothing
+        As in `cross_entropy_targets`.
 
     Returns
     -------
@@ -58,17 +68,82 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
     """
     require_real(scores, "loss", "scores")
     scores = as_floats(scores, "loss")
-    t = one_hot(labels, scores)
+    q, total = cross_entropy_targets(labels, scores, class_weights, label_smoothing)
     log_y = log_softmax(scores)
     # 0 · -inf counts as 0: a class with label 0 may have probability 0.
-    terms = np.multiply(t, log_y, out=np.zeros_like(log_y), where=t != 0)
+    terms = np.multiply(q, log_y, out=np.zeros_like(log_y), where=q != 0)
     # 0 - sum rather than -sum, which would be -0.0 for a sum of 0.
-    return float((0.0 - terms.sum(dtype=np.float64)) / len(scores)), np.exp(log_y)
+    return float((0.0 - terms.sum(dtype=np.float64)) / total), np.exp(log_y)
 
 
-def softmax_cross_entropy_backward(y: Array, labels: Array, dloss: float = 1.0) -> Array:
-    """Return ``dloss · (y - t) / N`` from the probabilities ``y`` (N, K)."""
-    return (y - one_hot(labels, y)) * y.dtype.type(dloss / len(y))
+def softmax_cross_entropy_backward(
+    y: Array,
+    labels: Array,
+    dloss: float = 1.0,
+    class_weights: Array | None = None,
+    label_smoothing: float = 0.0,
+) -> Array:
+    """Return ``dloss · (y · Σ_k q[n,k] - q) / W`` from the probabilities ``y`` (N, K).
+
+    Without class weights that is ``dloss · (y - t) / N``.
+    """
+    q, total = cross_entropy_targets(labels, y, class_weights, label_smoothing)
+    if class_weights is not None:
+        y = y * q.sum(axis=1, keepdims=True)
+    return (y - q) * y.dtype.type(dloss / total)
+
+
+def cross_entropy_targets(
+    labels: Array,
+    scores: Array,
+    class_weights: Array | None = None,
+    label_smoothing: float = 0.0,
+) -> tuple[Array, float]:
+    """Return the targets ``q = w · ((1-ε)·t + ε/K)`` (N, K), and ``W = Σ_n Σ_k w[k]·t[n,k]``.
+
+    t are the labels as rows. The loss is a mean weighted by the classes of the images, as in
+    PyTorch's ``CrossEntropyLoss(weight=w, label_smoothing=ε)`` for integer labels. (For labels
+    (N, K) PyTorch divides by N instead of W, so that integer and one-hot labels differ there.)
+
+    Label smoothing: Szegedy et al. 2016, "Rethinking the inception architecture", section 7.
+
+    Parameters
+    ----------
+    labels : integer array (N,), or array (N, K) of rows that sum to 1
+    scores : array (N, K)
+        Determines the dtype.
+    class_weights : array (K,), optional
+        w, above 0.
+    label_smoothing : float
+        ε, from 0 to below 1: the share of each target that is spread evenly over all classes.
+
+    Raises
+    ------
+    ShapeError, DataError, ArgumentError
+        If the labels or the weights do not fit the scores.
+
+    Examples
+    --------
+    >>> q, total = cross_entropy_targets(np.array([1]), np.zeros((1, 4)), label_smoothing=0.2)
+    >>> q.round(2), total
+    (array([[0.05, 0.85, 0.05, 0.05]]), 1.0)
+    >>> weights = np.array([1.0, 2.0, 1.0, 1.0])
+    >>> cross_entropy_targets(np.array([0, 1]), np.zeros((2, 4)), weights)[1]
+    3.0
+    """
+    t = q = one_hot(labels, scores)
+    n, k = t.shape
+    if label_smoothing:
+        q = t * t.dtype.type(1 - label_smoothing) + t.dtype.type(label_smoothing / k)
+    if class_weights is None:
+        return q, float(n)
+    w = np.asarray(class_weights, dtype=np.float64)
+    if w.shape != (k,):
+        raise ArgumentError(
+            f"must be one number for each of {k} classes, received {w.size}.",
+            where="class_weights",
+        )
+    return q * w.astype(t.dtype), float((t.sum(axis=0, dtype=np.float64) * w).sum())
 
 
 def multiclass_hinge(scores: Array, labels: Array, margin: float = 1.0) -> tuple[float, Array]:

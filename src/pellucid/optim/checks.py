@@ -12,6 +12,7 @@ from ..errors import ArgumentError, StateDictError
 from ..typing import Array
 
 __all__ = [
+    "as_decay",
     "as_memory",
     "as_rate",
     "as_steps",
@@ -28,14 +29,12 @@ __all__ = [
 
 def as_rate(value: Any, parameter: str = "") -> float:
     """Return a rate, of a parameter or ``lr``, if it is finite and not negative."""
-    if type(value) is float and 0 <= value < math.inf:  # the usual case
-        return value
-    if not (_is_number(value) and 0 <= value < math.inf):
-        raise ArgumentError(
-            f"must be a finite number, 0 or more; it was set to {value!r}.",
-            where=f"rate of {parameter}" if parameter else "lr",
-        )
-    return float(value)
+    return _finite(value, f"rate of {parameter}" if parameter else "lr")
+
+
+def as_decay(value: Any, parameter: str) -> float:
+    """Return a parameter's factor of the weight decay, if it is finite and not negative."""
+    return _finite(value, f"decay of {parameter}")
 
 
 def as_steps(value: Any, key: str) -> int:
@@ -65,6 +64,16 @@ def as_memory(value: Any, key: str) -> Array:
 def wide(a: Array) -> np.dtype:
     """Return the dtype of the memory: in float16, squared gradients and eps would be 0."""
     return np.promote_types(a.dtype, np.float32)
+
+
+def _finite(value: Any, where: str) -> float:
+    if type(value) is float and 0 <= value < math.inf:  # the usual case
+        return value
+    if not (_is_number(value) and 0 <= value < math.inf):
+        raise ArgumentError(
+            f"must be a finite number, 0 or more; it was set to {value!r}.", where=where
+        )
+    return float(value)
 
 
 def _is_number(value: Any) -> bool:

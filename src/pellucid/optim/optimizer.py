@@ -14,6 +14,7 @@ from ..ops.checks import require_real
 from ..other_names import require_arguments, unknown
 from ..typing import Array
 from .checks import (
+    as_decay,
     as_memory,
     as_rate,
     as_steps,
@@ -27,13 +28,17 @@ __all__ = ["Optimizer", "ParameterStep"]
 
 
 class ParameterStep(NamedTuple):
-    """The arguments of `Optimizer.update` for one parameter, with ``parameter.data`` as ``w``."""
+    """The arguments of `Optimizer.update` for one parameter, with ``parameter.data`` as ``w``.
+
+    ``weight_decay`` is the optimizer's, times the parameter's own ``decay``.
+    """
 
     parameter: Parameter
     g: Array
     lr: float
     t: int
     memory: dict[str, Array]
+    weight_decay: float = 0.0
 
 
 # Called with the optimizer and all steps; returns those that it has not taken.
@@ -55,6 +60,8 @@ class Optimizer:
         Steps taken.
     slots : tuple of str
         Names of the arrays kept for each parameter; they start at zero.
+    weight_decay : float
+        λ; 0 for a rule without weight decay.
 
     Examples
     --------
@@ -69,6 +76,8 @@ class Optimizer:
     >>> p.data
     array([0.5, 2.5])
     """
+
+    weight_decay: float = 0.0
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuse arguments of other frameworks before Python binds them."""
@@ -113,6 +122,14 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} has no update yet")
 
+    def decay(self, w: Array, g: Array, lr: float, weight_decay: float) -> Array:
+        """Apply weight decay before `update`; return the gradient that `update` takes.
+
+        Called only where ``weight_decay``, the rule's λ times the parameter's own ``decay``, is
+        above 0. A rule of your own that has a ``weight_decay`` may use it here or in `update`.
+        """
+        return g
+
     def step(
         self,
         parameters: Mapping[str, Parameter],
@@ -122,7 +139,7 @@ class Optimizer:
         """Update every parameter in place by the gradient of the last backward.
 
         A parameter's own ``rate`` multiplies the learning rate; one with rate 0 is not updated, and
-        needs no gradient.
+        needs no gradient. Its ``decay`` multiplies the weight decay.
 
         Parameters
         ----------
@@ -146,7 +163,7 @@ class Optimizer:
         If `update` raises, all parameters and the memory are restored. Parameters that a ``kernel``
         has already updated, which keeps no copies, stay updated, and ``t`` counts the step.
         """
-        lr = as_rate(self.lr if lr is None else lr)
+        lr, shrink = as_rate(self.lr if lr is None else lr), self.weight_decay
         known, owners, done = self.memory, self._owners, self.counts
         rates, counts = {}, {}
         for name, p in parameters.items():
@@ -164,6 +181,7 @@ class Optimizer:
                 ParameterStep(
                     parameters[name], g, lr * rates[name], counts[name],
                     self._memory(name, parameters[name]),
+                    shrink and shrink * as_decay(parameters[name].decay, name),
                 )
                 for name, g in gradients.items()
             ]  # fmt: skip
@@ -171,10 +189,12 @@ class Optimizer:
                 every, undone = len(steps), False
                 steps = kernel(self, steps)
                 undone = len(steps) == every
-            for parameter, g, rate, t, memory in steps:
-                w = parameter.data
+            for parameter, g, rate, t, memory, weight_decay in steps:
+                w, g = parameter.data, g.astype(wide(g), copy=False)
                 copies += [(a, a.copy()) for a in (w, *memory.values()) if a.flags.writeable]
-                self.update(w, g.astype(wide(g), copy=False), rate, t, **memory)
+                if weight_decay:
+                    g = self.decay(w, g, rate, weight_decay)
+                self.update(w, g, rate, t, **memory)
         except BaseException:
             for array, copy in copies:
                 array[...] = copy

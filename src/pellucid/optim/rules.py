@@ -1,7 +1,8 @@
 """The update rules: one class, formula and source each.
 
 Everywhere ``w`` are the weights, ``g`` their gradient, ``lr`` the learning rate η and
-``weight_decay`` λ. The arguments are those of PyTorch.
+``weight_decay`` λ. The arguments are those of PyTorch. λ is multiplied by each parameter's own
+``decay``, which is 0 for the biases and norms of `pellucid.nn`: they are not decayed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ from .optimizer import Optimizer
 __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "RMSprop"]
 
 
-class SGD(Optimizer):
+class L2(Optimizer):
+    """Base class of rules that add the gradient of ``λ/2·‖w‖²``."""
+
+    def decay(self, w: Array, g: Array, lr: float, weight_decay: float) -> Array:
+        """Return ``g + λ·w``."""
+        return g + weight_decay * w
+
+
+class SGD(L2):
     """``g ← g + λ·w``; ``v ← μ·v + g``; ``w ← w - η·v``, or ``w ← w - η·(g + μ·v)`` (Nesterov).
 
     Without momentum (μ = 0) that is ``w ← w - η·g``, without memory. Robbins & Monro 1951;
@@ -62,7 +71,6 @@ class SGD(Optimizer):
         self, w: Array, g: Array, lr: float, t: int, v: Array | None = None
     ) -> None:
         """Descend along the gradient, or along the velocity."""
-        g = _decayed(g, w, self.weight_decay)
         if v is None:
             w -= lr * g
             return
@@ -71,7 +79,7 @@ class SGD(Optimizer):
         w -= lr * (g + self.momentum * v if self.nesterov else v)
 
 
-class AdaGrad(Optimizer):
+class AdaGrad(L2):
     """``g ← g + λ·w``; ``h ← h + g²``; ``w ← w - η·g / (√h + ε)``.
 
     Duchi et al. 2011, "Adaptive subgradient methods", section 1.1; "Deep Learning from Scratch",
@@ -89,12 +97,11 @@ class AdaGrad(Optimizer):
         self, w: Array, g: Array, lr: float, t: int, h: Array
     ) -> None:
         """Scale each weight's step by the sum of its squared gradients."""
-        g = _decayed(g, w, self.weight_decay)
         h += g * g
         w -= lr * g / (np.sqrt(h) + self.eps)
 
 
-class RMSprop(Optimizer):
+class RMSprop(L2):
     """``g ← g + λ·w``; ``h ← α·h + (1-α)·g²``; ``w ← w - η·g / (√h + ε)``.
 
     Tieleman & Hinton 2012, "Lecture 6.5: rmsprop".
@@ -118,13 +125,12 @@ class RMSprop(Optimizer):
         self, w: Array, g: Array, lr: float, t: int, h: Array
     ) -> None:
         """Scale each weight's step by the moving average of its squared gradients."""
-        g = _decayed(g, w, self.weight_decay)
         h *= self.alpha
         h += (1 - self.alpha) * g * g
         w -= lr * g / (np.sqrt(h) + self.eps)
 
 
-class Adam(Optimizer):
+class Adam(L2):
     """``g ← g + λ·w``; ``m ← β1·m + (1-β1)·g``; ``v ← β2·v + (1-β2)·g²``; ``w ← w - η·m̂ / (√v̂ + ε)``.
 
     With ``m̂ = m / (1-β1^t)`` and ``v̂ = v / (1-β2^t)``. Kingma & Ba 2015, "Adam", algorithm 1.
@@ -153,9 +159,6 @@ class Adam(Optimizer):
         self, w: Array, g: Array, lr: float, t: int, m: Array, v: Array
     ) -> None:
         """Descend along the mean gradient, scaled for each weight."""
-        self._descend(w, _decayed(g, w, self.weight_decay), lr, t, m, v)
-
-    def _descend(self, w: Array, g: Array, lr: float, t: int, m: Array, v: Array) -> None:
         beta1, beta2 = self.betas
         m += (1 - beta1) * (g - m)
         v += (1 - beta2) * (g * g - v)
@@ -179,14 +182,7 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(lr, betas, eps, weight_decay)
 
-    def update(  # type: ignore[override]
-        self, w: Array, g: Array, lr: float, t: int, m: Array, v: Array
-    ) -> None:
-        """Decay the weights, decoupled from the gradient, then descend as `Adam`."""
-        w *= 1 - lr * self.weight_decay
-        self._descend(w, g, lr, t, m, v)
-
-
-def _decayed(g: Array, w: Array, weight_decay: float) -> Array:
-    """Return the gradient plus that of ``λ/2·‖w‖²``."""
-    return g + weight_decay * w if weight_decay else g
+    def decay(self, w: Array, g: Array, lr: float, weight_decay: float) -> Array:
+        """Decay the weights, decoupled from the gradient."""
+        w *= 1 - lr * weight_decay
+        return g

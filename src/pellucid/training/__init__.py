@@ -1,5 +1,6 @@
 """Training: the loop, callbacks and evaluation."""
 
+from .averaging import WeightAverage
 from .callbacks import BestModel, Callback, HistoryFile, LastModel
 from .early_stopping import EarlyStopping
 from .engines import CompiledEngine, Engine, NumpyEngine
@@ -28,6 +29,7 @@ __all__ = [
     "ProgressBar",
     "Trainer",
     "TrainingState",
+    "WeightAverage",
     "evaluate",
     "first_filters",
     "predict",

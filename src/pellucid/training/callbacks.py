@@ -80,8 +80,9 @@ class LastModel(Callback):
         self.path = Path(path)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
-        """Save the model."""
-        save(trainer.model, self.path)
+        """Save the model, with its averaged weights if there are any."""
+        with trainer.averaged():
+            save(trainer.model, self.path)
 
 
 class BestModel(Callback):
@@ -102,7 +103,7 @@ class BestModel(Callback):
         between = len(trainer.history.losses) == trainer.epoch * len(trainer.loader)
         here = best is not None and best.epoch == trainer.epoch and between
         if here and not self.path.exists():
-            save(trainer.model, self.path)
+            self._save(trainer)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
         """Save the model if this epoch is the best."""
@@ -110,8 +111,12 @@ class BestModel(Callback):
         best = trainer.best is not None and trainer.best.epoch == record.epoch
         lost = self._lost >= 0 or not self.path.exists()
         if best or (lost and accuracy > self._lost):
-            save(trainer.model, self.path)
+            self._save(trainer)
             self._lost = -1.0 if best else accuracy
+
+    def _save(self, trainer: Trainer) -> None:
+        with trainer.averaged():
+            save(trainer.model, self.path)
 
 
 def as_callbacks(callbacks: Any) -> list[Callback]:

@@ -34,6 +34,7 @@ from ..nn import Layer, Loss, Parameter
 from ..nn.state import widened
 from ..optim import Optimizer, clip_grad_norm
 from ..typing import Array, Shape
+from .averaging import average
 
 if TYPE_CHECKING:
     from ..engine import Backend
@@ -57,6 +58,9 @@ class Run(Protocol):
 
 class Engine(Protocol):
     """The protocol of engines for Trainer, `evaluate` and `predict`. Must be picklable.
+
+    An engine may also have ``average(a, w, decay)``, which does what
+    `pellucid.training.averaging.average` does.
 
     Attributes
     ----------
@@ -171,6 +175,10 @@ class CompiledEngine:
     def loss(self, loss: Loss) -> Loss:
         """Return the loss fused with its gradient in one kernel."""
         return self.backend.loss(loss)
+
+    def average(self, a: Array, w: Array, decay: float) -> None:
+        """Take the weights ``w`` into their moving average ``a``, by the backend if it can."""
+        getattr(self.backend, "average", average)(a, w, decay)
 
     def gather(self) -> Gathering | None:
         """Return the kernel that gathers and scales stored images."""

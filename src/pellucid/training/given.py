@@ -19,6 +19,7 @@ __all__ = [
     "require_apart",
     "require_classes",
     "require_kinds",
+    "require_loss_fits",
 ]
 
 Images: TypeAlias = Dataset | tuple[npt.ArrayLike, npt.ArrayLike]
@@ -90,6 +91,24 @@ def require_kinds(**given: object) -> None:
             raise ArgumentError(
                 f"must be an object of {kind.__name__}, received {received}. {advice}", where=name
             )
+
+
+def require_loss_fits(loss: Any, classes: int, augment: Augmentation | None) -> None:
+    """Refuse a loss that is for another number of classes, or cannot take labels that are mixed.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if hasattr(loss, "require_classes"):
+        loss.require_classes(classes)
+    if augment is not None and augment.mixes and not getattr(loss, "soft_labels", False):
+        raise ArgumentError(
+            f"{augment} mixes the labels of two images, which {type(loss).__name__} does not take. "
+            "Use nn.SoftmaxCrossEntropy; a loss of your own that takes labels (N, K) says so by "
+            "`soft_labels = True`.",
+            where="augment",
+        )
 
 
 def require_apart(model: Layer) -> None:

@@ -3,6 +3,8 @@
 Up to 0.1, momentum had two classes, ``v ← α·v - η·g``; ``w ← w + v``, with the rate within the
 velocity; Adam's constants were ``beta1`` and ``beta2``, RMSprop's was ``decay_rate``; the oldest
 states have only the rate of the last step, not the one that the schedule multiplies.
+
+Up to 0.2, weight decay applied to all parameters, and a Trainer had no further recipe.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..nn import Loss
 from ..optim import share_done
 from ..typing import Array
-from .state import TrainingState
+from .state import NONE, TrainingState, loss_constants
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -31,6 +34,8 @@ LATER = {  # constants new in 0.2, with the values that reproduce 0.1
 
 def translated(state: TrainingState, trainer: Trainer) -> TrainingState:
     """Return ``state`` in the current format, for a training like ``trainer``."""
+    if state.recipe is None:  # up to 0.2, which decayed biases and norms too
+        state = replace(state, recipe=_recipe(state, trainer), decays={})
     config, name = dict(state.optimizer_config), state.optimizer_name
     memory = state.optimizer
     base, last = _rates(state, trainer)
@@ -48,6 +53,15 @@ def translated(state: TrainingState, trainer: Trainer) -> TrainingState:
         config["alpha"] = config.pop("decay_rate")
     config = {**LATER.get(name, {}), **config, "lr": base}
     return replace(state, optimizer=memory, optimizer_name=name, optimizer_config=config)
+
+
+def _recipe(state: TrainingState, trainer: Trainer) -> dict[str, Any]:
+    """Return the recipe of ``trainer`` without what 0.2 did not have."""
+    own = dict(trainer.state().recipe or {})
+    plain = trainer.loss.plain() if isinstance(trainer.loss, Loss) else trainer.loss
+    constants = loss_constants(plain)
+    clip = own["clip_norm"] if state.clip_norm is None else state.clip_norm
+    return own | constants | {"warmup": 0.0, "ema": NONE, "last_batch": "keep", "clip_norm": clip}
 
 
 def _rates(state: TrainingState, trainer: Trainer) -> tuple[Any, Any]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import Augmentation, Dataset
+from ..data import Augmentation, Dataset, Loader
 from ..errors import ArgumentError, DataError, ShapeError
 from ..image_random import ImageRandom
-from ..nn import BatchNorm2d, Layer
+from ..nn import Layer
 from ..typing import Array
 from .given import require_apart, require_classes
 from .scale import Range, require_range, value_range
@@ -102,14 +102,15 @@ def require_fit(
     return known
 
 
-def require_batches(model: Layer, train: Dataset, batch_size: int) -> None:
+def require_batches(model: Layer, loader: Loader) -> None:
     """Refuse batches of one image if a batch norm would see one value per channel.
 
     Only a run shows whether it would: a copy of the model is given one image.
     """
-    n = len(train)
-    norms = [layer for _, layer in model.layers() if isinstance(layer, BatchNorm2d)]
-    if (n % batch_size or batch_size) > 1 or not any(norm.trains_in(True) for norm in norms):
+    train, batch_size, n = loader.dataset, loader.batch_size, len(loader.dataset)
+    least = (loader.images % batch_size) or batch_size
+    norms = [layer for _, layer in model.layers() if layer.batch_statistics]
+    if least > 1 or not any(norm.trains_in(True) for norm in norms):
         return
     try:
         with np.errstate(all="ignore"):
@@ -121,6 +122,7 @@ def require_batches(model: Layer, train: Dataset, batch_size: int) -> None:
                 where="Trainer",
             ) from error
         rest = "the last batch" if batch_size > 1 else "every batch"
+        drop = ", {last_batch}" if 1 < batch_size <= n else ""
         good = next(
             b
             for step in range(1, n + batch_size)
@@ -129,9 +131,9 @@ def require_batches(model: Layer, train: Dataset, batch_size: int) -> None:
         )
         raise ArgumentError(
             f"{n} images in batches of {batch_size} make {rest} a single image, from which this "
-            f"model cannot learn. Use {{batch_size}}, or another number of images. ({error})",
+            f"model cannot learn. Use {{batch_size}}{drop}, or another number of images. ({error})",
             where="batch_size",
-            arguments={"batch_size": good},
+            arguments={"batch_size": good, "last_batch": "drop"},
         ) from error
 
 

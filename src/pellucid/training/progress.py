@@ -51,8 +51,9 @@ class ProgressBar(Callback):
         self._said = False
         if self.console.is_interactive:
             self._bar = _new_bar(self.console)
-            done = trainer.epoch * len(trainer.train) + trainer.loader.position % len(trainer.train)
-            total = trainer.epochs * len(trainer.train)
+            images = trainer.loader.images
+            done = trainer.epoch * images + trainer.loader.position % images
+            total = trainer.epochs * images
             self._task = self._bar.add_task("", total=total, completed=done, news="", notice="")
             self._bar.start()
 

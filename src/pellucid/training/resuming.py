@@ -13,7 +13,7 @@ from ..optim import RULES, Optimizer, schedule_name
 from .guard import Moment
 from .history import History
 from .older_states import translated
-from .state import TrainingState
+from .state import NONE, TrainingState, loss_constants
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -23,9 +23,11 @@ __all__ = ["load", "require_alike", "require_loss", "require_whole", "restore", 
 
 def taken(trainer: Trainer, moment: Moment) -> TrainingState:
     """Return a copy of everything that the training after ``moment`` depends on."""
-    parameters = trainer.model.parameters()
+    parameters, average = trainer.model.parameters(), trainer._average
+    own = {} if average is None else average.own  # while the averages are in their place
+    changed = {k: a.copy() for k, a in (own | moment.buffers).items()}
     return TrainingState(
-        weights=trainer.model.state_dict() | {k: a.copy() for k, a in moment.buffers.items()},
+        weights=trainer.model.state_dict() | changed,
         optimizer=trainer.optimizer.state_dict(),
         optimizer_name=type(trainer.optimizer).__name__,
         optimizer_config=trainer.optimizer.config(),
@@ -44,7 +46,21 @@ def taken(trainer: Trainer, moment: Moment) -> TrainingState:
         loss=type(trainer.loss).__name__,
         rates={key: float(p.rate) for key, p in parameters.items() if p.rate != 1},
         clip_norm=trainer.clip_norm,
+        recipe=_recipe(trainer),
+        decays={key: float(p.decay) for key, p in parameters.items() if p.decay != 1},
+        average={} if average is None else average.state_dict(),
     )
+
+
+def _recipe(trainer: Trainer) -> dict[str, Any]:
+    """Return what else must be as it was, by the name that a refusal uses."""
+    return {
+        "clip_norm": NONE if trainer.clip_norm is None else trainer.clip_norm,
+        "warmup": trainer.warmup,
+        "ema": NONE if trainer.ema is None else trainer.ema,
+        "last_batch": trainer.loader.last_batch,
+        **loss_constants(trainer.loss),
+    }
 
 
 def load(trainer: Trainer, state: TrainingState) -> None:
@@ -82,7 +98,7 @@ def require_alike(
         ("random draws of", own.draws, saved.draws),
         ("loss", own.loss, saved.loss),
         ("schedule", own.schedule, saved.schedule),
-        ("clip_norm", own.clip_norm, saved.clip_norm),
+        *_recipes(own.recipe or {}, saved.recipe or {}),
     ):
         if mine != theirs and theirs is not None:
             raise StateDictError(
@@ -104,13 +120,19 @@ def require_alike(
         )
     _require_constants(optimizer, saved.optimizer_config)
     rates = {} if saved.rates is None else saved.rates
-    for name, rate in [("lr", saved.lr), *rates.items()]:
+    decays = {f"decay of {key}": decay for key, decay in (saved.decays or {}).items()}
+    for name, rate in [("lr", saved.lr), *rates.items(), *decays.items()]:
         if rate is not None and not _is_rate(rate):
             raise StateDictError(
                 f"has {rate!r} for the rate {name!r}, which must be a finite number, 0 or more. "
                 "Resume from another state.",
                 where="Trainer",
             )
+
+
+def _recipes(own: dict[str, Any], saved: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return each entry of the recipes with this Trainer's value and the saved one."""
+    return [(name, own.get(name, NONE), saved.get(name, NONE)) for name in own | saved]
 
 
 def restore(trainer: Trainer, state: TrainingState) -> None:
@@ -126,9 +148,13 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
         setattr(rule, name, value)
     rule.load_state_dict(state.optimizer)
     rule.require_fit(parameters)
-    if state.rates is not None:
-        for key, p in parameters.items():
+    for key, p in parameters.items():
+        if state.rates is not None:
             p.rate = state.rates.get(key, 1.0)
+        if state.decays is not None:
+            p.decay = state.decays.get(key, 1.0)
+    if trainer._average is not None:
+        trainer._average.load_state_dict(state.average, parameters)
     trainer.epoch, trainer.best = state.epoch, state.best
     trainer.history = History(list(state.history.losses), list(state.history.epochs))
 

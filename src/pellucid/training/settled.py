@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..errors import ArgumentError
@@ -23,7 +25,7 @@ class Settled:
     """
 
     SETTLED: ClassVar[frozenset[str]] = frozenset(
-        {"model", "train", "loss", "augment", "engine", "seed", "loader"}
+        {"model", "train", "loss", "augment", "ema", "engine", "seed", "loader"}
     )
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -57,6 +59,18 @@ class Settled:
             require_kinds(**{name: value})
         elif name == "clip_norm" and value is not None:
             value = require_positive(value, name)
+        elif name == "warmup":
+            value = _require_epochs(value, name)
         elif name == "epochs" or (name == "evaluate_samples" and value is not None):
             require_count(value, name, least=int(name != "epochs"))
         super().__setattr__(name, value)
+
+
+def _require_epochs(value: Any, name: str) -> float:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
+        raise ArgumentError(
+            f"must be a number of epochs, 0 or more, perhaps a fraction; received {value!r}.",
+            where=name,
+        )
+    return float(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from ..formats import describe_file, read_tensors, write_tensors
 from ..typing import Array, PathLike
 from .history import EpochRecord, History
 
-__all__ = ["Best", "TrainingState"]
+__all__ = ["NONE", "Best", "TrainingState", "loss_constants"]
+
+NONE = "None"  # in a recipe, where None would mean that a state does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,12 @@ class TrainingState:
         Those of parameters, where not 1.
     clip_norm : float or None
         The norm that gradients are clipped to.
+    recipe : dict or None
+        Other arguments of the Trainer that decide what is learned, and the constants of its loss.
+    decays : dict of key to float, or None
+        The factors of the weight decay of parameters, where not 1.
+    average : dict of key to array
+        The moving average of the weights; empty without one.
 
     None means that the version that saved it did not write this yet.
     """
@@ -82,11 +90,15 @@ class TrainingState:
     loss: str | None = None
     rates: dict[str, float] | None = None
     clip_norm: float | None = None
+    recipe: dict[str, Any] | None = None
+    decays: dict[str, float] | None = None
+    average: dict[str, Array] = field(default_factory=dict)
 
     def save(self, path: PathLike) -> None:
         """Write the state to a safetensors file, atomically."""
         arrays = {f"weights/{key}": value for key, value in self.weights.items()}
         arrays |= {f"optimizer/{key}": value for key, value in self.optimizer.items()}
+        arrays |= {f"average/{key}": value for key, value in self.average.items()}
         arrays["order"] = self.order
         arrays["losses"] = np.array(self.history.losses, dtype=np.float64)
         rest = {
@@ -106,6 +118,8 @@ class TrainingState:
             "loss": self.loss,
             "rates": self.rates,
             "clip_norm": self.clip_norm,
+            "recipe": self.recipe,
+            "decays": self.decays,
         }
         write_tensors(path, arrays, {"training": json.dumps(rest)})
 
@@ -154,6 +168,9 @@ class TrainingState:
                 loss=rest.get("loss"),
                 rates=None if rest.get("rates") is None else dict(rest["rates"]),
                 clip_norm=rest.get("clip_norm"),
+                recipe=None if rest.get("recipe") is None else dict(rest["recipe"]),
+                decays=None if rest.get("decays") is None else dict(rest["decays"]),
+                average=_under("average/", arrays),
             )
         except (
             AttributeError,
@@ -164,6 +181,12 @@ class TrainingState:
             RecursionError,
         ) as error:
             raise FileFormatError(f"'{path}' holds no state of a training ({error}).") from error
+
+
+def loss_constants(loss: Any) -> dict[str, Any]:
+    """Return the constants of a loss for a recipe; a loss of one's own may not tell them."""
+    config: dict[str, Any] = loss.config() if hasattr(loss, "config") else {}
+    return {name: NONE if value is None else value for name, value in config.items()}
 
 
 def _order_epoch(rest: dict[str, Any], order: Array) -> int:

@@ -1,4 +1,4 @@
-"""One optimizer step at the scheduled rate."""
+"""One optimizer step at the scheduled rate, and the average of the weights after it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,26 @@ __all__ = ["step"]
 
 def step(trainer: Trainer) -> None:
     """Update the parameters by their gradients; note a step that fails halfway."""
-    rule = trainer.optimizer
-    lr, t = rule.lr, rule.t
+    rule, parameters = trainer.optimizer, trainer.model.parameters()
+    t, average = rule.t, trainer._average
     try:
-        if trainer.schedule is not None:
-            total = trainer.epochs * len(trainer.loader)
-            done = share_done(len(trainer.history.losses), total)
-            lr = lr * require_share(trainer.schedule(done))
-        trainer.engine.update(rule, trainer.model.parameters(), lr)
+        lr = rule.lr * _share(trainer)
+        trainer.engine.update(rule, parameters, lr)
+        if average is not None:
+            average.step(parameters)
         trainer.last_lr = float(lr)
     except BaseException as error:
         trainer._broken = error if rule.t != t else None
         raise
+
+
+def _share(trainer: Trainer) -> float:
+    """Return the factor of the learning rate: that of the warm-up, and then the schedule's."""
+    batches, steps = len(trainer.loader), len(trainer.history.losses)
+    warm = round(trainer.warmup * batches)
+    if steps < warm:
+        return (steps + 1) / (warm + 1)
+    if trainer.schedule is None:
+        return 1.0
+    done = share_done(steps - warm, trainer.epochs * batches - warm)
+    return require_share(trainer.schedule(done))

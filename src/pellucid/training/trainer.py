@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
-from ..data import Augmentation, Dataset, Loader, augmentation
+from ..data import Augmentation, Dataset, LastBatch, Loader, augmentation
 from ..nn import Buffer, Card, Layer, Loss, SoftmaxCrossEntropy
 from ..optim import Optimizer, Schedule
 from .alone import Alone
+from .averaging import WeightAverage, average_by
 from .callbacks import Callback, tell, tell_the_end
 from .engines import EngineLike, as_engine
-from .given import Images, as_dataset, as_optimizer, require_kinds
+from .given import Images, as_dataset, as_optimizer, require_kinds, require_loss_fits
 from .guard import Guard, Moment, running_statistics
 from .history import EpochRecord, History
 from .metrics import Evaluation, evaluate, sample
@@ -35,7 +37,7 @@ __all__ = ["Trainer"]
 class Trainer(Settled):
     """Train a model on a data set, epoch by epoch.
 
-    Every epoch is one pass over all images in a new random order, including the last partial batch.
+    Every epoch is one pass over all images in a new random order.
 
     Parameters
     ----------
@@ -46,7 +48,8 @@ class Trainer(Settled):
         loss and accuracy are measured on both, and the best epoch is chosen by it. The history
         calls the measurements those of the test if ``validation.split`` is ``"test"``.
     loss : Loss
-        Softmax cross-entropy by default.
+        Softmax cross-entropy by default. What it does for training only (weights of classes, label
+        smoothing) is left out of what is measured after each epoch: see `Loss.plain`.
     optimizer : Optimizer or str
         An object, or a name as in `pellucid.optim.by_name`.
     lr : float, optional
@@ -68,6 +71,17 @@ class Trainer(Settled):
     clip_norm : float, optional
         Scale the gradients of each batch so that their norm is at most this, as
         `pellucid.optim.clip_grad_norm` does.
+    warmup : float
+        Epochs, perhaps a fraction of one, over which the learning rate rises in equal steps to the
+        optimizer's, before the schedule begins: step k of the first W has the rate k / (W+1) of it.
+        Goyal et al. 2017, "Accurate, large minibatch SGD", section 2.2.
+    ema : float, optional
+        The decay, such as 0.999, of an exponential moving average of the weights
+        (`pellucid.training.WeightAverage`). The average is what is measured after each epoch, and
+        what `LastModel` and `BestModel` save; the training goes on with its own weights. See
+        `averaged`.
+    last_batch : {"keep", "drop"}
+        Whether the last batch of an epoch has the rest of the images, or the rest is left out.
     seed : int
         Determines the order of the images, and what the augmentation and the layers draw (dropout
         masks). What is drawn for an image depends on (seed, epoch, image), not on its batch. The
@@ -122,6 +136,9 @@ class Trainer(Settled):
         callbacks: Iterable[Callback] = (),
         augment: Augmentation | str | None = None,
         clip_norm: float | None = None,
+        warmup: float = 0.0,
+        ema: float | None = None,
+        last_batch: LastBatch = "keep",
         engine: EngineLike = "compiled",
         seed: int = 0,
     ) -> None:
@@ -141,6 +158,7 @@ class Trainer(Settled):
         self.train = train = images
         self.validation = held
         self.loss = SoftmaxCrossEntropy() if loss is None else loss
+        require_loss_fits(self.loss, len(images.classes), augment)
         optimizer.require_fit(model.parameters())
         self.optimizer = optimizer
         self.last_lr: float | None = None
@@ -160,8 +178,10 @@ class Trainer(Settled):
         self._running: dict[str, Buffer] = {}
         self._before: Moment | None = None  # before the batch in progress
         self._broken: BaseException | None = None
-        self.loader = Loader(train, batch_size, seed=seed, augment=self.augment)
-        require_batches(model, train, self.loader.batch_size)
+        self.loader = Loader(
+            train, batch_size, seed=seed, augment=self.augment, last_batch=last_batch
+        )
+        require_batches(model, self.loader)
         self.engine = as_engine(engine)
         # The batch size of plans.
         self._most = min(self.loader.batch_size, max(len(train), len(held or train)))
@@ -170,6 +190,9 @@ class Trainer(Settled):
         self.loader.gather = self.engine.gather()
         self.clip_norm = clip_norm
         self.gradient_norm: float | None = None
+        self.warmup = warmup
+        self.ema = ema
+        self._average = None if ema is None else WeightAverage(ema, average_by(self.engine))
         model.input_shape = train.image_shape
         model.card = Card(train.name, train.classes, train.preparation, train.held_out, values)
 
@@ -251,14 +274,15 @@ class Trainer(Settled):
             images = self._fit_batch()
             self._tell("on_batch_end", self.history.losses[-1], images)
         self._tell("on_evaluate_begin")
-        on_train = self._measure(self.train)
-        validated = None if self.validation is None else self._measure(self.validation)
+        with self.averaged():
+            on_train = self._measure(self.train)
+            validated = None if self.validation is None else self._measure(self.validation)
         # The last step of an epoch may have made weights infinite, which no further batch shows.
         watched = validated or on_train
         require_loss(watched.loss, self)
         record = EpochRecord(
             epoch=self.epoch + 1,
-            loss=self.history.mean_loss(batches, self.loader.batch_size, len(self.train)),
+            loss=self.history.mean_loss(batches, self.loader.batch_size, self.loader.images),
             train_accuracy=on_train.accuracy,
             **self._named(validated),
             seconds=time.perf_counter() - started,
@@ -314,6 +338,36 @@ class Trainer(Settled):
             self._before.restore()
             self._before = None
 
+    @contextmanager
+    def averaged(self) -> Iterator[Layer]:
+        """Put the averaged weights into the model in a ``with`` block; its value is the model.
+
+        Without ``ema``, before the first step, or within another such block nothing changes.
+        `state` has the training's own weights also within the block.
+
+        Examples
+        --------
+        >>> from pellucid import data, models, training
+        >>> train, test = data.digits()
+        >>> model = models.SimpleConvNet((1, 8, 8), rng=np.random.default_rng(0))
+        >>> trainer = training.Trainer(model, train.take(300), test, epochs=1, ema=0.99)
+        >>> history = trainer.fit()
+        >>> with trainer.averaged() as average:
+        ...     accuracy = training.evaluate(average, test).accuracy
+        >>> accuracy == history.epochs[-1].test_accuracy
+        True
+        """
+        average = self._average
+        if average is None or average.own:
+            yield self.model
+            return
+        parameters = self.model.parameters()
+        try:
+            self._guard.uninterrupted(lambda: average.swap_in(parameters))
+            yield self.model
+        finally:
+            self._guard.uninterrupted(lambda: average.swap_out(parameters))
+
     def state(self) -> TrainingState:
         """Return a copy of everything that the rest of the training depends on.
 
@@ -350,7 +404,7 @@ class Trainer(Settled):
         return evaluate(
             self.model,
             sample(dataset, self.evaluate_samples),
-            loss=self.loss,
+            loss=getattr(self.loss, "plain", lambda: self.loss)(),
             batch_size=self._most,
             engine=self.engine,
             run=self._run,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ...kernels import elementwise
+from ...kernels import elementwise, updates
 from ...kernels.blocks import each
 from ...memory import aligned_zeros
 from ...nn import Layer, Loss, Parameter
@@ -72,6 +72,13 @@ class CPUBackend:
     def clip(self, parameters: Mapping[str, Parameter], max_norm: float) -> float:
         """Scale the gradients by kernels; return their norm."""
         return clip_grad_norm(parameters, max_norm)
+
+    def average(self, a: Array, w: Array, decay: float) -> None:
+        """Take the weights ``w`` into their moving average ``a``, by a kernel."""
+        if a.dtype == w.dtype == np.float32 and a.flags.carray and w.flags.carray:
+            each(updates.average, a, w, float(decay))
+        else:
+            a += a.dtype.type(1 - decay) * (w - a)
 
     def gather(self) -> Gather:
         """Return what gathers and scales stored images."""

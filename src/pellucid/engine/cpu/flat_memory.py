@@ -1,6 +1,7 @@
 """What an optimizer keeps, in arrays laid out as a plan's weights and gradients are.
 
-Then all parameters of one rate and one number of steps are one launch over a part of each array.
+Then neighbouring parameters of one rate, one weight decay and one number of steps are one launch
+over a part of each array.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Run(NamedTuple):
 
     lr: float
     t: int
+    weight_decay: float
     arrays: list[Array]
 
 
@@ -41,21 +43,24 @@ def together(
     slots = _slots_of(optimizer, flat, steps)
     wholes = [flat.whole, gradients, *slots.arrays]
     if _everything(steps, flat, gradient_views, slots):
-        return [Run(steps[0].lr, steps[0].t, wholes)], []
+        return [Run(steps[0].lr, steps[0].t, steps[0].weight_decay, wholes)], []
     places = [flat.views, gradient_views, *slots.views.values()]
-    runs: list[tuple[int, int, float, int]] = []  # the first, the last, their rate and step
+    runs: list[tuple[int, int, float, int, float]] = []  # the first, the last; rate, step, decay
     rest: list[ParameterStep] = []
     for step in steps:
-        p, g, lr, t, memory = step
+        p, g, lr, t, memory, decay = step
         arrays, k = (p.data, g, *map(memory.get, slots.names)), flat.number.get(id(p))
         if k is None or not all(map(is_, arrays, map(itemgetter(k), places))):
             rest.append(step)
-        elif runs and runs[-1][1:] == (k - 1, lr, t):
-            runs[-1] = (runs[-1][0], k, lr, t)
+        elif runs and runs[-1][1:] == (k - 1, lr, t, decay):
+            runs[-1] = (runs[-1][0], k, lr, t, decay)
         else:
-            runs.append((k, k, lr, t))
-    parts = [(lr, t, flat.layout.span(first, last)) for first, last, lr, t in runs]
-    return [Run(lr, t, [a[span] for a in wholes]) for lr, t, span in parts], rest
+            runs.append((k, k, lr, t, decay))
+    found = []
+    for first, last, lr, t, decay in runs:
+        span = flat.layout.span(first, last)
+        found.append(Run(lr, t, decay, [a[span] for a in wholes]))
+    return found, rest
 
 
 def _everything(
@@ -64,11 +69,11 @@ def _everything(
     """Return whether all parameters lie in the flat arrays, with one rate and number of steps."""
     if len(steps) != len(flat.views):
         return False
-    parameters, gradients, rates, counts, memories = zip(*steps, strict=True)
+    parameters, gradients, rates, counts, memories, decays = zip(*steps, strict=True)
     return (
         flat.hold(parameters)
         and all(map(is_, gradients, gradient_views))
-        and len(set(rates)) == len(set(counts)) == 1
+        and len(set(rates)) == len(set(counts)) == len(set(decays)) == 1
         and slots.hold(memories)
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from ...kernels import losses
 from ...kernels.tree import fewest_chunks, tree_sum
 from ...nn import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
-from ...ops.losses import one_hot
+from ...ops.losses import cross_entropy_targets, one_hot
 from ...typing import Array
 from .launch import launch
 
@@ -29,8 +29,8 @@ WORK = 20  # of a number of the scores, with its exponential, in products
 class FusedLoss(Loss):
     """Stands for ``loss``: the same numbers and the same refusals, the gradient known at once.
 
-    What no kernel is for (one-hot labels, other types, a loss of one's own) the loss itself
-    computes.
+    What no kernel is for (other types, a loss of one's own, one-hot labels unless the loss is the
+    cross-entropy) the loss itself computes.
 
     Parameters
     ----------
@@ -54,21 +54,35 @@ class FusedLoss(Loss):
     def forward(self, scores: Array, labels: Array) -> float:
         """Return the mean loss of the batch."""
         self._memory = None
-        if not self._fits(scores, labels):
+        if not self._fits(scores):
             return self.loss(scores, labels)
-        (rows, classes), (kernel, constants) = scores.shape, KERNELS[type(self.loss)]
+        soft = self._soft(labels)
+        if soft is not None:
+            q, total = cross_entropy_targets(labels, scores, *soft)
+            q = np.require(q, np.float32, ["C", "W"])
+            return self._run(losses.soft_cross_entropy, scores, q, total, total)
+        if not _are_classes(labels, scores):
+            return self.loss(scores, labels)
+        kernel, constants = KERNELS[type(self.loss)]
+        # One signature a kernel: no array that cannot be written to, and one type of labels.
+        classes = np.require(labels, np.int64, ["C", "W"])
+        loss = self._run(kernel, scores, classes, len(scores), *constants(self.loss))
+        if loss != loss:
+            one_hot(classes, scores)  # refuses a label outside [0, K)
+        return loss
+
+    def _run(
+        self, kernel: Any, scores: Array, targets: Array, total: float, *constants: float
+    ) -> float:
+        """Run the kernel, which leaves the gradient; return the sum of the losses by ``total``."""
+        rows, classes = scores.shape
         if len(self._dy) < rows or self._dy.shape[1] != classes:
             self._dy = np.empty((rows, classes), dtype=np.float32)
-        # One signature a kernel: no array that cannot be written to, and one type of labels.
-        labels = np.require(labels, np.int64, ["C", "W"])
         dy, parts = self._dy[:rows], np.empty(self._chunks)
         work = scores.size * WORK
-        launch(kernel, len(parts), work, scores, labels, dy, parts, *constants(self.loss))
-        loss = float(tree_sum(parts)) / rows
-        if loss != loss:
-            one_hot(labels, scores)  # refuses a label outside [0, K)
+        launch(kernel, len(parts), work, scores, targets, dy, parts, *constants)
         self._memory = (dy,)
-        return loss
+        return float(tree_sum(parts)) / total
 
     def backward(self) -> Array:
         """Return the gradient for the scores, in a buffer that the next forward overwrites."""
@@ -76,18 +90,34 @@ class FusedLoss(Loss):
             return self.loss.backward()
         return self._memory[0]
 
-    def _fits(self, scores: Array, labels: Array) -> bool:
+    def _fits(self, scores: Array) -> bool:
         return (
             type(self.loss) in KERNELS
             and isinstance(scores, np.ndarray)
-            and isinstance(labels, np.ndarray)
             and scores.dtype == np.float32
             and scores.ndim == 2
             and scores.flags.carray
             and scores.size > 0
-            and labels.shape == scores.shape[:1]
-            and labels.dtype.kind in "iu"
         )
+
+    def _soft(self, labels: Array) -> tuple[Array | None, float] | None:
+        """Return class weights and smoothing, if the cross-entropy needs targets (N, K)."""
+        loss = self.loss
+        if type(loss) is not SoftmaxCrossEntropy or not isinstance(labels, np.ndarray):
+            return None
+        if loss.class_weights is None:
+            soft = loss.label_smoothing or labels.ndim == 2
+            return (None, loss.label_smoothing) if soft else None
+        return np.array(loss.class_weights), loss.label_smoothing
 
     def __repr__(self) -> str:
         return repr(self.loss)
+
+
+def _are_classes(labels: Array, scores: Array) -> bool:
+    """Return whether the labels are integers (N,)."""
+    return (
+        isinstance(labels, np.ndarray)
+        and labels.shape == scores.shape[:1]
+        and labels.dtype.kind in "iu"
+    )

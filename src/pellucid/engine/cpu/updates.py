@@ -22,18 +22,19 @@ FLOAT = np.dtype(np.float32)
 Launch: TypeAlias = tuple[Callable[..., Any], tuple[float | updates.AdamConstants, ...]]
 
 # By the class itself: a subclass has a formula of its own. Each says which kernel takes a step with
-# the rate ``lr``, the ``t``-th of these weights, and with which numbers; a kernel takes those after
-# the weights, the gradient, and the rule's memory in the order of its slots.
-KERNELS: dict[type[Optimizer], Callable[[Any, float, int], Launch]] = {
-    SGD: lambda o, lr, t: (
-        (updates.momentum, (lr, o.momentum, bool(o.nesterov), o.weight_decay))
+# the rate ``lr`` and the weight decay ``l2``, the ``t``-th of these weights, and with which
+# numbers; a kernel takes those after the weights, the gradient, and the rule's memory in the order
+# of its slots.
+KERNELS: dict[type[Optimizer], Callable[[Any, float, int, float], Launch]] = {
+    SGD: lambda o, lr, t, l2: (
+        (updates.momentum, (lr, o.momentum, bool(o.nesterov), l2))
         if o.momentum
-        else (updates.sgd, (lr, o.weight_decay))
+        else (updates.sgd, (lr, l2))
     ),
-    AdaGrad: lambda o, lr, t: (updates.adagrad, (lr, o.eps, o.weight_decay)),
-    RMSprop: lambda o, lr, t: (updates.rmsprop, (lr, o.alpha, o.eps, o.weight_decay)),
-    Adam: lambda o, lr, t: (updates.adam, (_adam(o, lr, t, o.weight_decay, 0.0),)),
-    AdamW: lambda o, lr, t: (updates.adam, (_adam(o, lr, t, 0.0, o.weight_decay),)),
+    AdaGrad: lambda o, lr, t, l2: (updates.adagrad, (lr, o.eps, l2)),
+    RMSprop: lambda o, lr, t, l2: (updates.rmsprop, (lr, o.alpha, o.eps, l2)),
+    Adam: lambda o, lr, t, l2: (updates.adam, (_adam(o, lr, t, l2, 0.0),)),
+    AdamW: lambda o, lr, t, shrink: (updates.adam, (_adam(o, lr, t, 0.0, shrink),)),
 }
 
 
@@ -42,9 +43,9 @@ def update(
 ) -> None:
     """Take ``optimizer``'s step, by a kernel where there is one for its rule.
 
-    ``lr`` is as in `Optimizer.step`. Where a plan has left the gradients, all parameters of one
-    rate and one number of steps are one launch, and what the optimizer keeps becomes views of one
-    array a slot; the others are a launch each.
+    ``lr`` is as in `Optimizer.step`. Where a plan has left the gradients, neighbouring parameters
+    of one rate, weight decay and number of steps are one launch, and what the optimizer keeps
+    becomes views of one array a slot; the others are a launch each.
     """
     optimizer.step(parameters, lr, _by_kernels if type(optimizer) in KERNELS else None)
 
@@ -53,8 +54,8 @@ def _by_kernels(optimizer: Optimizer, steps: list[ParameterStep]) -> list[Parame
     """Take the steps that a kernel can take; return the others."""
     if len(steps) > 1 and (flat := weights_of(steps[0].parameter)) and flat.gradients:
         runs, steps = together(optimizer, steps, flat, *flat.gradients)
-        for lr, t, arrays in runs:
-            _launch(optimizer, lr, t, arrays)
+        for lr, t, decay, arrays in runs:
+            _launch(optimizer, lr, t, decay, arrays)
     return [step for step in steps if not _alone(optimizer, step)]
 
 
@@ -65,12 +66,14 @@ def _alone(optimizer: Optimizer, step: ParameterStep) -> bool:
     for a in arrays:
         if a.dtype != FLOAT or a.shape != w.shape or not a.flags.carray:
             return False
-    _launch(optimizer, step.lr, step.t, arrays)
+    _launch(optimizer, step.lr, step.t, step.weight_decay, arrays)
     return True
 
 
-def _launch(optimizer: Optimizer, lr: float, t: int, arrays: list[Array]) -> None:
-    kernel, constants = KERNELS[type(optimizer)](optimizer, lr, t)
+def _launch(
+    optimizer: Optimizer, lr: float, t: int, weight_decay: float, arrays: list[Array]
+) -> None:
+    kernel, constants = KERNELS[type(optimizer)](optimizer, lr, t, weight_decay)
     numbers = [c if isinstance(c, int | tuple) else float(c) for c in constants]  # one signature
     each(kernel, *arrays, *numbers)
 
