@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..other_names import lookup
 from ..preparation import Drawing, HeldOut, Preparation
 from .augmentation import Augmentation, augmentation
+from .class_balance import balanced_weights
 from .dataset import Dataset, ImageFile
 from .datasets import cifar10, cifar100, digits, fashion_mnist, load, mnist, stl10, svhn
 from .division import Parts
@@ -49,6 +50,7 @@ __all__ = [
     "Transform",
     "augmentation",
     "available",
+    "balanced_weights",
     "cifar10",
     "cifar100",
     "digits",

@@ -12,7 +12,7 @@ from ..typing import Array
 from .checks import require_float_batch
 from .erasing import Erase
 from .mixing import Cutmix, Mix, Mixup
-from .resampling import Rotate, Scale
+from .resampling import Resample, Rotate, Scale
 from .transforms import Brightness, Crop, Cutout, Fill, Flip, Random, Transform
 
 __all__ = ["Augmentation", "augmentation"]
@@ -84,6 +84,12 @@ class Augmentation:
             else:
                 transform.apply(y, self.rng)
         return y
+
+    def resample_by(self, affine: Callable[[Array, Array], Array]) -> None:
+        """Let rotations and scalings use ``affine``, which does what `pellucid.ops.affine` does."""
+        for transform in self.transforms:
+            if isinstance(transform, Resample):
+                transform.affine = affine
 
     def require_range(self, low: float, high: float) -> None:
         """Refuse images whose range, ``low`` to ``high``, does not suit a transform.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..errors import ArgumentError
@@ -9,10 +11,30 @@ from ..ops.affine import affine
 from ..typing import Array
 from .transforms import Random, Transform
 
-__all__ = ["Rotate", "Scale"]
+__all__ = ["Resample", "Rotate", "Scale"]
 
 
-class Rotate(Transform):
+class Resample(Transform):
+    """Base class of transforms that map each image by a matrix.
+
+    Attributes
+    ----------
+    affine : callable
+        `pellucid.ops.affine`, or what an engine has in its place.
+    """
+
+    affine: Callable[[Array, Array], Array] = staticmethod(affine)
+
+    def apply(self, x: Array, rng: Random) -> None:
+        """Change ``x`` (N, C, H, W)."""
+        x[:] = self.affine(x, self.matrices(len(x), rng))
+
+    def matrices(self, n: int, rng: Random) -> Array:
+        """Return matrices (N, 2, 2) from points of the output to points of the input."""
+        raise NotImplementedError
+
+
+class Rotate(Resample):
     """Rotate each image about its centre by up to ``degrees`` either way.
 
     Pixels are interpolated bilinearly; beyond an edge its pixels are repeated.
@@ -30,17 +52,17 @@ class Rotate(Transform):
             )
         self.degrees = float(degrees)
 
-    def apply(self, x: Array, rng: Random) -> None:
-        """Change ``x`` (N, C, H, W)."""
-        angles = np.deg2rad(rng.uniform(-self.degrees, self.degrees, size=len(x)))
+    def matrices(self, n: int, rng: Random) -> Array:
+        """Return rotations by random angles."""
+        angles = np.deg2rad(rng.uniform(-self.degrees, self.degrees, size=n))
         cos, sin = np.cos(angles), np.sin(angles)
-        x[:] = affine(x, np.stack([cos, sin, -sin, cos], axis=1).reshape(-1, 2, 2))
+        return np.stack([cos, sin, -sin, cos], axis=1).reshape(-1, 2, 2)
 
     def __str__(self) -> str:
         return f"rotate{self.degrees:g}"
 
 
-class Scale(Transform):
+class Scale(Resample):
     """Enlarge each image about its centre by a factor in 1 - ``amount`` to 1 + ``amount``.
 
     Pixels are interpolated bilinearly; a smaller image is surrounded by its repeated edges.
@@ -56,10 +78,10 @@ class Scale(Transform):
             raise ArgumentError(f"must be above 0 and below 1, received {amount!r}.", where="scale")
         self.amount = float(amount)
 
-    def apply(self, x: Array, rng: Random) -> None:
-        """Change ``x`` (N, C, H, W)."""
-        factors = rng.uniform(1 - self.amount, 1 + self.amount, size=len(x))
-        x[:] = affine(x, np.eye(2) / factors[:, np.newaxis, np.newaxis])
+    def matrices(self, n: int, rng: Random) -> Array:
+        """Return scalings by random factors."""
+        factors = rng.uniform(1 - self.amount, 1 + self.amount, size=n)
+        return np.eye(2) / factors[:, np.newaxis, np.newaxis]
 
     def __str__(self) -> str:
         return f"scale{self.amount:g}"

@@ -12,10 +12,12 @@ from .. import optim
 from ..data import Augmentation, Dataset, Split
 from ..errors import ArgumentError, renamed
 from ..names import shown
-from ..nn import Layer, Normalize
+from ..nn import Layer, Loss, Normalize, SoftmaxCrossEntropy, set_decay
 from ..optim import Optimizer
+from ..optim.checks import require_decay
 from ..shapes import shape_text
 from ..training import EarlyStopping, History, Trainer
+from .class_weights import class_weights_of
 from .completing import completed, rule_of, with_absolute_paths
 from .folder import RunFolder
 from .images import first_images, load_images
@@ -87,7 +89,8 @@ class Run:
             line += f"{len(test):,} held out"
         else:
             line += f"{len(validation):,} for validation, {len(test):,} to test on in the end"
-        return "\n".join([line, *(f"  {note}" for note in self.start.notes)])
+        notes = [*self.start.notes, *_decay_notes(self.trainer)]
+        return "\n".join([line, *(f"  {note}" for note in notes)])
 
 
 def begin(
@@ -122,15 +125,23 @@ def begin(
     if settings.augment is not None:
         datasets.augmentation(settings.augment)  # refused before anything is read
     stopping = _stopping(settings)
+    SoftmaxCrossEntropy(label_smoothing=settings.label_smoothing)
+    _require_decay(settings.ema)
+    _require_warmup(settings)
     earlier = None if settings.source is None else split_of(settings.source)
     parts = load_images(settings, split=earlier, new_images="draw", listener=listener)
     split, train = Split.of(*parts), first_images(parts.train, settings.limit)
+    loss = SoftmaxCrossEntropy(
+        class_weights_of(settings.class_weights, train), settings.label_smoothing
+    )
     start = _start(settings, train)
     network, augment = _prepared(settings, start.network, train)
     choose_what_learns(network, settings.freeze, settings.rates)
+    if settings.decay_all:
+        set_decay(network, {"*": 1})
     before = network.state_dict()
     watched = parts.test if parts.validation is None else parts.validation
-    trainer = _trainer(settings, network, train, watched, rule, augment)
+    trainer = _trainer(settings, network, train, watched, loss, rule, augment)
     new = new_folder(folder, train.name, overwrite=overwrite)
     kept = replace(
         with_absolute_paths(settings), lr=rule.lr, augment=None if augment is None else str(augment)
@@ -187,6 +198,7 @@ def _trainer(
     network: Layer,
     train: Dataset,
     validation: Dataset,
+    loss: Loss,
     rule: Optimizer,
     augment: Augmentation | None,
 ) -> Trainer:
@@ -196,8 +208,13 @@ def _trainer(
         network,
         train,
         validation,
+        loss=loss,
         optimizer=rule,
         schedule=settings.schedule,
+        warmup=settings.warmup,
+        clip_norm=settings.clip_norm,
+        ema=settings.ema,
+        last_batch=settings.last_batch,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         evaluate_samples=settings.evaluate_samples,
@@ -205,6 +222,32 @@ def _trainer(
         engine=settings.engine,
         seed=settings.seed,
     )
+
+
+def _decay_notes(trainer: Trainer) -> list[str]:
+    """Say which parameters are decayed, if there is a weight decay."""
+    rate = trainer.optimizer.weight_decay
+    learning = [p for p in trainer.model.parameters().values() if p.rate]
+    if not rate:
+        return []
+    spared = sum(p.data.size for p in learning if not p.decay)
+    without = f"; none on {spared:,} parameters of biases and norms" if spared else ""
+    return [f"weight decay {rate:g}{without}"]
+
+
+def _require_decay(ema: float | None) -> None:
+    if ema is not None:
+        require_decay(ema, "ema")
+
+
+def _require_warmup(settings: Settings) -> None:
+    assert settings.epochs is not None
+    if settings.warmup >= settings.epochs:
+        raise ArgumentError(
+            f"must be shorter than the training, received {settings.warmup:g} of "
+            f"{settings.epochs} epochs.",
+            where="warmup",
+        )
 
 
 def _parameters(network: Layer) -> str:

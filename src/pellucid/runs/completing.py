@@ -68,7 +68,7 @@ def with_absolute_paths(settings: Settings) -> Settings:
 
 
 def rule_of(settings: Settings) -> Optimizer:
-    """Return the optimizer with its learning rate.
+    """Return the optimizer with its learning rate and weight decay.
 
     Raises
     ------
@@ -76,14 +76,15 @@ def rule_of(settings: Settings) -> Optimizer:
         Naming the setting ``optimizer``, ``lr`` or ``weight_decay``.
     """
     from .. import optim
+    from ..optim.checks import require_weight_decay
 
     rule = optim.by_name(settings.optimizer, settings.lr)
-    if settings.weight_decay is None:
-        return rule
-    if not isinstance(rule, optim.AdamW):
+    if settings.weight_decay is not None:
+        rule.weight_decay = require_weight_decay(settings.weight_decay)
+    if settings.decay_all and not rule.weight_decay:
         raise ArgumentError(
-            "belongs to adamw; {optimizer} was given.",
-            where="weight_decay",
-            arguments={"optimizer": settings.optimizer},
+            "needs a weight decay above 0: give {weight_decay} too.",
+            where="decay_all",
+            arguments={"weight_decay": 0.01},
         )
-    return optim.AdamW(rule.lr, weight_decay=settings.weight_decay)
+    return rule

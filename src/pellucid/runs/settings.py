@@ -151,13 +151,64 @@ class Settings:
         en="learning-rate schedule",
         ko="학습률 조정",
     )
+    warmup: float = setting(
+        0.0,
+        "Raise the learning rate to --lr over the first N epochs (0.5 is half an epoch), before "
+        "the schedule begins.",
+        metavar="N",
+        least=0,
+        en="warm-up epochs",
+        ko="워밍업 에폭",
+    )
     weight_decay: float | None = setting(
         None,
-        "Weight decay, for adamw.",
+        "Weight decay of every optimizer: L2, and for adamw decoupled. Biases and norms are not "
+        "decayed.",
         metavar="X",
-        otherwise="0.01",
+        otherwise="0; adamw 0.01",
+        least=0,
         en="weight decay",
         ko="가중치 감소",
+    )
+    decay_all: bool = setting(
+        False,
+        "Weight decay on biases and norms too, as version 0.2 did for adamw.",
+        en="biases and norms decayed too",
+        ko="편향과 정규화 계층도 감소",
+    )
+    clip_norm: float | None = setting(
+        None,
+        "Scale the gradients of each step down to this norm at most.",
+        metavar="X",
+        otherwise="not clipped",
+        en="gradient norm at most",
+        ko="기울기 노름 상한",
+    )
+    class_weights: str | None = setting(
+        None,
+        "How much the images of each class count in the loss: balanced (every class the same in "
+        "all), numbers in the order of the classes (1,2.5,1), or some by name (cat=2.5).",
+        metavar="balanced|LIST",
+        otherwise="all 1",
+        en="class weights",
+        ko="클래스 가중치",
+    )
+    label_smoothing: float = setting(
+        0.0,
+        "Share of each label that is spread evenly over all classes, e.g. 0.1.",
+        metavar="X",
+        least=0,
+        en="label smoothing",
+        ko="레이블 스무딩",
+    )
+    ema: float | None = setting(
+        None,
+        "Measure and save an exponential moving average of the weights, with this decay per "
+        "step, e.g. 0.999.",
+        metavar="DECAY",
+        otherwise="the weights themselves",
+        en="moving average of the weights",
+        ko="가중치 이동 평균",
     )
     optimizer: str = setting(
         "adam",
@@ -177,11 +228,20 @@ class Settings:
     augment: str | None = setting(
         None,
         "Change each training image at random: flip (left-right), cropN (shift by up to N "
-        "pixels), cutoutN (hide a square of N pixels a side), brightnessX (by up to the "
-        "fraction X). E.g. flip,crop4,cutout8,brightness0.2.",
+        "pixels), rotateX (by up to X degrees), scaleX and brightnessX (by up to the fraction "
+        "X), cutoutN (hide a square of N pixels a side), erase (hide a rectangle of half of the "
+        "images; eraseX: of the share X), mixupX and cutmixX (mix two images and their labels, "
+        "in shares from Beta(X, X)). E.g. flip,crop4,rotate10,mixup0.2.",
         metavar="LIST",
         en="augmentation",
         ko="데이터 확장",
+    )
+    last_batch: Literal["keep", "drop"] = setting(
+        "keep",
+        "Train on the last batch of an epoch if it is smaller (keep), or leave it out (drop).",
+        metavar="keep|drop",
+        en="smaller last batch",
+        ko="작은 마지막 배치",
     )
     normalize: bool = setting(
         False,

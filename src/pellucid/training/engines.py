@@ -32,6 +32,7 @@ from ..data import Dataset
 from ..errors import ArgumentError, did_you_mean
 from ..nn import Layer, Loss, Parameter
 from ..nn.state import widened
+from ..ops import affine
 from ..optim import Optimizer, clip_grad_norm
 from ..typing import Array, Shape
 from .averaging import average
@@ -59,8 +60,8 @@ class Run(Protocol):
 class Engine(Protocol):
     """The protocol of engines for Trainer, `evaluate` and `predict`. Must be picklable.
 
-    An engine may also have ``average(a, w, decay)``, which does what
-    `pellucid.training.averaging.average` does.
+    An engine may also have ``average(a, w, decay)`` and ``affine(x, m)``, which do what
+    `pellucid.training.averaging.average` and `pellucid.ops.affine` do.
 
     Attributes
     ----------
@@ -175,6 +176,11 @@ class CompiledEngine:
     def loss(self, loss: Loss) -> Loss:
         """Return the loss fused with its gradient in one kernel."""
         return self.backend.loss(loss)
+
+    def affine(self, x: Array, m: Array) -> Array:
+        """Resample images as `pellucid.ops.affine` does, by the backend if it can."""
+        y: Array = getattr(self.backend, "affine", affine)(x, m)
+        return y
 
     def average(self, a: Array, w: Array, decay: float) -> None:
         """Take the weights ``w`` into their moving average ``a``, by the backend if it can."""

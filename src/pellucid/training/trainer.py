@@ -11,6 +11,7 @@ import numpy as np
 
 from ..data import Augmentation, Dataset, LastBatch, Loader, augmentation
 from ..nn import Buffer, Card, Layer, Loss, SoftmaxCrossEntropy
+from ..ops import affine
 from ..optim import Optimizer, Schedule
 from .alone import Alone
 from .averaging import WeightAverage, average_by
@@ -183,6 +184,8 @@ class Trainer(Settled):
         )
         require_batches(model, self.loader)
         self.engine = as_engine(engine)
+        if augment is not None:
+            augment.resample_by(getattr(self.engine, "affine", affine))
         # The batch size of plans.
         self._most = min(self.loader.batch_size, max(len(train), len(held or train)))
         self._run = self.engine.prepare(model, train.image_shape, self._most)

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ...kernels import elementwise, updates
-from ...kernels.blocks import each
+from ... import ops
+from ...kernels import affine, elementwise, updates
+from ...kernels.blocks import blocks, each
+from ...kernels.pool.threads import run
 from ...memory import aligned_zeros
 from ...nn import Layer, Loss, Parameter
 from ...optim import Optimizer
@@ -72,6 +74,15 @@ class CPUBackend:
     def clip(self, parameters: Mapping[str, Parameter], max_norm: float) -> float:
         """Scale the gradients by kernels; return their norm."""
         return clip_grad_norm(parameters, max_norm)
+
+    def affine(self, x: Array, m: Array) -> Array:
+        """Do what `pellucid.ops.affine` does, by a kernel."""
+        if x.dtype != np.float32 or not x.size:
+            return ops.affine(x, m)
+        x, m = self.from_host(x), self.from_host(m, np.float64)
+        y, tasks = np.empty_like(x), min(blocks(x.size), len(x) * x.shape[2])
+        run(affine.affine, tasks, x, m, y, tasks)
+        return y
 
     def average(self, a: Array, w: Array, decay: float) -> None:
         """Take the weights ``w`` into their moving average ``a``, by a kernel."""
