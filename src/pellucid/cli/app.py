@@ -21,6 +21,8 @@ from . import (
     warmup,
 )
 from .late_help import with_late_help
+from .messages import be_quiet
+from .quiet import QuietOption, with_quiet
 
 __all__ = ["app"]
 
@@ -29,7 +31,6 @@ app = typer.Typer(
     "Begin with [bold]pellucid train[/bold]: it needs nothing, trains a network on real "
     "handwritten digits, and leaves a model, curves and pictures of its filters.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -48,8 +49,10 @@ def common(
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Options shared by all commands: none but --version."""
+    """Options of all commands."""
+    be_quiet(quiet)
 
 
 app.command("train")(train.command)
@@ -66,3 +69,4 @@ app.command(
 app.command("book", context_settings={"allow_interspersed_args": False})(book.command)
 app.add_typer(data.app, name="data")
 app.add_typer(show.app, name="show")
+with_quiet(app)

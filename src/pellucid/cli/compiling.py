@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from ..letters import is_terminal
+from .messages import is_quiet
 
 if TYPE_CHECKING:
     from ..kernels.compiling import Compiling
@@ -24,7 +25,7 @@ def announced(
 ) -> Iterator[None]:
     """Show a line while kernels are compiled in the block; nothing if none are.
 
-    On a terminal it changes with each kernel and is erased at the end; ``live`` does that if
+    Nothing is shown with ``--quiet``. On a terminal it changes with each kernel and is erased at the end; ``live`` does that if
     something else draws there. Elsewhere it is one plain line.
 
     Parameters
@@ -38,6 +39,8 @@ def announced(
 
     def tell(news: Compiling) -> None:
         nonlocal said
+        if is_quiet():
+            return
         if live and terminal:
             live(str(news))
         elif terminal:

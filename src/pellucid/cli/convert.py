@@ -11,7 +11,7 @@ from ..errors import ArgumentError, renamed
 from ..runs.folder import model_path
 from ..shapes import shape_text
 from .interrupts import stoppable
-from .messages import echo
+from .messages import echo, note
 from .options import image_shape
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _write_model(into: Format, target: Path, model: Layer, name: str) -> None:
     if into.save is not None:
         into.save(model, target)
         image = "of unknown shape" if model.input_shape is None else shape_text(model.input_shape)
-        echo(f"{name}: images {image}, {model.parameter_count():,} parameters")
+        note(f"{name}: images {image}, {model.parameter_count():,} parameters")
         return
     try:
         tensors = into.tensors_of(model)
@@ -155,14 +155,14 @@ def _write_model(into: Format, target: Path, model: Layer, name: str) -> None:
         raise
     _write_tensors(into, target, tensors)
     if into.keys == "book" and type(model).__name__ == "SimpleConvNet":
-        echo(f"for {_constructor(model)}")
+        note(f"for {_constructor(model)}")
 
 
 def _write_tensors(into: Format, target: Path, tensors: dict[str, Array]) -> None:
     if into.write is None:
         raise ArgumentError(f"{into.what} takes whole models only. Leave --raw out.", where="--raw")
     into.write(target, tensors)
-    echo(f"{len(tensors)} arrays: {_listed(tensors)}")
+    note(f"{len(tensors)} arrays: {_listed(tensors)}")
 
 
 def _network(
@@ -192,13 +192,13 @@ def _tell_assumptions(
 ) -> None:
     """Print what was assumed of a network that its file does not say."""
     if model.card is not None:
-        echo("assumed to be trained on MNIST: classes 0 to 9, white on black")
+        note("assumed to be trained on MNIST: classes 0 to 9, white on black")
     if type(model).__name__ == "Sequential" and activation is None:
-        echo("if it was trained with sigmoid: --activation sigmoid")
+        note("if it was trained with sigmoid: --activation sigmoid")
     if model.input_shape is None:
-        echo("predict and evaluate need the shape: --input CxHxW")
+        note("predict and evaluate need the shape: --input CxHxW")
     elif given is None and model.card is None:
-        echo("the image size is a guess; --input CxHxW sets it")
+        note("the image size is a guess; --input CxHxW sets it")
 
 
 def _constructor(model: Layer) -> str:

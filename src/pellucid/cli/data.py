@@ -9,10 +9,18 @@ import typer
 
 from ..errors import renamed
 from ..shapes import shape_text
+from .completion import data_sets
 from .interrupts import stoppable
-from .messages import echo
+from .messages import echo, note
 
 __all__ = ["app"]
+
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", autocompletion=data_sets, help="A name from pellucid data list."
+    ),
+]
 
 app = typer.Typer(help="List, fetch and verify data sets.", no_args_is_help=True)
 
@@ -38,12 +46,12 @@ def list_() -> None:
     ]
     header = ("name", "images", "classes", "train", "test", "where")
     echo(text_table(header, rows, left=(0, 1, 5)))
-    echo("\nAnd any folder or zip archive with a folder of images for each class.")
+    note("\nAnd any folder or zip archive with a folder of images for each class.")
 
 
 @app.command("fetch")
 def fetch(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from pellucid data list.")],
+    name: NameArgument,
 ) -> None:
     """Download a data set into the cache, check its SHA-256, and print the folder.
 
@@ -62,7 +70,7 @@ def fetch(
 
 @app.command("verify")
 def verify(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name from pellucid data list.")],
+    name: NameArgument,
     data_dir: Annotated[
         Path | None,
         typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 from ..errors import PellucidError
 from ..names import plain
 from .backend import hidden_backend
+from .messages import note
 
 __all__ = ["main"]
 
@@ -57,11 +59,14 @@ def _open_closed_streams() -> None:
 def _escape_unencodable() -> None:
     """Write characters that the terminal's encoding lacks as escapes, rather than fail.
 
-    A class may be called 고양이 or 🐱, and standard output be ASCII (LANG=C), cp949 or cp1252.
+    A class may be called 고양이 or 🐱, and standard output be cp949 or cp1252. ASCII (LC_ALL=C in a
+    script or a service) says that nobody chose an encoding: that is UTF-8 then, on both streams.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            ascii = codecs.lookup(stream.encoding).name == "ascii"
+            encoding = "utf-8" if ascii else stream.encoding
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 @contextmanager
@@ -71,7 +76,7 @@ def _warnings_as_notes() -> Iterator[None]:
 
     def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if category.__module__.startswith("pellucid."):
-            print(f"note: {plain(str(message), lines=True)}", file=sys.stderr)
+            note(f"note: {message}")
         else:
             shown(message, category, *where, **more)
 

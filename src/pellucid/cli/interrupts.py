@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import typer
 
 from ..runs.interrupts import Interrupts
+from .messages import say
 
 __all__ = ["stoppable"]
 
@@ -19,5 +20,5 @@ def stoppable(message: str) -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:
-            typer.echo(message)
+            say(message)
             raise typer.Exit(interrupts.exit_code) from None

@@ -1,14 +1,36 @@
-"""Messages that all commands print in the same way."""
+"""Messages that all commands print in the same way: results, notes and errors.
+
+Results go to standard output, and nothing else does: a pipe or a file gets what was asked for. Notes
+and progress go to standard error; ``--quiet`` leaves both out.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..names import plain
 
-__all__ = ["complain", "count", "echo"]
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["be_quiet", "complain", "count", "echo", "is_quiet", "note", "say"]
+
+_quiet = False
+
+
+def be_quiet(wanted: bool) -> None:
+    """Leave out notes and progress from now on, or print them again."""
+    global _quiet
+    _quiet = wanted
+
+
+def is_quiet() -> bool:
+    """Return whether notes and progress are left out (``--quiet``)."""
+    return _quiet
 
 
 def echo(message: object) -> None:
-    """Print a line to standard output.
+    """Print a result: a line to standard output.
 
     Names of files and classes may contain anything: control characters are escaped.
     """
@@ -17,13 +39,35 @@ def echo(message: object) -> None:
     typer.echo(plain(str(message), lines=True))
 
 
-def complain(message: object) -> None:
-    """Print an error to standard error, in red if the terminal has colours."""
-    from rich.console import Console
+def note(message: object) -> None:
+    """Print a note: a line to standard error, unless ``--quiet``."""
+    if not is_quiet():
+        say(message)
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print("[bold red]error:[/bold red]", end=" ")
-    console.print(plain(str(message), lines=True), markup=False, emoji=False)
+
+def say(message: object) -> None:
+    """Print a line to standard error that ``--quiet`` does not leave out."""
+    import typer
+
+    typer.echo(plain(str(message), lines=True), err=True)
+
+
+def complain(message: object, console: Console | None = None) -> None:
+    """Print an error to standard error, in red if the terminal has colours.
+
+    Parameters
+    ----------
+    message : object
+    console : rich.console.Console, optional
+        The one that a progress bar is drawn on, which stays below the message.
+    """
+    if console is None:
+        from rich.console import Console
+
+        console = Console(stderr=True)
+    console.print("[bold red]error:[/bold red]", end=" ", highlight=False, soft_wrap=True)
+    text = plain(str(message), lines=True)
+    console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def count(n: int, noun: str) -> str:

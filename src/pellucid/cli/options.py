@@ -9,6 +9,7 @@ import typer
 
 from ..errors import ArgumentError, renamed
 from ..networks import NETWORKS
+from . import completion
 
 if TYPE_CHECKING:
     from ..nn import Layer
@@ -39,6 +40,7 @@ NetworkArgument = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
+        autocompletion=completion.models,
         help=f'A run folder, a model file, a network\'s name ({NAMES}) or "INPUT -> ...".',
     ),
 ]
@@ -52,12 +54,18 @@ ImageOption = Annotated[
     ),
 ]
 RunArgument = Annotated[
-    Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")
+    Path,
+    typer.Argument(
+        metavar="RUN|MODEL",
+        autocompletion=completion.runs,
+        help="A run folder or a model file.",
+    ),
 ]
 DataOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|PATH",
+        autocompletion=completion.data_sets,
         help="Data set, or folder or zip archive of images. "
         "[dim]Default: what it was trained on.[/dim]",
     ),

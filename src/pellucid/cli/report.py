@@ -10,6 +10,7 @@ import typer
 from ..errors import renamed
 from ..runs.fields import option_names
 from ..runs.settings import Settings
+from .completion import runs
 from .messages import echo
 from .terminal import Terminal
 
@@ -17,7 +18,9 @@ __all__ = ["command"]
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", autocompletion=runs, help="A run folder.")
+    ],
     lang: Annotated[
         Literal["en", "ko"], typer.Option(metavar="LANG", help="en (English) or ko (Korean).")
     ] = "en",

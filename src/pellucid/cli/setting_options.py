@@ -13,8 +13,11 @@ import typer
 from ..errors import renamed
 from ..runs.config import read_config
 from ..runs.fields import Setting, option_names, settings_in
+from . import completion
 
 __all__ = ["takes"]
+
+COMPLETIONS = {"data": completion.data_sets, "model": completion.networks}
 
 
 def takes(settings: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -33,6 +36,7 @@ def takes(settings: type) -> Callable[[Callable[..., None]], Callable[..., None]
         metavar="PATH",
         callback=defaults_from,
         is_eager=True,
+        autocompletion=completion.runs,
         help="Repeat a run: its folder or its config.toml.",
     )
 
@@ -66,8 +70,9 @@ def _parameter(setting: Setting) -> inspect.Parameter:
     if setting.otherwise:
         help += f" [dim]Default: {setting.otherwise}.[/dim]"
     option = typer.Option(
-        setting.option, metavar=setting.metavar, help=help, min=setting.least, max=setting.most
-    )
+        setting.option, metavar=setting.metavar, help=help, min=setting.least, max=setting.most,
+        autocompletion=COMPLETIONS.get(setting.name),
+    )  # fmt: skip
     kind: Any = Literal[setting.choices] if setting.choices else setting.kind
     return inspect.Parameter(
         setting.name,

@@ -1,4 +1,4 @@
-"""Progress and notes on the terminal: bars on standard error, notes on standard output."""
+"""Progress and notes on the terminal: standard error, as standard output is for results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..names import shown
 from ..runs.listener import Listener, Watched
 from .compiling import announced
 from .interrupts import stoppable
-from .messages import echo
+from .messages import echo, is_quiet, note
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -22,12 +22,15 @@ __all__ = ["Terminal", "bar"]
 
 
 def bar() -> Progress:
-    """Return a progress bar for standard error, if that is a terminal; it is erased at the end."""
+    """Return a progress bar for standard error, which is erased at the end.
+
+    Nothing is drawn if that is not a terminal, or with ``--quiet``.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
+    return Progress(console=console, transient=True, disable=is_quiet() or not console.is_terminal)
 
 
 class Terminal(Listener):
@@ -43,7 +46,11 @@ class Terminal(Listener):
         self.interrupts = interrupts
 
     def note(self, text: str) -> None:
-        """Print a sentence."""
+        """Print a sentence to standard error."""
+        note(text)
+
+    def result(self, text: str) -> None:
+        """Print a sentence to standard output."""
         echo(text)
 
     @contextmanager

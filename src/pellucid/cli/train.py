@@ -10,7 +10,7 @@ import typer
 from ..errors import NumericsError, renamed
 from ..runs.interrupts import Interrupts
 from ..runs.settings import Settings
-from .messages import echo
+from .messages import echo, is_quiet, note
 from .setting_options import takes
 from .terminal import Terminal
 
@@ -50,16 +50,17 @@ def command(
     with renamed(folder="--out", overwrite="--overwrite"):
         run = runs.begin(settings, out, overwrite=overwrite, listener=terminal)
         with interrupts:
-            echo(run)
-            run.trainer.callbacks.append(ProgressBar())
+            note(run)
+            if not is_quiet():
+                run.trainer.callbacks.append(ProgressBar())
             failure = _train(run, interrupts)
             try:
                 if runs.finish(run, listener=terminal):
                     echo(f"{run.folder}/")
                     for name, content in run.folder.files().items():
-                        echo(f"  {name:20} {content}")
+                        note(f"  {name:20} {content}")
             except KeyboardInterrupt:
-                echo(f"stopped; the model of epoch {run.files.saved} is in {run.folder}/")
+                note(f"stopped; the model of epoch {run.files.saved} is in {run.folder}/")
         if failure is not None:
             raise failure
     if interrupts.exit_code:
@@ -74,12 +75,12 @@ def _train(run: Run, interrupts: Interrupts) -> NumericsError | None:
         interrupts.listen()
         saved = run.files.saved
         if saved:
-            echo(
+            note(
                 f"stopped after {saved} of {run.settings.epochs} epochs; the last of them is saved"
             )
-            echo("measuring it and drawing the pictures (Ctrl-C again skips this)")
+            note("measuring it and drawing the pictures (Ctrl-C again skips this)")
         else:
-            echo("stopped before the first epoch was finished; nothing to save")
+            note("stopped before the first epoch was finished; nothing to save")
     except NumericsError as error:
         return error
     return None

@@ -10,7 +10,7 @@ import typer
 from ..errors import ArgumentError
 from ..shapes import shape_text
 from .compiling import announced
-from .messages import count, echo
+from .messages import count, echo, note
 from .options import NAMES, image_shape, network
 
 __all__ = ["command"]
@@ -69,9 +69,9 @@ def command(
             warm_up(model, shape, max(1, min(images, BATCH)), optimizers=RULES)
         echo(f"{name} ({shape_text(shape)}) is ready")
     seconds = time.perf_counter() - begin
-    echo(f"compiled {count(len(compiled), 'kernel')} in {seconds:.1f} s")
+    note(f"compiled {count(len(compiled), 'kernel')} in {seconds:.1f} s")
     place = folder()
     if place is None:
-        echo("they cannot be cached: no folder is writable. Name one with NUMBA_CACHE_DIR.")
+        note("they cannot be cached: no folder is writable. Name one with NUMBA_CACHE_DIR.")
     else:
-        echo(f"they are cached in {place}")
+        note(f"they are cached in {place}")

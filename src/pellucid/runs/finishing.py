@@ -68,7 +68,7 @@ def finish(run: Run, *, listener: Listener | None = None) -> Finished | None:
     result = measure(model, run.test, run.settings.engine, listener=listener)
     finished = Finished(model, result, choice_of(history, run.settings.keep, run.settings.patience))
     figures = _figures(run, finished)
-    listener.note(str(finished))
+    listener.result(str(finished))
     for name, figure in figures.items():
         try:
             with listener.writing():

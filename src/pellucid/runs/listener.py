@@ -22,6 +22,9 @@ class Listener:
     def note(self, text: str) -> None:
         """Take a sentence for the user."""
 
+    def result(self, text: str) -> None:
+        """Take a sentence that says what came of the run."""
+
     def reading(self) -> AbstractContextManager[Callable[[int, int], None]]:
         """Return the block in which images are read.
 

@@ -11,7 +11,7 @@ from ...errors import ArgumentError, renamed
 from ..figure_output import WindowOption
 from ..gif_output import AnimatedOption, deliver_still_or_moving, is_moving, require_animated
 from ..images import picture as read_picture
-from ..messages import echo
+from ..messages import note
 from ..options import AsIsOption, ImageOption, NetworkArgument, image_shape, network
 
 if TYPE_CHECKING:
@@ -87,6 +87,6 @@ def _pixels(model: Layer, path: Path, shape: Shape, as_is: bool) -> Array:
     """Return the picture (C, H, W) as the network sees it, and print notes on it."""
     c, h, w = shape
     pixels, notes = read_picture(model, path, (c, h, w), as_is=as_is)
-    for note in notes:
-        echo(f"note: {note}")
+    for told in notes:
+        note(f"note: {told}")
     return pixels

@@ -11,7 +11,7 @@ from ...errors import ArgumentError
 from ...runs.networks import is_name
 from ..images import part_of
 from ..images import picture as read_picture
-from ..messages import echo
+from ..messages import note
 
 if TYPE_CHECKING:
     from ...data import Dataset
@@ -106,8 +106,8 @@ def image_to_show(
         return Shown(images[0], int(labels[0]), dataset.classes)
     refuse_beside_image(index, data, data_dir)
     picture, notes = read_picture(net, image, known_input(net, model), as_is=as_is)
-    for note in notes:
-        echo(f"note: {note}")
+    for told in notes:
+        note(f"note: {told}")
     return Shown(picture, None, net.card.classes if net.card else None)
 
 
