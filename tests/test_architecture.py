@@ -38,6 +38,7 @@ RANKS = {
     "data": 3,
     "kernels": 3,
     "ops": 2,
+    "display": 1.5,
     "preparation": 1.5,
     "image_random": 2.5,  # what draws by image: layers and loaders
     "formats.files": 1.5,  # a leaf: how any file is written and read safely

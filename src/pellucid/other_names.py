@@ -148,6 +148,7 @@ ARGUMENTS: dict[str, dict[str, str]] = {
         "test": "is called validation here.",
         "val": "is called validation here.",
         "validation_data": "is called validation here.",
+        "verbose": "is called progress here, and is True, False or None.",
     },
 }
 

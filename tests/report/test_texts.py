@@ -7,7 +7,7 @@ import string
 
 import numpy as np
 
-from pellucid.report.html import Html, element, table
+from pellucid.display.html import Html, element, table
 from pellucid.report.images import _confusion
 from pellucid.report.texts import TEXTS
 from pellucid.runs import Settings, settings_in

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import PellucidError
-from ..names import plain
 from .backend import hidden_backend
 from .messages import note
 

@@ -18,9 +18,7 @@ __all__ = ["command"]
 
 
 def command(
-    run: Annotated[
-        Path, typer.Argument(metavar="RUN", autocompletion=runs, help="A run folder.")
-    ],
+    run: Annotated[Path, typer.Argument(metavar="RUN", autocompletion=runs, help="A run folder.")],
     lang: Annotated[
         Literal["en", "ko"], typer.Option(metavar="LANG", help="en (English) or ko (Korean).")
     ] = "en",

@@ -208,6 +208,11 @@ class Dataset:
         kinds = f"{len(self.classes)} class{'es' * (len(self.classes) != 1)}"
         return f"Dataset({self.name!r}, {self.split}: {count}, {kinds})"
 
+    def _repr_html_(self) -> str:
+        from .gallery import gallery_html
+
+        return gallery_html(self)
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, rows and columns of one image, (C, H, W)."""

@@ -269,6 +269,11 @@ class Layer(Questions, Described):
 
     # Inside ---------------------------------------------------------------------------------
 
+    def _repr_html_(self) -> str | None:
+        from .summaries import model_html
+
+        return model_html(self)
+
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Layer):
             value.name = name

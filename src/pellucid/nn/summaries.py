@@ -6,7 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ..display.html import Html, element, table
+from ..display.output import framed
 from ..errors import ArgumentError
+from ..names import shown
 from ..receptive import ReceptiveField
 from ..shapes import shape_text
 from ..tables import text_table
@@ -16,6 +19,8 @@ from .layer import Layer, LayerRow
 __all__ = ["Summary", "summary"]
 
 BYTES = 4  # of a float32
+LONGEST = 60  # columns of a name
+OPEN_ROWS = 40  # of more, a notebook shows the total only, until it is asked
 Cell = TypeVar("Cell")
 
 
@@ -61,9 +66,38 @@ class Summary:
         return BYTES * sum(row.activation for row in self.rows)
 
     def __str__(self) -> str:
+        header, rows, total, left = self._cells()
+        return "\n".join([text_table(header, rows, left=left, total=total), *self._notes()])
+
+    def _repr_html_(self) -> str:
+        return framed(self._table())
+
+    def _table(self) -> Html:
+        """Return it as an HTML table with its notes."""
+        header, (start, *rows), total, left = self._cells()
+        coded = [
+            (name, element("td", element("code", layer), class_="left wide"), *rest)
+            for name, layer, *rest in rows
+        ]
+        whole = table(header, [start, *coded], left=left, total=total)
+        opened = "" if len(rows) <= OPEN_ROWS else None
+        title = f"{len(rows)} layers, {self.parameters:,} parameters"
+        notes = element("p", " ".join(self._notes()), class_="note")
+        return element("details", element("summary", title), whole, notes, open=opened)
+
+    def _notes(self) -> list[str]:
+        """Return what the columns mean, and the size of the weights."""
+        return [
+            "memory: outputs for one image, float32. sees: the receptive field, in input cells.",
+            *["unshared: parameters if no neurons shared weights."] * self.sharing,
+            f"The weights take {_size(BYTES * self.parameters)}.",
+        ]
+
+    def _cells(self) -> tuple[tuple[str, ...], list[tuple[str, ...]], tuple[str, ...], list[int]]:
+        """Return header, rows and totals of the table, and which columns are words."""
         counts = ("parameters", "multiply-adds", "memory")
         sharing = self._sharing("neurons", "unshared")
-        header = ("layer", "", *self._reads("reads"), "output", *sharing, *counts)
+        header = ("layer", "", *self._reads("reads"), "output", *sharing, *counts, "sees", "unread")
         rows = [
             (
                 row.name,
@@ -87,13 +121,7 @@ class Summary:
         unshared = self._sharing(f"{self.neurons:,}", f"{self.parameters_without_sharing:,}")
         sums = (f"{self.parameters:,}", f"{self.multiply_adds:,}", _size(self.activation_bytes))
         total = ("total", "", *self._reads(""), "", *unshared, *sums, "", "")
-        left = (0, 1, 2, *self._reads(3))
-        return (
-            text_table((*header, "sees", "unread"), [start, *rows], left=left, total=total)
-            + "\nmemory: outputs for one image, float32. sees: the receptive field, in input cells."
-            + "\nunshared: parameters if no neurons shared weights." * self.sharing
-            + f"\nThe weights take {_size(BYTES * self.parameters)}."
-        )
+        return header, [start, *rows], total, [0, 1, 2, *self._reads(3)]
 
     def _reads(self, cell: Cell) -> tuple[Cell, ...]:
         """Return the cell of the column shown if a graph says what its nodes read."""
@@ -132,6 +160,28 @@ def summary(model: Layer, input_shape: Shape | None = None, *, sharing: bool = F
     """
     shape = known_shape(model, input_shape)
     return Summary(shape, tuple(model.rows(shape, ReceptiveField())), sharing)
+
+
+def model_html(model: Layer) -> str | None:
+    """Return a model for a notebook: what it is, and its summary; None if the shapes are unknown.
+
+    Examples
+    --------
+    >>> from pellucid.nn import Conv2d
+    >>> model_html(Conv2d(1, 8, 3))  # for images of any size
+    """
+    if model.input_shape is None:
+        return None
+    try:
+        described = summary(model)
+    except Exception:  # of a layer of the user's own: the notebook then shows its repr
+        return None
+    said = f", for images {shape_text(model.input_shape)}"
+    if model.card is not None:
+        classes = f"{len(model.card.classes)} classes"
+        said += f", trained on {shown(model.card.dataset, LONGEST)} ({classes})"
+    name = element("strong", type(model).__name__)
+    return framed(element("p", name, said), described._table())
 
 
 def known_shape(model: Layer, input_shape: Shape | None) -> Shape:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..letters import columns
+from ..display.confusion import MOST_NUMBERS, class_table, matrix_table
+from ..display.html import Html, element, join, table
+from ..display.pictures import image, pixels, sheet
 from ..names import shown, told_apart
 from ..runs.folder import FILTERS
 from ..shapes import shape_text
-from .charts import image, sheet
 from .facts import Facts
-from .html import Html, cell, element, join, table
 from .texts import TEXTS
 
 if TYPE_CHECKING:
@@ -22,12 +22,10 @@ __all__ = ["errors", "examples", "filters"]
 
 MOST_EXAMPLES = 20
 MOST_MISTAKES = 24
-MOST_NUMBERS = 20  # classes; of more the confusion matrix is a picture
 MOST_CONFUSIONS = 10
 MOST_FILTERS = 64
-LONGEST, LONGEST_SIDE = 40, 20  # columns of a name in a table, and next to a matrix
+LONGEST = 40  # columns of a name in a table
 MOST_SHEETS = 8  # epochs between the first and the last
-SMALL = 96  # pixels: larger images are reduced, to keep the page small
 
 
 def examples(facts: Facts, language: str) -> Html:
@@ -42,7 +40,7 @@ def examples(facts: Facts, language: str) -> Html:
     names = told_apart(train.classes, LONGEST)
     figures = [
         _figure(
-            _pixels(train, int(np.argmax(train.labels == k))),
+            pixels(train.images[int(np.argmax(train.labels == k))], train.peak),
             text["example_alt"].format(name=shown(train.classes[k])),
             element("strong", names[k]),
         )
@@ -64,7 +62,7 @@ def errors(facts: Facts, language: str) -> Html:
         element("h3", text["confusion"]),
         *_confusion(facts.confusion, facts.test.classes, text),
         element("h3", text["classes"]),
-        _classes(facts.confusion, facts.test.classes, text),
+        class_table(facts.confusion, facts.test.classes, text),
         element("p", text["classes_note"], class_="note"),
         element("h3", text["mistakes"]),
         *_mistakes(facts.test, facts.probabilities, text),
@@ -89,58 +87,7 @@ def _confusion(matrix: Array, classes: tuple[str, ...], text: Mapping[str, str])
         header = (text["is"], text["taken_for"], text["times"])
         most = element("h3", text["confused_most"])
         return [note, figure, *([most, table(header, rows, left=(0, 1))] if rows else [])]
-    names = told_apart(classes, LONGEST_SIDE)
-    turned = "turned" if max(map(columns, names)) > 3 else None
-    corner = element("td", f"{text['is']} ↓ {text['taken_for']} →", class_="corner")
-    full = [None if a == b else b for a, b in zip(names, classes, strict=True)]
-    tops = [
-        element("th", element("span", name, title=full[k]), scope="col", class_=turned)
-        for k, name in enumerate(names)
-    ]
-    rows_ = []
-    for i, name in enumerate(names):
-        cells = [
-            cell(
-                f"{matrix[i, j]:,}",
-                class_="zero" if not matrix[i, j] else "deep" if shades[i, j] > 0.55 else None,
-                style=f"--share:{shades[i, j]:.2f}" if matrix[i, j] else None,
-            )
-            for j in range(len(classes))
-        ]
-        rows_.append(element("tr", element("th", name, scope="row", title=full[i]), *cells))
-    whole = element(
-        "table",
-        element("thead", element("tr", corner, *tops)),
-        element("tbody", *rows_),
-        class_="matrix",
-    )
-    return [note, element("div", whole, class_="scroll", tabindex="0")]
-
-
-def _classes(matrix: Array, classes: tuple[str, ...], text: Mapping[str, str]) -> Html:
-    rows, names = [], told_apart(classes, LONGEST)
-    for k, name in enumerate(names):
-        of, said, right = int(matrix[k].sum()), int(matrix[:, k].sum()), int(matrix[k, k])
-        others = matrix[k].copy()
-        others[k] = 0
-        worst = f"{names[others.argmax()]} ({others.max():,})" if others.any() else "-"
-        found = f"{100 * right / of:.1f} %" if of else "-"
-        share = f"{100 * right / max(of, 1):.0f}%"
-        bar = element(
-            "span", element("span", style=f"width:{share}"), class_="bar", aria_hidden="true"
-        )
-        precise = f"{100 * right / said:.1f} %" if said else "-"
-        rows.append((name, f"{of:,}", cell(found, bar), precise, worst))
-    total, right = int(matrix.sum()), int(matrix.trace())
-    overall = f"{100 * right / max(total, 1):.1f} %"
-    empty = element("span", class_="bar", style="visibility:hidden", aria_hidden="true")
-    header = [text[key] for key in ("class", "images", "found", "right_when_said", "most_often")]
-    return table(
-        header,
-        rows,
-        left=(0, 4),
-        total=(text["all"], f"{total:,}", cell(overall, empty), "", ""),
-    )
+    return [note, matrix_table(matrix, classes, text)]
 
 
 def _mistakes(test: Dataset, probabilities: Array, text: Mapping[str, str]) -> list[Html]:
@@ -164,7 +111,7 @@ def _mistakes(test: Dataset, probabilities: Array, text: Mapping[str, str]) -> l
                 text["surely"].format(percent=sure),
             ]
         )
-        figures.append(_figure(_pixels(test, int(index)), said, caption))
+        figures.append(_figure(pixels(test.images[int(index)], test.peak), said, caption))
     note = text["mistakes_note"].format(shown=f"{len(figures):,}", total=f"{len(wrong):,}")
     return [element("p", note, class_="note"), _gallery(figures)]
 
@@ -220,25 +167,11 @@ def filters(facts: Facts, language: str) -> Html:
     return element("section", *parts)
 
 
-def _figure(pixels: Array, alt: str, caption: Html) -> Html:
+def _figure(shades: Array, alt: str, caption: Html) -> Html:
     return element(
-        "li", element("figure", Html(image(pixels, alt)), element("figcaption", caption))
+        "li", element("figure", Html(image(shades, alt)), element("figcaption", caption))
     )
 
 
 def _gallery(figures: list[Html]) -> Html:
     return element("ul", *figures, class_="gallery")
-
-
-def _pixels(dataset: Dataset, index: int) -> Array:
-    """Return one image as uint8 (H, W) or (H, W, 3), with at most ``SMALL`` rows and columns."""
-    import numpy as np
-
-    x = dataset.images[index].astype(np.float32) / dataset.peak
-    step = -(-max(x.shape[1:]) // SMALL)
-    if step > 1:  # average blocks of step x step pixels
-        c, h, w = x.shape
-        x = x[:, : h // step * step, : w // step * step]
-        x = x.reshape(c, h // step, step, w // step, step).mean(axis=(2, 4))
-    pixels = (255 * x).clip(0, 255).round().astype(np.uint8)
-    return np.ascontiguousarray(pixels.transpose(1, 2, 0)) if len(x) == 3 else pixels[0]

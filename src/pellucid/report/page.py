@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..display.html import Html, element, join
+from ..display.output import stylesheet
 from ..errors import ArgumentError
 from ..names import shown
 from ..runs.folder import RunFolder
 from ..runs.listener import Listener
 from . import images, parts
 from .facts import Facts, gather
-from .html import Html, element, join
 from .texts import TEXTS
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def write(
 def page(facts: Facts, language: str) -> str:
     """Return the whole HTML document, in English ("en") or Korean ("ko")."""
     title = TEXTS[language]["title"].format(name=shown(facts.run.resolve().name))
-    css = (resources.files("pellucid") / "assets" / "report.css").read_text(encoding="utf-8")
+    css = stylesheet("parts.css") + stylesheet("report.css")
     head = join(
         [
             Html('<meta charset="utf-8">'),

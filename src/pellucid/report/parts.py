@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import __version__
+from ..display.charts import Line, chart
+from ..display.html import Html, code, element, join, table
 from ..names import plain, shown
 from ..runs.fields import settings_in
 from ..runs.folder import MODEL
 from ..runs.settings import Settings
 from ..shapes import shape_text
-from .charts import Line, chart
 from .facts import Facts
-from .html import Html, code, element, join, table
 from .texts import TEXTS, duration
 
 __all__ = ["course", "footer", "head", "network", "settings", "usage"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..display.confusion import WORDS
+
 __all__ = ["TEXTS", "duration"]
 
 ENGLISH = {
+    **WORDS,
     "title": "Training report: {name}",
     "lede": "A network ({model}, {parameters} parameters), trained on {images} images of {data} "
     "({shape}) in {classes} classes.",
@@ -58,14 +61,8 @@ ENGLISH = {
     "taken_for": "taken for",
     "times": "times",
     "classes": "Class by class",
-    "class": "class",
-    "images": "images",
-    "found": "recall",
-    "right_when_said": "precision",
-    "most_often": "most often taken for",
     "classes_note": "Recall: the share of this class's images that were predicted as it. "
     "Precision: the share of the images predicted as this class that belong to it.",
-    "all": "all",
     "mistakes": "The most confident mistakes",
     "mistakes_note": "{shown} of {total} mistakes: those the network was most confident about.",
     "no_mistakes": "There are none: all {total} test images are right.",
@@ -162,6 +159,8 @@ KOREAN = {
     "confusion_alt": "클래스 {classes}개의 혼동 행렬 그림입니다. 칸이 진할수록 그 행에서 차지하는 "
     "비율이 큽니다.",
     "confused_most": "가장 자주 혼동한 경우",
+    "true_class": "실제 클래스",
+    "predicted_class": "예측한 클래스",
     "is": "실제",
     "taken_for": "예측",
     "times": "횟수",

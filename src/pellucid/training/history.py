@@ -91,6 +91,15 @@ class History:
         """The first epoch with the highest accuracy, as `EpochRecord.accuracy`."""
         return max(self.epochs, key=lambda record: record.accuracy, default=None)
 
+    def __repr__(self) -> str:
+        last = f", the last one {self.epochs[-1]}" if self.epochs else ""
+        return f"History({len(self.epochs)} epochs{last}, {len(self.losses)} batches)"
+
+    def _repr_html_(self) -> str | None:
+        from .pages import history_html
+
+        return history_html(self)
+
     def mean_loss(self, batches: int, batch_size: int, images: int) -> float:
         """Return the mean over the images of the last epoch; its last batch may be smaller."""
         sizes = [batch_size] * (batches - 1) + [images - batch_size * (batches - 1)]

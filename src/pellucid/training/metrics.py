@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import ops
 from ..data import Dataset, Loader
+from ..display.compiling import announced
 from ..errors import ArgumentError, DataError, ShapeError
 from ..names import listed
 from ..nn import Layer, Loss, SoftmaxCrossEntropy
 from ..typing import Array
-from .engines import EngineLike, NumpyEngine, as_engine
+from .engines import Engine, EngineLike, NumpyEngine, as_engine
 from .given import Images, as_dataset, require_classes
 from .inputs import axes_hint, require_floats
 from .preparation import require_count
@@ -36,17 +40,25 @@ class Evaluation:
         The predicted and the true classes.
     confusion : integer array (K, K)
         Number of images of class i (row) predicted as class j (column).
+    classes : tuple of str
+        The names of the classes, as far as they are known.
     """
 
     loss: float
     predictions: Array
     labels: Array
     confusion: Array
+    classes: tuple[str, ...] = ()
 
     @property
     def accuracy(self) -> float:
         """Share of correctly predicted images."""
         return float((self.predictions == self.labels).mean())
+
+    def _repr_html_(self) -> str:
+        from .pages import evaluation_html
+
+        return evaluation_html(self)
 
 
 @np.errstate(under="ignore")
@@ -112,11 +124,12 @@ def evaluate(
     require_count(batch_size, "batch_size")
     shape, most = dataset.image_shape, min(batch_size, len(dataset))
     how = as_engine(engine)
+    told = _told(how, run)
     run = run or how.prepare(model, shape, most, frozen=True)
     loss = how.loss(SoftmaxCrossEntropy() if loss is None else loss)
     losses, predictions = [], []
     classes = 0
-    with model.evaluating():
+    with model.evaluating(), told(run):
         for x, labels in Loader(dataset, batch_size, gather=how.gather()):
             scores = _mean_scores(run, x) if mirrored else run(x)
             losses.append(loss(scores, labels) * len(x))
@@ -129,7 +142,8 @@ def evaluate(
     np.add.at(confusion, (dataset.labels, predicted), 1)
     # An exact sum: in whatever order, and on however many processes, the batches come.
     total = math.fsum(losses) if np.isfinite(losses).all() else sum(losses)
-    return Evaluation(total / len(dataset), predicted, dataset.labels, confusion)
+    names = dataset.classes if len(dataset.classes) == classes else ()
+    return Evaluation(total / len(dataset), predicted, dataset.labels, confusion, names)
 
 
 @np.errstate(under="ignore")
@@ -180,17 +194,19 @@ def predict(
     if isinstance(x, Dataset):
         require_known(model, value_range(x), "predict")
         size = min(batch_size, len(x))
+        told = _told(how, run)
         run = run or how.prepare(model, x.image_shape, size, frozen=True)
-        with model.evaluating():
+        with model.evaluating(), told(run):
             batches = (x for x, _ in Loader(x, size, gather=how.gather()))
             return np.concatenate([ops.softmax(run(x)) for x in batches])
     x = require_floats(x, "predict")
     require_known(model, require_finite(x, "predict"), "predict", images=x.ndim == 4)
     batch_size = max(1, min(batch_size, len(x)))
     how = how if len(x) else NumpyEngine()  # a plan needs at least one image
+    told = _told(how, run)
     try:
         run = run or how.prepare(model, x.shape[1:], batch_size, frozen=True)
-        with model.evaluating():
+        with model.evaluating(), told(run):
             starts = range(0, max(1, len(x)), batch_size)
             return np.concatenate([ops.softmax(run(x[k : k + batch_size])) for k in starts])
     except ShapeError as error:
@@ -227,6 +243,15 @@ def sample(dataset: Dataset, wanted: int | None) -> Dataset:
         return dataset
     by_class = np.argsort(dataset.labels, kind="stable")
     return dataset.subset(np.sort(by_class[np.linspace(0, n - 1, wanted).astype(np.int64)]))
+
+
+def _told(
+    engine: Engine, run: Callable[[Array], Array] | None
+) -> Callable[[Any], AbstractContextManager[None]]:
+    """Return what announces that kernels are compiled, where the caller has not prepared a run."""
+    if run is not None:
+        return nullcontext
+    return lambda made: announced(partial(engine.watched, made, training=False), everywhere=False)
 
 
 def _mean_scores(run: Callable[[Array], Array], x: Array) -> Array:

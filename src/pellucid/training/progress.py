@@ -1,14 +1,17 @@
-"""Progress of a training in the terminal."""
+"""Progress of a training in a notebook or in the terminal."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from ..display.compiling import CompilingLine
+from ..display.notebook import is_notebook
 from ..letters import is_terminal
 from .callbacks import Callback
 from .history import EpochRecord
+from .notebook_bar import NotebookBar
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from ..kernels.compiling import Compiling
     from .trainer import Trainer
 
-__all__ = ["ProgressBar"]
+__all__ = ["ProgressBar", "shown_by_default"]
 
 SMOOTHING = 0.05  # weight of the newest batch in the displayed loss
 
@@ -25,32 +28,37 @@ SMOOTHING = 0.05  # weight of the newest batch in the displayed loss
 class ProgressBar(Callback):
     """Show a live bar with loss, accuracy, images per second and time left, and a line per epoch.
 
+    In a notebook it is one output, which is updated in place and ends with the last epoch's line.
     If the output is not a terminal, only the lines are printed. A message announces that kernels
     are compiled.
 
     Parameters
     ----------
     console : rich.console.Console, optional
-        Standard output by default, in colour only on a terminal.
+        By default the notebook, or standard output, in colour only on a terminal.
     """
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console
-        self._bar: Progress | None = None
+        self._bar: Progress | NotebookBar | None = None
+        self._task: Any = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        """Draw the bar if the output is a terminal."""
+        """Draw the bar in a notebook, or if the output is a terminal."""
         from rich.console import Console
 
-        if self.console is None:
+        if self.console is None and is_notebook():
+            self._bar = NotebookBar()
+        elif self.console is None:
             # With FORCE_COLOR, Rich would write the bar's control codes to a file.
             plain = None if is_terminal(sys.stdout) else False
             self.console = Console(highlight=False, force_terminal=plain)
         self._loss: float | None = None
         self._accuracy = ""
         self._said = False
-        if self.console.is_interactive:
+        if self.console is not None and self.console.is_interactive:
             self._bar = _new_bar(self.console)
+        if self._bar is not None:
             images = trainer.loader.images
             done = trainer.epoch * images + trainer.loader.position % images
             total = trainer.epochs * images
@@ -85,7 +93,6 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
         """Print the epoch's line."""
-        assert self.console is not None
         if self._bar is not None:
             self._bar.update(self._task, notice="")
         width = len(str(trainer.epochs))
@@ -96,13 +103,47 @@ class ProgressBar(Callback):
             name = "val" if record.role == "validation" else "test"
             line += f"  {name} {record.held_accuracy:.4f}"
             self._accuracy = f"  {name} {record.held_accuracy:.4f}"
-        self.console.print(f"{line}  {record.seconds:.1f} s", soft_wrap=True)
+        line += f"  {record.seconds:.1f} s"
+        if self.console is not None:
+            self.console.print(line, soft_wrap=True)
+        elif self._bar is not None:
+            self._bar.update(self._task, line=line)
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        """Remove the bar."""
+        """Remove the bar; in a notebook, leave the last epoch's line."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+class CompilingNews(Callback):
+    """Say on a terminal that kernels are being compiled, where no progress is shown."""
+
+    def __init__(self) -> None:
+        self._line = CompilingLine(everywhere=False)
+
+    def on_compile(self, trainer: Trainer, news: Compiling) -> None:
+        """Show a line."""
+        self._line.tell(news)
+
+    def on_batch_end(self, trainer: Trainer, loss: float, images: int) -> None:
+        """Erase it, before anything else is printed."""
+        self._line.clear()
+
+    def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
+        """Erase it, too."""
+        self._line.clear()
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Erase it, too."""
+        self._line.clear()
+
+
+def shown_by_default(progress: bool | None, callbacks: Sequence[Callback]) -> list[Callback]:
+    """Return the callbacks that show a training: see ``progress`` of the Trainer."""
+    if progress is False or any(isinstance(each, ProgressBar) for each in callbacks):
+        return []
+    return [ProgressBar() if progress or is_notebook() else CompilingNews()]
 
 
 def _short(loss: float) -> str:

@@ -57,6 +57,8 @@ class Settled:
             if name == "validation":
                 value = as_dataset(value, name, vars(self).get("train"))
             require_kinds(**{name: value})
+        elif name == "progress" and value not in (None, True, False):
+            raise ArgumentError(f"must be True, False or None, received {value!r}.", where=name)
         elif name == "clip_norm" and value is not None:
             value = require_positive(value, name)
         elif name == "warmup":

@@ -27,6 +27,7 @@ from .preparation import (
     require_count,
     require_fit,
 )
+from .progress import shown_by_default
 from .resuming import load, require_loss, require_whole, taken
 from .settled import Settled
 from .state import Best, TrainingState
@@ -83,6 +84,9 @@ class Trainer(Settled):
         `averaged`.
     last_batch : {"keep", "drop"}
         Whether the last batch of an epoch has the rest of the images, or the rest is left out.
+    progress : bool, optional
+        Show a `ProgressBar`. By default it is shown in a notebook; a terminal is only told when
+        kernels are compiled. False shows nothing. A ProgressBar among the callbacks replaces it.
     seed : int
         Determines the order of the images, and what the augmentation and the layers draw (dropout
         masks). What is drawn for an image depends on (seed, epoch, image), not on its batch. The
@@ -141,6 +145,7 @@ class Trainer(Settled):
         ema: float | None = None,
         last_batch: LastBatch = "keep",
         engine: EngineLike = "compiled",
+        progress: bool | None = None,
         seed: int = 0,
     ) -> None:
         if isinstance(augment, str):
@@ -167,6 +172,8 @@ class Trainer(Settled):
         self.epochs = epochs
         self.evaluate_samples = evaluate_samples
         self.callbacks: list[Callback] = callbacks  # type: ignore[assignment]  # as a list
+        self.progress = progress
+        self._showing: list[Callback] = []
         self.seed = seed
         self.history = History()
         self.epoch = 0
@@ -241,6 +248,7 @@ class Trainer(Settled):
             require_count(more, "epochs")
             self.epochs = self.epoch + more
         self.stopped = None
+        self._showing = shown_by_default(self.progress, self.callbacks)
         try:
             self._tell("on_fit_begin")
             if more is not None:
@@ -249,9 +257,9 @@ class Trainer(Settled):
                 while self.epoch < self.epochs and self.stopped is None:
                     self._fit_epoch()
         except BaseException as failure:
-            tell_the_end(self.callbacks, self, failure)
+            tell_the_end([*self._showing, *self.callbacks], self, failure)
             raise
-        tell_the_end(self.callbacks, self)
+        tell_the_end([*self._showing, *self.callbacks], self)
         return self.history
 
     def stop(self, reason: str) -> None:
@@ -414,4 +422,4 @@ class Trainer(Settled):
         )
 
     def _tell(self, hook: str, *news: object) -> None:
-        tell(self.callbacks, hook, self, *news)
+        tell([*self._showing, *self.callbacks], hook, self, *news)

@@ -1,4 +1,4 @@
-"""The report's charts and sheets of filters."""
+"""Charts and sheets of filters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from pellucid.report.charts import Line, chart, sheet
+from pellucid.display.charts import Line, chart
+from pellucid.display.pictures import sheet
 from report.html_page import Page
 
 

@@ -1,0 +1,1 @@
+"""What pages, notebooks and terminals show: HTML tables, SVG charts, pictures, and news."""
