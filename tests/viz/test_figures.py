@@ -87,7 +87,7 @@ def test_confusion_writes_the_counts_and_names_both_axes():
     axes = viz.confusion(np.array([[9, 1], [0, 10]]), ["cat", "dog"]).axes[0]
     texts = {t.get_position(): t.get_text() for t in axes.texts}
     assert texts == {(0, 0): "9", (1, 0): "1", (1, 1): "10"}
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "true class")
     assert [t.get_text() for t in axes.get_yticklabels()] == ["cat", "dog"]
     assert axes.get_title() == "19 of 20 right (95.00 %)"
 

@@ -2,6 +2,7 @@
 
 from .analysis.attribution import guided_backpropagation, input_gradient, occlusion, saliency
 from .analysis.cam import cam_layer, grad_cam
+from .analysis.convolutions import convolutions
 from .analysis.edge_response import EdgeAnswers, edge_answers
 from .analysis.optimal import optimal_inputs
 from .analysis.patches import patches, top_cells
@@ -9,7 +10,7 @@ from .analysis.unit_access import unit_layers
 from .drawing.animation import save_animation
 from .drawing.canvas import save_figure
 from .figures.activations import activations, layer_outputs, section_6_2, with_initial_weights
-from .figures.applied import applied, convolutions, responses
+from .figures.applied import applied, responses
 from .figures.comparison import comparison
 from .figures.confusion import confusion
 from .figures.curves import curves

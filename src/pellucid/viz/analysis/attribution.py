@@ -12,6 +12,7 @@ from ...nn.state import widened
 from ...ops.checks import as_floats
 from ...shapes import shape_text
 from ...typing import Array
+from .asked import asking
 from .unit_access import looked_at
 
 __all__ = [
@@ -69,6 +70,7 @@ def require_class(target: int, scores: Array) -> int:
     return int(target)
 
 
+@asking
 def input_gradient(model: Layer, image: Array, target: int) -> Array:
     """Return ``∂score[target] / ∂image``, (C, H, W) like the image.
 
@@ -90,6 +92,7 @@ def input_gradient(model: Layer, image: Array, target: int) -> Array:
     return gradient
 
 
+@asking
 def saliency(model: Layer, image: Array, target: int) -> Array:
     """Return how much each pixel could change the score: ``max_c |∂score/∂x[c]|``, (H, W).
 
@@ -104,6 +107,7 @@ def saliency(model: Layer, image: Array, target: int) -> Array:
     return np.abs(input_gradient(model, image, target)).max(axis=0)
 
 
+@asking
 def guided_backpropagation(model: Layer, image: Array, target: int) -> Array:
     """Return the gradient (C, H, W) with each ReLU passing back positive gradients only.
 
@@ -129,6 +133,7 @@ def guided_backpropagation(model: Layer, image: Array, target: int) -> Array:
         return input_gradient(guided, image, target)
 
 
+@asking
 def occlusion(
     model: Layer,
     image: Array,

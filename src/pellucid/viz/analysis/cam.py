@@ -10,6 +10,7 @@ from ... import ops
 from ...errors import ArgumentError
 from ...nn import Layer, layer_at, replaced, walk
 from ...typing import Array, Shape
+from .asked import asking
 from .attribution import input_gradient
 from .unit_access import looked_at
 
@@ -34,6 +35,7 @@ class _Tap(Layer):
         return self.layer.output_shape(*input_shapes)
 
 
+@asking
 def cam_layer(model: Layer, input_shape: Shape) -> str:
     """Return the layer that Grad-CAM uses: the last convolutional maps of more than one cell.
 
@@ -69,6 +71,7 @@ def cam_layer(model: Layer, input_shape: Shape) -> str:
     return found
 
 
+@asking
 def grad_cam(model: Layer, image: Array, target: int, layer: str | None = None) -> Array:
     """Return the class activation map: ``max(0, Σ_k a_k A_k)``, with ``a_k = mean_ij ∂score/∂A_k``.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import ArgumentError, ShapeError
 from ...typing import Array
+from .asked import asking
 
 __all__ = ["GROUPS", "EdgeAnswers", "edge_answers"]
 
@@ -71,6 +72,7 @@ class EdgeAnswers:
         return int(ANGLES[self.energies[k].argmax()])
 
 
+@asking
 def edge_answers(weight: Array) -> EdgeAnswers:
     """Move a dark-bright edge through the window of every filter, in twelve directions.
 

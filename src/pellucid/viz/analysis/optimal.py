@@ -10,6 +10,7 @@ from ...errors import ArgumentError
 from ...nn import Layer
 from ...receptive import ReceptiveField
 from ...typing import Array
+from .asked import asking
 from .unit_access import crop, looked_at, part_of, required_shape, seen
 
 __all__ = ["optimal_inputs"]
@@ -18,6 +19,7 @@ MIDDLE = 0.5  # the grey to which the decay pulls
 WIDE = 8  # cells a side: a blur would erase the pattern that a smaller filter looks for
 
 
+@asking
 def optimal_inputs(
     model: Layer,
     layer: str | None = None,

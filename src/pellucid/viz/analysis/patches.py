@@ -11,6 +11,7 @@ from ...data import Dataset
 from ...errors import ArgumentError, DataError
 from ...nn import Layer
 from ...typing import Array
+from .asked import asking
 from .unit_access import crop, looked_at, part_of, seen, with_activation
 
 __all__ = ["Patches", "TopCells", "patches", "top_cells"]
@@ -60,6 +61,7 @@ class Patches:
     pictures: Array
 
 
+@asking
 def top_cells(
     model: Layer,
     dataset: Dataset,
@@ -141,6 +143,7 @@ def top_cells(
     return TopCells(name, values.T, found.T, cells)
 
 
+@asking
 def patches(
     model: Layer, dataset: Dataset, top: TopCells, channels: Sequence[int]
 ) -> list[Patches]:

@@ -12,6 +12,7 @@ from ...errors import ArgumentError, did_you_mean
 from ...nn import Layer, layer_at, trunk, walk
 from ...receptive import ReceptiveField
 from ...typing import Array, Shape
+from .asked import asking
 
 __all__ = [
     "crop",
@@ -27,6 +28,7 @@ __all__ = [
 MOST_LAYERS = 5
 
 
+@asking
 def unit_layers(model: Layer, most: int = MOST_LAYERS) -> list[str]:
     """Return the names of up to ``most`` convolutions, evenly spaced from the first to the last.
 

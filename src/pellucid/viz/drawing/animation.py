@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ...formats.files import atomic_write
 from ...typing import PathLike
+from ..analysis.asked import asking
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +27,7 @@ LONGEST = 327  # seconds: a GIF holds hundredths in 16 bits, and the last frame 
 COLOURS = 64  # drawings of numbers have few; the file is a third of one with 256
 
 
+@asking
 def save_animation(figures: Iterable[Figure], path: PathLike, *, seconds: float = 1.0) -> None:
     """Write ``figures`` as the frames of an animated GIF that loops.
 

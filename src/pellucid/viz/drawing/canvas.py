@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec
 from ...errors import ArgumentError
 from ...formats.files import atomic_write
 from ...typing import PathLike
+from ..analysis.asked import asking
 from .fonts import lend_fonts
 
 if TYPE_CHECKING:
@@ -36,14 +37,17 @@ def new_figure(width: float, height: float) -> Figure:
 def as_written(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
     """Decorate a function that draws: every text of its figure means the letters it is made of.
 
+    Its arguments are checked by their annotations, as `asking` does.
+
     Matplotlib would take what stands between two dollars for a formula, and a user's
     ``text.usetex`` every text for LaTeX. Classes, layers and files are called whatever people call
     them. Texts that are added to the figure later are Matplotlib's again.
     """
+    checked = asking(draw)
 
     @wraps(draw)
     def drawn(*arguments: Arguments.args, **named: Arguments.kwargs) -> Figure:
-        figure = draw(*arguments, **named)
+        figure = checked(*arguments, **named)
         _take_literally(figure)
         return figure
 
@@ -65,6 +69,7 @@ def _take_literally(figure: Figure) -> None:
         text.set_usetex(False)
 
 
+@asking
 def save_figure(figure: Figure, path: PathLike) -> None:
     """Write ``figure`` as PNG, SVG or PDF, by the suffix of ``path``, completely or not at all.
 

@@ -14,6 +14,7 @@ from ...nn import Layer, Linear, ReLU, Sequential, Sigmoid, Tanh
 from ...nn.init import WeightInit
 from ...nn.state import widened
 from ...typing import Array
+from ..analysis.asked import asking
 from ..drawing.canvas import BLUE, as_written, new_figure
 from ..drawing.writing import figure_text
 
@@ -186,6 +187,7 @@ def section_6_2(
     return {f"layer {int(k) + 1}": y for k, y in outputs.items()}
 
 
+@asking
 def layer_outputs(
     model: Layer, x: Array, names: Sequence[str] | None = None, *, most: int = MOST_LAYERS
 ) -> dict[str, Array]:

@@ -13,6 +13,8 @@ from ... import nn
 from ...errors import ArgumentError
 from ...nn import Layer
 from ...typing import Array
+from ..analysis.asked import asking
+from ..analysis.convolutions import convolutions
 from ..analysis.edge_response import GROUPS, EdgeAnswers, edge_answers
 from ..drawing.canvas import as_written, new_figure
 from ..drawing.grid import as_picture, draw_grid
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["applied", "convolutions", "responses"]
+__all__ = ["applied", "responses"]
 
 MAP, FILTER, WIDEST = 1.75, 0.75, 15.0  # inches: the longer side of a map, a filter, the figure
 MARGIN, GAP, NOTE = 0.12, 0.1, 2.8
@@ -33,29 +35,7 @@ SAID = (
 )
 
 
-def convolutions(model: Layer) -> dict[str, Array]:
-    """Return the filters of each convolution of ``model`` by its dotted path, in order.
-
-    Raises
-    ------
-    ArgumentError
-        If it has none.
-
-    Examples
-    --------
-    >>> from pellucid.models import SimpleConvNet
-    >>> {name: filters.shape for name, filters in convolutions(SimpleConvNet()).items()}
-    {'conv1': (30, 1, 5, 5)}
-    """
-    asked = ((path, layer.image_filters()) for path, layer in model.layers())
-    found = {path: filters for path, filters in asked if filters is not None}
-    if not found:
-        raise ArgumentError(
-            "has no convolution, so there are no filters to show.", where=type(model).__name__
-        )
-    return found
-
-
+@asking
 def responses(model: Layer, image: Array, layer: str) -> Array:
     """Return the responses of one convolution's filters to an image of any size, without bias.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from ..drawing.writing import breadth, figure_texts
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ...training import Evaluation
+
 __all__ = ["confusion"]
 
 MOST_NUMBERS = 30  # classes; beyond that the numbers would not be legible
@@ -24,14 +26,15 @@ LONGEST_NAME = 14.0  # in units of the letters' size
 
 
 @as_written
-def confusion(matrix: Array, classes: Sequence[str]) -> Figure:
+def confusion(matrix: Array | Evaluation, classes: Sequence[str] | None = None) -> Figure:
     """Draw the counts of a confusion matrix; the darker a cell, the larger its share of the row.
 
     Parameters
     ----------
-    matrix : integer array (K, K)
+    matrix : integer array (K, K), or Evaluation
         Images of class i (row) that were taken for class j (column).
-    classes : sequence of K str
+    classes : sequence of K str, optional
+        By default those that the evaluation knows, or numbers.
 
     Returns
     -------
@@ -48,7 +51,13 @@ def confusion(matrix: Array, classes: Sequence[str]) -> Figure:
     >>> figure.axes[0].get_title()
     '19 of 20 right (95.00 %)'
     """
-    matrix, k = np.asarray(matrix), len(classes)
+    given: Any = matrix
+    if hasattr(given, "confusion"):
+        classes = (given.classes or None) if classes is None else classes
+        given = given.confusion
+    matrix = np.asarray(given)
+    classes = [str(k) for k in range(len(matrix))] if classes is None else classes
+    k = len(classes)
     if not k:
         raise ShapeError("needs at least one class.", where="confusion")
     if matrix.shape != (k, k):
@@ -72,8 +81,8 @@ def confusion(matrix: Array, classes: Sequence[str]) -> Figure:
     turned = 90 if max(map(breadth, names)) > 2.2 or k > MOST_NUMBERS else 0
     axes.set_xticks(shown, names, rotation=turned, fontsize=size)
     axes.set_yticks(shown, names, fontsize=size)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
     right, total = int(np.trace(matrix)), int(matrix.sum())
     axes.set_title(f"{right} of {total} right ({100 * right / max(total, 1):.2f} %)")
     return figure

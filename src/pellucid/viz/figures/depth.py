@@ -13,6 +13,7 @@ from ...data import Dataset
 from ...errors import ArgumentError
 from ...nn import Layer
 from ...typing import Array
+from ..analysis.asked import asking
 from ..analysis.optimal import optimal_inputs
 from ..analysis.patches import Patches, patches, top_cells
 from ..analysis.unit_access import field_of, part_of, unit_layers
@@ -55,6 +56,7 @@ class DepthUnit:
     field: str
 
 
+@asking
 def units_by_depth(
     model: Layer,
     dataset: Dataset,

@@ -10,6 +10,7 @@ from ...errors import ArgumentError
 from ...nn import Layer
 from ...nn.summaries import known_shape
 from ...typing import Array, Shape
+from ..analysis.asked import asking
 from ..drawing.canvas import ORANGE, as_written, new_figure
 from ..drawing.field_path import Field, way_to
 from ..drawing.writing import breadth, figure_text
@@ -90,6 +91,7 @@ def field(
     return _drawn(fields, shape, image, unit, len(fields) if steps is None else steps)
 
 
+@asking
 def field_steps(model: Layer, layer: str | None = None, input_shape: Shape | None = None) -> int:
     """Return how many fields `field` draws for a layer: the frames of an animation.
 

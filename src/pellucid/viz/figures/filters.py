@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from ...errors import ArgumentError, ShapeError
+from ...names import listed
+from ...nn import Layer
 from ...typing import Array
+from ..analysis.asked import asking
+from ..analysis.convolutions import convolutions
 from ..analysis.ordering import Order, ordered
 from ..drawing.canvas import as_written, new_figure
 from ..drawing.grid import columns_for, draw_grid, tiles
@@ -29,9 +33,10 @@ POINTS = 72  # an inch
 
 @as_written
 def filters(
-    weight: Array,
-    before: Array | None = None,
+    weight: Array | Layer,
+    before: Array | Layer | None = None,
     *,
+    layer: str | None = None,
     channels: Channels | None = None,
     order: Order = "none",
     title: str = "",
@@ -43,11 +48,13 @@ def filters(
 
     Parameters
     ----------
-    weight : array (FN, C, FH, FW)
-        A convolution's weights.
-    before : array of the same shape, optional
+    weight : array (FN, C, FH, FW), or Layer
+        A convolution's weights, or a model with one.
+    before : array of the same shape, or Layer, optional
         The same filters at another time, usually before training, drawn to the left of them on
         the same scale.
+    layer : str, optional
+        Which convolution of a model; by default the first.
     channels : int, "all" or "rgb", optional
         One input channel of each filter; a row for each filter with all channels; or three in
         colour. By default colour if there are three, otherwise channel 0.
@@ -64,7 +71,7 @@ def filters(
     Raises
     ------
     ArgumentError
-        For another order, or other channels.
+        For another order or other channels, or if a model has no such convolution.
     ShapeError
         If the arrays are not filters, lack the channel, or differ in shape.
 
@@ -73,12 +80,15 @@ def filters(
     >>> w = np.random.default_rng(0).normal(size=(30, 1, 5, 5))
     >>> len(filters(w, before=w / 2).axes)                      # two panels and the scale
     3
+    >>> from pellucid.models import SimpleConvNet
+    >>> len(filters(SimpleConvNet(), layer="conv1").axes)
+    2
     """
-    weight = np.asarray(weight)
+    weight = _weights(weight, layer)
     channels = _checked(weight, channels)
     panels = [("", weight)]
     if before is not None:
-        before = np.asarray(before)
+        before = _weights(before, layer)
         if before.shape != weight.shape:
             raise ShapeError(
                 f"expects both of one shape, received {before.shape} and {weight.shape}.",
@@ -129,6 +139,7 @@ def filters(
     return figure
 
 
+@asking
 def mosaic(weight: Array, channel: int = 0) -> Array:
     """Lay out one channel of every filter (FN, C, FH, FW) in a near-square grid with NaN between.
 
@@ -141,6 +152,20 @@ def mosaic(weight: Array, channel: int = 0) -> Array:
     _checked(weight, channel)
     fn, _, fh, fw = weight.shape
     return tiles(weight[:, channel], columns_for(fn, fh, fw))
+
+
+def _weights(given: Array | Layer, layer: str | None) -> Array:
+    """Return filters, or those of a model's convolution."""
+    if not isinstance(given, Layer):
+        return np.asarray(given)
+    found = convolutions(given)
+    if layer is None:
+        return next(iter(found.values()))
+    if layer not in found:
+        raise ArgumentError(
+            f"there is no convolution {layer!r}; this model has {listed(found)}.", where="layer"
+        )
+    return found[layer]
 
 
 def _checked(weight: Array, channels: Channels | None) -> Channels:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import ArgumentError, ShapeError
 from ...typing import Array
+from ..analysis.asked import asking
 from ..drawing.canvas import BLUE, ORANGE, as_written, new_figure
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def learning(
     return figure
 
 
+@asking
 def likeness(a: Array, b: Array) -> Array:
     """Return for each pair of filters (FN, ...) the cosine between them: 1 alike, -1 opposite.
 

@@ -10,6 +10,7 @@ import numpy as np
 from ...data import Dataset
 from ...errors import ArgumentError, ShapeError
 from ...typing import Array
+from ..analysis.asked import asking
 from ..drawing.canvas import as_written, new_figure
 from ..drawing.writing import breadth, figure_texts
 
@@ -97,6 +98,7 @@ def mistakes(dataset: Dataset, probabilities: Array, *, most: int = 25) -> Figur
     return figure
 
 
+@asking
 def ranked_mistakes(labels: Array, probabilities: Array) -> Array:
     """Return the indices of the misclassified images, the most confident mistake first.
 
