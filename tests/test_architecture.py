@@ -26,6 +26,7 @@ RANKS = {
     "studio": 9,
     "report": 8.5,  # it reads runs
     "runs": 8,
+    "sklearn": 8,
     "book": 8,
     "book.__main__": 10,
     "training": 6,
@@ -51,6 +52,7 @@ RANKS = {
     "formats.signatures": 1.4,
     "memory": 1,
     "exports": 1,
+    "extras": 1.1,
     "letters": 1,
     "names": 1,
     "networks": 1,
@@ -66,7 +68,7 @@ GROUND = {"shapes", "errors", "memory", "typing", "letters", "names", "other_nam
 # From one module only, or the layers would know of the speed everywhere.
 DISPATCH = ("nn.dispatch", "kernels")
 
-HEAVY = ("numba", "matplotlib", "typer", "rich", "PIL", "pooch", "torch")
+HEAVY = ("numba", "matplotlib", "typer", "rich", "PIL", "pooch", "torch", "sklearn")
 
 
 def _name(path: Path) -> str:

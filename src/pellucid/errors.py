@@ -10,6 +10,7 @@ A message says where the error occurred, what was required, what was received, a
     │   └── FileFormatError                a file that is damaged, oversized or another kind
     ├── StateDictError (ValueError)        weights that do not fit this model
     ├── UnknownNameError (AttributeError)  a name that is called otherwise here
+    ├── MissingExtraError (ImportError)    an optional package that is not installed
     └── NumericsError (ArithmeticError)    a loss that is NaN or infinite
 """
 
@@ -26,6 +27,7 @@ __all__ = [
     "DataError",
     "DataNotFoundError",
     "FileFormatError",
+    "MissingExtraError",
     "NumericsError",
     "PellucidError",
     "ShapeError",
@@ -131,6 +133,10 @@ class StateDictError(PellucidError, ValueError):
 
 class UnknownNameError(PellucidError, AttributeError):
     """A name of another framework; the message says what it is called here."""
+
+
+class MissingExtraError(PellucidError, ImportError):
+    """An optional package that is not installed; the message says how to install it."""
 
 
 class NumericsError(PellucidError, ArithmeticError):
