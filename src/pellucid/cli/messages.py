@@ -1,7 +1,7 @@
 """Messages that all commands print in the same way: results, notes and errors.
 
-Results go to standard output, and nothing else does: a pipe or a file gets what was asked for. Notes
-and progress go to standard error; ``--quiet`` leaves both out.
+Results go to standard output, and nothing else does: a pipe or a file gets what was asked for.
+Notes and progress go to standard error; ``--quiet`` leaves both out.
 """
 
 from __future__ import annotations

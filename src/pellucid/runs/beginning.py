@@ -23,6 +23,7 @@ from .folder import RunFolder
 from .images import first_images, load_images
 from .initial_weights import given_init
 from .listener import Listener
+from .logs import logs_of, remove_logs, require_logs
 from .new_folder import new_folder, require_free
 from .run_files import RunFiles
 from .settings import Settings
@@ -128,6 +129,7 @@ def begin(
     SoftmaxCrossEntropy(label_smoothing=settings.label_smoothing)
     _require_decay(settings.ema)
     _require_warmup(settings)
+    require_logs(settings.log)
     earlier = None if settings.source is None else split_of(settings.source)
     parts = load_images(settings, split=earlier, new_images="draw", listener=listener)
     split, train = Split.of(*parts), first_images(parts.train, settings.limit)
@@ -148,7 +150,9 @@ def begin(
     )
     keep = settings.keep or ("last" if parts.validation is None else "both")
     files = RunFiles(new, kept, split, listener, keep=keep)
-    trainer.callbacks += [*stopping, files]
+    if overwrite:
+        remove_logs(new)
+    trainer.callbacks += [*stopping, files, *logs_of(kept, new)]
     return Run(kept, new, trainer, parts.test, files, start, before, temporary=folder is None)
 
 

@@ -12,6 +12,7 @@ from ..training import Evaluation, History
 from .beginning import Run
 from .choice import Choice, choice_of
 from .listener import Listener
+from .logs import log_result, remove_logs
 from .predictions import measure
 
 if TYPE_CHECKING:
@@ -62,11 +63,13 @@ def finish(run: Run, *, listener: Listener | None = None) -> Finished | None:
     listener = listener or Listener()
     if not run.files.saved:
         if run.temporary:
+            remove_logs(run.folder)
             run.folder.path.rmdir()
         return None
     model, history = load(run.folder.used), _complete(run)
     result = measure(model, run.test, run.settings.engine, listener=listener)
     finished = Finished(model, result, choice_of(history, run.settings.keep, run.settings.patience))
+    log_result(run.trainer, result)
     figures = _figures(run, finished)
     listener.result(str(finished))
     for name, figure in figures.items():

@@ -19,10 +19,13 @@ __all__ = [
     "FILES",
     "FILTERS",
     "HISTORY",
+    "LOG",
+    "MLFLOW",
     "MODEL",
     "PICTURES",
     "REPORT",
     "SPLIT",
+    "TENSORBOARD",
     "RunFolder",
     "history_in",
     "model_path",
@@ -31,6 +34,7 @@ __all__ = [
 MODEL, HISTORY, CONFIG = "model.safetensors", "history.csv", "config.toml"
 BEST = "best.safetensors"
 FILTERS, REPORT, SPLIT = "filters.safetensors", "report.html", "split.csv"
+LOG, TENSORBOARD, MLFLOW = "log.jsonl", "tensorboard", "mlflow.txt"
 PICTURES = {
     "curves.png": "loss and accuracy over the epochs",
     "filters.png": "the filters before and after training",
@@ -43,6 +47,9 @@ FILES = {
     CONFIG: "the settings: pellucid train --config",
     SPLIT: "which image was trained on, chosen by, tested on",
     FILTERS: "the first filters after each epoch: pellucid show learning",
+    LOG: "loss and learning rate of every step",
+    TENSORBOARD: "the same: tensorboard --logdir",
+    MLFLOW: "the number of the run in MLflow",
     **PICTURES,
     REPORT: "all of it on one page",
 }

@@ -347,6 +347,15 @@ class Settings:
         ko="에폭마다 재는 이미지 수",
         on_resume=True,
     )
+    log: str | None = setting(
+        None,
+        "Also log every step: jsonl (log.jsonl in the run folder), tensorboard (in its folder "
+        "tensorboard/), mlflow (where MLFLOW_TRACKING_URI says). E.g. jsonl,tensorboard.",
+        metavar="LIST",
+        en="logged to",
+        ko="기록 방식",
+        on_resume=True,
+    )
 
     def __post_init__(self) -> None:
         for name, one in settings_in(type(self)).items():

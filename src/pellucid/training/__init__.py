@@ -6,7 +6,9 @@ from .early_stopping import EarlyStopping
 from .engines import CompiledEngine, Engine, NumpyEngine
 from .filter_file import FilterFile, FilterHistory, first_filters
 from .history import EpochRecord, History
+from .logs import JsonLinesLog, Log, TensorBoardLog
 from .metrics import Evaluation, evaluate, predict
+from .mlflow_log import MlflowLog
 from .progress import ProgressBar
 from .state import Best, TrainingState
 from .trainer import Trainer
@@ -24,9 +26,13 @@ __all__ = [
     "FilterHistory",
     "History",
     "HistoryFile",
+    "JsonLinesLog",
     "LastModel",
+    "Log",
+    "MlflowLog",
     "NumpyEngine",
     "ProgressBar",
+    "TensorBoardLog",
     "Trainer",
     "TrainingState",
     "WeightAverage",
