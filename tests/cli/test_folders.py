@@ -164,7 +164,7 @@ def test_an_empty_class_is_refused_or_left_out_and_the_run_repeats_that(pellucid
     [
         ("pellucid.data.folder_reader:decode", 1),  # in the first thread of all
         ("pellucid.data.folder_reader:wait", 3),  # amid decoding
-        ("pellucid.data.image_folder:write_cache", 1),
+        ("pellucid.data.folder_decoding:write_cache", 1),
         ("pellucid.formats.files:_flush_to_disk", 1),  # amid writing the cache
     ],
 )

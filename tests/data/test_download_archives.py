@@ -20,9 +20,9 @@ import pytest
 
 from data import test_readers as small
 from pellucid import data
+from pellucid.data.cache_space import ABANDONED
 from pellucid.data.catalogue import CATALOGUE
 from pellucid.data.data_source import PublishedFile
-from pellucid.data.folder_cache import ABANDONED
 from pellucid.data.unpack import unpack
 from pellucid.errors import DataNotFoundError, FileFormatError
 

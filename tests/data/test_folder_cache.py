@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from data.pictures import packed, paint, pets, reds
-from pellucid.data import ImageFile, folder_cache, image_folder
+from pellucid.data import ImageFile, cache_space, image_folder
 from pellucid.data.file_tree import FolderTree
 from pellucid.data.folder_cache import Decoded, read_cache, write_cache
 from pellucid.data.folder_reader import Reader
@@ -24,9 +24,9 @@ def decodings(monkeypatch):
     counted = []
     original = Reader.read
 
-    def read(self, workers):
+    def read(self, workers, place):
         counted.append(len(self.files))
-        return original(self, workers)
+        return original(self, workers, place)
 
     monkeypatch.setattr(Reader, "read", read)
     return counted
@@ -156,7 +156,7 @@ def test_a_damaged_cache_is_as_good_as_none(tmp_path):
 
 
 def test_what_was_longest_of_no_use_makes_room(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder_cache, "MAX_CACHE", 4000)
+    monkeypatch.setattr(cache_space, "MAX_CACHE", 4000)
     for k in range(3):
         assert write_cache(tmp_path / f"{k}.images", "now", small(12))
         os.utime(tmp_path / f"{k}.images", (1000 + k, 1000 + k))
@@ -170,13 +170,13 @@ def test_what_was_longest_of_no_use_makes_room(tmp_path, monkeypatch):
 
 def test_a_full_disk_is_left_alone(tmp_path, monkeypatch):
     usage = type("usage", (), {"free": 100})
-    monkeypatch.setattr(folder_cache.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(cache_space.shutil, "disk_usage", lambda path: usage)
     assert not write_cache(tmp_path / "x.images", "now", small())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_rest_of_a_write_that_was_killed_is_swept_away_later(tmp_path):
-    for name, age in ((".part-old", 2 * folder_cache.ABANDONED), (".part-new", 0)):
+    for name, age in ((".part-old", 2 * cache_space.ABANDONED), (".part-new", 0)):
         (tmp_path / name).write_bytes(b"x")
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     write_cache(tmp_path / "x.images", "now", small())

@@ -1,4 +1,4 @@
-"""Labelled images in memory, checked once, and the one place where a batch becomes float32."""
+"""Labelled images, checked once, and the one place where a batch becomes float32."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..typing import Array
 from .checks import require_images, require_labels, require_scale, unfit_dtype
 from .indexing import require_index, require_slice
 from .statistics import channel_statistics
+from .stored_images import as_images, selected
 
 __all__ = ["Dataset", "ImageFile"]
 
@@ -37,8 +38,8 @@ class Dataset:
 
     Parameters
     ----------
-    images : array (N, C, H, W), uint8 or float32
-        The images; float images must be finite.
+    images : array (N, C, H, W), uint8 or float32; or StoredImages
+        The images; float images must be finite. `StoredImages` stay on disk.
     labels : integer array (N,)
         The class of each image, 0 to K-1; kept as int64.
     classes : sequence of K str
@@ -94,7 +95,7 @@ class Dataset:
     held_out: HeldOut | None = None
 
     def __post_init__(self) -> None:
-        images, labels = np.asarray(self.images), np.asarray(self.labels)
+        images, labels = as_images(self.images), np.asarray(self.labels)
         # A folder's name may be bytes that are not text, which a model file or a page cannot hold.
         classes = tuple(without_surrogates(str(c)) for c in self.classes)
         object.__setattr__(self, "name", without_surrogates(self.name))
@@ -193,7 +194,7 @@ class Dataset:
         if isinstance(index, slice):
             require_slice(index, len(self))
             files = None if self.files is None else self.files[index]
-            images, labels = self.images[index], self.labels[index]
+            images, labels = selected(self.images, index), self.labels[index]
             return replace(self, images=images, labels=labels, files=files)
         k = require_index(index, len(self))
         return self.images[k], int(self.labels[k])
@@ -265,7 +266,9 @@ class Dataset:
         return self[:n]
 
     def subset(self, indices: Sequence[int] | Array) -> Dataset:
-        """Return a copy of the images at ``indices``, in that order, as a data set.
+        """Return the images at ``indices``, in that order, as a data set.
+
+        Images in memory are copied; images on disk are not read.
 
         Raises
         ------
@@ -287,4 +290,6 @@ class Dataset:
             )
         chosen = chosen.astype(np.intp, copy=False)
         files = None if self.files is None else tuple(self.files[k] for k in chosen)
-        return replace(self, images=self.images[chosen], labels=self.labels[chosen], files=files)
+        return replace(
+            self, images=selected(self.images, chosen), labels=self.labels[chosen], files=files
+        )

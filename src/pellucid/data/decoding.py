@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_PIXELS", "decode"]
 
+SMALL = 2**11  # pixels, below which three calls of Pillow take longer than a transposition
 MAX_PIXELS = 2**24  # 4096x4096: enough for any photograph to classify, at most 200 MB in between
 
 
@@ -82,8 +83,7 @@ def decode(
         same = size in (None, (picture.height, picture.width))
         same &= longest is None or max(picture.size) <= longest
         if same and channels == own and drawing is None and is_plain(picture, stored):
-            pixels = np.asarray(picture)
-            return pixels[np.newaxis] if own == 1 else pixels.transpose(2, 0, 1)
+            return _planes(picture)
         if drawing is not None and size is not None:
             grey = plain_picture(picture, stored, name, 1, tell)
             found, account = find_drawing(_unit(grey), drawing, size)
@@ -96,7 +96,8 @@ def decode(
         if size is None and longest is not None:
             size = _shrunk(upright, longest)
         if size is None or size == (upright.height, upright.width):
-            return _stacked(np.asarray(upright), channels)
+            plain = upright.mode in ("L", "RGB") and len(upright.getbands()) == channels
+            return _planes(upright) if plain else _stacked(np.asarray(upright), channels)
         image = np.empty((channels, *size), np.uint8)
         image[:] = _border_colours(upright)[:, np.newaxis, np.newaxis]
         fitted, top, left = _fit(upright, *size)
@@ -172,6 +173,18 @@ def _stacked(pixels: Array, channels: int) -> Array:
     if pixels.ndim == 3:
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))
     return np.repeat(pixels[np.newaxis], channels, axis=0)
+
+
+def _planes(picture: Image.Image) -> Array:
+    """Return the bytes (C, H, W) of a picture of mode L or RGB."""
+    h, w, bands = picture.height, picture.width, picture.getbands()
+    if len(bands) == 1 or h * w < SMALL:
+        pixels = np.asarray(picture).reshape(h, w, len(bands))
+        return pixels.transpose(2, 0, 1)
+    planes = np.empty((len(bands), h * w), np.uint8)
+    for plane, band in zip(planes, bands, strict=True):
+        plane[:] = np.frombuffer(picture.tobytes("raw", band), np.uint8)
+    return planes.reshape(-1, h, w)
 
 
 def _as_bytes(pixels: Array) -> Array:

@@ -13,6 +13,7 @@ from ..errors import ArgumentError, DataError
 from ..preparation import HeldOut
 from ..typing import Array
 from .dataset import Dataset, ImageFile
+from .stored_images import concatenated
 
 __all__ = [
     "ROLES",
@@ -302,7 +303,7 @@ def joined(parts: Sequence[Dataset | None]) -> Dataset:
     some = [part for part in parts if part is not None]
     return replace(
         some[-1],
-        images=np.concatenate([part.images for part in some]),
+        images=concatenated([part.images for part in some]),
         labels=np.concatenate([part.labels for part in some]),
         files=tuple(file for part in some for file in part.files or ()),
         held_out=None,

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import DataNotFoundError, FileFormatError
+from .cache_space import ABANDONED
 from .data_source import DataSource, Form, PublishedFile
-from .folder_cache import ABANDONED
 from .http import Get, Report, ask_mirrors, progress, receive
 from .locations import VARIABLE, Location, cache_folder, look_in, not_found, spelled
 from .unpack import unpack

@@ -1,9 +1,11 @@
 """Keep decoded image folders in Pellucid's cache, so that the next start is fast.
 
-One file holds one folder as it was read with certain options: a magic line, the length of a JSON
-header, its CRC-32, the header, the bytes of all images, the labels. It is written completely or not
-at all, and read only if it is whole and fits the folder as it is now. A cache that cannot be
-written is not an error: the images are decoded again next time.
+One file holds one folder as it was read with certain options: a magic line; the bytes of the
+images, one after the other; the labels, the place and the CRC-32 of each image; a JSON header; and
+the sizes and the CRC-32 of these. The images come first, since they are written while the others
+are being decoded. A file is written completely or not at all, and read only if it is whole and fits
+the folder as it is now. Images that fit into memory are read at once; others stay in the file, and
+each is compared with its CRC-32 when it is first read.
 """
 
 from __future__ import annotations
@@ -11,29 +13,39 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import time
+import struct
+import threading
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..errors import PellucidError
 from ..typing import Array
+from .cache_file import CacheFile
+from .cache_space import make_room
 from .dataset import ImageFile
+from .stored_images import stored
 from .user_folders import user_cache
 
-__all__ = ["MAX_CACHE", "Decoded", "cache_path", "read_cache", "write_cache"]
+__all__ = [
+    "CacheWriter",
+    "Decoded",
+    "cache_path",
+    "described",
+    "read_cache",
+    "write_cache",
+    "writing",
+]
 
-MAX_CACHE = 2**32  # bytes that all decoded folders together may take
-MAX_HEADER = 2**28  # twice what the names and hashes of a million files take
-MAGIC = b"pellucid images 3\n"  # increment whenever the decoded pixels change
-ABANDONED = 3600  # seconds after which the temporary file of a killed write is removed
-_CHUNK = 2**22
+MAX_HEADER = 2**30  # four times what the names and hashes of a million files take
+MAGIC = b"pellucid images 4\n"  # increment whenever the decoded pixels change
+_END = struct.Struct("<QQI")  # the number of images, the length of the header, a CRC-32
 
 
 @dataclass
@@ -42,7 +54,7 @@ class Decoded:
 
     Attributes
     ----------
-    images : uint8 array (N, C, H, W)
+    images : uint8 array (N, C, H, W), or StoredImages
         The training part first, then the test part, then the validation part.
     labels : int64 array (N,)
     classes : tuple of str
@@ -79,104 +91,200 @@ def cache_path(folder: Path, options: Mapping[str, Any]) -> Path | None:
     return caches / "images" / f"{name}.images"
 
 
-def read_cache(path: Path, fingerprint: str) -> Decoded | None:
-    """Return what `write_cache` wrote, or None if it is missing, damaged or outdated."""
-    try:
-        with path.open("rb", buffering=0) as file:
-            length = os.fstat(file.fileno()).st_size
-            if file.read(len(MAGIC)) != MAGIC:
-                return None
-            size = int.from_bytes(file.read(8), "little")
-            if size > min(MAX_HEADER, length):
-                return None
-            check, text = int.from_bytes(file.read(4), "little"), file.read(size)
-            if zlib.crc32(text) != check:
-                return None
-            header = json.loads(text)
-            if header["fingerprint"] != fingerprint:
-                return None
-            n, c, h, w = shape = tuple(int(k) for k in header["shape"])
-            needed = n * c * h * w + 8 * n
-            if min(shape) < 1 or len(MAGIC) + 12 + size + needed != length:
-                return None
-            content, check = np.empty(needed, np.uint8), 0
-            for start in range(0, needed, _CHUNK):
-                piece = content[start : start + _CHUNK]
-                if file.readinto(piece.data) != len(piece):
-                    return None
-                check = zlib.crc32(piece.data, check)
-            if check != header["crc"]:
-                return None
-            decoded = Decoded(
-                images=content[: -8 * n].reshape(shape),
-                labels=np.frombuffer(content[-8 * n :].tobytes(), dtype="<i8").astype(np.int64),
-                classes=tuple(str(name) for name in header["classes"]),
-                train=int(header["train"]),
-                notes=[str(note) for note in header["notes"]],
-                files=tuple(ImageFile(str(path), str(sha)) for path, sha in header["files"]),
-                validation=int(header.get("validation", 0)),
-            )
-            if len(decoded.files) != n:
-                return None
-        os.utime(path)  # the least recently used file is removed first
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return decoded
+class CacheWriter:
+    """Writes images into a cache file as they are decoded, in any order, from any thread.
+
+    Parameters
+    ----------
+    file : binary file
+        Empty, and open for reading and writing.
+    path : Path
+        The name that it will have.
+    n : int
+        The number of images, some of which may be left out.
+    shape : (C, H, W)
+    workers : int
+        Threads that will read.
+    """
+
+    def __init__(
+        self, file: BinaryIO, path: Path, n: int, shape: tuple[int, int, int], workers: int
+    ) -> None:
+        self._file, self._path, self._shape, self._workers = file, path, shape, workers
+        self._size = int(np.prod(shape))
+        self._checks = np.zeros(n, np.uint32)
+        self._lock = threading.Lock()
+        file.write(MAGIC)
+        file.flush()
+
+    def __setitem__(self, row: int, image: Array) -> None:
+        """Write image ``row``; a grey one is repeated for each channel."""
+        image = np.ascontiguousarray(np.broadcast_to(image, self._shape))
+        self._checks[row] = zlib.crc32(image.data)
+        done, start = 0, len(MAGIC) + row * self._size
+        content = image.data.cast("B")
+        while done < self._size:  # a disk that gets full writes some of it before it fails
+            done += self._write(content[done:], start + done)
+
+    def _write(self, content: memoryview, place: int) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(self._file.fileno(), content, place)
+        with self._lock:
+            self._file.seek(place)
+            return self._file.write(content)
+
+    def kept(self, rows: Array) -> Array:
+        """Return the images ``rows`` as they lie in the file."""
+        store = CacheFile(
+            self._file,
+            self._path,
+            len(MAGIC),
+            self._shape,
+            self._checks,
+            self._workers,
+            checked=True,
+        )
+        return stored(store, rows)
+
+    def finish(self, fingerprint: str, decoded: Decoded, rows: Array) -> None:
+        """Write what is known of the images; ``rows`` are the places of those that stay."""
+        header = {
+            "fingerprint": fingerprint,
+            "shape": (len(self._checks), *self._shape),
+            "classes": decoded.classes,
+            "train": decoded.train,
+            "notes": decoded.notes,
+            "files": decoded.files,
+            "validation": decoded.validation,
+        }
+        text, checks = json.dumps(header).encode(), self._checks[rows]
+        arrays = (decoded.labels.astype("<i8"), rows.astype("<i8"), checks.astype("<u4"))
+        rest = b"".join([*(array.tobytes() for array in arrays), text])
+        end = struct.pack("<QQ", len(rows), len(text))
+        check = zlib.crc32(end, zlib.crc32(rest))
+        self._file.seek(len(MAGIC) + self._size * len(self._checks))
+        self._file.write(rest + end + check.to_bytes(4, "little"))
+        self._file.flush()
+
+
+def described(paths: Iterable[str]) -> int:
+    """Return about how many bytes the description of these files takes."""
+    return sum(len(path) + 100 for path in paths)
+
+
+@contextmanager
+def writing(
+    path: Path, n: int, shape: tuple[int, int, int], workers: int = 1
+) -> Iterator[CacheWriter]:
+    """Open a `CacheWriter` whose file gets the name ``path`` at the end of the block.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    from ..formats.files import atomic_write  # here, as most programs only read
+
+    with atomic_write(path) as part, part.open("r+b") as file:
+        yield CacheWriter(file, path, n, shape, workers)
 
 
 def write_cache(path: Path, fingerprint: str, decoded: Decoded) -> bool:
     """Write ``decoded`` to ``path``; return whether that was possible."""
-    from ..formats.files import atomic_write  # here, as most programs only read
-
-    labels = decoded.labels.astype("<i8")
-    pieces = (decoded.images.data.cast("B"), labels.data.cast("B"))
-    check = 0
-    for piece in pieces:
-        check = zlib.crc32(piece, check)
-    header = {
-        "fingerprint": fingerprint,
-        "shape": decoded.images.shape,
-        "crc": check,
-        "classes": decoded.classes,
-        "train": decoded.train,
-        "notes": decoded.notes,
-        "files": decoded.files,
-        "validation": decoded.validation,
-    }
-    text = json.dumps(header).encode()
-    needed = len(text) + sum(piece.nbytes for piece in pieces)
+    images = decoded.images
+    n, c, h, w = images.shape
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not _free_space(path, needed):
+        if not make_room(path, images.nbytes + described(file.path for file in decoded.files)):
             return False
-        with atomic_write(path) as part, part.open("wb") as file:
-            sizes = len(text).to_bytes(8, "little") + zlib.crc32(text).to_bytes(4, "little")
-            file.write(MAGIC + sizes + text)
-            for piece in pieces:
-                file.write(piece)
+        with writing(path, n, (c, h, w)) as writer:
+            for k in range(n):
+                writer[k] = images[k]
+            writer.finish(fingerprint, decoded, np.arange(n))
     except (OSError, PellucidError):
         return False
     return True
 
 
-def _free_space(path: Path, needed: int) -> bool:
-    """Remove the least recently used files until ``needed`` bytes fit; return whether they do."""
-    if needed > MAX_CACHE or shutil.disk_usage(path.parent).free < 2 * needed:
-        return False
-    kept, now = [], time.time()
-    for file in path.parent.iterdir():
-        with suppress(OSError):  # another program may be doing the same
-            status = file.stat()
-            if file.name.startswith(".part-"):
-                if now - status.st_mtime > ABANDONED:
-                    file.unlink()
-            elif file != path:
-                kept.append((status.st_mtime, status.st_size, file))
-    free = MAX_CACHE - needed - sum(size for _, size, _ in kept)
-    for _, size, file in sorted(kept, key=lambda item: item[0]):
-        if free >= 0:
-            break
-        with suppress(OSError):
-            file.unlink()
-            free += size
-    return True
+def read_cache(
+    path: Path, fingerprint: str, in_memory: int = 2**62, workers: int = 1
+) -> Decoded | None:
+    """Return what was written, or None if it is missing, damaged or outdated.
+
+    Parameters
+    ----------
+    path : Path
+    fingerprint : str
+        Of the folder as it is now.
+    in_memory : int
+        Images that take more bytes than this stay in the file.
+    workers : int
+        Threads that read those.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            decoded = _read(file, path, fingerprint, in_memory, workers)
+        if decoded is not None:
+            os.utime(path)  # the least recently used file is removed first
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, PellucidError):
+        return None
+    return decoded
+
+
+def _read(
+    file: FileIO, path: Path, fingerprint: str, in_memory: int, workers: int
+) -> Decoded | None:
+    length = os.fstat(file.fileno()).st_size
+    if file.read(len(MAGIC)) != MAGIC or length < len(MAGIC) + _END.size:
+        return None
+    file.seek(length - _END.size)
+    end = file.read(_END.size)
+    n, size, check = _END.unpack(end)
+    rest = 20 * n + size
+    if size > MAX_HEADER or rest + len(MAGIC) + _END.size > length:
+        return None
+    file.seek(length - _END.size - rest)
+    content = _exactly(file, rest)
+    if zlib.crc32(end[:-4], zlib.crc32(content)) != check:
+        return None
+    header = json.loads(content[20 * n :])
+    rows, *shape = (int(k) for k in header["shape"])
+    if header["fingerprint"] != fingerprint or min(rows, n, *shape) < 1:
+        return None
+    c, h, w = shape
+    if len(MAGIC) + rows * c * h * w + rest + _END.size != length:
+        return None
+    files = tuple(ImageFile(str(path), str(sha)) for path, sha in header["files"])
+    labels, places = (
+        np.frombuffer(content, "<i8", n, 8 * n * k).astype(np.int64) for k in range(2)
+    )
+    checks = np.zeros(rows, np.uint32)
+    checks[places] = np.frombuffer(content, "<u4", n, 16 * n)
+    store = CacheFile(file, path, len(MAGIC), (c, h, w), checks, workers)
+    images = stored(store, places)
+    if images.nbytes <= in_memory:
+        images = np.asarray(images)
+    return (
+        Decoded(
+            images,
+            labels,
+            tuple(str(name) for name in header["classes"]),
+            int(header["train"]),
+            [str(note) for note in header["notes"]],
+            files,
+            int(header.get("validation", 0)),
+        )
+        if len(files) == n
+        else None
+    )
+
+
+def _exactly(file: Any, size: int) -> bytes:
+    """Return the next ``size`` bytes; a raw file may return fewer than it was asked for."""
+    content = bytearray(size)
+    view, done = memoryview(content), 0
+    while done < size and (got := file.readinto(view[done:])):
+        done += got
+    if done < size:
+        raise ValueError("the file is shorter than it was")
+    return bytes(content)

@@ -1,15 +1,17 @@
-"""Decode all images of a folder into one array, on several threads."""
+"""Decode all images of a folder once, on several threads."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from threading import Event
+from typing import Protocol
 
 import numpy as np
 
@@ -24,7 +26,7 @@ from .folder_cache import Decoded
 from .layout import Layout
 from .plain_picture import ERASED
 
-__all__ = ["Reader", "Wanted"]
+__all__ = ["Memory", "Place", "Reader", "Wanted"]
 
 SHARE = 64  # files that a thread takes at a time
 
@@ -37,14 +39,40 @@ class Wanted:
     channels: int | None
     drawing: Drawing | None
     skip: bool
-    max_bytes: int
     skip_empty: bool = False
     own_validation: bool = False  # whether a validation folder is a part of its own
     draw_test: bool = False  # whether it is so without a test folder, too
 
 
+class Place(Protocol):
+    """Where decoded images go: into memory, a file, or nowhere."""
+
+    def __setitem__(self, k: int, image: Array) -> None:
+        """Take image ``k``, uint8 (C, H, W) or (1, H, W), from any thread."""
+
+    def kept(self, rows: Array) -> Array:
+        """Return the images ``rows``; the others could not be decoded."""
+
+
+class Memory:
+    """Room for ``n`` decoded images (C, H, W) in one array."""
+
+    def __init__(self, n: int, shape: tuple[int, int, int]) -> None:
+        self._images = np.empty((n, *shape), np.uint8)
+
+    def __setitem__(self, k: int, image: Array) -> None:
+        self._images[k] = image
+
+    def kept(self, rows: Array) -> Array:
+        """Return the images ``rows``, moved to the front of the same memory."""
+        if len(rows) < len(self._images):
+            for place, k in enumerate(rows):
+                self._images[place] = self._images[k]
+        return self._images[: len(rows)]
+
+
 class Reader:
-    """Decodes the images of a layout, each once, into one array.
+    """Decodes the images of a layout, each once.
 
     Parameters
     ----------
@@ -72,23 +100,38 @@ class Reader:
         self.sha256 = [""] * len(self.files)
         self.stopped = Event()
 
-    def read(self, workers: int) -> Decoded:
-        """Return all images, decoded by ``workers`` threads.
+    def image_shape(self) -> tuple[int, int, int]:
+        """Return the shape (C, H, W) of the first image that can be decoded.
+
+        Raises
+        ------
+        FileFormatError
+            If none can be.
+        """
+        with _without_warnings():
+            for k in range(len(self.files)):
+                if (image := self._image(k)) is not None:
+                    c, h, w = image.shape
+                    self.model, self.shape = k, (c, h, w)
+                    return self.shape
+        raise self._refusal()
+
+    def read(self, workers: int, place: Place) -> Decoded:
+        """Decode all images by ``workers`` threads into ``place``; `image_shape` comes first.
+
+        Afterwards `rows` are the places of the images that stay: those that can be decoded.
 
         Raises
         ------
         FileFormatError, DataError
             As in `image_folder`.
         """
-        # What Pillow warns of (bombs, odd EXIF data) is either refused or harmless. Python's
-        # warning filters are shared by all threads: they are set here, once.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self._make_array()
+        self.place = place
+        with _without_warnings():
             self._decode_all(workers)
         if self.bad and not self.wanted.skip:
             raise self._refusal()
-        return self._result()
+        return self._result(place)
 
     @property
     def lasting(self) -> bool:
@@ -97,24 +140,6 @@ class Reader:
         An OSError that Pillow raises has no number.
         """
         return not any(getattr(error.__cause__, "errno", None) for error in self.bad.values())
-
-    def _make_array(self) -> None:
-        """Allocate the array, with the shape of the first image that can be decoded."""
-        for k in range(len(self.files)):
-            if (image := self._image(k)) is not None:
-                break
-        else:
-            raise self._refusal()
-        self.model, self.shape = k, image.shape
-        n, (c, h, w) = len(self.files), self.shape
-        if n * c * h * w > self.wanted.max_bytes:
-            raise DataError(
-                f"{n:,} images {c}x{h}x{w} take {n * c * h * w:,} bytes of memory, more than the "
-                f"limit of {self.wanted.max_bytes:,} (max_bytes). Make them smaller with {{size}}.",
-                where=f"'{self.source.path}'",
-                arguments={"size": ...},
-            )
-        self.images = np.empty((n, *self.shape), np.uint8)
 
     def _decode_all(self, workers: int) -> None:
         """Decode on ``workers`` threads; an error or Ctrl-C stops them all, then propagates."""
@@ -142,7 +167,7 @@ class Reader:
                 break
             if (image := self._image(k)) is not None:
                 self._require_alike(k, image)
-                self.images[k] = image  # a grey one is broadcast to three channels
+                self.place[k] = image  # a grey one is broadcast to three channels
         return len(share)
 
     def _image(self, k: int) -> Array | None:
@@ -195,34 +220,27 @@ class Reader:
             arguments={"corrupt": "skip"},
         )
 
-    def _result(self) -> Decoded:
+    def _result(self, place: Place) -> Decoded:
         labels = np.array([label for _, label in self.files], dtype=np.int64)
-        files = [ImageFile(e.path, s) for (e, _), s in zip(self.files, self.sha256, strict=True)]
-        images, classes, notes = self.images, self.layout.classes, list(self.layout.notes)
-        layout = self.layout
+        classes, notes, layout = self.layout.classes, list(self.layout.notes), self.layout
+        kept = np.arange(len(labels))
         parts = np.repeat([0, 1, 2], [len(layout.train), len(layout.test), len(self.validation)])
         if self.erased:
             notes.append(_vanished([self.files[k][0] for k in sorted(self.erased)]))
         if self.bad:
-            good = np.setdiff1d(np.arange(len(labels)), list(self.bad))
+            kept = np.setdiff1d(kept, list(self.bad))
             notes += self._left_out()
-            for place, k in enumerate(good):  # in place: good images move to the front
-                images[place] = images[k]
-            images, labels = images[: len(good)], labels[good]
-            files, parts = [files[k] for k in good], parts[good]
-            train = int((parts == 0).sum())
-            if train:
-                kept, classes = self._whole_classes(labels, train, notes)
-                if len(kept) < len(labels):
-                    for place, k in enumerate(kept):
-                        images[place] = images[k]
-                    images, files = images[: len(kept)], [files[k] for k in kept]
-                    parts = parts[kept]
-                    labels = np.unique(labels[kept], return_inverse=True)[1].astype(np.int64)
-        train, validation = int((parts == 0).sum()), int((parts == 2).sum())
+            if first := int((parts[kept] == 0).sum()):
+                stay, classes = self._whole_classes(labels[kept], first, notes)
+                kept = kept[stay]
+                labels[kept] = np.unique(labels[kept], return_inverse=True)[1]
+        train, validation = (int((parts[kept] == part).sum()) for part in (0, 2))
         if not train:
             raise self._refusal()
-        return Decoded(images, labels, classes, train, notes, tuple(files), validation)
+        files = tuple(ImageFile(self.files[k][0].path, self.sha256[k]) for k in kept)
+        self.rows = kept
+        images = place.kept(kept)
+        return Decoded(images, labels[kept], classes, train, notes, files, validation)
 
     def _left_out(self) -> list[str]:
         """Return a note for each reason why images cannot be decoded."""
@@ -271,6 +289,17 @@ class Reader:
         )
         kept = np.flatnonzero(np.isin(labels, held))
         return kept, tuple(classes[label] for label in held)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Silence what Pillow warns of (bombs, odd EXIF data): it is either refused or harmless.
+
+    Python's warning filters are shared by all threads: they are set here, once for all.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _vanished(entries: Sequence[Entry]) -> str:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError
-from ..names import plain
 from ..preparation import Drawing, Preparation
 from ..typing import PathLike
 from .dataset import Dataset
 from .division import Parts, divided, drawn_share, own_roles, recorded, require_share, with_roles
 from .duplicates import note_duplicates
-from .folder_cache import Decoded, cache_path, read_cache, write_cache
+from .folder_cache import Decoded, cache_path, read_cache
 from .split_file import Split
 from .user_folders import expanded
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["image_folder", "image_parts"]
 
-MAX_BYTES = 2**32
+IN_MEMORY = 2**28
 MAX_WORKERS = 8  # each may hold a picture of decoding.MAX_PIXELS
 
 
@@ -42,9 +41,9 @@ def image_folder(
     drawing: Drawing | None = None,
     corrupt: Literal["error", "skip"] = "error",
     skip_empty: bool = False,
-    cache: bool = True,
+    cache: bool | Literal["disk", "none"] = "disk",
+    in_memory: int = IN_MEMORY,
     workers: int | None = None,
-    max_bytes: int = MAX_BYTES,
     on_progress: Callable[[int, int], None] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> tuple[Dataset, Dataset]:
@@ -87,12 +86,15 @@ def image_folder(
     skip_empty : bool
         Whether a class folder without images is left out instead of being an error. The classes
         after it then get other numbers than in the complete folder.
-    cache : bool
-        Whether to use and write the cache.
+    cache : {"disk", "none"} or bool
+        Whether the decoded images are kept in Pellucid's cache (True means ``"disk"``). Without,
+        images that exceed ``in_memory`` are decoded whenever they are needed.
+    in_memory : int
+        The most bytes that all images together, N · C · H · W, may take to be held in memory. Of
+        larger sets `Dataset.images` is a `StoredImages`: they stay on disk, and each batch is read
+        while the one before it is trained on.
     workers : int, optional
-        Threads that decode; by default one per core, at most 8.
-    max_bytes : int
-        The most memory that all images together may take, N · C · H · W bytes.
+        Threads that decode and read; by default one per core, at most 8.
     on_progress : callable, optional
         Called with (images done, images in all) as decoding proceeds.
     tell : callable, optional
@@ -112,7 +114,7 @@ def image_folder(
         If images (the message names the first ones) or an archive are damaged.
     DataError
         If there are fewer than two classes, a class has no images, the folder can be read in two
-        ways, images differ in size or colour, or they exceed ``max_bytes``.
+        ways, images differ in size or colour, or the disk lacks room for the cache.
     ArgumentError
         If an argument is not one of the above.
 
@@ -130,9 +132,9 @@ def image_folder(
     (('cat', 'dog'), (2, 3, 32, 32), array([0, 1]))
     """
     require_share(held_out, "held_out")
-    wanted = _wanted(size, channels, drawing, corrupt, skip_empty, max_bytes)
+    wanted = _wanted(size, channels, drawing, corrupt, skip_empty)
     division = _Division(held_out, None, seed, split, new_images)
-    parts = _read(path, wanted, division, cache, workers, on_progress, tell)
+    parts = _read(path, wanted, division, cache, in_memory, workers, on_progress, tell)
     return parts.train, parts.test
 
 
@@ -149,9 +151,9 @@ def image_parts(
     drawing: Drawing | None = None,
     corrupt: Literal["error", "skip"] = "error",
     skip_empty: bool = False,
-    cache: bool = True,
+    cache: bool | Literal["disk", "none"] = True,
+    in_memory: int = IN_MEMORY,
     workers: int | None = None,
-    max_bytes: int = MAX_BYTES,
     on_progress: Callable[[int, int], None] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Parts:
@@ -168,8 +170,8 @@ def image_parts(
         if there is no validation folder either.
     validation : float, optional
         The share of each class of the training images that becomes the validation set.
-    path, size, channels, seed, split, new_images, drawing, corrupt, skip_empty, cache, workers, \
-    max_bytes, on_progress, tell
+    path, size, channels, seed, split, new_images, drawing, corrupt, skip_empty, cache, in_memory, \
+    workers, on_progress, tell
         As in `image_folder`.
 
     Raises
@@ -196,11 +198,11 @@ def image_parts(
     for share, name in ((held_out, "held_out"), (validation, "validation")):
         if share is not None:
             require_share(share, name)
-    wanted = _wanted(size, channels, drawing, corrupt, skip_empty, max_bytes)
+    wanted = _wanted(size, channels, drawing, corrupt, skip_empty)
     wanted = replace(wanted, own_validation=True, draw_test=held_out is not None)
     share = 0.2 if held_out is None else held_out
     division = _Division(share, validation, seed, split, new_images)
-    return _read(path, wanted, division, cache, workers, on_progress, tell)
+    return _read(path, wanted, division, cache, in_memory, workers, on_progress, tell)
 
 
 class _Division(NamedTuple):
@@ -219,11 +221,10 @@ def _wanted(
     drawing: Drawing | None,
     corrupt: str,
     skip_empty: bool,
-    max_bytes: int,
 ) -> Wanted:
     from .folder_reader import Wanted  # here, as most programs read no folder
 
-    wanted = Wanted(_pair(size), channels, drawing, corrupt == "skip", max_bytes, bool(skip_empty))
+    wanted = Wanted(_pair(size), channels, drawing, corrupt == "skip", bool(skip_empty))
     _require(drawing is None or size is not None, "drawing", "needs a size", drawing)
     _require(channels in (None, 1, 3), "channels", "must be 1 (grey), 3 (RGB) or None", channels)
     _require(corrupt in ("error", "skip"), "corrupt", "must be 'error' or 'skip'", corrupt)
@@ -234,7 +235,8 @@ def _read(
     path: PathLike,
     wanted: Wanted,
     division: _Division,
-    cache: bool,
+    cache: bool | str,
+    in_memory: int,
     workers: int | None,
     on_progress: Callable[[int, int], None] | None,
     tell: Callable[[str], None] | None,
@@ -243,9 +245,12 @@ def _read(
 
     new = division.new_images
     _require(new in ("leave", "draw"), "new_images", "must be leave or draw", new)
+    _require(cache in (True, False, "disk", "none"), "cache", "must be 'disk' or 'none'", cache)
+    _require(in_memory >= 0, "in_memory", "must be 0 bytes or more", in_memory)
     _require(workers is None or workers >= 1, "workers", "must be 1 or more", workers)
     source = tree(expanded(path))
-    decoded = _decoded(source, wanted, cache, workers or _cores(), on_progress)
+    kept = cache in (True, "disk")
+    decoded = _decoded(source, wanted, kept, in_memory, workers or _cores(), on_progress)
     parts, notes = _divided(source.name, decoded, wanted.drawing, division)
     for note in (*decoded.notes, *notes, *note_duplicates(parts)):
         (tell or (lambda _: None))(note)
@@ -283,38 +288,20 @@ def _decoded(
     source: Tree,
     wanted: Wanted,
     cache: bool,
+    in_memory: int,
     workers: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> Decoded:
     import PIL  # only for its version: another may decode the same file to other pixels
 
-    options = {key: value for key, value in asdict(wanted).items() if key != "max_bytes"}
-    kept = cache_path(source.path, options) if cache else None
+    kept = cache_path(source.path, asdict(wanted)) if cache else None
     before = f"{source.fingerprint()} Pillow {PIL.__version__}"
-    if (
-        kept is not None
-        and (decoded := read_cache(kept, before))
-        and decoded.images.nbytes <= wanted.max_bytes
-    ):
+    if kept is not None and (decoded := read_cache(kept, before, in_memory, workers)):
         return decoded
-    from .file_tree import listing_by_content
-    from .folder_reader import Reader
-    from .layout import arrange
+    from .folder_decoding import decoded_anew  # here, as a cached folder needs none of it
 
     with source.open():
-        listing, where = listing_by_content(source), f"'{plain(str(source.path))}'"
-        layout = arrange(
-            listing,
-            where,
-            skip_empty=wanted.skip_empty,
-            own_validation=wanted.own_validation,
-            draw_test=wanted.draw_test,
-        )
-        reader = Reader(source, layout, wanted, on_progress)
-        decoded = reader.read(workers)
-    if kept is not None and reader.lasting:
-        write_cache(kept, before, decoded)
-    return decoded
+        return decoded_anew(source, wanted, kept, before, in_memory, workers, on_progress)
 
 
 def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:

@@ -12,6 +12,7 @@ from ..image_random import ImageRandom, permutation
 from ..typing import Array
 from .augmentation import Augmentation
 from .dataset import Dataset
+from .stored_images import on_disk
 
 __all__ = ["LastBatch", "Loader"]
 
@@ -149,7 +150,15 @@ class Loader:
         if self.augment is not None:
             x, labels = self._augmented(self.augment, x, labels)
         self.position += len(chosen)
+        self._prefetch()
         return x, labels
+
+    def _prefetch(self) -> None:
+        """Let images on disk be read while the caller works with the batch before."""
+        following = self.order[self.position : self.position + self.batch_size]
+        images = self.dataset.images
+        if on_disk(images) and len(following):
+            images.prefetch(following)
 
     def _begin(self) -> None:
         if self.position >= self._end():

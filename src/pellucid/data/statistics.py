@@ -10,6 +10,8 @@ from ..typing import Array
 
 __all__ = ["channel_statistics"]
 
+CHUNK = 2**23  # numbers that are converted to float64 at a time
+
 
 def channel_statistics(images: Array, peak: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the mean and the deviation of each channel of ``images / peak``, (N, C, H, W).
@@ -22,10 +24,12 @@ def channel_statistics(images: Array, peak: float) -> tuple[tuple[float, ...], t
     """
     n, c, h, w = images.shape
     # Squares around zero would cancel if the mean is far from it: subtract that of a few images.
-    around = images[:256].mean(axis=(0, 2, 3), dtype=np.float64, keepdims=True)
+    # In chunks: as float64 all would take 8 times the memory.
+    step = max(1, min(256, CHUNK // (c * h * w)))
+    around = images[:step].mean(axis=(0, 2, 3), dtype=np.float64, keepdims=True)
     sums = np.zeros((2, c))
-    for start in range(0, n, 256):  # in chunks: as float64 all would take 8 times the memory
-        x = images[start : start + 256] - around
+    for start in range(0, n, step):
+        x = images[start : start + step] - around
         sums += x.sum(axis=(0, 2, 3)), np.einsum("nchw,nchw->c", x, x)
     off, square = sums / (n * h * w)
     deviation = np.sqrt(np.maximum(square - off**2, 0))

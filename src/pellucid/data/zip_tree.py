@@ -37,6 +37,7 @@ class ZipTree(Tree):
         self._members: dict[str, zipfile.ZipInfo] = {}
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
+        self._blocks = 0  # in which it is open
 
     def fingerprint(self) -> str:
         """Return the size and times of the archive, without opening it."""
@@ -45,11 +46,18 @@ class ZipTree(Tree):
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Keep the archive open within the block."""
-        with self.path.open("rb") as self._file:
+        """Keep the archive open within the block, and as long as any other such block lasts."""
+        if self._file is None:
+            self._file = self.path.open("rb")
             self._length = os.fstat(self._file.fileno()).st_size
+        self._blocks += 1
+        try:
             yield
-        self._file = None
+        finally:
+            self._blocks -= 1
+            if not self._blocks:
+                file, self._file = self._file, None
+                file.close()
 
     def label(self, entry: Entry) -> str:
         """Return the name of a file in messages."""

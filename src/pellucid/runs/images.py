@@ -93,6 +93,7 @@ def load_images(
     options |= {} if split is None else {"split": split, "new_images": new_images}
     options |= {"held_out": settings.held_out, "validation": settings.validation}
     options |= {"corrupt": "skip"} if settings.skip_corrupt else {}
+    options |= {} if settings.cache == "disk" else {"cache": settings.cache}
     options |= {"skip_empty": True} if settings.skip_empty else {}
     notes: list[str] = []
     with (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...data import Dataset
+from ...data.stored_images import on_disk
 from ...kernels import gather
 from ...kernels.blocks import blocks
 from ...kernels.pool.threads import run
@@ -38,22 +39,31 @@ class Gather:
         if not _fits(dataset, chosen):
             return dataset.batch(chosen)
         images, labels = dataset.images, dataset.labels[chosen]  # refuses what is not there
+        if on_disk(images):
+            read = images[chosen]
+            x = self._gathered(read, np.arange(len(read)), dataset.peak)
+            images.recycle(read)
+        else:
+            x = self._gathered(images, chosen, dataset.peak)
+        return x, labels
+
+    def _gathered(self, images: Array, chosen: Array, peak: float) -> Array:
         size = images[0].size * len(chosen)
         if self._x.size < size:
             self._x = aligned_zeros(size)
         x = self._x[:size].reshape(len(chosen), -1)
         stored, tasks = images.reshape(len(images), -1), min(len(chosen), blocks(size))
         stored.flags.writeable = False  # one signature: images of a file may not be written to
-        scale = 1 / float(np.float32(dataset.peak))
+        scale = 1 / float(np.float32(peak))
         run(gather.gather, tasks, stored, chosen.astype(np.int64, copy=False), scale, x, tasks)
-        return x.reshape(-1, *images.shape[1:]), labels
+        return x.reshape(-1, *images.shape[1:])
 
 
 def _fits(dataset: Dataset, chosen: object) -> bool:
     """Return whether the kernel can do it: so many whole numbers, and quotients that are normal."""
     return (
         type(dataset) is Dataset
-        and dataset.images.flags.c_contiguous
+        and (on_disk(dataset.images) or dataset.images.flags.c_contiguous)
         and 1e-30 < dataset.peak < 1e30
         and isinstance(chosen, np.ndarray)
         and chosen.ndim == 1
