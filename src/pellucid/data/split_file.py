@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 import numpy as np
 
@@ -65,12 +65,16 @@ class Split:
             atomic_write(path) as part,
             part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
         ):
-            odd = any("\r" in f.path for f in self.roles)  # which Python's csv does not quote
-            writer = csv.writer(
-                file, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
-            )
-            writer.writerow(COLUMNS)
-            writer.writerows((f.path, role, f.sha256) for f, role in sorted(self.roles.items()))
+            self.write(file)
+
+    def write(self, file: TextIO) -> None:
+        """Write what `save` writes to an open file."""
+        odd = any("\r" in f.path for f in self.roles)  # which Python's csv does not quote
+        writer = csv.writer(
+            file, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
+        )
+        writer.writerow(COLUMNS)
+        writer.writerows((f.path, role, f.sha256) for f, role in sorted(self.roles.items()))
 
     @classmethod
     def load(cls, path: PathLike) -> Split:
@@ -85,20 +89,25 @@ class Split:
             with Path(path).open(
                 newline="", encoding="utf-8-sig", errors="surrogateescape"
             ) as file:
-                roles: dict[ImageFile, str] = {}
-                for number, image, role in _rows(file, path):
-                    if roles.setdefault(image, role) != role:
-                        raise FileFormatError(
-                            f"line {number} of '{path}' calls '{image.path}' a {role} image, but a "
-                            f"line above calls it a {roles[image]} image. Remove one of them."
-                        )
-                return cls(roles)
+                return cls.read(file, path)
         except FileNotFoundError as error:
             raise DataNotFoundError(f"there is no file '{path}'.") from error
         except (OSError, ValueError, csv.Error) as error:
             if isinstance(error, FileFormatError):
                 raise
             raise FileFormatError(f"'{path}' cannot be read as CSV ({error}).") from error
+
+    @classmethod
+    def read(cls, file: Iterator[str], path: PathLike) -> Split:
+        """Read the lines that `write` wrote; ``path`` is what errors call them."""
+        roles: dict[ImageFile, str] = {}
+        for number, image, role in _rows(file, path):
+            if roles.setdefault(image, role) != role:
+                raise FileFormatError(
+                    f"line {number} of '{path}' calls '{image.path}' a {role} image, but a "
+                    f"line above calls it a {roles[image]} image. Remove one of them."
+                )
+        return cls(roles)
 
     def apply(
         self,

@@ -8,8 +8,8 @@
 ...     history = run.fit()
 ...     result = runs.finish(run)
 ...     sorted(run.folder.files())  # doctest: +NORMALIZE_WHITESPACE
-['config.toml', 'confusion.png', 'curves.png', 'filters.png', 'filters.safetensors', 'history.csv',
-'model.safetensors']
+['checkpoint.safetensors', 'config.toml', 'confusion.png', 'curves.png', 'filters.png',
+'filters.safetensors', 'history.csv', 'model.safetensors']
 
 Everything is imported when it is first asked for: the command line needs the names of the settings
 to print a help text, and no more.
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .folder import RunFolder, model_path
     from .interrupts import Interrupts
     from .listener import Listener
+    from .resuming import resume
     from .run_files import RunFiles
     from .settings import Settings
 
@@ -45,6 +46,7 @@ __all__ = [
     "finish",
     "model_path",
     "read_config",
+    "resume",
     "setting",
     "settings_in",
     "write_config",
@@ -63,6 +65,7 @@ _HOMES = {
     "finish": "finishing",
     "model_path": "folder",
     "read_config": "config",
+    "resume": "resuming",
     "setting": "fields",
     "settings_in": "fields",
     "write_config": "config",

@@ -9,14 +9,14 @@ import numpy as np
 
 from .. import data as datasets
 from .. import optim
-from ..data import Augmentation, Dataset, Split
+from ..data import Augmentation, Dataset, Parts, Split
 from ..errors import ArgumentError, renamed
 from ..names import shown
-from ..nn import Layer, Loss, Normalize, SoftmaxCrossEntropy, set_decay
+from ..nn import Layer, Normalize, SoftmaxCrossEntropy, set_decay
 from ..optim import Optimizer
 from ..optim.checks import require_decay
 from ..shapes import shape_text
-from ..training import EarlyStopping, History, Trainer
+from ..training import EarlyStopping, History, Trainer, first_filters
 from .class_weights import class_weights_of
 from .completing import completed, rule_of, with_absolute_paths
 from .folder import RunFolder
@@ -33,7 +33,7 @@ from .trained_model import split_of
 if TYPE_CHECKING:
     from ..typing import Array, PathLike
 
-__all__ = ["Run", "begin"]
+__all__ = ["Run", "augmentation_of", "begin", "kept_models", "new_trainer", "stopping_of"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Run:
     start : Start
         The network's name, and notes on where it comes from.
     before : dict of str to array
-        The network's weights before the training.
+        The network's weights before the training; of a resumed run its first filters alone.
     temporary : bool
         Whether `pellucid.runs.finish` removes the folder if no epoch was finished.
     """
@@ -125,7 +125,7 @@ def begin(
         optim.schedule_by_name(settings.schedule)
     if settings.augment is not None:
         datasets.augmentation(settings.augment)  # refused before anything is read
-    stopping = _stopping(settings)
+    stopping = stopping_of(settings)
     SoftmaxCrossEntropy(label_smoothing=settings.label_smoothing)
     _require_decay(settings.ema)
     _require_warmup(settings)
@@ -133,23 +133,22 @@ def begin(
     earlier = None if settings.source is None else split_of(settings.source)
     parts = load_images(settings, split=earlier, new_images="draw", listener=listener)
     split, train = Split.of(*parts), first_images(parts.train, settings.limit)
-    loss = SoftmaxCrossEntropy(
-        class_weights_of(settings.class_weights, train), settings.label_smoothing
-    )
+    parts = parts._replace(train=train)
+    class_weights_of(settings.class_weights, train)  # refused before a network is built
     start = _start(settings, train)
     network, augment = _prepared(settings, start.network, train)
     choose_what_learns(network, settings.freeze, settings.rates)
     if settings.decay_all:
         set_decay(network, {"*": 1})
     before = network.state_dict()
-    watched = parts.test if parts.validation is None else parts.validation
-    trainer = _trainer(settings, network, train, watched, loss, rule, augment)
+    trainer = new_trainer(settings, network, parts, rule, augment)
     new = new_folder(folder, train.name, overwrite=overwrite)
     kept = replace(
         with_absolute_paths(settings), lr=rule.lr, augment=None if augment is None else str(augment)
     )
-    keep = settings.keep or ("last" if parts.validation is None else "both")
-    files = RunFiles(new, kept, split, listener, keep=keep)
+    key = first_filters(network)
+    first = {} if key is None else {key: before[key]}
+    files = RunFiles(new, kept, split, listener, before=first, keep=kept_models(kept, parts))
     if overwrite:
         remove_logs(new)
     trainer.callbacks += [*stopping, files, *logs_of(kept, new)]
@@ -173,9 +172,7 @@ def _prepared(
     if not settings.normalize and settings.augment is None:
         return network, None
     mean, std = train.statistics()
-    augment = None
-    if settings.augment is not None:
-        augment = datasets.augmentation(settings.augment, fill=mean)
+    augment = augmentation_of(settings, mean)
     if settings.normalize:
         if any(isinstance(layer, Normalize) for _, layer in network.layers()):
             raise ArgumentError(
@@ -187,7 +184,13 @@ def _prepared(
     return network, augment
 
 
-def _stopping(settings: Settings) -> list[EarlyStopping]:
+def augmentation_of(settings: Settings, mean: tuple[float, ...]) -> Augmentation | None:
+    """Return what changes the training images; what it uncovers gets their ``mean``."""
+    return None if settings.augment is None else datasets.augmentation(settings.augment, fill=mean)
+
+
+def stopping_of(settings: Settings) -> list[EarlyStopping]:
+    """Return the callback that ends the training early, if it is wanted."""
     if settings.patience is None:
         if settings.min_delta is not None:
             raise ArgumentError(
@@ -197,22 +200,27 @@ def _stopping(settings: Settings) -> list[EarlyStopping]:
     return [EarlyStopping(settings.patience, settings.min_delta or 0.0)]
 
 
-def _trainer(
+def kept_models(settings: Settings, parts: Parts) -> str:
+    """Return which models are kept: "last", "best" or "both"."""
+    return settings.keep or ("last" if parts.validation is None else "both")
+
+
+def new_trainer(
     settings: Settings,
     network: Layer,
-    train: Dataset,
-    validation: Dataset,
-    loss: Loss,
+    parts: Parts,
     rule: Optimizer,
     augment: Augmentation | None,
 ) -> Trainer:
+    """Return a Trainer with the settings of a run; without a validation set it watches the test."""
     assert settings.epochs is not None
     assert settings.batch_size is not None
+    weights = class_weights_of(settings.class_weights, parts.train)
     return Trainer(
         network,
-        train,
-        validation,
-        loss=loss,
+        parts.train,
+        parts.test if parts.validation is None else parts.validation,
+        loss=SoftmaxCrossEntropy(weights, settings.label_smoothing),
         optimizer=rule,
         schedule=settings.schedule,
         warmup=settings.warmup,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ..typing import PathLike
     from .settings import Settings
 
-__all__ = ["read_config", "write_config"]
+__all__ = ["as_written", "read_config", "settings_from", "write_config"]
 
 # Bytes of a path that are not valid UTF-8 are written to the file and read back unchanged.
 BYTES_OF_NAMES = sys.getfilesystemencodeerrors()
@@ -27,17 +28,23 @@ def write_config(path: PathLike, settings: Settings) -> None:
     from ..formats import atomic_write
 
     lines = ["# Repeat this run: pellucid train --config with this file or its folder"]
-    for setting in settings_in(type(settings)).values():
-        value = getattr(settings, setting.name)
-        if value is not None and (value or setting.default is not False):
-            lines.append(f"{setting.key} = {_toml(value)}")
+    lines += [f"{key} = {_toml(value)}" for key, value in as_written(settings).items()]
     with atomic_write(path) as part:
         part.write_bytes(("\n".join(lines) + "\n").encode("utf-8", BYTES_OF_NAMES))
 
 
+def as_written(settings: Settings) -> dict[str, Any]:
+    """Return settings by their keys, as files hold them; see `write_config` and `settings_from`."""
+    found = {}
+    for setting in settings_in(type(settings)).values():
+        value = getattr(settings, setting.name)
+        if value is not None and (value or setting.default is not False):
+            found[setting.key] = str(value) if isinstance(value, Path) else value
+    return found
+
+
 def _toml(value: object) -> str:
     """Return a value in TOML: as in JSON, but for escapes of what is not ASCII, and for DEL."""
-    value = str(value) if isinstance(value, Path) else value
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -78,19 +85,24 @@ def read_config(path: PathLike, cls: type | None = None) -> dict[str, Any]:
                 "config.toml, or the run folder that holds one."
             ) from error
         raise FileFormatError(f"'{path}' cannot be read as TOML: {error}.") from error
+    return settings_from(config, str(path), cls)
+
+
+def settings_from(config: Mapping[str, Any], where: str, cls: type | None = None) -> dict[str, Any]:
+    """Return the settings that a file holds, by the names of the fields; see `read_config`."""
     known = {setting.key: setting for setting in settings_in(cls or _settings()).values()}
     found = {}
     for key, value in config.items():
         if key not in known:
             raise FileFormatError(
-                f"has no setting {key!r}. {did_you_mean(key, known)}", where=str(path)
+                f"has no setting {key!r}. {did_you_mean(key, known)}", where=where
             )
         setting = known[key]
         if isinstance(value, str):
             value = setting.older.get(value, value)
         if not setting.accepts(value):
             raise FileFormatError(
-                f"{key} must be {setting.written}, received {value!r}.", where=str(path)
+                f"{key} must be {setting.written}, received {value!r}.", where=where
             )
         found[setting.name] = Path(value) if setting.kind is Path else value
     return found

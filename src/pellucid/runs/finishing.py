@@ -53,7 +53,8 @@ class Finished:
 def finish(run: Run, *, listener: Listener | None = None) -> Finished | None:
     """Measure the kept model on all test images, and draw the pictures of the run folder.
 
-    Returns None if no epoch was finished; a numbered folder that `begin` made is then removed.
+    Returns None if no epoch was finished; a numbered folder that `begin` made is then removed,
+    unless its checkpoint is worth keeping (`RunFiles.kept`).
 
     Raises
     ------
@@ -62,7 +63,8 @@ def finish(run: Run, *, listener: Listener | None = None) -> Finished | None:
     """
     listener = listener or Listener()
     if not run.files.saved:
-        if run.temporary:
+        run.files.withdraw()
+        if run.temporary and not run.files.kept:
             remove_logs(run.folder)
             run.folder.path.rmdir()
         return None

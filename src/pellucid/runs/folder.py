@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BEST",
+    "CHECKPOINT",
     "CONFIG",
     "FILES",
     "FILTERS",
@@ -35,6 +36,7 @@ MODEL, HISTORY, CONFIG = "model.safetensors", "history.csv", "config.toml"
 BEST = "best.safetensors"
 FILTERS, REPORT, SPLIT = "filters.safetensors", "report.html", "split.csv"
 LOG, TENSORBOARD, MLFLOW = "log.jsonl", "tensorboard", "mlflow.txt"
+CHECKPOINT = "checkpoint.safetensors"
 PICTURES = {
     "curves.png": "loss and accuracy over the epochs",
     "filters.png": "the filters before and after training",
@@ -46,6 +48,7 @@ FILES = {
     HISTORY: "loss and accuracies of every epoch",
     CONFIG: "the settings: pellucid train --config",
     SPLIT: "which image was trained on, chosen by, tested on",
+    CHECKPOINT: "where the training stands: pellucid train --resume",
     FILTERS: "the first filters after each epoch: pellucid show learning",
     LOG: "loss and learning rate of every step",
     TENSORBOARD: "the same: tensorboard --logdir",
@@ -90,6 +93,11 @@ class RunFolder:
     def model(self) -> Path:
         """The file of the model of the last epoch."""
         return self.path / MODEL
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file of the training's state, from which it goes on."""
+        return self.path / CHECKPOINT
 
     @property
     def best(self) -> Path:

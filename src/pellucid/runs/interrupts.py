@@ -40,15 +40,20 @@ class Interrupts:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
+    @property
+    def terminated(self) -> bool:
+        """Whether the first signal was a request to terminate: there is little time left."""
+        return self.exit_code == 128 + signal.SIGTERM
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Finish the block first: what arrives meanwhile is raised at its end."""
-        self._holding = True
+        before, self._holding = self._holding, True
         try:
             yield
         finally:
-            self._holding = False
-        if self._waiting:
+            self._holding = before
+        if self._waiting and not self._holding:
             self._raise()
 
     def listen(self) -> None:

@@ -8,14 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DataNotFoundError
 from ..names import file_name
-from .folder import RunFolder
+from .folder import FILES, GIVE_RUN, RunFolder
 
 if TYPE_CHECKING:
     from ..typing import PathLike
 
-__all__ = ["new_folder", "require_free"]
+__all__ = ["new_folder", "own_folder", "require_free"]
 
 RUNS = Path("runs")
 
@@ -28,12 +28,14 @@ def require_free(folder: PathLike | None, *, overwrite: bool) -> None:
     Raises
     ------
     ArgumentError
-        If so, or if it is a file.
+        If so, if it is a file, or if it cannot be created or written to.
     """
-    if folder is None or not (path := Path(folder)).exists():
-        return
-    if not path.is_dir():
+    path = RUNS if folder is None else Path(folder)
+    if path.exists() and not path.is_dir():
         raise ArgumentError(f"'{path}' is a file; give a folder.", where="folder")
+    _require_writable(path)
+    if folder is None or not path.exists():
+        return
     if any(path.iterdir()) and not overwrite:
         raise ArgumentError(
             f"'{path}' is not empty. Give another folder, or {{overwrite}} to replace the run in "
@@ -66,16 +68,56 @@ def new_folder(folder: PathLike | None, dataset: str, *, overwrite: bool = False
             f"cannot create '{folder or RUNS}': {error.strerror}. Give another folder.",
             where="folder",
         ) from error
-    if not os.access(path, os.W_OK):
-        raise ArgumentError(f"'{path}' may not be written to. Give another folder.", where="folder")
+    _require_own(path)
+    require_free(path, overwrite=overwrite)
+    return RunFolder(path)
+
+
+def own_folder(run: PathLike) -> RunFolder:
+    """Return the folder of a run that goes on: ``run``, or the one that a file of it lies in.
+
+    Like a new folder, it belongs to this process until the process ends.
+
+    Raises
+    ------
+    DataNotFoundError
+        If there is no such folder or file.
+    ArgumentError
+        If it cannot be written to, or another training writes into it.
+    """
+    path = Path(run)
+    if not path.exists():
+        raise DataNotFoundError(f"there is no '{path}'. {GIVE_RUN}", where="folder")
+    if not path.is_dir() and path.name not in FILES:
+        raise ArgumentError(f"'{path}' is not a run folder or a file of one.", where="folder")
+    path = path if path.is_dir() else path.parent
+    _require_writable(path)
+    _require_own(path)
+    return RunFolder(path)
+
+
+def _require_writable(path: Path) -> None:
+    """Refuse a folder that cannot be written to, or created."""
+    there = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
+    if not there.is_dir():
+        raise ArgumentError(
+            f"cannot create '{path}': '{there}' is not a folder. Give another folder.",
+            where="folder",
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ArgumentError(
+            f"'{there}' may not be written to. Give another folder.", where="folder"
+        )
+
+
+def _require_own(path: Path) -> None:
+    """Lock a folder, or refuse that of another training."""
     if not _locked(path):
         raise ArgumentError(
             f"'{path}' is the folder of another training that still runs. Give another folder, or "
             "wait until it has ended.",
             where="folder",
         )
-    require_free(path, overwrite=overwrite)
-    return RunFolder(path)
 
 
 def _locked(folder: Path) -> bool:

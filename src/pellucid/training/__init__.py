@@ -2,6 +2,7 @@
 
 from .averaging import WeightAverage
 from .callbacks import BestModel, Callback, HistoryFile, LastModel
+from .checkpoint import Checkpoint
 from .early_stopping import EarlyStopping
 from .engines import CompiledEngine, Engine, NumpyEngine
 from .filter_file import FilterFile, FilterHistory, first_filters
@@ -17,6 +18,7 @@ __all__ = [
     "Best",
     "BestModel",
     "Callback",
+    "Checkpoint",
     "CompiledEngine",
     "EarlyStopping",
     "Engine",

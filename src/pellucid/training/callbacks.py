@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,15 +64,38 @@ class Callback:
 
 
 class HistoryFile(Callback):
-    """Write the history to the CSV file ``path`` after each epoch, one row per epoch."""
+    """Append a row to the CSV file ``path`` after each epoch, so that others can follow it.
+
+    A file that does not hold the epochs before is replaced.
+    """
 
     def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
-        """Rewrite the whole file, so that it is always complete."""
-        with atomic_write(self.path) as part, part.open("w", newline="", encoding="utf-8") as file:
-            trainer.history.write_csv(file)
+        """Append the epoch's row."""
+        text = io.StringIO(newline="")
+        trainer.history.write_csv(text)
+        whole = text.getvalue().encode()
+        last = whole.rindex(b"\n", 0, -1) + 1  # where the last row begins
+        there = self.path.read_bytes() if self.path.is_file() else b""
+        if there == whole[:last]:
+            self._append(whole[last:], last)
+        elif there != whole:
+            with atomic_write(self.path) as part:
+                part.write_bytes(whole)
+
+    def _append(self, row: bytes, size: int) -> None:
+        """Write a row after the first ``size`` bytes, or leave the file as it was."""
+        with self.path.open("r+b", buffering=0) as file:
+            file.seek(size)
+            try:
+                if (written := file.write(row)) != len(row):  # what no longer fits is an error
+                    file.write(row[written:])
+                os.fsync(file.fileno())
+            except BaseException:
+                file.truncate(size)
+                raise
 
 
 class LastModel(Callback):

@@ -116,10 +116,17 @@ class FilterFile(Callback):
 
     A resumed training continues the existing file. For a network without filters no file is
     written, and an older training's file at ``path`` is removed.
+
+    Parameters
+    ----------
+    path : str or path
+    before : array (FN, C, FH, FW), optional
+        The filters before the training, for one that is resumed within its first epoch.
     """
 
-    def __init__(self, path: PathLike) -> None:
+    def __init__(self, path: PathLike, before: Array | None = None) -> None:
         self.path = Path(path)
+        self._before = before
         self._history: FilterHistory | None = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
@@ -131,6 +138,8 @@ class FilterFile(Callback):
             self._history = FilterHistory(key)
             if trainer.epoch:
                 self._history.epochs = self._earlier(key, trainer)
+            if self._before is not None and 0 not in self._history.epochs:
+                self._history.epochs = {0: self._before[:MOST_FILTERS], **self._history.epochs}
         self._add(trainer)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ArgumentError, NumericsError, PellucidError, StateDictError
+from ..data.fingerprint import fingerprint
+from ..errors import ArgumentError, DataError, NumericsError, PellucidError, StateDictError
 from ..optim import RULES, Optimizer, schedule_name
 from .guard import Moment
 from .history import History
@@ -18,7 +19,15 @@ from .state import NONE, TrainingState, loss_constants
 if TYPE_CHECKING:
     from .trainer import Trainer
 
-__all__ = ["load", "require_alike", "require_loss", "require_whole", "restore", "taken"]
+__all__ = [
+    "load",
+    "require_alike",
+    "require_loss",
+    "require_same_images",
+    "require_whole",
+    "restore",
+    "taken",
+]
 
 
 def taken(trainer: Trainer, moment: Moment) -> TrainingState:
@@ -70,6 +79,7 @@ def load(trainer: Trainer, state: TrainingState) -> None:
     try:
         state = translated(state, trainer)
         require_alike(before, state, trainer.optimizer, len(trainer.loader))
+        require_same_images(trainer, state)
         restore(trainer, state)
     except BaseException:
         restore(trainer, before)
@@ -133,6 +143,29 @@ def require_alike(
 def _recipes(own: dict[str, Any], saved: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     """Return each entry of the recipes with this Trainer's value and the saved one."""
     return [(name, own.get(name, NONE), saved.get(name, NONE)) for name in own | saved]
+
+
+def require_same_images(trainer: Trainer, saved: TrainingState) -> None:
+    """Refuse other images than those of the saved training, if its state says which they were.
+
+    Raises
+    ------
+    DataError
+    """
+    for role, then in saved.data.items():
+        images = trainer.validation if role == "validation" else trainer.train
+        if images is None:
+            raise DataError(
+                f"the training measured itself on {then.images:,} images after each epoch; give "
+                "them to the Trainer again.",
+                where=role,
+            )
+        if different := then.difference(fingerprint(images)):
+            raise DataError(
+                f"'{images.name}' is not what the training began with: it {different}. Go on with "
+                "those images, or start a new training.",
+                where=role,
+            )
 
 
 def restore(trainer: Trainer, state: TrainingState) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..data.fingerprint import Fingerprint
 from ..errors import FileFormatError
 from ..formats import describe_file, read_tensors, write_tensors
 from ..typing import Array, PathLike
@@ -67,6 +69,9 @@ class TrainingState:
         The factors of the weight decay of parameters, where not 1.
     average : dict of key to array
         The moving average of the weights; empty without one.
+    data : dict of str to Fingerprint
+        Those of the images, by role (``"train"``, ``"validation"``), in the file of a `Checkpoint`;
+        otherwise empty.
 
     None means that the version that saved it did not write this yet.
     """
@@ -93,9 +98,19 @@ class TrainingState:
     recipe: dict[str, Any] | None = None
     decays: dict[str, float] | None = None
     average: dict[str, Array] = field(default_factory=dict)
+    data: dict[str, Fingerprint] = field(default_factory=dict)
 
-    def save(self, path: PathLike) -> None:
-        """Write the state to a safetensors file, atomically."""
+    def save(
+        self,
+        path: PathLike,
+        more: Mapping[str, Array] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write the state to a safetensors file, atomically.
+
+        ``more`` arrays and ``metadata`` are the caller's own, and written beside it; `load` ignores
+        them. They must not be called as the state's own are.
+        """
         arrays = {f"weights/{key}": value for key, value in self.weights.items()}
         arrays |= {f"optimizer/{key}": value for key, value in self.optimizer.items()}
         arrays |= {f"average/{key}": value for key, value in self.average.items()}
@@ -120,8 +135,10 @@ class TrainingState:
             "clip_norm": self.clip_norm,
             "recipe": self.recipe,
             "decays": self.decays,
+            "data": {role: one._asdict() for role, one in (self.data or {}).items()},
         }
-        write_tensors(path, arrays, {"training": json.dumps(rest)})
+        training = {"training": json.dumps(rest)}
+        write_tensors(path, {**(more or {}), **arrays}, {**(metadata or {}), **training})
 
     @classmethod
     def load(cls, path: PathLike) -> TrainingState:
@@ -171,6 +188,7 @@ class TrainingState:
                 recipe=None if rest.get("recipe") is None else dict(rest["recipe"]),
                 decays=None if rest.get("decays") is None else dict(rest["decays"]),
                 average=_under("average/", arrays),
+                data={k: Fingerprint(**one) for k, one in rest.get("data", {}).items()},
             )
         except (
             AttributeError,

@@ -402,6 +402,8 @@ class Trainer(Settled):
         StateDictError, ArgumentError
             If the state belongs to another model, optimizer, loss, schedule, batch size or data
             set, or is damaged; this Trainer is then unchanged.
+        DataError
+            If it is that of a `Checkpoint`, and the images are not those of the saved training.
         """
         self._guard.look()
         self._guard.uninterrupted(lambda: load(self, state))

@@ -1,0 +1,174 @@
+"""Go on with a run that was interrupted, or train a finished one for more epochs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .. import data as datasets
+from ..data import Parts, Split
+from ..errors import ArgumentError, DataError, renamed
+from ..nn import set_decay
+from ..optim import schedule_name, share_done
+from ..training import Trainer
+from .beginning import Run, augmentation_of, kept_models, new_trainer, stopping_of
+from .checkpoint import Kept, read_checkpoint
+from .completing import completed, rule_of, with_absolute_paths
+from .images import first_images, load_images
+from .listener import Listener
+from .logs import logs_of
+from .new_folder import own_folder
+from .run_files import RunFiles
+from .settings import Settings
+from .starting_network import Start
+
+if TYPE_CHECKING:
+    from ..typing import PathLike
+
+__all__ = ["resume"]
+
+
+def resume(folder: PathLike, *, listener: Listener | None = None, **changes: Any) -> Run:
+    """Continue a run from its checkpoint: `Run.fit` does what the interrupted training would have.
+
+    The weights end with the same bits as those of a run that was never interrupted.
+
+    Parameters
+    ----------
+    folder : path
+        The run folder, or its checkpoint or config.toml.
+    listener : Listener, optional
+    **changes
+        Settings that are to change: those that do not change what is learned from the same images
+        (`Setting.on_resume`), such as ``epochs``. With a schedule, another number of epochs
+        stretches it from here on.
+
+    Raises
+    ------
+    ArgumentError
+        If another setting would change, or the folder cannot be written to.
+    DataNotFoundError, FileFormatError
+        If there is no checkpoint, or it is damaged.
+    DataError
+        If the images are not those that the training began with.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pellucid import runs
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = runs.begin(runs.Settings(epochs=1, limit=100), folder)
+    ...     history = run.fit()
+    ...     more = runs.resume(folder, epochs=3)
+    ...     len(more.fit().epochs)
+    3
+    """
+    own = own_folder(folder)
+    with renamed(path="folder"):
+        kept = read_checkpoint(own)
+    settings = _changed(kept.settings, changes)
+    parts = _images(kept, settings, listener)
+    trainer = _trainer(kept, settings, parts)
+    notes = [_place(trainer), *_stretched(trainer, kept)]
+    files = RunFiles(
+        own,
+        settings,
+        kept.split,
+        listener,
+        before=kept.before,
+        resumed=True,
+        keep=kept_models(settings, parts),
+    )
+    trainer.callbacks += [*stopping_of(settings), files, *logs_of(settings, own)]
+    name = settings.model or type(kept.network).__name__
+    start = Start(kept.network, name, notes)
+    return Run(settings, own, trainer, parts.test, files, start, kept.before, temporary=False)
+
+
+def _changed(earlier: Settings, changes: dict[str, Any]) -> Settings:
+    """Return the settings of the run with changes, or refuse those that change what is learned."""
+    if changes.get("augment"):
+        changes = changes | {"augment": str(datasets.augmentation(changes["augment"]))}
+    settings = with_absolute_paths(completed(replace(earlier, **changes)))
+    settings.require_resumable(earlier)
+    return settings
+
+
+def _images(kept: Kept, settings: Settings, listener: Listener | None) -> Parts:
+    """Read the images, and refuse a folder in which any was added, removed or changed."""
+    split = kept.split
+    parts = load_images(settings, split=split, new_images="draw", listener=listener)
+    now = Split.of(*parts)
+    if split is not None and now is not None and (different := _difference(split, now)):
+        raise DataError(
+            f"'{settings.data}' is not what the training began with: {different}. Make it as it "
+            "was, or start a new training.",
+            where="data",
+        )
+    train, validation, test = (part and replace(part, held_out=kept.held_out) for part in parts)
+    assert train is not None
+    assert test is not None
+    return Parts(first_images(train, settings.limit), validation, test)
+
+
+def _difference(then: Split, now: Split) -> str:
+    """Return which files were added, removed and changed, in words; empty if none were."""
+    before = {file.path: file.sha256 for file in then.roles}
+    after = {file.path: file.sha256 for file in now.roles}
+    found = (
+        ("added", sorted(after.keys() - before.keys())),
+        ("removed", sorted(before.keys() - after.keys())),
+        ("changed", sorted(k for k in before.keys() & after.keys() if before[k] != after[k])),
+    )
+    return "; ".join(_counted(paths, what) for what, paths in found if paths)
+
+
+def _counted(paths: list[str], what: str) -> str:
+    few = ", ".join(paths[:3]) + ", ..." * (len(paths) > 3)
+    return f"{len(paths):,} image{'s' * (len(paths) != 1)} {what} ({few})"
+
+
+def _trainer(kept: Kept, settings: Settings, parts: Parts) -> Trainer:
+    """Return a Trainer in the state of the checkpoint, for the new number of epochs."""
+    network, state = kept.network, kept.state
+    for key, p in network.parameters().items():
+        p.rate = (state.rates or {}).get(key, 1.0)  # plans leave out what is frozen
+    if settings.decay_all:
+        set_decay(network, {"*": 1})
+    mean = () if settings.augment is None else parts.train.statistics()[0]
+    augment = augmentation_of(settings, mean)
+    as_then = replace(settings, epochs=state.epochs)
+    trainer = new_trainer(as_then, network, parts, rule_of(settings), augment)
+    with renamed(train="data", validation="data"):
+        trainer.load_state(state)
+    if settings.epochs is not None and settings.epochs < trainer.epoch:
+        raise ArgumentError(
+            f"is {settings.epochs}, but {trainer.epoch} epochs are finished already. Give more to "
+            "train on.",
+            where="epochs",
+        )
+    trainer.epochs = settings.epochs or trainer.epochs
+    return trainer
+
+
+def _place(trainer: Trainer) -> str:
+    """Return in words where the training goes on."""
+    batches, done = len(trainer.loader), len(trainer.history.losses)
+    if trainer.epoch >= trainer.epochs:
+        return f"all {trainer.epochs} epochs are finished"
+    within = done - trainer.epoch * batches
+    after = f", after {within:,} of its {batches:,} batches" if within else ""
+    return f"goes on in epoch {trainer.epoch + 1} of {trainer.epochs}{after}"
+
+
+def _stretched(trainer: Trainer, kept: Kept) -> list[str]:
+    """Return a note that a schedule spans another number of epochs, if so."""
+    before, schedule = kept.state.epochs, trainer.schedule
+    if schedule is None or before in (None, trainer.epochs):
+        return []
+    steps, batches = len(trainer.history.losses), len(trainer.loader)
+    then, now = (schedule(share_done(steps, n * batches)) for n in (before, trainer.epochs))
+    return [
+        f"the schedule {schedule_name(schedule)} is stretched from {before} to {trainer.epochs} "
+        f"epochs: its factor is {now:.3g} from here on, where it was {then:.3g}"
+    ]
