@@ -4,6 +4,7 @@ A message says where the error occurred, what was required, what was received, a
 
     PellucidError
     ├── ArgumentError (ValueError)         a value or a name that is not allowed
+    │   ├── ContradictionError             a setting that another one excludes
     │   └── ShapeError                     an array or a window whose size does not fit
     ├── DataError (ValueError)             data that no network can be trained on
     │   ├── DataNotFoundError (FileNotFoundError)   a data set or file that is not there
@@ -24,6 +25,7 @@ from .names import listed, shown
 
 __all__ = [
     "ArgumentError",
+    "ContradictionError",
     "DataError",
     "DataNotFoundError",
     "FileFormatError",
@@ -109,6 +111,24 @@ class PellucidError(Exception):
 
 class ArgumentError(PellucidError, ValueError):
     """A value or a name that is not allowed."""
+
+
+class ContradictionError(ArgumentError):
+    """A setting, ``where``, that another one, ``against``, excludes.
+
+    Of a setting that was given and one that comes from a file, the one that was given wins.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        against: str = "",
+        arguments: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, where=where, arguments=arguments)
+        self.against = against
 
 
 class ShapeError(ArgumentError):

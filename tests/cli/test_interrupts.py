@@ -15,7 +15,13 @@ import pellucid
 from pellucid.runs.interrupts import Interrupts
 from pellucid.training import FilterHistory
 
-FILES = {"model.safetensors", "filters.safetensors", "history.csv", "config.toml"}
+FILES = {
+    "model.safetensors",
+    "checkpoint.safetensors",
+    "filters.safetensors",
+    "history.csv",
+    "config.toml",
+}
 PICTURES = {"curves.png", "filters.png", "confusion.png"}
 PROGRAM = (str(Path(__file__).with_name("interrupted.py")),)
 OPTIONS = ("--epochs", "3", "--limit", "100", "--batch-size", "50", "--out", "run")
@@ -135,10 +141,14 @@ def test_the_curves_end_with_the_last_finished_epoch(interrupt, pellucid, tmp_pa
     assert curves == (tmp_path / "whole" / "curves.png").read_bytes()
 
 
-def test_a_request_to_terminate_does_the_same_and_exits_with_143(interrupt, tmp_path, weights):
+def test_a_request_to_terminate_keeps_the_epoch_draws_nothing_and_exits_with_143(
+    interrupt, tmp_path, weights
+):
     result = interrupt(BATCH, 4, "SIGTERM")
     assert result.returncode == 143
-    require_epochs(tmp_path / "run", 1, weights)
+    assert "terminated in epoch 2, after 1 of its 2 batches; the checkpoint is wr" in result.stdout
+    assert result.stdout.endswith("go on with: pellucid train --resume run\n")
+    require_epochs(tmp_path / "run", 1, weights, pictures=False)
 
 
 def test_ctrl_c_while_the_pictures_are_drawn_keeps_model_and_history(interrupt, tmp_path, weights):

@@ -16,7 +16,13 @@ from pellucid import data
 from pellucid.runs import Settings, read_config, write_config
 
 SHORT = ("--epochs", "3", "--limit", "100", "--batch-size", "50")
-FILES = {"model.safetensors", "filters.safetensors", "history.csv", "config.toml"}
+FILES = {
+    "model.safetensors",
+    "checkpoint.safetensors",
+    "filters.safetensors",
+    "history.csv",
+    "config.toml",
+}
 PICTURES = {"curves.png", "filters.png", "confusion.png"}
 
 

@@ -55,7 +55,7 @@ def common(
     be_quiet(quiet)
 
 
-app.command("train")(train.command)
+app.command("train", cls=train.Command)(train.command)
 app.command("evaluate")(evaluate.command)
 app.command("predict")(predict.command)
 app.command("summary")(summary.command)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import NumericsError, renamed
+from ..errors import ArgumentError, NumericsError, renamed
 from ..runs.interrupts import Interrupts
 from ..runs.settings import Settings
-from .messages import echo, is_quiet, note
-from .setting_options import takes
+from .messages import echo, note
+from .setting_options import command_of, given_in, takes
 from .terminal import Terminal
 
 if TYPE_CHECKING:
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+Command = command_of(Settings)
+
 
 @takes(Settings)
 def command(
     settings: Settings,
+    context: typer.Context,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -32,39 +36,76 @@ def command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run in --out.")
     ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with a run that was interrupted, or with more --epochs: its folder or "
+            "checkpoint. No other option is needed.",
+        ),
+    ] = None,
 ) -> None:
     """Train a network; without options, on the embedded handwritten digits.
 
-    Writes a run folder: model.safetensors, history.csv, config.toml,
-    filters.safetensors, curves.png, filters.png, confusion.png. See
-    pellucid report for all of it on one page.
+    Writes a run folder: model.safetensors, checkpoint.safetensors,
+    history.csv, config.toml, filters.safetensors, curves.png, filters.png,
+    confusion.png. See pellucid report for all of it on one page.
 
     Ctrl-C ends the training cleanly: the last finished epoch is saved,
-    measured and drawn.
+    measured and drawn. pellucid train --resume RUN goes on from the
+    checkpoint, also after the process was killed.
     """
     from .. import runs
-    from ..training import ProgressBar
 
     interrupts = Interrupts()
     terminal = Terminal(interrupts)
-    with renamed(folder="--out", overwrite="--overwrite"):
-        run = runs.begin(settings, out, overwrite=overwrite, listener=terminal)
-        with interrupts:
-            note(run)
-            if not is_quiet():
-                run.trainer.callbacks.append(ProgressBar())
-            failure = _train(run, interrupts)
-            try:
-                if runs.finish(run, listener=terminal):
-                    echo(f"{run.folder}/")
-                    for name, content in run.folder.files().items():
-                        note(f"  {name:20} {content}")
-            except KeyboardInterrupt:
-                note(f"stopped; the model of epoch {run.files.saved} is in {run.folder}/")
-        if failure is not None:
-            raise failure
+    if resume is None:
+        with renamed(folder="--out", overwrite="--overwrite"):
+            run = runs.begin(settings, out, overwrite=overwrite, listener=terminal)
+    else:
+        _require_alone(context)
+        with renamed(folder="--resume"):
+            run = runs.resume(resume, listener=terminal, **given_in(context, Settings))
+    with interrupts, renamed(folder="--out"):
+        note(run)
+        _train_and_finish(run, interrupts, terminal)
     if interrupts.exit_code:
         raise typer.Exit(interrupts.exit_code)
+
+
+def _require_alone(context: typer.Context) -> None:
+    """Refuse options that say where a run comes from, beside ``--resume``, which says it."""
+    for name in ("config", "out", "overwrite"):
+        if context.params.get(name):
+            raise ArgumentError(
+                f"goes on in the folder of the run, with its settings. Leave --{name} out.",
+                where="--resume",
+            )
+
+
+def _train_and_finish(run: Run, interrupts: Interrupts, terminal: Terminal) -> None:
+    """Train, then measure and draw, unless there is nothing to do or no time."""
+    from .. import runs
+    from ..training import ProgressBar
+
+    if run.finished:
+        note("nothing to do; more --epochs train on")
+        return
+    if not is_quiet():
+        run.trainer.callbacks.append(ProgressBar())
+    failure = None if run.trainer.epoch >= run.trainer.epochs else _train(run, interrupts)
+    if not interrupts.terminated:
+        try:
+            if runs.finish(run, listener=terminal):
+                echo(f"{run.folder}/")
+                for name, content in run.folder.files().items():
+                    note(f"  {name:22} {content}")
+        except KeyboardInterrupt:
+            note(f"stopped; the model of epoch {run.files.saved} is in {run.folder}/")
+    if failure is not None:
+        raise failure
+    if interrupts.exit_code and run.folder.checkpoint.exists() and run.files.begun:
+        note(f"go on with: pellucid train --resume {shlex.quote(str(run.folder))}")
 
 
 def _train(run: Run, interrupts: Interrupts) -> NumericsError | None:
@@ -72,13 +113,23 @@ def _train(run: Run, interrupts: Interrupts) -> NumericsError | None:
     try:
         run.fit()
     except KeyboardInterrupt:
+        saved, trainer = run.files.saved, run.trainer
+        if interrupts.terminated:
+            batches = len(trainer.history.losses) - trainer.epoch * len(trainer.loader)
+            where = (
+                f"epoch {trainer.epoch + 1}, after {batches} of its {len(trainer.loader)} batches"
+            )
+            what = "the checkpoint is written" if run.files.begun else "nothing was written yet"
+            note(f"terminated in {where}; {what}")
+            return None
         interrupts.listen()
-        saved = run.files.saved
         if saved:
             note(
                 f"stopped after {saved} of {run.settings.epochs} epochs; the last of them is saved"
             )
             note("measuring it and drawing the pictures (Ctrl-C again skips this)")
+        elif run.files.kept:
+            note("stopped before the first epoch was finished; the checkpoint is written")
         else:
             note("stopped before the first epoch was finished; nothing to save")
     except NumericsError as error:

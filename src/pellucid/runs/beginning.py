@@ -10,7 +10,7 @@ import numpy as np
 from .. import data as datasets
 from .. import optim
 from ..data import Augmentation, Dataset, Parts, Split
-from ..errors import ArgumentError, renamed
+from ..errors import ArgumentError, ContradictionError, renamed
 from ..names import shown
 from ..nn import Layer, Normalize, SoftmaxCrossEntropy, set_decay
 from ..optim import Optimizer
@@ -19,7 +19,7 @@ from ..shapes import shape_text
 from ..training import EarlyStopping, History, Trainer, first_filters
 from .class_weights import class_weights_of
 from .completing import completed, rule_of, with_absolute_paths
-from .folder import RunFolder
+from .folder import PICTURES, RunFolder
 from .images import first_images, load_images
 from .initial_weights import given_init
 from .listener import Listener
@@ -77,6 +77,17 @@ class Run:
         """The validation set, if there is one; else the epochs are measured on the test set."""
         watched = self.trainer.validation
         return watched if watched is not None and watched.split == "validation" else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done and the pictures of the last one are drawn."""
+        done = self.trainer.epoch >= self.trainer.epochs
+        return done and all((self.folder.path / name).exists() for name in self.pictures())
+
+    def pictures(self) -> list[str]:
+        """Return the names of the pictures that `pellucid.runs.finish` draws."""
+        filters = first_filters(self.trainer.model) is not None
+        return [name for name in PICTURES if filters or name != "filters.png"]
 
     def __str__(self) -> str:
         train, test, validation = self.trainer.train, self.test, self.validation
@@ -175,10 +186,11 @@ def _prepared(
     augment = augmentation_of(settings, mean)
     if settings.normalize:
         if any(isinstance(layer, Normalize) for _, layer in network.layers()):
-            raise ArgumentError(
+            raise ContradictionError(
                 "the network starts with a layer that normalises, from its own training. Leave it "
                 "out.",
                 where="normalize",
+                against="source",
             )
         network = Normalize(mean, std).before(network)
     return network, augment

@@ -78,7 +78,8 @@ class RunCheckpoint(Checkpoint):
         split: Split | None,
         before: dict[str, Array],
     ) -> None:
-        super().__init__(folder.checkpoint, settings.checkpoint_minutes)
+        minutes = settings.checkpoint_minutes
+        super().__init__(folder.checkpoint, 5 if minutes is None else minutes)
         self.settings = settings
         self._arrays = {BEFORE + key: w for key, w in before.items()}
         if split is not None:

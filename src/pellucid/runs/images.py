@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import ArgumentError, renamed
+from ..errors import ArgumentError, ContradictionError, renamed
 from ..names import plain
 from .listener import Listener
 from .settings import Settings
@@ -84,8 +84,10 @@ def load_images(
         roles = None if split is None else split.roles
         return with_validation(train, test, settings.validation, seed, roles)
     if settings.data_dir is not None:
-        raise ArgumentError(
-            f"needs a data set's name; {settings.data!r} is a path.", where="data_dir"
+        raise ContradictionError(
+            f"needs a data set's name; {settings.data!r} is a path.",
+            where="data_dir",
+            against="data",
         )
     options: dict[str, Any] = {"size": size, "channels": settings.channels, "seed": seed}
     if drawing or settings.drawings:
@@ -111,10 +113,11 @@ def load_images(
 def _refuse_options_of_folders(settings: Settings) -> None:
     for name in ("size", "channels", "held_out", "skip_corrupt", "drawings", "skip_empty"):
         if getattr(settings, name) not in (None, False):
-            raise ArgumentError(
+            raise ContradictionError(
                 f"needs a folder or zip archive of images; {settings.data!r} is a data set whose "
                 "images are fixed.",
                 where=name,
+                against="data",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 from contextlib import suppress
@@ -101,7 +102,7 @@ def _require_writable(path: Path) -> None:
     there = next(p for p in (path, *path.absolute().parents) if os.path.lexists(p))
     if not there.is_dir():
         raise ArgumentError(
-            f"cannot create '{path}': '{there}' is not a folder. Give another folder.",
+            f"cannot create '{path}': {os.strerror(errno.ENOTDIR)}. Give another folder.",
             where="folder",
         )
     if not os.access(there, os.W_OK | os.X_OK):

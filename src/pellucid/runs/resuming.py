@@ -14,7 +14,7 @@ from ..training import Trainer
 from .beginning import Run, augmentation_of, kept_models, new_trainer, stopping_of
 from .checkpoint import Kept, read_checkpoint
 from .completing import completed, rule_of, with_absolute_paths
-from .images import first_images, load_images
+from .images import first_images, is_folder, load_images
 from .listener import Listener
 from .logs import logs_of
 from .new_folder import own_folder
@@ -82,7 +82,10 @@ def resume(folder: PathLike, *, listener: Listener | None = None, **changes: Any
     trainer.callbacks += [*stopping_of(settings), files, *logs_of(settings, own)]
     name = settings.model or type(kept.network).__name__
     start = Start(kept.network, name, notes)
-    return Run(settings, own, trainer, parts.test, files, start, kept.before, temporary=False)
+    run = Run(settings, own, trainer, parts.test, files, start, kept.before, temporary=False)
+    if trainer.epoch >= trainer.epochs and not run.finished:
+        files.on_fit_begin(trainer)  # `fit` has nothing to do; the last files may be missing
+    return run
 
 
 def _changed(earlier: Settings, changes: dict[str, Any]) -> Settings:
@@ -90,6 +93,8 @@ def _changed(earlier: Settings, changes: dict[str, Any]) -> Settings:
     if changes.get("augment"):
         changes = changes | {"augment": str(datasets.augmentation(changes["augment"]))}
     settings = with_absolute_paths(completed(replace(earlier, **changes)))
+    if is_folder(settings.data) and is_folder(earlier.data):
+        earlier = replace(earlier, data=settings.data)  # perhaps moved: the images are compared
     settings.require_resumable(earlier)
     return settings
 

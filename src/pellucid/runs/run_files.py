@@ -120,7 +120,7 @@ class RunFiles(Callback):
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Write the state that the training ended in, if the folder is this run's."""
-        if self.begun:
+        if self.begun and self._checkpoint.behind(trainer):
             with self._writing("the last checkpoint"):
                 self._checkpoint.on_fit_end(trainer)
 

@@ -45,7 +45,6 @@ class Settings:
         metavar="NAME|PATH",
         en="data set",
         ko="데이터",
-        on_resume=True,  # it may have been moved: the images themselves are compared
     )
     data_dir: Path | None = setting(
         None,
@@ -357,12 +356,13 @@ class Settings:
         ko="에폭마다 재는 이미지 수",
         on_resume=True,
     )
-    checkpoint_minutes: float = setting(
-        5.0,
+    checkpoint_minutes: float | None = setting(
+        None,
         "Write a checkpoint every N minutes within long epochs; 0 after every batch. There is one "
         "after each epoch, too.",
         metavar="N",
         least=0,
+        otherwise="5",
         en="minutes between checkpoints",
         ko="체크포인트 간격(분)",
         on_resume=True,

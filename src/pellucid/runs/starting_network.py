@@ -6,7 +6,14 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import ArgumentError, FileFormatError, PellucidError, StateDictError, renamed
+from ..errors import (
+    ArgumentError,
+    ContradictionError,
+    FileFormatError,
+    PellucidError,
+    StateDictError,
+    renamed,
+)
 from ..shapes import shape_text
 from .folder import model_path
 
@@ -80,9 +87,10 @@ def taken_over(
     if contents.build is None:
         return _with_weights(path, contents.tensors, model, images, weight_init, rng)
     if model is not None:
-        raise ArgumentError(
+        raise ContradictionError(
             f"'{source}' holds its own architecture. Leave {{model}} out.",
             where="model",
+            against="source",
             arguments={"model": ...},
         )
     network = contents.build(())

@@ -84,13 +84,18 @@ class Checkpoint(Callback):
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Write the state that the training ended in, if that is not written already."""
-        # Half a step has no state; a disk that was full a moment ago still is.
-        if trainer._broken is None and not self._failed and self._written != _place(trainer):
+        if self.behind(trainer):
             self.write(trainer)
 
     def due(self) -> bool:
         """Return whether ``minutes`` have passed since the last state was written."""
         return time.monotonic() - self._since >= 60 * self.minutes
+
+    def behind(self, trainer: Trainer) -> bool:
+        """Return whether the training has a state that is not written, and could be."""
+        # Half a step has no state; a disk that was full a moment ago still is.
+        whole = trainer._broken is None and not self._failed
+        return whole and self._written != _place(trainer)
 
     def write(self, trainer: Trainer) -> None:
         """Write the state now."""
