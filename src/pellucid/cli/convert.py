@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import ArgumentError, renamed
-from ..runs.folder import model_path
 from ..shapes import shape_text
 from .interrupts import stoppable
 from .messages import echo, note
+from .models import model_file
 from .options import image_shape
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def command(
         raise ArgumentError(
             f"'{target}' exists. Choose another name, or add --overwrite.", where="TARGET"
         )
-    path = model_path(source) if source.is_dir() else source
+    path = model_file(source) if source.is_dir() else source
     if path.exists() and target.exists() and path.samefile(target):
         raise ArgumentError(
             f"'{target}' is the file that is read. Choose another name: what the new format cannot "

@@ -9,9 +9,9 @@ import typer
 
 from ..errors import renamed
 from ..names import told_apart
-from ..runs.folder import model_path
 from .images import part_of
 from .messages import echo
+from .models import model_file
 from .options import DataDirOption, DataOption, RunArgument, SplitOption
 from .terminal import Terminal
 
@@ -52,7 +52,7 @@ def command(
     from ..runs.trained_model import settings_of
     from ..tables import text_table
 
-    model = load(model_path(run))
+    model = load(model_file(run))
     settings = settings_of(run)
     dataset = part_of(model, run, data, data_dir, split)
     engine = engine or settings.get("engine", "compiled")

@@ -10,11 +10,11 @@ import typer
 
 from ..errors import ArgumentError, DataError
 from ..names import told_apart
-from ..runs.folder import model_path
 from ..shapes import shape_text
 from .compiling import announced
 from .images import picture
 from .messages import complain, echo
+from .models import model_file
 from .options import AsIsOption, EngineOption
 
 __all__ = ["command"]
@@ -47,7 +47,7 @@ def command(
     from ..training import predict
     from ..training.engines import as_engine
 
-    network = load(model_path(model))
+    network = load(model_file(model))
     if network.input_shape is None:
         raise ArgumentError(
             "does not say which images it was built for. Save it with its `input_shape` set.",

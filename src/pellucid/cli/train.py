@@ -11,7 +11,7 @@ import typer
 from ..errors import ArgumentError, NumericsError, renamed
 from ..runs.interrupts import Interrupts
 from ..runs.settings import Settings
-from .messages import echo, note
+from .messages import echo, is_quiet, note
 from .setting_options import command_of, given_in, takes
 from .terminal import Terminal
 
@@ -112,6 +112,9 @@ def _train(run: Run, interrupts: Interrupts) -> NumericsError | None:
     """Train until the end, an interruption, or a loss that diverges, which is returned."""
     try:
         run.fit()
+        if run.trainer.stopped is not None:
+            epochs = f"{run.trainer.epoch} of {run.settings.epochs} epochs"
+            echo(f"stopped after {epochs}: {run.trainer.stopped}")
     except KeyboardInterrupt:
         saved, trainer = run.files.saved, run.trainer
         if interrupts.terminated:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, DataError, DataNotFoundError
+from ..runs.choice import Choice, choice_of
 from ..runs.fields import option_names
 from ..runs.folder import RunFolder, model_path
 from ..runs.listener import Listener
@@ -30,14 +31,19 @@ class Facts:
     ----------
     run : Path
         As it was given; the commands in the report use it.
+    file : Path
+        The file of the model.
     model : Layer
     settings : dict
         By name; empty if the folder does not hold them.
     history : History or None
     ended : datetime or None
         When the last epoch was written.
-    train, test : Dataset or None
-        None if the images could not be read; ``missing`` then says why.
+    choice : Choice or None
+        How the epoch of the model was chosen.
+    train, validation, test : Dataset or None
+        None if the images could not be read; ``missing`` then says why. A training may also have
+        no validation set.
     probabilities : array (N, K) or None
         What the model predicts for the test images.
     confusion : integer array (K, K) or None
@@ -48,11 +54,14 @@ class Facts:
     """
 
     run: Path
+    file: Path
     model: Layer
     settings: dict[str, Any]
     history: History | None
+    choice: Choice | None
     ended: datetime | None
     train: Dataset | None
+    validation: Dataset | None
     test: Dataset | None
     missing: str
     probabilities: Array | None
@@ -96,12 +105,17 @@ def gather(
         )
     if not folder.path.is_dir():
         raise ArgumentError(f"'{run}' is a file; give the run folder that it lies in.", where="run")
-    model, settings = load(model_path(run)), folder.settings()
-    history = _history(folder)
-    train = test = probabilities = confusion = None
+    file, settings = model_path(run), folder.settings()
+    model, history = load(file), _history(folder)
+    choice = None
+    if history is not None:
+        choice = choice_of(history, settings.get("keep"), settings.get("patience"))
+    train = validation = test = probabilities = confusion = None
     missing = ""
     try:
-        train, _, test = images_of(model, run, data, data_dir, download=False, listener=listener)
+        train, validation, test = images_of(
+            model, run, data, data_dir, download=False, listener=listener
+        )
     except (DataError, ArgumentError) as error:
         if data is not None or data_dir is not None:
             raise
@@ -111,14 +125,17 @@ def gather(
         engine = settings.get("engine", "compiled")
         probabilities = predictions(model, test, engine, listener=listener)
         confusion = confusion_matrix(test, probabilities)
-    layer, filters = _filters(folder, model, history)
+    layer, filters = _filters(folder, model, None if choice is None else choice.epoch)
     return Facts(
         run=folder.path,
+        file=file,
         model=model,
         settings=settings,
         history=history,
+        choice=choice,
         ended=None if history is None else datetime.fromtimestamp(folder.history.stat().st_mtime),
         train=train,
+        validation=validation,
         test=test,
         missing=missing,
         probabilities=probabilities,
@@ -137,20 +154,20 @@ def _history(folder: RunFolder) -> History | None:
 
 
 def _filters(
-    run: RunFolder, model: Layer, history: History | None
+    run: RunFolder, model: Layer, epoch: int | None
 ) -> tuple[str | None, dict[int, Array]]:
-    """Return the key of the first filters, and the filters by epoch."""
+    """Return the key of the first filters, and the filters by epoch; the model's is ``epoch``."""
     from ..training import first_filters
 
     key = first_filters(model)
     if key is None:
         return None, {}
     own = model.parameters()[key].data
-    last = len(history.epochs) if history is not None else 0
+    last = epoch or 0
     kept = run.read_filters()
     if kept is None:
         return key, {last: own}
-    if history is None:
+    if epoch is None:
         last = max(kept.epochs)
     earlier = {k: w for k, w in kept.until(last).items() if k < last}
     fits = kept.layer == key and all(w.shape[1:] == own.shape[1:] for w in earlier.values())

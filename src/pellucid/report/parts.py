@@ -11,7 +11,6 @@ from ..display.charts import Line, chart
 from ..display.html import Html, code, element, join, table
 from ..names import plain, shown
 from ..runs.fields import settings_in
-from ..runs.folder import MODEL
 from ..runs.settings import Settings
 from ..shapes import shape_text
 from .facts import Facts
@@ -30,6 +29,7 @@ def head(facts: Facts, language: str) -> Html:
         element("h1", text["title"].format(name=_name(facts))),
         element("p", _lede(facts, text)),
         element("dl", *_tiles(facts, text, language), class_="tiles"),
+        *_roles(facts, text),
     ]
     if facts.missing:
         command = f"pellucid report {_run(facts)} --data-dir FOLDER"
@@ -58,11 +58,42 @@ def _lede(facts: Facts, text: Mapping[str, str]) -> str:
         "data": shown(card.dataset) if card is not None else text["own_data"],
     }
     if facts.train is not None:
-        images = min(len(facts.train), facts.settings.get("limit") or len(facts.train))
-        return text["lede"].format(images=f"{images:,}", **known)
+        return text["lede"].format(images=_trained_on(facts), **known)
     if model.input_shape is None or not facts.classes:
         return text["lede_bare"].format(**known)
     return text["lede_without_images"].format(**known)
+
+
+def _roles(facts: Facts, text: Mapping[str, str]) -> list[Html]:
+    """Return what the images were used for, if there is a validation set or the test set chose."""
+    choice = facts.choice
+    if choice is None or (choice.role != "validation" and not choice.by_test):
+        return []
+    said = []
+    if choice.role == "validation":
+        if facts.train is not None and facts.validation is not None and facts.test is not None:
+            counts = {
+                "train": _trained_on(facts),
+                "validation": f"{len(facts.validation):,}",
+                "test": f"{len(facts.test):,}",
+            }
+            said.append(text["roles"].format(**counts))
+        else:
+            said.append(text["roles_unread"])
+    which = {"validation": "validation_images", "test": "test_images", None: "training_images"}
+    key = "chosen_best" if choice.best else "chosen_last"
+    values = {"epoch": choice.epoch, "images": text[which[choice.role]], "file": facts.file.name}
+    said.append(text[key].format(**values))
+    if choice.stopped:
+        said.append(text["chosen_stopped"].format(patience=facts.settings["patience"], **values))
+    if choice.by_test:
+        said.append(text["chosen_by_test"])
+    return [element("p", " ".join(said), class_="warning" if choice.by_test else "note")]
+
+
+def _trained_on(facts: Facts) -> str:
+    assert facts.train is not None
+    return f"{min(len(facts.train), facts.settings.get('limit') or len(facts.train)):,}"
 
 
 def _tiles(facts: Facts, text: Mapping[str, str], language: str) -> list[Html]:
@@ -72,11 +103,12 @@ def _tiles(facts: Facts, text: Mapping[str, str], language: str) -> list[Html]:
         right, total = int(facts.confusion.trace()), int(facts.confusion.sum())
         note = text["accuracy_note"].format(right=f"{right:,}", total=f"{total:,}")
         tiles.append((text["accuracy"], f"{100 * right / max(total, 1):.2f} %", note))
-    elif last is not None and last.test_accuracy is not None:
+    elif last is not None and last.held_accuracy is not None:
         samples = facts.settings.get("evaluate_samples")
         key = "accuracy_note_history" + ("" if samples else "_bare")
         note = text[key].format(total=f"{samples or 0:,}")
-        tiles.append((text["accuracy"], f"{100 * last.test_accuracy:.2f} %", note))
+        name = text["validation_accuracy" if last.role == "validation" else "accuracy"]
+        tiles.append((name, f"{100 * last.held_accuracy:.2f} %", note))
     if last is not None and facts.history is not None:
         tiles.append(
             (
@@ -117,34 +149,35 @@ def course(facts: Facts, language: str) -> Html:
         return element("section", title, element("p", text["history_missing"]))
     records = facts.history.epochs
     last = records[-1]
+    held = text["validation_images" if last.role == "validation" else "test_images"]
     figures = []
     for name, train, test, log in (
-        ("loss", "loss", "test_loss", True),
-        ("accuracy", "train_accuracy", "test_accuracy", False),
+        ("loss", "loss", "held_loss", True),
+        ("accuracy", "train_accuracy", "held_accuracy", False),
     ):
         lines = [Line(text["training_images"], [getattr(r, train) for r in records])]
         tested = ""
         if getattr(last, test) is not None:
-            lines.append(Line(text["test_images"], [getattr(r, test) for r in records]))
-            tested = text["loss_alt_test"].format(test=f"{getattr(last, test):.4f}")
+            lines.append(Line(held, [getattr(r, test) for r in records]))
+            tested = text["loss_alt_test"].format(test=f"{getattr(last, test):.4f}", images=held)
         said = text[f"{name}_alt"].format(train=f"{getattr(last, train):.4f}", test=tested)
         axis = text["accuracy_axis"] if name == "accuracy" else text["loss"]
         figures.append(element("figure", Html(chart(lines, axis, text["epoch"], said, log=log))))
     header = (
         text["epoch"],
         f"{text['loss']}, {text['training_images']}",
-        f"{text['loss']}, {text['test_images']}",
+        f"{text['loss']}, {held}",
         f"{text['accuracy_axis']}, {text['training_images']}",
-        f"{text['accuracy_axis']}, {text['test_images']}",
+        f"{text['accuracy_axis']}, {held}",
         text["seconds"],
     )
     rows = [
         (
             str(r.epoch),
             f"{r.loss:.4f}",
-            text["unmeasured"] if r.test_loss is None else f"{r.test_loss:.4f}",
+            text["unmeasured"] if r.held_loss is None else f"{r.held_loss:.4f}",
             f"{r.train_accuracy:.4f}",
-            text["unmeasured"] if r.test_accuracy is None else f"{r.test_accuracy:.4f}",
+            text["unmeasured"] if r.held_accuracy is None else f"{r.held_accuracy:.4f}",
             f"{r.seconds:.1f}",
         )
         for r in records
@@ -212,7 +245,7 @@ def _value(value: Any, text: Mapping[str, str]) -> str:
 def usage(facts: Facts, language: str) -> Html:
     """Return commands to continue with."""
     text, run = TEXTS[language], _run(facts)
-    model = str(facts.run / MODEL)
+    model = str(facts.file)
     shows = [f"pellucid show mistakes {run}", f"pellucid summary {run}"]
     if len(facts.filters) > 1:
         shows.insert(1, f"pellucid show learning {run}")

@@ -41,12 +41,25 @@ ENGLISH = {
     "course": "The course of the training",
     "loss": "loss",
     "loss_alt": "Loss over the epochs: finally {train} on training images{test}.",
-    "loss_alt_test": ", {test} on test images",
+    "loss_alt_test": ", {test} on {images}",
     "accuracy_axis": "accuracy",
     "accuracy_alt": "Accuracy over the epochs: finally {train} on training images{test}.",
     "epoch": "epoch",
     "training_images": "training images",
     "test_images": "test images",
+    "validation_images": "validation images",
+    "validation_accuracy": "validation accuracy",
+    "roles": "Three roles: {train} training images; {validation} validation images, measured after "
+    "each epoch, which decided what was kept; {test} test images, measured once, at the end.",
+    "roles_unread": "Three roles: training images; validation images, measured after each epoch, "
+    "which decided what was kept; and test images, measured once, at the end.",
+    "chosen_best": "The model on this page is that of epoch {epoch}, the best on {images} "
+    "({file}).",
+    "chosen_last": "The model on this page is that of epoch {epoch}, the last ({file}).",
+    "chosen_stopped": "The training was to stop after {patience} epochs in a row without a better "
+    "accuracy on {images}.",
+    "chosen_by_test": "So the test set had a part in the choice of the epoch, and the test "
+    "accuracy is optimistic. With a validation set, as by --validation 0.1, it has none.",
     "seconds": "seconds",
     "every_epoch": "Every epoch in numbers",
     "unmeasured": "-",
@@ -142,13 +155,27 @@ KOREAN = {
     "course": "학습 과정",
     "loss": "손실",
     "loss_alt": "에폭에 따른 손실 그래프입니다. 마지막 값은 훈련 이미지에서 {train}{test}입니다.",
-    "loss_alt_test": ", 시험 이미지에서 {test}",
+    "loss_alt_test": ", {images}에서 {test}",
     "accuracy_axis": "정확도",
     "accuracy_alt": "에폭에 따른 정확도 그래프입니다. 마지막 값은 훈련 이미지에서 "
     "{train}{test}입니다.",
     "epoch": "에폭",
     "training_images": "훈련 이미지",
     "test_images": "시험 이미지",
+    "validation_images": "검증 이미지",
+    "validation_accuracy": "검증 데이터 정확도",
+    "roles": "이미지의 역할은 셋입니다. 훈련 이미지 {train}장으로 학습하고, 에폭마다 검증 이미지 "
+    "{validation}장으로 정확도를 재어 남길 모델을 정했으며, 시험 이미지 {test}장은 마지막에 한 "
+    "번만 썼습니다.",
+    "roles_unread": "이미지의 역할은 셋입니다. 훈련 이미지로 학습하고, 에폭마다 검증 이미지로 "
+    "정확도를 재어 남길 모델을 정했으며, 시험 이미지는 마지막에 한 번만 썼습니다.",
+    "chosen_best": "이 문서의 모델은 {images}에서 정확도가 가장 높았던 {epoch}에폭의 것입니다"
+    "({file}).",
+    "chosen_last": "이 문서의 모델은 마지막인 {epoch}에폭의 것입니다({file}).",
+    "chosen_stopped": "{images}의 정확도가 {patience}에폭 동안 나아지지 않으면 학습을 멈추도록 "
+    "했습니다.",
+    "chosen_by_test": "따라서 에폭을 고르는 데 시험 데이터가 쓰였고, 시험 데이터 정확도는 실제보다 "
+    "높게 나왔을 수 있습니다. --validation 0.1처럼 검증 데이터를 따로 두면 이런 일이 없습니다.",
     "seconds": "초",
     "every_epoch": "에폭별 수치",
     "unmeasured": "-",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..errors import ArgumentError
 from .images import is_folder
 
 if TYPE_CHECKING:

@@ -149,7 +149,13 @@ class RunFolder:
 
     def files(self) -> dict[str, str]:
         """Return the names of the files that are there, and what each holds."""
-        return {name: what for name, what in FILES.items() if (self.path / name).exists()}
+        said = dict(FILES)
+        if self.used == self.best:
+            said |= {
+                MODEL: "the model of the last epoch",
+                BEST: f"the best epoch's: {FILES[MODEL]}",
+            }
+        return {name: what for name, what in said.items() if (self.path / name).exists()}
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that the run has kept, by name; none if it has kept none."""

@@ -79,7 +79,7 @@ def taken_over(
     from ..formats.registry import read_network
     from ..formats.sniff import refusal
 
-    path = model_path(source)
+    path = model_path(source)  # of two models of a run, the best on its validation set
     contents = read_network(path)
     if "filters" in contents.metadata:
         advice = "Give a run folder, a model file, or weights as a safetensors file."

@@ -8,9 +8,9 @@ import typer
 
 from ...errors import ArgumentError, renamed
 from ...names import shown
-from ...runs.folder import model_path
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
 from ..images import part_of
+from ..models import model_file
 from ..options import DataDirOption, DataOption, RunArgument, SplitOption
 from ..terminal import bar
 
@@ -66,7 +66,7 @@ def command(
     from ...formats import load
 
     require_deliverable(out, window)
-    model = load(model_path(run))
+    model = load(model_file(run))
     names = None
     if layers is not None:
         asked = [name.strip() for name in layers.split(",")]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...runs.folder import model_path
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
 from ..images import part_of
+from ..models import model_file
 from ..options import DataDirOption, DataOption, RunArgument, SplitOption
 from ..terminal import Terminal
 
@@ -66,7 +66,7 @@ def _predicted(
     from ...runs.predictions import predictions
     from ...runs.trained_model import settings_of
 
-    model, settings = load(model_path(run)), settings_of(run)
+    model, settings = load(model_file(run)), settings_of(run)
     dataset = part_of(model, run, data, data_dir, split)
     engine = settings.get("engine", "compiled")
     return dataset, predictions(model, dataset, engine, listener=Terminal())

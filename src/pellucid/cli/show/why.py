@@ -9,8 +9,8 @@ from unicodedata import normalize
 import typer
 
 from ...errors import ArgumentError, did_you_mean, renamed
-from ...runs.folder import model_path
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
+from ..models import model_file
 from ..options import AsIsOption, DataDirOption, DataOption, RunArgument, SplitOption
 from ..terminal import bar
 from .inputs import IndexOption, image_to_show
@@ -72,7 +72,7 @@ def command(
     from ...viz.figures.explanation import METHODS
 
     require_deliverable(out, window)
-    model = load(model_path(run))
+    model = load(model_file(run))
     x, label, classes = image_to_show(
         str(run), model, image, index, data, data_dir, split, as_is=as_is
     )

@@ -40,7 +40,7 @@ def comparison(histories: Mapping[str, History]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Thick lines are measured on test images, thin ones on training images.
+        Thick lines are measured on test or validation images, thin ones on training images.
 
     Raises
     ------
@@ -71,6 +71,8 @@ def comparison(histories: Mapping[str, History]) -> Figure:
     loss, accuracy = figure.subplots(1, 2, gridspec_kw={"wspace": 0.1})
     longest = max(history.epochs[-1].epoch for history in histories.values())
     names = figure_texts(list(histories), LONGEST)
+    roles = {history.epochs[-1].role for history in histories.values()} - {None}
+    common = roles.pop() if len(roles) == 1 else "test" if not roles else None
     labels: list[str] = []
     lines: list[Line2D] = []  # of the accuracies
     for k, history in enumerate(histories.values()):
@@ -83,12 +85,12 @@ def comparison(histories: Mapping[str, History]) -> Figure:
             "markersize": 4,
         }
         last = history.epochs[-1]
-        tested = last.test_loss is not None and last.test_accuracy is not None
-        final = last.test_accuracy if tested else last.train_accuracy
-        label = f"{names[k]}: {final:.4f}" + ("" if tested else " on training images")
+        tested = last.role is not None
+        on = "" if last.role == common or last.role is None else f" on {last.role} images"
+        label = f"{names[k]}: {last.accuracy:.4f}" + (on if tested else " on training images")
         for axes, train, test in (
-            (loss, "loss", "test_loss"),
-            (accuracy, "train_accuracy", "test_accuracy"),
+            (loss, "loss", "held_loss"),
+            (accuracy, "train_accuracy", "held_accuracy"),
         ):
             # Thin, and without markers, where there is a thick line to follow.
             thin = {"linewidth": 0.7, "marker": None} if tested else {}
@@ -107,7 +109,8 @@ def comparison(histories: Mapping[str, History]) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_xlim(0, 1.03 * longest)
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    loss.set_title("thick: test images, thin: training images", fontsize=9)
+    thick = f"{common} images" if common is not None else "test or validation images"
+    loss.set_title(f"thick: {thick}, thin: training images", fontsize=9)
     accuracy.set_title("with the accuracy in the end", fontsize=9)
     # The labels afterwards: Matplotlib leaves out those that begin with an underscore.
     legend = accuracy.legend(lines, [" "] * len(lines), frameon=False, fontsize=9, handlelength=4)

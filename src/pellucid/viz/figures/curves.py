@@ -58,10 +58,10 @@ def curves(history: History) -> Figure:
     _line(loss, epochs, [r.loss for r in history.epochs], BLUE, "-", "train, mean")
     _line(accuracy, epochs, [r.train_accuracy for r in history.epochs], BLUE, "-", "train")
     last = history.epochs[-1]
-    if last.test_loss is not None and last.test_accuracy is not None:
-        _line(loss, epochs, [r.test_loss for r in history.epochs], ORANGE, "--", "test")
-        name = f"test, {last.test_accuracy:.4f} in the end"
-        _line(accuracy, epochs, [r.test_accuracy for r in history.epochs], ORANGE, "--", name)
+    if last.role is not None:
+        _line(loss, epochs, [r.held_loss for r in history.epochs], ORANGE, "--", last.role)
+        name = f"{last.role}, {last.accuracy:.4f} in the end"
+        _line(accuracy, epochs, [r.held_accuracy for r in history.epochs], ORANGE, "--", name)
     if min(history.losses or [record.loss for record in history.epochs]) > 0:
         plain_log_scale(loss)
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
