@@ -19,9 +19,9 @@ IMAGE = TEST.batch([0])[0][0]
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: viz.curves("runs/x"), r"^history: expects a History, received 'runs/x'\."),
-        (lambda: viz.curves(pellucid.Trainer(MODEL, TEST)), r"a History, received Trainer\. `tr"),
-        (lambda: viz.learning(MODEL), r"^epochs: expects a dict, received SimpleConvNet\. It hold"),
+        (lambda: viz.curves("runs/x"), r"^history: expects a History, received 'runs/x'\. `tr"),
+        (lambda: viz.curves(pellucid.Trainer(MODEL, TEST)), r"a History, received Trainer\. "),
+        (lambda: viz.learning(MODEL), r"^epochs: expects a dict, received SimpleConvNet"),
         (lambda: viz.comparison(["a"]), r"^histories: expects a dict, received list\. Write `{nam"),
         (lambda: viz.activations(MODEL), r"^panels: expects a dict, received SimpleConvNet\. Writ"),
         (lambda: viz.depth(MODEL), r"^units: expects a list, received SimpleConvNet\. `units_by_d"),

@@ -58,7 +58,9 @@ def matrix_table(matrix: Array, classes: Sequence[str], words: Mapping[str, str]
             )
             for j in range(len(classes))
         ]
-        rows.append(element("tr", element("th", name, scope="row", title=full[i]), *cells))
+        rows.append(
+            element("tr", element("th", element("span", name), scope="row", title=full[i]), *cells)
+        )
     head = element("thead", element("tr", element("td"), across), element("tr", corner, *tops))
     whole = element("table", head, element("tbody", *rows), class_="matrix")
     return element("div", whole, class_="scroll", tabindex="0")

@@ -76,7 +76,7 @@ def table(
     """
 
     def line(cells: Sequence[str]) -> Html:
-        parts = [element("th", cells[0], scope="row")]
+        parts = [element("th", element("span", cells[0]), scope="row")]
         for k, inside in enumerate(cells[1:], 1):
             ready = isinstance(inside, Html) and inside.startswith("<td")
             parts.append(
