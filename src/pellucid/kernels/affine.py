@@ -2,7 +2,7 @@
 
 Images ``x`` and ``y`` (N, C, H, W), float32, C-contiguous, and matrices ``m`` (N, 2, 2), float64;
 ``y`` is allocated by the engine. A task is a run of rows of the output over all images, and writes
-those rows of all channels. 100 RGB images of 32 x 32 take 0.6 ms on two cores, 20 ms in NumPy.
+those rows of all channels. 100 RGB images of 32 x 32 take 0.5 ms on two cores, 13 ms in NumPy.
 """
 
 from __future__ import annotations

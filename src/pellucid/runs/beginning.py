@@ -137,7 +137,7 @@ def begin(
     if settings.augment is not None:
         datasets.augmentation(settings.augment)  # refused before anything is read
     stopping = stopping_of(settings)
-    SoftmaxCrossEntropy(label_smoothing=settings.label_smoothing)
+    SoftmaxCrossEntropy(label_smoothing=settings.label_smoothing or 0.0)
     _require_decay(settings.ema)
     _require_warmup(settings)
     require_logs(settings.log)
@@ -232,13 +232,13 @@ def new_trainer(
         network,
         parts.train,
         parts.test if parts.validation is None else parts.validation,
-        loss=SoftmaxCrossEntropy(weights, settings.label_smoothing),
+        loss=SoftmaxCrossEntropy(weights, settings.label_smoothing or 0.0),
         optimizer=rule,
         schedule=settings.schedule,
-        warmup=settings.warmup,
+        warmup=settings.warmup or 0.0,
         clip_norm=settings.clip_norm,
         ema=settings.ema,
-        last_batch=settings.last_batch,
+        last_batch=settings.last_batch or "keep",
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         evaluate_samples=settings.evaluate_samples,
@@ -266,7 +266,7 @@ def _require_decay(ema: float | None) -> None:
 
 def _require_warmup(settings: Settings) -> None:
     assert settings.epochs is not None
-    if settings.warmup >= settings.epochs:
+    if settings.warmup is not None and settings.warmup >= settings.epochs:
         raise ArgumentError(
             f"must be shorter than the training, received {settings.warmup:g} of "
             f"{settings.epochs} epochs.",

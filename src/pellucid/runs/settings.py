@@ -151,11 +151,12 @@ class Settings:
         en="learning-rate schedule",
         ko="학습률 조정",
     )
-    warmup: float = setting(
-        0.0,
+    warmup: float | None = setting(
+        None,
         "Raise the learning rate to --lr over the first N epochs (0.5 is half an epoch), before "
         "the schedule begins.",
         metavar="N",
+        otherwise="none",
         least=0,
         en="warm-up epochs",
         ko="워밍업 에폭",
@@ -193,10 +194,11 @@ class Settings:
         en="class weights",
         ko="클래스 가중치",
     )
-    label_smoothing: float = setting(
-        0.0,
+    label_smoothing: float | None = setting(
+        None,
         "Share of each label that is spread evenly over all classes, e.g. 0.1.",
         metavar="X",
+        otherwise="none",
         least=0,
         en="label smoothing",
         ko="레이블 스무딩",
@@ -236,10 +238,11 @@ class Settings:
         en="augmentation",
         ko="데이터 확장",
     )
-    last_batch: Literal["keep", "drop"] = setting(
-        "keep",
+    last_batch: Literal["keep", "drop"] | None = setting(
+        None,
         "Train on the last batch of an epoch if it is smaller (keep), or leave it out (drop).",
         metavar="keep|drop",
+        otherwise="keep",
         en="smaller last batch",
         ko="작은 마지막 배치",
     )

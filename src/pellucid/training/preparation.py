@@ -122,7 +122,7 @@ def require_batches(model: Layer, loader: Loader) -> None:
                 where="Trainer",
             ) from error
         rest = "the last batch" if batch_size > 1 else "every batch"
-        drop = ", {last_batch}" if 1 < batch_size <= n else ""
+        drop = " To leave that batch out, use {last_batch}." if 1 < batch_size <= n else ""
         good = next(
             b
             for step in range(1, n + batch_size)
@@ -131,7 +131,7 @@ def require_batches(model: Layer, loader: Loader) -> None:
         )
         raise ArgumentError(
             f"{n} images in batches of {batch_size} make {rest} a single image, from which this "
-            f"model cannot learn. Use {{batch_size}}{drop}, or another number of images. ({error})",
+            f"model cannot learn. Use {{batch_size}}, or another number of images.{drop} ({error})",
             where="batch_size",
             arguments={"batch_size": good, "last_batch": "drop"},
         ) from error
