@@ -94,5 +94,43 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command("cache")
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove them.")] = False,
+) -> None:
+    """List the decoded image folders that are kept, or remove them.
+
+    They are made again when their folder is read. Those that a running training reads stay.
+    The least recently used are removed by themselves when all together take more than 34 GB, or
+    the gigabytes that the variable PELLUCID_CACHE_GB says.
+    """
+    import time
+
+    from ..data.cache_space import clear as clear_cache
+    from ..data.cache_space import kept_files
+    from ..tables import text_table
+
+    if clear:
+        freed, left = clear_cache()
+        echo(f"removed {_megabytes(freed)}")
+        if left:
+            echo(f"{_megabytes(left)} are in use and stay")
+        return
+    files = kept_files()
+    if not files:
+        echo("no decoded images are kept")
+        return
+    rows = [
+        (
+            file.folder,
+            _megabytes(file.size),
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(file.used)),
+        )
+        for file in reversed(files)
+    ]
+    echo(text_table(("folder", "size", "last used"), rows))
+    echo(f"\n{_megabytes(sum(file.size for file in files))} in {files[0].path.parent}")
+
+
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"

@@ -44,6 +44,11 @@ class KeptFile:
     size: int
     used: float
 
+    @property
+    def folder(self) -> str:
+        """The name of the folder of images."""
+        return self.path.stem.rpartition("-")[0] or self.path.name
+
     def in_use(self) -> bool:
         """Return whether a running program reads it; False where the system cannot tell."""
         try:

@@ -17,7 +17,7 @@ from ..typing import Array
 from .checks import require_images, require_labels, require_scale, unfit_dtype
 from .indexing import require_index, require_slice
 from .statistics import channel_statistics
-from .stored_images import as_images, selected
+from .stored_images import as_images, on_disk, selected
 
 __all__ = ["Dataset", "ImageFile"]
 
@@ -258,6 +258,10 @@ class Dataset:
             np.divide(self.images[indices], self.peak, dtype=np.dtype(dtype)),
             self.labels[indices],
         )
+
+    def in_memory(self) -> Dataset:
+        """Return the data set with its images in memory; itself if they are there already."""
+        return replace(self, images=np.asarray(self.images)) if on_disk(self.images) else self
 
     def take(self, n: int) -> Dataset:
         """Return the first ``n`` images, or all if there are fewer, without copying."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import struct
 import threading
 import zlib
@@ -26,6 +27,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import PellucidError
+from ..names import without_surrogates
 from ..typing import Array
 from .cache_file import CacheFile
 from .cache_space import make_room
@@ -80,15 +82,16 @@ class Decoded:
 def cache_path(folder: Path, options: Mapping[str, Any]) -> Path | None:
     """Return the cache file of ``folder`` read with ``options``; it need not exist.
 
-    None for a user without a cache folder. A folder that changes keeps its file, so that its old
-    contents are overwritten.
+    It begins with the name of the folder. None for a user without a cache folder. A folder that
+    changes keeps its file, so that its old contents are overwritten.
     """
     caches = user_cache()
     if caches is None:
         return None
     key = json.dumps([os.path.realpath(folder), dict(options)], sort_keys=True)
-    name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:32]
-    return caches / "images" / f"{name}.images"
+    digest = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:32]
+    name = re.sub(r"[^\w-]+", "_", without_surrogates(folder.resolve().name))[:40]
+    return caches / "images" / f"{name}-{digest}.images"
 
 
 class CacheWriter:

@@ -10,7 +10,7 @@ from ..errors import DataError, PellucidError
 from ..names import plain
 from .cache_space import LIMIT, make_room
 from .file_tree import Tree, listing_by_content
-from .folder_cache import Decoded, described, write_cache, writing
+from .folder_cache import Decoded, described, read_cache, write_cache, writing
 from .folder_reader import Memory, Reader, Wanted
 from .layout import arrange
 from .picture_files import PictureFiles
@@ -63,8 +63,9 @@ def decoded_anew(
     size = n * math.prod(shape)
     if size <= in_memory:
         decoded = reader.read(workers, Memory(n, shape))
-        if path is not None and reader.lasting:
-            write_cache(path, fingerprint, decoded)
+        if path is not None and reader.lasting and write_cache(path, fingerprint, decoded):
+            # Its parts are read from there, which takes less memory than dividing an array.
+            return read_cache(path, fingerprint, 0, workers) or decoded
         return decoded
     note = ""
     if path is not None:

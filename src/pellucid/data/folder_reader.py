@@ -190,6 +190,8 @@ class Reader:
 
     def _require_alike(self, k: int, image: Array) -> None:
         (c, h, w), (own, rows, columns) = self.shape, image.shape
+        if (rows, columns) == (h, w) and own <= c:
+            return
         this, first = (self.source.label(self.files[i][0]) for i in (k, self.model))
         if (rows, columns) != (h, w):
             raise DataError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DataError
 from ..preparation import Drawing, Preparation
 from ..typing import PathLike
 from .dataset import Dataset
@@ -250,11 +250,29 @@ def _read(
     _require(workers is None or workers >= 1, "workers", "must be 1 or more", workers)
     source = tree(expanded(path))
     kept = cache in (True, "disk")
-    decoded = _decoded(source, wanted, kept, in_memory, workers or _cores(), on_progress)
-    parts, notes = _divided(source.name, decoded, wanted.drawing, division)
+    for attempt in ("first", "last"):
+        decoded = _decoded(source, wanted, kept, in_memory, workers or _cores(), on_progress)
+        parts, notes = _divided(source.name, decoded, wanted.drawing, division)
+        try:
+            parts = _held(parts, in_memory)
+        except DataError:  # the cache is damaged, and removed by now
+            if attempt == "last":
+                raise
+        else:
+            break
     for note in (*decoded.notes, *notes, *note_duplicates(parts)):
         (tell or (lambda _: None))(note)
     return parts
+
+
+def _held(parts: Parts, in_memory: int) -> Parts:
+    """Return the parts in memory, if together they take at most ``in_memory`` bytes."""
+    if sum(part.images.nbytes for part in parts if part is not None) > in_memory:
+        return parts
+    train, validation, test = (None if part is None else part.in_memory() for part in parts)
+    assert train is not None
+    assert test is not None
+    return Parts(train, validation, test)
 
 
 def _divided(
@@ -296,7 +314,7 @@ def _decoded(
 
     kept = cache_path(source.path, asdict(wanted)) if cache else None
     before = f"{source.fingerprint()} Pillow {PIL.__version__}"
-    if kept is not None and (decoded := read_cache(kept, before, in_memory, workers)):
+    if kept is not None and (decoded := read_cache(kept, before, 0, workers)):
         return decoded
     from .folder_decoding import decoded_anew  # here, as a cached folder needs none of it
 
