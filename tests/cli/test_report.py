@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from pellucid.report.texts import TEXTS
 from pellucid.runs.folder import MODEL
 from report.html_page import Page
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NAMES = ("<script>alert(1)", 'a "b" & c', "고양이", "</style><b>")
 
 
@@ -98,7 +100,8 @@ def test_the_numbers_are_those_of_the_model(short):
     facts = gather(short, None, None)
     np.testing.assert_array_equal(facts.confusion, measured.confusion)
     text = page(facts, "en")
-    rows = re.findall(r'<tr><th scope="row">(\d)</th>((?:<td[^>]*>[\d,]+</td>){10})</tr>', text)
+    name = r'<th scope="row"><span>(\d)</span></th>'
+    rows = re.findall(rf"<tr>{name}((?:<td[^>]*>[\d,]+</td>){{10}})</tr>", text)
     shown = [[int(n) for n in re.findall(r">([\d,]+)<", cells)] for _, cells in rows]
     np.testing.assert_array_equal(shown, measured.confusion)
 
@@ -133,6 +136,40 @@ def test_names_from_elsewhere_are_text_and_never_markup(hostile):
         assert not found.all("b")
         for name in NAMES:
             assert name.replace("/", "∕") in found.text
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs an installed Chromium")
+@pytest.mark.parametrize("language", TEXTS)
+def test_a_page_fits_a_phone_and_its_tables_scroll_inside(hostile, tmp_path, language):
+    playwright = pytest.importorskip("playwright.sync_api")
+    facts = gather(hostile, None, None)
+    names = [f"{name}_of_the_mountains_of_northern_Mexico" for name in NAMES]
+    facts = replace(facts, test=replace(facts.test, classes=names))
+    (tmp_path / "page.html").write_text(page(facts, language), "utf-8")
+    with playwright.sync_playwright() as started:
+        options = {"executable_path": CHROMIUM, "args": ["--no-sandbox"]}
+        browser = started.chromium.launch(**options)
+        phone = browser.new_page(viewport={"width": 390, "height": 844})
+        phone.goto((tmp_path / "page.html").as_uri())
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+        boxes = phone.evaluate(
+            """[...document.querySelectorAll('.scroll')].map(box => {
+                const name = box.querySelector('tbody th, tfoot th')
+                box.scrollLeft = 1000
+                const shift = name.getBoundingClientRect().left - box.getBoundingClientRect().left
+                return [box.scrollWidth > box.clientWidth, shift, name.offsetWidth, box.clientWidth]
+            })"""
+        )
+        smallest = phone.evaluate(
+            """Math.min(...[...document.querySelectorAll('.chart')].map(chart =>
+                parseFloat(getComputedStyle(chart.querySelector('text')).fontSize)
+                * chart.clientWidth / chart.viewBox.baseVal.width))"""
+        )
+        browser.close()
+    assert any(scrolls for scrolls, *_ in boxes)
+    assert all(abs(shift) < 2 for _, shift, *_ in boxes)  # the names stay in sight
+    assert all(name < 0.6 * box for _, _, name, box in boxes)
+    assert smallest > 8
 
 
 def test_colour_images_and_filters_are_drawn_in_colour(hostile):
