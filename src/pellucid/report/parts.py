@@ -110,13 +110,11 @@ def _tiles(facts: Facts, text: Mapping[str, str], language: str) -> list[Html]:
         name = text["validation_accuracy" if last.role == "validation" else "accuracy"]
         tiles.append((name, f"{100 * last.held_accuracy:.2f} %", note))
     if last is not None and facts.history is not None:
-        tiles.append(
-            (
-                text["train_accuracy"],
-                f"{100 * last.train_accuracy:.2f} %",
-                text["train_accuracy_note"],
-            )
-        )
+        note, record = text["train_accuracy_note"], last
+        if facts.choice is not None and facts.choice.best:
+            record = facts.history.epochs[facts.choice.epoch - 1]
+            note = text["train_accuracy_note_epoch"].format(epoch=record.epoch)
+        tiles.append((text["train_accuracy"], f"{100 * record.train_accuracy:.2f} %", note))
         seconds = [record.seconds for record in facts.history.epochs]
         planned = facts.settings.get("epochs", last.epoch)
         note = text["epochs_note"].format(seconds=duration(sum(seconds) / len(seconds), language))

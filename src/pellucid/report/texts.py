@@ -23,6 +23,7 @@ ENGLISH = {
     "accuracy_note_history_bare": "measured after the last epoch",
     "train_accuracy": "accuracy on training images",
     "train_accuracy_note": "measured after the last epoch",
+    "train_accuracy_note_epoch": "measured after epoch {epoch}",
     "epochs": "epochs",
     "epochs_note": "{seconds} each, on average",
     "epochs_unfinished": "of {planned}: the training was stopped early",
@@ -56,8 +57,8 @@ ENGLISH = {
     "chosen_best": "The model on this page is that of epoch {epoch}, the best on {images} "
     "({file}).",
     "chosen_last": "The model on this page is that of epoch {epoch}, the last ({file}).",
-    "chosen_stopped": "The training was to stop after {patience} epochs in a row without a better "
-    "accuracy on {images}.",
+    "chosen_stopped": "Patience: {patience} (after this number of epochs in a row without a better "
+    "accuracy on {images} the training stops).",
     "chosen_by_test": "So the test set had a part in the choice of the epoch, and the test "
     "accuracy is optimistic. With a validation set, as by --validation 0.1, it has none.",
     "seconds": "seconds",
@@ -137,6 +138,7 @@ KOREAN = {
     "accuracy_note_history_bare": "마지막 에폭 뒤에 잰 값",
     "train_accuracy": "훈련 데이터 정확도",
     "train_accuracy_note": "마지막 에폭 뒤에 잰 값",
+    "train_accuracy_note_epoch": "{epoch}에폭 뒤에 잰 값",
     "epochs": "에폭",
     "epochs_note": "에폭당 평균 {seconds}",
     "epochs_unfinished": "계획은 {planned}에폭이었으나 도중에 멈췄습니다",
