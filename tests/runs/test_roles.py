@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -316,3 +317,20 @@ def test_a_run_that_starts_from_another_keeps_its_roles(tmp_path, folder):
     second = trained(tmp_path / "b", again)
     assert digests(second.validation) == digests(first.validation)
     assert digests(second.test) == digests(first.test)
+
+
+def test_a_model_that_does_not_say_what_it_was_trained_on_is_not_measured_on_a_new_draw(
+    tmp_path, folder
+):
+    run = trained(tmp_path / "run", settings(data=str(folder), seed=1, epochs=1))
+    model = pellucid.load(run.folder.model)
+    model.card = replace(model.card, held_out=None)  # as version 0.1 wrote it
+    pellucid.save(model, run.folder.model)
+    run.folder.split.unlink()
+    heard = Heard()
+    parts = images_of(model, run.folder.model, str(folder), listener=heard)
+    assert digests(parts.test) == digests(run.test)
+    assert any("they are drawn as they were then" in note for note in heard.told)
+    pellucid.save(model, tmp_path / "copy.safetensors")
+    with pytest.raises(DataError, match="trained on a folder of this name, 'pets', and its file"):
+        images_of(model, tmp_path / "copy.safetensors", str(folder))

@@ -78,7 +78,8 @@ def images_of(
             own = wanted.data == (given.get("data") or (model.card and model.card.dataset))
             parts = _of_a_name(model, wanted, split if own else None, own, download, listener)
         else:
-            parts = _of_a_folder(model, wanted, split, "seed" in given, listener)
+            redrawn = "seed" in given and is_folder(str(given.get("data", "")))
+            parts = _of_a_folder(model, wanted, split, redrawn, "seed" in given, listener)
     except DataNotFoundError as error:
         if known:
             error.message += (
@@ -130,7 +131,12 @@ def _of_a_name(
 
 
 def _of_a_folder(
-    model: Layer, wanted: Settings, split: Split | None, seeded: bool, listener: Listener
+    model: Layer,
+    wanted: Settings,
+    split: Split | None,
+    redrawn: bool,
+    seeded: bool,
+    listener: Listener,
 ) -> Parts:
     """Read a folder; where parts were drawn, find out which images the model was trained on."""
     card = model.card
@@ -160,7 +166,21 @@ def _of_a_folder(
             f"such a folder, drawn at random. If those of '{wanted.data}' are the same, it was "
             f"trained on some of the test images here: name its run folder, whose {SPLIT} says it"
         )
-    if drawn is None and found is not None and not seeded:
+    if drawn is not None or found is None:
+        return parts
+    if redrawn:  # of version 0.1, which kept no more than the seed
+        listener.note(
+            "note: the run did not keep which images it was trained on; they are drawn as they "
+            "were then, if none was added or removed since"
+        )
+    elif not seeded and card is not None and card.dataset == parts.train.name:
+        raise DataError(
+            f"the model was trained on a folder of this name, '{card.dataset}', and its file does "
+            "not say on which of the images: those drawn here for a test may be among them. Name "
+            "its run folder, or a folder that has train/ and test/.",
+            where="data",
+        )
+    elif not seeded:
         listener.note(
             "note: nothing says which images the model was trained on; some of those it is tested "
             "on here may be among them"
