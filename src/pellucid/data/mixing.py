@@ -105,8 +105,9 @@ class Cutmix(Mix):
 def beta_quantiles(alpha: float) -> Array:
     """Return the quantiles of Beta(alpha, alpha) for 0, 1/4096, ..., 1.
 
-    With s = x^α the density x^(α-1)·(1-x)^(α-1) dx is (1-x)^(α-1)/α ds, which is smooth where x is
-    at most 1/2; the other half is its mirror image.
+    The density x^(α-1)·(1-x)^(α-1) dx is integrated by the trapezoidal rule up to 1/2; the other
+    half is its mirror image. For α below 1, where it is infinite at 0, it is (1-x)^(α-1)/α ds with
+    s = x^α.
 
     Examples
     --------
@@ -114,11 +115,12 @@ def beta_quantiles(alpha: float) -> Array:
     >>> quantiles[[0, 1024, 2048, 4096]].round(4)
     array([0.  , 0.25, 0.5 , 1.  ])
     """
-    x = np.concatenate([[0.0], np.geomspace(1e-12, 1, 8 * CELLS)]) ** (1 / max(alpha, 1)) / 2
-    s = x**alpha
-    density = (1 - x) ** (alpha - 1)
-    cdf = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(s))])
+    power = min(alpha, 1.0)
+    s = np.linspace(0, 0.5**power, 16 * CELLS)
+    x = s ** (1 / power)
+    density = (1 - x) ** (alpha - 1) if alpha < 1 else (4 * x * (1 - x)) ** (alpha - 1)
+    cdf = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
     half = np.linspace(0, cdf[-1], CELLS // 2 + 1)
-    low = np.interp(half, cdf, s) ** (1 / alpha)
-    low[-1] = 0.5
+    low = np.interp(half, cdf, s) ** (1 / power)
+    low[0], low[-1] = 0.0, 0.5
     return np.concatenate([low, 1 - low[-2::-1]])
