@@ -85,7 +85,7 @@ def run(folder: str) -> None:
             if not done.stdout.strip():
                 continue
             r = json.loads(done.stdout)
-            first, later = len(files) / r["first"], len(files) / r["later"]
+            first, later = len(files) / r["first"], r["images"] / r["later"]
             memory = f"{r['memory'] / 1e6:.0f}"
             memory += f" + {r['workers']} x {r['each'] / 1e6:.0f}" if r["workers"] else ""
             print(
@@ -109,7 +109,9 @@ def one(who: str, root: str) -> None:
     seconds, busy, shape = [], [], ()
     started, used = time.perf_counter(), cpu()
     for _ in range(1 + LATER):
+        images = 0
         for x in reader():
+            images += len(x)
             shape = tuple(x.shape[1:])
         seconds.append(time.perf_counter() - started)
         busy.append(cpu() - used)
@@ -121,6 +123,7 @@ def one(who: str, root: str) -> None:
         "first_cpu": busy[0],
         "later_cpu": sum(busy[1:]) / LATER,
         "shape": shape,
+        "images": images,
         "memory": peak(os.getpid()),
         "workers": workers,
         "each": max((peak(child.pid) for child in active_children()), default=0),
@@ -132,7 +135,6 @@ def own_reader(root: str, who: str) -> Callable[[], Iterator[Any]]:
     """Return a function that yields the batches of one pass; the first call reads the folder."""
     from pellucid.data import Loader, image_folder
     from pellucid.engine.cpu.gather import Gather
-    from pellucid.runs.images import joined
 
     options: dict[str, Any] = {
         "pellucid": {},
@@ -145,8 +147,8 @@ def own_reader(root: str, who: str) -> Callable[[], Iterator[Any]]:
 
     def batches() -> Iterator[Any]:
         if not loaders:
-            whole = joined(*image_folder(root, **options)[:2])
-            loaders.append(Loader(whole, BATCH, seed=0, gather=Gather()))
+            train, _ = image_folder(root, held_out=0.01, **options)
+            loaders.append(Loader(train, BATCH, seed=0, gather=Gather()))
         for x, _ in loaders[0]:
             yield x
 

@@ -145,6 +145,8 @@ def test_the_settings_of_version_0_1_are_read(tmp_path):
     assert (settings.data_dir, settings.augment) == (Path("/home/a/data"), "flip,crop4")
     write_config(tmp_path / "again.toml", settings)
     again = (tmp_path / "again.toml").read_text().splitlines()
+    newer = {one.key for one in known.values()} - set(written)
+    again = [line for line in again if line.split(" = ")[0] not in newer]
     assert sorted(again) == sorted(VERSION_0_1.replace('"fast"', '"compiled"').splitlines())
 
 

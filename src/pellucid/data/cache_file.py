@@ -44,6 +44,8 @@ class CacheFile:
         Whether this process has just written the images, and need not compare the checks.
     """
 
+    decodes = False
+
     def __init__(
         self,
         file: BinaryIO | FileIO,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,12 @@ from ..typing import Array
 from .dataset import Dataset, ImageFile
 from .stored_images import concatenated
 
+if TYPE_CHECKING:
+    from .split_file import Split
+
 __all__ = [
     "ROLES",
+    "Division",
     "Parts",
     "divided",
     "draw",
@@ -77,6 +81,20 @@ class Parts(NamedTuple):
                 where="split",
             )
         return found
+
+
+class Division(NamedTuple):
+    """How the images of a folder are divided among the parts, as far as their folders do not say.
+
+    The attributes are arguments of `image_parts`.
+    """
+
+    held_out: float
+    validation: float | None
+    seed: int
+    split: Split | None
+    new_images: Literal["leave", "draw"]
+    limit: int | None = None
 
 
 def require_share(share: float, where: str) -> None:

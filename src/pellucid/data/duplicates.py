@@ -10,6 +10,7 @@ import numpy as np
 
 from .dataset import Dataset, ImageFile
 from .division import Parts
+from .stored_images import on_disk
 
 __all__ = ["note_duplicates"]
 
@@ -76,12 +77,15 @@ def _files(parts: Parts) -> Iterable[tuple[str | bytes, _Image]]:
 
 def _pixels(parts: Parts) -> Iterable[tuple[str | bytes, _Image]]:
     """Yield the images with a hash of their pixels; none if there are too many."""
-    if sum(part.images.nbytes for part in parts if part is not None) > MOST_BYTES:
+    some = [part for part in parts if part is not None]
+    if sum(part.images.nbytes for part in some) > MOST_BYTES:
         return
-    for role, part in zip(Parts._fields, parts, strict=True):
-        for k, (file, label) in enumerate(_labelled(part)):
-            assert part is not None
-            pixels = np.ascontiguousarray(part.images[k])
+    if any(on_disk(part.images) and part.images.store.decodes for part in some):
+        return
+    for part in some:
+        role = next(name for name, one in parts._asdict().items() if one is part)
+        for (file, label), image in zip(_labelled(part), part.images, strict=False):
+            pixels = np.ascontiguousarray(image)
             yield (
                 hashlib.blake2b(pixels.data, digest_size=16).digest(),
                 _Image(role, file.path, label),

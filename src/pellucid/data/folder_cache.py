@@ -17,12 +17,12 @@ import re
 import struct
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -38,6 +38,7 @@ from .user_folders import user_cache
 __all__ = [
     "CacheWriter",
     "Decoded",
+    "Storage",
     "cache_path",
     "described",
     "read_cache",
@@ -48,6 +49,27 @@ __all__ = [
 MAX_HEADER = 2**30  # four times what the names and hashes of a million files take
 MAGIC = b"pellucid images 4\n"  # increment whenever the decoded pixels change
 _END = struct.Struct("<QQI")  # the number of images, the length of the header, a CRC-32
+
+
+class Storage(NamedTuple):
+    """Where the images of a folder are kept.
+
+    Attributes
+    ----------
+    cache : bool
+        Whether decoded images are kept in the cache.
+    in_memory : int
+        The most bytes that they may take in memory.
+    workers : int
+        Threads that decode and read.
+    on_progress : callable, optional
+        Called with (images done, images in all) as they are decoded.
+    """
+
+    cache: bool
+    in_memory: int
+    workers: int
+    on_progress: Callable[[int, int], None] | None
 
 
 @dataclass

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import DataError, PellucidError
 from ..names import plain
 from .cache_space import LIMIT, make_room
-from .file_tree import Tree, listing_by_content
-from .folder_cache import Decoded, described, read_cache, write_cache, writing
+from .file_tree import Tree
+from .folder_cache import Decoded, Storage, described, read_cache, write_cache, writing
 from .folder_reader import Memory, Reader, Wanted
-from .layout import arrange
+from .layout import Layout
 from .picture_files import PictureFiles
 
 __all__ = ["decoded_anew"]
@@ -20,48 +19,37 @@ __all__ = ["decoded_anew"]
 
 def decoded_anew(
     source: Tree,
+    layout: Layout,
     wanted: Wanted,
     path: Path | None,
     fingerprint: str,
-    in_memory: int,
-    workers: int,
-    on_progress: Callable[[int, int], None] | None,
+    storage: Storage,
 ) -> Decoded:
-    """Decode all images of an open tree, and keep them in the cache.
+    """Decode the images of an open tree, and keep them in the cache.
 
     Parameters
     ----------
     source : Tree
+    layout : Layout
+        Its images.
     wanted : Wanted
     path : Path or None
-        The file of the cache; without one nothing is kept, and images that exceed ``in_memory`` are
+        The file of the cache; without one nothing is kept, and images that take too much memory are
         decoded again whenever they are needed.
     fingerprint : str
         Of the tree.
-    in_memory : int
-        The most bytes that the images may take in memory.
-    workers : int
-        Threads that decode.
-    on_progress : callable, optional
-        Called with (images done, images in all).
+    storage : Storage
 
     Raises
     ------
     FileFormatError, DataError
         As `image_folder`.
     """
-    where = f"'{plain(str(source.path))}'"
-    layout = arrange(
-        listing_by_content(source),
-        where,
-        skip_empty=wanted.skip_empty,
-        own_validation=wanted.own_validation,
-        draw_test=wanted.draw_test,
-    )
-    reader = Reader(source, layout, wanted, on_progress)
+    where, workers = f"'{plain(str(source.path))}'", storage.workers
+    reader = Reader(source, layout, wanted, storage.on_progress)
     shape, n = reader.image_shape(), len(reader.files)
     size = n * math.prod(shape)
-    if size <= in_memory:
+    if size <= storage.in_memory:
         decoded = reader.read(workers, Memory(n, shape))
         if path is not None and reader.lasting and write_cache(path, fingerprint, decoded):
             # Its parts are read from there, which takes less memory than dividing an array.

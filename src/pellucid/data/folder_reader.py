@@ -93,8 +93,7 @@ class Reader:
     ) -> None:
         self.source, self.layout, self.wanted = source, layout, wanted
         self.on_progress = on_progress
-        self.validation = layout.validation if wanted.own_validation else []
-        self.files = [*layout.train, *layout.test, *self.validation]
+        self.files = layout.files
         self.bad: dict[int, FileFormatError] = {}
         self.erased: set[int] = set()
         self.sha256 = [""] * len(self.files)
@@ -226,7 +225,7 @@ class Reader:
         labels = np.array([label for _, label in self.files], dtype=np.int64)
         classes, notes, layout = self.layout.classes, list(self.layout.notes), self.layout
         kept = np.arange(len(labels))
-        parts = np.repeat([0, 1, 2], [len(layout.train), len(layout.test), len(self.validation)])
+        parts = np.repeat([0, 1, 2], [len(layout.train), len(layout.test), len(layout.validation)])
         if self.erased:
             notes.append(_vanished([self.files[k][0] for k in sorted(self.erased)]))
         if self.bad:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..errors import ArgumentError, DataError
-from ..preparation import Drawing, Preparation
+from ..errors import ArgumentError
+from ..preparation import Drawing
 from ..typing import PathLike
 from .dataset import Dataset
-from .division import Parts, divided, drawn_share, own_roles, recorded, require_share, with_roles
-from .duplicates import note_duplicates
-from .folder_cache import Decoded, cache_path, read_cache
+from .division import Division, Parts, require_share
+from .folder_cache import Storage
 from .split_file import Split
 from .user_folders import expanded
 
 if TYPE_CHECKING:
-    from .file_tree import Tree
     from .folder_reader import Wanted
 
 __all__ = ["image_folder", "image_parts"]
@@ -41,6 +39,7 @@ def image_folder(
     drawing: Drawing | None = None,
     corrupt: Literal["error", "skip"] = "error",
     skip_empty: bool = False,
+    limit: int | None = None,
     cache: bool | Literal["disk", "none"] = "disk",
     in_memory: int = IN_MEMORY,
     workers: int | None = None,
@@ -86,6 +85,9 @@ def image_folder(
     skip_empty : bool
         Whether a class folder without images is left out instead of being an error. The classes
         after it then get other numbers than in the complete folder.
+    limit : int, optional
+        Use, and decode, at most this number of training images: the first ones, or if they are
+        sorted by class as many of each class.
     cache : {"disk", "none"} or bool
         Whether the decoded images are kept in Pellucid's cache (True means ``"disk"``). Without,
         images that exceed ``in_memory`` are decoded whenever they are needed.
@@ -133,7 +135,7 @@ def image_folder(
     """
     require_share(held_out, "held_out")
     wanted = _wanted(size, channels, drawing, corrupt, skip_empty)
-    division = _Division(held_out, None, seed, split, new_images)
+    division = Division(held_out, None, seed, split, new_images, limit)
     parts = _read(path, wanted, division, cache, in_memory, workers, on_progress, tell)
     return parts.train, parts.test
 
@@ -151,6 +153,7 @@ def image_parts(
     drawing: Drawing | None = None,
     corrupt: Literal["error", "skip"] = "error",
     skip_empty: bool = False,
+    limit: int | None = None,
     cache: bool | Literal["disk", "none"] = True,
     in_memory: int = IN_MEMORY,
     workers: int | None = None,
@@ -170,8 +173,8 @@ def image_parts(
         if there is no validation folder either.
     validation : float, optional
         The share of each class of the training images that becomes the validation set.
-    path, size, channels, seed, split, new_images, drawing, corrupt, skip_empty, cache, in_memory, \
-    workers, on_progress, tell
+    path, size, channels, seed, split, new_images, drawing, corrupt, skip_empty, limit, cache, \
+    in_memory, workers, on_progress, tell
         As in `image_folder`.
 
     Raises
@@ -201,18 +204,8 @@ def image_parts(
     wanted = _wanted(size, channels, drawing, corrupt, skip_empty)
     wanted = replace(wanted, own_validation=True, draw_test=held_out is not None)
     share = 0.2 if held_out is None else held_out
-    division = _Division(share, validation, seed, split, new_images)
+    division = Division(share, validation, seed, split, new_images, limit)
     return _read(path, wanted, division, cache, in_memory, workers, on_progress, tell)
-
-
-class _Division(NamedTuple):
-    """How images are divided among the parts, as far as their folders do not say."""
-
-    held_out: float
-    validation: float | None
-    seed: int
-    split: Split | None
-    new_images: Literal["leave", "draw"]
 
 
 def _wanted(
@@ -234,92 +227,25 @@ def _wanted(
 def _read(
     path: PathLike,
     wanted: Wanted,
-    division: _Division,
+    division: Division,
     cache: bool | str,
     in_memory: int,
     workers: int | None,
     on_progress: Callable[[int, int], None] | None,
     tell: Callable[[str], None] | None,
 ) -> Parts:
-    from .file_tree import tree
+    from .file_tree import tree  # here, as most programs read no folder
+    from .folder_parts import read_parts
 
-    new = division.new_images
+    new, limit = division.new_images, division.limit
     _require(new in ("leave", "draw"), "new_images", "must be leave or draw", new)
     _require(cache in (True, False, "disk", "none"), "cache", "must be 'disk' or 'none'", cache)
     _require(in_memory >= 0, "in_memory", "must be 0 bytes or more", in_memory)
+    _require(limit is None or limit >= 1, "limit", "must be 1 or more", limit)
     _require(workers is None or workers >= 1, "workers", "must be 1 or more", workers)
+    storage = Storage(cache in (True, "disk"), in_memory, workers or _cores(), on_progress)
     source = tree(expanded(path))
-    kept = cache in (True, "disk")
-    for attempt in ("first", "last"):
-        decoded = _decoded(source, wanted, kept, in_memory, workers or _cores(), on_progress)
-        parts, notes = _divided(source.name, decoded, wanted.drawing, division)
-        try:
-            parts = _held(parts, in_memory)
-        except DataError:  # the cache is damaged, and removed by now
-            if attempt == "last":
-                raise
-        else:
-            break
-    for note in (*decoded.notes, *notes, *note_duplicates(parts)):
-        (tell or (lambda _: None))(note)
-    return parts
-
-
-def _held(parts: Parts, in_memory: int) -> Parts:
-    """Return the parts in memory, if together they take at most ``in_memory`` bytes."""
-    if sum(part.images.nbytes for part in parts if part is not None) > in_memory:
-        return parts
-    train, validation, test = (None if part is None else part.in_memory() for part in parts)
-    assert train is not None
-    assert test is not None
-    return Parts(train, validation, test)
-
-
-def _divided(
-    name: str, decoded: Decoded, drawing: Drawing | None, how: _Division
-) -> tuple[Parts, list[str]]:
-    """Return the parts, and notes on the earlier split."""
-    shape = decoded.images.shape[1:]
-    whole = Dataset(
-        decoded.images,
-        decoded.labels,
-        decoded.classes,
-        name,
-        preparation=replace(Preparation.of_shape(shape), drawing=drawing),
-        files=decoded.files,
-    )
-    test = len(whole) - decoded.train - decoded.validation
-    roles = own_roles(decoded.train, test, decoded.validation)
-    if how.split is not None:
-        found = how.split.apply(
-            whole, roles, how.new_images, how.held_out, how.validation, how.seed
-        )
-        if found is not None:
-            parts = with_roles(whole, found[0])
-            share = 0.0 if "test" in roles else how.held_out
-            return recorded(parts, share, drawn_share(parts, roles), how.seed), found[1]
-    parts = divided(whole, roles, held_out=how.held_out, validation=how.validation, seed=how.seed)
-    return parts, []
-
-
-def _decoded(
-    source: Tree,
-    wanted: Wanted,
-    cache: bool,
-    in_memory: int,
-    workers: int,
-    on_progress: Callable[[int, int], None] | None,
-) -> Decoded:
-    import PIL  # only for its version: another may decode the same file to other pixels
-
-    kept = cache_path(source.path, asdict(wanted)) if cache else None
-    before = f"{source.fingerprint()} Pillow {PIL.__version__}"
-    if kept is not None and (decoded := read_cache(kept, before, 0, workers)):
-        return decoded
-    from .folder_decoding import decoded_anew  # here, as a cached folder needs none of it
-
-    with source.open():
-        return decoded_anew(source, wanted, kept, before, in_memory, workers, on_progress)
+    return read_parts(source, wanted, division, storage, tell or (lambda _: None))
 
 
 def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:

@@ -61,6 +61,11 @@ class Layout:
     notes: list[str] = field(default_factory=list)
     validation: list[tuple[Entry, int]] = field(default_factory=list)
 
+    @property
+    def files(self) -> list[tuple[Entry, int]]:
+        """All of them, in the order train, test, validation."""
+        return [*self.train, *self.test, *self.validation]
+
 
 def arrange(
     listing: Listing,

@@ -155,7 +155,7 @@ class Loader:
 
     def _prefetch(self) -> None:
         """Let images on disk be read while the caller works with the batch before."""
-        following = self.order[self.position : self.position + self.batch_size]
+        following = self.order[self.position : min(self.position + self.batch_size, self._end())]
         images = self.dataset.images
         if on_disk(images) and len(following):
             images.prefetch(following)

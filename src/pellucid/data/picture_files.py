@@ -37,6 +37,8 @@ class PictureFiles:
         Threads that decode.
     """
 
+    decodes = True
+
     def __init__(
         self,
         source: Tree,

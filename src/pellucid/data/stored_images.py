@@ -36,10 +36,13 @@ class ImageStore(Protocol):
         That of each image.
     workers : int
         The number of threads that may read at once.
+    decodes : bool
+        Whether every reading decodes the images again.
     """
 
     shape: tuple[int, int, int]
     workers: int
+    decodes: bool
 
     def load(self, row: int, out: Array) -> None:
         """Read image ``row`` into ``out``, uint8 (C, H, W) in C order; any thread may call it.
@@ -68,7 +71,7 @@ class StoredImages:
     Examples
     --------
     >>> class Numbered:
-    ...     shape, workers = (1, 1, 2), 2
+    ...     shape, workers, decodes = (1, 1, 2), 2, False
     ...
     ...     def load(self, row, out):
     ...         out[:] = row

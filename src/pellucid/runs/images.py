@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..data.limiting import first_images
 from ..errors import ArgumentError, ContradictionError, renamed
 from ..names import plain
 from .listener import Listener
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from ..data import Dataset, Drawing, Parts, Split
+    from ..data import Drawing, Parts, Split
 
 __all__ = ["first_images", "image_size", "is_folder", "load_images"]
 
@@ -95,6 +96,7 @@ def load_images(
     options |= {} if split is None else {"split": split, "new_images": new_images}
     options |= {"held_out": settings.held_out, "validation": settings.validation}
     options |= {"corrupt": "skip"} if settings.skip_corrupt else {}
+    options |= {} if settings.limit is None else {"limit": settings.limit}
     options |= {} if settings.cache == "disk" else {"cache": settings.cache}
     options |= {"skip_empty": True} if settings.skip_empty else {}
     notes: list[str] = []
@@ -119,18 +121,6 @@ def _refuse_options_of_folders(settings: Settings) -> None:
                 where=name,
                 against="data",
             )
-
-
-def first_images(train: Dataset, limit: int | None) -> Dataset:
-    """Return ``limit`` images: the first ones, or if sorted by class as many of each class."""
-    if limit is None or limit >= len(train):
-        return train
-    if (train.labels[:-1] > train.labels[1:]).any():
-        return train.take(limit)
-    import numpy as np
-
-    places = np.linspace(0, len(train), limit, endpoint=False)
-    return train.subset(places.astype(np.int64))
 
 
 def image_size(text: str | None) -> tuple[int, int] | None:

@@ -101,7 +101,7 @@ def _wanted(
         data = given.get("data") or (model.card.dataset if model.card else None)
         if data is None:
             raise ArgumentError("the model does not say what it was trained on.", where="data")
-        how = ("size", "channels", "skip_corrupt", "skip_empty", "cache")
+        how = ("size", "channels", "skip_corrupt", "skip_empty", "cache", "limit")
         kept |= {k: given[k] for k in how if k in given}
         where = where or given.get("data_dir")
     elif is_folder(data) and model.input_shape is not None:
