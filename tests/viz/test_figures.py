@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from pellucid import viz
+from pellucid import data, models, viz
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.training import EpochRecord, History
 from pellucid.viz.drawing.canvas import BLUE, ORANGE
@@ -166,3 +166,28 @@ def test_drawing_needs_no_window_and_leaves_none_behind():
 
     viz.curves(history(2))
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", ["features", "depth", "applied"])
+def test_letters_are_legible_on_a_page_of_800_pixels(name):
+    from matplotlib.text import Text
+
+    model, (_, test) = models.SimpleConvNet((1, 8, 8)), data.digits()
+    image = test.batch([0])[0][0]
+    drawn = {
+        "features": lambda: viz.features(model, image, most=12),
+        "depth": lambda: viz.depth(viz.units_by_depth(model, test.take(30), steps=2)),
+        "applied": lambda: viz.applied(model, [image]),
+    }
+    figure = drawn[name]()
+    page = 800 / 72 / figure.get_size_inches()[0]  # pixels of the page to a point of the figure
+    texts = [text for text in figure.findobj(Text) if text.get_text().strip()]
+    assert len(texts) > 10
+    assert min(text.get_fontsize() for text in texts) * page >= 8
+
+
+def test_curves_name_their_run_as_it_is_called():
+    figure = viz.curves(history(2), title="a_$run$ " + 30 * "long ")
+    assert figure.get_suptitle().startswith("a_$run$ long")
+    assert len(figure.get_suptitle()) < 130
+    assert viz.curves(history(2)).get_suptitle() == ""

@@ -94,7 +94,7 @@ def _complete(run: Run) -> History:
 
 def _figures(run: Run, finished: Finished) -> dict[str, Figure]:
     figures = {
-        "curves.png": viz.curves(_complete(run)),
+        "curves.png": viz.curves(_complete(run), title=run.folder.path.resolve().name),
         "confusion.png": viz.confusion(finished.evaluation.confusion, run.test.classes),
     }
     after = finished.model.state_dict()

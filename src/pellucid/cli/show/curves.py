@@ -29,8 +29,11 @@ def command(
         name: RunFolder(path).read_history() if path.is_dir() else history_in(path)
         for name, path in _named(run).items()
     }
-    one = len(histories) == 1
-    figure = viz.curves(*histories.values()) if one else viz.comparison(histories)
+    if len(histories) == 1:
+        ((name, history),) = histories.items()
+        figure = viz.curves(history, title=name)
+    else:
+        figure = viz.comparison(histories)
     deliver(figure, "curves", out, window=window)
 
 

@@ -24,14 +24,16 @@ Arguments = ParamSpec("Arguments")
 BLUE, ORANGE = "#0072B2", "#E69F00"
 
 
-def new_figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float, dpi: int = 150) -> Figure:
     """Return an empty figure of ``width`` x ``height`` inches that no window manager knows of.
+
+    ``dpi`` are the dots to an inch of its PNG.
 
     Whenever it is drawn, its texts are lent fonts for letters that their own do not have.
     """
     from .figure import LentFigure
 
-    return LentFigure(figsize=(width, height), layout="constrained", dpi=150)
+    return LentFigure(figsize=(width, height), layout="constrained", dpi=dpi)
 
 
 def as_written(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["FeatureSheet", "class_name", "is_maps", "most_active"]
 
 MOST_SCORES = 10
-SIDE = 0.78  # inches: the longer side of a map
+SIDE = 0.56  # inches: the longer side of a map
+LETTERS = 7.0  # points: on a page of 800 pixels, 12 maps wide, they are 8 pixels high
+DOTS = 210  # an inch
 NAMES = 1.75  # inches: the column of the layers' names
 LONGEST = 15.0  # of a layer's name, in units of the letters' size
 STRIP = 0.35  # inches: a layer whose output is a row of numbers
@@ -46,12 +48,12 @@ class FeatureSheet:
     ) -> None:
         h, w = image.shape[1:]
         self.w, self.h = SIDE * w / max(h, w), SIDE * h / max(h, w)
-        self.w, self.h = max(self.w, 0.25), max(self.h, 0.25)
+        self.w, self.h = max(self.w, 0.18), max(self.h, 0.18)
         sizes = [self.h + 0.3 if is_maps(s) else STRIP + 0.3 for s in rows]
         bars = 0 if scores is None else 0.35 + 0.17 * min(MOST_SCORES, len(scores))
         self.width = NAMES + max(columns * (self.w + 0.08), 3.6) + 0.25
         self.height = self.h + 0.55 + sum(sizes) + bars + 0.1
-        self.figure = new_figure(self.width, self.height)
+        self.figure = new_figure(self.width, self.height, DOTS)
         self.figure.set_layout_engine("none")
         self.y = 0.15
 
@@ -68,7 +70,7 @@ class FeatureSheet:
         x, y = 0.1 / self.width, 1 - (self.y + h / 2) / self.height
         title = "\n".join(_lines(title))
         both = f"{title}\n{rest}"
-        self.figure.text(x, y, both, fontsize=6.5, va="center", linespacing=1.25)
+        self.figure.text(x, y, both, fontsize=LETTERS, va="center", linespacing=1.25)
 
     def image(self, image: Array, name: str | None) -> None:
         """Draw the input."""
@@ -90,7 +92,7 @@ class FeatureSheet:
         for place, k in enumerate(shown):
             axes = self.place(NAMES + place * (self.w + 0.08), self.w, self.h)
             axes.imshow(maps[k], cmap="gray", vmin=low, vmax=high, aspect="auto")
-            axes.set_title(str(k), fontsize=5.5, pad=1.5)
+            axes.set_title(str(k), fontsize=LETTERS, pad=1.5)
         self.y += self.h + 0.3
 
     def strip(self, stage: Stage) -> None:
@@ -118,7 +120,7 @@ class FeatureSheet:
         power = np.exp(scores.astype(np.float64) - float(scores.max()))
         shares = 100 * power / power.sum()
         given = _is_distribution(scores)
-        axes = self.place(NAMES + 0.6, self.width - NAMES - 1.6, height)
+        axes = self.place(NAMES + 0.6, self.width - NAMES - 1.75, height)
         # The best one dark and hatched too: told apart without colour.
         faces = [BLUE if k == best else "0.75" for k in order]
         bars = axes.barh(np.arange(len(order)), scores[order], color=faces, height=0.75)
@@ -131,7 +133,7 @@ class FeatureSheet:
                 class_name(classes if named else None, int(k)) + (" (is)" if k == label else "")
                 for k in order
             ],
-            fontsize=6,
+            fontsize=LETTERS,
         )
         axes.tick_params(axis="y", length=0)
         signed = [f"{scores[k]:.3g}".replace("-", "−") for k in order]
@@ -146,7 +148,7 @@ class FeatureSheet:
                 (1.01, bar.get_y() + bar.get_height() / 2),
                 xycoords=("axes fraction", "data"),
                 va="center",
-                fontsize=6,
+                fontsize=LETTERS,
                 fontweight="bold" if k == best else "normal",
             )
         self.y += height + 0.3

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["applied", "responses"]
 
-MAP, FILTER, WIDEST = 1.75, 0.75, 15.0  # inches: the longer side of a map, a filter, the figure
+MAP, FILTER, WIDEST = 1.2, 0.55, 9.4  # inches: the longer side of a map, a filter, the figure
+LETTERS = 7  # points: on a page of 800 pixels they are 8 pixels high
+DOTS = 210  # an inch
 MARGIN, GAP, NOTE = 0.12, 0.1, 2.8
 SAID = (
     "Grey is 0, white positive, black negative; each filter has its own scale. “vertical 90 %”: of "
@@ -167,7 +169,7 @@ def _drawn(
         axes = page.axes(x, 0.3, w, h)
         axes.imshow(as_picture(image), cmap="gray", vmin=0, vmax=1, aspect="auto")
         size = f"{image.shape[1]}x{image.shape[2]}"
-        room = max(w * 72 / 7, 8) - breadth(f", {size}", bold=False)
+        room = max(w * 72 / LETTERS, 8) - breadth(f", {size}", bold=False)
         name = f"{figure_text(titles[k], room)}, {size}" if k < len(titles) else size
         page.write(x, 0.27, name, va="bottom")
         x += w + GAP
@@ -206,7 +208,7 @@ class _Page:
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width + MARGIN, height
-        self.figure = new_figure(self.width, self.height)
+        self.figure = new_figure(self.width, self.height, DOTS)
         self.figure.set_layout_engine("none")
 
     def axes(self, x: float, y: float, w: float, h: float) -> Axes:
@@ -219,7 +221,7 @@ class _Page:
 
     def write(self, x: float, y: float, text: str, **how: Any) -> None:
         """Write ``text``."""
-        self.figure.text(x / self.width, 1 - y / self.height, text, fontsize=7, **how)
+        self.figure.text(x / self.width, 1 - y / self.height, text, fontsize=LETTERS, **how)
 
 
 def _inches(size: Sequence[int]) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ..drawing.canvas import BLUE, ORANGE, as_written, new_figure
+from ..drawing.writing import figure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["curves", "plain_log_scale"]
 
+LONGEST = 60.0  # of a title, in units of the letters' size
+
 
 @as_written
-def curves(history: History) -> Figure:
+def curves(history: History, *, title: str = "") -> Figure:
     """Draw the loss of every batch and epoch, and the accuracies.
 
     Parameters
@@ -28,6 +31,8 @@ def curves(history: History) -> Figure:
     history : History
         With one finished epoch at least, and no batches of an unfinished one. As read from a file,
         without batches, the curves of the epochs alone are drawn.
+    title : str
+        Over all of it, such as the run's name.
 
     Returns
     -------
@@ -72,6 +77,8 @@ def curves(history: History) -> Figure:
         axes.set_xlim(0, 1.02 * last.epoch)
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.legend(frameon=False)
+    if title:
+        figure.suptitle(figure_text(title, LONGEST), fontsize=10)
     return figure
 
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DepthUnit", "depth", "units_by_depth"]
 
-SIDE = 1.15  # inches: the longer side of the nine patches
+SIDE = 0.72  # inches: the longer side of the nine patches
+LETTERS = 7.6  # points: on a page of 800 pixels, five units wide, they are 8 pixels high
+DOTS = 210  # an inch
 NAMES = 1.3  # inches: the column with the names of the layers
 GAP = 0.12
 MOST_CLASSES = 10
@@ -175,7 +177,7 @@ def depth(units: Sequence[DepthUnit], *, columns: int = 5) -> Figure:
     cell = SIDE * (2 if shown else 1) + GAP * (2 if shown else 1)
     width, row = NAMES + wide * (cell + GAP) + GAP, SIDE + 0.36
     height = len(lines) * row + 0.5
-    figure = new_figure(width, height)
+    figure = new_figure(width, height, DOTS)
     figure.set_layout_engine("none")
     text = "for each unit: the image patches that excite it most"
     if shown:
@@ -188,7 +190,7 @@ def depth(units: Sequence[DepthUnit], *, columns: int = 5) -> Figure:
             name = figure_text(first.layer, LONGEST_LAYER) if first.layer else "classes"
             label = f"{name}\nsees {first.field}"
             figure.text(
-                GAP / width, 1 - (top + SIDE / 2) / height, label, fontsize=7.5, va="center"
+                GAP / width, 1 - (top + SIDE / 2) / height, label, fontsize=LETTERS, va="center"
             )
         for place, unit in enumerate(members):
             left = NAMES + place * (cell + GAP)
@@ -199,7 +201,7 @@ def depth(units: Sequence[DepthUnit], *, columns: int = 5) -> Figure:
             axes = figure.add_axes(box(left))
             _draw_patches(axes, unit.patches)
             silent = "" if unit.patches.values[0] > 0 else ": never above 0"
-            axes.set_title(titles[id(unit)] + silent, fontsize=7, pad=2, loc="left")
+            axes.set_title(titles[id(unit)] + silent, fontsize=LETTERS, pad=2, loc="left")
             if unit.optimal is not None:
                 axes = figure.add_axes(box(left + SIDE + GAP / 2))
                 _draw(axes, unit.optimal)
