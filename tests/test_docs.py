@@ -52,6 +52,20 @@ def test_the_layer_with_a_kernel_runs(name, tmp_path):
     assert max(errors) < 1e-6
 
 
+def test_the_programs_of_the_page_on_notebooks_run(tmp_path):
+    page = (ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
+    programs = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "page.py").write_text("\n".join(programs), encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "page.py"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.search(r"^epoch 3/3 .*\naccuracy 0\.\d\d$", result.stdout, re.MULTILINE)
+    assert "history: expects a History, received SimpleConvNet" in result.stdout
+    assert sorted(path.suffix for path in tmp_path.glob("*.[ps][nv]g")) == [".png", ".png", ".svg"]
+
+
 def test_both_pages_have_the_same_program():
     pages = [
         (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("design.md", "design.ko.md")

@@ -398,3 +398,11 @@ def test_epochs_are_counted():
     assert one.epoch == EPOCHS
     assert [record.epoch for record in one.history.epochs] == [1, 2, 3]
     assert all(record.seconds > 0 for record in one.history.epochs)
+
+
+@pytest.mark.parametrize("wrong", [2, "yes", 0.5])
+def test_progress_is_yes_no_or_by_default(wrong):
+    with pytest.raises(ArgumentError, match=r"^progress: must be True, False or None, received"):
+        trainer(progress=wrong)
+    with pytest.raises(ArgumentError, match=r"^verbose: is called progress here"):
+        trainer(verbose=1)

@@ -92,8 +92,9 @@ class History:
         return max(self.epochs, key=lambda record: record.accuracy, default=None)
 
     def __repr__(self) -> str:
-        last = f", the last one {self.epochs[-1]}" if self.epochs else ""
-        return f"History({len(self.epochs)} epochs{last}, {len(self.losses)} batches)"
+        last = f", last={self.epochs[-1]}" if self.epochs else ""
+        counts = (f"epochs={len(self.epochs)}", f"batches={len(self.losses)}")
+        return f"History({', '.join(counts)}{last})"
 
     def _repr_html_(self) -> str | None:
         from .pages import history_html
