@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..nn import Layer
     from ..typing import Array
 
-__all__ = ["images_of", "load_images", "part_of", "picture"]
+__all__ = ["drawing_note", "images_of", "load_images", "part_of", "picture"]
 
 
 def images_of(model: Layer, run: Path | None, data: str | None, data_dir: Path | None) -> Parts:
@@ -46,10 +46,15 @@ def picture(
     model: Layer, path: Path, shape: tuple[int, int, int], *, as_is: bool = False
 ) -> tuple[Array, list[str]]:
     """Return a picture (C, H, W) as the model sees it, and notes on how it was prepared."""
-    from ..data.plain_picture import ERASED
     from ..runs.prepared import prepared
 
     with renamed(image="IMAGE"):
         x, notes = prepared(model, path, shape, as_is=as_is)
-    hint = " (--as-is: leave it as it is)"
-    return x, [f"{path}: {note}{'' if note is ERASED else hint}" for note in notes]
+    return x, [drawing_note(path, note) for note in notes]
+
+
+def drawing_note(path: Path, note: str) -> str:
+    """Return a note on how a picture was prepared, with its name and what to do about it."""
+    from ..data.plain_picture import ERASED
+
+    return f"{path}: {note}{'' if note is ERASED else ' (--as-is: leave it as it is)'}"

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from functools import partial
+import os
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import ArgumentError, DataError
-from ..names import told_apart
-from ..shapes import shape_text
-from .compiling import announced
-from .images import picture
-from .messages import complain, echo
+from ..errors import ArgumentError, renamed
+from .completion import runs
+from .interrupts import stoppable
+from .json_output import write_utf8
+from .messages import echo
 from .models import model_file
 from .options import AsIsOption, EngineOption
 
 __all__ = ["command"]
 
-BATCH = 100  # pictures at a time
-LONGEST = 40  # columns of a class's name
+STDIN = "-"
 
 
 def command(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model file or a run folder.")],
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", autocompletion=runs, help="A model file or a run folder."),
+    ],
     images: Annotated[
-        list[Path],
-        typer.Argument(metavar="IMAGE", help="PNG, JPEG, TIFF, GIF, BMP, PPM or WebP files."),
+        list[str],
+        typer.Argument(
+            metavar="IMAGE",
+            help="PNG, JPEG, TIFF, GIF, BMP, PPM or WebP files; folders, for all pictures in them; "
+            'patterns in quotes, as "pets/**/*.jpg"; or - for names on standard input, one a line.',
+        ),
     ],
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Number of guesses.")] = 3,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object a line, for each file.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each file.")] = False,
+    null: Annotated[
+        bool,
+        typer.Option("--null", "-0", help="Names on standard input end with NUL, not with a line."),
+    ] = False,
     as_is: AsIsOption = False,
     engine: EngineOption = "compiled",
 ) -> None:
@@ -38,58 +53,57 @@ def command(
     Each picture is prepared as the images were that the model was trained on: pellucid summary
     says how. If it was trained on drawings, one is looked for in the picture; a note says so.
 
-    A picture that cannot be read is reported after the others; the exit code is then 1.
+    Any number of files: results are printed as they come, in the order of the files. A file that
+    cannot be read is one line on standard error, and the exit code is 1 at the end.
     """
-    import numpy as np
-
+    if as_json and as_csv:
+        raise ArgumentError("cannot be given together with --json.", where="--csv")
     from ..formats import load
-    from ..tables import text_table
-    from ..training import predict
-    from ..training.engines import as_engine
+    from ..runs.classifying import classified, images_of_model
+    from ..runs.picture_files import picture_files
+    from .prediction_output import CsvLines, JsonLines, Table, Watcher
 
     network = load(model_file(model))
-    if network.input_shape is None:
-        raise ArgumentError(
-            "does not say which images it was built for. Save it with its `input_shape` set.",
-            where=str(model),
-        )
-    c, h, w = network.input_shape
-    card, outputs = network.card, network.output_shape((c, h, w))
-    if len(outputs) != 1 or (card is not None and len(card.classes) != outputs[0]):
-        names = "" if card is None else f", and knows {len(card.classes)} classes by name"
-        raise ArgumentError(
-            f"returns {shape_text(outputs)} numbers for an image{names}. Its last layer "
-            "must have one output per class.",
-            where=str(model),
-        )
-    read, pictures, unread, notes = [], [], [], []
-    for path in images:
-        try:
-            x, told = picture(network, path, (c, h, w), as_is=as_is)
-            pictures.append(x)
-            read.append(path)
-            notes += told
-        except DataError as error:
-            unread.append(error)
-    classes = told_apart(card.classes, LONGEST) if card else ()
-    rows = []
-    if read:
-        x = np.stack(pictures)
-        how = as_engine(engine)
-        run = how.prepare(network, (c, h, w), min(len(x), BATCH), frozen=True)
-        with announced(partial(how.watched, run, training=False)):
-            guessed = predict(network, x, batch_size=BATCH, run=run)
-        for path, probabilities in zip(read, guessed, strict=True):
-            best = probabilities.argsort()[::-1][:top]
-            named = ((classes[k] if classes else k, 100 * probabilities[k]) for k in best)
-            rows.append((str(path), *(f"{name} {percent:.1f} %" for name, percent in named)))
-    if rows:
-        places = len(rows[0]) - 1
-        header = ("image", *(f"guess {k + 1}" for k in range(places)))
-        echo(text_table(header, rows, left=range(places + 1)))
-    for note in notes:
-        echo(f"note: {note}")
-    for refusal in unread:
-        complain(refusal)
-    if unread:
+    with renamed(image="IMAGE"):
+        shape = images_of_model(network, str(model))
+    (outputs,) = network.output_shape(shape)
+    classes = network.card.classes if network.card else tuple(map(str, range(outputs)))
+    output = (JsonLines if as_json else CsvLines if as_csv else Table)(classes, min(top, outputs))
+    write = write_utf8 if as_json or as_csv else echo
+    failed = False
+    with (
+        stoppable("stopped; all that was printed is right"),
+        Watcher(notes=not as_json) as watcher,
+        closing(
+            classified(
+                network, picture_files(_names(images, null)), shape,
+                as_is=as_is, engine=engine, listener=watcher,
+            )
+        ) as batches,
+    ):  # fmt: skip
+        for batch in batches:
+            if text := output.text(batch):
+                write(text)
+            failed |= watcher.tell(batch)
+    if failed:
         raise typer.Exit(1)
+
+
+def _names(images: list[str], null: bool) -> Iterator[str]:
+    from ..runs.picture_files import names_from
+
+    for image in images:
+        if image != STDIN:
+            yield image
+            continue
+        for name in names_from(_read_stdin, null=null):
+            if "\0" in name:
+                raise ArgumentError(
+                    "the names on standard input end with NUL: add --null.", where="IMAGE"
+                )
+            yield name
+
+
+def _read_stdin(size: int) -> bytes:
+    """Read what there is, without the lock of `sys.stdin`: this thread may never return."""
+    return os.read(0, size)

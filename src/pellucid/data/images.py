@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from ..typing import Array, PathLike
 from .decoding import MAX_PIXELS, decode
 from .picture_kinds import FORMATS, MAX_FILE
 
-__all__ = ["MAX_PIXELS", "read_image", "read_photo"]
+__all__ = ["MAX_PIXELS", "as_floats", "read_image", "read_photo", "read_pixels"]
 
 
 def read_image(
@@ -62,14 +64,25 @@ def read_image(
     """
     if not isinstance(preparation, Preparation):
         preparation = Preparation.of_shape(_require_shape(preparation))
-    pixels = _decoded(
+    with _silenced():
+        return as_floats(read_pixels(path, preparation, tell=tell))[np.newaxis]
+
+
+def read_pixels(
+    path: PathLike, preparation: Preparation, *, tell: Callable[[str], None] | None = None
+) -> Array:
+    """Read a picture file as `read_image` does; return its bytes, uint8 (C, H, W).
+
+    Pillow's warnings are not silenced: all threads share Python's filters, and a caller with
+    several threads sets them once for all. See `as_floats`.
+    """
+    return _decoded(
         path,
         channels=_require_channels(preparation.channels),
         size=preparation.size,
         drawing=preparation.drawing,
         tell=tell,
     )
-    return _as_floats(pixels)[np.newaxis]
 
 
 def read_photo(path: PathLike, channels: int, *, longest: int | None = None) -> Array:
@@ -106,31 +119,42 @@ def read_photo(path: PathLike, channels: int, *, longest: int | None = None) -> 
     """
     if longest is not None and longest < 1:
         raise ArgumentError(f"must be 1 pixel or more, received {longest}.", where="longest")
-    return _as_floats(_decoded(path, channels=_require_channels(channels), longest=longest))
+    channels = _require_channels(channels)
+    with _silenced():
+        return as_floats(_decoded(path, channels=channels, longest=longest))
 
 
 def _decoded(path: PathLike, **wanted: object) -> Array:
     path = Path(path)
-    if path.is_dir():
-        raise FileFormatError(f"'{path}' is a folder, not a picture.")
-    if not path.exists():
-        raise DataNotFoundError(f"there is no file '{path}'.")
-    if not path.is_file():
-        raise FileFormatError(f"'{path}' is a pipe or a device, not a regular file.")
+    content = b""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise FileFormatError(f"'{path}' cannot be read ({error.strerror}).") from error
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            with path.open("rb") as file:
+                content = file.read(MAX_FILE + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataNotFoundError(f"there is no file '{path}'.") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FileFormatError(f"'{path}' cannot be read ({reason}).") from error
+    if stat.S_ISDIR(mode):
+        raise FileFormatError(f"'{path}' is a folder, not a picture.")
+    if not stat.S_ISREG(mode):
+        raise FileFormatError(f"'{path}' is a pipe or a device, not a regular file.")
     if len(content) > MAX_FILE:
         raise FileFormatError(f"'{path}' has more than {MAX_FILE} bytes; at most that are read.")
-    # What Pillow warns of (bombs, odd EXIF data) is either refused or harmless.
+    return decode(content, f"'{path}'", **wanted)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Silence what Pillow warns of (bombs, odd EXIF data): it is either refused or harmless."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return decode(content, f"'{path}'", **wanted)  # type: ignore[arg-type]
+        yield
 
 
-def _as_floats(pixels: Array) -> Array:
+def as_floats(pixels: Array) -> Array:
     """Return bytes divided by 255, as `pellucid.data.Dataset.batch` does."""
     return np.divide(pixels, 255, dtype=np.float32)
 

@@ -42,6 +42,16 @@ class Listener:
         """
         return nullcontext(lambda images: None)
 
+    def found(self, files: int) -> None:
+        """Take the number of picture files that are found so far; called from another thread."""
+
+    def classified(self, files: int) -> None:
+        """Take the number of picture files that a model has just classified."""
+
+    def compiling(self, watched: Watched) -> AbstractContextManager[None]:
+        """Return the block in which kernels may be compiled, which ``watched`` reports."""
+        return nullcontext()
+
     def writing(self) -> AbstractContextManager[None]:
         """Return the block in which files are written: an interruption should wait for its end."""
         return nullcontext()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..nn import Layer
     from ..typing import Array
 
-__all__ = ["preparation_of", "prepared"]
+__all__ = ["preparation_of", "prepared", "require_pictures"]
 
 
 def preparation_of(
@@ -47,12 +47,23 @@ def prepared(
     """
     from ..data import read_image
 
+    require_pictures(shape)
+    notes: list[str] = []
+    x = read_image(path, preparation_of(model, shape, as_is=as_is), tell=notes.append)
+    return x[0], notes
+
+
+def require_pictures(shape: tuple[int, int, int]) -> None:
+    """Refuse images (C, H, W) that no picture file can become.
+
+    Raises
+    ------
+    ArgumentError
+        If they have neither 1 nor 3 channels.
+    """
     if shape[0] not in (1, 3):
         raise ArgumentError(
             f"the network takes images of {shape[0]} channels; a picture file has 1 or 3. Give "
             "none, and take one of the data set.",
             where="image",
         )
-    notes: list[str] = []
-    x = read_image(path, preparation_of(model, shape, as_is=as_is), tell=notes.append)
-    return x[0], notes

@@ -22,6 +22,7 @@ from ..typing import Array
 from .engines import Engine, EngineLike, NumpyEngine, as_engine
 from .given import Images, as_dataset, require_classes
 from .inputs import axes_hint, require_floats
+from .kept_plans import prepared_run
 from .preparation import require_count
 from .scale import require_finite, require_known, value_range
 
@@ -124,7 +125,7 @@ def evaluate(
     require_count(batch_size, "batch_size")
     shape, most = dataset.image_shape, min(batch_size, len(dataset))
     how = as_engine(engine)
-    told = _told(how, run)
+    told = nullcontext if run is not None else _told(how)
     run = run or how.prepare(model, shape, most, frozen=True)
     loss = how.loss(SoftmaxCrossEntropy() if loss is None else loss)
     losses, predictions = [], []
@@ -170,8 +171,9 @@ def predict(
     batch_size : int
         Images at a time.
     engine, run
-        As for `evaluate`. To predict repeatedly, compile a plan once: `pellucid.engine.compile`. A
-        plan serves one thread at a time.
+        As for `evaluate`. The model keeps the plans of the last calls, one a thread, and the next
+        call of the same shape uses one: the weights may have changed by then, in place or by
+        training; where the layers have, another plan is compiled.
 
     Raises
     ------
@@ -193,24 +195,25 @@ def predict(
     how = as_engine(engine)
     if isinstance(x, Dataset):
         require_known(model, value_range(x), "predict")
-        size = min(batch_size, len(x))
-        told = _told(how, run)
-        run = run or how.prepare(model, x.image_shape, size, frozen=True)
-        with model.evaluating(), told(run):
-            batches = (x for x, _ in Loader(x, size, gather=how.gather()))
-            return np.concatenate([ops.softmax(run(x)) for x in batches])
-    x = require_floats(x, "predict")
-    require_known(model, require_finite(x, "predict"), "predict", images=x.ndim == 4)
-    batch_size = max(1, min(batch_size, len(x)))
-    how = how if len(x) else NumpyEngine()  # a plan needs at least one image
-    told = _told(how, run)
+        shape, size = x.image_shape, min(batch_size, len(x))
+        batches = (images for images, _ in Loader(x, size, gather=how.gather()))
+    else:
+        x = require_floats(x, "predict")
+        require_known(model, require_finite(x, "predict"), "predict", images=x.ndim == 4)
+        shape, size = x.shape[1:], max(1, min(batch_size, len(x)))
+        how = how if len(x) else NumpyEngine()  # a plan needs at least one image
+        starts = range(0, max(1, len(x)), size)
+        batches = (x[k : k + size] for k in starts)
     try:
-        run = run or how.prepare(model, x.shape[1:], batch_size, frozen=True)
-        with model.evaluating(), told(run):
-            starts = range(0, max(1, len(x)), batch_size)
-            return np.concatenate([ops.softmax(run(x[k : k + batch_size])) for k in starts])
+        if run is None:
+            prepared = prepared_run(how, model, shape, size, _told(how))
+        else:
+            prepared = nullcontext(run)
+        with prepared as run, model.evaluating():
+            return np.concatenate([ops.softmax(run(images)) for images in batches])
     except ShapeError as error:
-        error.message += axes_hint(model, x.shape)
+        if not isinstance(x, Dataset):
+            error.message += axes_hint(model, x.shape)
         raise
 
 
@@ -245,12 +248,8 @@ def sample(dataset: Dataset, wanted: int | None) -> Dataset:
     return dataset.subset(np.sort(by_class[np.linspace(0, n - 1, wanted).astype(np.int64)]))
 
 
-def _told(
-    engine: Engine, run: Callable[[Array], Array] | None
-) -> Callable[[Any], AbstractContextManager[None]]:
-    """Return what announces that kernels are compiled, where the caller has not prepared a run."""
-    if run is not None:
-        return nullcontext
+def _told(engine: Engine) -> Callable[[Any], AbstractContextManager[None]]:
+    """Return what announces that kernels of a run are compiled."""
     return lambda made: announced(partial(engine.watched, made, training=False), everywhere=False)
 
 
