@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 OPEN, CLOSE = "\u2068", "\u2069"  # first strong isolate, pop directional isolate (UAX 9)
+BYTES = re.compile("[\udc80-\udcff]+")  # of a file name that is not valid text
 ISOLATED = re.compile(f"({OPEN}[^\u202a-\u202e\u2066-\u2069]*{CLOSE})")
 # Invisible, or reorder other letters.
 UNSEEN = frozenset(
@@ -57,11 +58,26 @@ def plain(text: str, *, lines: bool = False) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
+    text = _readable(text)
     parts = ISOLATED.split(text)  # every second one was isolated by `shown`
     return "".join(
         OPEN + _escaped(part[1:-1], lines) + CLOSE if k % 2 else _escaped(part, lines)
         for k, part in enumerate(parts)
     )
+
+
+def _readable(text: str) -> str:
+    """Return ``text`` with bytes that are UTF-8 after all read as such.
+
+    Where Python takes names of files for ASCII (LC_ALL=C, and its UTF-8 mode turned off), those of
+    all other letters come as bytes.
+    """
+
+    def read(found: re.Match[str]) -> str:
+        name = found[0].encode("utf-8", "surrogateescape")
+        return name.decode("utf-8", "surrogateescape")
+
+    return BYTES.sub(read, text)
 
 
 def _escaped(text: str, lines: bool) -> str:
@@ -108,7 +124,7 @@ def without_surrogates(name: str) -> str:
     >>> without_surrogates(b"caf\xe9".decode("utf-8", "surrogateescape"))
     'caf\\xe9'
     """
-    return re.sub("[\ud800-\udfff]", lambda found: _escape(found[0]), name)
+    return re.sub("[\ud800-\udfff]", lambda found: _escape(found[0]), _readable(name))
 
 
 def isolated(text: str) -> str:

@@ -74,7 +74,7 @@ def test_the_settings_of_a_folder_and_of_chance_are_kept(pellucid, tmp_path):
         "train", "--data", "x", *QUICK, *options, "--augment", "flip, crop1", "--out", "run"
     )
     assert result.returncode == 0, result.stderr
-    assert "note: 1 image cannot be decoded and was left out: train/cat/1.png" in result.stdout
+    assert "note: 1 image cannot be decoded and was left out: train/cat/1.png" in result.stderr
     assert "on 14 images of x (3x10x12); 9 held out" in result.stdout
     config = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
     assert {key: config[key] for key in ("held_out", "size", "skip_corrupt", "normalize")} == {
@@ -153,7 +153,7 @@ def test_an_empty_class_is_refused_or_left_out_and_the_run_repeats_that(pellucid
     assert "leave it out with --skip-empty" in result.stderr
     result = pellucid("train", "--data", "my pets", *QUICK, "--skip-empty", "--out", "run")
     assert result.returncode == 0, result.stderr
-    assert "note: 1 class folder holds no images and was left out: train/cow/" in result.stdout
+    assert "note: 1 class folder holds no images and was left out: train/cow/" in result.stderr
     assert tomllib.loads((tmp_path / "run" / "config.toml").read_text())["skip_empty"] is True
     assert pellucid("train", "--config", "run", "--out", "again").returncode == 0
     assert pellucid("evaluate", "run").returncode == 0
@@ -175,7 +175,8 @@ def test_ctrl_c_while_images_are_read_leaves_nothing(
     pets(tmp_path / "pets", n=100)
     result = finish(target, nth, sent, "train", "--data", "pets", cwd=tmp_path, program=PROGRAM)
     assert result.returncode == 128 + getattr(signal, sent)
-    assert result.stdout == "stopped while the images were read; nothing was written\n"
+    assert result.stderr == "stopped while the images were read; nothing was written\n"
+    assert result.stdout == ""
     assert {path.name for path in tmp_path.iterdir()} == {"pets"}
     assert not own_cache.exists() or list(own_cache.iterdir()) == []
 

@@ -76,7 +76,7 @@ BATCH, MEASURE = (
 def test_ctrl_c_in_the_first_epoch_leaves_nothing_and_says_so(interrupt, tmp_path, signals):
     result = interrupt(BATCH, 2, signals)
     assert result.returncode in (130, 143)
-    assert "stopped before the first epoch was finished; nothing to save" in result.stdout
+    assert "stopped before the first epoch was finished; nothing to save" in result.stderr
     assert list((tmp_path / "run").iterdir()) == []
 
 
@@ -97,7 +97,7 @@ def test_ctrl_c_in_the_first_epoch_leaves_nothing_and_says_so(interrupt, tmp_pat
 def test_ctrl_c_keeps_the_last_finished_epoch(interrupt, tmp_path, weights, target, nth, epochs):
     result = interrupt(target, nth)
     assert result.returncode == 130
-    assert f"stopped after {epochs} of 3 epochs; the last of them is saved" in result.stdout
+    assert f"stopped after {epochs} of 3 epochs; the last of them is saved" in result.stderr
     assert "final test accuracy" in result.stdout
     require_epochs(tmp_path / "run", epochs, weights)
 
@@ -105,7 +105,7 @@ def test_ctrl_c_keeps_the_last_finished_epoch(interrupt, tmp_path, weights, targ
 def test_ctrl_c_between_counting_an_epoch_and_writing_it_loses_that_epoch_only(interrupt, tmp_path):
     result = interrupt("pellucid.training.trainer:Best", 1)
     assert result.returncode == 130
-    assert "nothing to save" in result.stdout
+    assert "nothing to save" in result.stderr
     assert list((tmp_path / "run").iterdir()) == []
 
 
@@ -154,7 +154,7 @@ def test_a_request_to_terminate_keeps_the_epoch_draws_nothing_and_exits_with_143
 def test_ctrl_c_while_the_pictures_are_drawn_keeps_model_and_history(interrupt, tmp_path, weights):
     result = interrupt("pellucid.viz:curves", 1)
     assert result.returncode == 130
-    assert "stopped; the model of epoch 3 is in run/" in result.stdout
+    assert "stopped; the model of epoch 3 is in run/" in result.stderr
     require_epochs(tmp_path / "run", 3, weights, pictures=False)
 
 

@@ -99,7 +99,7 @@ def test_images_that_came_later_are_told_and_not_measured(pellucid, tmp_path):
     ):
         result = pellucid("evaluate", *command)
         assert "note: 12 images were not there when the model was trained and are left out" in (
-            result.stdout
+            result.stderr
         )
         assert result.stdout.splitlines()[-1] == before.splitlines()[-1]
 
@@ -125,7 +125,7 @@ def test_images_that_a_training_never_saw_are_all_measured(pellucid, tmp_path):
         for k in range(5):
             paint(tmp_path / "others" / name / f"{k}.png", 20 + 90 * (name == "dog") + k)
     result = pellucid("evaluate", "run", "--data", "others")
-    assert "note: the training saw none of these 10 images; all of them are used" in result.stdout
+    assert "note: the training saw none of these 10 images; all of them are used" in result.stderr
     assert re.search(r"^all +10 ", result.stdout, re.MULTILINE)
 
 
@@ -139,7 +139,7 @@ def test_going_on_from_a_run_tests_on_what_that_run_never_learned_from(pellucid,
         result = pellucid("train", *options, "--from", source, "--out", "second", "--overwrite")
         assert result.returncode == 0, result.stderr
         assert "note: 5 images were not there when the model was trained and are new" in (
-            result.stdout
+            result.stderr
         )
         first, second = (roles_of(tmp_path / run) for run in ("first", "second"))
         assert len(second) == 25
@@ -184,17 +184,18 @@ def test_digits_on_paper_are_found_told_and_taken_as_they_are_on_request(finish,
         paper = 235 - 190 * np.pad(pixels, ((40, 90), (70, 20)))
         paths.append(digits / f"paper{k}.png")
         Image.fromarray(paper.astype(np.uint8)).save(paths[-1])
-    told = finish("predict", "run", *paths, "--top", "1", cwd=digits).stdout
-    guesses = [int(line.split()[1]) for line in told.splitlines() if "%" in line]
+    result = finish("predict", "run", *paths, "--top", "1", cwd=digits)
+    told = result.stderr
+    guesses = [int(line.split()[1]) for line in result.stdout.splitlines() if "%" in line]
     assert sum(a == b for a, b in zip(guesses, test.labels[:12], strict=True)) >= 10
     assert told.count("a drawing was found (dark on a light background, inverted)") == 12
     assert told.count("(--as-is: leave it as it is)") == 12
-    plain = finish("predict", "run", *paths, "--top", "1", "--as-is", cwd=digits).stdout
-    assert "note" not in plain
-    assert plain != told
+    plain = finish("predict", "run", *paths, "--top", "1", "--as-is", cwd=digits)
+    assert "note" not in plain.stderr
+    assert plain.stdout != result.stdout
     why = finish("show", "why", "run", paths[0], cwd=digits)
-    assert "a drawing was found" in why.stdout
-    assert "a drawing" not in finish("show", "why", "run", paths[0], "--as-is", cwd=digits).stdout
+    assert "a drawing was found" in why.stderr
+    assert "a drawing" not in finish("show", "why", "run", paths[0], "--as-is", cwd=digits).stderr
 
 
 def test_the_summary_says_what_is_done_to_a_picture(finish, digits, pellucid, tmp_path):

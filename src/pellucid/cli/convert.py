@@ -10,7 +10,7 @@ import typer
 from ..errors import ArgumentError, renamed
 from ..shapes import shape_text
 from .interrupts import stoppable
-from .messages import echo, note
+from .messages import echo, note, tell
 from .models import model_file
 from .options import image_shape
 
@@ -146,7 +146,7 @@ def _write_model(into: Format, target: Path, model: Layer, name: str) -> None:
     if into.save is not None:
         into.save(model, target)
         image = "of unknown shape" if model.input_shape is None else shape_text(model.input_shape)
-        note(f"{name}: images {image}, {model.parameter_count():,} parameters")
+        tell(f"{name}: images {image}, {model.parameter_count():,} parameters")
         return
     try:
         tensors = into.tensors_of(model)
@@ -155,14 +155,14 @@ def _write_model(into: Format, target: Path, model: Layer, name: str) -> None:
         raise
     _write_tensors(into, target, tensors)
     if into.keys == "book" and type(model).__name__ == "SimpleConvNet":
-        note(f"for {_constructor(model)}")
+        tell(f"for {_constructor(model)}")
 
 
 def _write_tensors(into: Format, target: Path, tensors: dict[str, Array]) -> None:
     if into.write is None:
         raise ArgumentError(f"{into.what} takes whole models only. Leave --raw out.", where="--raw")
     into.write(target, tensors)
-    note(f"{len(tensors)} arrays: {_listed(tensors)}")
+    tell(f"{len(tensors)} arrays: {_listed(tensors)}")
 
 
 def _network(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,11 @@ from ..errors import renamed
 from ..shapes import shape_text
 from .completion import data_sets
 from .interrupts import stoppable
-from .messages import echo, note
+from .json_output import JsonOption, print_json
+from .messages import echo, tell
+
+if TYPE_CHECKING:
+    from ..data import Record
 
 __all__ = ["app"]
 
@@ -26,11 +30,14 @@ app = typer.Typer(help="List, fetch and verify data sets.", no_args_is_help=True
 
 
 @app.command("list")
-def list_() -> None:
+def list_(as_json: JsonOption = False) -> None:
     """List the data sets: sizes, counts, and where each one is on this machine."""
     from .. import data
     from ..tables import text_table
 
+    if as_json:
+        print_json([_document(record) for record in data.available()])
+        return
     rows = [
         (
             r.name,
@@ -46,7 +53,7 @@ def list_() -> None:
     ]
     header = ("name", "images", "classes", "train", "test", "where")
     echo(text_table(header, rows, left=(0, 1, 5)))
-    note("\nAnd any folder or zip archive with a folder of images for each class.")
+    tell("\nAnd any folder or zip archive with a folder of images for each class.")
 
 
 @app.command("fetch")
@@ -130,6 +137,22 @@ def cache(
     ]
     echo(text_table(("folder", "size", "last used"), rows))
     echo(f"\n{_megabytes(sum(file.size for file in files))} in {files[0].path.parent}")
+
+
+def _document(record: Record) -> dict[str, Any]:
+    """Return what --json prints of a data set."""
+    return {
+        "name": record.name,
+        "title": record.title,
+        "shape": record.image_shape,
+        "classes": record.classes,
+        "train": record.train,
+        "test": record.test,
+        "where": record.where,
+        "download_bytes": record.download_size,
+        "licence": record.licence,
+        "citation": record.citation,
+    }
 
 
 def _megabytes(size: int) -> str:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..errors import renamed
 from ..names import told_apart
 from .images import part_of
-from .messages import echo
+from .json_output import JsonOption, print_json
+from .messages import echo, note
 from .models import model_file
 from .options import DataDirOption, DataOption, RunArgument, SplitOption
 from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from ..data import Dataset
+    from ..training import Evaluation
 
 __all__ = ["command"]
 
@@ -44,19 +49,60 @@ def command(
         Path | None,
         typer.Option(metavar="FILE", help="Draw the confusion matrix into this PNG, SVG or PDF."),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure a model on a whole data set, class by class."""
     from .. import viz
     from ..formats import load
     from ..runs.predictions import measure
     from ..runs.trained_model import settings_of
-    from ..tables import text_table
 
     model = load(model_file(run))
     settings = settings_of(run)
     dataset = part_of(model, run, data, data_dir, split)
     engine = engine or settings.get("engine", "compiled")
     result = measure(model, dataset, engine, mirrored=mirrored, listener=Terminal())
+    if as_json:
+        print_json(_document(dataset, split, result, mirrored=mirrored))
+    else:
+        _print_table(dataset, split, result, mirrored=mirrored)
+    if confusion is not None:
+        with renamed(save_figure="--confusion", path="--confusion"):
+            viz.save_figure(viz.confusion(result.confusion, dataset.classes), confusion)
+        if as_json:
+            note(f"{confusion}")
+        else:
+            echo(f"{confusion}")
+
+
+def _document(
+    dataset: Dataset, split: str, result: Evaluation, *, mirrored: bool
+) -> dict[str, Any]:
+    """Return what --json prints."""
+    by_class = [
+        {
+            "class": name,
+            "images": row.sum(),
+            "correct": row[k],
+            "accuracy": row[k] / row.sum() if row.any() else None,
+        }
+        for k, (name, row) in enumerate(zip(dataset.classes, result.confusion, strict=True))
+    ]
+    return {
+        "data": dataset.name,
+        "split": split,
+        "images": len(dataset),
+        "accuracy": result.accuracy,
+        "loss": result.loss,
+        "mirrored": mirrored,
+        "classes": by_class,
+        "confusion": result.confusion,
+    }
+
+
+def _print_table(dataset: Dataset, split: str, result: Evaluation, *, mirrored: bool) -> None:
+    from ..tables import text_table
+
     names = told_apart(dataset.classes, LONGEST)
     rows = []
     for k, name in enumerate(names):
@@ -71,7 +117,3 @@ def command(
     echo(text_table(header, rows, left=(0, 3), total=total))
     mean = ", mean of each image and its mirror image" if mirrored else ""
     echo(f"{split} accuracy {result.accuracy:.4f}, loss {result.loss:.4f}{mean}")
-    if confusion is not None:
-        with renamed(save_figure="--confusion", path="--confusion"):
-            viz.save_figure(viz.confusion(result.confusion, dataset.classes), confusion)
-        echo(f"{confusion}")

@@ -22,7 +22,7 @@ JsonOption = Annotated[
 UNSEEN = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
-def json_text(value: Any, indent: int | None = None) -> str:
+def json_text(value: Any) -> str:
     r"""Return ``value`` as JSON: NumPy's numbers as numbers, NaN and infinity as null.
 
     Examples
@@ -31,13 +31,13 @@ def json_text(value: Any, indent: int | None = None) -> str:
     >>> print(json_text({"class": "고양이", "p": np.float32(0.1), "n": np.int64(3), "x": np.nan}))
     {"class": "고양이", "p": 0.1, "n": 3, "x": null}
     """
-    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, indent=indent)
+    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
     return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def print_json(value: Any) -> None:
-    """Print one document to standard output."""
-    write_utf8(json_text(value, indent=2) + "\n")
+    """Print one document to standard output, on one line."""
+    write_utf8(json_text(value) + "\n")
 
 
 def write_utf8(text: str) -> None:
@@ -74,7 +74,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence):
         return [_plain(item) for item in value]
     if getattr(value, "shape", ()):  # an array
-        return [_plain(item) for item in value]
+        return value.tolist() if value.dtype.kind in "iub" else [_plain(item) for item in value]
     if hasattr(value, "dtype"):  # a number of NumPy: of a float32 the digits that it has
         return _plain(float(str(value)) if value.dtype.kind == "f" else value.item())
     return float(value) if math.isfinite(value) else None

@@ -1,7 +1,7 @@
 """Messages that all commands print in the same way: results, notes and errors.
 
 Results go to standard output, and nothing else does: a pipe or a file gets what was asked for.
-Notes and progress go to standard error; ``--quiet`` leaves both out.
+Notes and progress go to standard error; ``--quiet`` leaves both out, and all but the bare results.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..names import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["be_quiet", "complain", "count", "echo", "is_quiet", "note", "say"]
+__all__ = ["be_quiet", "complain", "count", "echo", "is_quiet", "note", "say", "tell"]
 
 _quiet = False
 
@@ -37,6 +37,12 @@ def echo(message: object) -> None:
     import typer
 
     typer.echo(plain(str(message), lines=True))
+
+
+def tell(message: object) -> None:
+    """Print a line that belongs to a result, but that ``--quiet`` leaves out."""
+    if not is_quiet():
+        echo(message)
 
 
 def note(message: object) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import ArgumentError, renamed
 from ..shapes import shape_text
 from .compiling import announced
+from .json_output import JsonOption, print_json
 from .messages import echo
 from .options import ImageOption, NetworkArgument, image_shape, network
 
 if TYPE_CHECKING:
+    from ..engine.profile import Profile
     from ..nn import Layer
     from ..typing import Array
 
@@ -39,6 +41,7 @@ def command(
         typer.Option(metavar="N", min=1, help="Threads. [dim]Default: one per core.[/dim]"),
     ] = None,
     optimizer: Annotated[str, typer.Option(metavar="NAME", help="As for pellucid train.")] = "adam",
+    as_json: JsonOption = False,
 ) -> None:
     """Time training and inference of a network, and each step of its plan.
 
@@ -57,7 +60,35 @@ def command(
     described, images, labels = _batch(model, image, data, batch_size)
     with renamed(optimizer="--optimizer"), announced(watch):
         measured = profile(described, images, labels, steps=steps, optimizer=optimizer)
-    echo(str(measured))
+    if as_json:
+        print_json(_document(measured))
+    else:
+        echo(str(measured))
+
+
+def _document(measured: Profile) -> dict[str, Any]:
+    """Return what --json prints."""
+    from dataclasses import asdict
+
+    from ..engine.peak import peak_gflops
+
+    step = sum(measured.step_seconds.values())
+    return {
+        "images": measured.images,
+        "threads": measured.threads,
+        "product_gflops": peak_gflops(),
+        "training": {
+            "seconds": step,
+            "images_per_second": measured.images / step,
+            "parts": {f"{part}_seconds": s for part, s in measured.step_seconds.items()},
+            "steps": [asdict(one) for one in measured.training_steps],
+        },
+        "inference": {
+            "seconds": measured.call_seconds,
+            "images_per_second": measured.images / measured.call_seconds,
+            "steps": [asdict(one) for one in measured.inference_steps],
+        },
+    }
 
 
 def _batch(

@@ -11,7 +11,7 @@ import typer
 from ..errors import ArgumentError, NumericsError, renamed
 from ..runs.interrupts import Interrupts
 from ..runs.settings import Settings
-from .messages import echo, is_quiet, note
+from .messages import echo, is_quiet, note, tell
 from .setting_options import command_of, given_in, takes
 from .terminal import Terminal
 
@@ -67,7 +67,7 @@ def command(
         with renamed(folder="--resume"):
             run = runs.resume(resume, listener=terminal, **given_in(context, Settings))
     with interrupts, renamed(folder="--out"):
-        note(run)
+        tell(run)
         _train_and_finish(run, interrupts, terminal)
     if interrupts.exit_code:
         raise typer.Exit(interrupts.exit_code)
@@ -99,7 +99,7 @@ def _train_and_finish(run: Run, interrupts: Interrupts, terminal: Terminal) -> N
             if runs.finish(run, listener=terminal):
                 echo(f"{run.folder}/")
                 for name, content in run.folder.files().items():
-                    note(f"  {name:22} {content}")
+                    tell(f"  {name:22} {content}")
         except KeyboardInterrupt:
             note(f"stopped; the model of epoch {run.files.saved} is in {run.folder}/")
     if failure is not None:

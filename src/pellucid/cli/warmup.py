@@ -10,7 +10,7 @@ import typer
 from ..errors import ArgumentError
 from ..shapes import shape_text
 from .compiling import announced
-from .messages import count, echo, note
+from .messages import count, echo, tell
 from .options import NAMES, image_shape, network
 
 __all__ = ["command"]
@@ -69,9 +69,9 @@ def command(
             warm_up(model, shape, max(1, min(images, BATCH)), optimizers=RULES)
         echo(f"{name} ({shape_text(shape)}) is ready")
     seconds = time.perf_counter() - begin
-    note(f"compiled {count(len(compiled), 'kernel')} in {seconds:.1f} s")
+    tell(f"compiled {count(len(compiled), 'kernel')} in {seconds:.1f} s")
     place = folder()
     if place is None:
-        note("they cannot be cached: no folder is writable. Name one with NUMBA_CACHE_DIR.")
+        tell("they cannot be cached: no folder is writable. Name one with NUMBA_CACHE_DIR.")
     else:
-        note(f"they are cached in {place}")
+        tell(f"they are cached in {place}")

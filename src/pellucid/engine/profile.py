@@ -17,7 +17,7 @@ from ..nn import Layer, SoftmaxCrossEntropy
 from ..typing import Array
 from .peak import peak_gflops
 from .plan import Plan, compile
-from .table import table
+from .table import StepTime, step_times, table
 
 __all__ = ["Profile", "profile"]
 
@@ -39,6 +39,8 @@ class Profile:
         Median seconds of one inference call.
     images, threads : int
         Images per batch; threads of the engine.
+    training_steps, inference_steps : tuple of StepTime
+        The same steps as numbers.
     """
 
     training: str
@@ -47,6 +49,8 @@ class Profile:
     call_seconds: float
     images: int
     threads: int
+    training_steps: tuple[StepTime, ...] = ()
+    inference_steps: tuple[StepTime, ...] = ()
 
     def __str__(self) -> str:
         step = sum(self.step_seconds.values())
@@ -127,6 +131,7 @@ def profile(
     for step in plan.steps:
         step.seconds[1] = 0.0
     (call_seconds,) = _medians(infer, plan, steps)
+    inference_steps = step_times(plan.steps, len(images))
     inference = table(plan.steps, len(images))  # starts NumPy's threads: after measuring
     for step, seconds in zip(plan.steps, training, strict=True):
         step.seconds[:] = seconds
@@ -137,6 +142,8 @@ def profile(
         call_seconds,
         len(images),
         get_num_threads(),
+        step_times(plan.steps, len(images)),
+        inference_steps,
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..shapes import shape_text
 from ..tables import text_table
+from ..typing import Shape
 from .peak import peak_gflops
 from .step import Step
 
-__all__ = ["table"]
+__all__ = ["StepTime", "step_times", "table"]
 
 
 def table(steps: Sequence[Step], images: int, *, rate: float | None = None) -> str:
@@ -50,6 +52,42 @@ def table(steps: Sequence[Step], images: int, *, rate: float | None = None) -> s
         header[4:] = ["backward MFLOP", "MiB", "forward ms", "backward ms"]
     total = ("all", "", "", *_cells(sums, backward, rate))
     return text_table([*header, "GFLOP/s", "of product"], rows, left=(0, 1, 2), total=total)
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """What a step of a plan cost in the last call; a multiply-add is two operations.
+
+    Attributes
+    ----------
+    name, kernel : str
+        The layer's path, and what ran it.
+    output_shape : (C, H, W) or (F,)
+    forward_flop, backward_flop : int
+        Operations for the whole batch.
+    buffer_bytes : int
+    forward_seconds, backward_seconds : float
+    """
+
+    name: str
+    kernel: str
+    output_shape: Shape
+    forward_flop: int
+    backward_flop: int
+    buffer_bytes: int
+    forward_seconds: float
+    backward_seconds: float
+
+
+def step_times(steps: Sequence[Step], images: int) -> tuple[StepTime, ...]:
+    """Return what `table` shows, as numbers."""
+    return tuple(
+        StepTime(
+            step.name, step.kernel, step.output_shape,
+            *_numbers(step, images, 1 if step.first else 2),  # type: ignore[arg-type]
+        )
+        for step in steps
+    )  # fmt: skip
 
 
 def _numbers(step: Step, images: int, products: int) -> tuple[float, ...]:
