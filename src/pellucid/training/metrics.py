@@ -205,11 +205,10 @@ def predict(
         starts = range(0, max(1, len(x)), size)
         batches = (x[k : k + size] for k in starts)
     try:
-        if run is None:
-            prepared = prepared_run(how, model, shape, size, _told(how))
-        else:
-            prepared = nullcontext(run)
-        with prepared as run, model.evaluating():
+        ready: AbstractContextManager[Callable[[Array], Array]] = (
+            prepared_run(how, model, shape, size, _told(how)) if run is None else nullcontext(run)
+        )
+        with ready as run, model.evaluating():
             return np.concatenate([ops.softmax(run(images)) for images in batches])
     except ShapeError as error:
         if not isinstance(x, Dataset):
