@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +13,10 @@ from pathlib import Path
 from ..errors import ArgumentError
 from ..typing import PathLike
 
-__all__ = ["atomic_write"]
+__all__ = ["atomic_write", "remove_parts"]
+
+PART = ".part-"  # what the names of temporary files begin with
+LEFT = rf"{re.escape(PART)}[0-9a-f]{{12}}(\..*)?|\.tmp[A-Za-z0-9]{{6}}"  # the latter: safetensors'
 
 # Errors of writing to an open file, which do not name the file. Windows lacks EDQUOT.
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -57,7 +61,7 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     _require_writable_place(path, target)
-    part = target.with_name(f".part-{secrets.token_hex(6)}{target.suffix}")
+    part = target.with_name(f"{PART}{secrets.token_hex(6)}{target.suffix}")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         if target.exists() and part.stat().st_mode != target.stat().st_mode:
@@ -74,6 +78,16 @@ def atomic_write(path: PathLike) -> Iterator[Path]:
         raise
     with suppress(OSError):  # the file is complete; network drives cannot flush folders
         _flush_to_disk(target.parent)
+
+
+def remove_parts(folder: PathLike) -> None:
+    """Delete the temporary files that killed processes have left in a folder.
+
+    The caller must know that no process is writing into it.
+    """
+    for path in Path(folder).iterdir():
+        if re.fullmatch(LEFT, path.name):
+            path.unlink(missing_ok=True)
 
 
 def _require_writable_place(path: PathLike, target: Path) -> None:

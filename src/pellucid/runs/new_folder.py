@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ArgumentError, DataNotFoundError
+from ..formats.files import remove_parts
 from ..names import file_name
 from .folder import FILES, GIVE_RUN, RunFolder
 
 if TYPE_CHECKING:
     from ..typing import PathLike
 
-__all__ = ["new_folder", "own_folder", "require_free"]
+__all__ = ["give_up", "new_folder", "own_folder", "require_free"]
 
 RUNS = Path("runs")
 
@@ -94,7 +95,14 @@ def own_folder(run: PathLike) -> RunFolder:
     path = path if path.is_dir() else path.parent
     _require_writable(path)
     _require_own(path)
+    remove_parts(path)
     return RunFolder(path)
+
+
+def give_up(run: RunFolder) -> None:
+    """Leave the folder of a run to other processes, after it could not go on."""
+    if (handle := _LOCKS.pop(run.path.resolve(), None)) is not None:
+        os.close(handle)
 
 
 def _require_writable(path: Path) -> None:

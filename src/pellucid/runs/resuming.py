@@ -14,10 +14,11 @@ from ..training import Trainer
 from .beginning import Run, augmentation_of, kept_models, new_trainer, stopping_of
 from .checkpoint import Kept, read_checkpoint
 from .completing import completed, rule_of, with_absolute_paths
+from .folder import RunFolder
 from .images import first_images, is_folder, load_images
 from .listener import Listener
 from .logs import logs_of
-from .new_folder import own_folder
+from .new_folder import give_up, own_folder
 from .run_files import RunFiles
 from .settings import Settings
 from .starting_network import Start
@@ -64,6 +65,14 @@ def resume(folder: PathLike, *, listener: Listener | None = None, **changes: Any
     3
     """
     own = own_folder(folder)
+    try:
+        return _resumed(own, changes, listener)
+    except BaseException:
+        give_up(own)
+        raise
+
+
+def _resumed(own: RunFolder, changes: dict[str, Any], listener: Listener | None) -> Run:
     with renamed(path="folder"):
         kept = read_checkpoint(own)
     settings = _changed(kept.settings, changes)
