@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .. import data as datasets
 from ..data import Parts, Split
@@ -111,7 +111,10 @@ def _changed(earlier: Settings, changes: dict[str, Any]) -> Settings:
 def _images(kept: Kept, settings: Settings, listener: Listener | None) -> Parts:
     """Read the images, and refuse a folder in which any was added, removed or changed."""
     split = kept.split
-    parts = load_images(settings, split=split, new_images="draw", listener=listener)
+    new: Literal["leave", "draw"] = (
+        "leave" if split is not None and _limited(settings, split) else "draw"
+    )
+    parts = load_images(settings, split=split, new_images=new, listener=listener)
     now = Split.of(*parts)
     if split is not None and now is not None and (different := _difference(split, now)):
         raise DataError(
@@ -123,6 +126,12 @@ def _images(kept: Kept, settings: Settings, listener: Listener | None) -> Parts:
     assert train is not None
     assert test is not None
     return Parts(first_images(train, settings.limit), validation, test)
+
+
+def _limited(settings: Settings, split: Split) -> bool:
+    """Return whether the training left images out, which the split does not list either."""
+    used = sum(role == "train" for role in split.roles.values())
+    return settings.limit is not None and used >= settings.limit
 
 
 def _difference(then: Split, now: Split) -> str:
