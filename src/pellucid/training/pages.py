@@ -30,6 +30,7 @@ def history_html(history: History) -> str | None:
         return None
     last = records[-1]
     known = [f.name for f in fields(EpochRecord) if getattr(last, f.name) is not None]
+    known.sort(key=lambda name: name == "seconds")  # the last column
     charts = []
     for kind in ("loss", "accuracy"):
         curves = [name for name in known if name.endswith(kind)]
