@@ -91,7 +91,9 @@ def _train_and_finish(run: Run, interrupts: Interrupts, terminal: Terminal) -> N
     if run.finished:
         note("nothing to do; more --epochs train on")
         return
-    if not is_quiet():
+    if is_quiet():
+        run.trainer.progress = False
+    else:
         run.trainer.callbacks.append(ProgressBar())
     failure = None if run.trainer.epoch >= run.trainer.epochs else _train(run, interrupts)
     if not interrupts.terminated:
