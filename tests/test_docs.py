@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ PAGES = [
 ]
 # A path in code, with a folder or an ending: `nn/walk.py`, `engine/cpu/steps/`.
 PATHS = re.compile(r"`((?:[a-z_0-9]+/)+(?:[a-z_0-9]+\.(?:py|md))?|[a-z_0-9]+\.py)`")
-MADE = {"train/", "test/", "runs/", "run/"}  # folders of a user's
+MADE = {"train/", "val/", "valid/", "validation/", "dev/", "test/", "runs/", "run/"}  # a user's
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -29,6 +30,16 @@ def test_the_files_that_a_page_names_are_there(page):
         if not any((root / name).exists() for root in (ROOT, ROOT / "src", ROOT / "src/pellucid"))
     ]
     assert not missing
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if "\n>>> " in page.read_text("utf-8")],
+    ids=lambda page: page.name,
+)
+def test_the_examples_of_a_page_give_what_it_shows(page):
+    failed, tried = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert (failed, tried > 0) == (0, True)
 
 
 def test_the_page_on_the_design_names_files():
