@@ -32,13 +32,12 @@ def test_the_files_that_a_page_names_are_there(page):
     assert not missing
 
 
-@pytest.mark.parametrize(
-    "page",
-    [page for page in PAGES if "\n>>> " in page.read_text("utf-8")],
-    ids=lambda page: page.name,
-)
-def test_the_examples_of_a_page_give_what_it_shows(page):
-    failed, tried = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+@pytest.mark.parametrize("name", ["validation.md"])
+def test_the_examples_of_a_page_give_what_it_shows(name):
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    text = re.sub("^```.*$", "", page, flags=re.MULTILINE)
+    example = doctest.DocTestParser().get_doctest(text, {}, name, name, 0)
+    failed, tried = doctest.DocTestRunner().run(example)
     assert (failed, tried > 0) == (0, True)
 
 
