@@ -82,3 +82,15 @@ def test_both_pages_have_the_same_program():
     ]
     programs = [re.findall(r"```python\n(.*?)```", page, re.DOTALL) for page in pages]
     assert programs[0] == programs[1]
+
+
+def test_the_programs_of_the_page_on_resuming_run(tmp_path):
+    page = (ROOT / "docs" / "resuming.md").read_text(encoding="utf-8")
+    programs = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(programs) == 2
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(programs)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith("  goes on in epoch 3 of 4\n4 epochs\n")
