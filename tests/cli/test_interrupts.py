@@ -127,6 +127,24 @@ def test_after_the_first_signal_the_others_wait_until_they_are_listened_to():
         assert interrupts.exit_code == 143
 
 
+class Deaf:
+    """An object in whose ``__del__`` a signal arrives."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_whose_exception_python_drops_is_raised_again():
+    def be_deaf() -> None:
+        Deaf()
+        time.sleep(60)
+
+    with Interrupts() as interrupts:
+        with pytest.raises(KeyboardInterrupt):
+            be_deaf()
+        assert interrupts.exit_code == 143
+
+
 def test_the_handlers_of_the_program_are_put_back():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with Interrupts():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 __all__ = ["Interrupts"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+DELAY = 0.01  # seconds
 
 
 class Interrupts:
@@ -17,7 +20,9 @@ class Interrupts:
 
     After that nothing more is raised until `listen`: an impatient second Ctrl-C, or one that was
     sent to the whole group of processes and then forwarded, cannot disturb the tidying up. What
-    the program was told to ignore (``nohup``) stays ignored.
+    the program was told to ignore (``nohup``) stays ignored. Python drops an exception that is
+    raised within a ``__del__``, as those of LLVM's objects while kernels are compiled: then it is
+    raised again.
 
     Attributes
     ----------
@@ -34,11 +39,13 @@ class Interrupts:
         for number, handler in self._previous.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(number, self._arrived)
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._dropped
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        sys.unraisablehook = self._hook
 
     @property
     def terminated(self) -> bool:
@@ -67,6 +74,22 @@ class Interrupts:
         else:
             self._raise()
 
+    def _dropped(self, dropped: sys.UnraisableHookArgs) -> None:
+        if not self.exit_code or not isinstance(dropped.exc_value, KeyboardInterrupt):
+            self._hook(dropped)
+            return
+        self.listen()
+        # Not here, within the hook, which is as deaf.
+        threading.Timer(DELAY, _signal, [self.exit_code - 128]).start()
+
     def _raise(self) -> None:
         self._holding, self._waiting = True, False
         raise KeyboardInterrupt
+
+
+def _signal(number: int) -> None:
+    """Send a signal to the main thread, and wake it."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)
