@@ -94,3 +94,14 @@ def test_the_programs_of_the_page_on_resuming_run(tmp_path):
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert result.stdout.endswith("  goes on in epoch 3 of 4\n4 epochs\n")
+
+
+def test_the_programs_of_the_page_on_the_recipe_run(tmp_path):
+    page = (ROOT / "docs" / "recipe.md").read_text(encoding="utf-8")
+    program = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "True\n"
