@@ -56,7 +56,7 @@ PROGRAM = """
 import sys
 import numpy as np
 from numba.core import event
-from pellucid import data, engine, evaluate, models, predict
+from pellucid import data, engine, evaluate, models, nn, predict
 from pellucid.training import Trainer
 
 compiled = []
@@ -72,6 +72,10 @@ if sys.argv[1] == "warm":
 else:
     train, test = data.digits()
     Trainer(model, train.take(103), test, epochs=1, batch_size=50).fit()  # 3 in the last batch
+    Trainer(
+        model, train.take(103), loss=nn.SoftmaxCrossEntropy([1.0] * 10, 0.1), epochs=1,
+        batch_size=50, ema=0.9, augment="rotate10,mixup0.2",
+    ).fit()
     evaluate(model, test)
     predict(model, test.batch(np.arange(3))[0])
     predict(model, test.batch(np.arange(200))[0])

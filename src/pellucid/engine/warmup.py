@@ -12,6 +12,7 @@ from .. import optim
 from ..data import Dataset
 from ..image_random import ImageRandom
 from ..nn import Layer, SoftmaxCrossEntropy
+from ..typing import Array
 from .plan import Plan, compile
 
 __all__ = ["kernels_of", "warm_up"]
@@ -38,6 +39,7 @@ def warm_up(
     model = copy.deepcopy(model).train()
     plan = compile(model, input_shape, batch_size)
     loss = plan.backend.loss(SoftmaxCrossEntropy())
+    smoothed = plan.backend.loss(SoftmaxCrossEntropy(label_smoothing=0.1))
     stored = np.zeros((batch_size, *input_shape), dtype=np.uint8)
     labels = np.zeros(batch_size, dtype=np.int64)
     x = stored.astype(np.float32)
@@ -54,14 +56,25 @@ def warm_up(
                 layer.rng.at(0, np.arange(n))
             y = plan(x[:n])
             if y.ndim == 2:
+                smoothed(y, labels[:n])
                 loss(y, labels[:n])
             plan.backward(loss.backward() if y.ndim == 2 else np.zeros_like(y))
+        _use_extras(plan.backend, x)
         for name in optimizers:
             plan.backend.update(optim.by_name(name), model.parameters())
         model.eval()
         plan.freeze()
         for n in (batch_size, 1):
             plan(x[:n])
+
+
+def _use_extras(backend: Any, x: Array) -> None:
+    """Run what a backend may have beyond its protocol: an average of weights, a resampling."""
+    if hasattr(backend, "average"):
+        w = np.zeros(1, dtype=np.float32)
+        backend.average(w, w.copy(), 0.5)
+    if hasattr(backend, "affine") and x.ndim == 4:
+        backend.affine(x[:1], np.eye(2)[np.newaxis])
 
 
 def kernels_of(plan: Plan, *, training: bool = True) -> list[Any]:
