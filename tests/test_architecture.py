@@ -25,6 +25,7 @@ RANKS = {
     "cli": 9,
     "studio": 9,
     "report": 8.5,  # it reads runs
+    "sweeps": 8.7,  # its page looks like a report
     "runs": 8,
     "sklearn": 8,
     "book": 8,

@@ -10,6 +10,7 @@ import pytest
 
 from pellucid import runs
 from pellucid.errors import ArgumentError
+from pellucid.training import Callback
 
 FEW = {"epochs": 1, "limit": 100}
 
@@ -30,6 +31,29 @@ def test_a_run_that_is_replaced_leaves_no_log(tmp_path):
         run = runs.begin(runs.Settings(log=log, **FEW), tmp_path, overwrite=True)
         run.fit()
     assert not {"log.jsonl", "tensorboard"} & {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_run_that_replaces_another_logs_its_first_epoch(tmp_path):
+    for _ in range(2):
+        run = runs.begin(runs.Settings(log="jsonl,tensorboard", **FEW), tmp_path, overwrite=True)
+        run.fit()
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines[1:]] == [1, 2, 2]
+    assert len(list((tmp_path / "tensorboard").iterdir())) == 1
+
+
+def test_a_resumed_run_goes_on_in_its_log_from_the_first_epoch(tmp_path):
+    class Stop(Callback):
+        def on_batch_end(self, trainer, loss, images):
+            raise KeyboardInterrupt
+
+    run = runs.begin(runs.Settings(log="jsonl,tensorboard", **FEW), tmp_path)
+    run.trainer.callbacks.append(Stop())
+    with pytest.raises(KeyboardInterrupt):
+        run.fit()
+    runs.resume(tmp_path).fit()
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line).get("step", 0) for line in lines] == [0, 1, 2, 2]
 
 
 def test_a_numbered_folder_without_an_epoch_goes_with_its_logs(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from . import (
     report,
     show,
     summary,
+    sweep,
     train,
     warmup,
 )
@@ -56,6 +57,7 @@ def common(
 
 
 app.command("train", cls=train.Command)(train.command)
+app.command("sweep")(sweep.command)
 app.command("evaluate")(evaluate.command)
 app.command("predict")(predict.command)
 app.command("summary")(summary.command)

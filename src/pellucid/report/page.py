@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from .texts import TEXTS
 if TYPE_CHECKING:
     from ..typing import PathLike
 
-__all__ = ["page", "write"]
+__all__ = ["document", "page", "write"]
 
 # The page loads nothing: all that it shows is in it. No script runs in it.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
@@ -66,19 +67,7 @@ def write(
 def page(facts: Facts, language: str) -> str:
     """Return the whole HTML document, in English ("en") or Korean ("ko")."""
     title = TEXTS[language]["title"].format(name=shown(facts.run.resolve().name))
-    css = stylesheet("parts.css") + stylesheet("report.css")
-    head = join(
-        [
-            Html('<meta charset="utf-8">'),
-            Html(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
-            Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-            Html('<link rel="icon" href="data:,">'),
-            element("title", title),
-            element("style", Html(css)),
-        ]
-    )
-    body = element(
-        "body",
+    body = [
         parts.head(facts, language),
         element(
             "main",
@@ -91,5 +80,22 @@ def page(facts: Facts, language: str) -> str:
             parts.usage(facts, language),
         ),
         parts.footer(language),
+    ]
+    return document(title, body, language)
+
+
+def document(title: str, body: Iterable[str], language: str) -> str:
+    """Return a whole HTML document in the report's style."""
+    css = stylesheet("parts.css") + stylesheet("report.css")
+    head = join(
+        [
+            Html('<meta charset="utf-8">'),
+            Html(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
+            Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+            Html('<link rel="icon" href="data:,">'),
+            element("title", title),
+            element("style", Html(css)),
+        ]
     )
-    return f"<!doctype html>\n{element('html', element('head', head), body, lang=language)}\n"
+    parts = (element("head", head), element("body", *body))
+    return f"<!doctype html>\n{element('html', *parts, lang=language)}\n"

@@ -33,7 +33,9 @@ from .trained_model import split_of
 if TYPE_CHECKING:
     from ..typing import Array, PathLike
 
-__all__ = ["Run", "augmentation_of", "begin", "kept_models", "new_trainer", "stopping_of"]
+__all__ = [
+    "Run", "augmentation_of", "begin", "kept_models", "new_trainer", "stopping_of", "usable",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -130,17 +132,8 @@ def begin(
         Naming the setting at fault; then no folder was created.
     """
     require_free(folder, overwrite=overwrite)
-    settings = completed(settings)
-    rule = rule_of(settings)
-    if settings.schedule is not None:
-        optim.schedule_by_name(settings.schedule)
-    if settings.augment is not None:
-        datasets.augmentation(settings.augment)  # refused before anything is read
-    stopping = stopping_of(settings)
-    SoftmaxCrossEntropy(label_smoothing=settings.label_smoothing or 0.0)
-    _require_decay(settings.ema)
-    _require_warmup(settings)
-    require_logs(settings.log)
+    settings = usable(settings)
+    rule, stopping = rule_of(settings), stopping_of(settings)
     earlier = None if settings.source is None else split_of(settings.source)
     parts = load_images(settings, split=earlier, new_images="draw", listener=listener)
     split, train = Split.of(*parts), first_images(parts.train, settings.limit)
@@ -164,6 +157,28 @@ def begin(
         remove_logs(new)
     trainer.callbacks += [*stopping, files, *logs_of(kept, new)]
     return Run(kept, new, trainer, parts.test, files, start, before, temporary=folder is None)
+
+
+def usable(settings: Settings) -> Settings:
+    """Return the settings with all defaults; refuse those that are wrong whatever the images are.
+
+    Raises
+    ------
+    ArgumentError
+        Naming the setting at fault.
+    """
+    settings = completed(settings)
+    rule_of(settings)
+    if settings.schedule is not None:
+        optim.schedule_by_name(settings.schedule)
+    if settings.augment is not None:
+        datasets.augmentation(settings.augment)
+    stopping_of(settings)
+    SoftmaxCrossEntropy(label_smoothing=settings.label_smoothing or 0.0)
+    _require_decay(settings.ema)
+    _require_warmup(settings)
+    require_logs(settings.log)
+    return settings
 
 
 def _start(settings: Settings, train: Dataset) -> Start:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..typing import PathLike
     from .settings import Settings
 
-__all__ = ["as_written", "read_config", "settings_from", "write_config"]
+__all__ = ["as_written", "read_config", "settings_from", "toml", "write_config"]
 
 # Bytes of a path that are not valid UTF-8 are written to the file and read back unchanged.
 BYTES_OF_NAMES = sys.getfilesystemencodeerrors()
@@ -28,7 +28,7 @@ def write_config(path: PathLike, settings: Settings) -> None:
     from ..formats import atomic_write
 
     lines = ["# Repeat this run: pellucid train --config with this file or its folder"]
-    lines += [f"{key} = {_toml(value)}" for key, value in as_written(settings).items()]
+    lines += [f"{key} = {toml(value)}" for key, value in as_written(settings).items()]
     with atomic_write(path) as part:
         part.write_bytes(("\n".join(lines) + "\n").encode("utf-8", BYTES_OF_NAMES))
 
@@ -43,7 +43,7 @@ def as_written(settings: Settings) -> dict[str, Any]:
     return found
 
 
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
     """Return a value in TOML: as in JSON, but for escapes of what is not ASCII, and for DEL."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

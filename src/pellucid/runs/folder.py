@@ -21,6 +21,7 @@ __all__ = [
     "FILTERS",
     "HISTORY",
     "LOG",
+    "LOGS",
     "MLFLOW",
     "MODEL",
     "PICTURES",
@@ -35,7 +36,7 @@ __all__ = [
 MODEL, HISTORY, CONFIG = "model.safetensors", "history.csv", "config.toml"
 BEST = "best.safetensors"
 FILTERS, REPORT, SPLIT = "filters.safetensors", "report.html", "split.csv"
-LOG, TENSORBOARD, MLFLOW = "log.jsonl", "tensorboard", "mlflow.txt"
+LOGS = LOG, TENSORBOARD, MLFLOW = "log.jsonl", "tensorboard", "mlflow.txt"
 CHECKPOINT = "checkpoint.safetensors"
 PICTURES = {
     "curves.png": "loss and accuracy over the epochs",

@@ -18,7 +18,7 @@ from ..training import (
 )
 from .checkpoint import RunCheckpoint
 from .config import write_config
-from .folder import CHECKPOINT, CONFIG, FILES, PICTURES, REPORT, SPLIT, RunFolder
+from .folder import CHECKPOINT, CONFIG, FILES, LOGS, PICTURES, REPORT, SPLIT, RunFolder
 from .listener import Listener
 
 if TYPE_CHECKING:
@@ -142,7 +142,8 @@ class RunFiles(Callback):
         self.begun = True
         self._write_settings()
         if not (trainer.epoch and self._resumed):
-            for name in FILES.keys() - {CHECKPOINT, CONFIG, SPLIT}:  # of the run that is replaced
+            # Of the run that is replaced; its logs are gone, these are of the new one.
+            for name in FILES.keys() - {CHECKPOINT, CONFIG, SPLIT, *LOGS}:
                 (self.folder.path / name).unlink(missing_ok=True)
 
     def _mend(self, trainer: Trainer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -24,7 +24,7 @@ from ..training import Callback, History, ProgressBar, Trainer
 from ..training.engines import EngineLike, as_engine
 from ..typing import Array
 from .arrays import as_rows, image_shape_of, require_same_scale, scale_of
-from .stopping import EarlyStopping, Enough
+from .stopping import StopAtBest
 
 __all__ = ["ConvNetClassifier"]
 
@@ -167,14 +167,14 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
         if self.early_stopping:
             images, held = self._divided(images, random)
         self._begin(images)
-        stopping = EarlyStopping(self.n_iter_no_change, self.tol) if self.early_stopping else None
+        stopping = StopAtBest(self.n_iter_no_change, self.tol) if self.early_stopping else None
         trainer = self._trainer(images, held, self.epochs, stopping)
-        with suppress(Enough):
-            trainer.fit()
-        if stopping is not None and stopping.best is not None:
+        trainer.fit()
+        self.validation_scores_ = self.best_validation_score_ = None
+        if stopping is not None:
             self.model_.load_state_dict(stopping.best)
-        self.validation_scores_ = None if stopping is None else stopping.scores
-        self.best_validation_score_ = None if stopping is None else max(stopping.scores)
+            self.validation_scores_ = [record.accuracy for record in trainer.history.epochs]
+            self.best_validation_score_ = max(self.validation_scores_)
         self.history_, self.n_iter_ = trainer.history, trainer.epoch
         return self
 
@@ -303,7 +303,7 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
             random_state=random,
         )
         train, held = (images.subset(part) for part in places)
-        return train, held
+        return train, replace(held, split="validation")
 
     def _begin(self, images: Dataset) -> None:
         """Build the network and the optimizer."""
