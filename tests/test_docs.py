@@ -84,6 +84,7 @@ def test_both_pages_have_the_same_program():
     assert programs[0] == programs[1]
 
 
+<<<<<<< HEAD
 def test_the_programs_of_the_page_on_resuming_run(tmp_path):
     page = (ROOT / "docs" / "resuming.md").read_text(encoding="utf-8")
     programs = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
@@ -105,3 +106,25 @@ def test_the_programs_of_the_page_on_the_recipe_run(tmp_path):
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert result.stdout == "True\n"
+=======
+def test_the_programs_on_other_tools_run(tmp_path):
+    page = (ROOT / "docs" / "integrations.md").read_text(encoding="utf-8")
+    programs = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(programs) == 2
+    for program in programs:
+        result = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        assert float(result.stdout.split()[-1]) > 0.2
+
+
+def test_the_space_on_the_page_is_one(tmp_path):
+    from pellucid.sweeps import Space
+
+    page = (ROOT / "docs" / "integrations.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "space.toml").write_text(text, encoding="utf-8")
+    assert len(Space.read(tmp_path / "space.toml").ranges) == 4
+>>>>>>> 27c4823 (Describe scikit-learn, logs and sweeps on a page; weigh classes in ConvNetClassifier)

@@ -206,6 +206,26 @@ def test_labels_that_are_not_among_the_classes_are_refused():
         small().partial_fit(X, ["a"] * 400, classes=range(10))
 
 
+def test_class_weights_move_the_boundary_towards_the_heavier_class():
+    nines = Y == 9
+
+    def fitted(weight):
+        return small(class_weight=weight).fit(X, nines).predict_proba(X)[:, 1]
+
+    assert fitted({True: 0.02}).mean() < fitted(None).mean() < fitted({True: 50.0}).mean()
+    by_hand = {False: 400 / (2 * (~nines).sum()), True: 400 / (2 * nines.sum())}
+    np.testing.assert_array_equal(fitted("balanced"), fitted(by_hand))
+    with pytest.raises(ArgumentError, match='class_weight: cannot be "balanced" in partial_fit'):
+        small(class_weight="balanced").partial_fit(X, Y, classes=range(10))
+
+
+def test_a_last_batch_of_one_image_is_dropped_on_request():
+    options = {"model": "INPUT -> CONV3-4 -> GAP -> FC -> BN -> RELU -> FC", "batch_size": 57}
+    with pytest.raises(ArgumentError, match=r"Use batch_size=\d+, last_batch='drop'"):
+        small(**options).fit(X, Y)
+    assert small(**options, last_batch="drop").fit(X, Y).n_iter_ == 2
+
+
 def test_importing_pellucid_does_not_import_it_and_a_missing_package_is_said():
     code = "import pellucid, sys; print('pellucid.sklearn' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"

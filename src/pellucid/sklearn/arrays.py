@@ -12,7 +12,7 @@ from ..errors import DataError, ShapeError
 from ..shapes import shape_text
 from ..typing import Array
 
-__all__ = ["as_rows", "image_shape_of", "require_same_scale", "scale_of"]
+__all__ = ["ImageShape", "as_rows", "image_shape_of", "require_same_scale", "scale_of"]
 
 ImageShape = tuple[int, int, int]
 

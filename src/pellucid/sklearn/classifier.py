@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, Self, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.multiclass import unique_labels
+from sklearn.utils.validation import check_is_fitted
 
-from .. import models, optim
-from ..data import Dataset
-from ..errors import ArgumentError, DataError, ShapeError
-from ..nn import Layer, Normalize
+from .. import optim
+from ..data import Dataset, LastBatch
+from ..errors import ArgumentError
+from ..nn import Layer, Normalize, SoftmaxCrossEntropy
 from ..ops import softmax
-from ..shapes import shape_text
+from ..optim.checks import require_weight_decay
 from ..training import Callback, History, ProgressBar, Trainer
 from ..training.engines import EngineLike, as_engine
 from ..typing import Array
-from .arrays import as_rows, image_shape_of, require_same_scale, scale_of
+from .arrays import require_same_scale
+from .inputs import TakesImages
+from .parts import Builder, class_weights, divided, new_network
 from .stopping import StopAtBest
 
 __all__ = ["ConvNetClassifier"]
 
-Builder: TypeAlias = Callable[[tuple[int, int, int], int, np.random.Generator], Layer]
-
-# The network of `simple` for images too narrow for its pooling: a row of pixels.
-NARROW = "INPUT -> CONV3-30 -> RELU -> POOL? -> FC100 -> RELU -> FC"
 MEASURED = 1000  # training images whose loss is watched after each epoch
-FLOATS = (np.float32, np.float64, np.uint8)  # dtypes that are taken as they are
 
 
-class ConvNetClassifier(ClassifierMixin, BaseEstimator):
+class ConvNetClassifier(ClassifierMixin, TakesImages, BaseEstimator):
     """Classify images with a convolutional network.
 
     ``X`` is an array of images (N, C, H, W) or (N, H, W), or of flat rows (N, D) as other
@@ -55,11 +50,16 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
     epochs, batch_size : int
     optimizer : str
         As in `pellucid.optim.by_name`.
-    lr : float, optional
+    lr, weight_decay : float, optional
         By default the optimizer's own.
     schedule, augment : str, optional
         As in `Trainer`.
     clip_norm : float, optional
+    last_batch : {"keep", "drop"}
+        As in `Trainer`: "drop" leaves out the last batch of an epoch if it is smaller.
+    class_weight : "balanced" or dict of label to float, optional
+        Weight of the images of each class in the loss, as `compute_class_weight` defines it; labels
+        that a dictionary leaves out have 1.
     init : "he", "xavier" or float
         Initial weights.
     normalize : bool
@@ -125,9 +125,12 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int = 50,
         optimizer: str = "adam",
         lr: float | None = None,
+        weight_decay: float | None = None,
         schedule: str | None = None,
         augment: str | None = None,
         clip_norm: float | None = None,
+        last_batch: LastBatch = "keep",
+        class_weight: str | Mapping[Any, float] | None = None,
         init: str | float = "he",
         normalize: bool = True,
         early_stopping: bool = False,
@@ -144,9 +147,12 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.optimizer = optimizer
         self.lr = lr
+        self.weight_decay = weight_decay
         self.schedule = schedule
         self.augment = augment
         self.clip_norm = clip_norm
+        self.last_batch = last_batch
+        self.class_weight = class_weight
         self.init = init
         self.normalize = normalize
         self.early_stopping = early_stopping
@@ -165,7 +171,7 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
         random = check_random_state(self.random_state)
         self._seed = int(random.randint(2**31 - 1))
         if self.early_stopping:
-            images, held = self._divided(images, random)
+            images, held = divided(images, self.validation_fraction, random)
         self._begin(images)
         stopping = StopAtBest(self.n_iter_no_change, self.tol) if self.early_stopping else None
         trainer = self._trainer(images, held, self.epochs, stopping)
@@ -191,6 +197,13 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
             All labels; required in the first call, optional afterwards.
         """
         first = not hasattr(self, "classes_")
+        if self.class_weight == "balanced":
+            raise ArgumentError(
+                'cannot be "balanced" in partial_fit, which sees a part of the images at a time. '
+                "Compute the weights of all: "
+                '`sklearn.utils.class_weight.compute_class_weight("balanced", ...)`.',
+                where="class_weight",
+            )
         if first and classes is None:
             raise ArgumentError(
                 "must be given in the first call of partial_fit: all labels that will ever occur, "
@@ -242,88 +255,14 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         return tags
 
-    def _rows(self, X: Any, *y: Any, new: bool) -> tuple[Array, Array]:
-        """Return ``X`` as rows (N, D) of uint8 or floats, and labels (N,) if ``y`` is given."""
-        rows, shape = as_rows(X)
-        fitted = None if new else self.image_shape_
-        if shape is not None and fitted is not None and shape != fitted:
-            raise ShapeError(
-                f"was fitted on images {shape_text(fitted)} (channels x rows x columns), received "
-                f"{shape_text(shape)}.",
-                where="ConvNetClassifier",
-            )
-        checked = validate_data(self, rows, *y, dtype=FLOATS, reset=new)
-        rows, labels = checked if y else (checked, np.empty(0))
-        if new:
-            self.image_shape_ = image_shape_of(rows.shape[1], shape, self.image_shape)
-            self._fitted_on = scale_of(rows)
-        return rows, labels
-
-    def _checked(self, X: Any, y: Any, *, new: bool) -> tuple[Array, Array]:
-        """Return ``X`` and ``y`` to train on, as rows (N, D) and an array (N,)."""
-        rows, labels = self._rows(X, y, new=new)
-        check_classification_targets(labels)
-        require_same_scale(rows, self._fitted_on)
-        return rows, column_or_1d(labels, warn=True)
-
-    def _images(self, rows: Array) -> Array:
-        """Return rows as float32, on the scale that the network was trained on."""
-        with np.errstate(over="ignore"):  # an infinite number is refused below
-            x = rows.astype(np.float32)
-        if self._fitted_on == "bytes":
-            x /= 255
-        if not np.isfinite(x).all():
-            raise DataError(
-                "has numbers beyond the range of float32. Scale them, for example with "
-                "`sklearn.preprocessing.StandardScaler`.",
-                where="X",
-            )
-        return x
-
-    def _dataset(self, rows: Array, labels: Array) -> Dataset:
-        numbers = np.searchsorted(self.classes_, labels).clip(max=len(self.classes_) - 1)
-        if (unknown := self.classes_[numbers] != labels).any():
-            raise ArgumentError(
-                f"has the label {labels[unknown].tolist()[0]!r}, which is not among the classes "
-                f"{self.classes_.tolist()}.",
-                where="y",
-            )
-        names = tuple(str(label) for label in self.classes_)
-        x = rows if rows.dtype == np.uint8 and self._fitted_on == "bytes" else self._images(rows)
-        peak = 255 if x.dtype == np.uint8 else 1
-        images = x.reshape(-1, *self.image_shape_)
-        return Dataset(images, numbers, names, "X", peak)
-
-    def _divided(self, images: Dataset, random: np.random.RandomState) -> tuple[Dataset, Dataset]:
-        """Return the images to train on and those to stop by."""
-        places = train_test_split(
-            np.arange(len(images)),
-            test_size=self.validation_fraction,
-            stratify=images.labels,
-            random_state=random,
-        )
-        train, held = (images.subset(part) for part in places)
-        return train, replace(held, split="validation")
-
     def _begin(self, images: Dataset) -> None:
         """Build the network and the optimizer."""
         rng, classes = np.random.default_rng(self._seed), len(self.classes_)
-        shape = self.image_shape_
-        if callable(self.model) and not isinstance(self.model, Layer):
-            network = self.model(shape, classes, rng)
-        elif isinstance(self.model, str):
-            name = NARROW if self.model == "simple" and min(shape[1:]) < 2 else self.model
-            build = models.from_pattern if models.is_pattern(name) else models.by_name
-            network = build(name, shape, classes, weight_init=self.init, rng=rng)
-        else:
-            raise ArgumentError(
-                f"must be a network's name, a pattern, or a function that builds a new network, "
-                f"received an object of {type(self.model).__name__}. Write "
-                "`lambda shape, classes, rng: ...`: each fit trains a network of its own.",
-                where="model",
-            )
+        network = new_network(self.model, self.image_shape_, classes, self.init, rng)
         self.model_ = Normalize(*images.statistics()).before(network) if self.normalize else network
         self._optimizer = optim.by_name(self.optimizer, self.lr)
+        if self.weight_decay is not None:
+            self._optimizer.weight_decay = require_weight_decay(self.weight_decay)
 
     def _trainer(
         self, images: Dataset, held: Dataset | None, epochs: int, stopping: Callback | None = None
@@ -337,6 +276,8 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):
             schedule=self.schedule,
             augment=self.augment,
             clip_norm=self.clip_norm,
+            last_batch=self.last_batch,
+            loss=SoftmaxCrossEntropy(class_weights(self.class_weight, images, self.classes_)),
             epochs=epochs,
             batch_size=self.batch_size,
             evaluate_samples=max(MEASURED, 0 if held is None else len(held)),
