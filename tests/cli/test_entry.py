@@ -15,8 +15,8 @@ from cli.conftest import environment
 from pellucid.formats import load
 
 COMMANDS = [
-    "", "train", "evaluate", "predict", "summary", "profile", "warmup", "data", "data fetch",
-    "data verify", "book",
+    "", "train", "sweep", "find-lr", "evaluate", "predict", "summary", "profile", "warmup", "data",
+    "data fetch", "data verify", "data cache", "book",
 ]  # fmt: skip
 
 

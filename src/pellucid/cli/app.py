@@ -12,6 +12,7 @@ from . import (
     convert,
     data,
     evaluate,
+    find_lr,
     predict,
     profile,
     report,
@@ -58,6 +59,7 @@ def common(
 
 app.command("train", cls=train.Command)(train.command)
 app.command("sweep")(sweep.command)
+app.command("find-lr", cls=find_lr.Command)(find_lr.command)
 app.command("evaluate")(evaluate.command)
 app.command("predict")(predict.command)
 app.command("summary")(summary.command)

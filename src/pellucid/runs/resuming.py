@@ -11,7 +11,8 @@ from ..errors import ArgumentError, DataError, renamed
 from ..nn import set_decay
 from ..optim import schedule_name, share_done
 from ..training import Trainer
-from .beginning import Run, augmentation_of, kept_models, new_trainer, stopping_of
+from .beginning import Run
+from .building import augmentation_of, kept_models, new_trainer, stopping_of
 from .checkpoint import Kept, read_checkpoint
 from .completing import completed, rule_of, with_absolute_paths
 from .folder import RunFolder

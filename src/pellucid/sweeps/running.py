@@ -11,7 +11,7 @@ from .. import runs
 from ..errors import ArgumentError, PellucidError
 from ..extras import extra
 from ..formats import atomic_write, load
-from ..runs.beginning import usable
+from ..runs.building import usable
 from ..runs.completing import with_absolute_paths
 from ..runs.images import load_images
 from ..runs.predictions import measure

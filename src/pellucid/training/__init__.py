@@ -11,6 +11,7 @@ from .logs import JsonLinesLog, Log, TensorBoardLog
 from .metrics import Evaluation, evaluate, predict
 from .mlflow_log import MlflowLog
 from .progress import ProgressBar
+from .rate_test import RateTest, find_lr
 from .state import Best, TrainingState
 from .trainer import Trainer
 
@@ -34,11 +35,13 @@ __all__ = [
     "MlflowLog",
     "NumpyEngine",
     "ProgressBar",
+    "RateTest",
     "TensorBoardLog",
     "Trainer",
     "TrainingState",
     "WeightAverage",
     "evaluate",
+    "find_lr",
     "first_filters",
     "predict",
 ]

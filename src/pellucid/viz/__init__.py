@@ -23,6 +23,7 @@ from .figures.im2col import im2col
 from .figures.learning import learning, likeness
 from .figures.mistakes import mistakes, ranked_mistakes
 from .figures.pooling import pooling
+from .figures.rate_test import rate_test
 from .figures.volumes import volumes
 from .figures.window import window
 
@@ -55,6 +56,7 @@ __all__ = [
     "patches",
     "pooling",
     "ranked_mistakes",
+    "rate_test",
     "responses",
     "saliency",
     "save_animation",
