@@ -102,7 +102,10 @@ class Step:
         return False
 
     def freeze(self) -> None:
-        """Declare that the weights will not change any more."""
+        """Declare that the weights will not change from now on.
+
+        It may be called again, after they changed: what was made of them must be made anew.
+        """
         self.frozen = True
 
     # At each batch ---------------------------------------------------------------------------
