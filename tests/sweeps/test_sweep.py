@@ -59,8 +59,10 @@ def test_each_trial_is_a_run_and_the_best_is_measured_on_the_test_set(done):
 
 
 def test_all_trials_are_measured_on_the_same_images(tmp_path):
-    space = Space(runs.Settings(**FIXED), {"seed": Range(choices=(1, 2, 3))})
+    space = Space(runs.Settings(**FIXED), {"seed": Range(0, 1_000_000)})
     sweep(space, 2, tmp_path)
+    one, two = drawn(tmp_path)
+    assert one != two
     first, second = (
         load_images(runs.Settings(**runs.RunFolder(tmp_path / name).settings())).validation
         for name in ("trial-0000", "trial-0001")

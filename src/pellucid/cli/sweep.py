@@ -55,7 +55,9 @@ def command(
 
     if out is None:
         if space is None:
-            raise ArgumentError("or --out is needed.", where="--space")
+            raise ArgumentError(
+                "is missing. Give it, or --out for a sweep that goes on.", where="--space"
+            )
         out = Path("sweeps") / space.stem
     interrupts = Interrupts()
     terminal = Terminal(interrupts)

@@ -102,7 +102,11 @@ def _bounds(values: Sequence[float]) -> tuple[float, float]:
     ordered = sorted(values) or [0.0, 1.0]
     low, high = ordered[len(ordered) // 3], ordered[-1]
     step = _step(max(high - low, 0.01))
-    return max(0.0, math.floor(low / step) * step), min(1.0, math.ceil(high / step) * step)
+    bottom = math.floor(low / step + 1e-9)
+    top = max(math.ceil(high / step - 1e-9), bottom + 1)
+    if top * step > 1 + 1e-9:  # accuracies end at 1
+        top, bottom = top - 1, min(bottom, top - 2)
+    return bottom * step, top * step
 
 
 def _spread(values: Sequence[float]) -> tuple[float, float]:
