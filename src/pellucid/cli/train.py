@@ -12,11 +12,12 @@ from ..errors import ArgumentError, NumericsError, renamed
 from ..runs.interrupts import Interrupts
 from ..runs.settings import Settings
 from .messages import echo, is_quiet, note, tell
+from .seeds import are_wanted, train_seeds
 from .setting_options import command_of, given_in, takes
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from ..runs import Run
+    from ..runs import Finished, Run
 
 __all__ = ["command"]
 
@@ -44,6 +45,22 @@ def command(
             "checkpoint. No other option is needed.",
         ),
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Train N times, with seeds from --seed on, in FOLDER/seed-0, ...; print mean and "
+            "standard deviation. The same command again trains what is left.",
+        ),
+    ] = None,
+    vary_split: Annotated[
+        bool,
+        typer.Option(
+            "--vary-split",
+            help="With --seeds: draw test and validation images anew for each seed, too.",
+        ),
+    ] = False,
 ) -> None:
     """Train a network; without options, on the embedded handwritten digits.
 
@@ -59,11 +76,20 @@ def command(
 
     interrupts = Interrupts()
     terminal = Terminal(interrupts)
+    if resume is not None:
+        _require_alone(context)
+    if are_wanted(seeds, vary_split, resume):
+        changes = given_in(context, Settings)
+        options = {"folder": out, "overwrite": overwrite, "vary_split": vary_split}
+        train_seeds(
+            interrupts, terminal, _train_and_finish, settings=settings, resume=resume,
+            changes=changes, seeds=seeds, **options,
+        )  # fmt: skip
+        return
     if resume is None:
         with renamed(folder="--out", overwrite="--overwrite"):
             run = runs.begin(settings, out, overwrite=overwrite, listener=terminal)
     else:
-        _require_alone(context)
         with renamed(folder="--resume"):
             run = runs.resume(resume, listener=terminal, **given_in(context, Settings))
     with interrupts, renamed(folder="--out"):
@@ -83,22 +109,24 @@ def _require_alone(context: typer.Context) -> None:
             )
 
 
-def _train_and_finish(run: Run, interrupts: Interrupts, terminal: Terminal) -> None:
+def _train_and_finish(run: Run, interrupts: Interrupts, terminal: Terminal) -> Finished | None:
     """Train, then measure and draw, unless there is nothing to do or no time."""
     from .. import runs
     from ..training import ProgressBar
 
     if run.finished:
         note("nothing to do; more --epochs train on")
-        return
+        return None
     if is_quiet():
         run.trainer.progress = False
     else:
         run.trainer.callbacks.append(ProgressBar())
     failure = None if run.trainer.epoch >= run.trainer.epochs else _train(run, interrupts)
+    finished = None
     if not interrupts.terminated:
         try:
-            if runs.finish(run, listener=terminal):
+            finished = runs.finish(run, listener=terminal)
+            if finished is not None:
                 echo(f"{run.folder}/")
                 for name, content in run.folder.files().items():
                     tell(f"  {name:22} {content}")
@@ -108,6 +136,7 @@ def _train_and_finish(run: Run, interrupts: Interrupts, terminal: Terminal) -> N
         raise failure
     if interrupts.exit_code and run.folder.checkpoint.exists() and run.files.begun:
         note(f"go on with: pellucid train --resume {shlex.quote(str(run.folder))}")
+    return finished
 
 
 def _train(run: Run, interrupts: Interrupts) -> NumericsError | None:

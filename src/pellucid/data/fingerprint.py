@@ -40,6 +40,11 @@ class Fingerprint(NamedTuple):
     labels: str
     contents: str
 
+    @property
+    def code(self) -> str:
+        """Twelve hexadecimal digits that stand for all of it."""
+        return hashlib.sha256(repr(tuple(self)).encode(errors="surrogateescape")).hexdigest()[:12]
+
     def difference(self, now: Fingerprint) -> str:
         """Return what is different in ``now``, as the end of a sentence; empty if nothing is.
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .listener import Listener
     from .resuming import resume
     from .run_files import RunFiles
+    from .seeds import Seeds
     from .settings import Settings
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Run",
     "RunFiles",
     "RunFolder",
+    "Seeds",
     "Setting",
     "Settings",
     "begin",
@@ -59,6 +61,7 @@ _HOMES = {
     "Run": "beginning",
     "RunFiles": "run_files",
     "RunFolder": "folder",
+    "Seeds": "seeds",
     "Setting": "fields",
     "Settings": "settings",
     "begin": "beginning",

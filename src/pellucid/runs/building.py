@@ -34,6 +34,7 @@ __all__ = [
     "build",
     "kept_models",
     "new_trainer",
+    "resolved",
     "stopping_of",
     "usable",
 ]
@@ -84,10 +85,17 @@ def build(settings: Settings, *, listener: Listener | None = None) -> Built:
         set_decay(network, {"*": 1})
     before = network.state_dict()
     trainer = new_trainer(settings, network, parts, rule, augment)
-    kept = replace(
-        with_absolute_paths(settings), lr=rule.lr, augment=None if augment is None else str(augment)
+    return Built(resolved(settings, rule), trainer, parts, split, start, before)
+
+
+def resolved(settings: Settings, rule: Optimizer) -> Settings:
+    """Return complete settings as a run keeps them: valid in every folder, with the rule's rate."""
+    augment = settings.augment
+    return replace(
+        with_absolute_paths(settings),
+        lr=rule.lr,
+        augment=None if augment is None else str(datasets.augmentation(augment)),
     )
-    return Built(kept, trainer, parts, split, start, before)
 
 
 def usable(settings: Settings) -> Settings:

@@ -218,6 +218,11 @@ def model_path(run_or_model: PathLike) -> Path:
     path = Path(run_or_model)
     if path.is_dir():
         used = RunFolder(path).used
+        if (path / "seeds.csv").is_file():
+            raise DataNotFoundError(
+                f"the folder '{path}' holds the runs of several seeds. Give one of them: "
+                f"{_first_seed(path)}."
+            )
         if not used.is_file():
             raise DataNotFoundError(f"the folder '{path}' holds no {MODEL}.")
         return used
@@ -227,3 +232,7 @@ def model_path(run_or_model: PathLike) -> Path:
             "written."
         )
     return path
+
+
+def _first_seed(path: Path) -> Path:
+    return min(path.glob("seed-*"), default=path / "seed-0")
