@@ -15,13 +15,8 @@ from cli.conftest import environment
 from pellucid.formats import load
 
 COMMANDS = [
-<<<<<<< HEAD
     "", "train", "sweep", "find-lr", "evaluate", "predict", "summary", "profile", "warmup", "data",
     "data fetch", "data verify", "data cache", "book",
-=======
-    "", "train", "find-lr", "evaluate", "predict", "summary", "profile", "warmup", "data",
-    "data fetch", "data verify", "book",
->>>>>>> 757c0ef (Train with several seeds: pellucid train --seeds, runs.Seeds)
 ]  # fmt: skip
 
 

@@ -29,6 +29,8 @@ class Heard(runs.Listener):
     def note(self, text: str) -> None:
         self.told.append(text)
 
+    result = note
+
 
 class Weights(Callback):
     """Keeps the weights after each epoch."""
@@ -125,7 +127,10 @@ def test_what_is_kept_is_what_was_asked_for(tmp_path, validation, keep, files, u
         (tmp_path / f"{name}.safetensors").write_text("old")
     wanted = settings(validation=validation, keep=keep, **DIGITS | {"epochs": 2})
     run = trained(tmp_path, wanted, overwrite=True)
-    assert {path.stem for path in tmp_path.glob("*.safetensors")} == files | {"filters"}
+    assert {path.stem for path in tmp_path.glob("*.safetensors")} == files | {
+        "filters",
+        "checkpoint",
+    }
     assert run.folder.used.stem == used
     choice = choice_of(run.folder.read_history(), keep, None)
     assert choice.best == (used == "best")
@@ -141,8 +146,8 @@ def test_without_a_validation_set_files_and_lines_are_as_before(tmp_path):
     config = (tmp_path / "run" / "config.toml").read_text()
     assert not any(name in config for name in ("validation", "split", "keep", "patience"))
     assert sorted(run.folder.files()) == [
-        "config.toml", "confusion.png", "curves.png", "filters.png", "filters.safetensors",
-        "history.csv", "model.safetensors",
+        "checkpoint.safetensors", "config.toml", "confusion.png", "curves.png", "filters.png",
+        "filters.safetensors", "history.csv", "model.safetensors",
     ]  # fmt: skip
     assert heard.told[-1].endswith("held-out images)")
     assert str(run).endswith("; 359 held out")

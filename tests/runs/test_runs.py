@@ -30,6 +30,8 @@ class Heard(runs.Listener):
     def note(self, text: str) -> None:
         self.told.append(text)
 
+    result = note
+
     @contextmanager
     def reading(self):
         def advance(done: int, total: int) -> None:
@@ -87,10 +89,10 @@ def without_seconds(history: Path) -> list[str]:
     ],
 )
 def test_a_run_from_python_leaves_the_files_that_the_command_leaves(tmp_path, settings, options):
-    run = trained(Settings(**SHORT, **settings), tmp_path / "python")
+    one, two = tmp_path / "python" / "run", tmp_path / "command" / "run"  # curves.png names them
+    run = trained(Settings(**SHORT, **settings), one)
     assert runs.finish(run) is not None
-    command("train", *OPTIONS, *options, "--out", tmp_path / "command")
-    one, two = tmp_path / "python", tmp_path / "command"
+    command("train", *OPTIONS, *options, "--out", two)
     names = {path.name for path in one.iterdir()}
     assert names == {path.name for path in two.iterdir()}
     assert names == runs.RunFolder(one).files().keys()

@@ -97,7 +97,7 @@ def load_images(
     options |= {"held_out": settings.held_out, "validation": settings.validation}
     options |= {"corrupt": "skip"} if settings.skip_corrupt else {}
     options |= {} if settings.limit is None else {"limit": settings.limit}
-    options |= {} if settings.cache == "disk" else {"cache": settings.cache}
+    options |= {} if settings.cache is None else {"cache": settings.cache}
     options |= {"skip_empty": True} if settings.skip_empty else {}
     notes: list[str] = []
     with (

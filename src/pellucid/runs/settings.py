@@ -316,11 +316,12 @@ class Settings:
         en="empty class folders left out",
         ko="빈 클래스 폴더 건너뛰기",
     )
-    cache: Literal["disk", "none"] = setting(
-        "disk",
+    cache: Literal["disk", "none"] | None = setting(
+        None,
         "Where a folder's images stay that do not fit into memory: disk (decoded once, kept in "
         "Pellucid's cache: pellucid data cache) or none (decoded again in every epoch).",
         metavar="NAME",
+        otherwise="disk",
         en="cache of decoded images",
         ko="디코딩한 이미지의 캐시",
         on_resume=True,
