@@ -3,34 +3,67 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .html import escaped
 
-__all__ = ["Line", "chart"]
+__all__ = ["STYLES", "Line", "chart", "many_styles", "swatch"]
 
 WIDTH, HEIGHT = 480, 300
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 40, 46  # margins
 STYLES = ("one", "two")  # a solid line with dots, and a dashed one with rings
+MANY = 24  # styles that can be told apart: six colours, four kinds of dashes (parts.css)
 MOST_DOTS = 40
 
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its name, and a value for each epoch from 1 on; None where it is unknown."""
+    """One curve: its name, and a value for each epoch from 1 on; None where it is unknown.
+
+    ``spread`` is drawn as a band above and below it.
+    """
 
     name: str
     values: Sequence[float | None]
+    spread: Sequence[float] | None = None
+
+    @property
+    def ends(self) -> list[float]:
+        """All that is drawn of it."""
+        known = [(v, k) for k, v in enumerate(self.values) if v is not None and math.isfinite(v)]
+        spread = self.spread or [0.0] * len(self.values)
+        return [v + sign * spread[k] for v, k in known for sign in (-1, 1)]
 
 
-def chart(lines: Sequence[Line], title: str, x_title: str, description: str, *, log: bool) -> str:
-    """Return an SVG element with one or two curves over the epochs.
+def many_styles(count: int) -> list[str]:
+    """Return styles for ``count`` curves, at most `MANY`, of which no two look alike."""
+    return [f"line c{k % 6} d{(k + k // 12) % 4}" for k in range(count)]
+
+
+def swatch(style: str) -> str:
+    """Return an SVG element with a piece of a line, for a legend outside of the chart."""
+    return (
+        '<svg class="chart swatch" viewBox="0 0 36 10" aria-hidden="true">'
+        f'<path class="{style}" d="M1 5 h34"/></svg>'
+    )
+
+
+def chart(
+    lines: Sequence[Line],
+    title: str,
+    x_title: str,
+    description: str,
+    *,
+    log: bool,
+    styles: Sequence[str] = STYLES,
+) -> str:
+    """Return an SVG element with one or two curves over the epochs, or with as many as ``styles``.
 
     Its colours are those of the page, light or dark. With ``log`` the vertical axis is logarithmic
-    if all values are above 0.
+    if all values are above 0. With other ``styles`` it has no legend.
     """
-    known = [v for line in lines for v in line.values if v is not None and math.isfinite(v)]
+    known = [v for line in lines for v in line.ends]
     epochs = max(len(line.values) for line in lines)
     log = log and bool(known) and min(known) > 0
     ticks = _log_ticks(known) if log else _ticks(known)
@@ -67,7 +100,8 @@ def chart(lines: Sequence[Line], title: str, x_title: str, description: str, *, 
         f'text-anchor="middle">{escaped(x_title)}</text>'
     )
     place = WIDTH - RIGHT
-    for line, style in reversed(list(zip(lines, STYLES, strict=False))):
+    for line, style in reversed(list(zip(lines, styles, strict=False))):
+        parts.append(_band(line, style, x, y))
         points = [
             (x(k), y(v)) for k, v in enumerate(line.values, 1) if v is not None and math.isfinite(v)
         ]
@@ -75,6 +109,8 @@ def chart(lines: Sequence[Line], title: str, x_title: str, description: str, *, 
             f"{'L' if k else 'M'}{px:.1f} {py:.1f}" for k, (px, py) in enumerate(points)
         )
         parts.append(f'<path class="{style}" d="{path}"/>' if path else "")
+        if styles is not STYLES:
+            continue
         if len(points) <= MOST_DOTS:
             parts += [
                 f'<circle class="dot-{style}" cx="{px:.1f}" cy="{py:.1f}" r="3.4"/>'
@@ -89,6 +125,16 @@ def chart(lines: Sequence[Line], title: str, x_title: str, description: str, *, 
         )
         place -= wide + 50
     return "".join(parts) + "</svg>"
+
+
+def _band(line: Line, style: str, x: Callable[[float], float], y: Callable[[float], float]) -> str:
+    """Return the area between a curve's values, less and more its spread."""
+    if line.spread is None:
+        return ""
+    known = [(k, v, s) for k, (v, s) in enumerate(zip(line.values, line.spread, strict=True), 1)]
+    above = [f"{x(k):.1f} {y(v + s):.1f}" for k, v, s in known if v is not None]
+    below = [f"{x(k):.1f} {y(v - s):.1f}" for k, v, s in reversed(known) if v is not None]
+    return f'<path class="band {style}" d="M{" L".join(above + below)} Z"/>' if above else ""
 
 
 def _round_up(number: float) -> int:

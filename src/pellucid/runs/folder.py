@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ __all__ = [
     "RunFolder",
     "history_in",
     "model_path",
+    "named_runs",
 ]
 
 MODEL, HISTORY, CONFIG = "model.safetensors", "history.csv", "config.toml"
@@ -236,3 +238,13 @@ def model_path(run_or_model: PathLike) -> Path:
 
 def _first_seed(path: Path) -> Path:
     return min(path.glob("seed-*"), default=path / "seed-0")
+
+
+def named_runs(paths: Iterable[Path]) -> dict[str, Path]:
+    """Return each run once, by its folder's name; by its whole path where names are alike."""
+    places = {path.resolve(): path for path in paths}
+    names = [place.name for place in places]
+    return {
+        place.name if names.count(place.name) == 1 else str(path): path
+        for place, path in places.items()
+    }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.fingerprint import fingerprint
+from ..data.fingerprint import set_code
 from ..errors import ArgumentError
 from .beginning import Run, begin
 from .building import resolved, usable
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from ..training import Evaluation
     from ..typing import PathLike
 
-__all__ = ["Seeds", "is_of_seeds"]
+__all__ = ["Seeds", "is_of_seeds", "summary"]
 
 
 def is_of_seeds(folder: PathLike) -> bool:
@@ -192,7 +193,8 @@ class Seeds:
             validation_accuracy=history.epochs[epoch - 1].validation_accuracy,
             test_accuracy=float(evaluation.accuracy),
             test_images=len(run.test),
-            test_set=fingerprint(run.test).code,
+            validation_set="" if run.validation is None else set_code(run.validation),
+            test_set=set_code(run.test),
             seconds=round(sum(record.seconds for record in history.epochs), 3),
         )
         self._write()
@@ -207,8 +209,8 @@ class Seeds:
         rows = [[str(seed), *_cells(result)] for seed, result in self.results.items()]
         total = [f"{len(done)} of {len(rows)}" if self.left else "mean"]
         if done:
-            total += ["", _summary([r.validation_accuracy for r in done])]
-            total += [_summary([r.test_accuracy for r in done])]
+            total += ["", summary([r.validation_accuracy for r in done])]
+            total += [summary([r.test_accuracy for r in done])]
             total += [f"{mean_and_deviation([r.seconds for r in done])[0]:.1f}"]
         else:
             total += [""] * 4
@@ -261,7 +263,8 @@ def _cells(result: SeedResult | None) -> list[str]:
     ]
 
 
-def _summary(values: list[Any]) -> str:
+def summary(values: Sequence[float | None]) -> str:
+    """Return mean ± standard deviation of accuracies; a single one alone, and "-" without any."""
     known = [value for value in values if value is not None]
     if not known:
         return "-"

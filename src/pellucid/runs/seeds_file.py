@@ -33,8 +33,8 @@ class SeedResult:
     test_accuracy : float
         Of that model, on all test images.
     test_images : int
-    test_set : str
-        `Fingerprint.code` of the test images.
+    validation_set, test_set : str
+        `pellucid.data.fingerprint.set_code` of the images; without a validation set empty.
     seconds : float
         Of the epochs together.
     """
@@ -44,6 +44,7 @@ class SeedResult:
     validation_accuracy: float | None
     test_accuracy: float
     test_images: int
+    validation_set: str
     test_set: str
     seconds: float
 
@@ -114,6 +115,7 @@ def _result(row: Mapping[str, str]) -> SeedResult:
         validation_accuracy=float(validated) if validated else None,
         test_accuracy=float(row["test_accuracy"]),
         test_images=int(row["test_images"]),
+        validation_set=row["validation_set"],
         test_set=row["test_set"],
         seconds=float(row["seconds"]),
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ...runs.folder import RunFolder, history_in
+from ...runs.folder import RunFolder, history_in, named_runs
 from ..figure_output import OutOption, WindowOption, deliver, require_deliverable
 
 __all__ = ["command"]
@@ -27,7 +27,7 @@ def command(
     require_deliverable(out, window)
     histories = {
         name: RunFolder(path).read_history() if path.is_dir() else history_in(path)
-        for name, path in _named(run).items()
+        for name, path in named_runs(run).items()
     }
     if len(histories) == 1:
         ((name, history),) = histories.items()
@@ -35,13 +35,3 @@ def command(
     else:
         figure = viz.comparison(histories)
     deliver(figure, "curves", out, window=window)
-
-
-def _named(paths: list[Path]) -> dict[str, Path]:
-    """Return each run once, by its folder's name; by its whole path where names are alike."""
-    places = {path.resolve(): path for path in paths}
-    names = [place.name for place in places]
-    return {
-        place.name if names.count(place.name) == 1 else str(path): path
-        for place, path in places.items()
-    }
