@@ -44,8 +44,6 @@ class CacheFile:
         Whether this process has just written the images, and need not compare the checks.
     """
 
-    decodes = False
-
     def __init__(
         self,
         file: BinaryIO | FileIO,
@@ -60,7 +58,7 @@ class CacheFile:
         self.path, self.shape, self.workers = path, shape, workers
         self._handle = os.dup(file.fileno())
         weakref.finalize(self, os.close, self._handle)
-        self._start, self._checks = start, checks
+        self._start, self.checks = start, checks
         self._checked = np.full(len(checks), checked)
         self._lock = threading.Lock()
         hold(self._handle)
@@ -77,7 +75,7 @@ class CacheFile:
         try:
             whole = self._read(out, self._start + row * out.nbytes) == out.nbytes
             if whole and not self._checked[row]:
-                whole = self._checked[row] = zlib.crc32(out.data) == self._checks[row]
+                whole = self._checked[row] = zlib.crc32(out.data) == self.checks[row]
             reason = "are damaged"
         except OSError as error:
             whole, reason = False, f"cannot be read ({error.strerror})"

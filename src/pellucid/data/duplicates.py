@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from ..typing import Array
 from .dataset import Dataset, ImageFile
 from .division import Parts
 from .stored_images import on_disk
 
 __all__ = ["note_duplicates"]
 
-MOST_BYTES = 2**30  # of decoded images: of larger sets only the files are compared
 NAMES = {"train": "training", "validation": "validation", "test": "test"}
 # Two parts that should share no image, and what it does if they do.
 HARM = {
@@ -76,20 +77,34 @@ def _files(parts: Parts) -> Iterable[tuple[str | bytes, _Image]]:
 
 
 def _pixels(parts: Parts) -> Iterable[tuple[str | bytes, _Image]]:
-    """Yield the images with a hash of their pixels; none if there are too many."""
-    some = [part for part in parts if part is not None]
-    if sum(part.images.nbytes for part in some) > MOST_BYTES:
+    """Yield the images that may look like others, with a hash of their pixels.
+
+    Images on disk have a CRC-32 since they were decoded: only those are read that share it.
+    """
+    some = [
+        (role, part, _checks(part))
+        for role, part in zip(Parts._fields, parts, strict=True)
+        if part is not None and part.files is not None
+    ]
+    if not some:
         return
-    if any(on_disk(part.images) and part.images.store.decodes for part in some):
-        return
-    for part in some:
-        role = next(name for name, one in parts._asdict().items() if one is part)
-        for (file, label), image in zip(_labelled(part), part.images, strict=False):
-            pixels = np.ascontiguousarray(image)
-            yield (
-                hashlib.blake2b(pixels.data, digest_size=16).digest(),
-                _Image(role, file.path, label),
-            )
+    values, counts = np.unique(np.concatenate([checks for *_, checks in some]), return_counts=True)
+    shared = values[counts > 1]
+    for role, part, checks in some:
+        for k in np.flatnonzero(np.isin(checks, shared)).tolist():
+            pixels = np.ascontiguousarray(part.images[k])
+            digest = hashlib.blake2b(pixels.data, digest_size=16).digest()
+            assert part.files is not None
+            yield digest, _Image(role, part.files[k].path, int(part.labels[k]))
+
+
+def _checks(part: Dataset) -> Array:
+    """Return the CRC-32 of the pixels of each image, uint32 (N,)."""
+    images = part.images
+    if on_disk(images):
+        return images.store.checks[images.rows]
+    found = (zlib.crc32(np.ascontiguousarray(image).data) for image in images)
+    return np.fromiter(found, np.uint32, len(images))
 
 
 def _labelled(part: Dataset | None) -> Iterable[tuple[ImageFile, int]]:

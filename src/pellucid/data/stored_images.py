@@ -36,13 +36,13 @@ class ImageStore(Protocol):
         That of each image.
     workers : int
         The number of threads that may read at once.
-    decodes : bool
-        Whether every reading decodes the images again.
+    checks : uint32 array
+        The CRC-32 of the pixels of each image.
     """
 
     shape: tuple[int, int, int]
     workers: int
-    decodes: bool
+    checks: Array
 
     def load(self, row: int, out: Array) -> None:
         """Read image ``row`` into ``out``, uint8 (C, H, W) in C order; any thread may call it.
@@ -71,7 +71,7 @@ class StoredImages:
     Examples
     --------
     >>> class Numbered:
-    ...     shape, workers, decodes = (1, 1, 2), 2, False
+    ...     shape, workers, checks = (1, 1, 2), 2, None
     ...
     ...     def load(self, row, out):
     ...         out[:] = row
