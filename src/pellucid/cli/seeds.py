@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ..errors import ArgumentError, NumericsError, renamed
-from ..names import listed
 from ..runs.settings import Settings
 from .messages import echo, note
 
@@ -101,8 +100,9 @@ def train_seeds(
     echo(every)
     echo(f"{every.folder}/")
     if failed:
+        names = ", ".join(map(str, failed))
         raise NumericsError(
-            f"{listed([str(seed) for seed in failed])} of {len(every.results)} diverged and are "
-            f"not among the results: {next(iter(failed.values()))}",
+            f"{len(failed)} of {len(every.results)} trainings diverged (seed {names}) and are not "
+            f"among the results. {next(iter(failed.values()))}",
             where="--seeds",
         )

@@ -62,9 +62,9 @@ def comparison_tables(found: Comparison) -> str:
 
     text = _texts("en")
     header, rows = _results(found, text, "en")
-    parts = [text_table(header, rows, left=(0, 1, 4))]
+    parts = [text_table(header, rows, left=_words(header, text))]
     if found.differing:
-        parts.append(text_table(*_settings(found, text, "en")))
+        parts.append(text_table(*_settings(found, text, None)))
     elif len(found.runs) > 1:
         parts.append(text["no_differing"])
     return "\n\n".join([*parts, *(["\n".join(notes)] if (notes := _notes(found, text)) else [])])
@@ -80,7 +80,9 @@ def comparison_page(found: Comparison, language: str) -> str:
         element("p", note, class_="warning" if warned and k == 0 else "note")
         for k, note in enumerate(_notes(found, text))
     ]
-    head = element("header", element("h1", title), table(header, rows, left=(0, 1, 4)), *notes)
+    head = element(
+        "header", element("h1", title), table(header, rows, left=_words(header, text)), *notes
+    )
     parts = [_courses(found, text)]
     if found.differing:
         parts.append(
@@ -102,32 +104,41 @@ def _texts(language: str) -> dict[str, str]:
 def _results(
     found: Comparison, text: Mapping[str, str], language: str
 ) -> tuple[Cells, list[Cells]]:
-    """Return the header and the rows of the table of results."""
-    header = [text[key] for key in ("run", "network", "parameters", "epochs_of", "model_of")]
-    header += [text["time"], text["validation_accuracy"], text["accuracy"]]
-    rows = []
-    for run in found.runs:
-        epochs = sorted({result.epochs for result in run.results})
-        star = "*" if run.choice.by_test and run.tested else ""
-        rows.append(
-            [
-                shown(run.name, LONGEST) + _seeds(run, text),
-                shown(run.network, LONGEST),
-                f"{run.parameters:,}",
-                str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]}-{epochs[-1]}",
-                _model(run, text),
-                duration(run.seconds, language),
-                summary(run.validated),
-                summary(run.tested) + star,
-            ]
-        )
-    for role in ("validation", "test"):
-        if letters := found.letters(role):
-            header.append(text[f"{role}_set"])
-            rows = [[*row, letter] for row, letter in zip(rows, letters, strict=True)]
-    if not any(run.validated for run in found.runs):
-        header, rows = header[:6] + header[7:], [row[:6] + row[7:] for row in rows]
-    return header, rows
+    """Return the header and the rows of the table of results, the most important first."""
+    runs = found.runs
+    columns = {text["accuracy"]: [summary(run.tested) + "*" * _optimistic(run) for run in runs]}
+    if letters := found.letters("test"):
+        columns[text["test_set"]] = letters
+    if any(run.validated for run in runs):
+        columns[text["validation_accuracy"]] = [summary(run.validated) for run in runs]
+    if letters := found.letters("validation"):
+        columns[text["validation_set"]] = letters
+    columns |= {
+        text["model_of"]: [_model(run, text) for run in runs],
+        text["epochs_of"]: [_span([result.epochs for result in run.results]) for run in runs],
+        text["time"]: [duration(run.seconds, language) for run in runs],
+        text["network_of"]: [shown(run.network, LONGEST) for run in runs],
+        text["parameters"]: [f"{run.parameters:,}" for run in runs],
+    }
+    names = [shown(run.name, LONGEST) + _seeds(run, text) for run in runs]
+    rows = [list(row) for row in zip(names, *columns.values(), strict=True)]
+    return [text["run"], *columns], rows
+
+
+def _words(header: Cells, text: Mapping[str, str]) -> list[int]:
+    """Return the columns of words."""
+    words = {text[key] for key in ("run", "model_of", "network_of")}
+    return [k for k, name in enumerate(header) if name in words]
+
+
+def _optimistic(run: Compared) -> bool:
+    return run.choice.by_test and bool(run.tested)
+
+
+def _span(numbers: Sequence[int]) -> str:
+    """Return the number, or the smallest and the largest of several."""
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low}-{high}"
 
 
 def _seeds(run: Compared, text: Mapping[str, str]) -> str:
@@ -141,8 +152,7 @@ def _seeds(run: Compared, text: Mapping[str, str]) -> str:
 
 def _model(run: Compared, text: Mapping[str, str]) -> str:
     """Return after which epoch the model was saved, and by which images that was chosen."""
-    epochs = sorted({result.epoch for result in run.results})
-    span = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]}-{epochs[-1]}"
+    span = _span([result.epoch for result in run.results])
     return text[_chosen(run.choice)].format(epoch=span)
 
 
@@ -151,11 +161,14 @@ def _chosen(choice: Choice) -> str:
 
 
 def _settings(
-    found: Comparison, text: Mapping[str, str], language: str
+    found: Comparison, text: Mapping[str, str], language: str | None
 ) -> tuple[Cells, list[Cells]]:
-    """Return the header and the rows of the table of settings that differ, a run a row."""
+    """Return the header and the rows of the table of settings that differ, a run a row.
+
+    The settings are called as in the files, or as in a report in ``language``.
+    """
     known = {setting.key: setting for setting in settings_in(Settings).values()}
-    names = [key if language == "en" else known[key].labels[language] for key in found.differing]
+    names = [known[key].labels[language] if language else key for key in found.differing]
     rows = [
         [
             shown(run.name, LONGEST),
@@ -181,7 +194,7 @@ def _notes(found: Comparison, text: Mapping[str, str]) -> list[str]:
         keys.append("unknown_test")
     if found.letters("validation"):
         keys.append("different_validation")
-    if any(run.choice.by_test and run.tested for run in found.runs):
+    if any(_optimistic(run) for run in found.runs):
         keys.append("optimistic")
     if any(len(run.seeds) > 1 for run in found.runs):
         keys += ["deviation", "one_split"]
@@ -215,7 +228,7 @@ def _courses(found: Comparison, text: Mapping[str, str]) -> Html:
         ),
         class_="legend",
     )
-    parts = [element("h2", text["courses"]), legend, element("div", *figures, class_="charts")]
+    parts = [element("h2", text["courses"]), legend, element("div", *figures, class_="charts wide")]
     if any(len(run.seeds) > 1 for run in found.runs):
         parts.append(element("p", text["bands"], class_="note"))
     return element("section", *parts)
