@@ -137,7 +137,8 @@ def test_other_settings_are_refused_by_name_and_replaced_if_told_to(tmp_path):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_that_holds_something_else_is_left_alone(overwrite, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(ArgumentError, match="is not empty"):
+    said = "holds something other than the runs" if overwrite else "is not empty"
+    with pytest.raises(ArgumentError, match=said):
         runs.Seeds(SHORT, tmp_path, 2, overwrite=overwrite)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
@@ -167,6 +168,8 @@ def test_a_damaged_table_is_refused(two, tmp_path):
 def test_a_folder_of_seeds_is_not_taken_for_a_model(two):
     with pytest.raises(DataNotFoundError, match=r"several seeds. Give one of them: .*seed-0\."):
         runs.model_path(two.folder)
+    with pytest.raises(ArgumentError, match="holds the runs of several seeds"):
+        runs.begin(SHORT, two.folder, overwrite=True)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked")

@@ -84,7 +84,7 @@ def _run(one: Compared) -> dict[str, object]:
         "seeds": list(one.seeds),
         "epochs": [result.epochs for result in one.results],
         "epoch": [result.epoch for result in one.results],
-        "test_images": one.results[0].test_images,
+        "test_images": None if one.missing else one.results[0].test_images,
     }
     for role, values in (("validation", one.validated), ("test", one.tested)):
         mean, deviation = mean_and_deviation(values) if values else (None, None)

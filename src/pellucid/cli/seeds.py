@@ -31,7 +31,7 @@ def are_wanted(seeds: int | None, vary_split: bool, resume: Path | None) -> bool
     ArgumentError
         If options are given that belong to them only.
     """
-    from ..runs.seeds import is_of_seeds
+    from ..runs.seeds_file import is_of_seeds
 
     if vary_split and (seeds is None or resume is not None):
         raise ArgumentError("belongs to a new training with --seeds.", where="--vary-split")

@@ -16,8 +16,7 @@ from ..runs.fields import settings_in
 from ..runs.folder import GIVE_RUN, RunFolder, model_path, named_runs
 from ..runs.listener import Listener
 from ..runs.predictions import measure
-from ..runs.seeds import is_of_seeds
-from ..runs.seeds_file import SeedResult, read_seeds, seed_folder
+from ..runs.seeds_file import SeedResult, is_of_seeds, read_seeds, seed_folder
 from ..runs.settings import Settings
 from ..runs.trained_model import images_of
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data import Dataset
+from ..errors import ArgumentError
 from ..names import shown
 from ..nn import Layer
 from ..shapes import shape_text
@@ -18,6 +19,7 @@ from .listener import Listener
 from .logs import logs_of, remove_logs
 from .new_folder import new_folder, require_free
 from .run_files import RunFiles
+from .seeds_file import is_of_seeds
 from .settings import Settings
 from .starting_network import Start
 
@@ -121,6 +123,10 @@ def begin(
         Naming the setting at fault; then no folder was created.
     """
     require_free(folder, overwrite=overwrite)
+    if folder is not None and is_of_seeds(folder):
+        raise ArgumentError(
+            f"'{folder}' holds the runs of several seeds. Give another folder.", where="folder"
+        )
     built = build(settings, listener=listener)
     new = new_folder(folder, built.parts.train.name, overwrite=overwrite)
     settings, trainer, before = built.settings, built.trainer, built.before

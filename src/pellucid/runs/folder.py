@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, DataNotFoundError
+from .seeds_file import is_of_seeds
 
 if TYPE_CHECKING:
     from ..data import Split
@@ -220,7 +221,7 @@ def model_path(run_or_model: PathLike) -> Path:
     path = Path(run_or_model)
     if path.is_dir():
         used = RunFolder(path).used
-        if (path / "seeds.csv").is_file():
+        if is_of_seeds(path):
             raise DataNotFoundError(
                 f"the folder '{path}' holds the runs of several seeds. Give one of them: "
                 f"{_first_seed(path)}."

@@ -25,6 +25,7 @@ from .resuming import resume
 from .seeds_file import (
     SEEDS,
     SeedResult,
+    is_of_seeds,
     mean_and_deviation,
     read_seeds,
     seed_folder,
@@ -36,12 +37,7 @@ if TYPE_CHECKING:
     from ..training import Evaluation
     from ..typing import PathLike
 
-__all__ = ["Seeds", "is_of_seeds", "summary"]
-
-
-def is_of_seeds(folder: PathLike) -> bool:
-    """Return whether a folder holds the runs of several seeds."""
-    return (Path(folder) / SEEDS).is_file()
+__all__ = ["Seeds", "summary"]
 
 
 class Seeds:
@@ -240,6 +236,12 @@ def _new(settings: Settings, folder: PathLike | None, overwrite: bool) -> Path:
     """Create the folder of new seeds, or clear one that is to be replaced for them."""
     replaced = folder is not None and overwrite and is_of_seeds(folder)
     if not replaced:
+        if overwrite and folder is not None and _holds_something(Path(folder)):
+            raise ArgumentError(
+                f"'{folder}' holds something other than the runs of several seeds, which would "
+                "stay beside them. Give another folder.",
+                where="folder",
+            )
         require_free(folder, overwrite=False)
     data = settings.data
     name = Path(data).stem if is_folder(data) else data
@@ -249,6 +251,10 @@ def _new(settings: Settings, folder: PathLike | None, overwrite: bool) -> Path:
         for checkpoint in path.glob(f"seed-*/{CHECKPOINT}"):  # or those runs would go on
             checkpoint.unlink()
     return path
+
+
+def _holds_something(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _cells(result: SeedResult | None) -> list[str]:

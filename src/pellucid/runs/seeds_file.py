@@ -6,14 +6,23 @@ import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import FileFormatError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from ..typing import PathLike
 
-__all__ = ["SEEDS", "SeedResult", "mean_and_deviation", "read_seeds", "seed_folder", "write_seeds"]
+__all__ = [
+    "SEEDS",
+    "SeedResult",
+    "is_of_seeds",
+    "mean_and_deviation",
+    "read_seeds",
+    "seed_folder",
+    "write_seeds",
+]
 
 SEEDS = "seeds.csv"
 
@@ -50,6 +59,11 @@ class SeedResult:
 
 
 NAMES = [each.name for each in fields(SeedResult)]
+
+
+def is_of_seeds(folder: PathLike) -> bool:
+    """Return whether a folder holds the runs of several seeds."""
+    return (Path(folder) / SEEDS).is_file()
 
 
 def seed_folder(folder: Path, seed: int) -> Path:

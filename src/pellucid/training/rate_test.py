@@ -26,7 +26,7 @@ LEAST = 10  # steps
 CLEAR = 2  # standard deviations of the loss by which it must fall
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RateTest:
     """The losses of a learning-rate range test, and what follows from them.
 
@@ -83,6 +83,9 @@ class RateTest:
             return False
         noise = float(np.std(np.subtract(self.losses[:end], self.smoothed[:end])))
         return self.smoothed[0] - self.smoothed[end] > CLEAR * noise
+
+    def __repr__(self) -> str:
+        return f"RateTest({len(self.losses)} steps, {self})"
 
     def __str__(self) -> str:
         """Return one or two sentences.
