@@ -12,6 +12,7 @@ import pellucid as library
 from cli.conftest import SHORT
 from report.html_page import Page
 
+PAGE = Path(__file__).parents[2] / "docs" / "comparing.md"
 PROGRAM = (str(Path(__file__).with_name("interrupted.py")),)
 BATCH = "pellucid.training.trainer:Trainer._train_batch"
 
@@ -139,3 +140,13 @@ def test_a_wrong_comparison_is_refused(pellucid, tmp_path, arguments, said):
     assert result.returncode == 1
     assert said in " ".join(result.stderr.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_program_of_the_page_runs(finish, tmp_path):
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    result = finish(cwd=tmp_path, program=("-W", "error", "-c", program))
+    assert result.returncode == 0, result.stderr
+    said, accuracy = result.stdout.splitlines()
+    assert said.startswith("suggested learning rate 0.0")
+    assert float(accuracy) > 0.9
+    assert [path.name for path in tmp_path.iterdir()] == ["lr.png"]

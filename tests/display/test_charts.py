@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from pellucid.display.charts import Line, chart
+from pellucid.display.charts import MANY, Line, chart, many_styles
 from pellucid.display.pictures import sheet
 from report.html_page import Page
 
@@ -59,6 +59,30 @@ def test_lines_and_dots_of_a_chart_go_where_the_values_say():
     (x1, y1), (x2, y2) = re.findall(r'cx="([\d.]+)" cy="([\d.]+)" r="3.4"/>', svg)[:2]
     assert (float(y1), float(y2)) == (ticks[0.2] - 4, ticks[0.4] - 4)
     assert float(x2) - 62 == pytest.approx(2 * (float(x1) - 62), abs=0.2)
+
+
+def test_a_band_goes_from_less_to_more_than_the_values_by_their_spread():
+    values, spread = [0.2, 0.4], [0.1, 0.2]
+    drawn = chart([Line("a", values, spread)], "t", "epoch", "d", log=False, styles=["line c0 d0"])
+    band = next(path for path in Page(f"<div>{drawn}</div>").all("path") if "band" in path["class"])
+    ticks = {
+        float(value): float(y) - 4
+        for y, value in re.findall(r'y="([\d.]+)" text-anchor="end">([\d.]+)</text>', drawn)
+    }
+    low, high = min(ticks), max(ticks)
+    edges = [float(y) for _, y in re.findall(r"[ML]([\d.-]+) ([\d.-]+)", band["d"])]
+    shares = [low + (high - low) * (ticks[low] - y) / (ticks[low] - ticks[high]) for y in edges]
+    assert shares == pytest.approx([0.3, 0.6, 0.2, 0.1], abs=0.005)
+
+
+def test_a_band_that_reaches_below_0_makes_the_axis_linear():
+    drawn = chart([Line("a", [0.2, 0.4], [0.3, 0.1])], "t", "e", "d", log=True, styles=["line c0"])
+    labels = [float(t) for t in re.findall(r'text-anchor="end">([\d.-]+)</text>', drawn)]
+    assert labels[0] <= -0.1
+
+
+def test_no_two_of_many_curves_look_alike():
+    assert len(set(many_styles(MANY))) == MANY
 
 
 def test_a_sheet_of_filters_is_grey_at_zero_and_empty_between():
