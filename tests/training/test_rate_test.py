@@ -42,6 +42,7 @@ def everything(of: Trainer) -> dict[str, object]:
     found |= {"config": state.optimizer_config, "losses": list(of.history.losses)}
     found |= {key: (p.rate, p.decay) for key, p in of.model.parameters().items()}
     modes = [(name, layer.training) for name, layer in of.model.layers()]
+    found["generators"] = id(of.augment.rng)
     return found | {"modes": modes, "last": of.last_lr, "norm": of.gradient_norm}
 
 
