@@ -115,6 +115,13 @@ def test_a_loss_that_does_not_fall_gives_no_suggestion():
         assert "no suggestion: the loss does not clearly fall" in str(found)
 
 
+def test_a_loss_that_falls_to_the_end_asks_for_a_higher_rate():
+    rates, losses = tuple(np.geomspace(1e-6, 1e-3, 20)), tuple(np.linspace(2.3, 1.9, 20) ** 3)
+    for diverged in (False, True):
+        found = str(RateTest(rates, losses, losses, diverged=diverged))
+        assert ("so raise that" in found) != diverged
+
+
 @pytest.mark.parametrize("rule", ["sgd", "momentum", "adam", "rmsprop"])
 def test_training_at_the_suggested_rate_learns(rule):
     train, test = data.digits()

@@ -103,9 +103,13 @@ class RateTest:
                 "network is trained already, or its initial weights do not suit it"
             )
         assert self.lowest is not None
+        further = ""
+        if self.lowest == self.rates[-1] and not self.diverged:
+            further = "; the loss still falls at the highest rate of the test, so raise that"
         return (
             f"suggested learning rate {self.suggestion:.2g}, between {self.steepest:.2g}, where "
             f"the loss falls fastest, and {self.lowest / 10:.2g}, a tenth of where it is lowest"
+            f"{further}"
         )
 
 
