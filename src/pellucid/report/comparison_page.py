@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..display.charts import Line, chart, many_styles, swatch
-from ..display.html import Html, element, table
+from ..display.html import Html, cell, element, table
 from ..errors import ArgumentError
 from ..names import shown
 from ..runs.choice import Choice
@@ -80,9 +80,11 @@ def comparison_page(found: Comparison, language: str) -> str:
         element("p", note, class_="warning" if warned and k == 0 else "note")
         for k, note in enumerate(_notes(found, text))
     ]
-    head = element(
-        "header", element("h1", title), table(header, rows, left=_words(header, text)), *notes
-    )
+    model = header.index(text["model_of"])
+    for row in rows:
+        row[model] = cell(row[model], class_="left wide")
+    results = table(header, rows, left=_words(header, text))
+    head = element("header", element("h1", title), results, *notes)
     parts = [_courses(found, text)]
     if found.differing:
         parts.append(
