@@ -54,6 +54,7 @@ RANKS = {
     "memory": 1,
     "exports": 1,
     "extras": 1.1,
+    "class_metrics": 1.1,
     "letters": 1,
     "names": 1,
     "networks": 1,

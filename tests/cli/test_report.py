@@ -87,7 +87,7 @@ def test_the_report_of_a_run_tells_all_that_matters(short, language):
     assert found.all("html")[0]["lang"] == language
     # Ten examples, 24 mistakes, filters before and after, and after three epochs.
     assert len(found.all("img")) == 10 + 24 + 2 + 3
-    assert len(found.all("svg")) == 2
+    assert len(found.all("svg")) == 3  # loss, accuracy, reliability
     assert re.search("[가-힣]", found.text) is None or language == "ko"
 
 

@@ -325,6 +325,8 @@ CASES = (
         (3, 4, 5),
         lambda torch: _normalize_by_batch_norm(torch, (0.4, 0.1, -2.0), (0.25, 1.0, 3.0)),
     ),
+    Case("Temperature", lambda: nn.Temperature(1.7), (5,)),
+    Case("Temperature of images", lambda: nn.Temperature(0.3), (2, 3, 4)),
     Case("LocalResponseNorm krizhevsky", nn.LocalResponseNorm.krizhevsky, (8, 2, 2)),
     Case(
         "GroupNorm",

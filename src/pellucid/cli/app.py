@@ -9,6 +9,7 @@ import typer
 from .. import __version__
 from . import (
     book,
+    calibrate,
     compare,
     convert,
     data,
@@ -65,6 +66,7 @@ app.command("evaluate")(evaluate.command)
 app.command("predict")(predict.command)
 app.command("summary")(summary.command)
 app.command("profile")(profile.command)
+app.command("calibrate")(calibrate.command)
 app.command("compare")(compare.command)
 app.command("report")(report.command)
 app.command("warmup")(warmup.command)

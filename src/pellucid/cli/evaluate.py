@@ -79,12 +79,16 @@ def _document(
     dataset: Dataset, split: str, result: Evaluation, *, mirrored: bool
 ) -> dict[str, Any]:
     """Return what --json prints."""
+    scores, calibration = result.by_class, result.calibration
     by_class = [
         {
             "class": name,
             "images": row.sum(),
             "correct": row[k],
             "accuracy": row[k] / row.sum() if row.any() else None,
+            "precision": scores.precision[k],
+            "recall": scores.recall[k],
+            "f1": scores.f1[k],
         }
         for k, (name, row) in enumerate(zip(dataset.classes, result.confusion, strict=True))
     ]
@@ -93,7 +97,18 @@ def _document(
         "split": split,
         "images": len(dataset),
         "accuracy": result.accuracy,
+        "balanced_accuracy": result.balanced_accuracy,
+        "macro_f1": result.macro_f1,
+        "weighted_f1": scores.weighted_f1,
         "loss": result.loss,
+        "calibration": None
+        if calibration is None
+        else {
+            "ece": calibration.ece,
+            "mce": calibration.mce,
+            "nll": calibration.nll,
+            "brier": calibration.brier,
+        },
         "mirrored": mirrored,
         "classes": by_class,
         "confusion": result.confusion,
@@ -103,17 +118,25 @@ def _document(
 def _print_table(dataset: Dataset, split: str, result: Evaluation, *, mirrored: bool) -> None:
     from ..tables import text_table
 
-    names = told_apart(dataset.classes, LONGEST)
+    names, scores = told_apart(dataset.classes, LONGEST), result.by_class
     rows = []
     for k, name in enumerate(names):
         row = result.confusion[k]
         others = row.copy()
         others[k] = 0
         worst = f"{names[others.argmax()]} ({others.max()})" if others.any() else "-"
-        share = f"{row[k] / row.sum():.4f}" if row.any() else "-"
-        rows.append((name, f"{row.sum():,}", share, worst))
-    total = ("all", f"{len(dataset):,}", f"{result.accuracy:.4f}", "")
-    header = ("class", "images", "accuracy", "most often taken for")
-    echo(text_table(header, rows, left=(0, 3), total=total))
+        shares = [_share(values[k]) for values in (scores.recall, scores.precision, scores.f1)]
+        rows.append((name, f"{row.sum():,}", *shares, worst))
+    total = ("all", f"{len(dataset):,}", f"{result.accuracy:.4f}", "", "", "")
+    header = ("class", "images", "accuracy", "precision", "F1", "most often taken for")
+    echo(text_table(header, rows, left=(0, 5), total=total))
     mean = ", mean of each image and its mirror image" if mirrored else ""
+    said = f"balanced accuracy {result.balanced_accuracy:.4f}, macro F1 {result.macro_f1:.4f}"
+    if result.calibration is not None:
+        said += f", expected calibration error {result.calibration.ece:.4f}"
+    echo(said)
     echo(f"{split} accuracy {result.accuracy:.4f}, loss {result.loss:.4f}{mean}")
+
+
+def _share(value: float) -> str:
+    return "-" if value != value else f"{value:.4f}"  # NaN: no image, or no prediction

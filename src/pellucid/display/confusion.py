@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..class_metrics import ClassMetrics
 from ..letters import columns
 from ..names import told_apart
 from .html import Html, cell, element, table
@@ -23,6 +24,7 @@ WORDS = {
     "images": "images",
     "found": "recall",
     "right_when_said": "precision",
+    "f1": "F1",
     "most_often": "most often taken for",
     "all": "all",
 }
@@ -67,9 +69,15 @@ def matrix_table(matrix: Array, classes: Sequence[str], words: Mapping[str, str]
 
 
 def class_table(matrix: Array, classes: Sequence[str], words: Mapping[str, str] = WORDS) -> Html:
-    """Return recall, precision and the most frequent confusion of each class of a matrix (K, K)."""
-    rows, names = [], told_apart(classes, LONGEST)
-    for k, name in enumerate(names):
+    """Return recall, precision, F1 and the most frequent confusion of each class.
+
+    Of a confusion matrix (K, K). The class with the lowest F1 comes first; those that
+    neither occur nor are predicted come last.
+    """
+    import numpy as np
+
+    rows, names, result = [], told_apart(classes, LONGEST), ClassMetrics.of(matrix)
+    for k in np.argsort(result.f1, kind="stable"):
         of, said, right = int(matrix[k].sum()), int(matrix[:, k].sum()), int(matrix[k, k])
         others = matrix[k].copy()
         others[k] = 0
@@ -80,14 +88,24 @@ def class_table(matrix: Array, classes: Sequence[str], words: Mapping[str, str] 
             "span", element("span", style=f"width:{share}"), class_="bar", aria_hidden="true"
         )
         precise = f"{100 * right / said:.1f} %" if said else "-"
-        rows.append((name, f"{of:,}", cell(found, bar), precise, worst))
+        f1 = f"{100 * result.f1[k]:.1f} %" if of or said else "-"
+        rows.append((names[k], f"{of:,}", cell(found, bar), precise, f1, worst))
     total, right = int(matrix.sum()), int(matrix.trace())
     overall = f"{100 * right / max(total, 1):.1f} %"
     empty = element("span", class_="bar", style="visibility:hidden", aria_hidden="true")
-    header = [words[key] for key in ("class", "images", "found", "right_when_said", "most_often")]
+    header = [
+        words[key] for key in ("class", "images", "found", "right_when_said", "f1", "most_often")
+    ]
     return table(
         header,
         rows,
-        left=(0, 4),
-        total=(words["all"], f"{total:,}", cell(overall, empty), "", ""),
+        left=(0, 5),
+        total=(
+            words["all"],
+            f"{total:,}",
+            cell(overall, empty),
+            "",
+            "",
+            "",
+        ),
     )

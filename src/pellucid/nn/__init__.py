@@ -31,6 +31,7 @@ from .pooling import *
 from .shortcut import *
 from .summaries import *
 from .surgery import *
+from .temperature import Temperature as Temperature
 from .to_convolutional import to_convolutional as to_convolutional
 from .walk import Node as Node
 

@@ -17,6 +17,7 @@ from ..runs.settings import Settings
 if TYPE_CHECKING:
     from ..data import Dataset
     from ..nn import Layer
+    from ..runs.calibrating import Temperatures
     from ..training import History
     from ..typing import Array, PathLike
 
@@ -47,6 +48,8 @@ class Facts:
     probabilities : array (N, K) or None
         What the model predicts for the test images.
     confusion : integer array (K, K) or None
+    temperatures : Temperatures or None
+        The calibration on the test images.
     layer : str or None
         The key of the first filters.
     filters : dict of int to array (FN, C, FH, FW)
@@ -66,6 +69,7 @@ class Facts:
     missing: str
     probabilities: Array | None
     confusion: Array | None
+    temperatures: Temperatures | None
     layer: str | None
     filters: dict[int, Array]
 
@@ -95,7 +99,9 @@ def gather(
         If there is no such folder, or it holds no model; if a file in it is damaged.
     """
     from ..formats import load
-    from ..runs.predictions import confusion_matrix, predictions
+    from ..ops import softmax
+    from ..runs.calibrating import compared
+    from ..runs.predictions import confusion_matrix, scores
     from ..runs.trained_model import images_of
 
     folder = RunFolder(Path(run))
@@ -110,7 +116,7 @@ def gather(
     choice = None
     if history is not None:
         choice = choice_of(history, settings.get("keep"), settings.get("patience"))
-    train = validation = test = probabilities = confusion = None
+    train = validation = test = probabilities = confusion = temperatures = None
     missing = ""
     try:
         train, validation, test = images_of(
@@ -123,7 +129,9 @@ def gather(
         missing = str(error)
     if test is not None:
         engine = settings.get("engine", "compiled")
-        probabilities = predictions(model, test, engine, listener=listener)
+        found = scores(model, test, engine, listener=listener)
+        probabilities = softmax(found)
+        temperatures = compared(model, test, found, validation, engine, listener=listener)
         confusion = confusion_matrix(test, probabilities)
     layer, filters = _filters(folder, model, None if choice is None else choice.epoch)
     return Facts(
@@ -140,6 +148,7 @@ def gather(
         missing=missing,
         probabilities=probabilities,
         confusion=confusion,
+        temperatures=temperatures,
         layer=layer,
         filters=filters,
     )

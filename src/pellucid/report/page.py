@@ -13,6 +13,7 @@ from ..names import shown
 from ..runs.folder import RunFolder
 from ..runs.listener import Listener
 from . import images, parts
+from .calibration import calibration
 from .facts import Facts, gather
 from .texts import TEXTS
 
@@ -74,6 +75,7 @@ def page(facts: Facts, language: str) -> str:
             images.examples(facts, language),
             parts.course(facts, language),
             images.errors(facts, language),
+            calibration(facts, language),
             images.filters(facts, language),
             parts.network(facts, language),
             parts.settings(facts, language),

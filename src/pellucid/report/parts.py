@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import __version__
+from ..class_metrics import ClassMetrics
 from ..display.charts import Line, chart
 from ..display.html import Html, code, element, join, table
 from ..names import plain, shown
@@ -16,7 +17,7 @@ from ..shapes import shape_text
 from .facts import Facts
 from .texts import TEXTS, duration
 
-__all__ = ["course", "footer", "head", "network", "settings", "usage"]
+__all__ = ["course", "footer", "head", "network", "quoted_run", "settings", "usage"]
 
 LONGEST = 40  # columns of a layer's name
 OPEN_EPOCHS = 20  # more are folded away
@@ -32,9 +33,9 @@ def head(facts: Facts, language: str) -> Html:
         *_roles(facts, text),
     ]
     if facts.missing:
-        command = f"pellucid report {_run(facts)} --data-dir FOLDER"
+        command = f"pellucid report {quoted_run(facts)} --data-dir FOLDER"
         if "/" in str(facts.settings.get("data", "")):
-            command = f"pellucid report {_run(facts)} --data PATH"
+            command = f"pellucid report {quoted_run(facts)} --data PATH"
         before, after = text["data_missing"].split("{command}")
         said = element("q", facts.missing, lang="en")
         parts.append(
@@ -103,6 +104,11 @@ def _tiles(facts: Facts, text: Mapping[str, str], language: str) -> list[Html]:
         right, total = int(facts.confusion.trace()), int(facts.confusion.sum())
         note = text["accuracy_note"].format(right=f"{right:,}", total=f"{total:,}")
         tiles.append((text["accuracy"], f"{100 * right / max(total, 1):.2f} %", note))
+        by_class = ClassMetrics.of(facts.confusion)
+        tiles += [
+            (text[key], f"{100 * getattr(by_class, key):.2f} %", text[f"{key}_note"])
+            for key in ("balanced_accuracy", "macro_f1")
+        ]
     elif last is not None and last.held_accuracy is not None:
         samples = facts.settings.get("evaluate_samples")
         key = "accuracy_note_history" + ("" if samples else "_bare")
@@ -242,7 +248,7 @@ def _value(value: Any, text: Mapping[str, str]) -> str:
 
 def usage(facts: Facts, language: str) -> Html:
     """Return commands to continue with."""
-    text, run = TEXTS[language], _run(facts)
+    text, run = TEXTS[language], quoted_run(facts)
     model = str(facts.file)
     shows = [f"pellucid show mistakes {run}", f"pellucid summary {run}"]
     if len(facts.filters) > 1:
@@ -274,7 +280,7 @@ def _name(facts: Facts) -> str:
     return shown(facts.run.resolve().name)
 
 
-def _run(facts: Facts) -> str:
+def quoted_run(facts: Facts) -> str:
     """Quote the run for a shell, so that it is neither an option nor has invisible characters."""
     path = str(facts.run)
     path = f"./{path}" if path.startswith("-") else path

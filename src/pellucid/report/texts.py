@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..display.confusion import WORDS
+from ..display.reliability import RELIABILITY_WORDS
 
 __all__ = ["TEXTS", "duration"]
 
 ENGLISH = {
     **WORDS,
+    **RELIABILITY_WORDS,
     "title": "Training report: {name}",
     "lede": "A network ({model}, {parameters} parameters), trained on {images} images of {data} "
     "({shape}) in {classes} classes.",
@@ -21,6 +23,10 @@ ENGLISH = {
     "accuracy_note": "{right} of {total} images not used for training",
     "accuracy_note_history": "measured after the last epoch, on at most {total} images",
     "accuracy_note_history_bare": "measured after the last epoch",
+    "balanced_accuracy": "balanced accuracy",
+    "balanced_accuracy_note": "the mean recall of the classes, each counted the same",
+    "macro_f1": "macro F1",
+    "macro_f1_note": "the mean F1 of the classes, each counted the same",
     "train_accuracy": "accuracy on training images",
     "train_accuracy_note": "measured after the last epoch",
     "train_accuracy_note_epoch": "measured after epoch {epoch}",
@@ -76,7 +82,8 @@ ENGLISH = {
     "times": "times",
     "classes": "Class by class",
     "classes_note": "Recall: the share of this class's images that were predicted as it. "
-    "Precision: the share of the images predicted as this class that belong to it.",
+    "Precision: the share of the images predicted as this class that belong to it. F1: their "
+    "harmonic mean. The class with the lowest F1 comes first.",
     "mistakes": "The most confident mistakes",
     "mistakes_note": "{shown} of {total} mistakes: those the network was most confident about.",
     "no_mistakes": "There are none: all {total} test images are right.",
@@ -85,6 +92,33 @@ ENGLISH = {
     "surely": "confidence {percent}\u00a0%",
     "example_alt": "An image of the class {name}.",
     "mistake_alt": "Image {number} of the test images: it is {is_} and was taken for {taken}.",
+    "calibration": "Is it as sure as it is right?",
+    "calibration_note": "Each bar holds the test images to which the network gave a similar "
+    "confidence, the probability of the predicted class; its height is the share that was right. "
+    "On the diagonal both are equal. Below it the network is too sure, above it too unsure. The "
+    "strip below shows how many images each bar stands for.",
+    "calibration_alt": "Reliability diagram, {name}: mean confidence {confidence}, accuracy "
+    "{accuracy}, expected calibration error {ece}.",
+    "as_it_is": "without a temperature",
+    "with_temperature": "with the temperature {temperature}",
+    "ece": "expected calibration error",
+    "mce": "maximum calibration error",
+    "nll": "negative log-likelihood",
+    "brier": "Brier score",
+    "mean_confidence": "mean confidence",
+    "calibration_terms": "Expected calibration error: the mean gap between confidence and "
+    "accuracy, each bar weighted by its images; the maximum is the largest gap of any bar. "
+    "Negative log-likelihood and Brier score measure the probabilities of all classes. The lower "
+    "each of the four is, the better. (Guo et al. 2017)",
+    "temperature_kept": "The model divides its scores by this temperature before they become "
+    "probabilities. The predicted classes stay the same.",
+    "temperature_fitted": "The temperature fits {images} validation images best; the test images "
+    "had no part in it. The model does not have it yet. To divide its scores by it from now on, "
+    "which leaves the predicted classes as they are:",
+    "temperature_unfit": "No temperature could be fitted to the validation images.",
+    "temperature_needs_validation": "A temperature that brings confidence and accuracy together "
+    "can be fitted to a validation set, which this run has not: train with --validation 0.1, and "
+    "with --calibrate to keep it with the model.",
     "filters": "The filters of the first layer",
     "filters_note": "The filters of {layer}, {shape}. Middle grey is 0, with one scale for all: "
     "from {low} (black) to {high} (white).",
@@ -136,6 +170,10 @@ KOREAN = {
     "accuracy_note": "학습에 쓰지 않은 이미지 {total}장 가운데 {right}장",
     "accuracy_note_history": "마지막 에폭 뒤에 최대 {total}장으로 잰 값",
     "accuracy_note_history_bare": "마지막 에폭 뒤에 잰 값",
+    "balanced_accuracy": "균형 정확도",
+    "balanced_accuracy_note": "클래스별 재현율의 평균(모든 클래스에 같은 비중)",
+    "macro_f1": "매크로 F1",
+    "macro_f1_note": "클래스별 F1의 평균(모든 클래스에 같은 비중)",
     "train_accuracy": "훈련 데이터 정확도",
     "train_accuracy_note": "마지막 에폭 뒤에 잰 값",
     "train_accuracy_note_epoch": "{epoch}에폭 뒤에 잰 값",
@@ -200,7 +238,9 @@ KOREAN = {
     "right_when_said": "정밀도",
     "most_often": "가장 자주 혼동한 클래스",
     "classes_note": "재현율은 그 클래스의 이미지 가운데 맞힌 비율이고, 정밀도는 그 클래스라고 "
-    "예측한 이미지 가운데 실제로 그 클래스인 비율입니다.",
+    "예측한 이미지 가운데 실제로 그 클래스인 비율입니다. F1은 둘의 조화 평균이며, F1이 가장 낮은 "
+    "클래스부터 적었습니다.",
+    "f1": "F1",
     "all": "전체",
     "mistakes": "가장 확신하고도 틀린 예",
     "mistakes_note": "틀린 이미지 {total}장 가운데 신경망이 가장 확신했던 {shown}장입니다.",
@@ -210,6 +250,37 @@ KOREAN = {
     "surely": "확신도 {percent}\u00a0%",
     "example_alt": "클래스 {name}의 이미지입니다.",
     "mistake_alt": "시험 이미지 {number}번입니다. 실제로는 {is_}이지만 {taken}(으)로 예측했습니다.",
+    "calibration": "확신하는 만큼 맞히는가",
+    "calibration_note": "확신도는 신경망이 예측한 클래스에 매긴 확률입니다. 막대마다 확신도가 "
+    "비슷한 시험 이미지를 모았고, 막대의 높이는 그 가운데 맞힌 비율입니다. 대각선 위에서는 "
+    "확신도와 정확도가 같습니다. 대각선보다 낮으면 지나치게 확신한 것이고, 높으면 덜 확신한 "
+    "것입니다. 아래쪽 띠는 막대마다 이미지가 얼마나 있는지를 나타냅니다.",
+    "calibration_alt": "신뢰도 그림입니다({name}). 평균 확신도 {confidence}, 정확도 {accuracy}, "
+    "기대 보정 오차 {ece}.",
+    "as_it_is": "온도 미적용",
+    "with_temperature": "온도 {temperature} 적용",
+    "ece": "기대 보정 오차(ECE)",
+    "mce": "최대 보정 오차(MCE)",
+    "nll": "음의 로그 가능도",
+    "brier": "브라이어 점수",
+    "mean_confidence": "평균 확신도",
+    "confidence": "확신도",
+    "image_shares": "이미지",
+    "gap": "차이",
+    "calibrated_line": "이상적",
+    "calibration_terms": "기대 보정 오차는 확신도와 정확도의 차이를 막대마다 이미지 수로 가중하여 "
+    "평균한 값이고, 최대 보정 오차는 그 차이가 가장 큰 막대의 값입니다. 음의 로그 가능도와 "
+    "브라이어 점수는 모든 클래스의 확률을 평가합니다. 네 값 모두 낮을수록 좋습니다. "
+    "(Guo et al. 2017)",
+    "temperature_kept": "이 모델은 점수를 이 온도로 나눈 다음 확률로 바꿉니다. 예측하는 클래스는 "
+    "달라지지 않습니다.",
+    "temperature_fitted": "이 온도는 검증 이미지 {images}장에 가장 잘 맞는 값이며, 시험 이미지는 "
+    "쓰지 않았습니다. 모델에는 아직 저장하지 않았습니다. 앞으로 점수를 이 온도로 나누게 하려면 "
+    "다음 명령을 씁니다. 예측하는 클래스는 달라지지 않습니다.",
+    "temperature_unfit": "검증 이미지에 맞는 온도를 구할 수 없었습니다.",
+    "temperature_needs_validation": "확신도와 정확도를 맞추는 온도는 검증 데이터로 구하는데, 이 "
+    "학습에는 검증 데이터가 없습니다. --validation 0.1로 학습하면 구할 수 있고, "
+    "--calibrate를 더하면 모델과 함께 저장합니다.",
     "filters": "첫 번째 계층의 필터",
     "filters_note": "{layer}의 필터({shape})입니다. 중간 회색이 0이고, 모든 필터에 같은 눈금을 "
     "썼습니다. 검은색은 {low}, 흰색은 {high}입니다.",

@@ -15,6 +15,7 @@ from ..nn import Layer, Normalize, SoftmaxCrossEntropy, set_decay
 from ..optim import Optimizer
 from ..optim.checks import require_decay
 from ..training import EarlyStopping, Trainer
+from .calibrating import require_validation
 from .class_weights import class_weights_of
 from .completing import completed, rule_of, with_absolute_paths
 from .images import first_images, load_images
@@ -75,6 +76,7 @@ def build(settings: Settings, *, listener: Listener | None = None) -> Built:
     rule = rule_of(settings)
     earlier = None if settings.source is None else split_of(settings.source)
     parts = load_images(settings, split=earlier, new_images="draw", listener=listener)
+    require_validation(settings.calibrate, parts)
     split, train = Split.of(*parts), first_images(parts.train, settings.limit)
     parts = parts._replace(train=train)
     class_weights_of(settings.class_weights, train)  # refused before a network is built

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import viz
-from ..errors import PellucidError
+from ..errors import DataError, PellucidError
 from ..formats import load
 from ..training import Evaluation, History
 from .beginning import Run
+from .calibrating import fitted, keep_temperature
 from .choice import Choice, choice_of
 from .listener import Listener
 from .logs import log_result, remove_logs
@@ -18,6 +19,7 @@ from .predictions import measure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..data import Dataset
     from ..nn import Layer
 
 __all__ = ["Finished", "finish"]
@@ -69,6 +71,8 @@ def finish(run: Run, *, listener: Listener | None = None) -> Finished | None:
             run.folder.path.rmdir()
         return None
     model, history = load(run.folder.used), _complete(run)
+    if run.settings.calibrate and run.validation is not None:
+        model = _calibrated(run, model, run.validation, listener)
     result = measure(model, run.test, run.settings.engine, listener=listener)
     finished = Finished(model, result, choice_of(history, run.settings.keep, run.settings.patience))
     log_result(run.trainer, result)
@@ -84,6 +88,22 @@ def finish(run: Run, *, listener: Listener | None = None) -> Finished | None:
                 "are complete: free some space on the disk, and `pellucid report` shows the run."
             ) from error
     return finished
+
+
+def _calibrated(run: Run, model: Layer, validation: Dataset, listener: Listener) -> Layer:
+    """Fit a temperature to the validation set and keep it with the model; say so, or why not."""
+    try:
+        temperature = fitted(model, validation, run.settings.engine, listener=listener)
+    except DataError as error:
+        listener.note(f"note: the model is not calibrated: {error.text}")
+        return model
+    with listener.writing():
+        model = keep_temperature(model, temperature, run.folder.used)
+    listener.note(
+        f"calibrated: the scores are divided by {temperature:.3f}, fitted to {len(validation):,} "
+        "validation images"
+    )
+    return model
 
 
 def _complete(run: Run) -> History:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..training.engines import EngineLike
     from ..typing import Array
 
-__all__ = ["confusion_matrix", "measure", "predictions"]
+__all__ = ["confusion_matrix", "measure", "predictions", "scores"]
 
 BATCH = 100  # images at a time
 
@@ -29,8 +29,24 @@ def predictions(
     """Return the probabilities (N, K) of the classes for all images, in their order."""
     import numpy as np
 
+    from ..ops import softmax
+
+    with np.errstate(under="ignore"):
+        return softmax(scores(model, dataset, engine, listener=listener))
+
+
+def scores(
+    model: Layer,
+    dataset: Dataset,
+    engine: EngineLike = "compiled",
+    *,
+    listener: Listener | None = None,
+) -> Array:
+    """Return the scores (N, K), whose softmax are the probabilities, in the order of the images."""
+    import numpy as np
+
     from ..data import Loader
-    from ..training import predict
+    from ..training import scores
     from ..training.engines import as_engine
 
     batch = min(BATCH, len(dataset))
@@ -40,7 +56,7 @@ def predictions(
     found = []
     with (listener or Listener()).measuring(dataset, watched) as advance:
         for x, _ in Loader(dataset, batch, gather=engine.gather()):
-            found.append(predict(model, x, batch_size=batch, run=run))
+            found.append(scores(model, x, batch_size=batch, run=run))
             advance(len(x))
     return np.concatenate(found)
 

@@ -13,6 +13,7 @@ from ..optim import schedule_name, share_done
 from ..training import Trainer
 from .beginning import Run
 from .building import augmentation_of, kept_models, new_trainer, stopping_of
+from .calibrating import require_validation
 from .checkpoint import Kept, read_checkpoint
 from .completing import completed, rule_of, with_absolute_paths
 from .folder import RunFolder
@@ -78,6 +79,7 @@ def _resumed(own: RunFolder, changes: dict[str, Any], listener: Listener | None)
         kept = read_checkpoint(own)
     settings = _changed(kept.settings, changes)
     parts = _images(kept, settings, listener)
+    require_validation(settings.calibrate, parts)
     trainer = _trainer(kept, settings, parts)
     notes = [_place(trainer), *_stretched(trainer, kept)]
     files = RunFiles(

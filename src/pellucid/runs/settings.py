@@ -288,6 +288,15 @@ class Settings:
         en="fraction for validation",
         ko="검증용으로 떼어 둔 비율",
     )
+    calibrate: bool = setting(
+        False,
+        "Divide the model's scores by a temperature, so that it is right as often as its "
+        "probabilities say: fitted to the validation set after the training, and saved with the "
+        "model.",
+        en="calibrated",
+        ko="확률 보정",
+        on_resume=True,
+    )
     split_seed: int | None = setting(
         None,
         "Seed of the draw of the images for test and validation.",

@@ -78,6 +78,7 @@ def taken_over(
     from .. import nn
     from ..formats.registry import read_network
     from ..formats.sniff import refusal
+    from ..nn.temperature import uncalibrated
 
     path = model_path(source)  # of two models of a run, the best on its validation set
     contents = read_network(path)
@@ -93,7 +94,7 @@ def taken_over(
             against="source",
             arguments={"model": ...},
         )
-    network = contents.build(())
+    network = uncalibrated(contents.build(()))  # its temperature is of another training
     name = type(network).__name__
     known = network.card
     notes = [f"from {source}" + (f", which was trained on {known.dataset}" if known else "")]

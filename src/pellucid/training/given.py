@@ -14,6 +14,7 @@ from ..optim import Optimizer
 
 __all__ = [
     "Images",
+    "as_data",
     "as_dataset",
     "as_optimizer",
     "require_apart",
@@ -54,6 +55,24 @@ def as_dataset(given: Any, name: str, like: Dataset | None = None) -> Any:
     classes = like.classes if isinstance(like, Dataset) else None
     split = "train" if name == "train" else "test"
     return Dataset.from_arrays(given[0], given[1], classes, name, split)
+
+
+def as_data(given: Any, where: str) -> Dataset:
+    """Return a data set made of ``(images, labels)``, or the one that is given.
+
+    Raises
+    ------
+    ArgumentError, DataError
+        If it is neither; naming ``where``.
+    """
+    dataset = as_dataset(given, "arrays")
+    if not isinstance(dataset, Dataset):
+        raise ArgumentError(
+            f"expects a Dataset or (images, labels), received {type(dataset).__name__}. Make one "
+            "of your arrays: `pellucid.data.Dataset.from_arrays(images, labels)`.",
+            where=where,
+        )
+    return dataset
 
 
 def as_optimizer(optimizer: Optimizer | str, lr: float | None) -> Optimizer:

@@ -13,20 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import ops
+from ..class_metrics import ClassMetrics
 from ..data import Dataset, Loader
 from ..display.compiling import announced
-from ..errors import ArgumentError, DataError, ShapeError
+from ..errors import DataError, ShapeError
 from ..names import listed
 from ..nn import Layer, Loss, SoftmaxCrossEntropy
 from ..typing import Array
+from .calibration import Calibration, Meter
 from .engines import Engine, EngineLike, NumpyEngine, as_engine
-from .given import Images, as_dataset, require_classes
+from .given import Images, as_data, require_classes
 from .inputs import axes_hint, require_floats
 from .kept_plans import prepared_run
 from .preparation import require_count
 from .scale import require_finite, require_known, value_range
 
-__all__ = ["Evaluation", "evaluate", "predict", "sample"]
+__all__ = ["Evaluation", "evaluate", "predict", "require_known_classes", "sample", "scores"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Evaluation:
         Number of images of class i (row) predicted as class j (column).
     classes : tuple of str
         The names of the classes, as far as they are known.
+    calibration : Calibration, optional
+        Whether the model is right as often as its probabilities (the softmax of its scores) say.
     """
 
     loss: float
@@ -50,11 +54,27 @@ class Evaluation:
     labels: Array
     confusion: Array
     classes: tuple[str, ...] = ()
+    calibration: Calibration | None = None
 
     @property
     def accuracy(self) -> float:
         """Share of correctly predicted images."""
         return float((self.predictions == self.labels).mean())
+
+    @property
+    def by_class(self) -> ClassMetrics:
+        """Precision, recall and F1 of each class."""
+        return ClassMetrics.of(self.confusion)
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean recall of the classes: each counts the same, however many images it has."""
+        return self.by_class.balanced_accuracy
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the classes, each counted the same."""
+        return self.by_class.macro_f1
 
     def _repr_html_(self) -> str:
         from .pages import evaluation_html
@@ -110,17 +130,11 @@ def evaluate(
     >>> len(result.predictions), int(result.confusion.sum())
     (359, 359)
     """
-    dataset = as_dataset(dataset, "arrays")
-    if not isinstance(dataset, Dataset):
-        raise ArgumentError(
-            f"expects a Dataset or (images, labels), received {type(dataset).__name__}. Make one "
-            "of your arrays: `pellucid.data.Dataset.from_arrays(images, labels)`.",
-            where="evaluate",
-        )
+    dataset = as_data(dataset, "evaluate")
     require_count(batch_size, "batch_size")
     if run is None:
         batch_size = min(batch_size, len(dataset))  # a plan allocates memory for a whole batch
-        _require_known_classes(model, dataset)
+        require_known_classes(model, dataset, "evaluate")
         require_known(model, value_range(dataset), "evaluate")
     require_count(batch_size, "batch_size")
     shape, most = dataset.image_shape, min(batch_size, len(dataset))
@@ -128,12 +142,13 @@ def evaluate(
     told = nullcontext if run is not None else _told(how)
     run = run or how.prepare(model, shape, most, frozen=True)
     loss = how.loss(SoftmaxCrossEntropy() if loss is None else loss)
-    losses, predictions = [], []
+    losses, predictions, meter = [], [], Meter()
     classes = 0
     with model.evaluating(), told(run):
         for x, labels in Loader(dataset, batch_size, gather=how.gather()):
             scores = _mean_scores(run, x) if mirrored else run(x)
             losses.append(loss(scores, labels) * len(x))
+            meter.add(ops.softmax(scores), labels)
             predictions.append(scores.argmax(axis=1))
             classes = scores.shape[1]
             if on_batch is not None:
@@ -144,7 +159,10 @@ def evaluate(
     # An exact sum: in whatever order, and on however many processes, the batches come.
     total = math.fsum(losses) if np.isfinite(losses).all() else sum(losses)
     names = dataset.classes if len(dataset.classes) == classes else ()
-    return Evaluation(total / len(dataset), predicted, dataset.labels, confusion, names)
+    return Evaluation(
+        total / len(dataset), predicted, dataset.labels, confusion, names,
+        Calibration(*meter.result()),
+    )  # fmt: skip
 
 
 @np.errstate(under="ignore")
@@ -191,6 +209,32 @@ def predict(
     >>> predict(models.SimpleConvNet((1, 8, 8)), test.take(3)).shape
     (3, 10)
     """
+    return ops.softmax(scores(model, x, batch_size=batch_size, engine=engine, run=run))
+
+
+@np.errstate(under="ignore")
+def scores(
+    model: Layer,
+    x: npt.ArrayLike | Dataset,
+    *,
+    batch_size: int = 100,
+    engine: EngineLike = "compiled",
+    run: Callable[[Array], Array] | None = None,
+) -> Array:
+    """Return what ``model`` computes for images ``x`` in evaluation mode: the scores (N, K).
+
+    Their softmax are the probabilities that `predict` returns. Parameters and errors are those of
+    `predict`.
+
+    Examples
+    --------
+    >>> from pellucid import data, models
+    >>> _, test = data.digits()
+    >>> model = models.SimpleConvNet((1, 8, 8))
+    >>> found = scores(model, test.take(3))
+    >>> bool((ops.softmax(found) == predict(model, test.take(3))).all())
+    True
+    """
     require_count(batch_size, "batch_size")
     how = as_engine(engine)
     if isinstance(x, Dataset):
@@ -209,24 +253,25 @@ def predict(
             prepared_run(how, model, shape, size, _told(how)) if run is None else nullcontext(run)
         )
         with ready as run, model.evaluating():
-            return np.concatenate([ops.softmax(run(images)) for images in batches])
+            return np.concatenate([run(images).copy() for images in batches])  # a plan reuses it
     except ShapeError as error:
         if not isinstance(x, Dataset):
             error.message += axes_hint(model, x.shape)
         raise
 
 
-def _require_known_classes(model: Layer, dataset: Dataset) -> None:
+def require_known_classes(model: Layer, dataset: Dataset, where: str) -> None:
+    """Refuse a data set whose classes have other names than the model's."""
     known, given = model.card.classes if model.card else (), dataset.classes
     named = [names for names in (known, given) if names != tuple(map(str, range(len(names))))]
     if len(named) < 2 or known == given:
         return
-    require_classes(known, dataset, "the model learned", "evaluate")
+    require_classes(known, dataset, "the model learned", where)
     raise DataError(
         f"the model has {len(known)} classes ({listed(known)}), but '{dataset.name}' has "
         f"{len(given)} ({listed(given)}). Number them alike: "
         "`Dataset(images, labels, model.card.classes, name)`.",
-        where="evaluate",
+        where=where,
     )
 
 

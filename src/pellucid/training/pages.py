@@ -12,6 +12,7 @@ from ..display.confusion import MOST_NUMBERS, class_table, matrix_table
 from ..display.html import Html, element, table
 from ..display.output import framed
 from ..display.pictures import image
+from ..display.reliability import reliability_chart
 from .history import EpochRecord
 
 if TYPE_CHECKING:
@@ -59,7 +60,11 @@ def evaluation_html(result: Evaluation) -> str:
     right, total, count = int(matrix.trace()), int(matrix.sum()), len(matrix)
     names = result.classes or tuple(map(str, range(count)))
     accuracy = element("strong", f"accuracy {result.accuracy:.4f}")
-    parts = [element("p", accuracy, f" ({right:,} of {total:,} images), loss {result.loss:.4f}")]
+    means = f"balanced accuracy {result.balanced_accuracy:.4f}, macro F1 {result.macro_f1:.4f}"
+    parts = [
+        element("p", accuracy, f" ({right:,} of {total:,} images), loss {result.loss:.4f}"),
+        element("p", means, class_="note"),
+    ]
     if count <= MOST_NUMBERS:
         parts.append(matrix_table(matrix, names))
     else:
@@ -72,7 +77,22 @@ def evaluation_html(result: Evaluation) -> str:
     by_class = class_table(matrix, names)
     opened = "" if count <= MOST_NUMBERS else None
     parts.append(element("details", element("summary", "by class"), by_class, open=opened))
+    if result.calibration is not None:
+        parts.append(element("details", element("summary", "calibration"), _reliability(result)))
     return framed(*parts)
+
+
+def _reliability(result: Evaluation) -> Html:
+    """Return the reliability diagram with its numbers."""
+    found = result.calibration
+    assert found is not None
+    said = (
+        f"expected calibration error {found.ece:.4f}; mean confidence {found.confidence:.4f}, "
+        f"accuracy {found.accuracy:.4f}"
+    )
+    drawn = reliability_chart(found.edges, found.counts, found.confidences, found.accuracies, said)
+    figure = element("figure", drawn, element("figcaption", said))
+    return element("div", figure, class_="charts")
 
 
 def _number(name: str, value: float | None) -> str:

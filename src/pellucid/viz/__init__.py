@@ -24,6 +24,7 @@ from .figures.learning import learning, likeness
 from .figures.mistakes import mistakes, ranked_mistakes
 from .figures.pooling import pooling
 from .figures.rate_test import rate_test
+from .figures.reliability import reliability
 from .figures.volumes import volumes
 from .figures.window import window
 
@@ -57,6 +58,7 @@ __all__ = [
     "pooling",
     "ranked_mistakes",
     "rate_test",
+    "reliability",
     "responses",
     "saliency",
     "save_animation",

@@ -7,6 +7,7 @@ import typer
 from . import (
     activations,
     applied,
+    calibration,
     curves,
     depth,
     features,
@@ -33,6 +34,7 @@ app.command("features")(features.command)
 app.command("curves")(curves.command)
 app.command("confusion")(mistakes.confusion)
 app.command("mistakes")(mistakes.mistakes)
+app.command("calibration")(calibration.command)
 app.command("learning")(learning.command)
 app.command("activations")(activations.command)
 app.command("depth")(depth.command)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ...data import Dataset
     from ...typing import Array
 
-__all__ = ["confusion", "mistakes"]
+__all__ = ["confusion", "mistakes", "predicted"]
 
 
 def mistakes(
@@ -33,7 +33,7 @@ def mistakes(
     from ... import viz
 
     require_deliverable(out, window)
-    dataset, probabilities = _predicted(run, data, data_dir, split)
+    dataset, probabilities = predicted(run, data, data_dir, split)
     if not len(viz.ranked_mistakes(dataset.labels, probabilities)):
         typer.echo(f"there are no mistakes to draw: all {len(dataset):,} images are right")
         return
@@ -53,12 +53,12 @@ def confusion(
     from ...runs.predictions import confusion_matrix
 
     require_deliverable(out, window)
-    dataset, probabilities = _predicted(run, data, data_dir, split)
+    dataset, probabilities = predicted(run, data, data_dir, split)
     matrix = confusion_matrix(dataset, probabilities)
     deliver(viz.confusion(matrix, dataset.classes), "confusion", out, window=window)
 
 
-def _predicted(
+def predicted(
     run: Path, data: str | None, data_dir: Path | None, split: str
 ) -> tuple[Dataset, Array]:
     """Return the images and the probabilities that the model predicts for them."""
