@@ -10,7 +10,7 @@ import pytest
 from pellucid import models, nn, viz
 from pellucid.data import Dataset
 from pellucid.errors import ArgumentError, ShapeError
-from pellucid.training import EpochRecord, History
+from pellucid.training import Calibration, EpochRecord, History
 
 
 def history(*accuracies: float, test: bool = True) -> History:
@@ -274,3 +274,16 @@ def test_numbers_may_come_as_lists_and_no_classes_are_refused():
     assert len(viz.filters(weight.tolist(), before=weight.tolist()).axes) == 3
     with pytest.raises(ShapeError, match="confusion: needs at least one class"):
         viz.confusion(np.zeros((0, 0), int), [])
+
+
+def test_a_reliability_diagram_draws_each_bin_that_holds_images():
+    p = np.array([[0.9, 0.1], [0.9, 0.1], [0.8, 0.2], [0.4, 0.6]])
+    found = Calibration.of(p, np.array([0, 1, 0, 1]), bins=5)
+    figure = viz.reliability(found)
+    draw(figure)
+    top, below = figure.axes
+    assert [bar.get_height() for bar in top.patches] == [1.0, 1.0, 0.5]
+    assert [bar.get_height() for bar in below.patches] == [0.25, 0.25, 0.5]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "calibrated", "gap", "accuracy",
+    ]  # fmt: skip

@@ -54,9 +54,9 @@ def _chart(measured: Calibration, name: str, text: Mapping[str, str]) -> Html:
 
 def _numbers(found: Temperatures, text: Mapping[str, str]) -> Html:
     columns = [found.without] if found.calibrated is None else [found.without, found.calibrated]
-    header = ["", text["as_it_is"]]
+    header = [text["temperature"], text["temperature_none"]]
     if found.calibrated is not None:
-        header.append(text["with_temperature"].format(temperature=f"{found.temperature:.3f}"))
+        header.append(f"{found.temperature:.3f}")
     rows = [
         (text[key], *(f"{getattr(one, key):.4f}" for one in columns))
         for key in ("ece", "mce", "nll", "brier")
