@@ -56,7 +56,7 @@ def test_what_was_warmed_up_trains_evaluates_and_predicts_without_a_word(pelluci
     assert pellucid("evaluate", "run", **env).stderr == ""
     library.viz.save_figure(library.viz.filters(np.ones((4, 1, 3, 3))), tmp_path / "a.png")
     result = pellucid("predict", "run", "a.png", **env)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, "compiling" in result.stderr) == (0, False)
 
 
 def test_without_a_name_the_built_in_network_is_warmed_up_for_digits_and_mnist(pellucid):
@@ -164,7 +164,8 @@ def test_a_compilation_is_one_plain_line_where_there_is_no_terminal(
 ):
     result = pellucid(*commands(short)[command], program=compiling)
     assert result.returncode == 0
-    assert result.stderr in (f"{NOTICE}\n", 2 * f"{NOTICE}\n")  # train: it measures in the end
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("note: ")]
+    assert lines in ([NOTICE], [NOTICE, NOTICE])  # train: it measures in the end
     assert "compiling" not in result.stdout
 
 

@@ -134,8 +134,8 @@ def test_weights_that_are_not_finite_are_refused_before_anything_is_written(
         (["--rates", "conv1=-1"], "received 'conv1=-1'"),
         (["--schedule", "cosin"], "--schedule: 'cosin' is unknown. Did you mean 'cosine'?"),
         (
-            ["--weight-decay", "0.1"],
-            "--weight-decay: belongs to adamw; --optimizer adam was given.",
+            ["--decay-all"],
+            "--decay-all: needs a weight decay above 0: give --weight-decay 0.01 too.",
         ),
     ],
 )
