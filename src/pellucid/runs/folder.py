@@ -155,10 +155,8 @@ class RunFolder:
         """Return the names of the files that are there, and what each holds."""
         said = dict(FILES)
         if self.used == self.best:
-            said |= {
-                MODEL: "the model of the last epoch",
-                BEST: f"the best epoch's: {FILES[MODEL]}",
-            }
+            said[MODEL] = "the model of the last epoch"
+            said[BEST] = FILES[MODEL].replace("the model", "the best epoch's model")
         return {name: what for name, what in said.items() if (self.path / name).exists()}
 
     def settings(self) -> dict[str, Any]:
