@@ -85,7 +85,7 @@ def test_both_pages_have_the_same_program():
 @pytest.mark.parametrize(
     ("name", "printed"),
     [
-        ("calibration.md", r"^\d\.\d+\n(0\.\d{4}) .*\n\1 .*\n$"),
+        ("calibration.md", r"^Temperature\(.+\)\n(0\.\d{4}) .*\n\1 .*\n$"),
         ("integrations.md", r" 0\.\d+\n(.*\n)*.*0\.\d+\n$"),
         ("recipe.md", r"^True\n$"),
         ("resuming.md", r"  goes on in epoch 3 of 4\n4 epochs\n$"),

@@ -119,7 +119,7 @@ def test_the_last_line_of_a_cell_shows_itself(executed, part, seen):
     page = Page(html_of(output))
     assert [text for text in seen if text not in page.text] == []
     assert len(page.all("img")) == (10 if "digits()" in part else 0)
-    assert len(page.all("svg")) == (2 if "trainer" in part else 0)
+    assert len(page.all("svg")) == (2 if "trainer" in part else "result" in part)
 
 
 def test_progress_is_one_output_that_is_updated_and_ends_with_the_last_epoch(executed):

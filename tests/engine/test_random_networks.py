@@ -163,7 +163,6 @@ KINDS = {
     "leaky": lambda rng, shape: [nn.LeakyReLU(0.2)],
     "sigmoid": lambda rng, shape: [nn.Sigmoid()],
     "tanh": lambda rng, shape: [nn.Tanh()],
-    "temperature": lambda rng, shape: [nn.Temperature(1.7)],
     "own": lambda rng, shape: [Mix(shape[0], rng)],
     "linear": lambda rng, shape: [
         *([nn.Flatten()] if len(shape) == 3 else []),
