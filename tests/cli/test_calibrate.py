@@ -41,7 +41,7 @@ def test_a_temperature_is_tried_kept_and_removed(finish, run):
     again = json.loads(finish("calibrate", "run", "--json", cwd=run).stdout)
     assert again["temperature"] == pytest.approx(document["temperature"], rel=1e-5)
     removed = finish("calibrate", "run", "--remove", cwd=run)
-    assert "no longer divided" in removed.stdout
+    assert "no longer divided" in removed.stderr
     assert "Temperature(" not in finish("summary", "run", cwd=run).stdout
     weights = read_tensors(best)[0]
     assert weights.keys() == first.keys()

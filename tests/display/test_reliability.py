@@ -32,6 +32,14 @@ def test_a_diagram_keeps_everything_inside(sure):
     assert "nan" not in svg
 
 
+def test_a_network_that_diverged_has_an_empty_diagram():
+    p = np.array([[np.nan, np.nan], [0.5, 0.5]])
+    found = Calibration.of(p, np.array([0, 0]))
+    svg = reliability_chart(found.edges, found.counts, found.confidences, found.accuracies, "d")
+    assert "nan" not in svg
+    assert len(Page(f"<div>{svg}</div>").all("rect")) == 2
+
+
 def test_a_bar_is_as_high_as_its_share_is_right():
     p = np.repeat([[0.8, 0.2]], 4, axis=0)
     found = Calibration.of(p, np.array([0, 0, 0, 1]), bins=5)

@@ -51,11 +51,14 @@ def command(
     if remove:
         if dry_run:
             raise ArgumentError("writes the model. Leave --dry-run out.", where="--remove")
-        if temperature_of(model) == 1:
-            note(f"nothing to do: {file} has no temperature")
-        else:
+        said = f"nothing to do: {file} has no temperature"
+        if temperature_of(model) != 1:
             keep_temperature(model, None, file)
-            echo(f"{file}: its scores are no longer divided by a temperature")
+            said = f"{file}: its scores are no longer divided by a temperature"
+        if as_json:
+            print_json({"temperature": None, "kept": False})
+        else:
+            note(said)
         return
     engine = settings_of(run).get("engine", "compiled")
     parts = images_of(model, run, data, data_dir)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,8 @@ def reliability_chart(
             f'text-anchor="end">{tick:g}</text><text class="soft" x="{x(tick):.1f}" '
             f'y="{floor + 18}" text-anchor="middle">{tick:g}</text>'
         )
-    some = [k for k in range(len(counts)) if counts[k]]
+    # A network that diverged has no confidence.
+    some = [k for k in range(len(counts)) if counts[k] and math.isfinite(confidences[k])]
     total, most = max(int(sum(counts)), 1), max(int(max(counts)), 1)
     for k in some:
         left, wide = x(edges[k]), x(edges[k + 1]) - x(edges[k])
