@@ -205,6 +205,18 @@ def test_a_temperature_is_a_number_above_0(wrong):
         nn.Temperature(wrong)
 
 
+def test_a_temperature_takes_the_place_of_another_but_not_of_a_layer_of_its_name():
+    named = nn.Sequential(flatten=nn.Flatten(), cooled=nn.Temperature(2.0))
+    assert [name for name, _ in nn.Temperature(3.0).after(named).children()] == [
+        "flatten", "temperature",
+    ]  # fmt: skip
+    taken = nn.Sequential(temperature=nn.Flatten(), relu=nn.ReLU())
+    whole = nn.Temperature(3.0).after(taken)
+    assert [name for name, _ in whole.children()] == ["network", "temperature"]
+    np.testing.assert_allclose(whole(np.array([[6.0, -3.0]])), [[2.0, 0.0]])
+    assert temperature_of(uncalibrated(whole)) == 1
+
+
 def test_a_network_that_is_no_chain_is_wrapped():
     class Own(nn.Layer):
         def forward(self, x):

@@ -80,7 +80,9 @@ class Temperature(Layer):
         """
         bare = uncalibrated(model)
         chain = isinstance(bare, Sequential) and bare.nodes() is not None
-        inside = dict(bare.children()) if chain else {"network": bare}
+        inside = dict(bare.children()) if chain else {}
+        if not chain or NAME in inside:  # the name of another layer
+            inside = {"network": bare}
         whole = Sequential(**{**inside, NAME: self})
         whole.input_shape, whole.card, whole.training = (
             model.input_shape,

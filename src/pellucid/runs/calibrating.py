@@ -64,11 +64,10 @@ def fitted(
     DataError
         As `pellucid.training.fit_temperature`.
     """
-    from ..nn.temperature import temperature_of
-    from ..training import fit_temperature
+    from ..training.temperature import refitted
 
     found = scores(model, validation, engine, listener=listener)
-    return fit_temperature(found, validation.labels) * temperature_of(model)
+    return refitted(model, found, validation.labels)
 
 
 def compared(

@@ -19,7 +19,7 @@ from .given import Images, as_data
 from .metrics import require_known_classes
 from .metrics import scores as scores_of
 
-__all__ = ["calibrated", "fit_temperature"]
+__all__ = ["calibrated", "fit_temperature", "refitted"]
 
 ROWS = 4096  # images at a time: (ROWS, K) float64 numbers in memory
 MOST_STEPS = 200
@@ -60,9 +60,12 @@ def calibrated(model: Layer, validation: Images, *, engine: EngineLike = "compil
     dataset = as_data(validation, "calibrated")
     require_known_classes(model, dataset, "calibrated")
     z = scores_of(model, dataset, engine=engine)
-    # Those of the model with a temperature are divided by it already.
-    t = fit_temperature(z, dataset.labels) * temperature_of(model)
-    return Temperature(t).after(model)
+    return Temperature(refitted(model, z, dataset.labels)).after(model)
+
+
+def refitted(model: Layer, scores: Array, labels: Array) -> float:
+    """Return the best temperature by the scores of ``model``, whichever it divides them by now."""
+    return fit_temperature(scores, labels) * temperature_of(model)
 
 
 def fit_temperature(scores: Array, labels: Array) -> float:
