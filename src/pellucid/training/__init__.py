@@ -7,10 +7,11 @@ from .callbacks import BestModel, Callback, HistoryFile, LastModel
 from .checkpoint import Checkpoint
 from .early_stopping import EarlyStopping
 from .engines import CompiledEngine, Engine, NumpyEngine
+from .evaluation import Evaluation
 from .filter_file import FilterFile, FilterHistory, first_filters
 from .history import EpochRecord, History
 from .logs import JsonLinesLog, Log, TensorBoardLog
-from .metrics import Evaluation, evaluate, predict, scores
+from .metrics import evaluate, predict, scores
 from .mlflow_log import MlflowLog
 from .progress import ProgressBar
 from .rate_test import RateTest, find_lr

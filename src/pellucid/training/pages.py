@@ -16,8 +16,8 @@ from ..display.reliability import reliability_chart
 from .history import EpochRecord
 
 if TYPE_CHECKING:
+    from .evaluation import Evaluation
     from .history import History
-    from .metrics import Evaluation
 
 __all__ = ["evaluation_html", "history_html"]
 

@@ -17,10 +17,11 @@ from .alone import Alone
 from .averaging import WeightAverage, average_by
 from .callbacks import Callback, tell, tell_the_end
 from .engines import EngineLike, as_engine
+from .evaluation import Evaluation
 from .given import Images, as_dataset, as_optimizer, require_kinds, require_loss_fits
 from .guard import Guard, Moment, running_statistics
 from .history import EpochRecord, History
-from .metrics import Evaluation, evaluate, sample
+from .metrics import evaluate, sample
 from .preparation import (
     Draws,
     require_batches,
