@@ -15,6 +15,7 @@ from .division import Parts
 from .erasing import Erase
 from .idx import read_idx, write_idx
 from .image_folder import image_folder, image_parts
+from .image_transforms import Brightness, Crop, Cutout, Flip, Transform
 from .images import read_image, read_photo
 from .loader import LastBatch, Loader
 from .mixing import Cutmix, Mixup
@@ -23,7 +24,6 @@ from .registry import FileCheck, Record, available, fetch, verify
 from .resampling import Rotate, Scale
 from .split import held_out_images
 from .split_file import Split
-from .transforms import Brightness, Crop, Cutout, Flip, Transform
 
 __all__ = [
     "Augmentation",

@@ -11,9 +11,9 @@ from ..errors import ArgumentError, did_you_mean
 from ..typing import Array
 from .checks import require_float_batch
 from .erasing import Erase
+from .image_transforms import Brightness, Crop, Cutout, Fill, Flip, Random, Transform
 from .mixing import Cutmix, Mix, Mixup
 from .resampling import Resample, Rotate, Scale
-from .transforms import Brightness, Crop, Cutout, Fill, Flip, Random, Transform
 
 __all__ = ["Augmentation", "augmentation"]
 

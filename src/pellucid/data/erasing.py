@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..typing import Array
-from .transforms import Fill, Random, Transform, colour
+from .image_transforms import Fill, Random, Transform, colour
 
 __all__ = ["Erase"]
 

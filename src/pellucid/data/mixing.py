@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..typing import Array
-from .transforms import Random, Transform
+from .image_transforms import Random, Transform
 
 __all__ = ["Cutmix", "Mix", "Mixup", "beta_quantiles"]
 

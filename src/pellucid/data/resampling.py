@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..ops.affine import affine
 from ..typing import Array
-from .transforms import Random, Transform
+from .image_transforms import Random, Transform
 
 __all__ = ["Resample", "Rotate", "Scale"]
 
