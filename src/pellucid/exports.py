@@ -24,7 +24,7 @@ def exported(namespace: Mapping[str, Any]) -> list[str]:
     --------
     >>> from pellucid import ops
     >>> exported(vars(ops))[:3]
-    ['avg_pool2d', 'avg_pool2d_backward', 'batch_norm']
+    ['affine', 'avg_pool2d', 'avg_pool2d_backward']
     """
     home = f"{namespace['__name__']}."
     names = [

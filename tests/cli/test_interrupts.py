@@ -154,9 +154,9 @@ def test_the_handlers_of_the_program_are_put_back():
 
 def test_the_curves_end_with_the_last_finished_epoch(interrupt, pellucid, tmp_path):
     interrupt(BATCH, 4)
-    pellucid("train", *OPTIONS, "--epochs", "1", "--out", "whole")
+    pellucid("train", *OPTIONS, "--epochs", "1", "--out", "whole/run")  # the title names the run
     curves = (tmp_path / "run" / "curves.png").read_bytes()
-    assert curves == (tmp_path / "whole" / "curves.png").read_bytes()
+    assert curves == (tmp_path / "whole" / "run" / "curves.png").read_bytes()
 
 
 def test_a_request_to_terminate_keeps_the_epoch_draws_nothing_and_exits_with_143(
@@ -164,8 +164,8 @@ def test_a_request_to_terminate_keeps_the_epoch_draws_nothing_and_exits_with_143
 ):
     result = interrupt(BATCH, 4, "SIGTERM")
     assert result.returncode == 143
-    assert "terminated in epoch 2, after 1 of its 2 batches; the checkpoint is wr" in result.stdout
-    assert result.stdout.endswith("go on with: pellucid train --resume run\n")
+    assert "terminated in epoch 2, after 1 of its 2 batches; the checkpoint is wr" in result.stderr
+    assert result.stderr.endswith("go on with: pellucid train --resume run\n")
     require_epochs(tmp_path / "run", 1, weights, pictures=False)
 
 
@@ -217,10 +217,10 @@ def test_a_signal_from_outside_ends_a_training_cleanly(start, tmp_path):
     with start(*LONG, cwd=tmp_path) as process:
         wait_for_epoch(process, 2)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err in ("", "compiling kernels (first run on this machine)\n")
-    saved = int(out.split("stopped after ")[1].split(" of 1000")[0])
+    assert "Traceback" not in err
+    saved = int(err.split("stopped after ")[1].split(" of 1000")[0])
     assert len(rows(tmp_path / "run")) == saved >= 2
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES | PICTURES
 

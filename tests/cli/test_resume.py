@@ -109,9 +109,9 @@ def test_a_request_to_terminate_writes_a_checkpoint_to_go_on_from(
     stop, tmp_path, whole, target, nth, said
 ):
     ended = stop(target, nth, "SIGTERM", *OPTIONS, "--out", "run")
-    assert (ended.returncode, ended.stderr) == (143, "")
-    assert said in ended.stdout
-    assert ended.stdout.endswith("go on with: pellucid train --resume run\n")
+    assert ended.returncode == 143
+    assert said in ended.stderr
+    assert ended.stderr.endswith("go on with: pellucid train --resume run\n")
     done("train", "--resume", tmp_path / "run")
     require_same_run(tmp_path / "run", whole)
 
@@ -119,7 +119,7 @@ def test_a_request_to_terminate_writes_a_checkpoint_to_go_on_from(
 def test_ctrl_c_says_how_to_go_on_and_what_it_drew_does_not_stay(stop, tmp_path, whole):
     ended = stop(BATCH, 6, "SIGINT", *OPTIONS, "--out", "run")
     assert ended.returncode == 130
-    assert ended.stdout.endswith("go on with: pellucid train --resume run\n")
+    assert ended.stderr.endswith("go on with: pellucid train --resume run\n")
     assert (tmp_path / "run" / "curves.png").exists()
     killed = stop("pellucid.viz:curves", 1, "SIGKILL", "--resume", "run")
     assert killed.returncode == -signal.SIGKILL
@@ -137,7 +137,7 @@ def test_a_run_that_is_replaced_stays_until_its_successor_has_a_checkpoint(
     again = ("--epochs", "2", "--seed", "1", "--batch-size", "10", *short, "--overwrite")
     ended = stop(BATCH, 2, "SIGTERM", *again)
     assert ended.returncode == 143
-    assert "nothing was written yet" in ended.stdout
+    assert "nothing was written yet" in ended.stderr
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
     assert stop(BATCH, 3, "SIGKILL", *again, *EACH_BATCH).returncode == -signal.SIGKILL
     names = {path.name for path in (tmp_path / "run").iterdir()}
@@ -224,9 +224,9 @@ def test_a_finished_run_has_nothing_to_do_and_says_so(capsys, whole):
     with pytest.raises(SystemExit) as end:
         main(["train", "--resume", str(whole / "config.toml"), "--epochs", "4"])
     assert not end.value.code
-    said = capsys.readouterr().out
-    assert "all 4 epochs are finished" in said
-    assert said.endswith("nothing to do; more --epochs train on\n")
+    said = capsys.readouterr()
+    assert "all 4 epochs are finished" in said.out
+    assert said.err.endswith("nothing to do; more --epochs train on\n")
     assert {path: path.stat().st_mtime_ns for path in whole.iterdir()} == before
 
 
@@ -247,7 +247,7 @@ def test_a_changed_folder_is_refused_by_what_has_changed_and_a_moved_one_is_not(
 ):
     images = image_folder(tmp_path / "images", ("cat", "dog", "owl"), images=6)
     options = ("--data", "images", "--epochs", "2", "--batch-size", "4", "--out")
-    assert pellucid("train", *options, "whole").returncode == 0
+    assert pellucid("train", *options, "whole/run").returncode == 0
     ended = stop(BATCH, 3, "SIGTERM", *options, "run")
     assert ended.returncode == 143
     (images / "cat" / "0.png").rename(tmp_path / "kept.png")
@@ -258,17 +258,18 @@ def test_a_changed_folder_is_refused_by_what_has_changed_and_a_moved_one_is_not(
     (tmp_path / "kept.png").rename(images / "cat" / "0.png")
     (images / "dog" / "more.png").unlink()
     said = refused(capsys, "train", "--resume", tmp_path / "run")
-    assert said.startswith("error: --data: ")
+    assert "error: --data: " in said
     assert "not what the training began with: 1 image changed (owl/2.png)." in said
     image_folder(tmp_path / "elsewhere" / "images", ("cat", "dog", "owl"), images=6)
     result = pellucid("train", "--resume", "run", "--data", "elsewhere/images")
     assert result.returncode == 0, result.stderr
-    require_same_run(tmp_path / "run", tmp_path / "whole", besides=("config.toml",))
+    whole = tmp_path / "whole" / "run"
+    require_same_run(tmp_path / "run", whole, besides=("config.toml",))
 
 
 def test_more_epochs_are_those_of_a_longer_run_and_stretch_a_schedule(capsys, tmp_path):
     short = ("--limit", "100", "--batch-size", "50", "--out")
-    whole, run, cosine = (tmp_path / name for name in ("whole", "run", "cosine"))
+    whole, run, cosine = (tmp_path / name / "run" for name in ("whole", "cut", "cosine"))
     done("train", "--epochs", "3", *short, whole)
     done("train", "--epochs", "1", *short, run)
     done("train", "--resume", run, "--epochs", "3")
@@ -295,9 +296,9 @@ def test_a_typed_option_wins_over_one_of_the_file_that_contradicts_it(capsys, tm
     a, b = tmp_path / "a", tmp_path / "b"
     done("train", "--config", short, "--from", short, "--epochs", "1", "--out", a)
     note = f"note: --model simple of '{short}' is left out, as it contradicts --from"
-    assert capsys.readouterr().out.splitlines()[0] == note
+    assert capsys.readouterr().err.splitlines()[0] == note
     done("train", "--config", a, "--model", "INPUT -> FC", "--out", b)
-    assert "is left out, as it contradicts --model" in capsys.readouterr().out
+    assert "is left out, as it contradicts --model" in capsys.readouterr().err
     assert not re.search("^from", (tmp_path / "b" / "config.toml").read_text(), re.M)
 
 

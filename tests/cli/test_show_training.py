@@ -53,10 +53,10 @@ def test_several_runs_are_drawn_into_one_figure(pellucid_here, short, tmp_path):
 
 
 def test_runs_of_one_name_are_told_apart_by_their_paths():
-    from pellucid.cli.show.curves import _named
+    from pellucid.runs.folder import named_runs
 
     paths = [Path("a/run"), Path("b/run"), Path("c/new"), Path("a/../a/run")]
-    assert list(_named(paths)) == ["a/../a/run", "b/run", "new"]
+    assert list(named_runs(paths)) == ["a/../a/run", "b/run", "new"]
 
 
 def test_an_older_run_says_why_there_is_nothing_to_learn_from(pellucid_here, short, tmp_path):
@@ -150,8 +150,7 @@ def test_a_model_that_makes_no_mistake_has_none_to_show(pellucid_here, tmp_path)
     model["fc"].weight.data[range(10), range(10)] = 100
     model.input_shape = train.image_shape
     formats.save(model, tmp_path / "m.safetensors")
-    code, out, _ = pellucid_here("show", "mistakes", "m.safetensors", "--data", "./images")
-    *notes, last = out.splitlines()
-    assert any("nothing says which images the model was trained on" in note for note in notes)
-    assert (code, last) == (0, "there are no mistakes to draw: all 10 images are right")
+    code, out, err = pellucid_here("show", "mistakes", "m.safetensors", "--data", "./images")
+    assert "nothing says which images the model was trained on" in err
+    assert (code, out) == (0, "there are no mistakes to draw: all 10 images are right\n")
     assert not (tmp_path / "mistakes.png").exists()

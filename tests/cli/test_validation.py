@@ -29,7 +29,7 @@ def test_a_training_follows_validation_and_says_what_it_kept(pellucid, tmp_path)
     best = int(epochs[-1]) - 1
     last = re.search(r"^final test accuracy (\S+) .*", told.stdout, re.MULTILINE)
     assert last[0].endswith(f", by the model of epoch {best}, the best on the validation set")
-    assert "model.safetensors    the model of the last epoch" in told.stdout
+    assert "model.safetensors      the model of the last epoch" in told.stdout
     measured = pellucid("evaluate", "run")
     assert f"test accuracy {last[1]}," in measured.stdout
     assert "note: run/best.safetensors, the best epoch on the validation set" in measured.stderr

@@ -44,7 +44,10 @@ class _Run:
         rule = self.rule
         rule.t += 1
         each(self.kernel, self.w, g, *self.memory.values(), *self.constants(rule, rule.t))
-        rule.update(self.exact_w, g.astype(np.float64), rule.lr, rule.t, **self.exact_memory)
+        exact = g.astype(np.float64)
+        if rule.weight_decay:
+            exact = rule.decay(self.exact_w, exact, rule.lr, rule.weight_decay)
+        rule.update(self.exact_w, exact, rule.lr, rule.t, **self.exact_memory)
 
 
 @pytest.mark.parametrize("size", [1, 9, 64, BLOCK + 3, 3 * BLOCK])

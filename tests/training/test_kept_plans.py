@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pellucid import data, engine, models, nn
+from pellucid.engine.cpu.steps.base import STEPS
 from pellucid.training import Trainer, predict
 from pellucid.training.kept_plans import MOST, PLACE
 
@@ -193,7 +194,9 @@ def test_a_layer_whose_attributes_cannot_be_compared_keeps_no_plan():
     assert PLACE not in vars(model)
 
 
-def test_a_step_that_is_registered_later_serves_the_next_prediction():
+def test_a_step_that_is_registered_later_serves_the_next_prediction(monkeypatch):
+    monkeypatch.setattr(STEPS, "by_layer", dict(STEPS.by_layer))
+
     class Double(nn.Layer):
         per_number = True
 

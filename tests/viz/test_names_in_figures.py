@@ -19,7 +19,8 @@ from matplotlib.text import Text
 from nasty import NAMES, SHORT, written
 from pellucid import nn, viz
 from pellucid.data import Dataset
-from pellucid.training import EpochRecord, History
+from pellucid.training import Calibration, EpochRecord, History
+from pellucid.training.rate_test import RateTest
 from pellucid.viz.analysis.patches import Patches
 from pellucid.viz.drawing.canvas import new_figure
 from pellucid.viz.drawing.fonts import FontWarning
@@ -119,6 +120,15 @@ def curves() -> Figure:
     return viz.curves(history(0.5, 0.6))
 
 
+def rate_test() -> Figure:
+    losses = tuple(np.linspace(2, 1, 30).tolist())
+    return viz.rate_test(RateTest(tuple(np.geomspace(1e-5, 1, 30)), losses, losses, False))
+
+
+def reliability() -> Figure:
+    return viz.reliability(Calibration.of(np.eye(3)[[0, 1, 2, 2]], np.array([0, 1, 2, 1])))
+
+
 def window() -> Figure:
     return viz.window(np.ones((3, 3)), np.ones((2, 2)))
 
@@ -135,7 +145,7 @@ NAMED = (
     confusion, mistakes, why, features, depth, activations, applied, filters, comparison, field,
     volumes,
 )  # fmt: skip
-UNNAMED = (learning, curves, window, im2col, pooling)
+UNNAMED = (learning, curves, rate_test, reliability, window, im2col, pooling)
 EXPECTED = {
     filters: NAMES[:8],
     features: (*LAYERS, *NAMES),
