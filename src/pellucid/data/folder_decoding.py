@@ -45,9 +45,10 @@ def decoded_anew(
     FileFormatError, DataError
         As `image_folder`.
     """
-    where, workers = f"'{plain(str(source.path))}'", storage.workers
+    where = f"'{plain(str(source.path))}'"
     reader = Reader(source, layout, wanted, storage.on_progress)
     shape, n = reader.image_shape(), len(reader.files)
+    workers = reader.useful_workers(storage.workers)
     size = n * math.prod(shape)
     if size <= storage.in_memory:
         decoded = reader.read(workers, Memory(n, shape))
