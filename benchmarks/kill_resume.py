@@ -23,7 +23,7 @@ from pathlib import Path
 
 TRAIN = (
     *("--model", "INPUT -> [CONV -> BN -> RELU -> POOL]*2 -> FC -> RELU -> DROP -> FC"),
-    *("--epochs", "6", "--optimizer", "nesterov", "--lr", "0.02", "--schedule", "one-cycle"),
+    *("--epochs", "30", "--optimizer", "nesterov", "--lr", "0.02", "--schedule", "one-cycle"),
     *("--augment", "crop1,brightness0.2,cutout3", "--normalize", "--checkpoint-minutes", "0.002"),
 )
 RUN = "run"
