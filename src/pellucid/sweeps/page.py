@@ -43,7 +43,7 @@ def write_page(study: Study, path: Path) -> None:
     body = [
         element("header", element("h1", title), *_outcome(study, trials)),
         element("main", *_pictures(study, measured), *_importances(study), _trials(study, trials)),
-        element("footer", element("p", f"Written by pellucid {__version__}, with Optuna.")),
+        element("footer", element("p", f"Written by Pellucid {__version__}, with Optuna.")),
     ]
     with atomic_write(path) as part:
         part.write_text(document(title, body, "en"), encoding="utf-8")
