@@ -123,7 +123,7 @@ def cache(
         if left:
             echo(f"{_megabytes(left)} are in use and stay")
         return
-    files = kept_files()
+    files = [file for file in kept_files() if not file.path.name.startswith(".part-")]
     if not files:
         echo("no decoded images are kept")
         return

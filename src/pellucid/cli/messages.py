@@ -71,9 +71,11 @@ def complain(message: object, console: Console | None = None) -> None:
         from rich.console import Console
 
         console = Console(stderr=True)
-    console.print("[bold red]error:[/bold red]", end=" ", highlight=False, soft_wrap=True)
-    text = plain(str(message), lines=True)
-    console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    from rich.text import Text
+
+    # In one piece: a bar is drawn again after each.
+    text = Text.assemble(("error:", "bold red"), " ", plain(str(message), lines=True))
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def count(n: int, noun: str) -> str:

@@ -100,6 +100,7 @@ class CsvLines(_Output):
         """Return the rows; the first time under the header."""
         lines = io.StringIO()
         writer = csv.writer(lines, lineterminator="\n")
+        quoted = csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if not self._begun:
             places = range(1, self.top + 1)
             pairs = (name for k in places for name in (f"class_{k}", f"probability_{k}"))
@@ -112,7 +113,9 @@ class CsvLines(_Output):
                 best = self._best(one.probabilities)
                 cells = [cell for k, p in best for cell in (self.classes[k], p)]
             error = "" if one.error is None else str(one.error)
-            writer.writerow(map(_text, [one.path, *cells, error]))
+            row = [_text(cell) for cell in (one.path, *cells, error)]
+            # Python's csv does not quote a carriage return by itself.
+            (quoted if any("\r" in cell for cell in row) else writer).writerow(row)
         return lines.getvalue()
 
 

@@ -110,14 +110,20 @@ def command_of(settings: type) -> type[TyperCommand]:
             emptied = {flags[one] for one in args if one in flags}
             ctx.meta[EMPTIED] = emptied
             rest = [one for one in args if one not in flags]
+            later: set[str] = set()  # settings that have a value after this place
             for place in reversed(range(len(rest))):
                 option, equals, value = rest[place].partition("=")
                 end = place + 1
                 if not equals and end < len(rest):
                     value, end, equals = rest[end], end + 1, "="
-                if option in known and equals and _is_empty(value, known[option]):
-                    emptied.add(known[option].name)
+                if option not in known or not equals:
+                    continue
+                name = known[option].name
+                if _is_empty(value, known[option]):
+                    emptied |= {name} - later
                     del rest[place:end]
+                else:
+                    later.add(name)
             return super().parse_args(ctx, rest)
 
     return SettingsCommand

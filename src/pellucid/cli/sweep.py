@@ -9,7 +9,7 @@ import typer
 
 from ..errors import renamed
 from ..runs.interrupts import Interrupts
-from .messages import count, echo, note
+from .messages import complain, count, echo, note
 from .terminal import Terminal
 
 if TYPE_CHECKING:
@@ -70,11 +70,14 @@ def command(
                 prune=not no_pruning,
                 listener=terminal,
                 on_trial=note,
+                on_failure=complain,
             )
         except KeyboardInterrupt:
             note("stopped; the same command goes on with the sweep")
             raise typer.Exit(interrupts.exit_code or 130) from None
     _say(found)
+    if found.best is None:
+        raise typer.Exit(1)
 
 
 def _say(found: Sweep) -> None:

@@ -30,7 +30,7 @@ from ..errors import PellucidError
 from ..names import without_surrogates
 from ..typing import Array
 from .cache_file import CacheFile
-from .cache_space import make_room
+from .cache_space import hold, make_room
 from .dataset import ImageFile
 from .stored_images import stored
 from .user_folders import user_cache
@@ -139,6 +139,7 @@ class CacheWriter:
         self._size = int(np.prod(shape))
         self._checks = np.zeros(n, np.uint32)
         self._lock = threading.Lock()
+        hold(file.fileno())  # `pellucid data cache --clear` leaves it
         file.write(MAGIC)
         file.flush()
 

@@ -212,8 +212,8 @@ class Reader:
         if (rows, columns) != (h, w):
             raise DataError(
                 f"{this} is {rows}x{columns} (rows x columns), {first} is {h}x{w}. A network needs "
-                f"images of one size: resize them with {{size}}, for example ({h}, {w}).",
-                arguments={"size": ...},
+                "images of one size: resize them, for example with {size}.",
+                arguments={"size": max(h, w)},
             )
         if own > c:
             raise DataError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data import Dataset
-from ..errors import ArgumentError
+from ..errors import ArgumentError, PellucidError
 from ..names import shown
 from ..nn import Layer
 from ..shapes import shape_text
@@ -73,9 +73,15 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done and the pictures of the last one are drawn."""
-        done = self.trainer.epoch >= self.trainer.epochs
-        return done and all((self.folder.path / name).exists() for name in self.pictures())
+        """Whether all epochs are done, with these settings, and the pictures are drawn since."""
+        if self.trainer.epoch < self.trainer.epochs:
+            return False
+        try:
+            last = self.folder.checkpoint.stat().st_mtime_ns
+            drawn = [(self.folder.path / name).stat().st_mtime_ns for name in self.pictures()]
+            return min(drawn) >= last and type(self.settings).read(self.folder) == self.settings
+        except (OSError, PellucidError):
+            return False
 
     def pictures(self) -> list[str]:
         """Return the names of the pictures that `pellucid.runs.finish` draws."""

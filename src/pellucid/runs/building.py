@@ -10,7 +10,8 @@ import numpy as np
 from .. import data as datasets
 from .. import optim
 from ..data import Augmentation, Dataset, Parts, Split
-from ..errors import ArgumentError, ContradictionError, renamed
+from ..errors import ArgumentError, ContradictionError, PellucidError, renamed
+from ..formats import load
 from ..nn import Layer, Normalize, SoftmaxCrossEntropy, set_decay
 from ..optim import Optimizer
 from ..optim.checks import require_decay
@@ -18,7 +19,8 @@ from ..training import EarlyStopping, Trainer
 from .calibrating import require_validation
 from .class_weights import class_weights_of
 from .completing import completed, rule_of, with_absolute_paths
-from .images import first_images, load_images
+from .folder import model_path
+from .images import first_images, is_folder, load_images
 from .initial_weights import given_init
 from .listener import Listener
 from .logs import require_logs
@@ -75,8 +77,15 @@ def build(settings: Settings, *, listener: Listener | None = None) -> Built:
     settings = usable(settings)  # refused before anything is read
     rule = rule_of(settings)
     earlier = None if settings.source is None else split_of(settings.source)
+    if earlier is None:
+        settings = _drawn_as_before(settings)
     parts = load_images(settings, split=earlier, new_images="draw", listener=listener)
     require_validation(settings.calibrate, parts)
+    drawn = parts.test.held_out
+    if settings.held_out is not None and not (drawn and drawn.share) and listener is not None:
+        listener.note(
+            "note: the folder has test images of its own: the fraction to hold out has no effect"
+        )
     split, train = Split.of(*parts), first_images(parts.train, settings.limit)
     parts = parts._replace(train=train)
     class_weights_of(settings.class_weights, train)  # refused before a network is built
@@ -98,6 +107,24 @@ def resolved(settings: Settings, rule: Optimizer) -> Settings:
         lr=rule.lr,
         augment=None if augment is None else str(datasets.augmentation(augment)),
     )
+
+
+def _drawn_as_before(settings: Settings) -> Settings:
+    """Return settings that draw the images that a model file was tested on, if it says which.
+
+    Those of a run are known by its split; a copy of its model knows share and seed of the draw.
+    """
+    if settings.source is None or {settings.held_out, settings.split_seed} != {None}:
+        return settings
+    try:
+        card = load(model_path(settings.source)).card
+    except PellucidError:  # told of where the network is built; or PyTorch's weights
+        return settings
+    drawn = None if card is None else card.held_out
+    if drawn is None:
+        return settings
+    share = drawn.share if drawn.share and is_folder(settings.data) else None
+    return replace(settings, held_out=share, split_seed=drawn.seed)
 
 
 def usable(settings: Settings) -> Settings:

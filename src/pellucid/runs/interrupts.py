@@ -27,12 +27,14 @@ class Interrupts:
     Attributes
     ----------
     exit_code : int
-        128 and the number of the first signal, as shells report it: 130 or 143. 0 without one.
+        128 and the number of the signal, as shells report it: 143 if there was a request to
+        terminate, or else 130 for Ctrl-C. 0 without one.
     """
 
     def __init__(self) -> None:
         self.exit_code = 0
         self._holding = self._waiting = False
+        self._ending = False  # whether a request to terminate came while Ctrl-C was served
 
     def __enter__(self) -> Interrupts:
         self._previous = {number: signal.getsignal(number) for number in SIGNALS}
@@ -49,7 +51,7 @@ class Interrupts:
 
     @property
     def terminated(self) -> bool:
-        """Whether the first signal was a request to terminate: there is little time left."""
+        """Whether there was a request to terminate: there is little time left."""
         return self.exit_code == 128 + signal.SIGTERM
 
     @contextmanager
@@ -64,10 +66,16 @@ class Interrupts:
             self._raise()
 
     def listen(self) -> None:
-        """Raise the next signal again."""
+        """Raise the next signal again; a request to terminate that came meanwhile, at once."""
         self._holding = self._waiting = False
+        if self._ending:
+            self._ending = False
+            self._raise()
 
     def _arrived(self, number: int, _frame: Any) -> None:
+        if number == signal.SIGTERM:  # also after Ctrl-C: there is little time left
+            self._ending = not self.terminated and self._holding
+            self.exit_code = 128 + number
         self.exit_code = self.exit_code or 128 + number
         if self._holding:
             self._waiting = True

@@ -17,11 +17,15 @@ from .folder import FILES, GIVE_RUN, RunFolder
 if TYPE_CHECKING:
     from ..typing import PathLike
 
-__all__ = ["give_up", "new_folder", "own_folder", "require_free"]
+__all__ = ["InUseError", "give_up", "new_folder", "own_folder", "require_free"]
 
 RUNS = Path("runs")
 
 _LOCKS: dict[Path, int] = {}  # folders that this process has locked, and their open handles
+
+
+class InUseError(ArgumentError):
+    """A run folder that another process writes into."""
 
 
 def require_free(folder: PathLike | None, *, overwrite: bool) -> None:
@@ -38,7 +42,13 @@ def require_free(folder: PathLike | None, *, overwrite: bool) -> None:
     _require_writable(path)
     if folder is None or not path.exists():
         return
-    if any(path.iterdir()) and not overwrite:
+    names = {entry.name for entry in path.iterdir()}
+    if overwrite and names and not any(n in FILES or n.startswith(".part-") for n in names):
+        raise ArgumentError(
+            f"'{path}' holds no run to replace, but other files. Give a folder of its own.",
+            where="folder",
+        )
+    if names and not overwrite:
         raise ArgumentError(
             f"'{path}' is not empty. Give another folder, or {{overwrite}} to replace the run in "
             "it.",
@@ -100,7 +110,7 @@ def own_folder(run: PathLike) -> RunFolder:
 
 
 def give_up(run: RunFolder) -> None:
-    """Leave the folder of a run to other processes, after it could not go on."""
+    """Leave the folder of a run to other processes: it could not go on, or has ended."""
     if (handle := _LOCKS.pop(run.path.resolve(), None)) is not None:
         os.close(handle)
 
@@ -122,7 +132,7 @@ def _require_writable(path: Path) -> None:
 def _require_own(path: Path) -> None:
     """Lock a folder, or refuse that of another training."""
     if not _locked(path):
-        raise ArgumentError(
+        raise InUseError(
             f"'{path}' is the folder of another training that still runs. Give another folder, or "
             "wait until it has ended.",
             where="folder",

@@ -193,7 +193,9 @@ def _stretched(trainer: Trainer, kept: Kept) -> list[str]:
     if schedule is None or before in (None, trainer.epochs):
         return []
     steps, batches = len(trainer.history.losses), len(trainer.loader)
-    then, now = (schedule(share_done(steps, n * batches)) for n in (before, trainer.epochs))
+    warm = round(trainer.warmup * batches)
+    done = max(steps - warm, 0)
+    then, now = (schedule(share_done(done, n * batches - warm)) for n in (before, trainer.epochs))
     return [
         f"the schedule {schedule_name(schedule)} is stretched from {before} to {trainer.epochs} "
         f"epochs: its factor is {now:.3g} from here on, where it was {then:.3g}"

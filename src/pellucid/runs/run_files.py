@@ -98,7 +98,9 @@ class RunFiles(Callback):
         if self._resumed:
             self._mend(trainer)
         elif self.begun:
-            return
+            if _is_whole(trainer) and self.saved < trainer.epoch:  # the writing was interrupted
+                with self._writing(f"epoch {trainer.epoch}"):
+                    self._write_epoch(trainer, trainer.history.epochs[-1])
         elif not any(self.folder.path.iterdir()):
             with self._writing("the first checkpoint"):
                 self._begin(trainer)
@@ -141,7 +143,8 @@ class RunFiles(Callback):
         self._checkpoint.write(trainer)
         self.begun = True
         self._write_settings()
-        if not (trainer.epoch and self._resumed):
+        # After the first epoch, all can be written again from the checkpoint.
+        if not self._resumed or trainer.epoch <= _is_whole(trainer):
             # Of the run that is replaced; its logs are gone, these are of the new one.
             for name in FILES.keys() - {CHECKPOINT, CONFIG, SPLIT, *LOGS}:
                 (self.folder.path / name).unlink(missing_ok=True)
@@ -150,8 +153,7 @@ class RunFiles(Callback):
         """Write the files that a run which was killed right after a checkpoint could not write."""
         with self._writing("the checkpoint"):
             self._begin(trainer)
-            whole = len(trainer.history.losses) == trainer.epoch * len(trainer.loader)
-            if trainer.epoch and whole:
+            if trainer.epoch and _is_whole(trainer):
                 self._write_epoch(trainer, trainer.history.epochs[-1])
             self.saved, self._resumed = trainer.epoch, False
 
@@ -189,3 +191,8 @@ class RunFiles(Callback):
             return "nothing was changed"
         left = f"epoch {self.saved} is complete" if self.saved else "no epoch is complete yet"
         return f"{left}, and the last checkpoint is whole: the training can go on from it"
+
+
+def _is_whole(trainer: Trainer) -> bool:
+    """Return whether the training stands between two epochs."""
+    return len(trainer.history.losses) == trainer.epoch * len(trainer.loader)

@@ -354,7 +354,7 @@ class Settings:
     )
     limit: int | None = setting(
         None,
-        "Use only the first N training images.",
+        "Use only N training images, of a folder spread over the classes.",
         metavar="N",
         least=1,
         en="training images at most",

@@ -196,7 +196,7 @@ class ConvNetClassifier(ClassifierMixin, TakesImages, BaseEstimator):
         classes : array (K,)
             All labels; required in the first call, optional afterwards.
         """
-        first = not hasattr(self, "classes_")
+        first = not hasattr(self, "model_")
         if self.class_weight == "balanced":
             raise ArgumentError(
                 'cannot be "balanced" in partial_fit, which sees a part of the images at a time. '
@@ -238,7 +238,7 @@ class ConvNetClassifier(ClassifierMixin, TakesImages, BaseEstimator):
 
     def predict_proba(self, X: npt.ArrayLike) -> Array:
         """Return the probabilities (N, K) of the labels, in the order of ``classes_``."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         rows, _ = self._rows(X, new=False)
         require_same_scale(rows, self._fitted_on)
         x = self._images(rows).reshape(-1, *self.image_shape_)

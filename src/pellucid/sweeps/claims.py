@@ -25,6 +25,7 @@ class Claim:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._own = _owner()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
         self._thread.start()
@@ -32,12 +33,21 @@ class Claim:
     def done(self) -> None:
         """Remove the claim: the trial has ended."""
         self._stop()
-        self.path.unlink(missing_ok=True)
+        if self._holds():
+            self.path.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let any process go on with the trial at once."""
         self._stop()
-        self.path.write_text(RELEASED, encoding="utf-8")
+        if self._holds():
+            self.path.write_text(RELEASED, encoding="utf-8")
+
+    def _holds(self) -> bool:
+        """Return whether no other process has taken the trial over."""
+        try:
+            return self.path.read_text(encoding="utf-8") == self._own
+        except OSError:
+            return False
 
     def _stop(self) -> None:
         self._ended.set()
@@ -73,7 +83,7 @@ def claim(folder: Path, number: int, started: float | None = None) -> Claim | No
         taken.unlink()
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(f"{socket.gethostname()} {os.getpid()}")
+            file.write(_owner())
     except FileExistsError:
         return None
     return Claim(path)
@@ -88,9 +98,13 @@ def _is_free(path: Path) -> bool:
     if owner == RELEASED:
         return True
     host, _, pid = owner.partition(" ")
-    if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid)):
-        return True
+    if host == socket.gethostname() and pid.isdigit():  # perhaps it is only halted (Ctrl-Z)
+        return not _is_alive(int(pid))
     return _now(path.parent) - last > STALE
+
+
+def _owner() -> str:
+    return f"{socket.gethostname()} {os.getpid()}"
 
 
 def _is_alive(pid: int) -> bool:

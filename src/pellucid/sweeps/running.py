@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import runs
-from ..errors import ArgumentError, PellucidError
+from ..errors import ArgumentError, NumericsError, ShapeError
 from ..extras import extra
 from ..formats import atomic_write, load
 from ..runs.building import usable
 from ..runs.completing import with_absolute_paths
 from ..runs.images import load_images
+from ..runs.new_folder import InUseError, give_up
 from ..runs.predictions import measure
 from ..runs.trained_model import images_of
 from ..training import Callback, EpochRecord, Trainer
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["Sweep", "sweep"]
 
 SPACE, PAGE = "space.toml", "sweep.html"
+FAILURES = (
+    NumericsError,
+    ArgumentError,
+    ShapeError,
+)  # which the settings of a trial are to blame for
 MOST_FAILURES = 3  # of this process, one after the other and from the start
 
 
@@ -95,6 +101,7 @@ def sweep(
     prune: bool = True,
     listener: runs.Listener | None = None,
     on_trial: Callable[[str], None] | None = None,
+    on_failure: Callable[[str], None] | None = None,
 ) -> Sweep:
     """Train with settings drawn from ``space`` until the sweep has this many trials.
 
@@ -113,8 +120,8 @@ def sweep(
     prune : bool
         Whether trials end early that are below the median of the others.
     listener : Listener, optional
-    on_trial : callable, optional
-        Called with a line for each trial that has ended.
+    on_trial, on_failure : callable, optional
+        Called with a line for each trial that has ended, and for each that failed.
 
     Raises
     ------
@@ -131,11 +138,15 @@ def sweep(
     study = Study(path, space, prune=prune)
     failures = 0
     while (claimed := study.next(trials)) is not None:
+        tell = on_trial
         try:
             line = _trial(study, claimed, listener)
-            failures = -MOST_FAILURES
-        except PellucidError as error:
-            failures += 1
+            failures = 0
+        except FAILURES as error:
+            if isinstance(error, InUseError):
+                claimed.claim.release()
+                raise
+            failures, tell = failures + 1, on_failure
             line = f"failed: {str(error).partition(chr(10))[0]}"
             claimed.trial.set_user_attr("error", str(error))
             study.end(claimed, None)
@@ -144,8 +155,8 @@ def sweep(
         except BaseException:
             claimed.claim.release()
             raise
-        if on_trial is not None:
-            on_trial(f"trial {claimed.number}  {_drawn(space, claimed.params)}  {line}")
+        if tell is not None:
+            tell(f"trial {claimed.number}  {_drawn(space, claimed.params)}  {line}")
         write_page(study, path / PAGE)
     return _finished(study, listener)
 
@@ -160,8 +171,11 @@ def _trial(study: Study, claimed: Claimed, listener: runs.Listener) -> str:
         run = runs.begin(settings, folder, overwrite=True, listener=listener)
     reporting = Reporting(study, claimed)
     run.trainer.callbacks.append(reporting)
-    if run.trainer.epoch < run.trainer.epochs:
-        run.fit()
+    try:
+        if run.trainer.epoch < run.trainer.epochs:
+            run.fit()
+    finally:
+        give_up(run.folder)
     best = run.trainer.best
     assert best is not None
     study.end(claimed, best.accuracy, pruned=reporting.pruned)

@@ -117,6 +117,9 @@ class Space:
             )
         for name, drawn in self.ranges.items():
             _require_range(known[name], drawn)
+        # In one order, whatever the file's: what is drawn depends on it.
+        ranges = {name: self.ranges[name] for name in known if name in self.ranges}
+        object.__setattr__(self, "ranges", ranges)
 
     @classmethod
     def read(cls, path: PathLike) -> Space:
@@ -209,6 +212,12 @@ def _require_range(setting: Setting, drawn: Range) -> None:
             where=setting.key,
         )
     if drawn.choices is not None:
+        for value in drawn.choices:
+            if isinstance(value, list | tuple | dict):
+                raise ArgumentError(
+                    f"must be single values in a list, received {value!r} among them.",
+                    where=setting.key,
+                )
         if len(set(drawn.choices)) < max(len(drawn.choices), 1):
             raise ArgumentError(
                 f"must be different choices, received {list(drawn.choices)}.", where=setting.key

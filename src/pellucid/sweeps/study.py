@@ -6,7 +6,7 @@ import contextlib
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,9 +130,12 @@ class Study:
         return {}
 
     def end(self, claimed: Claimed, value: float | None, *, pruned: bool = False) -> None:
-        """Record the accuracy of a trial, or that it failed (None)."""
+        """Record the accuracy of a trial, or that it failed (None).
+
+        If another process took the trial over and has ended it, its result stays.
+        """
         states = self._optuna.trial.TrialState
-        with _quiet():
+        with _quiet(), suppress(self._optuna.exceptions.UpdateFinishedTrialError):
             if value is None:
                 self.optuna.tell(claimed.number, state=states.FAIL)
             elif pruned:

@@ -127,7 +127,7 @@ class BestModel(Callback):
         best = trainer.best
         between = len(trainer.history.losses) == trainer.epoch * len(trainer.loader)
         here = best is not None and best.epoch == trainer.epoch and between
-        if here and not self.path.exists():
+        if here:  # the file may be missing, or of an earlier epoch
             self._save(trainer)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:

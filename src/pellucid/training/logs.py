@@ -66,6 +66,10 @@ class Log(Callback):
     def open(self, step: int) -> None:
         """Begin the log, or go on after ``step``."""
 
+    def holds(self, epoch: int) -> bool:
+        """Return whether a log that was opened again holds an epoch; where in doubt, True."""
+        return True
+
     def write(self, step: int, values: Values) -> None:
         """Write numbers by name."""
         raise NotImplementedError(f"{type(self).__name__} has no write yet")
@@ -82,7 +86,12 @@ class Log(Callback):
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Open the log; if that fails, the training does not begin."""
         self._failed = False
-        self.open(len(trainer.history.losses))
+        steps = len(trainer.history.losses)
+        self.open(steps)
+        # The last epoch's line is missing if the training was interrupted while files were written.
+        between = trainer.epoch and steps == trainer.epoch * len(trainer.loader)
+        if between and not self.holds(trainer.epoch):
+            self.on_epoch_end(trainer, trainer.history.epochs[-1])
 
     def on_batch_end(self, trainer: Trainer, loss: float, images: int) -> None:
         """Write the loss of the batch and the rate of its step."""
@@ -129,6 +138,7 @@ class JsonLinesLog(Log):
         super().__init__(parameters)
         self.path = Path(path)
         self._file: Any = None
+        self._epochs: set[int | None] = set()
 
     def open(self, step: int) -> None:
         """Open the file, without lines after ``step`` and without one that was cut off."""
@@ -136,6 +146,11 @@ class JsonLinesLog(Log):
         head = [] if kept else [_line({"parameters": self.parameters})]
         self.path.write_text("".join(kept + head), encoding="utf-8")
         self._file = self.path.open("a", encoding="utf-8")
+        self._epochs = {json.loads(line).get("epoch") for line in kept}
+
+    def holds(self, epoch: int) -> bool:
+        """Return whether there is a line for an epoch."""
+        return epoch in self._epochs
 
     def write(self, step: int, values: Values) -> None:
         """Append a line."""

@@ -249,6 +249,7 @@ class Trainer(Settled):
             require_count(more, "epochs")
             self.epochs = self.epoch + more
         self.stopped = None
+        self._put_back()
         self._showing = shown_by_default(self.progress, self.callbacks)
         try:
             self._tell("on_fit_begin")
@@ -378,6 +379,13 @@ class Trainer(Settled):
             self._guard.uninterrupted(lambda: average.swap_in(parameters))
             yield self.model
         finally:
+            self._guard.uninterrupted(lambda: average.swap_out(parameters))
+
+    def _put_back(self) -> None:
+        """Put the training's own weights back, if an interruption has left the averages there."""
+        average = self._average
+        if average is not None and average.own:
+            parameters = self.model.parameters()
             self._guard.uninterrupted(lambda: average.swap_out(parameters))
 
     def state(self) -> TrainingState:
