@@ -311,7 +311,7 @@ def test_an_interruption_stops_the_threads_and_keeps_nothing(tmp_path, cache, mo
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         image_folder(pets(tmp_path / "x", n=200), on_progress=interrupt, workers=2)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # one of an earlier test may have ended
     assert len(decoded) < 3 * folder_reader.SHARE, "two threads were at work on a share each"
     assert not (cache.parent / "images").exists()
 

@@ -120,7 +120,7 @@ def _train_and_finish(run: Run, interrupts: Interrupts, terminal: Terminal) -> F
     if is_quiet():
         run.trainer.progress = False
     else:
-        run.trainer.callbacks.insert(0, ProgressBar())  # before an interruption is heard
+        run.trainer.callbacks.append(ProgressBar())
     failure = None if run.trainer.epoch >= run.trainer.epochs else _train(run, interrupts)
     finished = None
     if not interrupts.terminated:
