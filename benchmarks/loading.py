@@ -165,7 +165,7 @@ def torch_reader(root: str, workers: int) -> Callable[[], Iterator[Any]]:
     """Return the same of PyTorch's DataLoader over torchvision's ImageFolder."""
     import torch
 
-    # PyPI's torchvision beside the CPU build of torch lacks its C++ operators, which reading does
+    # A torchvision wheel beside the CPU build of torch lacks its C++ operators, which reading does
     # not need; it only declares the shapes of their results.
     torch.library.register_fake = lambda *_, **__: lambda function: function  # type: ignore
     from torchvision import datasets, transforms
