@@ -43,9 +43,11 @@ def require_free(folder: PathLike | None, *, overwrite: bool) -> None:
     if folder is None or not path.exists():
         return
     names = {entry.name for entry in path.iterdir()}
-    if overwrite and names and not any(n in FILES or n.startswith(".part-") for n in names):
+    here = path.resolve() == Path.cwd()  # as an empty text is, perhaps of a variable not set
+    if here and overwrite and names and not names & FILES.keys():
         raise ArgumentError(
-            f"'{path}' holds no run to replace, but other files. Give a folder of its own.",
+            "is the current folder, which holds no run to replace, but other files. Give a folder "
+            "of its own.",
             where="folder",
         )
     if names and not overwrite:
