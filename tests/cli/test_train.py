@@ -283,7 +283,8 @@ def test_a_reader_that_has_gone_ends_the_training_without_a_traceback(start, tmp
     library.load(tmp_path / "run" / "model.safetensors")
 
 
-LONGER = ("train", "--epochs", "60", "--out", "run")  # the bar is drawn ten times a second
+# The bar is drawn ten times a second, and with small batches seldom while accuracy is measured.
+LONGER = ("train", "--epochs", "60", "--batch-size", "10", "--out", "run")
 
 
 def test_a_terminal_shows_loss_accuracy_speed_and_time_left(tmp_path):
