@@ -13,6 +13,7 @@ import pytest
 
 from nasty import image_folder
 from pellucid.cli import main
+from pellucid.runs import Interrupts
 from permissions import obeying
 
 PROGRAM = (str(Path(__file__).with_name("interrupted.py")),)
@@ -308,3 +309,19 @@ def test_typed_options_that_contradict_each_other_are_refused(capsys, tmp_path, 
     (tmp_path / "config.toml").write_text('data = "digits"\nsize = "9"\n')
     said = refused(capsys, "train", "--config", tmp_path, "--out", tmp_path / "run")
     assert said.startswith("error: --size: needs a folder")
+
+
+def test_the_later_of_an_empty_and_a_given_value_counts(tmp_path):
+    options = ("--limit", "50", "--epochs", "1", "--out", tmp_path / "run")
+    done("train", "--lr", "none", "--lr", "0.5", *options)
+    assert "lr = 0.5\n" in (tmp_path / "run" / "config.toml").read_text()
+
+
+def test_a_request_to_terminate_is_heard_after_ctrl_c():
+    with Interrupts() as interrupts:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)  # while Ctrl-C is served
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.listen()
+    assert interrupts.terminated

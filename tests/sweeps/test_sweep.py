@@ -15,7 +15,7 @@ from pellucid import runs, sweeps
 from pellucid.errors import ArgumentError, FileFormatError
 from pellucid.runs.images import load_images
 from pellucid.runs.predictions import measure
-from pellucid.sweeps import Range, Space, sweep
+from pellucid.sweeps import Range, Space, claims, sweep
 from pellucid.sweeps.running import Reporting
 from pellucid.sweeps.study import Study
 
@@ -251,3 +251,29 @@ def test_the_package_says_what_it_needs(tmp_path):
     )
     assert 'pip install "pellucid[sweep]"' in ran.stderr
     assert not (tmp_path / "a").exists()
+
+
+def test_a_process_that_is_halted_keeps_its_trial(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "STALE", 0.0)
+    program = (
+        "import sys, time; from pathlib import Path; from pellucid.sweeps.claims import claim;"
+        "claim(Path(sys.argv[1]), 0); print('mine', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"mine\n"
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.05)
+        assert claims.claim(tmp_path, 0) is None
+        process.kill()
+        process.wait()
+    taken = claims.claim(tmp_path, 0)
+    assert taken is not None
+    taken.done()
+
+
+def test_the_order_of_a_space_does_not_decide_what_is_drawn():
+    ranges = {"lr": Range(1e-3, 0.1, log=True), "batch_size": Range(20, 100)}
+    turned = dict(reversed(ranges.items()))
+    spaces = [Space(runs.Settings(**FIXED), each) for each in (ranges, turned)]
+    assert [list(space.ranges) for space in spaces] == [["batch_size", "lr"]] * 2
