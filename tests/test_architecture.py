@@ -70,7 +70,7 @@ GROUND = {"shapes", "errors", "memory", "typing", "letters", "names", "other_nam
 # From one module only, or the layers would know of the speed everywhere.
 DISPATCH = ("nn.dispatch", "kernels")
 
-HEAVY = ("numba", "matplotlib", "typer", "rich", "PIL", "pooch", "torch", "sklearn")
+HEAVY = ("numba", "matplotlib", "typer", "rich", "PIL", "pooch", "torch", "sklearn", "onnx")
 
 
 def _name(path: Path) -> str:

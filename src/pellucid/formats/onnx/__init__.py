@@ -1,0 +1,1 @@
+"""ONNX: networks out to other runtimes, and in from any framework."""
