@@ -24,7 +24,7 @@ def exported(namespace: Mapping[str, Any]) -> list[str]:
     --------
     >>> from pellucid import ops
     >>> exported(vars(ops))[:3]
-    ['affine', 'avg_pool2d', 'avg_pool2d_backward']
+    ['absolute', 'absolute_backward', 'affine']
     """
     home = f"{namespace['__name__']}."
     names = [
@@ -54,7 +54,8 @@ def on_demand(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     return get
 
 
-def _order(name: str) -> tuple[bool, list[tuple[int, str]]]:
-    """Sort as ruff does: classes first, digits by their value."""
+def _order(name: str) -> tuple[int, list[tuple[int, str]]]:
+    """Sort as ruff does: names in capitals first, then classes, digits by their value."""
     parts = re.split(r"(\d+)", name)
-    return not name[:1].isupper(), [(int(p), "") if p.isdigit() else (-1, p) for p in parts]
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return kind, [(int(p), "") if p.isdigit() else (-1, p) for p in parts]

@@ -25,6 +25,7 @@ class Case:
     training: bool = True
     positive: bool = False
     n: int = 3
+    far: float = 1  # by which x is multiplied, so that it reaches where a function is flat
 
     def layer(self) -> Layer:
         """Return the layer in the mode of this case."""
@@ -36,7 +37,7 @@ class Case:
         size = self.n * int(np.prod(self.shape))
         # Equal numbers are ties of a maximum, and zero is the kink of a ReLU: both far away.
         values = rng.permutation(size) * (4 / size) - (0 if self.positive else 2) + 0.5 / size
-        x = values.reshape(self.n, *self.shape)
+        x = self.far * values.reshape(self.n, *self.shape)
         dy = rng.normal(size=(self.n, *self.build().output_shape(self.shape)))
         return frozen(x.astype(dtype)), frozen(dy.astype(dtype))
 
@@ -60,7 +61,7 @@ def _conv(name: str, *arguments: Any, shape: tuple[int, ...] = (4, 7, 8), **opti
 
 def _same(id: str, name: str, *arguments: Any, shape: tuple[int, ...] = (3, 6, 7), **rest: Any):
     """Return a case whose PyTorch twin is built by the same call."""
-    case = {k: rest.pop(k) for k in ("training", "positive", "n") if k in rest}
+    case = {k: rest.pop(k) for k in ("training", "positive", "n", "far") if k in rest}
     theirs = {"LpPool2d": "LPPool2d"}.get(name, name)
     return Case(
         id,
@@ -101,6 +102,33 @@ def _group_norm(groups: int, channels: int, **options: Any) -> Layer:
     layer, rng = nn.GroupNorm(groups, channels, **options), _rng()
     for buffer in (layer.weight, layer.bias):
         buffer.data[...] = rng.uniform(0.5, 2, size=channels)
+    return layer
+
+
+def _module(torch: Any, function: Callable[[Any], Any]) -> Any:
+    """Return a function of PyTorch as a module."""
+
+    class Twin(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return function(x)
+
+    return Twin()
+
+
+def _clip(name: str, **bound: float) -> Case:
+    theirs = {"low": "min", "high": "max"}
+    return Case(
+        f"Clip {name}",
+        lambda: nn.Clip(**bound),
+        (3, 6, 7),
+        lambda torch: _module(torch, lambda x: x.clamp(**{theirs[k]: v for k, v in bound.items()})),
+    )
+
+
+def _prelu(channels: int) -> Layer:
+    """Return one of several slopes."""
+    layer = nn.PReLU(channels)
+    layer.weight.data[...] = _rng().uniform(-0.5, 0.5, size=channels)
     return layer
 
 
@@ -281,6 +309,57 @@ CASES = (
     _same("Sigmoid", "Sigmoid"),
     _same("Tanh", "Tanh"),
     _same("SiLU", "SiLU"),
+    _same("ReLU6", "ReLU6"),
+    _same("ReLU6 far out", "ReLU6", far=4),
+    Case("Clip", lambda: nn.Clip(-0.7, 1.3), (3, 6, 7), lambda torch: torch.nn.Hardtanh(-0.7, 1.3)),
+    _clip("below", low=0.3),
+    _clip("above", high=0.3),
+    Case("Clip nothing", lambda: nn.Clip(), (9,)),
+    _same("Hardswish", "Hardswish", far=3),
+    Case(
+        "Hardsigmoid",  # PyTorch's own has a float32 for 1/6
+        nn.Hardsigmoid,
+        (3, 6, 7),
+        lambda torch: _module(torch, lambda x: (x / 6 + 0.5).clamp(0, 1)),
+        far=3,
+    ),
+    Case("Hardsigmoid of ONNX", lambda: nn.Hardsigmoid(0.9, 0.4), (3, 6, 7)),
+    Case("ThresholdedReLU", nn.ThresholdedReLU, (3, 6, 7), lambda torch: torch.nn.Threshold(1, 0)),
+    _same("PReLU", "PReLU"),
+    _same("PReLU of rows", "PReLU", 1, 0.1, shape=(9,)),
+    Case("PReLU of channels", lambda: _prelu(3), (3, 6, 7), lambda torch: torch.nn.PReLU(3)),
+    Case("PReLU of features", lambda: _prelu(9), (9,), lambda torch: torch.nn.PReLU(9)),
+    _same("GELU", "GELU"),
+    _same("GELU far out", "GELU", far=4),
+    _same("GELU by tanh", "GELU", "tanh", far=4),
+    _same("ELU", "ELU"),
+    _same("ELU 0.3", "ELU", 0.3),
+    _same("CELU", "CELU", 0.5),
+    _same("SELU", "SELU"),
+    _same("Softplus", "Softplus"),
+    _same("Softplus steep", "Softplus", 2.5),
+    _same("Softsign", "Softsign"),
+    _same("Mish", "Mish", far=3),
+    *(
+        Case(
+            name,
+            getattr(nn, name),
+            (3, 6, 7),
+            lambda torch, name=name: _module(torch, getattr(torch, name.lower())),
+            positive=name in ("Log", "Sqrt", "Reciprocal"),
+        )
+        for name in ("Abs", "Exp", "Log", "Sqrt", "Reciprocal", "Negative", "Erf")
+    ),
+    *(
+        Case(
+            f"Power {exponent}",
+            lambda exponent=exponent: nn.Power(exponent),
+            (3, 6, 7),
+            lambda torch, exponent=exponent: _module(torch, lambda x: x**exponent),
+            positive=positive,
+        )
+        for exponent, positive in ((2, False), (-1, True), (0.5, True), (1.7, True))
+    ),
     _same("Softmax of rows", "Softmax", 1, shape=(6,)),
     _same("Softmax of channels", "Softmax", 1),
     _same("Softmax of columns", "Softmax", -1),

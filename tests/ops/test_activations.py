@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import naive
 from ops.strategies import seeds
 from ops.witness import DTYPES, NUMERICAL, assert_agrees, drawn, frozen, tensor
+from pellucid import ops
 from pellucid.ops import (
     leaky_relu,
     leaky_relu_backward,
@@ -36,6 +37,24 @@ ACTIVATIONS = {
     "tanh": (tanh, lambda dy, x, y: tanh_backward(dy, y)),
     "silu": (silu, lambda dy, x, y: silu_backward(dy, x)),
     "softmax": (softmax, lambda dy, x, y: softmax_backward(dy, y)),
+    "hardsigmoid": (ops.hardsigmoid, lambda dy, x, y: ops.hardsigmoid_backward(dy, x)),
+    "hardswish": (ops.hardswish, lambda dy, x, y: ops.hardswish_backward(dy, x)),
+    "gelu": (ops.gelu, lambda dy, x, y: ops.gelu_backward(dy, x)),
+    "gelu by tanh": (
+        lambda x: ops.gelu(x, "tanh"),
+        lambda dy, x, y: ops.gelu_backward(dy, x, "tanh"),
+    ),
+    "elu": (ops.elu, lambda dy, x, y: ops.elu_backward(dy, x)),
+    "selu": (ops.selu, lambda dy, x, y: ops.selu_backward(dy, x)),
+    "celu": (ops.celu, lambda dy, x, y: ops.celu_backward(dy, x)),
+    "softplus": (ops.softplus, lambda dy, x, y: ops.softplus_backward(dy, x)),
+    "softsign": (ops.softsign, lambda dy, x, y: ops.softsign_backward(dy, x)),
+    "mish": (ops.mish, lambda dy, x, y: ops.mish_backward(dy, x)),
+    "clip": (lambda x: ops.clip(x, -1, 2), lambda dy, x, y: ops.clip_backward(dy, x, -1, 2)),
+    "thresholded_relu": (
+        ops.thresholded_relu,
+        lambda dy, x, y: ops.thresholded_relu_backward(dy, x),
+    ),
 }
 every_activation = pytest.mark.parametrize("name", ACTIVATIONS)
 
@@ -47,6 +66,16 @@ shapes = st.tuples(st.integers(1, 4), st.integers(1, 6)) | st.tuples(
 def _torch(torch, name: str, x):
     if name in ("sigmoid", "tanh"):
         return getattr(torch, name)(x)
+    if name == "clip":
+        return x.clamp(-1, 2)
+    if name == "hardsigmoid":  # PyTorch's own has a float32 for 1/6
+        return (x / 6 + 0.5).clamp(0, 1)
+    if name == "gelu by tanh":
+        return torch.nn.functional.gelu(x, approximate="tanh")
+    if name == "softplus":
+        return torch.nn.functional.softplus(x, threshold=80)  # from where on it takes x
+    if name == "thresholded_relu":
+        return torch.nn.functional.threshold(x, 1, 0)
     function = getattr(torch.nn.functional, name)
     return function(x, 1) if name == "softmax" else function(x)
 

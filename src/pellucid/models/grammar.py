@@ -165,7 +165,8 @@ class _Parser:
     def _word(self) -> tuple[str, dict[str, float]]:
         letters = re.match("[A-Za-z]*", self.token)
         assert letters is not None
-        name = letters[0].upper()
+        whole = self.token.upper() in self.words  # RELU6: a word that ends in a number
+        name = (self.token if whole else letters[0]).upper()
         if name.endswith("P") and name not in self.words and name[:-1] in self.words:
             name = name[:-1]  # the p of a padding: CONVp0
         length = len(name)

@@ -14,6 +14,7 @@ from .conv import *
 from .conv_transpose import *
 from .dense_scores import *
 from .dropout import *
+from .elementwise import *
 from .fields import *
 from .gradient_check import *
 from .graph import *
@@ -28,7 +29,9 @@ from .losses import *
 from .normalization import *
 from .parameter import *
 from .pooling import *
+from .rectifiers import *
 from .shortcut import *
+from .smooth_activations import *
 from .summaries import *
 from .surgery import *
 from .temperature import Temperature as Temperature

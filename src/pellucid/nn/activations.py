@@ -11,14 +11,14 @@ from .pattern_words import PatternWord
 __all__ = ["LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softmax", "Tanh"]
 
 
-class _Activation(Layer):
+class Activation(Layer):
     """Base class of the element-wise activations."""
 
     per_number = True
     is_activation = True
 
 
-class ReLU(_Activation):
+class ReLU(Activation):
     """Rectify: ``y = max(0, x)``, ``dx = dy`` where ``x > 0``; any shape.
 
     Examples
@@ -41,7 +41,7 @@ class ReLU(_Activation):
         return ops.relu_backward(dy, *self.recall())
 
 
-class LeakyReLU(_Activation):
+class LeakyReLU(Activation):
     """Rectify with a slope below zero: ``y = x`` or ``negative_slope · x``; any shape."""
 
     short_name = "leaky ReLU"
@@ -61,7 +61,7 @@ class LeakyReLU(_Activation):
         return ops.leaky_relu_backward(dy, x, self.negative_slope)
 
 
-class Sigmoid(_Activation):
+class Sigmoid(Activation):
     """Squash to (0, 1): ``y = 1 / (1 + e^-x)``, ``dx = dy · y · (1 - y)``; any shape."""
 
     pattern_word = PatternWord("SIGMOID")
@@ -77,7 +77,7 @@ class Sigmoid(_Activation):
         return ops.sigmoid_backward(dy, *self.recall())
 
 
-class Tanh(_Activation):
+class Tanh(Activation):
     """Squash to (-1, 1): ``dx = dy · (1 - y²)``; any shape."""
 
     pattern_word = PatternWord("TANH")
@@ -93,7 +93,7 @@ class Tanh(_Activation):
         return ops.tanh_backward(dy, *self.recall())
 
 
-class SiLU(_Activation):
+class SiLU(Activation):
     """Multiply by the sigmoid (or Swish): ``y = x · s``, ``s = 1 / (1 + e^-x)``; any shape.
 
     Smooth, with a minimum of -0.28 below zero. ``dx = dy · s · (1 + x · (1 - s))``.

@@ -16,6 +16,7 @@ from .convolution_matrix import *
 from .dropout import dropout as dropout
 from .dropout import dropout_backward as dropout_backward
 from .dropout import dropout_book as dropout_book
+from .elementwise import *
 from .global_pooling import *
 from .im2col import *
 from .linear import linear as linear
@@ -25,5 +26,7 @@ from .locally_connected import *
 from .losses import *
 from .normalization import *
 from .pooling import *
+from .rectifiers import *
+from .smooth_activations import *
 
 __all__ = exported(globals())
