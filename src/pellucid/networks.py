@@ -19,6 +19,7 @@ class Network(NamedTuple):
     images: tuple[int, int, int]
     classes: int
     options: Mapping[str, Any] = MappingProxyType({})
+    init: str | float | None = "he"  # unless others are asked for; None: as the network has them
 
 
 NETWORKS: Mapping[str, Network] = {
@@ -37,4 +38,5 @@ NETWORKS: Mapping[str, Network] = {
     "googlenet": Network("googlenet:GoogLeNet", (3, 224, 224), 1000),
     "resnet18": Network("resnet:ResNet18", (3, 224, 224), 1000),
     "resnet20": Network("resnet:ResNet20", (3, 32, 32), 10),
+    "squeezenet": Network("squeezenet:SqueezeNet", (3, 224, 224), 1000, init=None),
 }

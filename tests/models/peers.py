@@ -95,6 +95,42 @@ def resnet18(torch: Any, classes: int = 1000) -> Any:
     return Module()
 
 
+def squeezenet(torch: Any, classes: int = 1000) -> Any:
+    """Iandola et al. 2016, version 1.1, with torchvision's names."""
+    nn = torch.nn
+
+    class Fire(nn.Module):
+        def __init__(self, inputs: int, squeezed: int, expanded: int) -> None:
+            super().__init__()
+            self.squeeze = nn.Conv2d(inputs, squeezed, 1)
+            self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
+            self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
+
+        def forward(self, x: Any) -> Any:
+            x = torch.relu(self.squeeze(x))
+            return torch.relu(torch.cat([self.expand1x1(x), self.expand3x3(x)], 1))
+
+    def pool() -> Any:
+        return nn.MaxPool2d(3, 2, ceil_mode=True)
+
+    class Module(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = nn.Sequential(
+                nn.Conv2d(3, 64, 3, 2), nn.ReLU(), pool(),
+                Fire(64, 16, 64), Fire(128, 16, 64), pool(),
+                Fire(128, 32, 128), Fire(256, 32, 128), pool(),
+                Fire(256, 48, 192), Fire(384, 48, 192), Fire(384, 64, 256), Fire(512, 64, 256),
+            )  # fmt: skip
+            last = nn.Conv2d(512, classes, 1)
+            self.classifier = nn.Sequential(nn.Dropout(), last, nn.ReLU())
+
+        def forward(self, x: Any) -> Any:
+            return self.classifier(self.features(x)).mean((2, 3))
+
+    return Module()
+
+
 def shapes(torch: Any, build: Any) -> dict[str, tuple[int, ...]]:
     """Return the keys and shapes of a module that takes no memory, in their order."""
     with torch.device("meta"):

@@ -20,6 +20,7 @@ from pellucid.models import (
     LeNet5,
     ResNet18,
     ResNet20,
+    SqueezeNet,
     by_name,
     published_for,
 )
@@ -43,8 +44,11 @@ SMALL = {
     "googlenet": (lambda **o: GoogLeNet((3, 47, 47), 3, **o), (3, 47, 47)),
     "resnet18": (lambda **o: ResNet18((3, 17, 17), 3, **o), (3, 17, 17)),
     "resnet20": (lambda **o: ResNet20((3, 8, 8), 3, **o), (3, 8, 8)),
+    "squeezenet": (lambda **o: SqueezeNet((3, 32, 33), 3, **o), (3, 32, 33)),
     "resnet20 option B": (lambda **o: ResNet20((3, 7, 8), 3, "B", **o), (3, 7, 8)),
 }
+# Where the first scores are nearly 0, so that the loss falls more slowly.
+RATES = {"squeezenet": 1e-3}
 every_network = pytest.mark.parametrize("name", SMALL)
 
 
@@ -105,7 +109,7 @@ def test_a_few_steps_lower_its_loss(name):
         if isinstance(layer, Dropout):
             layer.p = 0.0
     x, labels = _images(shape), np.array([0, 1, 2, 1])
-    loss, rule = SoftmaxCrossEntropy(), optim.by_name("adam", 1e-4)
+    loss, rule = SoftmaxCrossEntropy(), optim.by_name("adam", RATES.get(name, 1e-4))
     losses = []
     for _ in range(6):
         losses.append(loss(model(x), labels))
@@ -130,7 +134,7 @@ def test_every_name_builds_what_was_published(name):
 @pytest.mark.parametrize(
     ("name", "least"),
     [("alexnet", 67), ("vgg11", 32), ("vgg16", 32), ("allconv", 9), ("googlenet", 31),
-     ("lenet", 12), ("deep", 4), ("simple", 2)],
+     ("squeezenet", 17), ("lenet", 12), ("deep", 4), ("simple", 2)],
 )  # fmt: skip
 def test_images_that_are_too_small_are_told_the_least_size_and_what_takes_them(name, least):
     with without_values():
@@ -164,6 +168,7 @@ TWINS = {
     "alexnet torchvision": lambda torch: peers.alexnet(torch, 3, 9, 1),
     "vgg11": lambda torch: peers.vgg(torch, VGG11.filters, 3, 9, 1),
     "resnet18": lambda torch: peers.resnet18(torch, 3),
+    "squeezenet": lambda torch: peers.squeezenet(torch, 3),
 }
 
 
@@ -200,8 +205,9 @@ def test_scores_and_gradients_equal_torch(name, training, torch):  # dropout dra
             lambda t: peers.vgg(t, ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3)),
         ),
         (ResNet18, peers.resnet18),
+        (SqueezeNet, peers.squeezenet),
     ],
-    ids=["alexnet", "vgg11", "vgg16", "resnet18"],
+    ids=["alexnet", "vgg11", "vgg16", "resnet18", "squeezenet"],
 )
 def test_keys_and_shapes_are_torchvisions_in_their_order(ours, theirs, torch):
     with without_values():

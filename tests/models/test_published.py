@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from pellucid import summary
@@ -15,6 +16,7 @@ from pellucid.models import (
     GoogLeNet,
     ResNet18,
     ResNet20,
+    SqueezeNet,
 )
 from pellucid.nn.init import without_values
 
@@ -208,3 +210,22 @@ def test_resnet20_has_the_published_parameters(option, parameters):
 def test_an_unknown_option_is_refused():
     with pytest.raises(ArgumentError, match=r"^option: must be 'A' or 'B', received 'C'\.$"):
         ResNet20(option="C")
+
+
+# SqueezeNet.
+
+
+def test_squeezenet_has_the_published_parameters_and_products():
+    table, rows = _table(SqueezeNet)  # torchvision's table: 1,235,496 and 0.35 G
+    assert table.parameters == 1_235_496
+    assert table.multiply_adds == 349_151_936
+    assert [rows[f"features.{k}.concat"].output_shape for k in (3, 4, 6, 7, 9, 10, 11, 12)] == [
+        (128, 55, 55), (128, 55, 55), (256, 27, 27), (256, 27, 27),
+        (384, 13, 13), (384, 13, 13), (512, 13, 13), (512, 13, 13),
+    ]  # fmt: skip
+
+
+def test_squeezenets_last_convolution_begins_with_a_deviation_of_its_own():
+    model = SqueezeNet((3, 18, 18), rng=np.random.default_rng(0))
+    assert model["classifier"]["1"].weight.data.std() == pytest.approx(0.01, rel=0.02)
+    assert model["features"]["0"].weight_init == "he"

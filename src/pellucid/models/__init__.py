@@ -10,6 +10,7 @@ from .pattern_text import to_pattern
 from .registry import by_name, published_for
 from .resnet import ResNet18, ResNet20
 from .simple import SimpleConvNet
+from .squeezenet import SqueezeNet
 from .vgg import VGG11, VGG16
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ResNet18",
     "ResNet20",
     "SimpleConvNet",
+    "SqueezeNet",
     "by_name",
     "from_pattern",
     "is_pattern",

@@ -36,13 +36,14 @@ def by_name(
     input_shape: Shape,
     classes: int,
     *,
-    weight_init: WeightInit = "he",
+    weight_init: WeightInit | None = None,
     rng: np.random.Generator | None = None,
 ) -> Layer:
     """Return a new network called ``name`` for images (C, H, W) of ``classes`` classes.
 
     ``"simple"`` is `SimpleConvNet` with 30 filters of 5x5, on images below 16x16 of 3x3 with a
-    border of one; the others are those of this package, as they are by default.
+    border of one; the others are those of this package, as they are by default. Without
+    ``weight_init``, the initial weights are "he", or those published with the network.
 
     Raises
     ------
@@ -57,9 +58,10 @@ def by_name(
     (10,)
     >>> by_name("alexnet", (3, 32, 32), 10)
     Traceback (most recent call last):
-    pellucid.errors.ShapeError: model: 'alexnet' needs images of at least 67x67, received 32x32. For these there are: allconv, deep, googlenet, lenet, lenet-1998, resnet18, resnet20, simple, vgg11, vgg16.
+    pellucid.errors.ShapeError: model: 'alexnet' needs images of at least 67x67, received 32x32. For these there are: allconv, deep, googlenet, lenet, lenet-1998, resnet18, resnet20, simple, squeezenet, vgg11, vgg16.
     """  # noqa: E501
     network = _named(name)
+    weight_init = network.init if weight_init is None else weight_init
     try:
         return _build(network, input_shape, classes, weight_init=weight_init, rng=rng)
     except ShapeError as error:
@@ -102,7 +104,7 @@ def _build(network: Network, input_shape: Shape, classes: int, **options: Any) -
 def _fits(network: Network, input_shape: Shape) -> bool:
     try:
         with without_values():
-            _build(network, input_shape, 2, weight_init="he", rng=None)
+            _build(network, input_shape, 2, weight_init=network.init, rng=None)
     except ShapeError:
         return False
     return True

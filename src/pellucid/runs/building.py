@@ -154,7 +154,7 @@ def _start(settings: Settings, train: Dataset) -> Start:
     if settings.source is not None:
         with renamed(weight_init="init"):
             return taken_over(settings.source, settings.model, train, init, rng)
-    model, init = str(settings.model), "he" if init is None else init  # a deviation may be 0
+    model = str(settings.model)
     network = new_network(model, train.image_shape, len(train.classes), init, rng)
     return Start(network, model, [])
 

@@ -43,7 +43,7 @@ def initial_weights(
             settings["model"],
             trained.input_shape,  # type: ignore[arg-type]  # three sizes, or it had not loaded
             outputs[0],
-            _drawn(settings["init"]),
+            given_init(settings["init"]),
             np.random.default_rng(settings["seed"]),
         ).state_dict()
     except PellucidError:  # a network that this version does not know, or builds otherwise
@@ -93,11 +93,6 @@ def weight_init_of(text: str) -> str | float:
             f"must be a finite deviation, 0 or more; received {text}.", where="init"
         )
     return deviation
-
-
-def _drawn(init: str) -> str | float:
-    given = given_init(init)
-    return "he" if given is None else given
 
 
 def _is_the_same(run: RunFolder, fresh: Mapping[str, Array]) -> bool:

@@ -39,10 +39,12 @@ def new_network(
     model: str,
     image_shape: tuple[int, int, int],
     classes: int,
-    weight_init: WeightInit,
+    weight_init: WeightInit | None,
     rng: np.random.Generator,
 ) -> Layer:
     """Return the network that the setting ``model`` names or describes.
+
+    Without ``weight_init``, the initial weights are those of `pellucid.models.by_name`.
 
     Raises
     ------
@@ -51,9 +53,11 @@ def new_network(
     """
     from .. import models
 
-    build = models.from_pattern if models.is_pattern(model) else models.by_name
     with renamed(pattern="model", weight_init="init"):
-        return build(model, image_shape, classes, weight_init=weight_init, rng=rng)
+        if models.is_pattern(model):
+            init = "he" if weight_init is None else weight_init
+            return models.from_pattern(model, image_shape, classes, weight_init=init, rng=rng)
+        return models.by_name(model, image_shape, classes, weight_init=weight_init, rng=rng)
 
 
 def taken_over(
@@ -133,8 +137,7 @@ def _with_weights(
             where="source",
             arguments={"model": "resnet18"},
         )
-    init = "he" if weight_init is None else weight_init
-    network = new_network(model, images.image_shape, len(images.classes), init, rng)
+    network = new_network(model, images.image_shape, len(images.classes), weight_init, rng)
     notes = [f"from {path}"]
     try:
         state, new_head, changes = adapted(network, arrays)
