@@ -379,3 +379,42 @@ def multiclass_hinge(scores: Array, labels: Array, margin: float = 1.0) -> tuple
                 gradient[n, k] += 1 / n_
                 gradient[n, right] -= 1 / n_
     return loss, gradient
+
+
+def broadcast(name: str, a: Array, b: Array, dy: Array) -> tuple[Array, Array, Array]:
+    """Return y, da and db of an operation number by number; an axis of length 1 is repeated."""
+    y, da, db = np.zeros(dy.shape), np.zeros(a.shape), np.zeros(b.shape)
+    for index in np.ndindex(*dy.shape):
+        i = tuple(
+            k if n > 1 else 0 for k, n in zip(index[dy.ndim - a.ndim :], a.shape, strict=True)
+        )
+        j = tuple(
+            k if n > 1 else 0 for k, n in zip(index[dy.ndim - b.ndim :], b.shape, strict=True)
+        )
+        p, q, g = float(a[i]), float(b[j]), float(dy[index])
+        if name == "add":
+            y[index], left, right = p + q, 1.0, 1.0
+        elif name == "subtract":
+            y[index], left, right = p - q, 1.0, -1.0
+        elif name == "multiply":
+            y[index], left, right = p * q, q, p
+        elif name == "divide":
+            y[index], left, right = p / q, 1 / q, -p / q**2
+        else:
+            first = 0.5 if p == q else float((p > q) == (name == "maximum"))
+            y[index], left, right = first * p + (1 - first) * q, first, 1 - first
+        da[i] += g * left
+        db[j] += g * right
+    return y, da, db
+
+
+def matmul(a: Array, b: Array, dy: Array) -> tuple[Array, Array, Array]:
+    """Return y, da and db of products of matrices (N, A, I, J) and (N, B, J, K)."""
+    y, da, db = np.zeros(dy.shape), np.zeros(a.shape), np.zeros(b.shape)
+    for n, m, i, k in np.ndindex(*dy.shape):
+        s, t = min(m, a.shape[1] - 1), min(m, b.shape[1] - 1)
+        for j in range(a.shape[3]):
+            y[n, m, i, k] += a[n, s, i, j] * b[n, t, j, k]
+            da[n, s, i, j] += dy[n, m, i, k] * b[n, t, j, k]
+            db[n, t, j, k] += dy[n, m, i, k] * a[n, s, i, j]
+    return y, da, db

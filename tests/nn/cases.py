@@ -257,6 +257,85 @@ def _graph_twin(torch: Any) -> Any:
     return Module()
 
 
+def _joined(name: str, join: Callable[[], Layer], *reads: str, **rest: Any) -> Case:
+    """Return a join of an image, its tanh, a gate for each channel, one for each pixel."""
+    twin = rest.pop("twin", None)
+
+    def build() -> Layer:
+        nodes: dict[str, Any] = {
+            "tanh": (nn.Tanh(), "x"),
+            "gate": (nn.GlobalAvgPool2d(), "tanh"),
+            "one": (nn.Conv2d(3, 1, 1, rng=_rng()), "x"),
+        }
+        needed = {name: nodes[name] for name in nodes if name in reads or name == "tanh"}
+        if "tanh" not in reads and "gate" not in reads:
+            del needed["tanh"]
+        return nn.Graph({**needed, "join": (join(), *reads)})
+
+    def module(torch: Any) -> Any:
+        class Module(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                if "one" in reads:
+                    self.one = torch.nn.Conv2d(3, 1, 1)
+
+            def forward(self, x: Any) -> Any:
+                tanh = torch.tanh(x)
+                values = {"x": x, "tanh": tanh, "gate": tanh.mean((2, 3), keepdim=True)}
+                if "one" in reads:
+                    values["one"] = self.one(x)
+                return twin(torch)(*(values[read] for read in reads))
+
+        return Module()
+
+    return Case(name, build, (3, 4, 5), module if twin else None, **rest)
+
+
+def _of_tanh(torch: Any, join: Any) -> Any:
+    class Module(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return join(torch.tanh(x), x)
+
+    return Module()
+
+
+def _own(layer: Callable[[], Layer], key: str) -> Callable[[], Layer]:
+    """Return a maker of the layer, with numbers in its array that are not those of the start."""
+
+    def build() -> Layer:
+        made = layer()
+        buffer = made.buffers()[key]
+        buffer.data[...] = _rng().uniform(0.5, 2, size=buffer.data.shape)
+        return made
+
+    return build
+
+
+def _with_array(torch: Any, key: str, shape: tuple[int, ...], *, learned: bool = True) -> Any:
+    class Module(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            array = torch.zeros(shape)
+            if learned:
+                setattr(self, key, torch.nn.Parameter(array))
+            else:
+                self.register_buffer(key, array)
+
+        def forward(self, x: Any) -> Any:
+            return x * self.weight if key == "weight" else x + self.bias
+
+    return Module()
+
+
+def _array(name: str, key: str, shape: tuple[int, ...], image: tuple[int, ...], **how: Any) -> Case:
+    return Case(
+        name,
+        _own(lambda: getattr(nn, name.split()[0])(shape, **how), key),
+        image,
+        lambda torch: _with_array(torch, key, shape, learned=how.get("trainable", True)),
+    )
+
+
 CASES = (
     _conv("plain", 4, 3, 3),
     _conv("1x1", 4, 5, 1),
@@ -514,6 +593,63 @@ CASES = (
         lambda: nn.Graph({"tanh": nn.Tanh(), "all": (nn.Concat(), "x", "tanh", "x")}),
         (3, 4, 5),
     ),
+    _joined(
+        "Add broadcasting",
+        lambda: nn.Add(broadcast=True),
+        "x",
+        "gate",
+        "one",
+        twin=lambda torch: lambda a, b, c: a + b + c,
+    ),
+    _joined(
+        "Concat of columns",
+        lambda: nn.Concat(dim=-1),
+        "x",
+        "tanh",
+        twin=lambda torch: lambda a, b: torch.cat([a, b], -1),
+    ),
+    _joined("Multiply", nn.Multiply, "x", "tanh", twin=lambda torch: torch.mul),
+    _joined("Multiply by a gate", nn.Multiply, "x", "gate", twin=lambda torch: torch.mul),
+    _joined("Multiply a gate", nn.Multiply, "gate", "x", twin=lambda torch: torch.mul),
+    _joined("Multiply by pixels", nn.Multiply, "x", "one", twin=lambda torch: torch.mul),
+    _joined("Multiply gates", nn.Multiply, "gate", "one", twin=lambda torch: torch.mul),
+    Case(
+        "Multiply rows",
+        lambda: nn.Graph({"tanh": (nn.Tanh(), "x"), "join": (nn.Multiply(), "tanh", "x")}),
+        (7,),
+    ),
+    _joined("Subtract", nn.Subtract, "tanh", "x", twin=lambda torch: torch.sub),
+    _joined("Subtract from a gate", nn.Subtract, "gate", "x", twin=lambda torch: torch.sub),
+    _joined("Divide", nn.Divide, "tanh", "x", twin=lambda torch: torch.div),
+    _joined("Divide by pixels", nn.Divide, "tanh", "x", twin=lambda torch: torch.div),
+    _joined("Maximum", nn.Maximum, "x", "tanh", twin=lambda torch: torch.maximum),
+    _joined(
+        "Maximum of three",
+        nn.Maximum,
+        "one",
+        "x",
+        "gate",
+        twin=lambda torch: lambda a, b, c: torch.maximum(torch.maximum(a, b), c),
+    ),
+    _joined("Maximum of equals", nn.Maximum, "x", "x", twin=lambda torch: torch.maximum),
+    _joined("Minimum", nn.Minimum, "gate", "x", twin=lambda torch: torch.minimum),
+    Case(
+        "MatMul",
+        lambda: nn.Graph({"tanh": (nn.Tanh(), "x"), "join": (nn.MatMul(), "tanh", "x")}),
+        (4, 4),
+        lambda torch: _of_tanh(torch, torch.matmul),
+    ),
+    _array("Scale", "weight", (3, 1, 1), (3, 4, 5)),
+    _array("Scale of rows", "weight", (6,), (6,)),
+    _array("Scale of places", "weight", (3, 4, 5), (3, 4, 5)),
+    _array("Scale of columns", "weight", (5,), (3, 4, 5)),
+    _array("Scale of everything", "weight", (), (3, 4, 5)),
+    _array("Scale into channels", "weight", (3, 1, 1), (1, 4, 5)),
+    _array("Scale by a constant", "weight", (3, 1, 1), (3, 4, 5), trainable=False),
+    _array("Shift", "bias", (3, 1, 1), (3, 4, 5)),
+    _array("Shift of rows", "bias", (6,), (6,)),
+    _array("Shift of rows in an image", "bias", (4, 1), (3, 4, 5), init=0.5),
+    _array("Shift by a constant", "bias", (1, 1, 1), (3, 4, 5), trainable=False),
     Case("Branches of rows", lambda: nn.Branches(nn.Tanh(), nn.Linear(5, 2, rng=_rng())), (5,)),
 )
 

@@ -10,7 +10,7 @@ import copy
 import numpy as np
 import pytest
 
-from pellucid import load, nn, save, summary
+from pellucid import engine, load, nn, save, summary
 from pellucid.errors import ArgumentError, FileFormatError, ShapeError
 from pellucid.formats import architecture
 from pellucid.nn import (
@@ -202,6 +202,71 @@ def test_a_join_asks_for_a_forward_and_a_gradient_like_its_output():
     model(np.zeros((1, 2, 4, 4)))
     with pytest.raises(ShapeError, match=r"^Add 'sum': expects an output gradient of shape like"):
         model.backward(np.zeros((1, 2, 4, 1)))
+
+
+@pytest.mark.parametrize(
+    ("join", "shapes", "said"),
+    [
+        (
+            nn.Multiply(), [(2, 4, 4), (3, 1, 1)],
+            r"needs inputs with equally many axes, along each of one length or 1, received 'input "
+            r"1' \(2, 4, 4\), 'input 2' \(3, 1, 1\) without N\. Give the layers before them the sa",
+        ),
+        (
+            nn.Maximum(), [(2, 4, 4), (2,), (2, 1, 1)],
+            r"needs .* without N\. Put after 'input 2': `Reshape\(2, 1, 1\)`, or where the 1 b",
+        ),
+        (Add(broadcast=True), [(2, 4, 4), (4,)], r"needs inputs .* `Reshape\(4, 1, 1\)`"),
+        (
+            nn.MatMul(), [(2, 4, 3), (2, 4, 3)],
+            r"a product of matrices needs .* received 'input 1' \(2, 4, 3\), 'input 2' \(2, 4, 3\)",
+        ),
+        (nn.MatMul(), [(4, 3), (2, 3, 4)], r"a product of matrices needs"),
+        (Concat(dim=3), [(2, 4, 4), (2, 5, 4)], r"along axis 3 if they have it, and are of one"),
+        (Concat(dim=-2), [(4,), (4,)], r"along axis -2 if they have it"),
+        (Concat(dim=2), [(2, 4, 4), (2, 4)], r"along axis 2 if they have it"),
+    ],
+)  # fmt: skip
+def test_what_does_not_broadcast_is_refused_with_what_to_change(join, shapes, said):
+    with pytest.raises(ShapeError, match=said):
+        join.output_shape(*shapes)
+    with pytest.raises(ShapeError, match=rf"^{type(join).__name__}: .*{said}"):
+        join(*(np.zeros((3, *shape)) for shape in shapes))
+
+
+@pytest.mark.parametrize("dim", [0, 1.5, True, None])
+def test_images_are_not_concatenated_with_each_other(dim):
+    with pytest.raises(ArgumentError, match=r"^dim: must be an axis of the inputs, 1 or more"):
+        Concat(dim)
+
+
+def test_an_array_that_does_not_fit_the_image_is_refused_with_one_that_does():
+    said = r"has an array of shape \(4, 1, 1\), .* \(3, 5, 5\).*: `Scale\(\(3, 1, 1\)\)`\.$"
+    with pytest.raises(ShapeError, match=rf"^Scale: {said}"):
+        nn.Scale((4, 1, 1))(np.zeros((4, 3, 5, 5)))
+    with pytest.raises(ShapeError, match=r"it may not have more axes"):
+        nn.Shift((3, 1, 1)).output_shape((3,))
+    with pytest.raises(ArgumentError, match=r"^shape: must be an integer, 1 or more; received 0"):
+        nn.Scale((3, 0))
+    with pytest.raises(ArgumentError, match=r"^shape: must be the shape of the array"):
+        nn.Scale("3")
+
+
+def test_a_constant_array_is_state_but_not_trained(tmp_path):
+    model = Sequential(scale=nn.Scale((2, 1, 1), trainable=False), shift=nn.Shift((2, 1, 1)))
+    model["scale"].weight.data[:] = [[[3]], [[4]]]
+    assert list(model.parameters()) == ["shift.bias"]
+    assert model["shift"].bias.decay == 0
+    assert repr(model["scale"]) == "Scale((2, 1, 1), trainable=False)"
+    save(model, tmp_path / "scale.safetensors")
+    again = load(tmp_path / "scale.safetensors")
+    assert again["scale"].weight.data.ravel().tolist() == [3, 4]
+    assert list(again.parameters()) == ["shift.bias"]
+    plan = engine.compile(model, (2, 2, 2), 1)
+    plan(np.ones((1, 2, 2, 2), np.float32))
+    plan.backward(np.ones((1, 2, 2, 2), np.float32))
+    assert model["shift"].bias.grad.ravel().tolist() == [4, 4]
+    assert type(model["scale"].weight) is nn.Buffer
 
 
 # Running.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..exports import exported
 from ..other_names import lookup
 from .activations import *
+from .arithmetic import *
 from .branching import *
 from .card import *
 from .containers import Sequential as Sequential
@@ -30,6 +31,7 @@ from .normalization import *
 from .parameter import *
 from .pooling import *
 from .rectifiers import *
+from .scaling import *
 from .shortcut import *
 from .smooth_activations import *
 from .summaries import *

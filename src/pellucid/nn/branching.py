@@ -8,7 +8,8 @@ from ..errors import ArgumentError
 from ..typing import Shape
 from . import walk
 from .containers import Container, Sequential
-from .joins import Add, Concat, bridges
+from .join_texts import bridges
+from .joins import Add, Concat
 from .layer import Layer
 from .walk import Node
 
@@ -145,6 +146,7 @@ class ResidualSum(Add):
     where = "residual"
 
     def __init__(self, block: Residual) -> None:
+        super().__init__()
         self.around = "input" if block.shortcut is None else "shortcut"
         vars(self).update(remember=block.remember, recall=block.recall)
 
@@ -166,6 +168,7 @@ class JoinedBranches(Concat):
     where = "branches"
 
     def __init__(self, branches: Branches) -> None:
+        super().__init__()
         vars(self).update(remember=branches.remember, recall=branches.recall)
 
     def refusal(self, shapes: Sequence[Shape], names: Sequence[str], input_shape: Shape) -> str:

@@ -10,6 +10,7 @@ arise); inputs are never modified.
 from ..exports import exported
 from .activations import *
 from .affine import *
+from .broadcasting import *
 from .conv import *
 from .conv_transpose import *
 from .convolution_matrix import *

@@ -33,6 +33,11 @@ class AddStep(Step):
         self._inputs = len(input_shapes)
 
     @classmethod
+    def takes(cls, layer: Add, input_shape: Any) -> bool:
+        """Return whether nothing is broadcast."""
+        return len(set(input_shape)) == 1
+
+    @classmethod
     def absorbs(
         cls, layer: Any, follower: Layer, shape: Shape, absorbed: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
@@ -81,7 +86,7 @@ class ConcatStep(Step):
     @classmethod
     def takes(cls, layer: Concat, input_shape: Any) -> bool:
         """Return whether the channels are the last axis, in the layout of the step."""
-        return len(input_shape[0]) in (1, 3)
+        return len(input_shape[0]) in (1, 3) and layer.axis(input_shape[0]) == 0
 
     def forward(self, *x: Array) -> Array:
         """Return the concatenated inputs."""
