@@ -11,7 +11,7 @@ from pellucid.errors import ArgumentError, FileFormatError
 from pellucid.nn import Layer, Parameter
 
 
-class Scale(Layer):
+class Gain(Layer):
     """Multiply every channel by a number of its own."""
 
     def __init__(self, channels, start=1.0):
@@ -35,7 +35,7 @@ class Twice(Layer):
     def __init__(self, inner, switch=False):
         self.inner = inner
         self.switch = switch
-        self.second = Scale(2, 3.0)
+        self.second = Gain(2, 3.0)
 
     def forward(self, x):
         return self.second(self.inner(x))
@@ -47,8 +47,8 @@ class Twice(Layer):
 def _model():
     return nn.Sequential(
         conv=nn.Conv2d(1, 2, 3, rng=np.random.default_rng(0)),
-        scale=Scale(2, start=0.5),
-        twice=Twice(Scale(2, 2.0)),
+        scale=Gain(2, start=0.5),
+        twice=Twice(Gain(2, 2.0)),
         flatten=nn.Flatten(),
         fc=nn.Linear(72, 10, rng=np.random.default_rng(1)),
     )
@@ -71,7 +71,7 @@ def test_it_has_a_line_in_the_summary():
     assert lines["scale"].parameters == 2
     assert lines["twice"].parameters == 4
     assert lines["scale"].output_shape == (2, 6, 6)
-    assert "Scale(2, start=0.5)" in str(table)
+    assert "Gain(2, start=0.5)" in str(table)
 
 
 def test_its_parameters_train():
@@ -91,9 +91,9 @@ def test_it_is_saved_and_loaded_when_its_class_is_named(tmp_path):
     model = _model().eval()
     model["scale"].gain.data[:] = [3.0, -1.0]
     pellucid.save(model, tmp_path / "own.safetensors")
-    again = pellucid.load(tmp_path / "own.safetensors", layers=[Scale, Twice])
+    again = pellucid.load(tmp_path / "own.safetensors", layers=[Gain, Twice])
     assert again["scale"].start == 0.5
-    assert type(again["twice"].inner) is Scale
+    assert type(again["twice"].inner) is Gain
     x = np.random.default_rng(0).normal(size=(2, 1, 8, 8)).astype(np.float32)
     assert np.array_equal(model(x), again(x))
 
@@ -102,13 +102,13 @@ def test_without_its_class_the_file_says_how_to_load_it(tmp_path):
     pellucid.save(_model(), tmp_path / "own.safetensors")
     with pytest.raises(
         FileFormatError,
-        match=r"names the layer 'Scale', which is unknown\. .*`load\(path, layers=\[Scale\]\)`",
+        match=r"names the layer 'Gain', which is unknown\. .*`load\(path, layers=\[Gain\]\)`",
     ):
         pellucid.load(tmp_path / "own.safetensors")
 
 
 def test_an_argument_that_is_not_kept_is_named_when_it_is_saved(tmp_path):
-    class Forgetful(Scale):
+    class Forgetful(Gain):
         def __init__(self, channels, power=2):
             super().__init__(channels)
 
@@ -120,7 +120,7 @@ def test_an_argument_that_is_not_kept_is_named_when_it_is_saved(tmp_path):
 
 
 def test_an_argument_that_no_file_can_hold_is_named_when_it_is_saved(tmp_path):
-    class Odd(Scale):
+    class Odd(Gain):
         def __init__(self, channels, function=abs):
             super().__init__(channels)
             self.function = function
