@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         read_tensors,
         save,
         to_book,
+        to_onnx,
         write_pickle,
         write_tensors,
     )
@@ -74,6 +75,7 @@ __all__ = [
     "shapes",
     "summary",
     "to_book",
+    "to_onnx",
     "training",
     "viz",
     "write_pickle",
@@ -97,6 +99,7 @@ _HOMES = {
     "set_num_threads": "kernels.pool.thread_count",
     "summary": "nn",
     "to_book": "formats",
+    "to_onnx": "formats",
     "write_pickle": "formats",
     "write_tensors": "formats",
 }

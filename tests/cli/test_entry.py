@@ -15,8 +15,8 @@ from cli.conftest import environment
 from pellucid.formats import load
 
 COMMANDS = [
-    "", "train", "sweep", "find-lr", "evaluate", "predict", "summary", "profile", "warmup", "data",
-    "data fetch", "data verify", "data cache", "book",
+    "", "train", "sweep", "find-lr", "evaluate", "predict", "summary", "profile", "warmup",
+    "export", "data", "data fetch", "data verify", "data cache", "book",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from . import (
     convert,
     data,
     evaluate,
+    export,
     find_lr,
     predict,
     profile,
@@ -74,6 +75,7 @@ app.command(
     "convert",
     cls=with_late_help(read=convert.formats_read, written=convert.formats_written),
 )(convert.command)
+app.command("export")(export.command)
 app.command("book", context_settings={"allow_interspersed_args": False})(book.command)
 app.add_typer(data.app, name="data")
 app.add_typer(show.app, name="show")

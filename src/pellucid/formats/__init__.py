@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .book_pickle import read_pickle, write_pickle
     from .files import atomic_write
     from .model_file import load, save
+    from .onnx.writing import to_onnx
     from .registry import Contents, Format, register
     from .sniff import describe_file
     from .tensors import read_tensors, write_tensors
@@ -33,6 +34,7 @@ __all__ = [
     "register",
     "save",
     "to_book",
+    "to_onnx",
     "write_pickle",
     "write_tensors",
 ]
@@ -51,6 +53,7 @@ _HOMES = {
     "register": "registry",
     "save": "model_file",
     "to_book": "book_networks",
+    "to_onnx": "onnx.writing",
     "write_pickle": "book_pickle",
     "write_tensors": "tensors",
 }

@@ -1,0 +1,207 @@
+"""``pellucid export``: a network for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeAlias
+
+import typer
+
+from ..errors import ArgumentError, renamed
+from ..runs.networks import is_name
+from ..shapes import shape_text
+from . import completion
+from .interrupts import stoppable
+from .messages import count, echo, note
+from .models import model_file
+from .options import NAMES, ImageOption, image_shape, network
+
+if TYPE_CHECKING:
+    from ..nn import Layer
+
+__all__ = ["TARGETS", "Asked", "command"]
+
+Image: TypeAlias = tuple[int, int, int]
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        autocompletion=completion.models,
+        help=f'A run folder, a model file, a network\'s name ({NAMES}) or "INPUT -> ...".',
+    ),
+]
+PixelsOption = Annotated[
+    Literal["uint8", "float32"] | None,
+    typer.Option(
+        "--pixels",
+        metavar="TYPE",
+        help="ONNX: take pixels from 0 to 255 as uint8 or float32, and divide them by 255 in the "
+        "graph. [dim]Default: numbers from 0 to 1. What train --normalize does is in the graph in "
+        "any case.[/dim]",
+    ),
+]
+
+
+class Asked(NamedTuple):
+    """The options of all targets; None where one was not given.
+
+    Attributes
+    ----------
+    image : (C, H, W) or None
+    opset : int or None
+    size : (H, W), "dynamic" or None
+    softmax : bool
+    pixels : {"uint8", "float32"} or None
+    """
+
+    image: Image | None = None
+    opset: int | None = None
+    size: tuple[int, int] | Literal["dynamic"] | None = None
+    softmax: bool = False
+    pixels: Literal["uint8", "float32"] | None = None
+
+
+# Writes a model to a path as was asked, and returns what to say of it.
+Writer = Callable[["Layer", Path, Asked], str]
+
+
+def _to_onnx(model: Layer, path: Path, asked: Asked) -> str:
+    from ..formats.onnx.writing import to_onnx
+    from ..formats.onnx.writing.export import OPSET
+
+    options = {"opset": OPSET if asked.opset is None else asked.opset}
+    with renamed(opset="--opset", input_shape="--input", size="--size", pixels="--pixels"):
+        found = to_onnx(
+            model,
+            path,
+            **options,
+            input_shape=asked.image,
+            size=asked.size,
+            softmax=asked.softmax,
+            pixels=asked.pixels,
+        )
+    ends = (
+        f"{end} {shape_text('?' if k is None else k for k in shape)}"
+        for end, shape in (
+            (found.input, found.input_shape),
+            (found.output, found.output_shape),
+        )
+    )
+    return f"{' -> '.join(ends)}; {count(found.operators, 'operator')} of opset {found.opset}"
+
+
+class Target(NamedTuple):
+    """One kind of file: what writes it, and which of the options it has (fields of `Asked`)."""
+
+    write: Writer
+    options: tuple[str, ...] = ()
+
+
+# By option; a new one has an entry here, and a parameter of `command` with its path.
+TARGETS: dict[str, Target] = {
+    "--onnx": Target(_to_onnx, ("image", "opset", "size", "softmax", "pixels")),
+}
+
+
+def command(
+    source: SourceArgument,
+    onnx: Annotated[
+        Path | None,
+        typer.Option("--onnx", metavar="FILE", help="Write an ONNX file: docs/onnx.md."),
+    ] = None,
+    image: ImageOption = None,
+    classes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Outputs, for a network's name. [dim]Default: as it was published.[/dim]",
+        ),
+    ] = None,
+    opset: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="ONNX: the version of its operators, from 7. [dim]Default: 18.[/dim]"
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HxW|dynamic",
+            help="ONNX: images of other rows and columns, or of any. "
+            "[dim]Default: those of the model.[/dim]",
+        ),
+    ] = None,
+    softmax: Annotated[
+        bool, typer.Option("--softmax", help="ONNX: return probabilities, not scores.")
+    ] = False,
+    pixels: PixelsOption = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that exist.")
+    ] = False,
+) -> None:
+    """Write a network for other programs, in evaluation mode.
+
+    pellucid export runs/digits-1 --onnx digits.onnx
+
+    A calibrated network's temperature is part of what is written.
+    """
+    given = {"--onnx": onnx}
+    paths = {option: path for option, path in given.items() if path is not None}
+    asked = Asked(
+        None if image is None else image_shape(image), opset, _size(size), softmax, pixels
+    )
+    _require_targets(paths, overwrite)
+    _require_options(paths, asked)
+    model = _network(source, asked.image, classes)
+    if is_name(source):
+        note("note: a network's name stands for a new one, whose weights are drawn at random")
+    for option, path in paths.items():
+        with stoppable("stopped; the file was not written"), renamed(path=option):
+            said = TARGETS[option].write(model, path, asked)
+        echo(path)
+        note(said)
+
+
+def _network(source: str, image: Image | None, classes: int | None) -> Layer:
+    """Return the network, and say which of the files of a run it is."""
+    file = source if is_name(source) or not Path(source).exists() else str(model_file(Path(source)))
+    with renamed(MODEL="SOURCE"):
+        return network(file, image, classes)
+
+
+def _require_targets(paths: dict[str, Path], overwrite: bool) -> None:
+    """Refuse no target, one file for two, and files that exist."""
+    if not paths:
+        raise ArgumentError(
+            f"say what to write, and where: {' or '.join(f'{o} FILE' for o in TARGETS)}.",
+            where="export",
+        )
+    for option, path in paths.items():
+        if list(paths.values()).count(path) > 1:
+            raise ArgumentError(f"'{path}' is given twice. Choose another name.", where=option)
+        if path.exists() and not overwrite:
+            raise ArgumentError(
+                f"'{path}' exists. Choose another name, or add --overwrite.", where=option
+            )
+
+
+def _require_options(paths: dict[str, Path], asked: Asked) -> None:
+    """Refuse an option that none of the targets has."""
+    for field, value in asked._asdict().items():
+        if value not in (None, False) and not any(field in TARGETS[o].options for o in paths):
+            able = " or ".join(o for o, target in TARGETS.items() if field in target.options)
+            raise ArgumentError(f"is for {able}. Leave it out.", where=f"--{field}")
+
+
+def _size(text: str | None) -> tuple[int, int] | Literal["dynamic"] | None:
+    """Parse ``--size``."""
+    if text is None or text == "dynamic":
+        return text  # type: ignore[return-value]
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
+        raise ArgumentError(
+            f"must be rows x columns, as 224x224, or dynamic; received {text!r}.", where="--size"
+        )
+    return int(parts[0]), int(parts[1])

@@ -1,0 +1,103 @@
+"""Pooling: of windows, and of whole images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..... import nn
+from ..registry import writes
+from ..sheet import Sheet, Value
+from .shapes import padded
+from .windows import both, sliding
+
+__all__: list[str] = []
+
+
+@writes(nn.MaxPool2d)
+def _max_pool(sheet: Sheet, layer: nn.MaxPool2d, x: Value) -> str:
+    moves = _moves(sheet, layer, x)
+    if layer.dilation == (1, 1):
+        del moves["dilations"]
+    else:
+        sheet.require_opset(10, "a dilation")
+    pads = moves.get("pads")
+    if pads and any(p >= f for p, f in zip(pads, 2 * moves["kernel_shape"], strict=True)):
+        lowest = float(np.finfo(sheet.dtype).min)  # runtimes refuse to pad by a window or more
+        x_padded = padded(sheet, x, pads, lowest)
+        return sheet.op("MaxPool", x_padded, **{**moves, "pads": [0, 0, 0, 0]})
+    return sheet.op("MaxPool", x, **moves)
+
+
+@writes(nn.AvgPool2d)
+def _avg_pool(sheet: Sheet, layer: nn.AvgPool2d, x: Value) -> str:
+    moves = _moves(sheet, layer, x)
+    _without_dilation(sheet, layer, moves, 19)
+    over = layer.windows(x.example).overhang if x.sized else (0, 0)
+    read: Value | str = x
+    include = int(layer.count_include_pad)
+    if any(over) and include:  # which counts zeros of the padding, but not what is beyond it
+        pads = moves["pads"]
+        given = [pads[0], pads[1], pads[2] - over[0], pads[3] - over[1]]
+        read = padded(sheet, x, given, 0.0) if any(given) else x
+        moves["pads"], include = [0, 0, *over], 0
+    if moves.get("ceil_mode"):
+        include = 0
+    return sheet.op("AveragePool", read, count_include_pad=include, **moves)
+
+
+@writes(nn.LpPool2d)
+def _lp_pool(sheet: Sheet, layer: nn.LpPool2d, x: Value) -> str:
+    moves = _moves(sheet, layer, x)
+    p = layer.norm_type
+    if int(p) == p:
+        if "ceil_mode" in moves:
+            sheet.require_opset(18, "misfit='pad' for images of any size")
+        _without_dilation(sheet, layer, moves, 18)
+        return sheet.op("LpPool", x, p=int(p), **moves)
+    if "ceil_mode" in moves:
+        x.require_size("the padding of misfit='pad'")
+    _without_dilation(sheet, layer, moves, 19)
+    powers = sheet.op("Pow", sheet.op("Abs", x), sheet.number(p, "p"))
+    mean = sheet.op("AveragePool", powers, count_include_pad=1, **moves)
+    count = layer.kernel_size[0] * layer.kernel_size[1]
+    total = sheet.op("Mul", mean, sheet.number(count, "count"))
+    return sheet.op("Pow", total, sheet.number(1 / p, "root"))
+
+
+@writes(nn.GlobalAvgPool2d)
+def _global_avg_pool(sheet: Sheet, layer: nn.GlobalAvgPool2d, x: Value) -> str:
+    return sheet.op("GlobalAveragePool", x)
+
+
+@writes(nn.GlobalMaxPool2d)
+def _global_max_pool(sheet: Sheet, layer: nn.GlobalMaxPool2d, x: Value) -> str:
+    return sheet.op("GlobalMaxPool", x)
+
+
+def _moves(sheet: Sheet, layer: Any, x: Value) -> dict[str, Any]:
+    """Return the attributes of a pooling; what depends on an unknown size by ``ceil_mode``."""
+    if x.sized or layer.misfit != "pad" or layer.padding == "same":
+        return sliding(sheet, layer, x)
+    sheet.require_opset(10, "misfit='pad' for images of any size")
+    around = layer.windows(x.example)
+    (top, bottom), (left, right) = around.padding
+    pads = [top, left, bottom - around.overhang[0], right - around.overhang[1]]
+    if any(pads) and getattr(layer, "count_include_pad", False):
+        x.require_size("the mean over padding of misfit='pad'")
+    return {
+        "kernel_shape": both(layer.kernel_size),
+        "strides": both(layer.stride),
+        "dilations": both(layer.dilation),
+        "pads": pads,
+        "ceil_mode": 1,
+    }
+
+
+def _without_dilation(sheet: Sheet, layer: Any, moves: dict[str, Any], least: int) -> None:
+    """Remove the dilation of 1, which is implied; refuse another one below the opset ``least``."""
+    if tuple(layer.dilation) == (1, 1):
+        del moves["dilations"]
+    else:
+        sheet.require_opset(least, "a dilation")

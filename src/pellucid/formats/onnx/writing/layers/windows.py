@@ -1,0 +1,61 @@
+"""Convolutions, and how windows move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..... import nn
+from ..registry import writes
+from ..sheet import Sheet, Value
+
+__all__ = ["both", "sliding"]
+
+
+@writes(nn.Conv2d)
+def _conv(sheet: Sheet, layer: nn.Conv2d, x: Value) -> str:
+    return sheet.op(
+        "Conv", x, *_weights(sheet, layer), group=layer.groups, **sliding(sheet, layer, x)
+    )
+
+
+@writes(nn.ConvTranspose2d)
+def _conv_transpose(sheet: Sheet, layer: nn.ConvTranspose2d, x: Value) -> str:
+    return sheet.op(
+        "ConvTranspose",
+        x,
+        *_weights(sheet, layer),
+        group=layer.groups,
+        kernel_shape=both(layer.kernel_size),
+        strides=both(layer.stride),
+        dilations=both(layer.dilation),
+        pads=2 * both(layer.padding),
+        output_padding=both(layer.output_padding),
+    )
+
+
+def _weights(sheet: Sheet, layer: nn.Conv2d | nn.ConvTranspose2d) -> list[str]:
+    return [sheet.weight(p) for p in (layer.weight, layer.bias) if p is not None]
+
+
+def sliding(sheet: Sheet, layer: Any, x: Value) -> dict[str, Any]:
+    """Return the attributes that say how the window of ``layer`` moves over ``x``.
+
+    For images of a known size the padding is written out; for others it must not depend on the
+    size, except that "same" has a word in ONNX.
+    """
+    moves = {
+        "kernel_shape": both(layer.kernel_size),
+        "strides": both(layer.stride),
+        "dilations": both(layer.dilation),
+    }
+    if not x.sized and layer.padding == "same":
+        return {**moves, "auto_pad": "SAME_UPPER"}
+    if not x.sized and layer.misfit == "pad":
+        x.require_size("the padding of misfit='pad'")
+    (top, bottom), (left, right) = layer.windows(x.example).padding
+    return {**moves, "pads": [top, left, bottom, right]}
+
+
+def both(pair: tuple[int, int]) -> list[int]:
+    """Return a pair as the list that an attribute takes."""
+    return [int(number) for number in pair]
