@@ -108,6 +108,8 @@ class Scale(ArrayLayer):
     {}
     """
 
+    short_name = "scale"
+
     def __init__(
         self, shape: Sequence[int] | int, init: float = 1.0, *, trainable: bool = True
     ) -> None:
@@ -155,6 +157,8 @@ class Shift(ArrayLayer):
     >>> shift(np.full((1, 2, 1, 2), 4.0)).ravel(), list(shift.parameters())
     (array([4.5, 4.5, 4.5, 4.5]), ['bias'])
     """
+
+    short_name = "shift"
 
     def __init__(
         self, shape: Sequence[int] | int, init: float = 0.0, *, trainable: bool = True

@@ -1,5 +1,29 @@
 """One step for each kind of layer; each module registers its steps when it is imported."""
 
-from . import conv, join, layout, linear, norm, plain, pointwise, pool, response
+from . import (
+    conv,
+    join,
+    layout,
+    linear,
+    norm,
+    plain,
+    pointwise,
+    pool,
+    product,
+    response,
+    scaling,
+)
 
-__all__ = ["conv", "join", "layout", "linear", "norm", "plain", "pointwise", "pool", "response"]
+__all__ = [
+    "conv",
+    "join",
+    "layout",
+    "linear",
+    "norm",
+    "plain",
+    "pointwise",
+    "pool",
+    "product",
+    "response",
+    "scaling",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,10 +19,10 @@ from .base import flat, numbers, serves
 from .conv import ConvStep
 from .pixel_blocks import ChunkBlocks, PixelBlockStep
 
-__all__ = ["BatchNormStep", "GroupNormStep"]
+__all__ = ["BatchNormStep", "GroupNormStep", "StandardizingStep"]
 
 
-class _StandardizingStep(PixelBlockStep):
+class StandardizingStep(PixelBlockStep):
     """Base class: mean 0 and variance 1, then scale and shift, and ReLU if one follows.
 
     The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32;
@@ -31,7 +31,7 @@ class _StandardizingStep(PixelBlockStep):
     """
 
     _x: Array  # the last input
-    passes = (
+    passes: ClassVar[tuple[Any, ...]] = (
         normalization.batch_norm,
         normalization.batch_statistics,
         normalization.batch_gradient_sums,
@@ -107,7 +107,7 @@ class _StandardizingStep(PixelBlockStep):
 
 
 @serves(BatchNorm2d)
-class BatchNormStep(_StandardizingStep):
+class BatchNormStep(StandardizingStep):
     """Batch normalisation, and ReLU if one follows.
 
     After a convolution whose weights are frozen, inference skips this step: it is folded into the
@@ -213,7 +213,7 @@ class BatchNormStep(_StandardizingStep):
 
 
 @serves(GroupNorm)
-class GroupNormStep(_StandardizingStep):
+class GroupNormStep(StandardizingStep):
     """Group normalisation, and ReLU if one follows; a block is an image, with rows of its own."""
 
     layer: GroupNorm
