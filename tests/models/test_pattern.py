@@ -81,6 +81,7 @@ def test_the_layers_are_called_what_they_are():
         ("TANH", "Tanh()"),
         ("RELU6", "ReLU6()"),
         ("GELU", "GELU()"),
+        ("LN", "LayerNorm2d(3)"),
         ("ELU", "ELU()"),
         ("ELU0.5", "ELU(alpha=0.5)"),
         ("SELU", "SELU()"),

@@ -105,6 +105,24 @@ def _group_norm(groups: int, channels: int, **options: Any) -> Layer:
     return layer
 
 
+def _given(layer: Layer) -> Layer:
+    """Return a layer with parameters that are not those of the start."""
+    rng = _rng()
+    for parameter in layer.parameters().values():
+        parameter.data[...] = rng.uniform(0.5, 2, size=parameter.data.shape)
+    return layer
+
+
+def _of_pixels(torch: Any, kind: Any, *arguments: Any, **options: Any) -> Any:
+    """Return PyTorch's layer over the last axis, applied to the channels of each pixel."""
+
+    class Twin(kind):
+        def forward(self, x: Any) -> Any:
+            return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+    return Twin(*arguments, **options)
+
+
 def _module(torch: Any, function: Callable[[Any], Any]) -> Any:
     """Return a function of PyTorch as a module."""
 
@@ -380,6 +398,30 @@ CASES = (
         (5,),
         lambda torch: torch.nn.Linear(5, 4, bias=False),
     ),
+    Case(
+        "Linear over the last of three axes",
+        lambda: nn.Linear(5, 4, rng=_rng()),
+        (3, 2, 5),
+        lambda torch: torch.nn.Linear(5, 4),
+    ),
+    Case(
+        "Linear over the last of two axes, without bias",
+        lambda: nn.Linear(5, 4, bias=False, rng=_rng()),
+        (6, 5),
+        lambda torch: torch.nn.Linear(5, 4, bias=False),
+    ),
+    Case(
+        "ChannelLinear",
+        lambda: nn.ChannelLinear(5, 4, rng=_rng()),
+        (5, 3, 4),
+        lambda torch: _of_pixels(torch, torch.nn.Linear, 5, 4),
+    ),
+    Case(
+        "ChannelLinear without bias",
+        lambda: nn.ChannelLinear(3, 7, bias=False, rng=_rng()),
+        (3, 5, 1),
+        lambda torch: _of_pixels(torch, torch.nn.Linear, 3, 7, bias=False),
+    ),
     _same("Flatten", "Flatten"),
     _same("ReLU", "ReLU"),
     _same("ReLU of rows", "ReLU", shape=(9,)),
@@ -505,6 +547,50 @@ CASES = (
         lambda torch: torch.nn.GroupNorm(3, 3),
         training=False,
         n=1,
+    ),
+    Case(
+        "LayerNorm",
+        lambda: _given(nn.LayerNorm(7)),
+        (7,),
+        lambda torch: torch.nn.LayerNorm(7),
+    ),
+    Case(
+        "LayerNorm of the last of two axes",
+        lambda: _given(nn.LayerNorm(6, 1e-2, bias=False)),
+        (5, 6),
+        lambda torch: torch.nn.LayerNorm(6, 1e-2, bias=False),
+    ),
+    Case(
+        "LayerNorm of two axes",
+        lambda: _given(nn.LayerNorm((4, 5))),
+        (3, 4, 5),
+        lambda torch: torch.nn.LayerNorm((4, 5)),
+    ),
+    Case(
+        "LayerNorm of whole images, without parameters",
+        lambda: nn.LayerNorm((3, 4, 5), elementwise_affine=False, bias=False),
+        (3, 4, 5),
+        lambda torch: torch.nn.LayerNorm((3, 4, 5), elementwise_affine=False),
+    ),
+    Case(
+        "LayerNorm2d",
+        lambda: _given(nn.LayerNorm2d(6)),
+        (6, 4, 5),
+        lambda torch: _of_pixels(torch, torch.nn.LayerNorm, 6, eps=1e-6),
+    ),
+    Case(
+        "LayerNorm2d of many channels",
+        lambda: _given(nn.LayerNorm2d(41, eps=1e-2)),
+        (41, 2, 1),
+        lambda torch: _of_pixels(torch, torch.nn.LayerNorm, 41, eps=1e-2),
+    ),
+    _same("InstanceNorm2d", "InstanceNorm2d", 3),
+    Case(
+        "InstanceNorm2d affine",
+        lambda: _given(nn.InstanceNorm2d(3, eps=1e-2, affine=True)),
+        (3, 4, 5),
+        lambda torch: torch.nn.InstanceNorm2d(3, eps=1e-2, affine=True),
+        n=2,
     ),
     Case(
         "BatchNorm2d",

@@ -10,6 +10,7 @@ from .activations import *
 from .arithmetic import *
 from .branching import *
 from .card import *
+from .channel_linear import *
 from .containers import Sequential as Sequential
 from .conv import *
 from .conv_transpose import *
@@ -20,9 +21,11 @@ from .fields import *
 from .gradient_check import *
 from .graph import *
 from .input_normalization import *
+from .instance_norm import *
 from .joins import Add as Add
 from .joins import Concat as Concat
 from .layer import *
+from .layer_norm import *
 from .learning_rates import *
 from .linear import *
 from .locally_connected import *

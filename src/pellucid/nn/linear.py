@@ -28,6 +28,7 @@ class Linear(Layer):
         y[n,o] = b[o] + Σ_i w[o,i] · x[n,i]
 
     Input (N, in), output (N, out). Gradients: ``dx = dy·w``, ``dw = dyᵀ·x``, ``db = Σ_n dy``.
+    Of more axes, (N, ..., in), it takes the last one: each row along it is mapped alone.
     Source: "Deep Learning from Scratch", section 5.6.
 
     Parameters
@@ -81,12 +82,12 @@ class Linear(Layer):
         self.bias = Parameter(zeros, decay=0.0) if bias else None
 
     def forward(self, x: Array) -> Array:
-        """Return ``x·wᵀ + b`` (N, out) for ``x`` (N, in)."""
+        """Return ``x·wᵀ + b`` (N, ..., out) for ``x`` (N, ..., in)."""
         self.remember(x)
         return ops.linear(x, self.weight.data, None if self.bias is None else self.bias.data)
 
     def backward(self, dy: Array) -> Array:
-        """Return ``dx`` (N, in) for ``dy`` (N, out)."""
+        """Return ``dx`` (N, ..., in) for ``dy`` (N, ..., out)."""
         (x,) = self.recall()
         dx, self.weight.grad, db = ops.linear_backward(dy, x, self.weight.data)
         if self.bias is not None:
@@ -94,13 +95,13 @@ class Linear(Layer):
         return dx
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Return (out,)."""
+        """Return (out,), or (..., out) of more axes."""
         require_features(input_shape, self.in_features)
-        return (self.out_features,)
+        return *input_shape[:-1], self.out_features
 
     def multiply_adds(self, input_shape: Shape) -> int:
-        """Return ``in·out``."""
-        return self.in_features * self.out_features
+        """Return ``in·out``, for each row of an image."""
+        return math.prod(input_shape[:-1]) * self.in_features * self.out_features
 
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
         """Return a field of the whole input."""

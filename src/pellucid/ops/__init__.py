@@ -20,6 +20,9 @@ from .dropout import dropout_book as dropout_book
 from .elementwise import *
 from .global_pooling import *
 from .im2col import *
+from .layer_norm import *
+from .linear import channel_linear as channel_linear
+from .linear import channel_linear_backward as channel_linear_backward
 from .linear import linear as linear
 from .linear import linear_backward as linear_backward
 from .local_response import *

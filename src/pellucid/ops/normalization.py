@@ -33,6 +33,7 @@ from .checks import (
     require_real,
     require_shape,
 )
+from .standardization import inverse_deviation, standardized, standardized_backward
 
 __all__ = [
     "batch_norm",
@@ -78,7 +79,7 @@ def batch_norm(
     x = as_floats(x, "batch_norm")
     _require_channels(x, "batch_norm", gamma=gamma, beta=beta, mean=mean, var=var)
     require_no_wider(x, "batch_norm", gamma=gamma, beta=beta)
-    x_hat = _centred(x, mean) * _per_channel(_inverse(var, eps), x)
+    x_hat = _centred(x, mean) * _per_channel(inverse_deviation(var, eps), x)
     return _per_channel(gamma, x) * x_hat + _per_channel(beta, x), x_hat
 
 
@@ -88,7 +89,7 @@ def batch_norm_backward(
     """Return ``dx`` like ``dy``, and ``dgamma`` and ``dbeta`` (C,), also through the statistics."""
     dy, dgamma, dbeta = _sums(dy, x_hat, gamma, var)
     m = max(dy.size // dy.shape[1], 1)
-    scale = gamma * _inverse(var, eps)
+    scale = gamma * inverse_deviation(var, eps)
     centred = _centred(dy, dbeta / m) - x_hat * _per_channel(dgamma / m, dy)
     return _per_channel(scale, dy) * centred, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
 
@@ -98,7 +99,7 @@ def batch_norm_fixed_backward(
 ) -> tuple[Array, Array, Array]:
     """Return ``dx``, ``dgamma`` and ``dbeta`` where mean and variance are constants."""
     dy, dgamma, dbeta = _sums(dy, x_hat, gamma, var)
-    dx = dy * _per_channel(gamma * _inverse(var, eps), dy)
+    dx = dy * _per_channel(gamma * inverse_deviation(var, eps), dy)
     return dx, dgamma.astype(dy.dtype), dbeta.astype(dy.dtype)
 
 
@@ -163,15 +164,8 @@ def group_norm(
     x = as_floats(x, "group_norm")
     _require_channels(x, "group_norm", gamma=gamma, beta=beta)
     require_no_wider(x, "group_norm", gamma=gamma, beta=beta)
-    values = _by_group(x, groups, "group_norm")
-    wide = np.promote_types(x.dtype, np.float64)
-    mean = values.mean(axis=2, keepdims=True, dtype=wide)
-    rounded = mean.astype(x.dtype)
-    around = (values - rounded) - (mean - rounded).astype(x.dtype)
-    # The squares of float16 would overflow from 256 on.
-    squares = np.square(around.astype(np.promote_types(x.dtype, np.float32), copy=False))
-    inverse = _inverse(squares.mean(axis=2, dtype=wide), eps)
-    x_hat = (around * inverse[:, :, np.newaxis].astype(x.dtype)).reshape(x.shape)
+    x_hat, inverse = standardized(_by_group(x, groups, "group_norm"), eps)
+    x_hat = x_hat.reshape(x.shape)
     return _per_channel(gamma, x) * x_hat + _per_channel(beta, x), x_hat, inverse
 
 
@@ -183,11 +177,9 @@ def group_norm_backward(
     dy = gradient_like(dy, x_hat, where)
     _require_channels(x_hat, where, gamma=gamma)
     require_shape(inverse, (len(dy), groups), "inverse", "(N, G)", where)
-    wide = np.promote_types(dy.dtype, np.float64)
     h, hat = (_by_group(a, groups, where) for a in (dy * _per_channel(gamma, dy), x_hat))
-    mean = h.mean(axis=2, keepdims=True, dtype=wide).astype(dy.dtype)
-    along = (h * hat).mean(axis=2, keepdims=True, dtype=wide).astype(dy.dtype)
-    dx = (h - mean - hat * along) * inverse[:, :, np.newaxis].astype(dy.dtype)
+    dx = standardized_backward(h, hat, inverse)
+    wide = np.promote_types(dy.dtype, np.float64)
     axes = _all_but_channels(dy)
     dgamma, dbeta = (a.sum(axis=axes, dtype=wide).astype(dy.dtype) for a in (dy * x_hat, dy))
     return dx.reshape(dy.shape), dgamma, dbeta
@@ -229,16 +221,6 @@ def _centred(x: Array, mean: Array) -> Array:
     """Return ``x - mean`` in the dtype of x, without losing digits where a mean is far from 0."""
     rounded = mean.astype(x.dtype)
     return (x - _per_channel(rounded, x)) - _per_channel(mean - rounded, x)
-
-
-def _inverse(var: Array, eps: float) -> Array:
-    """Return the reciprocal of the standard deviation, in float64."""
-    return np.asarray((_wide(var) + eps) ** -0.5)
-
-
-def _wide(a: Array) -> Array:
-    """Return ``a`` in the dtype to accumulate in: at least float64."""
-    return a.astype(np.promote_types(a.dtype, np.float64), copy=False)
 
 
 def _all_but_channels(x: Array) -> tuple[int, ...]:

@@ -32,25 +32,28 @@ PIECES = 16  # tasks for dw, and for dx, at most
 
 @serves(Linear)
 class LinearStep(Step):
-    """Fully connected, bias, and ReLU if one follows."""
+    """Fully connected, bias, and ReLU if one follows; each row along the last axis alone."""
 
     def __init__(
         self, name: str, layer: Linear, input_shape: Shape, batch: int,
         relu: bool = False, ranks: int = 1,
     ) -> None:  # fmt: skip
         f, k = self._shape = layer.out_features, layer.in_features
-        super().__init__(name, (f,), k * f)
+        lead = math.prod(input_shape[:-1])  # rows of an image
+        super().__init__(name, (*input_shape[:-1], f), lead * k * f)
+        self.channels_last = False if len(input_shape) == 3 else None  # rows along the last axis
+        rows = batch * lead
         self.kernel = "product" + " + relu" * relu
         self.layer, self.relu = layer, relu
         self._no_bias = aligned_zeros(f)
-        self._y = aligned_zeros((max(batch, TILE[0]), f))
-        self._dx = aligned_zeros((batch, k))
+        self._y = aligned_zeros((max(rows, TILE[0]), f))
+        self._dx = aligned_zeros((rows, k))
         self._db = aligned_zeros(f)  # without a bias
         self._flat = flat(self._y), flat(self._dx)
-        self._tile = 1 if batch == 1 else TILE[0], min(TILE[1], f)
-        self._few = aligned_zeros((TILE[0], k) if batch > 1 else 0)
+        self._tile = 1 if rows == 1 else TILE[0], min(TILE[1], f)
+        self._few = aligned_zeros((TILE[0], k) if rows > 1 else 0)
         self._chunks = fewest_chunks(ranks)
-        self._gradients = matmul.gradients(_height(batch, f))
+        self._gradients = matmul.gradients(_height(rows, f))
 
     @classmethod
     def absorbs(
@@ -61,27 +64,30 @@ class LinearStep(Step):
 
     def forward(self, x: Array) -> Array:
         """Return ``x·wᵀ + b``."""
-        self._x, images = x, len(x)
+        images, x = len(x), x.reshape(-1, self._shape[1])
+        self._x, rows = x, len(x)
         w, b = weights(self.layer.weight, self._shape, self.name), self.layer.bias
         shift = self._no_bias if b is None else weights(b, self._shape[:1], self.name)
         height, width = self._tile
-        if images == 1:
+        if rows == 1:
             height = 1
-        elif images < height:  # padded: another kernel would not be worth compiling
-            self._few[:images], x = x, self._few
+        elif rows < height:  # padded: another kernel would not be worth compiling
+            self._few[:rows], x = x, self._few
         n = len(x)
         high, wide = -(-n // height), -(-len(w) // width)
         side = max(SIDES[0], min(SIDES[1], math.isqrt(high * wide // ENOUGH)))
         down, across = -(-high // side), -(-wide // side)
         launch(
-            matmul.linear(height, width), down * across, n * self.multiply_adds,
+            matmul.linear(height, width), down * across, n * w.size,
             flat(x), flat(w), shift, self._flat[0], down, across, self.relu,
         )  # fmt: skip
-        return self._y[:images]
+        return self._y[:rows].reshape(images, *self.output_shape)
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradients ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
-        dy, n = np.ascontiguousarray(dy, dtype=np.float32), len(dy)
+        shape = (*dy.shape[:-1], self._shape[1])
+        dy = np.ascontiguousarray(dy, dtype=np.float32)
+        n = dy.size // self._shape[0]
         weight, bias, (y, dx) = self.layer.weight, self.layer.bias, self._flat
         w = weights(weight, self._shape, self.name)
         dw, db = w, self._db  # the kernel does not write to them unless the step learns
@@ -90,11 +96,11 @@ class LinearStep(Step):
             db = self._db if bias is None else self.gradient(bias)
         pieces, products = min(PIECES, -(-w.shape[1] // matmul.PANEL)), self.learns + need_dx
         launch(
-            self._gradients, products * pieces, products * n * self.multiply_adds,
+            self._gradients, products * pieces, products * n * w.size,
             matmul.MaskedGradient(flat(dy), y, self.relu), flat(self._x), flat(w),
             matmul.LinearGradients(flat(dw), db, dx), pieces, self._chunks, self.learns,
         )  # fmt: skip
-        return self._dx[:n] if need_dx else None
+        return self._dx[:n].reshape(shape) if need_dx else None
 
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels for a full batch."""
