@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -13,6 +13,7 @@ from .shapes import Windows, shape_text
 __all__ = ["Cells", "ReceptiveField"]
 
 Cells: TypeAlias = int | Fraction
+Steps: TypeAlias = tuple[Cells, Cells]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,35 @@ class ReceptiveField:
             start=_both(
                 self.start[a] + (windows.padding[a][0] - wide[a]) * steps[a] for a in (0, 1)
             ),
+            everything=self.everything,
+        )
+
+    def through_cells(
+        self, reads: tuple[Sequence[tuple[int, int]], Sequence[tuple[int, int]]], step: Steps
+    ) -> ReceptiveField:
+        """Return the field after a layer whose output cells read the cells that ``reads`` lists.
+
+        ``reads`` has the first and the last cell that each row reads, and that each column reads;
+        ``step`` is how far they move from one cell to the next on average. Where they do not move
+        evenly, as in resizing, the field is wide enough for all.
+
+        Examples
+        --------
+        >>> twice = [(0, 0), (0, 0), (1, 1), (1, 1)]
+        >>> field = ReceptiveField().through_cells((twice, twice), (Fraction(1, 2),) * 2)
+        >>> str(field), str(field.stride[0]), str(field.start[0])
+        ('1x1', '1/2', '-1/2')
+        """
+        befores, widths = [], []
+        for cells, s in zip(reads, step, strict=True):
+            first = min((a - s * i for i, (a, _) in enumerate(cells)), default=0)
+            last = max((b - s * i for i, (_, b) in enumerate(cells)), default=0)
+            befores.append(first)
+            widths.append(last - first)
+        return ReceptiveField(
+            size=_both(self.size[a] + widths[a] * self.stride[a] for a in (0, 1)),
+            stride=_both(self.stride[a] * Fraction(step[a]) for a in (0, 1)),
+            start=_both(self.start[a] + befores[a] * self.stride[a] for a in (0, 1)),
             everything=self.everything,
         )
 

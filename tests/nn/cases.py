@@ -89,6 +89,21 @@ def _local(name: str, *arguments: Any, **options: Any) -> Case:
     )
 
 
+def _function(
+    id: str, build: Callable[[], Layer], twin: Callable[[Any, Any], Any], shape=(3, 6, 7)
+):
+    """Return a case whose PyTorch twin is a function of ``torch`` and the input."""
+
+    def module(torch: Any) -> Any:
+        class Twin(torch.nn.Module):
+            def forward(self, x: Any) -> Any:
+                return twin(torch, x)
+
+        return Twin()
+
+    return Case(id, build, shape, module)
+
+
 def _batch_norm(features: int, **options: Any) -> Layer:
     """Return one whose constants are not those of the start."""
     layer, rng = nn.BatchNorm2d(features, **options), _rng()
@@ -515,6 +530,95 @@ CASES = (
         (3, 4, 5),
         lambda torch: torch.nn.AdaptiveMaxPool2d(1),
     ),
+    _same("AdaptiveAvgPool2d", "AdaptiveAvgPool2d", (3, 2)),
+    _same("AdaptiveAvgPool2d larger", "AdaptiveAvgPool2d", (7, 4), shape=(2, 5, 6)),
+    _same("AdaptiveAvgPool2d keeps", "AdaptiveAvgPool2d", (None, 3)),
+    _same("AdaptiveMaxPool2d", "AdaptiveMaxPool2d", 2),
+    _same("AdaptiveMaxPool2d overlapping", "AdaptiveMaxPool2d", (4, 5)),
+    _function(
+        "Pad2d",
+        lambda: nn.Pad2d((1, 2, 0, 3), value=0.5),
+        lambda torch, x: torch.nn.functional.pad(x, (0, 3, 1, 2), value=0.5),
+    ),
+    _function(
+        "Pad2d that removes",
+        lambda: nn.Pad2d((-1, 2, 1, -2)),
+        lambda torch, x: torch.nn.functional.pad(x, (1, -2, -1, 2)),
+    ),
+    _function(
+        "Pad2d reflect",
+        lambda: nn.Pad2d((2, 3), "reflect"),
+        lambda torch, x: torch.nn.functional.pad(x, (3, 3, 2, 2), "reflect"),
+    ),
+    _function(
+        "Pad2d edge",
+        lambda: nn.Pad2d((1, 2, 3, 0), "edge"),
+        lambda torch, x: torch.nn.functional.pad(x, (3, 0, 1, 2), "replicate"),
+    ),
+    _function(
+        "Pad2d wrap",
+        lambda: nn.Pad2d(2, "wrap"),
+        lambda torch, x: torch.nn.functional.pad(x, (2, 2, 2, 2), "circular"),
+    ),
+    _same("PixelShuffle", "PixelShuffle", 2, shape=(8, 2, 3)),
+    Case("PixelShuffle DCR", lambda: nn.PixelShuffle(2, "DCR"), (8, 2, 3)),
+    _same("PixelUnshuffle", "PixelUnshuffle", 2, shape=(2, 6, 4)),
+    Case("PixelUnshuffle DCR", lambda: nn.PixelUnshuffle(2, "DCR"), (2, 6, 4)),
+    _function(
+        "Reshape",
+        lambda: nn.Reshape(2, -1, 6, 7),
+        lambda torch, x: x.reshape(len(x), 2, 2, 6, 7),
+        (4, 6, 7),
+    ),
+    _function("Reshape to rows", lambda: nn.Reshape(-1), lambda torch, x: x.reshape(len(x), -1)),
+    _function("Permute", lambda: nn.Permute(0, 2, 3, 1), lambda torch, x: x.permute(0, 2, 3, 1)),
+    _function(
+        "Permute rows and columns",
+        lambda: nn.Permute((0, 1, -1, 2)),
+        lambda torch, x: x.permute(0, 1, 3, 2),
+    ),
+    _function("Slice", lambda: nn.Slice(1, 1, 4), lambda torch, x: x[:, 1:4], (5, 4, 3)),
+    _function("Slice of rows", lambda: nn.Slice(-2, -5, step=2), lambda torch, x: x[:, :, -5::2]),
+    _function(
+        "Slice backwards", lambda: nn.Slice(3, step=-2), lambda torch, x: x.flip(3)[..., ::2]
+    ),
+    _function("Mean", lambda: nn.Mean((2, 3)), lambda torch, x: x.mean((2, 3), keepdim=True)),
+    _function(
+        "Mean without dims",
+        lambda: nn.Mean((-1, 2), keepdims=False),
+        lambda torch, x: x.mean((2, 3)),
+    ),
+    _function("Mean of channels", lambda: nn.Mean(1), lambda torch, x: x.mean(1, keepdim=True)),
+    _function("Mean of rows", lambda: nn.Mean(1), lambda torch, x: x.mean(1, keepdim=True), (5,)),
+    _function("Sum", lambda: nn.Sum((1, 3), False), lambda torch, x: x.sum((1, 3)), (2, 4, 3)),
+    _function("Max", lambda: nn.Max((1, 3)), lambda torch, x: x.amax((1, 3), keepdim=True)),
+    _function("Max of rows", lambda: nn.Max(2, False), lambda torch, x: x.amax(2)),
+    _function("Min", lambda: nn.Min((2, 3)), lambda torch, x: x.amin((2, 3), keepdim=True)),
+    Case("Resize", lambda: nn.Resize((2, 1.5)), (2, 4, 5)),
+    Case("Resize to a size", lambda: nn.Resize(sizes=(3, 9)), (2, 4, 5)),
+    Case("Resize cubic", lambda: nn.Resize(1.7, mode="cubic", exclude_outside=True), (2, 4, 5)),
+    Case(
+        "Resize linear, smaller", lambda: nn.Resize(0.4, mode="linear", antialias=True), (2, 8, 9)
+    ),
+    Case(
+        "Resize in proportion",
+        lambda: nn.Resize(sizes=(8, 3), mode="linear", keep_aspect_ratio_policy="not_larger"),
+        (2, 4, 5),
+    ),
+    _same("Upsample", "Upsample", scale_factor=2, shape=(2, 3, 4)),
+    _same("Upsample by no integer", "Upsample", scale_factor=(1.5, 2.25), shape=(2, 3, 4)),
+    _same("Upsample to a size", "Upsample", size=(5, 3), shape=(2, 3, 4)),
+    _same("Upsample bilinear", "Upsample", scale_factor=2, mode="bilinear", shape=(2, 3, 4)),
+    _same("Upsample down", "Upsample", scale_factor=0.6, mode="bilinear", shape=(2, 7, 9)),
+    _same(
+        "Upsample corners",
+        "Upsample",
+        size=(7, 1),
+        mode="bilinear",
+        align_corners=True,
+        shape=(2, 3, 4),
+    ),
+    _same("Upsample bicubic", "Upsample", size=(7, 5), mode="bicubic", shape=(2, 3, 4)),
     _same("LocalResponseNorm", "LocalResponseNorm", 3, shape=(7, 3, 3)),
     _same("LocalResponseNorm even", "LocalResponseNorm", 4, 0.5, 0.6, 1.5, shape=(7, 3, 3)),
     _same("LocalResponseNorm wide", "LocalResponseNorm", 9, 2.0, shape=(4, 3, 3)),

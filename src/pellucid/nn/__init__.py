@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..exports import exported
 from ..other_names import lookup
 from .activations import *
+from .adaptive_pooling import *
 from .arithmetic import *
 from .branching import *
 from .card import *
@@ -31,9 +32,14 @@ from .linear import *
 from .locally_connected import *
 from .losses import *
 from .normalization import *
+from .padding import *
 from .parameter import *
+from .pixel_shuffle import *
 from .pooling import *
+from .rearrangement import *
 from .rectifiers import *
+from .reductions import *
+from .resizing import *
 from .scaling import *
 from .shortcut import *
 from .smooth_activations import *

@@ -9,6 +9,7 @@ arise); inputs are never modified.
 
 from ..exports import exported
 from .activations import *
+from .adaptive_pooling import *
 from .affine import *
 from .broadcasting import *
 from .conv import *
@@ -29,8 +30,15 @@ from .local_response import *
 from .locally_connected import *
 from .losses import *
 from .normalization import *
+from .padding import pad2d as pad2d
+from .padding import pad2d_backward as pad2d_backward
+from .pixel_shuffle import pixel_shuffle as pixel_shuffle
+from .pixel_shuffle import pixel_unshuffle as pixel_unshuffle
 from .pooling import *
 from .rectifiers import *
+from .reductions import *
+from .resampling import *
+from .resizing import *
 from .smooth_activations import *
 
 __all__ = exported(globals())
