@@ -8,6 +8,7 @@ from ....errors import ArgumentError
 from ....nn import Layer
 from ....shapes import shape_text
 from ....typing import PathLike, Shape
+from ...files import atomic_write
 from . import file
 from .network import BRIGHTEST, Pixels, written
 
@@ -106,7 +107,9 @@ def to_onnx(
         _require_pixels(model, pixels)
     file.require_room(model)
     graph = written(model, shape, opset, dynamic=size == "dynamic", softmax=softmax, pixels=pixels)
-    file.write(model, graph, path)
+    data = file.checked(model, graph)
+    with atomic_write(path) as part:
+        part.write_bytes(data)
     ((given, sizes),) = graph.operations.inputs.items()
     ((made, out),) = graph.outputs.items()
     return Exported(

@@ -11,12 +11,10 @@ from .... import __version__
 from ....errors import ArgumentError
 from ....extras import extra
 from ....nn import Layer
-from ....typing import PathLike
-from ...files import atomic_write
 from ..operations import Operation
 from .network import Written
 
-__all__ = ["OLDEST", "newest_opset", "require_opset", "require_room", "write"]
+__all__ = ["OLDEST", "checked", "newest_opset", "require_opset", "require_room"]
 
 OLDEST = 7  # before it, arithmetic did not broadcast as NumPy does
 LARGEST = 2**31 - 1  # bytes: protobuf's limit for a file
@@ -60,8 +58,8 @@ def require_room(model: Layer) -> None:
         _refuse_size(size, "its weights have")
 
 
-def write(model: Layer, written: Written, path: PathLike) -> None:
-    """Write the file, once onnx's checker and its shape inference accept what is to be written.
+def checked(model: Layer, written: Written) -> bytes:
+    """Return the bytes of the file, once onnx's checker and its shape inference accept them.
 
     Raises
     ------
@@ -72,8 +70,8 @@ def write(model: Layer, written: Written, path: PathLike) -> None:
     proto = _model(model, written)
     if proto.ByteSize() > LARGEST:
         _refuse_size(proto.ByteSize(), "with its constants it has")
-    data = proto.SerializeToString(deterministic=True)
-    del proto  # the weights are in memory twice by now
+    data: bytes = proto.SerializeToString(deterministic=True)
+    del proto  # or the weights would be in memory three times
     try:
         onnx.checker.check_model(data, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -82,8 +80,7 @@ def write(model: Layer, written: Written, path: PathLike) -> None:
             f"yours registers what writes it, look there. The checker says: {error}",
             where="to_onnx",
         ) from error
-    with atomic_write(path) as part:
-        part.write_bytes(data)
+    return data
 
 
 def _refuse_size(size: int, what: str) -> None:

@@ -22,9 +22,11 @@ from .sheet import Sheet, Sizes, UnwritableError, Value
 __all__ = ["Pixels", "Written", "written"]
 
 Pixels: TypeAlias = Literal["uint8", "float32"]
+Refusals: TypeAlias = list[tuple[str, UnwritableError]]
 
 WRITERS = layers.__all__  # the import registers them
 BRIGHTEST = 255
+MOST = 20  # layers that an error names
 # Further sizes, by which it is found out what depends on the size of an image.
 FARTHER = ((64, 96), (32, 160))
 
@@ -88,7 +90,7 @@ def written(
     sheet = Sheet(opset, dtype, {id(buffer): key for key, buffer in model.buffers().items()})
     given = sheet.unique("images" if pixels is None else "pixels")
     names = {0: _begin(sheet, given, pixels)}
-    refused: list[str] = []
+    refused: Refusals = []
     for made, (node, write) in enumerate(zip(nodes, found, strict=True), 1):
         inputs = [Value(names[k], sizes[k], examples[k]) for k in node.reads]
         names[made] = _write(sheet, node, write, inputs, refused)
@@ -130,7 +132,11 @@ def _writers(nodes: Sequence[walk.Node]) -> list[LayerWriter]:
 
 
 def _write(
-    sheet: Sheet, node: walk.Node, write: LayerWriter, inputs: list[Value], refused: list[str]
+    sheet: Sheet,
+    node: walk.Node,
+    write: LayerWriter,
+    inputs: list[Value],
+    refused: Refusals,
 ) -> str:
     """Write one node, and return the name of its value: its path."""
     sheet.at(node.name)
@@ -138,7 +144,7 @@ def _write(
     try:
         name = write(sheet, node.layer, *inputs)
     except UnwritableError as reason:
-        refused.append(f"{_told(node)}: {reason}")
+        refused.append((_told(node), reason))
         return sheet.unique("refused")
     own = any(name in operation.outputs for operation in sheet.operations[before:])
     if own and node.name:
@@ -148,12 +154,20 @@ def _write(
     return name
 
 
-def _require_written(refused: list[str], opset: int) -> None:
-    if refused:
-        raise ArgumentError(
-            f"cannot express in opset {opset}: {'; '.join(refused)}.",
-            where="to_onnx",
-        )
+def _require_written(refused: Refusals, opset: int) -> None:
+    """Refuse a network of which layers could not be written, naming all of them."""
+    if not refused:
+        return
+    least = max(reason.opset for _, reason in refused)
+    sized = any(not reason.opset for _, reason in refused)
+    advice = ["Use {opset}, or a newer one."] * bool(least)
+    advice += ["Give one size, by {size}."] * sized
+    raise ArgumentError(
+        f"cannot express in opset {opset}: {_few([f'{who}: {why}' for who, why in refused], '; ')}."
+        f" {' '.join(advice)}",
+        where="to_onnx",
+        arguments={"opset": least, "size": ...},
+    )
 
 
 def _told(node: walk.Node) -> str:
@@ -161,9 +175,9 @@ def _told(node: walk.Node) -> str:
     return f"{kind} '{shown(node.name)}'" if node.name else kind
 
 
-def _few(names: list[str]) -> str:
-    shown_names = ", ".join(names[:20])
-    return shown_names + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+def _few(names: list[str], between: str = ", ") -> str:
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return between.join(names[:MOST]) + more
 
 
 # The ends -----------------------------------------------------------------------------------------

@@ -20,7 +20,17 @@ Sizes: TypeAlias = tuple[int | None, ...]
 
 
 class UnwritableError(Exception):
-    """Raised by the writer of a layer that cannot be expressed; the message says why."""
+    """Raised by the writer of a layer that cannot be expressed; the message says why.
+
+    Attributes
+    ----------
+    opset : int
+        The first one that can express it; 0 if the opset is not the reason.
+    """
+
+    def __init__(self, reason: str, opset: int = 0) -> None:
+        super().__init__(reason)
+        self.opset = opset
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class Value:
             If it is not known; ``what`` is the part of the layer that depends on it.
         """
         if not self.sized:
-            raise UnwritableError(f"{what} depends on the size of the images: give one")
+            raise UnwritableError(f"{what} depends on the size of the images")
         return self.example
 
 
@@ -124,7 +134,7 @@ class Sheet:
         UnwritableError
         """
         if self.opset < least:
-            raise UnwritableError(f"{what} can be expressed from opset {least}")
+            raise UnwritableError(f"{what} needs opset {least}", least)
 
     # For the walk --------------------------------------------------------------------------------
 

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from . import activations, connected, joins, norms, pools, shapes, windows
+from . import activations, connected, joins, lenet, norms, pools, rectifiers, shapes, windows
 
-__all__ = ["activations", "connected", "joins", "norms", "pools", "shapes", "windows"]
+__all__ = [
+    "activations",
+    "connected",
+    "joins",
+    "lenet",
+    "norms",
+    "pools",
+    "rectifiers",
+    "shapes",
+    "windows",
+]

@@ -53,7 +53,7 @@ def _local_response_norm(sheet: Sheet, layer: nn.LocalResponseNorm, x: Value) ->
     elif len(x.shape) == 1:
         sums = sheet.op("MatMul", squares, sheet.number(near.T, "neighbours"))
     else:
-        raise UnwritableError("an even size is written for images and rows")
+        raise UnwritableError("an even size is written for images and rows only")
     scale = sheet.op("Add", sums, sheet.number(k, "k"))
     return sheet.op("Div", x, sheet.op("Pow", scale, sheet.number(beta, "beta")))
 

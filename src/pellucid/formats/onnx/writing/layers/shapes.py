@@ -8,7 +8,7 @@ from ..... import nn
 from ..registry import writes
 from ..sheet import Sheet, Value
 
-__all__ = ["padded", "sliced"]
+__all__ = ["pad", "padded", "reduced", "sliced"]
 
 
 @writes(nn.ZeroPadShortcut)
@@ -55,6 +55,15 @@ def sliced(sheet: Sheet, x: Value | str, axes: Sequence[int], steps: Sequence[in
         sheet.integers(axes, "axes"),
         sheet.integers(steps, "steps"),
     )
+
+
+def reduced(
+    sheet: Sheet, how: str, x: Value | str, axes: Sequence[int], *, keepdims: bool = False
+) -> str:
+    """Write ReduceSum, ReduceMean, ...; the axes are an input from opset 13 on, or from 18."""
+    if sheet.opset < (13 if how == "Sum" else 18):
+        return sheet.op(f"Reduce{how}", x, axes=list(axes), keepdims=int(keepdims))
+    return sheet.op(f"Reduce{how}", x, sheet.integers(axes, "axes"), keepdims=int(keepdims))
 
 
 def _name(x: Value | str) -> str:
