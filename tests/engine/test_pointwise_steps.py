@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ops.witness import assert_agrees
-from pellucid import nn
+from pellucid import engine, nn
 from pellucid.engine.cpu.steps.pointwise import (
     DropoutStep,
     LeakyReLUStep,
@@ -17,7 +17,9 @@ from pellucid.engine.cpu.steps.pointwise import (
     SoftmaxStep,
     TanhStep,
 )
+from pellucid.engine.cpu.steps.stochastic_depth import StochasticDepthStep
 from pellucid.errors import ArgumentError
+from pellucid.image_random import ImageRandom
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 
 BATCH = 9
@@ -32,6 +34,11 @@ STEPS = {
     "Dropout": (DropoutStep, nn.Dropout(0.4, rng=np.random.default_rng(5))),
     "Dropout of nothing": (DropoutStep, nn.Dropout(0.0, rng=np.random.default_rng(5))),
     "Dropout evaluating": (DropoutStep, nn.Dropout(0.4).eval()),
+    "StochasticDepth": (
+        StochasticDepthStep,
+        nn.StochasticDepth(0.4, rng=np.random.default_rng(5)),
+    ),
+    "StochasticDepth evaluating": (StochasticDepthStep, nn.StochasticDepth(0.4).eval()),
     "book's Dropout": (DropoutStep, nn.Dropout(0.4, "book", rng=np.random.default_rng(5))),
     "book's Dropout evaluating": (DropoutStep, nn.Dropout(0.4, "book").eval()),
 }
@@ -160,3 +167,18 @@ def test_the_bits_do_not_depend_on_the_threads(name):
     finally:
         set_num_threads(before)
     assert results[0] == results[1] == results[2]
+
+
+def test_which_images_stochastic_depth_zeroes_depends_neither_on_their_order_nor_on_the_batch():
+    layer, x = nn.StochasticDepth(0.5), np.ones((20, 3), np.float32)
+    plan = engine.compile(layer, (3,), 20)
+    layer.rng = ImageRandom(0, "depth")
+    numbers = np.arange(20)
+    layer.rng.at(2, numbers)
+    together = layer(x)[:, 0] > 0
+    assert 3 < together.sum() < 17
+    for run in (layer, plan):
+        layer.rng.at(2, numbers[::-1])
+        assert np.array_equal(run(x)[:, 0] > 0, together[::-1])
+        layer.rng.at(2, [3, 17])
+        assert np.array_equal(run(x[:2])[:, 0] > 0, together[[3, 17]])

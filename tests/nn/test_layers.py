@@ -262,6 +262,7 @@ def test_the_base_class_says_what_a_layer_lacks():
         (lambda: nn.ChannelLinear(3, -1), r"out_features: must be an integer, .* received -1"),
         (lambda: nn.Power(None), r"exponent: must be a finite number, received None"),
         (lambda: nn.Dropout(1.0), r"p: must be a probability .*below 1, received 1\.0"),
+        (lambda: nn.StochasticDepth(1), r"p: must be a probability .*below 1, received 1\."),
         (lambda: nn.Dropout(-0.1), r"p: must be a probability of at least 0"),
         (lambda: nn.Dropout(0.5, "both"), r"variant: must be 'inverted' or 'book', received 'b"),
     ],
@@ -345,6 +346,18 @@ def test_dropout_silences_about_p_and_keeps_the_mean():
         assert np.array_equal(layer.backward(x), evaluated)
         assert abs(y.mean() - evaluated.mean()) < 0.03
     assert np.allclose(evaluated, 0.7)
+
+
+def test_stochastic_depth_zeroes_about_p_of_the_images_and_keeps_the_mean():
+    layer = nn.StochasticDepth(0.3, rng=np.random.default_rng(0))
+    x = np.random.default_rng(1).uniform(1, 2, size=(10_000, 2, 1, 3)).astype(np.float32)
+    y = layer(x)
+    kept = (y / x)[:, 0, 0, 0]
+    assert 0.28 < (kept == 0).mean() < 0.32
+    assert_agrees(y, x * kept[:, np.newaxis, np.newaxis, np.newaxis])  # all numbers of an image
+    assert_agrees(kept[kept > 0], np.full((kept > 0).sum(), 1 / 0.7, np.float32))
+    assert np.array_equal(layer.backward(np.ones_like(x))[:, 1, 0, 2] > 0, kept > 0)
+    assert np.array_equal(layer.eval()(x), x)
 
 
 def test_dropout_draws_another_mask_each_time_and_the_same_from_the_same_seed():

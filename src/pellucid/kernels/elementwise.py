@@ -26,6 +26,7 @@ __all__ = [
     "multiply",
     "relu",
     "relu_backward",
+    "scale_images",
     "sigmoid",
     "sigmoid_backward",
     "silu",
@@ -193,6 +194,15 @@ def multiply(queue: Array, x: Array, mask: Array, y: Array) -> None:
         xs, ms, ys = part(x, block), part(mask, block), part(y, block)
         for i in range(len(xs)):
             ys[i] = xs[i] * ms[i]
+
+
+@kernel
+def scale_images(queue: Array, x: Array, factors: Array, y: Array) -> None:
+    """``y[n] = x[n] · factors[n]`` for images as rows (N, F): a task is an image."""
+    for n in share(queue):
+        xs, ys, factor = x[n], y[n], factors[n]
+        for i in range(len(xs)):
+            ys[i] = xs[i] * factor
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""The dropout layer."""
+"""The dropout layers: of single numbers, and of whole images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..typing import Array
 from .layer import Layer
 from .pattern_words import Argument, PatternWord
 
-__all__ = ["Dropout"]
+__all__ = ["Dropout", "StochasticDepth"]
 
 
 class Dropout(Layer):
@@ -81,3 +81,50 @@ class Dropout(Layer):
     def backward(self, dy: Array) -> Array:
         """Return ``dy`` times the same mask."""
         return ops.dropout_backward(dy, *self.recall())
+
+
+class StochasticDepth(Layer):
+    """Zero each image with probability ``p`` in training; any shape (N, ...).
+
+        y[n] = x[n] · m[n] / (1 - p),    dx[n] = dy[n] · m[n] / (1 - p)
+
+    with m[n] = 1 with probability 1 - p, else 0; in evaluation ``y = x``. At the end of a residual
+    block's chain it leaves the block out for that image, so that a deep network is trained as many
+    shallow ones. Source: Huang et al. 2016, "Deep networks with stochastic depth", section 3, with
+    a choice for each image instead of each batch.
+
+    Parameters
+    ----------
+    p : float
+        Probability of zeroing an image, at least 0 and below 1.
+    rng : numpy.random.Generator
+        Draws the masks; the Trainer replaces it, as that of `Dropout`.
+
+    Examples
+    --------
+    >>> depth = StochasticDepth(0.5, rng=np.random.default_rng(0))
+    >>> depth(np.ones((4, 2))).tolist()
+    [[2.0, 2.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
+    """
+
+    per_number = True
+    short_name = "stochastic depth"
+
+    def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
+        require_probability(p)
+        self.p = p
+        self.rng: np.random.Generator | ImageRandom = rng or np.random.default_rng()
+
+    def forward(self, x: Array) -> Array:
+        """Return ``x``, in training with some images zeroed."""
+        x = as_floats(x, "stochastic_depth")
+        if self.training and self.p:
+            y, mask = ops.stochastic_depth(x, self.p, rng=self.rng)
+        else:
+            y, mask = x, np.ones(len(x), x.dtype)
+        self.remember(mask)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dy`` times the same mask."""
+        return ops.stochastic_depth_backward(dy, *self.recall())

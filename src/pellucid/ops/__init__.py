@@ -18,6 +18,8 @@ from .convolution_matrix import *
 from .dropout import dropout as dropout
 from .dropout import dropout_backward as dropout_backward
 from .dropout import dropout_book as dropout_book
+from .dropout import stochastic_depth as stochastic_depth
+from .dropout import stochastic_depth_backward as stochastic_depth_backward
 from .elementwise import *
 from .global_pooling import *
 from .im2col import *

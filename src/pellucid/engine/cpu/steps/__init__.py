@@ -12,6 +12,7 @@ from . import (
     product,
     response,
     scaling,
+    stochastic_depth,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "product",
     "response",
     "scaling",
+    "stochastic_depth",
 ]
