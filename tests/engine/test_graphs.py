@@ -14,6 +14,7 @@ from ops.witness import assert_agrees
 from pellucid import engine, nn
 from pellucid.data import Dataset
 from pellucid.engine.cpu.steps.plain import PlainStep
+from pellucid.errors import ArgumentError, ShapeError
 from pellucid.nn.joins import Join
 from pellucid.training import Trainer
 
@@ -268,3 +269,74 @@ def test_a_graph_learns_with_both_engines(name):
     trainer.optimizer.lr = 0.05
     trainer.fit()
     assert trainer.history.epochs[-1].test_accuracy > 0.85
+
+
+def several(rng):
+    """Return a graph whose outputs are an image that others read, rows, and an absorbed ReLU."""
+    return nn.Graph(
+        {
+            "conv": (nn.Conv2d(2, 16, 3, padding=1, rng=rng), "x"),
+            "relu": nn.ReLU(),
+            "next": nn.Conv2d(16, 4, 3, padding=1, rng=rng),
+            "last": nn.ReLU(),
+            "pool": nn.GlobalAvgPool2d(),
+            "flat": nn.Flatten(),
+            "fc": nn.Linear(4, 3, rng=rng),
+            "same": (nn.Sequential(), "last"),
+            "side": (nn.Conv2d(16, 4, 1, rng=rng), "relu"),
+            "norm": nn.BatchNorm2d(4),
+        },
+        output=("fc", "conv", "last", "same", "norm"),
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("left_out", [(), (0,), (1, 2, 3), (0, 4)])
+def test_a_plan_of_several_outputs_gives_what_the_layers_give(dtype, left_out):
+    rng = np.random.default_rng(0)
+    model = several(rng).astype(dtype)
+    twin = copy.deepcopy(model).astype(np.float64)
+    plan = engine.compile(model, SHAPE, BATCH)
+    for n in (BATCH, 2):
+        x = rng.normal(size=(n, *SHAPE)).astype(dtype)
+        ys, expected = plan(x), twin(x.astype(np.float64))
+        assert isinstance(ys, tuple)
+        for y, other in zip(ys, expected, strict=True):
+            assert_agrees(y, other, within=1e-5)
+        dys = [rng.normal(size=y.shape).astype(dtype) for y in expected]
+        given = tuple(None if k in left_out else dy for k, dy in enumerate(dys))
+        dx = plan.backward(given, need_dx=True)
+        assert_agrees(dx, twin.backward(given), within=1e-5)
+        for key, p in twin.parameters().items():
+            scale = max(abs(p.grad).max(), 1)
+            assert_agrees(model.parameters()[key].grad, p.grad, within=1e-5, magnitude=scale)
+        if dtype == np.float32:
+            flat = np.concatenate([p.grad.ravel() for p in model.parameters().values()])
+            assert abs(plan.gradients).sum() == pytest.approx(abs(flat).sum(), rel=1e-5)
+
+
+def test_a_plan_of_several_outputs_takes_no_images_and_refuses_what_does_not_fit():
+    model = several(np.random.default_rng(0))
+    plan = engine.compile(model, SHAPE, BATCH)
+    empty = plan(np.zeros((0, *SHAPE), np.float32))
+    assert [y.shape for y in empty] == [(0, *shape) for shape in model.output_shape(SHAPE)]
+    assert plan.backward(empty, need_dx=True).shape == (0, *SHAPE)
+    ys = plan(np.zeros((2, *SHAPE), np.float32))
+    with pytest.raises(ArgumentError, match=r"^backward: expects a tuple of 5 gradients"):
+        plan.backward(ys[0])
+    with pytest.raises(ShapeError, match=r"^Plan: expects an output gradient shaped like its last"):
+        plan.backward((ys[1], *ys[1:]))
+
+
+def test_a_plan_of_thousands_of_nodes_is_made_and_runs():
+    count = 1500
+    nodes = [("n0", nn.Tanh(), "x")]
+    for k in range(1, count):
+        nodes.append(
+            (f"n{k}", nn.ReLU(), f"n{k - 1}") if k % 3 else (f"n{k}", nn.Add(), f"n{k - 1}", "x")
+        )
+    model = nn.Graph(nodes)
+    plan = engine.compile(model, (4,), 2)
+    x = np.ones((2, 4), np.float32)
+    assert_agrees(plan(x), model(x), within=1e-5)
+    assert_agrees(plan.backward(x, need_dx=True), model.backward(x), within=1e-5)

@@ -137,7 +137,26 @@ def test_the_input_may_have_another_name_and_a_node_its_name():
             lambda: Graph({"a": ReLU}),
             r"^Graph: 'a' must be a layer, .* Add parentheses to create one",
         ),
-        (lambda: Graph({"a.b": ReLU()}), r"^Graph: a layer cannot be called 'a\.b'"),
+        (lambda: Graph({"": ReLU()}), r"^Graph: a node cannot be called ''"),
+        (
+            lambda: Graph({"a\n": ReLU()}),
+            r"^Graph: a node cannot be called 'a\\n': its name is part",
+        ),
+        (
+            lambda: Graph({"a": Sequential(b=ReLU()), "a.b": ReLU()}),
+            r"^Graph: two layers have the path 'a\.b': one is a node of this name, the other is i",
+        ),
+        (lambda: Graph({"a": ReLU()}, output=()), r"^output: must be the name of a node, or a tup"),
+        (lambda: Graph({"a": ReLU()}, output=("a", "a")), r"^output: .* received \('a', 'a'\)\.$"),
+        (lambda: Graph({"a": ReLU()}, output=("a", "b")), r"^Graph: output is 'b', but no node ha"),
+        (
+            lambda: Graph({"a": ReLU(), "b": ReLU(), "c": ReLU()}, output=("a", "b")),
+            r"^Graph: no path leads from 'c' to an output, 'a' and 'b'\. Remove it, or buil",
+        ),
+        (
+            lambda: Sequential(two=Graph({"a": ReLU(), "b": ReLU()}, output=("a", "b"))),
+            r"^Sequential 'two': needs a model with one output, received one that returns 'a', 'b'",
+        ),
         (lambda: Graph({"a": (ReLU(), 3)}), r"^Graph: a node is written as `name: \(layer, names"),
         (lambda: Graph([("a", ReLU()), ("a", ReLU())]), r"^Graph: two nodes are called 'a'\."),
         (lambda: Graph([3]), r"^Graph: a node is written as `name: \(layer, names it read"),
@@ -479,6 +498,182 @@ def test_a_graph_becomes_convolutional_with_its_joins():
     assert np.allclose(twin(x)[:, :, 0, 0], model(x))
     wide = rng.normal(size=(2, 1, 8, 7))
     assert np.allclose(nn.sliding_scores(model, wide, 1, input_shape=(1, 6, 6)), twin(wide))
+
+
+# Names with dots and slashes.
+
+
+def _named() -> Graph:
+    """Return a graph with names as files of ONNX and modules of PyTorch have them."""
+    rng = np.random.default_rng(3)
+    return Graph(
+        [
+            ("/stem/conv/Conv_output_0", Conv2d(2, 4, 3, padding=1, rng=rng), "input.1"),
+            ("layer1.0.conv1", Conv2d(4, 4, 3, padding=1, rng=rng), "/stem/conv/Conv_output_0"),
+            ("layer1.0.bn1", BatchNorm2d(4), "layer1.0.conv1"),
+            ("layer1.0", ReLU(), "layer1.0.bn1"),
+            ("self", Add(), "layer1.0", "/stem/conv/Conv_output_0"),
+            ("inner", Sequential(**{"0": GlobalAvgPool2d(), "1": Flatten()}), "self"),
+            ("fc", Linear(4, 5, rng=rng), "inner"),
+        ],
+        input="input.1",
+    )
+
+
+def test_names_with_dots_and_slashes_are_the_keys_of_the_parameters(tmp_path):
+    model = _named()
+    assert list(model.parameters()) == [
+        "/stem/conv/Conv_output_0.weight", "/stem/conv/Conv_output_0.bias",
+        "layer1.0.conv1.weight", "layer1.0.conv1.bias", "layer1.0.bn1.weight", "layer1.0.bn1.bias",
+        "fc.weight", "fc.bias",
+    ]  # fmt: skip
+    save(model, tmp_path / "named.safetensors")
+    again = load(tmp_path / "named.safetensors")
+    assert repr(again) == repr(model)
+    x = np.ones((1, 2, 5, 5), np.float32)
+    assert np.array_equal(again.eval()(x), model.eval()(x))
+    assert "layer1.0.conv1" in str(summary(model, (2, 5, 5)))
+
+
+def test_layers_with_dots_in_their_names_are_found_replaced_and_cut_off():
+    model, x = _named().eval(), np.random.default_rng(0).normal(size=(1, 2, 5, 5))
+    assert nn.layer_at(model, "inner.1") is model["inner"]["1"]
+    changed = nn.replaced(model, "layer1.0.conv1", Conv2d(4, 4, 1))
+    assert repr(changed["layer1.0.conv1"]) == "Conv2d(4, 4, 1)"
+    assert changed["fc"] is model["fc"]
+    deep = nn.replaced(Sequential(body=model), "body.layer1.0", Tanh())
+    assert repr(deep["body"]["layer1.0"]) == "Tanh()"
+    part = nn.trunk(model, "layer1.0.bn1")
+    assert isinstance(part, Graph)
+    assert list(part.parameters())[2] == "layer1.0.conv1.weight"
+    assert np.array_equal(part(x), nn.trunk(Sequential(body=model), "body.layer1.0.bn1")(x))
+    assert nn.trunk(model, "inner.0").output_shape((2, 5, 5)) == (4, 1, 1)
+    assert nn.head_name(model) == "fc"
+    assert nn.with_head(model, 3).output_shape((2, 5, 5)) == (3,)
+    assert with_activation(model, "layer1.0.conv1") == "layer1.0"
+    nn.freeze(model, ["/stem/*", "layer1.0.bn1"])
+    frozen = [key for key, p in model.parameters().items() if not p.rate]
+    assert frozen == [*list(model.parameters())[:2], "layer1.0.bn1.weight", "layer1.0.bn1.bias"]
+
+
+# Several outputs.
+
+
+def _two_outputs() -> Graph:
+    rng = np.random.default_rng(4)
+    return Graph(
+        {
+            "conv": (Conv2d(2, 3, 3, padding=1, rng=rng), "x"),
+            "relu": ReLU(),
+            "pool": MaxPool2d(2),
+            "flat": Flatten(),
+            "fc": Linear(12, 2, rng=rng),
+            "side": (Conv2d(3, 4, 1, rng=rng), "relu"),
+        },
+        output=("fc", "relu", "side"),
+    )
+
+
+def test_several_outputs_are_returned_as_a_tuple_in_their_order():
+    model, x = _two_outputs(), np.random.default_rng(0).normal(size=(2, 2, 4, 4))
+    assert model.output_shape((2, 4, 4)) == ((2,), (3, 4, 4), (4, 4, 4))
+    assert [y.shape for y in model(x)] == [(2, 2), (2, 3, 4, 4), (2, 4, 4, 4)]
+    fields = model.receptive_field(ReceptiveField(), (2, 4, 4))
+    assert [str(field) for field in fields] == ["all", "3x3", "3x3"]
+    for name, y in zip(model.output_names, model(x), strict=True):
+        assert np.array_equal(model.ending_at(name)(x), y)
+    assert [row.name for row in summary(model, (2, 4, 4)).rows] == [n for n, _ in model.children()]
+
+
+@pytest.mark.parametrize("given", [(1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1)])
+def test_gradients_of_several_outputs_are_added_and_those_left_out_are_zeros(given):
+    model, rng = _two_outputs(), np.random.default_rng(0)
+    model.astype(np.float64)
+    x = rng.normal(size=(2, 2, 4, 4))
+    dys = [rng.normal(size=y.shape) if k else None for k, y in zip(given, model(x), strict=True)]
+    dx = model.backward(tuple(dys))
+    grads = {key: p.grad.copy() for key, p in model.parameters().items()}
+    expected = dict.fromkeys(grads, 0)
+    total = 0
+    for name, dy in zip(model.output_names, dys, strict=True):
+        if dy is not None:
+            part = model.ending_at(name)
+            part(x)
+            total = total + part.backward(dy)
+            for key, p in part.parameters().items():
+                expected[key] = expected[key] + p.grad
+    assert np.allclose(dx, total, rtol=1e-12)
+    for key, grad in grads.items():
+        assert np.allclose(grad, expected[key], rtol=1e-12), key
+
+
+def test_gradients_that_do_not_fit_several_outputs_are_refused():
+    model, x = _two_outputs(), np.zeros((1, 2, 4, 4))
+    y = model(x)
+    with pytest.raises(
+        ArgumentError, match=r"^backward: expects a tuple of 3 gradients, one for e"
+    ):
+        model.backward(y[0])
+    with pytest.raises(ArgumentError, match=r"with None where there is none; received 2 of them\."):
+        model.backward(y[:2])
+    with pytest.raises(ArgumentError, match=r"at least one output, received None for each"):
+        model.backward((None, None, None))
+
+
+def test_a_graph_of_several_outputs_is_saved_copied_and_changed_with_them(tmp_path):
+    model = _two_outputs()
+    assert repr(eval(repr(model), vars(nn))) == repr(model)
+    save(model, tmp_path / "two.safetensors")
+    again = load(tmp_path / "two.safetensors")
+    assert (repr(again), again.output_names) == (repr(model), ("fc", "relu", "side"))
+    changed = nn.replaced(model, "side", Conv2d(3, 9, 1))
+    assert changed.output_shape((2, 4, 4))[2] == (9, 4, 4)
+    assert nn.trunk(model, "pool").output_names is None
+
+
+def test_the_graph_up_to_some_of_its_values_has_the_same_layers():
+    model = _two_outputs()
+    part = model.ending_at("side", "conv")
+    assert (part.output_names, [*part]) == (
+        ("side", "conv"),
+        [model["conv"], model["relu"], model["side"]],
+    )
+    assert model.ending_at("pool").output_shape((2, 4, 4)) == (3, 2, 2)
+    with pytest.raises(
+        ArgumentError, match=r"^Graph: output is 'poll', but .* Did you mean 'pool'"
+    ):
+        model.ending_at("poll")
+    with pytest.raises(ArgumentError, match=r"ending_at: needs the name of a node"):
+        model.ending_at()
+
+
+def test_nodes_that_lead_nowhere_are_pruned_when_asked():
+    nodes = {"a": ReLU(), "b": (Tanh(), "a"), "c": (Add(), "b", "x"), "d": (ReLU(), "c")}
+    assert [name for name, _ in Graph.pruned(nodes, "b").children()] == ["a", "b"]
+    assert [name for name, _ in Graph.pruned(nodes, ("b", "a")).children()] == ["a", "b"]
+    with pytest.raises(ArgumentError, match=r"^Graph: output is 'e'"):
+        Graph.pruned(nodes, "e")
+
+
+# Size.
+
+
+def test_a_graph_of_thousands_of_nodes_in_any_order_is_built_and_run():
+    count = 3000
+    nodes = [("n0", Tanh(), "x")]
+    nodes += [(f"n{k}", Add(), f"n{k - 1}", f"n{k // 2}") for k in range(1, count)]
+    model = Graph(nodes[::-1], output=f"n{count - 1}")
+    assert [name for name, _ in model.children()] == [f"n{k}" for k in range(count)]
+    x = np.full((1, 1), 1e-300)
+    with np.errstate(over="ignore"):
+        model(x)
+        model.backward(x)
+    assert model.output_shape((1,)) == (1,)
+    ring = [(f"n{k}", ReLU(), f"n{(k + 1) % count}") for k in range(count)]
+    with pytest.raises(
+        ArgumentError, match=r"in a cycle: n\d+ -> .* -> \(2993 more\) -> .*\. A gra"
+    ):
+        Graph(ring)
 
 
 # Figures.

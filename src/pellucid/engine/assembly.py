@@ -23,13 +23,16 @@ class _Value(NamedTuple):
     last: bool  # (N, H, W, C); otherwise (N, C, H, W)
 
 
-def assemble(model: Layer, shape: Shape, batch: int, *, fast: bool, backend: Backend) -> list[Step]:
+def assemble(
+    model: Layer, shape: Shape, batch: int, *, fast: bool, backend: Backend
+) -> tuple[list[Step], tuple[int, ...]]:
     """Return the steps that run ``model`` on images (C, H, W) = ``shape``, or on rows (F,).
 
-    Without ``fast``, each layer is called as it is, and each block or graph with several paths as
-    one layer.
+    And the numbers of the values that are its outputs, one or several. Without ``fast``, each layer
+    is called as it is, and each block or graph with several paths as one layer.
     """
-    return _Assembly(model, tuple(shape), batch, backend, fast=fast).steps
+    built = _Assembly(model, tuple(shape), batch, backend, fast=fast)
+    return built.steps, built.outputs
 
 
 class _Assembly:
@@ -42,7 +45,8 @@ class _Assembly:
         self.backend = backend
         self.shapes = [shape, *(out for _, _, out in walk.shapes(self.nodes, shape))]
         reads = [(k, made) for made, node in enumerate(self.nodes, 1) for k in node.reads]
-        self.readings = Counter(k for k, _ in reads)
+        ends = walk.output_values(model, lines=not fast)
+        self.readings = Counter([*(k for k, _ in reads), *ends])  # an output is read by the caller
         self.reader = dict(reads)  # of values that are read once
         self.steps: list[Step] = []
         self.shared: set[int] = set()  # values of the plan that several steps read
@@ -50,7 +54,7 @@ class _Assembly:
         for made in range(1, len(self.shapes)):
             if made not in values:  # else an earlier step has absorbed it
                 values |= self._run(made, values)
-        self.laid_out(values[len(self.nodes)], last=False)
+        self.outputs = tuple(self.laid_out(values[k], last=False).number for k in ends)
 
     def _run(self, made: int, values: Mapping[int, _Value]) -> dict[int, _Value]:
         """Add the step of a node; return its output, keyed by the numbers of all nodes it runs."""
@@ -82,7 +86,7 @@ class _Assembly:
             return self.backend.plain(name, layer, read, self.batch), [made]
         run = [made]
         absorbed: dict[str, Any] = {}
-        while self.readings[run[-1]] == 1:
+        while self.readings[run[-1]] == 1 and run[-1] in self.reader:
             follower = self.reader[run[-1]]
             shape = self.shapes[run[-1]]
             more = kind.absorbs(layer, self.nodes[follower - 1].layer, shape, absorbed)

@@ -17,6 +17,7 @@ from .assembly import assemble
 from .backend import Backend
 from .cpu.backend import CPU
 from .flat import FlatWeights, flat_weights
+from .outputs import Outputs
 from .table import table
 
 __all__ = ["Plan", "compile"]
@@ -50,11 +51,12 @@ class Plan:
         # The kernels compute in float32; a model of another dtype runs its own layers.
         self.single = all(p.data.dtype == np.float32 for p in model.parameters().values())
         self.images = 0
-        self._given: Shape | None = None  # the shape of the last output
+        self._given: list[Shape] = []  # the shapes of the last outputs
         self._at_work: dict[str, object] = {}
-        self.steps = assemble(
+        self.steps, outputs = assemble(
             model, self.input_shape, batch_size, fast=self.single, backend=backend
         )
+        self._outputs = Outputs(outputs, several=model.output_names is not None)
         self._sums: dict[int, Array] = {}  # gradient sums of values that several steps read
         self._parameters = list(model.parameters().values())
         self._flat: FlatWeights | None = None  # allocated by the first backward
@@ -111,8 +113,10 @@ class Plan:
             )
         return self._flat
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Array) -> Any:
         """Return the scores for ``x`` (N, C, H, W), N up to the batch size, in a buffer.
+
+        A tuple of arrays if the model is a graph of several outputs.
 
         A plan computes in float32, or in the dtype of the model if that differs; real numbers of
         any type are converted.
@@ -126,58 +130,58 @@ class Plan:
         """
         return self._exclusively(self._run, np.asarray(x))
 
-    def _run(self, x: Array) -> Array:
+    def _run(self, x: Array) -> Any:
         if x.shape[1:] != self.input_shape or len(x) > self.batch_size:
             raise ShapeError(
                 f"was made for at most {self.batch_size} images {self.input_shape}, received "
                 f"{x.shape}. Compile another plan.",
                 where="Plan",
             )
-        self.images, self._given = 0, None  # if a step fails, backward must be refused
+        self.images, self._given = 0, []  # if a step fails, backward must be refused
         if not len(x):
-            self._given = (0, *self.model.output_shape(self.input_shape))
-            return np.empty(self._given, dtype=self._fit(x, "images").dtype)
-        y = self._fit(x, "images")
-        values = {0: y}
+            self._given = self._outputs.of_no_images(self.model.output_shape(self.input_shape))
+            dtype = self._fit(x, "images").dtype
+            return self._outputs.returned([np.empty(shape, dtype=dtype) for shape in self._given])
+        values = {0: self._fit(x, "images")}
         for step in self.steps:
             begin = time.perf_counter()
-            values[step.makes] = y = step.forward(*[values[k] for k in step.reads])
+            values[step.makes] = step.forward(*[values[k] for k in step.reads])
             step.seconds[0] = time.perf_counter() - begin
-        self.images, self._given = len(x), y.shape
-        return self.backend.to_host(y)
+        outputs = [values[k] for k in self._outputs.values]
+        self.images, self._given = len(x), [output.shape for output in outputs]
+        return self._outputs.returned([self.backend.to_host(output) for output in outputs])
 
-    def backward(self, dy: Array, *, need_dx: bool = False) -> Array | None:
+    def backward(self, dy: Any, *, need_dx: bool = False) -> Array | None:
         """Compute the gradients of all parameters that are not frozen, and the input's on request.
 
-        The gradients may be buffers that the next backward overwrites.
+        The gradients may be buffers that the next backward overwrites. For several outputs, ``dy``
+        is a tuple, with None for an output that has none.
 
         Raises
         ------
         ShapeError
             If ``dy`` is not shaped like the last output.
         """
-        return self._exclusively(self._backward, np.asarray(dy), need_dx)
+        return self._exclusively(self._backward, dy, need_dx)
 
-    def _backward(self, dy: Array, need_dx: bool) -> Array | None:
-        if self._given is None:
+    def _backward(self, dy: Any, need_dx: bool) -> Array | None:
+        if not self._given:
             raise ArgumentError("backward needs a forward first: call the plan.", where="Plan")
-        if dy.shape != self._given:
-            raise ShapeError(
-                f"expects an output gradient shaped like its last output, {self._given}, received "
-                f"{dy.shape}.",
-                where="Plan",
-            )
-        if not self.images:
+        parts = self._outputs.gradients(dy, self._given)
+        given = [(k, self._fit(part, "dy")) for k, part in parts if part is not None]
+        if not self.images or len(given) < len(parts):
             for p in self._parameters:
                 p.grad = np.zeros_like(p.data)
+        if not self.images:
             self._collect_gradients()
-            dtype = self._fit(dy, "dy").dtype
-            return np.zeros((0, *self.input_shape), dtype=dtype) if need_dx else None
+            return np.zeros((0, *self.input_shape), given[0][1].dtype) if need_dx else None
         self._find_trained()
         self._place_gradients()
-        gradients = {self.steps[-1].makes if self.steps else 0: self._fit(dy, "dy")}
+        gradients: dict[int, Array] = {}
+        for k, part in given:
+            gradients[k] = self._sum(k, gradients[k], part) if k in gradients else part
         for step in reversed(self.steps):
-            if not need_dx and step.makes not in self._trained:
+            if step.makes not in gradients or not (need_dx or step.makes in self._trained):
                 continue
             begin = time.perf_counter()
             below = step.backward(gradients.pop(step.makes), need_dx=need_dx or not step.first)

@@ -14,6 +14,7 @@ from ..errors import ArgumentError, did_you_mean
 from ..receptive import ReceptiveField
 from ..typing import Array, Shape
 from . import walk
+from .checks import require_one_output
 from .layer import Layer, LayerRow
 from .walk import Node
 
@@ -40,7 +41,7 @@ class Container(Layer):
         keys of a state dict.
     """
 
-    def __init__(self, *layers: Layer, **named: Layer) -> None:
+    def __init__(self, /, *layers: Layer, **named: Layer) -> None:
         placed = {str(i): layer for i, layer in enumerate(layers)}
         for name in placed.keys() & named.keys():
             raise ArgumentError(f"two layers are called {name!r}.", where=type(self).__name__)
@@ -75,16 +76,16 @@ class Container(Layer):
 
     def forward(self, x: Array) -> Array:
         """Return the last node's output."""
-        return walk.forward(self.wiring(), x)
+        return walk.forward(self.wiring(), x, self.ends())
 
     def backward(self, dy: Array) -> Array:
         """Return the gradient of the input, from all nodes in reverse order."""
-        return walk.backward(self.wiring(), dy)
+        return walk.backward(self.wiring(), dy, self.ends())
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the last node's output shape for one input of ``input_shape``."""
         made = [tuple(input_shape), *(out for _, _, out in walk.shapes(self.wiring(), input_shape))]
-        return made[-1]
+        return walk.returned(made, self.ends())
 
     def multiply_adds(self, input_shape: Shape) -> int:
         """Return the sum over the nodes."""
@@ -99,7 +100,8 @@ class Container(Layer):
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
         """Return the receptive field of the last node's output."""
         visits = walk.fields(self.wiring(), input_shape, field)
-        return [field, *(after for _, _, _, after in visits)][-1]
+        made = [field, *(after for _, _, _, after in visits)]
+        return walk.returned(made, self.ends())
 
     def rows(self, input_shape: Shape, field: ReceptiveField, path: str = "") -> Iterator[LayerRow]:
         """Yield the rows of all nodes inside, in order."""
@@ -188,6 +190,7 @@ class Container(Layer):
                 + (" Add parentheses to create one." if isinstance(layer, type) else ""),
                 where=type(self).__name__,
             )
+        require_one_output(layer, f"{type(self).__name__} '{name}'")
 
     def _require_places(self) -> None:
         everywhere = [id(layer) for _, layer in self.layers()]

@@ -64,6 +64,8 @@ class Layer(Questions, Described):
         The images a whole network was built for, where that is known.
     card : Card or None
         Metadata of a trained network.
+    output_names : tuple of str or None
+        The names of the values that forward returns as a tuple; None if it returns one array.
 
     Traits, which a class declares; figures, patterns and conversions rely on nothing else:
 
@@ -86,6 +88,7 @@ class Layer(Questions, Described):
     name: str = ""
     input_shape: Shape | None = None
     card: Card | None = None
+    output_names: tuple[str, ...] | None = None
     per_number: bool = False
     per_pixel: bool = False
     is_activation: bool = False

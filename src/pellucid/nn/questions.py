@@ -50,6 +50,10 @@ class Questions:
         parameters: Callable[[], dict[str, Parameter]]
         _named_errors: Callable[[], AbstractContextManager[None]]
 
+    def ends(self) -> tuple[int, ...] | None:
+        """Return which values of `nodes` forward returns as a tuple; None: the last one alone."""
+        return None
+
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one output, without N, for one input of ``input_shape``."""
         return input_shape

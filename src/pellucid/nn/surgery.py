@@ -5,11 +5,13 @@ Layers are named by their dotted paths, as in state dicts: ``conv1``, ``layer2.0
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..errors import ArgumentError, PellucidError, did_you_mean
+from . import walk
 from .card import Card
 from .containers import Container, Sequential
 from .conv import Conv2d
@@ -57,7 +59,7 @@ def trunk(model: Layer, name: str) -> Container:
 
     Returns
     -------
-    Sequential, or Graph where several paths lead to the layer
+    Sequential, or Graph where several paths lead to the layer, or names have dots
         Of the model's own layers: it runs them, and its backward stores gradients in them.
 
     Raises
@@ -73,18 +75,18 @@ def trunk(model: Layer, name: str) -> Container:
     ((30, 12, 12), 3)
     """
     layer_at(model, name)
-    part = _up_to(model, name)
+    part = _up_to(model, walk.steps_to(model, name))
     if not isinstance(part, Container):
         part = Sequential(**{name: part})
     part.input_shape, part.card, part.training = model.input_shape, model.card, model.training
     return part
 
 
-def _up_to(model: Layer, path: str) -> Layer:
-    """Return the part of ``model`` up to the layer at ``path``: a chain, or a graph if it joins."""
-    if not path:
+def _up_to(model: Layer, steps: Sequence[str]) -> Layer:
+    """Return the part of ``model`` up to the layer at these steps: a chain, or a graph."""
+    if not steps:
         return model
-    name, _, rest = path.partition(".")
+    name, *rest = steps
     container = _container(model)
     nodes = container.wiring()
     names = ["", *(node.name for node in nodes)]
@@ -96,7 +98,8 @@ def _up_to(model: Layer, path: str) -> Layer:
     layers = {names[k]: nodes[k - 1].layer for k in places}
     layers[name] = _up_to(layers[name], rest)
     part: Container
-    if [nodes[k - 1].reads for k in places] == [(k,) for k in (0, *places[:-1])]:
+    chain = [nodes[k - 1].reads for k in places] == [(k,) for k in (0, *places[:-1])]
+    if chain and not any("." in names[k] for k in places):
         part = Sequential(**layers)
     else:
         names[0] = getattr(model, "input", "x")
@@ -139,7 +142,7 @@ def replaced(model: Layer, name: str, layer: Layer) -> Layer:
     ((26,), ['affine2.weight', 'affine2.bias'])
     """
     layer_at(model, name)
-    whole = _with(model, name, layer)
+    whole = _with(model, walk.steps_to(model, name), layer)
     whole.input_shape, whole.training = model.input_shape, model.training
     head = head_name(model)
     new = model.card is not None and (head == name or head.startswith(f"{name}."))
@@ -157,8 +160,8 @@ def _renumbered(card: Card | None, model: Layer) -> Card | None:
     return card and replace(card, classes=classes)
 
 
-def _with(model: Layer, path: str, layer: Layer) -> Layer:
-    name, _, rest = path.partition(".")
+def _with(model: Layer, steps: Sequence[str], layer: Layer) -> Layer:
+    name, *rest = steps or [""]
     container = _container(model)
     children = dict(container.children())
     children[name] = _with(children[name], rest, layer) if rest else layer

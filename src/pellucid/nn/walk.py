@@ -1,7 +1,8 @@
 """The topological walk over a graph of layers that every container uses.
 
 Values are numbered: 0 is the input of the container, k the output of its k-th node. A node reads
-earlier values, and the last node's output is the container's.
+earlier values, and the last node's output is the container's. A container of several outputs says
+which values they are: its *ends*.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import PellucidError, ShapeError
+import numpy as np
+
+from ..errors import ArgumentError, PellucidError, ShapeError
 from ..receptive import ReceptiveField
 from ..typing import Array
 from .joins import JoinError
@@ -29,8 +32,12 @@ __all__ = [
     "forward",
     "is_line",
     "line",
+    "one_for_each",
+    "output_values",
     "path_of",
+    "returned",
     "shapes",
+    "steps_to",
 ]
 
 Shape = tuple[int, ...]
@@ -77,10 +84,11 @@ def is_line(nodes: Sequence[Node] | None) -> bool:
 # Running ------------------------------------------------------------------------------------
 
 
-def forward(nodes: Sequence[Node], x: Array) -> Array:
-    """Return the output of the graph for ``x``."""
+def forward(nodes: Sequence[Node], x: Array, ends: Sequence[int] | None = None) -> Any:
+    """Return the output of the graph for ``x``; with ``ends``, a tuple of these values."""
     values, image = {0: x}, getattr(x, "shape", ())[1:]
     unread = Counter(k for node in nodes for k in node.reads)
+    unread.update(ends or ())
     for made, node in enumerate(nodes, 1):
         inputs = [values[k] for k in node.reads]
         for k in node.reads:
@@ -92,22 +100,55 @@ def forward(nodes: Sequence[Node], x: Array) -> Array:
             values[made] = run(*inputs)
         except JoinError as error:
             raise _told(error, nodes, node, image) from None
-    return values[len(nodes)]
+    return values[len(nodes)] if ends is None else tuple(values[k] for k in ends)
 
 
-def backward(nodes: Sequence[Node], dy: Array) -> Array:
+def backward(nodes: Sequence[Node], dy: Any, ends: Sequence[int] | None = None) -> Array:
     """Return the gradient of the graph's input; store those of the parameters in ``grad``.
 
-    The gradients of a value that several nodes read are added in the order of these nodes.
+    The gradients of a value that several nodes read are added in the order of these nodes, and then
+    that of an output. With ``ends``, ``dy`` is a tuple, with None for an output without gradient;
+    parameters that lead to no other get zeros.
     """
-    gradients = {len(nodes): [dy]}
+    gradients: dict[int, list[Array]] = {}
+    if ends is None:
+        gradients[len(nodes)] = [dy]
+    else:
+        for k, part in zip(ends, one_for_each(dy, len(ends)), strict=True):
+            if part is not None:
+                gradients.setdefault(k, []).append(part)
     for made, node in reversed(list(enumerate(nodes, 1))):
+        if made not in gradients:
+            for parameter in node.layer.parameters().values():
+                parameter.grad = np.zeros_like(parameter.data)
+            continue
         with _labelled(nodes, node):
             dx = node.layer.backward(_sum(gradients.pop(made)))
         parts = dx if isinstance(dx, tuple) else (dx,)
         for k, part in reversed(list(zip(node.reads, parts, strict=True))):
             gradients.setdefault(k, []).append(part)
     return _sum(gradients[0])
+
+
+def one_for_each(dy: Any, outputs: int) -> Sequence[Array | None]:
+    """Return the gradients of several outputs, or refuse what is not one for each."""
+    if not isinstance(dy, list | tuple) or len(dy) != outputs:
+        received = f"{len(dy)} of them" if isinstance(dy, list | tuple) else type(dy).__name__
+        raise ArgumentError(
+            f"expects a tuple of {outputs} gradients, one for each output, with None where there "
+            f"is none; received {received}.",
+            where="backward",
+        )
+    if all(part is None for part in dy):
+        raise ArgumentError(
+            "expects the gradient of at least one output, received None for each.", where="backward"
+        )
+    return dy
+
+
+def returned(values: Sequence[Any], ends: Sequence[int] | None) -> Any:
+    """Return what belongs to the output: of all ``values`` the last one, or a tuple of the ends."""
+    return values[-1] if ends is None else tuple(values[k] for k in ends)
 
 
 def _sum(parts: list[Array]) -> Array:
@@ -160,22 +201,59 @@ def flattened(model: Layer, *, lines: bool = False) -> list[Node]:
     >>> [(node.name, node.reads) for node in flattened(model)]
     [('block.one', (0,)), ('block.two', (1,)), ('block', (2, 0)), ('relu', (3,))]
     """
+    return _expanded(model, lines=lines)[0]
+
+
+def output_values(model: Layer, *, lines: bool = False) -> tuple[int, ...]:
+    """Return the numbers of a model's outputs among the values of `flattened`; one, or several.
+
+    Examples
+    --------
+    >>> from pellucid.nn import Graph, ReLU, Tanh
+    >>> output_values(Graph({"a": ReLU(), "b": Tanh(), "c": ReLU()}, output=("c", "b")))
+    (3, 2)
+    """
+    return _expanded(model, lines=lines)[1]
+
+
+def _expanded(model: Layer, *, lines: bool) -> tuple[list[Node], tuple[int, ...]]:
+    """Return the nodes of `flattened`, and the numbers of the outputs among their values."""
     flat: list[Node] = []
 
-    def place(path: str, layer: Layer, reads: tuple[int, ...]) -> int:
-        """Add a layer; return the number of its output."""
+    def place(path: str, layer: Layer, reads: tuple[int, ...]) -> list[int]:
+        """Add a layer; return the numbers of its output, or outputs."""
         inside = layer.nodes()
-        if inside is None or (lines and not is_line(inside)):
+        if inside is None or (lines and not is_line(inside) and layer.output_names is None):
             flat.append(Node(path, layer, reads))
-            return len(flat)
+            return [len(flat)]
         made = [*reads]
         for node in inside:
             read = tuple(made[k] for k in node.reads)
-            made.append(place(path_of(path, node.name), node.layer, read))
-        return made[-1]
+            made += place(path_of(path, node.name), node.layer, read)
+        ends = layer.ends()
+        return made[-1:] if ends is None else [made[k] for k in ends]
 
-    place("", model, (0,))
-    return flat
+    outputs = place("", model, (0,))
+    return flat, tuple(outputs)
+
+
+def steps_to(model: Layer, path: str) -> list[str]:
+    """Return the names that lead from a model to the layer at ``path``, one for each container.
+
+    Names of a `Graph` may have dots in them. [] if there is no such layer.
+
+    Examples
+    --------
+    >>> from pellucid.nn import Graph, ReLU, Sequential
+    >>> steps_to(Sequential(body=Graph({"block.0": ReLU(), "block.1": ReLU()})), "body.block.1")
+    ['body', 'block.1']
+    """
+    for name, child in model.children():
+        if name == path:
+            return [name]
+        if path.startswith(f"{name}.") and (rest := steps_to(child, path[len(name) + 1 :])):
+            return [name, *rest]
+    return []
 
 
 def path_of(path: str, name: str) -> str:

@@ -64,7 +64,8 @@ def with_activation(model: Layer, name: str | None) -> str | None:
     """
     if not name:
         return name
-    above, _, own = name.rpartition(".")
+    *outer, own = walk.steps_to(model, name) or [name]
+    above = ".".join(outer)
     parent = layer_at(model, above)
     nodes = parent.nodes()
     if nodes is None:  # it does not say how its layers run; most run in the order of their names
