@@ -9,6 +9,16 @@ import pytest
 
 from ops.witness import assert_agrees
 from pellucid import engine, nn
+from pellucid.engine.cpu.steps.activations import (
+    CELUStep,
+    ClipStep,
+    ELUStep,
+    ErfStep,
+    GELUStep,
+    HardsigmoidStep,
+    HardswishStep,
+    SELUStep,
+)
 from pellucid.engine.cpu.steps.pointwise import (
     DropoutStep,
     LeakyReLUStep,
@@ -30,6 +40,17 @@ STEPS = {
     "LeakyReLU with a negative slope": (LeakyReLUStep, nn.LeakyReLU(-0.5)),
     "Sigmoid": (SigmoidStep, nn.Sigmoid()),
     "Tanh": (TanhStep, nn.Tanh()),
+    "Clip": (ClipStep, nn.Clip(-1, 0.5)),
+    "Clip of the upper side": (ClipStep, nn.Clip(high=0.5)),
+    "ReLU6": (ClipStep, nn.ReLU6()),
+    "Hardsigmoid": (HardsigmoidStep, nn.Hardsigmoid(0.2, 0.4)),
+    "Hardswish": (HardswishStep, nn.Hardswish()),
+    "GELU": (GELUStep, nn.GELU()),
+    "GELU by tanh": (GELUStep, nn.GELU("tanh")),
+    "ELU": (ELUStep, nn.ELU(0.7)),
+    "CELU": (CELUStep, nn.CELU(0.7)),
+    "SELU": (SELUStep, nn.SELU()),
+    "Erf": (ErfStep, nn.Erf()),
     "Softmax": (SoftmaxStep, nn.Softmax()),
     "Dropout": (DropoutStep, nn.Dropout(0.4, rng=np.random.default_rng(5))),
     "Dropout of nothing": (DropoutStep, nn.Dropout(0.0, rng=np.random.default_rng(5))),

@@ -19,7 +19,7 @@ import numpy as np
 
 from .jit import kernel
 
-__all__ = ["decay"]
+__all__ = ["decay", "decay_minus_one"]
 
 PER_LN2, LN2 = np.float32(1 / math.log(2)), np.float32(math.log(2))
 LOWEST = np.float32(-87.3)  # e^z is normal down to here
@@ -50,3 +50,19 @@ def decay(z: np.float32) -> np.float32:
     bits = (np.int32(n) + np.int32(127)) << np.int32(23)  # of 2^n
     power = np.int32(bits).view(np.float32)
     return np.float32(0) if z < LOWEST else power * (np.float32(1) + r + r * r * p)
+
+
+@kernel
+def decay_minus_one(z: np.float32) -> np.float32:
+    """Return ``e^z - 1`` for ``z ≤ 0``, also right where that is close to 0."""
+    n = np.rint(max(z, LOWEST) * PER_LN2)
+    r = z - n * LN2
+    p = CEPHES[0]
+    p = p * r + CEPHES[1]
+    p = p * r + CEPHES[2]
+    p = p * r + CEPHES[3]
+    p = p * r + CEPHES[4]
+    p = p * r + CEPHES[5]
+    bits = (np.int32(n) + np.int32(127)) << np.int32(23)  # of 2^n
+    power = np.int32(bits).view(np.float32)
+    return np.float32(-1) if z < LOWEST else power * (r + r * r * p) + (power - np.float32(1))

@@ -1,8 +1,11 @@
 """One step for each kind of layer; each module registers its steps when it is imported."""
 
 from . import (
+    activations,
+    channel_linear,
     conv,
     join,
+    layer_norm,
     layout,
     linear,
     norm,
@@ -16,8 +19,11 @@ from . import (
 )
 
 __all__ = [
+    "activations",
+    "channel_linear",
     "conv",
     "join",
+    "layer_norm",
     "layout",
     "linear",
     "norm",

@@ -11,7 +11,7 @@ import numpy as np
 from ....kernels import normalization
 from ....kernels.tree import fewest_chunks, tree_sum
 from ....memory import aligned_zeros
-from ....nn import BatchNorm2d, GroupNorm, Layer, ReLU
+from ....nn import BatchNorm2d, GroupNorm, InstanceNorm2d, Layer, ReLU
 from ....typing import Array, Shape
 from ...step import Step
 from ..launch import launch
@@ -93,6 +93,8 @@ class StandardizingStep(PixelBlockStep):
         They are rounded before they are added, as by several processes.
         """
         for parameter, parts in ((self.layer.weight, dgammas), (self.layer.bias, dbetas)):
+            if parameter is None:  # a norm that neither scales nor shifts
+                continue
             self.gradient(parameter)[:] = tree_sum(parts.astype(parameter.data.dtype))
 
     def _fill(self, first: int, *values: Array) -> None:
@@ -212,14 +214,17 @@ class BatchNormStep(StandardizingStep):
         return mean, blocks.sum(squares + pixels * (means - mean) ** 2) / m
 
 
-@serves(GroupNorm)
+@serves(GroupNorm, InstanceNorm2d)
 class GroupNormStep(StandardizingStep):
-    """Group normalisation, and ReLU if one follows; a block is an image, with rows of its own."""
+    """Group normalisation, and ReLU if one follows; a block is an image, with rows of its own.
 
-    layer: GroupNorm
+    Instance normalisation is that of groups of one channel.
+    """
+
+    layer: GroupNorm | InstanceNorm2d
 
     def __init__(
-        self, name: str, layer: GroupNorm, input_shape: Shape, batch: int, *,
+        self, name: str, layer: GroupNorm | InstanceNorm2d, input_shape: Shape, batch: int, *,
         relu: bool = False, ranks: int = 1,
     ) -> None:  # fmt: skip
         super().__init__(
@@ -230,7 +235,7 @@ class GroupNormStep(StandardizingStep):
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``."""
         self._x, y, layer = x, self._y[: len(x)], self.layer
-        gamma, beta = self._of_channels(layer.weight, layer.bias)
+        gamma, beta = self._scale_and_shift()
         means, squares = self._block_statistics(x)
         with np.errstate(all="ignore"):  # NaN and infinity propagate
             mean = self._over_groups(means)
@@ -245,7 +250,7 @@ class GroupNormStep(StandardizingStep):
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradients of scale and shift; return that of the input."""
-        (gamma,) = self._of_channels(self.layer.weight)
+        gamma, _ = self._scale_and_shift()
         inverse, off, cut = self._inverse, self._off, self._cut(dy)
         totals, moments = self._gradient_sums(dy)
         with np.errstate(all="ignore"):
@@ -262,6 +267,13 @@ class GroupNormStep(StandardizingStep):
         args = (self._rows, self.relu, False, self._per)
         self._run(normalization.batch_gradient, 2, (dy, self._x, dx), *args)
         return dx
+
+    def _scale_and_shift(self) -> list[Array]:
+        """Return γ and β, in float64."""
+        weight, bias = self.layer.weight, self.layer.bias
+        if weight is None or bias is None:
+            return [np.ones(self.channels), np.zeros(self.channels)]
+        return self._of_channels(weight, bias)
 
     def _over_groups(self, values: Array) -> Array:
         """Return the mean over the channels of each group, for every channel (N, C) of it."""

@@ -1,0 +1,213 @@
+"""The steps of the activations that `pointwise` does not have, and of functions of each number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ....kernels import rectifiers, smooth_activations
+from ....kernels.blocks import BLOCK
+from ....kernels.normalization import period, whole_pixels
+from ....kernels.tree import fewest_chunks, tree_sum
+from ....memory import aligned_zeros
+from ....nn import (
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    Abs,
+    Clip,
+    Erf,
+    Exp,
+    Hardsigmoid,
+    Hardswish,
+    Log,
+    Mish,
+    Negative,
+    Power,
+    PReLU,
+    Reciprocal,
+    ReLU6,
+    Softplus,
+    Softsign,
+    Sqrt,
+    ThresholdedReLU,
+)
+from ....typing import Array, Shape
+from ...step import Step
+from ..launch import launch
+from .base import flat, serves, weights
+from .pixel_blocks import ChunkBlocks
+from .pointwise import PointwiseStep
+
+__all__ = [
+    "CELUStep",
+    "ClipStep",
+    "ELUStep",
+    "ErfStep",
+    "FunctionStep",
+    "GELUStep",
+    "HardsigmoidStep",
+    "HardswishStep",
+    "PReLUStep",
+    "SELUStep",
+]
+
+
+class _OfItsInput(PointwiseStep):
+    """Base class: a step whose gradient is computed from its input."""
+
+    def remembered(self) -> Array:
+        """Return the last input."""
+        return self._x
+
+
+@serves(Clip, ReLU6)
+class ClipStep(PointwiseStep):
+    """``min(max(x, low), high)``."""
+
+    kernels = (rectifiers.clip, rectifiers.clip_backward)
+
+    def constants(self) -> tuple[float, ...]:
+        """Return the bounds."""
+        low, high = self.layer.low, self.layer.high
+        return -math.inf if low is None else float(low), math.inf if high is None else float(high)
+
+
+@serves(Hardsigmoid)
+class HardsigmoidStep(PointwiseStep):
+    """``α·x + β``, clipped to [0, 1]."""
+
+    kernels = (rectifiers.hardsigmoid, rectifiers.hardsigmoid_backward)
+
+    def constants(self) -> tuple[float, ...]:
+        """Return α and β."""
+        return float(self.layer.alpha), float(self.layer.beta)
+
+
+@serves(Hardswish)
+class HardswishStep(_OfItsInput):
+    """``x`` times its hard sigmoid."""
+
+    kernels = (rectifiers.hardswish, rectifiers.hardswish_backward)
+
+
+@serves(GELU)
+class GELUStep(_OfItsInput):
+    """``x · Φ(x)``, or its approximation by tanh."""
+
+    EXACT = (smooth_activations.gelu, smooth_activations.gelu_backward)
+    BY_TANH = (smooth_activations.gelu_by_tanh, smooth_activations.gelu_by_tanh_backward)
+
+    @property
+    def kernels(self) -> tuple[Any, Any]:  # type: ignore[override]
+        """The kernels that the layer asks for."""
+        return self.BY_TANH if self.layer.approximate == "tanh" else self.EXACT
+
+
+@serves(Erf)
+class ErfStep(_OfItsInput):
+    """The error function."""
+
+    kernels = (smooth_activations.erf, smooth_activations.erf_backward)
+
+
+@serves(ELU)
+class ELUStep(_OfItsInput):
+    """``x`` above zero, ``α · (e^x - 1)`` below."""
+
+    kernels = (smooth_activations.elu, smooth_activations.elu_backward)
+
+    def constants(self) -> tuple[float, ...]:
+        """Return slope above zero, factor below, and rate of the exponential."""
+        return 1.0, float(self.layer.alpha), 1.0
+
+
+@serves(CELU)
+class CELUStep(ELUStep):
+    """``x`` above zero, ``α · (e^(x/α) - 1)`` below."""
+
+    def constants(self) -> tuple[float, ...]:
+        """Return slope above zero, factor below, and rate of the exponential."""
+        return 1.0, float(self.layer.alpha), 1 / float(self.layer.alpha)
+
+
+@serves(SELU)
+class SELUStep(ELUStep):
+    """``scale`` times the ELU."""
+
+    def constants(self) -> tuple[float, ...]:
+        """Return slope above zero, factor below, and rate of the exponential."""
+        scale = float(self.layer.scale)
+        return scale, scale * float(self.layer.alpha), 1.0
+
+
+@serves(Abs, Exp, Log, Mish, Negative, Power, Reciprocal, Softplus, Softsign, Sqrt, ThresholdedReLU)
+class FunctionStep(Step):
+    """A function of each number that NumPy computes: the layer itself, on images of any layout."""
+
+    kernel = "plain NumPy"
+
+    def __init__(self, name: str, layer: Any, input_shape: Shape, batch: int) -> None:
+        super().__init__(name, input_shape)
+        self.layer = layer
+
+    def forward(self, x: Array) -> Array:
+        """Return the layer's output."""
+        return np.ascontiguousarray(self.layer(x), dtype=np.float32)
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return the layer's gradient."""
+        if not need_dx:
+            return None
+        return np.ascontiguousarray(self.layer.backward(dy), dtype=np.float32)
+
+
+@serves(PReLU)
+class PReLUStep(Step):
+    """``x`` above zero, and ``x`` times the slope of its channel below."""
+
+    def __init__(
+        self, name: str, layer: PReLU, input_shape: Shape, batch: int, *, ranks: int = 1
+    ) -> None:
+        super().__init__(name, layer.output_shape(input_shape))
+        self.layer, self.kernel, c = layer, "prelu", layer.num_parameters
+        self.channels_last = None if c == 1 else True
+        self._slopes = aligned_zeros(period(c))
+        self._y = aligned_zeros((batch, math.prod(input_shape)))
+        self._dx = aligned_zeros(self._y.shape)
+        self._per, self._chunks = whole_pixels(BLOCK, c), fewest_chunks(ranks)
+        blocks = -(-self._y.size // self._per) + self._chunks  # the last of a chunk may be partial
+        self._scratch = aligned_zeros((blocks, len(self._slopes)))
+        self._sums = np.empty((blocks, c))
+
+    def forward(self, x: Array) -> Array:
+        """Return the layer's output."""
+        self._x, y, cut = x, self._y[: len(x)].reshape(x.shape), self._cut(x)
+        c = self.layer.num_parameters
+        self._slopes.reshape(-1, c)[:] = weights(self.layer.weight, (c,), self.name)
+        launch(rectifiers.prelu, len(cut), x.size, flat(x), flat(y), self._slopes, cut.bounds)
+        return y
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Write the gradient of the slopes; return that of the input."""
+        dx, cut = self._dx[: len(dy)].reshape(dy.shape), self._cut(dy)
+        launch(
+            rectifiers.prelu_backward, len(cut), 2 * dy.size, flat(dy), flat(self._x), flat(dx),
+            self._slopes, cut.bounds, self._scratch, self._sums,
+        )  # fmt: skip
+        if self.learns:
+            weight = self.layer.weight
+            parts = cut.chunk_sums(self._sums[: len(cut)])
+            self.gradient(weight)[:] = tree_sum(parts.astype(weight.data.dtype))
+        return dx if need_dx else None
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels of both directions."""
+        return (rectifiers.prelu, *(rectifiers.prelu_backward,) * training)
+
+    def _cut(self, x: Array) -> ChunkBlocks:
+        return ChunkBlocks.of(len(x), x.size, self._chunks, self._per)

@@ -1,0 +1,129 @@
+"""Activations made of straight pieces: twins of `pellucid.ops.rectifiers` to 1e-6 relative.
+
+Flat float32 arrays of one size, as in `pellucid.kernels.elementwise`; a NaN stays NaN. The slopes
+of PReLU are those of the channels: its arrays are channels-last, and the slopes come as one row of
+`pellucid.kernels.normalization.period` numbers, the C slopes repeated. Its tasks are blocks of
+whole pixels between ``bounds``; each of them sums the gradients of the slopes, and the engine adds
+these sums up as a tree.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..typing import Array
+from .blocks import part
+from .jit import kernel
+from .pool.threads import share
+
+__all__ = [
+    "clip",
+    "clip_backward",
+    "hardsigmoid",
+    "hardsigmoid_backward",
+    "hardswish",
+    "hardswish_backward",
+    "prelu",
+    "prelu_backward",
+]
+
+ONE, ZERO, HALF, THREE = np.float32(1), np.float32(0), np.float32(0.5), np.float32(3)
+SIXTH, THIRD = np.float32(1 / 6), np.float32(1 / 3)
+
+
+@kernel
+def clip(queue: Array, x: Array, y: Array, low: float, high: float) -> None:
+    """``y = min(max(x, low), high)``."""
+    least, most = np.float32(low), np.float32(high)
+    for block in share(queue):
+        xs, ys = part(x, block), part(y, block)
+        for i in range(len(xs)):
+            z = least if xs[i] < least else xs[i]
+            ys[i] = most if z > most else z
+
+
+@kernel
+def clip_backward(queue: Array, dy: Array, y: Array, dx: Array, low: float, high: float) -> None:
+    """``dx = dy`` where ``low < y < high``, else 0; x in place of y gives the same."""
+    least, most = np.float32(low), np.float32(high)
+    for block in share(queue):
+        dys, ys, dxs = part(dy, block), part(y, block), part(dx, block)
+        for i in range(len(dys)):
+            dxs[i] = dys[i] if (ys[i] > least) & (ys[i] < most) else ZERO
+
+
+@kernel
+def hardsigmoid(queue: Array, x: Array, y: Array, alpha: float, beta: float) -> None:
+    """``y = min(max(α·x + β, 0), 1)``."""
+    a, b = np.float32(alpha), np.float32(beta)
+    for block in share(queue):
+        xs, ys = part(x, block), part(y, block)
+        for i in range(len(xs)):
+            ys[i] = min(max(a * xs[i] + b, ZERO), ONE)
+
+
+@kernel
+def hardsigmoid_backward(
+    queue: Array, dy: Array, y: Array, dx: Array, alpha: float, beta: float
+) -> None:
+    """``dx = α·dy`` where ``0 < y < 1``, else 0."""
+    a = np.float32(alpha)
+    for block in share(queue):
+        dys, ys, dxs = part(dy, block), part(y, block), part(dx, block)
+        for i in range(len(dys)):
+            dxs[i] = a * dys[i] if (ys[i] > ZERO) & (ys[i] < ONE) else ZERO
+
+
+@kernel
+def hardswish(queue: Array, x: Array, y: Array) -> None:
+    """``y = x · min(max(x/6 + 1/2, 0), 1)``."""
+    for block in share(queue):
+        xs, ys = part(x, block), part(y, block)
+        for i in range(len(xs)):
+            ys[i] = xs[i] * min(max(SIXTH * xs[i] + HALF, ZERO), ONE)
+
+
+@kernel
+def hardswish_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
+    """``dx = dy`` times 0 up to -3, ``x/3 + 1/2``, and 1 from 3 on."""
+    for block in share(queue):
+        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
+        for i in range(len(dys)):
+            slope = THIRD * xs[i] + HALF if xs[i] < THREE else ONE
+            dxs[i] = dys[i] * (ZERO if xs[i] <= -THREE else slope)
+
+
+@kernel
+def prelu(queue: Array, x: Array, y: Array, slopes: Array, bounds: Array) -> None:
+    """``y = x`` above zero, else ``x`` times the slope of its channel."""
+    width = len(slopes)
+    for task in share(queue):
+        for at in range(bounds[task], bounds[task + 1], width):
+            end = min(at + width, bounds[task + 1])
+            xs, ys = x[at:end], y[at:end]
+            for k in range(len(xs)):
+                ys[k] = xs[k] if xs[k] > 0 else slopes[k] * xs[k]
+
+
+@kernel
+def prelu_backward(
+    queue: Array, dy: Array, x: Array, dx: Array, slopes: Array, bounds: Array,
+    scratch: Array, sums: Array,
+) -> None:  # fmt: skip
+    """``dx = dy`` or ``slope · dy``; write ``Σ dy · x`` below zero for each channel of a block."""
+    c, width = sums.shape[1], len(slopes)
+    for task in share(queue):
+        total, own = scratch[task], sums[task]
+        total[:] = 0
+        for at in range(bounds[task], bounds[task + 1], width):
+            end = min(at + width, bounds[task + 1])
+            xs, dys, dxs = x[at:end], dy[at:end], dx[at:end]
+            for k in range(len(xs)):
+                above = xs[k] > 0
+                dxs[k] = dys[k] if above else slopes[k] * dys[k]
+                total[k] += ZERO if above else dys[k] * xs[k]
+        own[:] = 0
+        for at in range(0, width, c):
+            a = total[at : at + c]
+            for i in range(c):
+                own[i] += a[i]
