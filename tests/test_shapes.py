@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.errors import ArgumentError, ShapeError
-from pellucid.shapes import output_size, pair, slide
+from pellucid.shapes import output_size, pair, slide, slide_transposed
 
 # The lectures' cases.
 
@@ -268,7 +268,7 @@ def test_four_sides_are_too_many_for_one_axis():
 
 def test_an_unknown_word_for_padding_is_refused():
     with pytest.raises(
-        ArgumentError, match=r"^padding: must be 'same', 'valid' or numbers, received 'full'"
+        ArgumentError, match=r"^padding: must be 'same', 'same_lower', 'valid' or numbers, received"
     ):
         slide((9, 9), 3, padding="full")
 
@@ -297,3 +297,30 @@ def test_a_window_larger_than_the_padded_input_is_refused_with_what_it_covers():
 def test_an_image_without_rows_is_refused(padding):
     with pytest.raises(ShapeError, match="input's height of 0"):
         slide((0, 5), 3, padding=padding)
+
+
+@given(
+    size=st.integers(1, 30), window=st.integers(1, 7), stride=st.integers(1, 5),
+    dilation=st.integers(1, 4),
+)  # fmt: skip
+def test_same_lower_is_same_with_the_odd_cell_at_the_beginning(size, window, stride, dilation):
+    same = slide((size, size), window, stride, "same", dilation)
+    lower = slide((size, size), window, stride, "same_lower", dilation)
+    assert lower.output == same.output
+    assert lower.padding[0] == same.padding[0][::-1]
+
+
+@given(size=st.integers(1, 9), window=st.integers(1, 7), stride=st.integers(1, 5))
+def test_same_crops_a_transposed_convolution_to_a_multiple_of_its_input(size, window, stride):
+    moves = slide_transposed((size, size), window, stride, "same")
+    assert moves.input[0] == min(size * stride, (size - 1) * stride + window)
+    before, after = moves.padding[0]
+    assert 0 <= after - before <= 1
+
+
+def test_a_transposed_convolution_is_cropped_by_each_of_four_sides():
+    moves = slide_transposed((4, 5), 3, 2, (0, 1, 2, 1), (1, 0))
+    assert moves.input == (9, 8)
+    assert moves.padding == ((0, 1), (2, 1))
+    with pytest.raises(ShapeError, match=r"gives an output of 3 - 1 - 2 \+ 0 = 0 cells"):
+        slide_transposed((1, 1), 3, 1, (1, 2, 0, 0))

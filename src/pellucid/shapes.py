@@ -32,7 +32,8 @@ __all__ = [
 ]
 
 Misfit: TypeAlias = Literal["floor", "error", "pad"]
-Padding: TypeAlias = int | Sequence[int] | Literal["same", "valid"]
+Same: TypeAlias = Literal["same", "same_lower"]
+Padding: TypeAlias = int | Sequence[int] | Same | Literal["valid"]
 Sides: TypeAlias = tuple[int, int]
 
 MISFITS = ("floor", "error", "pad")
@@ -84,7 +85,7 @@ def output_size(
     size: int,
     window: int,
     stride: int = 1,
-    padding: int | Sides | Literal["same", "valid"] = 0,
+    padding: int | Sides | Same | Literal["valid"] = 0,
     dilation: int = 1,
     misfit: Misfit = "floor",
 ) -> int:
@@ -94,8 +95,9 @@ def output_size(
     ----------
     size, window, stride, dilation : int
         Input size; filter size; step of the window; distance between two cells of the filter.
-    padding : int, (int, int), "same" or "valid"
-        Zeros on each side; before and after; enough for an output of ``ceil(size / stride)``; none.
+    padding : int, (int, int), "same", "same_lower" or "valid"
+        Zeros on each side; before and after; enough for an output of ``ceil(size / stride)``, an
+        odd remainder at the end or at the beginning; none.
     misfit : {"floor", "error", "pad"}
         If the last window does not end at the end of the input: leave the rest unread, refuse (as
         in the textbook), or pad after the end so that everything is read (PyTorch's ``ceil_mode``).
@@ -192,7 +194,8 @@ def slide(
 
     ``padding`` is an integer (all sides), two (vertical, horizontal), four (top, bottom, left,
     right), ``"same"`` (output ``ceil(H / S)``; an odd remainder goes to the end, as in PyTorch and
-    TensorFlow) or ``"valid"`` (none). The other arguments are those of `output_size`, each an
+    TensorFlow), ``"same_lower"`` (it goes to the beginning; ONNX's SAME_LOWER) or ``"valid"``
+    (none). The other arguments are those of `output_size`, each an
     integer or a pair.
 
     Raises
@@ -239,7 +242,7 @@ def slide_transposed(
     input_size: tuple[int, int],
     window: Pair,
     stride: Pair = 1,
-    padding: Pair = 0,
+    padding: Padding = 0,
     output_padding: Pair = 0,
     dilation: Pair = 1,
 ) -> Windows:
@@ -248,7 +251,8 @@ def slide_transposed(
     They slide over the *output* of the transposed convolution, one for each cell of its input. The
     output has ``(H - 1)·S - 2P + E + output_padding`` cells along an axis (Dumoulin & Visin 2016,
     section 4). Since strides round sizes down, ``output_padding``, below stride or dilation,
-    selects the size.
+    selects the size. ``padding`` is of the forms that `slide` takes; ``"same"`` crops to ``H·S``
+    cells, or nothing if there are fewer.
 
     Raises
     ------
@@ -262,8 +266,8 @@ def slide_transposed(
     ((8, 8), (4, 4))
     """
     windows, strides, dilations = pair(window), pair(stride, "stride"), pair(dilation, "dilation")
-    sides, more = pair(padding, "padding", least=0), pair(output_padding, "output_padding", least=0)
-    image, unread = [], []
+    more = pair(output_padding, "output_padding", least=0)
+    image, unread, cropped = [], [], []
     for a, axis in enumerate(_AXES):
         if more[a] >= max(strides[a], dilations[a]):
             raise ArgumentError(
@@ -271,12 +275,19 @@ def slide_transposed(
                 f"{dilations[a]}, received {more[a]}.",
                 where="output_padding",
             )
-        reach = (input_size[a] - 1) * strides[a] + dilations[a] * (windows[a] - 1) + 1
-        image.append(reach - 2 * sides[a] + more[a])
-        unread.append(max(more[a] - sides[a], 0))
+        extent = dilations[a] * (windows[a] - 1) + 1
+        reach = (input_size[a] - 1) * strides[a] + extent
+        sides = _sides(padding, a, 2)
+        if isinstance(sides, str):
+            sides = _halved(max(extent + more[a] - strides[a], 0), sides)
+        before, after = sides
+        image.append(reach - before - after + more[a])
+        unread.append(max(more[a] - after, 0))
+        cropped.append(sides)
         if input_size[a] < 1 or image[a] < 1:
+            crop = f"2·{before}" if before == after else f"{before} - {after}"
             raise ShapeError(
-                f"an input {axis} of {input_size[a]} gives an output of {reach} - 2·{sides[a]} + "
+                f"an input {axis} of {input_size[a]} gives an output of {reach} - {crop} + "
                 f"{more[a]} = {image[a]} cells. Use less padding, or a larger input."
             )
     return Windows(
@@ -284,7 +295,7 @@ def slide_transposed(
         window=windows,
         stride=strides,
         dilation=dilations,
-        padding=((sides[0], sides[0]), (sides[1], sides[1])),
+        padding=(cropped[0], cropped[1]),
         output=input_size,
         unread=(unread[0], unread[1]),
     )
@@ -302,12 +313,12 @@ def _axis(
     size: int,
     window: int,
     stride: int,
-    padding: Sides | None,
+    padding: Sides | Same,
     dilation: int,
     misfit: str,
     axis: str,
 ) -> _Axis:
-    """Compute the windows along one axis; ``padding`` None means "same"."""
+    """Compute the windows along one axis."""
     for name, value in (("window", window), ("stride", stride), ("dilation", dilation)):
         if not _is_integer(value) or value < 1:
             raise ArgumentError(f"must be an integer, 1 or more; received {value!r}.", where=name)
@@ -315,9 +326,9 @@ def _axis(
         raise ArgumentError(f"must be an integer, received {size!r}.", where=axis)
     require_sliding(0, misfit)
     extent = dilation * (window - 1) + 1
-    if padding is None:
+    if isinstance(padding, str):
         total = max((math.ceil(size / stride) - 1) * stride + extent - size, 0)
-        before, after = total // 2, total - total // 2
+        before, after = _halved(total, padding)
         if misfit == "error":
             misfit = "floor"  # "same" defines the output size, so that there is no misfit
     else:
@@ -346,14 +357,21 @@ def _axis(
     return _Axis(output, (before, after), min(max(rest - after, 0), size), 0)
 
 
-def _sides(padding: Padding, axis: int, axes: int) -> Sides | None:
-    """Return the padding (before, after) along ``axis``; None for "same"."""
+def _halved(total: int, padding: Same) -> Sides:
+    """Return ``total`` cells on two sides, an odd one where ``padding`` says."""
+    less, more = total // 2, total - total // 2
+    return (less, more) if padding == "same" else (more, less)
+
+
+def _sides(padding: Padding, axis: int, axes: int) -> Sides | Same:
+    """Return the padding (before, after) along ``axis``, unless it depends on the size."""
     if isinstance(padding, str):
-        if padding not in ("same", "valid"):
+        if padding not in ("same", "same_lower", "valid"):
             raise ArgumentError(
-                f"must be 'same', 'valid' or numbers, received {padding!r}.", where="padding"
+                f"must be 'same', 'same_lower', 'valid' or numbers, received {padding!r}.",
+                where="padding",
             )
-        return None if padding == "same" else (0, 0)
+        return (0, 0) if padding == "valid" else padding
     sides = tuple(padding) if isinstance(padding, Iterable) else (padding,)
     lengths = (1, 2, 4) if axes == 2 else (1, 2)
     if len(sides) not in lengths or any(not _is_integer(p) or p < 0 for p in sides):

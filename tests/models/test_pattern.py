@@ -451,3 +451,10 @@ def test_a_norm_between_flatten_and_linear_is_not_the_one_of_images():
     model = nn.Sequential(nn.Flatten(), nn.BatchNorm2d(12), nn.Linear(12, 2))
     with pytest.raises(ArgumentError, match="comes between Flatten and Linear"):
         to_pattern(model)
+
+
+def test_a_padding_with_its_odd_cell_at_the_beginning_is_not_written_as_the_usual_one():
+    odd = nn.Sequential(conv=nn.Conv2d(1, 2, 3, padding="same_lower"))
+    assert to_pattern(odd) == to_pattern(nn.Sequential(conv=nn.Conv2d(1, 2, 3, padding=1)))
+    with pytest.raises(ArgumentError, match="has padding='same_lower', and a word has one number"):
+        to_pattern(nn.Sequential(conv=nn.Conv2d(1, 2, 4, padding="same_lower")))

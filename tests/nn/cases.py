@@ -104,6 +104,16 @@ def _function(
     return Case(id, build, shape, module)
 
 
+def _same_lower(torch: Any) -> Any:
+    """Return PyTorch's convolution after a padding whose odd rest is at the beginning."""
+
+    class Twin(torch.nn.Conv2d):
+        def forward(self, x: Any) -> Any:
+            return super().forward(torch.nn.functional.pad(x, (2, 1, 1, 0)))
+
+    return Twin(3, 2, (2, 4))
+
+
 def _batch_norm(features: int, **options: Any) -> Layer:
     """Return one whose constants are not those of the start."""
     layer, rng = nn.BatchNorm2d(features, **options), _rng()
@@ -381,6 +391,12 @@ CASES = (
     _conv("four paddings", 4, 2, 3, padding=(0, 1, 2, 3)),
     _conv("same", 4, 2, 3, padding="same"),
     _conv("same, even window", 4, 2, (2, 4), padding="same"),
+    Case(
+        "Conv2d same, lower",
+        lambda: nn.Conv2d(3, 2, (2, 4), padding="same_lower", rng=_rng()),
+        (3, 6, 7),
+        _same_lower,
+    ),
     _conv("same with stride", 4, 2, 3, stride=2, padding="same"),
     _conv("valid", 4, 2, 3, padding="valid"),
     _conv("dilation", 4, 2, 3, dilation=2),
@@ -396,6 +412,16 @@ CASES = (
     _up("padding", 4, 3, 3, 2, 1, 1),
     _up("groups", 4, 6, 3, groups=2),
     _up("dilation", 4, 2, 2, dilation=(3, 2), padding=(1, 0)),
+    Case(
+        "ConvTranspose2d four paddings",
+        lambda: nn.ConvTranspose2d(4, 2, 3, 2, (0, 1, 2, 1), (1, 0), rng=_rng()),
+        (4, 4, 3),
+    ),
+    Case(
+        "ConvTranspose2d same",
+        lambda: nn.ConvTranspose2d(4, 2, 4, (3, 2), "same_lower", dilation=(1, 2), rng=_rng()),
+        (4, 4, 3),
+    ),
     _up("all at once", 4, 6, (3, 2), (2, 1), (1, 2), (1, 0), 2, dilation=(1, 3)),
     _local("plain", 2, 3, (6, 5), 3),
     _local("without bias", 2, 2, (6, 5), (2, 3), bias=False),
@@ -523,6 +549,40 @@ CASES = (
         nn.GlobalAvgPool2d,
         (3, 4, 5),
         lambda torch: torch.nn.AdaptiveAvgPool2d(1),
+    ),
+    Case(
+        "AvgPool2d dilation", lambda: nn.AvgPool2d(2, 1, (1, 0, 0, 2), dilation=(2, 3)), (2, 6, 7)
+    ),
+    Case(
+        "AvgPool2d misfit pad, padding not counted",
+        lambda: nn.AvgPool2d((3, 2), 2, 1, count_include_pad=False, dilation=(1, 2), misfit="pad"),
+        (2, 6, 7),
+    ),
+    _function(
+        "AvgPool2d misfit pad, padding counted",
+        lambda: nn.AvgPool2d(3, 2, 1, misfit="pad"),
+        lambda torch, x: torch.nn.functional.avg_pool2d(x, 3, 2, 1, ceil_mode=True),
+        (2, 6, 8),
+    ),
+    _function(
+        "MaxPool2d misfit pad with padding",
+        lambda: nn.MaxPool2d(3, 2, 1, misfit="pad"),
+        lambda torch, x: torch.nn.functional.max_pool2d(x, 3, 2, 1, ceil_mode=True),
+        (2, 6, 8),
+    ),
+    Case("AvgPool2d same, lower", lambda: nn.AvgPool2d(2, 1, "same_lower"), (2, 6, 7)),
+    Case(
+        "LpPool2d padding and dilation",
+        lambda: nn.LpPool2d(3, (2, 3), 2, padding=(1, 0, 0, 2), dilation=(2, 1)),
+        (2, 6, 7),
+    ),
+    Case("GlobalLpPool2d", lambda: nn.GlobalLpPool2d(3), (3, 4, 5)),
+    Case("GlobalLpPool2d p=2.5", lambda: nn.GlobalLpPool2d(2.5), (3, 4, 5)),
+    _function(
+        "GlobalLpPool2d p=2",
+        nn.GlobalLpPool2d,
+        lambda torch, x: torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True),
+        (3, 4, 5),
     ),
     Case(
         "GlobalMaxPool2d",

@@ -138,18 +138,14 @@ def test_a_convolution_of_any_shape_says_the_shape_and_cost_of_its_output(case: 
     assert layer.parameter_count() == w.size + w.shape[0]
 
 
-@given(case=poolings(most_dilation=1), kind=st.sampled_from(["MaxPool2d", "AvgPool2d", "LpPool2d"]))
+@given(case=poolings(), kind=st.sampled_from(["MaxPool2d", "AvgPool2d", "LpPool2d"]))
 def test_a_pooling_of_any_shape_says_the_shape_of_its_output(case: Pooling, kind):
     g = case.geometry
     x, dy = case.arrays()
-    options = {"misfit": g.misfit}
-    if kind == "MaxPool2d":
-        layer = nn.MaxPool2d(g.window, g.stride, g.padding, g.dilation, **options)
-        assert layer.output_shape(x.shape[1:]) == dy.shape[1:]
-    elif kind == "AvgPool2d":
-        layer = nn.AvgPool2d(g.window, g.stride, g.padding, **options)
-    else:
-        layer = nn.LpPool2d(2, 1, g.stride, **options)
+    options = {"padding": g.padding, "dilation": g.dilation, "misfit": g.misfit}
+    norm = (2,) if kind == "LpPool2d" else ()
+    layer = getattr(nn, kind)(*norm, g.window, g.stride, **options)
+    assert layer.output_shape(x.shape[1:]) == dy.shape[1:]
     y = layer(x)
     assert y.shape[1:] == layer.output_shape(x.shape[1:])
     assert layer.backward(np.ones_like(y)).shape == x.shape

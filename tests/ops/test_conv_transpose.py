@@ -201,7 +201,7 @@ def test_a_batch_of_no_images_gives_no_outputs_and_zero_gradients():
             {"padding": 2},
             r"an input height of 1 gives an output of 3 - 2·2 \+ 0 = -1 cells\. Use less padding",
         ),
-        ((4, 3, 3), (4, 2, 3, 3), {"padding": -1}, r"padding: must be an integer of at least 0"),
+        ((4, 3, 3), (4, 2, 3, 3), {"padding": -1}, r"padding: must be an integer of 0 or more"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_both_numbers(shape, w_shape, options, said):

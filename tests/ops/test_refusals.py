@@ -75,6 +75,7 @@ LAYERS = {
     "lp": lambda: nn.LpPool2d(2, 2),
     "global avg": nn.GlobalAvgPool2d,
     "global max": nn.GlobalMaxPool2d,
+    "global lp": nn.GlobalLpPool2d,
     "flatten": nn.Flatten,
     "adaptive avg": lambda: nn.AdaptiveAvgPool2d((4, 2)),
     "adaptive max": lambda: nn.AdaptiveMaxPool2d((4, 2)),

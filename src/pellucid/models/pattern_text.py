@@ -109,12 +109,12 @@ def _value(argument: Argument, layer: Any, path: str) -> Any:
     value = getattr(layer, argument.name)
     if value == "valid":
         return 0
-    if value == "same":
+    if value in ("same", "same_lower"):
         window = layer.kernel_size[0]
-        if argument.value({"kernel_size": window}) == keeping(window) and (
-            window % 2 == 0 or layer.stride == (1, 1)
-        ):
-            return keeping(window)
+        kept = keeping(window)
+        odd = window % 2 == 1 and layer.stride == (1, 1)
+        if argument.value({"kernel_size": window}) == kept and (odd or kept == value):
+            return kept
     elif not isinstance(value, tuple | list):
         return value
     elif len(set(value)) == 1:

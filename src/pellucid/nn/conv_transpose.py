@@ -10,7 +10,7 @@ import numpy as np
 from .. import ops
 from ..errors import ArgumentError
 from ..receptive import ReceptiveField
-from ..shapes import Windows, pair
+from ..shapes import Padding, Windows, pair, require_sliding
 from ..typing import Array, Pair, Shape
 from .checks import require_count
 from .init import WeightInit, constant, initial_weights
@@ -26,15 +26,18 @@ class ConvTranspose2d(Layer):
         y[n, o, S·i + D·u - P, S·j + D·v - P] += x[n,c,i,j] · w[c,o,u,v]
 
     Input (N, C, H, W), output (N, FN, OH, OW) with ``OH = (H-1)·S - 2P + D·(FH-1) + 1 +
-    output_padding``. All arguments are as in PyTorch. Gradients and sources:
+    output_padding``. The arguments are those of PyTorch. Gradients and sources:
     `pellucid.ops.conv_transpose`.
 
     Parameters
     ----------
     in_channels, out_channels : int
         C and FN.
-    kernel_size, stride, padding, dilation : int or (int, int)
-        Those of the convolution that this transposes: stride enlarges, padding crops.
+    kernel_size, stride, dilation : int or (int, int)
+        Those of the convolution that this transposes: stride enlarges.
+    padding : int, two (vertical, horizontal), four (top, bottom, left, right), or a word
+        Its padding, which is cropped. Not as in PyTorch: "same" leaves ``H·S`` rows, and
+        "same_lower" too, but an odd one is cropped at the beginning.
     output_padding : int or (int, int)
         Extra rows and columns at the end: selects one of the sizes that round down to one output.
     groups : int
@@ -66,7 +69,7 @@ class ConvTranspose2d(Layer):
         out_channels: int,
         kernel_size: Pair,
         stride: Pair = 1,
-        padding: Pair = 0,
+        padding: Padding = 0,
         output_padding: Pair = 0,
         groups: int = 1,
         bias: bool = True,
@@ -79,7 +82,8 @@ class ConvTranspose2d(Layer):
         self.out_channels = require_count(out_channels, "out_channels")
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.stride = pair(stride, "stride")
-        self.padding = pair(padding, "padding", least=0)
+        require_sliding(padding, "floor")
+        self.padding = padding
         self.output_padding = pair(output_padding, "output_padding", least=0)
         self.groups = require_count(groups, "groups")
         self.dilation = pair(dilation, "dilation")

@@ -11,7 +11,14 @@ from .checks import require_number
 from .layer import Layer
 from .pattern_words import Argument, PatternWord
 
-__all__ = ["AvgPool2d", "GlobalAvgPool2d", "GlobalMaxPool2d", "LpPool2d", "MaxPool2d"]
+__all__ = [
+    "AvgPool2d",
+    "GlobalAvgPool2d",
+    "GlobalLpPool2d",
+    "GlobalMaxPool2d",
+    "LpPool2d",
+    "MaxPool2d",
+]
 
 
 def _word(text: str, *also: str) -> PatternWord:
@@ -120,7 +127,7 @@ class AvgPool2d(_WindowPool):
 
     Parameters
     ----------
-    kernel_size, stride, padding, misfit
+    kernel_size, stride, padding, dilation, misfit
         As for `MaxPool2d`.
     count_include_pad : bool
         Whether padding counts in the mean. Cells that ``misfit="pad"`` adds beyond the end do not.
@@ -143,12 +150,14 @@ class AvgPool2d(_WindowPool):
         padding: Padding = 0,
         *,
         count_include_pad: bool = True,
+        dilation: Pair = 1,
         misfit: Misfit = "floor",
     ) -> None:
         require_sliding(padding, misfit)
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.stride = self.kernel_size if stride is None else pair(stride, "stride")
         self.padding = padding
+        self.dilation = pair(dilation, "dilation")
         self.count_include_pad = count_include_pad
         self.misfit = misfit
 
@@ -176,9 +185,9 @@ class LpPool2d(_WindowPool):
     ----------
     norm_type : float
         p, at least 1; 2 is the Euclidean length.
-    kernel_size, stride, misfit
-        As for `MaxPool2d`. Cells that ``misfit="pad"`` adds beyond the end are 0 in the sum.
-        (PyTorch's ``ceil_mode`` scales the sum of such a window up to a full one.)
+    kernel_size, stride, padding, dilation, misfit
+        As for `MaxPool2d`. Padding is 0 in the sum, and so are the cells that ``misfit="pad"`` adds
+        beyond the end. (PyTorch's ``ceil_mode`` scales the sum of such a window up to a full one.)
 
     Examples
     --------
@@ -195,13 +204,17 @@ class LpPool2d(_WindowPool):
         kernel_size: Pair,
         stride: Pair | None = None,
         *,
+        padding: Padding = 0,
+        dilation: Pair = 1,
         misfit: Misfit = "floor",
     ) -> None:
         require_number(norm_type, "norm_type", 1)
-        require_sliding(0, misfit)
+        require_sliding(padding, misfit)
         self.norm_type = norm_type
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.stride = self.kernel_size if stride is None else pair(stride, "stride")
+        self.padding = padding
+        self.dilation = pair(dilation, "dilation")
         self.misfit = misfit
 
     def forward(self, x: Array) -> Array:
@@ -267,3 +280,36 @@ class GlobalMaxPool2d(_GlobalPool):
     def backward(self, dy: Array) -> Array:
         """Return ``dx`` (N, C, H, W)."""
         return ops.global_max_pool2d_backward(dy, *self.recall())
+
+
+class GlobalLpPool2d(_GlobalPool):
+    """Take the Lp norm of each channel: ``y = (Σ |x|^p)^(1/p)``, (N, C, H, W) to (N, C, 1, 1).
+
+    Parameters
+    ----------
+    norm_type : float
+        p, at least 1; 2 is the Euclidean length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> GlobalLpPool2d()(np.array([[[[3.0], [4.0]]]]))
+    array([[[[5.]]]])
+    """
+
+    short_name = "Lp of all"
+
+    def __init__(self, norm_type: float = 2) -> None:
+        require_number(norm_type, "norm_type", 1)
+        self.norm_type = norm_type
+
+    def forward(self, x: Array) -> Array:
+        """Return the norms (N, C, 1, 1)."""
+        y = ops.global_lp_pool2d(x, self.norm_type)
+        self.remember(x, y)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dx`` (N, C, H, W)."""
+        x, y = self.recall()
+        return ops.global_lp_pool2d_backward(dy, x, y, self.norm_type)

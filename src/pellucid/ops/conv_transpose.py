@@ -18,7 +18,7 @@ Its own gradients are the other two sums of that convolution, and the bias's:
 from __future__ import annotations
 
 from ..errors import ArgumentError, ShapeError
-from ..shapes import Windows, slide_transposed
+from ..shapes import Padding, Windows, slide_transposed
 from ..typing import Array, Pair
 from .checks import (
     as_terms,
@@ -40,7 +40,7 @@ def conv_transpose2d(
     b: Array | None = None,
     *,
     stride: Pair = 1,
-    padding: Pair = 0,
+    padding: Padding = 0,
     output_padding: Pair = 0,
     groups: int = 1,
     dilation: Pair = 1,
@@ -56,7 +56,8 @@ def conv_transpose2d(
     b : array (FN,), optional
         One bias per output channel.
     stride, padding, dilation : int or (int, int)
-        Those of the reverse convolution: padding is cropped.
+        Those of the reverse convolution: padding is cropped. It may have four sides, or be "same"
+        or "same_lower", as in `pellucid.shapes.slide_transposed`.
     output_padding : int or (int, int)
         Extra rows and columns at the end, fewer than stride or dilation.
     groups : int
@@ -96,7 +97,7 @@ def conv_transpose2d_backward(
     w: Array,
     *,
     stride: Pair = 1,
-    padding: Pair = 0,
+    padding: Padding = 0,
     output_padding: Pair = 0,
     groups: int = 1,
     dilation: Pair = 1,
@@ -129,7 +130,7 @@ def conv_transpose2d_windows(
     image_shape: tuple[int, ...],
     w_shape: tuple[int, ...],
     stride: Pair = 1,
-    padding: Pair = 0,
+    padding: Padding = 0,
     output_padding: Pair = 0,
     groups: int = 1,
     dilation: Pair = 1,

@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ShapeError
+from ..shapes import Windows
 from ..typing import Array
 from .checks import require_images, require_real, require_shape
+from .pooling import lp_pool2d, lp_pool2d_backward, pool2d_windows
 from .sums import mean
 
 __all__ = [
     "global_avg_pool2d",
     "global_avg_pool2d_backward",
+    "global_lp_pool2d",
+    "global_lp_pool2d_backward",
     "global_max_pool2d",
     "global_max_pool2d_backward",
 ]
@@ -47,6 +51,23 @@ def global_max_pool2d_backward(dy: Array, arg_max: Array, x_shape: tuple[int, ..
     flat = np.zeros((x_shape[0], x_shape[1], x_shape[2] * x_shape[3]), dtype=dy.dtype)
     np.put_along_axis(flat, arg_max[..., 0], dy[..., 0], axis=2)
     return flat.reshape(x_shape)
+
+
+def global_lp_pool2d(x: Array, p: float = 2.0) -> Array:
+    """Take the Lp norm ``(Σ |x|^p)^(1/p)`` of each channel; returns (N, C, 1, 1)."""
+    _require_some_cells(x, "global_lp_pool2d")
+    return lp_pool2d(x, _whole(x.shape), p)
+
+
+def global_lp_pool2d_backward(dy: Array, x: Array, y: Array, p: float = 2.0) -> Array:
+    """Return the gradient (N, C, H, W): ``dy · sign(x) · (|x| / y)^(p-1)``."""
+    _require_global_gradient(dy, x.shape, "global_lp_pool2d_backward")
+    return lp_pool2d_backward(dy, x, y, _whole(x.shape), p)
+
+
+def _whole(x_shape: tuple[int, ...]) -> Windows:
+    """Return the one window that is the whole image."""
+    return pool2d_windows(x_shape[1:], (x_shape[2], x_shape[3]))
 
 
 def _require_some_cells(x: Array, where: str) -> None:

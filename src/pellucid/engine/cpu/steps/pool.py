@@ -11,7 +11,14 @@ import numpy as np
 from ....kernels import pooling
 from ....kernels.blocks import each
 from ....memory import aligned_zeros
-from ....nn import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, LpPool2d, MaxPool2d
+from ....nn import (
+    AvgPool2d,
+    GlobalAvgPool2d,
+    GlobalLpPool2d,
+    GlobalMaxPool2d,
+    LpPool2d,
+    MaxPool2d,
+)
 from ....ops.pooling import cells_that_count
 from ....shapes import Windows, slide
 from ....typing import Array, Shape
@@ -19,9 +26,16 @@ from ...step import Step
 from ..max_pooling import MaxPooling, run_bands
 from .base import serves
 
-__all__ = ["AvgPoolStep", "GlobalAvgPoolStep", "GlobalMaxPoolStep", "LpPoolStep", "MaxPoolStep"]
+__all__ = [
+    "AvgPoolStep",
+    "GlobalAvgPoolStep",
+    "GlobalLpPoolStep",
+    "GlobalMaxPoolStep",
+    "LpPoolStep",
+    "MaxPoolStep",
+]
 
-Global: TypeAlias = GlobalAvgPool2d | GlobalMaxPool2d
+Global: TypeAlias = GlobalAvgPool2d | GlobalMaxPool2d | GlobalLpPool2d
 Sliding: TypeAlias = MaxPool2d | AvgPool2d | LpPool2d
 
 
@@ -145,11 +159,13 @@ class GlobalAvgPoolStep(AvgPoolStep):
 class LpPoolStep(_PoolStep):
     """Lp pooling: powers, their sums, and the roots of the sums."""
 
-    layer: LpPool2d
+    layer: LpPool2d | GlobalLpPool2d
     kernel = "Lp pooling"
     passes = (pooling.powers, pooling.sums, pooling.times_powers)
 
-    def __init__(self, name: str, layer: LpPool2d, input_shape: Shape, batch: int) -> None:
+    def __init__(
+        self, name: str, layer: LpPool2d | GlobalLpPool2d, input_shape: Shape, batch: int
+    ) -> None:
         super().__init__(name, layer, input_shape, batch)
         self.layer = layer
         self._ones = tuple(np.ones(n, dtype=np.float32) for n in self.windows.output)
@@ -180,9 +196,16 @@ class LpPoolStep(_PoolStep):
         return dx
 
 
+@serves(GlobalLpPool2d)
+class GlobalLpPoolStep(LpPoolStep):
+    """Lp pooling over the whole image."""
+
+    kernel = "global Lp pooling"
+
+
 def _windows(layer: Sliding | Global, input_shape: Shape) -> Windows:
     """Return the geometry of the windows; that of global pooling is the whole image."""
-    if isinstance(layer, GlobalAvgPool2d | GlobalMaxPool2d):
+    if isinstance(layer, GlobalAvgPool2d | GlobalMaxPool2d | GlobalLpPool2d):
         _, h, w = input_shape
         return slide((h, w), (h, w))
     return layer.windows(input_shape)

@@ -9,8 +9,8 @@ import numpy as np
 from ..... import nn
 from ..registry import writes
 from ..sheet import Sheet, Value
-from .shapes import padded
-from .windows import both, sliding
+from .shapes import padded, reduced
+from .windows import SAME, both, sliding
 
 __all__: list[str] = []
 
@@ -22,12 +22,7 @@ def _max_pool(sheet: Sheet, layer: nn.MaxPool2d, x: Value) -> str:
         del moves["dilations"]
     else:
         sheet.require_opset(10, "a dilation")
-    pads = moves.get("pads")
-    if pads and any(p >= f for p, f in zip(pads, 2 * moves["kernel_shape"], strict=True)):
-        lowest = float(np.finfo(sheet.dtype).min)  # runtimes refuse to pad by a window or more
-        x_padded = padded(sheet, x, pads, lowest)
-        return sheet.op("MaxPool", x_padded, **{**moves, "pads": [0, 0, 0, 0]})
-    return sheet.op("MaxPool", x, **moves)
+    return sheet.op("MaxPool", _padded(sheet, x, moves, float(np.finfo(sheet.dtype).min)), **moves)
 
 
 @writes(nn.AvgPool2d)
@@ -44,6 +39,8 @@ def _avg_pool(sheet: Sheet, layer: nn.AvgPool2d, x: Value) -> str:
         moves["pads"], include = [0, 0, *over], 0
     if moves.get("ceil_mode"):
         include = 0
+    if include:
+        read = _padded(sheet, x, moves, 0.0)
     return sheet.op("AveragePool", read, count_include_pad=include, **moves)
 
 
@@ -55,12 +52,13 @@ def _lp_pool(sheet: Sheet, layer: nn.LpPool2d, x: Value) -> str:
         if "ceil_mode" in moves:
             sheet.require_opset(18, "misfit='pad' for images of any size")
         _without_dilation(sheet, layer, moves, 18)
-        return sheet.op("LpPool", x, p=int(p), **moves)
+        return sheet.op("LpPool", _padded(sheet, x, moves, 0.0), p=int(p), **moves)
     if "ceil_mode" in moves:
         x.require_size("the padding of misfit='pad'")
     _without_dilation(sheet, layer, moves, 19)
     powers = sheet.op("Pow", sheet.op("Abs", x), sheet.number(p, "p"))
-    mean = sheet.op("AveragePool", powers, count_include_pad=1, **moves)
+    read = _padded(sheet, powers, moves, 0.0)
+    mean = sheet.op("AveragePool", read, count_include_pad=1, **moves)
     count = layer.kernel_size[0] * layer.kernel_size[1]
     total = sheet.op("Mul", mean, sheet.number(count, "count"))
     return sheet.op("Pow", total, sheet.number(1 / p, "root"))
@@ -76,9 +74,19 @@ def _global_max_pool(sheet: Sheet, layer: nn.GlobalMaxPool2d, x: Value) -> str:
     return sheet.op("GlobalMaxPool", x)
 
 
+@writes(nn.GlobalLpPool2d)
+def _global_lp_pool(sheet: Sheet, layer: nn.GlobalLpPool2d, x: Value) -> str:
+    p = layer.norm_type
+    if int(p) == p and sheet.opset < 22:  # onnxruntime has no newer one
+        return sheet.op("GlobalLpPool", x, p=int(p))
+    powers = sheet.op("Pow", sheet.op("Abs", x), sheet.number(p, "p"))
+    total = reduced(sheet, "Sum", powers, (2, 3), keepdims=True)
+    return sheet.op("Pow", total, sheet.number(1 / p, "root"))
+
+
 def _moves(sheet: Sheet, layer: Any, x: Value) -> dict[str, Any]:
     """Return the attributes of a pooling; what depends on an unknown size by ``ceil_mode``."""
-    if x.sized or layer.misfit != "pad" or layer.padding == "same":
+    if x.sized or layer.misfit != "pad" or layer.padding in SAME:
         return sliding(sheet, layer, x)
     sheet.require_opset(10, "misfit='pad' for images of any size")
     around = layer.windows(x.example)
@@ -93,6 +101,18 @@ def _moves(sheet: Sheet, layer: Any, x: Value) -> dict[str, Any]:
         "pads": pads,
         "ceil_mode": 1,
     }
+
+
+def _padded(sheet: Sheet, x: Value | str, moves: dict[str, Any], value: float) -> Value | str:
+    """Return ``x`` with its padding, taken out of ``moves``, if that is a window or more.
+
+    Runtimes refuse to pool with so much.
+    """
+    pads = moves.get("pads")
+    if not pads or all(p < f for p, f in zip(pads, 2 * moves["kernel_shape"], strict=True)):
+        return x
+    moves["pads"] = [0, 0, 0, 0]
+    return padded(sheet, x, pads, value)
 
 
 def _without_dilation(sheet: Sheet, layer: Any, moves: dict[str, Any], least: int) -> None:

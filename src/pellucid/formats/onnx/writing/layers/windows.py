@@ -8,7 +8,9 @@ from ..... import nn
 from ..registry import writes
 from ..sheet import Sheet, Value
 
-__all__ = ["both", "sliding"]
+__all__ = ["SAME", "both", "sliding"]
+
+SAME = {"same": "SAME_UPPER", "same_lower": "SAME_LOWER"}
 
 
 @writes(nn.Conv2d)
@@ -20,6 +22,7 @@ def _conv(sheet: Sheet, layer: nn.Conv2d, x: Value) -> str:
 
 @writes(nn.ConvTranspose2d)
 def _conv_transpose(sheet: Sheet, layer: nn.ConvTranspose2d, x: Value) -> str:
+    (top, bottom), (left, right) = layer.windows(x.example).padding  # of images of any size
     return sheet.op(
         "ConvTranspose",
         x,
@@ -28,7 +31,7 @@ def _conv_transpose(sheet: Sheet, layer: nn.ConvTranspose2d, x: Value) -> str:
         kernel_shape=both(layer.kernel_size),
         strides=both(layer.stride),
         dilations=both(layer.dilation),
-        pads=2 * both(layer.padding),
+        pads=[top, left, bottom, right],
         output_padding=both(layer.output_padding),
     )
 
@@ -48,8 +51,8 @@ def sliding(sheet: Sheet, layer: Any, x: Value) -> dict[str, Any]:
         "strides": both(layer.stride),
         "dilations": both(layer.dilation),
     }
-    if not x.sized and layer.padding == "same":
-        return {**moves, "auto_pad": "SAME_UPPER"}
+    if not x.sized and layer.padding in SAME:
+        return {**moves, "auto_pad": SAME[layer.padding]}
     if not x.sized and layer.misfit == "pad":
         x.require_size("the padding of misfit='pad'")
     (top, bottom), (left, right) = layer.windows(x.example).padding
