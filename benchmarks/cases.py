@@ -44,6 +44,10 @@ CASES = {
         Case("vgg", networks.vgg, CIFAR, 128, False, 2.5),
         Case("resnet20", networks.resnet20, CIFAR, 128, True, 2),
         Case("resnet20", networks.resnet20, CIFAR, 128, False, 2),
+        Case("depthwise", networks.depthwise, (3, 56, 56), 8, True, 1),
+        Case("depthwise", networks.depthwise, (3, 56, 56), 8, False, 1),
+        Case("mobile", networks.mobile, (3, 112, 112), 16, True, 1),
+        Case("mobile", networks.mobile, (3, 112, 112), 1, False, 1),
         Case("alexnet", networks.alexnet, IMAGENET, 32, True, 1.7),
         Case("alexnet", networks.alexnet, IMAGENET, 1, False, 1.7),
     )

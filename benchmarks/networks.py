@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-__all__ = ["Words", "alexnet", "deep", "lenet", "resnet20", "simple", "vgg"]
+__all__ = ["Words", "alexnet", "deep", "depthwise", "lenet", "mobile", "resnet20", "simple", "vgg"]
 
 
 class Words(Protocol):
@@ -16,7 +16,7 @@ class Words(Protocol):
 
     def conv(
         self, channels: int, filters: int, size: int, padding: int = 0, stride: int = 1,
-        bias: bool = True,
+        bias: bool = True, groups: int = 1,
     ) -> Any:  # fmt: skip
         """Return a convolution with He's initial weights."""
 
@@ -25,6 +25,9 @@ class Words(Protocol):
 
     def relu(self) -> Any:
         """Return a rectifier."""
+
+    def relu6(self) -> Any:
+        """Return a rectifier up to 6."""
 
     def pool(self, size: int = 2, stride: int = 2) -> Any:
         """Return a max pooling."""
@@ -52,6 +55,9 @@ class Words(Protocol):
 
         Where the shape changes, every S-th row and column is added, and channels of zeros.
         """
+
+    def skip(self, *layers: Any) -> Any:
+        """Return a chain that is added to its input."""
 
 
 def simple(kit: Words) -> Any:
@@ -126,3 +132,28 @@ def alexnet(kit: Words) -> Any:
         *(kit.linear(4096, 4096), kit.relu(), kit.dropout()),
         kit.linear(4096, 1000),
     )
+
+
+def depthwise(kit: Words) -> Any:
+    """Return four depthwise convolutions of 3x3, of 128 channels, after one that makes these."""
+    layers: list[Any] = [kit.conv(3, 128, 1), kit.relu()]
+    for _ in range(4):
+        layers += [kit.conv(128, 128, 3, 1, groups=128), kit.relu()]
+    return kit.chain(*layers, kit.average(), kit.flatten(), kit.linear(128, 10))
+
+
+def mobile(kit: Words) -> Any:
+    """Return a small MobileNetV2 (Sandler et al. 2018, section 3.3): inverted residual blocks."""
+    layers: list[Any] = [kit.conv(3, 16, 3, 1, 2, bias=False), kit.batch_norm(16), kit.relu6()]
+    inputs = 16
+    for filters, stride in ((24, 2), (24, 1), (32, 2), (32, 1), (64, 2), (64, 1)):
+        wide = 6 * inputs
+        block = (
+            *(kit.conv(inputs, wide, 1, bias=False), kit.batch_norm(wide), kit.relu6()),
+            *(kit.conv(wide, wide, 3, 1, stride, bias=False, groups=wide), kit.batch_norm(wide)),
+            kit.relu6(),
+            *(kit.conv(wide, filters, 1, bias=False), kit.batch_norm(filters)),
+        )
+        layers.append(kit.skip(*block) if inputs == filters else kit.chain(*block))
+        inputs = filters
+    return kit.chain(*layers, kit.average(), kit.flatten(), kit.linear(64, 10))

@@ -27,10 +27,11 @@ class Kit:
 
     def conv(
         self, channels: int, filters: int, size: int, padding: int = 0, stride: int = 1,
-        bias: bool = True,
+        bias: bool = True, groups: int = 1,
     ) -> nn.Layer:  # fmt: skip
         """Return a convolution."""
-        return nn.Conv2d(channels, filters, size, stride, padding, bias=bias, rng=self.rng)
+        how: dict[str, Any] = {"bias": bias, "groups": groups, "rng": self.rng}
+        return nn.Conv2d(channels, filters, size, stride, padding, **how)
 
     def linear(self, inputs: int, outputs: int) -> nn.Layer:
         """Return a fully connected layer."""
@@ -39,6 +40,10 @@ class Kit:
     def relu(self) -> nn.Layer:
         """Return a rectifier."""
         return nn.ReLU()
+
+    def relu6(self) -> nn.Layer:
+        """Return a rectifier up to 6."""
+        return nn.ReLU6()
 
     def pool(self, size: int = 2, stride: int = 2) -> nn.Layer:
         """Return a max pooling."""
@@ -72,6 +77,10 @@ class Kit:
         """Return a residual block, and a ReLU."""
         shortcut = None if stride == 1 else nn.ZeroPadShortcut(inputs, filters, stride)
         return nn.Sequential(nn.Residual(*layers, shortcut=shortcut), nn.ReLU())
+
+    def skip(self, *layers: nn.Layer) -> nn.Layer:
+        """Return a chain that is added to its input."""
+        return nn.Residual(*layers)
 
 
 class Pellucid:

@@ -32,10 +32,11 @@ class Kit:
 
     def conv(
         self, channels: int, filters: int, size: int, padding: int = 0, stride: int = 1,
-        bias: bool = True,
+        bias: bool = True, groups: int = 1,
     ) -> nn.Module:  # fmt: skip
         """Return a convolution."""
-        return self._with_weights(nn.Conv2d(channels, filters, size, stride, padding, bias=bias))
+        how: dict[str, Any] = {"bias": bias, "groups": groups}
+        return self._with_weights(nn.Conv2d(channels, filters, size, stride, padding, **how))
 
     def linear(self, inputs: int, outputs: int) -> nn.Module:
         """Return a fully connected layer."""
@@ -44,6 +45,10 @@ class Kit:
     def relu(self) -> nn.Module:
         """Return a rectifier."""
         return nn.ReLU(inplace=True)
+
+    def relu6(self) -> nn.Module:
+        """Return a rectifier up to 6."""
+        return nn.ReLU6(inplace=True)
 
     def pool(self, size: int = 2, stride: int = 2) -> nn.Module:
         """Return a max pooling."""
@@ -77,6 +82,10 @@ class Kit:
         """Return a residual block, and a ReLU."""
         return Residual(nn.Sequential(*layers), filters - inputs, stride)
 
+    def skip(self, *layers: nn.Module) -> nn.Module:
+        """Return a chain that is added to its input."""
+        return Skip(*layers)
+
     def _with_weights(self, layer: Any) -> nn.Module:
         shape = tuple(layer.weight.shape)
         weights = math.sqrt(2 / math.prod(shape[1:])) * self.rng.standard_normal(shape)
@@ -101,6 +110,14 @@ class Residual(nn.Module):
             kept = x[:, :, :: self.stride, :: self.stride]
             around = nn.functional.pad(kept, (0, 0, 0, 0, 0, self.more))
         return nn.functional.relu(self.chain(x) + around, inplace=True)
+
+
+class Skip(nn.Sequential):
+    """A chain added to its input."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the sum."""
+        return super().forward(x) + x
 
 
 class Torch:

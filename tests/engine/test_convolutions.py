@@ -17,6 +17,7 @@ from pellucid.engine.cpu.convolution.algorithms import (
     Winograd,
 )
 from pellucid.engine.cpu.convolution.choice import filter_gradient, input_gradient, output
+from pellucid.engine.cpu.convolution.depthwise import Depthwise, DepthwiseGradient
 from pellucid.engine.cpu.convolution.filter_gradients import (
     DirectGradient,
     PooledGradient,
@@ -64,6 +65,34 @@ def test_behind_a_pooling_only_the_windows_that_won_have_gradients():
     for how in ({"window": 5}, {"stride": 2}, {"dilation": 2}, {"groups": 2}):
         assert chosen(**how)[2] is DirectGradient
         assert chosen(**how, pool=2) == chosen(**how, pool=3) == winners
+
+
+def test_channels_with_one_filter_each_have_kernels_of_their_own():
+    depthwise = (Depthwise, Depthwise, DepthwiseGradient)
+    assert chosen(depths=(2, 2), groups=2) == depthwise
+    assert chosen(window=5, stride=2, dilation=2, depths=(40, 40), groups=40) == depthwise
+    assert Depthwise not in chosen(depths=(1, 1)) + chosen(depths=(4, 8), groups=4)
+    model = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.ReLU(), nn.MaxPool2d(2))
+    assert "max" not in engine.compile(model, (4, 8, 8), 2).steps[1].kernel
+
+
+@pytest.mark.parametrize(
+    ("image", "how"),
+    [
+        ((9, 8), {"kernel_size": 3, "padding": 1}),
+        ((9, 16), {"kernel_size": (5, 3), "stride": (2, 1), "padding": (2, 0)}),
+        ((23, 31), {"kernel_size": 7, "stride": 2, "padding": 3}),
+        ((12, 11), {"kernel_size": 3, "stride": 3, "dilation": 2, "padding": (0, 1, 2, 3)}),
+    ],
+)
+@pytest.mark.parametrize("channels", [2, LANES + 1])
+@pytest.mark.parametrize("relu", [False, True])
+def test_depthwise_gives_what_the_layers_give(image, how, channels, relu):
+    rng = np.random.default_rng(0)
+    layer = nn.Conv2d(channels, channels, groups=channels, rng=rng, **how)
+    model = nn.Sequential(layer, *[nn.ReLU()] * relu)
+    layer.bias.data[:] = rng.normal(size=channels)
+    agree(model, draw_images(model, (channels, *image), 3, rng), rng)
 
 
 def strips(window, channels, groups=1):
@@ -145,7 +174,7 @@ def test_few_filters_share_a_vector_with_those_of_the_windows_beside_them():
     assert per_vector(sizes=(LANES // 2, 1, 1)) == per_vector(sizes=(LANES // 2, 1, 2)) == 2
     assert per_vector(sizes=(LANES // 2 + 1, 1, 1)) == 1
     assert (
-        per_vector(sizes=(2, 2, 1))
+        per_vector(sizes=(4, 2, 1))
         == per_vector(sizes=(1, 1, 3))
         == per_vector(sizes=(1, 1, 1), stride=3)
     )

@@ -8,6 +8,7 @@ import pytest
 from engine.networks import draw_images
 from pellucid import engine, nn
 from pellucid.engine.cpu.convolution.algorithms import Winograd
+from pellucid.engine.cpu.convolution.depthwise import DepthwiseGradient
 from pellucid.engine.cpu.convolution.filter_gradients import (
     DirectGradient,
     PooledGradient,
@@ -29,6 +30,7 @@ CASES = {
     "direct": (conv(3, 8, 5), DirectGradient, {"relu": True}),
     "direct, groups": (conv(6, 8, 3, groups=2), DirectGradient, {}),
     "direct, 4 chunks": (conv(48, 176, 5, padding=2), DirectGradient, {}),
+    "depthwise": (conv(19, 19, 3, groups=19), DepthwiseGradient, {"relu": True}),
     "pooled": (conv(3, 8, 5), PooledGradient, {"relu": True, "pool": 2}),
     "pooled, runs": (conv(16, 8, 3), PooledGradient, {"pool": 2}),
     "winograd": (conv(16, 24, 3, padding=1), WinogradGradient, {"relu": True}),

@@ -14,6 +14,7 @@ Arithmetic (arithmetic.py):
     t = add_scaled(t, a, i, b, j, p)    t[r,:] += a[i] · b[j + r·p : + C·LANES]
     t = inner(t, a, i, p, b, j, q)      t[r,c] += a[i + r·p : +LANES] · b[j + c·q : +LANES], by lane
     t = inner_first(.., q, n)           the same for the first n lanes
+    t = inner_at(t, a, i, at, k, b, j)  t[r,0] += a[i + at[k + r] : + LANES] · b[j : + LANES]
     u = lane_sums(t)                    lane c of u[r,0] is the sum over the lanes of t[r,c]
     t = add_row(t, b, j)                t[:,c] += b[j + c·LANES : + LANES]
     t = add_vector(t, b, j)             t[r,c] += b[j : + LANES]
@@ -22,6 +23,7 @@ Arithmetic (arithmetic.py):
 Selection (selection.py):
 
     t = relu(t)                         max(0, t); NaN stays NaN
+    t = clip(t, p, q)                   min(max(t, p), q); NaN stays NaN
     t, a = keep_larger(t, a, u, k)      max(t, u), the first of equals; a = k where it is u
     u, a = largest(t, K)                the same of t[r::R/K,:], K rows; a = q where it is the q-th
     t = where_above_zero(t, u, k)       t where u > 0, else k
@@ -45,6 +47,7 @@ Memory (memory.py); *within* means the first n numbers in the rows r < R and col
     store_within(t, .., q, R, C, n)     the same within, and nothing elsewhere
     store_bytes_within(...)             the same into an array of bytes
     add_rows_from(t, y, i, step, r, n)  y[i + s·step : + n] += t[s,:] for rows s >= r, one by one
+    k = entry(a, i)                     a[i], a number, where i cannot be negative
     prefetch(y, i)                      fetch the cache line of y[i], soon to be written
 
 Shuffles (shuffles.py):
@@ -68,6 +71,7 @@ from .arithmetic import (
     add_scaled,
     add_vector,
     inner,
+    inner_at,
     inner_first,
     lane_sums,
     minus,
@@ -80,6 +84,7 @@ from .arithmetic import (
 )
 from .memory import (
     add_rows_from,
+    entry,
     load,
     load_bytes,
     load_bytes_between,
@@ -96,7 +101,7 @@ from .memory import (
     store_rows,
     store_within,
 )
-from .selection import keep_larger, largest, relu, where_above_zero, where_below, where_equal
+from .selection import clip, keep_larger, largest, relu, where_above_zero, where_below, where_equal
 from .shuffles import interleave, row, rows, strided, transpose, transpose_lanes
 
 __all__ = [
@@ -105,7 +110,10 @@ __all__ = [
     "add_rows_from",
     "add_scaled",
     "add_vector",
+    "clip",
+    "entry",
     "inner",
+    "inner_at",
     "inner_first",
     "interleave",
     "keep_larger",

@@ -18,6 +18,7 @@ __all__ = [
     "add_scaled",
     "add_vector",
     "inner",
+    "inner_at",
     "inner_first",
     "lane_sums",
     "minus",
@@ -138,6 +139,20 @@ def inner_first(
         return w.each(lambda r, c, t: w.multiply_add(rows[r], columns[c], t))
 
     return tile(tile, a, types.intp, types.intp, b, *[types.intp] * 3), write
+
+
+@intrinsic
+def inner_at(typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j: Any) -> Any:
+    """Return ``t[r,0] + a[i + at[k + r] : + LANES] · b[j : + LANES]``."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        left, table, factor = w.pointer(1, 2), w.pointer(3, 4), w.load(w.pointer(5, 6))
+        places = [w.builder.load(w.offset(table, r)) for r in range(tile.rows)]
+        rows = [w.load(w.builder.gep(left, [place])) for place in places]
+        return w.each(lambda r, c, t: w.multiply_add(rows[r], factor, t))
+
+    return tile(tile, a, types.intp, at, types.intp, b, types.intp), write
 
 
 @intrinsic

@@ -14,6 +14,7 @@ from .tile import ALIGN, INDEX, VECTOR, ZERO, Tile, Writer, first_lanes, masked
 
 __all__ = [
     "add_rows_from",
+    "entry",
     "load",
     "load_bytes",
     "load_bytes_between",
@@ -49,6 +50,17 @@ def load(typing: Any, rows: Any, columns: Any, a: Any, i: Any, p: Any, q: Any) -
         return made
 
     return tile(rows, columns, a, types.intp, types.intp, types.intp), write
+
+
+@intrinsic
+def entry(typing: Any, table: Any, k: Any) -> Any:
+    """Return ``table[k]`` for k from 0 on: an index of Numba's may count from the end."""
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        data = context.make_array(table)(context, builder, values[0]).data
+        return builder.load(builder.gep(data, [values[1]]))
+
+    return table.dtype(table, types.intp), write
 
 
 @intrinsic(prefer_literal=True)

@@ -12,6 +12,7 @@ from ..jit import LANES
 from .tile import FLOAT, VECTOR, ZERO, Tile, Writer, splat
 
 __all__ = [
+    "clip",
     "keep_larger",
     "largest",
     "relu",
@@ -37,6 +38,23 @@ def relu(typing: Any, tile: Any) -> Any:
         return w.each(above_zero)
 
     return tile(tile), write
+
+
+@intrinsic
+def clip(typing: Any, tile: Any, low: Any, high: Any) -> Any:
+    """Return ``min(max(t, low), high)``; a NaN stays."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        least, most = splat(w.builder, w.values[1], FLOAT), splat(w.builder, w.values[2], FLOAT)
+
+        def between(r: int, c: int, t: Any) -> Any:
+            t = w.builder.select(w.builder.fcmp_ordered("<", t, least), least, t)
+            return w.builder.select(w.builder.fcmp_ordered(">", t, most), most, t)
+
+        return w.each(between)
+
+    return tile(tile, types.float32, types.float32), write
 
 
 @intrinsic

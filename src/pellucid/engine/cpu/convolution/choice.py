@@ -16,6 +16,7 @@ from .algorithms import (
     Winograd,
     round_up,
 )
+from .depthwise import Depthwise, DepthwiseGradient, is_depthwise
 from .filter_gradients import DirectGradient, PooledGradient, WinogradGradient
 
 __all__ = ["filter_gradient", "input_gradient", "output"]
@@ -30,6 +31,8 @@ def output(
     windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int = MOST_PATCHES
 ) -> Any:
     """Return what computes a convolution's output, with max pooling if it has."""
+    if is_depthwise(channels, filters, groups) and pool == 1:
+        return Depthwise(windows, channels)
     s = sliding(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         return Winograd(s, windows, pool, flip=False)
@@ -40,6 +43,8 @@ def input_gradient(
     windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int = MOST_PATCHES
 ) -> Any:
     """Return what computes dx from dy: the convolution of dz with the flipped filters."""
+    if is_depthwise(channels, filters, groups) and pool == 1:
+        return Depthwise(windows, channels, back=True)
     s = adjoint(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         return Winograd(s, windows, 1, flip=True)
@@ -64,6 +69,8 @@ def filter_gradient(
     """
     if pool > 1:  # which leaves no more products than Winograd's, and no transforms
         return PooledGradient(windows, channels, filters, groups, pool, ranks)
+    if is_depthwise(channels, filters, groups):
+        return DepthwiseGradient(windows, channels, ranks)
     s, d = sliding(windows, channels, filters, groups), through(windows, filters)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         return WinogradGradient(s, d, ranks)

@@ -14,6 +14,7 @@ from ....nn import Conv2d, Layer, MaxPool2d, ReLU
 from ....typing import Array, Shape
 from ...step import Step
 from ..convolution.choice import filter_gradient, input_gradient, output
+from ..convolution.depthwise import is_depthwise
 from ..launch import launch
 from .base import flat, serves, weights
 
@@ -65,7 +66,8 @@ class ConvStep(Step):
         """Absorb a ReLU, and then a max pooling whose windows do not overlap."""
         if type(follower) is ReLU and not absorbed:
             return {"relu": True}
-        size = _pool_size(follower, shape) if "pool" not in absorbed else 1
+        alone = is_depthwise(layer.in_channels, layer.out_channels, layer.groups)
+        size = _pool_size(follower, shape) if "pool" not in absorbed and not alone else 1
         return {"pool": size} if size > 1 else None
 
     @property
