@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import pellucid as library
 from nn.cases import CASES, every_case
 from pellucid import nn
-from pellucid.errors import ArgumentError, PellucidError
+from pellucid.errors import ArgumentError, PellucidError, ShapeError
 from pellucid.formats.onnx.writing import to_onnx, writes
 from pellucid.formats.onnx.writing.file import checked
 from pellucid.formats.onnx.writing.network import written
@@ -28,7 +29,7 @@ NEWEST = onnx.defs.onnx_opset_version()
 LACKING = {
     8: ("Add broadcasting", "Maximum of three", "Minimum"),
     9: ("GELU", "GELU far out", "Erf"),
-    10: ("MaxPool2d dilation",),
+    10: ("MaxPool2d dilation", "Slice of rows", "Slice backwards"),
     18: ("LpPool2d padding and dilation",),
     19: ("AvgPool2d dilation", "AvgPool2d misfit pad, padding not counted"),
 }
@@ -97,21 +98,22 @@ def test_every_layer_is_written_in_every_opset_or_refused_with_the_one_it_needs(
 def test_an_image_of_any_size_gives_the_same_numbers_or_the_layer_is_named(case):
     model, _ = small(case)
     try:
-        opset = 19 if case.id in LACKING[19] else 18
-        graph = written(model, case.shape, opset, dynamic=True)
+        graph = written(model, case.shape, NEWEST, dynamic=True)
     except ArgumentError as error:
         said = str(error)
     else:
         said = ""
     if said:
         assert "size=" in said
-        assert "needs layers that take any size" in said or "misfit='pad'" in said
+        assert "needs layers that take any size" in said or "depends on the size" in said
         return
     file = session(checked(model, graph))
     c, h, w = case.shape
     for more in ((0, 0), (3, 8), (13, 6), (64, 1)):
         x = images(c, h + more[0], w + more[1], n=2) - np.float32(0.0 if case.positive else 0.5)
-        assert_same(ran(file, x), model(x))
+        with suppress(ShapeError):  # whose size only the layer checks
+            expected = model(x)
+            assert_same(ran(file, x), expected)
 
 
 # Networks by name: a few classes, and images as small as they take.

@@ -120,11 +120,17 @@ class Sheet:
 
     def number(self, value: npt.ArrayLike, name: str = "constant") -> str:
         """Return the name of a new constant of the graph's dtype."""
-        return self._constant(np.asarray(value, dtype=self.dtype), name)
+        return self.constant(np.asarray(value, dtype=self.dtype), name)
 
     def integers(self, values: Sequence[int], name: str = "shape") -> str:
         """Return the name of a new constant of integers: sizes, axes or indices."""
-        return self._constant(np.array(values, dtype=np.int64), name)
+        return self.constant(np.array(values, dtype=np.int64), name)
+
+    def constant(self, array: Array, name: str) -> str:
+        """Return the name of a new constant, of the array's own dtype."""
+        key = self.unique(f"{self._path}/{name}" if self._path else name)
+        self.constants[key] = array
+        return key
 
     def require_opset(self, least: int, what: str) -> None:
         """Refuse an older opset than ``least``, from which ``what`` can be expressed.
@@ -165,8 +171,3 @@ class Sheet:
                 )
             if old in operation.outputs:
                 return
-
-    def _constant(self, array: Array, name: str) -> str:
-        key = self.unique(f"{self._path}/{name}" if self._path else name)
-        self.constants[key] = array
-        return key

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from . import activations, connected, joins, lenet, norms, pools, rectifiers, shapes, windows
+from . import (
+    activations,
+    adaptive,
+    connected,
+    joins,
+    lenet,
+    norms,
+    padding,
+    pools,
+    rectifiers,
+    resizing,
+    shapes,
+    windows,
+)
 
 __all__ = [
     "activations",
+    "adaptive",
     "connected",
     "joins",
     "lenet",
     "norms",
+    "padding",
     "pools",
     "rectifiers",
+    "resizing",
     "shapes",
     "windows",
 ]

@@ -110,6 +110,11 @@ def _temperature(sheet: Sheet, layer: nn.Temperature, x: Value) -> str:
     return sheet.op("Div", x, sheet.number(layer.temperature, "temperature"))
 
 
+@writes(nn.StochasticDepth)
+def _stochastic_depth(sheet: Sheet, layer: nn.StochasticDepth, x: Value) -> str:
+    return x.name  # in evaluation the identity
+
+
 @writes(nn.Dropout)
 def _dropout(sheet: Sheet, layer: nn.Dropout, x: Value) -> str:
     if layer.variant == "inverted":

@@ -23,6 +23,13 @@ def _linear(sheet: Sheet, layer: nn.Linear, x: Value) -> str:
     return y if layer.bias is None else sheet.op("Add", y, sheet.weight(layer.bias))
 
 
+@writes(nn.ChannelLinear)
+def _channel_linear(sheet: Sheet, layer: nn.ChannelLinear, x: Value) -> str:
+    filters = sheet.number(layer.image_filters(), "weight")
+    bias = [] if layer.bias is None else [sheet.weight(layer.bias)]
+    return sheet.op("Conv", x, filters, *bias, kernel_shape=[1, 1])
+
+
 @writes(nn.LocallyConnected2d)
 def _locally_connected(sheet: Sheet, layer: nn.LocallyConnected2d, x: Value) -> str:
     """Collect each window by a convolution with filters of a single 1, then one product a place."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..... import nn
 from .....typing import Array
 from ..registry import writes
 from ..sheet import Sheet, UnwritableError, Value
+from .shapes import reduced
 
 __all__: list[str] = []
+
+NAMED = 17  # the first opset that has LayerNormalization
 
 
 @writes(nn.BatchNorm2d)
@@ -29,14 +34,62 @@ def _group_norm(sheet: Sheet, layer: nn.GroupNorm, x: Value) -> str:
         weights = sheet.weight(layer.weight), sheet.weight(layer.bias)
         return sheet.op("GroupNormalization", x, *weights, epsilon=eps, num_groups=groups)
     rows = sheet.op("Reshape", x, sheet.integers([0, groups, -1], "groups"))
-    ones, zeros = (
-        sheet.number([value] * groups, name) for value, name in ((1, "ones"), (0, "zeros"))
-    )
-    hats = sheet.op("InstanceNormalization", rows, ones, zeros, epsilon=eps)
+    hats = sheet.op("InstanceNormalization", rows, *_neutral(sheet, groups), epsilon=eps)
     back = sheet.op("Reshape", hats, sheet.op("Shape", x))
     around = [-1] + [1] * (len(x.shape) - 1)
     scaled = sheet.op("Mul", back, sheet.number(layer.weight.data.reshape(around), "weight"))
     return sheet.op("Add", scaled, sheet.number(layer.bias.data.reshape(around), "bias"))
+
+
+@writes(nn.InstanceNorm2d)
+def _instance_norm(sheet: Sheet, layer: nn.InstanceNorm2d, x: Value) -> str:
+    if layer.weight is None or layer.bias is None:
+        weights = _neutral(sheet, layer.num_features)
+    else:
+        weights = sheet.weight(layer.weight), sheet.weight(layer.bias)
+    return sheet.op("InstanceNormalization", x, *weights, epsilon=float(layer.eps))
+
+
+def _neutral(sheet: Sheet, channels: int) -> tuple[str, str]:
+    """Return a scale and a shift that change nothing."""
+    return sheet.number([1] * channels, "ones"), sheet.number([0] * channels, "zeros")
+
+
+@writes(nn.LayerNorm)
+def _layer_norm(sheet: Sheet, layer: nn.LayerNorm, x: Value) -> str:
+    sizes, eps = layer.normalized_shape, float(layer.eps)
+    bias = [] if layer.bias is None else [sheet.weight(layer.bias)]
+    if sheet.opset >= NAMED:
+        ones = np.ones(sizes)
+        scale = sheet.number(ones, "ones") if layer.weight is None else sheet.weight(layer.weight)
+        axis = -len(sizes)
+        return sheet.op("LayerNormalization", x, scale, *bias, axis=axis, epsilon=eps)
+    rank = 1 + len(x.shape)
+    y = _standardised(sheet, x, range(rank - len(sizes), rank), eps)
+    if layer.weight is not None:
+        y = sheet.op("Mul", y, sheet.weight(layer.weight))
+    return sheet.op("Add", y, *bias) if bias else y
+
+
+@writes(nn.LayerNorm2d)
+def _layer_norm_2d(sheet: Sheet, layer: nn.LayerNorm2d, x: Value) -> str:
+    eps = float(layer.eps)
+    if sheet.opset >= NAMED:
+        weights = sheet.weight(layer.weight), sheet.weight(layer.bias)
+        pixels = sheet.op("Transpose", x, perm=[0, 2, 3, 1])
+        y = sheet.op("LayerNormalization", pixels, *weights, axis=-1, epsilon=eps)
+        return sheet.op("Transpose", y, perm=[0, 3, 1, 2])
+    weight, bias = (p.data.reshape(-1, 1, 1) for p in (layer.weight, layer.bias))
+    scaled = sheet.op("Mul", _standardised(sheet, x, [1], eps), sheet.number(weight, "weight"))
+    return sheet.op("Add", scaled, sheet.number(bias, "bias"))
+
+
+def _standardised(sheet: Sheet, x: Value, axes: Sequence[int], eps: float) -> str:
+    """Write ``(x - μ) / √(σ² + ε)`` along ``axes``."""
+    apart = sheet.op("Sub", x, reduced(sheet, "Mean", x, axes, keepdims=True))
+    variance = reduced(sheet, "Mean", sheet.op("Mul", apart, apart), axes, keepdims=True)
+    more = sheet.op("Add", variance, sheet.number(eps, "eps"))
+    return sheet.op("Div", apart, sheet.op("Sqrt", more))
 
 
 @writes(nn.LocalResponseNorm)

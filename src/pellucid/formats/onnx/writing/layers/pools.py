@@ -9,7 +9,8 @@ import numpy as np
 from ..... import nn
 from ..registry import writes
 from ..sheet import Sheet, Value
-from .shapes import padded, reduced
+from .padding import padded
+from .shapes import reduced
 from .windows import SAME, both, sliding
 
 __all__: list[str] = []

@@ -1,60 +1,95 @@
-"""Padding, slices and other changes of shape."""
+"""Layers that move numbers, or reduce axes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ..... import nn
+from .....typing import Array
 from ..registry import writes
 from ..sheet import Sheet, Value
 
-__all__ = ["pad", "padded", "reduced", "sliced"]
+__all__ = ["gathered", "reduced", "sliced"]
+
+FAR = 2**31 - 1  # beyond the end of any axis
+REDUCED = {nn.Sum: "Sum", nn.Mean: "Mean", nn.Max: "Max", nn.Min: "Min"}
 
 
-@writes(nn.ZeroPadShortcut)
-def _zero_pad_shortcut(sheet: Sheet, layer: nn.ZeroPadShortcut, x: Value) -> str:
-    y: Value | str = x
-    if layer.stride != (1, 1):
-        y = sliced(sheet, y, (2, 3), layer.stride)
-    more = layer.out_channels - layer.in_channels
-    return pad(sheet, y, [0, 0, 0, 0], [0, more, 0, 0], 0.0) if more else _name(y)
+@writes(nn.Reshape)
+def _reshape(sheet: Sheet, layer: nn.Reshape, x: Value) -> str:
+    return sheet.op("Reshape", x, sheet.integers([0, *layer.shape]))
 
 
-def padded(sheet: Sheet, x: Value | str, pads: Sequence[int], value: float) -> str:
-    """Pad images by (top, left, bottom, right) cells of ``value``."""
-    top, left, bottom, right = pads
-    return pad(sheet, x, [0, 0, top, left], [0, 0, bottom, right], value)
+@writes(nn.Permute)
+def _permute(sheet: Sheet, layer: nn.Permute, x: Value) -> str:
+    return sheet.op("Transpose", x, perm=list(layer.dims))
 
 
-def pad(
+@writes(nn.Slice)
+def _slice(sheet: Sheet, layer: nn.Slice, x: Value) -> str:
+    axis = layer.dim % (1 + len(x.shape))
+    return sliced(sheet, x, [axis], [layer.start], [layer.stop], [layer.step or 1])
+
+
+@writes(*REDUCED)
+def _reduce(sheet: Sheet, layer: nn.Sum | nn.Mean | nn.Max | nn.Min, x: Value) -> str:
+    how = next(REDUCED[kind] for kind in type(layer).__mro__ if kind in REDUCED)
+    axes = sorted(axis % (1 + len(x.shape)) for axis in layer.axes)
+    return reduced(sheet, how, x, axes, keepdims=layer.keepdims)
+
+
+@writes(nn.PixelShuffle)
+def _pixel_shuffle(sheet: Sheet, layer: nn.PixelShuffle, x: Value) -> str:
+    """Write DepthToSpace, which has PyTorch's order of the channels from opset 11 on."""
+    r = int(layer.upscale_factor)
+    if sheet.opset >= 11:
+        return sheet.op("DepthToSpace", x, blocksize=r, mode=layer.mode)
+    read: Value | str = x
+    if layer.mode == "CRD":
+        order = np.arange(x.example[0]).reshape(-1, r * r).T
+        read = gathered(sheet, x, 1, order.ravel())
+    return sheet.op("DepthToSpace", read, blocksize=r)
+
+
+@writes(nn.PixelUnshuffle)
+def _pixel_unshuffle(sheet: Sheet, layer: nn.PixelUnshuffle, x: Value) -> str:
+    """Write SpaceToDepth, whose channels are sorted as PyTorch's are."""
+    r = int(layer.downscale_factor)
+    y = sheet.op("SpaceToDepth", x, blocksize=r)
+    if layer.mode == "DCR":
+        return y
+    order = np.arange(x.example[0] * r * r).reshape(r * r, -1).T
+    return gathered(sheet, y, 1, order.ravel())
+
+
+# Operators whose versions differ ------------------------------------------------------------------
+
+
+def sliced(
     sheet: Sheet,
     x: Value | str,
-    before: Sequence[int],
-    after: Sequence[int],
-    value: float = 0.0,
-    mode: str = "constant",
+    axes: Sequence[int],
+    starts: Sequence[int | None],
+    stops: Sequence[int | None],
+    steps: Sequence[int],
 ) -> str:
-    """Pad every axis; before opset 11 the numbers were attributes."""
-    sides = [*before, *after]
-    if sheet.opset < 11:
-        return sheet.op("Pad", x, mode=mode, pads=sides, value=float(value))
-    constant = [sheet.number(value, "value")] if mode == "constant" else []
-    return sheet.op("Pad", x, sheet.integers(sides, "pads"), *constant, mode=mode)
-
-
-def sliced(sheet: Sheet, x: Value | str, axes: Sequence[int], steps: Sequence[int]) -> str:
-    """Take every n-th row and column, from the first; before opset 10 by a pooling of one cell."""
+    """Take parts of axes as Python does; before opset 10 without steps, by attributes."""
+    first = [
+        (0 if step > 0 else FAR) if k is None else int(k)
+        for k, step in zip(starts, steps, strict=True)
+    ]
+    end = [
+        (FAR if step > 0 else -FAR) if k is None else int(k)
+        for k, step in zip(stops, steps, strict=True)
+    ]
     if sheet.opset < 10:
-        return sheet.op("MaxPool", x, kernel_shape=[1, 1], strides=[int(s) for s in steps])
-    far = [2**31 - 1] * len(axes)
-    return sheet.op(
-        "Slice",
-        x,
-        sheet.integers([0] * len(axes), "starts"),
-        sheet.integers(far, "ends"),
-        sheet.integers(axes, "axes"),
-        sheet.integers(steps, "steps"),
-    )
+        if any(step != 1 for step in steps):
+            sheet.require_opset(10, "a slice with a step")
+        return sheet.op("Slice", x, axes=list(axes), starts=first, ends=end)
+    numbers = (("starts", first), ("ends", end), ("axes", axes), ("steps", steps))
+    return sheet.op("Slice", x, *(sheet.integers(values, name) for name, values in numbers))
 
 
 def reduced(
@@ -66,5 +101,6 @@ def reduced(
     return sheet.op(f"Reduce{how}", x, sheet.integers(axes, "axes"), keepdims=int(keepdims))
 
 
-def _name(x: Value | str) -> str:
-    return x.name if isinstance(x, Value) else x
+def gathered(sheet: Sheet, x: Value | str, axis: int, places: Array) -> str:
+    """Take the cells at ``places`` along an axis."""
+    return sheet.op("Gather", x, sheet.integers([int(k) for k in places], "places"), axis=axis)
