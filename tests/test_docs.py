@@ -102,3 +102,12 @@ def test_the_space_on_the_page_is_one(tmp_path):
     (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "space.toml").write_text(text, encoding="utf-8")
     assert len(Space.read(tmp_path / "space.toml").ranges) == 4
+
+
+def test_the_programs_of_the_page_on_onnx_run(tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    printed = run("\n".join(programs_of("onnx.md")), tmp_path)
+    assert printed.startswith("(7, 10) True\n")
+    assert '["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]' in printed
+    assert printed.endswith("{'images': ('N', 1, 'H', 'W')} {'scores': ('N', 4, None, None)}\n")

@@ -231,6 +231,27 @@ def test_a_model_that_returns_its_input_is_an_identity(tmp_path):
     assert ran(tmp_path / "a.onnx", images(3)).shape == (7, 3)
 
 
+def test_a_graph_of_several_outputs_returns_each_by_its_name(tmp_path):
+    rng = np.random.default_rng(0)
+    model = nn.Graph(
+        {
+            "a": (nn.Conv2d(1, 2, 3, rng=rng), "x"),
+            "scores": (nn.Sequential(flat=nn.Flatten(), fc=nn.Linear(72, 3, rng=rng)), "a"),
+            "same": (nn.Sequential(), "a"),
+            "dropped": (nn.Dropout(), "x"),
+            "b/c.d": (nn.ReLU(), "a"),
+        },
+        output=("b/c.d", "scores", "a", "same", "dropped"),
+    ).eval()
+    found = to_onnx(model, tmp_path / "a.onnx", input_shape=(1, 8, 8))
+    assert [*found.outputs] == ["b/c.d", "scores", "a", "same", "dropped"]
+    x = images(1, 8, 8)
+    for made, expected in zip(ran(tmp_path / "a.onnx", x), model(x), strict=True):
+        assert_same(made, expected)
+    said = refused(model, tmp_path / "a.onnx", softmax=True)
+    assert said.startswith("softmax: needs a model with one output, received one that returns")
+
+
 # Layers of one's own, and refusals ----------------------------------------------------------------
 
 

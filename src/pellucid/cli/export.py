@@ -82,11 +82,11 @@ def _to_onnx(model: Layer, path: Path, asked: Asked) -> str:
             pixels=asked.pixels,
         )
     ends = (
-        f"{end} {shape_text('?' if k is None else k for k in shape)}"
-        for end, shape in (
-            (found.input, found.input_shape),
-            (found.output, found.output_shape),
+        ", ".join(
+            f"{name} {shape_text('?' if k is None else k for k in shape)}"
+            for name, shape in each.items()
         )
+        for each in (found.inputs, found.outputs)
     )
     return f"{' -> '.join(ends)}; {count(found.operators, 'operator')} of opset {found.opset}"
 

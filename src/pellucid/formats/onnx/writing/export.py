@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from ....errors import ArgumentError
 from ....nn import Layer
+from ....nn.checks import require_one_output
 from ....shapes import shape_text
 from ....typing import PathLike, Shape
 from ...files import atomic_write
@@ -13,6 +14,8 @@ from . import file
 from .network import BRIGHTEST, Pixels, written
 
 __all__ = ["OPSET", "Exported", "to_onnx"]
+
+Sizes: TypeAlias = tuple[int | str | None, ...]
 
 OPSET = 18  # PyTorch's exporter writes it too; ONNX Runtime reads it since 1.14 (2023)
 MARGIN = 0.5  # share of the training images' range by which pixels may exceed it, as in `predict`
@@ -23,20 +26,17 @@ class Exported(NamedTuple):
 
     Attributes
     ----------
+    inputs, outputs : dict of str to tuple of int, str or None
+        The shape of each end by its name: "N" is the number of images; "H" and "W", and None, are
+        sizes that are known only when the network runs.
     opset : int
-    input, output : str
-        The names of the two ends.
-    input_shape, output_shape : tuple of int, str or None
-        With N; None, and "H" and "W", for sizes that are known only when the network runs.
     operators : int
         How many nodes.
     """
 
+    inputs: dict[str, Sizes]
+    outputs: dict[str, Sizes]
     opset: int
-    input: str
-    input_shape: tuple[int | str, ...]
-    output: str
-    output_shape: tuple[int | str | None, ...]
     operators: int
 
 
@@ -80,7 +80,7 @@ def to_onnx(
     Returns
     -------
     Exported
-        The names and shapes of the two ends.
+        The names and shapes of the ends. Several outputs are called by their names in the `Graph`.
 
     Raises
     ------
@@ -96,8 +96,8 @@ def to_onnx(
     >>> from pellucid.models import SimpleConvNet
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     found = to_onnx(SimpleConvNet((1, 28, 28)), f"{folder}/model.onnx")
-    >>> found.input, found.input_shape, found.output, found.output_shape
-    ('images', ('N', 1, 28, 28), 'scores', ('N', 10))
+    >>> found.inputs, found.outputs
+    ({'images': ('N', 1, 28, 28)}, {'scores': ('N', 10)})
     """
     if not isinstance(model, Layer):
         raise ArgumentError(f"expects a model, received {model!r}.", where="to_onnx")
@@ -105,15 +105,18 @@ def to_onnx(
     shape = _shape(model, input_shape, size)
     if pixels is not None:
         _require_pixels(model, pixels)
+    if softmax:
+        require_one_output(model, "softmax")
     file.require_room(model)
     graph = written(model, shape, opset, dynamic=size == "dynamic", softmax=softmax, pixels=pixels)
     data = file.checked(model, graph)
     with atomic_write(path) as part:
         part.write_bytes(data)
-    ((given, sizes),) = graph.operations.inputs.items()
-    ((made, out),) = graph.outputs.items()
     return Exported(
-        opset, given, tuple(sizes or ()), made, ("N", *out), len(graph.operations.operations)
+        {name: sizes or () for name, sizes in graph.operations.inputs.items()},
+        {name: ("N", *sizes) for name, sizes in graph.outputs.items()},
+        opset,
+        len(graph.operations.operations),
     )
 
 

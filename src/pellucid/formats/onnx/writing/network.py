@@ -95,8 +95,14 @@ def written(
         inputs = [Value(names[k], sizes[k], examples[k]) for k in node.reads]
         names[made] = _write(sheet, node, write, inputs, refused)
     _require_written(refused, opset)
-    last = names[len(nodes)]
-    outputs = {_end(sheet, last, sizes[len(nodes)], softmax): sizes[len(nodes)]}
+    ends = walk.output_values(model)
+    if softmax:
+        (k,) = ends
+        sheet.at("")
+        names[k] = written_softmax(sheet, names[k], 1, 1 + len(sizes[k]))
+    wanted = model.output_names or ("probabilities" if softmax else "scores",)
+    called = _ends(sheet, wanted, [names[k] for k in ends])
+    outputs = {name: sizes[k] for name, k in zip(called, ends, strict=True)}
     operations = Operations(
         sheet.operations,
         {given: ("N", *(_axis(k, size) for k, size in enumerate(sizes[0])))},
@@ -194,16 +200,19 @@ def _begin(sheet: Sheet, given: str, pixels: Pixels | None) -> str:
     return sheet.op("Div", name, sheet.number(BRIGHTEST, "brightest"))
 
 
-def _end(sheet: Sheet, last: str, shape: Sizes, softmax: bool) -> str:
-    """Write the end of the network, and return the name of the output."""
+def _ends(sheet: Sheet, wanted: Sequence[str], values: Sequence[str]) -> list[str]:
+    """Call the values that the network returns by the names ``wanted``; return their names."""
     sheet.at("")
-    name = sheet.unique("probabilities" if softmax else "scores")
-    if softmax:
-        last = written_softmax(sheet, last, 1, 1 + len(shape))
-    elif not any(last in operation.outputs for operation in sheet.operations):
-        last = sheet.op("Identity", last)  # an output of ONNX is made by an operator
-    sheet.rename(last, name)
-    return name
+    made = {name for operation in sheet.operations for name in operation.outputs}
+    found = []
+    for name, value in zip(wanted, values, strict=True):
+        if value != name:
+            # An output is made by an operator, and has one name.
+            free = value in made and values.count(value) == 1 and value not in wanted
+            old, name = value if free else sheet.op("Identity", value), sheet.unique(name)
+            sheet.rename(old, name)
+        found.append(name)
+    return found
 
 
 def _axis(k: int, size: int | None) -> int | str:
