@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         save,
         to_book,
         to_onnx,
+        to_torch,
         write_pickle,
         write_tensors,
     )
@@ -76,6 +77,7 @@ __all__ = [
     "summary",
     "to_book",
     "to_onnx",
+    "to_torch",
     "training",
     "viz",
     "write_pickle",
@@ -100,6 +102,7 @@ _HOMES = {
     "summary": "nn",
     "to_book": "formats",
     "to_onnx": "formats",
+    "to_torch": "formats",
     "write_pickle": "formats",
     "write_tensors": "formats",
 }

@@ -442,7 +442,10 @@ def test_an_old_model_stays_if_the_new_one_is_refused(convert, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("a.npz", "b.txt"), "TARGET: must end in .safetensors, .pkl or .npz, received 'b.txt'."),
+        (
+            ("a.npz", "b.txt"),
+            "TARGET: must end in .safetensors, .pkl, .npz or .pth, received 'b.txt'.",
+        ),
         (("gone.pkl", "b.npz"), "there is no file 'gone.pkl'."),
         ((".", "b.npz"), "the folder '.' holds no model.safetensors."),
         (("a.npz", "gone/b.pkl"), "TARGET: cannot write 'gone/b.pkl': the folder"),

@@ -80,18 +80,25 @@ def test_weights_of_pytorch_go_into_the_network_they_belong_to(pellucid, tmp_pat
     assert "missing: conv2.weight" in wrong.stderr
 
 
-def test_a_checkpoint_of_pytorch_itself_is_told_to_be_turned_into_safetensors(
+def test_a_checkpoint_of_pytorch_itself_goes_in_and_where_the_weights_were_is_said(
     pellucid, tmp_path, letters, torch
 ):
-    torch.save({"state_dict": {"w": torch.zeros(3)}}, tmp_path / "weights.pth")
-    given = ("train", "--data", letters, "--from", "weights.pth", "--model", "resnet18")
-    refused = pellucid(*given)
-    assert refused.returncode == 1
-    assert refused.stderr.startswith(
-        "error: 'weights.pth' is a PyTorch checkpoint (a zip archive with a pickle), not a safeten"
-    )
-    assert "weights_only=True)['state_dict']" in refused.stderr
-    assert "save_file(" in refused.stderr
+    model = models.by_name("resnet20", (1, 8, 8), 10, rng=np.random.default_rng(1))
+    state = {f"module.{k}": torch.from_numpy(v) for k, v in model.state_dict().items()}
+    half = {key: value.bfloat16() if value.ndim else value for key, value in state.items()}
+    torch.save({"epoch": 3, "state_dict": half}, tmp_path / "weights.pth")
+    result = pellucid(
+        "train", "--data", letters, "--epochs", "1", "--from", "weights.pth",
+        "--model", "resnet20", "--freeze", "conv1", "--out", "tuned",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "  from weights.pth\n" in result.stdout
+    assert "  taken from 'state_dict'\n" in result.stdout
+    assert re.search(r"  converted from bfloat16 to float32: \d+ tensors\n", result.stdout)
+    assert "  taken without 'module.' before every key\n" in result.stdout
+    assert "is new, for 3 other classes" in result.stdout
+    expected = half["module.conv1.weight"].float().numpy()
+    np.testing.assert_array_equal(weights(tmp_path / "tuned")["conv1.weight"], expected)
 
 
 def test_weights_out_of_a_wrapper_without_counts_go_in_and_it_is_said(pellucid, tmp_path, letters):

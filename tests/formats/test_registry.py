@@ -117,11 +117,13 @@ def test_tensors_are_converted_into_a_registered_format_and_back(toy, convert):
 
 def test_messages_list_a_registered_format(toy, convert):
     Path("a.txt").write_text("hello")
-    assert "must end in .safetensors, .pkl, .npz or .toy, received 'b.txt'" in convert("a", "b.txt")
-    assert re.search(
-        r"Give a safetensors file, .* \(\.npz\), a toy file or a", convert("a.txt", "b.npz")
+    assert "must end in .safetensors, .pkl, .npz, .pth or .toy, received 'b.txt'" in convert(
+        "a", "b.txt"
     )
-    with pytest.raises(FileFormatError, match="not a safetensors file or a toy file"):
+    assert re.search(
+        r"Give a safetensors file, .* \(\.npz\), .*, a toy file or a", convert("a.txt", "b.npz")
+    )
+    with pytest.raises(FileFormatError, match=r"not a safetensors file, .* or a toy file"):
         pellucid.load("a.txt")
     write_toy("w.toy", {"x": np.ones(1)})
     with pytest.raises(FileFormatError, match=r"'w\.toy' holds weights but no architecture"):
@@ -141,7 +143,7 @@ def test_help_lists_a_registered_format(tmp_path):
     )
     said = " ".join(re.sub(r"[│\s]+", " ", done.stdout).split())
     assert ".toy (numbers as text)" in said
-    assert ".safetensors, .pkl, .npz or .toy" in said
+    assert ".safetensors, .pkl, .npz, .pth or .toy" in said
 
 
 def test_a_training_begins_with_a_registered_format(toy):

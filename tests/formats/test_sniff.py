@@ -11,8 +11,12 @@ import lzma
 import os
 import pickle
 import re
+import shlex
+import subprocess
+import sys
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,7 +94,6 @@ KINDS = {
     "labels": (b"\0\0\x08\1\0\0\0\0", "an IDX file of MNIST's format", ""),
     "settings": (b"# Repeat this run: pellucid train", "the settings of a run", "run f"),
     "table": (b"epoch,loss,train_accuracy\n1,2,3\n", "the history of a run", "run f"),
-    "index": (b'{"metadata": {}, "weight_map": {}}', "the index of weights", "m"),
     "odd": (b"\xf1\xf2\xf3\xf4", "a file of an unknown kind (it begins with the", ""),
 }  # fmt: skip
 
@@ -230,11 +233,7 @@ def _write(torch, kind, path):
 @pytest.mark.parametrize(
     ("kind", "what"),
     [
-        ("zip", r"a PyTorch checkpoint \(a zip archive with a pickle\)"),
-        ("nested", r"a PyTorch checkpoint \(a zip archive with a pickle\)"),
         ("module", r"a whole PyTorch module \(a zip"),
-        ("old", r"a PyTorch checkpoint \(of PyTorch before 1\.6"),
-        ("old nested", r"a PyTorch checkpoint \(of PyTorch before 1\.6"),
         ("old module", r"a whole PyTorch module \(of PyTorch before 1\.6"),
         ("script", r"a TorchScript model \(torch\.jit\.save\)"),
         ("pickled module", "a pickle of a whole PyTorch module"),
@@ -259,6 +258,42 @@ def test_the_advice_for_a_file_of_pytorch_turns_it_into_tensors(
     assert set(arrays) == set(model.state_dict())
     for key, value in model.state_dict().items():
         np.testing.assert_array_equal(arrays[key], value.numpy())
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        ("zip", "a PyTorch checkpoint (a zip archive with a pickle)"),
+        ("nested", "a PyTorch checkpoint (a zip archive with a pickle)"),
+        ("old", "a PyTorch checkpoint (of PyTorch before 1.6: pickles in a row)"),
+        ("old nested", "a PyTorch checkpoint (of PyTorch before 1.6: pickles in a row)"),
+    ],
+)
+def test_a_checkpoint_of_pytorch_is_told_to_whatever_reads_something_else_with_how_to_convert_it(
+    kind, what, torch, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    path = Path("it's weights.pth")
+    model = _write(torch, kind, path)
+    assert describe_file(path) == what
+    with pytest.raises(FileFormatError, match="Convert its weights: pellucid convert --raw ") as no:
+        read_npz(path)
+    command = shlex.split(str(no.value).rpartition(": ")[2])
+    subprocess.run([sys.executable, "-m", *command], check=True, capture_output=True, timeout=120)
+    arrays, _ = read_tensors("it's weights.safetensors")
+    assert set(arrays) == set(model.state_dict())
+    for key, value in model.state_dict().items():
+        np.testing.assert_array_equal(arrays[key], value.numpy())
+
+
+def test_a_file_of_pytorch_0_1_is_told_from_other_tar_archives(tmp_path):
+    with tarfile.open(tmp_path / "old.pth", "w") as archive:
+        for name in ("sys_info", "pickle", "tensors", "storages"):
+            archive.addfile(tarfile.TarInfo(name))
+    with pytest.raises(
+        FileFormatError, match=r"is a file of PyTorch 0\.1 \(a tar archive\), not a"
+    ):
+        read_tensors(tmp_path / "old.pth")
 
 
 def test_nothing_in_a_pickle_runs_when_it_is_described(tmp_path, torch):

@@ -120,6 +120,16 @@ def command(
     shape = None if image is None else image_shape(image)
     format_ = reader_of(path)
     contents = format_.contents(path)
+    for said in contents.notes:
+        note(said)
+    if contents.build is None and format_.keys == "state dict" and "W1" not in contents.tensors:
+        for option in (option for option, value in given.items() if value is not None):
+            raise ArgumentError(
+                f"is for the book's files; '{path}' holds a state dict, which is copied under its "
+                "names. Leave it out.",
+                where=option,
+            )
+        raw = True
     with stoppable("stopped; nothing was written"), renamed(path="TARGET"):
         if contents.build is not None and not raw:
             if into is format_:

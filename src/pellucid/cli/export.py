@@ -91,6 +91,13 @@ def _to_onnx(model: Layer, path: Path, asked: Asked) -> str:
     return f"{' -> '.join(ends)}; {count(found.operators, 'operator')} of opset {found.opset}"
 
 
+def _to_torch(model: Layer, path: Path, asked: Asked) -> str:
+    from ..formats.torch.writing import to_torch
+
+    to_torch(model, path)
+    return f"{count(len(model.state_dict()), 'tensor')} under the keys of its state dict"
+
+
 class Target(NamedTuple):
     """One kind of file: what writes it, and which of the options it has (fields of `Asked`)."""
 
@@ -101,6 +108,7 @@ class Target(NamedTuple):
 # By option; a new one has an entry here, and a parameter of `command` with its path.
 TARGETS: dict[str, Target] = {
     "--onnx": Target(_to_onnx, ("image", "opset", "size", "softmax", "pixels")),
+    "--torch": Target(_to_torch, ("image",)),
 }
 
 
@@ -109,6 +117,12 @@ def command(
     onnx: Annotated[
         Path | None,
         typer.Option("--onnx", metavar="FILE", help="Write an ONNX file: docs/onnx.md."),
+    ] = None,
+    torch: Annotated[
+        Path | None,
+        typer.Option(
+            "--torch", metavar="FILE", help="Write the weights for PyTorch: .pt, .pth, .safetensors."
+        ),
     ] = None,
     image: ImageOption = None,
     classes: Annotated[
@@ -147,7 +161,7 @@ def command(
 
     A calibrated network's temperature is part of what is written.
     """
-    given = {"--onnx": onnx}
+    given = {"--onnx": onnx, "--torch": torch}
     paths = {option: path for option, path in given.items() if path is not None}
     asked = Asked(
         None if image is None else image_shape(image), opset, _size(size), softmax, pixels

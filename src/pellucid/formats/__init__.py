@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .registry import Contents, Format, register
     from .sniff import describe_file
     from .tensors import read_tensors, write_tensors
+    from .torch.writing import to_torch
 
 __all__ = [
     "Contents",
@@ -35,6 +36,7 @@ __all__ = [
     "save",
     "to_book",
     "to_onnx",
+    "to_torch",
     "write_pickle",
     "write_tensors",
 ]
@@ -54,6 +56,7 @@ _HOMES = {
     "save": "model_file",
     "to_book": "book_networks",
     "to_onnx": "onnx.writing",
+    "to_torch": "torch.writing",
     "write_pickle": "book_pickle",
     "write_tensors": "tensors",
 }

@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import FileFormatError
 from .pickle_names import CALLS, NAMES, DType, Name, Unfilled, array, set_byte_order, text
-from .pickle_scan import Allowed, instructions, names, require_allowed, require_name, shown
+from .pickle_scan import (
+    INSTRUCTIONS,
+    Allowed,
+    Content,
+    instructions,
+    names,
+    require_allowed,
+    require_name,
+    shown,
+)
 
-__all__ = ["unpickled"]
+__all__ = ["Machine", "unpickled"]
 
 _MARK = object()
 
@@ -42,12 +51,8 @@ def unpickled(content: bytes, name: str, allowed: Allowed) -> dict[str, Any]:
     FileFormatError
         If it is anything but a dict of these; the message names what is not allowed.
     """
-    machine = _Machine(name, allowed)
     try:
-        require_allowed(content, name, allowed)
-        for opcode, start, stop in instructions(content):
-            machine.step(opcode, content[start:stop])
-        (result,) = machine.stack
+        result, _ = Machine(name, allowed).run(content)
         if type(result) is dict:
             result = {key: _filled(value) for key, value in result.items()}
     except FileFormatError:
@@ -73,13 +78,46 @@ def _filled(value: Any) -> Any:
     return value
 
 
-class _Machine:
+class Machine:
+    """Run the instructions of one pickle.
+
+    Parameters
+    ----------
+    name : str
+        The name of the file in errors.
+    allowed : Allowed
+        What it may hold.
+    """
+
+    steps: ClassVar[
+        dict[str, str]
+    ]  # the methods by instruction; a machine for other files has more
+
     def __init__(self, name: str, allowed: Allowed) -> None:
         self.name, self.allowed = name, allowed
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
+    def run(self, content: Content, place: int = 0, *, alone: bool = True) -> tuple[Any, int]:
+        """Return what the pickle at ``place`` holds, and where it ends.
+
+        Raises
+        ------
+        FileFormatError
+            If it is not allowed.
+        Exception
+            Of any kind, if it is not valid.
+        """
+        require_allowed(content, self.name, self.allowed, place, alone=alone)
+        end, known = place, INSTRUCTIONS | self.allowed.further
+        for opcode, start, stop in instructions(content, known, place, alone=alone):
+            self.step(opcode, content[start:stop])
+            end = stop
+        (result,) = self.stack
+        return result, end
+
     def step(self, opcode: str, argument: bytes) -> None:
+        """Execute one instruction."""
         if opcode in _VALUES:
             self.stack.append(_VALUES[opcode](argument))
         elif opcode in _TUPLES:
@@ -87,7 +125,7 @@ class _Machine:
             items = [self._pop() for _ in range(n)][::-1]
             self.stack.append(tuple(items))
         elif opcode not in _IGNORED:
-            _STEPS[opcode](self, argument)
+            getattr(self, self.steps[opcode])(argument)
 
     def _memoize(self, _: bytes) -> None:
         self.memo[len(self.memo)] = self.stack[-1]
@@ -202,19 +240,20 @@ _VALUES: dict[str, Callable[[bytes], Any]] = {
     "MARK": lambda _: _MARK,
 }
 _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_STEPS: dict[str, Callable[[_Machine, bytes], None]] = {
-    "MEMOIZE": _Machine._memoize,
-    "BINPUT": _Machine._put,
-    "LONG_BINPUT": _Machine._put,
-    "BINGET": _Machine._get,
-    "LONG_BINGET": _Machine._get,
-    "TUPLE": _Machine._tuple,
-    "APPEND": _Machine._append,
-    "APPENDS": _Machine._appends,
-    "SETITEM": _Machine._setitem,
-    "SETITEMS": _Machine._setitems,
-    "GLOBAL": _Machine._global,
-    "STACK_GLOBAL": _Machine._stack_global,
-    "REDUCE": _Machine._reduce,
-    "BUILD": _Machine._build,
+_STEPS = {
+    "MEMOIZE": "_memoize",
+    "BINPUT": "_put",
+    "LONG_BINPUT": "_put",
+    "BINGET": "_get",
+    "LONG_BINGET": "_get",
+    "TUPLE": "_tuple",
+    "APPEND": "_append",
+    "APPENDS": "_appends",
+    "SETITEM": "_setitem",
+    "SETITEMS": "_setitems",
+    "GLOBAL": "_global",
+    "STACK_GLOBAL": "_stack_global",
+    "REDUCE": "_reduce",
+    "BUILD": "_build",
 }
+Machine.steps = _STEPS

@@ -7,14 +7,24 @@ follow. Only then does `pickle_machine` build anything.
 
 from __future__ import annotations
 
+import mmap
 import pickletools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ..errors import FileFormatError
 
-__all__ = ["Allowed", "instructions", "names", "require_allowed", "require_name", "shown"]
+__all__ = [
+    "Allowed",
+    "Content",
+    "instructions",
+    "names",
+    "require_allowed",
+    "require_name",
+    "shown",
+]
 
+Content = bytes | mmap.mmap
 LATEST = 5  # the protocol of Python 3.8 and later
 PROTO = b"\x80"  # begins every pickle of protocol 2 and later
 LONGEST_NAMES = 200  # bytes of a module and a name, on their two lines
@@ -56,6 +66,10 @@ class Allowed:
         The number of axes that an array may have.
     instructions : int
         The most it may have: each builds an object, which takes memory.
+    further : frozenset of str
+        Instructions that it needs besides `INSTRUCTIONS`.
+    advice : str
+        What to do where a name is not allowed.
     """
 
     what: str
@@ -63,24 +77,40 @@ class Allowed:
     dtypes: frozenset[str]
     axes: range
     instructions: int
+    further: frozenset[str] = frozenset()
+    advice: str = ""
 
 
-def instructions(content: bytes) -> Iterator[tuple[str, int, int]]:
+def instructions(
+    content: Content,
+    known: Collection[str] = INSTRUCTIONS,
+    place: int = 0,
+    *,
+    alone: bool = True,
+) -> Iterator[tuple[str, int, int]]:
     """Yield each instruction's name, and where its argument begins and ends.
 
-    An instruction that is not in ``INSTRUCTIONS`` is yielded last.
+    Parameters
+    ----------
+    content : bytes or mmap
+    known : collection of str
+        An instruction that is not among them is yielded last.
+    place : int
+        Where the pickle begins.
+    alone : bool
+        Whether the content must end with it; otherwise another pickle may follow.
 
     Raises
     ------
     ValueError
         If a length exceeds the file, a frame is malformed, or bytes follow the end.
     """
-    place = frame_end = 0
+    frame_end = 0
     while True:
         if place >= len(content):
             raise ValueError("it is truncated")
         opcode = _OPCODES.get(content[place])
-        if opcode is None or opcode.name not in INSTRUCTIONS:
+        if opcode is None or opcode.name not in known:
             yield opcode.name if opcode else f"{content[place]:#04x}", place, place
             return
         start, stop = _argument(content, place + 1, opcode)
@@ -97,13 +127,13 @@ def instructions(content: bytes) -> Iterator[tuple[str, int, int]]:
                 raise ValueError(f"a frame reaches to byte {frame_end} of {len(content)}")
         yield opcode.name, start, stop
         if opcode.name == "STOP":
-            if stop != len(content) or stop < frame_end:
+            if (alone and stop != len(content)) or stop < frame_end:
                 raise ValueError(f"{len(content) - stop:,} bytes follow its end")
             return
         place = stop
 
 
-def _argument(content: bytes, start: int, opcode: pickletools.OpcodeInfo) -> tuple[int, int]:
+def _argument(content: Content, start: int, opcode: pickletools.OpcodeInfo) -> tuple[int, int]:
     """Return where the argument begins and ends; the end may exceed the content."""
     if opcode.arg is None:
         return start, start
@@ -124,15 +154,19 @@ def _argument(content: bytes, start: int, opcode: pickletools.OpcodeInfo) -> tup
     return start, start + count
 
 
-def require_allowed(content: bytes, name: str, allowed: Allowed) -> None:
+def require_allowed(
+    content: Content, name: str, allowed: Allowed, place: int = 0, *, alone: bool = True
+) -> None:
     """Refuse ``content`` unless each of its instructions is allowed in such a file.
 
     Parameters
     ----------
-    content : bytes
+    content : bytes or mmap
     name : str
         The name of the file in errors.
     allowed : Allowed
+    place, alone
+        See `instructions`.
 
     Raises
     ------
@@ -143,12 +177,14 @@ def require_allowed(content: bytes, name: str, allowed: Allowed) -> None:
     """
     if not content:
         raise FileFormatError(f"{name} is empty.")
-    for number, (opcode, start, stop) in enumerate(instructions(content)):
-        if opcode not in INSTRUCTIONS:
+    known = INSTRUCTIONS | allowed.further
+    steps = instructions(content, known, place, alone=alone)
+    for number, (opcode, start, stop) in enumerate(steps):
+        if opcode not in known:
             if number == 0:
                 raise FileFormatError(
                     f"{name} is not a pickle of protocol 2 to {LATEST}: it begins with "
-                    f"{shown(content[:8])}."
+                    f"{shown(content[place : place + 8])}."
                 )
             raise FileFormatError(
                 f"{name} has the instruction {opcode}, which a {allowed.what} does not need."
@@ -165,7 +201,7 @@ def require_allowed(content: bytes, name: str, allowed: Allowed) -> None:
             require_name(*names(content[start:stop]), name, allowed)
 
 
-def _advice(content: bytes, opcode: str) -> str:
+def _advice(content: Content, opcode: str) -> str:
     if content[:1] != PROTO:
         return (
             " If it is a pickle of protocol 0 or 1, load it where it was written, and dump it "
@@ -198,7 +234,7 @@ def require_name(module: str, attribute: str, name: str, allowed: Allowed) -> No
         full = shown(f"{module}.{attribute}").strip("'\"")
         raise FileFormatError(
             f"{name} names {full}, which a {allowed.what} does not need. It may be an attempt to "
-            "run a program on your machine; nothing was executed."
+            f"run a program on your machine; nothing was executed.{allowed.advice}"
         )
 
 

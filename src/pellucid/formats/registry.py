@@ -17,7 +17,7 @@ from ..typing import Array, PathLike
 from .book_pickle import read_pickle, write_pickle
 from .npz import read_npz, write_npz
 from .sniff import Found, look_at, refusal
-from .tensors import read_tensors, write_tensors
+from .tensors import read_safetensors, write_tensors
 
 if TYPE_CHECKING:
     from ..nn import Layer
@@ -47,11 +47,14 @@ class Contents:
     build : callable, optional
         Takes the classes of your own layers, and returns the model in evaluation mode; None if the
         file does not hold an architecture.
+    notes : list of str
+        Where in the file the tensors were, and what was converted, for the user to know.
     """
 
     tensors: dict[str, Array]
     metadata: dict[str, str] = field(default_factory=dict)
     build: Callable[[Iterable[type[Layer]]], Layer] | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -119,10 +122,32 @@ class Format:
 def _read_safetensors(path: Path) -> Contents:
     from .model_file import rebuild  # here, as it needs every layer
 
-    tensors, metadata = read_tensors(path)
+    if not path.exists():
+        raise DataNotFoundError(f"there is no file '{path}'.")
+    tensors, metadata, notes = read_safetensors(path)
     if "architecture" not in metadata:
-        return Contents(tensors, metadata)
+        return Contents(tensors, metadata, notes=notes)
     return Contents(tensors, metadata, lambda layers: rebuild(path, tensors, metadata, layers))
+
+
+def _read_torch(path: Path) -> Contents:
+    from .torch.reading import read_torch
+
+    arrays, notes = read_torch(path)
+    return Contents(arrays, notes=notes)
+
+
+def _read_shards(path: Path) -> Contents:
+    from .torch.shards import read_shards
+
+    arrays, notes = read_shards(path)
+    return Contents(arrays, notes=notes)
+
+
+def _write_torch(path: Path, arrays: Mapping[str, Array]) -> None:
+    from .torch.writing import write_torch
+
+    write_torch(path, arrays)
 
 
 def _save_safetensors(model: Layer, path: Path) -> None:
@@ -161,6 +186,23 @@ FORMATS = [
         keys="book",
         read=lambda path: Contents(read_npz(path)),
         write=write_npz,
+    ),
+    Format(
+        "torch",
+        "a PyTorch checkpoint (.pth)",
+        "PyTorch's weights",
+        (".pth", ".pt", ".bin"),
+        lambda found: found.kind == "torch",
+        read=_read_torch,
+        write=_write_torch,
+    ),
+    Format(
+        "shards",
+        "an index of weights in several files",
+        "Hugging Face's index",
+        (".index.json",),
+        lambda found: found.kind == "shards",
+        read=_read_shards,
     ),
 ]
 

@@ -14,10 +14,18 @@ from typing import NamedTuple
 
 from ..typing import PathLike
 from .signatures import SIGNATURES, by_suffix, is_protobuf
-from .text_kinds import text_kind
-from .torch_files import is_legacy, torch_pickle, torch_zip, unpacked
+from .text_kinds import is_index, text_kind
+from .torch_files import is_legacy, torch_pickle, torch_tar, torch_zip, unpacked
 
-__all__ = ["Found", "describe_file", "describe_known", "is_safetensors", "look_at", "refusal"]
+__all__ = [
+    "Found",
+    "describe_file",
+    "describe_known",
+    "index_in",
+    "is_safetensors",
+    "look_at",
+    "refusal",
+]
 
 HEAD = 2**16
 TAIL = 2**20
@@ -43,8 +51,8 @@ class Found(NamedTuple):
     Attributes
     ----------
     kind : str
-        One word for programs: "safetensors", "npz", "pickle", "torch", "picture", "folder", "text",
-        "zip", ...
+        One word for programs: "safetensors", "npz", "pickle", "torch", "shards", "picture",
+        "folder", "text", "zip", ...
     what : str
         For people, with its article: "a PyTorch checkpoint (a zip archive with a pickle)".
     advice : str
@@ -162,6 +170,8 @@ def _content(path: Path, head: bytes, tail: bytes, size: int) -> Found:
         return _pickle(path, head)
     for kind, what, advice, offset, magic in SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
+            if kind == "tar" and (of_torch := torch_tar(path, head)) is not None:
+                return Found(*of_torch)
             if kind in ("gzip", "bzip2", "xz", "zstd") and _TAR.search(path.name):
                 what = what.replace("a file", "a tar archive")
                 return Found("tar", what, _filled("Unpack it first: tar -xf {shell}", path))
@@ -265,6 +275,8 @@ def _folder(path: Path) -> Found:
         inside = sorted(entry.name for _, entry in zip(range(1000), path.iterdir(), strict=False))
     except OSError:
         return Found("folder", "a folder")
+    if (index := index_in(path)) is not None:
+        return Found("shards", f"a folder of weights in several files ({index.name})")
     if "model.safetensors" in inside:
         return Found("folder", "a folder that holds model.safetensors")
     if "saved_model.pb" in inside:
@@ -274,6 +286,12 @@ def _folder(path: Path) -> Found:
     if "data.pkl" in inside and "data" in inside:
         return Found(*unpacked(path))
     return Found("folder", "a folder")
+
+
+def index_in(folder: Path) -> Path | None:
+    """Return the index of weights in several files, safetensors before pickles; None without."""
+    found = [path for path in folder.iterdir() if is_index(path.name)]
+    return min(found, key=lambda path: (".bin." in path.name, path.name), default=None)
 
 
 def _short(name: str) -> str:

@@ -21,9 +21,9 @@ from .files import atomic_write
 from .safetensors_file import Header, read_array, read_header, require_memory
 from .sniff import is_safetensors, look_at, refusal
 
-__all__ = ["read_tensors", "write_tensors"]
+__all__ = ["note_of_bfloat16", "read_safetensors", "read_tensors", "write_tensors"]
 
-ADVICE = "Give a model file, a run folder, or weights as a safetensors file."
+ADVICE = "Give a model file, a run folder, or weights in a safetensors file or one of PyTorch's."
 HASHES, SEAL = "sha256", "seal"
 DTYPES = (
     *("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"),
@@ -95,21 +95,28 @@ def _sort_metadata(path: Path) -> None:
 
 
 def read_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
-    """Read the arrays and the metadata of a safetensors file.
+    """Read the arrays and the metadata of a safetensors file, or the weights in one of PyTorch's.
 
     Hashes are checked if the file has them; those of other programs do not. bfloat16, which NumPy
     lacks, becomes float32, exactly.
+
+    Parameters
+    ----------
+    path : str or path
+        A safetensors file; a ``.pth`` or ``.pt`` file of `torch.save`, of which nothing is
+        executed; the index of weights in several files (``model.safetensors.index.json``).
 
     Returns
     -------
     arrays : dict of name to array
     metadata : dict of str to str
-        Without the hashes.
+        Without the hashes. Of PyTorch's files, under "notes", where in the file the weights were
+        and what was converted.
 
     Raises
     ------
     DataNotFoundError
-        If there is no such file.
+        If there is no such file, or one that an index names.
     FileFormatError
         If it has another format (the message says what to do with it); if it is truncated, damaged,
         changed after it was written, or holds floats of 8 bits or fewer.
@@ -117,6 +124,19 @@ def read_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
     path = Path(path)
     if not path.exists():
         raise DataNotFoundError(f"there is no file '{path}'.")
+    kind = look_at(path).kind
+    if kind in ("torch", "shards"):
+        from .torch.reading import read_torch
+        from .torch.shards import read_shards
+
+        weights = read_torch(path) if kind == "torch" else read_shards(path)
+        return weights.arrays, {"notes": "\n".join(weights.notes)} if weights.notes else {}
+    arrays, metadata, _ = read_safetensors(path)
+    return arrays, metadata
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Array], dict[str, str], list[str]]:
+    """Read a safetensors file, see `read_tensors`; return also notes on what was converted."""
     try:
         with path.open("rb") if path.is_file() else nullcontext() as file:
             head = b"" if file is None else file.read(9)
@@ -133,7 +153,13 @@ def read_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, str]]:
         raise FileFormatError(f"'{path}' cannot be read ({error.strerror}).") from error
     if SEAL in header.metadata or HASHES in header.metadata:
         _verify(path, arrays, header)
-    return arrays, header.metadata
+    narrow = sum(entry.dtype == "BF16" for entry in header.entries)
+    return arrays, header.metadata, [note_of_bfloat16(narrow)] if narrow else []
+
+
+def note_of_bfloat16(tensors: int) -> str:
+    """Return the note on tensors that were converted."""
+    return f"converted from bfloat16 to float32: {tensors} tensor{'s' * (tensors > 1)}"
 
 
 def _is_damaged(path: Path) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
-__all__ = ["text_kind"]
+__all__ = ["is_index", "text_kind"]
 
 _ERROR_PAGE = (
     "A server sent a web page in place of the file: open it in a browser, and download the file "
@@ -25,6 +26,17 @@ _NAMES = {
 }
 
 
+def is_index(name: str) -> bool:
+    """Return whether a file of this name says in which files the tensors of a network are.
+
+    Examples
+    --------
+    >>> is_index("model.safetensors.index.json"), is_index("config.json")
+    (True, False)
+    """
+    return name.endswith((".safetensors.index.json", ".bin.index.json"))
+
+
 def text_kind(path: Path, head: bytes, size: int) -> tuple[str, str, str] | None:
     """Return kind, description and advice of a text file; None if it is binary."""
     text = _decoded(head, whole=size == len(head))
@@ -41,9 +53,10 @@ def text_kind(path: Path, head: bytes, size: int) -> tuple[str, str, str] | None
         return "settings", "the settings of a run (config.toml)", _RUN
     if start.startswith("epoch,"):
         return "history", "the history of a run (history.csv)", _RUN
-    if path.name.endswith(".safetensors.index.json") or '"weight_map"' in start[:2000]:
-        advice = "Merge the safetensors files that it names into one, and give that."
-        return "json", "the index of weights in several safetensors files", advice
+    if is_index(path.name) or '"weight_map"' in start[:2000]:
+        advice = "Merge them: pellucid convert --raw {path} model.safetensors"
+        advice = advice.format(path=shlex.quote(str(path)))
+        return "shards", "the index of weights in several files", advice
     if path.suffix.lower() in _NAMES:
         return "text", _NAMES[path.suffix.lower()], ""
     if _is_json(start, size):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, DataNotFoundError
+from ..formats.sniff import index_in
 from .seeds_file import is_of_seeds
 
 if TYPE_CHECKING:
@@ -211,6 +212,8 @@ def history_in(path: Path) -> History:
 def model_path(run_or_model: PathLike) -> Path:
     """Return the model file of a run folder, or the file itself.
 
+    Of a folder of weights in several files, their index.
+
     Raises
     ------
     DataNotFoundError
@@ -224,9 +227,12 @@ def model_path(run_or_model: PathLike) -> Path:
                 f"the folder '{path}' holds the runs of several seeds. Give one of them: "
                 f"{_first_seed(path)}."
             )
-        if not used.is_file():
+        if used.is_file():
+            return used
+        index = index_in(path)
+        if index is None:
             raise DataNotFoundError(f"the folder '{path}' holds no {MODEL}.")
-        return used
+        return index
     if not path.exists():
         raise DataNotFoundError(
             f"there is no '{path}'. Give a run folder or a model file that `pellucid train` has "

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..data import Dataset
+    from ..formats import Contents
     from ..nn import Layer
     from ..nn.init import WeightInit
 
@@ -70,7 +71,7 @@ def taken_over(
     """Return the network in a file, for these images and classes.
 
     Its last layer is replaced, unless its classes have the same names as those of the images. A
-    file of weights alone (PyTorch's, as safetensors) goes into a new network called ``model``; the
+    file of weights alone (PyTorch's, or safetensors) goes into a new network called ``model``; the
     notes say what is done to make it fit (see `nn.adapt`).
 
     Raises
@@ -82,15 +83,15 @@ def taken_over(
     from .. import nn
     from ..formats.registry import read_network
     from ..formats.sniff import refusal
+    from ..formats.tensors import ADVICE
     from ..nn.temperature import uncalibrated
 
     path = model_path(source)  # of two models of a run, the best on its validation set
     contents = read_network(path)
     if "filters" in contents.metadata:
-        advice = "Give a run folder, a model file, or weights as a safetensors file."
-        raise FileFormatError(refusal(path, "a network or its weights", advice))
+        raise FileFormatError(refusal(path, "a network or its weights", ADVICE))
     if contents.build is None:
-        return _with_weights(path, contents.tensors, model, images, weight_init, rng)
+        return _with_weights(path, contents, model, images, weight_init, rng)
     if model is not None:
         raise ContradictionError(
             f"'{source}' holds its own architecture. Leave {{model}} out.",
@@ -120,7 +121,7 @@ def taken_over(
 
 def _with_weights(
     path: Path,
-    arrays: dict[str, np.ndarray],
+    contents: Contents,
     model: str | None,
     images: Dataset,
     weight_init: WeightInit | None,
@@ -138,9 +139,9 @@ def _with_weights(
             arguments={"model": "resnet18"},
         )
     network = new_network(model, images.image_shape, len(images.classes), weight_init, rng)
-    notes = [f"from {path}"]
+    notes = [f"from {path}", *contents.notes]
     try:
-        state, new_head, changes = adapted(network, arrays)
+        state, new_head, changes = adapted(network, contents.tensors)
         network.load_state_dict(state)
     except StateDictError as error:
         error.where = "source"
