@@ -121,7 +121,9 @@ def command(
     torch: Annotated[
         Path | None,
         typer.Option(
-            "--torch", metavar="FILE", help="Write the weights for PyTorch: .pt, .pth, .safetensors."
+            "--torch",
+            metavar="FILE",
+            help="Write the weights for PyTorch: .pt, .pth, .safetensors.",
         ),
     ] = None,
     image: ImageOption = None,
