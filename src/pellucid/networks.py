@@ -38,5 +38,8 @@ NETWORKS: Mapping[str, Network] = {
     "googlenet": Network("googlenet:GoogLeNet", (3, 224, 224), 1000),
     "resnet18": Network("resnet:ResNet18", (3, 224, 224), 1000),
     "resnet20": Network("resnet:ResNet20", (3, 32, 32), 10),
+    "mobilenet-v2": Network("mobilenet:MobileNetV2", (3, 224, 224), 1000, init=None),
+    "mobilenet-v3-small": Network("mobilenet:MobileNetV3Small", (3, 224, 224), 1000, init=None),
+    "efficientnet-b0": Network("efficientnet:EfficientNet", (3, 224, 224), 1000, init=None),
     "squeezenet": Network("squeezenet:SqueezeNet", (3, 224, 224), 1000, init=None),
 }

@@ -3,8 +3,10 @@
 from .alexnet import AlexNet
 from .allconv import AllConvolutionalNet
 from .deep import DeepConvNet
+from .efficientnet import EfficientNet
 from .googlenet import GoogLeNet
 from .lenet import LeNet5
+from .mobilenet import MobileNetV2, MobileNetV3Small
 from .pattern import from_pattern, is_pattern
 from .pattern_text import to_pattern
 from .registry import by_name, published_for
@@ -19,8 +21,11 @@ __all__ = [
     "AlexNet",
     "AllConvolutionalNet",
     "DeepConvNet",
+    "EfficientNet",
     "GoogLeNet",
     "LeNet5",
+    "MobileNetV2",
+    "MobileNetV3Small",
     "ResNet18",
     "ResNet20",
     "SimpleConvNet",

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..nn import Layer, Sequential
 
-__all__ = ["features", "image_shape"]
+__all__ = ["features", "image_shape", "multiplier"]
 
 
 def image_shape(value: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -39,3 +39,17 @@ def features(layers: Mapping[str, Layer], input_shape: tuple[int, int, int]) -> 
         If a layer cannot take the output of the one before it.
     """
     return math.prod(Sequential(**layers).output_shape(input_shape))
+
+
+def multiplier(value: float, name: str) -> float:
+    """Return ``value`` if it is a finite number above 0, by which sizes can be multiplied.
+
+    Raises
+    ------
+    ArgumentError
+        If it is something else.
+    """
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if not number or isinstance(value, bool) or not 0 < value < math.inf:
+        raise ArgumentError(f"must be a number above 0, received {value!r}.", where=name)
+    return float(value)

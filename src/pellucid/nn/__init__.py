@@ -19,6 +19,7 @@ from .dense_scores import *
 from .dropout import *
 from .elementwise import *
 from .fields import *
+from .gating import *
 from .gradient_check import *
 from .graph import *
 from .input_normalization import *
