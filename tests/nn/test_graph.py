@@ -486,14 +486,23 @@ def test_a_graph_becomes_convolutional_with_its_joins():
             "both": (Concat(), "conv", "x"),
             "flat1": (Flatten(), "both"),
             "flat2": (Flatten(), "conv"),
-            "all": (Concat(), "flat1", "flat2"),
+            "all": (Concat(dim=-1), "flat1", "flat2"),
             "fc1": (Linear(7 * 36, 5, rng=rng), "all"),
             "fc2": (Linear(5, 5, rng=rng), "fc1"),
-            "add": (Add(), "fc1", "fc2"),
+            "larger": (nn.Maximum(), "fc1", "fc2"),
+            "add": (Add(), "fc1", "larger"),
         }
     ).astype(np.float64)
     twin = nn.to_convolutional(model, (1, 6, 6))
-    assert [name for name, _ in twin.children()] == ["conv", "both", "all", "fc1", "fc2", "add"]
+    assert [name for name, _ in twin.children()] == [
+        "conv",
+        "both",
+        "all",
+        "fc1",
+        "fc2",
+        "larger",
+        "add",
+    ]
     x = rng.normal(size=(2, 1, 6, 6))
     assert np.allclose(twin(x)[:, :, 0, 0], model(x))
     wide = rng.normal(size=(2, 1, 8, 7))

@@ -14,6 +14,7 @@ import numpy as np
 from .. import optim
 from ..kernels.pool.thread_count import get_num_threads
 from ..nn import Layer, SoftmaxCrossEntropy
+from ..nn.checks import require_one_output
 from ..typing import Array
 from .peak import peak_gflops
 from .plan import Plan, compile
@@ -101,6 +102,7 @@ def profile(
     >>> list(measured.step_seconds)
     ['forward', 'loss', 'backward', 'update']
     """
+    require_one_output(model, "profile")
     model = copy.deepcopy(model).train()
     plan = compile(model, images.shape[1:], len(images))
     loss = plan.backend.loss(SoftmaxCrossEntropy())

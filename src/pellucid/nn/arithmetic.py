@@ -7,10 +7,12 @@ the inputs have equally many axes, N first, and along each of the other axes one
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from .. import ops
 from ..errors import ShapeError
+from ..receptive import ReceptiveField
 from ..typing import Array, Shape
 from .join_texts import broadcast_refusal, listed
 from .joins import Join, JoinError, require_gradient, shapes_of
@@ -235,6 +237,10 @@ class MatMul(Join):
     def multiply_adds(self, *input_shapes: Shape) -> int:
         """Return J for each number of the output."""
         return self.activation_size(*input_shapes) * input_shapes[0][-1]
+
+    def receptive_field(self, field: ReceptiveField, *input_shapes: Shape) -> ReceptiveField:
+        """Return a field of the whole input: rows and columns are mixed."""
+        return replace(field, everything=True)
 
     def refusal(self, shapes: Sequence[Shape], names: Sequence[str], input_shape: Shape) -> str:
         """Return what the two matrices must have in common."""

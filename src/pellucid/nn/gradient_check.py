@@ -25,6 +25,7 @@ from ..errors import ArgumentError, NumericsError
 from ..shapes import shape_text
 from ..tables import text_table
 from ..typing import Array
+from .checks import require_one_output
 from .layer import Layer
 from .losses import Loss
 
@@ -147,6 +148,7 @@ def gradcheck(
     """
     if loss is not None and labels is None:
         raise ArgumentError("needs labels to compute the loss: give `labels`.", where="gradcheck")
+    require_one_output(model, "gradcheck")
     targets = np.empty(0) if labels is None else labels
     rng = np.random.default_rng(0) if rng is None else rng
     model = copy.deepcopy(model).astype(np.float64)

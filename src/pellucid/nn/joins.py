@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -84,8 +85,13 @@ class Join(Layer):
         return 0
 
     def receptive_field(self, field: ReceptiveField, *input_shapes: Shape) -> ReceptiveField:
-        """Return ``field``, the union of all inputs' fields."""
-        return field
+        """Return ``field``, the union of all inputs' fields.
+
+        Where one is smaller than the output, as a gate (C, 1, 1) is, each cell sees all of it.
+        """
+        image = self.output_shape(*input_shapes)[1:]
+        spread = any(tuple(shape[1:]) != image for shape in input_shapes)
+        return replace(field, everything=True) if spread else field
 
     def unread(self, *input_shapes: Shape) -> tuple[int, int]:
         """Return (0, 0): every cell is read."""

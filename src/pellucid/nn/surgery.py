@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ArgumentError, PellucidError, did_you_mean
 from . import walk
 from .card import Card
+from .checks import require_one_output
 from .containers import Container, Sequential
 from .conv import Conv2d
 from .graph import Graph
@@ -228,6 +229,7 @@ def with_head(
     >>> with_head(SimpleConvNet(), 26)["affine2"]
     Linear(100, 26, weight_init=0.01)
     """
+    require_one_output(model, "with_head")
     name = head_name(model)
     last = layer_at(model, name)
     init = weight_init if weight_init is not None else getattr(last, "weight_init", "he")

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ArgumentError
 from ..typing import Array, Shape
 from .activations import Softmax
+from .arithmetic import Arithmetic
+from .checks import require_one_output
 from .containers import Container, Sequential
 from .conv import Conv2d
 from .graph import Graph
@@ -25,7 +28,7 @@ from .linear import Flatten, Linear
 from .parameter import Parameter
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d
 from .summaries import known_shape
-from .walk import Node
+from .walk import Node, shapes
 
 __all__ = ["Converter", "to_convolutional"]
 
@@ -34,9 +37,9 @@ def to_convolutional(model: Layer, input_shape: Shape | None = None) -> Containe
     """Return a copy of ``model`` that takes images of any size from ``input_shape`` up.
 
     Flatten is removed; the first Linear becomes a convolution with the window of the map, later
-    ones become convolutions of 1x1; global pooling becomes pooling over the window of the map. All
-    other layers stay as they are. On images of ``input_shape`` the scores are those of ``model``,
-    as (K, 1, 1).
+    ones become convolutions of 1x1; global pooling becomes pooling over the window of the map,
+    except in a gate that multiplies a map, as in squeeze-and-excite. All other layers stay as they
+    are. On images of ``input_shape`` the scores are those of ``model``, as (K, 1, 1).
 
     Parameters
     ----------
@@ -76,9 +79,11 @@ class Converter:
     def __init__(self, shape: Shape, *, share: bool) -> None:
         self.input_shape = self.shape = self.map = shape
         self.share = share
+        self.in_gate = False
 
     def converted(self, model: Layer) -> Container:
         """Return the twin of a whole network."""
+        require_one_output(model, "to_convolutional")
         if not isinstance(model, Sequential | Graph):
             raise _refusal(model, "is not a chain of layers. Put it into a Sequential.")
         network = self.container(model)
@@ -91,10 +96,12 @@ class Converter:
         if nodes is None:
             raise _refusal(model, "overrides forward.")
         reached = [(self.shape, self.map)]
+        gates = _gates(nodes, self.shape)
         names = [model.input if isinstance(model, Graph) else ""]  # of the twins of all values
         entries: list[tuple[Any, ...]] = []
         for node in nodes:
             read = [names[k] for k in node.reads]
+            self.in_gate = node.name in gates
             twin = self.node(node, [reached[k] for k in node.reads])
             reached.append((self.shape, self.map))
             names.append(read[0] if twin is None else node.name)
@@ -118,11 +125,12 @@ class Converter:
 
     def join(self, layer: Join, reached: list[tuple[Shape, Shape]]) -> Layer:
         """Return the twin of a join; after a Flatten it joins maps instead of rows."""
-        if len(self.shape) != 3 and not isinstance(layer, Add | Concat):
+        if len(self.shape) != 3 and not isinstance(layer, Add | Arithmetic | Concat):
             raise _refusal(layer, "may give other results for maps than for rows after Flatten.")
-        shapes, maps = zip(*reached, strict=True)
-        twin = self.replica(layer)
-        self.shape, self.map = layer.output_shape(*shapes), twin.output_shape(*maps)
+        read, maps = zip(*reached, strict=True)
+        of_rows = isinstance(layer, Concat) and len(self.shape) == 1
+        twin = Concat() if of_rows else self.replica(layer)  # whose last axis is that of channels
+        self.shape, self.map = layer.output_shape(*read), twin.output_shape(*maps)
         twin.training = layer.training
         return twin
 
@@ -139,6 +147,8 @@ class Converter:
 
     def of_images(self, layer: Layer) -> Layer:
         """Return the twin of a layer before the Flatten."""
+        if self.in_gate:  # of the whole image, however large
+            return self.replica(layer)
         if isinstance(layer, GlobalAvgPool2d):
             return AvgPool2d((self.map[1], self.map[2]), 1)
         if isinstance(layer, GlobalMaxPool2d):
@@ -203,6 +213,31 @@ class Converter:
         """Return the twin's numbers: the same array, or a copy."""
         # A placeholder without memory, see init.without_values, stays one.
         return array if self.share or not array.flags.writeable else array.copy()
+
+
+def _gates(nodes: Sequence[Node], shape: Shape) -> set[str]:
+    """Return the nodes from which the gates of images are made, as in squeeze-and-excite.
+
+    A gate (C, 1, 1) is broadcast over the map that it multiplies, and stays one number a channel.
+    """
+    made = [shape, *(out for _, _, out in shapes(nodes, shape))]
+
+    def is_one_cell(value: int) -> bool:
+        return len(made[value]) == 3 and made[value][1:] == (1, 1)
+
+    waiting = [
+        k
+        for made_by, node in enumerate(nodes, 1)
+        if isinstance(node.layer, Join) and len(made[made_by]) == 3 and not is_one_cell(made_by)
+        for k in node.reads
+        if is_one_cell(k)
+    ]
+    found: set[int] = set()
+    while waiting:
+        if (value := waiting.pop()) and value not in found and is_one_cell(value):
+            found.add(value)
+            waiting.extend(nodes[value - 1].reads)
+    return {nodes[value - 1].name for value in found}
 
 
 def _refusal(layer: Layer, why: str) -> ArgumentError:

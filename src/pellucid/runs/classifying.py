@@ -67,6 +67,9 @@ def images_of_model(model: Layer, where: str) -> tuple[int, int, int]:
             "does not say which images it was built for. Save it with its `input_shape` set.",
             where=where,
         )
+    from ..nn.checks import require_one_output
+
+    require_one_output(model, where)
     c, h, w = model.input_shape
     require_pictures((c, h, w))
     card, outputs = model.card, model.output_shape((c, h, w))

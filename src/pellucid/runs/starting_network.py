@@ -84,6 +84,7 @@ def taken_over(
     from ..formats.registry import read_network
     from ..formats.sniff import refusal
     from ..formats.tensors import ADVICE
+    from ..nn.checks import require_one_output
     from ..nn.temperature import uncalibrated
 
     path = model_path(source)  # of two models of a run, the best on its validation set
@@ -100,6 +101,7 @@ def taken_over(
             arguments={"model": ...},
         )
     network = uncalibrated(contents.build(()))  # its temperature is of another training
+    require_one_output(network, "source")
     name = type(network).__name__
     known = network.card
     notes = [f"from {source}" + (f", which was trained on {known.dataset}" if known else "")]

@@ -227,6 +227,9 @@ def require_fit(model: Layer, dataset: Dataset) -> None:
             f"it was trained on, or train one on '{dataset.name}'.",
             where="data",
         )
+    from ..nn.checks import require_one_output
+
+    require_one_output(model, "model")
     outputs = model.output_shape(dataset.image_shape)
     if outputs != (len(dataset.classes),):
         raise DataError(

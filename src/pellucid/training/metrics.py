@@ -17,6 +17,7 @@ from ..display.compiling import announced
 from ..errors import DataError, ShapeError
 from ..names import listed
 from ..nn import Layer, Loss, SoftmaxCrossEntropy
+from ..nn.checks import require_one_output
 from ..typing import Array
 from .calibration import Calibration, Meter
 from .engines import Engine, EngineLike, NumpyEngine, as_engine
@@ -78,6 +79,7 @@ def evaluate(
     >>> len(result.predictions), int(result.confusion.sum())
     (359, 359)
     """
+    require_one_output(model, "evaluate")
     dataset = as_data(dataset, "evaluate")
     require_count(batch_size, "batch_size")
     if run is None:
@@ -184,6 +186,7 @@ def scores(
     True
     """
     require_count(batch_size, "batch_size")
+    require_one_output(model, "predict")
     how = as_engine(engine)
     if isinstance(x, Dataset):
         require_known(model, value_range(x), "predict")

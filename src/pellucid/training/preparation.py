@@ -11,6 +11,7 @@ from ..data import Augmentation, Dataset, Loader
 from ..errors import ArgumentError, DataError, ShapeError
 from ..image_random import ImageRandom
 from ..nn import Layer
+from ..nn.checks import require_one_output
 from ..typing import Array
 from .given import require_apart, require_classes
 from .scale import Range, require_range, value_range
@@ -70,6 +71,7 @@ def require_fit(
 
     Returns the value range of the training images.
     """
+    require_one_output(model, "Trainer")
     outputs = model.output_shape(train.image_shape)
     if outputs != (len(train.classes),):
         raise DataError(

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import DataError, ShapeError
 from ..nn import Layer, Temperature
+from ..nn.checks import require_one_output
 from ..nn.temperature import temperature_of
 from ..ops.losses import one_hot
 from ..typing import Array
@@ -57,6 +58,7 @@ def calibrated(model: Layer, validation: Images, *, engine: EngineLike = "compil
     >>> before.accuracy == after.accuracy, after.calibration.ece < before.calibration.ece
     (True, True)
     """
+    require_one_output(model, "calibrated")
     dataset = as_data(validation, "calibrated")
     require_known_classes(model, dataset, "calibrated")
     z = scores_of(model, dataset, engine=engine)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import ArgumentError, ShapeError
 from ...nn import Layer, ReLU, replaced
+from ...nn.checks import require_one_output
 from ...nn.state import widened
 from ...ops.checks import as_floats
 from ...shapes import shape_text
@@ -49,6 +50,7 @@ def class_scores(model: Layer, image: Array) -> Array:
     image = np.asarray(image)
     if image.ndim != 3:
         raise ShapeError(f"expects one image (C, H, W), received {image.shape}.", where="image")
+    require_one_output(model, "model")
     with looked_at(model):
         scores: Array = model(widened(image[None], model.parameters().values()))[0]
     if scores.ndim != 1:

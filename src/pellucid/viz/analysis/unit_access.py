@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import ArgumentError, did_you_mean
 from ...nn import Layer, layer_at, trunk, walk
+from ...nn.checks import require_one_output
 from ...receptive import ReceptiveField
 from ...typing import Array, Shape
 from .asked import asking
@@ -100,6 +101,7 @@ def required_shape(model: Layer, where: str) -> tuple[int, int, int]:
 def part_of(model: Layer, name: str | None) -> Layer:
     """Return the network up to the layer ``name``; all of it for None."""
     if not name:
+        require_one_output(model, "layer")
         return model
     known = [path for path, _ in model.layers() if path]
     if name not in known:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ArgumentError
 from ...nn import Layer
+from ...nn.checks import require_one_output
 from ...nn.summaries import known_shape
 from ...shapes import shape_text
 from ...typing import Shape
@@ -65,6 +66,7 @@ def volumes(model: Layer, input_shape: Shape | None = None) -> Figure:
     >>> [t.get_text() for t in figure.axes[0].texts if t.get_text()[:1].isdigit()]
     ['1x28x28', '30x24x24', '30x12x12', '100', '10']
     """
+    require_one_output(model, "volumes")
     shape = known_shape(model, input_shape)
     model.output_shape(shape)
     groups = groups_of(model, shape)
