@@ -10,15 +10,21 @@ from drawn import require_legible, texts
 from pellucid import models, viz
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.nn import (
+    Add,
     Branches,
+    Concat,
     Conv2d,
     Flatten,
+    GlobalAvgPool2d,
+    Graph,
     Layer,
     Linear,
     MaxPool2d,
+    Multiply,
     ReLU,
     Residual,
     Sequential,
+    Sigmoid,
     summary,
 )
 from pellucid.nn.init import without_values
@@ -109,6 +115,50 @@ def test_branches_are_lanes_of_one_frame_before_the_joined_volume():
     ]
     assert sizes(figure)[6] == "256x28x28"
     require_legible(figure, least=8)
+
+
+def test_a_graph_of_residual_blocks_is_drawn_as_these_blocks_are():
+    body = {"conv1": Conv2d(4, 8, 3, 2, 1), "relu1": ReLU(), "conv2": Conv2d(8, 8, 3, padding=1)}
+    block = Residual(**body, shortcut=Conv2d(4, 8, 1, 2))
+    end = {"relu2": ReLU(), "flat": Flatten(), "fc": Linear(128, 5)}
+    chain = Sequential(stem=Conv2d(3, 4, 3, padding=1), block=block, **end)
+    graph = Graph(
+        {
+            "stem": Conv2d(3, 4, 3, padding=1),
+            "conv1": (Conv2d(4, 8, 3, 2, 1), "stem"),
+            "relu1": ReLU(),
+            "conv2": Conv2d(8, 8, 3, padding=1),
+            "down": (Conv2d(4, 8, 1, 2), "stem"),
+            "sum": (Add(), "conv2", "down"),
+            "relu2": ReLU(),
+            "flat": Flatten(),
+            "fc": Linear(128, 5),
+        }
+    )
+    drawn = [texts(viz.volumes(model, (3, 8, 8))) for model in (chain, graph)]
+    assert [text.removeprefix("block.") for text in drawn[0]] == drawn[1]
+    assert "+ conv 1x1 stride 2" in drawn[1]
+
+
+def test_a_gate_and_joined_values_of_a_graph_are_drawn():
+    graph = Graph(
+        {
+            "conv": (Conv2d(3, 6, 3, padding=1), "x"),
+            "mean": GlobalAvgPool2d(),
+            "fc": Conv2d(6, 6, 1),
+            "gate": Sigmoid(),
+            "gated": (Multiply(), "conv", "gate"),
+            "side": (Conv2d(6, 4, 1), "gated"),
+            "more": Conv2d(4, 4, 3, padding=1),
+            "all": (Concat(), "more", "gated"),
+        }
+    )
+    figure = viz.volumes(graph, (3, 8, 8))
+    assert sizes(figure) == ["3x8x8", "6x8x8", "6x8x8", "10x8x8"]
+    lanes = {"mean of all, 6 → conv 1x1, 6", "conv 1x1, 4 → conv 3x3, 4", "unchanged"}
+    assert lanes <= {*texts(figure)}
+    assert {"product", "joined", "gated", "all"} <= {*texts(figure)}
+    require_legible(figure)
 
 
 def test_branches_within_residual_blocks_and_the_reverse_are_drawn_too():

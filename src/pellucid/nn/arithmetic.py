@@ -68,6 +68,8 @@ class Multiply(Arithmetic):
     """
 
     where = "multiply"
+    short_name = "product"
+    sign = "·"
 
     def forward(self, a: Array, b: Array) -> Array:  # type: ignore[override]
         """Return the product."""
@@ -95,6 +97,7 @@ class Subtract(Arithmetic):
     """
 
     where = "subtract"
+    short_name = "difference"
 
     def forward(self, a: Array, b: Array) -> Array:  # type: ignore[override]
         """Return the difference."""
@@ -122,6 +125,7 @@ class Divide(Arithmetic):
     """
 
     where = "divide"
+    short_name = "quotient"
 
     def forward(self, a: Array, b: Array) -> Array:  # type: ignore[override]
         """Return the quotient."""
@@ -149,6 +153,7 @@ class Maximum(Arithmetic):
     """
 
     where = "maximum"
+    short_name = "maximum"
 
     def forward(self, a: Array, b: Array, *more: Array) -> Array:  # type: ignore[override]
         """Return the largest numbers; NaN where one is NaN."""
@@ -177,6 +182,7 @@ class Minimum(Arithmetic):
     """
 
     where = "minimum"
+    short_name = "minimum"
 
     def forward(self, a: Array, b: Array, *more: Array) -> Array:  # type: ignore[override]
         """Return the smallest numbers; NaN where one is NaN."""
@@ -211,6 +217,8 @@ class MatMul(Join):
     >>> MatMul().output_shape((8, 2, 3), (1, 3, 5)), MatMul().multiply_adds((8, 2, 3), (8, 3, 5))
     ((8, 2, 5), 240)
     """
+
+    short_name = "matrix product"
 
     def forward(self, a: Array, b: Array) -> Array:  # type: ignore[override]
         """Return the products."""

@@ -54,7 +54,15 @@ class JoinError(ShapeError):
 
 
 class Join(Layer):
-    """Base class of layers with several inputs, without weights or windows."""
+    """Base class of layers with several inputs, without weights or windows.
+
+    Attributes
+    ----------
+    sign : str
+        Of an operation on two numbers, as "+", for figures; "" if it has none.
+    """
+
+    sign: str = ""
 
     def forward(self, *inputs: Array) -> Array:
         """Return the output, and cache what `backward` needs."""
@@ -137,6 +145,8 @@ class Add(Join):
     """
 
     where = "add"
+    short_name = "sum"
+    sign = "+"
 
     def __init__(self, broadcast: bool = False) -> None:
         self.broadcast = bool(broadcast)
@@ -215,6 +225,7 @@ class Concat(Join):
     """
 
     where = "concat"
+    short_name = "joined"
 
     def __init__(self, dim: int = 1) -> None:
         if not isinstance(dim, int | np.integer) or isinstance(dim, bool) or dim == 0:

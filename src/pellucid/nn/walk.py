@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Node",
     "backward",
+    "bottlenecks",
     "fields",
     "flattened",
     "forward",
@@ -79,6 +80,27 @@ def is_line(nodes: Sequence[Node] | None) -> bool:
     return nodes is not None and all(
         node.name and node.reads == (k,) for k, node in enumerate(nodes)
     )
+
+
+def bottlenecks(nodes: Sequence[Node]) -> list[int]:
+    """Return the numbers of the values that everything passes, in order, without the input.
+
+    No later node reads a value from before one of them.
+
+    Examples
+    --------
+    >>> from pellucid.nn import Add, ReLU, Tanh
+    >>> both = [Node("b", ReLU(), (1,)), Node("c", Tanh(), (1,)), Node("d", Add(), (2, 3))]
+    >>> bottlenecks([Node("a", ReLU(), (0,)), *both])
+    [1, 4]
+    """
+    last_reader = {k: made for made, node in enumerate(nodes, 1) for k in node.reads}
+    found, furthest = [], 0
+    for made in range(1, len(nodes) + 1):
+        furthest = max(furthest, last_reader.get(made - 1, 0))
+        if furthest <= made:
+            found.append(made)
+    return found
 
 
 # Running ------------------------------------------------------------------------------------

@@ -128,9 +128,9 @@ def _main_path(path: str, layer: Layer, shape: Shape) -> Iterator[tuple[str, boo
         follows = layer.is_activation or layer.is_normalization
         yield path, bool(layer.parameters()), follows, layer.output_shape(shape)
         return
-    passed = 0
+    passed, cuts = 0, set(walk.bottlenecks(nodes))
     for made, (node, read, out) in enumerate(walk.shapes(nodes, shape), 1):
-        if any(k < made for later in nodes[made:] for k in later.reads):
+        if made not in cuts:
             continue  # another path leads around it
         name = walk.path_of(path, node.name)
         if made == passed + 1 and len(read) == 1:

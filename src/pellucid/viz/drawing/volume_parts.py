@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from ...nn import Branches, Layer, Residual, walk
+from ...nn import Branches, Layer, Residual
 from ...typing import Shape
+from .graph_segments import Segment, segments
 from .writing import figure_text
 
 __all__ = ["Group", "Part", "groups_of"]
@@ -39,10 +41,14 @@ class Part:
 
 @dataclass
 class Group:
-    """Parts that stay on one line; ``around`` names the shortcut over all of them."""
+    """Parts that stay on one line.
+
+    ``around`` names the shortcut over all of them, and ``sign`` says what joins them.
+    """
 
     parts: list[Part]
     around: str = ""
+    sign: str = "+"
 
 
 def groups_of(model: Layer, shape: Shape, path: str = "") -> list[Group]:
@@ -62,7 +68,9 @@ def groups_of(model: Layer, shape: Shape, path: str = "") -> list[Group]:
     groups: list[Group] = []
     before: list[str] = []  # words of layers before the first volume
     for name, layer, shape_in, shape_out in _flat(model, shape, path):
-        if isinstance(layer, Residual) and layer.nodes() is not None:
+        if isinstance(layer, Segment):
+            groups.append(_group_of(layer, before))
+        elif isinstance(layer, Residual) and layer.nodes() is not None:
             inner = [part for g in groups_of(layer.chain, shape_in, name) for part in g.parts]
             around = _shortcut(layer)
             inner = inner or [Part(_called(name), ["nothing"], shape_out)]
@@ -100,16 +108,57 @@ def _called(name: str) -> str:
     return figure_text(name, LONGEST) if name else ""
 
 
-def _flat(model: Layer, shape: Shape, path: str) -> Iterator[tuple[str, Layer, Shape, Shape]]:
-    """Yield the layers of chains within chains, with the shapes before and after them."""
-    nodes = model.nodes()
-    if nodes is None or not walk.is_line(nodes):
+def _flat(model: Layer, shape: Shape, path: str) -> Iterator[tuple[str, Any, Shape, Shape]]:
+    """Yield the layers of chains within chains, with the shapes before and after them.
+
+    Of a graph those that everything passes; what lies between two of them is a `Segment`.
+    """
+    parts = segments(model, shape, path)
+    if parts is None:
         yield path, model, shape, model.output_shape(shape)
         return
-    for name, layer in model.children():
-        out = layer.output_shape(shape)
-        yield from _flat(layer, shape, f"{path}.{name}" if path else name)
-        shape = out
+    for part in parts:
+        if part.alone:
+            yield from _flat(part.last.layer, part.last.before[0], part.last.path)
+        else:
+            start = shape if not part.start else part.visits[part.start - 1].after
+            yield part.last.path, part, start, part.last.after
+
+
+def _group_of(segment: Segment, before: list[str]) -> Group:
+    """Return a segment of a graph: a residual block layer by layer, anything else as lanes."""
+    last, block = segment.last, segment.residual()
+    sign = getattr(last.layer, "sign", "")
+    if block is None or not sign:
+        lanes = [_lane_to(segment, value) for value in last.node.reads]
+        return Group([Part(_called(last.path), [*before, *_words(last.layer)], last.after, lanes)])
+    chain, shortcut = block
+    inner: list[Part] = []
+    for visit in chain:
+        for group in groups_of(visit.layer, visit.before[0], visit.path):
+            volume = _makes_volume(visit.layer, visit.before[0], visit.after)
+            if volume or not inner:
+                inner += group.parts
+            else:
+                inner[-1].lines += group.parts[-1].lines
+    inner[0].lines[:0] = before
+    inner[-1].lines.append(_words(last.layer)[0])
+    words = [" ".join(_words(visit.layer)) for visit in shortcut]
+    return Group(inner, ", ".join(words) or "input", sign)
+
+
+def _lane_to(segment: Segment, value: int) -> str:
+    """Return the way to a value as one line, from the last join on, which is named."""
+    words: list[str] = []
+    while value != segment.start:
+        visit = segment.visits[value - 1]
+        if len(visit.node.reads) > 1:
+            words.append(_called(visit.path))
+            break
+        if _makes_volume(visit.layer, visit.before[0], visit.after):
+            words.append(_lane(visit.layer, visit.before[0]))
+        (value,) = visit.node.reads
+    return " → ".join(words[::-1]) or "unchanged"
 
 
 def _makes_volume(layer: Layer, before: Shape, after: Shape) -> bool:
@@ -133,8 +182,10 @@ def _lanes(branches: Branches, shape: Shape) -> list[str]:
 
 def _lane(branch: Layer, shape: Shape) -> str:
     words = []
-    for _, layer, before, after in _flat(branch, shape, ""):
-        if isinstance(layer, Residual):
+    for name, layer, before, after in _flat(branch, shape, ""):
+        if isinstance(layer, Segment):
+            words.append(_called(name))
+        elif isinstance(layer, Residual):
             words.append(f"[{_lane(layer.chain, before)}] + {_shortcut(layer)}")
         elif isinstance(layer, Branches):
             words.append(f"({' | '.join(_lanes(layer, before))})")

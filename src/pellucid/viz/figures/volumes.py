@@ -194,7 +194,7 @@ class _Pen:
         if group.around:
             end = x - self._scale.column(group.parts[-1].shape)
             end += self._scale.block(group.parts[-1].shape)[0] / 2
-            self._around(start + 0.04, end, middle, top, group.around)
+            self._around(start + 0.04, end, middle, top, f"{group.sign} {group.around}")
         return x
 
     def block(
@@ -262,7 +262,7 @@ class _Pen:
         line: dict[str, Any] = {"color": "black", "linewidth": 1.0, "zorder": 1}
         self._axes.plot([start, start, end], [middle, high, high], **line)
         self._arrow((end, high), (end, top + 0.02))
-        self.text((start + end) / 2, high - LINE * 0.6, f"+ {what}")
+        self.text((start + end) / 2, high - LINE * 0.6, what)
 
     def _arrow(self, tail: tuple[float, float], head: tuple[float, float]) -> None:
         self._axes.annotate(
