@@ -118,10 +118,10 @@ def prelu_backward(
         for at in range(bounds[task], bounds[task + 1], width):
             end = min(at + width, bounds[task + 1])
             xs, dys, dxs = x[at:end], dy[at:end], dx[at:end]
-            for k in range(len(xs)):
-                above = xs[k] > 0
-                dxs[k] = dys[k] if above else slopes[k] * dys[k]
-                total[k] += ZERO if above else dys[k] * xs[k]
+            for k in range(len(xs)):  # all of it loaded first, or LLVM would branch
+                a, g, slope = xs[k], dys[k], slopes[k]
+                dxs[k] = g * (ONE if a > 0 else slope)
+                total[k] += g * min(a, ZERO)
         own[:] = 0
         for at in range(0, width, c):
             a = total[at : at + c]
