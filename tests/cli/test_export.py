@@ -70,3 +70,11 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
     if "old" in arguments.split()[-1]:
         over = pellucid("export", *arguments.split(), "--overwrite")
         assert (over.returncode, onnx.load(tmp_path / "old.onnx").producer_name) == (0, "pellucid")
+
+
+def test_the_file_that_is_read_is_not_written_over(pellucid, tmp_path):
+    library.save(library.models.SimpleConvNet((1, 8, 8)), tmp_path / "m.safetensors")
+    result = pellucid("export", "m.safetensors", "--onnx", "m.safetensors", "--overwrite")
+    assert result.returncode == 1
+    assert "--onnx: 'm.safetensors' is the file that is read. Choose another" in result.stderr
+    library.load(tmp_path / "m.safetensors")

@@ -215,6 +215,13 @@ def test_a_model_of_float64_or_half_the_size_keeps_its_numbers(tmp_path):
         assert_same(found, model(x.astype(dtype)), tolerance)
 
 
+def test_a_mean_far_from_zero_costs_no_digits(tmp_path):
+    model = nn.Normalize((12345.6789,), (0.01,))
+    to_onnx(model, tmp_path / "a.onnx", input_shape=(1, 2, 2))
+    x = np.float32(12345.68) + np.zeros((1, 1, 2, 2), np.float32)
+    assert_same(ran(tmp_path / "a.onnx", x), model(x))
+
+
 def test_values_called_like_the_ends_of_the_graph_stay_apart(tmp_path):
     rng = np.random.default_rng(0)
     model = nn.Sequential(

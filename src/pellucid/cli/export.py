@@ -170,7 +170,7 @@ def command(
     )
     _require_targets(paths, overwrite)
     _require_options(paths, asked)
-    model = _network(source, asked.image, classes)
+    model = _network(source, paths, asked.image, classes)
     if is_name(source):
         note("note: a network's name stands for a new one, whose weights are drawn at random")
     for option, path in paths.items():
@@ -180,9 +180,22 @@ def command(
         note(said)
 
 
-def _network(source: str, image: Image | None, classes: int | None) -> Layer:
-    """Return the network, and say which of the files of a run it is."""
+def _network(
+    source: str, paths: dict[str, Path], image: Image | None, classes: int | None
+) -> Layer:
+    """Return the network, and say which of the files of a run it is.
+
+    Raises
+    ------
+    ArgumentError
+        If it would be written over the file that it is read from.
+    """
     file = source if is_name(source) or not Path(source).exists() else str(model_file(Path(source)))
+    for option, path in paths.items():
+        if Path(file).exists() and path.exists() and path.samefile(file):
+            raise ArgumentError(
+                f"'{path}' is the file that is read. Choose another name.", where=option
+            )
     with renamed(MODEL="SOURCE"):
         return network(file, image, classes)
 

@@ -119,5 +119,10 @@ def _neighbours(channels: int, size: int) -> Array:
 
 @writes(nn.Normalize)
 def _normalize(sheet: Sheet, layer: nn.Normalize, x: Value) -> str:
+    """Write two subtractions where the mean's rounding error would count, as the layer does."""
     mean, std = (np.array(values).reshape(-1, 1, 1) for values in (layer.mean, layer.std))
-    return sheet.op("Div", sheet.op("Sub", x, sheet.number(mean, "mean")), sheet.number(std, "std"))
+    rest = mean - mean.astype(sheet.dtype)
+    y = sheet.op("Sub", x, sheet.number(mean, "mean"))
+    if (abs(rest) >= np.finfo(sheet.dtype).eps * std / 2).any():
+        y = sheet.op("Sub", y, sheet.number(rest, "rest"))
+    return sheet.op("Div", y, sheet.number(std, "std"))
