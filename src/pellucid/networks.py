@@ -41,5 +41,6 @@ NETWORKS: Mapping[str, Network] = {
     "mobilenet-v2": Network("mobilenet:MobileNetV2", (3, 224, 224), 1000, init=None),
     "mobilenet-v3-small": Network("mobilenet:MobileNetV3Small", (3, 224, 224), 1000, init=None),
     "efficientnet-b0": Network("efficientnet:EfficientNet", (3, 224, 224), 1000, init=None),
+    "convnext-tiny": Network("convnext:ConvNeXt", (3, 224, 224), 1000, init=None),
     "squeezenet": Network("squeezenet:SqueezeNet", (3, 224, 224), 1000, init=None),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models import peers
+from models import mobile_peers, peers
 from ops.witness import assert_agrees, tensor
 from pellucid import load, optim, save, summary
 from pellucid.errors import ArgumentError, ShapeError
@@ -15,9 +15,13 @@ from pellucid.models import (
     VGG16,
     AlexNet,
     AllConvolutionalNet,
+    ConvNeXt,
     DeepConvNet,
+    EfficientNet,
     GoogLeNet,
     LeNet5,
+    MobileNetV2,
+    MobileNetV3Small,
     ResNet18,
     ResNet20,
     SqueezeNet,
@@ -44,11 +48,20 @@ SMALL = {
     "googlenet": (lambda **o: GoogLeNet((3, 47, 47), 3, **o), (3, 47, 47)),
     "resnet18": (lambda **o: ResNet18((3, 17, 17), 3, **o), (3, 17, 17)),
     "resnet20": (lambda **o: ResNet20((3, 8, 8), 3, **o), (3, 8, 8)),
+    "mobilenet-v2": (lambda **o: MobileNetV2((3, 20, 23), 3, 0.1, **o), (3, 20, 23)),
+    "mobilenet-v3-small": (lambda **o: MobileNetV3Small((3, 20, 23), 3, 0.3, **o), (3, 20, 23)),
+    "efficientnet": (lambda **o: EfficientNet((3, 20, 23), 3, 0.3, 0.3, **o), (3, 20, 23)),
+    "convnext": (
+        lambda **o: ConvNeXt((3, 32, 33), 3, (1, 1, 2, 1), (8, 16, 24, 32), **o),
+        (3, 32, 33),
+    ),
     "squeezenet": (lambda **o: SqueezeNet((3, 32, 33), 3, **o), (3, 32, 33)),
     "resnet20 option B": (lambda **o: ResNet20((3, 7, 8), 3, "B", **o), (3, 7, 8)),
 }
 # Where the first scores are nearly 0, so that the loss falls more slowly.
-RATES = {"squeezenet": 1e-3}
+RATES = dict.fromkeys(
+    ("squeezenet", "mobilenet-v2", "mobilenet-v3-small", "efficientnet", "convnext"), 1e-3
+)
 every_network = pytest.mark.parametrize("name", SMALL)
 
 
@@ -134,7 +147,7 @@ def test_every_name_builds_what_was_published(name):
 @pytest.mark.parametrize(
     ("name", "least"),
     [("alexnet", 67), ("vgg11", 32), ("vgg16", 32), ("allconv", 9), ("googlenet", 31),
-     ("squeezenet", 17), ("lenet", 12), ("deep", 4), ("simple", 2)],
+     ("squeezenet", 17), ("convnext-tiny", 32), ("lenet", 12), ("deep", 4), ("simple", 2)],
 )  # fmt: skip
 def test_images_that_are_too_small_are_told_the_least_size_and_what_takes_them(name, least):
     with without_values():
@@ -169,6 +182,10 @@ TWINS = {
     "vgg11": lambda torch: peers.vgg(torch, VGG11.filters, 3, 9, 1),
     "resnet18": lambda torch: peers.resnet18(torch, 3),
     "squeezenet": lambda torch: peers.squeezenet(torch, 3),
+    "mobilenet-v2": lambda torch: mobile_peers.mobilenet_v2(torch, 3, 0.1),
+    "mobilenet-v3-small": lambda torch: mobile_peers.mobilenet_v3_small(torch, 3, 0.3),
+    "efficientnet": lambda torch: mobile_peers.efficientnet(torch, 3, 0.3, 0.3),
+    "convnext": lambda torch: mobile_peers.convnext(torch, 3, (1, 1, 2, 1), (8, 16, 24, 32)),
 }
 
 
@@ -206,8 +223,22 @@ def test_scores_and_gradients_equal_torch(name, training, torch):  # dropout dra
         ),
         (ResNet18, peers.resnet18),
         (SqueezeNet, peers.squeezenet),
+        (MobileNetV2, mobile_peers.mobilenet_v2),
+        (MobileNetV3Small, mobile_peers.mobilenet_v3_small),
+        (EfficientNet, mobile_peers.efficientnet),
+        (ConvNeXt, mobile_peers.convnext),
     ],
-    ids=["alexnet", "vgg11", "vgg16", "resnet18", "squeezenet"],
+    ids=[
+        "alexnet",
+        "vgg11",
+        "vgg16",
+        "resnet18",
+        "squeezenet",
+        "mobilenet-v2",
+        "mobilenet-v3-small",
+        "efficientnet-b0",
+        "convnext-tiny",
+    ],
 )
 def test_keys_and_shapes_are_torchvisions_in_their_order(ours, theirs, torch):
     with without_values():

@@ -12,12 +12,17 @@ from pellucid.models import (
     VGG16,
     AlexNet,
     AllConvolutionalNet,
+    ConvNeXt,
     DeepConvNet,
+    EfficientNet,
     GoogLeNet,
+    MobileNetV2,
+    MobileNetV3Small,
     ResNet18,
     ResNet20,
     SqueezeNet,
 )
+from pellucid.nn import BatchNorm2d, StochasticDepth
 from pellucid.nn.init import without_values
 
 
@@ -229,3 +234,92 @@ def test_squeezenets_last_convolution_begins_with_a_deviation_of_its_own():
     model = SqueezeNet((3, 18, 18), rng=np.random.default_rng(0))
     assert model["classifier"]["1"].weight.data.std() == pytest.approx(0.01, rel=0.02)
     assert model["features"]["0"].weight_init == "he"
+
+
+# MobileNet, EfficientNet, ConvNeXt: the products are those of torchvision's table, 0.30, 0.06, 0.39
+# and 4.46 G, to the last one.
+
+
+@pytest.mark.parametrize(
+    ("make", "parameters", "products"),
+    [
+        (MobileNetV2, 3_504_872, 300_774_272),
+        (MobileNetV3Small, 2_542_856, 56_510_400),
+        (EfficientNet, 5_288_548, 385_814_752),
+        (ConvNeXt, 28_589_128, 4_455_531_264),
+    ],
+)
+def test_a_network_of_depthwise_filters_has_the_published_parameters_and_products(
+    make, parameters, products
+):
+    table, _ = _table(make)
+    assert (table.parameters, table.multiply_adds) == (parameters, products)
+
+
+def test_mobilenet_v2_has_the_sizes_of_its_table_and_the_parameters_of_its_widths():
+    _, rows = _table(MobileNetV2)  # table 2: the inputs of the stages
+    assert [rows[f"features.{k}.conv.{2 if k > 1 else 1}"].output_shape
+            for k in (1, 3, 6, 10, 13, 16, 17)] == [
+        (16, 112, 112), (24, 56, 56), (32, 28, 28), (64, 14, 14), (96, 14, 14), (160, 7, 7),
+        (320, 7, 7),
+    ]  # fmt: skip
+    assert rows["features.18.2"].output_shape == (1280, 7, 7)
+    for width, millions, mega in ((1.4, 6.06, 582), (0.75, 2.61, 209), (0.5, 1.95, 97)):
+        table, _ = _table(lambda width=width: MobileNetV2(width=width))  # its authors' own table
+        assert table.parameters / 1e6 == pytest.approx(millions, rel=0.02)
+        assert table.multiply_adds / 1e6 == pytest.approx(mega, rel=0.01)
+
+
+def test_mobilenet_v3_small_has_the_sizes_of_its_table():
+    _, rows = _table(MobileNetV3Small)
+    outputs = [row.output_shape for name, row in rows.items() if name.endswith("scale")]
+    assert outputs == [
+        (16, 56, 56), (96, 14, 14), (240, 14, 14), (240, 14, 14), (120, 14, 14), (144, 14, 14),
+        (288, 7, 7), (576, 7, 7), (576, 7, 7),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("width", "depth", "millions", "giga"),
+    [(1.0, 1.0, 5.3, 0.39), (1.0, 1.1, 7.8, 0.70), (1.1, 1.2, 9.2, 1.0), (1.4, 1.8, 19, 4.2)],
+    ids=["B0", "B1", "B2", "B4"],
+)
+def test_an_efficientnet_grows_as_published(width, depth, millions, giga):
+    table, _ = _table(lambda: EfficientNet(width=width, depth=depth))  # table 2, at 224x224
+    assert table.parameters == pytest.approx(1e6 * millions, rel=0.03)
+    if depth <= 1:
+        assert table.multiply_adds == pytest.approx(1e9 * giga, rel=0.02)
+
+
+def test_later_blocks_are_left_out_more_often():
+    with without_values():
+        networks = EfficientNet(), ConvNeXt()
+    shares = [[layer.p for _, layer in net.layers() if isinstance(layer, StochasticDepth)]
+              for net in networks]  # fmt: skip
+    assert shares[0] == pytest.approx([0.2 * k / 16 for k in (2, 4, 6, 7, 9, 10, 12, 13, 14)])
+    assert shares[1] == pytest.approx([0.1 * k / 17 for k in range(18)])
+
+
+def test_batch_norms_are_those_of_the_published_weights():
+    with without_values():
+        norms = [
+            {(layer.eps, layer.momentum) for _, layer in make().layers()
+             if isinstance(layer, BatchNorm2d)}
+            for make in (MobileNetV2, MobileNetV3Small, EfficientNet)
+        ]  # fmt: skip
+    assert norms == [{(1e-5, 0.1)}, {(0.001, 0.01)}, {(1e-5, 0.1)}]
+
+
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [(MobileNetV2, "width"), (MobileNetV3Small, "width"), (EfficientNet, "depth")],
+)
+def test_a_multiplier_that_is_none_is_refused(make, argument):
+    for value in (0, -1.0, float("nan"), float("inf"), "wide", True):
+        with pytest.raises(ArgumentError, match=rf"^{argument}: must be a number above 0, receiv"):
+            make(**{argument: value})
+
+
+def test_a_convnext_needs_a_width_for_each_stage():
+    with pytest.raises(ArgumentError, match=r"^depths: must be the blocks .* as many as there are"):
+        ConvNeXt(depths=(3, 3))

@@ -239,6 +239,20 @@ def _residual_twin(torch: Any, projected: bool) -> Any:
     return Block()
 
 
+def _squeeze_excitation_twin(torch: Any, channels: int, squeezed: int) -> Any:
+    class Module(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc1 = torch.nn.Conv2d(channels, squeezed, 1)
+            self.fc2 = torch.nn.Conv2d(squeezed, channels, 1)
+
+        def forward(self, x: Any) -> Any:
+            y = torch.relu(self.fc1(x.mean((2, 3), keepdim=True)))
+            return x * torch.sigmoid(self.fc2(y))
+
+    return Module()
+
+
 def _branches() -> Layer:
     rng = _rng()
     return nn.Branches(
@@ -799,6 +813,18 @@ CASES = (
         (9,),
         lambda torch: torch.nn.Dropout(0.4),
         training=False,
+    ),
+    Case("LayerScale", lambda: nn.LayerScale(4, 0.7), (4, 3, 5)),
+    Case(
+        "SqueezeExcitation",
+        lambda: nn.SqueezeExcitation(6, 2, rng=_rng()),
+        (6, 4, 5),
+        lambda torch: _squeeze_excitation_twin(torch, 6, 2),
+    ),
+    Case(
+        "SqueezeExcitation with other activations",
+        lambda: nn.SqueezeExcitation(4, 3, nn.SiLU(), nn.Hardsigmoid(), rng=_rng()),
+        (4, 3, 5),
     ),
     Case("StochasticDepth", lambda: nn.StochasticDepth(0.4, rng=_rng()), (4, 3, 3), n=6),
     Case("StochasticDepth of rows", lambda: nn.StochasticDepth(0.4, rng=_rng()), (4,), n=6),

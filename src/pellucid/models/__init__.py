@@ -2,6 +2,7 @@
 
 from .alexnet import AlexNet
 from .allconv import AllConvolutionalNet
+from .convnext import ConvNeXt
 from .deep import DeepConvNet
 from .efficientnet import EfficientNet
 from .googlenet import GoogLeNet
@@ -20,6 +21,7 @@ __all__ = [
     "VGG16",
     "AlexNet",
     "AllConvolutionalNet",
+    "ConvNeXt",
     "DeepConvNet",
     "EfficientNet",
     "GoogLeNet",

@@ -58,7 +58,7 @@ def by_name(
     (10,)
     >>> by_name("alexnet", (3, 32, 32), 10)
     Traceback (most recent call last):
-    pellucid.errors.ShapeError: model: 'alexnet' needs images of at least 67x67, received 32x32. For these there are: allconv, deep, googlenet, lenet, lenet-1998, resnet18, resnet20, simple, squeezenet, vgg11, vgg16.
+    pellucid.errors.ShapeError: model: 'alexnet' needs images of at least 67x67, received 32x32. For these there are: allconv, convnext-tiny, deep, efficientnet-b0, googlenet, lenet, lenet-1998, mobilenet-v2, mobilenet-v3-small, resnet18, resnet20, simple, squeezenet, vgg11, vgg16.
     """  # noqa: E501
     network = _named(name)
     weight_init = network.init if weight_init is None else weight_init

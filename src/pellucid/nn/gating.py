@@ -75,3 +75,6 @@ class SqueezeExcitation(Graph):
                 "scale": (Multiply(), "x", "scale_activation"),
             }
         )
+
+    def __repr__(self) -> str:
+        return Layer.__repr__(self)  # the constructor's call, not that of a graph

@@ -79,6 +79,9 @@ class Layer(Questions, Described):
         Whether in training an image's output depends on the other images of its batch.
     one_size : bool
         Whether its weights, or its results, fit images of one size only.
+    own_key : bool
+        Whether its one array has the path of the layer as key, as if it were the parent's: PyTorch
+        modules have parameters beside their submodules.
     short_name : str
         Its name in figures; by default the class name.
     pattern_word : PatternWord or None
@@ -95,6 +98,7 @@ class Layer(Questions, Described):
     is_normalization: bool = False
     batch_statistics: bool = False
     one_size: bool = False
+    own_key: bool = False
     short_name: str = ""
     pattern_word: ClassVar[PatternWord | None] = None
     _memory: tuple[Any, ...] | None = None

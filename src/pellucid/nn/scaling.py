@@ -15,7 +15,7 @@ from .checks import require_count, require_number
 from .layer import Layer
 from .parameter import Buffer, Parameter
 
-__all__ = ["Scale", "Shift"]
+__all__ = ["LayerScale", "Scale", "Shift"]
 
 
 class ArrayLayer(Layer):
@@ -128,6 +128,35 @@ class Scale(ArrayLayer):
         dx, dw = ops.multiply_backward(dy, x, _spread(self.weight.data, x))
         self._store(self.weight, dw)
         return dx
+
+
+class LayerScale(Scale):
+    """Multiply each channel by a learned factor, at first a small one: a block begins as nothing.
+
+    A `Scale` of shape (C, 1, 1) at the end of a residual block's chain. Its key in state dicts is
+    its own name, as that of torchvision's ConvNeXt: ``block.layer_scale``, without ``.weight``.
+    Source: Touvron et al. 2021, "Going deeper with Image Transformers", section 2.1.
+
+    Parameters
+    ----------
+    num_channels : int
+        C.
+    init : float
+        Every factor at the start.
+
+    Examples
+    --------
+    >>> from pellucid.nn import Residual, Tanh
+    >>> block = Residual(tanh=Tanh(), layer_scale=LayerScale(2, 0.5))
+    >>> {key: p.data.shape for key, p in block.parameters().items()}
+    {'layer_scale': (2, 1, 1)}
+    """
+
+    own_key = True
+
+    def __init__(self, num_channels: int, init: float = 1e-6) -> None:
+        self.num_channels = require_count(num_channels, "num_channels")
+        super().__init__((num_channels, 1, 1), init)
 
 
 class Shift(ArrayLayer):

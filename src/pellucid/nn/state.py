@@ -21,13 +21,18 @@ Kind = TypeVar("Kind", bound=Buffer)
 def collected(
     layers: Iterable[tuple[str, object]], kind: type[Kind], *, where: str
 ) -> dict[str, Kind]:
-    """Return the layers' attributes of ``kind`` by key; refuse one with two keys."""
+    """Return the layers' attributes of ``kind`` by key, in PyTorch's order.
+
+    Refuse one with two keys.
+    """
     found: dict[str, Kind] = {}
     places: dict[int, str] = {}
+    of_parents: dict[str, Kind] = {}
     for path, layer in layers:
+        own_key = bool(path) and getattr(layer, "own_key", False)
         for name, value in vars(layer).items():
             if isinstance(value, kind):
-                key = f"{path}.{name}" if path else name
+                key = path if own_key else f"{path}.{name}" if path else name
                 if (first := places.setdefault(id(value), key)) != key:
                     raise ArgumentError(
                         f"one array of the state has two keys, {first!r} and {key!r}: the gradient "
@@ -35,8 +40,22 @@ def collected(
                         "twice. Give each layer its own.",
                         where=where,
                     )
-                found[key] = value
-    return found
+                (of_parents if own_key else found)[key] = value
+    return _placed(found, of_parents) if of_parents else found
+
+
+def _placed(found: dict[str, Kind], of_parents: dict[str, Kind]) -> dict[str, Kind]:
+    """Return all by key, those ``of_parents`` before what else their parent layer has inside."""
+    waiting = {key.rpartition(".")[0]: (key, value) for key, value in of_parents.items()}
+    ordered: dict[str, Kind] = {}
+    for key, value in found.items():
+        parts = key.split(".")
+        for n in range(len(parts)):
+            early = waiting.pop(".".join(parts[:n]), None)
+            if early is not None:
+                ordered[early[0]] = early[1]
+        ordered[key] = value
+    return ordered | of_parents
 
 
 def load(buffers: Mapping[str, Buffer], state: Mapping[str, Array], *, strict: bool = True) -> None:

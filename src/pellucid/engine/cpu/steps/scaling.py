@@ -8,7 +8,7 @@ import numpy as np
 
 from ....kernels import normalization
 from ....kernels.tree import tree_sum
-from ....nn import Scale, Shift
+from ....nn import LayerScale, Scale, Shift
 from ....ops import summed_to
 from ....typing import Array, Shape
 from .base import numbers, serves
@@ -71,7 +71,7 @@ class _ChannelStep(StandardizingStep):
         self.gradient(buffer).reshape(-1)[:] = tree_sum(each.astype(buffer.data.dtype))
 
 
-@serves(Scale)
+@serves(Scale, LayerScale)
 class ScaleStep(_ChannelStep):
     """``y = w · x``."""
 
