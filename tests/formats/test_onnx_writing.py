@@ -118,7 +118,8 @@ def test_an_image_of_any_size_gives_the_same_numbers_or_the_layer_is_named(case)
 
 # Networks by name: a few classes, and images as small as they take.
 SHAPES = {"alexnet": (3, 67, 67), "googlenet": (3, 64, 64), "vgg": (3, 32, 32)}
-SHAPES |= {"resnet18": (3, 64, 64), "squeezenet": (3, 64, 64)}
+SHAPES |= dict.fromkeys(("resnet18", "squeezenet", "mobilenet", "efficientnet"), (3, 64, 64))
+SHAPES |= {"convnext": (3, 32, 32)}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
