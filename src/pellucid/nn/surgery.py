@@ -5,7 +5,7 @@ Layers are named by their dotted paths, as in state dicts: ``conv1``, ``layer2.0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -142,12 +142,18 @@ def replaced(model: Layer, name: str, layer: Layer) -> Layer:
     >>> model.output_shape((1, 28, 28)), list(model.parameters())[-2:]
     ((26,), ['affine2.weight', 'affine2.bias'])
     """
-    layer_at(model, name)
-    whole = _with(model, walk.steps_to(model, name), layer)
+    return replaced_all(model, {name: layer})
+
+
+def replaced_all(model: Layer, layers: Mapping[str, Layer]) -> Layer:
+    """Return the network with several layers replaced, by name, as by `replaced` one by one."""
+    for name in layers:
+        layer_at(model, name)
+    whole = _with(model, [(walk.steps_to(model, name), layer) for name, layer in layers.items()])
     whole.input_shape, whole.training = model.input_shape, model.training
     head = head_name(model)
-    new = model.card is not None and (head == name or head.startswith(f"{name}."))
-    whole.card = _renumbered(model.card, whole) if new else model.card
+    new = any(head == name or head.startswith(f"{name}.") for name in layers)
+    whole.card = _renumbered(model.card, whole) if model.card is not None and new else model.card
     return whole
 
 
@@ -157,15 +163,24 @@ def _renumbered(card: Card | None, model: Layer) -> Card | None:
         outputs = model.output_shape(model.input_shape or ())
     except (PellucidError, ValueError, IndexError):
         outputs = ()
-    classes = tuple(map(str, range(outputs[0]))) if len(outputs) == 1 else ()
+    one = model.output_names is None and len(outputs) == 1
+    classes = tuple(map(str, range(outputs[0]))) if one else ()
     return card and replace(card, classes=classes)
 
 
-def _with(model: Layer, steps: Sequence[str], layer: Layer) -> Layer:
-    name, *rest = steps or [""]
+def _with(model: Layer, changes: Sequence[tuple[Sequence[str], Layer]]) -> Layer:
+    """Return the network with each layer, given with the steps to it, in its place."""
     container = _container(model)
     children = dict(container.children())
-    children[name] = _with(children[name], rest, layer) if rest else layer
+    inside: dict[str, list[tuple[Sequence[str], Layer]]] = {}
+    for steps, layer in changes:
+        name, *rest = steps or [""]
+        if rest:
+            inside.setdefault(name, []).append((rest, layer))
+        else:
+            children[name] = layer
+    for name, deeper in inside.items():
+        children[name] = _with(children[name], deeper)
     whole = container.with_layers(children)
     whole.name = model.name
     return whole

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from ...errors import ArgumentError, ShapeError
-from ...nn import Layer, ReLU, replaced
+from ...nn import Layer, ReLU
 from ...nn.checks import require_one_output
 from ...nn.state import widened
+from ...nn.surgery import replaced_all
 from ...ops.checks import as_floats
 from ...shapes import shape_text
 from ...typing import Array
@@ -129,9 +130,9 @@ def guided_backpropagation(model: Layer, image: Array, target: int) -> Array:
             where=type(model).__name__,
         )
     with looked_at(model):
-        guided = model
-        for name in names:
-            guided = replaced(guided, name, GuidedReLU()) if name else GuidedReLU()
+        guided: Layer = GuidedReLU()
+        if names != [""]:
+            guided = replaced_all(model, {name: GuidedReLU() for name in names})
         return input_gradient(guided, image, target)
 
 
