@@ -12,6 +12,7 @@ import pellucid as library
 from cli.test_train import SHORT, same, weights
 from data.pictures import paint
 from pellucid import models
+from test_graphs_everywhere import GATE, graph
 
 
 def _pictures(root, classes, size):
@@ -169,3 +170,31 @@ def test_images_that_do_not_fit_the_model_are_refused_with_both_sizes(pellucid, 
     said = " ".join(result.stderr.split())
     assert "was built for images 1x8x8, and does not take 1x12x12" in said
     assert "--size" in said
+
+
+def test_a_graph_is_trained_from_its_file_evaluated_and_shown(pellucid, tmp_path):
+    library.save(graph(), tmp_path / "graph.safetensors")
+    result = pellucid("train", "--from", "graph.safetensors", *SHORT, "--freeze", "/stem/*",
+                      "--rates", "layer1.*=0.5", "--out", "run")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "'classifier.0' is new, for 10 other classes" in result.stdout
+    for command in (
+        ("evaluate", "run"),
+        ("show", "features", "run", "--layers", "/stem/conv/Conv_output_0"),
+    ):
+        assert pellucid(*command).returncode == 0, command
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "graph.safetensors",
+        "run",
+        "features.png",
+    }
+
+
+def test_a_graph_of_several_outputs_is_refused_with_the_call_that_chooses_one(pellucid, tmp_path):
+    library.save(graph(output=("classifier.0", GATE)), tmp_path / "two.safetensors")
+    assert pellucid("summary", "two.safetensors").returncode == 0
+    two = "two.safetensors"
+    for command in (("train", "--from", two), ("evaluate", two, "--data", "digits")):
+        result = pellucid(*command)
+        assert result.returncode == 1, command
+        assert "`model.ending_at('classifier.0')`" in result.stderr.replace("\n", " "), command
