@@ -608,6 +608,7 @@ CASES = (
     _same("AdaptiveAvgPool2d larger", "AdaptiveAvgPool2d", (7, 4), shape=(2, 5, 6)),
     _same("AdaptiveAvgPool2d keeps", "AdaptiveAvgPool2d", (None, 3)),
     _same("AdaptiveMaxPool2d", "AdaptiveMaxPool2d", 2),
+    _same("AdaptiveMaxPool2d of bins of one size", "AdaptiveMaxPool2d", (3, 1)),
     _same("AdaptiveMaxPool2d overlapping", "AdaptiveMaxPool2d", (4, 5)),
     _function(
         "Pad2d",
@@ -646,6 +647,29 @@ CASES = (
     ),
     _function("Reshape to rows", lambda: nn.Reshape(-1), lambda torch, x: x.reshape(len(x), -1)),
     _function("Permute", lambda: nn.Permute(0, 2, 3, 1), lambda torch, x: x.permute(0, 2, 3, 1)),
+    _function(
+        "Permute back", lambda: nn.Permute(0, 3, 1, 2), lambda torch, x: x.permute(0, 3, 1, 2)
+    ),
+    _function(
+        "Sequential that shuffles channels",
+        lambda: nn.Sequential(
+            nn.Reshape(2, 3, 4, 5), nn.Permute(0, 2, 1, 3, 4), nn.Reshape(6, 4, 5)
+        ),
+        lambda torch, x: torch.nn.functional.channel_shuffle(x, 2),
+        (6, 4, 5),
+    ),
+    _function(
+        "Sequential that permutes parts",
+        lambda: nn.Sequential(nn.Reshape(2, 3, 20), nn.Permute(0, 1, 3, 2), nn.Reshape(6, 4, 5)),
+        lambda torch, x: x.reshape(-1, 2, 3, 20).permute(0, 1, 3, 2).reshape(-1, 6, 4, 5),
+        (6, 4, 5),
+    ),
+    _function(
+        "Sequential that permutes a shape",
+        lambda: nn.Sequential(nn.Reshape(3, 40), nn.Permute(0, 2, 1)),
+        lambda torch, x: x.reshape(-1, 3, 40).permute(0, 2, 1),
+        (6, 4, 5),
+    ),
     _function(
         "Permute rows and columns",
         lambda: nn.Permute((0, 1, -1, 2)),

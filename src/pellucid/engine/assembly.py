@@ -117,4 +117,6 @@ class _Assembly:
         self.steps.append(step)
         images = len(step.output_shape) == 3
         last = values[0].last if step.channels_last is None else step.channels_last
+        if step.makes_channels_last is not None:
+            last = step.makes_channels_last
         return _Value(step.makes, step.output_shape, images and last)

@@ -37,6 +37,8 @@ class Step:
     channels_last : bool or None
         The layout of input and output images: (N, H, W, C), which suits most kernels, or
         (N, C, H, W). None: any, and the output has the layout of the input.
+    makes_channels_last : bool or None
+        The layout of the output, if it is not that of the input.
     multiply_adds : int
         Number of them in one image's forward.
     seconds : [float, float]
@@ -54,6 +56,7 @@ class Step:
 
     kernel: str
     channels_last: bool | None = None
+    makes_channels_last: bool | None = None
     layer: Any = Layer()  # a placeholder, not a layer of the model
 
     def __init__(self, name: str, output_shape: Shape, multiply_adds: int = 0) -> None:

@@ -83,6 +83,11 @@ class AdaptiveAvgPool2d(_AdaptivePool):
         self.remember(x.shape, y.shape)
         return y
 
+    def matrices(self, input_shape: Shape) -> tuple[Array, Array]:
+        """Return the matrices (OH, H) and (OW, W) that average an image (C, H, W) over its bins."""
+        (_, h, w), (_, oh, ow) = input_shape, self.output_shape(input_shape)
+        return ops.averaging_matrix(h, oh), ops.averaging_matrix(w, ow)
+
     def backward(self, dy: Array) -> Array:
         """Return ``dx`` (N, C, H, W): each ``dy`` spread over its bin."""
         shape, required = self.recall()

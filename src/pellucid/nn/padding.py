@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from .. import ops
-from ..ops.padding import PadMode, four_sides, padded_shape
+from ..ops.padding import PadMode, four_sides, padded_shape, shown, sources
 from ..receptive import ReceptiveField
 from ..typing import Array, Shape
 from .checks import require_number
@@ -67,6 +69,15 @@ class Pad2d(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (C, H + top + bottom, W + left + right)."""
         return padded_shape(input_shape, self.padding, self.mode)
+
+    def matrices(self, input_shape: Shape) -> tuple[Array, Array]:
+        """Return the matrices (OH, H) and (OW, W) that copy the cells which each new one shows."""
+        rows, columns = sources(input_shape[1:], self.sides, self.mode)
+        return np.eye(input_shape[1])[rows], np.eye(input_shape[2])[columns]
+
+    def shown(self, image: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """Return where a constant border leaves the image, and which part of it is left."""
+        return shown(image, self.sides)
 
     def receptive_field(self, field: ReceptiveField, input_shape: Shape) -> ReceptiveField:
         """Return the field; its first cell lies before the image."""

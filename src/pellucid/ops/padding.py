@@ -18,7 +18,7 @@ from ..errors import ArgumentError, ShapeError
 from ..typing import Array
 from .checks import as_floats, require_image_shape, require_images, require_real, require_shape
 
-__all__ = ["PadMode", "four_sides", "pad2d", "pad2d_backward", "padded_shape"]
+__all__ = ["PadMode", "four_sides", "pad2d", "pad2d_backward", "padded_shape", "shown", "sources"]
 
 PadMode: TypeAlias = Literal["constant", "reflect", "edge", "wrap"]
 Four: TypeAlias = tuple[int, int, int, int]
@@ -55,10 +55,10 @@ def pad2d(
     shape = padded_shape(x.shape[1:], sides, mode)
     if mode == "constant":
         y = np.full((len(x), *shape), value, dtype=x.dtype)
-        to, of = _shown(x.shape[2:], sides)
-        y[to] = x[of]
+        to, of = shown(x.shape[2:], sides)
+        y[:, :, *to] = x[:, :, *of]
         return y
-    rows, columns = _sources(x.shape[2:], sides, mode)
+    rows, columns = sources(x.shape[2:], sides, mode)
     return x[:, :, rows[:, np.newaxis], columns]
 
 
@@ -75,10 +75,10 @@ def pad2d_backward(
     require_shape(dy, shape, "an output gradient", "(N, C, OH, OW)", "pad2d_backward")
     dx = np.zeros(x_shape, dtype=dy.dtype)
     if mode == "constant":
-        to, of = _shown(x_shape[2:], sides)
-        dx[of] = dy[to]
+        to, of = shown(x_shape[2:], sides)
+        dx[:, :, *of] = dy[:, :, *to]
         return dx
-    rows, columns = _sources(x_shape[2:], sides, mode)
+    rows, columns = sources(x_shape[2:], sides, mode)
     cells: Any = (slice(None), slice(None), rows[:, np.newaxis], columns)
     np.add.at(dx, cells, dy)
     return dx
@@ -138,16 +138,17 @@ def four_sides(padding: int | Sequence[int]) -> Four:
     return cast(Four, tuple(numbers))
 
 
-def _shown(image: tuple[int, ...], sides: Four) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Return where the output shows the image, and which part of the image it shows."""
-    to, of = [slice(None)] * 2, [slice(None)] * 2
+def shown(image: tuple[int, ...], sides: Four) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Return the rows and columns that show the image, and those of the image that are shown."""
+    to, of = [], []
     for size, before, after in zip(image, sides[::2], sides[1::2], strict=True):
-        to.append(slice(max(before, 0), max(before, 0) + size + min(before, 0) + min(after, 0)))
+        first = max(before, 0)
+        to.append(slice(first, first + size + min(before, 0) + min(after, 0)))
         of.append(slice(max(-before, 0), size + min(after, 0)))
-    return tuple(to), tuple(of)
+    return (to[0], to[1]), (of[0], of[1])
 
 
-def _sources(image: tuple[int, ...], sides: Four, mode: PadMode) -> list[Array]:
+def sources(image: tuple[int, ...], sides: Four, mode: PadMode) -> list[Array]:
     """Return the row of the image that each row of the output shows, and likewise the columns."""
     found = []
     for size, before, after in zip(image, sides[::2], sides[1::2], strict=True):

@@ -12,12 +12,14 @@ from ....kernels import pooling
 from ....kernels.blocks import each
 from ....memory import aligned_zeros
 from ....nn import (
+    AdaptiveMaxPool2d,
     AvgPool2d,
     GlobalAvgPool2d,
     GlobalLpPool2d,
     GlobalMaxPool2d,
     LpPool2d,
     MaxPool2d,
+    Mean,
 )
 from ....ops.pooling import cells_that_count
 from ....shapes import Windows, slide
@@ -27,15 +29,17 @@ from ..max_pooling import MaxPooling, run_bands
 from .base import serves
 
 __all__ = [
+    "AdaptiveMaxPoolStep",
     "AvgPoolStep",
     "GlobalAvgPoolStep",
     "GlobalLpPoolStep",
     "GlobalMaxPoolStep",
     "LpPoolStep",
     "MaxPoolStep",
+    "MeanStep",
 ]
 
-Global: TypeAlias = GlobalAvgPool2d | GlobalMaxPool2d | GlobalLpPool2d
+Global: TypeAlias = GlobalAvgPool2d | GlobalMaxPool2d | GlobalLpPool2d | AdaptiveMaxPool2d | Mean
 Sliding: TypeAlias = MaxPool2d | AvgPool2d | LpPool2d
 
 
@@ -71,7 +75,11 @@ class MaxPoolStep(_PoolStep):
     kernel = "max pooling"
 
     def __init__(
-        self, name: str, layer: MaxPool2d | GlobalMaxPool2d, input_shape: Shape, batch: int
+        self,
+        name: str,
+        layer: MaxPool2d | GlobalMaxPool2d | AdaptiveMaxPool2d,
+        input_shape: Shape,
+        batch: int,
     ) -> None:
         super().__init__(name, layer, input_shape, batch)
         self._max_pooling = MaxPooling(self.windows)
@@ -100,16 +108,31 @@ class GlobalMaxPoolStep(MaxPoolStep):
     kernel = "global max pooling"
 
 
+@serves(AdaptiveMaxPool2d)
+class AdaptiveMaxPoolStep(MaxPoolStep):
+    """Max pooling over bins of one size."""
+
+    @classmethod
+    def takes(cls, layer: AdaptiveMaxPool2d, input_shape: Shape) -> bool:
+        """Return whether the bins divide the image."""
+        _, oh, ow = layer.output_shape(input_shape)
+        return input_shape[1] % oh == input_shape[2] % ow == 0
+
+
 @serves(AvgPool2d)
 class AvgPoolStep(_PoolStep):
     """Average pooling."""
 
-    layer: AvgPool2d | GlobalAvgPool2d
+    layer: AvgPool2d | GlobalAvgPool2d | Mean
     kernel = "average pooling"
     passes = (pooling.sums, pooling.sums)
 
     def __init__(
-        self, name: str, layer: AvgPool2d | GlobalAvgPool2d, input_shape: Shape, batch: int
+        self,
+        name: str,
+        layer: AvgPool2d | GlobalAvgPool2d | Mean,
+        input_shape: Shape,
+        batch: int,
     ) -> None:
         super().__init__(name, layer, input_shape, batch)
         self.layer = layer
@@ -153,6 +176,25 @@ class GlobalAvgPoolStep(AvgPoolStep):
     """Average pooling over the whole image."""
 
     kernel = "global average pooling"
+
+
+@serves(Mean)
+class MeanStep(GlobalAvgPoolStep):
+    """The mean over rows and columns, whose axes may go."""
+
+    @classmethod
+    def takes(cls, layer: Mean, input_shape: Shape) -> bool:
+        """Return whether it is the mean of each channel's image."""
+        return len(input_shape) == 3 and sorted(axis % 4 for axis in layer.axes) == [2, 3]
+
+    def forward(self, x: Array) -> Array:
+        """Return the means."""
+        y = super().forward(x)
+        return y if len(self.output_shape) == 3 else y.reshape(len(y), *self.output_shape)
+
+    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
+        """Return the gradient: each ``dy``, spread evenly over its channel's image."""
+        return super().backward(dy.reshape(len(dy), 1, 1, -1), need_dx=need_dx)
 
 
 @serves(LpPool2d)
@@ -205,10 +247,12 @@ class GlobalLpPoolStep(LpPoolStep):
 
 def _windows(layer: Sliding | Global, input_shape: Shape) -> Windows:
     """Return the geometry of the windows; that of global pooling is the whole image."""
-    if isinstance(layer, GlobalAvgPool2d | GlobalMaxPool2d | GlobalLpPool2d):
-        _, h, w = input_shape
-        return slide((h, w), (h, w))
-    return layer.windows(input_shape)
+    if isinstance(layer, MaxPool2d | AvgPool2d | LpPool2d):
+        return layer.windows(input_shape)
+    _, h, w = input_shape
+    bins = layer.output_shape(input_shape)[1:] if isinstance(layer, AdaptiveMaxPool2d) else (1, 1)
+    window = h // bins[0], w // bins[1]
+    return slide((h, w), window, window)
 
 
 def _sums(x: Array, y: Array, taps: pooling.Taps, left: Array, right: Array) -> None:
