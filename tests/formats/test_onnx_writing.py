@@ -116,6 +116,40 @@ def test_an_image_of_any_size_gives_the_same_numbers_or_the_layer_is_named(case)
             assert_same(ran(file, x), expected)
 
 
+PADDINGS = ([1, 1], (0, 1, 1, 0), "same", "same_lower")
+WINDOWS = [
+    *(nn.Conv2d(2, 2, 3, 2, p, dilation=d, rng=np.random.default_rng(0))
+      for p in PADDINGS for d in (1, 2)),
+    *(nn.Conv2d(2, 2, (2, 3), 1, p, dilation=2, rng=np.random.default_rng(0)) for p in PADDINGS),
+    *(nn.ConvTranspose2d(2, 2, 3, 2, p, rng=np.random.default_rng(0)) for p in PADDINGS),
+    *(nn.MaxPool2d(3, 2, p, d, misfit=m)
+      for p in PADDINGS for d in (1, 2) for m in ("floor", "pad")),
+    *(nn.AvgPool2d(3, 2, p, dilation=d, misfit=m, count_include_pad=c)
+      for p in PADDINGS for d in (1, 2) for m in ("floor", "pad") for c in (True, False)),
+    *(nn.AvgPool2d(2, 1, 2, dilation=3, count_include_pad=c) for c in (True, False)),
+    *(nn.AvgPool2d(2, 2, 2, dilation=3, misfit="pad", count_include_pad=c) for c in (True, False)),
+    *(nn.LpPool2d(n, 3, 2, padding=p, dilation=d, misfit=m)
+      for n in (2, 2.5) for p in PADDINGS for d in (1, 2) for m in ("floor", "pad")),
+    nn.LpPool2d(2, 2, 1, padding=2, dilation=3),
+]  # fmt: skip
+
+
+def test_windows_of_every_kind_for_images_of_one_size_and_of_any():
+    refused = []
+    for layer in WINDOWS:
+        for dynamic in (False, True):
+            try:
+                file = session(checked(layer, written(layer, (2, 9, 8), 21, dynamic=dynamic)))
+            except ArgumentError as error:
+                refused.append((dynamic, str(error)))
+                continue
+            for h, w in ((9, 8), (14, 17))[: 1 + dynamic]:
+                x = images(2, h, w, n=2) - np.float32(0.5)
+                assert_same(ran(file, x), layer(x))
+    assert all(dynamic and "depends on the size" in said for dynamic, said in refused)
+    assert len(refused) < len(WINDOWS) / 2
+
+
 # Networks by name: a few classes, and images as small as they take.
 SHAPES = {"alexnet": (3, 67, 67), "googlenet": (3, 64, 64), "vgg": (3, 32, 32)}
 SHAPES |= dict.fromkeys(("resnet18", "squeezenet", "mobilenet", "efficientnet"), (3, 64, 64))
@@ -221,6 +255,12 @@ def test_a_mean_far_from_zero_costs_no_digits(tmp_path):
     to_onnx(model, tmp_path / "a.onnx", input_shape=(1, 2, 2))
     x = np.float32(12345.68) + np.zeros((1, 1, 2, 2), np.float32)
     assert_same(ran(tmp_path / "a.onnx", x), model(x))
+
+
+def test_cells_from_the_other_end_are_gathered_before_pad_has_a_word_for_it():
+    model = nn.Pad2d(2, "wrap")
+    for opset, ops in ((18, ["Gather", "Gather"]), (19, ["Pad"])):
+        assert [op.op for op in written(model, (1, 4, 4), opset).operations.operations] == ops
 
 
 def test_values_called_like_the_ends_of_the_graph_stay_apart(tmp_path):

@@ -167,7 +167,7 @@ def _require_written(refused: Refusals, opset: int) -> None:
     least = max(reason.opset for _, reason in refused)
     sized = any(not reason.opset for _, reason in refused)
     advice = ["Use {opset}, or a newer one."] * bool(least)
-    advice += ["Give one size, by {size}."] * sized
+    advice += ["Give one size ({size})."] * sized
     raise ArgumentError(
         f"cannot express in opset {opset}: {_few([f'{who}: {why}' for who, why in refused], '; ')}."
         f" {' '.join(advice)}",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..... import nn
+from .....ops.pooling import cells_that_count
 from ..registry import writes
 from ..sheet import Sheet, Value
 from .padding import padded
 from .shapes import reduced
-from .windows import SAME, both, sliding
+from .windows import both, same, sliding
 
 __all__: list[str] = []
 
@@ -28,21 +30,23 @@ def _max_pool(sheet: Sheet, layer: nn.MaxPool2d, x: Value) -> str:
 
 @writes(nn.AvgPool2d)
 def _avg_pool(sheet: Sheet, layer: nn.AvgPool2d, x: Value) -> str:
+    """Write AveragePool; where it would count other cells, the mean is multiplied accordingly."""
     moves = _moves(sheet, layer, x)
     _without_dilation(sheet, layer, moves, 19)
+    include = layer.count_include_pad
     over = layer.windows(x.example).overhang if x.sized else (0, 0)
-    read: Value | str = x
-    include = int(layer.count_include_pad)
-    if any(over) and include:  # which counts zeros of the padding, but not what is beyond it
-        pads = moves["pads"]
-        given = [pads[0], pads[1], pads[2] - over[0], pads[3] - over[1]]
-        read = padded(sheet, x, given, 0.0) if any(given) else x
-        moves["pads"], include = [0, 0, *over], 0
-    if moves.get("ceil_mode"):
-        include = 0
-    if include:
-        read = _padded(sheet, x, moves, 0.0)
-    return sheet.op("AveragePool", read, count_include_pad=include, **moves)
+    beyond = include and any(over)  # which does not count, unlike other padding
+    if not _is_wide(moves) and not beyond:
+        whole = int(include and "ceil_mode" not in moves)
+        return sheet.op("AveragePool", x, count_include_pad=whole, **moves)
+    read = padded(sheet, x, moves["pads"], 0.0)
+    mean = sheet.op("AveragePool", read, **{**moves, "pads": [0, 0, 0, 0]})
+    if include and not beyond:
+        return mean
+    windows = layer.windows(x.require_size("the number of cells in a mean"))
+    rows, columns = (cells_that_count(windows, axis, include_pad=include) for axis in (0, 1))
+    share = math.prod(layer.kernel_size) / np.multiply.outer(rows, columns)
+    return sheet.op("Mul", mean, sheet.number(share, "share"))
 
 
 @writes(nn.LpPool2d)
@@ -87,7 +91,7 @@ def _global_lp_pool(sheet: Sheet, layer: nn.GlobalLpPool2d, x: Value) -> str:
 
 def _moves(sheet: Sheet, layer: Any, x: Value) -> dict[str, Any]:
     """Return the attributes of a pooling; what depends on an unknown size by ``ceil_mode``."""
-    if x.sized or layer.misfit != "pad" or layer.padding in SAME:
+    if x.sized or layer.misfit != "pad" or same(layer):
         return sliding(sheet, layer, x)
     sheet.require_opset(10, "misfit='pad' for images of any size")
     around = layer.windows(x.example)
@@ -104,15 +108,17 @@ def _moves(sheet: Sheet, layer: Any, x: Value) -> dict[str, Any]:
     }
 
 
-def _padded(sheet: Sheet, x: Value | str, moves: dict[str, Any], value: float) -> Value | str:
-    """Return ``x`` with its padding, taken out of ``moves``, if that is a window or more.
+def _is_wide(moves: dict[str, Any]) -> bool:
+    """Return whether the padding is a window or more: runtimes refuse to pool with so much."""
+    window = moves["kernel_shape"] * 2
+    return any(p >= f for p, f in zip(moves.get("pads", ()), window, strict=False))
 
-    Runtimes refuse to pool with so much.
-    """
-    pads = moves.get("pads")
-    if not pads or all(p < f for p, f in zip(pads, 2 * moves["kernel_shape"], strict=True)):
+
+def _padded(sheet: Sheet, x: Value | str, moves: dict[str, Any], value: float) -> Value | str:
+    """Return ``x`` with its padding, taken out of ``moves``, if that is a window or more."""
+    if not _is_wide(moves):
         return x
-    moves["pads"] = [0, 0, 0, 0]
+    pads, moves["pads"] = moves["pads"], [0, 0, 0, 0]
     return padded(sheet, x, pads, value)
 
 

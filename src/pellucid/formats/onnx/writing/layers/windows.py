@@ -8,7 +8,7 @@ from ..... import nn
 from ..registry import writes
 from ..sheet import Sheet, Value
 
-__all__ = ["SAME", "both", "sliding"]
+__all__ = ["both", "same", "sliding"]
 
 SAME = {"same": "SAME_UPPER", "same_lower": "SAME_LOWER"}
 
@@ -44,19 +44,26 @@ def sliding(sheet: Sheet, layer: Any, x: Value) -> dict[str, Any]:
     """Return the attributes that say how the window of ``layer`` moves over ``x``.
 
     For images of a known size the padding is written out; for others it must not depend on the
-    size, except that "same" has a word in ONNX.
+    size, except that "same" with a stride has a word in ONNX.
     """
     moves = {
         "kernel_shape": both(layer.kernel_size),
         "strides": both(layer.stride),
         "dilations": both(layer.dilation),
     }
-    if not x.sized and layer.padding in SAME:
-        return {**moves, "auto_pad": SAME[layer.padding]}
+    if not x.sized and same(layer) and max(layer.stride) > 1:
+        if max(layer.dilation) > 1:  # which runtimes leave out of account, or refuse
+            x.require_size("the padding of a dilated window with a stride")
+        return {**moves, "auto_pad": same(layer)}
     if not x.sized and layer.misfit == "pad":
         x.require_size("the padding of misfit='pad'")
     (top, bottom), (left, right) = layer.windows(x.example).padding
     return {**moves, "pads": [top, left, bottom, right]}
+
+
+def same(layer: Any) -> str | None:
+    """Return ONNX's word for the padding of ``layer``, if it is one that depends on the size."""
+    return SAME.get(layer.padding) if isinstance(layer.padding, str) else None
 
 
 def both(pair: tuple[int, int]) -> list[int]:
