@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .errors import PellucidError
     from .formats import (
         from_book,
+        from_onnx,
         load,
         read_pickle,
         read_tensors,
@@ -57,6 +58,7 @@ __all__ = [
     "errors",
     "evaluate",
     "from_book",
+    "from_onnx",
     "get_num_threads",
     "gradcheck",
     "load",
@@ -89,6 +91,7 @@ _HOMES = {
     "Trainer": "training",
     "evaluate": "training",
     "from_book": "formats",
+    "from_onnx": "formats",
     "get_num_threads": "kernels.pool.thread_count",
     "gradcheck": "nn",
     "load": "formats",

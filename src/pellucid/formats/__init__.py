@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .book_pickle import read_pickle, write_pickle
     from .files import atomic_write
     from .model_file import load, save
+    from .onnx.importing import from_onnx
     from .onnx.writing import to_onnx
     from .registry import Contents, Format, register
     from .sniff import describe_file
@@ -29,6 +30,7 @@ __all__ = [
     "describe",
     "describe_file",
     "from_book",
+    "from_onnx",
     "load",
     "read_pickle",
     "read_tensors",
@@ -49,6 +51,7 @@ _HOMES = {
     "describe": "architecture",
     "describe_file": "sniff",
     "from_book": "book_networks",
+    "from_onnx": "onnx.importing",
     "load": "model_file",
     "read_pickle": "book_pickle",
     "read_tensors": "tensors",

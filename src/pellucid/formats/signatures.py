@@ -15,12 +15,7 @@ _H5 = (
     "model.weights}}) of a Keras model, with kernels transposed to (out, in) and (out, in, height, "
     "width); then `pellucid convert --raw weights.npz weights.safetensors`."
 )
-_TENSORFLOW = _H5.replace("{{", "{").replace("}}", "}")
-_ONNX = (
-    "Save its weights in Python: save_file({t.name: numpy_helper.to_array(t) for t in "
-    "onnx.load(path).graph.initializer}, 'weights.safetensors'), with numpy_helper of onnx and "
-    "save_file of safetensors.numpy."
-)
+_ONNX = "Import it first: pellucid import {shell}"
 _GGUF = "It holds quantised weights of a language model, whose layers Pellucid lacks."
 _FIRST = "Give the model before the pictures."
 _UNPACK = "Unpack it first"
@@ -69,8 +64,8 @@ SIGNATURES: tuple[tuple[str, str, str, int, bytes], ...] = (
 
 _BY_SUFFIX = (
     (".onnx", b"\x08", "onnx", "an ONNX model", _ONNX),
-    (".pb", b"", "tensorflow", "a TensorFlow graph (.pb)", _TENSORFLOW),
-    (".index", b"", "tensorflow", "an index of a TensorFlow checkpoint", _TENSORFLOW),
+    (".pb", b"", "tensorflow", "a TensorFlow graph (.pb)", _H5),
+    (".index", b"", "tensorflow", "an index of a TensorFlow checkpoint", _H5),
     (".msgpack", b"", "flax", "a Flax checkpoint (msgpack)", ""),
     (".bmp", b"BM", "picture", "a BMP picture", _FIRST),
     (".exe", b"MZ", "program", "a program", ""),
@@ -79,9 +74,12 @@ _BY_SUFFIX = (
 
 
 def by_suffix(path: Path, head: bytes) -> tuple[str, str, str] | None:
-    """Return kind, description and advice of a file by its suffix; None if that is unknown."""
+    """Return kind, description and advice of a file by its suffix; None if that is unknown.
+
+    As in `SIGNATURES`, {python} and {shell} in the advice stand for the quoted path.
+    """
     if ".data-0" in path.name and "-of-" in path.name:
-        return "tensorflow", "the data of a TensorFlow checkpoint", _TENSORFLOW
+        return "tensorflow", "the data of a TensorFlow checkpoint", _H5
     for suffix, magic, kind, what, advice in _BY_SUFFIX:
         if path.suffix.lower() == suffix and head.startswith(magic):
             return kind, what, advice

@@ -31,7 +31,7 @@ HEAD = 2**16
 TAIL = 2**20
 # Kinds whose advice holds whatever was wanted.
 _SAME_FOR_ALL = {
-    *("empty", "zeros", "lfs", "html", "xml", "shortcut"),
+    *("empty", "zeros", "lfs", "html", "xml", "shortcut", "onnx"),
     *("gzip", "bzip2", "xz", "zstd", "7z", "rar", "tar"),
 }
 LONGEST_HEADER = 100_000_000  # the limit of safetensors itself
@@ -180,9 +180,10 @@ def _content(path: Path, head: bytes, tail: bytes, size: int) -> Found:
         return Found("pickle", "a pickle of protocol 0 or 1", _AGAIN)
     named = by_suffix(path, head)
     if named is not None:
-        return Found(*named)
+        kind, what, advice = named
+        return Found(kind, what, _filled(advice, path))
     if is_protobuf(head):
-        return Found("onnx", "an ONNX model, or another protocol buffer", _ONNX)
+        return Found("onnx", "an ONNX model, or another protocol buffer", _filled(_ONNX, path))
     text = text_kind(path, head, size)
     if text is not None:
         return Found(*text)
@@ -196,7 +197,7 @@ def is_safetensors(head: bytes) -> bool:
     return 2 <= length <= LONGEST_HEADER and head[8:9] == b"{"
 
 
-_ONNX = "Export the weights where the network was trained, as a safetensors file."
+_ONNX = "Import it first: pellucid import {shell}"
 
 
 def _safetensors(head: bytes) -> str:
