@@ -75,8 +75,8 @@ def load_within(
         w = Writer(context, builder, signature, values, tile)
         place, made = w.pointer(2, 3), ir.Constant(context.get_value_type(tile), ir.Undefined)
         for k, (r, c) in enumerate(w.cells):
-            mask = w.mask_within(r, c, 6)
-            vector = w.load_masked(w.offset(w.offset(place, r, 4), c, 5), mask)
+            at, mask = w.within(r, c, 6, w.offset(w.offset(place, r, 4), c, 5), place)
+            vector = w.load_masked(at, mask)
             made = builder.insert_value(made, vector, k)
         return made
 
@@ -288,8 +288,8 @@ def _within(convert: Callable[[Writer, Any], Any]) -> Callable[..., Any]:
         w = Writer(*code)
         place = w.pointer(1, 2)
         for r, c, vector in w.vectors():
-            mask = w.mask_within(r, c, 5)
-            w.store_masked(convert(w, vector), w.offset(w.offset(place, r, 3), c, 4), mask)
+            at, mask = w.within(r, c, 5, w.offset(w.offset(place, r, 3), c, 4), place)
+            w.store_masked(convert(w, vector), at, mask)
         return w.context.get_dummy_value()
 
     return write

@@ -87,17 +87,20 @@ class Writer:
         starts = [ir.Constant(INDEX, c * LANES) for c in range(self.tile.columns)]
         return [first_lanes(self.builder, self.builder.sub(total, at)) for at in starts]
 
-    def mask_within(self, r: int, c: int, limits: int) -> Any:
-        """Return the mask of the vector (r, c).
+    def within(self, r: int, c: int, limits: int, pointer: Any, first: Any) -> tuple[Any, Any]:
+        """Return where the vector (r, c) lies, given its ``pointer``, and the mask of its lanes.
 
-        The arguments from ``limits`` on say how many rows, columns and lanes there are.
+        The arguments from ``limits`` on say how many rows, columns and lanes there are. A vector
+        outside of them is where the ``first`` one is: a masked access to memory that is not there
+        does nothing, but takes hundreds of cycles.
         """
         row_count, column_count, count = self.values[limits : limits + 3]
         row_is = self.builder.icmp_signed("<", ir.Constant(INDEX, r), row_count)
         column_is = self.builder.icmp_signed("<", ir.Constant(INDEX, c), column_count)
         inside = self.builder.and_(row_is, column_is)
         lanes = first_lanes(self.builder, count)
-        return self.builder.select(inside, lanes, ir.Constant(lanes.type, [False] * LANES))
+        mask = self.builder.select(inside, lanes, ir.Constant(lanes.type, [False] * LANES))
+        return self.builder.select(inside, pointer, first), mask
 
     def load_masked(self, pointer: Any, mask: Any) -> Any:
         """Read a vector where ``mask`` says so, and zeros."""
