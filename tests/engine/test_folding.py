@@ -1,4 +1,4 @@
-"""In inference a convolution does the work of the batch norm behind it."""
+"""In inference a convolution does the work of the batch norm behind it, and of the activation."""
 
 from __future__ import annotations
 
@@ -108,3 +108,83 @@ def test_a_bias_and_a_mean_that_are_both_far_from_zero_cancel(level):
     plan = engine.compile(model, SHAPE, 5)
     plan.freeze()
     assert_agrees(plan(x), exact(x.astype(np.float64)), within=1e-6)
+
+
+ACTIVATIONS = {
+    "relu6": nn.ReLU6(),
+    "clip": nn.Clip(-0.5, None),
+    "silu": nn.SiLU(),
+    "hardswish": nn.Hardswish(),
+    "hardsigmoid": nn.Hardsigmoid(0.3, 0.4),
+    "sigmoid": nn.Sigmoid(),
+    "gelu": nn.GELU(),
+}
+ALONE = ("relu6", "silu")  # also after depthwise convolutions, and without a batch norm
+
+
+def activated(activation, *, groups=1, norm=True, padding=1):
+    rng = np.random.default_rng(0)
+    layers = {"conv": nn.Conv2d(4, 4, 3, padding=padding, groups=groups, rng=rng)}
+    if norm:
+        layers["norm"] = nn.BatchNorm2d(4)
+        layers["norm"].running_mean.data[:] = rng.normal(size=4)
+        layers["norm"].weight.data[:] = 3 * rng.normal(size=4)
+    model = nn.Sequential(
+        **layers, activation=copy.deepcopy(activation), last=nn.Conv2d(4, 3, 1, rng=rng)
+    )
+    return model.eval()
+
+
+@pytest.mark.parametrize(
+    ("name", "groups", "norm"),
+    [
+        *((name, 1, True) for name in ACTIVATIONS),
+        *((name, groups, norm) for name in ALONE for groups in (1, 4) for norm in (True, False)),
+    ],
+)
+def test_an_activation_is_applied_before_the_convolution_writes(name, groups, norm):
+    model = activated(ACTIVATIONS[name], groups=groups, norm=norm)
+    x = np.random.default_rng(1).normal(size=(5, 4, 7, 6)).astype(np.float32)
+    plan = engine.compile(model, x.shape[1:], 5)
+    unfrozen = plan(x).copy()
+    assert_agrees(unfrozen, model(x), within=1e-5)
+    plan.freeze()
+    for n in (5, 2):
+        assert_agrees(plan(x[:n]), model(x[:n]), within=1e-5)
+    step = next(step for step in plan.steps if step.name == "activation")
+    assert step.folded
+    assert step.forward(plan.steps[1]._y) is plan.steps[1]._y
+
+    y = plan(x)
+    dy = np.random.default_rng(2).normal(size=y.shape).astype(np.float32)
+    dx = plan.backward(dy, need_dx=True).copy()
+    got = {key: p.grad.copy() for key, p in model.parameters().items()}
+    model(x)
+    assert_agrees(dx, model.backward(dy), within=1e-5)
+    for key, p in model.parameters().items():
+        assert_agrees(got[key], p.grad, within=1e-5, what=key)
+
+    model.train()
+    trained = copy.deepcopy(model)
+    assert_agrees(plan(x), trained(x), within=1e-5)
+
+
+def test_winograd_leaves_an_activation_to_its_step():
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(
+        conv=nn.Conv2d(16, 16, 3, padding=1, rng=rng), activation=nn.SiLU()
+    ).eval()
+    x = rng.normal(size=(2, 16, 8, 8)).astype(np.float32)
+    plan = engine.compile(model, x.shape[1:], 2)
+    plan.freeze()
+    assert "Winograd" in plan.steps[1].kernel
+    assert_agrees(plan(x), model(x), within=1e-5)
+    assert not plan.steps[2].folded
+
+
+def test_an_activation_that_the_batch_norm_has_no_convolution_for_runs_by_itself():
+    model = nn.Sequential(norm=nn.BatchNorm2d(4), activation=nn.SiLU()).eval()
+    x = np.random.default_rng(0).normal(size=(2, 4, 5, 5)).astype(np.float32)
+    plan = engine.compile(model, x.shape[1:], 2)
+    plan.freeze()
+    assert_agrees(plan(x), model(x), within=1e-5)

@@ -29,8 +29,10 @@ __all__ = [
     "scale_images",
     "sigmoid",
     "sigmoid_backward",
+    "sigmoid_of",
     "silu",
     "silu_backward",
+    "silu_of",
     "tanh",
     "tanh_backward",
 ]
@@ -118,10 +120,15 @@ def leaky_relu_backward(queue: Array, dy: Array, x: Array, dx: Array, slope: flo
 def sigmoid(queue: Array, x: Array, y: Array) -> None:
     """``y = 1 / (1 + e^-x)``, from ``e^-|x|``."""
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            e = decay(-abs(xs[i]))
-            ys[i] = (ONE if xs[i] >= 0 else e) / (ONE + e)
+        sigmoid_of(part(x, block), part(y, block))
+
+
+@kernel
+def sigmoid_of(xs: Array, ys: Array) -> None:
+    """Write the same for the numbers of a block."""
+    for i in range(len(xs)):
+        e = decay(-abs(xs[i]))
+        ys[i] = (ONE if xs[i] >= 0 else e) / (ONE + e)
 
 
 @kernel
@@ -169,10 +176,15 @@ def tanh_backward(queue: Array, dy: Array, y: Array, dx: Array) -> None:
 def silu(queue: Array, x: Array, y: Array) -> None:
     """``y = x / (1 + e^-x)``, from ``e^-|x|``; 0 for x below -87, where that is denormal."""
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            e = decay(-abs(xs[i]))
-            ys[i] = xs[i] * ((ONE if xs[i] >= 0 else e) / (ONE + e))
+        silu_of(part(x, block), part(y, block))
+
+
+@kernel
+def silu_of(xs: Array, ys: Array) -> None:
+    """Write the same for the numbers of a block."""
+    for i in range(len(xs)):
+        e = decay(-abs(xs[i]))
+        ys[i] = xs[i] * ((ONE if xs[i] >= 0 else e) / (ONE + e))
 
 
 @kernel

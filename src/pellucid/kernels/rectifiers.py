@@ -21,8 +21,10 @@ __all__ = [
     "clip_backward",
     "hardsigmoid",
     "hardsigmoid_backward",
+    "hardsigmoid_of",
     "hardswish",
     "hardswish_backward",
+    "hardswish_of",
     "prelu",
     "prelu_backward",
 ]
@@ -55,11 +57,16 @@ def clip_backward(queue: Array, dy: Array, y: Array, dx: Array, low: float, high
 @kernel
 def hardsigmoid(queue: Array, x: Array, y: Array, alpha: float, beta: float) -> None:
     """``y = min(max(α·x + β, 0), 1)``."""
-    a, b = np.float32(alpha), np.float32(beta)
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            ys[i] = min(max(a * xs[i] + b, ZERO), ONE)
+        hardsigmoid_of(part(x, block), part(y, block), alpha, beta)
+
+
+@kernel
+def hardsigmoid_of(xs: Array, ys: Array, alpha: float, beta: float) -> None:
+    """Write the same for the numbers of a block."""
+    a, b = np.float32(alpha), np.float32(beta)
+    for i in range(len(xs)):
+        ys[i] = min(max(a * xs[i] + b, ZERO), ONE)
 
 
 @kernel
@@ -78,9 +85,14 @@ def hardsigmoid_backward(
 def hardswish(queue: Array, x: Array, y: Array) -> None:
     """``y = x · min(max(x/6 + 1/2, 0), 1)``."""
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            ys[i] = xs[i] * min(max(SIXTH * xs[i] + HALF, ZERO), ONE)
+        hardswish_of(part(x, block), part(y, block))
+
+
+@kernel
+def hardswish_of(xs: Array, ys: Array) -> None:
+    """Write the same for the numbers of a block."""
+    for i in range(len(xs)):
+        ys[i] = xs[i] * min(max(SIXTH * xs[i] + HALF, ZERO), ONE)
 
 
 @kernel

@@ -33,6 +33,7 @@ __all__ = [
     "gelu_backward",
     "gelu_by_tanh",
     "gelu_by_tanh_backward",
+    "gelu_of",
 ]
 
 ONE, ZERO, HALF, TWO = np.float32(1), np.float32(0), np.float32(0.5), np.float32(2)
@@ -93,11 +94,16 @@ def _tail(z: np.float32, e: np.float32) -> np.float32:
 def gelu(queue: Array, x: Array, y: Array) -> None:
     """``y = x · Φ(x)``."""
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            a = xs[i]
-            small = _tail(abs(a), decay(-HALF * a * a))
-            ys[i] = a * (ONE - small if a >= 0 else small)
+        gelu_of(part(x, block), part(y, block))
+
+
+@kernel
+def gelu_of(xs: Array, ys: Array) -> None:
+    """Write the same for the numbers of a block."""
+    for i in range(len(xs)):
+        a = xs[i]
+        small = _tail(abs(a), decay(-HALF * a * a))
+        ys[i] = a * (ONE - small if a >= 0 else small)
 
 
 @kernel

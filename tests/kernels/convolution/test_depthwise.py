@@ -7,7 +7,6 @@ Small whole numbers make every sum exact. Around every array lie numbers that mu
 from __future__ import annotations
 
 import functools
-import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +15,7 @@ import pytest
 import naive
 from kernels.convolution.test_direct import Room, last, whole
 from pellucid.kernels.convolution import depthwise, depthwise_gradient
+from pellucid.kernels.convolution.activation import NO_ACTIVATION, RELU, clipping
 from pellucid.kernels.convolution.arguments import PartialSums
 from pellucid.kernels.convolution.layout import NO_BYTES, NOTHING, GatedGradient
 from pellucid.kernels.jit import LANES
@@ -61,7 +61,7 @@ def expected(name, rectify):
     )  # fmt: skip
 
 
-def packed(w, b, low=-math.inf, high=math.inf):
+def packed(w, b, activation=NO_ACTIVATION):
     """Return filters and bias as the kernel wants them."""
     vectors = -(-len(w) // LANES)
     filters = np.zeros((vectors * LANES, w[0].size), np.float32)
@@ -69,7 +69,7 @@ def packed(w, b, low=-math.inf, high=math.inf):
     bias = np.zeros(vectors * LANES, np.float32)
     bias[: len(b)] = b
     filters = filters.reshape(vectors, LANES, -1).transpose(0, 2, 1)
-    return depthwise.Packed(np.ascontiguousarray(filters).ravel(), bias, low, high)
+    return depthwise.Packed(np.ascontiguousarray(filters).ravel(), bias, activation)
 
 
 def images(x, gate=None):
@@ -96,7 +96,7 @@ def heights(s):
 def test_forward_equals_the_seven_loops(name, rectify, per):
     case = expected(name, rectify)
     s = depthwise.strip_of(case.windows, case.c)
-    given = packed(case.w, case.b, 0.0 if rectify else -math.inf)
+    given = packed(case.w, case.b, RELU if rectify else NO_ACTIVATION)
     for height in heights(s):
         for parts in {1, -(-case.c // LANES)}:
             y = convolved(images(case.x), given, s, height, per, parts)
@@ -146,7 +146,7 @@ def test_the_sums_are_kept_between_two_bounds_and_a_nan_stays():
     s = depthwise.strip_of(case.windows, case.c)
     x = case.x.copy()
     x[0, 0, 0, 0] = np.nan
-    y = convolved(images(x), packed(case.w, case.b, -2.0, 6.0), s, 1, 2, 1)
+    y = convolved(images(x), packed(case.w, case.b, clipping(-2, 6)), s, 1, 2, 1)
     kept = np.clip(case.y, -2, 6)
     kept[0, 0, :2, :2] = np.nan
     np.testing.assert_array_equal(y, kept)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ... import ops
 from ...engine.cpu.convolution.choice import filter_gradient, input_gradient, output
+from ...kernels.convolution.activation import NO_ACTIVATION
 from ...kernels.convolution.layout import NO_BYTES, GatedGradient
 from ...ops.checks import require_shape
 from ...ops.conv import conv2d_windows
@@ -163,7 +164,7 @@ class _Passes:
     def forward(self, x: Array, w: Array, b: Any, y: Array) -> None:
         self._output.pack(w)
         self._output.bias[:] = np.broadcast_to(np.asarray(b, np.float32).reshape(-1), len(w))
-        self._output(GatedGradient.of(x), len(x), y, NO_BYTES, False, False)
+        self._output(GatedGradient.of(x), len(x), y, NO_BYTES, NO_ACTIVATION, False)
 
     @cached_property
     def filters(self) -> Any:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...typing import Array
+from .activation import Activation
 
 __all__ = ["Epilogue", "Output", "PartialSums", "Tiling"]
 
@@ -29,14 +30,15 @@ class Tiling(NamedTuple):
     tap_offset: Array  # of each number that a window reads
     row_offset: Array  # of each row of a tile: of its windows, for every cell of a pooling
     in_place: bool  # an image lies in memory as its padded copy would
-    bands: int  # tasks of an image
+    bands: int  # of rows: tasks of an image
+    parts: int  # of filters: the tasks of a band
     per_vector: int  # windows side by side that share a vector
 
 
 class Epilogue(NamedTuple):
-    """What is done to the sums before they are written."""
+    """What is done to the sums before they are written, and how they are."""
 
-    relu: bool
+    activation: Activation
     keep_argmax: bool
     channels_first: bool
 

@@ -35,7 +35,6 @@ from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
 from ..simd import (
     add_vector,
-    clip,
     entry,
     inner,
     load,
@@ -45,6 +44,7 @@ from ..simd import (
     where_above_zero,
     zeros,
 )
+from .activation import Activation, on_tiles
 from .layout import LINE, GatedGradient, aligned
 
 __all__ = ["Band", "Packed", "Strip", "copy_band", "forward", "strip_of"]
@@ -91,12 +91,11 @@ class Strip(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """Filters, bias, and the bounds of the sums: 0 and infinity for a ReLU."""
+    """The filters, the bias, and the activation that follows."""
 
     filters: Array
     bias: Array
-    low: float
-    high: float
+    activation: Activation
 
 
 class Band(NamedTuple):
@@ -182,9 +181,13 @@ def copy_band(source: Any, n: int, k: int, strip: Array, frame: Any, first: int,
 
 
 @cache
-def forward(height: int, step: int) -> Any:
-    """Return the kernel for tiles of ``height`` pixels that are ``step`` apart in the image."""
-    distance = step * LANES
+def forward(height: int, step: int, functions: bool = False) -> Any:
+    """Return the kernel for tiles of ``height`` pixels that are ``step`` apart in the image.
+
+    The activation is one of the ``functions``, or a pair of bounds.
+    """
+    distance, size_of_tile = step * LANES, height * LANES
+    activated = on_tiles(height, 1, functions=functions)
 
     @kernel
     def convolve(
@@ -193,13 +196,15 @@ def forward(height: int, step: int) -> Any:
         """Write ``y``."""
         x, gate, gated = source.numbers, source.gate, source.gated
         given = (x, gate, gated)
-        (filters, bias, low, high), taps, phases = packed, s.taps, s.phases
+        (filters, bias, activation), taps, phases = packed, s.taps, s.phases
         c, (per, bands, parts) = s.c, band
         vectors, frame = -(-c // LANES), (s.h, s.w, c, s.left, s.pitch)
         per_filter = filters.size // vectors
         rows = -(-s.oh // s.apart_h)
         size = ((per - 1) * s.step_h + s.rows) * s.pitch * LANES
         strip = aligned(np.zeros(size + LINE, dtype=np.float32))
+        scratch = aligned(np.empty(2 * size_of_tile + LINE, dtype=np.float32))
+        sums, result = scratch[:size_of_tile], scratch[size_of_tile:]
         for task in share(queue):
             n, part, b = task // (bands * parts), task // bands % parts, task % bands
             begin, end = b * rows // bands, (b + 1) * rows // bands
@@ -222,7 +227,7 @@ def forward(height: int, step: int) -> Any:
                                     t, strip, at + entry(taps, q), distance, filters,
                                     own + entry(taps, q + 1), 0,
                                 )  # fmt: skip
-                            t = clip(t, low, high)
+                            t = activated(t, activation, sums, result)
                             if c - k >= LANES:
                                 store(t, y, to + j * s.apart_w * c, s.apart_w * c)
                             else:

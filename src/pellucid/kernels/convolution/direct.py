@@ -21,7 +21,8 @@ faster. After a max pooling `pooled_weight_gradient` and `pooled_input_gradient`
 All arrays are flat, float32 (``argmax``: uint8), channels-last, allocated by the engine. The
 filters come as `pellucid.kernels.convolution.filters.pack` writes them: (groups, taps, F), F padded
 with zeros to whole tiles, as is the bias. A task is one band of one image (forward) or one chunk of
-images (weight gradient), and writes to its own part of the output.
+images (weight gradient), and writes to its own part of the output; with large filters and small
+images, a task is some tiles of filters of a band.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ from ..simd import (
     load_part,
     outer_at,
     prefetch,
-    relu,
     row,
     store_bytes,
     store_first,
@@ -50,9 +50,18 @@ from ..simd import (
     zeros,
 )
 from ..tree import chunk_bounds
+from .activation import on_tiles
 from .arguments import Epilogue, Output, PartialSums, Tiling
 from .geometry import Sliding
-from .layout import LINE, GatedGradient, aligned, lay_out, mark_stopped, transpose_matrix
+from .layout import (
+    LINE,
+    GatedGradient,
+    aligned,
+    lay_out,
+    mark_stopped,
+    rows_between,
+    transpose_matrix,
+)
 
 __all__ = ["add_pixels", "backward_weights", "forward"]
 
@@ -76,12 +85,14 @@ def _prefetch(y: Array, first: int, count: int) -> None:
 
 
 @cache
-def forward(height: int, vectors: int, cells: int) -> Any:
+def forward(height: int, vectors: int, cells: int, functions: bool = False) -> Any:
     """Return the kernel for tiles of ``height`` windows x ``vectors`` of filters.
 
-    Each row is a window for each of the ``cells`` of a pooling, or a single one.
+    Each row is a window for each of the ``cells`` of a pooling, or a single one. The activation is
+    one of the ``functions``, or a pair of bounds.
     """
-    tall, tile_width = cells * height, vectors * LANES
+    tall, tile_width, size_of_tile = cells * height, vectors * LANES, height * vectors * LANES
+    activated = on_tiles(height, vectors, functions=functions)
 
     @kernel
     def convolve(
@@ -89,52 +100,54 @@ def forward(height: int, vectors: int, cells: int) -> Any:
         tiling: Tiling, epilogue: Epilogue,
     ) -> None:  # fmt: skip
         """Write ``out.y``, and ``out.argmax`` if it is kept."""
-        tap_offset, row_offset, in_place, bands, per_vector = tiling
+        tap_offset, row_offset, in_place, bands, parts, per_vector = tiling
         taps, width = len(tap_offset), len(bias) // s.groups
         per_group, channels = s.f // s.groups, s.c // s.groups
         line, step = s.step_h * s.pitch * s.depth, s.step_w * s.depth
         padded = aligned(
             np.zeros((1 if in_place else s.rows * s.pitch * s.depth) + LINE, dtype=np.float32)
         )
+        scratch = aligned(np.empty(2 * size_of_tile + LINE, dtype=np.float32))
+        sums, result = scratch[:size_of_tile], scratch[size_of_tile:]
         images, (out_y, out_argmax) = source.numbers, out
-        size = s.oh * s.ow * s.f
+        size, tiles = s.oh * s.ow * s.f, (per_group + tile_width - 1) // tile_width
         channels_last = np.empty(size if epilogue.channels_first else 1, dtype=np.float32)
+        below = (tap_offset[taps - 1] + row_offset[tall - 1]) // (s.pitch * s.depth)
         for task in share(queue):
-            n, band = task // bands, task % bands
+            n, part, band = task // (bands * parts), task // bands % parts, task % bands
+            low, high = band * s.oh // bands, (band + 1) * s.oh // bands
             x, start = padded, 0
             if in_place:
                 x, start = images, n * s.h * s.w * s.c
             else:
-                lay_out(source, n, padded, s, 0, s.h, s.top)
+                top, end = rows_between(s, low * s.step_h, (high - 1) * s.step_h + below)
+                lay_out(source, n, padded, s, top, end, s.top)
             y, image = out_y, n * size
             if epilogue.channels_first:
                 y, image = channels_last, 0
-            low, high = band * s.oh // bands, (band + 1) * s.oh // bands
-            for g in range(s.groups):
-                for f in range(0, per_group, tile_width):
-                    count = min(per_vector * per_group - f, tile_width)
-                    for i in range(low, high):
-                        if epilogue.channels_first:
-                            _prefetch(out_y, n * size + i * s.ow * s.f, s.ow * s.f)
-                        for block in range(0, s.ow, height * per_vector):
-                            # The last tile of a row overlaps the one before.
-                            j = min(block, s.ow - height * per_vector)
-                            window = start + i * line + j * step + g * channels
-                            t = _tile_over_taps(
-                                zeros(tall, vectors), x, window, tap_offset, row_offset,
-                                filters, g * taps, width, f,
-                            )  # fmt: skip
-                            z, argmax = largest(t, cells)
-                            z = add_row(z, bias, g * width + f)
-                            to = (i * s.ow + j) * s.f + g * per_group + f
-                            if cells > 1 and epilogue.keep_argmax:
-                                argmax = mark_stopped(argmax, z, epilogue.relu)
-                                store_bytes(
-                                    argmax, out_argmax, n * size + to, per_vector * s.f, count
-                                )
-                            if epilogue.relu:
-                                z = relu(z)
-                            store_first(z, y, image + to, per_vector * s.f, count)
+            columns = s.groups * tiles
+            for column in range(part * columns // parts, (part + 1) * columns // parts):
+                g, f = column // tiles, column % tiles * tile_width
+                count = min(per_vector * per_group - f, tile_width)
+                for i in range(low, high):
+                    if epilogue.channels_first:
+                        _prefetch(out_y, n * size + i * s.ow * s.f, s.ow * s.f)
+                    for block in range(0, s.ow, height * per_vector):
+                        # The last tile of a row overlaps the one before.
+                        j = min(block, s.ow - height * per_vector)
+                        window = start + i * line + j * step + g * channels
+                        t = _tile_over_taps(
+                            zeros(tall, vectors), x, window, tap_offset, row_offset,
+                            filters, g * taps, width, f,
+                        )  # fmt: skip
+                        z, argmax = largest(t, cells)
+                        z = add_row(z, bias, g * width + f)
+                        to = (i * s.ow + j) * s.f + g * per_group + f
+                        if cells > 1 and epilogue.keep_argmax:
+                            argmax = mark_stopped(argmax, z, epilogue.activation.a == 0)
+                            store_bytes(argmax, out_argmax, n * size + to, per_vector * s.f, count)
+                        z = activated(z, epilogue.activation, sums, result)
+                        store_first(z, y, image + to, per_vector * s.f, count)
             if epilogue.channels_first:
                 first, pixels = low * s.ow, (high - low) * s.ow
                 transpose_matrix(

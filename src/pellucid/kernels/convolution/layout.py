@@ -38,6 +38,7 @@ __all__ = [
     "crop",
     "lay_out",
     "mark_stopped",
+    "rows_between",
     "transpose_matrix",
 ]
 
@@ -79,6 +80,14 @@ def aligned(whole: Array) -> Array:
     A vector that lies across two cache lines takes twice as long to read.
     """
     return whole[(-whole.ctypes.data // 4) % LINE :][: len(whole) - LINE]
+
+
+@kernel
+def rows_between(s: Sliding, first: int, last: int) -> tuple[int, int]:
+    """Return which rows of the image (begin, end) lie in the padded rows ``first`` to ``last``."""
+    side = s.cell * s.spread_h
+    begin, end = (first - s.top) // side, (last - s.top) // side + 1
+    return max(0, begin), min(s.h, end)
 
 
 @kernel

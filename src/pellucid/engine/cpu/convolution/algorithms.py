@@ -7,6 +7,7 @@ its tables made; they take channels-last arrays.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from ....kernels.convolution import (
     winograd,
     winograd_filters,
 )
+from ....kernels.convolution.activation import CLIP, RELU, Activation
 from ....kernels.convolution.arguments import Epilogue, Output, Tiling
 from ....kernels.convolution.geometry import Sliding, runs, sliding, through
 from ....kernels.convolution.layout import NO_BYTES, GatedGradient
@@ -45,14 +47,14 @@ __all__ = [
 MOST_PATCHES, LEAST_PATCHES = 48, 24  # that share one pass over the transformed filters
 NEAR = 2**20  # bytes of patches, before and after the products, that stay in a core's own cache
 MANY_TAPS = 100  # whose products take much longer than what follows them
-BANDS = 8  # tasks that a batch should have at least, if its images are large
+TASKS = 8  # tasks that a batch should have at least, if its images are large
 
 
 class Direct:
     """Sums over the window's runs, whatever the stride, the dilation and the groups."""
 
     name = "convolution"
-    can_emit_channels_first = True
+    can_emit_channels_first, activates = True, True
 
     def __init__(self, s: Sliding, windows: Windows, pool: int, *, flip: bool) -> None:
         self.s, self.flip, self.channels_first = s, flip, False
@@ -70,12 +72,13 @@ class Direct:
         tile = tile_shape(s.ow // self.per_vector, columns, pool * pool, registers)
         rows = np.arange(tile[0]) * self.per_vector * s.step_w * s.depth
         self.row_offset = (cells[:, :1] + rows).ravel()
-        self.kernel = direct.forward(*tile, pool * pool)
-        width = round_up(columns, tile[1] * LANES)
+        self.tile = (*tile, pool * pool)
+        self.tile_width = tile[1] * LANES
+        width = round_up(columns, self.tile_width)
         self.filters = aligned_zeros((s.groups, fh, fw, depth, width))
         self.row = aligned_zeros((s.groups, width))
         self.bias = self.row[:, :columns].reshape(s.groups, self.per_vector, per_group)
-        self.uses = (filters.pack, self.kernel)
+        self.uses = (filters.pack, direct.forward(*self.tile))
         self.work = s.oh * s.ow * s.f * pool * pool * self.tap_offset.size
 
     def pack(self, w: Array) -> None:
@@ -84,19 +87,38 @@ class Direct:
         filters.pack(w, s.groups, self.flip, self.per_vector, s.step_w, self.filters)
 
     def __call__(
-        self, source: GatedGradient, n: int, y: Array, argmax: Array, relu: bool, keep: bool = True
-    ) -> None:
+        self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
+        keep: bool = True,
+    ) -> None:  # fmt: skip
         """Write the output ``y`` of ``n`` images, and the pooling's ``argmax`` if it is kept."""
         s = self.s
-        bands = 1 if n >= BANDS else min(s.oh, -(-BANDS // n))
+        bands, parts = self._shares(n)
         # A gate is applied on the way into the padded image.
         in_place = s.in_place and not source.gated
         out = Output(flat(y), flat(argmax) if keep else NO_BYTES)
-        tiling = Tiling(self.tap_offset, self.row_offset, in_place, bands, self.per_vector)
+        tiling = Tiling(self.tap_offset, self.row_offset, in_place, bands, parts, self.per_vector)
         launch(
-            self.kernel, n * bands, n * self.work, source, flat(self.filters), flat(self.row), out,
-            s, tiling, Epilogue(relu, keep, self.channels_first),
+            self.kernel_for(activation), n * bands * parts, n * self.work, source,
+            flat(self.filters), flat(self.row), out, s, tiling,
+            Epilogue(activation, keep, self.channels_first),
         )  # fmt: skip
+
+    def kernel_for(self, activation: Activation) -> Any:
+        """Return the kernel that also applies this activation."""
+        return direct.forward(*self.tile, activation.kind != CLIP)
+
+    def _shares(self, n: int) -> tuple[int, int]:
+        """Return how many bands, and how many parts of the filters, the tasks of an image are.
+
+        Every band reads all filters, and every part the whole image: the larger ones are cut.
+        """
+        s = self.s
+        wanted = 1 if n >= TASKS else -(-TASKS // n)
+        columns = s.groups * -(-self.row.shape[1] // self.tile_width)
+        if self.filters.size > s.h * s.w * s.c and not self.channels_first:
+            parts = min(wanted, columns)
+            return min(s.oh, -(-wanted // parts)), parts
+        return min(s.oh, wanted), 1
 
 
 def _windows_per_vector(s: Sliding, windows: Windows) -> int:
@@ -114,7 +136,7 @@ class Winograd:
     """36 products instead of 144, for 3x3 windows with stride 1."""
 
     name = "Winograd convolution"
-    can_emit_channels_first = False
+    can_emit_channels_first, activates = False, False
 
     def __init__(self, s: Sliding, windows: Windows, pool: int, *, flip: bool) -> None:
         self.flip = flip
@@ -138,15 +160,16 @@ class Winograd:
         launch(winograd_filters.transform, channels, 9 * w.size, w, self.flip, self.filters)
 
     def __call__(
-        self, source: GatedGradient, n: int, y: Array, argmax: Array, relu: bool, keep: bool = True
-    ) -> None:
+        self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
+        keep: bool = True,
+    ) -> None:  # fmt: skip
         """Write the output ``y`` of ``n`` images, and the pooling's ``argmax``."""
         patches = n * self.patches
         per_block = round_up(evenly(patches, self.per_block), self.height)
         out = Output(flat(y), flat(argmax))
         launch(
             self.kernel, -(-patches // per_block), n * self.work, source, flat(self.filters),
-            self.row, out, self.s, per_block, relu,
+            self.row, out, self.s, per_block, activation == RELU,
         )  # fmt: skip
 
 
@@ -169,7 +192,9 @@ class Col2im:
         """Take over the filters (F, C/groups, FH, FW)."""
         filters.pack_rows(w, self.s.groups, self.filters)
 
-    def __call__(self, source: GatedGradient, n: int, y: Array, argmax: Array, relu: bool) -> None:
+    def __call__(
+        self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation
+    ) -> None:
         """Write the gradient ``y`` of ``n`` images."""
         launch(
             self.kernel, n, n * self.work, source, flat(self.filters), flat(y), self.run_offset,
@@ -195,7 +220,9 @@ class FewChannels:
         """Take over the filters (F, C, FH, FW)."""
         self.filters[:, : w[0].size] = w.transpose(0, 3, 1, 2).reshape(len(w), -1)
 
-    def __call__(self, source: GatedGradient, n: int, y: Array, argmax: Array, relu: bool) -> None:
+    def __call__(
+        self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation
+    ) -> None:
         """Write the gradient ``y`` of ``n`` images."""
         launch(
             self.kernel, n, n * self.work, source, flat(self.filters), flat(y), self.s, self.d,
@@ -221,7 +248,9 @@ class PooledCol2im:
         """Take over the filters (F, C/groups, FH, FW)."""
         filters.pack_rows(w, self.s.groups, self.filters)
 
-    def __call__(self, source: GatedGradient, n: int, y: Array, argmax: Array, relu: bool) -> None:
+    def __call__(
+        self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation
+    ) -> None:
         """Write the gradient ``y`` of ``n`` images."""
         launch(
             self.kernel, n, n * self.work, source, flat(self.filters), flat(y), self.offsets, self.s

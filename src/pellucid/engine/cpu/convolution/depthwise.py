@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ....kernels.convolution import depthwise, depthwise_gradient
+from ....kernels.convolution.activation import CLIP, Activation
 from ....kernels.convolution.arguments import PartialSums
 from ....kernels.convolution.depthwise import Band, Packed, Strip, strip_of
 from ....kernels.convolution.layout import GatedGradient
@@ -37,18 +39,22 @@ class Depthwise:
     """The output; with ``back``, the input's gradient."""
 
     name = "depthwise convolution"
-    can_emit_channels_first = False
+    can_emit_channels_first, activates = False, True
 
     def __init__(self, windows: Windows, channels: int, *, back: bool = False) -> None:
         s = self.s = strip_of(windows, channels, back=back)
         vectors, self.taps = -(-channels // LANES), math.prod(windows.window)
         self.per, self.vectors = _band(s), vectors
-        self.kernel = depthwise.forward(_height(s.ow // s.apart_w), s.step_w)
+        self.tile = (_height(s.ow // s.apart_w), s.step_w)
         self.filters = aligned_zeros((vectors, self.taps, LANES))
         self.row = aligned_zeros(vectors * LANES)
         self.bias = self.row[:channels].reshape(channels, 1, 1)
-        self.uses = (self.kernel,)
+        self.uses = (depthwise.forward(*self.tile),)
         self.work = s.oh * s.ow * channels * self.taps
+
+    def kernel_for(self, activation: Activation) -> Any:
+        """Return the kernel that also applies this activation."""
+        return depthwise.forward(*self.tile, activation.kind != CLIP)
 
     def pack(self, w: Array) -> None:
         """Take over the filters (C, 1, FH, FW)."""
@@ -57,17 +63,18 @@ class Depthwise:
         self.filters[:] = whole.reshape(self.vectors, LANES, -1).transpose(0, 2, 1)
 
     def __call__(
-        self, source: GatedGradient, n: int, y: Array, argmax: Array, relu: bool, keep: bool = True
-    ) -> None:
+        self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
+        keep: bool = True,
+    ) -> None:  # fmt: skip
         """Write the output ``y`` of ``n`` images."""
         s = self.s
         rows = -(-s.oh // s.apart_h)
         bands = -(-rows // self.per)
         parts = min(self.vectors, -(-TASKS // (n * bands)))
-        packed = Packed(flat(self.filters), self.row, 0.0 if relu else -math.inf, math.inf)
+        packed = Packed(flat(self.filters), self.row, activation)
         launch(
-            self.kernel, n * bands * parts, n * self.work, source, packed, flat(y), s,
-            Band(-(-rows // bands), bands, parts),
+            self.kernel_for(activation), n * bands * parts, n * self.work, source, packed, flat(y),
+            s, Band(-(-rows // bands), bands, parts),
         )  # fmt: skip
 
 

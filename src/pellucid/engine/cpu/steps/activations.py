@@ -10,6 +10,8 @@ import numpy as np
 
 from ....kernels import rectifiers, smooth_activations
 from ....kernels.blocks import BLOCK
+from ....kernels.convolution import activation as kinds
+from ....kernels.convolution.activation import Activation, clipping
 from ....kernels.normalization import period, whole_pixels
 from ....kernels.tree import fewest_chunks, tree_sum
 from ....memory import aligned_zeros
@@ -76,6 +78,10 @@ class ClipStep(PointwiseStep):
         low, high = self.layer.low, self.layer.high
         return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 
+    def in_passing(self) -> Activation | None:
+        """Return the bounds."""
+        return clipping(*self.constants())
+
 
 @serves(Hardsigmoid)
 class HardsigmoidStep(PointwiseStep):
@@ -87,12 +93,20 @@ class HardsigmoidStep(PointwiseStep):
         """Return α and β."""
         return float(self.layer.alpha), float(self.layer.beta)
 
+    def in_passing(self) -> Activation | None:
+        """Return the function."""
+        return Activation(kinds.HARDSIGMOID, *self.constants())
+
 
 @serves(Hardswish)
 class HardswishStep(_OfItsInput):
     """``x`` times its hard sigmoid."""
 
     kernels = (rectifiers.hardswish, rectifiers.hardswish_backward)
+
+    def in_passing(self) -> Activation | None:
+        """Return the function."""
+        return Activation(kinds.HARDSWISH)
 
 
 @serves(GELU)
@@ -106,6 +120,10 @@ class GELUStep(_OfItsInput):
     def kernels(self) -> tuple[Any, Any]:  # type: ignore[override]
         """The kernels that the layer asks for."""
         return self.BY_TANH if self.layer.approximate == "tanh" else self.EXACT
+
+    def in_passing(self) -> Activation | None:
+        """Return the function, if it is the exact one."""
+        return Activation(kinds.GELU) if self.layer.approximate == "none" else None
 
 
 @serves(Erf)

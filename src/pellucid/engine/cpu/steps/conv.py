@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....kernels import matmul
+from ....kernels.convolution.activation import NO_ACTIVATION, RELU, Activation
 from ....kernels.convolution.layout import GatedGradient
 from ....memory import aligned_zeros
 from ....nn import Conv2d, Layer, MaxPool2d, ReLU
@@ -51,6 +52,7 @@ class ConvStep(Step):
         self._packed: bool | None = None  # whether the filters are folded; None before they are
         self._kept = False
         self.norm: Any = None  # the step of a batch norm that is the only reader of the output
+        self.activation: Any = None  # that of an activation which is, of it or of the batch norm's
         # What only training needs comes with the first backward.
         self._filter_gradient: Any = None
         self._input_gradient: Any = None
@@ -75,26 +77,33 @@ class ConvStep(Step):
         """Whether a batch norm that follows can be folded into the filters."""
         return not self.relu and self.pool == 1
 
+    @property
+    def activates(self) -> bool:
+        """Whether it can also apply any other activation that follows."""
+        return self.folds and bool(self._output.activates)
+
     def forward(self, x: Array) -> Array:
         """Return the responses of the filters."""
         self._x = x
-        return self._convolve(
-            keep=self.layer.training, fold=self.norm is not None and self.norm.folded
-        )
+        fold = self.norm is not None and self.norm.folded
+        activation = RELU if (self.norm.relu if fold else self.relu) else NO_ACTIVATION
+        if self.activation is not None and self.activation.folded:
+            activation = self.activation.in_passing()
+        return self._convolve(activation, keep=self.layer.training, fold=fold)
 
     def again(self) -> Array:
-        """Return the responses to the last images once more, without the batch norm."""
-        return self._convolve(keep=True, fold=False)
+        """Return the responses to the last images once more, without what is folded."""
+        return self._convolve(RELU if self.relu else NO_ACTIVATION, keep=True, fold=False)
 
-    def _convolve(self, *, keep: bool, fold: bool) -> Array:
+    def _convolve(self, activation: Activation, *, keep: bool, fold: bool) -> Array:
         """Return the output, with the batch norm folded in if ``fold``.
 
         With ``keep``, record the arg-max of the pooling windows.
         """
         if not self.frozen or self._packed != fold:
             self._pack(fold)
-        n, rectify = len(self._x), self.norm.relu if fold else self.relu
-        self._output(GatedGradient.of(self._x), n, self._y[:n], self._argmax, rectify, keep)
+        n = len(self._x)
+        self._output(GatedGradient.of(self._x), n, self._y[:n], self._argmax, activation, keep)
         self._kept = keep
         return self._y[:n]
 
@@ -139,7 +148,7 @@ class ConvStep(Step):
             return None
         convolve = self._make_input_gradient()
         convolve.pack(weights(layer.weight, self._shape, self.name))
-        convolve(source, n, self._dx[:n], self._argmax, False)
+        convolve(source, n, self._dx[:n], self._argmax, NO_ACTIVATION)
         return self._dx[:n]
 
     def _make_filter_gradient(self) -> Any:
@@ -158,7 +167,9 @@ class ConvStep(Step):
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels of all passes."""
         if not training:
-            return self._output.uses
+            if self.activation is None:
+                return self._output.uses
+            return [*self._output.uses, self._output.kernel_for(self.activation.in_passing())]
         back = [self._make_filter_gradient()] if self.learns else []
         if not self.first:
             back.append(self._make_input_gradient())

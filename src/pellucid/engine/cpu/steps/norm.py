@@ -150,6 +150,11 @@ class BatchNormStep(StandardizingStep):
             filters = w * scale.reshape(-1, 1, 1, 1)
             return filters.astype(np.float32), shift.astype(np.float32)
 
+    def again(self) -> Array:
+        """Return the normalised output of the convolution once more, which is not folded."""
+        self._passed = False
+        return self._normalise(self.source.again())  # type: ignore[union-attr]
+
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``; while training, keep the running averages."""
         self._passed = self.folded
@@ -175,8 +180,8 @@ class BatchNormStep(StandardizingStep):
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradients of scale and shift; return that of the input."""
-        if self._passed and self.source is not None:
-            self._normalise(self.source.again())
+        if self._passed:
+            self.again()
         x = self._x
         if self.learns or self._trained:
             self._sum_gradients(dy)

@@ -15,6 +15,7 @@ import numpy as np
 from ....image_random import ImageRandom
 from ....kernels import elementwise, losses, philox
 from ....kernels.blocks import BLOCK, blocks, each
+from ....kernels.convolution.activation import SIGMOID, SILU, Activation
 from ....kernels.pool.threads import run
 from ....memory import aligned_zeros
 from ....nn import Dropout, Layer, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
@@ -23,6 +24,8 @@ from ....typing import Array, Shape
 from ...step import Step
 from ..launch import launch
 from .base import serves
+from .conv import ConvStep
+from .norm import BatchNormStep
 
 __all__ = [
     "DropoutStep",
@@ -36,10 +39,17 @@ __all__ = [
 
 
 class PointwiseStep(Step):
-    """Base class: an output and a gradient of the input's shape, in any layout."""
+    """Base class: an output and a gradient of the input's shape, in any layout.
+
+    After a convolution, or after its batch norm, inference with frozen weights skips the step: the
+    convolution applies the activation before it writes its output, if it is `in_passing`.
+    """
 
     #: forward and backward
     kernels: ClassVar[tuple[Callable[..., Any], Callable[..., Any]]]
+    #: the convolution that can do it in passing, and the batch norm between, if there is one
+    source: ConvStep | None = None
+    norm: BatchNormStep | None = None
 
     def __init__(self, name: str, layer: Layer, input_shape: Shape, batch: int) -> None:
         super().__init__(name, input_shape)
@@ -47,15 +57,46 @@ class PointwiseStep(Step):
         self.layer: Any = layer
         self._y = aligned_zeros((batch, math.prod(input_shape)))
         self._dx = aligned_zeros(self._y.shape)
+        self._passed = False
+
+    def in_passing(self) -> Activation | None:
+        """Return how a convolution applies the activation; None if it cannot."""
+        return None
+
+    def link(self, producer: Step) -> None:
+        """Link an activation to the convolution before it, or to that of the batch norm before."""
+        if self.in_passing() is None:
+            return
+        norm = producer if isinstance(producer, BatchNormStep) and not producer.relu else None
+        source = producer if norm is None else norm.source
+        if isinstance(source, ConvStep) and source.activates:
+            self.source, self.norm, source.activation = source, norm, self
+
+    @property
+    def folded(self) -> bool:
+        """Whether the convolution applies the activation."""
+        ready = self.norm is None or self.norm.folded
+        return self.source is not None and self.frozen and not self.layer.training and ready
 
     def forward(self, x: Array) -> Array:
         """Return the layer's output."""
+        self._passed = self.folded
+        return x if self._passed else self._apply(x)
+
+    def _apply(self, x: Array) -> Array:
         self._x, y = x, self._y[: len(x)].reshape(x.shape)
         each(self.kernels[0], x, y, *self.constants())
         return y
 
+    def again(self) -> None:
+        """Compute the output once more from what the convolution did not write."""
+        before: Any = self.norm or self.source
+        self._apply(before.again())
+
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return the layer's gradient."""
+        if self._passed:
+            self.again()
         if not need_dx:
             return None
         dx = self._dx[: len(dy)].reshape(dy.shape)
@@ -103,6 +144,10 @@ class SigmoidStep(PointwiseStep):
 
     kernels = (elementwise.sigmoid, elementwise.sigmoid_backward)
 
+    def in_passing(self) -> Activation | None:
+        """Return the function."""
+        return Activation(SIGMOID)
+
 
 @serves(Tanh)
 class TanhStep(PointwiseStep):
@@ -116,6 +161,10 @@ class SiLUStep(PointwiseStep):
     """``x / (1 + e^-x)``."""
 
     kernels = (elementwise.silu, elementwise.silu_backward)
+
+    def in_passing(self) -> Activation | None:
+        """Return the function."""
+        return Activation(SILU)
 
     def remembered(self) -> Array:
         """Return the last input: below zero, two inputs have the same output."""
