@@ -86,6 +86,8 @@ def test_nodes_in_any_order_are_sorted_and_those_in_order_stay():
     names = ["d", "b", "a", "sum"]
     layers = {name: (Tanh(), "x") for name in names[:3]} | {"sum": (Add(), "a", "b", "d")}
     assert [name for name, _ in Graph(layers).children()] == names
+    ways = {"a": (Tanh(), "x"), "b": ReLU(), "c": (Tanh(), "x"), "sum": (Add(), "c", "b")}
+    assert [name for name, _ in Graph(ways).children()] == [*ways]  # not by their depth
 
 
 def test_the_input_may_have_another_name_and_a_node_its_name():
