@@ -15,9 +15,12 @@ import numpy as np
 from ..typing import Array
 from .jit import LANES, kernel
 from .pool.threads import share
-from .simd import load_part, plus, store_part, zeros
+from .simd import load, load_part, plus, store, store_part, zeros
 
 __all__ = ["Weights", "resample", "weights"]
+
+VECTORS = 4  # of channels at once: enough to hide what finding their places takes
+WIDE = VECTORS * LANES
 
 
 class Weights(NamedTuple):
@@ -49,13 +52,23 @@ def weights(matrix: Array) -> Weights:
 def resample(queue: Array, x: Array, y: Array, rows: Weights, columns: Weights, per: int) -> None:
     """Write ``y[i,j] = Σ_h Σ_w rows[i,h] · columns[j,w] · x[h,w]`` for each channel."""
     (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
-    xs, ys = x.reshape(x.size), y.reshape(y.size)
+    xs, ys, whole = x.reshape(x.size), y.reshape(y.size), c // WIDE * WIDE
     for task in share(queue):
         for row in range(task * per, min(images * oh, (task + 1) * per)):
             n, i = row // oh, row % oh
             for j in range(ow):
                 to = (row * ow + j) * c
-                for k in range(0, c, LANES):
+                for k in range(0, whole, WIDE):
+                    t = zeros(1, VECTORS)
+                    for a in range(rows.starts[i], rows.starts[i + 1]):
+                        s, line = zeros(1, VECTORS), (n * h + rows.cells[a]) * w
+                        for b in range(columns.starts[j], columns.starts[j + 1]):
+                            at = (line + columns.cells[b]) * c + k
+                            part = load(1, VECTORS, xs, at, 0, LANES)
+                            s = plus(s, columns.values[b] * part)
+                        t = plus(t, rows.values[a] * s)
+                    store(t, ys, to + k, 0)
+                for k in range(whole, c, LANES):
                     t = zeros(1, 1)
                     for a in range(rows.starts[i], rows.starts[i + 1]):
                         s, line = zeros(1, 1), (n * h + rows.cells[a]) * w

@@ -18,6 +18,8 @@ from .base import serves
 __all__ = ["PermuteStep", "ReshapeStep", "ShuffleStep", "SliceStep"]
 
 GRAIN = 2**16  # numbers that a task moves: some 20 µs
+# (N, H, W, C) as images with channels last is (N, C, H, W) with channels first, in memory.
+TO_END, FROM_END = (0, 2, 3, 1), (0, 3, 1, 2)
 SHUFFLED = (0, 2, 1, 3, 4)  # (N, groups, channels, H, W)
 
 
@@ -65,8 +67,8 @@ class ReshapeStep(Step):
     def absorbs(
         cls, layer: Any, follower: Layer, shape: Shape, absorbed: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
-        """Absorb a permutation, and the reshaping after it."""
-        if not absorbed and type(follower) is Permute:
+        """Absorb a permutation, unless it is a view, and the reshaping after it."""
+        if not absorbed and type(follower) is Permute and follower.dims != FROM_END:
             return {"permute": follower}
         if absorbed.keys() == {"permute"} and type(follower) is Reshape:
             return {"after": follower}
@@ -109,8 +111,7 @@ class PermuteStep(Step):
     def __init__(self, name: str, layer: Permute, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
         self.layer = layer
-        # (N, H, W, C) as images with channels last is (N, C, H, W) with channels first, in memory.
-        to_end, from_end = layer.dims == (0, 2, 3, 1), layer.dims == (0, 3, 1, 2)
+        to_end, from_end = layer.dims == TO_END, layer.dims == FROM_END
         self.channels_last, self.makes_channels_last = to_end, from_end
         self._view = to_end or from_end
         self.kernel = "view" if self._view else "permute"
