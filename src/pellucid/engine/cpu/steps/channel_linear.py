@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ....nn import ChannelLinear, Conv2d, Parameter
+from ....nn import ChannelLinear, Conv2d, Layer, Parameter
 from ....nn.init import without_values
 from ....typing import Array, Shape
 from .base import serves
@@ -37,6 +38,13 @@ class ChannelLinearStep(ConvStep):
     ) -> None:
         super().__init__(name, _convolution(layer), input_shape, batch, **absorbed)
         self._weight = layer.weight
+
+    @classmethod
+    def absorbs(
+        cls, layer: Any, follower: Layer, shape: Shape, absorbed: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Absorb what a convolution absorbs."""
+        return super().absorbs(_convolution(layer), follower, shape, absorbed)
 
     def gradient(self, parameter: Parameter) -> Array:
         """Return the buffer for a parameter's gradient, in the shape of the filters."""
