@@ -82,10 +82,23 @@ def seen(layer, x):
     return every.reshape(*every.shape[:4], -1)
 
 
+def kinks(layer):
+    """Return the numbers at which the slope of an activation jumps."""
+    if isinstance(layer, nn.Clip):
+        return [bound for bound in (layer.low, layer.high) if bound is not None]
+    if isinstance(layer, nn.Hardsigmoid):
+        return [-layer.beta / layer.alpha, (1 - layer.beta) / layer.alpha]
+    if isinstance(layer, nn.Hardswish):
+        return [-3, 3]
+    return [0] if isinstance(layer, nn.PReLU | nn.ELU | nn.SELU) else []
+
+
 def distance(layer, x, y):
     """Return how far ``x`` is from where the layer has a kink or divides by almost nothing."""
     if isinstance(layer, nn.ReLU | nn.LeakyReLU):
         return abs(x[x != 0]).min(initial=np.inf)
+    if points := kinks(layer):
+        return min(abs(x - point).min(initial=np.inf) for point in points)
     if isinstance(layer, nn.MaxPool2d):
         return gap(seen(layer, x))
     if isinstance(layer, nn.GlobalMaxPool2d):

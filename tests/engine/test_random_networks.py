@@ -131,6 +131,18 @@ def branches(rng, shape):
     return [nn.Branches(wide, nn.MaxPool2d(3, 1, 1), nn.Sequential())]
 
 
+def exponential(rng, shape):
+    gelu = nn.GELU(str(rng.choice(["none", "tanh"])))
+    return [nn.ELU(0.7), nn.SELU(), gelu, nn.CELU(0.6), nn.Erf()]
+
+
+def pixels(rng, shape):
+    """Return what maps the channels of each pixel."""
+    c = int(rng.integers(3, 7))
+    linear = nn.ChannelLinear(shape[0], c, bool(rng.random() < 0.8), rng=rng)
+    return [linear, *sometimes(rng, nn.ReLU()), nn.LayerNorm2d(c, eps=1e-2)]
+
+
 def sometimes(rng, layer):
     return [layer] if rng.random() < 0.5 else []
 
@@ -153,6 +165,8 @@ IMAGE_KINDS = {
     "response": lambda rng, shape: [nn.LocalResponseNorm(3, alpha=0.3, k=2.0)],
     "normalize": lambda rng, shape: [nn.Normalize([0.4] * shape[0], [0.7] * shape[0])],
     "softmax": lambda rng, shape: [nn.Softmax()],
+    "pixels": pixels,
+    "slopes": lambda rng, shape: [nn.PReLU(shape[0])],
     "global average": lambda rng, shape: [nn.GlobalAvgPool2d()],
     "global max": lambda rng, shape: [nn.GlobalMaxPool2d()],
 }
@@ -160,6 +174,9 @@ KINDS = {
     "dropout": lambda rng, shape: [nn.Dropout(0.3, str(rng.choice(["inverted", "book"])), rng=rng)],
     "relu": lambda rng, shape: [nn.ReLU()],
     "silu": lambda rng, shape: [nn.SiLU()],
+    "bounded": lambda rng, shape: [nn.Clip(-2.5, 2), nn.Hardswish(), nn.Hardsigmoid(0.3, 0.4)],
+    "exponential": exponential,
+    "function": lambda rng, shape: [nn.Softplus()],
     "leaky": lambda rng, shape: [nn.LeakyReLU(0.2)],
     "sigmoid": lambda rng, shape: [nn.Sigmoid()],
     "tanh": lambda rng, shape: [nn.Tanh()],
