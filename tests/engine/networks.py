@@ -103,7 +103,10 @@ def distance(layer, x, y):
         return gap(seen(layer, x))
     if isinstance(layer, nn.GlobalMaxPool2d):
         return gap(x.reshape(*x.shape[:2], -1))
-    if isinstance(layer, nn.LpPool2d):
+    if isinstance(layer, nn.AdaptiveMaxPool2d):  # whatever its windows are
+        apart = np.diff(np.sort(x.reshape(*x.shape[:2], -1)))
+        return apart[apart > 0].min(initial=np.inf)
+    if isinstance(layer, nn.LpPool2d | nn.GlobalLpPool2d):
         return 1e-3 * y[y != 0].min(initial=np.inf)
     if isinstance(layer, nn.BatchNorm2d) and layer.training:
         deviation = x.std(axis=(0, *range(2, x.ndim)))

@@ -15,6 +15,7 @@ from pellucid.engine.cpu.convolution.algorithms import (
     PooledCol2im,
     Winograd,
 )
+from pellucid.engine.cpu.convolution.depthwise import Depthwise
 from pellucid.engine.cpu.steps import linear
 from pellucid.engine.cpu.steps.base import STEPS
 from pellucid.engine.cpu.steps.conv import ConvStep
@@ -143,6 +144,22 @@ def pixels(rng, shape):
     return [linear, *sometimes(rng, nn.ReLU()), nn.LayerNorm2d(c, eps=1e-2)]
 
 
+def gate(rng, shape):
+    """Return a block that multiplies its images by a gate of them."""
+    gates = nn.Conv2d(shape[0], shape[0], 1, rng=rng)
+    nodes = {"gate": (gates, "x"), "sigmoid": nn.Sigmoid(), "y": (nn.Multiply(), "x", "sigmoid")}
+    return [nn.Graph(nodes)]
+
+
+def moved(rng, shape):
+    """Return layers that only move numbers, and images of another shape."""
+    c, h, w = shape
+    return [
+        nn.Pad2d((1, 0, 2, 1)), nn.PixelShuffle(1), nn.Slice(2, 1, h + 1),
+        nn.Permute(0, 1, 3, 2), nn.Reshape(c, h, w + 3),
+    ]  # fmt: skip
+
+
 def sometimes(rng, layer):
     return [layer] if rng.random() < 0.5 else []
 
@@ -166,6 +183,28 @@ IMAGE_KINDS = {
     "normalize": lambda rng, shape: [nn.Normalize([0.4] * shape[0], [0.7] * shape[0])],
     "softmax": lambda rng, shape: [nn.Softmax()],
     "pixels": pixels,
+    "gate": gate,
+    "moved": moved,
+    "resized": lambda rng, shape: [nn.Upsample(scale_factor=2), nn.AdaptiveAvgPool2d((3, 2))],
+    "global adaptive": lambda rng, shape: [nn.AdaptiveMaxPool2d((shape[1], 1))],
+    "scaled": lambda rng, shape: [nn.Scale((shape[0], 1, 1)), nn.Shift((shape[0], 1, 1))],
+    "depth": lambda rng, shape: [nn.StochasticDepth(0.0)],
+    "rectified": lambda rng, shape: [
+        nn.Conv2d(shape[0], 12, 1, rng=rng),
+        nn.Conv2d(12, 12, 3, padding=1, rng=rng),
+        nn.ReLU(),
+        nn.Tanh(),
+        nn.Conv2d(12, 3, 1, rng=rng),
+    ],
+    "pooled": lambda rng, shape: [
+        nn.Conv2d(shape[0], 3, 5, padding=2, rng=rng),
+        nn.MaxPool2d(2),
+    ],
+    "global mean": lambda rng, shape: [nn.Mean((2, 3))],
+    "global lp": lambda rng, shape: [nn.GlobalLpPool2d(2)],
+    "depthwise": lambda rng, shape: [
+        nn.Conv2d(shape[0], shape[0], 3, padding=1, groups=shape[0], rng=rng)
+    ],
     "slopes": lambda rng, shape: [nn.PReLU(shape[0])],
     "global average": lambda rng, shape: [nn.GlobalAvgPool2d()],
     "global max": lambda rng, shape: [nn.GlobalMaxPool2d()],
@@ -313,9 +352,9 @@ def test_every_step_there_is_was_drawn():
         ConcatStep,
     }
     convolutions = [step for step in steps if isinstance(step, ConvStep)]
-    assert {type(step._output) for step in convolutions} == {Direct, Winograd}
+    assert {type(step._output) for step in convolutions} == {Depthwise, Direct, Winograd}
     back = {type(step._make_input_gradient()) for step in convolutions}
-    assert back == {Direct, Col2im, FewChannels, Winograd, PooledCol2im}
+    assert back == {Depthwise, Direct, Col2im, FewChannels, Winograd, PooledCol2im}
     fused = {(step._output.name, step.relu, step.pool) for step in convolutions}
     assert {
         (name, relu, pool)
