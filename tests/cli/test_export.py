@@ -78,3 +78,13 @@ def test_the_file_that_is_read_is_not_written_over(pellucid, tmp_path):
     assert result.returncode == 1
     assert "--onnx: 'm.safetensors' is the file that is read. Choose another" in result.stderr
     library.load(tmp_path / "m.safetensors")
+
+
+def test_without_the_package_the_message_says_how_to_install_it(pellucid, tmp_path):
+    code = (
+        "import sys\nsys.modules['onnx'] = None\nfrom pellucid.cli import main; main(sys.argv[1:])"
+    )
+    result = pellucid("export", "lenet", "--onnx", "a.onnx", program=("-c", code))
+    assert (result.returncode, list(tmp_path.iterdir())) == (1, [])
+    assert "needs the package onnx, which " in result.stderr
+    assert 'pip install "pellucid[onnx]"' in result.stderr

@@ -150,6 +150,12 @@ def test_windows_of_every_kind_for_images_of_one_size_and_of_any():
     assert len(refused) < len(WINDOWS) / 2
 
 
+def test_what_one_pixel_is_left_of_is_not_taken_for_a_fixed_size(tmp_path):
+    model = nn.Sequential(nn.MaxPool2d(128, misfit="pad"), nn.Flatten(), nn.Linear(1, 2))
+    said = refused(model, tmp_path / "a.onnx", size="dynamic")
+    assert "Linear '2': expects 1 input features" in said
+
+
 # Networks by name: a few classes, and images as small as they take.
 SHAPES = {"alexnet": (3, 67, 67), "googlenet": (3, 64, 64), "vgg": (3, 32, 32)}
 SHAPES |= dict.fromkeys(("resnet18", "squeezenet", "mobilenet", "efficientnet"), (3, 64, 64))
@@ -386,7 +392,7 @@ def test_weights_beyond_two_gigabytes_are_refused_before_they_take_memory(tmp_pa
     with nn.init.without_values():
         model = nn.Sequential(nn.Flatten(), nn.Linear(64, 2**23))
     said = refused(model, tmp_path / "a.onnx")
-    assert "a file of ONNX holds less than 2 GB, and its weights have 2.18 GB. Convert" in said
+    assert "a file of ONNX holds less than 2 GB, and the weights have 2.18 GB. Convert" in said
 
 
 def test_operators_that_the_checker_refuses_are_not_written(tmp_path):

@@ -11,12 +11,15 @@ Each layer's class has a function that writes it, registered by `writes`; so may
 >>> @writes(Square)
 ... def square(sheet, layer, x):
 ...     return sheet.op("Mul", x, x)
+
+Where it cannot, it raises `UnwritableError` with the reason; `Sheet.require_opset` and
+`Value.require_size` do.
 """
 
 from __future__ import annotations
 
 from .export import Exported, to_onnx
 from .registry import writes
-from .sheet import Sheet, Value
+from .sheet import Sheet, UnwritableError, Value
 
-__all__ = ["Exported", "Sheet", "Value", "to_onnx", "writes"]
+__all__ = ["Exported", "Sheet", "UnwritableError", "Value", "to_onnx", "writes"]

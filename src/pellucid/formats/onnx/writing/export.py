@@ -107,7 +107,6 @@ def to_onnx(
         _require_pixels(model, pixels)
     if softmax:
         require_one_output(model, "softmax")
-    file.require_room(model)
     graph = written(model, shape, opset, dynamic=size == "dynamic", softmax=softmax, pixels=pixels)
     data = file.checked(model, graph)
     with atomic_write(path) as part:

@@ -14,10 +14,10 @@ from ....nn import Layer
 from ..operations import Operation
 from .network import Written
 
-__all__ = ["OLDEST", "checked", "newest_opset", "require_opset", "require_room"]
+__all__ = ["OLDEST", "checked", "newest_opset", "require_opset"]
 
 OLDEST = 7  # before it, arithmetic did not broadcast as NumPy does
-LARGEST = 2**31 - 1  # bytes: protobuf's limit for a file
+LARGEST = 2**31 - 2**22  # bytes of weights: protobuf's limit for a file, less room for the graph
 OWN_WEIGHTS = 4  # of the format's versions, the first in which weights are not inputs, too
 
 
@@ -46,18 +46,6 @@ def require_opset(opset: object) -> int:
     return int(opset)  # type: ignore[call-overload]
 
 
-def require_room(model: Layer) -> None:
-    """Refuse a model whose weights exceed what a file of ONNX can hold.
-
-    Raises
-    ------
-    ArgumentError
-    """
-    size = sum(buffer.data.size * buffer.data.itemsize for buffer in model.buffers().values())
-    if size >= LARGEST:
-        _refuse_size(size, "its weights have")
-
-
 def checked(model: Layer, written: Written) -> bytes:
     """Return the bytes of the file, once onnx's checker and its shape inference accept them.
 
@@ -66,10 +54,16 @@ def checked(model: Layer, written: Written) -> bytes:
     ArgumentError
         If they do not, as a layer's own writer may be wrong; if the file would be too large.
     """
+    size = sum(array.nbytes for array in written.operations.constants.values())
+    if size > LARGEST:
+        raise ArgumentError(
+            f"a file of ONNX holds less than 2 GB, and the weights have {size / 1e9:.2f} GB. "
+            "Convert them to half the size first (`model.astype(np.float32)`, or np.float16 where "
+            "the runtime has it), or keep the model in safetensors.",
+            where="to_onnx",
+        )
     onnx = _onnx()
     proto = _model(model, written)
-    if proto.ByteSize() > LARGEST:
-        _refuse_size(proto.ByteSize(), "with its constants it has")
     data: bytes = proto.SerializeToString(deterministic=True)
     del proto  # or the weights would be in memory three times
     try:
@@ -81,15 +75,6 @@ def checked(model: Layer, written: Written) -> bytes:
             where="to_onnx",
         ) from error
     return data
-
-
-def _refuse_size(size: int, what: str) -> None:
-    raise ArgumentError(
-        f"a file of ONNX holds less than 2 GB, and {what} {size / 1e9:.2f} GB. Convert it to half "
-        "the size first (`model.astype(np.float32)`, or np.float16 where the runtime has it), or "
-        "keep the model in safetensors.",
-        where="to_onnx",
-    )
 
 
 def _onnx() -> Any:

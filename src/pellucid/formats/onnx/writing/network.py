@@ -28,7 +28,7 @@ WRITERS = layers.__all__  # the import registers them
 BRIGHTEST = 255
 MOST = 20  # layers that an error names
 # Further sizes, by which it is found out what depends on the size of an image.
-FARTHER = ((64, 96), (32, 160))
+FARTHER = ((64, 96), (4096, 6144))
 
 
 @dataclass
