@@ -16,7 +16,7 @@ from pellucid.formats import load
 
 COMMANDS = [
     "", "train", "sweep", "find-lr", "evaluate", "predict", "summary", "profile", "warmup",
-    "export", "data", "data fetch", "data verify", "data cache", "book",
+    "export", "import", "data", "data fetch", "data verify", "data cache", "book",
 ]  # fmt: skip
 
 

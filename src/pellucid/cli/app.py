@@ -16,6 +16,7 @@ from . import (
     evaluate,
     export,
     find_lr,
+    import_,
     predict,
     profile,
     report,
@@ -76,6 +77,7 @@ app.command(
     cls=with_late_help(read=convert.formats_read, written=convert.formats_written),
 )(convert.command)
 app.command("export")(export.command)
+app.command("import")(import_.command)
 app.command("book", context_settings={"allow_interspersed_args": False})(book.command)
 app.add_typer(data.app, name="data")
 app.add_typer(show.app, name="show")

@@ -50,7 +50,9 @@ def command(
         print_json(_document(described, table))
         return
     if described.card is not None:
-        echo(f"trained on {shown(described.card.dataset)}: {listed(described.card.classes)}")
+        data = described.card.dataset
+        known = f"trained on {shown(data)}" if data else "classes"
+        echo(f"{known}: {listed(described.card.classes)}")
         if described.card.preparation is not None:
             echo(f"a picture is {described.card.preparation}{_normalised(described)}")
     echo(str(table))

@@ -179,7 +179,8 @@ def model_html(model: Layer) -> str | None:
     said = f", for images {shape_text(model.input_shape)}"
     if model.card is not None:
         classes = f"{len(model.card.classes)} classes"
-        said += f", trained on {shown(model.card.dataset, LONGEST)} ({classes})"
+        data = model.card.dataset
+        said += f", trained on {shown(data, LONGEST)} ({classes})" if data else f", {classes}"
     name = element("strong", type(model).__name__)
     return framed(element("p", name, said), described._table())
 

@@ -104,7 +104,10 @@ def taken_over(
     require_one_output(network, "source")
     name = type(network).__name__
     known = network.card
-    notes = [f"from {source}" + (f", which was trained on {known.dataset}" if known else "")]
+    notes = [
+        f"from {source}"
+        + (f", which was trained on {known.dataset}" if known and known.dataset else "")
+    ]
     if known is None or known.classes != images.classes:
         network = nn.with_head(network, len(images.classes), weight_init=weight_init, rng=rng)
         notes.append(f"'{nn.head_name(network)}' is new, for {len(images.classes)} other classes")

@@ -99,7 +99,7 @@ def _wanted(
     where = None if data_dir is None else Path(data_dir)
     if data is None:
         data = given.get("data") or (model.card.dataset if model.card else None)
-        if data is None:
+        if not data:
             raise ArgumentError("the model does not say what it was trained on.", where="data")
         how = ("size", "channels", "skip_corrupt", "skip_empty", "cache", "limit")
         kept |= {k: given[k] for k in how if k in given}
