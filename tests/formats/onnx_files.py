@@ -52,6 +52,10 @@ def model(
     opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(d, 1) for d in sorted(domains))]
     made = helper.make_model(graph, opset_imports=opsets, **more)
     made.ir_version = helper.find_min_ir_version_for(opsets[:1])
+    if made.ir_version < 4:  # whose weights are inputs, too
+        for each in graph.initializer:
+            value = helper.make_tensor_value_info(each.name, each.data_type, each.dims)
+            made.graph.input.append(value)
     return made
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from ....nn import Card, Graph
 from ....preparation import Preparation
@@ -14,6 +15,8 @@ from ..reading import read_onnx
 from .network import network_of, without_softmax
 
 __all__ = ["card_for", "card_of", "from_onnx"]
+
+LONGEST = 2**20  # characters of class names
 
 
 def from_onnx(
@@ -104,18 +107,25 @@ def card_for(shape: Shape, classes: Sequence[str], dataset: str = "") -> Card:
 def _classes(metadata: Mapping[str, str]) -> tuple[str, ...]:
     """Return class names in a file's metadata: a list, or a mapping of number to name."""
     for key in ("classes", "names", "labels", "class_names"):
-        text = metadata.get(key, "")
-        if not 0 < len(text) < 2**24:
-            continue
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError):
-            continue
+        found = _parsed(metadata.get(key, ""))
         if isinstance(found, dict):
-            found = [found.get(str(k)) for k in range(len(found))]
+            numbered = {str(k): name for k, name in found.items()}
+            found = [numbered.get(str(k)) for k in range(len(numbered))]
         if isinstance(found, list) and all(isinstance(name, str) for name in found):
             return tuple(found)
     return ()
+
+
+def _parsed(text: str) -> Any:
+    """Return what JSON or a literal of Python, as some exporters write, stands for."""
+    if not 0 < len(text) < LONGEST:
+        return None
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            pass
+    return None
 
 
 def _preparation(metadata: Mapping[str, str], plain: Preparation | None) -> Preparation | None:

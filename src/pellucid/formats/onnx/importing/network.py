@@ -131,6 +131,6 @@ def _shape(name: str, given: tuple[Size, ...] | None, wanted: Sequence[int] | No
             f"the network's input '{shown(name)}' has {told}{which}. Say how large the images are: "
             "{input_shape}.",
             where="input_shape",
-            arguments={"input_shape": (3, 224, 224)},
+            arguments={"input_shape": ((3, 224, 224),)},
         )
     return tuple(int(size) for size in given[1:])
