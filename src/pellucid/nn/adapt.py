@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from ..errors import StateDictError
 from ..typing import Array
+from .correspondence import corresponding, fits
 from .keys import WRAPPERS, is_count, shown, under, without_wrappers
 from .layer import Layer
 from .surgery import head_name
@@ -31,9 +33,11 @@ def adapted(model: Layer, arrays: Mapping[str, Array]) -> Adapted:
     """Return a state dict for ``model`` made from weights trained elsewhere.
 
     A prefix that a wrapper added to the keys (``module.``, ``_orig_mod.``, ``model.``) is removed
-    where all keys fit without it. The last layer stays the model's own if the file has another
-    number of outputs, or no last layer. Auxiliary classifiers, which serve training only, are left
-    out, and so are arrays outside the network's prefix.
+    where all keys fit without it. Where another library wrote the same network under other names,
+    the keys are matched by the order and shapes of its layers (see `correspondence`). The last
+    layer stays the model's own if the file has another number of outputs, or no last layer.
+    Auxiliary classifiers, which serve training only, are left out, and so are arrays outside the
+    network's prefix.
 
     Parameters
     ----------
@@ -64,6 +68,9 @@ def adapted(model: Layer, arrays: Mapping[str, Array]) -> Adapted:
         layers = " and ".join(sorted({key.partition(".")[0] for key in dropped}))
         notes.append(f"without {layers} ({len(dropped)} arrays), which serve training only")
     state = {key: value for key, value in state.items() if key not in dropped}
+    if not all(key in state or is_count(key) for key in own):
+        state, renamed = _renamed(own, state, head)
+        notes += renamed
     absent = bool(of_head) and not of_head & state.keys()
     other = {k for k in of_head & state.keys() if np.shape(state[k]) != own[k].shape}
     new_head = absent or bool(other)
@@ -71,7 +78,9 @@ def adapted(model: Layer, arrays: Mapping[str, Array]) -> Adapted:
         state |= {key: own[key] for key in of_head}
     if any(is_count(key) for key in own.keys() - state.keys()):
         notes.append("num_batches_tracked, missing in the file, starts at 0")
-    _require_finite({key: value for key, value in state.items() if key in own})
+    known = {key: value for key, value in state.items() if key in own}
+    _require_finite(known)
+    notes += _conversions(own, known)
     return Adapted(state, new_head, notes)
 
 
@@ -101,6 +110,39 @@ def _without_prefix(
     if not rest:
         return found, [f"taken without {shown(prefix)!r} before every key"]
     return found, [f"taken from under {shown(prefix)!r}; {rest} other arrays are left out"]
+
+
+def _renamed(
+    own: Mapping[str, Array], state: dict[str, Array], head: str | None
+) -> tuple[dict[str, Array], list[str]]:
+    """Return the arrays under the model's keys if only the names differ."""
+    shapes = {key: np.shape(value) for key, value in state.items()}
+    keys = corresponding({key: value.shape for key, value in own.items()}, shapes, head)
+    if not keys:
+        return state, []
+    found = {}
+    for key, ours in keys.items():
+        same = fits(shapes[key], own[ours].shape)
+        found[ours] = np.reshape(state[key], own[ours].shape) if same else state[key]
+    changed = [key for key, ours in keys.items() if key != ours and not is_count(key)]
+    listed = ", ".join(f"{shown(key)} is {keys[key]}" for key in (changed[0], changed[-1]))
+    return found, [
+        f"{len(changed)} keys are named otherwise, and matched by the order and shapes of the "
+        f"layers: {listed}"
+    ]
+
+
+def _conversions(own: Mapping[str, Array], state: Mapping[str, Array]) -> list[str]:
+    """Return notes on arrays that will be converted to the model's dtypes."""
+    kinds = Counter(
+        (own[key].dtype.name, np.asarray(value).dtype.name)
+        for key, value in state.items()
+        if not is_count(key) and np.asarray(value).dtype.newbyteorder("=") != own[key].dtype
+    )
+    return [
+        f"converted to {ours}: {n} array{'s' * (n > 1)} of {theirs}"
+        for (ours, theirs), n in kinds.items()
+    ]
 
 
 def _require_finite(state: Mapping[str, Array]) -> None:
