@@ -7,7 +7,7 @@ import pytest
 
 from models import mobile_peers, peers
 from ops.witness import assert_agrees, tensor
-from pellucid import load, optim, save, summary
+from pellucid import engine, load, optim, save, summary
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.formats import build, describe
 from pellucid.models import (
@@ -129,6 +129,21 @@ def test_a_few_steps_lower_its_loss(name):
         model.backward(loss.backward())
         rule.step(model.parameters())
     assert losses[-1] < 0.9 * losses[0], losses
+
+
+@pytest.mark.parametrize("name", sorted(RATES))
+def test_the_engine_runs_it_as_its_layers_do(name):
+    make, shape = SMALL[name]
+    model, plain = (make(rng=np.random.default_rng(0)) for _ in range(2))
+    plan, x = engine.compile(model, shape, 4), _images(shape)
+    assert_agrees(plan(x), plain(x), within=1e-3, what=f"{name} training")
+    # Gradients with fixed statistics: those of four cells amplify every rounding.
+    dy = np.random.default_rng(2).normal(size=(4, 3)).astype(np.float32)
+    model.eval(), plain.eval()
+    assert_agrees(plan(x), plain(x), within=1e-4, what=f"{name} y")
+    assert_agrees(plan.backward(dy, need_dx=True), plain.backward(dy), within=1e-4)
+    for key, p in plain.parameters().items():
+        assert_agrees(model.parameters()[key].grad, p.grad, within=1e-4, what=f"{name} {key}")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from ..errors import ArgumentError
@@ -105,15 +107,14 @@ class ConvNeXt(Sequential):
                 stochastic_depth=StochasticDepth(p, rng=rng),
             )
 
+        smaller = [Sequential(conv(channels, widths[0], 4), LayerNorm2d(widths[0]))]
+        for before, width in pairwise(widths):
+            smaller.append(Sequential(LayerNorm2d(before), conv(before, width, 2)))
+        Sequential(*smaller).output_shape(self.input_shape)  # refuses images that are too small
         left_out = iter(np.linspace(0, LEFT_OUT, sum(depths)).tolist())
         layers: list[Layer] = []
-        for k, (depth, width) in enumerate(zip(depths, widths, strict=True)):
-            if k == 0:
-                layers.append(Sequential(conv(channels, width, 4), LayerNorm2d(width)))
-            else:
-                before = widths[k - 1]
-                layers.append(Sequential(LayerNorm2d(before), conv(before, width, 2)))
-            layers.append(Sequential(*(block(width, next(left_out)) for _ in range(depth))))
+        for first, depth, width in zip(smaller, depths, widths, strict=True):
+            layers += [first, Sequential(*(block(width, next(left_out)) for _ in range(depth)))]
         super().__init__(
             features=Sequential(*layers),
             avgpool=GlobalAvgPool2d(),
@@ -123,4 +124,3 @@ class ConvNeXt(Sequential):
                 Linear(widths[-1], classes, weight_init=init, rng=rng),
             ),
         )
-        self.output_shape(self.input_shape)  # refuses images that are too small
