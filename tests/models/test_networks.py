@@ -7,7 +7,7 @@ import pytest
 
 from models import mobile_peers, peers
 from ops.witness import assert_agrees, tensor
-from pellucid import engine, load, optim, save, summary
+from pellucid import engine, load, nn, optim, save, summary
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.formats import build, describe
 from pellucid.models import (
@@ -144,6 +144,30 @@ def test_the_engine_runs_it_as_its_layers_do(name):
     assert_agrees(plan.backward(dy, need_dx=True), plain.backward(dy), within=1e-4)
     for key, p in plain.parameters().items():
         assert_agrees(model.parameters()[key].grad, p.grad, within=1e-4, what=f"{name} {key}")
+
+
+@pytest.mark.parametrize("name", sorted(RATES))
+def test_with_another_head_it_is_saved_loaded_and_run_over_larger_images(name, tmp_path):
+    make, shape = SMALL[name]
+    model = nn.with_head(make(rng=np.random.default_rng(0)), 5).eval()
+    model.input_shape = shape
+    nn.freeze(model, "features*")
+    head = nn.head_name(model)
+    learn = {key for key, p in model.parameters().items() if p.rate}
+    assert {f"{head}.weight", f"{head}.bias"} <= learn
+    assert not any(key.startswith("features") for key in learn)
+    save(model, tmp_path / "m.safetensors")
+    again, x = load(tmp_path / "m.safetensors"), _images(shape, 2)
+    assert again.state_dict().keys() == model.state_dict().keys()
+    assert np.array_equal(again(x), model(x))
+    part = nn.trunk(again, "features.4")
+    assert part.output_shape(shape) == part.eval()(x).shape[1:]
+    net = nn.to_convolutional(again)
+    assert_agrees(net(x)[:, :, 0, 0], model(x), within=1e-5)
+    larger = (3, shape[1] + 32, shape[2] + 32)
+    scores = net.output_shape(larger)
+    assert net(_images(larger, 2)).shape == (2, *scores)
+    assert (scores[0], min(scores[1:]) > 1) == (5, True)
 
 
 @pytest.mark.parametrize("name", NAMES)

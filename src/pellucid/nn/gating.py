@@ -65,9 +65,11 @@ class SqueezeExcitation(Graph):
         def product(inputs: int, outputs: int) -> Conv2d:
             return Conv2d(inputs, outputs, 1, weight_init=weight_init, rng=rng)
 
+        means = GlobalAvgPool2d()
+        means.one_size = False  # the gates are multiplied with images of any size
         super().__init__(
             {
-                "avgpool": (GlobalAvgPool2d(), "x"),
+                "avgpool": (means, "x"),
                 "fc1": product(in_channels, squeeze_channels),
                 "activation": self.activation,
                 "fc2": product(squeeze_channels, in_channels),

@@ -147,7 +147,8 @@ class Converter:
 
     def of_images(self, layer: Layer) -> Layer:
         """Return the twin of a layer before the Flatten."""
-        if self.in_gate:  # of the whole image, however large
+        # Of the whole image, however large:
+        if self.in_gate or (not layer.one_size and isinstance(layer, GlobalAvgPool2d)):
             return self.replica(layer)
         if isinstance(layer, GlobalAvgPool2d):
             return AvgPool2d((self.map[1], self.map[2]), 1)
