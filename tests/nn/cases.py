@@ -690,6 +690,7 @@ CASES = (
     _function("Mean of rows", lambda: nn.Mean(1), lambda torch, x: x.mean(1, keepdim=True), (5,)),
     _function("Sum", lambda: nn.Sum((1, 3), False), lambda torch, x: x.sum((1, 3)), (2, 4, 3)),
     _function("Max", lambda: nn.Max((1, 3)), lambda torch, x: x.amax((1, 3), keepdim=True)),
+    _function("Max of channels", lambda: nn.Max(1, False), lambda torch, x: x.amax(1)),
     _function("Max of rows", lambda: nn.Max(2, False), lambda torch, x: x.amax(2)),
     _function("Min", lambda: nn.Min((2, 3)), lambda torch, x: x.amin((2, 3), keepdim=True)),
     Case("Resize", lambda: nn.Resize((2, 1.5)), (2, 4, 5)),
