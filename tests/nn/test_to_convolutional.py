@@ -119,6 +119,18 @@ def test_global_pooling_becomes_pooling_over_the_map_of_a_crop():
         assert_agrees(y, by_crops(model, images, 2, (2, 7, 9)))
 
 
+def test_a_gate_of_the_whole_image_stays_one_inside_a_block_too():
+    rng = np.random.default_rng(0)
+    block = nn.Residual(nn.Conv2d(2, 2, 3, padding=1, rng=rng), nn.SqueezeExcitation(2, 2, rng=rng))
+    model = nn.Sequential(block=block, pool=nn.GlobalAvgPool2d(), flat=nn.Flatten())
+    twin = to_convolutional(model, CROP)
+    x = drawn(rng, (2, *CROP), np.float32)
+    assert_agrees(twin(x)[:, :, 0, 0], model(x))
+    assert twin.output_shape((2, 24, 20)) == (2, 5, 3)
+    with pytest.raises(ArgumentError, match=r"fits one size of image only \('0' inside it does\)"):
+        to_convolutional(nn.Sequential(nn.Residual(nn.LocallyConnected2d(2, 2, CROP[1:], 1))), CROP)
+
+
 def test_a_network_of_the_lectures_sizes_is_converted_without_its_weights():
     pattern = (
         "INPUT -> [CONV3-64 -> RELU]*2 -> POOL -> [CONV3-128 -> RELU]*2 -> POOL -> "

@@ -28,7 +28,7 @@ from .linear import Flatten, Linear
 from .parameter import Parameter
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d
 from .summaries import known_shape
-from .walk import Node, shapes
+from .walk import Node, flattened, shapes
 
 __all__ = ["Converter", "to_convolutional"]
 
@@ -154,7 +154,10 @@ class Converter:
             return AvgPool2d((self.map[1], self.map[2]), 1)
         if isinstance(layer, GlobalMaxPool2d):
             return MaxPool2d((self.map[1], self.map[2]), 1)
+        gates = _gates(flattened(layer), self.map)
         for path, inner in layer.layers():
+            if path in gates:
+                continue
             if inner.one_size and isinstance(inner, Softmax):
                 raise _refusal(layer, "works along rows or columns, whose number will change.")
             if inner.one_size:
