@@ -17,7 +17,9 @@ from pellucid.engine.cpu.steps.activations import (
     GELUStep,
     HardsigmoidStep,
     HardswishStep,
+    MishStep,
     SELUStep,
+    SoftplusStep,
 )
 from pellucid.engine.cpu.steps.pointwise import (
     DropoutStep,
@@ -51,6 +53,8 @@ STEPS = {
     "CELU": (CELUStep, nn.CELU(0.7)),
     "SELU": (SELUStep, nn.SELU()),
     "Erf": (ErfStep, nn.Erf()),
+    "Softplus": (SoftplusStep, nn.Softplus(2.5)),
+    "Mish": (MishStep, nn.Mish()),
     "Softmax": (SoftmaxStep, nn.Softmax()),
     "Dropout": (DropoutStep, nn.Dropout(0.4, rng=np.random.default_rng(5))),
     "Dropout of nothing": (DropoutStep, nn.Dropout(0.0, rng=np.random.default_rng(5))),

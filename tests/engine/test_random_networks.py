@@ -215,7 +215,7 @@ KINDS = {
     "silu": lambda rng, shape: [nn.SiLU()],
     "bounded": lambda rng, shape: [nn.Clip(-2.5, 2), nn.Hardswish(), nn.Hardsigmoid(0.3, 0.4)],
     "exponential": exponential,
-    "function": lambda rng, shape: [nn.Softplus()],
+    "function": lambda rng, shape: [nn.Softplus(), nn.Softsign(), nn.Mish()],
     "leaky": lambda rng, shape: [nn.LeakyReLU(0.2)],
     "sigmoid": lambda rng, shape: [nn.Sigmoid()],
     "tanh": lambda rng, shape: [nn.Tanh()],

@@ -31,6 +31,8 @@ FORWARD = {
     "gelu": (ops.gelu, ()),
     "gelu_by_tanh": (lambda x: ops.gelu(x, "tanh"), ()),
     "erf": (ops.erf, ()),
+    "softplus": (ops.softplus, (1.7,)),
+    "mish": (ops.mish, ()),
     "elu": (lambda x, *_: 2 * ops.celu(x, 0.5), (2.0, 1.0, 2.0)),
 }
 BACKWARD = {
@@ -45,9 +47,13 @@ BACKWARD = {
     "gelu_backward": (ops.gelu_backward, ()),
     "gelu_by_tanh_backward": (lambda dy, x: ops.gelu_backward(dy, x, "tanh"), ()),
     "erf_backward": (ops.erf_backward, ()),
+    "softplus_backward": (ops.softplus_backward, (1.7,)),
+    "mish_backward": (ops.mish_backward, ()),
     "elu_backward": (lambda dy, x, *_: 2 * ops.celu_backward(dy, x, 0.5), (2.0, 1.0, 2.0)),
 }
-OF_INPUTS = [name for name in BACKWARD if name.split("_")[0] in ("silu", "gelu", "elu", "erf")]
+OF_INPUTS = [
+    name for name in BACKWARD if name.split("_")[0] in ("silu", "gelu", "elu", "erf", "softplus")
+]
 
 
 def _kernel(name):
@@ -82,10 +88,20 @@ def test_a_gradient_is_that_of_the_op(name, size):
     assert_agrees(dx, op(dy.astype(np.float64), y.astype(np.float64), *constants), within=1e-6)
 
 
-# Beyond 3.5, the rounding of x² shows in the tail of the normal distribution.
+# Beyond 3.5, the rounding of x² shows in the tail of the normal distribution; beyond 5, that of
+# β·x in the softplus.
 @pytest.mark.parametrize(
     ("name", "most"),
-    [("sigmoid", 80), ("tanh", 80), ("silu", 80), ("gelu", 3.5), ("erf", 80), ("elu", 80)],
+    [
+        ("sigmoid", 80),
+        ("tanh", 80),
+        ("silu", 80),
+        ("gelu", 3.5),
+        ("erf", 80),
+        ("elu", 80),
+        ("softplus", 5),
+        ("mish", 80),
+    ],
 )
 def test_each_number_alone_is_right_to_one_in_a_million(name, most):
     away = np.logspace(-30, np.log10(most), 40_001)

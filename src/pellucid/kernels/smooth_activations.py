@@ -34,6 +34,10 @@ __all__ = [
     "gelu_by_tanh",
     "gelu_by_tanh_backward",
     "gelu_of",
+    "mish",
+    "mish_backward",
+    "softplus",
+    "softplus_backward",
 ]
 
 ONE, ZERO, HALF, TWO = np.float32(1), np.float32(0), np.float32(0.5), np.float32(2)
@@ -64,6 +68,8 @@ SMALL = tuple(
         -0.0005631352095,
     )
 )
+# artanh(s) = s · ARTANH(s²) for s up to 1/3: its series, which ends at 1.4e-7 of its first term.
+ARTANH = tuple(np.float32(1 / k) for k in (1, 3, 5, 7, 9, 11))
 DENSITY = np.float32(1 / math.sqrt(2 * math.pi))
 ROOT2, SLOPE = np.float32(math.sqrt(2)), np.float32(2 / math.sqrt(math.pi))  # of erf at 0
 # 2·√(2/π) · (x + 0.044715 · x³): its sigmoid is the approximation's gate, flat beyond LAST.
@@ -193,3 +199,63 @@ def erf_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
         dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
         for i in range(len(dys)):
             dxs[i] = dys[i] * (SLOPE * decay(-xs[i] * xs[i]))
+
+
+@kernel
+def softplus(queue: Array, x: Array, y: Array, beta: float) -> None:
+    """``y = (max(z, 0) + log(1 + e^-|z|)) / β`` with ``z = β·x``."""
+    k, over = np.float32(beta), np.float32(1 / beta)
+    for block in share(queue):
+        xs, ys = part(x, block), part(y, block)
+        for i in range(len(xs)):
+            z = k * xs[i]
+            e = decay(-abs(z))
+            s = e / (TWO + e)  # log(1 + e) = 2 · artanh(s), s up to 1/3
+            q = s * s
+            p = ARTANH[5]
+            p = p * q + ARTANH[4]
+            p = p * q + ARTANH[3]
+            p = p * q + ARTANH[2]
+            p = p * q + ARTANH[1]
+            p = p * q + ARTANH[0]
+            ys[i] = (max(z, ZERO) + TWO * (s * p)) * over
+
+
+@kernel
+def softplus_backward(queue: Array, dy: Array, x: Array, dx: Array, beta: float) -> None:
+    """``dx = dy / (1 + e^-(β·x))``."""
+    k = np.float32(beta)
+    for block in share(queue):
+        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
+        for i in range(len(dys)):
+            z = k * xs[i]
+            e = decay(-abs(z))
+            dxs[i] = dys[i] * ((ONE if z >= 0 else e) / (ONE + e))
+
+
+@kernel
+def mish(queue: Array, x: Array, y: Array) -> None:
+    """``y = x · t`` with ``t = tanh(log(1 + e^x)) = ((1 + e^x)² - 1) / ((1 + e^x)² + 1)``."""
+    for block in share(queue):
+        xs, ys = part(x, block), part(y, block)
+        for i in range(len(xs)):
+            a = xs[i]
+            e = decay(-abs(a))
+            above = (ONE + TWO * e) / (ONE + TWO * e + TWO * e * e)
+            below = e * (e + TWO) / (e * (e + TWO) + TWO)
+            ys[i] = a * (above if a >= 0 else below)
+
+
+@kernel
+def mish_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
+    """``dx = dy · (t + x · (1 - t) · (1 + t) / (1 + e^-x))``."""
+    for block in share(queue):
+        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
+        for i in range(len(dys)):
+            a = xs[i]
+            e = decay(-abs(a))
+            up, down = ONE + TWO * e + TWO * e * e, e * (e + TWO) + TWO
+            t = (ONE + TWO * e) / up if a >= 0 else e * (e + TWO) / down
+            rest = TWO * e * e / up if a >= 0 else TWO / down  # 1 - t
+            s = (ONE if a >= 0 else e) / (ONE + e)
+            dxs[i] = dys[i] * (t + a * rest * (ONE + t) * s)

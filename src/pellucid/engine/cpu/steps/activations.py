@@ -54,8 +54,10 @@ __all__ = [
     "GELUStep",
     "HardsigmoidStep",
     "HardswishStep",
+    "MishStep",
     "PReLUStep",
     "SELUStep",
+    "SoftplusStep",
 ]
 
 
@@ -163,7 +165,25 @@ class SELUStep(ELUStep):
         return scale, scale * float(self.layer.alpha), 1.0
 
 
-@serves(Abs, Exp, Log, Mish, Negative, Power, Reciprocal, Softplus, Softsign, Sqrt, ThresholdedReLU)
+@serves(Softplus)
+class SoftplusStep(_OfItsInput):
+    """``log(1 + e^(β·x)) / β``."""
+
+    kernels = (smooth_activations.softplus, smooth_activations.softplus_backward)
+
+    def constants(self) -> tuple[float, ...]:
+        """Return β."""
+        return (float(self.layer.beta),)
+
+
+@serves(Mish)
+class MishStep(_OfItsInput):
+    """``x`` times the tanh of its softplus."""
+
+    kernels = (smooth_activations.mish, smooth_activations.mish_backward)
+
+
+@serves(Abs, Exp, Log, Negative, Power, Reciprocal, Softsign, Sqrt, ThresholdedReLU)
 class FunctionStep(Step):
     """A function of each number that NumPy computes: the layer itself, on images of any layout."""
 
