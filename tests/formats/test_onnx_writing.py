@@ -306,6 +306,22 @@ def test_a_graph_of_several_outputs_returns_each_by_its_name(tmp_path):
     assert said.startswith("softmax: needs a model with one output, received one that returns")
 
 
+def test_what_was_written_is_read_back_as_the_same_network(tmp_path):
+    refused = []
+    for case in CASES:
+        model, x = small(case)
+        to_onnx(model, tmp_path / "a.onnx", input_shape=case.shape, opset=21)
+        try:
+            again = library.from_onnx(tmp_path / "a.onnx").eval()
+        except ArgumentError as error:
+            refused.append((case.id, str(error)))
+            continue
+        assert_same(again(x[:2]), model(x[:2]))
+    # What the operators that a layer is made of cannot be told from.
+    assert {case.partition(" ")[0] for case, _ in refused} <= {"LocallyConnected2d", "Slice"}
+    assert all("cannot be converted" in said for _, said in refused)
+
+
 # Layers of one's own, and refusals ----------------------------------------------------------------
 
 
