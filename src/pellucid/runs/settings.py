@@ -223,7 +223,7 @@ class Settings:
         None,
         "Initial weights: he, xavier, or a standard deviation.",
         metavar="X",
-        otherwise="he; for simple 0.01 as in the book, digits 0.1",
+        otherwise="he, or as published with the network; for simple 0.01, digits 0.1",
         en="initial weights",
         ko="가중치 초깃값",
     )
