@@ -21,6 +21,7 @@ from pellucid.models import (
     ResNet18,
     ResNet20,
     SqueezeNet,
+    by_name,
 )
 from pellucid.nn import BatchNorm2d, StochasticDepth
 from pellucid.nn.init import without_values
@@ -323,3 +324,18 @@ def test_a_multiplier_that_is_none_is_refused(make, argument):
 def test_a_convnext_needs_a_width_for_each_stage():
     with pytest.raises(ArgumentError, match=r"^depths: must be the blocks .* as many as there are"):
         ConvNeXt(depths=(3, 3))
+
+
+def test_networks_by_name_begin_with_the_weights_they_were_published_with():
+    def begin(name, init=None):
+        rng = np.random.default_rng(0)
+        return by_name(name, (3, 32, 32), 50, weight_init=init, rng=rng)
+
+    assert begin("mobilenet-v2")["classifier"]["1"].weight.data.std() == pytest.approx(
+        0.01, rel=0.02
+    )
+    last = begin("efficientnet-b0")["classifier"]["1"].weight.data
+    assert abs(last).max() == pytest.approx(50**-0.5, rel=0.01)
+    assert last.std() == pytest.approx((3 * 50) ** -0.5, rel=0.02)
+    assert begin("mobilenet-v3-small", 0.5)["classifier"]["3"].weight_init == 0.5
+    assert begin("resnet20")["fc"].weight_init == "he"
