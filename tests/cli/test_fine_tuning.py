@@ -102,6 +102,17 @@ def test_a_checkpoint_of_pytorch_itself_goes_in_and_where_the_weights_were_is_sa
     np.testing.assert_array_equal(weights(tmp_path / "tuned")["conv1.weight"], expected)
 
 
+def test_weights_of_another_network_by_name_are_told_which_they_fit(pellucid, tmp_path, letters):
+    model = models.by_name("resnet20", (3, 32, 32), 7)
+    state = {f"module.{key}": value for key, value in model.state_dict().items()}
+    save_file(state, tmp_path / "w.safetensors")
+    given = ("train", "--data", letters, "--from", "w.safetensors", "--model")
+    refused = pellucid(*given, "simple")
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("They fit resnet20: name it with --model resnet20.\n")
+    assert len(refused.stderr.splitlines()) <= 8
+
+
 def test_weights_out_of_a_wrapper_without_counts_go_in_and_it_is_said(pellucid, tmp_path, letters):
     model = models.by_name("resnet20", (1, 8, 8), 3, rng=np.random.default_rng(1))
     own = model.state_dict()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 
 import numpy as np
@@ -13,6 +15,7 @@ from pellucid import models, nn
 from pellucid.errors import StateDictError
 from pellucid.nn.adapt import adapted
 from pellucid.nn.differences import told
+from pellucid.nn.init import without_values
 
 
 def _resnet(classes=10):
@@ -213,8 +216,8 @@ def test_another_number_of_classes_alone_says_how_to_load_the_rest(resnet):
         "2 keys do not fit this model, and nothing was loaded:\n"
         "  mis-shaped: fc.bias must be (3,), received (10,)\n"
         "  mis-shaped: fc.weight must be (3, 512), received (10, 512)\n"
-        "Only the last layer 'fc' differs, with 10 outputs there. Load the others: {k: v for "
-        "k, v in state.items() if not k.startswith('fc.')} with strict=False."
+        "Only the last layer 'fc' differs, with 10 outputs there and 3 in this model. Load the "
+        "others: {k: v for k, v in state.items() if not k.startswith('fc.')} with strict=False."
     )
     model.load_state_dict(follow(said, resnet), strict=False)
     assert np.array_equal(model.state_dict()["conv1.weight"], resnet["conv1.weight"])
@@ -226,6 +229,29 @@ def test_another_network_is_told_in_a_few_lines(resnet):
     assert len(said.split("\n")) <= 10
     assert re.match(r"\d+ keys do not fit this model, and nothing was loaded:\n", said)
     assert said.endswith("Build the model as it was when the weights were saved.")
+
+
+NETWORKS = (
+    *("simple", "alexnet-torchvision", "vgg11", "googlenet", "resnet18", "resnet20"),
+    *("squeezenet", "mobilenet-v2", "mobilenet-v3-small", "efficientnet-b0"),
+)
+
+
+@pytest.mark.parametrize("two", [*itertools.permutations(NETWORKS, 2)], ids="-".join)
+def test_weights_of_one_network_for_another_are_told_in_at_most_eight_lines(two):
+    own, state = map(_shapes_of, two)
+    said = told(own, state)
+    assert len(said.split("\n")) <= 8
+    assert max(map(len, said.split("\n"))) <= 160
+    normed = [any(key.endswith("running_mean") for key in keys) for keys in (own, state)]
+    assert ("batch norms, which" in said) == (normed[0] != normed[1])
+
+
+@functools.cache
+def _shapes_of(name):
+    with without_values():
+        network = models.by_name(name, *models.published_for(name))
+    return {key: value.shape for key, value in network.state_dict().items()}
 
 
 def test_biases_alone_are_grouped_by_their_ending():

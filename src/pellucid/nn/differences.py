@@ -97,11 +97,17 @@ nothing was loaded. Load {k.removeprefix('module.'): v for k, v in state.items()
     shapes = [f"mis-shaped: {shown(k)} must be {own[k]}, received {state[k]}" for k in rest]
     plain = sorted(lines + shapes)
     if len(plain) + len(found.lines) > MOST_LINES:
-        plain = _grouped("mis-shaped", sorted(rest), shapes)
-        plain += _grouped("missing", sorted(missing), sorted(_listed("missing", missing, own)))
-        plain += _grouped(
-            "unexpected", sorted(unexpected), sorted(_listed("unexpected", unexpected, state))
-        )
+        kinds = {
+            "mis-shaped": (sorted(rest), shapes),
+            "missing": (sorted(missing), sorted(_listed("missing", missing, own))),
+            "unexpected": (sorted(unexpected), sorted(_listed("unexpected", unexpected, state))),
+        }
+        most = 2 if all(keys for keys, _ in kinds.values()) else 3  # lines of each kind
+        plain = [
+            line
+            for kind, (keys, all_) in kinds.items()
+            for line in _grouped(kind, keys, all_, most)
+        ]
     advice = found.advice + ([_last_advice(own, state, missing, unexpected, rest)] if plain else [])
     return (
         f"{count(number)} not fit this model, and nothing was loaded:\n  "
@@ -219,7 +225,8 @@ def _last_advice(
     if layers == {last} and last and inputs_fit and not (missing or unexpected):
         outputs = state[mis_shaped[0]][0]
         return (
-            f"Only the last layer {shown(last)!r} differs, with {outputs} outputs there. Load "
+            f"Only the last layer {shown(last)!r} differs, with {outputs} outputs there and "
+            f"{own[mis_shaped[0]][0]} in this model. Load "
             f"the others: {{k: v {_ITEMS} if not k.startswith({last + '.'!r})}} with strict=False."
         )
     if missing and len(missing) == len(unexpected):
@@ -232,14 +239,20 @@ def _last_advice(
                 "The shapes match the missing keys, only the names differ: rename the keys "
                 "of the file to this model's, which list(model.state_dict()) shows."
             )
-    return "Build the model as it was when the weights were saved."
+    build = "Build the model as it was when the weights were saved."
+    normed, norms = (any(k.endswith("running_mean") for k in keys) for keys in (state, own))
+    if normed and not norms:
+        return f"The file has batch norms, which this model lacks. {build}"
+    if norms and not normed and state:
+        return f"This model has batch norms, which the file lacks. {build}"
+    return build
 
 
 def _listed(kind: str, keys: Iterable[str], shapes: Shapes) -> list[str]:
     return [f"{kind}: {shown(key)} {shapes[key]}" for key in keys]
 
 
-def _grouped(kind: str, keys: list[str], lines: list[str]) -> list[str]:
+def _grouped(kind: str, keys: list[str], lines: list[str], most: int) -> list[str]:
     """Return lines that group similar keys, by their endings or their beginnings."""
     if len(lines) <= 2:
         return lines
@@ -251,7 +264,8 @@ def _grouped(kind: str, keys: list[str], lines: list[str]) -> list[str]:
     alike = min(by_start, by_end, key=len)
     line = dict(zip(keys, lines, strict=True))
     if len(alike) > 2:
-        return [*lines[:2], f"{kind}: {len(keys) - 2} more, in {len(by_start)} layers"]
+        rest = f"{kind}: {len(keys) - most + 1} more, in {len(by_start)} layers"
+        return [*lines[: most - 1], rest]
     return [
         line[group[0]] + (f" and {len(group) - 1} more that {shown(what)}" if group[1:] else "")
         for what, group in alike.items()

@@ -150,11 +150,36 @@ def _with_weights(
         network.load_state_dict(state)
     except StateDictError as error:
         error.where = "source"
+        if others := _fitting(contents.tensors):
+            error.message += f" They fit {' or '.join(others)}: name it with {{model}}."
+            error.arguments["model"] = ("model", others[0])
         raise
     notes += changes
     if new_head:
         notes.append(f"'{nn.head_name(network)}' is new, for {len(images.classes)} other classes")
     return Start(network, model, notes)
+
+
+def _fitting(arrays: dict[str, np.ndarray]) -> list[str]:
+    """Return the networks by name that these are the weights of, at their published size."""
+    from .. import models
+    from ..networks import NETWORKS
+    from ..nn import head_name
+    from ..nn.init import without_values
+    from ..nn.keys import is_count, without_wrappers
+
+    shapes = {without_wrappers(key): array.shape for key, array in arrays.items()}
+    found = []
+    for name in NETWORKS:
+        with without_values():
+            network = models.by_name(name, *models.published_for(name))
+        own = {key: parameter.data.shape for key, parameter in network.parameters().items()}
+        head = f"{head_name(network)}."
+        body = {key: shape for key, shape in own.items() if not key.startswith(head)}
+        known = sum(not is_count(key) for key in shapes)
+        if body.items() <= shapes.items() and 2 * len(body) >= known:
+            found.append(name)
+    return found
 
 
 def choose_what_learns(network: Layer, freeze: str | None, rates: str | None) -> None:
