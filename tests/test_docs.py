@@ -87,6 +87,7 @@ def test_both_pages_have_the_same_program():
     [
         ("calibration.md", r"^Temperature\(.+\)\n(0\.\d{4}) .*\n\1 .*\n$"),
         ("integrations.md", r" 0\.\d+\n(.*\n)*.*0\.\d+\n$"),
+        ("pytorch.md", r"^\d+ True\n$"),
         ("recipe.md", r"^True\n$"),
         ("resuming.md", r"  goes on in epoch 3 of 4\n4 epochs\n$"),
     ],

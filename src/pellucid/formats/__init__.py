@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .registry import Contents, Format, register
     from .sniff import describe_file
     from .tensors import read_tensors, write_tensors
+    from .torch.reading import read_torch
     from .torch.writing import to_torch
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "load",
     "read_pickle",
     "read_tensors",
+    "read_torch",
     "register",
     "save",
     "to_book",
@@ -55,6 +57,7 @@ _HOMES = {
     "load": "model_file",
     "read_pickle": "book_pickle",
     "read_tensors": "tensors",
+    "read_torch": "torch.reading",
     "register": "registry",
     "save": "model_file",
     "to_book": "book_networks",

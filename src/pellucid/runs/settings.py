@@ -66,7 +66,7 @@ class Settings:
     source: Path | None = setting(
         None,
         "Start from a trained network: a run folder, a model file, or PyTorch's weights as "
-        "safetensors with --model. Its last layer is replaced if the classes differ.",
+        "safetensors or .pth with --model. Its last layer is replaced if the classes differ.",
         key="from",
         metavar="RUN|FILE",
         en="started from",
