@@ -93,6 +93,8 @@ def command(
 
     pellucid convert model.safetensors params.pkl
 
+    pellucid convert weights.pth weights.npz
+
     Numbers become float32 in a model, and float64 in the book's file, which its load_params reads.
     """
     from ..formats.registry import reader_of, writer_of
