@@ -32,7 +32,7 @@ ONE_OUTPUT = {"LayerNormalization", "Dropout", "MaxPool"}
 # image before the corners are aligned.
 UNLIKE = r"training_dropout|resize_downsample_scales_(linear|cubic)_align_corners"
 OF_ALL_IMAGES = (
-    r"along axis 0, that of the images|mixes the numbers of several images|must remain the first"
+    r"along axis 0, that of the images|mixes the numbers of several images|must be the first axis"
     r"|differs from image to image|slides over 3 axes|one number of all images"
 )
 REFUSALS = {

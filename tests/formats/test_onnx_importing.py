@@ -172,7 +172,7 @@ def test_what_mixes_images_is_refused(tmp_path: Path) -> None:
     cases = {
         "Reshape x swap -> y": r"makes the shape \(-1, 24\).*mixes the numbers of several images",
         "ReduceMean x -> y": "along axis 0, that of the images",
-        "Transpose x -> y": "the images' axis, 0, must remain the first",
+        "Transpose x -> y": "they must be the first axis",
         "Add x rows -> y": "differs from image to image",
     }
     weights = {"swap": np.array([-1, 24]), "rows": _draw(2, 3, 4, 4)}

@@ -155,6 +155,8 @@ class Builder:
             reason = "does not depend on the images"
         elif not isinstance(value, Image):
             reason = "is not computed"
+        elif value.place:
+            reason = f"has the images along axis {value.place}; they must be the first axis"
         elif value.node == self._graph_input:
             from ....nn import Reshape  # the identity, as a graph has at least one node
 

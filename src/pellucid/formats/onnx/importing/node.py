@@ -58,11 +58,17 @@ class Reading:
             raise Unsupported(f"it has no input {k + 1}")
         return value
 
-    def image(self, k: int = 0) -> Image:
-        """Return an input that depends on the images."""
+    def image(self, k: int = 0, *, moved: bool = False) -> Image:
+        """Return an input that depends on the images; with N first, unless it may be ``moved``."""
         value = self.value(k)
         if isinstance(value, Known):
             raise Unsupported(f"{self._called(k)} is a constant, where images are needed")
+        if value.place and not moved:
+            raise Unsupported(
+                f"{self._called(k)} has the images along axis {value.place}, where a transposition "
+                "has put them; they must be the first axis here",
+                "Let batches be the first axis (batch_first=True), and export again.",
+            )
         return value
 
     def weight(self, k: int) -> Known:
@@ -131,22 +137,27 @@ class Reading:
             raise Unsupported(f"its attribute {name} is {value!r}; {known} is read")
         return value
 
-    def axes(self, k: int, rank: int) -> tuple[int, ...] | None:
+    def axes(self, k: int, rank: int, place: int = 0) -> tuple[int, ...] | None:
         """Return axes given as the attribute ``axes``, or since some opset as input ``k``."""
         given = self.integers("axes")
         array = self.known(k)
         wanted = given if array is None else tuple(int(a) for a in np.ravel(array))
-        return None if wanted is None else tuple(self.axis(a, rank) for a in wanted)
+        return None if wanted is None else tuple(self.axis(a, rank, place) for a in wanted)
 
-    def axis(self, axis: int, rank: int) -> int:
-        """Return an axis counted from the front; refuse the one of the images."""
+    def axis(self, axis: int, rank: int, place: int = 0) -> int:
+        """Return an axis of the file as that of a layer, with N first; refuse that of the images.
+
+        ``place`` is N's axis in the file.
+        """
         if not -rank <= axis < rank:
             raise Unsupported(f"it has the axis {axis} of {rank} axes")
-        if axis % rank == 0:
+        axis %= rank
+        if axis == place:
             raise Unsupported(
-                "it acts along axis 0, that of the images: each image is computed by itself here"
+                f"it acts along axis {axis}, that of the images: each image is computed by itself "
+                "here"
             )
-        return axis % rank
+        return axis + (axis < place)
 
     # Results --------------------------------------------------------------------------------
 

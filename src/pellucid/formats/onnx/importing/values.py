@@ -33,10 +33,14 @@ class Image:
         The node of the graph that makes it, or the graph's input.
     shape : tuple of int
         Without N.
+    place : int
+        The axis of N in the file, where a transposition has moved it for a while, as attention does
+        it; in the graph it is always the first.
     """
 
     node: str
     shape: Shape
+    place: int = 0
 
     @property
     def rank(self) -> int:
@@ -50,7 +54,8 @@ class Image:
 
     def dims(self) -> Known:
         """Return the shape as ONNX's Shape gives it, with N."""
-        first, second = (np.array([n, *self.shape], dtype=np.int64) for n in BATCHES)
+        before, after = self.shape[: self.place], self.shape[self.place :]
+        first, second = (np.array([*before, n, *after], dtype=np.int64) for n in BATCHES)
         return Known((first, second))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from .....nn import Flatten, Permute, PixelShuffle, Reshape
 from ..node import N, Reading
@@ -61,14 +62,15 @@ def _flatten(node: Reading) -> Image:
 
 @reads("Squeeze")
 def _squeeze(node: Reading) -> Image:
-    x = node.image()
-    axes = node.axes(1, x.rank)
+    x = node.image(moved=True)
+    axes = node.axes(1, x.rank, x.place)
     if axes is None:
         axes = tuple(k for k, size in enumerate(x.shape, 1) if size == 1)
     long = [k for k in axes if x.shape[k - 1] != 1]
     if long:
         raise Unsupported(f"axis {long[0]} of {_of(x)} does not have length 1")
-    return reshaped(node, x, tuple(s for k, s in enumerate(x.shape, 1) if k not in axes))
+    y = reshaped(node, x, tuple(s for k, s in enumerate(x.shape, 1) if k not in axes))
+    return replace(y, place=x.place - sum(k <= x.place for k in axes))
 
 
 @reads("Unsqueeze")
@@ -89,15 +91,14 @@ def _unsqueeze(node: Reading) -> Image:
 
 @reads("Transpose")
 def _transpose(node: Reading) -> Image:
-    x = node.image()
+    x = node.image(moved=True)
     order = node.integers("perm", tuple(range(x.rank))[::-1])
-    if len(order) != x.rank or order[0] != 0:
-        raise Unsupported(
-            f"its attribute perm is {order}: the images' axis, 0, must remain the first"
-        )
-    if order == tuple(range(x.rank)):
-        return x
-    return node.add(Permute(*order), x)
+    if sorted(order) != list(range(x.rank)):
+        raise Unsupported(f"its attribute perm is {order} for {x.rank} axes")
+    # N stays first in the graph: what the file moves it past is remembered.
+    others = tuple(k + (k < x.place) for k in order if k != x.place)
+    y = x if others == tuple(range(1, x.rank)) else node.add(Permute(0, *others), x)
+    return replace(y, place=order.index(x.place))
 
 
 @reads("DepthToSpace")

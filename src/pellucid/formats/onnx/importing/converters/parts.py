@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ MOST_RUNS = 64
 
 @reads("Slice")
 def _slice(node: Reading) -> Image:
-    x = node.image()
+    x = node.image(moved=True)
     attributes = {
         name: value
         for name in ("starts", "ends", "axes")
@@ -31,11 +32,10 @@ def _slice(node: Reading) -> Image:
     inputs = [_bounds(node, k) for k in range(1, 5)]
     starts, ends, axes, steps = slice_arguments(attributes, inputs, x.rank)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        if axis == 0:
-            if (start, step) == (0, 1) and end >= 2**30:
-                continue  # all images
-            node.axis(axis, x.rank)
-        x = _part(node, x, axis, range(x.shape[axis - 1])[_slice_of(start, end, step)])
+        if axis == x.place and (start, step) == (0, 1) and end >= 2**30:
+            continue  # all images
+        at = node.axis(axis, x.rank, x.place)
+        x = _part(node, x, at, range(x.shape[at - 1])[_slice_of(start, end, step)])
     return x
 
 
@@ -59,13 +59,14 @@ def _part(node: Reading, x: Image, axis: int, places: range, part: str = "") -> 
     start, step = places[0], places.step if len(places) > 1 else 1
     if step < 0:
         raise Unsupported(f"its step is {step}; forward steps are read")
-    return node.add(Slice(axis, start, places[-1] + 1, step), x, part=part or f"axis{axis}")
+    y = node.add(Slice(axis, start, places[-1] + 1, step), x, part=part or f"axis{axis}")
+    return replace(y, place=x.place)
 
 
 @reads("Split")
 def _split(node: Reading) -> list[Image | None]:
-    x = node.image()
-    axis = node.axis(int(node.attribute("axis", 0)), x.rank)
+    x = node.image(moved=True)
+    axis = node.axis(int(node.attribute("axis", 0)), x.rank, x.place)
     length, outputs = x.shape[axis - 1], len(node.operation.outputs)
     given, array = node.integers("split"), node.known(1)
     node.attribute("num_outputs")
@@ -85,8 +86,8 @@ def _split(node: Reading) -> list[Image | None]:
 @reads("Gather")
 def _gather(node: Reading) -> Image:
     """Convert indices into parts of neighbours, which are joined."""
-    x = node.image()
-    axis = node.axis(int(node.attribute("axis", 0)), x.rank)
+    x = node.image(moved=True)
+    axis = node.axis(int(node.attribute("axis", 0)), x.rank, x.place)
     indices = node.weight(1).array
     length = x.shape[axis - 1]
     if not indices.size or not (-length <= indices.min() and indices.max() < length):
@@ -96,7 +97,9 @@ def _gather(node: Reading) -> Image:
         raise Unsupported(f"it takes {indices.size} places in an order with {len(runs)} gaps")
     parts = [_part(node, x, axis, run, part="place") for run in runs]
     y = parts[0] if len(parts) == 1 else node.add(Concat(dim=axis), *parts)
-    return reshaped(node, y, (*x.shape[: axis - 1], *indices.shape, *x.shape[axis:]), part="row")
+    shape = (*x.shape[: axis - 1], *indices.shape, *x.shape[axis:])
+    place = x.place + (indices.ndim - 1) * (axis <= x.place)
+    return replace(reshaped(node, y, shape, part="row"), place=place)
 
 
 def _runs(places: list[int]) -> list[range]:

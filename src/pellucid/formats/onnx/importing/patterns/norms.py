@@ -32,10 +32,9 @@ def whole_norms(network: Rewriting) -> None:
         elif axis == 1 and gamma.shape == (gamma.size, 1, 1):
             if beta is not None and beta.shape != gamma.shape:
                 continue
-            flat = network.add_constant(f"{scale}_flat", gamma.reshape(-1))
-            zeros = np.zeros_like(gamma) if beta is None else beta
-            shift = network.add_constant(f"{bias or scale}_row", zeros.reshape(-1))
-            inputs = [x, flat, shift]
+            zeros = np.zeros(gamma.size, dtype=gamma.dtype)
+            shift = network.row(bias) if bias else network.add_constant(f"{scale}_zeros", zeros)
+            inputs = [x, network.row(scale), shift]
             network.replace(end, inside, "LayerNormOfChannels", inputs, "pellucid", epsilon=epsilon)
 
 

@@ -6,6 +6,7 @@ from ...operations import Operations
 from .channels_last import channels_first
 from .folded_norms import folded_norms
 from .functions import whole_functions
+from .group_norms import group_norms
 from .norms import whole_norms
 from .rewriting import Rewriting
 
@@ -23,6 +24,7 @@ def rewritten(operations: Operations, *, fold: bool) -> Operations:
     """
     network = Rewriting(operations)
     whole_norms(network)
+    group_norms(network)
     whole_functions(network)
     channels_first(network)
     if fold:

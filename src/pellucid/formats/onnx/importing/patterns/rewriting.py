@@ -10,8 +10,12 @@ import numpy as np
 
 from .....typing import Array
 from ...operations import Operation, Operations
+from ..folding import FOLDS
 
 __all__ = ["Rewriting", "close"]
+
+# What a weight may pass through; by Identity exporters let layers share equal ones.
+_REARRANGED = ("Identity", "Unsqueeze", "Transpose")
 
 
 class Rewriting:
@@ -67,11 +71,13 @@ class Rewriting:
         """Return a value that the file gives; None for others."""
         if name in self.constants:
             return self.constants[name]
-        operation = self.maker(name, "Constant", "Identity")
+        operation = self.maker(name, "Constant", *_REARRANGED)
         if operation is None:
             return None
-        if operation.op == "Identity":  # exporters share equal weights so
-            return self.constant(operation.inputs[0])
+        if operation.op in _REARRANGED:
+            arrays = [self.constant(each) for each in operation.inputs]
+            known = not any(array is None for array in arrays)
+            return FOLDS[operation.op](operation.attributes, *arrays) if known else None
         for key in ("value", "value_float", "value_int", "value_floats", "value_ints"):
             value = operation.attributes.get(key)
             if value is not None:
@@ -111,6 +117,16 @@ class Rewriting:
             self._drop(each)
             self._put(place, Operation(each.op, inputs, each.outputs, each.attributes, each.name,
                                        each.domain))  # fmt: skip
+
+    def row(self, name: str) -> str:
+        """Return the name of a constant with one axis and the same numbers."""
+        operation = self.maker(name, "Unsqueeze")
+        given = None if operation is None else self.constant(operation.inputs[0])
+        if operation is not None and given is not None and given.ndim == 1:
+            return operation.inputs[0]
+        array = self.constant(name)
+        assert array is not None
+        return name if array.ndim == 1 else self.add_constant(f"{name}_row", array.reshape(-1))
 
     def add_constant(self, near: str, array: Array) -> str:
         """Add a constant with an unused name; return that."""
