@@ -11,7 +11,7 @@ from contender import LOSSES, PEERS
 from memory import WHO
 from processes import Result
 
-__all__ = ["markdown", "medians", "ratios", "step_row", "trained_row"]
+__all__ = ["markdown", "medians", "onnx_row", "ratios", "step_row", "trained_row"]
 
 MIB = 2**20
 NONE = "–"
@@ -151,6 +151,32 @@ def _trained(rows: list[Result]) -> str:
     return "## Trained weights against fresh ones\n\n" + _table(header, map(trained_row, rows))
 
 
+def onnx_row(row: Result) -> list[str]:
+    """Return a line of the table of ONNX Runtime."""
+    ratio = row["ratio"]
+    return [
+        row["case"],
+        str(row["threads"]),
+        f"{1e3 * row['pellucid']['median']:.3f}",
+        f"{1e3 * row['onnxruntime']['median']:.3f}",
+        f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})",
+        f"{row['difference']:.0e}",
+        " + ".join(f"{seconds:.2f}" for seconds in row["start_s"].values()),
+    ]
+
+
+def _onnx(rows: list[Result]) -> str:
+    header = [
+        *("case", "threads", "Pellucid ms", "ONNX Runtime ms", "ratio (quartiles)"),
+        *("difference of the scores", "start s: plan + export and session"),
+    ]
+    return (
+        "## Inference against ONNX Runtime\n\nThe network's name and the number of images; the "
+        "ratio is how many times as fast Pellucid is, the median of bursts in turns.\n\n"
+        + _table(header, map(onnx_row, rows))
+    )
+
+
 def _memory(peaks: dict[str, list[Result]]) -> str:
     def row(who: str) -> list[str]:
         imports, data, training = (
@@ -206,6 +232,7 @@ def _book(result: Result) -> str:
 SECTIONS: dict[str, Callable[[Any], str]] = {
     "steps": _steps,
     "trained": _trained,
+    "onnx": _onnx,
     "memory": _memory,
     "start-up": _startup,
     "recipe": _recipe,

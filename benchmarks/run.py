@@ -1,4 +1,4 @@
-"""Pellucid against PyTorch eager on the CPU, side by side: `make bench`.
+"""Pellucid against PyTorch eager and ONNX Runtime on the CPU, side by side: `make bench`.
 
 Every measurement runs in its own process, the contenders take turns, and the results are medians
 over the rounds with their range. Compiling and warming up are reported separately. The results go
@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import chart
+import onnx_runtime
 import startup
 from cases import CASES, TRAINED
 from contender import PEERS
@@ -27,7 +28,8 @@ from processes import HERE, Result, call
 
 import report
 
-PACKAGES = ("pellucid", "numpy", "numba", "torch")
+PACKAGES = ("pellucid", "numpy", "numba", "torch", "onnxruntime")
+ONNX = onnx_runtime.cases()
 
 
 def main() -> None:
@@ -87,6 +89,21 @@ def _trained(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
     return measured
 
 
+def _onnx(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
+    keys = [key for key in ONNX if key in wanted]
+    if keys and (options.no_peer or importlib.util.find_spec("onnxruntime") is None):
+        print("ONNX Runtime is not compared with: not installed, or --no-peer")
+        return []
+    measured = []
+    for key in keys:
+        for threads in options.threads:
+            arguments = [*ONNX[key], threads, *([1] if options.quick else [])]
+            found = call("onnx_runtime.py", *arguments)
+            measured.append({"case": key, "threads": threads, **found})
+            _say(report.onnx_row(measured[-1]))
+    return measured
+
+
 def _memory(options: argparse.Namespace, wanted: set[str]) -> Result:
     if not _has_mnist(wanted, "memory"):
         return {}
@@ -129,12 +146,13 @@ def _book(options: argparse.Namespace, wanted: set[str]) -> Result:
 PARTS: dict[str, Callable[[argparse.Namespace, set[str]], Result | list[Result]]] = {
     "steps": _steps,
     "trained": _trained,
+    "onnx": _onnx,
     "memory": _memory,
     "start-up": _startup,
     "recipe": _recipe,
     "book": _book,
 }
-EVERYTHING = [*CASES, *TRAINED, "memory", "start-up", "recipe", "book"]
+EVERYTHING = [*CASES, *TRAINED, *ONNX, "memory", "start-up", "recipe", "book"]
 
 
 def _has_mnist(wanted: set[str], name: str) -> bool:

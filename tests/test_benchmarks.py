@@ -41,6 +41,18 @@ def test_the_contenders_start_alike_and_learn_alike(peer, tmp_path):
     assert (tmp_path / "results.png").is_file()
 
 
+def test_a_network_is_measured_against_onnx_runtime_with_equal_scores(peer, tmp_path):
+    peer("onnxruntime")
+    command = [sys.executable, str(RUN), "squeezenet-onnx-1", "--quick", "--threads", "1"]
+    process = subprocess.run(
+        [*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    (row,) = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["onnx"]
+    assert row["difference"] < 1e-5
+    assert "| squeezenet-onnx-1 | 1 |" in (tmp_path / "results.md").read_text(encoding="utf-8")
+
+
 def test_an_unknown_case_is_refused(tmp_path):
     command = [sys.executable, str(RUN), "simpel", "--out", str(tmp_path)]
     process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
