@@ -28,6 +28,7 @@ N = 3
 CASES = {
     "plain": (3, (6, 7), (3, 3), {}),
     "padded": (LANES + 3, (5, 6), (3, 3), {"padding": 1}),
+    "many vectors": (9 * LANES + 3, (4, 3), (3, 3), {"padding": 1}),
     "whole vectors": (2 * LANES, (4, 5), (3, 3), {"padding": 1}),
     "five by five": (4, (6, 5), (5, 5), {"padding": 2}),
     "stride": (5, (9, 8), (3, 3), {"stride": 2, "padding": 1}),

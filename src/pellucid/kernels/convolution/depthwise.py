@@ -3,8 +3,9 @@
     z[i,j,c] = b[c] + Σ_uv w[u,v,c] · x[i·S+u-P, j·S+v-P, c]
 
 A vector holds `LANES` channels of one pixel. For these channels, a band of rows of the image is
-copied into a *strip*, whose pixels follow each other, framed by zeros: a few KB, which stay in the
-nearest cache while all taps pass over them. There a tile of sums, ``height`` pixels of one row,
+copied into a *strip*, whose pixels follow each other, framed by zeros: some KB, which stay in the
+nearest cache while all taps pass over them. (Some vectors are copied together, so that memory is
+read in long runs.) There a tile of sums, ``height`` pixels of one row,
 stays in registers, and each vector of weights serves all of them.
 
 *The input gradient* has the same form, and asks for each cell which windows read it. With a stride
@@ -39,6 +40,7 @@ from ..simd import (
     inner,
     load,
     load_part,
+    scatter,
     store,
     store_first,
     where_above_zero,
@@ -47,7 +49,9 @@ from ..simd import (
 from .activation import Activation, on_tiles
 from .layout import LINE, GatedGradient, aligned
 
-__all__ = ["Band", "Packed", "Strip", "copy_band", "forward", "strip_of"]
+__all__ = ["TOGETHER", "Band", "Packed", "Strip", "copy_bands", "forward", "strip_of"]
+
+TOGETHER = 4  # vectors of channels that are copied together: 256 bytes of each pixel
 
 
 class Strip(NamedTuple):
@@ -153,31 +157,52 @@ def _axis(windows: Windows, axis: int, back: bool) -> list[list[tuple[int, int]]
 
 
 @inlined
-def copy_band(source: Any, n: int, k: int, strip: Array, frame: Any, first: int, rows: int) -> None:
-    """Copy ``LANES`` channels from k on of the image's ``rows`` from ``first`` into the strip."""
-    (x, gate, gated), (h, w, c, left, pitch) = source, frame
-    columns = max(0, min(w, pitch - left))
+def copy_bands(
+    source: Any, n: int, k: int, strips: Array, size: int, frame: Any, first: int, rows: int
+) -> None:
+    """Copy the image's ``rows`` from ``first`` into strips of ``size`` numbers each.
+
+    They are `TOGETHER` strips, each for ``LANES`` channels from k on, as far as there are any.
+    """
+    (_, _, gated), (h, _, c, left, pitch) = source, frame
     for r in range(rows):
         to, i = r * pitch * LANES, first + r
         if not 0 <= i < h:
-            for _ in range(pitch):
-                store(zeros(1, 1), strip, to, 0)
-                to += LANES
-            continue
-        at, to, ready = ((n * h + i) * w) * c + k, to + left * LANES, 0
-        if c - k >= LANES and not gated:
-            for _ in range(columns // 4):
-                store(load(4, 1, x, at, c, 0), strip, to, LANES)
-                at += 4 * c
-                to += 4 * LANES
-            ready = columns // 4 * 4
-        for _ in range(ready, columns):
-            t = load_part(x, at, c - k)
-            if gated:
-                t = where_above_zero(t, load_part(gate, at, c - k), np.float32(0))
-            store(t, strip, to, 0)
-            at += c
-            to += LANES
+            for at in range(to, to + pitch * LANES, LANES):
+                scatter(zeros(1, TOGETHER), strips, at, 0, size)
+        elif c - k >= TOGETHER * LANES and not gated:
+            _copy_vectors(source, n, k, strips, to + left * LANES, size, frame, i)
+        else:
+            for v in range(min(TOGETHER, (c - k + LANES - 1) // LANES)):
+                at = to + left * LANES + v * size
+                _copy_vector(source, n, k + v * LANES, strips, at, frame, i)
+
+
+@inlined
+def _copy_vectors(
+    source: Any, n: int, k: int, strips: Array, to: int, size: int, frame: Any, i: int
+) -> None:
+    """Copy row ``i`` into all strips: what is read lies side by side in memory."""
+    (x, _, _), (h, w, c, left, pitch) = source, frame
+    at = (n * h + i) * w * c + k
+    for _ in range(min(w, pitch - left)):
+        scatter(load(1, TOGETHER, x, at, 0, LANES), strips, to, 0, size)
+        at += c
+        to += LANES
+
+
+@inlined
+def _copy_vector(source: Any, n: int, k: int, strip: Array, to: int, frame: Any, i: int) -> None:
+    """Copy row ``i`` of one vector, of which there may be only a part, and mask it by the gate."""
+    (x, gate, gated), (h, w, c, left, pitch) = source, frame
+    at = (n * h + i) * w * c + k
+    for _ in range(min(w, pitch - left)):
+        t = load_part(x, at, c - k)
+        if gated:
+            t = where_above_zero(t, load_part(gate, at, c - k), np.float32(0))
+        store(t, strip, to, 0)
+        at += c
+        to += LANES
 
 
 @cache
@@ -202,22 +227,24 @@ def forward(height: int, step: int, functions: bool = False) -> Any:
         per_filter = filters.size // vectors
         rows = -(-s.oh // s.apart_h)
         size = ((per - 1) * s.step_h + s.rows) * s.pitch * LANES
-        strip = aligned(np.zeros(size + LINE, dtype=np.float32))
+        strip = aligned(np.zeros(TOGETHER * size + LINE, dtype=np.float32))
         scratch = aligned(np.empty(2 * size_of_tile + LINE, dtype=np.float32))
         sums, result = scratch[:size_of_tile], scratch[size_of_tile:]
         for task in share(queue):
             n, part, b = task // (bands * parts), task // bands % parts, task % bands
             begin, end = b * rows // bands, (b + 1) * rows // bands
             first, read = begin * s.step_h - s.top, (end - begin - 1) * s.step_h + s.rows
-            for vector in range(part * vectors // parts, (part + 1) * vectors // parts):
-                k, own = vector * LANES, vector * per_filter
-                copy_band(given, n, k, strip, frame, first, read)
+            least = part * vectors // parts
+            for vector in range(least, (part + 1) * vectors // parts):
+                k, own, which = vector * LANES, vector * per_filter, (vector - least) % TOGETHER
+                if which == 0:
+                    copy_bands(given, n, k, strip, size, frame, first, read)
                 for phase in range(len(phases)):
                     a, e = phases[phase, 0], phases[phase, 1]
                     tap, last = 2 * phases[phase, 2], 2 * phases[phase, 3]
                     wide = (s.ow - e + s.apart_w - 1) // s.apart_w
                     for i in range(begin, min(end, (s.oh - a + s.apart_h - 1) // s.apart_h)):
-                        line = (i - begin) * s.step_h * s.pitch * LANES
+                        line = which * size + (i - begin) * s.step_h * s.pitch * LANES
                         to = ((n * s.oh + a + i * s.apart_h) * s.ow + e) * c + k
                         for block in range(0, wide, height):
                             j = min(block, wide - height)

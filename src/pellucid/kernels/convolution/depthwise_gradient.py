@@ -23,7 +23,7 @@ from ..pool.threads import share
 from ..simd import add_rows_from, inner_at, zeros
 from ..tree import add_chunks, chunk_bounds
 from .arguments import PartialSums
-from .depthwise import Strip, copy_band
+from .depthwise import TOGETHER, Strip, copy_bands
 from .direct import add_pixels
 from .layout import LINE, GatedGradient, aligned
 
@@ -36,12 +36,13 @@ def backward_weights(height: int) -> Any:
 
     @inlined
     def tile_over_band(
-        strip: Array, places: Array, tap: int, dz: Array, size: Any, line: int, step: int
-    ) -> Any:
-        """Return ``Σ_ij strip[i·line + j·step + places[tap + r]] · dz[i,j]``, by lane."""
-        (rows, columns), t, at = size, zeros(height, 1), 0
+        strip: Array, start: int, places: Array, tap: int, dz: Array, at: int, size: Any,
+        line: int, step: int,
+    ) -> Any:  # fmt: skip
+        """Return ``Σ_ij strip[start + i·line + j·step + places[tap + r]] · dz[at + (i,j)]``."""
+        (rows, columns), t = size, zeros(height, 1)
         for i in range(rows):
-            window = i * line
+            window = start + i * line
             for _ in range(columns):
                 t = inner_at(t, strip, window, places, tap, dz, at)
                 window += step
@@ -63,8 +64,9 @@ def backward_weights(height: int) -> Any:
         chunks, taps, line = len(all_bias), len(places), s.step_h * s.pitch * LANES
         count, step = len(x.numbers) // (s.h * s.w * c), s.step_w * LANES
         longest = ((per - 1) * s.step_h + s.rows) * s.pitch * LANES
-        strip = aligned(np.zeros(longest + LINE, dtype=np.float32))
-        dz = aligned(np.zeros(per * s.ow * LANES + LINE, dtype=np.float32))
+        strip = aligned(np.zeros(TOGETHER * longest + LINE, dtype=np.float32))
+        of_dz = per * s.ow * LANES
+        dz = aligned(np.zeros(TOGETHER * of_dz + LINE, dtype=np.float32))
         for chunk in share(queue):
             weights, bias = all_weights[chunk], all_bias[chunk]
             weights[:] = 0
@@ -75,12 +77,15 @@ def backward_weights(height: int) -> Any:
                     rows = min(per, s.oh - low)
                     first, read = low * s.step_h - s.top, (rows - 1) * s.step_h + s.rows
                     for k in range(0, c, LANES):
-                        copy_band(image, n, k, strip, frame, first, read)
-                        copy_band(gradient, n, k, dz, frame_of_dz, low, rows)
-                        add_pixels(dz, rows * s.ow, LANES, bias[k : k + LANES])
+                        which = k // LANES % TOGETHER
+                        if which == 0:
+                            copy_bands(image, n, k, strip, longest, frame, first, read)
+                            copy_bands(gradient, n, k, dz, of_dz, frame_of_dz, low, rows)
+                        start, at = which * longest, which * of_dz
+                        add_pixels(dz[at:], rows * s.ow, LANES, bias[k : k + LANES])
                         for block in range(0, taps, height):
                             tap, size = min(block, taps - height), (rows, s.ow)
-                            t = tile_over_band(strip, places, tap, dz, size, line, step)
+                            t = tile_over_band(strip, start, places, tap, dz, at, size, line, step)
                             # Rows that the overlapping last tile computes once more are skipped.
                             to = k * taps + tap * LANES
                             add_rows_from(t, weights, to, LANES, block - tap, LANES)

@@ -22,7 +22,7 @@ from ..steps.base import flat
 
 __all__ = ["Depthwise", "DepthwiseGradient", "is_depthwise"]
 
-PIXELS = 512  # of a strip, 32 KB with AVX-512: the nearest cache
+PIXELS = 512  # of a strip: 32 KB with AVX-512, four of which stay near a core
 NEAR = 2**20  # bytes of a band's rows with all their channels, which stay in a core's own cache
 TASKS = 8  # that a batch should have at least
 # Pixels of a tile: every number is a kernel to compile. 7 and 14 divide the rows of networks for
