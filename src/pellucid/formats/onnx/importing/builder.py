@@ -209,6 +209,7 @@ def _unknown(operation: Operation) -> Unsupported:
         return Unsupported(
             f"the operator is of the domain {operation.domain}, not one of ONNX's own",
             "Export the network without it, or add a converter: "
-            f"pellucid.formats.onnx.reads({operation.op!r}, domain={operation.domain!r}).",
+            "pellucid.formats.onnx.importing.reads"
+            f"({operation.op!r}, domain={operation.domain!r}).",
         )
     return Unsupported("the operator is unknown", converters.ADVICE.get(operation.op, ""))

@@ -31,7 +31,7 @@ def refusal(refused: Sequence[Refused]) -> ArgumentError:
     >>> print(refusal([Refused(node, "the operator is unknown", "") for node in nodes]))
     2 nodes cannot be converted, and nothing was imported:
       2 nodes of Einsum ('e1', 'e2'): the operator is unknown.
-    An operator of your own: pellucid.formats.onnx.reads.
+    An operator of your own: pellucid.formats.onnx.importing.reads.
     """
     groups: dict[tuple[str, str, str], list[str]] = {}
     for operation, reason, advice in refused:
@@ -47,7 +47,7 @@ def refusal(refused: Sequence[Refused]) -> ArgumentError:
     return ArgumentError(
         f"{count} cannot be converted, and nothing was imported:\n"
         + "\n".join(lines)
-        + "\nAn operator of your own: pellucid.formats.onnx.reads."
+        + "\nAn operator of your own: pellucid.formats.onnx.importing.reads."
     )
 
 
