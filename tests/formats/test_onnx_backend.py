@@ -34,6 +34,7 @@ UNLIKE = r"training_dropout|resize_downsample_scales_(linear|cubic)_align_corner
 OF_ALL_IMAGES = (
     r"along axis 0, that of the images|mixes the numbers of several images|must be the first axis"
     r"|differs from image to image|slides over 3 axes|one number of all images"
+    r"|the images and another axis as one"
 )
 REFUSALS = {
     "BatchNormalization": "training_mode is 1",

@@ -170,7 +170,7 @@ def test_groups_of_channels_are_shuffled_as_their_file_says(tmp_path: Path) -> N
 
 def test_what_mixes_images_is_refused(tmp_path: Path) -> None:
     cases = {
-        "Reshape x swap -> y": r"makes the shape \(-1, 24\).*mixes the numbers of several images",
+        "Reshape x swap -> y": "it has the images and another axis as one",
         "ReduceMean x -> y": "along axis 0, that of the images",
         "Transpose x -> y": "they must be the first axis",
         "Add x rows -> y": "differs from image to image",
@@ -470,3 +470,46 @@ def test_the_networks_that_onnx_ships_give_onnxruntimes_scores(tmp_path: Path, n
     x = rng.normal(size=(1, *(network.input_shape or ()))).astype(np.float32)
     wanted = run(path, x)
     np.testing.assert_allclose(network(x), wanted, rtol=1e-3, atol=1e-5 * wanted.max())
+
+
+def test_images_may_share_their_axis_with_another_for_a_while(tmp_path: Path) -> None:
+    nodes = [
+        node("Reshape x matrices -> m"),  # (N, 3, 4, 5) -> (3·N, 4, 5)
+        node("Transpose m -> t", perm=[0, 2, 1]),
+        node("Shape x -> sizes"),
+        node("Slice sizes zero two -> front"),
+        node("Concat front swapped -> target", axis=0),
+        node("Reshape t target -> y"),
+    ]
+    weights = {
+        "matrices": np.array([-1, 4, 5]), "zero": np.array([0]), "two": np.array([2]),
+        "swapped": np.array([5, 4]),
+    }  # fmt: skip
+    network = _imported(nodes, ["N", 3, 4, 5], weights, folder=tmp_path)
+    assert _layers(network) == ["Permute"]
+    nodes[-1] = node("Relu t -> y")
+    path = written(model(nodes[:2] + nodes[-1:], ["N", 3, 4, 5], weights), tmp_path)
+    with pytest.raises(ArgumentError, match=r"input 1 \('t'\) has N and an axis of 3 as one"):
+        from_onnx(path)
+
+
+def test_a_view_of_all_numbers_in_their_order_is_no_gather(tmp_path: Path) -> None:
+    nodes = [
+        node("Shape x -> sizes"),
+        node("Gather sizes zero -> n", axis=0),
+        node("Range zero n one -> images"),
+        node("Mul images size -> starts"),
+        node("Reshape starts column -> starts_"),
+        node("Add starts_ within -> places"),
+        node("Reshape x row -> all"),
+        node("Gather all places -> y", axis=0),
+    ]
+    weights = {
+        "zero": np.array(0), "one": np.array(1), "size": np.array(6), "row": np.array([-1]),
+        "column": np.array([-1, 1]), "within": np.arange(6),
+    }  # fmt: skip
+    network = _imported(nodes, ["N", 6, 1, 1], weights, folder=tmp_path)
+    assert network.output_shape((6, 1, 1)) == (6,)
+    path = written(model(nodes, ["N", 6, 1, 1], weights | {"size": np.array(5)}), tmp_path)
+    with pytest.raises(ArgumentError, match="numbers of all images in another order"):
+        from_onnx(path)

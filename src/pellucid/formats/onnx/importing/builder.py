@@ -155,6 +155,8 @@ class Builder:
             reason = "does not depend on the images"
         elif not isinstance(value, Image):
             reason = "is not computed"
+        elif value.merged:
+            reason = "has the images and another axis as one"
         elif value.place:
             reason = f"has the images along axis {value.place}; they must be the first axis"
         elif value.node == self._graph_input:
@@ -166,7 +168,7 @@ class Builder:
         else:
             return value.node
         operation = Operation("output", (), (name,))
-        raise refusal([Refused(operation, f"the output {name!r} {reason}", "")])
+        raise refusal([Refused(operation, f"it {reason}", "")])
 
 
 def _needed(nodes: Mapping[str, tuple[Any, ...]], ends: Sequence[str]) -> dict[str, Any]:

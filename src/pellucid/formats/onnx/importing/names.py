@@ -12,6 +12,7 @@ __all__ = ["Names"]
 
 # What the names of weights end in, after the layer's: of PyTorch, of Caffe2, of Keras.
 _WEIGHT = re.compile(r"[._/](weight|w|w_0|kernel|gamma|scale|s)$", re.IGNORECASE)
+_BIAS = re.compile(r"[._/](bias|b|b_0|beta)$", re.IGNORECASE)  # where the weight was computed
 LONGEST = 200
 
 
@@ -31,9 +32,11 @@ class Names:
 
     def of_layer(self, operation: Operation, inputs: Sequence[Value | None], part: str) -> str:
         """Return an unused name for a layer that ``operation`` becomes."""
-        for value in inputs[1:]:
-            if isinstance(value, Known) and (found := _WEIGHT.search(value.name)):
-                name = _clean(value.name[: found.start()])
+        weights = [value.name for value in inputs if isinstance(value, Known)]
+        for end in (_WEIGHT, _BIAS):
+            for weight in weights:
+                found = end.search(weight)
+                name = _clean(weight[: found.start()]) if found else ""
                 if name:
                     return self._unused(name + (f"_{part}" if part else ""))
         name = _clean(operation.name or next(filter(None, operation.outputs), operation.op))

@@ -17,9 +17,10 @@ from .values import BATCHES, Image, Known, Value
 if TYPE_CHECKING:
     from .builder import Builder
 
-__all__ = ["N", "Reading", "holding"]
+__all__ = ["MIXES", "N", "Reading", "holding", "refused"]
 
 N = "N"  # the number of images, in sizes that contain it
+MIXES = "it mixes the numbers of several images"
 
 
 class Reading:
@@ -58,8 +59,11 @@ class Reading:
             raise Unsupported(f"it has no input {k + 1}")
         return value
 
-    def image(self, k: int = 0, *, moved: bool = False) -> Image:
-        """Return an input that depends on the images; with N first, unless it may be ``moved``."""
+    def image(self, k: int = 0, *, moved: bool = False, merged: bool = False) -> Image:
+        """Return an input that depends on the images.
+
+        N is its first axis, unless it may be ``moved``, and alone, unless it may be ``merged``.
+        """
         value = self.value(k)
         if isinstance(value, Known):
             raise Unsupported(f"{self._called(k)} is a constant, where images are needed")
@@ -68,6 +72,10 @@ class Reading:
                 f"{self._called(k)} has the images along axis {value.place}, where a transposition "
                 "has put them; they must be the first axis here",
                 "Let batches be the first axis (batch_first=True), and export again.",
+            )
+        if value.merged and not merged:
+            raise Unsupported(
+                f"{self._called(k)} has N and an axis of {value.shape[0]} as one: {MIXES}"
             )
         return value
 
@@ -99,6 +107,15 @@ class Reading:
 
     def sizes(self, k: int) -> list[int | str]:
         """Return the entries of an input that is a shape: numbers, and `N`."""
+        entries: list[int | str] = []
+        for number, times in self.multiples(k):
+            if times not in (0, 1):
+                raise Unsupported(f"{self._called(k)} has the entry {times}·N: {MIXES}")
+            entries.append(N if times else number)
+        return entries
+
+    def multiples(self, k: int) -> list[tuple[int, int]]:
+        """Return the entries of an input that is a shape: (number, 0), or (0, multiple of N)."""
         value = self.value(k)
         if isinstance(value, Image):
             raise Unsupported(
@@ -107,14 +124,15 @@ class Reading:
         first, second = (np.ravel(array) for array in value.arrays)
         if first.shape != second.shape:
             raise Unsupported(f"{self._called(k)} has a length that depends on N")
-        entries: list[int | str] = []
+        entries = []
         for a, b in zip(first.tolist(), second.tolist(), strict=True):
-            if a != b and (a, b) != BATCHES:
+            times, rest = divmod(a, BATCHES[0])
+            if a != b and (rest or b != times * BATCHES[1]):
                 raise Unsupported(
                     f"{self._called(k)} has an entry that is {a:g} for {BATCHES[0]} images and "
-                    f"{b:g} for {BATCHES[1]}: it mixes the numbers of several images"
+                    f"{b:g} for {BATCHES[1]}: {MIXES}"
                 )
-            entries.append(int(a) if a == b else N)
+            entries.append((int(a), 0) if a == b else (0, int(times)))
         return entries
 
     # Attributes -----------------------------------------------------------------------------

@@ -36,16 +36,20 @@ class Image:
     place : int
         The axis of N in the file, where a transposition has moved it for a while, as attention does
         it; in the graph it is always the first.
+    merged : bool
+        Whether the file has N and the first axis of ``shape`` as one axis, the first, as attention
+        has N · heads matrices.
     """
 
     node: str
     shape: Shape
     place: int = 0
+    merged: bool = False
 
     @property
     def rank(self) -> int:
-        """The number of axes, with N."""
-        return 1 + len(self.shape)
+        """The number of axes in the file, with N."""
+        return 1 + len(self.shape) - self.merged
 
     @property
     def size(self) -> int:
@@ -54,8 +58,9 @@ class Image:
 
     def dims(self) -> Known:
         """Return the shape as ONNX's Shape gives it, with N."""
-        before, after = self.shape[: self.place], self.shape[self.place :]
-        first, second = (np.array([*before, n, *after], dtype=np.int64) for n in BATCHES)
+        times = self.shape[0] if self.merged else 1
+        before, after = self.shape[: self.place], self.shape[self.place + self.merged :]
+        first, second = (np.array([*before, n * times, *after], dtype=np.int64) for n in BATCHES)
         return Known((first, second))
 
 

@@ -3,51 +3,53 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .....nn import Flatten, Permute, PixelShuffle, Reshape
-from ..node import N, Reading
+from ..node import MIXES, N, Reading
 from ..registry import Unsupported, reads
 from ..values import Image
 
 __all__ = ["reshaped"]
 
-_MIXES = "it mixes the numbers of several images"
-
 
 def reshaped(node: Reading, x: Image, shape: tuple[int, ...], part: str = "") -> Image:
     """Add the layer that gives each image ``shape``, if it differs."""
     if shape == x.shape:
-        return x
+        return replace(x, merged=False)
     return node.add(Flatten() if len(shape) == 1 else Reshape(shape), x, part=part)
 
 
 @reads("Reshape")
 def _reshape(node: Reading) -> Image:
-    x = node.image()
+    x = node.image(merged=True)
     zero_is_copied = not node.attribute("allowzero", 0)
-    target = node.sizes(1)
-    dims: list[int | str] = [N, *x.shape]
-    for k, size in enumerate(target):
-        if size == 0 and zero_is_copied and k < len(dims):
-            target[k] = dims[k]
+    target = node.multiples(1)
+    own = [(0, x.shape[0] if x.merged else 1), *((size, 0) for size in x.shape[x.merged :])]
+    for k, entry in enumerate(target):
+        if entry == (0, 0) and zero_is_copied and k < len(own):
+            target[k] = own[k]
     if not target:
         raise Unsupported("it makes one number of all images")
-    first, rest = target[0], target[1:]
-    if N in rest:
-        raise Unsupported(
-            f"it makes the shape {_shape(target)}: N, the number of images, must be the first axis"
-        )
-    shape = [int(size) for size in rest]
-    # A first size of 1, or that of the file's own batch, is N: nothing else would fit.
-    if first not in (N, -1, 1, node.batch):
-        raise Unsupported(f"it makes the shape {_shape(target)} of {_of(x)}: {_MIXES}")
-    if -1 in shape and first != -1:
-        others = math.prod(size for size in shape if size != -1)
-        shape[shape.index(-1)] = x.size // others if others else -1
-    if math.prod(shape) != x.size or min(shape, default=1) < 0:
-        raise Unsupported(f"it makes the shape {_shape(target)} of {_of(x)}: {_MIXES}")
-    return reshaped(node, x, tuple(shape))
+    (first, times), rest = target[0], target[1:]
+    told = f"it makes the shape {_shape(target)} of {_of(x)}"
+    if any(multiple for _, multiple in rest):
+        raise Unsupported(f"{told}: N, the number of images, must be the first axis")
+    shape = [size for size, _ in rest]
+    if not times and first != -1:  # a number: 1 or the file's own batch, or a multiple, is N's
+        times, left = divmod(first, node.batch or 1)
+        times = 0 if left else times
+    others = math.prod(size for size in shape if size != -1)
+    if first == -1 and others and x.size % others == 0:
+        times = x.size // others
+    if -1 in shape and first != -1 and times * others and x.size % (times * others) == 0:
+        shape[shape.index(-1)] = x.size // (times * others)
+    if times < 1 or times * math.prod(shape) != x.size or min(shape, default=1) < 0:
+        raise Unsupported(f"{told}: {MIXES}")
+    if times == 1:
+        return reshaped(node, x, tuple(shape))
+    return replace(reshaped(node, x, (times, *shape)), merged=True)
 
 
 @reads("Flatten")
@@ -56,7 +58,7 @@ def _flatten(node: Reading) -> Image:
     axis = int(node.attribute("axis", 1))
     axis += x.rank * (axis < 0)
     if axis == 0 or math.prod(x.shape[: axis - 1]) != 1:
-        raise Unsupported(f"its attribute axis is {axis} for {_of(x)}: {_MIXES}")
+        raise Unsupported(f"its attribute axis is {axis} for {_of(x)}: {MIXES}")
     return reshaped(node, x, (x.size,))
 
 
@@ -91,10 +93,14 @@ def _unsqueeze(node: Reading) -> Image:
 
 @reads("Transpose")
 def _transpose(node: Reading) -> Image:
-    x = node.image(moved=True)
+    x = node.image(moved=True, merged=True)
     order = node.integers("perm", tuple(range(x.rank))[::-1])
     if sorted(order) != list(range(x.rank)):
         raise Unsupported(f"its attribute perm is {order} for {x.rank} axes")
+    if x.merged:
+        if order[0] != 0:
+            raise Unsupported(f"its attribute perm is {order} for {_of(x)}: {MIXES}")
+        return replace(node.add(Permute(0, 1, *(k + 1 for k in order[1:])), x), merged=True)
     # N stays first in the graph: what the file moves it past is remembered.
     others = tuple(k + (k < x.place) for k in order if k != x.place)
     y = x if others == tuple(range(1, x.rank)) else node.add(Permute(0, *others), x)
@@ -142,7 +148,7 @@ def _expand(node: Reading) -> Image:
     x = node.image()
     target = node.sizes(1)
     if len(target) > x.rank or (len(target) == x.rank and target[0] not in (N, 1, node.batch)):
-        raise Unsupported(f"it makes the shape {_shape(target)} of {_of(x)}: {_MIXES}")
+        raise Unsupported(f"it makes the shape {_shape(target)} of {_of(x)}: {MIXES}")
     sizes = [1] * (x.rank - len(target)) + [1 if size == N else int(size) for size in target]
     sizes[0] = 1
     if all(size in (1, own) for size, own in zip(sizes[1:], x.shape, strict=True)):
@@ -156,9 +162,15 @@ def _three(x: Image) -> tuple[int, int, int]:
     return x.shape[0], x.shape[1], x.shape[2]
 
 
-def _shape(target: list[int | str]) -> str:
-    return f"({', '.join(map(str, target))})"
+def _shape(target: Sequence[int | str | tuple[int, int]]) -> str:
+    """Return sizes as text: -1, 48, N, 3·N."""
+    texts = []
+    for size in target:
+        number, times = size if isinstance(size, tuple) else (size, 0)
+        texts.append(str(number) if not times else "N" if times == 1 else f"{times}·N")
+    return f"({', '.join(texts)})"
 
 
 def _of(x: Image) -> str:
-    return f"(N, {', '.join(map(str, x.shape))})"
+    first = f"{x.shape[0]}·N" if x.merged else "N"
+    return f"({', '.join([first, *map(str, x.shape[x.merged :])])})"

@@ -10,9 +10,9 @@ import numpy as np
 
 from .....nn import Concat, Pad2d, Slice
 from ..folding import slice_arguments
-from ..node import N, Reading
+from ..node import MIXES, N, Reading
 from ..registry import Unsupported, reads
-from ..values import Image, Known
+from ..values import BATCHES, Image, Known
 from .arithmetic import scaled, shifted
 from .layout import reshaped
 
@@ -86,7 +86,9 @@ def _split(node: Reading) -> list[Image | None]:
 @reads("Gather")
 def _gather(node: Reading) -> Image:
     """Convert indices into parts of neighbours, which are joined."""
-    x = node.image(moved=True)
+    x = node.image(moved=True, merged=True)
+    if x.merged:
+        return _viewed(node, x)
     axis = node.axis(int(node.attribute("axis", 0)), x.rank, x.place)
     indices = node.weight(1).array
     length = x.shape[axis - 1]
@@ -100,6 +102,17 @@ def _gather(node: Reading) -> Image:
     shape = (*x.shape[: axis - 1], *indices.shape, *x.shape[axis:])
     place = x.place + (indices.ndim - 1) * (axis <= x.place)
     return replace(reshaped(node, y, shape, part="row"), place=place)
+
+
+def _viewed(node: Reading, x: Image) -> Image:
+    """Convert indices that take the numbers of all images in their order, as as_strided's do."""
+    value = node.value(1)
+    if isinstance(value, Image) or len(x.shape) != 1 or node.attribute("axis", 0) != 0:
+        raise Unsupported(f"it reads N and an axis of {x.shape[0]} as one: {MIXES}")
+    for n, places in zip(BATCHES, value.arrays, strict=True):
+        if places.shape[:1] != (n,) or (places.ravel() != np.arange(n * x.size)).any():
+            raise Unsupported(f"it takes numbers of all images in another order: {MIXES}")
+    return reshaped(node, x, value.arrays[0].shape[1:])
 
 
 def _runs(places: list[int]) -> list[range]:
