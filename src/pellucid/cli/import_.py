@@ -85,7 +85,7 @@ def command(
 
     pellucid import resnet18.onnx
 
-    pellucid train --from resnet18.safetensors --data flowers --freeze all-but-last
+    pellucid train --from resnet18.safetensors --data flowers
     """
     from ..formats.model_file import save
 
