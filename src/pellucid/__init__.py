@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     )
     from .kernels.pool.thread_count import get_num_threads, set_num_threads
     from .nn import gradcheck, numerical_gradient, receptive_field, summary
+    from .standalone import to_numpy
     from .training import Trainer, evaluate, predict
 
 __version__ = "0.2.0"
@@ -78,6 +79,7 @@ __all__ = [
     "shapes",
     "summary",
     "to_book",
+    "to_numpy",
     "to_onnx",
     "to_torch",
     "training",
@@ -104,6 +106,7 @@ _HOMES = {
     "set_num_threads": "kernels.pool.thread_count",
     "summary": "nn",
     "to_book": "formats",
+    "to_numpy": "standalone",
     "to_onnx": "formats",
     "to_torch": "formats",
     "write_pickle": "formats",

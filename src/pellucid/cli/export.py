@@ -98,6 +98,15 @@ def _to_torch(model: Layer, path: Path, asked: Asked) -> str:
     return f"{count(len(model.state_dict()), 'tensor')} under the keys of its state dict"
 
 
+def _to_numpy(model: Layer, path: Path, asked: Asked) -> str:
+    from ..standalone import to_numpy
+
+    with renamed(input_shape="--input"):
+        lines = to_numpy(model, path, input_shape=asked.image)
+    beside = path.with_suffix(BESIDE["--numpy"])
+    return f"{count(lines, 'line')}; the weights are beside it, in {beside.name}"
+
+
 class Target(NamedTuple):
     """One kind of file: what writes it, and which of the options it has (fields of `Asked`)."""
 
@@ -105,10 +114,15 @@ class Target(NamedTuple):
     options: tuple[str, ...] = ()
 
 
+# Endings of second files, which targets write next to the first.
+BESIDE = {"--numpy": ".npz"}
+
+
 # By option; a new one has an entry here, and a parameter of `command` with its path.
 TARGETS: dict[str, Target] = {
     "--onnx": Target(_to_onnx, ("image", "opset", "size", "softmax", "pixels")),
     "--torch": Target(_to_torch, ("image",)),
+    "--numpy": Target(_to_numpy, ("image",)),
 }
 
 
@@ -124,6 +138,14 @@ def command(
             "--torch",
             metavar="FILE",
             help="Write the weights for PyTorch: .pt, .pth, .safetensors.",
+        ),
+    ] = None,
+    numpy: Annotated[
+        Path | None,
+        typer.Option(
+            "--numpy",
+            metavar="FILE",
+            help="Write a Python file that needs NumPy only: docs/standalone.md.",
         ),
     ] = None,
     image: ImageOption = None,
@@ -163,7 +185,7 @@ def command(
 
     A calibrated network's temperature is part of what is written.
     """
-    given = {"--onnx": onnx, "--torch": torch}
+    given = {"--onnx": onnx, "--torch": torch, "--numpy": numpy}
     paths = {option: path for option, path in given.items() if path is not None}
     asked = Asked(
         None if image is None else image_shape(image), opset, _size(size), softmax, pixels
@@ -210,10 +232,12 @@ def _require_targets(paths: dict[str, Path], overwrite: bool) -> None:
     for option, path in paths.items():
         if list(paths.values()).count(path) > 1:
             raise ArgumentError(f"'{path}' is given twice. Choose another name.", where=option)
-        if path.exists() and not overwrite:
-            raise ArgumentError(
-                f"'{path}' exists. Choose another name, or add --overwrite.", where=option
-            )
+        written = [path, path.with_suffix(BESIDE[option])] if option in BESIDE else [path]
+        for file in written:
+            if file.exists() and not overwrite:
+                raise ArgumentError(
+                    f"'{file}' exists. Choose another name, or add --overwrite.", where=option
+                )
 
 
 def _require_options(paths: dict[str, Path], asked: Asked) -> None:

@@ -1,0 +1,11 @@
+"""Models as programs that need neither this library nor another one of its kind.
+
+`to_numpy` writes a file of Python that needs NumPy only.
+"""
+
+from __future__ import annotations
+
+from .calls import Call, becomes
+from .script.writing import to_numpy
+
+__all__ = ["Call", "becomes", "to_numpy"]

@@ -1,0 +1,91 @@
+"""A layer as a call of a function: one registry for files of NumPy and pages of JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+
+from ..errors import ArgumentError
+from ..nn import Layer
+from ..nn.parameter import Buffer
+from ..typing import Array
+
+__all__ = ["Call", "Translation", "becomes", "translation_of"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function by its name in `standalone/script/functions/`; page/*.js has its twin.
+
+    Attributes
+    ----------
+    function : str
+    arrays : mapping of str to Buffer, array or None
+        What follows the values, by the function's names: parameters of the layer, or arrays made
+        for the call. None for an argument that is left out.
+    options : mapping of str to numbers, strings, booleans, None and tuples
+        Keyword arguments. Axes are counted with N as 0.
+    """
+
+    function: str
+    arrays: Mapping[str, Buffer | Array | None] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+# Takes the layer and the shape of each input without N; None if its output is its input.
+Translation: TypeAlias = Callable[..., Call | None]
+F = TypeVar("F", bound=Translation)
+
+_TRANSLATIONS: dict[type[Layer], Translation] = {}
+
+
+def becomes(*kinds: type[Layer]) -> Callable[[F], F]:
+    """Return a decorator that registers what layers of these classes become in exported programs.
+
+    The function takes the layer and the shape of each input, without N, and returns a `Call`, or
+    None if the layer does nothing in evaluation. A subclass that keeps the class's ``forward``
+    becomes the same. The last registration of a class counts.
+
+    Raises
+    ------
+    ArgumentError
+        If one of ``kinds`` is not a subclass of Layer.
+
+    Examples
+    --------
+    >>> from pellucid import nn
+    >>> class Square(nn.Layer):
+    ...     '''Square every number.'''
+    ...
+    ...     def forward(self, x):
+    ...         return x * x
+    >>> @becomes(Square)
+    ... def square(layer, shape):
+    ...     return Call("power", options={"exponent": 2})
+    """
+    for kind in kinds:
+        if not (isinstance(kind, type) and issubclass(kind, Layer)):
+            raise ArgumentError(
+                f"takes layer classes, received {kind!r}. Write `@becomes(MyLayer)` above "
+                "`def my_layer(layer, shape)`.",
+                where="becomes",
+            )
+
+    def register(translation: F) -> F:
+        _TRANSLATIONS.update(dict.fromkeys(kinds, translation))
+        return translation
+
+    return register
+
+
+def translation_of(layer: Layer) -> Translation | None:
+    """Return what translates ``layer``, or None.
+
+    A subclass with a ``forward`` of its own may compute something else than its base class.
+    """
+    forward: Any = type(layer).forward
+    for kind in type(layer).__mro__:
+        if kind in _TRANSLATIONS:
+            return _TRANSLATIONS[kind] if kind.forward is forward else None
+    return None

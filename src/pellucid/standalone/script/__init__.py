@@ -1,0 +1,1 @@
+"""A model as a file of Python that needs NumPy only."""
