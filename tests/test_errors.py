@@ -144,6 +144,13 @@ def test_values_to_choose_from_are_listed():
     assert str(error) == "Set --misfit floor or pad."
 
 
+def test_a_shape_is_written_as_it_is_typed():
+    error = PellucidError("Set {shape}.", arguments={"shape": ((1, 28, 28),)})
+    assert str(error) == "Set shape=(1, 28, 28)."
+    error.rename({"shape": "--input"})
+    assert str(error) == "Set --input 1x28x28."
+
+
 def test_names_are_changed_once_for_each_block_around():
     with (
         pytest.raises(PellucidError, match=r"^--init: use --init he\.$"),

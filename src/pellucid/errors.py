@@ -53,8 +53,8 @@ class PellucidError(Exception):
         class and name, so that the message points into the user's network.
     arguments : dict of str to object
         The arguments that the message suggests, each with a value: a tuple for one of several,
-        ``...`` for any. A caller that uses other names renames them, as the command line does: see
-        `renamed`.
+        with a shape among them as a tuple in the tuple; ``...`` for any. A caller that uses other
+        names renames them, as the command line does: see `renamed`.
 
     Examples
     --------
@@ -199,7 +199,10 @@ def _spelled(name: str, value: object) -> str:
     """Return an argument with its value as typed in Python, or as a command-line option."""
     values = value if isinstance(value, tuple) else (value,)
     if name.startswith("--"):
-        return name if value is ... or value is True else f"{name} {' or '.join(map(str, values))}"
+        if value is ... or value is True:
+            return name
+        typed = ("x".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in values)
+        return f"{name} {' or '.join(typed)}"
     return f"{name}=..." if value is ... else f"{name}={' or '.join(map(repr, values))}"
 
 

@@ -67,6 +67,31 @@ def test_an_imported_model_is_one_for_the_other_commands(tmp_path, monkeypatch):
     assert "conv" in summary
 
 
+def test_a_file_with_the_channels_last_becomes_a_model_of_pictures(tmp_path, monkeypatch):
+    from onnx import helper
+
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    weights = {"w": rng.normal(size=(2, 3, 5, 5)).astype(np.float32)}
+    nodes = [
+        node("Transpose x -> t", perm=[0, 3, 1, 2]),
+        node("Conv t w -> c"),
+        node("GlobalAveragePool c -> p"),
+        node("Flatten p -> y"),
+    ]
+    made = model(nodes, ["N", "h", "w", 3], weights)
+    helper.set_model_props(made, {"classes": '["a", "b"]'})
+    source = written(made, tmp_path)
+    with pytest.raises(PellucidError, match=r"axes 2 and 3 are open.*--input 3x224x224"):
+        _run("import", source)
+    said = _run("import", source, "--input", "3x16x20")
+    assert "the file has the channels of images last; they are first here" in said
+    assert "images 3x16x20 -> 2" in said
+    x = rng.random((2, 3, 16, 20)).astype(np.float32)
+    wanted = run(source, np.ascontiguousarray(x.transpose(0, 2, 3, 1)))
+    np.testing.assert_allclose(pellucid.load("model.safetensors")(x), wanted, atol=1e-5)
+
+
 def test_classes_come_from_a_file_of_lines_or_json(tmp_path):
     source = _digits(tmp_path)
     (tmp_path / "names.txt").write_text("un\n\ndeux\ntrois\n")
@@ -91,8 +116,8 @@ def test_mean_and_deviation_normalize_pixels_first(tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], r"--input: the network's input 'x' has the shape \(N, 1, h, w\), of which h and w are"
-             r" open. Say how large the images are: --input 3x224x224"),
+        ([], r"--input: the network's input 'x' has the shape \(N, 1, h, w\), of which axes 2 "
+             r"and 3 are open. Say how large the images are: --input 1x224x224, for example"),
         (["--input", "3x8x8"], r"--input: the network's input 'x' has the shape \(N, 1, h, w\)"),
         (["--input", "1x9x9"], "Gemm 'scores': .*144 input features, received 196"),
         (["a.onnx"], r"TARGET: must end in \.safetensors"),

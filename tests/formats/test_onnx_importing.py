@@ -182,14 +182,17 @@ def test_what_mixes_images_is_refused(tmp_path: Path) -> None:
             from_onnx(path)
 
 
-def test_an_open_size_is_asked_for_by_its_name(tmp_path: Path) -> None:
-    path = written(model([node("Relu x -> y")], ["batch", 3, "height", "width"]), tmp_path)
-    said = r"the shape \(batch, 3, height, width\), of which height and width are open.*224"
+def test_an_open_size_is_asked_for_with_an_example_that_fits(tmp_path: Path) -> None:
+    path = written(model([node("Relu x -> y")], ["batch", 1, 64, "width"]), tmp_path)
+    said = r"the shape \(batch, 1, 64, width\), of which axis 3 is open\..*=\(1, 64, 224\), for"
     with pytest.raises(ArgumentError, match=said):
         from_onnx(path)
     with pytest.raises(ArgumentError, match=r"with N first; received \(1, 8, 8\)"):
         from_onnx(path, input_shape=(1, 8, 8))
-    assert from_onnx(path, input_shape=(3, 8, 9)).input_shape == (3, 8, 9)
+    assert from_onnx(path, input_shape=(1, 64, 9)).input_shape == (1, 64, 9)
+    path = written(model([node("Relu x -> y")], ["?", 3, "?", "?"]), tmp_path)
+    with pytest.raises(ArgumentError, match=r"of which axes 2 and 3 are open.*=\(3, 224, 224\)"):
+        from_onnx(path)
 
 
 # Whole functions ----------------------------------------------------------------------------
@@ -286,6 +289,83 @@ def test_a_block_with_its_channels_moved_to_the_end_and_back_stays_in_front(
     assert _layers(network) == ["LayerNorm2d", "ChannelLinear", "Scale"]
 
 
+@pytest.mark.parametrize("shape", [(4, 1, 1), (1, 4, 1, 1)])
+def test_what_is_added_to_each_filter_is_the_bias_of_its_convolution(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    nodes = [
+        node("Conv x w -> c", pads=[1, 1, 1, 1]),
+        node("Add b c -> biased"),
+        node("ConvTranspose biased t -> d", group=2),
+        node("Add d b -> y"),
+    ]
+    weights = {"w": _draw(4, 2, 3, 3), "b": _draw(*shape), "t": _draw(4, 2, 2, 2)}
+    network = _imported(nodes, ["N", 2, 5, 6], weights, folder=tmp_path)
+    assert _layers(network) == ["Conv2d", "ConvTranspose2d"]
+    assert [name for name in network.parameters() if "bias" in name] == ["c.bias", "d.bias"]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "bias"),
+    [
+        ([node("Add c b -> y")], _draw(5, 6)),  # one number a cell
+        ([node("Add c b -> d"), node("Mul d c -> y")], _draw(4, 1, 1)),  # c is read twice
+        ([node("Add c b -> y")], _draw(1, 1, 1)),  # one number for all filters
+        ([node("Add c b -> y")], _draw(6)),  # one number a column
+    ],
+)
+def test_what_is_added_in_other_ways_is_not_a_bias(
+    tmp_path: Path, nodes: list[Any], bias: Any
+) -> None:
+    nodes = [node("Conv x w -> c", pads=[1, 1, 1, 1]), *nodes]
+    weights = {"w": _draw(4, 2, 3, 3), "b": bias}
+    network = _imported(nodes, ["N", 2, 5, 6], weights, folder=tmp_path)
+    assert "Shift" in _layers(network)
+
+
+def test_a_network_with_the_channels_last_takes_them_first_on_demand(tmp_path: Path) -> None:
+    nodes = [  # what Keras writes of a network that normalizes its pixels
+        node("Div x large -> a"),
+        node("Sub a mean -> b"),
+        node("Mul factor b -> c"),
+        node("Transpose c -> d", perm=[0, 3, 1, 2]),
+        node("Conv d w -> y"),
+    ]
+    weights = {
+        "large": np.float32(255), "mean": _draw(1, 1, 1, 3), "factor": _draw(3, seed=1),
+        "w": _draw(4, 3, 3, 3),
+    }  # fmt: skip
+    network = _imported(nodes, ["N", 6, 7, 3], weights, folder=tmp_path)
+    assert network.input_shape == (6, 7, 3)
+    first = from_onnx(tmp_path / "model.onnx", channels="first")
+    assert first.input_shape == (3, 6, 7)
+    assert _layers(first) == ["Scale", "Shift", "Scale", "Conv2d"]
+    x = _draw(2, 6, 7, 3)
+    np.testing.assert_allclose(first(x.transpose(0, 3, 1, 2)), network(x), atol=1e-5)
+
+
+def test_a_network_that_reads_channels_in_the_end_still_takes_them_first(tmp_path: Path) -> None:
+    nodes = [node("Flatten x -> f"), node("MatMul f w -> y")]
+    network = _imported(nodes, ["N", 4, 2, 3], {"w": _draw(24, 5)}, folder=tmp_path)
+    first = from_onnx(tmp_path / "model.onnx", channels="first")
+    x = _draw(2, 4, 2, 3)
+    np.testing.assert_allclose(first(x.transpose(0, 3, 1, 2)), network(x), atol=1e-5)
+    images = written(model([node("Relu x -> y")], ["N", 3, 8, 8]), tmp_path)
+    assert from_onnx(images, channels="first").input_shape == (3, 8, 8)
+
+
+def test_channels_may_be_turned_around(tmp_path: Path) -> None:
+    nodes = [node("Slice x s e a b -> t"), node("Relu t -> y")]
+    weights = {
+        "s": np.array([-1]),
+        "e": np.array([-(2**31)]),
+        "a": np.array([1]),
+        "b": np.array([-1]),
+    }
+    network = _imported(nodes, ["N", 3, 4, 4], weights, folder=tmp_path)
+    assert _layers(network) == ["Slice", "Slice", "Slice", "Concat", "ReLU"]
+
+
 def test_batch_norms_are_kept_for_training_and_folded_on_demand(tmp_path: Path) -> None:
     norm = "BatchNormalization {} g b m v -> {}"
     nodes = [
@@ -302,7 +382,7 @@ def test_batch_norms_are_kept_for_training_and_folded_on_demand(tmp_path: Path) 
     assert _layers(kept) == ["Conv2d", "BatchNorm2d", "ConvTranspose2d", "BatchNorm2d"]
     (last,) = [each.layer for each in (kept.nodes() or [])[-1:]]
     assert isinstance(last, nn.BatchNorm2d)
-    assert (last.eps, round(last.momentum, 6)) == (0.001, 0.2)
+    assert (last.eps, last.momentum) == (0.001, 0.2)
     folded = _imported(nodes, ["N", 2, 5, 5], weights, folder=tmp_path, fold=True)
     assert _layers(folded) == ["Conv2d", "ConvTranspose2d"]
 

@@ -122,13 +122,17 @@ def _model(
     external_data: bool,
     softmax: bool,
 ) -> Layer:
-    from ..formats.onnx.importing import card_of, network_of, without_softmax
+    from ..formats.onnx.importing import (
+        card_of,
+        network_of,
+        with_channels_first,
+        without_softmax,
+    )
     from ..formats.onnx.reading import read_onnx
 
-    with renamed(
-        input_shape=("--input", "3x224x224"), external_data="--external-data", from_onnx="import"
-    ):
+    with renamed(input_shape="--input", external_data="--external-data", from_onnx="import"):
         operations = read_onnx(source, external_data=external_data)
+        operations, moved = with_channels_first(operations)
         dropped = False
         if not softmax:
             operations, dropped = without_softmax(operations)
@@ -140,6 +144,8 @@ def _model(
                 where=str(source),
             )
     model.card = card_of(model, operations.metadata)
+    if moved:
+        note("the file has the channels of images last; they are first here")
     if dropped:
         note("the softmax at its end was left out: networks here end in scores")
     return model

@@ -17,8 +17,17 @@ other operation for layers.
 
 from __future__ import annotations
 
+from .channels import with_channels_first
 from .from_file import card_for, card_of, from_onnx
 from .network import network_of, without_softmax
 from .registry import reads
 
-__all__ = ["card_for", "card_of", "from_onnx", "network_of", "reads", "without_softmax"]
+__all__ = [
+    "card_for",
+    "card_of",
+    "from_onnx",
+    "network_of",
+    "reads",
+    "with_channels_first",
+    "without_softmax",
+]

@@ -12,6 +12,7 @@ from ....nn import Card, Graph
 from ....preparation import Preparation
 from ....typing import Array, PathLike, Shape
 from ..reading import read_onnx
+from .channels import with_channels_first
 from .network import network_of, without_softmax
 
 __all__ = ["card_for", "card_of", "from_onnx"]
@@ -27,6 +28,7 @@ def from_onnx(
     external_data: bool = False,
     fold: bool = False,
     softmax: Literal["keep", "drop"] = "keep",
+    channels: Literal["keep", "first"] = "keep",
 ) -> Graph:
     """Read a network from an ONNX file, in evaluation mode.
 
@@ -50,6 +52,9 @@ def from_onnx(
     softmax : {"keep", "drop"}
         Whether to keep a softmax at the end. `pellucid.predict` and the loss of a training expect
         scores, and apply it themselves: drop it for them.
+    channels : {"keep", "first"}
+        Of a network that takes images (N, H, W, C), as TensorFlow's do: whether it takes
+        (N, C, H, W) instead, as all else here does.
 
     Returns
     -------
@@ -83,6 +88,8 @@ def from_onnx(
     operations = read_onnx(path, external_data=external_data)
     if softmax == "drop":
         operations, _ = without_softmax(operations)
+    if channels == "first":
+        operations, _ = with_channels_first(operations, values or ())
     graph = network_of(operations, input_shape=input_shape, values=values, fold=fold)
     graph.card = card_of(graph, operations.metadata)
     return graph

@@ -124,13 +124,32 @@ def _shape(name: str, given: tuple[Size, ...] | None, wanted: Sequence[int] | No
                 where="input_shape",
             )
         return shape
-    open_ = [size for size in (given or ("?",))[1:] if isinstance(size, str)]
-    if given is None or not given or open_:
-        which = f", of which {' and '.join(open_)} are open" if open_ and given else ""
-        raise ArgumentError(
-            f"the network's input '{shown(name)}' has {told}{which}. Say how large the images are: "
-            "{input_shape}.",
-            where="input_shape",
-            arguments={"input_shape": ((3, 224, 224),)},
+    if given and all(isinstance(size, int) for size in given[1:]):
+        return tuple(int(size) for size in given[1:])
+    open_ = [k for k, size in enumerate(given or ()) if k and isinstance(size, str)]
+    which = f", of which {_axes(open_)} open" if open_ else ""
+    example: Shape = (3, 224, 224)
+    if given and len(given) == 4:
+        example = tuple(
+            size if isinstance(size, int) else usual
+            for size, usual in zip(given[1:], example, strict=True)
         )
-    return tuple(int(size) for size in given[1:])
+    raise ArgumentError(
+        f"the network's input '{shown(name)}' has {told}{which}. Say how large the images are: "
+        "{input_shape}, for example.",
+        where="input_shape",
+        arguments={"input_shape": (example,)},
+    )
+
+
+def _axes(axes: Sequence[int]) -> str:
+    """Return axes in words, with their verb.
+
+    Examples
+    --------
+    >>> _axes([3]), _axes([2, 3])
+    ('axis 3 is', 'axes 2 and 3 are')
+    """
+    if len(axes) == 1:
+        return f"axis {axes[0]} is"
+    return f"axes {', '.join(map(str, axes[:-1]))} and {axes[-1]} are"

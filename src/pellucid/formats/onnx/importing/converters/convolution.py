@@ -9,7 +9,7 @@ from .....typing import Array
 from ..node import Reading, holding
 from ..registry import Unsupported, reads
 from ..values import Image
-from .sliding import as_image, back, require_image, slid, sliding
+from .sliding import as_image, back, compact, require_image, slid, sliding
 
 __all__: list[str] = []
 
@@ -62,7 +62,7 @@ def _conv_transpose(node: Reading) -> Image:
     ]
     sides, more = _cropped(node, whole, stride)
     one, nothing = (1,) * (2 - axes), (0,) * (2 - axes)
-    padding: Any = (*nothing, *nothing, *(side for both in sides for side in both))
+    padding = compact((*nothing, *nothing, *(side for both in sides for side in both)))
     added: Any = (*nothing, *more)
     layer = ConvTranspose2d(
         len(weight), weight.shape[1] * groups, (*one, *size), (*one, *stride), padding,

@@ -30,7 +30,7 @@ def _batch_norm(node: Reading) -> Image:
     node.single_output()
     x = node.image()
     channels = x.shape[0]
-    momentum = 1 - float(node.attribute("momentum", 0.9))
+    momentum = round(1 - float(node.attribute("momentum", 0.9)), 7)  # digits of float32
     layer = BatchNorm2d(channels, float(node.attribute("epsilon", 1e-5)), momentum)
     holding(
         layer, weight=node.weight(1), bias=node.weight(2), running_mean=node.weight(3),

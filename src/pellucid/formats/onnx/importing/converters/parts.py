@@ -58,7 +58,7 @@ def _part(node: Reading, x: Image, axis: int, places: range, part: str = "") -> 
         return x
     start, step = places[0], places.step if len(places) > 1 else 1
     if step < 0:
-        raise Unsupported(f"its step is {step}; forward steps are read")
+        return _joined(node, x, axis, list(places), part)
     y = node.add(Slice(axis, start, places[-1] + 1, step), x, part=part or f"axis{axis}")
     return replace(y, place=x.place)
 
@@ -94,11 +94,7 @@ def _gather(node: Reading) -> Image:
     length = x.shape[axis - 1]
     if not indices.size or not (-length <= indices.min() and indices.max() < length):
         raise Unsupported(f"it takes places that are not among the {length} of its axis")
-    runs = _runs([int(k) % length for k in indices.ravel()])
-    if len(runs) > MOST_RUNS:
-        raise Unsupported(f"it takes {indices.size} places in an order with {len(runs)} gaps")
-    parts = [_part(node, x, axis, run, part="place") for run in runs]
-    y = parts[0] if len(parts) == 1 else node.add(Concat(dim=axis), *parts)
+    y = _joined(node, x, axis, [int(k) % length for k in indices.ravel()])
     shape = (*x.shape[: axis - 1], *indices.shape, *x.shape[axis:])
     place = x.place + (indices.ndim - 1) * (axis <= x.place)
     return replace(reshaped(node, y, shape, part="row"), place=place)
@@ -113,6 +109,17 @@ def _viewed(node: Reading, x: Image) -> Image:
         if places.shape[:1] != (n,) or (places.ravel() != np.arange(n * x.size)).any():
             raise Unsupported(f"it takes numbers of all images in another order: {MIXES}")
     return reshaped(node, x, value.arrays[0].shape[1:])
+
+
+def _joined(node: Reading, x: Image, axis: int, places: list[int], part: str = "") -> Image:
+    """Take the numbers at places in any order along an axis."""
+    runs = _runs(places)
+    if len(runs) > MOST_RUNS:
+        raise Unsupported(f"it takes {len(places)} places in an order with {len(runs)} gaps")
+    parts = [_part(node, x, axis, run, part="place") for run in runs]
+    if len(parts) == 1:
+        return parts[0]
+    return replace(node.add(Concat(dim=axis), *parts, part=part), place=x.place)
 
 
 def _runs(places: list[int]) -> list[range]:

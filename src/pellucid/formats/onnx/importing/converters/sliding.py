@@ -13,7 +13,7 @@ from ..node import Reading
 from ..registry import Unsupported
 from ..values import Image
 
-__all__ = ["Sliding", "as_image", "back", "require_image", "slid", "sliding"]
+__all__ = ["Sliding", "as_image", "back", "compact", "require_image", "slid", "sliding"]
 
 Two = tuple[int, int]
 
@@ -95,11 +95,25 @@ def _padding(mode: str, pads: tuple[int, ...]) -> Any:
     axes = len(pads) // 2
     if mode == "NOTSET":
         sides = [pads[k + end * axes] for k in range(axes) for end in (0, 1)]
-        return sides[0] if len(set(sides)) == 1 and axes == 2 else tuple(sides)
+        return compact(tuple(sides)) if axes == 2 else tuple(sides)
     if mode == "VALID":
-        return (0,) * (2 * axes)
+        return compact((0,) * (2 * axes)) if axes == 2 else (0, 0)
     if mode not in _SAME:
         raise Unsupported(
             f"its attribute auto_pad is {mode!r}; NOTSET, VALID, SAME_UPPER and SAME_LOWER exist"
         )
     return _SAME[mode]
+
+
+def compact(sides: tuple[int, ...]) -> Padding:
+    """Return (top, bottom, left, right) as one number or two where these say the same.
+
+    Examples
+    --------
+    >>> compact((1, 1, 1, 1)), compact((0, 0, 3, 3)), compact((0, 1, 0, 1))
+    (1, (0, 3), (0, 1, 0, 1))
+    """
+    top, bottom, left, right = sides
+    if (top, left) != (bottom, right):
+        return top, bottom, left, right
+    return top if top == left else (top, left)

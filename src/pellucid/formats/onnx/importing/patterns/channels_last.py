@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .....typing import Array
 from ...operations import Operation
 from .rewriting import Rewriting
 
@@ -18,6 +19,7 @@ _PER_NUMBER = {
     "Gelu", "Relu", "Swish", "Sigmoid", "HardSwish", "HardSigmoid", "Tanh", "Mish", "LeakyRelu",
     "Elu", "Clip", "Dropout", "Identity",
 }  # fmt: skip
+_ARITHMETIC = ("Add", "Sub", "Mul", "Div")
 
 
 def channels_first(network: Rewriting) -> None:
@@ -48,8 +50,8 @@ def _chain(network: Rewriting, first: Operation) -> list[Operation] | None:
         chain.append(reader)
         if reader.op == "Transpose":
             moves = list(reader.attributes.get("perm", ())) == _TO_FRONT
-            return chain if moves and len(chain) > 1 else None
-        if reader.inputs[0] != made and reader.op not in ("Add", "Mul"):
+            return chain if moves else None
+        if reader.inputs[0] != made and reader.op not in _ARITHMETIC:
             return None
         if not _over_channels(network, reader, made):
             return None
@@ -63,13 +65,15 @@ def _over_channels(network: Rewriting, operation: Operation, made: str) -> bool:
     if operation.domain:
         return False
     others = [network.constant(name) for name in operation.inputs if name and name != made]
-    if operation.op in ("Add", "Mul", "MatMul", "LayerNormalization"):
+    if operation.op in (*_ARITHMETIC, "MatMul", "LayerNormalization"):
         if not others or any(other is None for other in others):
             return False
         dims = {other.ndim for other in others if other is not None}
         if operation.op == "LayerNormalization":
             return dims == {1} and operation.attributes.get("axis", -1) in (-1, 3)
-        return dims == {2} if operation.op == "MatMul" else dims <= {0, 1}
+        if operation.op == "MatMul":
+            return dims == {2}
+        return all(other is not None and _is_row(other) for other in others)
     return operation.op in _PER_NUMBER
 
 
@@ -85,9 +89,14 @@ def _moved(network: Rewriting, operation: Operation) -> None:
         network.replace(operation, [], "LayerNormOfChannels", inputs, "pellucid", epsilon=epsilon)
     elif operation.op in ("Linear", "MatMul"):
         network.replace(operation, [], "ChannelLinear", inputs, "pellucid")
-    elif operation.op in ("Add", "Mul"):
+    elif operation.op in _ARITHMETIC:
         for k, name in enumerate(inputs):
             array = network.constant(name)
-            if array is not None and array.ndim == 1 and array.size > 1:
+            if array is not None and array.size > 1:
                 inputs[k] = network.add_constant(f"{name}_column", array.reshape(-1, 1, 1))
         network.replace(operation, [], operation.op, inputs)
+
+
+def _is_row(array: Array) -> bool:
+    """Return whether a constant has one number, or one a channel along the last of four axes."""
+    return array.ndim <= 4 and array.shape[-1:] in ((), (array.size,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...operations import Operations
+from .biases import own_biases
 from .channels_last import channels_first
 from .folded_norms import folded_norms
 from .functions import whole_functions
@@ -26,6 +27,7 @@ def rewritten(operations: Operations, *, fold: bool) -> Operations:
     whole_norms(network)
     group_norms(network)
     whole_functions(network)
+    own_biases(network)
     channels_first(network)
     if fold:
         folded_norms(network)

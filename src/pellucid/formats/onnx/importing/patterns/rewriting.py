@@ -100,11 +100,14 @@ class Rewriting:
         domain: str = "",
         **attributes: Any,
     ) -> None:
-        """Put one operation in the place of ``last``, and drop ``parts``, which it stands for."""
+        """Put one operation in the place of ``last``, and drop ``parts``, which it stands for.
+
+        It is called as the part that has its operator, or as ``last``.
+        """
         place = self._maker[last.outputs[0]]
         for operation in {id(part): part for part in (*parts, last)}.values():
             self._drop(operation)
-        name = last.name
+        name = next((part.name for part in parts if part.op == op), last.name)
         self._put(place, Operation(op, tuple(inputs), last.outputs[:1], attributes, name, domain))
 
     def drop_identity(self, operation: Operation) -> None:
