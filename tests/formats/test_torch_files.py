@@ -82,6 +82,12 @@ def test_the_weights_are_found_in_the_checkpoint_of_a_training(zipped, torch, tm
         read_torch(path, under="ema")
 
 
+def one():
+    import torch
+
+    return torch.ones(1)
+
+
 @pytest.mark.parametrize(
     ("wrap", "note"),
     [
@@ -92,6 +98,10 @@ def test_the_weights_are_found_in_the_checkpoint_of_a_training(zipped, torch, tm
         (lambda s: (s, {"lr": 0.1}), "taken from '0'"),
         (lambda s: {"model_ema": s}, "taken from 'model_ema'"),
         (lambda s: dict(s, epoch=3), "left out, as they are not tensors: 'epoch'"),
+        *(
+            (lambda s, key=key: {key: s, "loss": one(), "mean": one()}, f"taken from '{key}'")
+            for key in ("model", "anything")
+        ),
     ],
 )
 def test_what_wraps_the_weights_is_said(wrap, note, torch, tmp_path):

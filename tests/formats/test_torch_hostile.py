@@ -241,6 +241,8 @@ MALFORMED = {
     "a call of a number": b"K\1)R",
     "arguments that are a list": REBUILD + b"]R",
     "a tensor of a dict": REBUILD + b"(" + DICT * 4 + b"tR",
+    "a number in place of a dtype": b"ctorch._utils\n_rebuild_tensor_v3\n("
+    + storage() + b"K\0" + numbers((2,)) + numbers((1,)) + b"\x89" + DICT + b"K\1tR",
     "a dict of numbers": b"ccollections\nOrderedDict\n](K\1K\2e\x85R",
     "an object of a number": b"K\1)\x81",
     "items added to a tensor": tensor() + b"(" + text("a") + b"K\1u",
@@ -254,8 +256,9 @@ MALFORMED = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_pickle_is_refused(name, tmp_path):
-    with pytest.raises(FileFormatError):
+    with pytest.raises(FileFormatError) as refused:
         read_torch(archive(tmp_path / "a.pth", saved(("x", tensor()), ("y", MALFORMED[name]))))
+    assert "Unbound" not in str(refused.value)
 
 
 def test_containers_that_contain_themselves_are_walked_once(tmp_path):

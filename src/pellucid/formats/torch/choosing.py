@@ -40,9 +40,10 @@ class _Candidate(NamedTuple):
 def chosen(root: Any, name: str, under: str | None = None) -> Chosen:
     """Return the state dict that a checkpoint holds.
 
-    Of several, the weights themselves come before their moving average, and both before dicts of
-    other names; of these the one with the most tensors is taken. The states of optimizers are not
-    candidates.
+    The outermost dict is taken if no other has more tensors: a checkpoint may have losses and means
+    beside its weights. Of the others, the weights themselves come before their moving average, and
+    both before dicts of other names; of these the one with the most tensors is taken. The states of
+    optimizers are not candidates.
 
     Parameters
     ----------
@@ -125,7 +126,7 @@ def _optim(path: tuple[str, ...]) -> bool:
 
 def _rank(each: _Candidate, most: int) -> tuple[int, int]:
     known = [NESTED.index(key) for key in each.path if key in NESTED]
-    if not each.path and (len(each.tensors) == most or len(each.tensors) > len(each.others)):
+    if not each.path and len(each.tensors) == most:
         known = [-1]
     averaged = any("ema" in key.lower() for key in each.path)
     return min(known, default=len(NESTED) + averaged), -len(each.tensors)

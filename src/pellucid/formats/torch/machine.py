@@ -108,8 +108,8 @@ class TorchMachine(Machine):
         if meaning == "tensor v3" and len(arguments) >= 7:
             kind = arguments[6].meaning if isinstance(arguments[6], Name) else ""
             if kind.startswith("dtype "):
-                named = kind.removeprefix("dtype ")
-            return tensor(arguments[0], arguments[1], arguments[2], arguments[3], named)
+                storage, offset, shape, strides = arguments[:4]
+                return tensor(storage, offset, shape, strides, kind.removeprefix("dtype "))
         if meaning == "parameter" and arguments and isinstance(arguments[0], Tensor | Refused):
             return arguments[0]
         if meaning == "from type" and len(arguments) >= 3 and isinstance(arguments[0], Name):

@@ -36,7 +36,9 @@ def read_shards(path: Path) -> Weights:
     if index is None:
         raise DataNotFoundError(f"the folder '{path}' holds no index of weights (.index.json).")
     places = _places(index)
-    files = list(dict.fromkeys(places.values()))
+    files: dict[str, list[str]] = {}  # the keys in each
+    for key, name in places.items():
+        files.setdefault(name, []).append(key)
     missing = [name for name in files if not (index.parent / name).is_file()]
     if missing:
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
@@ -47,11 +49,10 @@ def read_shards(path: Path) -> Weights:
     require_memory(sum((index.parent / name).stat().st_size for name in files), index)
     found: dict[str, Array] = {}
     notes = [f"from {len(files)} files"]
-    for name in files:
+    for name, wanted in files.items():
         shard = index.parent / name
         of_torch = look_at(shard).kind == "torch"
         arrays, said = read_torch(shard) if of_torch else read_safetensors(shard)[::2]
-        wanted = [key for key, file in places.items() if file == name]
         lacking = [key for key in wanted if key not in arrays]
         if lacking:
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
