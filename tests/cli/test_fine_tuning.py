@@ -111,6 +111,18 @@ def test_weights_of_another_network_by_name_are_told_which_they_fit(pellucid, tm
     assert refused.returncode == 1
     assert refused.stderr.endswith("They fit resnet20: name it with --model resnet20.\n")
     assert len(refused.stderr.splitlines()) <= 8
+    state["module.extra"] = np.ones(3, np.float32)
+    save_file(state, tmp_path / "w.safetensors")
+    refused = pellucid(*given, "resnet20")
+    assert refused.returncode == 1
+    assert "They fit" not in refused.stderr  # it is this network already
+
+
+def test_where_weights_were_that_do_not_fit_is_said(pellucid, tmp_path, letters, torch):
+    torch.save({"net": {"a.weight": torch.ones(2, 2)}, "epoch": 1}, tmp_path / "w.pth")
+    refused = pellucid("train", "--data", letters, "--from", "w.pth", "--model", "simple")
+    assert refused.returncode == 1
+    assert "taken from 'net'" in refused.stderr
 
 
 def test_weights_out_of_a_wrapper_without_counts_go_in_and_it_is_said(pellucid, tmp_path, letters):

@@ -208,9 +208,17 @@ def test_converted_numbers_are_said():
     state = {k: v.astype(np.float16) for k, v in model.state_dict().items()}
     state["out.bias"] = state["out.bias"].astype(np.int64)
     assert adapted(model, state).notes == [
-        "converted to float32: 3 arrays of float16",
-        "converted to float32: 1 array of int64",
+        "converted from float16 to float32: 3 arrays",
+        "converted from int64 to float32: 1 array",
     ]
+
+
+@pytest.mark.parametrize(("rest", "said"), [(1, "1 other array is"), (2, "2 other arrays are")])
+def test_arrays_outside_of_the_network_are_left_out_and_counted(rest, said):
+    model = Sequential(fc=Linear(2, 2), out=Linear(2, 3))
+    state = {f"model.{k}": v for k, v in model.state_dict().items()}
+    state |= {f"loss.{k}": np.ones(2, np.float32) for k in range(rest)}
+    assert adapted(model, state).notes == [f"taken from under 'model.'; {said} left out"]
 
 
 def test_weights_that_correspond_to_nothing_are_told_as_they_are():

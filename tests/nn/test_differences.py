@@ -273,6 +273,16 @@ def test_the_same_shapes_under_other_names_are_told():
     assert "only the names differ: rename the keys of the file" in refused(model, state)
 
 
+def test_batch_norms_and_axes_of_one_under_other_names_are_told_too():
+    model = nn.Sequential(a=nn.Conv2d(1, 2, 1), b=nn.BatchNorm2d(2), c=nn.LayerScale(2))
+    state = {
+        key.replace("b.", "norm.").replace("c.", "gamma."): np.squeeze(v)
+        for key, v in model.state_dict().items()
+        if not key.startswith("a.")
+    } | {"a.weight": model["a"].weight.data, "a.bias": model["a"].bias.data}
+    assert "only the names differ: rename the keys of the file" in refused(model, state)
+
+
 def test_hostile_keys_bring_no_control_characters_into_a_message():
     said = refused(nn.Linear(2, 3), {"\x1b[31m" + "x" * 10**6: np.ones(2), "weight": np.ones(1)})
     assert "\x1b" not in said

@@ -109,7 +109,8 @@ def _without_prefix(
     rest = len(state) - len(found)
     if not rest:
         return found, [f"taken without {shown(prefix)!r} before every key"]
-    return found, [f"taken from under {shown(prefix)!r}; {rest} other arrays are left out"]
+    others = "1 other array is" if rest == 1 else f"{rest} other arrays are"
+    return found, [f"taken from under {shown(prefix)!r}; {others} left out"]
 
 
 def _renamed(
@@ -140,7 +141,7 @@ def _conversions(own: Mapping[str, Array], state: Mapping[str, Array]) -> list[s
         if not is_count(key) and np.asarray(value).dtype.newbyteorder("=") != own[key].dtype
     )
     return [
-        f"converted to {ours}: {n} array{'s' * (n > 1)} of {theirs}"
+        f"converted from {theirs} to {ours}: {n} array{'s' * (n > 1)}"
         for (ours, theirs), n in kinds.items()
     ]
 

@@ -229,12 +229,12 @@ def _last_advice(
             f"{own[mis_shaped[0]][0]} in this model. Load "
             f"the others: {{k: v {_ITEMS} if not k.startswith({last + '.'!r})}} with strict=False."
         )
-    if missing and len(missing) == len(unexpected):
+    if len(missing) > 1:
         theirs, ours = (
-            sorted(shapes[key] for key in keys)
+            sorted([n for n in shapes[key] if n != 1] for key in keys if not is_count(key))
             for shapes, keys in ((state, unexpected), (own, missing))
         )
-        if theirs == ours and len(missing) > 1:
+        if theirs == ours:
             return (
                 "The shapes match the missing keys, only the names differ: rename the keys "
                 "of the file to this model's, which list(model.state_dict()) shows."

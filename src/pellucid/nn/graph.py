@@ -31,7 +31,7 @@ class Graph(Container):
 
     With several outputs, forward returns a tuple of their values, `output_shape` one of their
     shapes, and backward takes one of gradients, with None for an output that has none. Such a graph
-    is no layer of another container; training, evaluation and pictures need one output:
+    cannot be a layer of another container; training, evaluation and pictures need one output:
     `ending_at` returns the graph up to it.
 
     Parameters

@@ -150,7 +150,9 @@ def _with_weights(
         network.load_state_dict(state)
     except StateDictError as error:
         error.where = "source"
-        if others := _fitting(contents.tensors):
+        error.message += "".join(f"\nThe weights: {note}." for note in contents.notes[:1])
+        others = [name for name in _fitting(contents.tensors) if name != model]
+        if others:
             error.message += f" They fit {' or '.join(others)}: name it with {{model}}."
             error.arguments["model"] = ("model", others[0])
         raise
