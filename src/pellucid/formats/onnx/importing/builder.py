@@ -22,6 +22,9 @@ __all__ = ["Builder"]
 
 converters.load()
 
+# What NumPy and Python raise of arguments of a wrong kind, number or shape.
+_UNFIT = (ValueError, TypeError, KeyError, IndexError, OverflowError, ZeroDivisionError)
+
 
 class Builder:
     """The graph while it grows, and what is known of each value.
@@ -68,7 +71,9 @@ class Builder:
                 self._place(operation)
         if self._refused:
             raise refusal(self._refused)
-        ends = [self._end(name) for name in self._operations.outputs]
+        ends: list[str] = []
+        for name in self._operations.outputs:
+            ends.append(self._end(name, ends))
         output = ends[0] if len(ends) == 1 else tuple(ends)
         nodes = _needed(self._nodes, ends)
         return Graph(nodes, output=output, input=self._graph_input)
@@ -103,6 +108,10 @@ class Builder:
             made = []
         except PellucidError as error:  # of a layer's constructor
             self._refused.append(Refused(operation, refused(error).message, ""))
+            made = []
+        except _UNFIT as error:  # a file may give an attribute of any kind, or none
+            reason = f"its inputs or attributes do not fit the operator: {error}"
+            self._refused.append(Refused(operation, reason, ""))
             made = []
         for k, name in enumerate(operation.outputs):
             value = made[k] if k < len(made) else None
@@ -148,8 +157,8 @@ class Builder:
         attributes = operation.attributes
         return [Known((shape_slice(first, attributes), shape_slice(second, attributes)))]
 
-    def _end(self, name: str) -> str:
-        """Return the node that makes an output of the network."""
+    def _end(self, name: str, others: Sequence[str]) -> str:
+        """Return the node that makes an output of the network, and none of the ``others``."""
         value = self._values[name]
         if isinstance(value, Known):
             reason = "does not depend on the images"
@@ -159,7 +168,7 @@ class Builder:
             reason = "has the images and another axis as one"
         elif value.place:
             reason = f"has the images along axis {value.place}; they must be the first axis"
-        elif value.node == self._graph_input:
+        elif value.node == self._graph_input or value.node in others:
             from ....nn import Reshape  # the identity, as a graph has at least one node
 
             node = self._names.of_value(name)

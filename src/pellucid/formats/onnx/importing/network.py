@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from .builder import Builder
 from .patterns import rewritten
 
 __all__ = ["network_of", "without_softmax"]
+
+# What may follow the softmax at a network's end: the numbers stay as they are.
+_SHAPING = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze")
 
 
 def network_of(
@@ -72,17 +76,30 @@ def without_softmax(operations: Operations) -> tuple[Operations, bool]:
     Networks here end in scores: the loss of a training and `pellucid.predict` apply softmax.
     """
     makers = {name: op for op in operations.operations for name in op.outputs}
-    outputs = []
-    for name in operations.outputs:
-        end = makers.get(name)
-        while end is not None and end.op in ("Identity", "Reshape", "Flatten", "Squeeze"):
-            last, end = end, makers.get(end.inputs[0])
-            if last.op != "Identity" and (end is None or end.op != "Softmax"):
-                end = None
-        outputs.append(end.inputs[0] if end is not None and end.op == "Softmax" else name)
     changed = Operations(**vars(operations))
-    changed.outputs = outputs
-    return changed, outputs != operations.outputs
+    changed.operations, changed.outputs = list(operations.operations), []
+    for name in operations.outputs:
+        value, after = name, []
+        end = makers.get(name)
+        while end is not None and end.inputs and end.op in _SHAPING:
+            after.append(end)
+            value, end = end.inputs[0], makers.get(end.inputs[0])
+        if end is None or end.domain or end.op != "Softmax" or not end.inputs:
+            changed.outputs.append(name)
+            continue
+        value = end.inputs[0]
+        for operation in reversed(after):  # what gives the scores the shape of the output
+            inputs = (value, *operation.inputs[1:])
+            value = _unused(f"{operation.outputs[0]}_scores", makers, operations)
+            changed.operations.append(replace(operation, inputs=inputs, outputs=(value,)))
+        changed.outputs.append(value)
+    return changed, changed.outputs != operations.outputs
+
+
+def _unused(name: str, makers: Mapping[str, object], operations: Operations) -> str:
+    while name in makers or name in operations.constants or name in operations.inputs:
+        name += "_"
+    return name
 
 
 def _with_values(operations: Operations, values: Mapping[str, Array]) -> Operations:

@@ -52,21 +52,17 @@ class Reading:
         """Return whether the node has an input ``k``, counted from 0."""
         return k < len(self.inputs) and self.inputs[k] is not None
 
-    def value(self, k: int) -> Image | Known:
-        """Return an input."""
+    def value(self, k: int, *, moved: bool = False, merged: bool = False) -> Image | Known:
+        """Return an input.
+
+        N is the first axis of one that depends on the images, unless it may be ``moved``, and
+        alone, unless it may be ``merged``.
+        """
         value = self.inputs[k] if k < len(self.inputs) else None
         if not isinstance(value, Image | Known):
             raise Unsupported(f"it has no input {k + 1}")
-        return value
-
-    def image(self, k: int = 0, *, moved: bool = False, merged: bool = False) -> Image:
-        """Return an input that depends on the images.
-
-        N is its first axis, unless it may be ``moved``, and alone, unless it may be ``merged``.
-        """
-        value = self.value(k)
         if isinstance(value, Known):
-            raise Unsupported(f"{self._called(k)} is a constant, where images are needed")
+            return value
         if value.place and not moved:
             raise Unsupported(
                 f"{self._called(k)} has the images along axis {value.place}, where a transposition "
@@ -79,9 +75,16 @@ class Reading:
             )
         return value
 
+    def image(self, k: int = 0, *, moved: bool = False, merged: bool = False) -> Image:
+        """Return an input that depends on the images; see `value`."""
+        value = self.value(k, moved=moved, merged=merged)
+        if isinstance(value, Known):
+            raise Unsupported(f"{self._called(k)} is a constant, where images are needed")
+        return value
+
     def weight(self, k: int) -> Known:
         """Return an input that is known, with its place in the file."""
-        value = self.value(k)
+        value = self.value(k, moved=True, merged=True)
         if isinstance(value, Image):
             raise Unsupported(
                 f"{self._called(k)} is computed from the images, where a constant is needed",
@@ -116,7 +119,7 @@ class Reading:
 
     def multiples(self, k: int) -> list[tuple[int, int]]:
         """Return the entries of an input that is a shape: (number, 0), or (0, multiple of N)."""
-        value = self.value(k)
+        value = self.value(k, moved=True, merged=True)
         if isinstance(value, Image):
             raise Unsupported(
                 f"{self._called(k)} is computed from the images' numbers, where a shape is needed"
@@ -167,15 +170,19 @@ class Reading:
 
         ``place`` is N's axis in the file.
         """
-        if not -rank <= axis < rank:
-            raise Unsupported(f"it has the axis {axis} of {rank} axes")
-        axis %= rank
+        axis = self.place(axis, rank)
         if axis == place:
             raise Unsupported(
                 f"it acts along axis {axis}, that of the images: each image is computed by itself "
                 "here"
             )
         return axis + (axis < place)
+
+    def place(self, axis: int, rank: int) -> int:
+        """Return an axis of the file counted from 0; refuse one that ``rank`` axes do not have."""
+        if not -rank <= axis < rank:
+            raise Unsupported(f"it has the axis {axis} of {rank} axes")
+        return axis % rank
 
     # Results --------------------------------------------------------------------------------
 

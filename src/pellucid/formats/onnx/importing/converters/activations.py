@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from .....nn import (
     CELU,
@@ -131,15 +132,16 @@ def _prelu(node: Reading) -> Image:
 @reads("Softmax", "LogSoftmax")
 def _softmax(node: Reading) -> Image:
     """Convert both: before opset 13 over all axes from ``axis`` on, later over that axis alone."""
-    x = node.image()
+    x = node.image(merged=True)
     of_one_axis = node.opset >= 13
-    axis = node.axis(int(node.attribute("axis", -1 if of_one_axis else 1)), x.rank)
+    axis = node.axis(int(node.attribute("axis", -1 if of_one_axis else 1)), x.rank) + x.merged
     function = _log_softmax if node.operation.op == "LogSoftmax" else _probabilities
     after = x.shape[axis - 1 :]
     if of_one_axis or len(after) == 1 or math.prod(after[1:]) == 1:
-        return function(node, x, axis)
+        return replace(function(node, x, axis), merged=x.merged)
     flat = node.add(Reshape((*x.shape[: axis - 1], math.prod(after))), x, part="flat")
-    return node.add(Reshape(x.shape), function(node, flat, axis), part="shaped")
+    y = node.add(Reshape(x.shape), function(node, flat, axis), part="shaped")
+    return replace(y, merged=x.merged)
 
 
 def _probabilities(node: Reading, x: Image, axis: int) -> Image:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from .....nn import (
     Add,
+    Clip,
     Divide,
     Dropout,
     Maximum,
@@ -16,7 +18,6 @@ from .....nn import (
     Negative,
     Power,
     Reciprocal,
-    ReLU,
     Scale,
     Shift,
     Sqrt,
@@ -28,7 +29,7 @@ from ..registry import Unsupported, reads
 from ..values import Image, Known
 from .activations import clipped
 
-__all__ = ["scaled", "shifted"]
+__all__ = ["scaled", "shifted", "zeros"]
 
 
 @reads("Add")
@@ -107,17 +108,18 @@ def _extreme(node: Reading) -> Image:
 
 
 def _against(node: Reading, x: Image, constant: Known, *, largest: bool) -> Image:
-    """Take the extreme of an image and a constant c: c + max(0, x - c), or c - max(0, c - x)."""
-    if constant.array.size == 1:
+    """Take the extreme of an image and a constant."""
+    if constant.array.size == 1 and constant.array.ndim <= x.rank:
         bound = float(constant.array.ravel()[0])
         return clipped(node, x, bound, None) if largest else clipped(node, x, None, bound)
-    c = Known.of(constant.array)  # limits are not trained
-    if not largest:
-        x = node.add(Negative(), x, part="negative")
-        c = Known.of(-constant.array)
-    y = shifted(node, x, Known.of(-c.array), part="above")
-    y = shifted(node, node.add(ReLU(), y, part="bounded"), c, part="shifted")
-    return y if largest else node.add(Negative(), y)
+    limits = Known.of(constant.array)  # which are not trained
+    limit = shifted(node, zeros(node, x), limits, part="limit")
+    return node.add(Maximum() if largest else Minimum(), x, limit)
+
+
+def zeros(node: Reading, x: Image) -> Image:
+    """Add a layer that makes zeros of every number, also of infinity, with zero gradients."""
+    return node.add(Clip(0.0, 0.0), x, part="zero")
 
 
 @reads("Dropout")
@@ -160,7 +162,7 @@ def shifted(node: Reading, x: Image, constant: Known, part: str = "") -> Image:
     if array.size == 1 and not array.any() and array.ndim <= len(x.shape):
         return x
     layer = Shift(array.shape, trainable=_is_weight(constant))
-    return node.add(holding(layer, bias=array), x, part=part)
+    return replace(node.add(holding(layer, bias=array), x, part=part), merged=x.merged)
 
 
 def scaled(node: Reading, x: Image, constant: Known, part: str = "") -> Image:
@@ -169,7 +171,7 @@ def scaled(node: Reading, x: Image, constant: Known, part: str = "") -> Image:
     if array.size == 1 and (array == 1).all() and array.ndim <= len(x.shape):
         return x
     layer = Scale(array.shape, trainable=_is_weight(constant))
-    return node.add(holding(layer, weight=array), x, part=part)
+    return replace(node.add(holding(layer, weight=array), x, part=part), merged=x.merged)
 
 
 def _is_weight(constant: Known) -> bool:
@@ -179,10 +181,11 @@ def _is_weight(constant: Known) -> bool:
 
 def _image_and_constant(node: Reading) -> tuple[Image, Known] | None:
     """Return the inputs of a node with one constant; None if both are images."""
-    if isinstance(node.value(0), Known):
-        return node.image(1), node.weight(0)
-    if isinstance(node.value(1), Known):
-        return node.image(0), node.weight(1)
+    for k in (0, 1):
+        if isinstance(node.value(k, moved=True, merged=True), Known):
+            constant = node.weight(k)
+            one = constant.array.size == 1 and constant.array.ndim < 2
+            return node.image(1 - k, merged=one), constant
     return None
 
 

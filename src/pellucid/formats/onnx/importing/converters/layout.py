@@ -149,11 +149,13 @@ def _expand(node: Reading) -> Image:
     target = node.sizes(1)
     if len(target) > x.rank or (len(target) == x.rank and target[0] not in (N, 1, node.batch)):
         raise Unsupported(f"it makes the shape {_shape(target)} of {_of(x)}: {MIXES}")
-    sizes = [1] * (x.rank - len(target)) + [1 if size == N else int(size) for size in target]
-    sizes[0] = 1
-    if all(size in (1, own) for size, own in zip(sizes[1:], x.shape, strict=True)):
+    _, *rest = [1] * (x.rank - len(target)) + target
+    if N in rest:
+        raise Unsupported(f"it makes the shape {_shape(target)} of {_of(x)}: {MIXES}")
+    sizes = [int(size) for size in rest]
+    if all(size in (1, own) for size, own in zip(sizes, x.shape, strict=True)):
         return x
-    return shifted(node, x, Known.of(np.zeros(sizes[1:], dtype=np.float32)))
+    return shifted(node, x, Known.of(np.zeros(sizes, dtype=np.float32)))
 
 
 def _three(x: Image) -> tuple[int, int, int]:

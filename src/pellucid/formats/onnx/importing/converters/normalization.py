@@ -12,6 +12,7 @@ from .....nn import (
     LocalResponseNorm,
     Reshape,
 )
+from .....typing import Array
 from ..node import Reading, holding
 from ..registry import Unsupported, reads
 from ..values import Image
@@ -81,11 +82,17 @@ def _layer_norm(node: Reading) -> Image:
     x = node.image()
     axis = node.axis(int(node.attribute("axis", -1)), x.rank)
     shape = x.shape[axis - 1 :]
-    weight = np.broadcast_to(node.weight(1).array, shape)
-    bias = node.known(2)
-    bias = np.zeros(shape) if bias is None else np.broadcast_to(bias, shape)
+    weight, bias = node.weight(1).array, node.known(2)
+    weight = _broadcast(weight, shape)
+    bias = np.zeros(shape) if bias is None else _broadcast(bias, shape)
     layer = LayerNorm(shape, float(node.attribute("epsilon", 1e-5)))
     return node.add(holding(layer, weight=weight, bias=bias), x)
+
+
+def _broadcast(array: Array, shape: tuple[int, ...]) -> Array:
+    """Return an array like a normalized part; axes of length 1 may stand before it."""
+    more = max(array.ndim - len(shape), 0)
+    return np.broadcast_to(array.reshape(array.shape[more:]), shape)
 
 
 @reads("LayerNormOfChannels", domain="pellucid")

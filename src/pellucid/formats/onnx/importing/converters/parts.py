@@ -13,7 +13,7 @@ from ..folding import slice_arguments
 from ..node import MIXES, N, Reading
 from ..registry import Unsupported, reads
 from ..values import BATCHES, Image, Known
-from .arithmetic import scaled, shifted
+from .arithmetic import shifted, zeros
 from .layout import reshaped
 
 __all__: list[str] = []
@@ -154,14 +154,13 @@ def _concat(node: Reading) -> Image:
 
 
 def _constant(node: Reading, x: Image, axis: int, constant: Known) -> Image:
-    """Return a constant that is the same for each image, as the token of a class: 0 · x + c."""
+    """Return a constant that is the same for each image, as the token of a class."""
     if constant.array.ndim != x.rank:
         raise Unsupported(
             f"it joins images of {x.rank} axes with a constant of shape {constant.array.shape}"
         )
     one = _part(node, x, axis, range(1), part="any")
-    nothing = scaled(node, one, Known.of(np.zeros(1)), part="nothing")
-    return shifted(node, nothing, constant, part="constant")
+    return shifted(node, zeros(node, one), constant, part="constant")
 
 
 @reads("Pad")
@@ -173,7 +172,7 @@ def _pad(node: Reading) -> Image:
     value = node.number(2, float(node.attribute("value", 0.0)))
     axes = tuple(range(x.rank))
     if node.given(3):
-        axes = tuple(int(axis) % x.rank for axis in node.sizes(3))
+        axes = tuple(node.place(int(axis), x.rank) for axis in node.sizes(3))
     if len(pads) != 2 * len(axes):
         raise Unsupported(f"it has {len(pads)} pads for {len(axes)} axes")
     sides = [(0, 0)] * x.rank

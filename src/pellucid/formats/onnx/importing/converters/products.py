@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from .....nn import Add, ChannelLinear, Linear, MatMul, Permute
 from .....typing import Array
-from ..node import Reading, holding
+from ..node import MIXES, Reading, holding
 from ..registry import Unsupported, reads
 from ..values import Image, Known
 from .arithmetic import scaled
@@ -58,9 +59,12 @@ def _linear(node: Reading) -> Image:
 
 @reads("MatMul")
 def _matmul(node: Reading) -> Image:
-    a, b = node.value(0), node.value(1)
+    a, b = (node.value(k, merged=True) for k in (0, 1))
     if isinstance(a, Image) and isinstance(b, Image):
+        if a.merged or b.merged:
+            return _of_merged(node, a, b)
         return node.add(MatMul(), a, b)
+    a, b = node.value(0), node.value(1)
     if isinstance(a, Image) and node.weight(1).array.ndim == 1:
         column = linear(node, a, node.weight(1).array[None], None)
         return reshaped(node, column, column.shape[:-1], part="row")
@@ -74,6 +78,13 @@ def _matmul(node: Reading) -> Image:
     columns = linear(node, node.add(swap, x, part="columns"), _matrix(node, 0), None)
     back = Permute(*range(x.rank - 2), x.rank - 1, x.rank - 2)
     return node.add(back, columns, part="rows")
+
+
+def _of_merged(node: Reading, a: Image, b: Image) -> Image:
+    """Add the products of matrices (N·H, I, J) and (N·H, J, K), as attention with H heads has."""
+    if not (a.merged and b.merged) or a.shape[0] != b.shape[0] or min(a.rank, b.rank) < 3:
+        raise Unsupported(f"N and another axis are one axis of its inputs: {MIXES}")
+    return replace(node.add(MatMul(), a, b), merged=True)
 
 
 def _matrix(node: Reading, k: int) -> Array:

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .....nn import Abs, Exp, GlobalAvgPool2d, Layer, Log, Max, Mean, Min, Power, Sqrt, Sum
+from .....nn import (
+    Abs,
+    Add,
+    Exp,
+    GlobalAvgPool2d,
+    Layer,
+    Log,
+    Max,
+    Mean,
+    Min,
+    Power,
+    Sqrt,
+    Subtract,
+    Sum,
+)
 from ..node import Reading
 from ..registry import reads
 from ..values import Image
+from .layout import reshaped
 
 __all__: list[str] = []
 
@@ -56,4 +71,18 @@ _register("ReduceL1", Sum, Abs, None)
 _register("ReduceL2", Sum, _square, Sqrt)
 _register("ReduceSumSquare", Sum, _square, None)
 _register("ReduceLogSum", Sum, None, Log)
-_register("ReduceLogSumExp", Sum, Exp, Log)
+
+
+@reads("ReduceLogSumExp")
+def _log_sum_exp(node: Reading) -> Image:
+    """Add m + log Σ e^(x - m), with the largest number m: no number overflows."""
+    x, found = node.image(), _axes(node)
+    if found is None:
+        return x
+    axes, keep = found
+    largest = node.add(Max(axes), x, part="max")
+    centred = node.add(Subtract(), x, largest, part="centred")
+    total = node.add(Sum(axes), node.add(Exp(), centred, part="exp"), part="sum")
+    y = node.add(Add(), node.add(Log(), total, part="log"), largest, part="" if keep else "kept")
+    kept = tuple(size for axis, size in enumerate(x.shape, 1) if axis not in axes)
+    return y if keep else reshaped(node, y, kept)

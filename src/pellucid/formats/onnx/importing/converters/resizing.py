@@ -38,9 +38,26 @@ def _resize(node: Reading) -> Image:
     policy = node.attribute("keep_aspect_ratio_policy", "stretch")
     if _has_numbers(node, 3):
         sizes = _of_axes(node, node.sizes(3), [N, *node.image().shape])
-        return _resized(node, sizes=sizes, keep_aspect_ratio_policy=policy, **how)
-    node.attribute("axes")
+        return _of_sizes(node, sizes, policy, **how)
     return _resized(node, scales=_of_axes(node, _scales(node, 2), [1.0] * node.image().rank), **how)
+
+
+def _of_sizes(node: Reading, sizes: list[int | str], policy: str, **how: Any) -> Image:
+    """Resize to ``sizes``; a policy gives all ``axes`` one scale, the least or the largest."""
+    x = node.image()
+    axes = _axes(node, x.rank)
+    rows = [axis for axis in axes if axis > 1]
+    if policy != "stretch" and len(rows) < len(axes):  # the number of images stays: a scale of 1
+        ratios = [1.0, *(float(sizes[axis]) / x.shape[axis - 1] for axis in rows)]
+        if (min if policy == "not_larger" else max)(ratios) == 1:
+            return x
+        raise Unsupported(
+            f"its policy {policy!r} resizes images and channels, too",
+            "Give it the axes of rows and columns: axes=[2, 3].",
+        )
+    if len(rows) == 1:
+        policy = "stretch"  # one axis has no proportions
+    return _resized(node, sizes=sizes, keep_aspect_ratio_policy=policy, **how)
 
 
 @reads("Upsample")
@@ -108,10 +125,16 @@ def _scales(node: Reading, k: int) -> list[float]:
 
 def _of_axes(node: Reading, given: list[Any], whole: list[Any]) -> list[Any]:
     """Return one entry for each axis: ``given`` at the attribute ``axes``, others of ``whole``."""
-    axes = node.integers("axes", tuple(range(len(whole))))
+    axes = _axes(node, len(whole))
     if len(axes) != len(given):
         raise Unsupported(f"it has {len(given)} sizes or scales for {len(axes)} axes")
     filled = list(whole)
     for axis, value in zip(axes, given, strict=True):
         filled[axis] = value
     return filled
+
+
+def _axes(node: Reading, rank: int) -> tuple[int, ...]:
+    """Return the attribute ``axes``, by default all, counted from 0 and from N."""
+    axes: tuple[int, ...] = node.integers("axes", tuple(range(rank)))
+    return tuple(node.place(axis, rank) for axis in axes)

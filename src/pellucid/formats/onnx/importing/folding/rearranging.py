@@ -60,7 +60,13 @@ def slice_arguments(
     ends = given[1] if given[1] is not None else [int(k) for k in attributes["ends"]]
     axes = given[2] if given[2] is not None else attributes.get("axes", range(len(starts)))
     steps = given[3] if given[3] is not None else [1] * len(starts)
-    return starts, ends, [int(axis) % rank for axis in axes], steps
+    axes = [int(axis) for axis in axes]
+    if len({len(starts), len(ends), len(axes), len(steps)}) > 1:
+        raise ValueError(f"{len(starts)} starts, {len(ends)} ends, {len(axes)} axes and "
+                         f"{len(steps)} steps")  # fmt: skip
+    if any(not -rank <= axis < rank for axis in axes) or 0 in steps:
+        raise ValueError(f"axes {axes} of {rank}, with steps of {steps}")
+    return starts, ends, [axis % rank for axis in axes], steps
 
 
 @folds("Split")
