@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .formats import (
         from_book,
         from_onnx,
+        from_torch,
         load,
         read_pickle,
         read_tensors,
@@ -60,6 +61,7 @@ __all__ = [
     "evaluate",
     "from_book",
     "from_onnx",
+    "from_torch",
     "get_num_threads",
     "gradcheck",
     "load",
@@ -94,6 +96,7 @@ _HOMES = {
     "evaluate": "training",
     "from_book": "formats",
     "from_onnx": "formats",
+    "from_torch": "formats",
     "get_num_threads": "kernels.pool.thread_count",
     "gradcheck": "nn",
     "load": "formats",

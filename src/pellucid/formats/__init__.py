@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .sniff import describe_file
     from .tensors import read_tensors, write_tensors
     from .torch.reading import read_torch
+    from .torch.tracing import from_torch
     from .torch.writing import to_torch
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "describe_file",
     "from_book",
     "from_onnx",
+    "from_torch",
     "load",
     "read_pickle",
     "read_tensors",
@@ -54,6 +56,7 @@ _HOMES = {
     "describe_file": "sniff",
     "from_book": "book_networks",
     "from_onnx": "onnx.importing",
+    "from_torch": "torch.tracing",
     "load": "model_file",
     "read_pickle": "book_pickle",
     "read_tensors": "tensors",

@@ -22,7 +22,11 @@ class Refused(NamedTuple):
     advice: str
 
 
-def refusal(refused: Sequence[Refused]) -> ArgumentError:
+def refusal(
+    refused: Sequence[Refused],
+    noun: str = "node",
+    own: str = "An operator of your own: pellucid.formats.onnx.importing.reads.",
+) -> ArgumentError:
     """Return the error for these nodes, those of one operator and one reason together.
 
     Examples
@@ -38,21 +42,19 @@ def refusal(refused: Sequence[Refused]) -> ArgumentError:
         labels = groups.setdefault((operation.op, reason, advice), [])
         labels.append(f"'{shown(operation.label)}'")
     lines = [
-        f"  {_named(op, labels)}: {reason}.{' ' * bool(advice)}{advice}"
+        f"  {_named(op, labels, noun)}: {reason}.{' ' * bool(advice)}{advice}"
         for (op, reason, advice), labels in groups.items()
     ]
     if len(lines) > MOST:
         lines = [*lines[:MOST], f"  and {len(lines) - MOST} more kinds"]
-    count = "1 node" if len(refused) == 1 else f"{len(refused)} nodes"
+    count = f"1 {noun}" if len(refused) == 1 else f"{len(refused)} {noun}s"
     return ArgumentError(
-        f"{count} cannot be converted, and nothing was imported:\n"
-        + "\n".join(lines)
-        + "\nAn operator of your own: pellucid.formats.onnx.importing.reads."
+        f"{count} cannot be converted, and nothing was imported:\n" + "\n".join(lines) + f"\n{own}"
     )
 
 
-def _named(op: str, labels: Sequence[str]) -> str:
+def _named(op: str, labels: Sequence[str], noun: str) -> str:
     if len(labels) == 1:
         return f"{op} {labels[0]}"
     some = ", ".join(labels[:4]) + ", ..." * (len(labels) > 4)
-    return f"{len(labels)} nodes of {op} ({some})"
+    return f"{len(labels)} {noun}s of {op} ({some})"

@@ -8,6 +8,7 @@ __all__ = ["ADVICE", "load"]
 
 _MODULES = (
     "activations",
+    "adaptive",
     "arithmetic",
     "convolution",
     "layout",
