@@ -72,6 +72,17 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(
         assert (over.returncode, onnx.load(tmp_path / "old.onnx").producer_name) == (0, "pellucid")
 
 
+def test_a_model_that_does_not_know_its_images_is_given_their_shape(pellucid, tmp_path):
+    library.save(library.nn.Sequential(library.nn.ReLU()), tmp_path / "relu.safetensors")
+    result = pellucid("export", "relu.safetensors", "--onnx", "a.onnx")
+    assert result.returncode != 0
+    assert "--input: the model does not say which images it takes. Add --input 3x224x224" in (
+        result.stderr
+    )
+    result = pellucid("export", "relu.safetensors", "--onnx", "a.onnx", "--input", "3x4x5")
+    assert result.stderr.endswith("images Nx3x4x5 -> scores Nx3x4x5; 1 operator of opset 18\n")
+
+
 def test_the_file_that_is_read_is_not_written_over(pellucid, tmp_path):
     library.save(library.models.SimpleConvNet((1, 8, 8)), tmp_path / "m.safetensors")
     result = pellucid("export", "m.safetensors", "--onnx", "m.safetensors", "--overwrite")

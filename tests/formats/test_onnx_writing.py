@@ -390,7 +390,15 @@ def test_all_layers_that_an_opset_lacks_are_named_with_the_opset_that_has_them(t
         ({"opset": 6}, rf"opset: must be a version of ONNX's operators from 7 to {NEWEST}, "),
         ({"opset": NEWEST + 1}, "opset: must be a version"),
         ({"opset": 18.0}, "opset: must be a version"),
-        ({"input_shape": None}, "input_shape: the model does not say which images it takes. Add"),
+        (
+            {"input_shape": None},
+            "which images it takes. Add input_shape=(3, 224, 224), for example",
+        ),
+        (
+            {"input_shape": 8},
+            "input_shape: must be (C, H, W), each 1 or more, or the shape of a row",
+        ),
+        ({"input_shape": (1, 0, 8)}, "each 1 or more, or the shape of a row; received (1, 0, 8)."),
         ({"input_shape": (2, 8, 8)}, "expects 1 input channels"),
         ({"size": (4, 0)}, "size: must be (rows, columns), each 1 or more, or 'dynamic'; receiv"),
         ({"size": "dynamic"}, "size='dynamic' needs layers that take any size.) Give one size,"),
@@ -402,6 +410,14 @@ def test_options_that_cannot_be_met_are_refused(tmp_path, options, said):
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 2))
     model.card = nn.Card("x", ("a", "b"), value_range=(-3.0, -1.0))
     assert said in refused(model, tmp_path / "a.onnx", **options)
+
+
+def test_a_bound_beyond_the_numbers_of_a_file_is_infinite(tmp_path):
+    to_onnx(nn.Sequential(nn.Clip(-1e39, 1e39)), tmp_path / "a.onnx", input_shape=(2,))
+    bounds = [
+        onnx.numpy_helper.to_array(a) for a in onnx.load(tmp_path / "a.onnx").graph.initializer
+    ]
+    assert bounds == [-np.inf, np.inf]
 
 
 def test_weights_beyond_two_gigabytes_are_refused_before_they_take_memory(tmp_path):

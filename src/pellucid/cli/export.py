@@ -71,7 +71,8 @@ def _to_onnx(model: Layer, path: Path, asked: Asked) -> str:
     from ..formats.onnx.writing.export import OPSET
 
     options = {"opset": OPSET if asked.opset is None else asked.opset}
-    with renamed(opset="--opset", input_shape="--input", size="--size", pixels="--pixels"):
+    shape = ("--input", "3x224x224")
+    with renamed(opset="--opset", input_shape=shape, size="--size", pixels="--pixels"):
         found = to_onnx(
             model,
             path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Literal, NamedTuple, TypeAlias
 
 from ....errors import ArgumentError
@@ -122,13 +123,20 @@ def to_onnx(
 def _shape(
     model: Layer, input_shape: Shape | None, size: tuple[int, int] | Literal["dynamic"] | None
 ) -> Shape:
-    shape = model.input_shape if input_shape is None else tuple(input_shape)
+    shape = model.input_shape if input_shape is None else input_shape
     if shape is None:
         raise ArgumentError(
-            "the model does not say which images it takes. Add {input_shape}.",
+            "the model does not say which images it takes. Add {input_shape}, for example.",
             where="input_shape",
-            arguments={"input_shape": (3, 224, 224)} if input_shape is None else {},
+            arguments={"input_shape": ((3, 224, 224),)},
         )
+    whole = isinstance(shape, tuple | list) and all(isinstance(side, Integral) for side in shape)
+    if not whole or min(shape, default=0) < 1:
+        raise ArgumentError(
+            f"must be (C, H, W), each 1 or more, or the shape of a row; received {shape!r}.",
+            where="input_shape",
+        )
+    shape = tuple(int(side) for side in shape)
     if size is None:
         return shape
     if len(shape) != 3:

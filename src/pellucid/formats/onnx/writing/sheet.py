@@ -120,7 +120,8 @@ class Sheet:
 
     def number(self, value: npt.ArrayLike, name: str = "constant") -> str:
         """Return the name of a new constant of the graph's dtype."""
-        return self.constant(np.asarray(value, dtype=self.dtype), name)
+        with np.errstate(over="ignore"):  # a bound beyond the dtype's numbers is infinite
+            return self.constant(np.asarray(value, dtype=self.dtype), name)
 
     def integers(self, values: Sequence[int], name: str = "shape") -> str:
         """Return the name of a new constant of integers: sizes, axes or indices."""
