@@ -14,6 +14,7 @@ from .operations import Operations
 from .stored import wire
 from .stored.functions import inlined
 from .stored.graphs import operations_of, require_text, shape_of, sorted_operations
+from .stored.signatures import require_signatures
 from .stored.tensors import Tensors
 
 __all__ = ["NEWEST", "OLDEST", "read_onnx"]
@@ -70,9 +71,9 @@ def read_onnx(path: PathLike, *, external_data: bool = False) -> Operations:
     outputs = [value.name for value in graph.output]
     if not outputs:
         raise FileFormatError(f"'{path}' is a network without outputs.")
-    operations = sorted_operations(
-        operations_of(graph.node, tensors), [*constants, *inputs], outputs, path
-    )
+    operations = operations_of(graph.node, tensors)
+    require_signatures(graph.node, opset, path)
+    operations = sorted_operations(operations, [*constants, *inputs], outputs, path)
     metadata = {str(entry.key): str(entry.value) for entry in model.metadata_props}
     return Operations(operations, inputs, outputs, constants, opset, metadata)
 

@@ -11,7 +11,7 @@ from ....nn.init import without_values
 from ....typing import Array, Shape
 from ..operations import Operation, Operations
 from . import converters
-from .folding import FOLDS, fold, shape_slice
+from .folding import FOLDS, UNFIT, fold, shape_slice
 from .names import Names
 from .node import Reading, refused
 from .refusal import Refused, refusal
@@ -21,9 +21,6 @@ from .values import LARGEST, Image, Known, Unknown, Value
 __all__ = ["Builder"]
 
 converters.load()
-
-# What NumPy and Python raise of arguments of a wrong kind, number or shape.
-_UNFIT = (ValueError, TypeError, KeyError, IndexError, OverflowError, ZeroDivisionError)
 
 
 class Builder:
@@ -109,7 +106,7 @@ class Builder:
         except PellucidError as error:  # of a layer's constructor
             self._refused.append(Refused(operation, refused(error).message, ""))
             made = []
-        except _UNFIT as error:  # a file may give an attribute of any kind, or none
+        except UNFIT as error:  # a file may give an attribute of any kind, or none
             reason = f"its inputs or attributes do not fit the operator: {error}"
             self._refused.append(Refused(operation, reason, ""))
             made = []

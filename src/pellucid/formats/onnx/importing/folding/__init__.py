@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from . import arithmetic as arithmetic
 from .rearranging import shape_slice, slice_arguments
-from .table import FOLDS, fold
+from .table import FOLDS, UNFIT, fold
 
-__all__ = ["FOLDS", "fold", "shape_slice", "slice_arguments"]
+__all__ = ["FOLDS", "UNFIT", "fold", "shape_slice", "slice_arguments"]

@@ -11,10 +11,13 @@ import numpy as np
 from ..registry import Unsupported
 from ..values import BATCHES, LARGEST, Known
 
-__all__ = ["FOLDS", "Attributes", "Fold", "bounded", "fold", "folds"]
+__all__ = ["FOLDS", "UNFIT", "Attributes", "Fold", "bounded", "fold", "folds"]
 
 Attributes: TypeAlias = dict[str, Any]
 Fold: TypeAlias = Callable[..., Any]
+
+# What NumPy and Python raise of arguments of a wrong kind, number or shape.
+UNFIT = (ValueError, TypeError, KeyError, IndexError, OverflowError, ZeroDivisionError)
 
 # By operator: a function of (attributes, *arrays) that returns an array or a list of arrays.
 FOLDS: dict[str, Fold] = {}
@@ -52,7 +55,7 @@ def fold(op: str, attributes: Attributes, inputs: Sequence[Known | None]) -> lis
         try:
             with np.errstate(all="ignore"):
                 made = FOLDS[op](attributes, *arrays)
-        except (ValueError, IndexError, TypeError, KeyError, OverflowError) as error:
+        except UNFIT as error:
             raise Unsupported(f"its constant inputs do not fit: {error}") from None
         results.append(made if isinstance(made, list) else [made])
         if all(each is None or each.arrays[0] is each.arrays[1] for each in inputs):

@@ -10,7 +10,7 @@ import numpy as np
 
 from .....typing import Array
 from ...operations import Operation, Operations
-from ..folding import FOLDS
+from ..folding import FOLDS, UNFIT
 
 __all__ = ["Rewriting", "close"]
 
@@ -76,8 +76,12 @@ class Rewriting:
             return None
         if operation.op in _REARRANGED:
             arrays = [self.constant(each) for each in operation.inputs]
-            known = not any(array is None for array in arrays)
-            return FOLDS[operation.op](operation.attributes, *arrays) if known else None
+            if any(array is None for array in arrays):
+                return None
+            try:
+                return FOLDS[operation.op](operation.attributes, *arrays)
+            except UNFIT:
+                return None  # it does not fit, which is said where it is converted
         for key in ("value", "value_float", "value_int", "value_floats", "value_ints"):
             value = operation.attributes.get(key)
             if value is not None:
