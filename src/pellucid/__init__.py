@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     )
     from .kernels.pool.thread_count import get_num_threads, set_num_threads
     from .nn import gradcheck, numerical_gradient, receptive_field, summary
-    from .standalone import to_numpy
+    from .standalone import to_html, to_numpy
     from .training import Trainer, evaluate, predict
 
 __version__ = "0.2.0"
@@ -81,6 +81,7 @@ __all__ = [
     "shapes",
     "summary",
     "to_book",
+    "to_html",
     "to_numpy",
     "to_onnx",
     "to_torch",
@@ -109,6 +110,7 @@ _HOMES = {
     "set_num_threads": "kernels.pool.thread_count",
     "summary": "nn",
     "to_book": "formats",
+    "to_html": "standalone",
     "to_numpy": "standalone",
     "to_onnx": "formats",
     "to_torch": "formats",

@@ -53,6 +53,8 @@ class Asked(NamedTuple):
     size : (H, W), "dynamic" or None
     softmax : bool
     pixels : {"uint8", "float32"} or None
+    lang : {"en", "ko"} or None
+    float16 : bool
     """
 
     image: Image | None = None
@@ -60,6 +62,8 @@ class Asked(NamedTuple):
     size: tuple[int, int] | Literal["dynamic"] | None = None
     softmax: bool = False
     pixels: Literal["uint8", "float32"] | None = None
+    lang: Literal["en", "ko"] | None = None
+    float16: bool = False
 
 
 # Writes a model to a path as was asked, and returns what to say of it.
@@ -108,6 +112,15 @@ def _to_numpy(model: Layer, path: Path, asked: Asked) -> str:
     return f"{count(lines, 'line')}; the weights are beside it, in {beside.name}"
 
 
+def _to_html(model: Layer, path: Path, asked: Asked) -> str:
+    from ..standalone import to_html
+
+    options = {"language": "en" if asked.lang is None else asked.lang, "float16": asked.float16}
+    with renamed(input_shape="--input", language="--lang", float16="--float16"):
+        size = to_html(model, path, input_shape=asked.image, **options)  # type: ignore[arg-type]
+    return f"{size / 2**20:.1f} MB; open it in a browser"
+
+
 class Target(NamedTuple):
     """One kind of file: what writes it, and which of the options it has (fields of `Asked`)."""
 
@@ -123,6 +136,7 @@ BESIDE = {"--numpy": ".npz"}
 TARGETS: dict[str, Target] = {
     "--onnx": Target(_to_onnx, ("image", "opset", "size", "softmax", "pixels")),
     "--torch": Target(_to_torch, ("image",)),
+    "--html": Target(_to_html, ("image", "lang", "float16")),
     "--numpy": Target(_to_numpy, ("image",)),
 }
 
@@ -139,6 +153,12 @@ def command(
             "--torch",
             metavar="FILE",
             help="Write the weights for PyTorch: .pt, .pth, .safetensors.",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write a page that runs it: docs/standalone.md."
         ),
     ] = None,
     numpy: Annotated[
@@ -176,6 +196,13 @@ def command(
         bool, typer.Option("--softmax", help="ONNX: return probabilities, not scores.")
     ] = False,
     pixels: PixelsOption = None,
+    lang: Annotated[
+        Literal["en", "ko"] | None,
+        typer.Option(metavar="LANG", help="HTML: en (English) or ko (Korean)."),
+    ] = None,
+    float16: Annotated[
+        bool, typer.Option("--float16", help="HTML: weights of 16 bits, half the size.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that exist.")
     ] = False,
@@ -186,11 +213,12 @@ def command(
 
     A calibrated network's temperature is part of what is written.
     """
-    given = {"--onnx": onnx, "--torch": torch, "--numpy": numpy}
+    given = {"--onnx": onnx, "--torch": torch, "--html": html, "--numpy": numpy}
     paths = {option: path for option, path in given.items() if path is not None}
     asked = Asked(
-        None if image is None else image_shape(image), opset, _size(size), softmax, pixels
-    )
+        None if image is None else image_shape(image),
+        opset, _size(size), softmax, pixels, lang, float16,
+    )  # fmt: skip
     _require_targets(paths, overwrite)
     _require_options(paths, asked)
     model = _network(source, paths, asked.image, classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +15,8 @@ from ..nn.parameter import Buffer
 from ..preparation import Preparation
 from ..typing import Array, Shape
 from . import layers
-from .calls import translation_of
+from .calls import Call, translation_of
+from .script.functions import FUNCTIONS
 
 __all__ = ["Line", "Program", "program_of"]
 
@@ -37,6 +39,7 @@ class Line(NamedTuple):
     keys : dict of str to str
         Of the arrays that follow the values, by the names of the function's arguments.
     options : dict
+        Without those that are the function's defaults.
     shape : tuple of int
         Of one image's value.
     """
@@ -125,7 +128,7 @@ def program_of(model: Layer, where: str, input_shape: Shape | None = None) -> Pr
         reads = tuple(value[k] for k in node.reads)
         out = tuple(map(int, made_shape))
         kind = type(node.layer).__name__
-        options = {name: _plain(option) for name, option in call.options.items()}
+        options = _told(call)
         lines.append(Line(node.name, kind, call.function, reads, keys, options, out))
         value[made] = len(lines)
     ends = tuple(value[k] for k in walk.output_values(model))
@@ -133,6 +136,14 @@ def program_of(model: Layer, where: str, input_shape: Shape | None = None) -> Pr
         lines, ends, model.output_names, weights.arrays, shape,
         _classes(model, shape), _preparation(model, shape), _value_range(model),
     )  # fmt: skip
+
+
+def _told(call: Call) -> dict[str, Any]:
+    """Return the options that are not the function's own."""
+    function = FUNCTIONS.get(call.function)  # or an operator, without options
+    known = inspect.signature(function).parameters if function else {}
+    options = {name: _plain(option) for name, option in call.options.items()}
+    return {name: v for name, v in options.items() if v != known[name].default}
 
 
 def _plain(option: Any) -> Any:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import keyword
 import re
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -275,7 +273,7 @@ def _call(line: Line, names: dict[int, str], groups: dict[str, set[str]]) -> str
         return f" {INFIX_OF_ARRAY[line.function]} ".join(
             [*values, *(_array(key) for key in line.keys.values())]
         )
-    options = [f"{name}={_option(value)}" for name, value in _told(line).items()]
+    options = [f"{name}={_option(value)}" for name, value in line.options.items()]
     return f"{line.function}({', '.join([*values, *_arrays(line, groups), *options])})"
 
 
@@ -292,13 +290,6 @@ def _arrays(line: Line, groups: dict[str, set[str]]) -> list[str]:
 def _array(key: str) -> str:
     path, _, name = key.rpartition(".")
     return f"w[{_quoted(path)}][{_quoted(name)}]"
-
-
-def _told(line: Line) -> dict[str, Any]:
-    """Return the options that are not the function's own."""
-    function = next(f for m in MODULES if (f := getattr(m, line.function, None)) is not None)
-    known = inspect.signature(function).parameters
-    return {k: v for k, v in line.options.items() if v != known[k].default}
 
 
 def _option(value: object) -> str:
