@@ -29,8 +29,8 @@ def give(page: Any, picture: Path) -> list[float]:
 
 
 def scores(page: Any) -> list[float]:
-    """Wait for scores, and return them."""
-    page.wait_for_selector("body[data-scores]", state="attached", timeout=30_000)
+    """Wait until all is computed, and return the scores."""
+    page.wait_for_selector("body[data-state=ready][data-scores]", state="attached", timeout=30_000)
     return json.loads(page.evaluate("document.body.dataset.scores"))
 
 

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from importlib import resources
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,6 @@ from pellucid.standalone.script.functions import FUNCTIONS
 from standalone.browser import CHROMIUM, forget, give, opened, saved, scores, stroke
 
 CLOSE = 1e-4
-needs_browser = pytest.mark.skipif(not CHROMIUM, reason="needs an installed Chromium")
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +75,8 @@ def in_a_browser(browser) -> list[list[list[float]]]:
         images = [x.ravel().tolist() for x in case.arrays(np.float32)[0]]
         asked.append([network, base64.b64encode(data).decode(), images])
     page = browser.new_page()
-    code = "const onmessage = 0;".replace("const", "let") + script("functions.js")
-    return page.evaluate(RUN, [code + script("worker.js"), json.loads(json.dumps(asked))])
+    code = f"let onmessage; {script('functions.js')}{script('worker.js')}"
+    return page.evaluate(RUN, [code, json.loads(json.dumps(asked))])
 
 
 @pytest.mark.parametrize("k", range(len(CASES)), ids=[case.id for case in CASES])
@@ -207,8 +207,11 @@ SEEN = """() => {
 }"""
 
 
-@pytest.mark.parametrize("drawing", [None, Drawing(), Drawing(0.9, "box")], ids=str)
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("channels", "drawing"),
+    [(1, None), (3, None), (1, Drawing()), (3, Drawing()), (1, Drawing(0.9, "box"))],
+    ids=str,
+)
 def test_the_network_sees_the_bytes_that_it_sees_in_python(browser, tmp_path, channels, drawing):
     prepared = Preparation((28, 28), channels, drawing)
     model = nn.Sequential(pool=nn.GlobalAvgPool2d(), flat=nn.Flatten())
@@ -248,17 +251,17 @@ def _of_python(model: nn.Layer, picture: Path) -> np.ndarray:
 def test_a_drawn_digit_gets_the_scores_of_python(browser, digits, tmp_path):
     page = opened(browser, digits[1])
     stroke(page, (0.3, 0.25), (0.7, 0.25), (0.45, 0.8))
-    page.wait_for_timeout(300)
     right = _of_python(digits[0], saved(page, "#sheet", tmp_path / "drawn.png"))
     np.testing.assert_allclose(scores(page), right, atol=CLOSE)
     best = page.locator("#classes .best .name").inner_text()
     assert best == str(right.argmax())
     shares = page.locator("#classes .share").all_inner_texts()
+    spoken = page.locator("[role=status]").inner_text()
+    assert spoken.startswith(f"{best} ")
     assert sum(float(share.split()[0]) for share in shares) == pytest.approx(100, abs=0.6)
     assert page.errors == []
     stroke(page, (0.2, 0.5), (0.8, 0.5))
     page.locator("#undo").click()
-    page.wait_for_timeout(300)
     np.testing.assert_allclose(scores(page), right, atol=CLOSE)
     forget(page)
     assert page.locator("#classes li").count() == 0
@@ -281,7 +284,6 @@ def test_it_is_drawn_on_by_the_keyboard_too(browser, digits, tmp_path):
     for key in ("Space", *["ArrowRight"] * 6, *["ArrowDown"] * 6, "Space"):
         page.keyboard.press(key)
     page.locator("#undo").focus()  # the cross disappears
-    page.wait_for_timeout(300)
     right = _of_python(digits[0], saved(page, "#sheet", tmp_path / "drawn.png"))
     np.testing.assert_allclose(scores(page), right, atol=CLOSE)
     page.keyboard.press("Control+z")
@@ -305,6 +307,11 @@ def test_a_dropped_picture_gets_the_scores_of_python(browser, digits, photo):
     page.evaluate(DROP, [base64.b64encode(b"no picture").decode(), "notes.png"])
     page.wait_for_timeout(200)
     assert page.locator("#how").inner_text().startswith("notes.png is not a picture")
+    large = BytesIO()
+    Image.new("1", (5000, 4000)).save(large, "png")
+    page.evaluate(DROP, [base64.b64encode(large.getvalue()).decode(), "large.png"])
+    page.wait_for_timeout(500)
+    assert "large.png has more than 16,777,216 pixels" in page.locator("#how").inner_text()
     page.close()
 
 

@@ -2,7 +2,7 @@
 "use strict";
 const get = (id) => document.getElementById(id), read = (id) => get(id).textContent;
 const network = JSON.parse(read("network")), { texts, classes, preparation } = network;
-const [H, W] = preparation.size, LONG = 336, MOST = 10; // pixels of the sheet; classes that are listed
+const [H, W] = preparation.size, LONG = 336, MOST = 10, MOST_PIXELS = 2 ** 24; // pixels of the sheet; classes that are listed
 const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const make = (name, { text = "", ...more } = {}) => Object.assign(document.createElement(name), { textContent: text, ...more });
 
@@ -20,10 +20,16 @@ worker.onmessage = ({ data }) => {
   busy = false;
   ready = true;
   if (data.about === "run" && !blank()) show(data);
-  if (waiting) [waiting, busy] = [null, false, ask(waiting)];
+  document.body.dataset.state = "ready";
+  if (waiting) {
+    const next = waiting;
+    waiting = null;
+    ask(next);
+  }
 };
 worker.onerror = (event) => { get("how").textContent = say(texts.failed, { text: event.message }); };
 function ask(picture) {
+  document.body.dataset.state = "busy";
   if (!ready || busy) { waiting = picture; return; }
   busy = true;
   began = performance.now();
@@ -144,6 +150,10 @@ async function take(file) {
   if (!file) return;
   try {
     const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    if (bitmap.width * bitmap.height > MOST_PIXELS) {
+      get("how").textContent = say(texts.too_large, { name: file.name, most: MOST_PIXELS.toLocaleString() });
+      return;
+    }
     const canvas = make("canvas", { width: bitmap.width, height: bitmap.height });
     const context = canvas.getContext("2d", { willReadFrequently: true });
     context.drawImage(bitmap, 0, 0);
@@ -173,7 +183,7 @@ function paint(canvas, w, h, pixel) {
 function forget() {
   waiting = null;
   get("classes").replaceChildren();
-  get("time").textContent = "";
+  get("time").textContent = get("spoken").textContent = "";
   delete document.body.dataset.scores;
   get("how").textContent = texts.seen;
   paint(get("seen"), W, H, () => [0, 0, 0, 0]);
@@ -188,7 +198,7 @@ function show({ image, how, scores, maps }) {
   const most = Math.max(...scores), e = Array.from(scores, (z) => Math.exp(z - most)), sum = e.reduce((a, b) => a + b, 0);
   const order = e.map((_, k) => k).sort((a, b) => e[b] - e[a]);
   const listed = classes.length <= MOST ? e.map((_, k) => k) : order.slice(0, MOST);
-  const long = classes.some((name) => name.length > 3);
+  const long = classes.some((name) => !/^[ -~]{0,3}$/.test(name));
   get("classes").replaceChildren(...listed.map((k) => {
     const item = make("li", { className: `${k === order[0] ? "best " : ""}${long ? "long" : ""}` }), bar = make("span", { className: "bar" });
     const share = (100 * e[k]) / sum, filled = make("span");
@@ -197,6 +207,7 @@ function show({ image, how, scores, maps }) {
     item.append(make("span", { className: "name", text: classes[k], title: classes[k] }), bar, make("span", { className: "share", text: `${share.toFixed(1)} %` }));
     return item;
   }));
+  if (!pen) get("spoken").textContent = order.slice(0, 3).map((k) => `${classes[k]} ${((100 * e[k]) / sum).toFixed(1)} %`).join(", ");
   get("time").textContent = say(texts.took, { ms: Math.max(1, Math.round(performance.now() - began)) });
   document.body.dataset.scores = JSON.stringify([...scores]);
   maps.forEach(showOverview);

@@ -45,7 +45,7 @@ function resized(plane, w, h, outW, outH, filter, bytes, box = [0, 0, w, h]) {
     return y;
   };
   const [left, top, right, bottom] = box;
-  let y = Float32Array.from(plane), width = w;
+  let y = plane, width = w;
   if (outW !== w || left || right !== w) {
     y = pass(y, w, h, along(weightsOf(left, right, w, outW, filter)), true);
     width = outW;
@@ -56,17 +56,21 @@ function resized(plane, w, h, outW, outH, filter, bytes, box = [0, 0, w, h]) {
 
 // Pictures ---------------------------------------------------------------------------------------
 
+// A colour on white, by Pillow's integers.
+function onWhite(v, alpha) {
+  const sum = v * alpha * 128 + 255 * 128 * (255 - alpha) + (128 << 7);
+  return ((sum >> 8) + sum) >> 15;
+}
+
 // Planes of bytes, grey or red, green, blue, on white where the picture is transparent.
 function planesOf({ data, width, height }, channels) {
-  const n = width * height, planes = Array.from({ length: channels }, () => new Float32Array(n));
+  const n = width * height, planes = Array.from({ length: channels }, () => new Uint8Array(n));
   for (let i = 0; i < n; i++) {
-    const alpha = data[4 * i + 3], over = [0, 1, 2].map((c) => {
-      if (alpha === 255) return data[4 * i + c];
-      const v = data[4 * i + c] * alpha * 128 + 255 * (255 * 128 - alpha * 128) + (128 << 7);
-      return ((v >> 8) + v) >> 15;
-    });
-    if (channels === 1) planes[0][i] = (over[0] * 19595 + over[1] * 38470 + over[2] * 7471 + 32768) >> 16;
-    else for (let c = 0; c < 3; c++) planes[c][i] = over[c];
+    let r = data[4 * i], g = data[4 * i + 1], b = data[4 * i + 2];
+    const alpha = data[4 * i + 3];
+    if (alpha < 255) [r, g, b] = [onWhite(r, alpha), onWhite(g, alpha), onWhite(b, alpha)];
+    if (channels === 1) planes[0][i] = (r * 19595 + g * 38470 + b * 7471 + 32768) >> 16;
+    else [planes[0][i], planes[1][i], planes[2][i]] = [r, g, b];
   }
   return planes;
 }
@@ -82,7 +86,7 @@ function prepare(picture, { size: [H, W], channels, drawing }) {
   const { width: w, height: h } = picture;
   let how = "";
   if (drawing) {
-    const grey = planesOf(picture, 1)[0].map((v) => Math.fround(v / Math.fround(255)));
+    const grey = Float32Array.from(planesOf(picture, 1)[0], (v) => v / 255);
     const [found, told] = findDrawing(grey, w, h, drawing, H, W);
     how = told;
     if (found) {

@@ -6,8 +6,8 @@ __all__ = ["DYNAMIC", "TEXTS"]
 
 # Filled in while the page runs.
 DYNAMIC = (
-    *("failed", "no_picture", "seen", "fitted", "found", "none", "took", "range", "open"),
-    *("map", "maps"),
+    *("failed", "no_picture", "too_large", "seen", "fitted", "found", "none", "took"),
+    *("range", "open", "map", "maps"),
 )
 
 TEXTS: dict[str, dict[str, str]] = {
@@ -37,6 +37,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "footer": "Written by Pellucid {version}.",
         "failed": "It cannot be computed: {text}",
         "no_picture": "{name} is not a picture that this browser reads.",
+        "too_large": "{name} has more than {most} pixels. Make it smaller first.",
         "seen": "What the network sees.",
         "fitted": "The picture was made to fit.",
         "found": "The drawing was found, cropped and centred.",
@@ -75,6 +76,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "footer": "Pellucid {version}로 만들었습니다.",
         "failed": "계산할 수 없습니다: {text}",
         "no_picture": "{name}은(는) 이 브라우저가 읽을 수 있는 그림이 아닙니다.",
+        "too_large": "{name}은(는) {most} 픽셀보다 큽니다. 먼저 줄여 주세요.",
         "seen": "신경망이 보는 그림입니다.",
         "fitted": "크기에 맞추었습니다.",
         "found": "그린 것을 찾아 잘라 내고 가운데에 놓았습니다.",
