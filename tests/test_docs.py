@@ -87,7 +87,6 @@ def test_both_pages_have_the_same_program():
     [
         ("calibration.md", r"^Temperature\(.+\)\n(0\.\d{4}) .*\n\1 .*\n$"),
         ("integrations.md", r" 0\.\d+\n(.*\n)*.*0\.\d+\n$"),
-        ("pytorch.md", r"^\d+ True\n$"),
         ("recipe.md", r"^True\n$"),
         ("resuming.md", r"  goes on in epoch 3 of 4\n4 epochs\n$"),
     ],
@@ -103,6 +102,15 @@ def test_the_space_on_the_page_is_one(tmp_path):
     (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "space.toml").write_text(text, encoding="utf-8")
     assert len(Space.read(tmp_path / "space.toml").ranges) == 4
+
+
+def test_the_programs_of_the_page_on_pytorch_run(tmp_path):
+    files, *module = programs_of("pytorch.md")
+    assert re.search(r"^\d+ True\n$", run(files, tmp_path))
+    pytest.importorskip("torch")
+    assert len(module) == 2
+    printed = run("\n".join([files, *module]), tmp_path)
+    assert re.search(r"^True \['0.weight', '1.weight'\]\n", printed, re.MULTILINE)
 
 
 def test_the_programs_of_the_page_on_onnx_run(tmp_path):

@@ -333,6 +333,19 @@ def test_a_change_in_place_is_seen_through_other_names_and_parts():
         assert_close(received, wanted)
 
 
+def test_a_buffer_that_forward_changes_stays_as_it_was():
+    def counted(m: Any, x: Any) -> Any:
+        m.count.add_(1)
+        return torch.einsum("nchw,oc->nohw", x + m.count, m.weight)
+
+    module = Net(counted, count=torch.zeros(()), weight=_parameter(3, 4))
+    graph = pellucid.from_torch(module, SHAPE)
+    assert module.count == 0
+    with torch.no_grad():
+        assert_close(graph(images(2)), module(torch.from_numpy(images(2))))
+    assert isinstance(graph, nn.Graph)
+
+
 # Refusals -----------------------------------------------------------------------------------
 
 
@@ -342,11 +355,13 @@ def refusal(forward: Any, match: str, **modules: Any) -> str:
     return str(error.value)
 
 
-def test_a_module_that_decides_by_numbers_is_refused():
+def test_a_module_that_decides_by_numbers_is_refused(capfd):
     def decided(m: Any, x: Any) -> Any:
         return x if x.sum() > 0 else -x
 
-    refusal(decided, "decides by the numbers of the images")
+    text = refusal(decided, "decides by the numbers of the images")
+    assert capfd.readouterr() == ("", "")
+    assert text.count("\n") == 0
 
 
 def test_a_module_for_one_number_of_images_is_refused():
@@ -355,14 +370,14 @@ def test_a_module_for_one_number_of_images_is_refused():
 
 def test_all_unknown_functions_are_named_with_their_submodules():
     def unknown(m: Any, x: Any) -> Any:
-        y = m.inner(x)
-        return torch.where(y > 0, x, torch.fft.rfft(y).real.mean(-1, keepdim=True))
+        return torch.where(m.inner(x) > 0, x, -x)
 
     text = refusal(
-        unknown, "cannot be converted, and nothing was imported",
+        unknown, "^3 calls cannot be converted, and nothing was imported",
         inner=Net(lambda m, x: torch.cumsum(x, 2)),
     )  # fmt: skip
     assert "aten.cumsum 'inner': the function is unknown." in text
+    assert "aten.gt 'the module itself': the function is unknown." in text
     assert "pellucid.formats.torch.tracing.translates" in text
 
 
@@ -399,3 +414,9 @@ def test_what_mixes_images_is_refused(forward, match):
 def test_wrong_arguments_are_refused(module, arguments, match):
     with pytest.raises(ArgumentError, match=match):
         pellucid.from_torch(module, **arguments)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_torchscript_is_refused():
+    with pytest.raises(ArgumentError, match="module: is TorchScript"):
+        pellucid.from_torch(torch.jit.script(T.ReLU()), SHAPE)

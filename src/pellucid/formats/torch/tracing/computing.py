@@ -10,6 +10,7 @@ import numpy as np
 from ....typing import Array
 from ...onnx.importing.registry import Unsupported
 from .functions import SHAPES
+from .in_place import writes
 from .nodes import function_of, grows, is_tensor
 from .values import BATCH, Fixed, layout_of
 
@@ -49,6 +50,8 @@ def computed(node: Any, values: Mapping[Any, Any], arguments: Mapping[str, Any])
         return known.tensor if isinstance(known, Fixed) else _of_a_batch(known)
 
     args = torch.fx.node.map_arg(node.args, value)
+    if writes(node):
+        args = (args[0].clone(), *args[1:])  # the module keeps its own
     kwargs = torch.fx.node.map_arg(node.kwargs, value)
     with torch.no_grad():
         made = node.target(*args, **kwargs)

@@ -96,6 +96,11 @@ def _require_module(module: Any) -> None:
             "pellucid.from_onnx, or its weights by pellucid.load.",
             where="module",
         )
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ArgumentError(
+            "is TorchScript, which PyTorch does not trace. Give the module that it was made from.",
+            where="module",
+        )
     if not hasattr(getattr(torch.export, "Dim", None), "DYNAMIC"):
         raise ArgumentError(
             f"PyTorch {torch.__version__} cannot trace with any number of images; 2.6 can. Update "

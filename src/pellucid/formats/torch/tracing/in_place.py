@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Versions"]
+__all__ = ["Versions", "writes"]
 
 # Views that the functions' schemas do not tell of: outside training they return what they get.
 _SAME = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
@@ -32,7 +32,7 @@ class Versions:
     def changes_parts(self) -> bool:
         """Return whether a tensor is changed of which others are parts, and are read later."""
         return any(
-            _writes(node)
+            writes(node)
             and any(
                 self._is_read_after(other, node)
                 for other in self._shared[node]
@@ -43,7 +43,7 @@ class Versions:
 
     def write(self, node: Any, values: dict[Any, Any]) -> None:
         """Let all nodes that are the same tensor have the value of one that changed it."""
-        if _writes(node):
+        if writes(node):
             for other in self._same[node]:
                 values[other] = values[node]
 
@@ -51,7 +51,8 @@ class Versions:
         return any(self._order[user] > self._order[change] for user in node.users)
 
 
-def _writes(node: Any) -> bool:
+def writes(node: Any) -> bool:
+    """Return whether a function changes its first argument in place."""
     schema = getattr(node.target, "_schema", None)
     if schema is None or not schema.arguments:
         return False
@@ -67,7 +68,7 @@ def _source(node: Any) -> tuple[Any, bool]:
         return None, False
     if schema is None:
         return inputs[0], False  # a part of several values
-    if _writes(node):
+    if writes(node):
         return inputs[0], True
     views = any(each.alias_info is not None for each in schema.returns)
     name = schema.name.rpartition("::")[2]

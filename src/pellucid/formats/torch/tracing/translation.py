@@ -15,7 +15,7 @@ from .call import Call
 from .computing import array_of, computed
 from .in_place import Versions
 from .nodes import arguments_of, flat, function_of, is_tensor, path_of
-from .registry import TRANSLATORS
+from .registry import TRANSLATORS, Translator
 from .values import Fixed, Images, layout_of
 
 __all__ = ["Translation"]
@@ -73,7 +73,13 @@ class Translation:
         outputs: list[Any] = []
         for node in self._program.graph.nodes:
             if node.op == "output":
-                outputs = list(node.args[0])
+                specs = self._program.graph_signature.output_specs  # also of changed buffers
+                kinds = [spec.kind.name for spec in specs]
+                outputs = [
+                    each
+                    for each, kind in zip(node.args[0], kinds, strict=True)
+                    if kind == "USER_OUTPUT"
+                ]
             elif node.op == "placeholder":
                 self._values[node] = self._placeholder(node)
             else:
@@ -156,6 +162,8 @@ class Translation:
         given = list(flat(arguments.values()))
         if any(isinstance(each, _Skipped) for each in given):
             self._values[node] = _Skipped()
+            if is_tensor(made) and node.target is not operator.getitem:
+                self._require_known(node)
         elif node.target is operator.getitem:
             several, k = arguments["0"], arguments["1"]
             self._values[node] = several[k] if k < len(several) else _Missing()
@@ -178,7 +186,7 @@ class Translation:
         name = function_of(node)
         if any(isinstance(value, _Missing) for value in flat(arguments.values())):
             raise Unsupported("it reads the places of a pool or an extreme, which are not computed")
-        translator = TRANSLATORS.get(name) or TRANSLATORS.get(name.removesuffix("_"))
+        translator = _translator(node)
         if translator is None:
             self.unknown.add(node.target)
             raise Unsupported("the function is unknown", functions.ADVICE.get(name, ""))
@@ -186,6 +194,13 @@ class Translation:
         if told and name not in functions.SHAPES:
             raise Unsupported("it computes with the number of images")
         return translator(Call(node, arguments, path_of(node), self))
+
+    def _require_known(self, node: Any) -> None:
+        """Refuse an unknown function, also of values that could not be translated."""
+        if _translator(node) is None:
+            self.unknown.add(node.target)
+            advice = functions.ADVICE.get(function_of(node), "")
+            self._refuse(node, Unsupported("the function is unknown", advice))
 
     def _refuse(self, node: Any, error: Unsupported) -> None:
         self._values[node] = _Skipped()
@@ -205,3 +220,9 @@ class Translation:
             reason = "it does not depend on the images"
             self.refused.append(Refused(Operation("output", (), (str(node),)), reason, ""))
         return ""
+
+
+def _translator(node: Any) -> Translator | None:
+    """Return the translator of a function, which is also that of its variant in place."""
+    name = function_of(node)
+    return TRANSLATORS.get(name) or TRANSLATORS.get(name.removesuffix("_"))
