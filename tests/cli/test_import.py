@@ -120,6 +120,7 @@ def test_mean_and_deviation_normalize_pixels_first(tmp_path):
              r"and 3 are open. Say how large the images are: --input 1x224x224, for example"),
         (["--input", "3x8x8"], r"--input: the network's input 'x' has the shape \(N, 1, h, w\)"),
         (["--input", "1x9x9"], "Gemm 'scores': .*144 input features, received 196"),
+        (["--input", "1x8x8", "--bgr"], "--bgr: is for images of three channels"),
         (["a.onnx"], r"TARGET: must end in \.safetensors"),
         (["taken.safetensors"], r"TARGET: 'taken\.safetensors' exists. Choose another name"),
         (["--mean", "0.5"], "--mean and --deviation: go together"),

@@ -366,6 +366,43 @@ def test_channels_may_be_turned_around(tmp_path: Path) -> None:
     assert _layers(network) == ["Slice", "Slice", "Slice", "Concat", "ReLU"]
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_a_network_of_blue_green_and_red_takes_red_green_and_blue_on_demand(
+    tmp_path: Path, last: bool
+) -> None:
+    nodes = [node("Conv x w b -> a"), node("Relu a -> y")]
+    if last:
+        nodes = [node("Transpose x -> t", perm=[0, 3, 1, 2]), node("Conv t w b -> y")]
+    shape = ["N", 6, 7, 3] if last else ["N", 3, 6, 7]
+    weights = {"w": _draw(4, 3, 3, 3), "b": _draw(4)}
+    network = _imported(nodes, shape, weights, folder=tmp_path)
+    turned = from_onnx(tmp_path / "model.onnx", bgr=True, channels="first")
+    assert _layers(turned) == (["Conv2d"] if last else ["Conv2d", "ReLU"])
+    x = _draw(2, 3, 6, 7)
+    theirs = x[:, ::-1].transpose(0, 2, 3, 1) if last else x[:, ::-1]
+    np.testing.assert_allclose(turned(x), network(np.ascontiguousarray(theirs)), atol=1e-5)
+
+
+def test_channels_that_no_single_filters_read_are_turned_round_by_slices(tmp_path: Path) -> None:
+    nodes = [node("Conv x w -> a", group=3), node("MaxPool x -> b", kernel_shape=[2, 2]),
+             node("GlobalAveragePool b -> c"), node("Add a c -> y")]  # fmt: skip
+    network = _imported(nodes, ["N", 3, 6, 7], {"w": _draw(3, 1, 2, 2)}, folder=tmp_path)
+    turned = from_onnx(tmp_path / "model.onnx", bgr=True)
+    x = _draw(2, 3, 6, 7)
+    np.testing.assert_allclose(turned(x), network(x[:, ::-1].copy()), atol=1e-5)
+    grey = written(model([node("Relu x -> y")], ["N", 1, 8, 8]), tmp_path)
+    with pytest.raises(ArgumentError, match=r"bgr: is for .* three channels .*'x' has \(N, 1, 8"):
+        from_onnx(grey, bgr=True)
+
+
+def test_a_folded_network_keeps_the_names_of_its_weights(tmp_path: Path) -> None:
+    nodes = [node("Conv x conv.weight -> c"), node("BatchNormalization c g b m v -> y")]
+    weights = {"conv.weight": _draw(4, 3, 3, 3), "g": _draw(4), "b": _draw(4), "m": _draw(4),
+               "v": _draw(4) ** 2}  # fmt: skip
+    network = _imported(nodes, ["N", 3, 5, 5], weights, folder=tmp_path, fold=True)
+    assert list(network.parameters()) == ["conv.weight", "conv.bias"]
+
+
 def test_batch_norms_are_kept_for_training_and_folded_on_demand(tmp_path: Path) -> None:
     norm = "BatchNormalization {} g b m v -> {}"
     nodes = [

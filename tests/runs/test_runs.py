@@ -14,7 +14,9 @@ from nasty import image_folder
 from pellucid import runs
 from pellucid.cli import main
 from pellucid.errors import ArgumentError, DataError, NumericsError
+from pellucid.models import SimpleConvNet
 from pellucid.runs import Settings
+from pellucid.runs.starting_network import choose_what_learns
 
 SHORT = {"epochs": 2, "limit": 100, "batch_size": 50}
 OPTIONS = ("--epochs", "2", "--limit", "100", "--batch-size", "50")
@@ -225,3 +227,20 @@ def test_a_model_is_of_the_run_whose_folder_it_lies_in(tmp_path):
     assert runs.RunFolder.of(run.folder.model) == runs.RunFolder.of(run.folder.path) == run.folder
     shutil.copy(run.folder.model, tmp_path / "other.safetensors")
     assert runs.RunFolder.of(tmp_path / "other.safetensors") is None
+
+
+@pytest.mark.parametrize(
+    ("freeze", "rates", "wanted"),
+    [
+        ("all-but-last", None, (0, 0, 1)),
+        (None, "all-but-last=0.1", (0.1, 0.1, 1)),
+        ("all-but-last", "affine*=0.5", (0, 0.5, 0.5)),
+        ("conv*", "all-but-last=0.1,affine2=2", (0, 0.1, 2)),
+    ],
+)
+def test_all_layers_but_the_last_are_frozen_by_one_word(freeze, rates, wanted):
+    model = SimpleConvNet()
+    choose_what_learns(model, freeze, rates)
+    found = {key: p.rate for key, p in model.parameters().items()}
+    for layer, rate in zip(("conv1", "affine1", "affine2"), wanted, strict=True):
+        assert found[f"{layer}.weight"] == found[f"{layer}.bias"] == rate

@@ -50,8 +50,8 @@ def command(
         str | None,
         typer.Option(
             metavar="M,M,M",
-            help="Normalize pixels from 0 to 1 by this mean of each channel, if the file expects "
-            "it and does not do it: ImageNet's is 0.485,0.456,0.406.",
+            help="Normalize pixels from 0 to 1 by this mean of each channel, red first, if the "
+            "file expects it and does not do it: ImageNet's is 0.485,0.456,0.406.",
         ),
     ] = None,
     deviation: Annotated[
@@ -61,6 +61,13 @@ def command(
             help="And by this standard deviation: ImageNet's is 0.229,0.224,0.225.",
         ),
     ] = None,
+    bgr: Annotated[
+        bool,
+        typer.Option(
+            "--bgr",
+            help="The file expects blue, green and red: let it take red, green and blue.",
+        ),
+    ] = False,
     fold: Annotated[
         bool,
         typer.Option("--fold", help="Make batch norms part of the convolutions before them."),
@@ -85,7 +92,7 @@ def command(
 
     pellucid import resnet18.onnx
 
-    pellucid train --from resnet18.safetensors --data flowers
+    pellucid train --from resnet18.safetensors --data flowers --freeze all-but-last
     """
     from ..formats.model_file import save
 
@@ -99,7 +106,9 @@ def command(
             "go together, one number of each for a channel.", where="--mean and --deviation"
         )
     with stoppable("stopped; nothing was written"):
-        model = _model(source, shape, fold=fold, external_data=external_data, softmax=softmax)
+        model = _model(
+            source, shape, bgr=bgr, fold=fold, external_data=external_data, softmax=softmax
+        )
         if names is not None:
             _name(model, names)
         if numbers[0] is not None and numbers[1] is not None:
@@ -118,6 +127,7 @@ def _model(
     source: Path,
     shape: tuple[int, int, int] | None,
     *,
+    bgr: bool,
     fold: bool,
     external_data: bool,
     softmax: bool,
@@ -126,13 +136,18 @@ def _model(
         card_of,
         network_of,
         with_channels_first,
+        with_red_first,
         without_softmax,
     )
     from ..formats.onnx.reading import read_onnx
 
-    with renamed(input_shape="--input", external_data="--external-data", from_onnx="import"):
+    with renamed(
+        input_shape="--input", bgr="--bgr", external_data="--external-data", from_onnx="import"
+    ):
         operations = read_onnx(source, external_data=external_data)
         operations, moved = with_channels_first(operations)
+        if bgr:
+            operations = with_red_first(operations)
         dropped = False
         if not softmax:
             operations, dropped = without_softmax(operations)

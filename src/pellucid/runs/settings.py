@@ -74,7 +74,8 @@ class Settings:
     )
     freeze: str | None = setting(
         None,
-        "Layers that are not trained, e.g. conv*,bn1 (pellucid summary lists them).",
+        "Layers that are not trained, e.g. conv*,bn1 (pellucid summary lists them), or "
+        "all-but-last.",
         metavar="LAYERS",
         en="frozen layers",
         ko="학습하지 않은 계층",

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Start", "choose_what_learns", "new_network", "taken_over"]
 
+ALL_BUT_LAST = "all-but-last"  # in place of a pattern of layers' names
+
 
 class Start(NamedTuple):
     """A network, and notes on where it comes from."""
@@ -187,16 +189,26 @@ def _fitting(arrays: dict[str, np.ndarray]) -> list[str]:
 def choose_what_learns(network: Layer, freeze: str | None, rates: str | None) -> None:
     """Set the learning-rate multipliers that the settings ``freeze`` and ``rates`` give.
 
+    "all-but-last" stands for all layers except the last one with weights, which is the new one
+    for other classes. It comes before all patterns.
+
     Raises
     ------
     ArgumentError
         If they name layers that do not exist, or leave nothing to train.
     """
-    from ..nn import set_rates
+    from ..nn import head_name, set_rates
 
     where = "rates" if rates else "freeze"
+    found = _rates_of(freeze, rates)
+    others = found.pop(ALL_BUT_LAST, None)
+    if others is not None:
+        last = head_name(network)
+        for key, parameter in network.parameters().items():
+            if last and not key.startswith(f"{last}."):
+                parameter.rate = others
     with renamed(rates=where):
-        set_rates(network, _rates_of(freeze, rates))
+        set_rates(network, found)
     if not any(p.rate for p in network.parameters().values()):
         raise ArgumentError("nothing is left that learns. Leave some layers out.", where=where)
 

@@ -17,7 +17,7 @@ other operation for layers.
 
 from __future__ import annotations
 
-from .channels import with_channels_first
+from .channels import with_channels_first, with_red_first
 from .from_file import card_for, card_of, from_onnx
 from .network import network_of, without_softmax
 from .registry import reads
@@ -29,5 +29,6 @@ __all__ = [
     "network_of",
     "reads",
     "with_channels_first",
+    "with_red_first",
     "without_softmax",
 ]

@@ -12,7 +12,7 @@ from ....nn import Card, Graph
 from ....preparation import Preparation
 from ....typing import Array, PathLike, Shape
 from ..reading import read_onnx
-from .channels import with_channels_first
+from .channels import with_channels_first, with_red_first
 from .network import network_of, without_softmax
 
 __all__ = ["card_for", "card_of", "from_onnx"]
@@ -29,6 +29,7 @@ def from_onnx(
     fold: bool = False,
     softmax: Literal["keep", "drop"] = "keep",
     channels: Literal["keep", "first"] = "keep",
+    bgr: bool = False,
 ) -> Graph:
     """Read a network from an ONNX file, in evaluation mode.
 
@@ -55,6 +56,9 @@ def from_onnx(
     channels : {"keep", "first"}
         Of a network that takes images (N, H, W, C), as TensorFlow's do: whether it takes
         (N, C, H, W) instead, as all else here does.
+    bgr : bool
+        Of a network that takes blue, green and red, as OpenCV's users train: let it take red, green
+        and blue. Its first filters are turned round for that.
 
     Returns
     -------
@@ -90,6 +94,8 @@ def from_onnx(
         operations, _ = without_softmax(operations)
     if channels == "first":
         operations, _ = with_channels_first(operations, values or ())
+    if bgr:
+        operations = with_red_first(operations, values or ())
     graph = network_of(operations, input_shape=input_shape, values=values, fold=fold)
     graph.card = card_of(graph, operations.metadata)
     return graph

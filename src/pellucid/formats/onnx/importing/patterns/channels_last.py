@@ -36,7 +36,7 @@ def channels_first(network: Rewriting) -> None:
         network.drop_identity(first)
         end = network.maker(last.outputs[0], "Transpose")
         assert end is not None
-        network.replace(end, [], "Identity", end.inputs)
+        network.drop_identity(end)
 
 
 def _chain(network: Rewriting, first: Operation) -> list[Operation] | None:

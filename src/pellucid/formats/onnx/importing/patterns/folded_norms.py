@@ -34,7 +34,7 @@ def folded_norms(network: Rewriting) -> None:
         if along is None or weight.shape[along.index(-1)] != s.size or bias.ndim > 1:
             continue
         names = (
-            network.add_constant(conv.inputs[1], (weight * s.reshape(along)).astype(np.float32)),
+            network.changed(conv.inputs[1], (weight * s.reshape(along)).astype(np.float32)),
             network.add_constant(
                 f"{conv.inputs[1]}_bias", ((bias - mean) * s + beta).astype(np.float32)
             ),

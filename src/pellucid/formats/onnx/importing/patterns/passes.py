@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...operations import Operations
 from .biases import own_biases
+from .channel_orders import own_channel_orders
 from .channels_last import channels_first
 from .folded_norms import folded_norms
 from .functions import whole_functions
@@ -29,6 +30,7 @@ def rewritten(operations: Operations, *, fold: bool) -> Operations:
     whole_functions(network)
     own_biases(network)
     channels_first(network)
+    own_channel_orders(network)
     if fold:
         folded_norms(network)
     return network.result()

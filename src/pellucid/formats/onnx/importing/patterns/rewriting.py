@@ -117,6 +117,9 @@ class Rewriting:
     def drop_identity(self, operation: Operation) -> None:
         """Let the readers of what an operation makes read its first input instead."""
         made, read = operation.outputs[0], operation.inputs[0]
+        if made in self._network.outputs:
+            self.replace(operation, [], "Identity", [read])
+            return
         readers = [(self._maker[each.outputs[0]], each) for each in self.readers(made)]
         self._drop(operation)
         for place, each in readers:
@@ -134,6 +137,13 @@ class Rewriting:
         array = self.constant(name)
         assert array is not None
         return name if array.ndim == 1 else self.add_constant(f"{name}_row", array.reshape(-1))
+
+    def changed(self, name: str, array: Array) -> str:
+        """Return the name of a constant with other numbers: its own, if it is read once."""
+        if name not in self.constants or len(self.readers(name)) > 1:
+            return self.add_constant(name, array)
+        self.constants[name] = array
+        return name
 
     def add_constant(self, near: str, array: Array) -> str:
         """Add a constant with an unused name; return that."""
