@@ -57,6 +57,7 @@ def test_a_name_stands_for_new_weights_and_other_images(pellucid, tmp_path):
         ("lenet --onnx a.onnx --size 9", "--size: must be rows x columns, as 224x224, or dynamic"),
         ("lenet --onnx a.onnx --size dynamic", "--size dynamic needs layers that take any size."),
         ("old.onnx --onnx a.onnx", "'old.onnx'"),
+        ("old.onnx --onnx a.onnx --classes 7", "--classes: is for a network's name; 'old.onnx' ha"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_and_nothing_is_written(

@@ -26,7 +26,7 @@ def test_pytorch_loads_the_weights_of_a_run(name, pellucid, trained, tmp_path, t
 
 
 def test_another_ending_is_refused_and_nothing_written(pellucid, tmp_path):
-    result = pellucid("export", "lenet", "--torch", "w.onnx")
+    result = pellucid("export", "lenet", "--onnx", "w.onnx", "--torch", "w.tar")
     assert result.returncode == 1
-    assert "--torch: must end in .pt, .pth or .safetensors, received 'w.onnx'" in result.stderr
+    assert "--torch: must end in .pt, .pth or .safetensors, received 'w.tar'" in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -121,11 +121,21 @@ def _to_html(model: Layer, path: Path, asked: Asked) -> str:
     return f"{size / 2**20:.1f} MB; open it in a browser"
 
 
+def _ends_for_torch(path: Path) -> None:
+    from ..formats.torch.writing import require_ending
+
+    require_ending(path)
+
+
 class Target(NamedTuple):
-    """One kind of file: what writes it, and which of the options it has (fields of `Asked`)."""
+    """One kind of file: what writes it, which options it has (fields of `Asked`).
+
+    ``check`` refuses a path before any file is written.
+    """
 
     write: Writer
     options: tuple[str, ...] = ()
+    check: Callable[[Path], None] | None = None
 
 
 # Endings of second files, which targets write next to the first.
@@ -137,6 +147,7 @@ TARGETS: dict[str, Target] = {
     "--onnx": Target(_to_onnx, ("image", "opset", "size", "softmax", "pixels")),
     "--torch": Target(_to_torch, ("image",)),
     "--html": Target(_to_html, ("image", "lang", "float16")),
+    "--torch": Target(_to_torch, ("image",), _ends_for_torch),
     "--numpy": Target(_to_numpy, ("image",)),
 }
 
@@ -221,6 +232,11 @@ def command(
     )  # fmt: skip
     _require_targets(paths, overwrite)
     _require_options(paths, asked)
+    if classes is not None and Path(source).exists() and not is_name(source):
+        raise ArgumentError(
+            f"is for a network's name; '{source}' has its own outputs. Leave it out.",
+            where="--classes",
+        )
     model = _network(source, paths, asked.image, classes)
     if is_name(source):
         note("note: a network's name stands for a new one, whose weights are drawn at random")
@@ -267,6 +283,10 @@ def _require_targets(paths: dict[str, Path], overwrite: bool) -> None:
                 raise ArgumentError(
                     f"'{file}' exists. Choose another name, or add --overwrite.", where=option
                 )
+        check = TARGETS[option].check
+        if check is not None:
+            with renamed(path=option):
+                check(path)
 
 
 def _require_options(paths: dict[str, Path], asked: Asked) -> None:

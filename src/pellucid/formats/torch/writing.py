@@ -20,7 +20,7 @@ from .values import DTYPES, STORAGES
 if TYPE_CHECKING:
     from ...nn import Layer
 
-__all__ = ["to_torch", "write_torch"]
+__all__ = ["require_ending", "to_torch", "write_torch"]
 
 ALIGNMENT = 64  # bytes: PyTorch may map the numbers into memory
 LARGEST_ALIGNED = 2**30  # beyond, zipfile may add a field of its own
@@ -58,12 +58,21 @@ def to_torch(model: Layer, path: PathLike) -> None:
     >>> {key: value.shape for key, value in arrays.items()}
     {'fc.weight': (2, 3), 'fc.bias': (2,)}
     """
-    suffix = Path(path).suffix.lower()
-    if suffix == ".safetensors":
+    require_ending(path)
+    if Path(path).suffix.lower() == ".safetensors":
         write_tensors(path, model.state_dict(), {"format": "pt"})
-    elif suffix in (".pt", ".pth", ".bin"):
-        write_torch(path, model.state_dict())
     else:
+        write_torch(path, model.state_dict())
+
+
+def require_ending(path: PathLike) -> None:
+    """Refuse a path whose ending does not say a format that `to_torch` writes.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if Path(path).suffix.lower() not in (".pt", ".pth", ".bin", ".safetensors"):
         raise ArgumentError(
             f"must end in .pt, .pth or .safetensors, received '{path}'.", where="path"
         )
