@@ -335,7 +335,7 @@ def test_networks_by_name_begin_with_the_weights_they_were_published_with():
         0.01, rel=0.02
     )
     last = begin("efficientnet-b0")["classifier"]["1"].weight.data
-    assert abs(last).max() == pytest.approx(50**-0.5, rel=0.01)
-    assert last.std() == pytest.approx((3 * 50) ** -0.5, rel=0.02)
+    assert abs(last).max() == pytest.approx(1000**-0.5, rel=0.01)
+    assert last.std() == pytest.approx((3 * 1000) ** -0.5, rel=0.02)
     assert begin("mobilenet-v3-small", 0.5)["classifier"]["3"].weight_init == 0.5
     assert begin("resnet20")["fc"].weight_init == "he"
