@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid import viz
+from pellucid import nn, viz
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.models import VGG11, AllConvolutionalNet, GoogLeNet, LeNet5, ResNet20, SimpleConvNet
 from pellucid.nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, Sigmoid
@@ -187,6 +187,17 @@ def test_questions_that_make_no_sense_are_refused():
         viz.saliency(model, x[None], 0)
     with pytest.raises(ShapeError, match="one score a class"):
         viz.saliency(Sequential(Conv2d(3, 2, 3)), x, 0)
+
+
+def test_guided_backpropagation_changes_relus_with_a_limit_too():
+    x = image() / 100  # so that no output reaches the limit
+    plain = viz.saliency(net(), x, 1)
+    guided = viz.guided_backpropagation(net(), x, 1)
+    assert not np.array_equal(np.abs(guided).max(axis=0), plain)
+    for limited in (nn.ReLU6, lambda: nn.Clip(0, 6)):
+        np.testing.assert_array_equal(viz.guided_backpropagation(net(limited), x, 1), guided)
+    with pytest.raises(ArgumentError, match="has no ReLU layer"):
+        viz.guided_backpropagation(net(lambda: nn.Clip(-1, 1)), x, 1)
 
 
 def test_without_a_relu_the_other_methods_are_still_drawn():

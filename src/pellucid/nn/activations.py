@@ -30,6 +30,7 @@ class ReLU(Activation):
     """
 
     pattern_word = PatternWord("RELU")
+    rectifies = True
 
     def forward(self, x: Array) -> Array:
         """Return ``max(0, x)``."""

@@ -75,6 +75,8 @@ class Layer(Questions, Described):
         Whether it maps the channels of each pixel separately, the same way at every position.
     is_activation, is_normalization : bool
         Whether it is one; figures show both with the layer before.
+    rectifies : bool
+        Whether it returns 0 for negative numbers, and positive ones as they are up to a limit.
     batch_statistics : bool
         Whether in training an image's output depends on the other images of its batch.
     one_size : bool
@@ -96,6 +98,7 @@ class Layer(Questions, Described):
     per_pixel: bool = False
     is_activation: bool = False
     is_normalization: bool = False
+    rectifies: bool = False
     batch_statistics: bool = False
     one_size: bool = False
     own_key: bool = False

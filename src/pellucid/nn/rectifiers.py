@@ -40,6 +40,7 @@ class Clip(Activation):
     def __init__(self, low: float | None = None, high: float | None = None) -> None:
         self.low = _bound(low, "low", -math.inf)
         self.high = _bound(high, "high", math.inf)
+        self.rectifies = self.low == 0 and (self.high is None or self.high > 0)
 
     def forward(self, x: Array) -> Array:
         """Return ``min(max(x, low), high)``."""
@@ -78,6 +79,7 @@ class ReLU6(Activation):
 
     pattern_word = PatternWord("RELU6", layer_name="relu")
     low, high = 0.0, 6.0
+    rectifies = True
 
     def forward(self, x: Array) -> Array:
         """Return ``min(max(0, x), 6)``."""

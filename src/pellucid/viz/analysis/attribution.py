@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
 
 from ...errors import ArgumentError, ShapeError
-from ...nn import Layer, ReLU
+from ...nn import Layer
 from ...nn.checks import require_one_output
 from ...nn.state import widened
 from ...nn.surgery import replaced_all
@@ -18,7 +19,7 @@ from .asked import asking
 from .unit_access import looked_at
 
 __all__ = [
-    "GuidedReLU",
+    "Guided",
     "class_scores",
     "guided_backpropagation",
     "input_gradient",
@@ -28,22 +29,37 @@ __all__ = [
 ]
 
 
-class GuidedReLU(ReLU):
-    """A ReLU that passes back positive gradients only: ``dx = max(0, dy)`` where ``x > 0``.
+class Guided(Layer):
+    """A rectifier that passes back positive gradients only: ``dx = max(0, dy)`` where ``x > 0``.
 
     Source: Springenberg et al. 2015, "Striving for Simplicity", section 3.4.
 
+    Parameters
+    ----------
+    rectifier : Layer
+        A `ReLU`, or another layer whose ``rectifies`` is true.
+
     Examples
     --------
-    >>> relu = GuidedReLU()
+    >>> from pellucid.nn import ReLU
+    >>> relu = Guided(ReLU())
     >>> y = relu(np.array([1.0, 2.0, -3.0]))
     >>> relu.backward(np.array([5.0, -5.0, 5.0]))
     array([5., 0., 0.])
     """
 
+    def __init__(self, rectifier: Layer) -> None:
+        self.rectifier = copy.copy(rectifier)  # whose name is changed here
+
+    def forward(self, x: Array) -> Array:
+        """Return what the rectifier does."""
+        y: Array = self.rectifier(x)
+        return y
+
     def backward(self, dy: Array) -> Array:
-        """Return the positive part of ``dy`` where the input was above zero."""
-        return super().backward(np.maximum(dy, 0))
+        """Return the positive part of ``dy`` where the input was above zero, and not limited."""
+        dx: Array = self.rectifier.backward(np.maximum(dy, 0))
+        return dx
 
 
 def class_scores(model: Layer, image: Array) -> Array:
@@ -112,9 +128,9 @@ def saliency(model: Layer, image: Array, target: int) -> Array:
 
 @asking
 def guided_backpropagation(model: Layer, image: Array, target: int) -> Array:
-    """Return the gradient (C, H, W) with each ReLU passing back positive gradients only.
+    """Return the gradient (C, H, W) with each ReLU or ReLU6 passing back positive gradients only.
 
-    The ReLU layers are replaced in a copy of the network's structure; ``model`` is not changed.
+    These layers are replaced in a copy of the network's structure; ``model`` is not changed.
     Source: Springenberg et al. 2015, "Striving for Simplicity", section 3.4.
 
     Raises
@@ -122,17 +138,16 @@ def guided_backpropagation(model: Layer, image: Array, target: int) -> Array:
     ArgumentError
         If the network has no ReLU: the result would be the plain gradient.
     """
-    names = [name for name, layer in model.layers() if type(layer) is ReLU]
-    if not names:
+    rectifiers = {name: layer for name, layer in model.layers() if layer.rectifies}
+    if not rectifiers:
         raise ArgumentError(
-            "has no ReLU layer, the only one that guided backpropagation changes. Use the "
+            "has no ReLU layer, which guided backpropagation changes, nor one like it. Use the "
             "saliency map.",
             where=type(model).__name__,
         )
     with looked_at(model):
-        guided: Layer = GuidedReLU()
-        if names != [""]:
-            guided = replaced_all(model, {name: GuidedReLU() for name in names})
+        changed = {name: Guided(layer) for name, layer in rectifiers.items()}
+        guided = changed.get("") or replaced_all(model, changed)
         return input_gradient(guided, image, target)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -110,8 +111,7 @@ def _panel(axes: Axes, layers: Mapping[str, Array]) -> None:
             )
         lost = 1 - len(v) / max(len(values[name]), 1)
         spread = _number(float(v.std())) if v.size else "-"
-        parts = name.split(".") if len(name) > LONGEST_NAME else [name]
-        told = ".\n".join(figure_text(part, WIDEST) for part in parts)
+        told = "\n".join(figure_text(part, WIDEST) for part in _in_lines(name))
         labels.append(
             f"{told}\ndev. {spread}" + (f"\n{100 * lost:.0f} % not finite" if lost else "")
         )
@@ -122,6 +122,24 @@ def _panel(axes: Axes, layers: Mapping[str, Array]) -> None:
     pad = 0.08 * (high - low)
     axes.set_ylim(low - 0.02 * (high - low), high + pad)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _in_lines(name: str) -> list[str]:
+    """Break a path after its dots, into lines as long as they may be.
+
+    Examples
+    --------
+    >>> _in_lines("features.0.2"), _in_lines("features.10.conv.1.2")
+    (['features.0.2'], ['features.10.', 'conv.1.2'])
+    >>> _in_lines("features.4.block.2.scale_activation")
+    ['features.4.', 'block.2.', 'scale_activation']
+    """
+    lines = [""]
+    for part in re.findall(r"[^.]+\.?|\.", name):
+        if lines[-1] and len(lines[-1] + part) > LONGEST_NAME:
+            lines.append("")
+        lines[-1] += part
+    return lines
 
 
 def _number(x: float) -> str:

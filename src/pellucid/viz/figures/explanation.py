@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "why"]
 
 METHODS = ("saliency", "guided", "occlusion", "gradcam")
+GUIDED = "guided backpropagation"
 SIDE = 2.7  # inches
 LONGEST = 11.0  # of a name, in units of the letters' size
 
@@ -126,7 +127,8 @@ def why(
             axes.text(
                 0.05, 0.5, figure_text(str(error)), wrap=True, fontsize=7, transform=axes.transAxes
             )
-            axes.set_title(method, fontsize=8, loc="left")
+            axes.set_title(GUIDED, fontsize=8, loc="left")
+            axes.set_box_aspect(image.shape[1] / image.shape[2])  # as a picture beside the others
             continue
         _image(axes, image, faint=True)
         coarse = method in ("occlusion", "gradcam")
@@ -149,7 +151,7 @@ def _heat(
         return "saliency", saliency(model, image, target), "|gradient|"
     if method == "guided":
         gradient = guided_backpropagation(model, image, target)
-        return "guided backpropagation", np.abs(gradient).max(axis=0), "|guided gradient|"
+        return GUIDED, np.abs(gradient).max(axis=0), "|guided gradient|"
     if method == "occlusion":
         falls = occlusion(model, image, target, size=size, on_batch=on_batch)
         return "occlusion", np.maximum(falls, 0), "fall of the score"
