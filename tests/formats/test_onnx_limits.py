@@ -226,3 +226,48 @@ def test_nodes_that_are_not_those_of_their_operator_are_damage(
 def test_what_a_pattern_cannot_compute_is_refused_where_it_is_converted(tmp_path: Path) -> None:
     nodes = [node("Transpose w -> t", perm=[0, 2]), node("MatMul x t -> y")]
     _refused(tmp_path, nodes, ("N", 3), {"w": _draw(3, 3)}, "Transpose 't': its constant inputs")
+
+
+@pytest.mark.parametrize("inside", ["m", "d", "q", "v", "e", "s"])
+def test_a_pattern_stays_as_it_is_written_where_the_network_returns_a_part(
+    tmp_path: Path, inside: str
+) -> None:
+    nodes = [
+        node("ReduceMean x -> m", axes=[-1]),
+        node("Sub x m -> d"),
+        node("Pow d two -> q"),
+        node("ReduceMean q -> v", axes=[-1]),
+        node("Add v epsilon -> e"),
+        node("Sqrt e -> s"),
+        node("Div d s -> n"),
+        node("Mul n gamma -> y"),
+    ]
+    weights = {"two": np.float32(2), "epsilon": np.float32(1e-5), "gamma": _draw(4)}
+    _imported(tmp_path, nodes, ("N", 3, 4), weights, ("y", inside), 13)
+
+
+def test_one_number_for_all_channels_is_not_the_scale_of_a_group_normalization(
+    tmp_path: Path,
+) -> None:
+    nodes = [
+        node("Reshape x groups -> a"),
+        node("InstanceNormalization a ones zeros -> n"),
+        node("Shape x -> shape"),
+        node("Reshape n shape -> r"),
+        node("Mul r gamma -> q"),
+        node("Add q beta -> y"),
+    ]
+    weights = {
+        "groups": np.array([0, 2, -1]), "ones": np.ones(2, np.float32),
+        "zeros": np.zeros(2, np.float32), "gamma": _draw(1, 1, 1), "beta": _draw(4, 1, 1),
+    }  # fmt: skip
+    _imported(tmp_path, nodes, ("N", 4, 3, 3), weights, opset=13)
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_averages_that_a_batch_norm_returns_are_refused(tmp_path: Path, fold: bool) -> None:
+    nodes = [node("Conv x w -> c"), node("BatchNormalization c s b m v -> y mean var a d")]
+    weights = {name: np.ones(4, np.float32) for name in "sbmv"} | {"w": _draw(4, 2, 1, 1)}
+    path = written(model(nodes, SHAPE, weights, ("y", "mean"), opset=9), tmp_path)
+    with pytest.raises(ArgumentError, match="its output 'mean' is used"):
+        from_onnx(path, fold=fold)

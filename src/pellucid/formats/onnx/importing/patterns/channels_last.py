@@ -60,6 +60,8 @@ def _chain(network: Rewriting, first: Operation) -> list[Operation] | None:
 
 def _over_channels(network: Rewriting, operation: Operation, made: str) -> bool:
     """Return whether an operation acts on the last axis alone, with constants of the file."""
+    if any(network.is_read(name) for name in operation.outputs[1:] if name):
+        return False
     if operation.domain == "pellucid":
         return operation.op == "Linear"
     if operation.domain:

@@ -20,6 +20,8 @@ def folded_norms(network: Rewriting) -> None:
         conv = network.maker(norm.inputs[0], "Conv", "ConvTranspose", "Gemm")
         if conv is None or network.only_reader(norm.inputs[0]) is not norm:
             continue
+        if any(network.is_read(name) for name in norm.outputs[1:] if name):
+            continue
         arrays = [network.constant(name) for name in (*norm.inputs[1:5], *conv.inputs[1:])]
         if any(array is None for array in arrays) or norm.attributes.get("training_mode", 0):
             continue

@@ -59,6 +59,8 @@ def _of_channels(network: Rewriting, reader: Operation | None, op: str, made: st
         return None
     others = [name for name in reader.inputs if name != made]
     array = network.constant(others[0]) if len(others) == 1 else None
-    if array is None or array.ndim < 2 or array.shape != (array.size, *(1,) * (array.ndim - 1)):
+    if array is None or array.ndim < 2 or array.size < 2:
+        return None  # one number stands for all channels, however many they are
+    if array.shape != (array.size, *(1,) * (array.ndim - 1)):
         return None
     return others[0]

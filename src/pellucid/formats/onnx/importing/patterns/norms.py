@@ -29,7 +29,7 @@ def whole_norms(network: Rewriting) -> None:
         if axis == -1 and gamma.ndim == 1 and (beta is None or beta.shape == gamma.shape):
             inputs = [x, scale, *([bias] if bias else [])]
             network.replace(end, inside, "LayerNormalization", inputs, axis=-1, epsilon=epsilon)
-        elif axis == 1 and gamma.shape == (gamma.size, 1, 1):
+        elif axis == 1 and gamma.size > 1 and gamma.shape == (gamma.size, 1, 1):
             if beta is not None and beta.shape != gamma.shape:
                 continue
             zeros = np.zeros(gamma.size, dtype=gamma.dtype)
@@ -72,7 +72,8 @@ def _normalized(
     parts = list({id(p): p for p in (mean, *again, square, variance, added, root)}.values())
     inside = {id(part) for part in (*parts, last)}
     for part in parts:
-        if any(id(reader) not in inside for reader in network.readers(part.outputs[0])):
+        made = part.outputs[0]
+        if network.returns(made) or any(id(r) not in inside for r in network.readers(made)):
             return None
     return x, axis, epsilon, parts
 

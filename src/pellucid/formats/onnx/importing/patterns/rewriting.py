@@ -67,6 +67,14 @@ class Rewriting:
         readers = self.readers(name)
         return readers[0] if len(readers) == 1 and name not in self._network.outputs else None
 
+    def is_read(self, name: str) -> bool:
+        """Return whether an operation reads a value, or the network returns it."""
+        return self.returns(name) or bool(self.readers(name))
+
+    def returns(self, name: str) -> bool:
+        """Return whether a value is one of the network's outputs."""
+        return name in self._network.outputs
+
     def constant(self, name: str) -> Array | None:
         """Return a value that the file gives; None for others."""
         if name in self.constants:
