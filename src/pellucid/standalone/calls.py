@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
-from ..errors import ArgumentError
 from ..nn import Layer
+from ..nn.by_class import ByClass
 from ..nn.parameter import Buffer
 from ..typing import Array
 
@@ -37,7 +37,7 @@ class Call:
 Translation: TypeAlias = Callable[..., Call | None]
 F = TypeVar("F", bound=Translation)
 
-_TRANSLATIONS: dict[type[Layer], Translation] = {}
+_TRANSLATIONS: ByClass[Translation] = ByClass("becomes", "def my_layer(layer, shape)")
 
 
 def becomes(*kinds: type[Layer]) -> Callable[[F], F]:
@@ -64,19 +64,7 @@ def becomes(*kinds: type[Layer]) -> Callable[[F], F]:
     ... def square(layer, shape):
     ...     return Call("power", options={"exponent": 2})
     """
-    for kind in kinds:
-        if not (isinstance(kind, type) and issubclass(kind, Layer)):
-            raise ArgumentError(
-                f"takes layer classes, received {kind!r}. Write `@becomes(MyLayer)` above "
-                "`def my_layer(layer, shape)`.",
-                where="becomes",
-            )
-
-    def register(translation: F) -> F:
-        _TRANSLATIONS.update(dict.fromkeys(kinds, translation))
-        return translation
-
-    return register
+    return _TRANSLATIONS.register(*kinds)
 
 
 def translation_of(layer: Layer) -> Translation | None:
@@ -84,8 +72,4 @@ def translation_of(layer: Layer) -> Translation | None:
 
     A subclass with a ``forward`` of its own may compute something else than its base class.
     """
-    forward: Any = type(layer).forward
-    for kind in type(layer).__mro__:
-        if kind in _TRANSLATIONS:
-            return _TRANSLATIONS[kind] if kind.forward is forward else None
-    return None
+    return _TRANSLATIONS.of(layer)

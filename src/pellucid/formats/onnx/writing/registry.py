@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
-from ....errors import ArgumentError
 from ....nn import Layer
+from ....nn.by_class import ByClass
 
 __all__ = ["LayerWriter", "writer_of", "writes"]
 
@@ -14,7 +14,7 @@ __all__ = ["LayerWriter", "writer_of", "writes"]
 LayerWriter: TypeAlias = Callable[..., str]
 F = TypeVar("F", bound=LayerWriter)
 
-_WRITERS: dict[type[Layer], LayerWriter] = {}
+_WRITERS: ByClass[LayerWriter] = ByClass("writes", "def my_layer(sheet, layer, x)")
 
 
 def writes(*kinds: type[Layer]) -> Callable[[F], F]:
@@ -41,19 +41,7 @@ def writes(*kinds: type[Layer]) -> Callable[[F], F]:
     ... def square(sheet, layer, x):
     ...     return sheet.op("Mul", x, x)
     """
-    for kind in kinds:
-        if not (isinstance(kind, type) and issubclass(kind, Layer)):
-            raise ArgumentError(
-                f"takes layer classes, received {kind!r}. Write `@writes(MyLayer)` above "
-                "`def my_layer(sheet, layer, x)`.",
-                where="writes",
-            )
-
-    def register(writer: F) -> F:
-        _WRITERS.update(dict.fromkeys(kinds, writer))
-        return writer
-
-    return register
+    return _WRITERS.register(*kinds)
 
 
 def writer_of(layer: Layer) -> LayerWriter | None:
@@ -62,8 +50,4 @@ def writer_of(layer: Layer) -> LayerWriter | None:
     A subclass with a ``forward`` of its own may compute something else: what writes its base class
     does not write it.
     """
-    forward: Any = type(layer).forward
-    for kind in type(layer).__mro__:
-        if kind in _WRITERS:
-            return _WRITERS[kind] if kind.forward is forward else None
-    return None
+    return _WRITERS.of(layer)
