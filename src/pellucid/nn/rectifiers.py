@@ -20,7 +20,24 @@ from .pattern_words import PatternWord
 __all__ = ["Clip", "Hardsigmoid", "Hardswish", "PReLU", "ReLU6", "ThresholdedReLU"]
 
 
-class Clip(Activation):
+class _Clipped(Activation):
+    """Base class: both bounds, and what lies between."""
+
+    low: float | None
+    high: float | None
+
+    def forward(self, x: Array) -> Array:
+        """Return ``min(max(x, low), high)``."""
+        self.remember(x)
+        return ops.clip(x, self.low, self.high)
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dy`` where the input was between the bounds, else 0."""
+        (x,) = self.recall()
+        return ops.clip_backward(dy, x, self.low, self.high)
+
+
+class Clip(_Clipped):
     """Limit to a range: ``y = min(max(x, low), high)``, ``dx = dy`` inside of it; any shape.
 
     Parameters
@@ -42,16 +59,6 @@ class Clip(Activation):
         self.high = _bound(high, "high", math.inf)
         self.rectifies = self.low == 0 and (self.high is None or self.high > 0)
 
-    def forward(self, x: Array) -> Array:
-        """Return ``min(max(x, low), high)``."""
-        self.remember(x)
-        return ops.clip(x, self.low, self.high)
-
-    def backward(self, dy: Array) -> Array:
-        """Return ``dy`` where the input was between the bounds, else 0."""
-        (x,) = self.recall()
-        return ops.clip_backward(dy, x, self.low, self.high)
-
 
 def _bound(value: float | None, name: str, none: float) -> float | None:
     """Return a bound; None for the infinite one that limits nothing."""
@@ -63,7 +70,7 @@ def _bound(value: float | None, name: str, none: float) -> float | None:
     return value
 
 
-class ReLU6(Activation):
+class ReLU6(_Clipped):
     """Rectify and limit to 6: ``y = min(max(0, x), 6)``; any shape.
 
     Source: Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10", section 4.1; the
@@ -80,16 +87,6 @@ class ReLU6(Activation):
     pattern_word = PatternWord("RELU6", layer_name="relu")
     low, high = 0.0, 6.0
     rectifies = True
-
-    def forward(self, x: Array) -> Array:
-        """Return ``min(max(0, x), 6)``."""
-        self.remember(x)
-        return ops.clip(x, self.low, self.high)
-
-    def backward(self, dy: Array) -> Array:
-        """Return ``dy`` where the input was between 0 and 6, else 0."""
-        (x,) = self.recall()
-        return ops.clip_backward(dy, x, self.low, self.high)
 
 
 class Hardsigmoid(Activation):

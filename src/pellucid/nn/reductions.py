@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from numbers import Integral
+from typing import ClassVar
 
 from .. import ops
 from ..errors import ArgumentError
@@ -129,7 +130,24 @@ class Mean(_Reduction):
         return ops.reduce_mean_backward(dy, shape, self.axes, keepdims=self.keepdims)
 
 
-class Max(_Reduction):
+class _Extreme(_Reduction):
+    """Base class: ``dy`` goes to the number that was taken."""
+
+    _op: ClassVar[Callable[..., tuple[Array, Array]]]
+
+    def forward(self, x: Array) -> Array:
+        """Return the largest or the smallest numbers."""
+        y, place = self._op(self._checked(x), self.axes, keepdims=self.keepdims)
+        self.remember(place, x.shape)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        """Return ``dy`` at the places of the numbers that were taken, 0 elsewhere."""
+        place, shape = self.recall()
+        return ops.reduce_max_backward(dy, place, shape, self.axes, keepdims=self.keepdims)
+
+
+class Max(_Extreme):
     """Take the largest number along some axes; ``dy`` goes to the argmax, the first of equals.
 
     Parameters
@@ -139,20 +157,10 @@ class Max(_Reduction):
     """
 
     short_name = "max"
-
-    def forward(self, x: Array) -> Array:
-        """Return the maxima."""
-        y, arg_max = ops.reduce_max(self._checked(x), self.axes, keepdims=self.keepdims)
-        self.remember(arg_max, x.shape)
-        return y
-
-    def backward(self, dy: Array) -> Array:
-        """Return ``dy`` at the argmax, 0 elsewhere."""
-        place, shape = self.recall()
-        return ops.reduce_max_backward(dy, place, shape, self.axes, keepdims=self.keepdims)
+    _op = staticmethod(ops.reduce_max)
 
 
-class Min(_Reduction):
+class Min(_Extreme):
     """Take the smallest number along some axes; ``dy`` goes to the argmin, the first of equals.
 
     Parameters
@@ -162,14 +170,4 @@ class Min(_Reduction):
     """
 
     short_name = "min"
-
-    def forward(self, x: Array) -> Array:
-        """Return the minima."""
-        y, arg_min = ops.reduce_min(self._checked(x), self.axes, keepdims=self.keepdims)
-        self.remember(arg_min, x.shape)
-        return y
-
-    def backward(self, dy: Array) -> Array:
-        """Return ``dy`` at the argmin, 0 elsewhere."""
-        place, shape = self.recall()
-        return ops.reduce_max_backward(dy, place, shape, self.axes, keepdims=self.keepdims)
+    _op = staticmethod(ops.reduce_min)
