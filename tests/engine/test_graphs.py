@@ -15,7 +15,7 @@ from pellucid import engine, nn
 from pellucid.data import Dataset
 from pellucid.engine.cpu.steps.plain import PlainStep
 from pellucid.errors import ArgumentError, ShapeError
-from pellucid.nn.joins import Join
+from pellucid.nn.join import Join
 from pellucid.training import Trainer
 
 SHAPE, BATCH = (2, 6, 5), 3

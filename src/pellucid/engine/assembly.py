@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..nn import Layer, walk
-from ..nn.joins import Join
+from ..nn.join import Join
 from ..typing import Shape
 from .backend import Backend
 from .step import Step

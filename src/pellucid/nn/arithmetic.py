@@ -14,8 +14,8 @@ from .. import ops
 from ..errors import ShapeError
 from ..receptive import ReceptiveField
 from ..typing import Array, Shape
+from .join import Join, JoinError, require_gradient, shapes_of
 from .join_texts import broadcast_refusal, listed
-from .joins import Join, JoinError, require_gradient, shapes_of
 
 __all__ = ["Divide", "MatMul", "Maximum", "Minimum", "Multiply", "Subtract"]
 

@@ -22,7 +22,8 @@ from .containers import Container, Sequential
 from .conv import Conv2d
 from .graph import Graph
 from .init import without_values
-from .joins import Add, Concat, Join
+from .join import Join
+from .joins import Add, Concat
 from .layer import Layer
 from .linear import Flatten, Linear
 from .parameter import Parameter

@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import ArgumentError, PellucidError, ShapeError
 from ..receptive import ReceptiveField
 from ..typing import Array
-from .joins import JoinError
+from .join import JoinError
 
 if TYPE_CHECKING:
     from .layer import Layer
