@@ -323,8 +323,8 @@ def test_weights_in_a_file_that_does_not_hold_them_are_refused(
     ("nodes", "said"),
     [
         ([node("Add x b -> a"), node("Relu a -> b"), node("Relu b -> y")],
-         "its nodes read each other in a circle, through Relu 'b'"),
-        ([node("Relu y -> y")], "in a circle, through Relu 'y'"),
+         "its nodes read each other in a cycle, through Relu 'b'"),
+        ([node("Relu y -> y")], "in a cycle, through Relu 'y'"),
         ([node("Relu x -> y"), node("Tanh x -> y")],
          "the value 'y' is made twice, the second time by Tanh 'y'"),
         ([node("Relu x -> x"), node("Tanh x -> y")], "the value 'x' is made twice"),

@@ -69,7 +69,7 @@ class Program(NamedTuple):
     classes : tuple of str or None
         For each number of the output; None if it is not a row of numbers.
     preparation : Preparation or None
-        None if the images are no pictures.
+        None if the inputs are not pictures.
     value_range : (float, float)
         Of the images' numbers.
     """

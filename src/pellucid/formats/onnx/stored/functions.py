@@ -22,7 +22,7 @@ def inlined(model: Any, path: Path) -> Any:
     Raises
     ------
     FileFormatError
-        If functions call each other in a circle, or would become too many nodes.
+        If functions call each other in a cycle, or would become too many nodes.
     """
     if not model.functions:
         return model

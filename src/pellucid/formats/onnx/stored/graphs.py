@@ -101,7 +101,7 @@ def sorted_operations(
     Raises
     ------
     FileFormatError
-        If a value is made twice, or never; if operations read each other in a circle.
+        If a value is made twice, or never; if operations read each other in a cycle.
     """
     maker: dict[str, Operation] = {}
     known = set(given)
@@ -143,7 +143,7 @@ def _in_order(
                 stack.pop()
             elif id(waiting[0]) in inside:
                 raise FileFormatError(
-                    f"'{path}': its nodes read each other in a circle, through "
+                    f"'{path}': its nodes read each other in a cycle, through "
                     f"{operation.op} '{shown(operation.label)}'. A graph runs each node once."
                 )
             else:
