@@ -145,7 +145,6 @@ BESIDE = {"--numpy": ".npz"}
 # By option; a new one has an entry here, and a parameter of `command` with its path.
 TARGETS: dict[str, Target] = {
     "--onnx": Target(_to_onnx, ("image", "opset", "size", "softmax", "pixels")),
-    "--torch": Target(_to_torch, ("image",)),
     "--html": Target(_to_html, ("image", "lang", "float16")),
     "--torch": Target(_to_torch, ("image",), _ends_for_torch),
     "--numpy": Target(_to_numpy, ("image",)),
