@@ -212,7 +212,7 @@ HOSTILE = {
     "no shortcut": (_layer("Residual", shortcut=3), "'shortcut' must be a layer, received 3"),
     "no branch": (_layer("Branches"), "needs at least one branch"),
     "no layer in a chain": (_layer("Sequential", a=1), "'a' must be a layer, received 1"),
-    "self": (_layer("Sequential", self=_layer("ReLU")), "unfit values for Sequential"),
+    "self": (_layer("Sequential", self=_layer("ReLU")), "unexpected: conv.bias"),
     "a p of text": (_layer("Dropout", p="half"), "p: must be a probability"),
     "a norm of text": (_layer("LpPool2d", norm_type=[], kernel_size=2), "norm_type: must be"),
 }  # fmt: skip

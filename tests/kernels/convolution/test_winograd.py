@@ -20,6 +20,7 @@ from pellucid.engine.cpu.convolution.filter_gradients import WinogradGradient
 from pellucid.kernels import tree
 from pellucid.kernels.convolution import tiles
 from pellucid.kernels.convolution import winograd_transforms as transforms
+from pellucid.kernels.convolution.activation import NO_ACTIVATION, RELU
 from pellucid.kernels.convolution.geometry import adjoint, sliding, through
 from pellucid.kernels.convolution.layout import STOPPED, GatedGradient
 from pellucid.kernels.jit import LANES, kernel
@@ -174,7 +175,8 @@ def forward(case):
     passing.bias[: len(case.b)] = case.b
     y = np.full(last(case.y).shape, np.nan, np.float32)
     argmax = np.full(y.shape, 99, np.uint8)
-    passing(GatedGradient.of(last(case.x)), case.n, y, argmax, case.rectify)
+    activation = RELU if case.rectify else NO_ACTIVATION
+    passing(GatedGradient.of(last(case.x)), case.n, y, argmax, activation)
     return first(y), first(argmax)
 
 
@@ -182,7 +184,7 @@ def input_gradient(case):
     passing = Winograd(adjoint(case.windows, *case.sizes, 1, case.pool), case.windows, 1, flip=True)
     passing.pack(case.w)
     dx = np.full(last(case.x).shape, np.nan, np.float32)
-    passing(source(case), case.n, dx, np.zeros(1, np.uint8), False)
+    passing(source(case), case.n, dx, np.zeros(1, np.uint8), NO_ACTIVATION)
     return first(dx)
 
 
