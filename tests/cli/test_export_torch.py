@@ -30,3 +30,11 @@ def test_another_ending_is_refused_and_nothing_written(pellucid, tmp_path):
     assert result.returncode == 1
     assert "--torch: must end in .pt, .pth or .safetensors, received 'w.tar'" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_weights_alone_leave_out_is_said(pellucid, tmp_path):
+    model = library.nn.Normalize([0.5], [0.25]).before(library.models.SimpleConvNet((1, 8, 8)))
+    library.save(model, tmp_path / "m.safetensors")
+    result = pellucid("export", "m.safetensors", "--torch", "w.pth")
+    assert result.returncode == 0
+    assert "not in it, as it has no weights: Normalize(" in result.stderr

@@ -98,9 +98,15 @@ def _to_onnx(model: Layer, path: Path, asked: Asked) -> str:
 
 def _to_torch(model: Layer, path: Path, asked: Asked) -> str:
     from ..formats.torch.writing import to_torch
+    from ..nn import Normalize
+    from ..nn.temperature import Temperature
 
     to_torch(model, path)
-    return f"{count(len(model.state_dict()), 'tensor')} under the keys of its state dict"
+    said = f"{count(len(model.state_dict()), 'tensor')} under the keys of its state dict"
+    without = [
+        repr(layer) for _, layer in model.layers() if isinstance(layer, Normalize | Temperature)
+    ]
+    return said + "".join(f"\nnot in it, as it has no weights: {layer}" for layer in without)
 
 
 def _to_numpy(model: Layer, path: Path, asked: Asked) -> str:
@@ -221,7 +227,7 @@ def command(
 
     pellucid export runs/digits-1 --onnx digits.onnx
 
-    A calibrated network's temperature is part of what is written.
+    A calibrated network's temperature is part of what is written, but not of weights alone.
     """
     given = {"--onnx": onnx, "--torch": torch, "--html": html, "--numpy": numpy}
     paths = {option: path for option, path in given.items() if path is not None}
