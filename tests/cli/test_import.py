@@ -139,3 +139,24 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(tmp_path, monkeypat
         _run("import", "digits.onnx", *options)
     assert not Path("digits.safetensors").exists()
     assert Path("taken.safetensors").read_bytes() == b""
+
+
+@pytest.mark.parametrize("pixels", ["uint8", "float32", None])
+def test_a_file_that_takes_pixels_becomes_a_model_of_numbers_from_0_to_1(
+    tmp_path, monkeypatch, pixels
+):
+    monkeypatch.chdir(tmp_path)
+    network = pellucid.models.SimpleConvNet((1, 12, 12)).eval()
+    network.card = pellucid.nn.Card("digits", tuple("0123456789"))
+    pellucid.to_onnx(network, "a.onnx", pixels=pixels)
+    said = _run("import", "a.onnx")
+    assert ("takes pixels from 0 to 255" in said) == (pixels is not None)
+    x = np.random.default_rng(0).random((3, 1, 12, 12), dtype=np.float32)
+    np.testing.assert_allclose(pellucid.load("a.safetensors")(x), network(x), rtol=1e-4, atol=1e-6)
+    if pixels == "uint8":
+        image = (x * 255).astype(np.uint8)
+        same = pellucid.from_onnx("a.onnx")
+        scores = same(image.astype(np.float32))
+        np.testing.assert_allclose(scores, run(tmp_path / "a.onnx", image), rtol=1e-4, atol=1e-6)
+        assert same.card.value_range == (0, 255)
+        assert pellucid.load("a.safetensors").card.value_range is None

@@ -137,6 +137,7 @@ def _model(
         network_of,
         with_channels_first,
         with_red_first,
+        with_unit_pixels,
         without_softmax,
     )
     from ..formats.onnx.reading import read_onnx
@@ -148,6 +149,7 @@ def _model(
         operations, moved = with_channels_first(operations)
         if bgr:
             operations = with_red_first(operations)
+        operations, divided = with_unit_pixels(operations)
         dropped = False
         if not softmax:
             operations, dropped = without_softmax(operations)
@@ -159,6 +161,10 @@ def _model(
                 where=str(source),
             )
     model.card = card_of(model, operations.metadata)
+    if divided:
+        note(
+            "the file takes pixels from 0 to 255; the model takes numbers from 0 to 1, as all here"
+        )
     if moved:
         note("the file has the channels of images last; they are first here")
     if dropped:

@@ -68,6 +68,8 @@ class Operations:
         The version of ONNX's operators.
     metadata : dict of str to str
         Further text of the file.
+    pixels : set of str
+        The inputs that are numbers from 0 to 255, as pictures have them.
     """
 
     operations: list[Operation]
@@ -76,3 +78,4 @@ class Operations:
     constants: dict[str, Array] = field(default_factory=dict)
     opset: int = 18
     metadata: dict[str, str] = field(default_factory=dict)
+    pixels: set[str] = field(default_factory=set)

@@ -75,7 +75,16 @@ def read_onnx(path: PathLike, *, external_data: bool = False) -> Operations:
     require_signatures(graph.node, opset, path)
     operations = sorted_operations(operations, [*constants, *inputs], outputs, path)
     metadata = {str(entry.key): str(entry.value) for entry in model.metadata_props}
-    return Operations(operations, inputs, outputs, constants, opset, metadata)
+    pixels = {value.name for value in graph.input if value.name in inputs and _is_bytes(value)}
+    if metadata.get("input", "").endswith("pixels from 0 to 255"):  # written by Pellucid
+        pixels = set(inputs)
+    return Operations(operations, inputs, outputs, constants, opset, metadata, pixels)
+
+
+def _is_bytes(value: Any) -> bool:
+    """Return whether an input has the data type of pictures, uint8, and their axes."""
+    kind = value.type.tensor_type
+    return kind.elem_type == 2 and len(kind.shape.dim) == 4
 
 
 def _parsed(onnx: Any, path: Path) -> Any:

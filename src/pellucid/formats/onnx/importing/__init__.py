@@ -20,6 +20,7 @@ from __future__ import annotations
 from .channels import with_channels_first, with_red_first
 from .from_file import card_for, card_of, from_onnx
 from .network import network_of, without_softmax
+from .pixels import with_unit_pixels
 from .registry import reads
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "reads",
     "with_channels_first",
     "with_red_first",
+    "with_unit_pixels",
     "without_softmax",
 ]

@@ -35,7 +35,8 @@ def from_onnx(
 
     It takes any number of images, also where the file was written for one. What the file computes
     from shapes is computed here, and exporters' decompositions become one layer: GELU, SiLU,
-    hard-swish, layer normalization. Weights become float32.
+    hard-swish, layer normalization. Weights become float32. The images' numbers are those that the
+    file takes: of one that takes uint8, from 0 to 255.
 
     Parameters
     ----------
@@ -98,6 +99,8 @@ def from_onnx(
         operations = with_red_first(operations, values or ())
     graph = network_of(operations, input_shape=input_shape, values=values, fold=fold)
     graph.card = card_of(graph, operations.metadata)
+    if graph.card is not None and operations.pixels:
+        graph.card = replace(graph.card, value_range=(0.0, 255.0))
     return graph
 
 
