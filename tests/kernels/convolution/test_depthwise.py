@@ -83,7 +83,15 @@ def convolved(source, given, s, height, per, parts):
     bands = -(-rows // per)
     y = Room(N, s.oh, s.ow, s.c)
     band = depthwise.Band(-(-rows // bands), bands, parts)
-    run(depthwise.forward(height, s.step_w), N * bands * parts, source, given, y.flat, s, band)
+    run(
+        depthwise.forward(height, s.step_w, False),
+        N * bands * parts,
+        source,
+        given,
+        y.flat,
+        s,
+        band,
+    )
     return y.first()
 
 

@@ -161,7 +161,8 @@ def forward(case, tile, bands, *, parts=1, per_vector=1, channels_first=False, k
     y = Room(N, *((s.f, s.oh, s.ow) if channels_first else (s.oh, s.ow, s.f)))
     argmax = Room(N, s.oh, s.ow, s.f, dtype=np.uint8)
     run(
-        direct.forward(*tile, case.pool**2), N * bands * parts, images(case), w.ravel(), b.ravel(),
+        direct.forward(*tile, case.pool**2, False), N * bands * parts, images(case), w.ravel(),
+        b.ravel(),
         Output(y.flat, argmax.flat if keep else NO_BYTES), s,
         Tiling(
             *reads(case.windows, s, w, tile, case.pool, per_vector), s.in_place, bands, parts,
@@ -216,7 +217,7 @@ def test_the_input_gradient_is_a_forward_of_the_flipped_filters(name, rectify, t
     dy, dx = source(case), Room(N, s.oh, s.ow, s.f)
     in_place = s.in_place and not dy.gated  # a gate is applied on the way into the padded image
     run(
-        direct.forward(*tile, 1), N, dy, w.ravel(), no_bias, Output(dx.flat, NO_BYTES), s,
+        direct.forward(*tile, 1, False), N, dy, w.ravel(), no_bias, Output(dx.flat, NO_BYTES), s,
         Tiling(*reads(rotated, s, w, tile), in_place, 1, 1, 1),
         Epilogue(NO_ACTIVATION, False, False),
     )  # fmt: skip

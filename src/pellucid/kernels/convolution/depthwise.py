@@ -206,7 +206,7 @@ def _copy_vector(source: Any, n: int, k: int, strip: Array, to: int, frame: Any,
 
 
 @cache
-def forward(height: int, step: int, functions: bool = False) -> Any:
+def forward(height: int, step: int, functions: bool) -> Any:
     """Return the kernel for tiles of ``height`` pixels that are ``step`` apart in the image.
 
     The activation is one of the ``functions``, or a pair of bounds.

@@ -85,7 +85,7 @@ def _prefetch(y: Array, first: int, count: int) -> None:
 
 
 @cache
-def forward(height: int, vectors: int, cells: int, functions: bool = False) -> Any:
+def forward(height: int, vectors: int, cells: int, functions: bool) -> Any:
     """Return the kernel for tiles of ``height`` windows x ``vectors`` of filters.
 
     Each row is a window for each of the ``cells`` of a pooling, or a single one. The activation is

@@ -20,7 +20,7 @@ from ....kernels.convolution import (
     winograd,
     winograd_filters,
 )
-from ....kernels.convolution.activation import CLIP, RELU, Activation
+from ....kernels.convolution.activation import CLIP, NO_ACTIVATION, RELU, Activation
 from ....kernels.convolution.arguments import Epilogue, Output, Tiling
 from ....kernels.convolution.geometry import Sliding, runs, sliding, through
 from ....kernels.convolution.layout import NO_BYTES, GatedGradient
@@ -78,7 +78,7 @@ class Direct:
         self.filters = aligned_zeros((s.groups, fh, fw, depth, width))
         self.row = aligned_zeros((s.groups, width))
         self.bias = self.row[:, :columns].reshape(s.groups, self.per_vector, per_group)
-        self.uses = (filters.pack, direct.forward(*self.tile))
+        self.uses = (filters.pack, self.kernel_for(NO_ACTIVATION))
         self.work = s.oh * s.ow * s.f * pool * pool * self.tap_offset.size
 
     def pack(self, w: Array) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....kernels.convolution import depthwise, depthwise_gradient
-from ....kernels.convolution.activation import CLIP, Activation
+from ....kernels.convolution.activation import CLIP, NO_ACTIVATION, Activation
 from ....kernels.convolution.arguments import PartialSums
 from ....kernels.convolution.depthwise import Band, Packed, Strip, strip_of
 from ....kernels.convolution.layout import GatedGradient
@@ -49,7 +49,7 @@ class Depthwise:
         self.filters = aligned_zeros((vectors, self.taps, LANES))
         self.row = aligned_zeros(vectors * LANES)
         self.bias = self.row[:channels].reshape(channels, 1, 1)
-        self.uses = (depthwise.forward(*self.tile),)
+        self.uses = (self.kernel_for(NO_ACTIVATION),)
         self.work = s.oh * s.ow * channels * self.taps
 
     def kernel_for(self, activation: Activation) -> Any:
