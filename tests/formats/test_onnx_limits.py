@@ -271,3 +271,14 @@ def test_averages_that_a_batch_norm_returns_are_refused(tmp_path: Path, fold: bo
     path = written(model(nodes, SHAPE, weights, ("y", "mean"), opset=9), tmp_path)
     with pytest.raises(ArgumentError, match="its output 'mean' is used"):
         from_onnx(path, fold=fold)
+
+
+def test_conversions_between_two_transpositions_do_not_keep_them(tmp_path: Path) -> None:
+    nodes = [
+        node("Transpose x -> last", perm=[0, 2, 3, 1]),
+        node("Cast last -> floats", to=1),
+        node("Mul floats two -> twice"),
+        node("Transpose twice -> y", perm=[0, 3, 1, 2]),
+    ]
+    network = _imported(tmp_path, nodes, SHAPE, {"two": np.float32(2)})
+    assert [type(each.layer).__name__ for each in network.nodes()] == ["Scale"]

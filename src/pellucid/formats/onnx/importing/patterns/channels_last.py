@@ -17,7 +17,7 @@ __all__ = ["channels_first"]
 _TO_LAST, _TO_FRONT = [0, 2, 3, 1], [0, 3, 1, 2]
 _PER_NUMBER = {
     "Gelu", "Relu", "Swish", "Sigmoid", "HardSwish", "HardSigmoid", "Tanh", "Mish", "LeakyRelu",
-    "Elu", "Clip", "Dropout", "Identity",
+    "Elu", "Clip", "Dropout", "Identity", "Cast",
 }  # fmt: skip
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div")
 
