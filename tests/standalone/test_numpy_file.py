@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -182,14 +183,38 @@ def test_running_it_prints_the_classes_of_pictures_and_arrays(tmp_path):
     assert said == [f"x.png  {best}", f"x.npy  {best}"]
 
 
-def test_without_its_weights_the_file_says_which_is_missing(tmp_path):
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("weights", r"net\.npz is missing: it holds the weights\. Copy it next to "),
+        ("shape", r"x\.npy: expects images of shape \(N, 1, 28, 28\), received \(2, 3\)"),
+        ("picture", r"x\.png: cannot identify image file"),
+        ("nothing", r"x\.png: \[Errno 2\] No such file"),
+        ("arguments", r"usage: python net\.py PICTURE\|ARRAY\.npy"),
+    ],
+)
+def test_what_it_cannot_run_on_is_said_in_a_line(tmp_path, broken, said):
     to_numpy(SimpleConvNet((1, 28, 28)), tmp_path / "net.py")
-    (tmp_path / "net.npz").unlink()
-    np.save(tmp_path / "x.npy", np.zeros((1, 28, 28), np.float32))
-    command = [sys.executable, "net.py", "x.npy"]
+    if broken == "weights":
+        (tmp_path / "net.npz").unlink()
+    shape = (2, 3) if broken == "shape" else (1, 28, 28)
+    np.save(tmp_path / "x.npy", np.zeros(shape, np.float32))
+    if broken == "picture":
+        (tmp_path / "x.png").write_text("no picture")
+    file = {"arguments": [], "picture": ["x.png"], "nothing": ["x.png"]}.get(broken, ["x.npy"])
+    command = [sys.executable, "net.py", *file]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert "net.npz is missing: it holds the weights. Copy it next to" in done.stderr
+    assert re.search(said, done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_network_of_no_pictures_predicts_from_python(tmp_path):
+    to_numpy(nn.Sequential(nn.Linear(3, 2)), tmp_path / "rows.py", input_shape=(3,))
+    text = (tmp_path / "rows.py").read_text("utf-8")
+    assert "def predict(" in text
+    assert "Image" not in text
+    assert "__main__" not in text
 
 
 # What is refused ----------------------------------------------------------------------------------

@@ -44,8 +44,8 @@ def opened(path: str, mode: str) -> Image.Image:
     try:
         from PIL import Image, ImageOps
     except ImportError:
-        raise SystemExit(
-            "pictures are read by Pillow: pip install pillow. Or give a .npy."
+        raise ImportError(
+            "pictures are read by Pillow: pip install pillow. Or give an array, in a .npy."
         ) from None
     picture = ImageOps.exif_transpose(Image.open(path))
     if picture.mode.startswith("I"):  # 16 bits a pixel

@@ -22,7 +22,7 @@ def weights() -> dict[str, dict[str, Array]]:
     if not _loaded:
         path = Path(__file__).with_name(WEIGHTS)
         if not path.exists():
-            raise SystemExit(
+            raise FileNotFoundError(
                 f"{path} is missing: it holds the weights. Copy it next to {__file__}."
             )
         with np.load(path, allow_pickle=False) as file:
@@ -61,11 +61,18 @@ def main(paths: list[str]) -> None:
     if not paths:
         raise SystemExit(f"usage: python {Path(__file__).name} PICTURE|ARRAY.npy ...")
     for path in paths:
-        if path.lower().endswith(".npy"):
-            images = np.load(path, allow_pickle=False)
-            images = images[np.newaxis] if images.shape == SHAPE else images
-        else:
-            images = read_image(path)
-        for probabilities in predict(images):
+        try:
+            found = predict(images_of(path))
+        except (ImportError, OSError, ValueError) as error:
+            raise SystemExit(f"{path}: {error}") from None
+        for probabilities in found:
             best = probabilities.argsort()[::-1][:3]
             print(path, *(f"{CLASSES[k]} {probabilities[k]:.1%}" for k in best), sep="  ")
+
+
+def images_of(path: str) -> Array:
+    """Return the images of an array's file, one or several, or the one of a picture."""
+    if not path.lower().endswith(".npy"):
+        return read_image(path)
+    images = np.load(path, allow_pickle=False)
+    return images[np.newaxis] if images.shape == SHAPE else images

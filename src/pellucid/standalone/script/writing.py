@@ -93,15 +93,13 @@ def source(program: Program, weights: str) -> str:
     functions = _sources(MODULES)
     around = _sources((running, *reader, pictures, decoding, drawing))
     helpers = functions.closure(line.function for line in program.lines if not _is_infix(line))
-    ends = ["main", "predict"] if program.classes is not None else ["scores"]
-    rest = around.closure([*ends, *(["read_image"] * reads_pictures)])
-    if not reads_pictures:
-        rest = [definition for definition in rest if "read_image" not in definition.text]
+    ends = ["predict"] if program.classes is not None else ["scores"]
+    rest = around.closure([*ends, *(["main", "read_image"] if reads_pictures else [])])
     imports = {*functions.imported(helpers), *around.imported(rest), "import numpy as np"}
-    if program.classes is not None and reads_pictures:
+    if reads_pictures:
         imports.add("import sys")
     parts = [
-        _docstring(program, weights),
+        _docstring(program, weights, reads_pictures),
         "from __future__ import annotations",
         _import_block(imports, finds, reads_pictures),
         _constants(program, weights, finds),
@@ -111,7 +109,7 @@ def source(program: Program, weights: str) -> str:
         "# Running it " + "-" * 75,
         *(definition.text for definition in rest),
     ]
-    if any(definition.text.startswith("def main") for definition in rest):
+    if reads_pictures:
         parts.append('if __name__ == "__main__":\n    main(sys.argv[1:])')
     return _laid_out(parts)
 
@@ -132,13 +130,13 @@ def _laid_out(parts: list[str]) -> str:
     return re.sub(r"(?m)^([A-Z_a-z, ]+ = [^\n]+)\n\n(?=[A-Z_a-z, ]+ = )", r"\1\n", text) + "\n"
 
 
-def _docstring(program: Program, weights: str) -> str:
+def _docstring(program: Program, weights: str, reads_pictures: bool) -> str:
     count = sum(array.size for array in program.weights.values())
     numbers = f"numbers from {program.value_range[0]:g} to {program.value_range[1]:g}"
     stem = Path(weights).stem
     used = "predict(images)" if program.classes is not None else "scores(images)"
-    needs = ", but Pillow to read pictures" if program.preparation else ""
-    ways = [f"    python {stem}.py picture.png\n"] if program.classes is not None else []
+    needs = ", but Pillow to read pictures" if reads_pictures else ""
+    ways = [f"    python {stem}.py picture.png\n"] if reads_pictures else []
     ways += [f"    import {stem}\n    {stem}.{used}\n"] if stem.isidentifier() else []
     return "\n".join(
         [
