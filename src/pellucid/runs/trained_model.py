@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..data import Parts
 from ..data.division import joined
 from ..errors import ArgumentError, DataError, DataNotFoundError
@@ -87,8 +89,30 @@ def images_of(
             )
             error.arguments["data"] = ("data", ...)
         raise
-    require_fit(model, parts.train)
-    return parts
+    train, validation, test = (part and _as_model_counts(model, part) for part in parts)
+    assert train is not None
+    assert test is not None
+    require_fit(model, train)
+    if len(parts.train.classes) < len(train.classes):
+        listener.note(
+            f"note: '{train.name}' has {len(parts.train.classes)} of the {len(train.classes)} "
+            "classes that the model distinguishes"
+        )
+    return Parts(train, validation, test)
+
+
+def _as_model_counts(model: Layer, dataset: Dataset) -> Dataset:
+    """Return a data set with its classes numbered as the model does, if it knows all of them.
+
+    A folder's classes are in alphabetical order, those of a model from elsewhere in any.
+    """
+    classes = () if model.card is None else model.card.classes
+    known = {name: k for k, name in enumerate(classes)}
+    alone = all(classes.count(name) == 1 for name in dataset.classes)
+    if dataset.classes == classes or not alone:
+        return dataset
+    numbers = np.array([known[name] for name in dataset.classes])
+    return replace(dataset, labels=numbers[dataset.labels], classes=classes)
 
 
 def _wanted(
