@@ -20,6 +20,7 @@ from pellucid.models import LeNet5, SimpleConvNet, by_name
 from pellucid.preparation import Drawing, Preparation
 from pellucid.standalone import to_html
 from pellucid.standalone.page.texts import DYNAMIC, TEXTS
+from pellucid.standalone.page.writing import FUNCTIONS as FILES
 from pellucid.standalone.program import program_of
 from pellucid.standalone.script.functions import FUNCTIONS
 from standalone.browser import CHROMIUM, forget, give, opened, saved, scores, stroke
@@ -41,6 +42,10 @@ def browser():
 
 def script(name: str) -> str:
     return (resources.files("pellucid") / "standalone" / "page" / name).read_text("utf-8")
+
+
+def functions() -> str:
+    return "".join(script(f"functions/{name}.js") for name in FILES)
 
 
 # Besides every layer: more columns than are made at a time, the last of them fewer.
@@ -84,7 +89,7 @@ def in_a_browser(browser) -> list[list[list[float]]]:
         images = [x.ravel().tolist() for x in case.arrays(np.float32)[0]]
         asked.append([network, base64.b64encode(data).decode(), images])
     page = browser.new_page()
-    code = f"let onmessage; {script('functions.js')}{script('worker.js')}"
+    code = f"let onmessage; {functions()}{script('worker.js')}"
     return page.evaluate(RUN, [code, json.loads(json.dumps(asked))])
 
 
@@ -96,7 +101,7 @@ def test_every_layer_gives_the_same_numbers(in_a_browser, k):
 
 
 def test_every_function_of_numpy_has_a_twin():
-    own = set(re.findall(r"F\.(\w+) =", script("functions.js")))
+    own = set(re.findall(r"F\.(\w+) =", functions()))
     helpers = {"windows_of", "standardised", "channelwise"}
     operators = {"add", "subtract", "multiply", "divide", "matmul"}
     assert own == (FUNCTIONS.keys() - helpers) | operators

@@ -16,7 +16,7 @@ __all__ = ["Call", "Translation", "becomes", "translation_of"]
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a function by its name in `standalone/script/functions/`; page/*.js has its twin.
+    """A call of a function of `standalone/script/functions/`, whose twin is in page/functions/.
 
     Attributes
     ----------

@@ -26,6 +26,8 @@ from .texts import DYNAMIC, TEXTS
 
 __all__ = ["to_html"]
 
+# Of the functions of layers; what the first defines, all use.
+FUNCTIONS = ("products", "windows", "pointwise", "norms", "arrays")
 MOST = 200 * 2**20  # bytes of a file that browsers still open, on a telephone too
 
 
@@ -177,7 +179,8 @@ def _worker(program: Program) -> str:
     if program.preparation.drawing is not None:
         rest.insert(1, _file("drawing.js"))
     used = {f"F.{line.function}" for line in program.lines} | {"product"}
-    return "\n".join([needed(_file("functions.js"), used), *rest])
+    functions = "\n".join(_file(f"functions/{name}.js") for name in FUNCTIONS)
+    return "\n".join([needed(functions, used), *rest])
 
 
 def _file(name: str) -> str:
