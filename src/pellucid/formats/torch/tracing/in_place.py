@@ -30,11 +30,11 @@ class Versions:
             self._same[node].append(node)
 
     def changes_parts(self) -> bool:
-        """Return whether a tensor is changed of which others are parts, and are read later."""
+        """Return whether a tensor is changed of which others were parts, and are read later."""
         return any(
             writes(node)
             and any(
-                self._is_read_after(other, node)
+                self._order[other] < self._order[node] and self._is_read_after(other, node)
                 for other in self._shared[node]
                 if other not in self._same[node]
             )
