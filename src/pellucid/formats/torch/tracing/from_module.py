@@ -14,6 +14,7 @@ from ...onnx.importing import network_of, without_softmax
 from ...onnx.importing.refusal import refusal
 from ...onnx.operations import Operations
 from .exporting import decomposed, traced
+from .in_place import changes_parts
 from .translation import Translation
 
 __all__ = ["from_torch"]
@@ -148,11 +149,12 @@ def _example(module: Any, input_shape: Sequence[int] | None, example: Any) -> tu
 def _operations(module: Any, program: Any, others: Sequence[Any]) -> Operations:
     """Return a traced module in ONNX's operators.
 
-    Functions without a translator are taken apart by PyTorch; so is a change in place of an array
-    of which other values are parts.
+    Functions without a translator are taken apart by PyTorch; so are changes in place of tensors
+    that are read later under other names or in parts.
     """
-    if (translation := Translation(module, program, others)).changes_parts:
-        translation = Translation(module, decomposed(program), others)
+    if changes_parts(program.graph):
+        program = decomposed(program)
+    translation = Translation(module, program, others)
     operations = translation.run()
     if translation.unknown:
         simpler = Translation(module, decomposed(program, list(translation.unknown)), others)

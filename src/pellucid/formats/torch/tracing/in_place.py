@@ -1,54 +1,31 @@
-"""What a module changes in place: later readers of a tensor see the changed one."""
+"""What a module changes in place."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Versions", "writes"]
+__all__ = ["changes_parts", "writes"]
 
 # Views that the functions' schemas do not tell of: outside training they return what they get.
 _SAME = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
 
 
-class Versions:
-    """The nodes of a traced graph that are one tensor, or parts of one.
+def changes_parts(graph: Any) -> bool:
+    """Return whether a tensor is changed that is read later under another name, or in parts.
 
-    Parameters
-    ----------
-    graph : torch.fx.Graph
+    A change in place alone is harmless: what reads the tensor later, reads what the change returns.
     """
-
-    def __init__(self, graph: Any) -> None:
-        self._order = {node: k for k, node in enumerate(graph.nodes)}
-        self._shared: dict[Any, list[Any]] = {}  # nodes with the same memory
-        self._same: dict[Any, list[Any]] = {}  # nodes that are the same tensor
-        for node in graph.nodes:
-            source, written = _source(node)
-            self._shared[node] = self._shared.get(source, [])
-            self._shared[node].append(node)
-            self._same[node] = self._same.get(source, []) if written else []
-            self._same[node].append(node)
-
-    def changes_parts(self) -> bool:
-        """Return whether a tensor is changed of which others were parts, and are read later."""
-        return any(
-            writes(node)
-            and any(
-                self._order[other] < self._order[node] and self._is_read_after(other, node)
-                for other in self._shared[node]
-                if other not in self._same[node]
-            )
-            for node in self._order
-        )
-
-    def write(self, node: Any, values: dict[Any, Any]) -> None:
-        """Let all nodes that are the same tensor have the value of one that changed it."""
-        if writes(node):
-            for other in self._same[node]:
-                values[other] = values[node]
-
-    def _is_read_after(self, node: Any, change: Any) -> bool:
-        return any(self._order[user] > self._order[change] for user in node.users)
+    order = {node: k for k, node in enumerate(graph.nodes)}
+    shared: dict[Any, list[Any]] = {}  # nodes with the same memory
+    for node in graph.nodes:
+        source = _source(node)
+        shared[node] = shared.get(source, [])
+        if writes(node) and any(
+            order[user] > order[node] for other in shared[node] for user in other.users
+        ):
+            return True
+        shared[node].append(node)
+    return False
 
 
 def writes(node: Any) -> bool:
@@ -60,16 +37,13 @@ def writes(node: Any) -> bool:
     return alias is not None and bool(alias.is_write)
 
 
-def _source(node: Any) -> tuple[Any, bool]:
-    """Return the node whose memory a node's value has, and whether it is changed in place."""
+def _source(node: Any) -> Any:
+    """Return the node whose memory a node's value has; None if it has its own."""
     inputs = node.all_input_nodes
     schema = getattr(node.target, "_schema", None)
     if node.op != "call_function" or not inputs:
-        return None, False
+        return None
     if schema is None:
-        return inputs[0], False  # a part of several values
-    if writes(node):
-        return inputs[0], True
+        return inputs[0]  # a part of several values
     views = any(each.alias_info is not None for each in schema.returns)
-    name = schema.name.rpartition("::")[2]
-    return (inputs[0], False) if views or name in _SAME else (None, False)
+    return inputs[0] if views or schema.name.rpartition("::")[2] in _SAME else None

@@ -13,7 +13,6 @@ from ...onnx.operations import Operation, Operations
 from . import functions
 from .call import Call
 from .computing import array_of, computed
-from .in_place import Versions
 from .nodes import arguments_of, flat, function_of, is_tensor, path_of
 from .registry import TRANSLATORS, Translator
 from .values import Fixed, Images, layout_of
@@ -50,8 +49,6 @@ class Translation:
         The calls that could not be translated.
     unknown : set
         Their functions, if these have no translator.
-    changes_parts : bool
-        Whether a tensor is changed in place of which others are parts.
     """
 
     def __init__(self, module: Any, program: Any, others: Sequence[Any]) -> None:
@@ -62,8 +59,6 @@ class Translation:
         self._operations: list[Operation] = []
         self._constants: dict[str, Array] = {}
         self._inputs: dict[str, tuple[int | str, ...]] = {}
-        self._versions = Versions(program.graph)
-        self.changes_parts = self._versions.changes_parts()
         inputs = program.graph_signature.user_inputs
         self._others = dict(zip(inputs[1:], others, strict=True))
         self._count = 0
@@ -177,7 +172,6 @@ class Translation:
                     self._values[node] = computed(node, self._values, arguments)
             except Unsupported as error:
                 self._refuse(node, error)
-        self._versions.write(node, self._values)
 
     def _value(self, node: Any) -> Any:
         return self._values[node]

@@ -25,7 +25,7 @@ _MODULES = (
 # Functions of shapes: they may be told N, and the shape of what they make says all.
 SHAPES = {
     "aten.view", "aten.reshape", "aten._unsafe_view", "aten.flatten", "aten.unflatten",
-    "aten.expand", "aten.slice", "aten.view_as", "aten.expand_as",
+    "aten.expand", "aten.slice", "aten.view_as", "aten.reshape_as", "aten.expand_as",
 }  # fmt: skip
 
 # What would do instead of functions that are often met and not translated.

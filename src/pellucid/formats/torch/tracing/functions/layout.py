@@ -12,7 +12,7 @@ __all__: list[str] = []
 
 @translates(
     "aten.view", "aten.reshape", "aten._unsafe_view", "aten.flatten", "aten.unflatten",
-    "aten.squeeze", "aten.unsqueeze", "aten.view_as",
+    "aten.squeeze", "aten.unsqueeze", "aten.view_as", "aten.reshape_as",
 )  # fmt: skip
 def _reshape(call: Call) -> Images:
     x = first(call)

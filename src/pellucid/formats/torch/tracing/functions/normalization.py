@@ -23,18 +23,24 @@ def _affine(call: Call, shape: tuple[int, ...]) -> list[str]:
 
 
 def _batch_normalized(call: Call) -> str:
-    x = call.batch("input")
+    x = call.images("input")
+    rows = len(x.sizes) == 2 and x.layout.axis == 0 and x.layout.several  # (N·k, C)
+    if not rows:
+        x = call.batch("input")
     mean, variance = call.fixed("running_mean"), call.fixed("running_var")
     if mean is None or variance is None or call["training"]:
         raise Unsupported(
             "it normalizes by the means of the batch: each image is computed by itself here",
             "Build the norm with track_running_stats=True.",
         )
-    names = [*_affine(call, x.sizes[:1]), call.constant(mean), call.constant(variance)]
+    shape = x.sizes[1:] if rows else x.sizes[:1]
+    names = [*_affine(call, shape), call.constant(mean), call.constant(variance)]
     momentum = 1 - float(call["momentum"])
-    return call.emit(
-        "BatchNormalization", x.name, *names, epsilon=float(call["eps"]), momentum=momentum
+    read = call.emit("Transpose", x.name, perm=[0, 2, 1]) if rows else x.name
+    made = call.emit(
+        "BatchNormalization", read, *names, epsilon=float(call["eps"]), momentum=momentum
     )
+    return call.emit("Transpose", made, perm=[0, 2, 1]) if rows else made
 
 
 @translates("aten.batch_norm")
