@@ -383,6 +383,12 @@ def test_a_network_of_blue_green_and_red_takes_red_green_and_blue_on_demand(
     np.testing.assert_allclose(turned(x), network(np.ascontiguousarray(theirs)), atol=1e-5)
 
 
+def test_filters_read_channels_that_were_put_in_another_order_as_they_are(tmp_path: Path) -> None:
+    nodes = [node("Gather x order -> t", axis=1), node("Conv t w -> y")]
+    weights = {"order": np.array([1, 2, 0]), "w": _draw(4, 3, 3, 3)}
+    assert _layers(_imported(nodes, ["N", 3, 6, 7], weights, folder=tmp_path)) == ["Conv2d"]
+
+
 def test_channels_that_no_single_filters_read_are_turned_round_by_slices(tmp_path: Path) -> None:
     nodes = [node("Conv x w -> a", group=3), node("MaxPool x -> b", kernel_shape=[2, 2]),
              node("GlobalAveragePool b -> c"), node("Add a c -> y")]  # fmt: skip
@@ -393,6 +399,34 @@ def test_channels_that_no_single_filters_read_are_turned_round_by_slices(tmp_pat
     grey = written(model([node("Relu x -> y")], ["N", 1, 8, 8]), tmp_path)
     with pytest.raises(ArgumentError, match=r"bgr: is for .* three channels .*'x' has \(N, 1, 8"):
         from_onnx(grey, bgr=True)
+
+
+@pytest.mark.parametrize(
+    ("factor", "folds"), [((), True), ((1,), True), ((4, 1, 1), True), ((1, 4, 1, 1), True),
+                          ((5,), False), ((1, 1, 5), False)]
+)  # fmt: skip
+def test_factors_and_summands_after_a_convolution_fold_with_its_batch_norm(
+    tmp_path: Path, factor: tuple[int, ...], folds: bool
+) -> None:
+    nodes = [
+        node("Conv x w -> c", pads=[1, 1, 1, 1]),
+        node("BatchNormalization c g b m v -> n"),
+        node("Mul f n -> p"),
+        node("Add p f -> q"),
+        node("Relu q -> y"),
+    ]
+    weights = {"w": _draw(4, 3, 3, 3), "g": _draw(4), "b": _draw(4), "m": _draw(4),
+               "v": _draw(4) ** 2, "f": np.asarray(_draw(*factor))}  # fmt: skip
+    network = _imported(nodes, ["N", 3, 5, 5], weights, folder=tmp_path, fold=True)
+    assert _layers(network) == (["Conv2d"] + ["Scale", "Shift"] * (not folds) + ["ReLU"])
+
+
+def test_a_convolution_that_is_read_twice_keeps_its_factor(tmp_path: Path) -> None:
+    nodes = [node("Conv x w -> c"), node("Mul c f -> p"), node("Mul c c -> q"),
+             node("Add p q -> y")]  # fmt: skip
+    weights = {"w": _draw(4, 3, 3, 3), "f": _draw(4, 1, 1)}
+    network = _imported(nodes, ["N", 3, 5, 5], weights, folder=tmp_path, fold=True)
+    assert "Scale" in _layers(network)
 
 
 def test_a_folded_network_keeps_the_names_of_its_weights(tmp_path: Path) -> None:

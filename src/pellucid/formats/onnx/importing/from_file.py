@@ -49,8 +49,8 @@ def from_onnx(
     external_data : bool
         Whether to read weights from other files, which must be in the same folder.
     fold : bool
-        Make batch norms part of the convolutions before them. By default they are kept, so that
-        the network trains as it did.
+        Make batch norms, and factors and summands of each channel, part of the convolutions before
+        them. By default they are kept, so that the network trains as it did.
     softmax : {"keep", "drop"}
         Whether to keep a softmax at the end. `pellucid.predict` and the loss of a training expect
         scores, and apply it themselves: drop it for them.
