@@ -488,6 +488,17 @@ def test_all_nodes_that_cannot_be_converted_are_told_at_once(tmp_path: Path) -> 
         assert line in said
 
 
+def test_each_operator_of_a_quantised_file_says_what_would_do(tmp_path: Path) -> None:
+    nodes = [node("DynamicQuantizeLinear x -> q s z"), node("ConvInteger q w z -> i"),
+             node("Cast i -> c", to=1), node("MatMulInteger q v -> y")]  # fmt: skip
+    weights = {"w": np.ones((2, 3, 1, 1), np.uint8), "v": np.ones((4, 4), np.uint8)}
+    path = written(model(nodes, ["N", 3, 4, 4], weights, outputs=["c", "y"]), tmp_path)
+    with pytest.raises(ArgumentError) as caught:
+        from_onnx(path)
+    said = str(caught.value).splitlines()
+    assert sum("Give the file before quantisation" in line for line in said) == 3
+
+
 def test_an_operator_of_ones_own_is_converted_by_a_function(tmp_path: Path) -> None:
     @reads("Triple", domain="own")
     def triple(node: Any) -> Any:

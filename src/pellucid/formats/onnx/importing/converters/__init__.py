@@ -20,17 +20,27 @@ _MODULES = (
     "resizing",
 )
 
+_QUANTISED = "Give the file before quantisation: weights are float32 here."
+
 # What would do instead of operators that are often met and not converted.
 ADVICE = {
+    **dict.fromkeys(
+        (
+            "QuantizeLinear",
+            "DequantizeLinear",
+            "DynamicQuantizeLinear",
+            "QLinearConv",
+            "QLinearMatMul",
+            "ConvInteger",
+            "MatMulInteger",
+        ),
+        _QUANTISED,
+    ),
     "Einsum": "Write the product as a matmul, and export again.",
     "If": "Export with fixed shapes and without conditions, or simplify the file "
     "(onnxsim model.onnx simple.onnx).",
     "Loop": "A graph runs each node once: export a network without loops.",
     "Scan": "A graph runs each node once: export a network without loops.",
-    "QuantizeLinear": "Give the file before quantisation: weights are float32 here.",
-    "DequantizeLinear": "Give the file before quantisation: weights are float32 here.",
-    "QLinearConv": "Give the file before quantisation: weights are float32 here.",
-    "ConvInteger": "Give the file before quantisation: weights are float32 here.",
     "NonMaxSuppression": "Export the network up to its scores, without detection's last step.",
     "TopK": "Export the network up to its scores.",
     "ArgMax": "Export the network up to its scores; `pellucid predict` gives the class.",
