@@ -23,8 +23,8 @@ def exported(namespace: Mapping[str, Any]) -> list[str]:
     Examples
     --------
     >>> from pellucid import ops
-    >>> exported(vars(ops))[:3]
-    ['absolute', 'absolute_backward', 'affine']
+    >>> "conv2d" in exported(vars(ops)), "np" in exported(vars(ops))
+    (True, False)
     """
     home = f"{namespace['__name__']}."
     names = [

@@ -279,5 +279,5 @@ def test_a_shell_completes_data_sets_networks_and_runs(short, tmp_path):
     assert completed("pellucid data fetch mn", tmp_path) == ["mnist"]
     assert completed("pellucid train --model vgg", tmp_path) == ["vgg11", "vgg16"]
     assert completed("pellucid evaluate ", tmp_path) == ["mine", "runs/digits-1"]
-    assert completed("pellucid summary m", tmp_path) == ["mine"]
+    assert completed("pellucid summary mi", tmp_path) == ["mine"]
     assert completed("pellucid eva", tmp_path) == ["evaluate"]
