@@ -1,0 +1,115 @@
+"""Open what a user names: a run, a model of any format, a network's name, or a pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..data import Parts
+from ..errors import PellucidError
+from ..nn import Layer
+from ..runs.folder import RunFolder
+from ..runs.listener import Listener
+from ..runs.networks import is_name, network
+from ..runs.trained_model import images_of, settings_of
+from .events import Events
+from .opened import Opened
+
+__all__ = ["Studio"]
+
+
+class Studio:
+    """The networks that are open in one studio, by id; the first one is shown first.
+
+    Parameters
+    ----------
+    listener : Listener, optional
+        Hears of images that are read.
+
+    Attributes
+    ----------
+    networks : dict of str to Opened
+    events : Events
+    closing : list of callable
+        Called when the studio ends, as what saves a live training.
+    """
+
+    def __init__(self, listener: Listener | None = None) -> None:
+        self.listener = listener or Listener()
+        self.networks: dict[str, Opened] = {}
+        self.events = Events()
+        self.closing: list[Callable[[], None]] = []
+
+    def open(
+        self,
+        source: str,
+        *,
+        image: tuple[int, int, int] | None = None,
+        classes: int | None = None,
+        data: str | None = None,
+        data_dir: Path | None = None,
+    ) -> Opened:
+        """Open a run folder, a model file, a network's name, or a pattern.
+
+        Parameters
+        ----------
+        source : str
+        image, classes
+            For a name or a pattern: the images, and the number of classes.
+        data, data_dir
+            Images to look at; by default those that the model was trained on.
+
+        Raises
+        ------
+        PellucidError
+            If it cannot be opened.
+        """
+        model = network(source, image, classes)
+        if model.input_shape is None and image is not None:
+            model.input_shape = image
+        new = is_name(source)
+        name = source if new else Path(source).resolve().name
+        load = self._images(model, None if new else source, data, data_dir)
+        return self.add(model, name, load, source)
+
+    def add(
+        self,
+        model: Layer,
+        name: str,
+        images: Callable[[], Parts] | None = None,
+        source: str = "",
+    ) -> Opened:
+        """Open a model that is in memory."""
+        opened = Opened(model, f"n{len(self.networks) + 1}", name, images, source)
+        self.networks[opened.id] = opened
+        return opened
+
+    def _images(
+        self, model: Layer, run: str | None, data: str | None, data_dir: Path | None
+    ) -> Callable[[], Parts] | None:
+        """Return what loads the images of a model; None if none are known to go with it."""
+        known = (
+            data or (run and settings_of(run).get("data")) or (model.card and model.card.dataset)
+        )
+        if not known:
+            return None
+        path = None if run is None or RunFolder.of(run) is None else run
+
+        def load() -> Parts:
+            return images_of(
+                model, path, data, data_dir, download=data is not None, listener=self.listener
+            )
+
+        return load
+
+    def of(self, id: str) -> Opened:
+        """Return an open network by its id.
+
+        Raises
+        ------
+        PellucidError
+            If none has this id.
+        """
+        if id not in self.networks:
+            raise PellucidError(f"no open network has the id {id!r:.40}. Reload the page.")
+        return self.networks[id]
