@@ -26,6 +26,8 @@ lint: $(VENV)/.ready-lint  ## Check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	@if command -v tsc >/dev/null; then tsc -p src/pellucid/studio/page/jsconfig.json; \
+	else echo "tsc is not installed: the types of the page's scripts are not checked"; fi
 
 check: lint test  ## All that a change must pass
 

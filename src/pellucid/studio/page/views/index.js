@@ -1,0 +1,20 @@
+// All views: those of the middle, one at a time, and those that are always beside it.
+
+import * as image from "./image.js";
+import * as maps from "./maps.js";
+import * as network from "./network.js";
+
+/**
+ * `needs`: the questions without which a view is not offered.
+ * @typedef {{name: string, needs: string[], mount: (element: HTMLElement,
+ *   studio: import("../types.js").Studio) => import("../types.js").View}} Entry
+ */
+
+/** @type {Entry[]} */
+export const views = [
+  { name: "network", needs: ["network"], mount: network.mount },
+  { name: "maps", needs: ["maps"], mount: maps.mount },
+];
+
+/** @type {Entry[]} */
+export const besides = [{ name: "image", needs: ["see"], mount: image.mount }];

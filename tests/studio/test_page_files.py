@@ -1,0 +1,53 @@
+"""The files of the page, as the package ships them."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pellucid.studio
+import pytest
+
+PAGE = Path(pellucid.studio.__file__).parent / "page"
+SCRIPTS = sorted(PAGE.rglob("*.js"))
+TEXTS = {path.stem: json.loads(path.read_text("utf-8")) for path in PAGE.glob("texts/*.json")}
+
+
+def test_all_of_it_is_below_200_kilobytes():
+    assert sum(path.stat().st_size for path in PAGE.rglob("*") if path.is_file()) < 200_000
+
+
+def test_english_and_korean_have_the_same_texts_with_the_same_places():
+    places = {
+        language: {key: sorted(re.findall(r"\{\w+\}", words)) for key, words in texts.items()}
+        for language, texts in TEXTS.items()
+    }
+    assert places["en"] == places["ko"]
+
+
+def test_every_text_that_a_script_names_exists():
+    named = {
+        (path.name, key)
+        for path in SCRIPTS
+        for key in re.findall(r"""\btext\("([\w.-]+)\"""", path.read_text("utf-8"))
+    }
+    assert named
+    assert not {(name, key) for name, key in named if key not in TEXTS["en"]}
+
+
+def test_no_script_asks_any_other_server_or_writes_markup():
+    for path in (*SCRIPTS, *PAGE.rglob("*.html"), *PAGE.rglob("*.css")):
+        text = path.read_text("utf-8").replace("http://www.w3.org/", "")
+        found = re.search(r"https?://|innerHTML|outerHTML|insertAdjacentHTML|\beval\(", text)
+        assert not found, path
+            path
+        )
+
+
+@pytest.mark.skipif(shutil.which("tsc") is None, reason="needs TypeScript's compiler")
+def test_the_scripts_have_the_types_they_say():
+    result = subprocess.run(
+        ["tsc", "-p", PAGE / "jsconfig.json"], capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 0, result.stdout
