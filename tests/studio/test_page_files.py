@@ -6,8 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pellucid.studio
 import pytest
+
+import pellucid.studio
 
 PAGE = Path(pellucid.studio.__file__).parent / "page"
 SCRIPTS = sorted(PAGE.rglob("*.js"))
@@ -41,8 +42,6 @@ def test_no_script_asks_any_other_server_or_writes_markup():
         text = path.read_text("utf-8").replace("http://www.w3.org/", "")
         found = re.search(r"https?://|innerHTML|outerHTML|insertAdjacentHTML|\beval\(", text)
         assert not found, path
-            path
-        )
 
 
 @pytest.mark.skipif(shutil.which("tsc") is None, reason="needs TypeScript's compiler")
