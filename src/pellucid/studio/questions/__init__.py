@@ -1,5 +1,12 @@
-"""The subjects that a page may ask about; importing one registers its questions."""
+"""The subjects that a page may ask about: each module registers its questions when it is imported.
 
-from . import images, maps, network
+Importing this package imports all of them.
+"""
 
-__all__ = ["images", "maps", "network"]
+from importlib import import_module
+from pkgutil import iter_modules
+
+__all__ = [module.name for module in iter_modules(__path__)]
+
+for name in __all__:
+    import_module(f"{__name__}.{name}")
