@@ -230,16 +230,16 @@ class Opened:
     def predicted(self, role: str, report: Report | None = None) -> Array:
         """Return the probabilities (N, K) of the classes for a set of images; kept."""
         images = self.part(role)
-        with self.lock:
-            key = (role, self.version)
-            if key not in self._predicted:
-                done: list[Array] = []
-                for start in range(0, len(images), BATCH):
-                    if report is not None:
-                        report(start, len(images))
+        key = (role, self.version)
+        if key not in self._predicted:
+            done: list[Array] = []
+            for start in range(0, len(images), BATCH):
+                if report is not None:
+                    report(start, len(images))
+                with self.lock:  # for one batch, or quick questions would wait for all of them
                     done.append(predict(self.model, images[start : start + BATCH]))
-                self._predicted = {**self._predicted, key: np.concatenate(done)}
-            return self._predicted[key]
+            self._predicted = {**self._predicted, key: np.concatenate(done)}
+        return self._predicted[key]
 
     def changed(self) -> None:
         """Say that weights have changed: what was computed with the old ones is dropped."""
