@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -70,7 +71,15 @@ def units_of(shape: tuple[int, ...], more: int = 3) -> list[tuple[int, ...]]:
     return sorted({*corners, tuple(size // 2 for size in shape), *drawn})
 
 
-def require_added_up(model: nn.Layer, values: list[np.ndarray], k: int, unit: Any) -> dict:
+class Seen(NamedTuple):
+    """A network's arrays by key, the values of one image, and the layer that is looked at."""
+
+    state: Mapping[str, Any]
+    values: Sequence[np.ndarray]
+    layer: nn.Layer
+
+
+def require_added_up(model: nn.Layer, values: Sequence[np.ndarray], k: int, unit: Any) -> dict:
     """Explain one unit, compute all of it again, and compare with the number in the map."""
     node = walk.flattened(model)[k - 1]
     inputs = [values[read] for read in node.reads]
@@ -78,40 +87,45 @@ def require_added_up(model: nn.Layer, values: list[np.ndarray], k: int, unit: An
         node.layer, inputs, values[k], unit, value=k, reads=node.reads, path=node.name
     ).as_dict()
     assert (told["value"], told["path"], told["unit"]) == (k, node.name, list(unit))
-    assert told["engine"] == float(values[k][tuple(unit)])
+    require_told(Seen(model.buffers(), values, node.layer), told)
+    return told
+
+
+def require_told(seen: Seen, told: dict) -> None:
+    """Compute again what was told of a unit, and compare with the number in the map."""
+    assert told["engine"] == float(seen.values[told["value"]][tuple(told["unit"])])
     known: dict[str, float] = {}
     sizes = [abs(told["engine"]), 1e-30]
     for part in told["parts"]:
-        result, terms = _COMPUTED[part["form"]](part, values, node.layer, known)
+        result, terms = _COMPUTED[part["form"]](part, seen, known)
         largest = max([abs(result), *np.abs(np.ravel(terms)), 1e-30])
         assert abs(part["result"] - result) <= CLOSE * largest, part
         sizes.append(largest)
         known[part.get("symbol", part["name"])] = part["result"]
     assert told["result"] == told["parts"][-1]["result"]
     assert abs(told["result"] - told["engine"]) <= CLOSE * max(sizes), told
-    return told
 
 
 # The parts ----------------------------------------------------------------------------------------
 
 
-def _products(part, values, layer, known):
-    _require_numbers(part, values, 0.0)
+def _products(part, seen, known):
+    _require_numbers(part, seen, 0.0)
     weights = part["weights"]
     assert weights.dtype == part["products"].dtype == np.float32
     assert weights.shape == part["products"].shape == part["numbers"].shape
     if part["weights_from"] is not None:
         other = {**part["weights_from"], "numbers": weights.ravel(), "padded": None}
-        _require_numbers(other, values, 0.0)
+        _require_numbers(other, seen, 0.0)
     if part["weight"] is not None:
-        _require_weights(part, layer)
+        _require_weights(part, seen)
     np.testing.assert_allclose(part["products"], part["numbers"] * weights, rtol=CLOSE)
     return math.fsum(part["products"].ravel().tolist()), part["products"]
 
 
-def _reduction(part, values, layer, known):
+def _reduction(part, seen, known):
     outside = {"max": -np.inf, "min": np.inf}.get(part["name"], 0.0)
-    _require_numbers(part, values, outside)
+    _require_numbers(part, seen, outside)
     numbers, name = part["numbers"].astype(np.float64), part["name"]
     if name in ("max", "min"):
         assert part["winner"] is not None
@@ -123,7 +137,7 @@ def _reduction(part, values, layer, known):
     if part["text"]:
         named = {n["symbol"]: n["value"] for step in part["steps"] for n in step["numbers"]}
         if part["weight"] is not None:
-            _require_weights(part, layer)
+            _require_weights(part, seen)
             named["w"] = part["weights"]
         terms = written(part["text"], {**known, **named, "x": numbers, "z": numbers})
         assert part["each"].dtype == np.float32
@@ -137,13 +151,13 @@ def _reduction(part, values, layer, known):
     if name == "Lp":
         (root,) = part["steps"]
         assert root["result"] == part["result"]
-        return all_together ** (1 / layer.norm_type), []
+        return all_together ** (1 / seen.layer.norm_type), []
     assert name == "sum"
     return all_together, terms
 
 
-def _terms(part, values, layer, known):
-    numbers = [_traced(term, values, layer, known, term["label"]) for term in part["terms"]]
+def _terms(part, seen, known):
+    numbers = [_traced(term, seen, known, term["label"]) for term in part["terms"]]
     result = numbers[0]
     for number in numbers[1:]:
         result = {
@@ -157,22 +171,22 @@ def _terms(part, values, layer, known):
     return result, numbers
 
 
-def _formula(part, values, layer, known):
-    numbers = {n["symbol"]: _traced(n, values, layer, known, n["symbol"]) for n in part["numbers"]}
-    cancels = layer.is_normalization or layer.is_activation
+def _formula(part, seen, known):
+    numbers = {n["symbol"]: _traced(n, seen, known, n["symbol"]) for n in part["numbers"]}
+    cancels = seen.layer.is_normalization or seen.layer.is_activation
     terms = [numbers[k] for k in ("x", "μ", "β") if k in numbers and cancels]
     return float(written(part["text"], numbers)), terms
 
 
-def _copy(part, values, layer, known):
+def _copy(part, seen, known):
     assert part["padded"] == (part["unit"] is None) == (part["input"] is None)
     if part["unit"] is None:
         return part["result"], []
-    return float(values[part["input"]][tuple(part["unit"])]), []
+    return float(seen.values[part["input"]][tuple(part["unit"])]), []
 
 
-def _reading(part, values, layer, known):
-    _require_numbers(part, values, 0.0)
+def _reading(part, seen, known):
+    _require_numbers(part, seen, 0.0)
     return part["result"], []
 
 
@@ -186,13 +200,13 @@ _COMPUTED = {
 }
 
 
-def _traced(number, values, layer, known, symbol):
+def _traced(number, seen, known, symbol):
     """Return a number of a sum or formula, after a look at where it says that it is from."""
     value = number["value"]
     if "input" in number:
-        assert value == float(values[number["input"]][tuple(number["unit"])])
+        assert value == float(seen.values[number["input"]][tuple(number["unit"])])
     elif "key" in number:
-        data = layer.buffers()[number["key"]].data
+        data = seen.state[number["key"]].data
         assert value == float(data[tuple(number["index"])])
     elif symbol in known:
         assert value == known[symbol]
@@ -206,14 +220,20 @@ def _ranges(part) -> list[range]:
     return [range(a, b), *(range(f, f + s * n, s) for f, s, n in rest)]
 
 
-def _require_numbers(part, values, outside: float) -> None:
+def some_of(places: list[Any]) -> list[tuple[int, Any]]:
+    """Return places with their numbers in the list: all of them, or some of very many."""
+    step = max(len(places) // 100, 1) | 1  # odd: it meets rows and columns of all kinds
+    return [(n, places[n]) for n in {*range(0, len(places), step), len(places) - 1} if n >= 0]
+
+
+def _require_numbers(part, seen, outside: float) -> None:
     """Look up each number of a window, one after the other."""
-    x, numbers = values[part["input"]], part["numbers"]
+    x, numbers = seen.values[part["input"]], part["numbers"]
     assert numbers.dtype == np.float32
     flat, padded = numbers.ravel(), part["padded"]
     ranges = _ranges(part)
     assert flat.size == math.prod(map(len, ranges))
-    for n, place in enumerate(itertools.product(*ranges)):
+    for n, place in some_of([*itertools.product(*ranges)]):
         inside = all(0 <= k < size for k, size in zip(place, x.shape, strict=True))
         assert flat[n] == (np.float32(x[place]) if inside else outside), place
         if padded is None:
@@ -223,12 +243,12 @@ def _require_numbers(part, values, outside: float) -> None:
             assert padded[u, v] == (not inside), place
 
 
-def _require_weights(part, layer) -> None:
+def _require_weights(part, seen) -> None:
     """Look up each weight in the layer's array by the index that is told."""
-    data = layer.buffers()[part["weight"]].data
+    data = seen.state[part["weight"]].data
     index, free = part["weight_index"], list(part["weights"].shape)
     free = free[len(free) - _axes(index, data.ndim) :]
-    for n, place in enumerate(np.ndindex(*free)):
+    for n, place in some_of([*np.ndindex(*free)]):
         going, at = list(place), []
         for axis in range(data.ndim):
             entry = index[axis] if axis < len(index) else [0, 1]

@@ -13,7 +13,7 @@ from .differences import told
 from .keys import count, shown
 from .parameter import Buffer
 
-__all__ = ["collected", "load", "widened"]
+__all__ = ["collected", "key_of", "load", "widened"]
 
 Kind = TypeVar("Kind", bound=Buffer)
 
@@ -32,7 +32,7 @@ def collected(
         own_key = bool(path) and getattr(layer, "own_key", False)
         for name, value in vars(layer).items():
             if isinstance(value, kind):
-                key = path if own_key else f"{path}.{name}" if path else name
+                key = key_of(path, layer, name)
                 if (first := places.setdefault(id(value), key)) != key:
                     raise ArgumentError(
                         f"one array of the state has two keys, {first!r} and {key!r}: the gradient "
@@ -42,6 +42,20 @@ def collected(
                     )
                 (of_parents if own_key else found)[key] = value
     return _placed(found, of_parents) if of_parents else found
+
+
+def key_of(path: str, layer: object, name: str) -> str:
+    """Return the key of the array ``name`` of the layer at ``path`` in a state dict.
+
+    Examples
+    --------
+    >>> from pellucid.nn import LayerScale, ReLU
+    >>> key_of("conv1", ReLU(), "weight"), key_of("block.scale", LayerScale(3), "weight")
+    ('conv1.weight', 'block.scale')
+    """
+    if path and getattr(layer, "own_key", False):
+        return path
+    return f"{path}.{name}" if path else name
 
 
 def _placed(found: dict[str, Kind], of_parents: dict[str, Kind]) -> dict[str, Kind]:

@@ -40,7 +40,7 @@ def _conv(layer: nn.Conv2d, at: Place) -> Explained:
     products = at.products(
         box,
         weight[o],
-        weight="weight",
+        weight=at.key("weight"),
         weight_index=(o,),
         im2col=im2col(windows, (i, j), box.size, filters),
     )
@@ -56,7 +56,7 @@ def _locally_connected(layer: nn.LocallyConnected2d, at: Place) -> Explained:
     products = at.products(
         box,
         layer.weight.data[i, j, o],
-        weight="weight",
+        weight=at.key("weight"),
         weight_index=(i, j, o),
         im2col=im2col(windows, (i, j), box.size, layer.out_channels),
     )
@@ -77,7 +77,7 @@ def _conv_transpose(layer: nn.ConvTranspose2d, at: Place) -> Explained:
     products = at.products(
         Box((channels, rows, columns)),
         weight[np.ix_(channels.cells(), [o % filters], us.cells(), vs.cells())],
-        weight="weight",
+        weight=at.key("weight"),
         weight_index=(
             (channels.first, 1),
             o % filters,
@@ -118,7 +118,7 @@ def _linear(layer: nn.Linear, at: Place) -> Explained:
     products = at.products(
         Box.at((*row, 0)).across([last], at.x.shape),
         layer.weight.data[o],
-        weight="weight",
+        weight=at.key("weight"),
         weight_index=(o,),
         im2col=Im2col(
             int(np.ravel_multi_index(tuple(row), lead)) if row else 0,
@@ -137,7 +137,7 @@ def _channel_linear(layer: nn.ChannelLinear, at: Place) -> Explained:
     products = at.products(
         Box.at((0, i, j)).across([0], at.x.shape),
         layer.weight.data[o],
-        weight="weight",
+        weight=at.key("weight"),
         weight_index=(o,),
         im2col=Im2col(
             i * w + j, (h * w, layer.in_features), (layer.in_features, layer.out_features)

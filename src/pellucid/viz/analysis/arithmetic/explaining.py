@@ -11,6 +11,7 @@ import numpy as np
 from ....errors import ArgumentError
 from ....nn import Layer
 from ....nn.by_class import ByClass
+from ....nn.state import key_of
 from ....typing import Array
 from .boxes import Box
 from .parts import Arithmetic, Formula, Number, Part, Products, Terms
@@ -42,6 +43,8 @@ class Place:
     unit : tuple of int
     reads : tuple of int
         The numbers of the input values.
+    path : str
+        The layer's path in the network.
     """
 
     layer: Layer
@@ -49,6 +52,7 @@ class Place:
     output: Array
     unit: tuple[int, ...]
     reads: tuple[int, ...]
+    path: str = ""
 
     @property
     def x(self) -> Array:
@@ -61,11 +65,15 @@ class Place:
         value = float(self.inputs[k][place])
         return Number(symbol=symbol, value=value, input=self.reads[k], unit=place)
 
-    def own_number(self, symbol: str, key: str, index: Sequence[int] = ()) -> Number:
+    def key(self, name: str) -> str:
+        """Return the key of one of the layer's own arrays in the network's state dict."""
+        return key_of(self.path, self.layer, name)
+
+    def own_number(self, symbol: str, name: str, index: Sequence[int] = ()) -> Number:
         """Return a number of one of the layer's own arrays."""
         place = tuple(int(i) for i in index)
-        value = float(getattr(self.layer, key).data[place])
-        return Number(symbol=symbol, value=value, key=key, index=place)
+        value = float(getattr(self.layer, name).data[place])
+        return Number(symbol=symbol, value=value, key=self.key(name), index=place)
 
     def products(self, box: Box, weights: Array, k: int = 0, **more: Any) -> Products:
         """Return the products of the k-th input's numbers in ``box`` with ``weights``."""
@@ -160,7 +168,7 @@ def arithmetic(
     """
     place = require_unit(unit, output.shape)
     read = tuple(range(len(inputs))) if reads is None else tuple(int(k) for k in reads)
-    at = Place(layer, inputs, output, place, read)
+    at = Place(layer, inputs, output, place, read, path)
     explain = EXPLANATIONS.of(layer)
     engine = float(output[place])
     if explain is None:

@@ -50,7 +50,7 @@ def _table_conv(layer: TableConv2d, at: Place) -> Explained:
             window_box(windows, Span(int(IN[k])), (i, j)),
             layer.weight.data[k],
             name=f"Σ{IN[k]}",
-            weight="weight",
+            weight=at.key("weight"),
             weight_index=(int(k),),
         )
         for k in np.flatnonzero(o == OUT)
@@ -67,7 +67,7 @@ def _radial_basis(layer: RadialBasis, at: Place) -> Explained:
     apart = np.square(at.x.astype(np.float64) - codes)
     squares = replace(
         sum_of(at, Box.whole(at.x.shape), text="(x − w)²", each=apart, symbol="Σ"),
-        weight="codes",
+        weight=at.key("codes"),
         weight_index=(k,),
         weights=codes,
     )

@@ -61,8 +61,8 @@ class Part(Record):
 class Number(Record):
     """One number in a formula or a sum, and where it comes from.
 
-    ``key`` and ``index`` say which number of which array of the layer it is, ``input`` and ``unit``
-    which number of which value. What does not apply is left out of the dict.
+    ``key`` and ``index`` say which number of which array of the network's state it is, ``input``
+    and ``unit`` which number of which value. What does not apply is left out of the dict.
     """
 
     symbol: str
@@ -113,7 +113,7 @@ class Products(Part):
     padded : bool array (FH, FW), or None
         Which cells of the window are padding.
     weight : str or None
-        The key of the layer's array that the weights are of; None if they are not an array's.
+        The key in the state dict of the array that the weights are of; None if there is none.
     weight_index : sequence, or None
         Where in that array: an int for an axis that is fixed, [first, step] for one that goes along
         with the next axis of the products; further axes go along from 0.
