@@ -1,9 +1,12 @@
 // The studio around its views: which network, which image, which view, in which language.
 
+import { isDark } from "./colours.js";
 import { make } from "./dom.js";
-import { State } from "./state.js";
+import { preferences } from "./preferences.js";
+import { listen, showKeys } from "./shortcuts.js";
+import { State, written } from "./state.js";
 import { texts } from "./text.js";
-import { views, besides } from "./views/index.js";
+import { above, besides, views } from "./views/index.js";
 
 /** @typedef {import("./types.js").Studio} Studio */
 
@@ -18,20 +21,21 @@ const DEFAULTS = { view: "network" };
  */
 export async function open(element, model, how = {}) {
   const { inAddress = true, language } = how;
-  const state = new State(DEFAULTS, inAddress);
-  const chosen = () => state.get("lang") || language || (navigator.language.startsWith("ko") ? "ko" : "en");
-  const { networks } = await model.ask("networks");
-  const known = (/** @type {string} */ id) => networks.find((/** @type {any} */ each) => each.id === id)?.id ?? networks[0].id;
+  const state = new State(DEFAULTS, inAddress), chosen = preferences(state, language);
+  let { networks } = await model.ask("networks");
+  const known = (/** @type {string} */ id) =>
+    networks.find((/** @type {any} */ each) => each.id === id)?.id ?? networks[0].id;
 
   /** @type {Studio} */
   const studio = {
     model, state, seen: null,
     network: await model.ask("network", { network: known(state.get("network")) }),
-    text: texts(chosen()),
+    text: texts(chosen.language()),
     announce: (words) => { spoken.textContent = words; },
     ask: (question, args = {}, options = {}) => asked(studio, question, args, options),
     see: async (args) => {
-      const seen = await model.ask("see", { network: studio.network.id, ...args });
+      const { network } = studio, seen = await model.ask("see", { network: network.id, ...args });
+      if (network !== studio.network) return seen;
       studio.seen = seen;
       tell(new Set(["seen"]));
       return seen;
@@ -39,10 +43,13 @@ export async function open(element, model, how = {}) {
   };
 
   const spoken = make("p", { class: "spoken", role: "status" });
+  const skip = make("button", { type: "button", class: "skip", onclick: () => main.focus() });
+  const banner = make("p", { class: "banner", role: "alert", hidden: true });
   const header = make("header", { class: "top" }), aside = make("aside", { class: "beside" });
-  const tabs = make("nav", { class: "tabs" }), main = make("main", { id: "view", tabindex: -1 });
+  const tabs = make("nav", { class: "tabs" }), over = make("div", { class: "over" });
+  const main = make("main", { id: "view", tabindex: -1 });
   element.classList.add("studio");
-  element.append(header, aside, make("div", { class: "middle" }, tabs, main), spoken);
+  element.append(skip, banner, header, aside, make("div", { class: "middle" }, tabs, over, main), spoken);
 
   /** @type {import("./types.js").View[]} */
   const lasting = [];
@@ -56,73 +63,124 @@ export async function open(element, model, how = {}) {
     current?.update(changed);
   }
 
-  function dress() { // what depends on language and theme
-    document.documentElement.lang = chosen();
-    const theme = state.get("theme");
-    if (theme) document.documentElement.dataset.theme = theme;
+  const offered = () => views.filter(({ needs }) => needs.every((each) => studio.network.can.includes(each)));
+  const wanted = () => offered().find(({ name }) => name === state.get("view")) ?? offered()[0];
+  const choose = (/** @type {string} */ view) => state.set({ view }, { step: true });
+
+  function dress() { // what depends on language, theme and network
+    document.documentElement.lang = chosen.language();
+    if (chosen.theme()) document.documentElement.dataset.theme = chosen.theme();
     else delete document.documentElement.dataset.theme;
-    studio.text = texts(chosen());
-    tabs.setAttribute("aria-label", studio.text("views"));
-    tabs.replaceChildren(...views.filter(({ needs }) => needs.every((each) => studio.network.can.includes(each))).map(({ name }) =>
-      make("a", { href: "#", "data-view": name, text: studio.text(`${name}.title`), onclick: (/** @type {Event} */ event) => {
+    const text = studio.text = texts(chosen.language());
+    document.title = `${studio.network.name} · Pellucid`;
+    skip.textContent = text("shell.skip");
+    banner.textContent = text("shell.lost");
+    aside.setAttribute("aria-label", text("image.title"));
+    tabs.setAttribute("aria-label", text("shell.views"));
+    tabs.replaceChildren(...offered().map(({ name }) => make("a", {
+      "data-view": name, text: text(`${name}.title`), onclick: (/** @type {MouseEvent} */ event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another tab or window of the browser
         event.preventDefault();
-        state.set({ view: name }, { step: true });
-      } })));
-    title();
+        choose(name);
+      },
+    })));
+    top();
     mark();
   }
 
-  function title() {
-    const choice = make("select", { "aria-label": studio.text("network"), onchange: (/** @type {any} */ e) => state.set({ network: e.target.value, image: "", value: "", unit: "", class: "" }, { step: true }) },
-      ...networks.map((/** @type {any} */ each) => make("option", { value: each.id, text: each.name, selected: each.id === studio.network.id })));
-    const dark = make("button", { type: "button", text: studio.text("theme"), onclick: () => {
-      const is = document.documentElement.dataset.theme === "dark" || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-      state.set({ theme: is ? "light" : "dark" });
-    } });
-    const other = chosen() === "ko" ? "en" : "ko";
-    const tongue = make("button", { type: "button", lang: other, text: other === "ko" ? "한국어" : "English", onclick: () => state.set({ lang: other }) });
-    header.replaceChildren(make("h1", { text: "Pellucid" }), choice, make("span", { class: "gap" }), tongue, dark);
-    document.title = `${studio.network.name} · Pellucid`;
+  function top() {
+    const { text } = studio, other = chosen.language() === "ko" ? "en" : "ko";
+    const choice = make("select", {
+      "aria-label": text("shell.network"),
+      onchange: (/** @type {any} */ event) => state.set(
+        { network: event.target.value, image: "", value: "", unit: "", class: "" }, { step: true }),
+    }, ...networks.map((/** @type {any} */ each) =>
+      make("option", { value: each.id, text: each.name, selected: each.id === studio.network.id })));
+    header.replaceChildren(
+      make("h1", { text: "Pellucid" }), choice, make("span", { class: "gap" }),
+      make("button", { type: "button", class: "quiet", text: text("shell.keys"), onclick: () => showKeys(element, text) }),
+      make("button", { type: "button", class: "quiet", lang: other, text: other === "ko" ? "한국어" : "English",
+        onclick: () => chosen.choose("lang", other) }),
+      make("button", { type: "button", class: "quiet", text: text(isDark() ? "shell.light" : "shell.dark"),
+        onclick: () => chosen.choose("theme", isDark() ? "light" : "dark") }));
   }
 
   function mark() {
-    for (const link of tabs.children)
-      if (/** @type {HTMLElement} */ (link).dataset.view === shown) link.setAttribute("aria-current", "page");
+    for (const link of /** @type {Iterable<HTMLAnchorElement>} */ (tabs.children)) {
+      const view = /** @type {string} */ (link.dataset.view);
+      link.href = `#${written({ ...state.values, view })}`;
+      if (view === shown) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
+    }
   }
 
-  function show() {
-    const wanted = views.find(({ name }) => name === state.get("view")) ?? views[0];
-    if (wanted.name === shown) return;
+  function show(again = false) {
+    const { name, mount } = wanted();
+    if (name === shown && !again) return;
     current?.dispose();
-    main.replaceChildren();
-    shown = wanted.name;
-    current = wanted.mount(main, studio);
-    mark();
+    main.replaceChildren(make("h2", { class: "spoken", text: studio.text(`${name}.title`) }));
+    shown = name;
+    current = mount(main, studio);
   }
 
-  const off = state.subscribe(async (changed) => {
-    if (changed.has("network")) {
+  /** @param {Set<string>} changed */
+  async function follow(changed) {
+    if (changed.has("network") && known(state.get("network")) !== studio.network.id) {
       studio.network = await model.ask("network", { network: known(state.get("network")) });
       studio.seen = null;
       changed.add("seen");
     }
-    if (changed.has("lang") || changed.has("theme") || changed.has("network")) dress();
-    if (changed.has("view")) show();
+    if (changed.has("lang") || changed.has("theme") || changed.has("network")) {
+      const focused = /** @type {HTMLElement} */ (document.activeElement), place = [...header.children].indexOf(focused);
+      dress();
+      if (place >= 0) /** @type {HTMLElement} */ (header.children[place]).focus();
+    }
+    show(changed.has("lang"));
+    mark();
     tell(changed);
-  });
-  const offChanged = model.on("changed", async ({ network }) => {
-    if (network !== studio.network.id) return;
-    if (studio.seen) await studio.see({ numbers: studio.seen.numbers });
-    tell(new Set(["weights"]));
-  });
+  }
+
+  /** @param {number} by   Values on, or back. */
+  function go(by) {
+    const last = studio.network.values.length - 1, value = state.number("value");
+    state.set({ value: Math.min(Math.max((Number.isNaN(value) ? 0 : value) + by, 0), last), unit: "" });
+  }
+
+  const dark = matchMedia("(prefers-color-scheme: dark)"), darkened = () => follow(new Set(["theme"]));
+  dark.addEventListener("change", darkened);
+  const ends = [
+    () => dark.removeEventListener("change", darkened),
+    state.subscribe(follow),
+    model.on("changed", async ({ network }) => {
+      if (network !== studio.network.id) return;
+      if (studio.seen) await studio.see({ numbers: studio.seen.numbers });
+      tell(new Set(["weights"]));
+    }),
+    model.on("networks", async () => {
+      ({ networks } = await model.ask("networks"));
+      top();
+    }),
+    model.on("connection", ({ lost }) => { banner.hidden = !lost; }),
+    listen((key) => {
+      const view = offered()[Number(key) - 1];
+      if (view) return () => choose(view.name);
+      return { "?": () => showKeys(element, studio.text), "[": () => go(-1), "]": () => go(1),
+        d: () => /** @type {HTMLElement | null} */ (element.querySelector(".drawing"))?.focus() }[key];
+    }),
+  ];
 
   dress();
   for (const { mount } of besides) lasting.push(mount(aside, studio));
+  for (const { mount } of above) lasting.push(mount(over, studio));
   show();
+  mark();
   return {
     studio,
-    dispose: () => { off(); offChanged(); current?.dispose(); lasting.forEach((view) => view.dispose()); element.replaceChildren(); },
+    dispose: () => {
+      for (const end of ends) end();
+      for (const view of [...lasting, current]) view?.dispose();
+      element.replaceChildren();
+    },
   };
 }
 

@@ -65,7 +65,15 @@ export class State {
     const keys = [...Object.keys(next), ...Object.keys(this.values)];
     const changed = new Set(keys.filter((key) => next[key] !== this.values[key]));
     this.values = next;
-    if (changed.size) for (const listener of [...this.listeners]) listener(changed);
+    if (changed.size) this.tell(changed);
+  }
+
+  /**
+   * Tells those who listen what has changed.
+   * @param {Set<string>} changed
+   */
+  tell(changed) {
+    for (const listener of [...this.listeners]) listener(changed);
   }
 
   /**

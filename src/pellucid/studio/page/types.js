@@ -54,6 +54,7 @@
  * @property {(name: string, args?: object, options?: {signal?: AbortSignal,
  *   progress?: (done: number, of: number) => void}) => Promise<any>} ask
  * @property {(event: string, handler: (data: any) => void) => () => void} on
+ *   Events of the studio, and "connection" {lost} when the one who answers is gone or back.
  */
 
 /**
@@ -71,8 +72,8 @@
  */
 
 /**
- * A view in its element. `update` is told what has changed: keys of the state, "network", "seen",
- * "weights" or "text".
+ * A view in its element. `update` is told what has changed: keys of the state, "network", "seen" or
+ * "weights", "theme" (draw canvases again) or "lang" (a view of the middle is then mounted anew).
  * @typedef {{update: (changed: Set<string>) => void, dispose: () => void}} View
  */
 

@@ -1,4 +1,4 @@
-// All views: those of the middle, one at a time, and those that are always beside it.
+// All views: those of the middle, one at a time, and those that are always beside or above it.
 
 import * as image from "./image.js";
 import * as maps from "./maps.js";
@@ -18,3 +18,6 @@ export const views = [
 
 /** @type {Entry[]} */
 export const besides = [{ name: "image", needs: ["see"], mount: image.mount }];
+
+/** @type {Entry[]} */
+export const above = [];
