@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...data import Dataset
 from ...data.decoding import decode
 from ...data.images import as_floats
 from ...errors import ArgumentError
@@ -18,7 +19,7 @@ from ...viz import ranked_mistakes
 from ..opened import Opened
 from ..registry import Report, question
 
-__all__ = ["gallery", "see", "shown"]
+__all__ = ["gallery", "listed", "see", "shown"]
 
 MOST_SHOWN = 200  # images of one answer
 
@@ -93,14 +94,24 @@ def gallery(
         wrong = ranked_mistakes(images.labels, probabilities)
         right = indices[guesses == images.labels]
         indices = np.concatenate([wrong, right])
-    chosen = indices[max(start, 0) : max(start, 0) + min(count, MOST_SHOWN)]
     return {
-        "total": len(images),
         "mistakes": int((guesses != images.labels).sum()),
+        **listed(opened, images, probabilities, indices, start, count),
+    }
+
+
+def listed(
+    opened: Opened, images: Dataset, probabilities: Array, indices: Array, start: int, count: int
+) -> dict[str, Any]:
+    """Return some of a set's images, of those with these ``indices``, as a gallery shows them."""
+    chosen = indices[max(start, 0) : max(start, 0) + min(count, MOST_SHOWN)]
+    guesses = probabilities[chosen].argmax(axis=1)
+    return {
+        "total": len(indices),
         "indices": chosen,
         "labels": images.labels[chosen],
-        "guesses": guesses[chosen],
-        "confidences": probabilities[chosen, guesses[chosen]],
+        "guesses": guesses,
+        "confidences": probabilities[chosen, guesses],
         "pictures": shown(opened, images.batch(chosen)[0]),
     }
 

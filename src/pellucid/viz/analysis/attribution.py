@@ -21,6 +21,7 @@ from .unit_access import looked_at
 __all__ = [
     "Guided",
     "class_scores",
+    "covering",
     "guided_backpropagation",
     "input_gradient",
     "occlusion",
@@ -151,6 +152,17 @@ def guided_backpropagation(model: Layer, image: Array, target: int) -> Array:
         return input_gradient(guided, image, target)
 
 
+def covering(h: int, w: int) -> tuple[int, int]:
+    """Return the side of the square that covers an image of this size, and the step between two.
+
+    Examples
+    --------
+    >>> covering(28, 28), covering(224, 224)
+    ((7, 1), (56, 7))
+    """
+    return max(1, min(h, w) // 4), max(1, -(-max(h, w) // 32))
+
+
 @asking
 def occlusion(
     model: Layer,
@@ -201,8 +213,9 @@ def occlusion(
     scores = class_scores(model, image)
     target = require_class(target, scores)
     _, h, w = image.shape
-    size = max(1, min(h, w) // 4) if size is None else size
-    stride = max(1, -(-max(h, w) // 32)) if stride is None else stride
+    own_size, own_stride = covering(h, w)
+    size = own_size if size is None else size
+    stride = own_stride if stride is None else stride
     for name, value in (("size", size), ("stride", stride)):
         if value < 1:
             raise ArgumentError(f"must be 1 or more, received {value}.", where=name)
