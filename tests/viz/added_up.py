@@ -158,6 +158,7 @@ def _reduction(part, seen, known):
 
 def _terms(part, seen, known):
     numbers = [_traced(term, seen, known, term["label"]) for term in part["terms"]]
+    assert all({"input", "key"} & term.keys() or term["label"] in known for term in part["terms"])
     result = numbers[0]
     for number in numbers[1:]:
         result = {

@@ -11,7 +11,7 @@ import naive
 from nn.cases import Case, every_case
 from ops.strategies import Convolution, Pooling, convolutions, poolings
 from pellucid import nn
-from pellucid.errors import ArgumentError, ShapeError
+from pellucid.errors import ArgumentError
 from pellucid.models import by_name
 from pellucid.shapes import slide
 from pellucid.viz.analysis.arithmetic import arithmetic, explains
@@ -124,7 +124,7 @@ class Wrong(Blur):
     """One that refuses to say."""
 
     def receptive_field(self, field, shape):
-        raise ShapeError("nobody knows")
+        raise IndexError("nobody knows")
 
 
 class Half(nn.Layer):
@@ -164,6 +164,21 @@ def test_of_an_unknown_layer_only_what_a_unit_reads_is_told(layer, channels, row
     assert told["result"] == told["engine"]
 
 
+def test_of_an_unknown_join_each_input_is_told():
+    class Either(nn.Add):
+        def forward(self, a, b):
+            return np.where(a > 0, a, b)
+
+    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+    model = nn.Graph({"relu": (nn.ReLU(), "x"), "either": (Either(), "relu", "x")})
+    values = [x, np.maximum(x, 0), np.where(x > 0, x, x)]
+    told = require_added_up(model, values, 2, (1, 2, 3))
+    assert [(part["input"], part["rows"], part["channels"]) for part in told["parts"]] == [
+        (1, [2, 1, 1], [0, 2]),
+        (0, [2, 1, 1], [0, 2]),
+    ]
+
+
 def test_a_layer_of_ones_own_can_be_explained():
     class Third(nn.Layer):
         def forward(self, x):
@@ -190,6 +205,14 @@ def test_a_maximum_of_nothing_but_minus_infinity_is_not_padding():
     (part,) = _parts(layer, x, layer(x[None])[0], (0, 0, 0))
     assert part["winner"] == [0, 1, 1]
     assert part["counted"] == 4
+
+
+def test_what_is_scattered_to_a_cell_is_listed_from_the_first_row_on():
+    layer, x = nn.ConvTranspose2d(1, 1, 5, 2, 1), np.ones((1, 4, 4), np.float32)
+    y = layer(x[None])[0]
+    part = _parts(layer, x, y, (0, 4, 3))[0]
+    assert (part["rows"], part["columns"]) == ([1, 1, 2], [0, 1, 3])
+    assert part["weight_index"] == [[0, 1], 0, [3, -2], [4, -2]]
 
 
 def test_explaining_leaves_what_a_layer_has_cached():
