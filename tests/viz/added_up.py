@@ -120,6 +120,7 @@ def _products(part, seen, known):
     if part["weight"] is not None:
         _require_weights(part, seen)
     np.testing.assert_allclose(part["products"], part["numbers"] * weights, rtol=CLOSE)
+    assert not np.signbit(part["products"][part["products"] == 0]).any()
     return math.fsum(part["products"].ravel().tolist()), part["products"]
 
 

@@ -81,7 +81,7 @@ class Place:
         numbers = box.numbers(x)
         weights = np.ascontiguousarray(weights, dtype=np.float32).reshape(numbers.shape)
         with np.errstate(all="ignore"):
-            products = numbers * weights
+            products = numbers * weights + np.float32(0)  # no -0 where a weight meets padding
             result = float(products.sum(dtype=np.float64))
         return Products(
             input=self.reads[k],
