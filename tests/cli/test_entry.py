@@ -17,6 +17,7 @@ from pellucid.formats import load
 COMMANDS = [
     "", "train", "sweep", "find-lr", "evaluate", "predict", "summary", "profile", "warmup",
     "export", "import", "data", "data fetch", "data verify", "data cache", "book",
+    "studio",
 ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from . import (
     profile,
     report,
     show,
+    studio,
     summary,
     sweep,
     train,
@@ -71,6 +72,7 @@ app.command("profile")(profile.command)
 app.command("calibrate")(calibrate.command)
 app.command("compare")(compare.command)
 app.command("report")(report.command)
+app.command("studio")(studio.command)
 app.command("warmup")(warmup.command)
 app.command(
     "convert",
