@@ -110,7 +110,15 @@ class PellucidError(Exception):
 
 
 class ArgumentError(PellucidError, ValueError):
-    """A value or a name that is not allowed."""
+    """A value or a name that is not allowed.
+
+    Attributes
+    ----------
+    place : (int, int) or None
+        Of a text that is not allowed, the first letter at fault and the one after the last.
+    """
+
+    place: tuple[int, int] | None = None
 
 
 class ContradictionError(ArgumentError):

@@ -89,13 +89,19 @@ def parse(text: str, words: Mapping[str, PatternWord]) -> tuple[Item, ...]:
 def pointing(
     message: str, text: str, start: int, end: int, kind: type[ArgumentError] = ArgumentError
 ) -> ArgumentError:
-    """Return an error that shows ``text`` with a line below that marks ``start`` to ``end``."""
+    """Return an error that shows ``text`` with a line below that marks ``start`` to ``end``.
+
+    Its ``place`` is (start, end).
+    """
     shown = re.sub(r"\s", " ", text)
     first = max(0, min(start - SHOWN // 2, len(shown) - SHOWN))
     last = first + SHOWN
     before, after = "..." * (first > 0), "..." * (last < len(shown))
     marks = " " * (start - first + len(before)) + "^" + "~" * (min(end, last) - start - 1)
-    return kind(f"{message}\n    {before}{shown[first:last]}{after}\n    {marks}", where="pattern")
+    drawn = f"\n    {before}{shown[first:last]}{after}\n    {marks}"
+    error = kind(message + drawn, where="pattern")
+    error.place = start, end
+    return error
 
 
 class _Parser:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +14,9 @@ from ..nn.checks import require_count
 from ..nn.description import constructor_arguments
 from ..nn.init import WeightInit, without_values
 from .grammar import parse
-from .pattern_layers import Builder, State, layers_by_word
+from .pattern_layers import Builder, Planned, State, layers_by_word
 
-__all__ = ["from_pattern", "is_pattern"]
+__all__ = ["from_pattern", "is_pattern", "planned"]
 
 
 def is_pattern(text: str) -> bool:
@@ -95,6 +95,34 @@ def from_pattern(
         INPUT -> CNOV -> FC
                  ^~~~
     """
+    made = planned(text, input_shape, classes, weight_init=weight_init, layers=layers)
+    rng = np.random.default_rng() if rng is None else rng
+    model = Sequential(**{each.name: _with_values(each.layer, rng) for each in made})
+    model.input_shape = _image_shape(input_shape)
+    return model
+
+
+def planned(
+    text: str,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    weight_init: WeightInit = "he",
+    layers: Iterable[type[Layer]] = (),
+) -> list[Planned]:
+    """Return the layers of `from_pattern` without memory for their weights, each with its word.
+
+    Raises
+    ------
+    ArgumentError, ShapeError
+        As `from_pattern`.
+
+    Examples
+    --------
+    >>> text = "INPUT -> CONV1-1000 -> GAP -> FC"
+    >>> [(each.name, text[each.start : each.end]) for each in planned(text, (3, 32, 32), 10)]
+    [('conv1', 'CONV1-1000'), ('gap', 'GAP'), ('flatten', 'FC'), ('fc1', 'FC')]
+    """
     kinds, shape = layers_by_word(layers), _image_shape(input_shape)
     items = parse(text, {word: entry.word for word, entry in kinds.items()})
     builder = Builder(text, kinds, require_count(classes, "classes"), weight_init)
@@ -102,22 +130,18 @@ def from_pattern(
         state = builder.chain(items, State(shape))
         last = ("rows", state.fcs) if state.fcs else ("images", state.convs)
         builder = replace(builder, last=last)
-        made = builder.ended(items[-1], builder.chain(items, State(shape))).layers
-    rng = np.random.default_rng() if rng is None else rng
-    model = Sequential(**{name: _with_values(layer, rng) for name, layer in _named(made)})
-    model.input_shape = shape
-    return model
+        return _named(builder.ended(items[-1], builder.chain(items, State(shape))).layers)
 
 
-def _named(layers: Iterable[tuple[str, Layer]]) -> Iterator[tuple[str, Layer]]:
+def _named(layers: Iterable[Planned]) -> list[Planned]:
     """Give each kind its numbers: conv1, relu1, conv2, ...; flatten and gap mostly stand alone."""
     count: Counter[str] = Counter()
-    for name, layer in layers:
-        count[name] += 1
-        yield (
-            name if name in ("flatten", "gap") and count[name] == 1 else f"{name}{count[name]}",
-            layer,
-        )
+    named = []
+    for each in layers:
+        count[each.name] += 1
+        alone = each.name in ("flatten", "gap") and count[each.name] == 1
+        named.append(each if alone else each._replace(name=f"{each.name}{count[each.name]}"))
+    return named
 
 
 def _with_values(layer: Layer, rng: np.random.Generator) -> Layer:

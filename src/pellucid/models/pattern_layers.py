@@ -16,7 +16,7 @@ from ..nn.pattern_words import PatternWord, own_word
 from ..shapes import shape_text
 from .grammar import Item, Word, pointing
 
-__all__ = ["Builder", "Entry", "State", "layers_by_word"]
+__all__ = ["Builder", "Entry", "Planned", "State", "layers_by_word"]
 
 # Filters double after a pooling as in VGG (Simonyan & Zisserman 2014, table 1).
 FILTERS, MOST_FILTERS, HIDDEN = 32, 512, 128
@@ -52,6 +52,15 @@ def layers_by_word(own: Iterable[type[Layer]] = ()) -> dict[str, Entry]:
     return found
 
 
+class Planned(NamedTuple):
+    """A layer of a pattern, and where its word stands: from letter ``start`` to ``end``."""
+
+    name: str
+    layer: Layer
+    start: int
+    end: int
+
+
 @dataclass(frozen=True)
 class State:
     """How far the network has come."""
@@ -59,7 +68,7 @@ class State:
     shape: tuple[int, ...]
     filters: int = 0  # of the last convolution
     pooled: bool = False  # whether a pooling came after it
-    layers: tuple[tuple[str, Layer], ...] = ()
+    layers: tuple[Planned, ...] = ()
     parameters: int = 0
     convs: int = 0  # layers with weights for images
     fcs: int = 0  # layers with weights for rows
@@ -164,7 +173,7 @@ class Builder:
         return replace(
             state,
             shape=layer.output_shape(state.shape),
-            layers=(*state.layers, (name, layer)),
+            layers=(*state.layers, Planned(name, layer, item.start, item.end)),
             parameters=parameters,
         )
 

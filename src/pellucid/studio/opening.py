@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from ..data import Parts
@@ -29,6 +30,8 @@ class Studio:
     Attributes
     ----------
     networks : dict of str to Opened
+    built : list of str
+        The ids of those that were built on the page, the oldest first.
     events : Events
     closing : list of callable
         Called when the studio ends, as what saves a live training.
@@ -37,6 +40,8 @@ class Studio:
     def __init__(self, listener: Listener | None = None) -> None:
         self.listener = listener or Listener()
         self.networks: dict[str, Opened] = {}
+        self.built: list[str] = []
+        self._ids = count(1)
         self.events = Events()
         self.closing: list[Callable[[], None]] = []
 
@@ -80,7 +85,7 @@ class Studio:
         source: str = "",
     ) -> Opened:
         """Open a model that is in memory."""
-        opened = Opened(model, f"n{len(self.networks) + 1}", name, images, source)
+        opened = Opened(model, f"n{next(self._ids)}", name, images, source)
         self.networks[opened.id] = opened
         return opened
 

@@ -12,13 +12,18 @@ from ..opened import Opened
 from ..opening import Studio
 from ..registry import QUESTIONS, question
 
-__all__ = ["described", "network", "networks"]
+__all__ = ["described", "field_numbers", "network", "networks", "open_networks"]
 
 
 @question("networks", studio=True)
 def networks(studio: Studio) -> dict[str, Any]:
     """Return the open networks, the first one to be shown first."""
-    return {"networks": [{"id": each.id, "name": each.name} for each in studio.networks.values()]}
+    return {"networks": open_networks(studio)}
+
+
+def open_networks(studio: Studio) -> list[dict[str, str]]:
+    """Return the id and the name of each open network."""
+    return [{"id": each.id, "name": each.name} for each in list(studio.networks.values())]
 
 
 @question("network")
@@ -56,7 +61,7 @@ def described(opened: Opened) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = [
         {
             "id": 0, "path": "", "kind": "input", "title": "input", "repr": "", "reads": [],
-            "shape": list(shape), "parameters": 0, "products": 0, "field": _field(fields[0]),
+            "shape": list(shape), "parameters": 0, "products": 0, "field": field_numbers(fields[0]),
             "weights": [], "stage": 0,
         }
     ]  # fmt: skip
@@ -76,7 +81,7 @@ def described(opened: Opened) -> list[dict[str, Any]]:
                 "shape": list(opened.shapes[made]),
                 "parameters": sum(p.data.size for p in own),
                 "products": node.layer.multiply_adds(*read),
-                "field": _field(fields[made]),
+                "field": field_numbers(fields[made]),
                 "weights": [
                     {"key": keys[id(p)], "shape": list(p.data.shape), "trainable": bool(p.rate)}
                     for p in own
@@ -87,7 +92,7 @@ def described(opened: Opened) -> list[dict[str, Any]]:
     return told
 
 
-def _field(field: ReceptiveField) -> dict[str, Any]:
+def field_numbers(field: ReceptiveField) -> dict[str, Any]:
     """Return a receptive field with its fractions as numbers."""
     return {
         key: value if isinstance(value, bool) else [float(n) for n in value]
