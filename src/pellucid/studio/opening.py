@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from ..data import Parts
 from ..errors import PellucidError
@@ -33,6 +34,9 @@ class Studio:
     built : list of str
         The ids of those that were built on the page, the oldest first.
     events : Events
+    lessons : dict of str to dict
+        One's own, by name, as `read_lesson` returns them; those that come with the studio are not
+        among them.
     closing : list of callable
         Called when the studio ends, as what saves a live training.
     """
@@ -43,6 +47,7 @@ class Studio:
         self.built: list[str] = []
         self._ids = count(1)
         self.events = Events()
+        self.lessons: dict[str, dict[str, Any]] = {}
         self.closing: list[Callable[[], None]] = []
 
     def open(

@@ -1,6 +1,7 @@
 // All views: those of the middle, one at a time, and those that are always beside or above it.
 
 import * as image from "./image.js";
+import * as lessons from "./lessons.js";
 import * as maps from "./maps.js";
 import * as network from "./network.js";
 
@@ -17,7 +18,10 @@ export const views = [
 ];
 
 /** @type {Entry[]} */
-export const besides = [{ name: "image", needs: ["see"], mount: image.mount }];
+export const besides = [
+  { name: "image", needs: ["see"], mount: image.mount },
+  { name: "lessons", needs: ["lessons"], mount: lessons.mount },
+];
 
 /** @type {Entry[]} */
 export const above = [];
