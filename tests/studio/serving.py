@@ -68,8 +68,8 @@ def serving(
 ) -> Iterator[Serving]:
     """Start ``pellucid studio ARGUMENTS --no-open``, and end it after the block by SIGTERM::
 
-        with serving("simple", cwd=tmp_path) as studio:
-            page = signed_in(browser, studio)
+    with serving("simple", cwd=tmp_path) as studio:
+        page = signed_in(browser, studio)
     """
     process = subprocess.Popen(
         [sys.executable, *program, "studio", *map(str, arguments), "--no-open"],
