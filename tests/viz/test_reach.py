@@ -119,8 +119,8 @@ def test_the_window_on_the_image_is_the_receptive_field(model, shape, names):
 def test_padding_lies_outside_the_map():
     model = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(2, 2, 3, padding=1))
     first, image = seen_by(model, (1, 6, 6), 2, (1, 0, 5))
-    assert first.as_dict() == {"value": 1, "channels": [0, 1], "rows": [-1, 1], "columns": [4, 6]}
-    assert image.as_dict() == {"value": 0, "channels": [0, 0], "rows": [-2, 2], "columns": [3, 7]}
+    assert first.as_dict() == {"value": 1, "channels": [0, 2], "rows": [-1, 2], "columns": [4, 7]}
+    assert image.as_dict() == {"value": 0, "channels": [0, 1], "rows": [-2, 3], "columns": [3, 8]}
 
 
 def test_a_unit_of_branches_sees_its_own_branch_only():
@@ -141,7 +141,7 @@ def test_a_fully_connected_layer_reaches_every_score():
     last = max(marks)
     assert marks[last].all()
     assert around(last, marks[last]).as_dict() == {
-        "value": last, "channels": [0, 9], "rows": None, "columns": None
+        "value": last, "channels": [0, 10], "rows": None, "columns": None
     }  # fmt: skip
 
 

@@ -15,7 +15,15 @@ from ...shapes import shape_text
 from ...typing import Array, Shape
 from .dependence import Box, readings
 
-__all__ = ["ValueBox", "around", "reached", "required_unit", "seen_by", "value_shapes"]
+__all__ = [
+    "ValueBox",
+    "around",
+    "reached",
+    "required_unit",
+    "required_value",
+    "seen_by",
+    "value_shapes",
+]
 
 
 @dataclass(frozen=True)
@@ -34,9 +42,9 @@ class ValueBox:
     box: Box
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the box by names: channels, rows, columns; None where the value has no such."""
+        """Return the box by axes, each [first, end); None where the value has no such axis."""
         names = ("channels", "rows", "columns")
-        both = [list(pair) for pair in self.box]
+        both = [[first, last + 1] for first, last in self.box]
         return {"value": self.value, **dict(zip(names, [*both, None, None], strict=False))}
 
 
@@ -90,12 +98,12 @@ def seen_by(model: Layer, input_shape: Shape, value: int, unit: Sequence[int]) -
     >>> from pellucid.models import SimpleConvNet
     >>> [window.as_dict() for window in seen_by(SimpleConvNet(), (1, 28, 28), 2, (7, 3, 4))]
     ... # doctest: +NORMALIZE_WHITESPACE
-    [{'value': 1, 'channels': [7, 7], 'rows': [3, 3], 'columns': [4, 4]},
-     {'value': 0, 'channels': [0, 0], 'rows': [3, 7], 'columns': [4, 8]}]
+    [{'value': 1, 'channels': [7, 8], 'rows': [3, 4], 'columns': [4, 5]},
+     {'value': 0, 'channels': [0, 1], 'rows': [3, 8], 'columns': [4, 9]}]
     """
     nodes = walk.flattened(model)
     shapes = value_shapes(nodes, input_shape)
-    start = required_unit(unit, _shape_of(shapes, value), value)
+    start = required_unit(unit, shapes[required_value(value, len(shapes))], value)
     boxes: dict[int, Box] = {value: tuple((k, k) for k in start)}
     for made in range(value, 0, -1):
         if made not in boxes:
@@ -128,7 +136,7 @@ def reached(model: Layer, input_shape: Shape, value: int, unit: Sequence[int]) -
     """
     nodes = walk.flattened(model)
     shapes = value_shapes(nodes, input_shape)
-    start = required_unit(unit, _shape_of(shapes, value), value)
+    start = required_unit(unit, shapes[required_value(value, len(shapes))], value)
     marks = {value: np.zeros(shapes[value], bool)}
     marks[value][start] = True
     for made in range(value + 1, len(shapes)):
@@ -152,14 +160,20 @@ def around(value: int, marks: Array) -> ValueBox:
     return ValueBox(value, tuple((int(p.min()), int(p.max())) for p in places))
 
 
-def _shape_of(shapes: Sequence[Shape], value: int) -> Shape:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < len(shapes):
+def required_value(value: int, count: int) -> int:
+    """Return ``value``, or refuse what is not the number of one of ``count`` values.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < count:
         raise ArgumentError(
-            f"must be the number of a value, from 0, the image, to {len(shapes) - 1}; received "
+            f"must be the number of a value, from 0, the image, to {count - 1}; received "
             f"{value!r}.",
             where="value",
         )
-    return shapes[value]
+    return value
 
 
 def _around(one: Box, other: Box) -> Box:

@@ -86,11 +86,9 @@ class Axis:
         cells = []
         for k in range(windows.input[a]):
             at = k + windows.padding[a][0]
-            read = [
-                j
-                for j in range((at - windows.extent[a]) // stride, at // stride + 1)
-                if 0 <= at - stride * j < windows.extent[a] and (at - stride * j) % dilation == 0
-            ]
+            near = range(max(0, (at - windows.extent[a]) // stride), min(at // stride + 1, size))
+            ahead = [(j, at - stride * j) for j in near]
+            read = [j for j, u in ahead if 0 <= u < windows.extent[a] and not u % dilation]
             cells.append((read[0], read[-1]) if read else (0, -1))
         return cls(cells, size, dilation // gcd(dilation, stride), Fraction(1, stride))
 

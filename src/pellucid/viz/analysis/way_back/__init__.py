@@ -1,0 +1,21 @@
+"""The way back of one unit or weight: where its gradient comes from, and where it goes."""
+
+from .equations import explains_back
+from .of_unit import Hand, Loss, Returned, WayBack, way_back
+from .of_weight import WeightStep, sums_up, weight_step
+from .update import NextWeight, next_weight, writes_rule
+
+__all__ = [
+    "Hand",
+    "Loss",
+    "NextWeight",
+    "Returned",
+    "WayBack",
+    "WeightStep",
+    "explains_back",
+    "next_weight",
+    "sums_up",
+    "way_back",
+    "weight_step",
+    "writes_rule",
+]
