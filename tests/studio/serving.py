@@ -39,21 +39,25 @@ class Serving:
         self.origin, self.key = address.split("/door#")
         self.port = int(self.origin.rpartition(":")[2])
 
-    def client(self, **options: Any) -> httpx.Client:
-        """Return a client that has traded the key for the cookie, and sends what a page sends.
+    @contextmanager
+    def client(
+        self, cookies: httpx.Cookies | dict[str, str] | None = None
+    ) -> Iterator[httpx.Client]:
+        """Open a client that sends what a page sends.
 
-        Once for each studio: pass its ``cookies`` to others.
+        It trades the key for the cookie, which works once: pass its ``cookies`` to others.
         """
-        client = httpx.Client(
+        headers = {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
+        with httpx.Client(
             base_url=self.origin,
-            headers={"Origin": self.origin, "Sec-Fetch-Site": "same-origin"},
+            headers=headers,
+            cookies=cookies,
             timeout=PATIENCE,
             trust_env=False,
-            **options,
-        )
-        if "cookies" not in options:
-            client.post("/trade", content=self.key).raise_for_status()
-        return client
+        ) as client:
+            if cookies is None:
+                client.post("/trade", content=self.key).raise_for_status()
+            yield client
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, and return the exit code."""

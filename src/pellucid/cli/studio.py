@@ -92,7 +92,11 @@ def command(
             for source in sources or ():
                 studio.open(source, image=shape, classes=classes, data=data, data_dir=data_dir)
             if not sources:
-                note(open_something(studio))
+                note(
+                    open_something(
+                        studio, image=shape, classes=classes, data=data, data_dir=data_dir
+                    )
+                )
         try:
             serving.start()
             echo(serving.address)

@@ -1,18 +1,22 @@
-"""What a studio opens when nothing is named."""
+"""What a studio opens when nothing is named, and what it does before it is asked."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
+from ..data.catalogue import CATALOGUE
 from ..runs.folder import RunFolder
 from ..runs.new_folder import RUNS
 from ..typing import PathLike
+from .opened import Opened
 from .opening import Studio
+from .registry import answer
 
-__all__ = ["newest_run", "open_something"]
+__all__ = ["newest_run", "open_something", "warm"]
 
 NETWORK, DATA = "simple", "digits"
-IMAGE, CLASSES = (1, 8, 8), 10
 
 
 def newest_run(folder: PathLike = RUNS) -> Path | None:
@@ -31,17 +35,36 @@ def newest_run(folder: PathLike = RUNS) -> Path | None:
     return max(found)[1] if found else None
 
 
-def open_something(studio: Studio) -> str:
-    """Open the newest run, or a network with fresh weights on the embedded digits.
+def open_something(
+    studio: Studio,
+    *,
+    image: tuple[int, int, int] | None = None,
+    classes: int | None = None,
+    data: str | None = None,
+    data_dir: Path | None = None,
+) -> str:
+    """Open the newest run, or a network with fresh weights on ``data``: the embedded digits.
 
-    Returns what was opened, as a sentence.
+    Returns what was opened, as a sentence. The arguments are those of `Studio.open`.
     """
     run = newest_run()
     if run is not None:
-        studio.open(str(run))
-        return f"opened {run}, the newest run; name another one, a model or a network if you like"
-    studio.open(NETWORK, image=IMAGE, classes=CLASSES, data=DATA)
+        studio.open(str(run), data=data, data_dir=data_dir)
+        return f"opened {run}, the newest run; SOURCE names another one, a model or a network"
+    known = CATALOGUE.get(data or DATA)
+    if known is not None:
+        image, classes = image or known.image_shape, classes or len(known.classes)
+    studio.open(NETWORK, image=image, classes=classes, data=data or DATA, data_dir=data_dir)
     return (
-        f"opened the network '{NETWORK}' with fresh weights on the embedded digits, as there is "
-        f"no run in {RUNS}: it has learned nothing yet"
+        f"opened the network '{NETWORK}' with fresh weights on {data or 'the embedded digits'}, as "
+        f"there is no run in {RUNS}: it has learned nothing yet"
     )
+
+
+def warm(opened: Opened) -> None:
+    """Have a network look at an empty image, so that kernels are loaded before a page asks."""
+    c, h, w = opened.image_shape
+    empty = {"numbers": np.zeros((c, h, w), np.float32)}
+    if c in (1, 3):
+        empty = {"picture": np.zeros((h, w, 4), np.uint8)}  # and what decodes a picture
+    opened.values(answer("see", opened, empty)["image"])

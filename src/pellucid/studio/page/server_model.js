@@ -14,6 +14,13 @@ export class AskError extends Error {
   }
 }
 
+/**
+ * Returns the data of an event: JSON, or an envelope in base64 if there are arrays in it.
+ * @param {string} text
+ */
+const told = (text) =>
+  text.startsWith("{") ? JSON.parse(text) : unpack(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+
 /** @returns {import("./types.js").Model} */
 export function serverModel() {
   /** @type {EventSource | null} */
@@ -28,20 +35,35 @@ export function serverModel() {
     lost = now;
   };
 
+  /** @type {Set<{event: string, heard: (e: any) => void}>} */
+  const listening = new Set();
+
+  const connect = () => {
+    const source = events = new EventSource("events");
+    source.addEventListener("error", () => found(true));
+    source.addEventListener("open", () => found(false));
+    for (const { event, heard } of listening) source.addEventListener(event, heard);
+    // The server tells few pages of a browser at once: this one waits until it is looked at again.
+    source.addEventListener("elsewhere", () => {
+      source.close();
+      addEventListener("focus", connect, { once: true });
+    });
+  };
+
   /** @type {import("./types.js").Model["on"]} */
   const on = (event, handler) => {
-    if (!events) {
-      events = new EventSource("events");
-      events.addEventListener("error", () => found(true));
-      events.addEventListener("open", () => found(false));
-    }
+    if (!events) connect();
     if (event === "connection") {
       watching.add(handler);
       return () => watching.delete(handler);
     }
-    const listening = events, heard = (/** @type {any} */ e) => handler(JSON.parse(e.data));
-    listening.addEventListener(event, heard);
-    return () => listening.removeEventListener(event, heard);
+    const one = { event, heard: (/** @type {any} */ e) => handler(told(e.data)) };
+    listening.add(one);
+    events?.addEventListener(event, one.heard);
+    return () => {
+      listening.delete(one);
+      events?.removeEventListener(event, one.heard);
+    };
   };
 
   /** @type {import("./types.js").Model["ask"]} */
@@ -49,7 +71,7 @@ export function serverModel() {
     const job = progress ? `${page}-${++jobs}` : undefined;
     const off = progress && on("progress", (data) => data.job === job && progress(data.done, data.of));
     try {
-      const body = pack(job ? { ...args, job } : args);
+      const body = pack(job ? { ...args, page, job } : { ...args, page });
       const reply = await fetch(`ask/${name}`, { method: "POST", body, signal }).catch((error) => {
         if (error.name === "AbortError") throw error;
         found(true);

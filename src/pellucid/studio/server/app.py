@@ -13,7 +13,7 @@ from .door import Door
 from .gate import Gate
 from .hosts import Hosts
 from .page_files import PageFiles
-from .replies import Refused, refusal
+from .replies import Refused
 from .streams import Streams
 
 __all__ = ["Application"]
@@ -99,6 +99,6 @@ class Application:
         """Return a file of the page."""
         found = self.files.find(name)
         if found is None:
-            return refusal(404, "missing", "The studio has no such page.")
+            raise Refused(404, "missing", "The studio has no such page.")
         content, media_type = found
         return Response(content, status, media_type=media_type)

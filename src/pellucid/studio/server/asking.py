@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from ...errors import PellucidError
 from .. import questions  # noqa: F401 - registers what can be asked
+from ..beginning import warm
 from ..envelope import pack, unpack
 from ..opening import Studio
 from ..registry import QUESTIONS, Cancelled, ForgottenError, answer
@@ -78,6 +79,15 @@ class Asking:
         if job is not None:
             job.cancel()
         return Response(status_code=204)
+
+    def warm_up(self) -> None:
+        """Load kernels, and then images, while the page is being loaded.
+
+        Not by the thread that answers quick questions: the page begins with some that need neither.
+        """
+        for opened in list(self.studio.networks.values()):
+            self.long.give(partial(warm, opened))
+            self.long.give(opened.parts)
 
     def close(self) -> None:
         """Cancel everything."""

@@ -87,7 +87,8 @@ class Gate:
                 421, "host", "This is not a name of the studio. Use the address that it printed."
             )
         if scope["method"] not in METHODS:
-            raise Refused(405, "method", "The studio answers GET, HEAD and POST.")
+            allowed = ", ".join(METHODS)
+            raise Refused(405, "method", f"The studio answers {allowed}.", Allow=allowed)
         posted = scope["method"] == "POST"
         if posted or scope["path"] in self.watched:
             self._require_own_page(asked, f"http://{hosts[0]}", posted)

@@ -1,26 +1,20 @@
-"""What the server answers: values in an envelope, and refusals as a sentence."""
+"""How a request is refused: with a sentence that says why."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import JSONResponse, Response
 
-__all__ = ["Refused", "refusal"]
+__all__ = ["Refused"]
 
 
 class Refused(Exception):  # noqa: N818 - not a fault of the program
     """Ends a request with a status, a kind that the page knows, and a sentence."""
 
-    def __init__(self, status: int, kind: str, sentence: str) -> None:
+    def __init__(self, status: int, kind: str, sentence: str, **headers: str) -> None:
         super().__init__(sentence)
-        self.status, self.kind, self.sentence = status, kind, sentence
+        self.status, self.kind, self.sentence, self.headers = status, kind, sentence, headers
 
     def response(self) -> Response:
         """Return it as an answer."""
-        return refusal(self.status, self.kind, self.sentence)
-
-
-def refusal(status: int, kind: str, sentence: str, **headers: Any) -> Response:
-    """Return an answer that says why there is no other."""
-    return JSONResponse({"error": sentence, "kind": kind}, status, headers or None)
+        told = {"error": self.sentence, "kind": self.kind}
+        return JSONResponse(told, self.status, self.headers)

@@ -92,6 +92,7 @@ class Server:
         """Answer from now on; returns once it does."""
         self._thread.start()
         self._uvicorn.ready.wait()
+        self.application.asking.warm_up()
 
     def wait(self) -> None:
         """Wait until it has stopped; an interruption by a signal may be raised here."""
