@@ -119,6 +119,11 @@ class Opened:
         known = self.model.card.value_range if self.model.card is not None else None
         return (0.0, 1.0) if known is None else (float(known[0]), float(known[1]))
 
+    @property
+    def has_images(self) -> bool:
+        """Whether images go with it; they may not have been loaded."""
+        return self._load is not None
+
     @cached_property
     def _parts(self) -> Parts | None:
         return None if self._load is None else self._load()

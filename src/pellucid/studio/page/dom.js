@@ -68,3 +68,29 @@ export function eachFrame(/** @type {(...args: any[]) => void} */ work) {
 }
 
 export const stillness = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/**
+ * Lets a question be asked again and again: one at a time, and after it the newest that waits.
+ * @template {any[]} A
+ * @param {(...args: A) => Promise<void>} work
+ * @returns {(...args: A) => Promise<void>}
+ */
+export function newestOnly(work) {
+  let busy = false;
+  /** @type {A | null} */
+  let waiting = null;
+  return async (...args) => {
+    waiting = args;
+    if (busy) return;
+    busy = true;
+    try {
+      while (waiting) {
+        const next = /** @type {A} */ (waiting);
+        waiting = null;
+        await work(...next);
+      }
+    } finally {
+      busy = false;
+    }
+  };
+}

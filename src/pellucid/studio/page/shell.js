@@ -33,12 +33,14 @@ export async function open(element, model, how = {}) {
     text: texts(chosen.language()),
     announce: (words) => { spoken.textContent = words; },
     ask: (question, args = {}, options = {}) => asked(studio, question, args, options),
-    see: async (args) => {
-      const { network } = studio, seen = await model.ask("see", { network: network.id, ...args });
-      if (network !== studio.network) return seen;
-      studio.seen = seen;
+    see: async (args, more = {}) => {
+      const { network } = studio, seen = args && await model.ask("see", { network: network.id, ...args });
+      if (network !== studio.network) return seen; // another one was opened in the meantime
+      const source = /** @type {any} */ (args)?.part ? `${/** @type {any} */ (args).part}:${/** @type {any} */ (args).index}` : "";
+      studio.seen = seen && { source, ...seen, ...more };
+      if (studio.seen?.source) state.set({ image: studio.seen.source });
       tell(new Set(["seen"]));
-      return seen;
+      return studio.seen;
     },
   };
 
@@ -92,8 +94,10 @@ export async function open(element, model, how = {}) {
     const { text } = studio, other = chosen.language() === "ko" ? "en" : "ko";
     const choice = make("select", {
       "aria-label": text("shell.network"),
-      onchange: (/** @type {any} */ event) => state.set(
-        { network: event.target.value, image: "", value: "", unit: "", class: "" }, { step: true }),
+      onchange: (/** @type {any} */ event) => {
+        const drawn = state.get("image").startsWith("drawn:");
+        state.set({ network: event.target.value, value: "", unit: "", class: "", ...(!drawn && { image: "" }) }, { step: true });
+      },
     }, ...networks.map((/** @type {any} */ each) =>
       make("option", { value: each.id, text: each.name, selected: each.id === studio.network.id })));
     header.replaceChildren(
@@ -153,7 +157,10 @@ export async function open(element, model, how = {}) {
     state.subscribe(follow),
     model.on("changed", async ({ network }) => {
       if (network !== studio.network.id) return;
-      if (studio.seen) await studio.see({ numbers: studio.seen.numbers });
+      if (studio.seen) {
+        const { numbers, source, label, how } = studio.seen;
+        await studio.see({ numbers }, { source, label, how });
+      }
       tell(new Set(["weights"]));
     }),
     model.on("networks", async () => {
@@ -170,8 +177,9 @@ export async function open(element, model, how = {}) {
   ];
 
   dress();
-  for (const { mount } of besides) lasting.push(mount(aside, studio));
-  for (const { mount } of above) lasting.push(mount(over, studio));
+  for (const [place, entries] of /** @type {const} */ ([[aside, besides], [over, above]]))
+    for (const { name, mount } of entries)
+      lasting.push(mount(place.appendChild(make("div", { class: `part-${name}` })), studio));
   show();
   mark();
   return {

@@ -30,6 +30,7 @@
  * @property {number[]} range   The smallest and the largest number of an image.
  * @property {{channels: number, size: number[], drawing: boolean, text: string}} preparation
  * @property {string | null} dataset
+ * @property {boolean} data   Whether images go with it: `gallery` has them.
  * @property {Value[]} values
  * @property {number[]} outputs
  * @property {number} parameters
@@ -45,6 +46,8 @@
  * @property {NDArray} scores
  * @property {NDArray | null} probabilities
  * @property {number | null} label
+ * @property {string | null} source   What the address says of it ("test:12", "drawn:..."); null of a
+ *   line that is still being drawn.
  * @property {number} milliseconds
  */
 
@@ -68,7 +71,8 @@
  * @property {(words: string) => void} announce   To those who listen instead of looking.
  * @property {(question: string, args?: object, options?: object) => Promise<any>} ask
  *   Asks about the network of the moment.
- * @property {(args: object) => Promise<Seen>} see   Gives the network another image.
+ * @property {(args: object | null, more?: Partial<Seen>) => Promise<Seen | null>} see
+ *   Gives the network another image, or none; `more` is what else is known of it.
  */
 
 /**

@@ -95,6 +95,7 @@ def gallery(
         right = indices[guesses == images.labels]
         indices = np.concatenate([wrong, right])
     return {
+        "parts": list(opened.parts()),
         "mistakes": int((guesses != images.labels).sum()),
         **listed(opened, images, probabilities, indices, start, count),
     }

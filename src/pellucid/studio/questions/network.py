@@ -45,6 +45,7 @@ def network(opened: Opened) -> dict[str, Any]:
             "text": str(preparation),
         },
         "dataset": card.dataset if card is not None else None,
+        "data": opened.has_images,
         "values": described(opened),
         "outputs": list(opened.outputs),
         "parameters": opened.model.parameter_count(),
