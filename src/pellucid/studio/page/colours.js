@@ -29,23 +29,28 @@ export const isDark = () => {
   return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 };
 
+/** @type {(x: number, most: number, dark: boolean) => number[]} */
+const shade = (x, most, dark) => {
+  const { zero, minus, plus } = dark ? DARK : LIGHT;
+  return through([zero, ...(x < 0 ? minus : plus)])(most > 0 ? Math.abs(x) / most : 0);
+};
+
 /**
  * The colour of a number as CSS has it.
  * @param {number} x
  * @param {number} most
  */
-export function cssColour(x, most, dark = isDark()) {
-  const { zero, minus, plus } = dark ? DARK : LIGHT;
-  const [r, g, b] = through([zero, ...(x < 0 ? minus : plus)])(most > 0 ? Math.abs(x) / most : 0);
-  return `rgb(${r}, ${g}, ${b})`;
-}
+export const cssColour = (x, most, dark = isDark()) => `rgb(${shade(x, most, dark).join(", ")})`;
 
 /**
- * Whether letters on the colour of a number must be light.
+ * The colour of letters that are read on the colour of a number: black or white, whichever contrasts more.
  * @param {number} x
  * @param {number} most
  */
-export const lightOn = (x, most, dark = isDark()) => (most > 0 && Math.abs(x) / most > 0.55) !== dark;
+export function inkOn(x, most, dark = isDark()) {
+  const [r, g, b] = shade(x, most, dark).map((part) => (part / 255) ** 2.2);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b < 0.18 ? "#fff" : "#000";
+}
 
 /**
  * Paints a map of numbers, one pixel each.
