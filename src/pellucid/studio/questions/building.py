@@ -112,7 +112,8 @@ def build_open(
         def load() -> Any:
             return images_of(model, None, found.name, download=False, listener=studio.listener)
 
-    opened = studio.add(model, _name(pattern), load, pattern)
+    source = pattern if models.is_pattern(pattern) else f"INPUT -> {pattern}"
+    opened = studio.add(model, _name(pattern), load, source)
     studio.built.append(opened.id)
     closed = None
     if len(studio.built) > MOST_BUILT:

@@ -1,5 +1,6 @@
 // All views: those of the middle, one at a time, and those that are always beside or above it.
 
+import * as errors from "./errors.js";
 import * as image from "./image.js";
 import * as lessons from "./lessons.js";
 import * as maps from "./maps.js";
@@ -15,6 +16,7 @@ import * as network from "./network.js";
 export const views = [
   { name: "network", needs: ["network"], mount: network.mount },
   { name: "maps", needs: ["maps"], mount: maps.mount },
+  { name: "errors", needs: ["errors", "errors/cell", "why"], mount: errors.mount },
 ];
 
 /** @type {Entry[]} */
