@@ -44,3 +44,17 @@ export function unitLink(studio, words, value, unit) {
     onclick: () => chooseUnit(studio, value, unit),
   });
 }
+
+/**
+ * Opens a number of one of a layer's arrays in the view of the way back, where there is one; null where
+ * there is none, or where the array is not trained.
+ * @param {Studio} studio
+ * @param {Value} value
+ * @param {string | null | undefined} own   The layer's own name of the array: "weight".
+ */
+export function weightChooser(studio, value, own) {
+  const found = value.weights.find(({ key }) => key === own || key.endsWith(`.${own}`));
+  if (!own || !found || !studio.network.can.includes("weight")) return null;
+  return (/** @type {number[]} */ index) =>
+    studio.state.set({ view: "back", value: value.id, weight: `${found.key}:${index.join(".")}` }, { step: true });
+}

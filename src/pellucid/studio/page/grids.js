@@ -3,7 +3,7 @@
 
 import { make } from "./dom.js";
 import { cssColour, inkOn, isDark } from "./colours.js";
-import { figure } from "./text.js";
+import { aligned } from "./text.js";
 
 /** @type {Record<string, [number, number]>} The arrow keys: rows down and columns across. */
 export const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
@@ -33,7 +33,7 @@ export function numberGrid(numbers, h, w, how) {
     const row = table.insertRow();
     for (let j = 0; j < w; j++) {
       const k = i * w + j, x = numbers[k], cell = row.insertCell();
-      cell.textContent = figure(x, digits);
+      cell.textContent = aligned(x, most, digits);
       cells.push(cell);
       if (padded?.(k)) {
         cell.className = "padded";

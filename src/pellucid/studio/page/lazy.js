@@ -1,4 +1,4 @@
-// Long lists: what is near the visible part is there, all else is an empty place of the same height.
+// Long lists: what is near the visible part is there, all else is an empty place of its height.
 
 /**
  * @param {HTMLElement | null} root   What scrolls; null for the page.
@@ -12,6 +12,8 @@ export function lazily(root = null) {
       const place = places.get(target);
       if (!place || place.full === isIntersecting) continue;
       place.full = isIntersecting;
+      const { style, offsetHeight } = /** @type {HTMLElement} */ (target);
+      if (!isIntersecting && offsetHeight) style.minHeight = `${offsetHeight}px`;
       (isIntersecting ? place.fill : place.empty)();
     }
   }, { root, rootMargin: "300px 0px" });

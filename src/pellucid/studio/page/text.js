@@ -23,7 +23,13 @@ export function texts(/** @type {string} */ language) {
 export function figure(/** @type {number} */ x, digits = 3) {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? "NaN" : x > 0 ? "∞" : "−∞";
   const size = Math.abs(x), plain = x === 0 || (size >= 1e-3 && size < 1e6);
-  return (plain ? Number(x.toPrecision(digits)).toString() : x.toExponential(digits - 1)).replace("-", "−");
+  return (plain ? Number(x.toPrecision(digits)).toString() : x.toExponential(digits - 1).replace(/\.?0+e/, "e")).replaceAll("-", "−");
+}
+
+/** A number as one of a table whose largest is `most`: all have the same places after the point. */
+export function aligned(/** @type {number} */ x, /** @type {number} */ most, digits = 3) {
+  if (!Number.isFinite(x) || x === 0 || !(most >= 1e-4 && most < 1e6)) return figure(x, digits);
+  return x.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(most)))).replace("-", "−");
 }
 
 /** A count with separators: 1,234. */

@@ -5,6 +5,7 @@ import * as image from "./image.js";
 import * as lessons from "./lessons.js";
 import * as maps from "./maps.js";
 import * as network from "./network.js";
+import * as unit from "./unit.js";
 
 /**
  * `needs`: the questions without which a view is not offered.
@@ -16,7 +17,11 @@ import * as network from "./network.js";
 export const views = [
   { name: "network", needs: ["network"], mount: network.mount },
   { name: "maps", needs: ["maps"], mount: maps.mount },
+<<<<<<< HEAD
   { name: "errors", needs: ["errors", "errors/cell", "why"], mount: errors.mount },
+=======
+  { name: "unit", needs: ["unit", "maps"], mount: unit.mount },
+>>>>>>> 6b59d34 (Show the arithmetic of a unit: window, filter, products, their sum, and what follows)
 ];
 
 /** @type {Entry[]} */
