@@ -19,8 +19,8 @@ from pellucid import nn
 from pellucid.models import LeNet5, SimpleConvNet, by_name
 from pellucid.preparation import Drawing, Preparation
 from pellucid.standalone import to_html
+from pellucid.standalone.page.contents import FUNCTIONS as FILES
 from pellucid.standalone.page.texts import DYNAMIC, TEXTS
-from pellucid.standalone.page.writing import FUNCTIONS as FILES
 from pellucid.standalone.program import program_of
 from pellucid.standalone.script.functions import FUNCTIONS
 from standalone.browser import CHROMIUM, forget, give, opened, saved, scores, stroke
@@ -89,7 +89,7 @@ def in_a_browser(browser) -> list[list[list[float]]]:
         images = [x.ravel().tolist() for x in case.arrays(np.float32)[0]]
         asked.append([network, base64.b64encode(data).decode(), images])
     page = browser.new_page()
-    code = f"let onmessage; {functions()}{script('worker.js')}"
+    code = f"let onmessage; {functions()}{script('weights.js')}{script('worker.js')}"
     return page.evaluate(RUN, [code, json.loads(json.dumps(asked))])
 
 

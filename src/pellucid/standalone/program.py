@@ -72,6 +72,9 @@ class Program(NamedTuple):
         None if the inputs are not pictures.
     value_range : (float, float)
         Of the images' numbers.
+    values : tuple of int
+        For each value of `pellucid.nn.walk.flattened`, the number of the one here: a layer that
+        does nothing in evaluation has no line.
     """
 
     lines: list[Line]
@@ -82,6 +85,7 @@ class Program(NamedTuple):
     classes: tuple[str, ...] | None
     preparation: Preparation | None
     value_range: tuple[float, float]
+    values: tuple[int, ...]
 
     def last_readers(self) -> dict[int, int]:
         """Return the number of the last line that reads each value."""
@@ -135,6 +139,7 @@ def program_of(model: Layer, where: str, input_shape: Shape | None = None) -> Pr
     return Program(
         lines, ends, model.output_names, weights.arrays, shape,
         _classes(model, shape), _preparation(model, shape), _value_range(model),
+        tuple(value[k] for k in range(len(nodes) + 1)),
     )  # fmt: skip
 
 

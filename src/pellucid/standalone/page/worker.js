@@ -3,33 +3,9 @@
 const SHOWN = 8, LARGEST = 56, STRIP = 200, KEPT = 64; // maps in an overview, their pixels, numbers, maps of a close look
 let network, values = []; // of each line: the first maps, for a close look
 
-function bytesOf(base64) {
-  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
-  const step = 1 << 20, bytes = new Uint8Array((base64.length / 4) * 3); // the padding stays unused
-  let at = 0;
-  for (let k = 0; k < base64.length; k += step) {
-    const text = atob(base64.slice(k, k + step));
-    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
-  }
-  return bytes;
-}
-
-// float16 as float32: sign, five bits of exponent, ten of fraction.
-function halves(bits) {
-  return Float32Array.from(bits, (b) => {
-    const e = (b >> 10) & 31, f = b & 1023, s = b & 32768 ? -1 : 1;
-    return s * (e === 31 ? (f ? NaN : Infinity) : e ? 2 ** (e - 15) * (1 + f / 1024) : 2 ** -14 * (f / 1024));
-  });
-}
-
 function load(found, base64) {
   network = found;
-  const { buffer } = bytesOf(base64);
-  network.arrays = {};
-  for (const [key, [at, s]] of Object.entries(found.weights)) {
-    const n = product(s);
-    network.arrays[key] = { s, d: found.half ? halves(new Uint16Array(buffer, 2 * at, n)) : new Float32Array(buffer, 4 * at, n) };
-  }
+  network.arrays = arraysOf(found.weights, base64, found.half);
 }
 
 // The output for an image's numbers; `told(k)` hears of each line that is done.

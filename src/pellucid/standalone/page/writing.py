@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import re
-from importlib import resources
-from math import prod
 from pathlib import Path
 from string import Template
 from typing import Any, Literal
@@ -21,14 +15,10 @@ from ...names import shown
 from ...nn import Layer
 from ...typing import PathLike, Shape
 from ..program import Program, program_of
-from .statements import needed
+from .contents import as_json, packed, page_file, require_size, sha256, worker_script
 from .texts import DYNAMIC, TEXTS
 
 __all__ = ["to_html"]
-
-# Of the functions of layers; what the first defines, all use.
-FUNCTIONS = ("products", "windows", "pointwise", "norms", "arrays")
-MOST = 200 * 2**20  # bytes of a file that browsers still open, on a telephone too
 
 
 def to_html(
@@ -91,7 +81,7 @@ def to_html(
         raise ArgumentError(f"must be 'en' or 'ko', received {language!r}.", where="language")
     program = program_of(model, "to_html", input_shape)
     _require_classifier(program)
-    _require_size(program, float16)
+    require_size(program, float16, "to_html")
     title = model.card.dataset if model.card is not None else ""
     text = document(program, title, language, float16=float16).encode("utf-8")
     with atomic_write(path) as part:
@@ -100,28 +90,28 @@ def to_html(
 
 def document(program: Program, name: str, language: str, *, float16: bool = False) -> str:
     """Return the whole HTML document."""
-    texts, script = TEXTS[language], _file("page.js")
+    texts, script = TEXTS[language], page_file("page.js")
     # The report's style, without what its tables need on telephones and paper.
-    style = stylesheet("report.css").partition("@media (max-width")[0] + _file("page.css")
+    style = stylesheet("report.css").partition("@media (max-width")[0] + page_file("page.css")
     policy = (
-        f"default-src 'none'; script-src '{_sha256(script)}'; style-src '{_sha256(style)}'; "
+        f"default-src 'none'; script-src '{sha256(script)}'; style-src '{sha256(style)}'; "
         "worker-src blob:; img-src data:; base-uri 'none'; form-action 'none'"
     )
-    index, weights = _packed(program, float16)
+    index, weights = packed(program, float16)
     said = {
         key: escaped(text) for key, text in texts.items() if key not in DYNAMIC or key == "seen"
     }
     said["title"] = escaped(texts["title"].format(name=shown(name)) if name else texts["unnamed"])
     said["about"] = escaped(_about(program, texts))
     said["footer"] = escaped(texts["footer"].format(version=__version__))
-    return Template(_file("page.html")).substitute(
+    return Template(page_file("page.html")).substitute(
         said,
         language=language,
         policy=policy,
         style=style,
         script=script,
-        worker=_worker(program),
-        network=_json(_network(program, index, texts, float16=float16)),
+        worker=worker_script(program, page_file("worker.js")),
+        network=as_json(_network(program, index, texts, float16=float16)),
         weights=weights,
     )
 
@@ -161,45 +151,6 @@ def _network(
     }
 
 
-def _packed(program: Program, float16: bool) -> tuple[dict[str, Any], str]:
-    """Return where each array begins, counted in numbers, with its shape; and all as base64."""
-    dtype = "<f2" if float16 else "<f4"
-    index, at, parts = {}, 0, []
-    for key, array in program.weights.items():
-        index[key] = (at, array.shape)
-        at += array.size
-        parts.append(array.astype(dtype).tobytes())
-    return index, base64.b64encode(b"".join(parts)).decode("ascii")
-
-
-def _worker(program: Program) -> str:
-    """Return the script of the worker, with the functions that the network calls."""
-    assert program.preparation is not None
-    rest = [_file("preparing.js"), _file("worker.js")]
-    if program.preparation.drawing is not None:
-        rest.insert(1, _file("drawing.js"))
-    used = {f"F.{line.function}" for line in program.lines} | {"product"}
-    functions = "\n".join(_file(f"functions/{name}.js") for name in FUNCTIONS)
-    return "\n".join([needed(functions, used), *rest])
-
-
-def _file(name: str) -> str:
-    """Return a file of this folder; it is indented by tabs in a page, which is smaller."""
-    text = (resources.files(__package__) / name).read_text(encoding="utf-8")
-    return re.sub(r"(?m)^(?:  )+", lambda found: "\t" * (len(found[0]) // 2), text)
-
-
-def _sha256(text: str) -> str:
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
-
-
-def _json(values: object) -> str:
-    """Return JSON that no HTML parser takes for the end of its element."""
-    text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("<", "\\u003c")
-
-
 # What is refused ----------------------------------------------------------------------------------
 
 
@@ -215,17 +166,4 @@ def _require_classifier(program: Program) -> None:
             "shows classes, and needs one row of numbers from the network. If it has several "
             "outputs, choose one by `model.ending_at`.",
             where="to_html",
-        )
-
-
-def _require_size(program: Program, float16: bool) -> None:
-    numbers = sum(prod(array.shape) for array in program.weights.values())
-    size = numbers * (2 if float16 else 4) * 4 // 3
-    if size > MOST:
-        less = " With {float16} it is half of that." if not float16 and size <= 2 * MOST else ""
-        raise ArgumentError(
-            f"would write a page of {size / 2**20:.0f} MB, and browsers open at most "
-            f"{MOST / 2**20:.0f} MB.{less} Or write it with `to_onnx`.",
-            where="to_html",
-            arguments={"float16": True} if less else {},
         )
