@@ -17,11 +17,8 @@ import * as unit from "./unit.js";
 export const views = [
   { name: "network", needs: ["network"], mount: network.mount },
   { name: "maps", needs: ["maps"], mount: maps.mount },
-<<<<<<< HEAD
-  { name: "errors", needs: ["errors", "errors/cell", "why"], mount: errors.mount },
-=======
   { name: "unit", needs: ["unit", "maps"], mount: unit.mount },
->>>>>>> 6b59d34 (Show the arithmetic of a unit: window, filter, products, their sum, and what follows)
+  { name: "errors", needs: ["errors", "errors/cell", "why"], mount: errors.mount },
 ];
 
 /** @type {Entry[]} */
