@@ -14,7 +14,7 @@ from ...typing import Array
 from .asked import asking
 from .unit_access import crop, looked_at, part_of, seen, with_activation
 
-__all__ = ["Patches", "TopCells", "patches", "top_cells"]
+__all__ = ["Patches", "TopCells", "patches", "strongest", "top_cells"]
 
 
 @dataclass(frozen=True)
@@ -105,42 +105,79 @@ def top_cells(
     >>> top.layer, top.values.shape, top.cells.shape
     ('relu1', (30, 9), (30, 9, 2))
     """
-    from ...engine import Gather, compile
+    from ...engine import compile
 
-    if count < 1:
-        raise ArgumentError(f"must be 1 or more, received {count}.", where="count")
     if not len(dataset):
         raise DataError("the data set has no images.", where="top_cells")
     name = with_activation(model, layer)
     part = part_of(model, name)
-    channels = part.output_shape(dataset.image_shape)[0]
-    values: Array = np.empty((0, channels))
-    found: Array = np.empty((0, channels), dtype=np.int64)
-    places: Array = np.empty((0, channels), dtype=np.int64)
-    width = 1
-    gather = Gather()
+    shape = part.output_shape(dataset.image_shape)
     with looked_at(model):
         run = compile(part, dataset.image_shape, min(batch_size, len(dataset)))
         run.freeze()
-        for start in range(0, len(dataset), batch_size):
-            chosen = np.arange(start, min(start + batch_size, len(dataset)))
-            x, _ = gather(dataset, chosen)
-            maps = run(x)
-            width = maps.shape[3] if maps.ndim == 4 else 1
-            flat = maps.reshape(len(maps), channels, -1)
-            cell = flat.argmax(axis=2)
-            best = np.take_along_axis(flat, cell[..., None], axis=2)[..., 0]
-            values = np.concatenate([values, best])
-            found = np.concatenate([found, np.broadcast_to(chosen[:, None], best.shape)])
-            places = np.concatenate([places, cell])
-            order: Array = np.argsort(-values, axis=0, kind="stable")[:count]
-            values, found, places = (
-                np.take_along_axis(a, order, axis=0) for a in (values, found, places)
-            )
-            if on_batch is not None:
-                on_batch(len(chosen))
-    cells = np.stack([places.T // width, places.T % width], axis=-1)
-    return TopCells(name, values.T, found.T, cells)
+        values, images, flat = strongest(
+            run, dataset, shape[0], count=count, batch_size=batch_size, on_batch=on_batch
+        )
+    width = shape[2] if len(shape) == 3 else 1
+    return TopCells(name, values, images, np.stack([flat // width, flat % width], axis=-1))
+
+
+def strongest(
+    run: Callable[[Array], Array],
+    dataset: Dataset,
+    channels: int,
+    *,
+    count: int = 9,
+    batch_size: int = 100,
+    on_batch: Callable[[int], None] | None = None,
+) -> tuple[Array, Array, Array]:
+    """Find the largest number of each channel in each image, and keep those of ``count`` images.
+
+    Parameters
+    ----------
+    run : callable
+        Returns maps (N, C, ...) of up to ``batch_size`` images.
+    dataset, count, batch_size, on_batch
+        As in `top_cells`.
+    channels : int
+        C.
+
+    Returns
+    -------
+    values : array (C, K)
+        The largest first.
+    images, cells : integer arrays (C, K)
+        In which image, and where: the flat position in the map.
+
+    Raises
+    ------
+    ArgumentError
+        If ``count`` is below 1.
+    """
+    from ...engine import Gather
+
+    if count < 1:
+        raise ArgumentError(f"must be 1 or more, received {count}.", where="count")
+    values: Array = np.empty((0, channels))
+    found: Array = np.empty((0, channels), dtype=np.int64)
+    places: Array = np.empty((0, channels), dtype=np.int64)
+    gather = Gather()
+    for start in range(0, len(dataset), batch_size):
+        chosen = np.arange(start, min(start + batch_size, len(dataset)))
+        x, _ = gather(dataset, chosen)
+        flat = run(x).reshape(len(chosen), channels, -1)
+        cell = flat.argmax(axis=2)
+        best = np.take_along_axis(flat, cell[..., None], axis=2)[..., 0]
+        values = np.concatenate([values, best])
+        found = np.concatenate([found, np.broadcast_to(chosen[:, None], best.shape)])
+        places = np.concatenate([places, cell])
+        order: Array = np.argsort(-values, axis=0, kind="stable")[:count]
+        values, found, places = (
+            np.take_along_axis(a, order, axis=0) for a in (values, found, places)
+        )
+        if on_batch is not None:
+            on_batch(len(chosen))
+    return values.T, found.T, places.T
 
 
 @asking

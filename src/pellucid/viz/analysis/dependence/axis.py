@@ -112,6 +112,13 @@ class Axis:
         read: Array = (cell >= first) & (cell <= last) & ((cell - first) % self.step == 0)
         return read
 
+    def reads_any(self) -> Array:
+        """Return which output cells read a cell of the input, not only padding, bool."""
+        first, last = np.array(self.cells).reshape(-1, 2).T
+        inside = first + np.maximum(0, -(first // self.step)) * self.step
+        found: Array = inside <= np.minimum(last, self.size - 1)
+        return found
+
     def readers(self, cell: int) -> list[int]:
         """Return the output cells that read one of the input."""
         return [

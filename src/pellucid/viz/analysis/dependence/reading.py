@@ -43,17 +43,22 @@ class Reading:
 
     def ahead(self, read: Array) -> Array:
         """Return which numbers of the output read one of those marked in ``read``, bool."""
-        whole = [len(axis.cells) for axis in self.axes]
+        full: Array = np.ones([len(axis.cells) for axis in self.axes], bool)
         for a, axis in enumerate(self.axes):
+            first = read.take([0], axis=a)
             if axis.reads_all:
                 read = np.logical_or.reduce(read, axis=a, keepdims=True)
+            elif (read == first).all():  # the same for each cell: those count that read any
+                across = [-1 if k == a else 1 for k in range(len(self.axes))]
+                full &= axis.reads_any().reshape(across)
+                read = first
         for a, axis in enumerate(self.axes):
-            if not (axis.is_same or axis.reads_all):
+            if read.shape[a] > 1 and not axis.is_same:
                 moved = np.moveaxis(read, a, 0).astype(np.float32)
                 counts = np.tensordot(axis.matrix().astype(np.float32), moved, axes=1)
                 read = np.moveaxis(counts > 0, 0, a)
-        full = np.broadcast_to(read, whole)
-        return full if self.kept is None else full.reshape([whole[a] for a in self.kept])
+        full &= read
+        return full if self.kept is None else full.reshape([full.shape[a] for a in self.kept])
 
     def back(self, box: Box) -> Box | None:
         """Return the smallest box of the input that the outputs in ``box`` read; None: nothing."""

@@ -1,0 +1,71 @@
+"""The way back: the gradient of a unit, and of a weight with its next value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import ArgumentError
+from ...optim import by_name
+from ...viz.analysis.loss_gradients import LossGradients, loss_gradients
+from ...viz.analysis.way_back import way_back as of_unit
+from ...viz.analysis.way_back import weight_step
+from ..opened import Opened
+from ..registry import question
+from ..remembered import Remembered
+
+__all__ = ["way_back", "weight"]
+
+_BACK = Remembered(2)  # images and classes whose gradients are kept
+
+
+@question("way_back")
+def way_back(
+    opened: Opened, *, image: str, value: int, unit: list[int], class_: int | None = None
+) -> dict[str, Any]:
+    """Return where the gradient of a unit comes from and what it hands to its window.
+
+    That of the loss of this image for ``class_``, by default the class that the network names.
+    `pellucid.viz.analysis.way_back.way_back` says what is in the answer.
+    """
+    place = opened.require_unit(value, unit)
+    with opened.lock:  # the weights stay those that the values were computed with
+        return of_unit(opened.model, gradients(opened, image, class_), value, place).as_dict()
+
+
+@question("weight")
+def weight(
+    opened: Opened,
+    *,
+    image: str,
+    key: str,
+    index: list[int],
+    value: int | None = None,
+    class_: int | None = None,
+    optimizer: str = "sgd",
+    lr: float | None = None,
+) -> dict[str, Any]:
+    """Return the terms of a weight's gradient, and what one step of an optimizer makes of it.
+
+    ``optimizer`` is a name of `pellucid.optim.by_name`, with ``lr`` or its usual rate, before its
+    first step. ``value`` may name the value of the layer, as a check.
+    """
+    rule = by_name(optimizer, lr)
+    with opened.lock:
+        found = weight_step(opened.model, gradients(opened, image, class_), key, index, rule)
+    if value is not None and value != found.value:
+        raise ArgumentError(
+            f"{key!r} belongs to the layer that makes value {found.value}, not {value}.",
+            where="value",
+        )
+    return found.as_dict()
+
+
+def gradients(opened: Opened, image: str, class_: int | None) -> LossGradients:
+    """Return the gradients of the loss of an image for a class, kept; call it with the lock."""
+    values = opened.values(image)
+    target = int(values[opened.output].argmax()) if class_ is None else class_
+    return _BACK.of(
+        opened,
+        (image, target),
+        lambda: loss_gradients(opened.model, values, target, output=opened.output),
+    )
