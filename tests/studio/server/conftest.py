@@ -12,7 +12,9 @@ from pellucid.studio.envelope import pack, unpack
 from studio.serving import PATIENCE, Serving, serving
 
 QUESTIONS = """
-import sys, time
+import gc, sys, threading, time
+from pathlib import Path
+import numpy as np
 from pellucid.studio.registry import question
 
 @question("fails")
@@ -25,13 +27,48 @@ def sleeps(opened, *, seconds: float):
     return {"slept": seconds}
 
 @question("counts")
-def counts(opened, *, seconds: float, report) -> dict:
+def counts(opened, *, seconds: float, report):
     begin = time.monotonic()
     while time.monotonic() - begin < seconds:
         report(1, 2)
         time.sleep(0.01)
     report(2, 2)
     return {"counted": seconds}
+
+@question("large")
+def large(opened):
+    return np.zeros(1 << 22, np.float32)
+
+@question("unread", studio=True)
+def unread(studio):
+    from pellucid.studio.server.patience import PatientProtocol
+    found = [each for each in gc.get_objects() if isinstance(each, PatientProtocol)]
+    return sum(each.flow.write_paused and not each.transport.is_closing() for each in found)
+
+holding, freed = threading.Event(), threading.Event()
+
+@question("holds")
+def holds(opened):
+    holding.set()
+    freed.wait()
+    freed.clear()
+    return {}
+
+@question("is_held", studio=True)
+def is_held(studio, *, report):
+    holding.wait()
+    holding.clear()
+    return {}
+
+@question("frees", studio=True)
+def frees(studio, *, report):
+    freed.set()
+    return {}
+
+@question("saves", studio=True)
+def saves(studio):
+    studio.closing.append(lambda: Path("saved").write_text("all of it"))
+    return {}
 
 @question("tells", studio=True)
 def tells(studio, *, name: str, count: int, data: dict):
@@ -68,12 +105,12 @@ def client(studio) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def ask(client) -> Callable[..., httpx.Response]:
-    return lambda name, **given: client.post(f"/ask/{name}", content=pack(given))
+    return lambda name, /, **given: client.post(f"/ask/{name}", content=pack(given))
 
 
 @pytest.fixture(scope="module")
 def answer(ask) -> Callable[..., object]:
-    def answer(name: str, **given: object) -> object:
+    def answer(name: str, /, **given: object) -> object:
         reply = ask(name, **given)
         assert reply.status_code == 200, reply.text
         return unpack(reply.content)

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 __all__ = ["Connections", "PatientProtocol"]
 
-MOST_CONNECTIONS = 200
+MOST_CONNECTIONS = 220  # fewer than the files that macOS lets a process open: 256
 HEADER_SECONDS = (
     10.0  # from the connection, or the first byte of a request, to the end of its header
 )
@@ -22,30 +22,50 @@ WRITE_SECONDS = 30.0  # in which a reader takes at least some of what is sent
 
 
 class Connections:
-    """All connections; those that no request has come by are in ``idle``, the oldest first."""
+    """All connections; which of them wait for a request, the oldest first.
+
+    Attributes
+    ----------
+    all : set
+    new : dict, as an ordered set
+        Those that no request has come by yet.
+    kept : dict, as an ordered set
+        Those that wait for another one.
+    """
 
     def __init__(self) -> None:
         self.all: set[PatientProtocol] = set()
-        self.idle: dict[PatientProtocol, None] = {}
+        self.new: dict[PatientProtocol, None] = {}
+        self.kept: dict[PatientProtocol, None] = {}
 
     def add(self, connection: PatientProtocol) -> bool:
-        """Take a connection, in place of the oldest idle one if there are too many.
+        """Take a connection; if there are too many, in place of the oldest one that waits.
 
         Returns whether there was room.
         """
         if len(self.all) >= MOST_CONNECTIONS:
-            oldest = next(iter(self.idle), None)
+            oldest = next(iter(self.new or self.kept), None)
             if oldest is None:
                 return False
             oldest.break_off()
         self.all.add(connection)
-        self.idle[connection] = None
+        self.new[connection] = None
         return True
+
+    def keep(self, connection: PatientProtocol) -> None:
+        """Note that a connection waits for another request."""
+        if connection in self.all:
+            self.kept[connection] = None
+
+    def serve(self, connection: PatientProtocol) -> None:
+        """Note that a request has come by a connection."""
+        self.new.pop(connection, None)
+        self.kept.pop(connection, None)
 
     def remove(self, connection: PatientProtocol) -> None:
         """Take a connection out."""
         self.all.discard(connection)
-        self.idle.pop(connection, None)
+        self.serve(connection)
 
 
 class Timer:
@@ -97,8 +117,7 @@ class PatientProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
-        if self in self._among.all:
-            self._among.idle[self] = None
+        self._among.keep(self)
         if self.cycle.more_body:  # the rest of a refused body is read, so that the refusal can be
             self._header.start(HEADER_SECONDS)
         super().on_response_complete()  # which begins a request that is here already
@@ -131,5 +150,5 @@ class PatientProtocol(H11Protocol):
 
     def _note_request(self) -> None:
         if not self._is_idle():
-            self._among.idle.pop(self, None)
+            self._among.serve(self)
             self._header.stop()

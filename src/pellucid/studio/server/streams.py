@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
 from collections import OrderedDict
 from typing import Any
 
@@ -34,28 +35,25 @@ class Streams:
     """
 
     def __init__(self, events: Events) -> None:
-        self._open: list[Stream] = []
-        self._loop: asyncio.AbstractEventLoop | None = None  # the server's, once a page listens
+        self._open: tuple[Stream, ...] = ()  # replaced, never changed: another thread reads it
         self._closed = False
         self._stop = events.listen(self._tell)
 
     def open(self) -> Stream:
         """Return a new stream; the oldest ends if there are too many."""
-        self._loop = asyncio.get_running_loop()
         stream = Stream(self)
         if self._closed:
             stream.end()
-        self._open.append(stream)
-        while len(self._open) > MOST_STREAMS:
-            oldest = self._open.pop(0)
+        self._open = (*self._open, stream)
+        for oldest in self._open[:-MOST_STREAMS]:
             oldest.put(ELSEWHERE, {})
             oldest.end()
+        self._open = self._open[-MOST_STREAMS:]
         return stream
 
     def forget(self, stream: Stream) -> None:
         """Tell a stream nothing more."""
-        if stream in self._open:
-            self._open.remove(stream)
+        self._open = tuple(each for each in self._open if each is not stream)
 
     def close(self) -> None:
         """End all streams."""
@@ -65,11 +63,6 @@ class Streams:
             stream.end()
 
     def _tell(self, name: str, data: dict[str, Any]) -> None:
-        """Hand an event over to the loop's thread."""
-        if self._open and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._put, name, data)
-
-    def _put(self, name: str, data: dict[str, Any]) -> None:
         for stream in self._open:
             stream.put(name, data)
 
@@ -83,21 +76,35 @@ class Stream:
 
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
         self._waiting: OrderedDict[tuple[str, Any], tuple[str, dict[str, Any]]] = OrderedDict()
+        self._awake = False  # whether the loop has been told that something waits
         self._changed = asyncio.Event()
         self._ended = False
 
     def put(self, name: str, data: dict[str, Any]) -> None:
-        """Take an event, in place of a waiting one of the same name and job."""
-        self._waiting[name, data.get("job")] = (name, data)
-        while len(self._waiting) > MOST_WAITING:
-            self._waiting.popitem(last=False)
-        self._changed.set()
+        """Take an event, in place of a waiting one of the same name and job; from any thread."""
+        with self._lock:
+            self._waiting[name, data.get("job")] = (name, data)
+            while len(self._waiting) > MOST_WAITING:
+                self._waiting.popitem(last=False)
+            asleep, self._awake = not self._awake, True
+        if asleep and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._changed.set)
 
     def end(self) -> None:
-        """End after what waits."""
+        """End after what waits; called by the loop's thread."""
         self._ended = True
         self._changed.set()
+
+    def _take(self) -> tuple[str, dict[str, Any]] | None:
+        """Return the event that has waited longest; None if none waits."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popitem(last=False)[1]
+            self._awake = False
+            return None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until the page leaves, or the stream ends."""
@@ -108,8 +115,9 @@ class Stream:
         gone.add_done_callback(lambda _: self.end())
         try:
             while not gone.done():
-                while self._waiting:
-                    _, (name, data) = self._waiting.popitem(last=False)
+                self._changed.clear()
+                while event := self._take():
+                    name, data = event
                     await send(_body(f"event: {name}\ndata: {as_text(data)}\n\n"))
                 if self._ended:
                     break
@@ -122,7 +130,6 @@ class Stream:
 
     async def _beat(self, send: Send) -> None:
         """Wait for the next event; send a comment if there is none for a while."""
-        self._changed.clear()
         try:
             async with asyncio.timeout(BEAT):
                 await self._changed.wait()
