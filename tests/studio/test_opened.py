@@ -83,3 +83,10 @@ def test_a_wrong_question_is_answered_with_what_is_wrong(name, given, message):
 
     with pytest.raises(PellucidError, match=message):
         answer(name, Studio().open("simple"), given)
+
+
+def test_a_network_by_name_is_made_for_the_images_that_are_named_with_it():
+    opened = Studio().open("simple", data="digits")
+    assert opened.image_shape == (1, 8, 8)
+    assert opened.classes == tuple("0123456789")
+    assert len(opened.part("test")) == 359

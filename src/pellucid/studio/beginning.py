@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.catalogue import CATALOGUE
 from ..runs.folder import RunFolder
 from ..runs.new_folder import RUNS
 from ..typing import PathLike
@@ -51,9 +50,6 @@ def open_something(
     if run is not None:
         studio.open(str(run), data=data, data_dir=data_dir)
         return f"opened {run}, the newest run; SOURCE names another one, a model or a network"
-    known = CATALOGUE.get(data or DATA)
-    if known is not None:
-        image, classes = image or known.image_shape, classes or len(known.classes)
     studio.open(NETWORK, image=image, classes=classes, data=data or DATA, data_dir=data_dir)
     return (
         f"opened the network '{NETWORK}' with fresh weights on {data or 'the embedded digits'}, as "

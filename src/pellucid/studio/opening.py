@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data import Parts
+from ..data.catalogue import CATALOGUE
 from ..errors import PellucidError
 from ..nn import Layer
 from ..runs.folder import RunFolder
@@ -65,7 +66,8 @@ class Studio:
         ----------
         source : str
         image, classes
-            For a name or a pattern: the images, and the number of classes.
+            For a name or a pattern: the images, and the number of classes; by default those of
+            ``data``, if it is a data set by name.
         data, data_dir
             Images to look at; by default those that the model was trained on.
 
@@ -74,10 +76,13 @@ class Studio:
         PellucidError
             If it cannot be opened.
         """
+        new = is_name(source)
+        known = CATALOGUE.get(data) if new and data else None
+        if known is not None:
+            image, classes = image or known.image_shape, classes or len(known.classes)
         model = network(source, image, classes)
         if model.input_shape is None and image is not None:
             model.input_shape = image
-        new = is_name(source)
         name = source if new else Path(source).resolve().name
         load = self._images(model, None if new else source, data, data_dir)
         return self.add(model, name, load, source)
