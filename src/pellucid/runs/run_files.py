@@ -126,6 +126,20 @@ class RunFiles(Callback):
             with self._writing("the last checkpoint"):
                 self._checkpoint.on_fit_end(trainer)
 
+    def write(self, trainer: Trainer) -> None:
+        """Write a checkpoint now, which is then worth keeping."""
+        with self._writing(f"a checkpoint within epoch {trainer.epoch + 1}"):
+            self._write_checkpoint(trainer)
+        self.kept = True
+
+    def go_back(self, trainer: Trainer) -> None:
+        """Write the files again for a Trainer that has loaded the state of an earlier epoch."""
+        for each in self._writers:
+            each.on_fit_begin(trainer)
+        self._remove_pictures()
+        self._resumed = True
+        self._mend(trainer)
+
     def withdraw(self) -> None:
         """Remove what was written of a run that came to nothing."""
         if self.begun and not self.kept:

@@ -7,6 +7,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +17,17 @@ from ..engine import Plan, compile
 from ..errors import ArgumentError, DataError
 from ..nn import Layer, Softmax, walk
 from ..ops import softmax
+from ..optim import Optimizer
 from ..preparation import Preparation
+from ..runs.networks import is_name
 from ..shapes import shape_text
 from ..training import predict
 from ..typing import Array
 from .every_value import EveryValue
 from .registry import ForgottenError, Report
+
+if TYPE_CHECKING:
+    from .opening import Studio
 
 __all__ = ["Opened"]
 
@@ -56,6 +63,14 @@ class Opened:
         Held while plans of the model run, and by what changes its weights.
     version : int
         Raised by `changed`: of the weights.
+    optimizer : Optimizer or None
+        A copy of that of the training which the weights are from, as it was with them.
+    data, data_dir : str or None, Path or None
+        The data set that goes with it, and where its files are.
+    edits : dict of (str, tuple of int) to float
+        What was there before a weight was edited by hand, by its key and index.
+    studio : Studio or None
+        That it is open in.
     """
 
     def __init__(
@@ -82,6 +97,11 @@ class Opened:
         self.output = self.outputs[0]
         self.lock = threading.RLock()
         self.version = 0
+        self.optimizer: Optimizer | None = None
+        self.data: str | None = None
+        self.data_dir: Path | None = None
+        self.edits: dict[tuple[str, tuple[int, ...]], float] = {}
+        self.studio: Studio | None = None
         self._load, self._loading = images, threading.Lock()
         self._numbers: OrderedDict[str, Array] = OrderedDict()
         self._values: OrderedDict[tuple[str, int], list[Array]] = OrderedDict()
@@ -94,6 +114,11 @@ class Opened:
         """The shape (C, H, W) of an image."""
         c, h, w = self.shapes[0]
         return c, h, w
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was opened by a name or a pattern, with new weights."""
+        return bool(self.source) and is_name(self.source)
 
     @property
     def classes(self) -> tuple[str, ...]:

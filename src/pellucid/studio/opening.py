@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..data import Parts
 from ..data.catalogue import CATALOGUE
@@ -17,6 +17,9 @@ from ..runs.networks import is_name, network
 from ..runs.trained_model import images_of, settings_of
 from .events import Events
 from .opened import Opened
+
+if TYPE_CHECKING:
+    from .training.live import LiveTraining
 
 __all__ = ["Studio"]
 
@@ -32,24 +35,28 @@ class Studio:
     Attributes
     ----------
     networks : dict of str to Opened
-    built : list of str
-        The ids of those that were built on the page, the oldest first.
+    built, trained : list of str
+        The ids of those that were built, or trained, on the page, the oldest first.
     events : Events
     lessons : dict of str to dict
         One's own, by name, as `read_lesson` returns them; those that come with the studio are not
         among them.
     closing : list of callable
         Called when the studio ends, as what saves a live training.
+    training : LiveTraining or None
+        The last one that was begun.
     """
 
     def __init__(self, listener: Listener | None = None) -> None:
         self.listener = listener or Listener()
         self.networks: dict[str, Opened] = {}
         self.built: list[str] = []
+        self.trained: list[str] = []
         self._ids = count(1)
         self.events = Events()
         self.lessons: dict[str, dict[str, Any]] = {}
         self.closing: list[Callable[[], None]] = []
+        self.training: LiveTraining | None = None
 
     def open(
         self,
@@ -84,8 +91,13 @@ class Studio:
         if model.input_shape is None and image is not None:
             model.input_shape = image
         name = source if new else Path(source).resolve().name
-        load = self._images(model, None if new else source, data, data_dir)
-        return self.add(model, name, load, source)
+        run = None if new else source
+        told = None if run is None else settings_of(run).get("data")
+        known = data or told or (model.card and model.card.dataset)
+        load = self._images(model, run, data, data_dir) if known else None
+        opened = self.add(model, name, load, source)
+        opened.data, opened.data_dir = known or None, data_dir
+        return opened
 
     def add(
         self,
@@ -96,18 +108,15 @@ class Studio:
     ) -> Opened:
         """Open a model that is in memory."""
         opened = Opened(model, f"n{next(self._ids)}", name, images, source)
+        opened.studio = self
+        opened.data = model.card.dataset if images and model.card is not None else None
         self.networks[opened.id] = opened
         return opened
 
     def _images(
         self, model: Layer, run: str | None, data: str | None, data_dir: Path | None
-    ) -> Callable[[], Parts] | None:
-        """Return what loads the images of a model; None if none are known to go with it."""
-        known = (
-            data or (run and settings_of(run).get("data")) or (model.card and model.card.dataset)
-        )
-        if not known:
-            return None
+    ) -> Callable[[], Parts]:
+        """Return what loads the images of a model."""
         path = None if run is None or RunFolder.of(run) is None else run
 
         def load() -> Parts:

@@ -140,6 +140,7 @@ class FilterFile(Callback):
                 self._history.epochs = self._earlier(key, trainer)
             if self._before is not None and 0 not in self._history.epochs:
                 self._history.epochs = {0: self._before[:MOST_FILTERS], **self._history.epochs}
+        self._history.epochs = self._history.until(trainer.epoch)  # it may have gone back
         self._add(trainer)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:

@@ -9,7 +9,7 @@ from ..optim import require_share, share_done
 if TYPE_CHECKING:
     from .trainer import Trainer
 
-__all__ = ["step"]
+__all__ = ["rate_factor", "step"]
 
 
 def step(trainer: Trainer) -> None:
@@ -17,7 +17,7 @@ def step(trainer: Trainer) -> None:
     rule, parameters = trainer.optimizer, trainer.model.parameters()
     t, average = rule.t, trainer._average
     try:
-        lr = rule.lr * _share(trainer)
+        lr = rule.lr * rate_factor(trainer)
         trainer.engine.update(rule, parameters, lr)
         if average is not None:
             average.step(parameters)
@@ -27,7 +27,7 @@ def step(trainer: Trainer) -> None:
         raise
 
 
-def _share(trainer: Trainer) -> float:
+def rate_factor(trainer: Trainer) -> float:
     """Return the factor of the learning rate: that of the warm-up, and then the schedule's."""
     batches, steps = len(trainer.loader), len(trainer.history.losses)
     warm = round(trainer.warmup * batches)
