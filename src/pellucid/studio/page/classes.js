@@ -32,6 +32,7 @@ export function classesFor(studio) {
   }
 
   function update() {
+    element.hidden = !studio.seen && many;
     const { seen } = studio, shares = seen?.probabilities?.data ?? new Float32Array(classes.length);
     const best = seen ? shares.indexOf(Math.max(...shares)) : -1, chosen = state.number("class"), which = listed(shares);
     rows.forEach((row, place) => {

@@ -31,6 +31,7 @@ export async function open(element, model, how = {}) {
     model, state, seen: null,
     network: await model.ask("network", { network: known(state.get("network")) }),
     text: texts(chosen.language()),
+    offers: (view) => offered().some(({ name }) => name === view),
     announce: (words) => { spoken.textContent = words; },
     ask: (question, args = {}, options = {}) => asked(studio, question, args, options),
     see: async (args, more = {}) => {

@@ -34,3 +34,7 @@ export function aligned(/** @type {number} */ x, /** @type {number} */ most, dig
 
 /** A count with separators: 1,234. */
 export const counted = (/** @type {number} */ n) => n.toLocaleString("en-US");
+
+/** A large count in short: 41.6M. */
+export const short = (/** @type {number} */ n) =>
+  new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 }).format(n);

@@ -21,6 +21,12 @@
  */
 
 /**
+ * Places of a graph (studio/graph_layout.py): [id, column, lane], [from, to, lane], and the columns
+ * after which a row may end.
+ * @typedef {{boxes: number[][], edges: number[][], breaks: number[]}} Layout
+ */
+
+/**
  * @typedef {object} Network
  * @property {string} id
  * @property {string} name
@@ -32,6 +38,7 @@
  * @property {string | null} dataset
  * @property {boolean} data   Whether images go with it: `gallery` has them.
  * @property {Value[]} values
+ * @property {{stages: Layout, values: Layout}} layout   Of a graph with a box for each stage, or value.
  * @property {number[]} outputs
  * @property {number} parameters
  * @property {string[]} can   The questions that are answered here.
@@ -68,6 +75,7 @@
  * @property {Seen | null} seen
  * @property {import("./state.js").State} state
  * @property {(key: string, values?: Record<string, string | number>) => string} text
+ * @property {(view: string) => boolean} offers   Whether there is a view of this name.
  * @property {(words: string) => void} announce   To those who listen instead of looking.
  * @property {(question: string, args?: object, options?: object) => Promise<any>} ask
  *   Asks about the network of the moment.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import reduce
+from operator import itemgetter
 from typing import Any
 
 from ...nn import walk
 from ...receptive import ReceptiveField
+from ..graph_layout import layout
 from ..opened import Opened
 from ..opening import Studio
 from ..registry import QUESTIONS, question
@@ -29,7 +31,7 @@ def open_networks(studio: Studio) -> list[dict[str, str]]:
 @question("network")
 def network(opened: Opened) -> dict[str, Any]:
     """Return the network as a graph of values, and what is known of its images and classes."""
-    preparation = opened.preparation
+    preparation, values = opened.preparation, described(opened)
     card = opened.model.card
     return {
         "id": opened.id,
@@ -46,7 +48,8 @@ def network(opened: Opened) -> dict[str, Any]:
         },
         "dataset": card.dataset if card is not None else None,
         "data": opened.has_images,
-        "values": described(opened),
+        "values": values,
+        "layout": {"stages": _drawn(values, "stage"), "values": _drawn(values, "id")},
         "outputs": list(opened.outputs),
         "parameters": opened.model.parameter_count(),
         "can": sorted(QUESTIONS),
@@ -101,10 +104,20 @@ def field_numbers(field: ReceptiveField) -> dict[str, Any]:
     }
 
 
+def _drawn(values: list[dict[str, Any]], box: str) -> dict[str, Any]:
+    """Return the places of the boxes of a graph, in which values of the same ``box`` are one."""
+    reads: dict[int, list[int]] = {each[box]: [] for each in sorted(values, key=itemgetter(box))}
+    for each in values:
+        read = (values[k][box] for k in each["reads"])
+        reads[each[box]] += [other for other in read if other != each[box]]
+    return layout(reads).as_dict()
+
+
 def _stages(nodes: list[walk.Node]) -> list[int]:
     """Return for each value the one after the normalizations and activation that follow it.
 
-    A value that several nodes read, or none of these, stays itself.
+    A value that several nodes read, or none of these, stays itself; and so does one before a
+    normalization without an activation, unless it is that of a layer with parameters.
     """
     readers: list[list[int]] = [[] for _ in range(len(nodes) + 1)]
     for made, node in enumerate(nodes, 1):
@@ -118,6 +131,8 @@ def _stages(nodes: list[walk.Node]) -> list[int]:
         layer = nodes[after - 1].layer
         if layer.is_activation:
             stages[value] = after
-        elif layer.is_normalization and stages[after] != after:
+        elif layer.is_normalization and (
+            stages[after] != after or nodes[value - 1].layer.parameters()
+        ):
             stages[value] = stages[after]
     return stages

@@ -5,6 +5,7 @@ import * as image from "./image.js";
 import * as lessons from "./lessons.js";
 import * as maps from "./maps.js";
 import * as network from "./network.js";
+import * as strip from "./strip.js";
 import * as unit from "./unit.js";
 
 /**
@@ -28,4 +29,4 @@ export const besides = [
 ];
 
 /** @type {Entry[]} */
-export const above = [];
+export const above = [{ name: "strip", needs: ["network"], mount: strip.mount }];
