@@ -15,7 +15,7 @@ const NAMED = 11; // pixels of a cell from which the rows have their names
  */
 export function matrixFigure({ label, row, column, move, choose }) {
   const canvas = make("canvas", { role: "img" });
-  const element = make("div", { class: "scrolled matrix", tabindex: 0, role: "group", "aria-label": label }, canvas);
+  const element = make("div", { class: "scrolled confusion", tabindex: 0, role: "group", "aria-label": label }, canvas);
   /** @type {Matrix | null} */
   let last = null;
   let [cell, left, top] = [1, 0, 0];

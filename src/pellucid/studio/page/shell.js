@@ -130,6 +130,7 @@ export async function open(element, model, how = {}) {
 
   /** @param {Set<string>} changed */
   async function follow(changed) {
+    if (changed.has("network")) ({ networks } = await model.ask("networks")); // it may be a new one
     if (changed.has("network") && known(state.get("network")) !== studio.network.id) {
       studio.network = await model.ask("network", { network: known(state.get("network")) });
       studio.seen = null;
@@ -166,7 +167,8 @@ export async function open(element, model, how = {}) {
     }),
     model.on("networks", async () => {
       ({ networks } = await model.ask("networks"));
-      top();
+      if (known(studio.network.id) === studio.network.id) top();
+      else await follow(new Set(["network"])); // that of the moment was closed
     }),
     model.on("connection", ({ lost }) => { banner.hidden = !lost; }),
     listen((key) => {

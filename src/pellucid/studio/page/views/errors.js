@@ -29,7 +29,7 @@ export function mount(element, studio) {
   const top = make("section", { class: "panel" },
     make("div", { class: "tools" }, make("label", {}, text("errors.part"), part),
       make("span", { class: "toggle", role: "group", "aria-label": text("errors.kind") }, ...kinds)),
-    sum, make("div", { class: "columns" }, make("div", { class: "matrix-part" }, make("h3", { text: text("errors.matrix") }), matrix.element, under, table),
+    sum, make("div", { class: "columns" }, make("div", { class: "confusion-part" }, make("h3", { text: text("errors.matrix") }), matrix.element, under, table),
       make("div", { class: "by-class" })));
   const cell = make("section", { class: "panel" }), why = whyPanel(studio);
   element.append(make("p", { class: "note", text: text("errors.lead") }), top, cell, why.element);
@@ -42,6 +42,12 @@ export function mount(element, studio) {
   };
 
   async function load() {
+    const { data } = studio.network;
+    for (const each of [part.parentElement, table.parentElement.parentElement, kinds[0].parentElement]) each.hidden = !data;
+    if (!data) {
+      [found, cell.hidden, sum.textContent] = [null, true, text("errors.no_data")];
+      return;
+    }
     const waiting = progress(top, text("errors.computing"), studio);
     try {
       found = await studio.ask("errors", state.get("part") ? { part: state.get("part") } : {}, waiting.options);
@@ -93,7 +99,8 @@ export function mount(element, studio) {
           below: percent(some.confidences.data[k]),
         });
         list.append(...pictureCards(some.pictures, words, async (k) => {
-          state.set({ image: `${found.part}:${some.indices.data[k]}`, class: "" }, { step: true });
+          state.set({ class: "" }, { step: true });
+          await studio.see({ part: found.part, index: some.indices.data[k] });
           why.element.scrollIntoView({ block: "nearest" });
         }));
         start += some.indices.data.length;

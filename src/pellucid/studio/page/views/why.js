@@ -23,7 +23,7 @@ export function classOf(/** @type {import("../types.js").Studio} */ { state, see
 export function classChoice({ text, state, network }) {
   const choice = make("select", { onchange: () => state.set({ class: choice.value }) },
     ...network.classes.map((name, k) => make("option", { value: k, text: name })));
-  return { choice, label: make("label", {}, text("why.class"), choice) };
+  return { choice, label: make("label", { class: "why-class" }, text("why.class"), choice) };
 }
 
 /** @param {import("../types.js").Studio} studio */
@@ -36,14 +36,19 @@ export function whyPanel(studio) {
   /** @type {ReturnType<typeof progress> | null} */
   let waiting = null;
 
-  async function draw() {
+  /** @param {boolean} [again]   Even if image and class are those that are shown. */
+  async function draw(again) {
     const { seen, network } = studio, target = classOf(studio);
     hint.hidden = !!seen;
     label.hidden = !seen;
-    if (!seen || target < 0) return maps.replaceChildren();
+    if (!seen || target < 0) {
+      asked = "";
+      return maps.replaceChildren();
+    }
     choice.value = String(target);
-    asked = `${network.id} ${seen.image} ${target}`;
-    const mine = asked;
+    const mine = `${network.id} ${seen.image} ${target}`;
+    if (mine === asked && !again) return;
+    asked = mine;
     waiting?.cancel();
     const figures = METHODS.map((method) => methodFigure(studio, method));
     maps.replaceChildren(...figures.map((each) => each.element));
@@ -64,7 +69,8 @@ export function whyPanel(studio) {
   return {
     element,
     update: (/** @type {Set<string>} */ changed) => {
-      if (["seen", "class", "weights", "theme"].some((each) => changed.has(each))) draw();
+      if (changed.has("weights") || changed.has("theme")) draw(true);
+      else if (changed.has("seen") || changed.has("class")) draw();
     },
     dispose: () => { asked = ""; waiting?.cancel(); },
   };

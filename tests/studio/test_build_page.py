@@ -1,0 +1,70 @@
+"""The view in which a network is built: its line, errors while typing, and the way to open it."""
+
+import pytest
+
+from pellucid import models
+from studio.serving import serving, signed_in
+
+LINE = ".line-editor textarea"
+
+
+@pytest.fixture(scope="module")
+def page(browser, digits_file, tmp_path_factory):
+    with serving(digits_file, cwd=tmp_path_factory.mktemp("build")) as studio:
+        shown = signed_in(
+            browser, studio, "view=build&lang=en", viewport={"width": 1200, "height": 900}
+        )
+        yield shown
+        assert shown.errors == []
+        shown.close()
+
+
+def test_the_layers_of_the_line_are_shown_while_it_is_typed(page):
+    page.locator(LINE).fill("")
+    page.locator(LINE).press_sequentially("CONV3-4 -> RELU -> POOL -> FC")
+    page.wait_for_selector("text=Conv2d(1, 4, 3, padding=1)")
+    model = models.from_pattern("CONV3-4 -> RELU -> POOL -> FC", (1, 8, 8), 10)
+    calls = page.locator(".layer-table tbody td:nth-child(2)").all_inner_texts()
+    assert calls == [repr(layer) for _, layer in model.children()]
+    assert f"{model.parameter_count():,} parameters" in page.locator("#build-says").inner_text()
+    assert "conv1 4×8×8" in page.locator("svg.strip").get_attribute("aria-label")
+
+
+def test_the_word_at_fault_is_underlined_and_can_be_gone_to(page):
+    page.locator(LINE).fill("CONV3-4 -> 🙂RELU -> FC")
+    page.wait_for_selector("mark.fault")
+    assert page.locator("mark.fault").inner_text() == "🙂RELU"
+    assert "is not a layer" in page.locator("#build-says").inner_text()
+    assert page.locator(LINE).get_attribute("aria-invalid") == "true"
+    page.get_by_text("Show it in the line").click()
+    page.keyboard.type("RELU")
+    page.wait_for_selector("mark.fault", state="detached")
+    assert page.locator(LINE).input_value() == "CONV3-4 -> RELU -> FC"
+
+
+def test_the_caret_marks_the_layers_of_its_word(page):
+    page.locator(LINE).fill("[CONV3-4 -> RELU]*2 -> FC")
+    page.wait_for_selector("text=Conv2d(4, 4, 3, padding=1)")
+    page.locator(LINE).press("Home")
+    page.keyboard.press("ArrowRight")
+    chosen = page.locator(".layer-table tr.chosen th").all_inner_texts()
+    assert chosen == ["conv1", "conv2"]
+
+
+def test_an_example_brings_its_images(page):
+    page.locator("main").get_by_label("Example").select_option(label="allconv")
+    page.wait_for_selector("text=Conv2d(3, 96, 3, padding=1)")
+    assert page.locator("main").get_by_label("Channels").input_value() == "3"
+    assert page.locator("main").get_by_label("Classes").input_value() == "10"
+    assert "CONV3-96" in page.evaluate("decodeURIComponent(location.hash)")
+
+
+def test_a_network_is_opened_and_can_be_chosen_from_then_on(page):
+    page.locator("main").get_by_label("Data set").select_option("digits")
+    page.locator(LINE).fill("CONV3-4 -> RELU -> FC")
+    page.wait_for_selector("text=Conv2d(1, 4, 3, padding=1)")
+    page.get_by_role("button", name="Open it").click()
+    page.wait_for_url(lambda url: "view=network" in url)
+    names = page.locator(".top select option").all_inner_texts()
+    assert names == ["digits.safetensors", "CONV3-4 -> RELU -> FC"]
+    page.wait_for_selector("text=conv1")
