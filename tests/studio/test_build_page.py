@@ -65,6 +65,7 @@ def test_a_network_is_opened_and_can_be_chosen_from_then_on(page):
     page.wait_for_selector("text=Conv2d(1, 4, 3, padding=1)")
     page.get_by_role("button", name="Open it").click()
     page.wait_for_url(lambda url: "view=network" in url)
+    page.locator(".top select option").nth(1).wait_for(state="attached")
     names = page.locator(".top select option").all_inner_texts()
     assert names == ["digits.safetensors", "CONV3-4 -> RELU -> FC"]
-    page.wait_for_selector("text=conv1")
+    page.locator("#view text", has_text="conv1").first.wait_for()

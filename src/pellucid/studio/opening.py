@@ -93,10 +93,10 @@ class Studio:
         name = source if new else Path(source).resolve().name
         run = None if new else source
         told = None if run is None else settings_of(run).get("data")
-        known = data or told or (model.card and model.card.dataset)
-        load = self._images(model, run, data, data_dir) if known else None
+        named = data or told or (model.card.dataset if model.card else None)
+        load = self._images(model, run, data, data_dir) if named else None
         opened = self.add(model, name, load, source)
-        opened.data, opened.data_dir = known or None, data_dir
+        opened.data, opened.data_dir = named or None, data_dir
         return opened
 
     def add(
