@@ -1,5 +1,8 @@
 """The way back, fields and patches as a page gets them."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from pellucid.studio import questions  # noqa: F401 - registers them
 from pellucid.studio.envelope import pack, unpack
 from pellucid.studio.opening import Studio
 from pellucid.studio.registry import Cancelled, ForgottenError, answer
+from pellucid.studio.remembered import Remembered
 
 TRAIN, TEST = data.digits()
 DIGITS = data.Parts(TRAIN, None, TEST)
@@ -81,6 +85,42 @@ def test_without_a_class_it_is_the_one_that_the_network_names(opened):
     seen = image_of(opened)
     told = asked("way_back", opened, image=seen["image"], value=1, unit=[0, 0, 0])
     assert told["class"] == int(seen["scores"].argmax())
+
+
+def test_each_class_has_a_gradient_of_its_own(opened):
+    seen = image_of(opened)["image"]
+    one, two = (
+        asked("way_back", opened, image=seen, value=opened.output, unit=[3], class_=c)
+        for c in (3, 4)
+    )
+    assert (one["class"], two["class"]) == (3, 4)
+    assert one["arrives"] < 0 < two["arrives"]
+
+
+def test_what_old_weights_gave_is_not_kept(opened):
+    class Answer:
+        pass
+
+    kept, old = Remembered(3), Answer()
+    gone = weakref.ref(old)
+    kept.of(opened, "a", lambda: old)
+    del old
+    assert kept.of(opened, "a", Answer) is gone()
+    opened.changed()
+    kept.of(opened, "b", Answer)
+    gc.collect()
+    assert gone() is None
+
+
+def test_an_answer_of_weights_that_changed_meanwhile_is_not_kept(opened):
+    kept = Remembered(3)
+
+    def made():
+        opened.changed()
+        return "mixed"
+
+    assert kept.of(opened, "a", made) == "mixed"
+    assert kept.of(opened, "a", lambda: "new") == "new"
 
 
 def test_training_goes_on_beside_it(opened, trained):

@@ -9,6 +9,7 @@ from pellucid import nn
 from pellucid.errors import ArgumentError, ShapeError
 from pellucid.nn import walk
 from pellucid.viz.analysis.loss_gradients import loss_gradients
+from pellucid.viz.analysis.studied import copied
 from viz.gradient_nets import branching, seeded, trained_norms, values_of
 
 
@@ -150,3 +151,17 @@ def test_what_has_no_scores_is_refused():
         loss_gradients(model, [np.zeros(2), np.zeros(3)], 3)
     with pytest.raises(ShapeError, match="expects 2 values"):
         loss_gradients(model, [np.zeros(2)], 0)
+
+
+def test_the_join_of_a_block_is_copied_without_the_block():
+    class Single(nn.ReLU):
+        def __deepcopy__(self, memo):
+            raise AssertionError("the block was copied")
+
+    block = nn.Residual(Single())
+    join = block.wiring()[-1].layer
+    twin = copied(join)
+    a = np.ones((1, 2), np.float32)
+    np.testing.assert_array_equal(twin(a, a), 2 * a)
+    assert twin.backward(a)[0].tolist() == a.tolist()
+    assert block._memory is None

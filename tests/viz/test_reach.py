@@ -174,3 +174,20 @@ def test_a_unit_that_does_not_exist_is_refused(value, unit, match):
         seen_by(SimpleConvNet(), (1, 28, 28), value, unit)
     with pytest.raises(ArgumentError, match=match):
         reached(SimpleConvNet(), (1, 28, 28), value, unit)
+
+
+def test_a_window_of_padding_alone_is_not_reached():
+    marks = reached(nn.Sequential(nn.Conv2d(1, 1, 1, padding=1)), (1, 1, 1), 0, (0, 0, 0))
+    assert np.argwhere(marks[1]).tolist() == [[0, 1, 1]]
+
+
+def test_two_ways_to_a_value_are_seen_by_the_box_around_both():
+    model = nn.Graph(
+        {
+            "wide": (nn.Conv2d(1, 1, (1, 5), padding=(0, 2)), "x"),
+            "high": (nn.Conv2d(1, 1, (3, 1), padding=(1, 0)), "x"),
+            "sum": (nn.Add(), "wide", "high"),
+        }
+    )
+    image = seen_by(model, (1, 9, 9), 3, (0, 4, 4))[-1]
+    assert image.box == ((0, 0), (3, 5), (2, 6))

@@ -54,8 +54,7 @@ class Remembered:
                 return found
         made = make()  # others may ask meanwhile; two may make the same
         with self._lock:
-            if opened.version == version:  # or it is of mixed weights
-                kept[version, asked] = made
-                while len(kept) > self._most:
-                    kept.popitem(last=False)
+            kept[version, asked] = made  # found no more if the weights have changed meanwhile
+            while len(kept) > self._most:
+                kept.popitem(last=False)
         return made
