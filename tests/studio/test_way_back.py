@@ -101,10 +101,9 @@ def test_what_old_weights_gave_is_not_kept(opened):
     class Answer:
         pass
 
-    kept, old = Remembered(3), Answer()
-    gone = weakref.ref(old)
-    kept.of(opened, "a", lambda: old)
-    del old
+    kept, made = Remembered(3), [Answer()]
+    gone = weakref.ref(made[0])
+    kept.of(opened, "a", made.pop)
     assert kept.of(opened, "a", Answer) is gone()
     opened.changed()
     kept.of(opened, "b", Answer)
@@ -169,6 +168,28 @@ def test_a_step_changes_the_weight_as_was_said(opened, trained):
     assert numbers["v"] == 0
     expected = trained.parameters()["conv1.weight"].data[4, 0, 1, 2] - 0.5 * told["gradient"]
     assert told["update"]["next"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_optimizer_of_a_training_goes_on_with_its_memory():
+    model = models.SimpleConvNet((1, 8, 8), rng=np.random.default_rng(0))
+    trainer = Trainer(model, TRAIN, epochs=1, optimizer="adam")
+    trainer.fit()
+    opened = Studio().add(model, "digits", lambda: DIGITS)
+    given = {"image": image_of(opened)["image"], "key": "conv1.bias", "index": [5]}
+    assert asked("weight", opened, **given)["update"]["text"] == "w ← w − η · g"
+    opened.optimizer = trainer.optimizer
+    told = asked("weight", opened, **given)
+    numbers = {number["symbol"]: number["value"] for number in told["update"]["numbers"]}
+    assert told["training"]
+    assert numbers["t"] == trainer.optimizer.t + 1
+    assert numbers["m"] == trainer.optimizer.memory["conv1.bias"]["m"][5] != 0
+    fresh = asked("weight", opened, **given, optimizer="adam", lr=0.5)
+    assert not fresh["training"]
+    assert {n["symbol"]: n["value"] for n in fresh["update"]["numbers"]}["t"] == 1
+    assert fresh["update"]["lr"] == 0.5
+    faster = asked("weight", opened, **given, lr=2 * trainer.optimizer.lr)["update"]
+    start = told["number"]
+    assert faster["next"] - start == pytest.approx(2 * (told["update"]["next"] - start), rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -41,23 +41,27 @@ def weight(
     index: list[int],
     value: int | None = None,
     class_: int | None = None,
-    optimizer: str = "sgd",
+    optimizer: str | None = None,
     lr: float | None = None,
 ) -> dict[str, Any]:
     """Return the terms of a weight's gradient, and what one step of an optimizer makes of it.
 
-    ``optimizer`` is a name of `pellucid.optim.by_name`, with ``lr`` or its usual rate, before its
-    first step. ``value`` may name the value of the layer, as a check.
+    ``optimizer`` is a name of `pellucid.optim.by_name`, before its first step; by default that of
+    the training that goes on, with its memory, or else "sgd". ``lr`` is its usual rate by default.
+    ``training`` says whether it is that of the training. ``value`` may name the value of the layer,
+    as a check.
     """
-    rule = by_name(optimizer, lr)
+    chosen = None if optimizer is None else by_name(optimizer, lr)
     with opened.lock:
-        found = weight_step(opened.model, gradients(opened, image, class_), key, index, rule)
+        goes_on = chosen is None and opened.optimizer is not None
+        rule = chosen or opened.optimizer or by_name("sgd")
+        found = weight_step(opened.model, gradients(opened, image, class_), key, index, rule, lr)
     if value is not None and value != found.value:
         raise ArgumentError(
             f"{key!r} belongs to the layer that makes value {found.value}, not {value}.",
             where="value",
         )
-    return found.as_dict()
+    return {**found.as_dict(), "training": goes_on}
 
 
 def gradients(opened: Opened, image: str, class_: int | None) -> LossGradients:
