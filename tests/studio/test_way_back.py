@@ -152,6 +152,36 @@ def test_changed_weights_give_another_gradient(opened, trained):
     np.testing.assert_allclose(again["map"], before["map"], atol=1e-7)
 
 
+def test_weights_that_change_while_it_is_computed_are_used_from_the_beginning(opened, trained):
+    """A layer changes the weights once, in its first backward."""
+    last = layer_at(trained, "affine2")
+    seen = image_of(opened)["image"]
+    given = {"image": seen, "value": 1, "unit": [3, 2, 2], "class_": 1}
+
+    class Interfering(type(last)):
+        def backward(self, dy):
+            if not told:
+                told.append(opened.version)
+                with opened.lock:
+                    last.weight.data[...] *= -1
+                    opened.changed()
+            return super().backward(dy)
+
+    told, kind = [], type(last)
+    last.__class__ = Interfering
+    try:
+        found = asked("way_back", opened, **given)
+    finally:
+        last.__class__ = kind
+    assert told == [opened.version - 1]
+    expected = asked("way_back", opened, **given)
+    with opened.lock:
+        last.weight.data[...] *= -1
+        opened.changed()
+    np.testing.assert_array_equal(found["map"], expected["map"])
+    assert found["scores"].tolist() == expected["scores"].tolist()
+
+
 def test_a_step_changes_the_weight_as_was_said(opened, trained):
     seen = image_of(opened, 3)["image"]
     told = asked(

@@ -48,9 +48,9 @@ def test_every_weight_has_the_gradient_of_its_own_backward():
     loss(model(image[None]), np.array([1]))
     dx = model.backward(loss.backward())
     np.testing.assert_allclose(found.gradients[0], dx[0], atol=1e-12)
-    assert found.weights.keys() == model.parameters().keys()
+    assert found.owners.keys() == model.parameters().keys()
     for key, parameter in model.parameters().items():
-        np.testing.assert_allclose(found.weights[key], parameter.grad, atol=1e-12)
+        np.testing.assert_allclose(found.weight(key), parameter.grad, atol=1e-12)
 
 
 def test_a_network_has_the_gradients_of_pytorch(torch):
@@ -78,7 +78,7 @@ def test_a_network_has_the_gradients_of_pytorch(torch):
         assert ours.dtype == np.float32
         np.testing.assert_allclose(ours, theirs.grad[0], atol=1e-6)
     for key, theirs in twin.named_parameters():
-        np.testing.assert_allclose(found.weights[key], theirs.grad, atol=1e-6)
+        np.testing.assert_allclose(found.weight(key), theirs.grad, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,10 @@ def test_of_several_outputs_one_is_compared_with_the_class():
     assert first.output == walk.output_values(model)[0]
     other = walk.output_values(model)[1]
     assert not first.gradients[other].any()
-    assert not first.weights["c.weight"].any()
+    assert not first.weight("c.weight").any()
     second = loss_gradients(model, values, 1, output=other)
-    assert second.weights["c.weight"].any()
-    assert not second.weights["a.weight"].any()
+    assert second.weight("c.weight").any()
+    assert not second.weight("a.weight").any()
     with pytest.raises(ArgumentError, match="must be the number of an output"):
         loss_gradients(model, values, 1, output=0)
 

@@ -176,7 +176,7 @@ def test_the_memory_of_a_training_is_gone_on_with():
     for _ in range(3):
         back = loss_gradients(model, values_of(model, image), 0)
         for key, parameter in model.parameters().items():
-            parameter.grad = back.weights[key]
+            parameter.grad = back.weight(key)
         found = weight_step(model, back, "both.two.0.weight", (1, 2, 0, 1), adam)
         adam.step(model.parameters())
         parameter = model.parameters()["both.two.0.weight"]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ...errors import ArgumentError
 from ...optim import by_name
 from ...viz.analysis.loss_gradients import LossGradients, loss_gradients
+from ...viz.analysis.way_back import WeightStep, weight_step
 from ...viz.analysis.way_back import way_back as of_unit
-from ...viz.analysis.way_back import weight_step
 from ..opened import Opened
 from ..registry import question
 from ..remembered import Remembered
 
 __all__ = ["way_back", "weight"]
 
+T = TypeVar("T")
 _BACK = Remembered(2)  # images and classes whose gradients are kept
 
 
@@ -28,8 +30,9 @@ def way_back(
     `pellucid.viz.analysis.way_back.way_back` says what is in the answer.
     """
     place = opened.require_unit(value, unit)
-    with opened.lock:  # the weights stay those that the values were computed with
-        return of_unit(opened.model, gradients(opened, image, class_), value, place).as_dict()
+    return _steady(
+        opened, lambda: of_unit(opened.model, gradients(opened, image, class_), value, place)
+    ).as_dict()
 
 
 @question("weight")
@@ -52,10 +55,13 @@ def weight(
     as a check.
     """
     chosen = None if optimizer is None else by_name(optimizer, lr)
-    with opened.lock:
-        goes_on = chosen is None and opened.optimizer is not None
+    goes_on = chosen is None and opened.optimizer is not None
+
+    def step() -> WeightStep:
         rule = chosen or opened.optimizer or by_name("sgd")
-        found = weight_step(opened.model, gradients(opened, image, class_), key, index, rule, lr)
+        return weight_step(opened.model, gradients(opened, image, class_), key, index, rule, lr)
+
+    found = _steady(opened, step)
     if value is not None and value != found.value:
         raise ArgumentError(
             f"{key!r} belongs to the layer that makes value {found.value}, not {value}.",
@@ -65,11 +71,23 @@ def weight(
 
 
 def gradients(opened: Opened, image: str, class_: int | None) -> LossGradients:
-    """Return the gradients of the loss of an image for a class, kept; call it with the lock."""
-    values = opened.values(image)
-    target = int(values[opened.output].argmax()) if class_ is None else class_
-    return _BACK.of(
-        opened,
-        (image, target),
-        lambda: loss_gradients(opened.model, values, target, output=opened.output),
-    )
+    """Return the gradients of the loss of an image for a class, kept."""
+
+    def made() -> LossGradients:
+        values = opened.values(image)
+        target = int(values[opened.output].argmax()) if class_ is None else class_
+        return loss_gradients(opened.model, values, target, output=opened.output)
+
+    return _BACK.of(opened, (image, class_), made)
+
+
+def _steady(opened: Opened, compute: Callable[[], T]) -> T:
+    """Return what is computed with weights that do not change meanwhile.
+
+    Large networks take seconds: quick questions do not wait for them, unless the weights have
+    changed; then it is computed once more, and they stay until it is.
+    """
+    version = opened.version
+    found = compute()
+    with opened.lock:
+        return found if opened.version == version else compute()

@@ -30,8 +30,9 @@ class LossGradients:
         The image, and each node's output, without N.
     gradients : list of arrays
         ``∂L/∂value``, each shaped like its value; zeros where the loss does not depend on it.
-    weights : dict of key to array
-        ``∂L/∂w`` for each parameter, by its key in the model.
+    owners : dict of key to (int, str)
+        For each parameter, by its key in the model, the number of the value that its layer makes,
+        and its name in the layer.
     output, scores_value : int
         The number of the network's output that is compared with the class, and of the scores s:
         the same, unless the network ends in a softmax.
@@ -50,13 +51,27 @@ class LossGradients:
     scores: Array
     probabilities: Array
     gradients: list[Array] = field(default_factory=list)
-    weights: dict[str, Array] = field(default_factory=dict)
+    owners: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def weight(self, key: str) -> Array:
+        """Return ``∂L/∂w`` of a parameter by its key, by the backward of its layer alone.
+
+        Those of a large network together are as large as its weights: none is kept.
+        """
+        made, name = self.owners[key]
+        node, dy = self.nodes[made - 1], self.gradients[made]
+        one = Studied(node.layer, [self.values[k] for k in node.reads])
+        parameter = one.layer.parameters()[name]
+        one.back(dy)
+        return np.zeros_like(parameter.data) if parameter.grad is None else parameter.grad
 
 
 def loss_gradients(
     model: Layer, values: Sequence[Array], target: int, *, output: int | None = None
 ) -> LossGradients:
-    """Compute the gradient of the softmax cross-entropy with respect to every value and weight.
+    """Compute the gradient of the softmax cross-entropy with respect to every value.
+
+    That of a weight follows from it: `LossGradients.weight`.
 
     In evaluation mode, by each layer's own ``backward`` at the given values. ``model`` is not
     changed: not its gradients, caches or modes.
@@ -110,7 +125,11 @@ def loss_gradients(
     found = LossGradients(
         nodes, given, end, at, target, float(loss), scores, probabilities[0].astype(scores.dtype)
     )
-    _descend(model, found)
+    _descend(found)
+    keys = {id(p): key for key, p in model.parameters().items()}
+    for made, node in enumerate(nodes, 1):
+        own = node.layer.parameters().items()
+        found.owners.update((keys[id(p)], (made, name)) for name, p in own)
     return found
 
 
@@ -133,12 +152,10 @@ def _output(model: Layer, values: Sequence[Array], output: int | None) -> int:
     return rows[0] if output is None else output
 
 
-def _descend(model: Layer, found: LossGradients) -> None:
+def _descend(found: LossGradients) -> None:
     """Fill in the gradients, from the loss down to the image."""
     values, sums = found.values, found.gradients
     sums += [np.zeros(v.shape, np.result_type(v, np.float32)) for v in values]
-    keys = {id(p): key for key, p in model.parameters().items()}
-    found.weights.update((key, np.zeros_like(p.data)) for key, p in model.parameters().items())
     seed = found.probabilities.copy()
     seed[found.target] -= 1
     sums[found.scores_value] += seed.reshape(values[found.scores_value].shape)
@@ -152,7 +169,3 @@ def _descend(model: Layer, found: LossGradients) -> None:
         one = Studied(node.layer, [values[k] for k in node.reads])
         for k, part in zip(node.reads, one.back(sums[made]), strict=True):
             sums[k] = sums[k] + part
-        own, theirs = node.layer.parameters().values(), one.layer.parameters().values()
-        for p, twin in zip(own, theirs, strict=True):
-            if twin.grad is not None:
-                found.weights[keys[id(p)]] = twin.grad

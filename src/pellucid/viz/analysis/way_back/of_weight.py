@@ -12,7 +12,6 @@ from .... import nn
 from ....errors import ArgumentError, did_you_mean
 from ....nn import Layer, Parameter
 from ....nn.by_class import ByClass
-from ....nn.walk import Node
 from ....optim import Optimizer
 from ....shapes import shape_text
 from ....typing import Array
@@ -156,7 +155,8 @@ def weight_step(
         )
     parameter = parameters[key]
     place = _required(index, parameter, key)
-    made, node, name = _owner(back.nodes, parameter)
+    made, name = back.owners[key]
+    node = back.nodes[made - 1]
     inputs, output = [back.values[k] for k in node.reads], back.values[made]
     write = _BY_CLASS.of(node.layer)
     terms = None if write is None else write(node.layer, name, place, inputs, output)
@@ -166,7 +166,7 @@ def weight_step(
     x = terms.x.astype(np.float32)
     products = dy * x
     listed = slice(0, MOST_LISTED)
-    gradient = float(back.weights[key][place])
+    gradient = float(back.weight(key)[place])
     return WeightStep(
         key=key,
         index=place,
@@ -199,15 +199,6 @@ def _required(index: Sequence[int], parameter: Parameter, key: str) -> tuple[int
         f"received {list(index)!r}.",
         where="index",
     )
-
-
-def _owner(nodes: Sequence[Node], parameter: Parameter) -> tuple[int, Node, str]:
-    """Return the node that a parameter belongs to, with its number and the name there."""
-    for made, node in enumerate(nodes, 1):
-        for name, own in node.layer.parameters().items():
-            if own is parameter:
-                return made, node, name
-    raise ArgumentError("does not belong to a layer that runs.", where="key")
 
 
 @sums_up(nn.Conv2d)
