@@ -1,7 +1,7 @@
 // A sheet to draw on, with a mouse, a finger, a pen, or keys.
 
 import { make } from "./dom.js";
-import { settled } from "./strokes.js";
+import { read, written } from "./strokes.js";
 
 const LONG = 256; // pixels of its longer side: those that strokes are counted in
 
@@ -24,7 +24,7 @@ export function sheetFor(studio, { moved, done }) {
     class: "drawing", tabindex: 0, role: "application", "aria-label": text("image.sheet_keys"),
   }, canvas, hint, cross);
   const named = (/** @type {string} */ words) => ({ "aria-label": words, title: words });
-  const brush = make("input", { type: "range", min: 1, max: 20, value: 8, ...named(text("image.brush")) });
+  const brush = make("input", { type: "range", min: 1, max: 20, value: Math.round(6 + 60 / Math.min(H, W)), ...named(text("image.brush")) });
   const ink = make("input", { type: "color", value: "#000000", ...named(text("image.ink")) });
   const undo = make("button", { type: "button", text: text("image.undo"), onclick: back });
   const clear = make("button", { type: "button", text: text("image.clear"), onclick: wipe });
@@ -83,7 +83,7 @@ export function sheetFor(studio, { moved, done }) {
 
   function lift() {
     if (!pen) return;
-    strokes[strokes.length - 1] = settled(pen); // what an address says is what is seen
+    strokes.splice(-1, 1, ...read(written([pen]))); // what the address says is what is seen
     pen = null;
     redraw();
     done();

@@ -31,9 +31,10 @@ export function simplified(points, tolerance) {
 /**
  * Returns a stroke on the grid that `written` can write, without the points that are not needed.
  * @param {Stroke} stroke
+ * @param {number} tolerance
  * @returns {Stroke}
  */
-export function settled({ width, colour, points }, tolerance = 0.6) {
+function settled({ width, colour, points }, tolerance) {
   const whole = points.map((point) => point.map((x) => Math.min(Math.max(Math.round(x), 0), 255)));
   return { width: Math.min(Math.max(Math.round(width), 1), 63), colour, points: simplified(whole, tolerance) };
 }

@@ -62,7 +62,6 @@ export function mount(element, studio) {
       see(() => ({ picture: parts.sheet.pixels() }), { source });
     } else if (part) see(() => ({ part, index: Number(index) }));
     else if (source !== "blank" && studio.network.data) see(() => ({ part: "test", index: 0 }), { source: "" });
-    if (source === "file") about.textContent = studio.text("image.no_file");
   }
 
   /** @param {File | undefined} file */
@@ -89,7 +88,7 @@ export function mount(element, studio) {
     }
     const name = seen?.label != null ? network.classes[seen.label] ?? seen.label : null;
     const [, part, index] = /^(\w+):(\d+)$/.exec(seen?.source || "test:0") ?? [];
-    about.textContent = !seen ? "" : name !== null ? text("image.labelled", { part, index, name })
+    about.textContent = !seen ? "" : state.get("image") === "file" && seen.source !== "file" ? text("image.no_file") : name !== null ? text("image.labelled", { part, index, name })
       : seen.source === "file" ? text("image.file_note") : "";
     parts.classes.update();
     parts.received.update();
