@@ -112,7 +112,8 @@ export function graph(studio, { every = false, small = false, width = Infinity, 
     const ids = on < 0 ? here.reads : on > 0 ? here.readers : [];
     const found = side ? boxes.filter(({ column, lane }) => column === here.column && (lane - here.lane) * side > 0)
       : boxes.filter(({ id }) => ids.includes(id));
-    return found.sort((a, b) => Math.abs(a.lane - here.lane) - Math.abs(b.lane - here.lane))[0] ?? null;
+    const far = (/** @type {Box} */ { lane, column }) => 1000 * Math.abs(lane - here.lane) + Math.abs(column - here.column);
+    return found.sort((a, b) => far(a) - far(b))[0] ?? null;
   }
 
   mark();
