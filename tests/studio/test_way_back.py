@@ -330,3 +330,18 @@ def test_a_search_ends_when_the_page_has_left(opened):
 def test_patches_that_do_not_exist_are_refused(opened, given, match):
     with pytest.raises(PellucidError, match=match):
         answer("patches", opened, given)
+
+
+def test_the_optimizer_of_the_training_is_the_one_to_begin_with():
+    from pellucid import optim
+
+    opened = Studio().open("simple")
+    image = opened.keep(np.full((1, 28, 28), 0.5, np.float32))
+    asked = {"image": image, "key": "conv1.bias", "index": [0]}
+    fresh = answer("weight", opened, asked)
+    assert (fresh["optimizer"], fresh["optimizers"][0]) == ("sgd", "sgd")
+    opened.optimizer = optim.by_name("adam", 0.25)
+    live = answer("weight", opened, asked)
+    assert (live["optimizer"], live["optimizers"][:2]) == ("live", ["live", "sgd"])
+    assert live["update"]["lr"] == 0.25
+    assert answer("weight", opened, {**asked, "lr": 0.5})["update"]["lr"] == 0.5

@@ -96,7 +96,7 @@ export function boxPart(context, part, columns, sums, asList = false) {
  */
 function windows({ studio, digits, inOrder, stop, picked }, part, columns, sums) {
   const { text } = studio, [channels, h, w] = part.numbers.shape, added = sums && channelSums(sums, channels);
-  const box = make("div", { class: "windows", tabindex: 0, role: "region", "aria-label": text("unit.windows") });
+  const box = make("div", { class: "windows", tabindex: 0, role: "group", "aria-label": text("unit.windows") });
   const lazy = lazily(box), title = studio.network.values[part.input].title;
   stop.push(lazy.stop);
   for (const c of ordered(channels, added, inOrder)) {
@@ -149,7 +149,7 @@ export function sumOfSums({ studio, digits }, part, sums) {
 function list({ studio, digits, inOrder, stop }, part, columns, sums) {
   const { text } = studio, { shape } = part.numbers, n = size(shape), area = part.padded ? size(part.padded.shape) : 0;
   const outside = (/** @type {number} */ k) => Boolean(area && part.padded.data[k % area]);
-  const box = make("div", { class: "scrolled list", tabindex: 0, role: "region", "aria-label": text("unit.list") });
+  const box = make("div", { class: "scrolled list", tabindex: 0, role: "group", "aria-label": text("unit.list") });
   const lazy = lazily(box), order = ordered(n, sums, inOrder), title = studio.network.values[part.input].title;
   stop.push(lazy.stop);
   let sum = 0;

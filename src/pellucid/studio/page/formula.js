@@ -32,9 +32,9 @@ export function formulaLines(studio, value, { text, numbers, result }, digits) {
     make("p", { class: "numbers" }, `${left} = `, make("strong", { class: "result", text: figure(result, Math.max(digits, 7)) })));
 }
 
-/** A formula in the letters of a book: what stands in brackets is set below the line. */
+/** A formula in the letters of a book: what stands in brackets right after a letter is set below the line. */
 export const equation = (/** @type {string} */ text) => make("p", { class: "equation" },
-  ...text.split(/\[([^\]]*)\]/).map((words, k) => (k % 2 ? make("sub", { text: words }) : words)));
+  ...text.split(/(?<=[\p{L}′])\[([^\]]*)\]/u).map((words, k) => (k % 2 ? make("sub", { text: words }) : words)));
 
 /**
  * A number as it stands in a formula: negative ones in parentheses, unless it stands `alone`; a link where it comes from somewhere.

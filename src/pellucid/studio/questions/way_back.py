@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ...errors import ArgumentError
-from ...optim import by_name
+from ...optim import RULES, by_name
 from ...viz.analysis.loss_gradients import LossGradients, loss_gradients
 from ...viz.analysis.way_back import WeightStep, weight_step
 from ...viz.analysis.way_back import way_back as of_unit
@@ -49,16 +49,17 @@ def weight(
 ) -> dict[str, Any]:
     """Return the terms of a weight's gradient, and what one step of an optimizer makes of it.
 
-    ``optimizer`` is a name of `pellucid.optim.by_name`, before its first step; by default that of
-    the training that goes on, with its memory, or else "sgd". ``lr`` is its usual rate by default.
-    ``training`` says whether it is that of the training. ``value`` may name the value of the layer,
-    as a check.
+    ``optimizer`` is a name of `pellucid.optim.by_name`, before its first step; or "live", that of
+    the training that goes on, with its memory, which is the default where there is one. ``lr`` is
+    its usual rate by default. ``value`` may name the value of the layer, as a check.
     """
-    chosen = None if optimizer is None else by_name(optimizer, lr)
-    goes_on = chosen is None and opened.optimizer is not None
+    live = opened.optimizer is not None
+    name = optimizer or ("live" if live else "sgd")
+    known = [*(["live"] if live else []), *RULES]
 
     def step() -> WeightStep:
-        rule = chosen or opened.optimizer or by_name("sgd")
+        own = opened.optimizer if name == "live" else None
+        rule = own or by_name(name, lr)
         return weight_step(opened.model, gradients(opened, image, class_), key, index, rule, lr)
 
     found = _steady(opened, step)
@@ -67,7 +68,7 @@ def weight(
             f"{key!r} belongs to the layer that makes value {found.value}, not {value}.",
             where="value",
         )
-    return {**found.as_dict(), "training": goes_on}
+    return {**found.as_dict(), "training": name == "live", "optimizer": name, "optimizers": known}
 
 
 def gradients(opened: Opened, image: str, class_: int | None) -> LossGradients:

@@ -1,5 +1,6 @@
 // All views: those of the middle, one at a time, and those that are always beside or above it.
 
+import * as back from "./back.js";
 import * as build from "./build.js";
 import * as errors from "./errors.js";
 import * as image from "./image.js";
@@ -20,6 +21,7 @@ export const views = [
   { name: "network", needs: ["network"], mount: network.mount },
   { name: "maps", needs: ["maps"], mount: maps.mount },
   { name: "unit", needs: ["unit", "maps"], mount: unit.mount },
+  { name: "back", needs: ["way_back", "weight", "maps"], mount: back.mount },
   { name: "errors", needs: ["errors", "errors/cell", "why"], mount: errors.mount },
   { name: "build", needs: ["build", "build/words", "build/open"], mount: build.mount },
 ];
