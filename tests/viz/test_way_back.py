@@ -229,6 +229,8 @@ def test_a_score_gets_its_probability_minus_whether_it_is_the_class():
     p, t = (number["value"] for number in part["numbers"])
     assert (part["form"], t) == ("formula", 1.0)
     assert part["result"] == pytest.approx(p - 1) == pytest.approx(told["arrives"])
+    assert told["class"] == 1
+    assert "class_" not in told
     trace = told["trace"]
     np.testing.assert_allclose(trace["gradient"], trace["probabilities"] - trace["target"])
     np.testing.assert_allclose(trace["gradient"], back.gradients[1])

@@ -171,9 +171,9 @@ class WayBack(Record):
     def as_dict(self) -> dict[str, Any]:
         """Return the fields; ``loss`` is the number, ``trace`` how it is computed."""
         told = Record.as_dict(self)
-        trace = told.pop("loss")
+        trace, target = told.pop("loss"), told.pop("class_")
         return {
-            **told, "class": told.pop("class_"), "loss": trace["result"], "trace": trace,
+            **told, "class": target, "loss": trace["result"], "trace": trace,
             "scores": trace["scores"], "probabilities": trace["probabilities"],
         }  # fmt: skip
 
