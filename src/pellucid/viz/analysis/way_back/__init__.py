@@ -1,8 +1,9 @@
 """The way back of one unit or weight: where its gradient comes from, and where it goes."""
 
 from .equations import explains_back
-from .of_unit import Hand, Loss, Returned, WayBack, way_back
+from .of_unit import way_back
 from .of_weight import WeightStep, sums_up, weight_step
+from .parts import Hand, Loss, Returned, WayBack
 from .update import NextWeight, next_weight, writes_rule
 
 __all__ = [
