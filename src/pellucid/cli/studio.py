@@ -34,6 +34,7 @@ def command(
         str | None,
         typer.Option(
             "--image",
+            "--input",  # as other commands call it
             metavar="CxHxW",
             help="Images, for a name, a pattern, or a model that does not say it, e.g. 3x32x32.",
         ),
@@ -81,13 +82,14 @@ def command(
     from ..studio.opening import Studio
     from ..studio.server import server
 
-    shape = None if image is None else image_shape(image)
     with stoppable("the studio has ended"):
         studio = Studio(_Notes())
         with renamed(
             host="--host", port="--port", remote="--allow-remote", image="--image",
             input_shape="--image", model="SOURCE", data="--data", folder="--data-dir",
+            **{"--input": "--image"},
         ):  # fmt: skip
+            shape = None if image is None else image_shape(image)
             serving = server(studio, host=host, port=port, remote=remote, language=lang)
             for source in sources or ():
                 studio.open(source, image=shape, classes=classes, data=data, data_dir=data_dir)
@@ -97,12 +99,16 @@ def command(
                         studio, image=shape, classes=classes, data=data, data_dir=data_dir
                     )
                 )
+        if serving.meaning is not None:
+            note(f"note: {serving.meaning}")
         try:
             serving.start()
             echo(serving.address)
             tell("Open it in a browser, once; Ctrl-C ends the studio.")
             if not no_open:
-                threading.Thread(target=webbrowser.open, args=[serving.address]).start()
+                opening = threading.Thread(target=webbrowser.open, args=[serving.address])
+                opening.daemon = True  # a browser of the terminal keeps it until it ends
+                opening.start()
             serving.wait()
         finally:
             serving.stop()

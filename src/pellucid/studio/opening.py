@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data import Parts
-from ..data.catalogue import CATALOGUE
-from ..errors import PellucidError
+from ..data.catalogue import CATALOGUE, source_named
+from ..errors import DataNotFoundError, PellucidError, renamed
 from ..nn import Layer
 from ..runs.folder import RunFolder
+from ..runs.images import is_folder
 from ..runs.listener import Listener
 from ..runs.networks import is_name, network
 from ..runs.trained_model import images_of, settings_of
@@ -83,6 +84,8 @@ class Studio:
         PellucidError
             If it cannot be opened.
         """
+        if data is not None:
+            _require_data(data)
         new = is_name(source)
         known = CATALOGUE.get(data) if new and data else None
         if known is not None:
@@ -137,3 +140,12 @@ class Studio:
         if id not in self.networks:
             raise PellucidError(f"no open network has the id {id!r:.40}. Reload the page.")
         return self.networks[id]
+
+
+def _require_data(data: str) -> None:
+    """Refuse a data set that is not known, or a path that is not there; nothing is read."""
+    if not is_folder(data):
+        with renamed(name="data"):
+            source_named(data)
+    elif not Path(data).exists():
+        raise DataNotFoundError(f"there is no folder or archive {data!r}.", where="data")

@@ -19,6 +19,7 @@ from ...errors import PellucidError
 from .. import questions  # noqa: F401 - registers what can be asked
 from ..beginning import warm
 from ..envelope import pack, unpack
+from ..opened import Opened
 from ..opening import Studio
 from ..registry import QUESTIONS, Cancelled, ForgottenError, answer
 from .bodies import left, read
@@ -87,7 +88,14 @@ class Asking:
         """
         for opened in list(self.studio.networks.values()):
             self.long.give(partial(warm, opened))
-            self.long.give(opened.parts)
+            self.long.give(partial(self._load, opened))
+
+    def _load(self, opened: Opened) -> None:
+        """Load the images that go with a network; say so if that fails, as nobody has asked yet."""
+        try:
+            opened.parts()
+        except (PellucidError, OSError) as error:
+            self.studio.listener.note(f"the images of {opened.name} cannot be shown: {error}")
 
     def close(self) -> None:
         """Cancel everything."""

@@ -88,6 +88,17 @@ class Server:
             target=self._uvicorn.run, args=([self._socket],), name="studio-server", daemon=True
         )
 
+    @property
+    def meaning(self) -> str | None:
+        """What it means that other machines can reach it, in a sentence; None if they cannot."""
+        if is_local(self.host):
+            return None
+        return (
+            f"other machines can reach this studio at port {self.port}: whoever opens the address "
+            "first can use it, and nothing that is sent is encrypted. Do this only in a network "
+            "whose users you trust"
+        )
+
     def start(self) -> None:
         """Answer from now on; returns once it does."""
         self._thread.start()
