@@ -22,7 +22,7 @@ __all__ = ["Server"]
 
 KEEP_ALIVE = 75  # seconds: someone who looks at a map for a minute keeps the connection
 DRAIN = 1  # seconds for answers that are being sent when it stops
-SAVE = 3.0  # seconds for what is to be saved, as a live training
+SAVE = 4.5  # seconds for what is to be saved, as a live training
 POLL = 0.2  # seconds; where signals do not interrupt waiting, as on Windows
 
 
