@@ -54,3 +54,32 @@ export async function askMaps(studio, value, first, count, options) {
   const range = (/** @type {number} */ k) => (shape.length === 2 ? [low, high] : [lows.data[k], highs.data[k]]);
   return { low, high, found, numbers, range };
 }
+
+const LINE = 32; // numbers of a row (F,) in one line of its map
+
+/**
+ * Asks for one map of a value, to be drawn large; a row (F,) lies in lines of 32 numbers. `cell` is where
+ * a unit lies in it, `unit` which unit lies at a cell, or null.
+ * @param {import("./types.js").Studio} studio
+ * @param {import("./types.js").Value} value
+ * @param {number} channel
+ */
+export async function oneMap(studio, { id, title, shape }, channel) {
+  const lay = laidOut(shape), { row, channels } = lay, w = row ? Math.min(LINE, channels) : lay.w;
+  const maps = await askMaps(studio, id, row ? 0 : channel, row ? channels : 1);
+  const all = Array.from({ length: row ? Math.ceil(channels / w) * w : 0 }, (_, k) => (k < channels ? maps.numbers(k)[0] : 0));
+  return {
+    numbers: row ? all : maps.numbers(0),
+    h: row ? all.length / w : lay.h,
+    w,
+    name: row || channels === 1 ? title : `${title}[${channel}]`,
+    cell: (/** @type {number[]} */ unit) => {
+      const [c, i, j] = lay.place(unit);
+      return /** @type {[number, number]} */ (row ? [Math.floor(c / w), c % w] : [i, j]);
+    },
+    unit: (/** @type {number} */ i, /** @type {number} */ j) => {
+      if (!row) return lay.unit(channel, i, j);
+      return i * w + j < channels ? [i * w + j] : null;
+    },
+  };
+}

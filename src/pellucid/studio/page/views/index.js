@@ -3,6 +3,7 @@
 import * as back from "./back.js";
 import * as build from "./build.js";
 import * as errors from "./errors.js";
+import * as field from "./field.js";
 import * as image from "./image.js";
 import * as lessons from "./lessons.js";
 import * as maps from "./maps.js";
@@ -21,6 +22,7 @@ export const views = [
   { name: "network", needs: ["network"], mount: network.mount },
   { name: "maps", needs: ["maps"], mount: maps.mount },
   { name: "unit", needs: ["unit", "maps"], mount: unit.mount },
+  { name: "field", needs: ["field", "maps"], mount: field.mount },
   { name: "back", needs: ["way_back", "weight", "maps"], mount: back.mount },
   { name: "errors", needs: ["errors", "errors/cell", "why"], mount: errors.mount },
   { name: "build", needs: ["build", "build/words", "build/open"], mount: build.mount },

@@ -1,16 +1,14 @@
 // The arithmetic of one unit: its window, the filter, the products, their sum, and what follows.
 
 import { make } from "../dom.js";
-import { chooseUnit, chosenUnit, chosenValue, unitName } from "../choice.js";
+import { chooseUnit, chosenUnit, chosenValue, unitLink, unitName } from "../choice.js";
 import { equation } from "../formula.js";
 import { copiedPlainly, mostOf } from "../grids.js";
-import { askMaps, laidOut } from "../layout.js";
+import { laidOut, oneMap } from "../layout.js";
 import { mapFigure } from "../map_figure.js";
 import { problem } from "../notices.js";
 import { counted, figure } from "../text.js";
 import { drawPart } from "../unit_parts.js";
-
-const STRIP = 32; // numbers of a row (F,) in one line of its map
 
 /** @typedef {import("../types.js").Value} Value */
 
@@ -27,15 +25,16 @@ export function mount(element, studio) {
   let shown = null;
   /** @type {(() => void)[]} */
   let stops = [];
+  /** @type {Awaited<ReturnType<typeof oneMap>> | null} */
+  let map = null;
   let round = 0;
   let asMatrices = make("span");
 
   // Where one is ---------------------------------------------------------------------------------
 
   function move(/** @type {number} */ i, /** @type {number} */ j) {
-    const value = chosenValue(studio), lay = laidOut(value.shape), [c] = lay.place(chosenUnit(studio, value));
-    if (!lay.row) go(lay.unit(c, i, j));
-    else if (i * STRIP + j < lay.channels) go([i * STRIP + j]);
+    const unit = map?.unit(i, j);
+    if (unit) go(unit);
   }
   function page(/** @type {number} */ by) {
     const value = chosenValue(studio), lay = laidOut(value.shape), [c, i, j] = lay.place(chosenUnit(studio, value));
@@ -81,8 +80,11 @@ export function mount(element, studio) {
     if (!seen) return sections.replaceChildren(make("p", { class: "note", text: text("unit.no-image") }));
     try {
       const asked = chain(value).map(({ id }) => studio.ask("unit", { image: seen.image, value: id, unit }));
-      const [told, maps] = await Promise.all([Promise.all(asked), drawAfter(value, unit, () => turn === round)]);
-      if (turn !== round || !maps) return;
+      const found = await Promise.all([oneMap(studio, value, laidOut(value.shape).place(unit)[0]), ...asked]);
+      if (turn !== round) return;
+      const told = found.slice(1);
+      map = found[0];
+      drawAfter(value, unit, map);
       problem(problems, null);
       stops.forEach((stop) => stop());
       stops = [];
@@ -95,6 +97,7 @@ export function mount(element, studio) {
       shown = { from: part && { value: network.values[part.input], channel: strongest(part), part, symbols: told[0].symbols } };
       before.element.hidden = !part;
       if (part) await drawBefore(turn);
+      await drawReaders(told[told.length - 1].value, unit, turn);
     } catch (error) {
       if (turn === round) problem(problems, error);
     }
@@ -119,34 +122,50 @@ export function mount(element, studio) {
         value.id && told.exact ? ` · ${text("unit.difference")} ${figure(apart, 2)}` : ""));
   }
 
-  /** @param {Value} value @param {number[]} unit @param {() => boolean} wanted */
-  async function drawAfter(value, unit, wanted) {
-    const lay = laidOut(value.shape), [c, i, j] = lay.place(unit), { row } = lay;
-    const maps = await askMaps(studio, value.id, row ? 0 : c, row ? lay.channels : 1);
-    if (!wanted()) return null;
-    const w = row ? Math.min(STRIP, lay.channels) : lay.w, h = row ? Math.ceil(lay.channels / w) : lay.h;
-    const numbers = row ? Array.from({ length: w * h }, (_, k) => (k < lay.channels ? maps.numbers(k)[0] : 0)) : maps.numbers(0);
-    const cursor = /** @type {[number, number]} */ (row ? [Math.floor(c / w), c % w] : [i, j]);
-    const name = row || value.shape.length === 2 ? value.title : `${value.title}[${c}]`;
-    after.draw({ numbers, h, w, most: mostOf(numbers), cursor, caption: studio.text(row ? "unit.after-row" : "unit.after", { name, of: counted(lay.channels) }),
-      words: studio.text("unit.map-words", { name, h, w, unit: unit.join(", ") }) });
-    return maps;
+  /**
+   * @param {Value} value
+   * @param {number[]} unit
+   * @param {Awaited<ReturnType<typeof oneMap>>} drawn
+   */
+  function drawAfter(value, unit, { numbers, h, w, name, cell }) {
+    const { row, channels } = laidOut(value.shape);
+    after.draw({
+      numbers, h, w, most: mostOf(numbers), cursor: cell(unit),
+      caption: studio.text(row ? "unit.after-row" : "unit.after", { name, of: counted(channels) }),
+      words: studio.text("unit.map-words", { name, h, w, unit: unit.join(", ") }),
+    });
   }
 
   /** @param {number} turn */
   async function drawBefore(turn) {
     const from = shown?.from;
     if (!from) return;
-    const { value, channel, part, symbols } = from, lay = laidOut(value.shape), { rows, columns } = part;
-    const maps = await askMaps(studio, value.id, channel, 1);
+    const { value, channel, part, symbols } = from, { rows, columns } = part;
+    const { numbers, h, w, name } = await oneMap(studio, value, channel);
     if (turn !== round) return;
-    const least = [symbols.p ?? 0].flat(), over = (/** @type {number[]} */ [first, step, n], /** @type {number} */ size) => first + step * (n - 1) + 1 - size;
-    const margin = [Math.max(-rows[0], least[0], 0), Math.max(over(columns, lay.w), least[least.length - 1], 0),
-      Math.max(over(rows, lay.h), least[0], 0), Math.max(-columns[0], least[least.length - 1], 0)];
-    const name = value.id ? `${value.title}[${channel}]` : value.title;
-    before.draw({ numbers: maps.numbers(0), h: lay.h, w: lay.w, most: mostOf(maps.numbers(0)), frames: rows[2] * columns[2] ? [{ rows, columns }] : [], margin,
+    const least = [symbols.p ?? 0].flat(), [up, aside] = [least[0], least[least.length - 1]];
+    const last = (/** @type {number[]} */ [first, step, n]) => first + step * (n - 1);
+    before.draw({
+      numbers, h, w, most: mostOf(numbers), frames: rows[2] * columns[2] ? [{ rows, columns }] : [],
+      margin: [Math.max(-rows[0], up, 0), Math.max(last(columns) + 1 - w, aside, 0), Math.max(last(rows) + 1 - h, up, 0), Math.max(-columns[0], aside, 0)],
       caption: studio.text("unit.before", { name, of: counted(part.channels[1] - part.channels[0]) }),
-      words: studio.text("unit.window-words", { name, rows: `${rows[0]}–${rows[0] + rows[1] * (rows[2] - 1)}`, columns: `${columns[0]}–${columns[0] + columns[1] * (columns[2] - 1)}` }) });
+      words: studio.text("unit.window-words", { name, rows: `${rows[0]}–${last(rows)}`, columns: `${columns[0]}–${last(columns)}` }),
+    });
+  }
+
+  // Which units of the next layers read this one.
+  async function drawReaders(/** @type {number} */ last, /** @type {number[]} */ unit, /** @type {number} */ turn) {
+    const { network, text } = studio, next = network.values.filter(({ reads }) => reads.includes(last));
+    if (!next.length || !network.can.includes("field")) return;
+    const { reaches } = await studio.ask("field", { value: last, unit });
+    if (turn !== round) return;
+    const links = next.flatMap((value) => {
+      const box = reaches.find((/** @type {any} */ each) => each.value === value.id);
+      if (!box) return [];
+      const first = value.shape.map((_, axis) => [box.channels, box.rows, box.columns][axis]?.[0] ?? 0);
+      return [" ", unitLink(studio, unitName(value, first), value.id, first), box.units > 1 ? ` (${text("unit.of-units", { n: counted(box.units) })})` : ""];
+    });
+    if (links.length) sections.append(make("p", { class: "readers" }, text("unit.readers"), ...links));
   }
 
   function strongest(/** @type {any} */ part) { // the channel with the largest sum
