@@ -70,7 +70,8 @@ RANKS = {
 GROUND = {"shapes", "errors", "memory", "typing", "letters", "names", "other_names", "tables"}
 # From one module only, or the layers would know of the speed everywhere.
 DISPATCH = ("nn.dispatch", "kernels")
-LAUNCH = ("cli.studio", "studio")  # the one command that opens it
+# The command that opens the studio, and the one that writes it as a file.
+LAUNCH = (("cli.studio", "studio"), ("cli.export", "studio"))
 
 HEAVY = ("numba", "matplotlib", "typer", "rich", "PIL", "pooch", "torch", "sklearn", "onnx")
 
@@ -128,7 +129,7 @@ def _is_allowed(source: str, target: str) -> bool:
     one, two = _unit(source), _unit(target)
     if target == "":
         return True  # the version; what else it may give is checked below
-    if one == two or (one in GROUND and two in GROUND) or (source, two) in (DISPATCH, LAUNCH):
+    if one == two or (one in GROUND and two in GROUND) or (source, two) in (DISPATCH, *LAUNCH):
         return True
     return RANKS[one] > RANKS[two]
 
@@ -185,6 +186,7 @@ def test_nothing_is_taken_from_the_root_but_its_version(path: Path):
         ("data.download", "formats.onnx", False),
         ("cli.train", "studio", False),
         ("cli.studio", "studio", True),
+        ("cli.export", "studio", True),
         ("studio.server.serving", "cli.messages", False),
         ("cli.train", "runs", True),
         ("runs.beginning", "training.trainer", True),

@@ -15,7 +15,7 @@ def test_a_run_becomes_one_file(pellucid, trained, tmp_path):
 def test_options_of_a_page_are_refused_without_one(pellucid, tmp_path):
     result = pellucid("export", "lenet", "--numpy", "net.py", "--float16")
     assert result.returncode == 1
-    assert "--float16: is for --html. Leave it out." in result.stderr
+    assert "--float16: is for --html or --studio. Leave it out." in result.stderr
     result = pellucid("export", "alexnet-torchvision", "--html", "net.html")
     assert result.returncode == 1
     assert "browsers open at most 200 MB. With --float16 it is half of that" in result.stderr

@@ -55,6 +55,8 @@ class Asked(NamedTuple):
     pixels : {"uint8", "float32"} or None
     lang : {"en", "ko"} or None
     float16 : bool
+    source : str
+        What was named: of a run, its images can be found.
     """
 
     image: Image | None = None
@@ -64,6 +66,7 @@ class Asked(NamedTuple):
     pixels: Literal["uint8", "float32"] | None = None
     lang: Literal["en", "ko"] | None = None
     float16: bool = False
+    source: str = ""
 
 
 # Writes a model to a path as was asked, and returns what to say of it.
@@ -127,6 +130,16 @@ def _to_html(model: Layer, path: Path, asked: Asked) -> str:
     return f"{size / 2**20:.1f} MB; open it in a browser"
 
 
+def _to_studio(model: Layer, path: Path, asked: Asked) -> str:
+    from ..studio.opening import Studio
+    from ..studio.single_file import to_studio_html
+
+    with renamed(input_shape="--input", image="--input", language="--lang", float16="--float16"):
+        opened = Studio().open_model(model, asked.source, image=asked.image)
+        size = to_studio_html(opened, path, language=asked.lang, float16=asked.float16)
+    return f"{size / 2**20:.1f} MB; open it in a browser"
+
+
 def _ends_for_torch(path: Path) -> None:
     from ..formats.torch.writing import require_ending
 
@@ -152,6 +165,7 @@ BESIDE = {"--numpy": ".npz"}
 TARGETS: dict[str, Target] = {
     "--onnx": Target(_to_onnx, ("image", "opset", "size", "softmax", "pixels")),
     "--html": Target(_to_html, ("image", "lang", "float16")),
+    "--studio": Target(_to_studio, ("image", "lang", "float16")),
     "--torch": Target(_to_torch, ("image",), _ends_for_torch),
     "--numpy": Target(_to_numpy, ("image",)),
 }
@@ -175,6 +189,14 @@ def command(
         Path | None,
         typer.Option(
             "--html", metavar="FILE", help="Write a page that runs it: docs/standalone.md."
+        ),
+    ] = None,
+    studio: Annotated[
+        Path | None,
+        typer.Option(
+            "--studio",
+            metavar="FILE",
+            help="Write a page with the studio's views, which needs no server: docs/studio.md.",
         ),
     ] = None,
     numpy: Annotated[
@@ -214,10 +236,10 @@ def command(
     pixels: PixelsOption = None,
     lang: Annotated[
         Literal["en", "ko"] | None,
-        typer.Option(metavar="LANG", help="HTML: en (English) or ko (Korean)."),
+        typer.Option(metavar="LANG", help="HTML, studio: en (English) or ko (Korean)."),
     ] = None,
     float16: Annotated[
-        bool, typer.Option("--float16", help="HTML: weights of 16 bits, half the size.")
+        bool, typer.Option("--float16", help="HTML, studio: weights of 16 bits, half the size.")
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that exist.")
@@ -229,7 +251,7 @@ def command(
 
     A calibrated network's temperature is part of what is written, but not of weights alone.
     """
-    given = {"--onnx": onnx, "--torch": torch, "--html": html, "--numpy": numpy}
+    given = {"--onnx": onnx, "--torch": torch, "--html": html, "--studio": studio, "--numpy": numpy}
     paths = {option: path for option, path in given.items() if path is not None}
     asked = Asked(
         None if image is None else image_shape(image),
@@ -245,6 +267,7 @@ def command(
     model = _network(source, paths, asked.image, classes)
     if is_name(source):
         note("note: a network's name stands for a new one, whose weights are drawn at random")
+    asked = asked._replace(source=source)
     for option, path in paths.items():
         with stoppable("stopped; the file was not written"), renamed(path=option):
             said = TARGETS[option].write(model, path, asked)
@@ -297,7 +320,7 @@ def _require_targets(paths: dict[str, Path], overwrite: bool) -> None:
 def _require_options(paths: dict[str, Path], asked: Asked) -> None:
     """Refuse an option that none of the targets has."""
     for field, value in asked._asdict().items():
-        if value not in (None, False) and not any(field in TARGETS[o].options for o in paths):
+        if value not in (None, False, "") and not any(field in TARGETS[o].options for o in paths):
             able = " or ".join(o for o, target in TARGETS.items() if field in target.options)
             raise ArgumentError(f"is for {able}. Leave it out.", where=f"--{field}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import webbrowser
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -68,6 +69,15 @@ def command(
             show_default=False,
         ),
     ] = None,
+    lesson: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--lesson",
+            metavar="FILE",
+            help="A lesson of your own to walk through: docs/studio.md.",
+            show_default=False,
+        ),
+    ] = None,
     no_open: Annotated[
         bool, typer.Option("--no-open", help="Print the address only; open no browser.")
     ] = False,
@@ -79,11 +89,16 @@ def command(
     every product of a unit, and the gradients. Ctrl-C ends it.
     """
     from ..studio.beginning import open_something
+    from ..studio.lesson_files import read_lesson
     from ..studio.opening import Studio
     from ..studio.server import server
 
     with stoppable("the studio has ended"):
         studio = Studio(_Notes())
+        with renamed(lesson="--lesson"):
+            studio.lessons = {path.stem: read_lesson(path) for path in lesson or ()}
+        wanted = (each["network"] for each in studio.lessons.values() if "network" in each)
+        sources = sources or list(wanted)
         with renamed(
             host="--host", port="--port", remote="--allow-remote", image="--image",
             input_shape="--image", model="SOURCE", data="--data", folder="--data-dir",

@@ -91,6 +91,18 @@ class Studio:
         if known is not None:
             image, classes = image or known.image_shape, classes or len(known.classes)
         model = network(source, image, classes)
+        return self.open_model(model, source, image=image, data=data, data_dir=data_dir)
+
+    def open_model(
+        self,
+        model: Layer,
+        source: str,
+        *,
+        image: tuple[int, int, int] | None = None,
+        data: str | None = None,
+        data_dir: Path | None = None,
+    ) -> Opened:
+        """Open a model that was read from ``source``; the other arguments are those of `open`."""
         if model.input_shape is None and image is not None:
             model.input_shape = image
         name = source if new else Path(source).resolve().name

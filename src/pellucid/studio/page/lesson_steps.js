@@ -69,6 +69,7 @@ export async function resolved(lesson, k, studio) {
  * @returns {Promise<number[]>} the unit with the largest number
  */
 async function strongestOf(studio, value) {
+  for (let waited = 0; !studio.seen && waited < 40; waited++) await new Promise((done) => setTimeout(done, 50));
   const { maps } = await studio.ask("maps", { image: studio.seen?.image ?? "", value });
   let at = maps.data.indexOf(Math.max(...[...maps.data].map((x) => (Number.isNaN(x) ? -Infinity : x))));
   return [...maps.shape].reverse().map((n) => {

@@ -14,13 +14,17 @@ __all__ = ["lesson", "lessons"]
 
 @question("lessons", studio=True)
 def lessons(studio: Studio) -> dict[str, Any]:
-    """Return the names of all lessons, one's own first, with titles and numbers of steps."""
+    """Return the names of all lessons, one's own first, with titles and numbers of steps.
+
+    ``begins`` is the one that the page begins with: the first of one's own.
+    """
     found = studio.lessons | built_in()
     return {
+        "begins": next(iter(studio.lessons), None),
         "lessons": [
             {"name": name, "title": each["title"], "steps": len(each["steps"])}
             for name, each in found.items()
-        ]
+        ],
     }
 
 

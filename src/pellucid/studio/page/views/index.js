@@ -29,10 +29,10 @@ export const views = [
 ];
 
 /** @type {Entry[]} */
-export const besides = [
-  { name: "image", needs: ["see"], mount: image.mount },
-  { name: "lessons", needs: ["lessons"], mount: lessons.mount },
-];
+export const besides = [{ name: "image", needs: ["see"], mount: image.mount }];
 
 /** @type {Entry[]} */
-export const above = [{ name: "strip", needs: ["network"], mount: strip.mount }];
+export const above = [
+  { name: "lessons", needs: ["lessons"], mount: lessons.mount },
+  { name: "strip", needs: ["network"], mount: strip.mount },
+];

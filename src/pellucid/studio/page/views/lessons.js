@@ -1,7 +1,12 @@
-// A lesson beside the views: its text, step by step; each step sets what the views show.
+// A lesson above the views: its text, step by step; each step sets what the views show.
 
 import { make, stillness } from "../dom.js";
 import { paragraphs, resolved, stateAt, valueOf } from "../lesson_steps.js";
+
+/** @type {Record<string, number>} */
+const PAGES = { PageDown: 1, PageUp: -1 };
+/** @type {Record<string, number>} */
+const ARROWS = { ArrowRight: 1, ArrowLeft: -1 };
 
 /** @type {import("./index.js").Entry["mount"]} */
 export function mount(element, studio) {
@@ -11,6 +16,7 @@ export function mount(element, studio) {
   element.append(panel);
   /** @type {import("../lesson_steps.js").Lesson | null} */
   let lesson = null;
+  let begun = false; // a lesson of one's own is begun once
   let sought = false; // whether what to look at has been brought into sight
   const language = () => studio.text("language");
   const said = (/** @type {Record<string, any>} */ words) => words[language()] ?? Object.values(words)[0];
@@ -23,8 +29,8 @@ export function mount(element, studio) {
     if (lesson?.name === name) return draw();
     try {
       lesson = await studio.model.ask("lesson", { name });
-      const state_ = state.get("view") ? {} : await resolved(/** @type {any} */ (lesson), current(), studio);
-      state.set({ ...state_, step: current() }); // a link may name the step alone
+      if (!state.values.view) // a link that names the step alone
+        state.set({ ...await resolved(/** @type {any} */ (lesson), current(), studio), step: current() });
     } catch (error) {
       lesson = null;
       state.set({ lesson: "", step: "" });
@@ -41,6 +47,7 @@ export function mount(element, studio) {
 
   /** @param {string} name */
   async function begin(name) {
+    begun = true;
     lesson = await studio.model.ask("lesson", { name });
     state.set({ ...await resolved(/** @type {any} */ (lesson), 1, studio), lesson: name, step: 1 }, { step: true });
     panel.querySelector("h2")?.focus();
@@ -56,13 +63,14 @@ export function mount(element, studio) {
   }
 
   async function drawList() {
-    const { lessons } = await studio.model.ask("lessons");
+    const { lessons, begins } = await studio.model.ask("lessons");
     if (lesson) return;
+    if (begins && !state.values.view && !begun) return begin(begins);
     panel.setAttribute("aria-label", studio.text("lessons.title"));
     panel.replaceChildren(make("h2", { text: studio.text("lessons.title") }),
-      make("ul", {}, ...lessons.map((/** @type {any} */ each) => make("li", {},
-        make("button", { type: "button", class: "link", text: said(each.title), onclick: () => begin(each.name) }),
-        make("span", { class: "note", text: ` ${studio.text("lessons.steps", { n: each.steps })}` })))));
+      ...lessons.map((/** @type {any} */ each) => make("button", {
+        type: "button", class: "link", text: said(each.title), title: studio.text("lessons.steps", { n: each.steps }), onclick: () => begin(each.name),
+      })));
   }
 
   /** @param {import("../lesson_steps.js").Lesson} lesson */
@@ -77,18 +85,17 @@ export function mount(element, studio) {
     const had = /** @type {HTMLElement | null} */ (panel.contains(document.activeElement) ? document.activeElement : null)?.dataset.to;
     panel.setAttribute("aria-label", said(lesson.title));
     panel.replaceChildren(...[
-      make("h2", { text: said(lesson.title), tabindex: -1 }),
+      make("div", { class: "walk" },
+        make("h2", { text: said(lesson.title), tabindex: -1, "data-to": "title" }),
+        make("span", { class: "note", text: place }),
+        button("back", { "data-to": "back", disabled: k === 1, onclick: () => go(k - 1) }),
+        button("next", { "data-to": "next", class: "primary", disabled: k === count(), onclick: () => go(k + 1) }),
+        button("large", { "data-to": "large", class: "quiet", "aria-pressed": String(large), onclick: () => state.set({ letters: large ? "" : "large" }) }),
+        button("close", { "data-to": "close", class: "quiet", onclick: () => state.set({ lesson: "", step: "", letters: "" }, { step: true }) })),
       make("progress", { max: count(), value: k, "aria-label": place }),
       make("div", { class: "words", "data-step": k }, ...words),
       untrained && make("p", { class: "note", text: studio.text("lessons.untrained") }),
       lacks && make("p", { class: "note", text: studio.text("lessons.lacks", { kind: value.replace(/:-?\d+/g, "").replaceAll("|", " / ") }) }),
-      make("div", { class: "walk" },
-        button("back", { "data-to": "back", disabled: k === 1, onclick: () => go(k - 1) }),
-        make("span", { class: "note", text: place }),
-        button("next", { "data-to": "next", disabled: k === count(), onclick: () => go(k + 1) })),
-      make("div", { class: "walk" },
-        button("large", { "data-to": "large", "aria-pressed": String(large), onclick: () => state.set({ letters: large ? "" : "large" }) }),
-        button("close", { "data-to": "close", onclick: () => state.set({ lesson: "", step: "", letters: "" }, { step: true }) })),
     ].filter(Boolean));
     if (had) /** @type {HTMLElement | null} */ (panel.querySelector(`[data-to="${had}"]:not([disabled])`))?.focus();
     studio.announce(`${place}: ${words.map((p) => p.textContent).join(" ")}`);
@@ -111,23 +118,32 @@ export function mount(element, studio) {
   const drawnAnew = new MutationObserver(mark);
   drawnAnew.observe(root, { childList: true, subtree: true });
 
-  /** @param {KeyboardEvent} event */
-  function walk(event) {
+  /** @type {(keys: Record<string, number>) => (event: KeyboardEvent) => void} */
+  const walking = (keys) => (event) => {
     const target = /** @type {HTMLElement} */ (event.target);
     if (!lesson || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (target.matches("input, textarea, select, [contenteditable]")) return;
-    const by = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 }[event.key];
+    if (target.matches("input, textarea, select, dialog *, [contenteditable]")) return;
+    const by = keys[event.key];
     if (!by) return;
     event.preventDefault();
+    event.stopPropagation();
     go(current() + by);
-  }
-  root.addEventListener("keydown", walk);
+  };
+  // The keys of a presenter's remote are the lesson's; arrows go to the view first.
+  const byPages = walking(PAGES), byArrows = walking(ARROWS);
+  root.addEventListener("keydown", byPages, { capture: true });
+  root.addEventListener("keydown", byArrows);
   open();
   return {
     update: (changed) => {
       if (changed.has("lesson")) open();
       else if (["step", "lang", "letters", "network"].some((key) => changed.has(key))) draw();
     },
-    dispose: () => { drawnAnew.disconnect(); root.removeEventListener("keydown", walk); panel.remove(); },
+    dispose: () => {
+      drawnAnew.disconnect();
+      root.removeEventListener("keydown", byPages, { capture: true });
+      root.removeEventListener("keydown", byArrows);
+      panel.remove();
+    },
   };
 }

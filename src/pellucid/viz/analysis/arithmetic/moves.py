@@ -6,6 +6,7 @@ Which one the layer itself says: it moves the places of the numbers in their ste
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def _zero_channels(layer: nn.ZeroPadShortcut, at: Place) -> Explained:
     text = "y[c,i,j] = x[c, s·i, s·j], and 0 in the channels that are added"
     if at.unit[0] >= layer.in_channels:
         return Explained(text, [Copy(input=None, unit=None, result=0.0)])
-    return _moved(layer, at)
+    return replace(_moved(layer, at), equation=text)
 
 
 def origin(layer: nn.Layer, at: Place) -> Number | None:
