@@ -108,7 +108,7 @@ def test_a_weight_of_the_window_is_chosen_by_the_keyboard(page, back):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "weight=conv1.weight:2.0.0.1" in url)
-    page.wait_for_selector("text=dconv1.weight[2, 0, 0, 1]")
+    page.wait_for_selector("text=dL/d conv1.weight[2, 0, 0, 1]")
     _close(_number(page, ".gradient"), back.weight("conv1.weight")[2, 0, 0, 1])
 
 

@@ -27,7 +27,11 @@ def test_the_layers_of_the_line_are_shown_while_it_is_typed(page):
     calls = page.locator(".layer-table tbody td:nth-child(2)").all_inner_texts()
     assert calls == [repr(layer) for _, layer in model.children()]
     assert f"{model.parameter_count():,} parameters" in page.locator("#build-says").inner_text()
-    assert "conv1 4×8×8" in page.locator("svg.strip").get_attribute("aria-label")
+    boxes = page.locator("main svg.graph .box")
+    words = [boxes.nth(k).get_attribute("aria-label") for k in range(boxes.count())]
+    assert [each.split(":")[0] for each in words] == ["image", "conv1", "pool1", "flatten", "fc1"]
+    boxes.nth(2).click()
+    assert page.evaluate("() => getSelection().toString()") == "POOL"
 
 
 def test_the_word_at_fault_is_underlined_and_can_be_gone_to(page):
@@ -69,3 +73,13 @@ def test_a_network_is_opened_and_can_be_chosen_from_then_on(page):
     names = page.locator(".top select option").all_inner_texts()
     assert names == ["digits.safetensors", "CONV3-4 -> RELU -> FC"]
     page.locator("#view text", has_text="conv1").first.wait_for()
+
+
+def test_one_click_trains_it_on_the_data_set(page):
+    page.evaluate("() => { location.hash = 'view=build&lang=en&data=digits&pattern=FC' }")
+    page.wait_for_selector("text=Linear(64, 10)")
+    page.get_by_role("button", name="Train it").click()
+    page.wait_for_url(lambda url: "view=training" in url)
+    page.locator(".top select option").nth(3).wait_for(state="attached")
+    names = page.locator(".top select option").all_inner_texts()
+    assert names[2:] == ["FC", "digits-1"]  # what was built, and the run that trains it

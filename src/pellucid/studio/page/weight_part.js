@@ -19,7 +19,7 @@ export function gradientPart({ studio, digits, inOrder, stop }, { key, index, eq
   const where = (/** @type {number} */ k) => make("span", {}, unitLink(studio, `[${unit(k).join(", ")}]`, value.id, unit(k)), padded?.data[k] ? ` ${words("unit.padding")}` : "");
   const list = termList({ label: words("weight.terms"), count: n, name: value.title, at: where, stop, digits, inOrder, soFar: words("unit.so-far"), sum: products.data,
     columns: [{ heading: "dy", data: dy.data }, { heading: "× x", data: x.data }, { heading: "= dy · x", data: products.data }] });
-  const name = `d${key}[${index.join(", ")}]`, more = total > n && ` + ${figure(rest, Math.max(digits, 5))} (${words("weight.rest", { n: counted(total - n) })})`;
+  const name = `dL/d ${key}[${index.join(", ")}]`, more = total > n && ` + ${figure(rest, Math.max(digits, 5))} (${words("weight.rest", { n: counted(total - n) })})`;
   return [equation(text), make("div", { class: "columns" }, productMap(studio, value, windows, unit, list.go), make("div", { class: "terms" }, list.element)),
     make("p", { class: "numbers total" }, `${name} = Σ${more || ""} = `, make("strong", { class: "result gradient", text: figure(gradient, Math.max(digits, 7)) }))];
 }

@@ -2,10 +2,10 @@
 
 import { layerTable, wordTable } from "../build_tables.js";
 import { make } from "../dom.js";
+import { graph } from "../graph.js";
 import { lineEditor } from "../line_editor.js";
 import { problem } from "../notices.js";
 import { counted } from "../text.js";
-import { volumeStrip } from "../volume_strip.js";
 
 const SIZES = ["channels", "height", "width", "classes"], PAUSE = 80; // milliseconds after the last letter
 
@@ -91,11 +91,18 @@ export function mount(element, studio) {
     }
     editor.mark([]);
     says.textContent = text("build.sum", { layers: found.rows.length, parameters: counted(found.parameters), products: counted(found.products) });
-    const values = [{ path: text("build.input"), shape: line().input }];
-    for (const row of found.rows)
-      if (row.parameters || String(row.shape) !== String(values[values.length - 1].shape)) values.push(row);
-    boxes.replaceChildren(volumeStrip(values, text("build.volumes_say", { shapes: values.map(({ path, shape }) => `${path} ${shape.join("×")}`).join(", ") })));
+    boxes.replaceChildren(volumes());
     table.replaceChildren(layerTable(found, text, (row) => editor.mark(row ? [{ ...row, kind: "chosen" }] : [])));
+  }
+
+  /** The graph of the values that have weights before them, or another shape than those before; a box selects its word. */
+  function volumes() {
+    const image = { title: text("build.input"), kind: "input", shape: line().input, parameters: 0, products: 0, field: { size: [1, 1] } };
+    const values = [image, ...found.rows].map((row, id) => ({ title: row.path, ...row, id, stage: id, weights: row.parameters ? [row] : [] }));
+    const kept = values.filter(({ id, parameters, shape }) => !id || parameters || String(shape) !== String(values[id - 1].shape));
+    const layout = { boxes: kept.map(({ id }, column) => [id, column, 0]), breaks: kept.map((_, column) => column), edges: kept.slice(1).map(({ id }, k) => [kept[k].id, id, 0]) };
+    const state = { number: () => NaN, set: (/** @type {{value: number}} */ { value }) => { if (value) editor.select(values[value].start, values[value].end); } };
+    return graph(/** @type {any} */ ({ text, state, network: { values, layout: { values: layout }, outputs: [] } }), { every: true, width: boxes.clientWidth }).element;
   }
 
   /** @param {(row: any) => boolean} is */
