@@ -86,8 +86,7 @@ class Studio:
         """
         if data is not None:
             _require_data(data)
-        new = is_name(source)
-        known = CATALOGUE.get(data) if new and data else None
+        known = CATALOGUE.get(data) if data and is_name(source) else None
         if known is not None:
             image, classes = image or known.image_shape, classes or len(known.classes)
         model = network(source, image, classes)
@@ -105,6 +104,7 @@ class Studio:
         """Open a model that was read from ``source``; the other arguments are those of `open`."""
         if model.input_shape is None and image is not None:
             model.input_shape = image
+        new = is_name(source)
         name = source if new else Path(source).resolve().name
         run = None if new else source
         told = None if run is None else settings_of(run).get("data")
