@@ -237,8 +237,10 @@ class Opened:
 
     def probabilities(self, scores: Array) -> Array:
         """Return the softmax of scores (K,), unless the network's last layer is a softmax."""
-        ends = isinstance(self.nodes[self.output - 1].layer, Softmax)
-        return scores if ends else softmax(scores[np.newaxis])[0]
+        if isinstance(self.nodes[self.output - 1].layer, Softmax):
+            return scores
+        with np.errstate(all="ignore"):  # of a training that diverges
+            return softmax(scores[np.newaxis])[0]
 
     def values(self, image: str) -> list[Array]:
         """Return the image and the value of each node, as the engine computes it; do not write.

@@ -146,6 +146,22 @@ export async function open(element, model, how = {}) {
     tell(changed);
   }
 
+  let looking = false, again = false;
+
+  /** Looks at the image with other weights; they may change faster than that. */
+  async function look() {
+    again = looking;
+    if (looking) return;
+    looking = true;
+    do {
+      again = false;
+      const { numbers, source, label, how } = studio.seen ?? {};
+      if (numbers) await studio.see({ numbers }, { source, label, how }).catch(() => null); // another one was drawn
+      tell(new Set(["weights"]));
+    } while (again);
+    looking = false;
+  }
+
   /** @param {number} by   Values on, or back. */
   function go(by) {
     const last = studio.network.values.length - 1, value = state.number("value");
@@ -157,14 +173,7 @@ export async function open(element, model, how = {}) {
   const ends = [
     () => dark.removeEventListener("change", darkened),
     state.subscribe(follow),
-    model.on("changed", async ({ network }) => {
-      if (network !== studio.network.id) return;
-      if (studio.seen) {
-        const { numbers, source, label, how } = studio.seen;
-        await studio.see({ numbers }, { source, label, how });
-      }
-      tell(new Set(["weights"]));
-    }),
+    model.on("changed", ({ network }) => { if (network === studio.network.id) look(); }),
     model.on("networks", async () => {
       ({ networks } = await model.ask("networks"));
       if (known(studio.network.id) === studio.network.id) top();

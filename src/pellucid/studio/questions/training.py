@@ -7,6 +7,8 @@ from typing import Any
 from ...errors import PellucidError
 from ...optim import RULES
 from ...optim.schedules import SCHEDULES
+from ...runs import Settings
+from ...runs.completing import completed
 from ..opened import Opened
 from ..opening import Studio
 from ..registry import Report, question
@@ -26,6 +28,8 @@ def choices(opened: Opened) -> dict[str, Any]:
                 "name": offer.name,
                 "title": offer.title,
                 "images": offer.images,
+                "epochs": (usual := completed(Settings(data=offer.name))).epochs,
+                "batch_size": usual.batch_size,
                 "fits": offer.image_shape == opened.image_shape,
             }
             for offer in offers(opened)

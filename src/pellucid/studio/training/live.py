@@ -82,7 +82,7 @@ class LiveTraining:
         self._begun = time.perf_counter()
         self._tempo = (self._begun, 0)  # when the last event was told, and the steps by then
         self._share = 0.0  # of the training's time that was spent on the page
-        self._settled = threading.Condition()
+        self._settled = threading.Condition()  # its lock: of `state` too
         self._thread = threading.Thread(target=self._work, name="studio-training", daemon=True)
 
     @property
@@ -237,9 +237,17 @@ class LiveTraining:
     # What is told -------------------------------------------------------------------------------
 
     def described(self, since: int = 0) -> dict[str, Any]:
-        """Return all that a page may know, with the losses from number ``since`` on."""
+        """Return all that a page may know, with the losses from number ``since`` on.
+
+        Answers and events may overtake each other: ``moment``, in seconds, says which is newer.
+        """
+        with self._settled:
+            return self._described(since)
+
+    def _described(self, since: int) -> dict[str, Any]:
         trainer = self.run.trainer
         return {
+            "moment": time.monotonic(),
             "network": self.opened.id,
             "version": self.opened.version,
             "state": self.state,

@@ -9,6 +9,7 @@ import * as lessons from "./lessons.js";
 import * as maps from "./maps.js";
 import * as network from "./network.js";
 import * as strip from "./strip.js";
+import * as training from "./training.js";
 import * as unit from "./unit.js";
 
 /**
@@ -26,6 +27,7 @@ export const views = [
   { name: "back", needs: ["way_back", "weight", "maps"], mount: back.mount },
   { name: "errors", needs: ["errors", "errors/cell", "why"], mount: errors.mount },
   { name: "build", needs: ["build", "build/words", "build/open"], mount: build.mount },
+  { name: "training", needs: ["train/state"], mount: training.mount },
 ];
 
 /** @type {Entry[]} */
