@@ -290,26 +290,26 @@ def test_a_drawing_goes_along_to_another_network(page):
 
 def test_the_graph_of_a_residual_network_is_walked_along_its_edges(page):
     go(page, "network=n2")
-    page.wait_for_selector(".graph .box")
-    assert page.locator(".graph .box").count() == 34
-    page.locator(".graph .box").first.focus()
+    page.wait_for_selector("main .graph .box")
+    assert page.locator("main .graph .box").count() == 34
+    page.locator("main .graph .box").first.focus()
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "value=10" in url)  # the first sum
-    assert page.locator(".graph .chosen .name").text_content() == "layer1.0"
-    assert "ResidualSum" in page.locator(".graph .box.chosen").get_attribute("aria-label")
+    assert page.locator("main .graph .chosen .name").text_content() == "layer1.0"
+    assert "ResidualSum" in page.locator("main .graph .box.chosen").get_attribute("aria-label")
     assert "layer1.relu0" in page.locator(".layer").inner_text()
     page.keyboard.press("ArrowLeft")
     assert page.evaluate("document.activeElement.dataset.value") == "8"
     page.get_by_role("button", name="Each layer on its own").click()
-    page.wait_for_function("() => document.querySelectorAll('.graph .box').length === 72")
+    page.wait_for_function("() => document.querySelectorAll('main .graph .box').length === 72")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 def test_a_line_below_a_box_chooses_the_layer_within(page):
     go(page, "network=n2")
-    page.locator(".graph .box[data-value='3'] text.member", has_text="BatchNorm2d").click()
+    page.locator("main .graph .box[data-value='3'] text.member", has_text="BatchNorm2d").click()
     page.wait_for_url(lambda url: "value=2" in url)
     assert "bn1" in page.locator(".layer h3").inner_text()
 
@@ -329,9 +329,9 @@ def test_the_graph_as_a_table_has_the_numbers_of_the_summary(page, digits_file):
 
 def test_a_layer_is_chosen_above_any_view(page):
     go(page, "view=maps")
-    page.locator(".strip .box[data-value='3']").click()
+    page.locator(".overview .box[data-value='3']").click()
     page.wait_for_url(lambda url: "value=3" in url)
-    assert "pool1" in page.locator(".strip .here").inner_text()
+    assert "pool1" in page.locator(".overview p").inner_text()
     page.keyboard.press("]")
     page.wait_for_url(lambda url: "value=4" in url)
 
@@ -370,7 +370,7 @@ def test_korean_and_dark_are_remembered(page, studio):
 def test_a_narrow_page_does_not_scroll_sideways(page, state):
     page.set_viewport_size({"width": 390, "height": 800})
     go(page, state)
-    page.wait_for_selector(".graph")
+    page.wait_for_selector(".graph >> visible=true")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -378,7 +378,7 @@ def test_a_narrow_page_does_not_scroll_sideways(page, state):
 def test_axe_finds_nothing(page, theme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     go(page, f"image=test:3&theme={theme}&value=2")
-    page.wait_for_selector(".graph .box")
+    page.wait_for_selector("main .graph .box")
     page.locator(".gallery > summary").click()
     page.locator(".gallery .card").first.wait_for()
     found = axe.run(page).response["violations"]

@@ -12,13 +12,14 @@ export function classesFor(studio) {
   const { state, text, network: { classes } } = studio, many = classes.length > MOST;
   const list = make("ol", { class: "classes", role: "list", "aria-label": text("image.classes") });
   const words = text("image.search", { count: classes.length });
-  const search = make("input", { type: "search", placeholder: words, "aria-label": words, oninput: () => update() });
+  const search = make("input", { type: "search", placeholder: words, "aria-label": words, oninput: update });
   const element = make("section", { class: "answer" }, many && search, list);
   const rows = Array.from({ length: many ? LISTED : classes.length }, () => {
-    const name = make("span", { class: "name" }), share = make("span", { class: "number" }), filled = make("i");
-    const button = make("button", { type: "button" }, name, make("span", { class: "bar" }, filled), share);
+    const name = make("span", { class: "name" }), filled = make("i"), share = make("span", { class: "number" });
+    const button = make("button", { type: "button", onclick: choose }, name,
+      make("span", { class: "track" }, filled), share);
     const item = make("li", {}, button), row = { item, button, name, share, filled, k: -1 };
-    button.addEventListener("click", () => state.set({ class: state.number("class") === row.k ? "" : row.k }));
+    function choose() { state.set({ class: state.number("class") === row.k ? "" : row.k }); }
     list.append(item);
     return row;
   });
@@ -34,7 +35,8 @@ export function classesFor(studio) {
   function update() {
     element.hidden = !studio.seen && many;
     const { seen } = studio, shares = seen?.probabilities?.data ?? new Float32Array(classes.length);
-    const best = seen ? shares.indexOf(Math.max(...shares)) : -1, chosen = state.number("class"), which = listed(shares);
+    const best = seen ? shares.indexOf(Math.max(...shares)) : -1, chosen = state.number("class");
+    const which = listed(shares);
     rows.forEach((row, place) => {
       const k = which[place];
       row.item.hidden = k === undefined;

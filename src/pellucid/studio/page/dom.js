@@ -54,6 +54,10 @@ export function drawingOn(/** @type {HTMLCanvasElement} */ canvas, /** @type {nu
   return context;
 }
 
+/** The number nearest to x from `low` to `high`. */
+export const within = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) =>
+  Math.min(Math.max(x, low), high);
+
 /** Calls a function with the last arguments, at most once a frame. */
 export function eachFrame(/** @type {(...args: any[]) => void} */ work) {
   let waiting = false;

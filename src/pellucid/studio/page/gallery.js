@@ -18,13 +18,14 @@ export function galleryFor(studio, choose) {
   const note = make("p", { class: "note" }), says = make("div");
   const orders = ["mistakes", "order"].map((each) => make("button", {
     type: "button", text: each === "order" ? text("image.in_order") : text("image.mistakes"),
-    "aria-pressed": String(each === order), onclick: () => { order = each; restart(); },
+    "aria-pressed": String(each === order), "data-order": each, onclick: () => { order = each; restart(); },
   }));
   const which = make("select", {
-    "aria-label": text("image.part"), onchange: (/** @type {any} */ event) => { part = event.target.value; restart(); },
+    hidden: true, "aria-label": text("image.part"), onchange: () => { part = which.value; restart(); },
   });
+  const tools = make("div", { class: "tools" }, make("div", { class: "toggle" }, ...orders), which);
   const element = make("details", { class: "gallery" }, make("summary", { text: text("image.gallery") }),
-    make("div", { class: "tools" }, make("div", { class: "toggle" }, ...orders), which), says, note, scrolled);
+    tools, says, note, scrolled);
 
   async function more() {
     if (busy || loaded >= total) return;
@@ -35,8 +36,9 @@ export function galleryFor(studio, choose) {
       if (asked !== `${part} ${order}`) return;
       problem(says, null);
       total = found.total;
+      which.hidden = found.parts.length < 2;
       which.replaceChildren(...found.parts.map((/** @type {string} */ each) =>
-        make("option", { value: each, text: each, selected: each === part })));
+        make("option", { value: each, text: text(`image.${each}`), selected: each === part })));
       loaded += found.indices.shape[0];
       note.textContent = text("image.count", { total: counted(total), wrong: counted(found.mistakes) });
       list.append(...cards(found));
@@ -48,7 +50,7 @@ export function galleryFor(studio, choose) {
       waiting.end();
       busy = false;
       if (asked !== `${part} ${order}`) more();
-      else if (loaded < total && scrolled.clientHeight && scrolled.scrollHeight <= scrolled.clientHeight) more();
+      else if (scrolled.clientHeight && scrolled.scrollHeight <= scrolled.clientHeight) more();
     }
   }
 
@@ -56,11 +58,13 @@ export function galleryFor(studio, choose) {
   function cards({ indices, labels, guesses, confidences, pictures }) {
     const [, c, h, w] = pictures.shape, { classes } = studio.network, size = c * h * w;
     return Array.from(indices.data, (/** @type {number} */ index, k) => {
-      const label = classes[labels.data[k]] ?? labels.data[k], guess = classes[guesses.data[k]] ?? guesses.data[k];
+      const [label, guess] = [labels, guesses].map(({ data }) => classes[data[k]] ?? data[k]);
       const canvas = make("canvas", { width: w, height: h, class: "pixels", "aria-hidden": "true" });
-      canvas.getContext("2d").putImageData(pixels(pictures.data.subarray(k * size, (k + 1) * size), c, h, w), 0, 0);
+      const bytes = pictures.data.subarray(k * size, (k + 1) * size);
+      canvas.getContext("2d").putImageData(pixels(bytes, c, h, w), 0, 0);
       const right = labels.data[k] === guesses.data[k], share = (100 * confidences.data[k]).toFixed(0);
-      const words = right ? text("image.right", { index, label, share }) : text("image.wrong", { index, label, guess, share });
+      const values = { index, label, guess, share };
+      const words = right ? text("image.right", values) : text("image.wrong", values);
       return make("li", {}, make("button", {
         type: "button", class: "card", tabindex: -1, "data-index": index, "aria-label": words, title: words,
         onclick: () => choose(part, index),
@@ -69,7 +73,7 @@ export function galleryFor(studio, choose) {
   }
 
   function restart() {
-    orders.forEach((button, k) => button.setAttribute("aria-pressed", String((k === 0) === (order === "mistakes"))));
+    for (const button of orders) button.setAttribute("aria-pressed", String(button.dataset.order === order));
     [total, loaded] = [Infinity, 0];
     list.replaceChildren();
     scrolled.scrollTop = 0;
@@ -81,7 +85,8 @@ export function galleryFor(studio, choose) {
     if (scrolled.scrollTop + 1.5 * scrolled.clientHeight > scrolled.scrollHeight) more();
   });
   list.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    const all = [...list.querySelectorAll("button")], here = all.indexOf(/** @type {any} */ (document.activeElement));
+    const all = [...list.querySelectorAll("button")];
+    const here = all.findIndex((each) => each === document.activeElement);
     const columns = all.filter((each) => each.offsetTop === all[0].offsetTop).length;
     const by = { ...STEPS, ArrowUp: -columns, ArrowDown: columns }[event.key];
     if (by === undefined || here < 0 || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -24,9 +24,11 @@ function lines({ members }, costs) {
     ...members.filter(({ id }) => id > 0).map(({ kind, id }) => ({ words: kind, kind: "member", value: id })),
   ];
   if (!costs) return all;
-  const parameters = sum(members, "parameters"), products = sum(members, "products"), field = fieldOf(last);
-  for (const words of [parameters && `θ ${short(parameters)}`, products && `× ${short(products)}`, `[${field}]`])
-    if (words) all.push({ words, kind: "cost", value: last.id });
+  const parameters = sum(members, "parameters"), products = sum(members, "products");
+  const told = [`[${fieldOf(last)}]`];
+  if (products) told.unshift(`× ${short(products)}`);
+  if (parameters) told.unshift(`θ ${short(parameters)}`);
+  for (const words of told) all.push({ words, kind: "cost", value: last.id });
   return all;
 }
 
@@ -41,9 +43,9 @@ export function graph(studio, { every = false, small = false, width = Infinity, 
   const { boxes, edges, size } = placed(network, every ? "values" : "stages", {
     width, scale: small ? 0.4 : 1, words: small ? () => [] : (box) => lines(box, costs),
   });
-  const picture = svg("svg", {
-    class: small ? "graph small" : "graph", width: size[0], height: size[1], viewBox: `0 0 ${size[0]} ${size[1]}`,
-    role: "group", "aria-label": text("network.graph", { count: boxes.length }),
+  const [wide, high] = size, picture = svg("svg", {
+    class: "graph", width: wide, height: high, viewBox: `0 0 ${wide} ${high}`, role: "group",
+    "aria-label": text("network.graph", { count: boxes.length }),
   });
   for (const points of edges) picture.append(...arrow(points, small ? 3 : 5));
   const drawn = new Map(boxes.map((box) => [box.id, block(box)]));
@@ -51,23 +53,27 @@ export function graph(studio, { every = false, small = false, width = Infinity, 
 
   /** @param {Box} box */
   function block(box) {
-    const { x, y, thick, tall, back } = box, top = y - tall / 2, low = y + tall / 2, right = x + thick, up = back * 0.6;
-    const last = box.members[box.members.length - 1], face = (/** @type {string} */ name, /** @type {number[][]} */ corners) =>
-      svg("polygon", { class: name, points: corners.map((corner) => corner.map((n) => n.toFixed(1)).join(",")).join(" ") });
+    const { x, y, thick, tall, back, members } = box, right = x + thick;
+    const top = y - tall / 2, low = y + tall / 2, up = back * 0.6;
+    const face = (/** @type {string} */ name, /** @type {number[][]} */ corners) => svg("polygon", {
+      class: name, points: corners.map((corner) => corner.map((n) => n.toFixed(1)).join(",")).join(" "),
+    });
     const group = svg("g", {
-      class: box.members.some(({ weights }) => weights.length) ? "box weighted" : "box", "data-value": box.id, role: "button",
-      tabindex: -1, "aria-label": inWords(box.members, text), onclick: (/** @type {Event} */ event) => {
+      class: members.some(({ weights }) => weights.length) ? "box weighted" : "box",
+      "data-value": box.id, role: "button", tabindex: -1, "aria-label": inWords(members, text),
+      onclick: (/** @type {Event} */ event) => {
         const line = /** @type {SVGElement} */ (event.target).dataset.value;
         state.set({ value: line ?? box.id, unit: "" }, { step: true });
       },
-    }, svg("title", { text: inWords(box.members, text) }),
-    face("front", [[x, top], [right, top], [right, low], [x, low]]),
-    back > 0 && face("top", [[x, top], [x + back, top - up], [right + back, top - up], [right, top]]),
-    back > 0 && face("side", [[right, top], [right + back, top - up], [right + back, low - up], [right, low]]));
+    }, svg("title", { text: inWords(members, text) }));
+    group.append(face("front", [[x, top], [right, top], [right, low], [x, low]]));
+    if (back > 0) group.append(
+      face("top", [[x, top], [x + back, top - up], [right + back, top - up], [right, top]]),
+      face("side", [[right, top], [right + back, top - up], [right + back, low - up], [right, low]]));
     box.words.forEach(({ words, kind, value }, k) => group.append(svg("text", {
-      class: kind, x: box.left, y: low + 14 + 13 * k, text: words, "data-value": kind === "member" ? value : null,
+      class: kind, x: box.left, y: low + 14 + 13 * k, text: words,
+      "data-value": kind === "member" ? value : null,
     })));
-    if (network.outputs.includes(last.id)) group.classList.add("output");
     return group;
   }
 
@@ -81,7 +87,7 @@ export function graph(studio, { every = false, small = false, width = Infinity, 
       for (const line of group.querySelectorAll("text.member"))
         line.classList.toggle("chosen", Number(line.dataset.value) === value && chosen.members.length > 1);
     }
-    return drawn.get(chosen.id);
+    return chosen;
   }
 
   picture.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
@@ -90,7 +96,7 @@ export function graph(studio, { every = false, small = false, width = Infinity, 
     if (!here) return;
     if (event.key === "Enter" || event.key === " ") state.set({ value: here.id, unit: "" }, { step: true });
     else {
-      const next = event.key === "Home" ? boxes[0] : event.key === "End" ? boxes[boxes.length - 1] : along(event.key, here);
+      const next = { Home: boxes[0], End: boxes[boxes.length - 1] }[event.key] ?? along(event.key, here);
       if (next === undefined) return;
       if (next) {
         drawn.get(here.id).setAttribute("tabindex", "-1");
@@ -110,9 +116,10 @@ export function graph(studio, { every = false, small = false, width = Infinity, 
     const [on, side] = /** @type {Record<string, number[]>} */ (KEYS)[key] ?? [];
     if (on === undefined) return undefined;
     const ids = on < 0 ? here.reads : on > 0 ? here.readers : [];
-    const found = side ? boxes.filter(({ column, lane }) => column === here.column && (lane - here.lane) * side > 0)
-      : boxes.filter(({ id }) => ids.includes(id));
-    const far = (/** @type {Box} */ { lane, column }) => 1000 * Math.abs(lane - here.lane) + Math.abs(column - here.column);
+    const found = boxes.filter(({ id, column, lane }) =>
+      side ? column === here.column && (lane - here.lane) * side > 0 : ids.includes(id));
+    const far = (/** @type {Box} */ { lane, column }) =>
+      1000 * Math.abs(lane - here.lane) + Math.abs(column - here.column);
     return found.sort((a, b) => far(a) - far(b))[0] ?? null;
   }
 
@@ -157,7 +164,8 @@ function tail(/** @type {string} */ path) {
 export const sum = (members, what) => members.reduce((all, each) => all + each[what], 0);
 
 /** The rows and columns of the image that a unit sees. */
-export const fieldOf = (/** @type {Value} */ { field: { size, everything } }) => (everything ? "∞" : size.join("×"));
+export const fieldOf = (/** @type {Value} */ { field: { size, everything } }) =>
+  everything ? "∞" : size.join("×");
 
 /**
  * A box in words.
@@ -168,6 +176,7 @@ export function inWords(members, text) {
   const last = members[members.length - 1];
   return text("network.box", {
     name: members[0].title, kinds: members.map(({ kind }) => kind).join(", "), shape: last.shape.join("×"),
-    parameters: counted(sum(members, "parameters")), products: counted(sum(members, "products")), field: fieldOf(last),
+    parameters: counted(sum(members, "parameters")), products: counted(sum(members, "products")),
+    field: fieldOf(last),
   });
 }

@@ -31,14 +31,16 @@ const EDGE = 8; // pixels from the border
  * @param {number} scale
  */
 function sizes(values, scale) {
-  const most = (/** @type {(shape: number[]) => number} */ of) => Math.max(1, ...values.map(({ shape }) => of(shape)));
-  const side = most((shape) => (shape.length === 3 ? Math.max(shape[1], shape[2]) : 1));
-  const deep = most((shape) => (shape.length === 3 ? shape[0] : 1)), long = most((shape) => (shape.length === 3 ? 1 : shape[0]));
-  const grown = (/** @type {number} */ n, /** @type {number} */ of) => Math.log2(1 + n) / Math.log2(1 + of);
+  const shapes = values.map(({ shape }) => shape), images = shapes.filter(({ length }) => length === 3);
+  const deep = Math.max(1, ...images.map(([c]) => c));
+  const side = Math.max(1, ...images.map(([, h, w]) => Math.max(h, w)));
+  const long = Math.max(1, ...shapes.filter(({ length }) => length !== 3).map(([n]) => n));
+  /** @type {(n: number, most: number, least: number, by: number) => number} */
+  const grown = (n, most, least, by) => scale * (least + (by * Math.log2(1 + n)) / Math.log2(1 + most));
   return (/** @type {number[]} */ shape) => {
     const [c, h, w] = shape;
-    if (shape.length !== 3) return { thick: 9 * scale, tall: (10 + 62 * grown(c, long)) * scale, back: 0 };
-    return { thick: (5 + 24 * grown(c, deep)) * scale, tall: (8 + 56 * grown(h, side)) * scale, back: (3 + 24 * grown(w, side)) * scale };
+    if (shape.length !== 3) return { thick: 9 * scale, tall: grown(c, long, 10, 62), back: 0 };
+    return { thick: grown(c, deep, 5, 24), tall: grown(h, side, 8, 56), back: grown(w, side, 3, 24) };
   };
 }
 
@@ -53,7 +55,10 @@ export function placed(network, which, { width, scale, words }) {
   /** @type {Map<number, Box>} */
   const boxes = new Map(layout.boxes.map(([id, column, lane]) => {
     const members = values.filter((each) => (which === "stages" ? each.stage : each.id) === id);
-    const box = { id, members, column, lane, reads: [], readers: [], x: 0, y: 0, left: 0, words: [], ...sizeOf(values[id].shape) };
+    const box = {
+      id, members, column, lane, reads: [], readers: [], x: 0, y: 0, left: 0, words: [],
+      ...sizeOf(values[id].shape),
+    };
     box.words = /** @type {any} */ (words(box));
     return [id, box];
   }));
@@ -62,13 +67,14 @@ export function placed(network, which, { width, scale, words }) {
     box(from).readers.push(to);
     box(to).reads.push(from);
   }
-  const gap = 26 * (scale < 1 ? 0.5 : 1), lanes = layout.edges.some(([from, to, lane]) => lane !== box(from).lane || lane !== box(to).lane);
-  const between = lanes ? gap : gap * 0.8;
+  const bends = layout.edges.some(([from, to, lane]) => lane !== box(from).lane || lane !== box(to).lane);
+  const between = (scale < 1 ? 13 : 26) * (bends ? 1 : 0.8);
 
   // Rows: as many columns as fit, ended where the graph may be broken.
   const all = [...boxes.values()], columns = Math.max(...all.map(({ column }) => column)) + 1;
-  const widths = Array.from({ length: columns }, (_, k) => Math.max(...all.filter(({ column }) => column === k)
-    .map(({ thick, back, words }) => Math.max(thick + back, ...words.map(({ words }) => words.length * LETTER)))));
+  const widths = Array(columns).fill(0);
+  for (const { column, thick, back, words } of all)
+    widths[column] = Math.max(widths[column], thick + back, ...words.map(({ words }) => words.length * LETTER));
   /** @type {{from: number, to: number}[]} */
   const rows = [{ from: 0, to: 0 }];
   const wide = (/** @type {number} */ from, /** @type {number} */ to) =>
@@ -84,16 +90,15 @@ export function placed(network, which, { width, scale, words }) {
   let below = EDGE, widest = 0;
   for (const { from, to } of rows) {
     const inside = all.filter(({ column }) => column >= from && column <= to);
-    const arriving = layout.edges.filter(([a, b]) => box(a).column < from && box(b).column >= from && box(b).column <= to);
-    const here = layout.edges.filter(([a, b]) => box(a).column >= from && box(b).column <= to);
-    const y = heights(inside, [...arriving, ...here].map(([, , lane]) => lane), below, scale);
+    const ending = layout.edges.filter(([, head]) => inside.includes(box(head)));
+    const y = heights(inside, ending.map(([, , lane]) => lane), below, scale);
     const at = [from > 0 ? between : EDGE];
     for (let k = from; k <= to; k++) at.push(at[at.length - 1] + widths[k] + between);
     for (const each of inside) {
       Object.assign(each, { x: at[each.column - from], left: at[each.column - from], y: y.of(each.lane) });
     }
     const leave = (/** @type {Box} */ { x, y, thick, back }) => [x + thick + back * 0.5, y];
-    for (const [a, b, lane] of [...here, ...arriving]) {
+    for (const [a, b, lane] of ending) {
       const tail = box(a), head = box(b), starts = tail.column >= from;
       const [x0, y0] = starts ? leave(tail) : [EDGE / 2, y.of(y.has(tail.lane) ? tail.lane : head.lane)];
       const turn = starts ? tail.x + widths[tail.column] + between * 0.25 : x0 + between * 0.25;
@@ -105,7 +110,8 @@ export function placed(network, which, { width, scale, words }) {
     }
     const right = at[at.length - 1] - between + EDGE;
     for (const each of inside) // what goes on in the next row
-      if (each.readers.some((id) => box(id).column > to)) edges.push([leave(each), [right + between * 0.5, each.y]]);
+      if (each.readers.some((id) => box(id).column > to))
+        edges.push([leave(each), [right + between * 0.5, each.y]]);
     widest = Math.max(widest, right + (to < columns - 1 ? between * 0.5 + EDGE : 0));
     below = y.end + (scale < 1 ? EDGE : 2.2 * EDGE);
   }
@@ -128,7 +134,12 @@ function heights(boxes, lanes, top, scale) {
     const own = boxes.filter((each) => each.lane === lane), room = own.length ? 0 : 7 * Math.sqrt(scale);
     y += Math.max(room, ...own.map(({ tall, back }) => tall / 2 + back * 0.6 + 2));
     middles.set(lane, y);
-    y += Math.max(room, ...own.map(({ tall, words }) => tall / 2 + LINE * words.length + (words.length ? 12 : 2)));
+    const below = (/** @type {Box} */ { words: { length } }) => (length ? LINE * length + 12 : 2);
+    y += Math.max(room, ...own.map((each) => each.tall / 2 + below(each)));
   }
-  return { of: (/** @type {number} */ lane) => middles.get(lane) ?? top, has: (/** @type {number} */ lane) => middles.has(lane), end: y };
+  return {
+    of: (/** @type {number} */ lane) => middles.get(lane) ?? top,
+    has: (/** @type {number} */ lane) => middles.has(lane),
+    end: y,
+  };
 }

@@ -28,15 +28,18 @@ export function problem(element, error) {
  */
 export function progress(element, words, studio) {
   const stop = new AbortController(), bar = make("progress", { "aria-label": words });
+  const cancel = () => stop.abort();
   const line = make("div", { class: "waiting" }, words, bar,
-    make("button", { type: "button", class: "quiet", text: studio.text("shell.cancel"), onclick: () => stop.abort() }));
+    make("button", { type: "button", class: "quiet", text: studio.text("shell.cancel"), onclick: cancel }));
   const late = setTimeout(() => element.prepend(line), 200);
   return {
     options: {
       signal: stop.signal,
-      progress: (/** @type {number} */ done, /** @type {number} */ of) => Object.assign(bar, { max: of, value: done }),
+      progress: (/** @type {number} */ done, /** @type {number} */ of) => {
+        Object.assign(bar, { max: of, value: done });
+      },
     },
-    cancel: () => stop.abort(),
+    cancel,
     end: () => { clearTimeout(late); line.remove(); },
   };
 }

@@ -1,7 +1,7 @@
 // The image as the network gets it, with the number of each pixel.
 
 import { photograph } from "./colours.js";
-import { make } from "./dom.js";
+import { make, within } from "./dom.js";
 import { asTable, numberTable } from "./table.js";
 import { figure } from "./text.js";
 
@@ -16,7 +16,7 @@ export function receivedFor(studio) {
   }, canvas, frame);
   const how = make("p", { class: "note" }), reading = make("p", { class: "reading number", role: "status" });
   const table = make("div");
-  const element = make("section", { class: "as-received" }, stage, make("div", { class: "words" }, how, reading), table);
+  const element = make("section", { class: "as-received" }, stage, make("div", {}, how, reading), table);
   /** @type {number[] | null} Row and column of the pixel that is read. */
   let at = null;
 
@@ -38,12 +38,12 @@ export function receivedFor(studio) {
   /** @param {number} i @param {number} j */
   function point(i, j) {
     const [, h, w] = studio.network.input;
-    at = [Math.min(Math.max(i, 0), h - 1), Math.min(Math.max(j, 0), w - 1)];
+    at = [within(i, 0, h - 1), within(j, 0, w - 1)];
     read();
   }
   stage.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
-    const box = canvas.getBoundingClientRect(), [, h, w] = studio.network.input;
-    point(Math.floor(((event.clientY - box.top) * h) / box.height), Math.floor(((event.clientX - box.left) * w) / box.width));
+    const box = canvas.getBoundingClientRect(), scale = studio.network.input[2] / box.width;
+    point(Math.floor((event.clientY - box.top) * scale), Math.floor((event.clientX - box.left) * scale));
   });
   for (const name of ["pointerleave", "blur"]) stage.addEventListener(name, () => { at = null; read(); });
   stage.addEventListener("focus", () => { if (!at) point(0, 0); });
@@ -63,27 +63,29 @@ export function receivedFor(studio) {
     canvas.getContext("2d").putImageData(photograph(seen.numbers, network.range), 0, 0);
     const [low, high] = network.range.map((x) => figure(x));
     const size = `${c}×${h}×${w}`;
-    how.textContent = [text("image.got", { size, low, high }), seen.how].filter(Boolean).join(" ");
+    const done = seen.how && `${seen.how[0].toUpperCase()}${seen.how.slice(1).replace(/\.?$/, ".")}`;
+    how.textContent = `${text("image.got", { size, low, high })} ${done}`;
     canvas.setAttribute("aria-label", text("image.seen"));
     read();
-    if (!table.querySelector("details[open]")) {
-      table.replaceChildren(asTable(text("image.table"), () => make("div", {}, ...Array.from({ length: c }, (_, k) =>
-        numberTable(seen.numbers.data.subarray(k * h * w, (k + 1) * h * w), h, w,
-          { caption: text("image.channel", { k }), digits: 3 })))));
-    } else tableAgain();
-  }
-
-  function tableAgain() { // an open table follows the image once nothing is drawn for a moment
-    clearTimeout(later);
-    later = setTimeout(() => {
-      table.replaceChildren();
-      update();
-      table.querySelector("details")?.setAttribute("open", "");
-    }, 300);
+    clearTimeout(later); // an open table follows once nothing is drawn for a moment
+    if (table.querySelector("details[open]")) later = setTimeout(() => list(true), 300);
+    else list(false);
   }
   /** @type {any} */
   let later;
 
+  /** @param {boolean} opened */
+  function list(opened) {
+    const { seen, text } = studio;
+    if (!seen) return;
+    const [c, h, w] = seen.numbers.shape, channel = (/** @type {number} */ k) =>
+      numberTable(seen.numbers.data.subarray(k * h * w, (k + 1) * h * w), h, w,
+        { caption: text("image.channel", { k }), digits: 3 });
+    const details = asTable(text("image.table"), () =>
+      make("div", {}, ...Array.from({ length: c }, (_, k) => channel(k))));
+    if (opened) details.setAttribute("open", "");
+    table.replaceChildren(details);
+  }
   update();
   return { element, update };
 }

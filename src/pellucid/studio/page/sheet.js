@@ -1,9 +1,11 @@
 // A sheet to draw on, with a mouse, a finger, a pen, or keys.
 
-import { make } from "./dom.js";
+import { make, within } from "./dom.js";
 import { read, written } from "./strokes.js";
 
 const LONG = 256; // pixels of its longer side: those that strokes are counted in
+/** @type {Record<string, number[]>} */
+const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** @typedef {import("./strokes.js").Stroke} Stroke */
 /** @typedef {{width: number, height: number, source: CanvasImageSource}} Picture */
@@ -16,15 +18,18 @@ const LONG = 256; // pixels of its longer side: those that strokes are counted i
  */
 export function sheetFor(studio, { moved, done }) {
   const { text, network: { preparation: { size: [H, W], channels } } } = studio, colours = channels === 3;
-  const width = Math.round(W >= H ? LONG : (LONG * W) / H), height = Math.round(H >= W ? LONG : (LONG * H) / W);
+  const [width, height] = [W, H].map((side) => Math.round((LONG * side) / Math.max(H, W)));
   const canvas = make("canvas", { width, height, role: "img", "aria-label": text("image.sheet") });
-  const paper = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
-  const cross = make("span", { class: "cross", hidden: true }), hint = make("p", { class: "hint", text: text("image.hint") });
+  /** @type {CanvasRenderingContext2D} */
+  const paper = canvas.getContext("2d", { willReadFrequently: true });
+  const hint = make("p", { class: "hint", text: text("image.hint") });
+  const cross = make("span", { class: "cross", hidden: true });
   const drawing = make("div", {
     class: "drawing", tabindex: 0, role: "application", "aria-label": text("image.sheet_keys"),
   }, canvas, hint, cross);
   const named = (/** @type {string} */ words) => ({ "aria-label": words, title: words });
-  const brush = make("input", { type: "range", min: 1, max: 20, value: Math.round(6 + 60 / Math.min(H, W)), ...named(text("image.brush")) });
+  const usual = Math.round(6 + 60 / Math.min(H, W)); // as wide as the lines of such images
+  const brush = make("input", { type: "range", min: 1, max: 20, value: usual, ...named(text("image.brush")) });
   const ink = make("input", { type: "color", value: "#000000", ...named(text("image.ink")) });
   const undo = make("button", { type: "button", text: text("image.undo"), onclick: back });
   const clear = make("button", { type: "button", text: text("image.clear"), onclick: wipe });
@@ -66,7 +71,8 @@ export function sheetFor(studio, { moved, done }) {
   /** @param {number[]} point */
   function begin(point) {
     picture = null;
-    pen = { width: (Number(brush.value) * LONG) / 100, colour: colours ? ink.value : "#000000", points: [point] };
+    const wide = (Number(brush.value) * LONG) / 100;
+    pen = { width: wide, colour: colours ? ink.value : "#000000", points: [point] };
     strokes.push(pen);
     redraw();
     moved();
@@ -106,8 +112,8 @@ export function sheetFor(studio, { moved, done }) {
 
   // With a pointer.
   const place = (/** @type {PointerEvent} */ event) => {
-    const box = canvas.getBoundingClientRect();
-    return [((event.clientX - box.left) * width) / box.width, ((event.clientY - box.top) * height) / box.height];
+    const box = canvas.getBoundingClientRect(), scale = width / box.width;
+    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
   };
   drawing.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
     if (event.button || pen) return;
@@ -120,25 +126,27 @@ export function sheetFor(studio, { moved, done }) {
     const all = event.getCoalescedEvents?.() ?? [];
     extend((all.length ? all : [event]).map(place));
   });
-  for (const end of ["pointerup", "pointercancel"]) drawing.addEventListener(end, () => { if (!cursor) lift(); });
+  for (const end of ["pointerup", "pointercancel"])
+    drawing.addEventListener(end, () => { if (!cursor) lift(); });
 
   // With keys: arrows move a cross, Space puts the pen down and lifts it.
   /** @param {number[] | null} to */
   function point(to) {
     cursor = to;
     cross.hidden = !to;
-    if (to) Object.assign(cross.style, { left: `${(100 * to[0]) / width}%`, top: `${(100 * to[1]) / height}%` });
+    if (!to) return;
+    cross.style.left = `${(100 * to[0]) / width}%`;
+    cross.style.top = `${(100 * to[1]) / height}%`;
   }
   drawing.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = event.shiftKey ? 2 : 8;
-    const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
+    const step = event.shiftKey ? 2 : 8, by = KEYS[event.key];
     if (!by && event.key !== " ") return;
     event.preventDefault();
     if (!cursor) point([width / 2, height / 2]);
     const at = /** @type {number[]} */ (cursor);
     if (by) {
-      point([Math.min(Math.max(at[0] + by[0], 0), width - 1), Math.min(Math.max(at[1] + by[1], 0), height - 1)]);
+      point([within(at[0] + step * by[0], 0, width - 1), within(at[1] + step * by[1], 0, height - 1)]);
       extend([/** @type {number[]} */ (cursor)]);
     } else if (pen) lift();
     else begin(at);
@@ -151,11 +159,14 @@ export function sheetFor(studio, { moved, done }) {
   redraw();
 
   return {
-    element: make("div", {}, drawing, tools), drawing, tools, blank, back,
+    element: make("div", { class: "sheet-part" }, drawing, tools), drawing, tools, blank, back,
     strokes: () => strokes,
     picture: () => picture,
     /** @returns {import("./types.js").NDArray} (H, W, 4) */
-    pixels: () => ({ shape: [height, width, 4], data: new Uint8Array(paper.getImageData(0, 0, width, height).data.buffer) }),
+    pixels: () => {
+      const { data } = paper.getImageData(0, 0, width, height);
+      return { shape: [height, width, 4], data: new Uint8Array(data.buffer) };
+    },
     /** Shows strokes, or a picture, in place of what was there. */
     show: (/** @type {{strokes?: Stroke[], picture?: Picture | null}} */ what) => {
       strokes = what.strokes ?? [];

@@ -37,7 +37,7 @@ export async function open(element, model, how = {}) {
     see: async (args, more = {}) => {
       const { network } = studio, seen = args && await model.ask("see", { network: network.id, ...args });
       if (network !== studio.network) return seen; // another one was opened in the meantime
-      const source = /** @type {any} */ (args)?.part ? `${/** @type {any} */ (args).part}:${/** @type {any} */ (args).index}` : "";
+      const { part, index } = /** @type {any} */ (args ?? {}), source = part ? `${part}:${index}` : "";
       studio.seen = seen && { source, ...seen, ...more };
       if (studio.seen?.source) state.set({ image: studio.seen.source });
       tell(new Set(["seen"]));
@@ -97,15 +97,17 @@ export async function open(element, model, how = {}) {
       "aria-label": text("shell.network"),
       onchange: (/** @type {any} */ event) => {
         const drawn = state.get("image").startsWith("drawn:");
-        state.set({ network: event.target.value, value: "", unit: "", class: "", ...(!drawn && { image: "" }) }, { step: true });
+        const next = { network: event.target.value, value: "", unit: "", class: "" };
+        state.set(drawn ? next : { ...next, image: "" }, { step: true });
       },
     }, ...networks.map((/** @type {any} */ each) =>
       make("option", { value: each.id, text: each.name, selected: each.id === studio.network.id })));
     header.replaceChildren(
       make("h1", { text: "Pellucid" }), choice, make("span", { class: "gap" }),
-      make("button", { type: "button", class: "quiet", text: text("shell.keys"), onclick: () => showKeys(element, text) }),
-      make("button", { type: "button", class: "quiet", lang: other, text: other === "ko" ? "한국어" : "English",
-        onclick: () => chosen.choose("lang", other) }),
+      make("button", { type: "button", class: "quiet", text: "?", title: text("shell.keys"),
+        "aria-label": text("shell.keys"), onclick: () => showKeys(element, text) }),
+      make("button", { type: "button", class: "quiet", lang: other,
+        text: other === "ko" ? "한국어" : "English", onclick: () => chosen.choose("lang", other) }),
       make("button", { type: "button", class: "quiet", text: text(isDark() ? "shell.light" : "shell.dark"),
         onclick: () => chosen.choose("theme", isDark() ? "light" : "dark") }));
   }
@@ -120,11 +122,13 @@ export async function open(element, model, how = {}) {
   }
 
   function show(again = false) {
-    const { name, mount } = wanted();
+    const { name, mount, overview = true } = wanted();
     if (name === shown && !again) return;
     current?.dispose();
     main.replaceChildren(make("h2", { class: "spoken", text: studio.text(`${name}.title`) }));
     shown = name;
+    const graph = over.querySelector(":scope > .part-overview");
+    if (graph) graph.hidden = !overview;
     current = mount(main, studio);
   }
 
@@ -137,7 +141,7 @@ export async function open(element, model, how = {}) {
       changed.add("seen");
     }
     if (changed.has("lang") || changed.has("theme") || changed.has("network")) {
-      const focused = /** @type {HTMLElement} */ (document.activeElement), place = [...header.children].indexOf(focused);
+      const place = [...header.children].findIndex((each) => each === document.activeElement);
       dress();
       if (place >= 0) /** @type {HTMLElement} */ (header.children[place]).focus();
     }
@@ -216,7 +220,8 @@ async function asked(studio, question, args, options) {
   try {
     return await studio.model.ask(question, whole, options);
   } catch (error) {
-    if (/** @type {any} */ (error).kind !== "forgotten" || !studio.seen || args.image !== studio.seen.image) throw error;
+    const forgotten = /** @type {any} */ (error).kind === "forgotten";
+    if (!forgotten || !studio.seen || args.image !== studio.seen.image) throw error;
     await studio.model.ask("see", { network: studio.network.id, numbers: studio.seen.numbers });
     return studio.model.ask(question, whole, options);
   }

@@ -3,7 +3,8 @@
 import { make } from "./dom.js";
 
 /** Where letters are written, or belong to a dialog: keys pressed there are no shortcuts. */
-const WRITING = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select, dialog, [contenteditable]";
+const WRITING =
+  "input:not([type=checkbox], [type=radio], [type=range]), textarea, select, dialog, [contenteditable]";
 
 /**
  * Listens to keys without modifiers; returns what ends that.
@@ -12,7 +13,8 @@ const WRITING = "input:not([type=checkbox], [type=radio], [type=range]), textare
 export function listen(action) {
   const pressed = (/** @type {KeyboardEvent} */ event) => {
     const target = /** @type {Element} */ (event.target);
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || target.closest?.(WRITING)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (target.closest?.(WRITING)) return;
     const run = action(event.key);
     if (!run) return;
     event.preventDefault();
@@ -29,16 +31,19 @@ export function listen(action) {
  */
 export function showKeys(page, text) {
   const list = make("dl", { class: "keys" });
-  const row = (/** @type {string[]} */ keys, /** @type {string} */ words) =>
-    list.append(make("dt", {}, ...keys.map((key) => make("kbd", { text: key }))), make("dd", { text: words }));
+  const row = (/** @type {string[]} */ keys, /** @type {string} */ words) => list.append(
+    make("dt", {}, ...keys.map((key) => make("kbd", { text: key }))), make("dd", { text: words }));
   row(["1 – 9"], text("shell.key_views"));
   row(["[", "]"], text("shell.key_values"));
   row(["d"], text("shell.key_draw"));
   row(["←", "→", "↑", "↓"], text("shell.key_arrows"));
   row(["Enter"], text("shell.key_enter"));
   row(["?"], text("shell.key_help"));
-  const close = make("button", { type: "button", class: "primary", text: text("shell.close"), onclick: () => dialog.close() });
-  const dialog = make("dialog", { "aria-label": text("shell.keys") }, make("h2", { text: text("shell.keys") }), list, close);
+  const close = make("button", {
+    type: "button", class: "primary", text: text("shell.close"), onclick: () => dialog.close(),
+  });
+  const dialog = make("dialog", { "aria-label": text("shell.keys") },
+    make("h2", { text: text("shell.keys") }), list, close);
   dialog.addEventListener("close", () => dialog.remove());
   page.append(dialog);
   dialog.showModal();

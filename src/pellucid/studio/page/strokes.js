@@ -1,5 +1,7 @@
 // Lines that were drawn: polylines simple and short enough for an address.
 
+import { within } from "./dom.js";
+
 /**
  * Points are pixels of the sheet, 0 to 255 along its longer side; `width` is in the same unit.
  * @typedef {{width: number, colour: string, points: number[][]}} Stroke
@@ -21,11 +23,13 @@ export function simplified(points, tolerance) {
   let worst = 0, at = 0;
   for (let k = 1; k < points.length - 1; k++) {
     const [x, y] = points[k];
-    const away = long ? Math.abs((x1 - x0) * (y0 - y) - (x0 - x) * (y1 - y0)) / long : Math.hypot(x - x0, y - y0);
+    const area = Math.abs((x1 - x0) * (y0 - y) - (x0 - x) * (y1 - y0));
+    const away = long ? area / long : Math.hypot(x - x0, y - y0);
     if (away > worst) [worst, at] = [away, k];
   }
   if (worst <= tolerance) return [points[0], points[points.length - 1]];
-  return [...simplified(points.slice(0, at + 1), tolerance).slice(0, -1), ...simplified(points.slice(at), tolerance)];
+  const before = simplified(points.slice(0, at + 1), tolerance);
+  return [...before.slice(0, -1), ...simplified(points.slice(at), tolerance)];
 }
 
 /**
@@ -35,8 +39,8 @@ export function simplified(points, tolerance) {
  * @returns {Stroke}
  */
 function settled({ width, colour, points }, tolerance) {
-  const whole = points.map((point) => point.map((x) => Math.min(Math.max(Math.round(x), 0), 255)));
-  return { width: Math.min(Math.max(Math.round(width), 1), 63), colour, points: simplified(whole, tolerance) };
+  const whole = points.map((point) => point.map((x) => within(Math.round(x), 0, 255)));
+  return { width: within(Math.round(width), 1, 63), colour, points: simplified(whole, tolerance) };
 }
 
 /**

@@ -29,7 +29,8 @@ export function mount(element, studio) {
 
   function build() {
     const { text, network } = studio;
-    const look = (/** @type {string | null} */ source) => see(() => ({ picture: sheet.pixels() }), { source });
+    const look = (/** @type {string | null} */ source) =>
+      see(() => ({ picture: sheet.pixels() }), { source });
     const sheet = sheetFor(studio, {
       moved: () => look(null),
       done: () => {
@@ -45,8 +46,8 @@ export function mount(element, studio) {
     } });
     sheet.tools.children[1].after(make("label", { class: "button" }, text("image.file"), file));
     const classes = classesFor(studio), received = receivedFor(studio);
-    element.replaceChildren(make("h2", { class: "spoken", text: text("image.title") }), sheet.element, says, about,
-      classes.element, received.element);
+    element.replaceChildren(make("h2", { class: "spoken", text: text("image.title") }), sheet.element, says,
+      about, classes.element, received.element);
     if (network.data && network.can.includes("gallery"))
       element.append(galleryFor(studio, (part, index) => see(() => ({ part, index }))).element);
     return { sheet, classes, received };
@@ -61,7 +62,8 @@ export function mount(element, studio) {
       parts.sheet.show({ strokes });
       see(() => ({ picture: parts.sheet.pixels() }), { source });
     } else if (part) see(() => ({ part, index: Number(index) }));
-    else if (source !== "blank" && studio.network.data) see(() => ({ part: "test", index: 0 }), { source: "" });
+    else if (source !== "blank" && studio.network.data)
+      see(() => ({ part: "test", index: 0 }), { source: "" });
   }
 
   /** @param {File | undefined} file */
@@ -69,15 +71,17 @@ export function mount(element, studio) {
     if (!file) return;
     const source = await createImageBitmap(file).catch(() => null);
     await see(async () => {
-      if (file.size <= MOST_BYTES) return { file: { shape: [file.size], data: new Uint8Array(await file.arrayBuffer()) } };
+      if (file.size <= MOST_BYTES)
+        return { file: { shape: [file.size], data: new Uint8Array(await file.arrayBuffer()) } };
       if (!source) throw new Error(studio.text("image.too_large", { name: file.name }));
       return { picture: smaller(source) };
     }, { source: "file" });
-    if (source && studio.seen?.source === "file") parts.sheet.show({ picture: { width: source.width, height: source.height, source } });
+    if (source && studio.seen?.source === "file")
+      parts.sheet.show({ picture: { width: source.width, height: source.height, source } });
   }
 
   function show() {
-    const { seen, text, network } = studio;
+    const { seen, network } = studio;
     if (!seen) {
       parts.sheet.show({});
       about.textContent = "";
@@ -86,12 +90,21 @@ export function mount(element, studio) {
       source.getContext("2d").putImageData(photograph(seen.numbers, network.range), 0, 0);
       parts.sheet.show({ picture: { width, height, source } });
     }
-    const name = seen?.label != null ? network.classes[seen.label] ?? seen.label : null;
-    const [, part, index] = /^(\w+):(\d+)$/.exec(seen?.source || "test:0") ?? [];
-    about.textContent = !seen ? "" : state.get("image") === "file" && seen.source !== "file" ? text("image.no_file") : name !== null ? text("image.labelled", { part, index, name })
-      : seen.source === "file" ? text("image.file_note") : "";
+    about.textContent = origin();
     parts.classes.update();
     parts.received.update();
+  }
+
+  /** Where the image is from, in words. */
+  function origin() {
+    const { seen, text, network: { classes } } = studio;
+    if (!seen) return "";
+    if (seen.source === "file") return text("image.file_note");
+    if (state.get("image") === "file") return text("image.no_file");
+    if (seen.label === null) return "";
+    const [, part, index] = /^(\w+):(\d+)$/.exec(seen.source ?? "") ?? ["", "test", "0"];
+    const name = classes[seen.label] ?? seen.label;
+    return text("image.labelled", { part: text(`image.${part}`), index, name });
   }
 
   // Pictures that are dropped or pasted anywhere, and undo.
@@ -103,7 +116,8 @@ export function mount(element, studio) {
     drop: (event) => { event.preventDefault(); over(false); take(event.dataTransfer.files[0]); },
     paste: (event) => take([...event.clipboardData.files].find(({ type }) => type.startsWith("image/"))),
     keydown: (event) => {
-      if (!(event.ctrlKey || event.metaKey) || event.key !== "z" || event.target.closest("input, textarea")) return;
+      if (!(event.ctrlKey || event.metaKey) || event.key !== "z") return;
+      if (event.target.closest("input, textarea")) return;
       event.preventDefault();
       parts.sheet.back();
     },
@@ -140,5 +154,6 @@ function smaller(source) {
   const width = Math.round(source.width * scale), height = Math.round(source.height * scale);
   const context = make("canvas", { width, height }).getContext("2d");
   context.drawImage(source, 0, 0, width, height);
-  return { shape: [height, width, 4], data: new Uint8Array(context.getImageData(0, 0, width, height).data.buffer) };
+  const { data } = context.getImageData(0, 0, width, height);
+  return { shape: [height, width, 4], data: new Uint8Array(data.buffer) };
 }

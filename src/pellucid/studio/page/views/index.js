@@ -10,17 +10,18 @@ import * as maps from "./maps.js";
 import * as network from "./network.js";
 import * as strip from "./strip.js";
 import * as training from "./training.js";
+import * as overview from "./overview.js";
 import * as unit from "./unit.js";
 
 /**
- * `needs`: the questions without which a view is not offered.
- * @typedef {{name: string, needs: string[], mount: (element: HTMLElement,
+ * `needs`: the questions without which a view is not offered; `overview`: whether the graph is above.
+ * @typedef {{name: string, needs: string[], overview?: boolean, mount: (element: HTMLElement,
  *   studio: import("../types.js").Studio) => import("../types.js").View}} Entry
  */
 
 /** @type {Entry[]} */
 export const views = [
-  { name: "network", needs: ["network"], mount: network.mount },
+  { name: "network", needs: ["network"], mount: network.mount, overview: false },
   { name: "maps", needs: ["maps"], mount: maps.mount },
   { name: "unit", needs: ["unit", "maps"], mount: unit.mount },
   { name: "field", needs: ["field", "maps"], mount: field.mount },
@@ -28,6 +29,7 @@ export const views = [
   { name: "errors", needs: ["errors", "errors/cell", "why"], mount: errors.mount },
   { name: "build", needs: ["build", "build/words", "build/open"], mount: build.mount },
   { name: "training", needs: ["train/state"], mount: training.mount },
+  { name: "build", needs: ["build", "build/words", "build/open"], mount: build.mount, overview: false },
 ];
 
 /** @type {Entry[]} */
@@ -36,5 +38,5 @@ export const besides = [{ name: "image", needs: ["see"], mount: image.mount }];
 /** @type {Entry[]} */
 export const above = [
   { name: "lessons", needs: ["lessons"], mount: lessons.mount },
-  { name: "strip", needs: ["network"], mount: strip.mount },
+  { name: "overview", needs: ["network"], mount: overview.mount },
 ];
