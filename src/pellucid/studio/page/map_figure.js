@@ -46,7 +46,10 @@ export function mapFigure({ size = 280, move, page, hover, label = "" }) {
       const step = STEPS[e.key];
       if (step && last?.cursor) {
         const i = last.cursor[0] + step[0], j = last.cursor[1] + step[1];
-        if (i >= 0 && j >= 0 && i < last.h && j < last.w) move(i, j);
+        if (i >= 0 && j >= 0 && i < last.h && j < last.w) {
+          last.cursor = [i, j]; // the next key may come before it is drawn
+          move(i, j);
+        }
       } else if (!paged) return;
       e.preventDefault();
       e.stopPropagation();

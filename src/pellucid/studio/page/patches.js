@@ -26,7 +26,7 @@ export function mountPatches(element, studio) {
 
   function furnish() {
     const { text, network } = studio, asked = state.get("patches");
-    element.hidden = !network.dataset || !network.can.includes("patches") || chosenValue(studio).id === 0;
+    element.hidden = !network.data || !network.can.includes("patches") || chosenValue(studio).id === 0;
     title.textContent = text("field.patches", { title: chosenValue(studio).title, c: channel() });
     tools.replaceChildren(...["test", "train"].map((part) => make("button", {
       type: "button", text: text(`field.${part}`), "aria-pressed": String(part === asked),

@@ -51,7 +51,8 @@ const FORMS = {
     const { text } = studio, number = figure(part.result, Math.max(digits, 7));
     if (part.padded) return [make("p", {}, text("unit.is-padding"), " ", make("strong", { class: "result numbers", text: number }))];
     const from = studio.network.values[part.input];
-    return [make("p", {}, text("unit.copied", { from: unitName(from, part.unit) }), " ", unitLink(studio, number, part.input, part.unit))];
+    return [make("p", {}, text("unit.copied", { from: unitName(from, part.unit) }), " ",
+      make("strong", { class: "result" }, unitLink(studio, number, part.input, part.unit)))];
   },
 
   reading(context, part) {

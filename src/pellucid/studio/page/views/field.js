@@ -21,7 +21,7 @@ export function mount(element, studio) {
   const title = make("h3"), problems = make("div"), figures = make("div", { class: "columns" });
   const back = make("div", { class: "columns way" }), ahead = make("div", { class: "columns way" });
   const backTitle = make("h3"), aheadTitle = make("h3"), best = make("div", { class: "panel" });
-  const unitFigure = mapFigure({ move: (i, j) => { const unit = map?.unit(i, j); if (unit) go(unit); }, page, label: studio.text("unit.after-keys") });
+  const unitFigure = mapFigure({ move, page, label: studio.text("unit.after-keys") });
   const imageFigure = mapFigure({ size: 320 });
   figures.append(imageFigure.element, unitFigure.element);
   element.append(title, problems, figures, make("section", { class: "panel" }, backTitle, back), make("section", { class: "panel" }, aheadTitle, ahead), best);
@@ -32,6 +32,11 @@ export function mount(element, studio) {
   let map = null;
 
   const go = (/** @type {number[]} */ unit) => studio.state.set({ value: chosenValue(studio).id, unit: unit.join(".") });
+  function move(/** @type {number} */ i, /** @type {number} */ j) {
+    const value = chosenValue(studio), unit = map?.unit(i, j);
+    if (unit && value.shape.length > 2) unit[0] = chosenUnit(studio, value)[0]; // the map may be that of the channel before
+    if (unit) go(unit);
+  }
   function page(/** @type {number} */ by) {
     const value = chosenValue(studio), lay = laidOut(value.shape), [c, i, j] = lay.place(chosenUnit(studio, value));
     if (c + by >= 0 && c + by < lay.channels) go(lay.unit(c + by, i, j));

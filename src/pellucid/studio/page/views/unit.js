@@ -33,7 +33,8 @@ export function mount(element, studio) {
   // Where one is ---------------------------------------------------------------------------------
 
   function move(/** @type {number} */ i, /** @type {number} */ j) {
-    const unit = map?.unit(i, j);
+    const value = chosenValue(studio), unit = map?.unit(i, j);
+    if (unit && value.shape.length > 2) unit[0] = chosenUnit(studio, value)[0]; // the map may be that of the channel before
     if (unit) go(unit);
   }
   function page(/** @type {number} */ by) {
