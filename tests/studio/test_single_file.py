@@ -19,19 +19,6 @@ from pellucid.studio.opened import Opened
 from pellucid.studio.registry import answer
 from pellucid.studio.single_file import to_studio_html
 from pellucid.studio.single_file.scripts import one_script
-from standalone.browser import CHROMIUM
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("needs an installed Chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        options = {"executable_path": CHROMIUM, "args": ["--no-sandbox"]}
-        launched = started.chromium.launch(**options)
-        yield launched
-        launched.close()
 
 
 def _images(n: int) -> Dataset:

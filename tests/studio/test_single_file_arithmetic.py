@@ -20,7 +20,6 @@ from pellucid.studio.single_file.told import nodes
 from pellucid.studio.single_file.writing import WORKER
 from pellucid.viz.analysis.arithmetic import arithmetic
 from pellucid.viz.analysis.reach import around, reached, seen_by
-from standalone.browser import CHROMIUM
 
 CLOSE = 1e-5
 
@@ -40,15 +39,8 @@ ASK = """([code, asked]) => asked.map(([network, weights, image, questions]) => 
 
 
 @pytest.fixture(scope="module")
-def page():
-    if not CHROMIUM:
-        pytest.skip("needs an installed Chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        options = {"executable_path": CHROMIUM, "args": ["--no-sandbox"]}
-        launched = started.chromium.launch(**options)
-        yield launched.new_page()
-        launched.close()
+def page(browser):
+    return browser.new_page()
 
 
 def _script() -> str:

@@ -20,6 +20,7 @@ def file(
     """Return an HTML file in which the network plays without a server, and a name for it."""
     from ..single_file import document
 
-    text = document(opened, language=language, float16=float16, report=report)
+    lessons = opened.studio.lessons if opened.studio is not None else {}
+    text = document(opened, language=language, float16=float16, lessons=lessons, report=report)
     name = re.sub(r"\W+", "-", opened.name).strip("-") or "network"
     return {"name": f"{name}.html", "file": np.frombuffer(text.encode("utf-8"), np.uint8)}

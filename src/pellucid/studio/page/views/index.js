@@ -5,6 +5,7 @@ import * as build from "./build.js";
 import * as errors from "./errors.js";
 import * as field from "./field.js";
 import * as image from "./image.js";
+import * as keep from "./keep.js";
 import * as lessons from "./lessons.js";
 import * as maps from "./maps.js";
 import * as network from "./network.js";
@@ -39,4 +40,6 @@ export const besides = [{ name: "image", needs: ["see"], mount: image.mount }];
 export const above = [
   { name: "lessons", needs: ["lessons"], mount: lessons.mount },
   { name: "overview", needs: ["network"], mount: overview.mount },
+  { name: "keep", needs: ["network"], mount: keep.mount },
+  { name: "strip", needs: ["network"], mount: strip.mount },
 ];
