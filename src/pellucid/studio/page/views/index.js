@@ -9,9 +9,8 @@ import * as keep from "./keep.js";
 import * as lessons from "./lessons.js";
 import * as maps from "./maps.js";
 import * as network from "./network.js";
-import * as strip from "./strip.js";
-import * as training from "./training.js";
 import * as overview from "./overview.js";
+import * as training from "./training.js";
 import * as unit from "./unit.js";
 
 /**
@@ -28,7 +27,6 @@ export const views = [
   { name: "field", needs: ["field", "maps"], mount: field.mount },
   { name: "back", needs: ["way_back", "weight", "maps"], mount: back.mount },
   { name: "errors", needs: ["errors", "errors/cell", "why"], mount: errors.mount },
-  { name: "build", needs: ["build", "build/words", "build/open"], mount: build.mount },
   { name: "training", needs: ["train/state"], mount: training.mount },
   { name: "build", needs: ["build", "build/words", "build/open"], mount: build.mount, overview: false },
 ];
@@ -41,5 +39,4 @@ export const above = [
   { name: "lessons", needs: ["lessons"], mount: lessons.mount },
   { name: "overview", needs: ["network"], mount: overview.mount },
   { name: "keep", needs: ["network"], mount: keep.mount },
-  { name: "strip", needs: ["network"], mount: strip.mount },
 ];
