@@ -3,8 +3,15 @@
 import http.client
 
 import numpy as np
+import pytest
 
 from studio.server.conftest import received
+
+
+@pytest.fixture(scope="module")
+def setting():
+    """No connection is ended for being slow: only for room."""
+    return "from pellucid.studio.server import patience\npatience.HEADER_SECONDS = 3600\n"
 
 
 def is_open(connection):

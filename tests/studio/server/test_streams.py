@@ -49,15 +49,23 @@ def test_a_quiet_stream_is_kept_by_comments(heard):
 def test_a_page_that_reads_slowly_is_told_the_newest_and_holds_nobody_up(answer, heard):
     data = {"filling": "x" * 10_000}
     answer("tells", name="training", count=3000, data=data)  # more than all buffers hold
+    answer("tells", name="rare", count=1, data={})
+    answer("tells", name="training", count=300, data={"job": "another"})
     answer("tells", name="end", count=1, data={})
     told, name = [], ""
     for line in heard:
         if line.startswith("event: "):
             name = line.removeprefix("event: ")
         elif line.startswith("data: ") and name == "training":
-            told.append(json.loads(line.removeprefix("data: "))["k"])
-        elif line.startswith("data: "):
-            break
-    assert told == sorted(told)
-    assert told[-1] == 2999
-    assert len(told) < 3000
+            data = json.loads(line.removeprefix("data: "))
+            told.append((data.get("job"), data["k"]))
+        elif line == "data: " + json.dumps({"k": 0}):
+            told.append((name, 0))
+            if name == "end":
+                break
+    first = [k for job, k in told if job is None]
+    assert first == sorted(first)
+    assert first[-1] == 2999
+    assert len(first) < 3000
+    # What came meanwhile is not lost among them.
+    assert told[-3:] == [("rare", 0), ("another", 299), ("end", 0)]
