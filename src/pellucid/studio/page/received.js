@@ -68,8 +68,9 @@ export function receivedFor(studio) {
     canvas.setAttribute("aria-label", text("image.seen"));
     read();
     clearTimeout(later); // an open table follows once nothing is drawn for a moment
-    if (table.querySelector("details[open]")) later = setTimeout(() => list(true), 300);
-    else list(false);
+    const details = table.querySelector("details");
+    if (details?.open) later = setTimeout(() => list(true), 300);
+    else if (details?.childElementCount !== 1) list(false); // not yet there, or of another image
   }
   /** @type {any} */
   let later;
