@@ -97,6 +97,7 @@ export function boxPart(context, part, columns, sums, asList = false) {
 function windows({ studio, digits, inOrder, stop, picked }, part, columns, sums) {
   const { text } = studio, [channels, h, w] = part.numbers.shape, added = sums && channelSums(sums, channels);
   const box = make("div", { class: "windows", tabindex: 0, role: "group", "aria-label": text("unit.windows") });
+  if (channels === 1) box.style.maxHeight = "none";
   const lazy = lazily(box), title = studio.network.values[part.input].title;
   stop.push(lazy.stop);
   for (const c of ordered(channels, added, inOrder)) {
