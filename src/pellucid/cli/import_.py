@@ -132,43 +132,27 @@ def _model(
     external_data: bool,
     softmax: bool,
 ) -> Layer:
-    from ..formats.onnx.importing import (
-        card_of,
-        network_of,
-        with_channels_first,
-        with_red_first,
-        with_unit_pixels,
-        without_softmax,
-    )
-    from ..formats.onnx.reading import read_onnx
+    from ..formats.onnx.importing import for_pictures
 
     with renamed(
         input_shape="--input", bgr="--bgr", external_data="--external-data", from_onnx="import"
     ):
-        operations = read_onnx(source, external_data=external_data)
-        operations, moved = with_channels_first(operations)
-        if bgr:
-            operations = with_red_first(operations)
-        operations, divided = with_unit_pixels(operations)
-        dropped = False
-        if not softmax:
-            operations, dropped = without_softmax(operations)
-        model = network_of(operations, input_shape=shape, fold=fold)
-        if len(operations.outputs) > 1:
-            raise ArgumentError(
-                f"has {len(operations.outputs)} outputs, and a model file for these commands one. "
-                "In Python, pellucid.from_onnx reads it, and ending_at chooses one.",
-                where=str(source),
-            )
-    model.card = card_of(model, operations.metadata)
-    if divided:
-        note(
-            "the file takes pixels from 0 to 255; the model takes numbers from 0 to 1, as all here"
+        model, notes = for_pictures(
+            source,
+            input_shape=shape,
+            bgr=bgr,
+            fold=fold,
+            external_data=external_data,
+            softmax=softmax,
         )
-    if moved:
-        note("the file has the channels of images last; they are first here")
-    if dropped:
-        note("the softmax at its end was left out: networks here end in scores")
+    if model.output_names is not None:
+        raise ArgumentError(
+            f"has {len(model.output_names)} outputs, and a model file for these commands one. "
+            "In Python, pellucid.from_onnx reads it, and ending_at chooses one.",
+            where=str(source),
+        )
+    for sentence in notes:
+        note(sentence)
     return model
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..data import Dataset, Parts
 from ..engine import Plan, compile
 from ..errors import ArgumentError, DataError
-from ..nn import Layer, Softmax, walk
+from ..nn import Graph, Layer, Softmax, walk
 from ..ops import softmax
 from ..optim import Optimizer
 from ..preparation import Preparation
@@ -57,8 +57,12 @@ class Opened:
         Of `walk.flattened`: value k is the output of the k-th of them, value 0 the image.
     shapes : list of shapes
         Of each value, without N; shapes[0] is that of an image.
+    outputs : list of int
+        The values that the model returns; rows of scores first.
     output : int
-        The value with the scores: the first output.
+        The first of them.
+    scoring : Layer
+        The model up to this one, with the same layers: itself, if it has one output.
     lock : RLock
         Held while plans of the model run, and by what changes its weights.
     version : int
@@ -93,8 +97,12 @@ class Opened:
         self.model, self.id, self.name, self.source = model, id, name, source
         self.nodes = walk.flattened(model)
         self.shapes = [shape, *(made for _, _, made in walk.shapes(self.nodes, shape))]
-        self.outputs = walk.output_values(model)
-        self.output = self.outputs[0]
+        found = walk.output_values(model)
+        self.outputs = sorted(found, key=lambda value: len(self.shapes[value]) != 1)
+        self.output, self.scoring = self.outputs[0], model
+        if model.output_names is not None:
+            assert isinstance(model, Graph)
+            self.scoring = model.ending_at(model.output_names[found.index(self.output)])
         self.lock = threading.RLock()
         self.version = 0
         self.optimizer: Optimizer | None = None
@@ -221,7 +229,7 @@ class Opened:
 
     @cached_property
     def _plan(self) -> Plan:
-        return compile(self.model, self.shapes[0], 1)
+        return compile(self.scoring, self.shapes[0], 1)
 
     @cached_property
     def _every(self) -> Plan:
@@ -231,9 +239,8 @@ class Opened:
         """Return what the network computes for an image: float32, of the shape of its output."""
         x = self.numbers(image)[np.newaxis]
         with self.lock, self.model.evaluating(), np.errstate(under="ignore"):
-            found = self._plan(x)
-            first: Array = found[0] if isinstance(found, tuple) else found
-            return first[0].copy()
+            found: Array = self._plan(x)
+            return found[0].copy()
 
     def probabilities(self, scores: Array) -> Array:
         """Return the softmax of scores (K,), unless the network's last layer is a softmax."""
@@ -269,7 +276,7 @@ class Opened:
                 if report is not None:
                     report(start, len(images))
                 with self.lock:  # for one batch, or quick questions would wait for all of them
-                    done.append(predict(self.model, images[start : start + BATCH]))
+                    done.append(predict(self.scoring, images[start : start + BATCH]))
             self._predicted = {**self._predicted, key: np.concatenate(done)}
         return self._predicted[key]
 
@@ -301,8 +308,18 @@ class Opened:
             )
         return tuple(unit)
 
+    def require_scores(self) -> None:
+        """Refuse a network that does not give one score for each class."""
+        if not self.classes:
+            raise ArgumentError(
+                f"ends in {shape_text(self.shapes[self.output])}, not in one score for each class: "
+                "there is no class to ask about, and no loss.",
+                where=self.name,
+            )
+
     def require_class(self, number: int) -> int:
         """Return the number of a class, or refuse one that does not exist."""
+        self.require_scores()
         if not 0 <= number < len(self.classes):
             raise ArgumentError(
                 f"must be a class from 0 to {len(self.classes) - 1}, received {number}.",

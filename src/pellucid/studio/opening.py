@@ -18,6 +18,7 @@ from ..runs.networks import is_name, network
 from ..runs.trained_model import images_of, settings_of
 from .events import Events
 from .opened import Opened
+from .reading import read
 
 if TYPE_CHECKING:
     from .training.live import LiveTraining
@@ -89,7 +90,11 @@ class Studio:
         known = CATALOGUE.get(data) if data and is_name(source) else None
         if known is not None:
             image, classes = image or known.image_shape, classes or len(known.classes)
-        model = network(source, image, classes)
+        model = (
+            network(source, image, classes)
+            if is_name(source)
+            else read(source, image, self.listener)
+        )
         return self.open_model(model, source, image=image, data=data, data_dir=data_dir)
 
     def open_model(

@@ -86,7 +86,7 @@ def why(opened: Opened, *, image: str, class_: int, method: str, report: Report)
         )
     x, target = opened.numbers(image), opened.require_class(class_)
     with opened.lock:  # a copy: questions with an answer in milliseconds need not wait for this
-        model = copy.deepcopy(opened.model)
+        model = copy.deepcopy(opened.scoring)
     said: dict[str, Any] = {"layer": None, "size": None}
     with np.errstate(under="ignore"):
         if method == "saliency":

@@ -73,6 +73,7 @@ def weight(
 
 def gradients(opened: Opened, image: str, class_: int | None) -> LossGradients:
     """Return the gradients of the loss of an image for a class, kept."""
+    opened.require_scores()
 
     def made() -> LossGradients:
         values = opened.values(image)

@@ -18,6 +18,7 @@ other operation for layers.
 from __future__ import annotations
 
 from .channels import with_channels_first, with_red_first
+from .for_pictures import for_pictures
 from .from_file import card_for, card_of, from_onnx
 from .network import network_of, without_softmax
 from .pixels import with_unit_pixels
@@ -26,6 +27,7 @@ from .registry import reads
 __all__ = [
     "card_for",
     "card_of",
+    "for_pictures",
     "from_onnx",
     "network_of",
     "reads",
