@@ -37,6 +37,6 @@ export const besides = [{ name: "image", needs: ["see"], mount: image.mount }];
 /** @type {Entry[]} */
 export const above = [
   { name: "lessons", needs: ["lessons"], mount: lessons.mount },
-  { name: "overview", needs: ["network"], mount: overview.mount },
   { name: "keep", needs: ["network"], mount: keep.mount },
+  { name: "overview", needs: ["network"], mount: overview.mount },
 ];

@@ -45,8 +45,9 @@ export function mount(element, studio) {
     const { text, network } = studio;
     const button = (/** @type {string} */ key, /** @type {() => void} */ onclick) =>
       make("button", { type: "button", class: "quiet", text: text(`keep.${key}`), title: text(`keep.${key}_title`), onclick });
-    element.replaceChildren(make("span", { class: "note", text: text("keep.title") }), button("svg", () => keep("svg")),
-      button("png", () => keep("png")), ...(network.can.includes("keep/file") ? [button("file", keepAll)] : []), says);
+    element.replaceChildren(make("section", { "aria-label": text("keep.title") },
+      make("span", { class: "note", text: text("keep.title") }), button("svg", () => keep("svg")), button("png", () => keep("png")),
+      network.can.includes("keep/file") && button("file", keepAll), says));
   }
 
   draw();
