@@ -71,11 +71,11 @@ export async function open(element, model, how = {}) {
   const choose = (/** @type {string} */ view) => state.set({ view }, { step: true });
 
   function dress() { // what depends on language, theme and network
-    document.documentElement.lang = chosen.language();
+    (inAddress ? document.documentElement : element).lang = chosen.language();
     if (chosen.theme()) document.documentElement.dataset.theme = chosen.theme();
     else delete document.documentElement.dataset.theme;
     const text = studio.text = texts(chosen.language());
-    document.title = `${studio.network.name} · Pellucid`;
+    if (inAddress) document.title = `${studio.network.name} · Pellucid`;
     skip.textContent = text("shell.skip");
     banner.textContent = text("shell.lost");
     aside.setAttribute("aria-label", text("image.title"));
@@ -184,7 +184,7 @@ export async function open(element, model, how = {}) {
       else await follow(new Set(["network"])); // that of the moment was closed
     }),
     model.on("connection", ({ lost }) => { banner.hidden = !lost; }),
-    listen((key) => {
+    listen(inAddress ? document : element, (key) => {
       const view = offered()[Number(key) - 1];
       if (view) return () => choose(view.name);
       return { "?": () => showKeys(element, studio.text), "[": () => go(-1), "]": () => go(1),

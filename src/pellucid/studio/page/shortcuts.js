@@ -8,10 +8,11 @@ const WRITING =
 
 /**
  * Listens to keys without modifiers; returns what ends that.
+ * @param {Document | HTMLElement} page   Where they are pressed.
  * @param {(key: string) => (() => void) | undefined} action   What a key does at the moment.
  */
-export function listen(action) {
-  const pressed = (/** @type {KeyboardEvent} */ event) => {
+export function listen(page, action) {
+  const pressed = (/** @type {any} */ event) => {
     const target = /** @type {Element} */ (event.target);
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (target.closest?.(WRITING)) return;
@@ -20,8 +21,8 @@ export function listen(action) {
     event.preventDefault();
     run();
   };
-  document.addEventListener("keydown", pressed);
-  return () => document.removeEventListener("keydown", pressed);
+  page.addEventListener("keydown", pressed);
+  return () => page.removeEventListener("keydown", pressed);
 }
 
 /**

@@ -18,8 +18,10 @@ RENAMED, NEW_NAME = re.compile(r"(\w+) as (\w+)"), r"\1: \2"
 NOTHING = re.compile(r"^export \{\};\n", re.M)
 
 
-def one_script(entry: str) -> str:
-    """Return the module ``entry``, a path in this package's folder, with all that it imports.
+def one_script(entry: str, *, default: bool = False) -> str:
+    """Return the module ``entry``, a path in the studio's folder, with all that it imports.
+
+    With ``default`` the script is a module, whose default export is what ``entry`` exports.
 
     Raises
     ------
@@ -59,5 +61,5 @@ def one_script(entry: str) -> str:
         opening.pop()
         return names[path]
 
-    add(entry)
-    return "".join(written)
+    name = add(entry)
+    return "".join(written) + (f"export default {name};\n" if default else "")

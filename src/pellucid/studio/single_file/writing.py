@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import re
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +24,7 @@ from ...standalone.program import Program, program_of
 from ...typing import PathLike
 from ..lesson_files import built_in
 from ..opened import Opened
+from ..page_texts import LANGUAGES, page_styles, page_texts
 from ..questions.images import shown
 from ..questions.network import network
 from ..registry import Report
@@ -38,7 +37,6 @@ MOST_IMAGES = 20  # of the test set
 WORKER = ("formulas.js", "boxes.js", "arithmetic.js", "worker.js")
 # What the file answers; "gallery" if it has images.
 CAN = ("field", "lesson", "lessons", "maps", "network", "networks", "see", "unit")
-LANGUAGES = ("en", "ko")
 
 
 def to_studio_html(
@@ -120,7 +118,7 @@ def document(
     described["can"] = sorted([*CAN, *(["gallery"] if images else [])])
     page = {
         "network": described,
-        "texts": {each: json.loads(_page(f"texts/{each}.json")) for each in LANGUAGES},
+        "texts": page_texts(),
         "lessons": (lessons or {}) | built_in(),
         "language": language,
         "gallery": images and images["gallery"],
@@ -180,14 +178,9 @@ def _worker(program: Program) -> str:
     )
 
 
-def _page(name: str) -> str:
-    return (resources.files("pellucid.studio") / "page" / name).read_text(encoding="utf-8")
-
-
 def _html(page: dict[str, Any], worker: str, weights: str, language: str | None) -> str:
     script = in_tabs(one_script("single_file/main.js"))
-    sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)">', _page("index.html"))
-    style = in_tabs("".join(map(_page, sheets)))
+    style = in_tabs(page_styles())
     policy = (
         f"default-src 'none'; script-src '{sha256(script)}'; style-src '{sha256(style)}'; "
         "worker-src blob:; img-src data: blob:; base-uri 'none'; form-action 'none'"

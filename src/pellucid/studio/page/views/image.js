@@ -122,7 +122,9 @@ export function mount(element, studio) {
       parts.sheet.back();
     },
   };
-  for (const [name, listener] of Object.entries(heard)) document.addEventListener(name, listener);
+  const studioElement = element.closest(".studio"); // in a notebook, a part of the page
+  const page = studioElement === document.body ? document : studioElement ?? element;
+  for (const [name, listener] of Object.entries(heard)) page.addEventListener(name, listener);
 
   parts = build();
   load();
@@ -140,7 +142,7 @@ export function mount(element, studio) {
       else if (changed.has("class")) parts.classes.update();
     },
     dispose: () => {
-      for (const [name, listener] of Object.entries(heard)) document.removeEventListener(name, listener);
+      for (const [name, listener] of Object.entries(heard)) page.removeEventListener(name, listener);
     },
   };
 }
