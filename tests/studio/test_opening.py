@@ -111,6 +111,30 @@ def test_a_network_that_ends_in_maps_has_no_loss_to_go_back_from():
         answer("why", opened, {"image": image, "class_": 0, "method": "saliency"})
 
 
+def test_a_page_about_it_is_not_offered_what_needs_classes():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3)).eval()
+    model.input_shape = (1, 6, 6)
+    can = answer("network", Studio().add(model, "maps"), {})["can"]
+    assert {"see", "maps", "unit", "field"} <= {*can}
+    assert not {"way_back", "weight", "errors", "why", "gallery"} & {*can}
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten()).eval()
+    model.input_shape = (1, 6, 6)
+    can = answer("network", Studio().add(model, "row"), {})["can"]
+    assert {"way_back", "weight", "errors", "why", "gallery"} <= {*can}
+
+
+def test_each_channel_of_an_unusual_image_is_the_picture_in_grey():
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(48, 4)).eval()
+    model.input_shape = (2, 6, 6)
+    opened = Studio().add(model, "two channels")
+    picture = np.full((6, 6, 4), 255, np.uint8)
+    picture[:, :3, :3] = 51
+    seen = answer("see", opened, {"picture": picture})
+    grey = np.repeat(np.float32([0.2, 1]), 3)
+    np.testing.assert_allclose(seen["numbers"], np.broadcast_to(grey, (2, 6, 6)), atol=0.01)
+    assert "Each of the 2 channels is the picture in grey." in seen["how"]
+
+
 def test_what_cannot_be_opened_is_refused_with_what_to_do(digits_file, tmp_path):
     def refused(name, kind=PellucidError):
         with pytest.raises(kind) as caught:

@@ -319,7 +319,6 @@ class Opened:
 
     def require_class(self, number: int) -> int:
         """Return the number of a class, or refuse one that does not exist."""
-        self.require_scores()
         if not 0 <= number < len(self.classes):
             raise ArgumentError(
                 f"must be a class from 0 to {len(self.classes) - 1}, received {number}.",

@@ -36,10 +36,14 @@ class Question:
         Takes an `Opened` or, with ``studio``, the whole `Studio`; all else by keyword.
     long : bool
         Whether it takes ``report``.
+    scores : bool
+        Whether it is about classes: of a network without scores of them it cannot be asked.
     """
 
-    def __init__(self, name: str, function: Callable[..., Any], *, studio: bool) -> None:
-        self.name, self.function, self.studio = name, function, studio
+    def __init__(
+        self, name: str, function: Callable[..., Any], *, studio: bool, scores: bool
+    ) -> None:
+        self.name, self.function, self.studio, self.scores = name, function, studio, scores
         parameters = inspect.signature(function).parameters
         hints = get_type_hints(function)
         self.long = "report" in parameters
@@ -77,15 +81,18 @@ class Question:
 QUESTIONS: dict[str, Question] = {}
 
 
-def question(name: str, *, studio: bool = False) -> Callable[[F], F]:
+def question(name: str, *, studio: bool = False, scores: bool = False) -> Callable[[F], F]:
     """Return a decorator that lets a page ask ``name`` of the function below it.
+
+    With ``studio`` it takes the whole `Studio`; with ``scores`` it is asked only of a network that
+    gives one score for each class.
 
     The keyword-only arguments are what the page gives: numbers, text, booleans, lists of integers,
     arrays (annotated as ``np.ndarray``), or None, as their annotations say.
     """
 
     def registered(function: F) -> F:
-        QUESTIONS[name] = Question(name, function, studio=studio)
+        QUESTIONS[name] = Question(name, function, studio=studio, scores=scores)
         return function
 
     return registered
@@ -97,12 +104,15 @@ def answer(name: str, about: Any, given: Mapping[str, Any], report: Report | Non
     Raises
     ------
     ArgumentError
-        If there is no such question, or its arguments are others.
+        If there is no such question, its arguments are others, or it is about classes and the
+        network has none.
     """
     if name not in QUESTIONS:
         raise ArgumentError(f"there is no question '{name}'.", where="ask")
     asked = QUESTIONS[name]
     arguments = asked.checked(given)
+    if asked.scores:
+        about.require_scores()
     if asked.long:
         arguments["report"] = report or (lambda done, of: None)
     return asked.function(about, **arguments)

@@ -20,7 +20,7 @@ __all__ = ["errors", "errors_cell", "why"]
 METHODS = ("saliency", "grad_cam", "occlusion")
 
 
-@question("errors")
+@question("errors", scores=True)
 def errors(opened: Opened, *, part: str = "test", report: Report) -> dict[str, Any]:
     """Return the confusion matrix of a set of images: int (K, K), the true class is the row.
 
@@ -47,7 +47,7 @@ def errors(opened: Opened, *, part: str = "test", report: Report) -> dict[str, A
     }
 
 
-@question("errors/cell")
+@question("errors/cell", scores=True)
 def errors_cell(
     opened: Opened,
     *,
@@ -71,7 +71,7 @@ def errors_cell(
     return listed(opened, images, probabilities, there[order], start, count)
 
 
-@question("why")
+@question("why", scores=True)
 def why(opened: Opened, *, image: str, class_: int, method: str, report: Report) -> dict[str, Any]:
     """Return which places of an image the score of a class depends on: ``map``, float32 (h, w).
 

@@ -13,7 +13,6 @@ from ...data import Dataset
 from ...data.decoding import decode
 from ...data.images import as_floats
 from ...errors import ArgumentError
-from ...runs.prepared import require_pictures
 from ...typing import Array
 from ...viz import ranked_mistakes
 from ..opened import Opened
@@ -72,7 +71,7 @@ def see(
     }
 
 
-@question("gallery")
+@question("gallery", scores=True)
 def gallery(
     opened: Opened,
     *,
@@ -128,21 +127,27 @@ def shown(opened: Opened, x: Array) -> Array:
 
 
 def _prepared(opened: Opened, content: bytes) -> tuple[Array, str]:
-    """Return a picture as an image of the network, and what was done to it in words."""
-    require_pictures(opened.image_shape)
+    """Return a picture as an image of the network, and what was done to it in words.
+
+    An image that is neither grey nor in colour has the grey picture in each of its channels.
+    """
     preparation = opened.preparation
+    grey = preparation.channels not in (1, 3)
     notes: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of what is refused or harmless
         pixels = decode(
             content,
             "the picture",
-            channels=preparation.channels,
+            channels=1 if grey else preparation.channels,
             size=preparation.size,
             drawing=preparation.drawing,
             tell=notes.append,
         )
     low, high = opened.value_range
+    if grey:
+        pixels = np.repeat(pixels, preparation.channels, axis=0)
+        notes.append(f"Each of the {preparation.channels} channels is the picture in grey.")
     return low + as_floats(pixels) * np.float32(high - low), " ".join(notes)
 
 

@@ -52,7 +52,7 @@ def network(opened: Opened) -> dict[str, Any]:
         "layout": {"stages": _drawn(values, "stage"), "values": _drawn(values, "id")},
         "outputs": list(opened.outputs),
         "parameters": opened.model.parameter_count(),
-        "can": sorted(QUESTIONS),
+        "can": sorted(key for key, each in QUESTIONS.items() if opened.classes or not each.scores),
     }
 
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 _BACK = Remembered(2)  # images and classes whose gradients are kept
 
 
-@question("way_back")
+@question("way_back", scores=True)
 def way_back(
     opened: Opened, *, image: str, value: int, unit: list[int], class_: int | None = None
 ) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def way_back(
     ).as_dict()
 
 
-@question("weight")
+@question("weight", scores=True)
 def weight(
     opened: Opened,
     *,
@@ -73,7 +73,6 @@ def weight(
 
 def gradients(opened: Opened, image: str, class_: int | None) -> LossGradients:
     """Return the gradients of the loss of an image for a class, kept."""
-    opened.require_scores()
 
     def made() -> LossGradients:
         values = opened.values(image)
