@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import webbrowser
 from pathlib import Path
@@ -88,6 +89,9 @@ def command(
     server, and shows any run, model file or network: every feature map,
     every product of a unit, and the gradients. Ctrl-C ends it.
     """
+    # Before NumPy is loaded: the threads of its BLAS wait by spinning, and take the cores from the
+    # engine's between the stroke of a pen and the answer.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from ..studio.beginning import open_something
     from ..studio.lesson_files import read_lesson
     from ..studio.opening import Studio

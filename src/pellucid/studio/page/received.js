@@ -77,10 +77,9 @@ export function receivedFor(studio) {
 
   /** @param {boolean} opened */
   function list(opened) {
-    const { seen, text } = studio;
-    if (!seen) return;
-    const [c, h, w] = seen.numbers.shape, channel = (/** @type {number} */ k) =>
-      numberTable(seen.numbers.data.subarray(k * h * w, (k + 1) * h * w), h, w,
+    const { text, network: { input: [c, h, w] } } = studio;
+    const channel = (/** @type {number} */ k) => // of the image when the table is opened
+      numberTable(studio.seen?.numbers.data.subarray(k * h * w, (k + 1) * h * w) ?? [], h, w,
         { caption: text("image.channel", { k }), digits: 3 });
     const details = asTable(text("image.table"), () =>
       make("div", {}, ...Array.from({ length: c }, (_, k) => channel(k))));

@@ -3,6 +3,7 @@
 import { make, within } from "./dom.js";
 import { read, written } from "./strokes.js";
 
+const SENT = 128; // pixels of its longer side in which a drawing is looked for
 const LONG = 256; // pixels of its longer side: those that strokes are counted in
 /** @type {Record<string, number[]>} */
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -17,11 +18,13 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
  *   each change: a line, undo, clear.
  */
 export function sheetFor(studio, { moved, done }) {
-  const { text, network: { preparation: { size: [H, W], channels } } } = studio, colours = channels === 3;
+  const { text, network: { preparation: { size: [H, W], channels, drawing: sought } } } = studio;
+  const colours = channels === 3;
   const [width, height] = [W, H].map((side) => Math.round((LONG * side) / Math.max(H, W)));
   const canvas = make("canvas", { width, height, role: "img", "aria-label": text("image.sheet") });
   /** @type {CanvasRenderingContext2D} */
   const paper = canvas.getContext("2d", { willReadFrequently: true });
+  const copy = make("canvas"), sent = copy.getContext("2d", { willReadFrequently: true });
   const hint = make("p", { class: "hint", text: text("image.hint") });
   const cross = make("span", { class: "cross", hidden: true });
   const drawing = make("div", {
@@ -162,10 +165,13 @@ export function sheetFor(studio, { moved, done }) {
     element: make("div", { class: "sheet-part" }, drawing, tools), drawing, tools, blank, back,
     strokes: () => strokes,
     picture: () => picture,
-    /** @returns {import("./types.js").NDArray} (H, W, 4) */
+    /** @returns {import("./types.js").NDArray} (H, W, 4), smaller where drawings are looked for */
     pixels: () => {
-      const { data } = paper.getImageData(0, 0, width, height);
-      return { shape: [height, width, 4], data: new Uint8Array(data.buffer) };
+      const [w, h] = [width, height].map((side) => Math.round(sought ? (side * SENT) / LONG : side));
+      Object.assign(copy, { width: w, height: h });
+      sent.imageSmoothingQuality = "high";
+      sent.drawImage(canvas, 0, 0, w, h);
+      return { shape: [h, w, 4], data: new Uint8Array(sent.getImageData(0, 0, w, h).data.buffer) };
     },
     /** Shows strokes, or a picture, in place of what was there. */
     show: (/** @type {{strokes?: Stroke[], picture?: Picture | null}} */ what) => {

@@ -49,7 +49,7 @@ export async function open(element, model, how = {}) {
   const skip = make("button", { type: "button", class: "skip", onclick: () => main.focus() });
   const banner = make("p", { class: "banner", role: "alert", hidden: true });
   const header = make("header", { class: "top" }), aside = make("aside", { class: "beside" });
-  const tabs = make("nav", { class: "tabs" }), over = make("div", { class: "over" });
+  const tabs = make("nav", { class: "tabs" }), over = make("section", { class: "over" });
   const main = make("main", { id: "view", tabindex: -1 });
   element.classList.add("studio");
   element.append(skip, banner, header, aside, make("div", { class: "middle" }, tabs, over, main), spoken);
@@ -80,6 +80,7 @@ export async function open(element, model, how = {}) {
     banner.textContent = text("shell.lost");
     aside.setAttribute("aria-label", text("image.title"));
     tabs.setAttribute("aria-label", text("shell.views"));
+    over.setAttribute("aria-label", text("shell.over"));
     tabs.replaceChildren(...offered().map(({ name }) => make("a", {
       "data-view": name, text: text(`${name}.title`), onclick: (/** @type {MouseEvent} */ event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another tab or window of the browser
