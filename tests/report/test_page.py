@@ -26,6 +26,13 @@ def test_the_settings_are_called_by_their_labels(run, language):
         assert settings_in(Settings)[name].labels[language] in text
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_report_says_how_to_open_the_run_in_the_studio(run, language):
+    text = Page(report.page(report.gather(run), language)).text
+    assert f"pellucid studio {run.path}" in text
+    assert f"pellucid export {run.path} --studio" in text
+
+
 def test_a_report_goes_into_the_run_or_where_it_is_wanted(run, tmp_path):
     assert report.write(run) == run.report
     assert report.write(run, tmp_path / "page.html", language="ko") == tmp_path / "page.html"

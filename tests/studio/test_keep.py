@@ -77,6 +77,8 @@ def test_a_view_becomes_an_svg_with_its_words_and_nothing_from_elsewhere(page, v
     if view == "unit":
         assert page.locator(".engine").first.inner_text() in words
         assert root.findall(f".//{SVG}pattern")  # padding is hatched
+        fills = {each.get("fill") for each in root.iter(f"{SVG}rect")}
+        assert len(fills) > 20  # of the cells of the grids
     assert page.errors == []
 
 

@@ -263,6 +263,7 @@ def usage(facts: Facts, language: str) -> Html:
         ("use_predict", [f"pellucid predict {run} picture.png"]),
         ("use_evaluate", [f"pellucid evaluate {run}"]),
         ("use_show", shows),
+        ("use_studio", [f"pellucid studio {run}", f"pellucid export {run} --studio network.html"]),
         ("use_python", python),
     ]
     if facts.settings:
