@@ -26,7 +26,8 @@ lint: $(VENV)/.ready-lint  ## Check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	@if command -v tsc >/dev/null; then tsc -p src/pellucid/studio/page/jsconfig.json; \
+	@if command -v tsc >/dev/null; then \
+	for part in page single_file single_file/unit; do tsc -p src/pellucid/studio/$$part/jsconfig.json || exit 1; done; \
 	else echo "tsc is not installed: the types of the page's scripts are not checked"; fi
 
 check: lint test  ## All that a change must pass

@@ -25,7 +25,8 @@ from pellucid.studio import questions  # noqa: F401 - registers them
 from pellucid.studio.envelope import pack, unpack
 from pellucid.studio.opening import Studio
 from pellucid.studio.registry import answer
-from pellucid.studio.single_file.unit.describing import described, of_layer
+from pellucid.studio.single_file.unit import described
+from pellucid.studio.single_file.unit.describing import of_layer
 from pellucid.studio.single_file.unit.rules import resolved
 from pellucid.viz.analysis.arithmetic import arithmetic, explains
 from standalone.browser import CHROMIUM
@@ -311,14 +312,19 @@ def test_where_the_page_cannot_compute_it_the_unit_reads_everything(page, layer)
 
 def test_a_description_names_the_arrays_that_the_page_needs():
     network = Studio().open("resnet20")
-    told = described(network)
+    told = described(network.nodes, network.shapes)
     assert set(told["keys"]) <= network.model.buffers().keys()
     assert {"conv1.weight", "bn1.running_mean", "fc.bias"} <= set(told["keys"])
     assert len(told["values"]) == len(network.shapes)
 
 
+def _described(name: str) -> dict[str, Any]:
+    network = Studio().open(name)
+    return described(network.nodes, network.shapes)
+
+
 def test_a_description_is_small():
-    told = json.dumps(described(Studio().open("simple")), ensure_ascii=False, allow_nan=False)
+    told = json.dumps(_described("simple"), ensure_ascii=False, allow_nan=False)
     assert len(told) < 5_000
     scripts = ("arithmetic", "arrays", "formula", "rules")
     assert sum((STUDIO / f"single_file/unit/{name}.js").stat().st_size for name in scripts) < 20_000
@@ -327,8 +333,14 @@ def test_a_description_is_small():
 def test_a_pixel_has_no_parts(page):
     network = Studio().open("simple")
     image = network.keep(np.random.default_rng(0).random(network.shapes[0], dtype=np.float32))
-    told = page_tells(page, described(network)["values"][0], network.values(image)[:1], [[0, 2, 3]])
-    compare(told[0], answer("unit", network, {"image": image, "value": 0, "unit": [0, 2, 3]}), "")
+    told = page_tells(
+        page,
+        described(network.nodes, network.shapes)["values"][0],
+        network.values(image)[:1],
+        [[0, 2, 3]],
+    )
+    asked = {"image": image, "value": 0, "unit": [0, 2, 3]}
+    compare(told[0], answer("unit", network, asked), "")
 
 
 # Formulas -----------------------------------------------------------------------------------------

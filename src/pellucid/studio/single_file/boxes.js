@@ -3,22 +3,8 @@
 // "every", ["even", first, stride, extent, step] or ["cells", pairs, step, stride].
 "use strict";
 
-// The cells [first, step, count] of an axis of `size` that cell k of the output reads.
-function span(axis, k, size) {
-  if (axis === "same") return [k, 1, 1];
-  if (axis === "every") return [0, 1, size];
-  if (axis[0] === "even") return [axis[1] + axis[2] * k, axis[4], axis[3] / axis[4] + 1];
-  const [first, last] = axis[1][k];
-  return [first, axis[2], last < first ? 0 : (last - first) / axis[2] + 1];
-}
-
 // The place in the axes of the input of a unit whose value has only those that are kept.
 const along = ({ axes, kept }, unit, other) => (kept ? axes.map((_, a) => (kept.includes(a) ? unit[kept.indexOf(a)] : other)) : unit);
-
-const boxOf = (reading, unit, shape) => {
-  const place = along(reading, unit, 0);
-  return reading.axes.map((axis, a) => span(axis, place[a], shape[a]));
-};
 
 // The first and the last cell that the cells from `a` to `b` of the output read; null for nothing.
 function backOn(axis, [a, b], size) {

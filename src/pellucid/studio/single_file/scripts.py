@@ -18,10 +18,11 @@ RENAMED, NEW_NAME = re.compile(r"(\w+) as (\w+)"), r"\1: \2"
 NOTHING = re.compile(r"^export \{\};\n", re.M)
 
 
-def one_script(entry: str, *, default: bool = False) -> str:
+def one_script(entry: str, *names: str, default: bool = False) -> str:
     """Return the module ``entry``, a path in the studio's folder, with all that it imports.
 
-    With ``default`` the script is a module, whose default export is what ``entry`` exports.
+    ``names`` are those of its exports that a script after it uses. With ``default`` the script is
+    a module, whose default export is what ``entry`` exports.
 
     Raises
     ------
@@ -29,15 +30,15 @@ def one_script(entry: str, *, default: bool = False) -> str:
         If modules import each other in a circle, or in a way that is not known here.
     """
     root = resources.files("pellucid.studio")
-    names: dict[str, str] = {}  # of the objects, by path
+    objects: dict[str, str] = {}  # their names, by path
     written: list[str] = []
     opening: list[str] = []
 
     def add(path: str) -> str:
         if path in opening:
             raise ValueError(f"modules import each other: {' -> '.join([*opening, path])}")
-        if path in names:
-            return names[path]
+        if path in objects:
+            return objects[path]
         opening.append(path)
         text = root.joinpath(path).read_text(encoding="utf-8")
 
@@ -55,11 +56,12 @@ def one_script(entry: str, *, default: bool = False) -> str:
         left = re.search(r"^(import|export)\b.*", body, re.M)
         if left:
             raise ValueError(f"{path}: cannot take apart: {left[0]}")
-        names[path] = f"m{len(names)}"
-        head = f"// {path}\nconst {names[path]} = (() => {{\n"
+        objects[path] = f"m{len(objects)}"
+        head = f"// {path}\nconst {objects[path]} = (() => {{\n"
         written.append(f"{head}{body}return {{ {', '.join(exported)} }};\n}})();\n")
         opening.pop()
-        return names[path]
+        return objects[path]
 
-    name = add(entry)
-    return "".join(written) + (f"export default {name};\n" if default else "")
+    last = add(entry)
+    taken_out = f"const {{ {', '.join(names)} }} = {last};\n" if names else ""
+    return "".join(written) + taken_out + (f"export default {last};\n" if default else "")

@@ -1,7 +1,7 @@
 // Answers the questions of the views, beside the page, so that it stays responsive.
 "use strict";
 const KEPT_IMAGES = 64, MOST = 1 << 22; // images that are remembered, numbers of one answer
-let network, nodes, shapes, state;
+let network, nodes, shapes, state, arrays;
 const images = new Map(), computed = new Map(); // numbers by id; the values of the last two images
 
 class Refused extends Error {
@@ -14,6 +14,8 @@ class Refused extends Error {
 function load(found, base64) {
   network = found;
   state = arraysOf(found.weights, base64, found.half);
+  arrays = Object.fromEntries(Object.entries(state).map(([key, array]) => [key, asAnswered(array)]));
+  for (const [key, name] of Object.entries(found.own)) arrays[key] = arrays[name];
   shapes = found.nodes.map(({ shape }) => shape);
   nodes = found.nodes.map(({ line, ...node }) => ({
     ...node,
@@ -21,6 +23,8 @@ function load(found, base64) {
   }));
   network.pictures = found.pictures && bytesOf(found.pictures);
 }
+
+const asAnswered = ({ s, d }) => ({ shape: s, data: d });
 
 // Every value for an image's numbers.
 function valuesOf(id) {
@@ -97,10 +101,7 @@ const answers = {
 
   unit: ({ image, value, unit }) => {
     requireUnit(value, unit);
-    const values = valuesOf(image);
-    if (value) return explained(nodes[value], value, unit, values, state);
-    const engine = values[0].d[flat(unit, shapes[0])], [c, i, j] = unit;
-    return { value, path: "", kind: "input", repr: "", unit, engine, result: engine, equation: "", symbols: { c, i, j }, exact: true, parts: [] };
+    return arithmetic(network.described[value], valuesOf(image).map(asAnswered), unit, arrays);
   },
 
   field: ({ value, unit }) => {

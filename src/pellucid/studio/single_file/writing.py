@@ -29,12 +29,12 @@ from ..questions.images import shown
 from ..questions.network import network
 from ..registry import Report
 from .scripts import one_script
-from .told import nodes
+from .told import nodes, with_state
+from .unit import described
 
 __all__ = ["document", "to_studio_html"]
 
 MOST_IMAGES = 20  # of the test set
-WORKER = ("formulas.js", "boxes.js", "arithmetic.js", "worker.js")
 # What the file answers; "gallery" if it has images.
 CAN = ("field", "lesson", "lessons", "maps", "network", "networks", "see", "unit")
 
@@ -108,16 +108,18 @@ def document(
     """
     with opened.lock, opened.model.evaluating():
         program = program_of(opened.model, "studio", opened.image_shape)
+        told = described(opened.nodes, opened.shapes)
+        program, own = with_state(program, told["keys"], opened.model.buffers())
         require_size(program, float16, "studio")
         index, weights = packed(program, float16)
         computed = _computed(opened, program)
-    computed |= {"weights": index, "half": float16}
+    computed |= {"described": told["values"], "own": own, "weights": index, "half": float16}
     images = _images(opened, report)
-    described = network(opened)
-    described["data"] = images is not None
-    described["can"] = sorted([*CAN, *(["gallery"] if images else [])])
+    shown_as = network(opened)
+    shown_as["data"] = images is not None
+    shown_as["can"] = sorted([*CAN, *(["gallery"] if images else [])])
     page = {
-        "network": described,
+        "network": shown_as,
         "texts": page_texts(),
         "lessons": (lessons or {}) | built_in(),
         "language": language,
@@ -170,12 +172,14 @@ def _images(opened: Opened, report: Report | None) -> dict[str, Any] | None:
 
 
 def _worker(program: Program) -> str:
-    own = (resources.files(__package__) / name for name in WORKER)
-    return worker_script(
-        program,
-        *(in_tabs(each.read_text(encoding="utf-8")) for each in own),
-        uses=("strides", "walk"),
-    )
+    return worker_script(program, *map(in_tabs, own_scripts()), uses=("strides", "walk"))
+
+
+def own_scripts() -> list[str]:
+    """Return the scripts of the worker that only the studio has."""
+    folder = resources.files(__package__)
+    rest = [(folder / name).read_text(encoding="utf-8") for name in ("boxes.js", "worker.js")]
+    return [one_script("single_file/unit/arithmetic.js", "arithmetic"), *rest]
 
 
 def _html(page: dict[str, Any], worker: str, weights: str, language: str | None) -> str:

@@ -15,10 +15,10 @@ from contextlib import suppress
 from typing import Any
 
 from ....nn import Layer
+from ....nn.walk import Node
 from ....typing import Shape
-from ...opened import Opened
 from .rules import UndescribedError, Unit, alike, product, resolved, rule
-from .structures import WHOLE, Asked, structure
+from .structures import WHOLE, Asked
 
 __all__ = ["described", "of_layer"]
 
@@ -26,8 +26,15 @@ MOST_VARIANTS = 64
 COUNTS = ("counted", "n")  # of a window's cells: those of its rows times those of its columns
 
 
-def described(opened: Opened) -> dict[str, Any]:
+def described(nodes: Sequence[Node], shapes: Sequence[Shape]) -> dict[str, Any]:
     """Return what ``arithmetic.js`` has to know of a network, as JSON has it.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        Of `pellucid.nn.walk.flattened`.
+    shapes : sequence of shapes
+        Of the image and of the value of each node, without N.
 
     Returns
     -------
@@ -37,22 +44,20 @@ def described(opened: Opened) -> dict[str, Any]:
 
     Examples
     --------
-    >>> from pellucid.models import from_pattern
-    >>> model = from_pattern("conv3 -> relu -> fc", (1, 6, 6), 3)
-    >>> told = described(Opened(model, "1", "a network"))
+    >>> from pellucid import nn
+    >>> model = nn.Sequential(conv=nn.Conv2d(1, 4, 3, padding=1), relu=nn.ReLU())
+    >>> told = described(nn.walk.flattened(model), [(1, 6, 6), (4, 6, 6), (4, 6, 6)])
     >>> told["keys"]
-    ['conv1.weight', 'conv1.bias', 'fc1.weight', 'fc1.bias']
+    ['conv.weight', 'conv.bias']
     >>> told["values"][1]["variants"][0]["parts"][0]["rows"]
     [{'+': [-1, [1, 1]]}, 1, 3]
     """
     values = [_IMAGE]
-    with opened.lock:
-        for value, node in enumerate(opened.nodes, 1):
-            shapes = [opened.shapes[k] for k in node.reads]
-            made = opened.shapes[value]
-            values.append(
-                of_layer(node.layer, shapes, made, value=value, reads=node.reads, path=node.name)
-            )
+    for value, node in enumerate(nodes, 1):
+        read, made = [shapes[k] for k in node.reads], shapes[value]
+        values.append(
+            of_layer(node.layer, read, made, value=value, reads=node.reads, path=node.name)
+        )
     named = dict.fromkeys(key for value in values for key in _keys(value))
     return {"values": values, "keys": list(named)}
 
@@ -116,7 +121,7 @@ def _measured(asked: Asked) -> dict[str, Any]:
     for axis, size in enumerate(made):
         found: dict[Any, list[int]] = {}
         for k in range(size):
-            found.setdefault(structure(asked.at(_with(middle, axis, k))), []).append(k)
+            found.setdefault(asked.structure(_with(middle, axis, k)), []).append(k)
         classes.append([*found.values()])
     if math.prod(map(len, classes)) > MOST_VARIANTS:
         raise UndescribedError
@@ -138,12 +143,12 @@ def _which(found: list[list[int]]) -> list[int]:
 
 def _variant(asked: Asked, indices: tuple[list[int], ...]) -> dict[str, Any]:
     base = tuple(of_axis[len(of_axis) // 2] for of_axis in indices)
-    along = [
-        {k: asked.at(_with(base, axis, k)) for k in of_axis} for axis, of_axis in enumerate(indices)
-    ]
-    found: dict[str, Any] = asked.at(base)
-    if {structure(told) for of_axis in along for told in of_axis.values()} - {structure(found)}:
+    units = [{k: _with(base, axis, k) for k in of_axis} for axis, of_axis in enumerate(indices)]
+    here = asked.structure(base)
+    if any(asked.structure(unit) != here for of_axis in units for unit in of_axis.values()):
         raise UndescribedError
+    along = [{k: asked.at(unit) for k, unit in of_axis.items()} for of_axis in units]
+    found: dict[str, Any] = asked.at(base)
     return {key: _rules(base, [_each(told, key) for told in along], found[key]) for key in found}
 
 

@@ -14,7 +14,7 @@ from ....typing import Array, Shape
 from ....viz.analysis.arithmetic import arithmetic
 from .rules import CLOSE, DIGITS, UndescribedError, Unit
 
-__all__ = ["WHOLE", "Asked", "structure"]
+__all__ = ["WHOLE", "Asked"]
 
 FAR = 1000.0  # beyond every bound between the pieces of a function
 CHECKED = 12  # units at which a description is compared with what is told of them
@@ -73,6 +73,7 @@ class Asked:
         self.output = np.zeros(made, np.float32)
         self.units = _some_units(made)
         self.told: dict[Unit, Any] = {}
+        self.structures: dict[Unit, Any] = {}
         self.both = True
         self.both = any(
             self.at(unit) != self._of_image(self.images[0], unit) for unit in self.units
@@ -86,6 +87,12 @@ class Asked:
                 high = _joined(high, self._of_image(self.images[1], unit), high["equation"])
             self.told[unit] = high
         return self.told[unit]
+
+    def structure(self, unit: Unit) -> Any:
+        """Return the structure of what is told of a unit."""
+        if unit not in self.structures:
+            self.structures[unit] = structure(self.at(unit))
+        return self.structures[unit]
 
     def _of_image(self, image: list[Array], unit: Unit) -> Any:
         told = arithmetic(
