@@ -9,7 +9,7 @@ from contextlib import contextmanager
 __all__ = ["Budget"]
 
 SHARE = 0.03  # of the training's time
-MOST = 4.0  # times a second
+MOST = 2.0  # times a second: the browser takes its time too
 
 
 class Budget:

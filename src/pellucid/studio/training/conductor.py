@@ -93,11 +93,12 @@ class Conductor(Callback):
         self.measuring = True
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
-        """Keep the state; show the epoch."""
+        """Keep the state; show the epoch, unless epochs are as short as steps."""
         self.measuring = False
+        due = self.budget.due()
         with self.budget.spending():
             self.earlier.keep(trainer)
-            self._stale = not self.show(False)
+            self._stale = not (due and self.show(False))
         if self.leaving:
             raise Leave
 

@@ -118,7 +118,7 @@ export function mount(element, studio) {
     live.hidden = none || !mine();
     form.element.hidden = !none && (alive() || told.state === "measuring");
     elsewhere.replaceChildren(...(other ? [text("training.elsewhere", { name: told.folder }), " ", make("button", { type: "button", class: "link", text: text("training.look"), onclick: () => studio.state.set({ network: told.network, value: "", unit: "" }, { step: true }) })] : []));
-    if (live.hidden) return;
+    if (live.hidden || document.hidden) return; // nobody looks
     const speed = told.steps_per_second && told.state === "running" && !told.per_second ? ` · ${text("training.speed", { n: counted(Math.round(told.steps_per_second)), share: (100 * told.share).toFixed(1) })}` : "";
     where.textContent = words() + speed;
     where.classList.toggle("problem", told.state === "failed");
@@ -164,6 +164,7 @@ export function mount(element, studio) {
   const pin = () => { if (studio.seen && mine() && alive()) studio.ask("train/pin", { image: studio.seen.image }).catch(() => null); };
   let pinned = "";
 
+  document.addEventListener("visibilitychange", draw);
   const off = model.on("training", take);
   studio.ask("train/state").then(take).catch((error) => problem(element, error));
   form.load();
@@ -181,6 +182,7 @@ export function mount(element, studio) {
     dispose() {
       gone = true;
       off();
+      document.removeEventListener("visibilitychange", draw);
       curve.dispose();
       filters.dispose();
     },
