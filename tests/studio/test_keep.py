@@ -78,7 +78,11 @@ def test_a_view_becomes_an_svg_with_its_words_and_nothing_from_elsewhere(page, v
         assert page.locator(".engine").first.inner_text() in words
         assert root.findall(f".//{SVG}pattern")  # padding is hatched
         fills = {each.get("fill") for each in root.iter(f"{SVG}rect")}
-        assert len(fills) > 20  # of the cells of the grids
+        cells = page.locator("main td[style]").evaluate_all(
+            "(all) => all.map((cell) => getComputedStyle(cell).backgroundColor)"
+        )
+        assert len(set(cells)) > 10
+        assert set(cells) - {"rgba(0, 0, 0, 0)"} <= fills
     assert page.errors == []
 
 
