@@ -336,6 +336,15 @@ def test_a_layer_is_chosen_above_any_view(page):
     page.wait_for_url(lambda url: "value=4" in url)
 
 
+@pytest.mark.parametrize("view", ["network", "maps", "unit", "field", "back"])
+def test_until_a_layer_is_chosen_all_that_is_shown_is_of_the_same_one(page, view):
+    go(page, f"view={view}&image=test:0")
+    page.wait_for_selector(".graph .chosen[data-value='2']", state="attached")
+    page.wait_for_selector("main h3:has-text('conv1')")
+    page.keyboard.press("]")
+    page.wait_for_url(lambda url: "value=2" in url)
+
+
 # The page ------------------------------------------------------------------------------------
 
 

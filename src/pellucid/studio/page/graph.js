@@ -1,5 +1,6 @@
 // The network as a graph of volumes: boxes in perspective, in rows that go on below.
 
+import { chosenValue } from "./choice.js";
 import { svg } from "./dom.js";
 import { placed } from "./graph_places.js";
 import { counted, short } from "./text.js";
@@ -78,7 +79,7 @@ export function graph(studio, { every = false, small = false, width = Infinity, 
   }
 
   function mark() {
-    const value = state.number("value") || 0;
+    const value = chosenValue(studio).id;
     const chosen = boxes.find(({ members }) => members.some(({ id }) => id === value)) ?? boxes[0];
     for (const [id, group] of drawn) {
       group.classList.toggle("chosen", id === chosen.id);

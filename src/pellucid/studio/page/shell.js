@@ -1,5 +1,6 @@
 // The studio around its views: which network, which image, which view, in which language.
 
+import { chosenValue } from "./choice.js";
 import { isDark } from "./colours.js";
 import { make } from "./dom.js";
 import { preferences } from "./preferences.js";
@@ -169,8 +170,8 @@ export async function open(element, model, how = {}) {
 
   /** @param {number} by   Values on, or back. */
   function go(by) {
-    const last = studio.network.values.length - 1, value = state.number("value");
-    state.set({ value: Math.min(Math.max((Number.isNaN(value) ? 0 : value) + by, 0), last), unit: "" });
+    const last = studio.network.values.length - 1, { id } = chosenValue(studio);
+    state.set({ value: Math.min(Math.max(id + by, 0), last), unit: "" });
   }
 
   const dark = matchMedia("(prefers-color-scheme: dark)"), darkened = () => follow(new Set(["theme"]));

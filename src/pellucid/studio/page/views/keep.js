@@ -1,5 +1,6 @@
 // Keeps the view of the moment as SVG or PNG, and the network with its views as one file.
 
+import { chosenValue } from "../choice.js";
 import { make } from "../dom.js";
 import { asPng, asSvg, download, drawn } from "../keep.js";
 import { problem, progress } from "../notices.js";
@@ -10,7 +11,7 @@ export function mount(element, studio) {
 
   /** The name of a file: network, view, value and unit. */
   function named() {
-    const { network } = studio, value = network.values[state.number("value")];
+    const { network } = studio, value = state.get("value") && chosenValue(studio);
     const parts = [network.name, state.get("view"), value && (value.path || value.kind), value && state.get("unit").replaceAll(".", "-")];
     return parts.filter(Boolean).join(" ").replace(/[^\p{L}\p{N}.]+/gu, "-");
   }

@@ -1,5 +1,6 @@
 // The network as a graph of volumes, with what each layer costs.
 
+import { chosenValue } from "../choice.js";
 import { make, within } from "../dom.js";
 import { graph } from "../graph.js";
 import { layerFacts, layerTable } from "../layer_facts.js";
@@ -57,7 +58,7 @@ export function mount(element, studio) {
   }
 
   function show() {
-    const { network: { values } } = studio, value = values[state.number("value") || 0] ?? values[0];
+    const { network: { values } } = studio, value = chosenValue(studio);
     drawn.mark();
     const stage = values.filter(({ stage, id }) => stage === value.stage && id > 0);
     const choose = (/** @type {object} */ next) => () => state.set({ ...next }, { step: true });

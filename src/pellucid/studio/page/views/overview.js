@@ -1,11 +1,12 @@
 // The graph in small above the other views, so that a layer can be chosen from anywhere.
 
+import { chosenValue } from "../choice.js";
 import { make, stillness } from "../dom.js";
 import { graph } from "../graph.js";
 
 /** @type {import("./index.js").Entry["mount"]} */
 export function mount(element, studio) {
-  const { state } = studio, shelf = make("div"), here = make("p");
+  const shelf = make("div"), here = make("p");
   element.append(make("section", { class: "overview" }, here, shelf));
   /** @type {ReturnType<typeof graph>} */
   let drawn;
@@ -17,8 +18,7 @@ export function mount(element, studio) {
   }
 
   function mark() {
-    const { x, thick, back } = drawn.mark(), { values } = studio.network;
-    const { title, kind, shape } = values[state.number("value") || 0] ?? values[0];
+    const { x, thick, back } = drawn.mark(), { title, kind, shape } = chosenValue(studio);
     here.replaceChildren(make("b", { text: title }), ` ${kind === title ? "" : kind} ${shape.join("×")}`);
     if (x < shelf.scrollLeft || x + thick + back > shelf.scrollLeft + shelf.clientWidth)
       shelf.scrollTo({ left: x - shelf.clientWidth / 2, behavior: stillness() ? "auto" : "smooth" });
