@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from pellucid import Trainer, data, models, viz
+from pellucid import Trainer, data, models, nn, viz
 from pellucid.errors import PellucidError
 from pellucid.nn import layer_at
 from pellucid.studio import questions  # noqa: F401 - registers them
@@ -220,6 +220,47 @@ def test_the_optimizer_of_a_training_goes_on_with_its_memory():
     faster = asked("weight", opened, **given, lr=2 * trainer.optimizer.lr)["update"]
     start = told["number"]
     assert faster["next"] - start == pytest.approx(2 * (told["update"]["next"] - start), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("question", "given"),
+    [
+        ("way_back", {"value": 2, "unit": [0, 0, 0]}),
+        ("weight", {"key": "conv1.weight", "index": [0, 0, 0, 0]}),
+    ],
+)
+def test_it_says_how_far_it_is_and_ends_when_the_page_has_left(opened, question, given):
+    image, steps = image_of(opened)["image"], []
+
+    def leaving(done, of):
+        steps.append((done, of))
+        if done == 3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        answer(question, opened, {"image": image, "class_": 8, **given}, leaving)
+    assert steps == [(done, len(opened.nodes)) for done in range(4)]
+    seen = []
+    answer(question, opened, {"image": image, "class_": 8, **given}, lambda *of: seen.append(of))
+    assert len(seen) == len(opened.nodes)  # nothing half computed was kept
+
+
+def test_a_layer_without_a_backward_is_named():
+    class Doubled(nn.Layer):
+        def forward(self, x):
+            return 2 * x
+
+        def output_shape(self, input_shape):
+            return input_shape
+
+    model = nn.Sequential(nn.Flatten(), Doubled(), nn.Linear(4, 3)).eval()
+    model.input_shape = (1, 2, 2)
+    network = Studio().add(model, "one's own")
+    image = network.keep(np.ones((1, 2, 2), np.float32))
+    told = asked("unit", network, image=image, value=2, unit=[1])
+    assert told["engine"] == 2
+    with pytest.raises(PellucidError, match="Doubled has no backward yet, which 'way_back' needs"):
+        answer("way_back", network, {"image": image, "value": 1, "unit": [0]})
 
 
 @pytest.mark.parametrize(

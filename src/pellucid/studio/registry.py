@@ -115,7 +115,10 @@ def answer(name: str, about: Any, given: Mapping[str, Any], report: Report | Non
         about.require_scores()
     if asked.long:
         arguments["report"] = report or (lambda done, of: None)
-    return asked.function(about, **arguments)
+    try:
+        return asked.function(about, **arguments)
+    except NotImplementedError as error:  # of a layer of one's own
+        raise PellucidError(f"{error}, which '{name}' needs.") from None
 
 
 def _is(value: Any, kind: Any) -> bool:

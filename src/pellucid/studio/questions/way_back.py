@@ -11,7 +11,7 @@ from ...viz.analysis.loss_gradients import LossGradients, loss_gradients
 from ...viz.analysis.way_back import WeightStep, weight_step
 from ...viz.analysis.way_back import way_back as of_unit
 from ..opened import Opened
-from ..registry import question
+from ..registry import Report, question
 from ..remembered import Remembered
 
 __all__ = ["way_back", "weight"]
@@ -22,7 +22,13 @@ _BACK = Remembered(2)  # images and classes whose gradients are kept
 
 @question("way_back", scores=True)
 def way_back(
-    opened: Opened, *, image: str, value: int, unit: list[int], class_: int | None = None
+    opened: Opened,
+    *,
+    image: str,
+    value: int,
+    unit: list[int],
+    class_: int | None = None,
+    report: Report,
 ) -> dict[str, Any]:
     """Return where the gradient of a unit comes from and what it hands to its window.
 
@@ -31,7 +37,8 @@ def way_back(
     """
     place = opened.require_unit(value, unit)
     return _steady(
-        opened, lambda: of_unit(opened.model, gradients(opened, image, class_), value, place)
+        opened,
+        lambda: of_unit(opened.model, gradients(opened, image, class_, report), value, place),
     ).as_dict()
 
 
@@ -46,6 +53,7 @@ def weight(
     class_: int | None = None,
     optimizer: str | None = None,
     lr: float | None = None,
+    report: Report,
 ) -> dict[str, Any]:
     """Return the terms of a weight's gradient, and what one step of an optimizer makes of it.
 
@@ -60,7 +68,8 @@ def weight(
     def step() -> WeightStep:
         own = opened.optimizer if name == "live" else None
         rule = own or by_name(name, lr)
-        return weight_step(opened.model, gradients(opened, image, class_), key, index, rule, lr)
+        found = gradients(opened, image, class_, report)
+        return weight_step(opened.model, found, key, index, rule, lr)
 
     found = _steady(opened, step)
     if value is not None and value != found.value:
@@ -71,13 +80,15 @@ def weight(
     return {**found.as_dict(), "training": name == "live", "optimizer": name, "optimizers": known}
 
 
-def gradients(opened: Opened, image: str, class_: int | None) -> LossGradients:
+def gradients(
+    opened: Opened, image: str, class_: int | None, report: Report | None = None
+) -> LossGradients:
     """Return the gradients of the loss of an image for a class, kept."""
 
     def made() -> LossGradients:
         values = opened.values(image)
         target = int(values[opened.output].argmax()) if class_ is None else class_
-        return loss_gradients(opened.model, values, target, output=opened.output)
+        return loss_gradients(opened.model, values, target, output=opened.output, on_node=report)
 
     return _BACK.of(opened, (image, class_), made)
 

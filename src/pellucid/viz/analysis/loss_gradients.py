@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,7 +67,12 @@ class LossGradients:
 
 
 def loss_gradients(
-    model: Layer, values: Sequence[Array], target: int, *, output: int | None = None
+    model: Layer,
+    values: Sequence[Array],
+    target: int,
+    *,
+    output: int | None = None,
+    on_node: Callable[[int, int], None] | None = None,
 ) -> LossGradients:
     """Compute the gradient of the softmax cross-entropy with respect to every value.
 
@@ -86,6 +91,8 @@ def loss_gradients(
         The class.
     output : int, optional
         Which of several outputs, by its value's number; the first one that gives scores by default.
+    on_node : callable, optional
+        Called before each node with the number of nodes that are done, and of all.
 
     Raises
     ------
@@ -125,7 +132,7 @@ def loss_gradients(
     found = LossGradients(
         nodes, given, end, at, target, float(loss), scores, probabilities[0].astype(scores.dtype)
     )
-    _descend(found)
+    _descend(found, on_node)
     keys = {id(p): key for key, p in model.parameters().items()}
     for made, node in enumerate(nodes, 1):
         own = node.layer.parameters().items()
@@ -152,7 +159,7 @@ def _output(model: Layer, values: Sequence[Array], output: int | None) -> int:
     return rows[0] if output is None else output
 
 
-def _descend(found: LossGradients) -> None:
+def _descend(found: LossGradients, on_node: Callable[[int, int], None] | None) -> None:
     """Fill in the gradients, from the loss down to the image."""
     values, sums = found.values, found.gradients
     sums += [np.zeros(v.shape, np.result_type(v, np.float32)) for v in values]
@@ -162,7 +169,10 @@ def _descend(found: LossGradients) -> None:
     if found.output != found.scores_value:
         with np.errstate(divide="ignore"):
             sums[found.output].reshape(-1)[found.target] = -1 / found.probabilities[found.target]
+    count = len(found.nodes)
     for made, node in reversed(list(enumerate(found.nodes, 1))):
+        if on_node is not None:
+            on_node(count - made, count)
         passed = made == found.output != found.scores_value  # the loss has taken this softmax
         if passed or not sums[made].any():
             continue

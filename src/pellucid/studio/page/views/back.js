@@ -7,7 +7,7 @@ import { make, newestOnly } from "../dom.js";
 import { copiedPlainly, mostOf } from "../grids.js";
 import { askMaps, isUnit, laidOut } from "../layout.js";
 import { mapFigure } from "../map_figure.js";
-import { problem } from "../notices.js";
+import { problem, progress } from "../notices.js";
 import { asTable, numberTable } from "../table.js";
 import { figure } from "../text.js";
 import { gradientPart, updatePart } from "../weight_part.js";
@@ -35,7 +35,7 @@ export function mount(element, studio) {
   let stops = [];
   /** @type {(() => void)[]} */
   let weightStops = [];
-  let over = false;
+  let over = false, stop = () => {}; // what is computed for an image or a class that was left
 
   const lay = () => laidOut(chosenValue(studio).shape);
   const go = (/** @type {number[]} */ unit) => state.set({ value: chosenValue(studio).id, unit: unit.join(".") });
@@ -68,12 +68,15 @@ export function mount(element, studio) {
     const { seen, network } = studio, value = chosenValue(studio), unit = chosenUnit(studio, value), { row, channels } = lay();
     for (const each of element.querySelectorAll(":scope > section")) /** @type {HTMLElement} */ (each).hidden = !seen;
     furnish();
-    if (!seen) return problem(says, text("unit.no-image"));
+    says.replaceChildren(...(seen ? [] : [make("p", { class: "note", text: text("back.no-image") })]));
+    if (!seen) return;
+    const waiting = progress(says, text("back.computing"), studio);
+    stop = waiting.cancel;
     try {
       const target = classOf(studio), [c] = lay().place(unit);
       choice.value = String(target);
       const [back, own] = await Promise.all([
-        studio.ask("way_back", { image: seen.image, value: value.id, unit, class_: target }),
+        studio.ask("way_back", { image: seen.image, value: value.id, unit, class_: target }, waiting.options),
         askMaps(studio, value.id, row ? 0 : c, row ? channels : 1),
       ]);
       if (over) return;
@@ -97,6 +100,8 @@ export function mount(element, studio) {
       studio.announce(text("back.says", { name, gradient: figure(back.arrives, 5), class: network.classes[target] ?? target }));
     } catch (error) {
       problem(says, error);
+    } finally {
+      waiting.end();
     }
     await drawWeight();
   });
@@ -159,12 +164,14 @@ export function mount(element, studio) {
   draw();
   return {
     update: (changed) => {
+      if (["class", "network", "seen", "weights"].some((key) => changed.has(key))) stop();
       if (["value", "unit", "class", "network", "seen", "weights", "digits", "order", "theme"].some((key) => changed.has(key))) draw();
       else if (["weight", "optimizer", "lr"].some((key) => changed.has(key))) drawWeight();
       if (changed.has("weight") && state.get("weight")) ofWeight.element.scrollIntoView({ block: "nearest" });
     },
     dispose: () => {
       over = true;
+      stop();
       for (const stop of [...stops, ...weightStops]) stop();
     },
   };
