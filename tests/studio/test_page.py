@@ -348,6 +348,22 @@ def test_until_a_layer_is_chosen_all_that_is_shown_is_of_the_same_one(page, view
 # The page ------------------------------------------------------------------------------------
 
 
+def test_the_strongest_colours_are_those_of_the_largest_and_the_smallest_number(page):
+    pixels = page.evaluate(
+        """async () => {
+            const { signedColours, signedImage } = await import("./colours.js");
+            const numbers = [-2, -1, 0, NaN, 1, 2, -9, 9];
+            return [...signedImage(numbers, 2, 4, 2, signedColours(false)).data];
+        }"""
+    )
+    minus, less, zero, none, more, plus, below, above = np.reshape(pixels, (8, 4)).tolist()
+    assert zero == none
+    assert (minus, plus) == (below, above)
+    assert sum(minus) < sum(less) < sum(zero) > sum(more) > sum(plus)
+    assert minus[0] < minus[2]  # blue
+    assert plus[0] > plus[2]
+
+
 def test_keys_choose_views_and_are_listed(page):
     page.keyboard.press("2")
     page.wait_for_url(lambda url: "view=maps" in url)

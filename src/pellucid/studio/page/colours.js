@@ -63,7 +63,7 @@ export function inkOn(x, most, dark = isDark()) {
  */
 export function signedImage(numbers, h, w, most, table) {
   const image = new ImageData(w, h), pixels = new Uint32Array(image.data.buffer), scale = most > 0 ? 255 / most : 0;
-  for (let k = 0; k < h * w; k++) pixels[k] = table[255 + Math.max(-255, Math.min(255, Math.round(numbers[k] * scale))) || 255];
+  for (let k = 0; k < h * w; k++) pixels[k] = table[255 + (Math.max(-255, Math.min(255, Math.round(numbers[k] * scale))) || 0)];
   return image;
 }
 
