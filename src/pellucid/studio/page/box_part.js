@@ -118,7 +118,7 @@ function windows({ studio, digits, inOrder, stop, picked }, part, columns, sums)
         hint: choose && padded ? (k) => `${title}[${unitOf(part, placeOf(from + k, part.numbers.shape)).join(", ")}]` : undefined,
       }));
     }
-    if (added) grids.push(make("span", { class: "sign", text: "→ Σ" }), make("span", { class: "numbers sum", text: figure(added[c], Math.max(digits, 5)) }));
+    if (added && channels > 1) grids.push(make("span", { class: "sign", text: "→ Σ" }), make("span", { class: "numbers sum", text: figure(added[c], Math.max(digits, 5)) }));
     const name = channels > 1 && make("button", { type: "button", class: "link", text: text("unit.channel", { c: number }), onclick: () => picked(number) });
     return [name, make("div", { class: "times" }, ...grids)].filter(Boolean);
   }
