@@ -7,13 +7,16 @@ import time
 import numpy as np
 import pytest
 
-from pellucid import runs
+from pellucid import data, models, runs
 from pellucid.errors import ArgumentError, PellucidError
 from pellucid.runs import RunFolder
 from pellucid.studio import questions  # noqa: F401 - registers them
 from pellucid.studio.opening import Studio
 from pellucid.studio.registry import answer
-from pellucid.training import FilterHistory
+from pellucid.studio.training.budget import Budget
+from pellucid.studio.training.conductor import Conductor
+from pellucid.studio.training.pace import Pace
+from pellucid.training import FilterHistory, Trainer
 
 SETTINGS = {"data": "digits", "epochs": 3, "batch_size": 50, "limit": 400}
 
@@ -305,8 +308,6 @@ def test_a_network_with_edited_weights_is_trained_from_them(studio, tmp_path):
 
 
 def test_a_model_in_memory_is_trained_without_a_file(studio):
-    from pellucid import models
-
     model = models.SimpleConvNet((1, 8, 8), rng=np.random.default_rng(5))
     opened = _begun(studio, studio.add(model, "mine"))
     assert _equal(opened.model.state_dict(), model.state_dict())
@@ -365,3 +366,16 @@ def test_a_folder_that_vanishes_fails_the_training_with_what_to_do(studio):
     _ask(opened, "go")
     assert studio.training.wait("failed", seconds=60)
     assert "Create it first" in studio.training.error
+
+
+def test_epochs_that_are_as_short_as_steps_are_shown_as_often_as_the_budget_allows():
+    now, shown = 0.0, []
+    budget = Budget(most=2, clock=lambda: now)
+    conductor = Conductor(lambda resting: bool(shown.append(now)) or True, Pace(), budget)
+    model = models.SimpleConvNet((1, 8, 8), rng=np.random.default_rng(0))
+    trainer = Trainer(model, data.digits()[0].take(50), epochs=1)
+    trainer.fit()
+    for k in range(40):
+        now = k / 16
+        conductor.on_epoch_end(trainer, trainer.history.epochs[-1])
+    assert shown == [0.0, 0.5, 1.0, 1.5, 2.0]

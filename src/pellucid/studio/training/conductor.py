@@ -95,10 +95,10 @@ class Conductor(Callback):
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
         """Keep the state; show the epoch, unless epochs are as short as steps."""
         self.measuring = False
-        due = self.budget.due()
-        with self.budget.spending():
-            self.earlier.keep(trainer)
-            self._stale = not (due and self.show(False))
+        self.earlier.keep(trainer)
+        self._stale = True
+        if self.budget.due():
+            self._show()
         if self.leaving:
             raise Leave
 
