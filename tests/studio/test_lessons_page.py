@@ -42,7 +42,14 @@ def test_a_lesson_of_ones_own_opens_its_network_and_begins(page):
     assert "random weights" in page.locator(".lesson").inner_text()
 
 
+def _at(page, step):
+    """Go to a step of the lesson by the address."""
+    page.evaluate(f"location.hash = 'lesson=ours&step={step}'")
+    page.wait_for_selector(f"[data-step='{step}']")
+
+
 def test_a_value_named_by_kind_is_found_and_what_to_look_at_outlined(page):
+    _at(page, 1)
     page.keyboard.press("ArrowRight")
     page.wait_for_selector("main h3.looked-at")
     state = page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
@@ -52,15 +59,19 @@ def test_a_value_named_by_kind_is_found_and_what_to_look_at_outlined(page):
 
 
 def test_what_the_network_lacks_is_said_and_the_views_stay(page):
+    _at(page, 1)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("main h3.looked-at")
     before = page.evaluate("new URLSearchParams(location.hash.slice(1)).get('value')")
     page.keyboard.press("ArrowRight")
     page.wait_for_selector("[data-step='3']")
     assert "no Softsign" in page.locator(".lesson").inner_text()
     assert page.evaluate("new URLSearchParams(location.hash.slice(1)).get('value')") == before
-    page.get_by_role("button", name="End the lesson").click()
 
 
 def test_the_network_is_kept_as_one_file_from_the_page(page):
+    _at(page, 1)
+    page.get_by_role("button", name="End the lesson").click()
     with page.expect_download() as started:
         page.get_by_role("button", name="one file", exact=True).click()
     assert started.value.suggested_filename == "lenet.html"
