@@ -65,6 +65,12 @@ def test_an_error_has_its_place_and_one_line(pattern, at, message):
     assert pattern[said["start"] : said["end"]] == at
 
 
+def test_weights_that_no_array_can_have_are_refused_at_their_word():
+    said = built("CONV3-4 -> FC", (1, 2**40, 2**40))
+    assert "more than an array can have" in said["error"]
+    assert (said["start"], said["end"]) == (11, 13)
+
+
 @pytest.mark.parametrize(
     ("image", "classes", "message"),
     [

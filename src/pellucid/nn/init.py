@@ -32,6 +32,7 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError, did_you_mean
 from ..memory import aligned_zeros
 from ..other_names import lookup
+from ..shapes import shape_text
 from ..typing import Array, Shape
 
 __all__ = ["WeightInit", "he", "initial_weights", "normal", "signs", "without_values", "xavier"]
@@ -98,7 +99,7 @@ def initial_weights(
     if not callable(init):
         _require_known(init)
     if _only_shapes.get():
-        return np.broadcast_to(np.float32(0), (*places, *shape))
+        return _only_shape((*places, *shape), 0)
     rng = np.random.default_rng() if rng is None else rng
     if callable(init):
         weights = aligned_zeros((*places, *shape))
@@ -126,6 +127,17 @@ def _require_known(init: Any) -> None:
         )
 
 
+def _only_shape(shape: Shape, value: float) -> Array:
+    """Return an array whose numbers all lie in one place; refuse what no array can be."""
+    try:
+        return np.broadcast_to(np.float32(value), shape)
+    except (ValueError, OverflowError) as error:  # more bytes than an address can count
+        raise ArgumentError(
+            f"weights of the shape {shape_text(shape)} would be {math.prod(shape):.1e} numbers, "
+            "more than an array can have."
+        ) from error
+
+
 def _drawn(init: Callable[..., Any], shape: Shape, rng: np.random.Generator) -> Array:
     """Return the weights drawn by a user's function, checked."""
     drawn = np.asarray(init(shape, rng=rng))
@@ -151,14 +163,14 @@ def _deviation(shape: Shape, init: str) -> float:
 def constant(shape: Shape, value: float) -> Array:
     """Return a float32 array filled with ``value``."""
     if _only_shapes.get():
-        return np.broadcast_to(np.float32(value), shape)
+        return _only_shape(shape, value)
     return np.full(shape, value, dtype=np.float32)
 
 
 def signs(shape: Shape, rng: np.random.Generator | None) -> Array:
     """Return float32 numbers that are -1 or 1 with equal probability."""
     if _only_shapes.get():
-        return np.broadcast_to(np.float32(0), shape)
+        return _only_shape(shape, 0)
     rng = np.random.default_rng() if rng is None else rng
     return np.where(rng.random(shape) < 0.5, np.float32(-1), np.float32(1))
 
