@@ -1,5 +1,7 @@
 """The messages between a page and Python."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -43,5 +45,27 @@ def test_arrays_begin_at_multiples_of_eight_after_a_header_of_any_length():
     ],
 )
 def test_anything_else_is_refused(message):
+    with pytest.raises(ArgumentError, match="not a message"):
+        unpack(message)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"value": {"$array": 0}, "arrays": [["uint8", [2**62, 4], 0]]},
+        {"value": {"$array": 0}, "arrays": [["uint8", [0, 2**63], 0]]},
+        {"value": {"$array": 0}, "arrays": [["uint8", [1], 2**63]]},
+        {"value": {"$array": 0}, "arrays": [["uint8", [1] * 100, 0]]},
+        {"value": {"$array": 0}, "arrays": [["uint8", [float("nan")], 0]]},
+        {"value": {"$array": 0}, "arrays": [["uint8", [1], 64]]},
+        {"value": {"$array": [0]}, "arrays": []},
+        {"value": {"$number": 10**400}, "arrays": []},
+        {"value": {"$number": "1e"}, "arrays": []},
+    ],
+    ids=str,
+)
+def test_numbers_that_overflow_in_a_header_are_refused(header):
+    text = json.dumps(header).encode()
+    message = len(text).to_bytes(4, "little") + text + bytes(-(4 + len(text)) % 8 + 16)
     with pytest.raises(ArgumentError, match="not a message"):
         unpack(message)

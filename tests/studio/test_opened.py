@@ -75,6 +75,10 @@ def test_a_network_of_rows_is_refused_with_what_to_do():
         ("see", {"file": np.zeros(9, np.uint8)}, "picture"),
         ("see", {"numbers": np.zeros((1, 2, 2))}, "shape"),
         ("see", {"numbers": np.full((1, 28, 28), np.nan)}, "finite"),
+        ("see", {"numbers": np.full((1, 28, 28), 1e300)}, "too large for float32"),
+        ("maps", {"image": "x", "value": 10**30}, "must be int"),
+        ("weight", {"image": "x", "key": "x", "index": [10**30]}, r"must be list\[int\]"),
+        ("edit", {"key": "x", "index": [0], "number": 10**400}, "must be float"),
         ("gallery", {}, "no test images"),
     ],
 )
@@ -90,3 +94,26 @@ def test_a_network_by_name_is_made_for_the_images_that_are_named_with_it():
     assert opened.image_shape == (1, 8, 8)
     assert opened.classes == tuple("0123456789")
     assert len(opened.part("test")) == 359
+
+
+def test_a_number_without_a_fraction_is_a_float_where_that_is_asked_for():
+    opened = Studio().open("simple")
+    given = {"key": "conv1.bias", "index": [0], "number": 10**20}  # 1e20 as JavaScript writes it
+    assert answer("edit", opened, given)["number"] == np.float32(1e20)
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "found"), [(0, 0, 0), (30, 5, 0), (28, 5, 2), (-3, 1, 1)]
+)
+def test_maps_that_are_not_there_are_none(first, count, found):
+    opened = Studio().open("simple")
+    image = opened.keep(_image((1, 28, 28)))
+    asked = {"image": image, "value": 1, "first": first, "count": count}
+    maps = answer("maps", opened, asked)
+    assert maps["maps"].shape == (found, 24, 24)
+    assert maps["lows"].shape == maps["highs"].shape == (found,)
+
+
+def test_a_gallery_of_fewer_than_no_images_is_empty():
+    opened = Studio().open("simple", data="digits")
+    assert answer("gallery", opened, {"order": "order", "count": -1})["pictures"].shape[0] == 0

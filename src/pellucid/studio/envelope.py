@@ -71,7 +71,7 @@ def unpack(message: bytes) -> Any:
             raise ValueError(f"{len(listed)} arrays")
         arrays = [_array(message, first, *entry) for entry in listed]
         return _revived(header["value"], arrays)
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ArgumentError(
             f"is not a message of the studio's page ({error}).", where="message"
         ) from error

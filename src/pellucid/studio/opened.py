@@ -199,9 +199,12 @@ class Opened:
                 f"{shape_text(numbers.shape)}.",
                 where="numbers",
             )
-        if not np.isfinite(numbers).all():
-            raise ArgumentError("has numbers that are not finite.", where="numbers")
-        kept = np.array(numbers, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            kept = np.array(numbers, dtype=np.float32)
+        if not np.isfinite(kept).all():
+            raise ArgumentError(
+                "has numbers that are not finite, or too large for float32.", where="numbers"
+            )
         id = hashlib.sha256(kept.tobytes()).hexdigest()[:16]
         with self.lock:
             self._numbers[id] = kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -14,6 +15,7 @@ from ..errors import ArgumentError, PellucidError, did_you_mean
 __all__ = ["QUESTIONS", "Cancelled", "ForgottenError", "Question", "Report", "answer", "question"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+MOST = 2**53  # an integer of a page: up to it, JavaScript has them all
 # Called with what is done and of how much; raises Cancelled once nobody waits for the answer.
 Report = Callable[[int, int], None]
 
@@ -56,6 +58,9 @@ class Question:
     def checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments, or refuse what is missing, unknown or of another type.
 
+        A number without a fraction, which JSON tells from no integer, is a float where that is
+        asked for.
+
         Raises
         ------
         ArgumentError
@@ -72,10 +77,10 @@ class Question:
                     raise ArgumentError(f"is missing in '{self.name}'.", where=key)
             elif not _is(given[key], kind):
                 raise ArgumentError(
-                    f"must be {getattr(kind, '__name__', kind)}, received {given[key]!r:.80}.",
+                    f"must be {_called(kind)}, received {given[key]!r:.80}.",
                     where=key,
                 )
-        return dict(given)
+        return {key: _as(each, self.arguments[key][0]) for key, each in given.items()}
 
 
 QUESTIONS: dict[str, Question] = {}
@@ -132,9 +137,23 @@ def _is(value: Any, kind: Any) -> bool:
     if kind == list[int]:
         return isinstance(value, list) and all(_is(each, int) for each in value)
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, float) or (_is_whole(value) and abs(value) < sys.float_info.max)
     if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return _is_whole(value) and abs(value) <= MOST
     if kind in (str, bool, dict):
         return isinstance(value, kind)
     return kind is np.ndarray and isinstance(value, np.ndarray)
+
+
+def _called(kind: Any) -> str:
+    return str(kind) if get_args(kind) else str(getattr(kind, "__name__", kind))
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _as(value: Any, kind: Any) -> Any:
+    """Return a value of this kind as a function takes it."""
+    takes = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    return float(value) if _is_whole(value) and float in takes and int not in takes else value

@@ -57,6 +57,16 @@ def test_a_question_that_cannot_be_answered_is_refused_with_a_sentence(ask, name
     assert reply.json()["kind"] == "refused"
 
 
+def test_what_a_refusal_quotes_is_cut_and_is_text(ask, client):
+    reply = ask("see", part="x" * 100_000, index=0)
+    assert reply.status_code == 400
+    assert len(reply.json()["error"]) < 3000
+    message = pack({"part": "######", "index": 0}).replace(b"######", rb"\ud800")
+    reply = client.post("/ask/see", content=message)
+    assert "has no ? images" in reply.json()["error"]
+    assert "Content-Security-Policy" in reply.headers
+
+
 @pytest.mark.parametrize("body", [b"", b"abcdefgh", pack([1]), pack("x"), pack(None), bytes(1000)])
 def test_a_body_that_is_no_message_is_refused(client, body):
     for path in ("/ask/networks", "/cancel"):

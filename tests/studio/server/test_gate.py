@@ -110,6 +110,13 @@ def test_no_other_site_s_page_asks_or_listens(studio, client, headers):
     refused(client.get("/events", headers=headers), 403, "origin")
 
 
+def test_a_header_that_comes_twice_does_not_hide_another_site(client):
+    site = b"Sec-Fetch-Site"
+    twice = [*client.headers.raw, (site, b"same-origin"), (site, b"cross-site")]
+    with httpx.Client(base_url=client.base_url, cookies=client.cookies, **STRANGER) as other:
+        refused(other.post("/ask/networks", content=pack({}), headers=twice), 403, "origin")
+
+
 def test_what_does_not_say_where_it_comes_from_asks_nothing(studio, client):
     with httpx.Client(base_url=studio.origin, cookies=client.cookies, **STRANGER) as silent:
         refused(silent.post("/ask/networks", content=pack({})), 403, "origin")

@@ -104,7 +104,8 @@ def listed(
     opened: Opened, images: Dataset, probabilities: Array, indices: Array, start: int, count: int
 ) -> dict[str, Any]:
     """Return some of a set's images, of those with these ``indices``, as a gallery shows them."""
-    chosen = indices[max(start, 0) : max(start, 0) + min(count, MOST_SHOWN)]
+    first = max(start, 0)
+    chosen = indices[first : first + min(max(count, 0), MOST_SHOWN)]
     guesses = probabilities[chosen].argmax(axis=1)
     return {
         "total": len(indices),

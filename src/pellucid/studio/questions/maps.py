@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..opened import Opened
@@ -27,14 +28,14 @@ def maps(
     room = max(1, MOST // max(found[0].size, 1))
     last = min(channels, first + min(room, channels if count is None else max(count, 0)))
     some = found[first:last]
-    flat = some.reshape(len(some), -1)
+    flat = some.reshape(len(some), math.prod(some.shape[1:]))
     return {
         "value": value,
         "first": first,
         "total": channels,
         "low": float(found.min()),
         "high": float(found.max()),
-        "lows": flat.min(axis=1) if flat.size else flat[:, 0:1].ravel(),
-        "highs": flat.max(axis=1) if flat.size else flat[:, 0:1].ravel(),
+        "lows": flat.min(axis=1),
+        "highs": flat.max(axis=1),
         "maps": some,
     }

@@ -108,8 +108,11 @@ class Gate:
         Every browser says where a POST comes from; what says nothing is not a browser's page.
         """
         origins = asked.headers.getlist("origin")
-        site = asked.headers.get("sec-fetch-site", "same-origin")
+        sites = asked.headers.getlist("sec-fetch-site")
         if origins != [own] and (posted or origins):
             raise Refused(403, "origin", f"Only a page of {own} may ask this (header Origin).")
-        if site != "same-origin":
-            raise Refused(403, "origin", f"Only a page of {own} may ask this, not a {site} one.")
+        others = [site for site in sites if site != "same-origin"]
+        if others:
+            raise Refused(
+                403, "origin", f"Only a page of {own} may ask this, not a {others[0]} one."
+            )

@@ -6,6 +6,8 @@ from starlette.responses import JSONResponse, Response
 
 __all__ = ["Refused"]
 
+MOST_LETTERS = 2000  # of a sentence, which may quote what came
+
 
 class Refused(Exception):  # noqa: N818 - not a fault of the program
     """Ends a request with a status, a kind that the page knows, and a sentence."""
@@ -16,5 +18,9 @@ class Refused(Exception):  # noqa: N818 - not a fault of the program
 
     def response(self) -> Response:
         """Return it as an answer."""
-        told = {"error": self.sentence, "kind": self.kind}
+        sentence = self.sentence
+        if len(sentence) > MOST_LETTERS:
+            sentence = f"{sentence[: MOST_LETTERS // 2]} … {sentence[-MOST_LETTERS // 2 :]}"
+        # Half of a pair of surrogates, which JSON allows, is not a letter of UTF-8.
+        told = {"error": sentence.encode("utf-8", "replace").decode(), "kind": self.kind}
         return JSONResponse(told, self.status, self.headers)

@@ -81,7 +81,7 @@ class Server:
         self._socket = listening(host, port)
         self.port = int(self._socket.getsockname()[1])
         door = Door(self.port)
-        self.address = f"http://{in_address(_shown(host))}:{self.port}{DOOR}#{door.key}"
+        self.address = f"http://{in_address(self._shown())}:{self.port}{DOOR}#{door.key}"
         self.application = Application(studio, Hosts(host, self.port), door, language)
         self._uvicorn = _Uvicorn(self.application)
         self._thread = threading.Thread(
@@ -122,6 +122,13 @@ class Server:
         saving.join(max(0, deadline - time.monotonic()))
         if saving.is_alive():
             logging.getLogger("pellucid.studio").warning("what was running could not be saved")
+
+    def _shown(self) -> str:
+        """Return what a browser calls the host; of one that stands for all addresses, this one."""
+        if self.host in ("0.0.0.0", "::"):
+            return socket.gethostname()
+        # "localhost" is 127.0.0.1 or ::1, whichever the machine takes it for.
+        return str(self._socket.getsockname()[0]) if is_local(self.host) else self.host
 
     def _save(self) -> None:
         for close in self.studio.closing:
@@ -178,10 +185,3 @@ class _Uvicorn(uvicorn.Server):
         """End what would not end by itself, and then as Uvicorn does."""
         self.application.close()
         await super().shutdown(sockets)
-
-
-def _shown(host: str) -> str:
-    """Return what a browser calls a host; of one that stands for all addresses, this machine."""
-    if host in ("0.0.0.0", "::"):
-        return socket.gethostname()
-    return "127.0.0.1" if host == "localhost" else host
