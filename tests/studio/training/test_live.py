@@ -95,6 +95,14 @@ def test_the_page_sees_the_weights_of_the_step_at_which_it_is_paused(studio):
     assert opened.model is not trainer.model
 
 
+def test_a_step_after_a_long_pause_ends_in_a_pause_again(studio):
+    opened = _begun(studio)
+    studio.training.budget.share, studio.training.budget.most = 1, 1e9  # always due, as after long
+    for steps in (1, 2):
+        _step(studio, opened, steps)
+    assert _ask(opened, "state")["step"] == 3
+
+
 def test_a_question_that_takes_long_does_not_hold_the_training_up(studio):
     opened = _begun(studio, epochs=2)
     held, free = threading.Event(), threading.Event()

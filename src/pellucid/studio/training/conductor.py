@@ -118,10 +118,10 @@ class Conductor(Callback):
             self._obey(0)
         if self.leaving:
             raise Leave
-        if self.budget.due():
-            self._show()
-        if not self.pace.free:
+        if self.pace.rest() > 0:  # which shows where it rests
             self._rest()
+        elif self.budget.due():
+            self._show()
 
     def _rest(self) -> None:
         try:

@@ -33,11 +33,6 @@ class Pace:
         self.per_second: float | None = None
         self._last = -math.inf  # when the last step ended
 
-    @property
-    def free(self) -> bool:
-        """Whether no step waits."""
-        return self.steps is None and self.per_second is None
-
     def took(self) -> None:
         """Count a step."""
         if self.steps:
