@@ -44,6 +44,7 @@ export function paintRow(canvas, { shown, lay, wide, high, step }, first, channe
   const unit = shown.unit && !lay.row ? lay.place(shown.unit) : null;
   context.font = `11px ${ink("--numbers")}`;
   context.lineWidth = 2;
+  context.imageSmoothingEnabled = wide < lay.w; // a number is a square, as large as it is drawn
   channels.forEach((channel, k) => {
     if (!channel) return;
     const c = first + k, x = k * step, here = cursor?.c === c;

@@ -110,13 +110,13 @@ export class MapSheet {
    * @param {HTMLCanvasElement} canvas
    */
   async draw(r, canvas) {
-    const [first, last] = this.channels(r), pieces = [];
+    const [first, last] = this.channels(r), pieces = [], { round } = this;
     for (let p = Math.floor(first / this.piece); p * this.piece < last; p++) pieces.push(this.ask(p));
     try {
       await Promise.all(pieces);
-      if (this.visible.get(r) === canvas) this.paint(r, canvas);
+      if (round === this.round && this.visible.get(r) === canvas) this.paint(r, canvas);
     } catch (error) {
-      this.heard.problem(error);
+      if (round === this.round) this.heard.problem(error);
     }
   }
 

@@ -44,6 +44,7 @@ export function sheetFor(studio, { moved, done }) {
   let picture = null;
   /** @type {Stroke | null} The one that is being drawn. */
   let pen = null;
+  let finger = 0; // the pointer that draws it: a second finger, or the hand beside a pen, does not
   /** @type {number[] | null} Where the keys are. */
   let cursor = null;
   const blank = () => !picture && !strokes.length;
@@ -120,17 +121,19 @@ export function sheetFor(studio, { moved, done }) {
   };
   drawing.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
     if (event.button || pen) return;
-    drawing.setPointerCapture(event.pointerId);
+    drawing.setPointerCapture(finger = event.pointerId);
     point(null);
     begin(place(event));
   });
   drawing.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
-    if (!pen || cursor) return;
+    if (!pen || cursor || event.pointerId !== finger) return;
     const all = event.getCoalescedEvents?.() ?? [];
     extend((all.length ? all : [event]).map(place));
   });
   for (const end of ["pointerup", "pointercancel"])
-    drawing.addEventListener(end, () => { if (!cursor) lift(); });
+    drawing.addEventListener(end, (/** @type {PointerEvent} */ event) => {
+      if (!cursor && event.pointerId === finger) lift();
+    });
 
   // With keys: arrows move a cross, Space puts the pen down and lifts it.
   /** @param {number[] | null} to */

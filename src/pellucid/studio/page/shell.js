@@ -27,6 +27,7 @@ export async function open(element, model, how = {}) {
   const known = (/** @type {string} */ id) =>
     networks.find((/** @type {any} */ each) => each.id === id)?.id ?? networks[0].id;
 
+  let asks = 0, answered = 0; // of images: the answer about one never takes the place of a later one's
   /** @type {Studio} */
   const studio = {
     model, state, seen: null,
@@ -36,8 +37,10 @@ export async function open(element, model, how = {}) {
     announce: (words) => { spoken.textContent = words; },
     ask: (question, args = {}, options = {}) => asked(studio, question, args, options),
     see: async (args, more = {}) => {
-      const { network } = studio, seen = args && await model.ask("see", { network: network.id, ...args });
-      if (network !== studio.network) return seen; // another one was opened in the meantime
+      const { network } = studio, turn = ++asks;
+      const seen = args && await model.ask("see", { network: network.id, ...args });
+      if (network !== studio.network || turn < answered) return seen; // another one is shown by now
+      answered = turn;
       const { part, index } = /** @type {any} */ (args ?? {}), source = part ? `${part}:${index}` : "";
       studio.seen = seen && { source, ...seen, ...more };
       if (studio.seen?.source) state.set({ image: studio.seen.source });
@@ -134,13 +137,15 @@ export async function open(element, model, how = {}) {
     current = mount(main, studio);
   }
 
+  /** @type {Set<string>} What has changed along with the network, and is told with it. */
+  let untold = new Set();
+
   /** @param {Set<string>} changed */
   async function follow(changed) {
-    if (changed.has("network")) ({ networks } = await model.ask("networks")); // it may be a new one
-    if (changed.has("network") && known(state.get("network")) !== studio.network.id) {
-      studio.network = await model.ask("network", { network: known(state.get("network")) });
-      studio.seen = null;
-      changed.add("seen");
+    if (changed.has("network")) {
+      for (const each of changed) untold.add(each);
+      if (!await arrive()) return;
+      [changed, untold] = [untold, new Set()];
     }
     if (changed.has("lang") || changed.has("theme") || changed.has("network")) {
       const place = [...header.children].findIndex((each) => each === document.activeElement);
@@ -152,6 +157,24 @@ export async function open(element, model, how = {}) {
     tell(changed);
   }
 
+  /** Opens the network of the state; false if another one is wanted, or told, by then. */
+  async function arrive() {
+    try {
+      ({ networks } = await model.ask("networks")); // it may be a new one
+      const wanted = known(state.get("network"));
+      if (wanted !== studio.network.id) {
+        const network = await model.ask("network", { network: wanted });
+        if (known(state.get("network")) !== wanted) return false;
+        Object.assign(studio, { network, seen: null });
+        untold.add("seen");
+      }
+    } catch (error) {
+      state.set({ network: studio.network.id });
+      studio.announce(/** @type {Error} */ (error).message);
+    }
+    return untold.size > 0;
+  }
+
   let looking = false, again = false;
 
   /** Looks at the image with other weights; they may change faster than that. */
@@ -161,8 +184,12 @@ export async function open(element, model, how = {}) {
     looking = true;
     do {
       again = false;
-      const { numbers, source, label, how } = studio.seen ?? {};
-      if (numbers) await studio.see({ numbers }, { source, label, how }).catch(() => null); // another one was drawn
+      const { network, seen } = studio;
+      const now = seen && await model.ask("see", { network: network.id, numbers: seen.numbers }).catch(() => null);
+      if (now && studio.seen === seen) {
+        studio.seen = { ...seen, scores: now.scores, probabilities: now.probabilities };
+        tell(new Set(["seen"]));
+      }
       tell(new Set(["weights"]));
     } while (again);
     looking = false;

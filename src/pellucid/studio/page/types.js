@@ -55,6 +55,7 @@
  * @property {number | null} label
  * @property {string | null} source   What the address says of it ("test:12", "drawn:..."); null of a
  *   line that is still being drawn.
+ * @property {number} [turn]   Which of the images that were asked for on the sheet it is.
  * @property {number} milliseconds
  */
 

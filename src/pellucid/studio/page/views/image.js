@@ -18,14 +18,23 @@ export function mount(element, studio) {
   /** @type {ReturnType<typeof build>} */
   let parts;
 
-  const see = newestOnly(async (/** @type {() => any} */ args, /** @type {any} */ more = {}) => {
+  let newest = 0, asking = 0, settled = 0; // turns: the newest image, the one that is asked about, the last answered
+  const inTurn = newestOnly(async (/** @type {number} */ turn, /** @type {() => any} */ args, /** @type {any} */ more) => {
+    asking = turn;
     try {
-      await studio.see(await args(), more);
+      await studio.see(await args(), { ...more, turn });
       problem(says, null);
+      if (turn === newest && studio.seen?.source) studio.announce(answerInWords(studio));
     } catch (error) {
       problem(says, error);
     }
+    settled = turn;
   });
+  const see = (/** @type {() => any} */ args, /** @type {any} */ more = {}) => inTurn(++newest, args, more);
+
+  /** Whether what is seen is what is wanted: no line has been begun since. Another view gives no turn. */
+  const wanted = (/** @type {import("../types.js").Seen | null} */ seen) =>
+    newest === (seen ? seen.turn ?? settled : asking);
 
   function build() {
     const { text, network } = studio;
@@ -37,7 +46,7 @@ export function mount(element, studio) {
         if (sheet.blank()) {
           see(() => null);
           state.set({ image: "blank" });
-        } else look(`drawn:${written(sheet.strokes())}`).then(() => studio.announce(answerInWords(studio)));
+        } else look(`drawn:${written(sheet.strokes())}`);
       },
     });
     const file = make("input", { type: "file", accept: "image/*", class: "spoken", onchange: () => {
@@ -62,8 +71,8 @@ export function mount(element, studio) {
       parts.sheet.show({ strokes });
       see(() => ({ picture: parts.sheet.pixels() }), { source });
     } else if (part) see(() => ({ part, index: Number(index) }));
-    else if (source !== "blank" && studio.network.data)
-      see(() => ({ part: "test", index: 0 }), { source: "" });
+    else if (source !== "blank" && studio.network.data) see(() => ({ part: "test", index: 0 }), { source: "" });
+    else see(() => null);
   }
 
   /** @param {File | undefined} file */
@@ -82,10 +91,9 @@ export function mount(element, studio) {
 
   function show() {
     const { seen, network } = studio;
-    if (!seen) {
-      parts.sheet.show({});
-      about.textContent = "";
-    } else if (seen.source !== null && !seen.source.startsWith("drawn:")) {
+    const ahead = !wanted(seen); // the sheet, of the answer
+    if (!seen && !ahead) parts.sheet.show({});
+    else if (seen && !ahead && seen.source !== null && !seen.source.startsWith("drawn:")) {
       const [, height, width] = seen.numbers.shape, source = make("canvas", { width, height });
       source.getContext("2d").putImageData(photograph(seen.numbers, network.range), 0, 0);
       parts.sheet.show({ picture: { width, height, source } });
@@ -132,8 +140,11 @@ export function mount(element, studio) {
     update: (changed) => {
       if (changed.has("network")) {
         parts = build();
+        about.textContent = "";
         load();
-      } else if (changed.has("lang")) {
+        return;
+      }
+      if (changed.has("lang")) {
         const { sheet } = parts, kept = { strokes: sheet.strokes(), picture: sheet.picture() };
         parts = build();
         parts.sheet.show(kept);

@@ -87,6 +87,7 @@ export function mount(element, studio) {
   }
 
   function show() {
+    problem(problems, null);
     furnish();
     const value = chosenValue(studio), unit = studio.state.unit();
     sheet.element.hidden = !studio.seen;

@@ -1,0 +1,149 @@
+"""What is shown when the page is changed faster than its questions are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from studio.serving import serving, signed_in
+
+LATE = """(names) => {  // the answers to some questions come half a second late
+    const ask = window.fetch;
+    window.fetch = async (...args) => {
+        const reply = await ask(...args);
+        if (names.some((name) => String(args[0]).endsWith(`ask/${name}`)))
+            await new Promise((done) => setTimeout(done, 500));
+        return reply;
+    };
+}"""
+DARK = """() => {  // the share of the sheet that is drawn on
+    const sheet = document.querySelector(".drawing canvas");
+    const { data } = sheet.getContext("2d").getImageData(0, 0, sheet.width, sheet.height);
+    return data.filter((x, k) => k % 4 === 0 && x < 128).length / (data.length / 4);
+}"""
+WAIT = 30_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def studio(digits_file, tmp_path_factory):
+    with serving(digits_file, "resnet20", cwd=tmp_path_factory.mktemp("hurry")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def context(browser, studio):
+    opened = browser.new_context(locale="en-US", has_touch=True)
+    opened.set_default_timeout(WAIT)
+    signed_in(opened, studio).close()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context) -> Iterator[Any]:
+    shown = context.new_page()
+    problems: list[str] = []
+    shown.on("pageerror", lambda error: problems.append(str(error)))
+    yield shown
+    shown.close()
+    assert problems == []
+
+
+def show(page: Any, studio: Any, state: str, *, late: tuple[str, ...] = ()) -> None:
+    if late:
+        page.add_init_script(f"({LATE})({list(late)})")
+    page.goto(f"{studio.origin}/#{state}")
+    page.wait_for_selector(".drawing")
+
+
+def line(page: Any) -> None:
+    """Draw a line across the sheet."""
+    box = page.locator(".drawing").bounding_box()
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.8 * box["height"], steps=5)
+    page.mouse.up()
+
+
+def test_a_line_that_is_drawn_before_the_first_image_has_come_stays(page, studio):
+    show(page, studio, "image=test:3", late=("see",))
+    line(page)
+    page.wait_for_url(lambda url: "image=drawn" in url)
+    assert 0.02 < page.evaluate(DARK) < 0.4  # not the image, which is dark around the digit
+    assert page.locator(".about").inner_text() == ""
+
+
+def test_the_last_of_many_images_and_networks_is_shown(page, studio):
+    show(page, studio, "image=test:3", late=("see", "network"))
+    page.wait_for_selector(".classes .best")
+    page.evaluate(
+        """async () => {
+            const soon = (ms) => new Promise((done) => setTimeout(done, ms));
+            location.hash = "image=test:5&network=n2&view=unit";
+            await soon(200);
+            location.hash = "image=test:9&network=n1&view=maps";
+        }"""
+    )
+    page.get_by_text("Image 9 of the test set").wait_for()
+    page.wait_for_timeout(700)  # the answers that are late have come
+    assert page.title().startswith("digits")
+    assert page.locator(".top select").input_value() == "n1"
+    assert "Image 9 of the test set" in page.locator(".about").inner_text()
+    assert page.locator(".tabs [aria-current]").get_attribute("data-view") == "maps"
+    assert "image=test:9&network=n1" in page.url
+
+
+def test_an_address_without_an_image_empties_the_sheet(page, studio):
+    show(page, studio, "image=test:3")
+    page.wait_for_selector(".classes .best")
+    page.evaluate("location.hash = 'image=blank'")
+    page.wait_for_selector(".classes .best", state="detached")
+    assert page.locator(".drawing .hint").is_visible()
+    page.go_back()
+    page.wait_for_selector(".classes .best")
+    assert "Image 3 of the test set" in page.locator(".about").inner_text()
+
+
+def test_a_drawing_is_seen_on_the_sheet_of_another_network(page, studio):
+    show(page, studio, "image=blank")
+    line(page)
+    page.wait_for_url(lambda url: "image=drawn" in url)
+    drawn = page.evaluate(DARK)
+    page.locator(".top select").select_option("n2")
+    page.wait_for_function("() => document.title.startsWith('resnet20')")
+    page.wait_for_selector(".classes .best")
+    assert page.evaluate(DARK) == pytest.approx(drawn, abs=0.01)
+    page.go_back()
+    page.wait_for_function("() => document.title.startsWith('digits')")
+    page.wait_for_selector(".classes .best")
+    assert page.evaluate(DARK) == pytest.approx(drawn, abs=0.01)
+
+
+def test_a_finger_draws_and_a_second_one_beside_it_does_not(page, studio):
+    show(page, studio, "image=blank")
+    box = page.locator(".drawing").bounding_box()
+    cdp = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *fingers: tuple[float, float, int]) -> None:
+        points = [
+            {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"], "id": k}
+            for x, y, k in fingers
+        ]
+        cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", (0.2, 0.2, 0))
+    touch("touchMove", (0.3, 0.2, 0))
+    touch("touchStart", (0.3, 0.2, 0), (0.8, 0.9, 1))
+    touch("touchMove", (0.3, 0.2, 0), (0.2, 0.9, 1))
+    touch("touchMove", (0.4, 0.2, 0), (0.2, 0.8, 1))
+    touch("touchEnd")
+    page.wait_for_url(lambda url: "image=drawn" in url)
+    drawn = page.evaluate(
+        """async () => (await import("./strokes.js"))
+            .read(new URLSearchParams(location.hash.slice(1)).get("image").slice(6))"""
+    )
+    assert len(drawn) == 1
+    assert all(y < 0.3 * 256 for _, y in drawn[0]["points"])
+    assert drawn[0]["points"][-1][0] > 0.38 * 256
