@@ -45,6 +45,20 @@ def test_every_text_that_a_script_names_exists():
     assert not {(name, key) for name, key in named if key not in TEXTS["en"]}
 
 
+def test_the_page_loads_all_its_modules_at_once():
+    wanted, found = [PAGE / "main.js"], set()
+    while wanted:
+        script = wanted.pop()
+        for name in re.findall(r'from "(\.[\w./]+)";', script.read_text("utf-8")):
+            path = (script.parent / name).resolve()
+            if path not in found:
+                found.add(path)
+                wanted.append(path)
+    modules = sorted(path.relative_to(PAGE.resolve()).as_posix() for path in found)
+    index = (PAGE / "index.html").read_text("utf-8")
+    assert re.findall(r'<link rel="modulepreload" href="([\w./]+)">', index) == modules
+
+
 def test_no_script_asks_any_other_server_or_writes_markup():
     for path in (*SCRIPTS, *PAGE.rglob("*.html"), *PAGE.rglob("*.css")):
         text = path.read_text("utf-8").replace("http://www.w3.org/", "")
