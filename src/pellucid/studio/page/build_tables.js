@@ -31,7 +31,7 @@ export function layerTable({ rows, parameters, products }, text, point) {
 /** @param {{size: number[], stride: number[], everything: boolean}} field @param {Text} text */
 function fieldWords({ size, stride, everything }, text) {
   if (everything) return text("build.everything");
-  return text("build.window", { size: size.map((n) => figure(n)).join("×"), step: stride[0] === stride[1] ? figure(stride[0]) : stride.map((n) => figure(n)).join("×") });
+  return text("build.window", { size: size.map((n) => figure(n, 7)).join("×"), step: stride[0] === stride[1] ? figure(stride[0], 7) : stride.map((n) => figure(n, 7)).join("×") });
 }
 
 /**

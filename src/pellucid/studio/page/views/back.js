@@ -164,6 +164,7 @@ export function mount(element, studio) {
   draw();
   return {
     update: (changed) => {
+      if (changed.has("network")) for (const each of [...stops, ...weightStops]) each(); // rows are of the one before
       if (["class", "network", "seen", "weights"].some((key) => changed.has(key))) stop();
       if (["value", "unit", "class", "network", "seen", "weights", "digits", "order", "theme"].some((key) => changed.has(key))) draw();
       else if (["weight", "optimizer", "lr"].some((key) => changed.has(key))) drawWeight();

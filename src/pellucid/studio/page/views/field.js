@@ -14,7 +14,7 @@ import { counted, figure } from "../text.js";
 /** @typedef {import("../types.js").Value} Value */
 /** @typedef {{value: number, channels: number[], rows: number[] | null, columns: number[] | null, units?: number}} Box [first, end) */
 
-const span = (/** @type {number[]} */ [first, end]) => (end - first > 1 ? `${figure(first)} … ${figure(end - 1)}` : figure(first));
+const span = (/** @type {number[]} */ [first, end]) => (end - first > 1 ? `${figure(first, 7)} … ${figure(end - 1, 7)}` : figure(first, 7));
 
 /** @type {import("./index.js").Entry["mount"]} */
 export function mount(element, studio) {
@@ -132,6 +132,7 @@ export function mount(element, studio) {
   draw();
   return {
     update: (changed) => {
+      if (changed.has("network")) lazy.stop(); // maps that come into view are of the one before
       if (["value", "unit", "network", "seen", "weights", "theme"].some((each) => changed.has(each))) draw();
       patches.update(changed);
     },

@@ -179,6 +179,7 @@ export function mount(element, studio) {
   if (document.activeElement === document.body) /** @type {HTMLElement} */ (after.element.firstElementChild).focus({ preventScroll: true });
   return {
     update: (changed) => {
+      if (changed.has("network")) stops.forEach((stop) => stop()); // rows that come into view are of the one before
       if (["value", "unit", "network", "seen", "weights", "digits", "order", "im2col", "lang", "theme"].some((each) => changed.has(each))) draw();
     },
     dispose: () => {
