@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from studio_pictures import DARK, PICTURED
+
 HERE = Path(__file__).parent
 PICTURES = HERE / "images" / "gallery"
 
@@ -165,13 +167,20 @@ def page() -> str:
         "",
         "Every kind of picture that `pellucid show` makes, of networks trained on MNIST (the "
         "book's network, 20 epochs) and on CIFAR-10 (see [networks](networks.md)). One command "
-        "made this page, `python docs/gallery.py`; MNIST and CIFAR below are the run folders.",
+        "made this page, `python docs/gallery.py`; MNIST and CIFAR below are the run folders. The "
+        "pictures of the studio come from `python docs/studio_pictures.py`.",
     ]
     for title, pictures in PARTS.items():
         lines += ["", f"## {title}"]
         for picture in pictures:
             lines += ["", picture.says, "", f"`pellucid show {picture.command}`", ""]
             lines.append(f"![{picture.says}](images/gallery/{picture.file})")
+    lines += ["", "## In the studio", "", "[The studio](studio.md) has them live, with numbers."]
+    for shown in PICTURED:
+        lines += ["", shown.says, "", f"![{shown.says}](images/studio/{shown.name}.png)"]
+        if shown.name == DARK:
+            lines += ["", "The same on dark ground.", ""]
+            lines.append(f"![{shown.says}](images/studio/{shown.name}-dark.png)")
     return "\n".join(lines) + "\n"
 
 

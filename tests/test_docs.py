@@ -127,3 +127,19 @@ def test_the_programs_of_the_page_on_standalone_files_run(tmp_path):
     assert run("\n".join(programs_of("standalone.md")), tmp_path) == "(7, 10) True\n"
     made = {"digits.py", "digits.npz", "digits.html", "square.py", "square.npz"}
     assert made <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_the_programs_of_the_page_on_the_studio_run(tmp_path):
+    pytest.importorskip("anywidget")
+    printed = run("\n".join(programs_of("studio.md")), tmp_path)
+    assert printed == "['channels']\n{'scores': array([0., 0., 0.], dtype=float32), 'loss': inf}\n"
+    assert (tmp_path / "simple.html").stat().st_size > 100_000
+
+
+def test_the_lesson_on_the_page_on_the_studio_is_one(tmp_path):
+    from pellucid.studio.lesson_files import read_lesson
+
+    page = (ROOT / "docs" / "studio.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "lesson.json").write_text(text, encoding="utf-8")
+    assert len(read_lesson(tmp_path / "lesson.json")["steps"]) == 2
