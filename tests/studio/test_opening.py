@@ -154,6 +154,7 @@ def test_what_cannot_be_opened_is_refused_with_what_to_do(digits_file, tmp_path)
     assert "cut.pkl" in refused("cut.pkl", FileFormatError)
     model = nn.Sequential(nn.Conv2d(1, 2, 3))
     save(model, tmp_path / "open.safetensors")
-    assert "does not say which images it takes" in refused("open.safetensors", ArgumentError)
+    says = "does not say what it takes. Say the images with image=(3, 32, 32)"
+    assert says in refused("open.safetensors", ArgumentError)
     opened = Studio().open(str(tmp_path / "open.safetensors"), image=(1, 9, 9))
     assert opened.shapes[1] == (2, 7, 7)

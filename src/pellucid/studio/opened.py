@@ -87,12 +87,12 @@ class Opened:
     ) -> None:
         shape = model.input_shape
         if shape is None or len(shape) != 3:
-            known = "does not say which images it takes" if shape is None else shape_text(shape)
+            known = "does not say what it takes" if shape is None else f"takes {shape_text(shape)}"
             raise ArgumentError(
-                f"the studio shows networks of images (C, H, W); this one: {known}. Set its "
-                "`input_shape`, or name it with {image}.",
+                f"the studio shows networks of images (C, H, W); this one {known}. Say the images "
+                "with {image}, or set its `input_shape`.",
                 where="model",
-                arguments={"image": ("image", "3x32x32")},
+                arguments={"image": ((3, 32, 32),)},
             )
         self.model, self.id, self.name, self.source = model, id, name, source
         self.nodes = walk.flattened(model)
