@@ -58,13 +58,14 @@ def show(page: Any, studio: Any, state: str, *, late: tuple[str, ...] = ()) -> N
     page.wait_for_selector(".drawing")
 
 
-def line(page: Any) -> None:
+def line(page: Any, lift: bool = True) -> None:
     """Draw a line across the sheet."""
     box = page.locator(".drawing").bounding_box()
     page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.2 * box["height"])
     page.mouse.down()
     page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.8 * box["height"], steps=5)
-    page.mouse.up()
+    if lift:
+        page.mouse.up()
 
 
 def test_a_line_that_is_drawn_before_the_first_image_has_come_stays(page, studio):
@@ -147,3 +148,19 @@ def test_a_finger_draws_and_a_second_one_beside_it_does_not(page, studio):
     assert len(drawn) == 1
     assert all(y < 0.3 * 256 for _, y in drawn[0]["points"])
     assert drawn[0]["points"][-1][0] > 0.38 * 256
+
+
+def test_while_a_line_is_drawn_the_answers_come_first_and_the_view_now_and_then(page, studio):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.clock.install()
+    show(page, studio, "image=blank&view=unit&value=1")
+    page.wait_for_selector(".drawing .hint")
+    page.clock.pause_at("2100-01-01")
+    line(page, lift=False)
+    page.wait_for_selector(".classes .best")
+    assert asked.count("unit") == 0
+    page.clock.run_for(200)
+    page.wait_for_selector("main .engine")
+    assert asked.count("unit") == 2  # the convolution and its ReLU
+    page.mouse.up()

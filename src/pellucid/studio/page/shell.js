@@ -12,6 +12,7 @@ import { above, besides, views } from "./views/index.js";
 /** @typedef {import("./types.js").Studio} Studio */
 
 const DEFAULTS = { view: "network" };
+const WHILE_DRAWN = 150; // milliseconds from one image of the view to the next
 
 /**
  * Opens the studio in an element.
@@ -44,7 +45,7 @@ export async function open(element, model, how = {}) {
       const { part, index } = /** @type {any} */ (args ?? {}), source = part ? `${part}:${index}` : "";
       studio.seen = seen && { source, ...seen, ...more };
       if (studio.seen?.source) state.set({ image: studio.seen.source });
-      tell(new Set(["seen"]));
+      tellOfImage();
       return studio.seen;
     },
   };
@@ -68,6 +69,20 @@ export async function open(element, model, how = {}) {
   function tell(changed) {
     for (const view of lasting) view.update(changed);
     current?.update(changed);
+  }
+
+  /** @type {any} */
+  let later;
+
+  /** First the answer is shown; the view asks its own questions after that, and not for each stretch of a line. */
+  function tellOfImage() {
+    const changed = new Set(["seen"]), tellView = () => { later = undefined; current?.update(changed); };
+    for (const view of lasting) view.update(changed);
+    if (studio.seen?.source === null) later ??= setTimeout(tellView, WHILE_DRAWN);
+    else {
+      clearTimeout(later);
+      later = setTimeout(tellView);
+    }
   }
 
   const offered = () => views.filter(({ needs }) => needs.every((each) => studio.network.can.includes(each)));
@@ -230,6 +245,7 @@ export async function open(element, model, how = {}) {
   return {
     studio,
     dispose: () => {
+      clearTimeout(later);
       for (const end of ends) end();
       for (const view of [...lasting, current]) view?.dispose();
       element.replaceChildren();
