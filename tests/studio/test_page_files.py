@@ -35,6 +35,25 @@ def test_english_and_korean_have_the_same_texts_with_the_same_places():
     assert places["en"] == places["ko"]
 
 
+def test_korean_calls_one_thing_by_one_name():
+    others = {
+        "데이터 세트",
+        "데이터 집합",
+        "테스트 ",
+        "훈련하",
+        "동결",
+        "윈도우",
+        "창",
+        "모양",
+        "완전 연결",
+    }
+    lessons = [json.loads(path.read_text("utf-8")) for path in PAGE.glob("lessons/*.json")]
+    words = [step["text"]["ko"] for lesson in lessons for step in lesson["steps"]]
+    told = [*TEXTS["ko"].values(), *(text for texts in words for text in texts)]
+    assert len(told) > 300
+    assert [text for text in told if any(other in text for other in others)] == []
+
+
 def test_every_text_that_a_script_names_exists():
     named = {
         (path.name, key)

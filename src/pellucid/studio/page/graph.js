@@ -178,6 +178,6 @@ export function inWords(members, text) {
   return text("network.box", {
     name: members[0].title, kinds: members.map(({ kind }) => kind).join(", "), shape: last.shape.join("×"),
     parameters: counted(sum(members, "parameters")), products: counted(sum(members, "products")),
-    field: fieldOf(last),
+    field: last.field.everything ? text("network.everything") : fieldOf(last),
   });
 }

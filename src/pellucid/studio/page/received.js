@@ -23,6 +23,7 @@ export function receivedFor(studio) {
   function read() {
     const { seen, text } = studio;
     frame.hidden = !seen || !at;
+    reading.classList.toggle("number", !frame.hidden);
     if (!seen || !at) {
       reading.textContent = seen ? text("image.read") : "";
       return;
