@@ -283,6 +283,16 @@ def test_a_drawing_goes_along_to_another_network(page):
     page.wait_for_function("() => document.title.startsWith('resnet20')")
     page.wait_for_function("() => document.querySelector('.received canvas').width === 32")
     assert not np.array_equal(bars(page), found)
+    assert page.get_by_role("button", name="Clear").is_enabled()
+    assert page.locator(".drawing .hint").is_hidden()
+
+
+def test_an_address_without_an_image_clears_the_sheet(page):
+    draw(page, SEVEN)
+    lifted(page)
+    page.evaluate("location.hash = 'image=blank&lang=en'")
+    page.wait_for_selector(".classes .best", state="detached")
+    page.wait_for_selector(".drawing .hint", state="visible")
 
 
 # The graph -----------------------------------------------------------------------------------

@@ -148,7 +148,8 @@ export function mount(element, studio) {
         const { sheet } = parts, kept = { strokes: sheet.strokes(), picture: sheet.picture() };
         parts = build();
         parts.sheet.show(kept);
-      } else if (changed.has("image") && state.get("image") !== studio.seen?.source) load();
+      }
+      if (changed.has("image") && state.get("image") !== studio.seen?.source) load();
       if (changed.has("seen")) show();
       else if (changed.has("class")) parts.classes.update();
     },
