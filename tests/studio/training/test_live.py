@@ -285,6 +285,10 @@ def test_a_pinned_image_is_told_with_its_probabilities(studio):
     _step(studio, opened, 5)
     expected = opened.probabilities(opened.scores(image))
     np.testing.assert_array_equal(np.float32(told[-1]["pinned"]), expected)
+    assert told[-1]["pinned_image"] == image
+    _ask(opened, "pin")
+    _step(studio, opened, 1)
+    assert told[-1]["pinned"] is told[-1]["pinned_image"] is None
 
 
 def test_weights_that_were_edited_are_trained_on(studio, tmp_path):
@@ -356,6 +360,17 @@ def test_wrong_settings_are_refused_before_anything_is_written(studio, tmp_path,
 def test_wrong_commands_are_refused(studio, name, given, message):
     with pytest.raises(PellucidError, match=message):
         _ask(_begun(studio), name, **given)
+
+
+def test_wrong_settings_do_not_end_the_training_before(studio):
+    opened = _begun(studio, epochs=1)
+    _ask(opened, "go")
+    _finished(studio)
+    with pytest.raises(PellucidError, match="flip"):
+        answer("train/start", opened, {**SETTINGS, "augment": "flop"})
+    assert studio.training.state == "finished"
+    _ask(opened, "back", epoch=0)
+    _finished(studio)
 
 
 def test_only_one_training_runs_at_a_time(studio):

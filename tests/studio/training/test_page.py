@@ -102,6 +102,20 @@ def test_a_weight_that_is_set_by_hand_shows_what_that_does(page):
     playwright.expect(cell).to_have_text(before)
 
 
+def test_a_wrong_setting_is_told_and_what_was_written_stays(page):
+    page.select_option("#training-weights", "further")
+    page.fill("#training-augment", "flop")
+    page.fill("#training-epochs", "3")
+    _press(page, "Train")
+    _wait(page, "there is no 'flop'. Did you mean 'flip'")
+    assert page.input_value("#training-weights") == "further"
+    assert page.input_value("#training-epochs") == "3"
+    _wait(page, "All epochs are done")  # one can still go back in it
+    page.fill("#training-augment", "")
+    # The browser tells of each answer that is an error.
+    page.errors[:] = [each for each in page.errors if "400 (Bad Request)" not in each]
+
+
 def test_a_frozen_layer_and_another_rate_are_those_of_the_training(page):
     page.select_option("#training-weights", "further")
     page.fill("#training-epochs", "500")
@@ -117,6 +131,17 @@ def test_a_frozen_layer_and_another_rate_are_those_of_the_training(page):
     _wait(page, "after step 10$")
     assert rate.get_attribute("title") == "The last step had 0.5."
     playwright.expect(box).not_to_be_checked()
+
+
+def test_the_open_image_is_followed_also_after_a_reload_and_in_another_language(page):
+    strip = page.get_by_role("img", name=re.compile("After step 10 the network takes the image"))
+    strip.wait_for(timeout=SECONDS)
+    page.reload()
+    strip.wait_for(timeout=SECONDS)
+    page.get_by_role("button", name="한국어").click()
+    strip.wait_for(state="detached", timeout=SECONDS)
+    page.get_by_role("button", name="English").click()
+    strip.wait_for(timeout=SECONDS)
 
 
 def test_a_page_that_comes_later_sees_the_whole_course(page, studio):

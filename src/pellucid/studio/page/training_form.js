@@ -10,10 +10,10 @@ import { counted } from "./text.js";
  * @param {(told: any) => void} begun
  */
 export function trainingForm(studio, begun) {
-  const { text } = studio, form = make("form", { class: "settings", onsubmit: start });
+  const { text } = studio, form = make("form", { class: "settings", onsubmit: start, oninput: () => { written = studio.network.id; } });
   const paused = make("button", { type: "submit", text: text("training.start_paused"), value: "paused" });
   const element = make("section", { class: "panel" }, make("h3", { text: text("training.begin") }), form);
-  let round = 0;
+  let round = 0, written = ""; // the network for which something was written
   /** @type {any} */
   let known = null;
 
@@ -44,6 +44,7 @@ export function trainingForm(studio, begun) {
     };
     data.addEventListener("change", usual);
     usual();
+    const before = written === studio.network.id ? [...form.elements].map(({ name, value }) => [name, value]) : [];
     const begin = select(ways.map((way) => [way, text(`training.${way}`)]));
     begin.addEventListener("change", resuming);
     form.replaceChildren(
@@ -58,7 +59,14 @@ export function trainingForm(studio, begun) {
       ...row("seed", number({ min: 0, value: 0 })),
       make("span"), make("div", { class: "tools" },
         make("button", { type: "submit", class: "primary", text: text("training.start") }), paused));
+    for (const [name, value] of before) if (name) rewrite(form.elements[name], value);
+    usual();
     resuming();
+  }
+
+  /** @param {any} control @param {string} value */
+  function rewrite(control, value) {
+    if (!control.options || [...control.options].some((each) => each.value === value)) control.value = value;
   }
 
   /** What goes on has its settings already, but for the number of epochs. */
@@ -76,7 +84,9 @@ export function trainingForm(studio, begun) {
     const way = form.elements.weights.value, waiting = progress(element, text("training.reading"), studio);
     const more = { ...(way === "resume" ? { resume: true } : { fresh: way === "fresh" }), paused: event.submitter === paused };
     try {
-      begun(await studio.ask("train/start", { ...given, ...more }, waiting.options));
+      const told = await studio.ask("train/start", { ...given, ...more }, waiting.options);
+      written = "";
+      begun(told);
       problem(element, null);
     } catch (error) {
       problem(element, error);

@@ -69,11 +69,9 @@ def start(
     before = studio.training
     if before is not None and before.alive:
         raise PellucidError("another training is going on. Stop it first; it will be saved.")
-    if before is not None:
-        before.stop()
-        before.wait("stopped", "failed", seconds=10)
     report(0, 1)
     if resume:
+        _end(before)  # or its run could not go on
         training = resumed(studio, opened, epochs or 0, paused=paused)
     else:
         chosen = {
@@ -83,6 +81,7 @@ def start(
         }  # fmt: skip
         fresh = opened.is_new if fresh is None else fresh
         training = started(studio, opened, chosen, fresh=fresh, paused=paused)
+        _end(before)  # not before the settings are known to be right: one can still go back in it
     if before is not None and before.close in studio.closing:
         studio.closing.remove(before.close)
     studio.training = training
@@ -155,6 +154,13 @@ def pin(opened: Opened, *, image: str | None = None) -> dict[str, Any]:
     """Hear the probabilities of an image each time; of none without one."""
     numbers = None if image is None else opened.numbers(image)
     return _done(opened, lambda training: training.pin(numbers))
+
+
+def _end(training: LiveTraining | None) -> None:
+    """End a training that has no more to do."""
+    if training is not None:
+        training.stop()
+        training.wait("stopped", "failed", seconds=10)
 
 
 def _done(opened: Opened, work: Any) -> dict[str, Any]:

@@ -265,7 +265,7 @@ class LiveTraining:
 
     def _show(self, resting: bool) -> bool:
         """Renew what the page looks at, unless a question is being answered about it; tell."""
-        opened, probabilities = self.opened, None
+        opened, pinned, probabilities = self.opened, None, None
         free = opened.lock.acquire(blocking=False)
         if free:
             try:
@@ -273,7 +273,8 @@ class LiveTraining:
                 opened.optimizer = self.mirror.optimizer
                 opened.changed()
                 if self._pinned is not None:
-                    scores = opened.scores(opened.keep(self._pinned))
+                    pinned = opened.keep(self._pinned)
+                    scores = opened.scores(pinned)
                     probabilities = opened.probabilities(scores).tolist()
             finally:
                 opened.lock.release()
@@ -287,7 +288,7 @@ class LiveTraining:
         told = self.described(min(self._told, steps))
         told["records"] = told["records"][-3:]
         told["steps_per_second"] = max(steps - before, 0) / max(now - then, 1e-9)
-        told["pinned"] = probabilities
+        told["pinned"], told["pinned_image"] = probabilities, pinned
         self._told = steps
         self.events.tell("training", told)
         if free:

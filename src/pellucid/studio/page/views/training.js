@@ -66,6 +66,7 @@ export function mount(element, studio) {
       if (before.state !== "none" && mine()) studio.announce(words());
     }
     draw();
+    pin();
     if (told.state !== "none" && course.steps < told.step && !asking) {
       asking = true;
       const all = await studio.ask("train/state", { since: course.steps }).catch(() => null);
@@ -96,7 +97,7 @@ export function mount(element, studio) {
     const last = Math.floor(now / batches), known = new Map(course.records.filter(({ epoch }) => epoch <= last).map((each) => [each.epoch, each]));
     for (const each of records) known.set(each.epoch, each);
     course.records = [...known.values()].sort((a, b) => a.epoch - b.epoch);
-    if (told.pinned) strip.add(now, told.pinned);
+    if (told.pinned && told.pinned_image === pinned) strip.add(now, told.pinned); // not that of another page
   }
 
   /** @param {string} name */
@@ -160,9 +161,16 @@ export function mount(element, studio) {
 
   // The rest of the page -------------------------------------------------------------------------
 
-  /** Has the image that is open told each time: its probabilities are drawn over the steps. */
-  const pin = () => { if (studio.seen && mine() && alive()) studio.ask("train/pin", { image: studio.seen.image }).catch(() => null); };
   let pinned = "";
+
+  /** Has the image that is open told each time: its probabilities are drawn over the steps. */
+  function pin() {
+    const image = studio.seen?.image ?? "";
+    if (image === pinned || !mine() || !alive()) return;
+    pinned = image;
+    strip.clear();
+    studio.ask("train/pin", { image: image || null }).catch(() => null);
+  }
 
   document.addEventListener("visibilitychange", draw);
   const off = model.on("training", take);
@@ -176,8 +184,7 @@ export function mount(element, studio) {
       if (changed.has("network")) form.load();
       if (changed.has("theme") || changed.has("log")) { curve.draw(); strip.draw(); }
       if (["network", "seen", "weights", "theme", "layer", "filter"].some((key) => changed.has(key))) filters.look();
-      const { image = "" } = studio.seen ?? {};
-      if (image !== pinned && mine()) { pinned = image; strip.clear(); pin(); }
+      pin();
     },
     dispose() {
       gone = true;
