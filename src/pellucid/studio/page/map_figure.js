@@ -21,7 +21,7 @@ import { STEPS } from "./grids.js";
  * @returns {{element: HTMLElement, canvas: HTMLCanvasElement, caption: HTMLElement, draw: (drawn: Drawn) => void}}
  */
 export function mapFigure({ size = 280, move, page, hover, label = "" }) {
-  const canvas = make("canvas", { role: "img" }), caption = make("figcaption");
+  const canvas = make("canvas"), caption = make("figcaption");
   const holder = make("div", { class: "holder", ...(move && { tabindex: 0, role: "group", "aria-label": label }) }, canvas);
   const element = make("figure", { class: "map-figure" }, holder, caption);
   /** @type {Drawn | null} */
@@ -77,6 +77,7 @@ export function mapFigure({ size = 280, move, page, hover, label = "" }) {
     context.strokeRect(left * cell + 0.5, top * cell + 0.5, w * cell - 1, h * cell - 1);
     for (const frame of frames) framed(context, frame, top, left, cell, frame.colour ?? colour("--accent"), colour("--paper"));
     if (cursor) framed(context, { rows: [cursor[0], 1, 1], columns: [cursor[1], 1, 1] }, top, left, cell, colour("--ink"), colour("--paper"));
+    canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", drawn.words);
     caption.textContent = drawn.caption ?? "";
   }

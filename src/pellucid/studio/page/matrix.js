@@ -14,7 +14,7 @@ const NAMED = 11; // pixels of a cell from which the rows have their names
  *   choose: (i: number, j: number) => void}} how
  */
 export function matrixFigure({ label, row, column, move, choose }) {
-  const canvas = make("canvas", { role: "img" });
+  const canvas = make("canvas", { role: "img", "aria-label": label });
   const element = make("div", { class: "scrolled confusion", tabindex: 0, role: "group", "aria-label": label }, canvas);
   /** @type {Matrix | null} */
   let last = null;

@@ -9,7 +9,7 @@ const LOOKS = 400, MOST = 12, HIGH = 16; // columns; classes; height of a class
 
 /** @param {import("./types.js").Studio} studio */
 export function pinnedStrip(studio) {
-  const { text } = studio, canvas = make("canvas", { role: "img" }), note = make("p", { class: "note" });
+  const { text } = studio, canvas = make("canvas", { role: "img", "aria-label": text("training.pinned") }), note = make("p", { class: "note" });
   const element = make("section", { class: "panel" }, make("h3", { text: text("training.pinned") }), note, canvas,
     asTable(text("training.as_table"), () => table()));
   /** @type {{step: number, shares: number[]}[]} */

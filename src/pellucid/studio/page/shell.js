@@ -144,12 +144,14 @@ export async function open(element, model, how = {}) {
   function show(again = false) {
     const { name, mount, overview = true } = wanted();
     if (name === shown && !again) return;
+    const focused = main.contains(document.activeElement);
     current?.dispose();
     main.replaceChildren(make("h2", { class: "spoken", text: studio.text(`${name}.title`) }));
     shown = name;
     const graph = over.querySelector(":scope > .part-overview");
     if (graph) graph.hidden = !overview;
     current = mount(main, studio);
+    if (focused && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
   }
 
   /** @type {Set<string>} What has changed along with the network, and is told with it. */

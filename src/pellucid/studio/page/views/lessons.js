@@ -66,11 +66,13 @@ export function mount(element, studio) {
     const { lessons, begins } = await studio.model.ask("lessons");
     if (lesson) return;
     if (begins && !state.values.view && !begun) return begin(begins);
+    const focused = panel.contains(document.activeElement);
     panel.setAttribute("aria-label", studio.text("lessons.title"));
     panel.replaceChildren(make("h2", { text: studio.text("lessons.title") }),
       ...lessons.map((/** @type {any} */ each) => make("button", {
         type: "button", class: "link", text: said(each.title), title: studio.text("lessons.steps", { n: each.steps }), onclick: () => begin(each.name),
       })));
+    if (focused) panel.querySelector("button")?.focus();
   }
 
   /** @param {import("../lesson_steps.js").Lesson} lesson */

@@ -17,11 +17,12 @@ export function mount(element, studio) {
   let told = { state: "none" };
   /** @type {import("../loss_curve.js").Course} */
   let course = empty();
-  let gone = false, asking = false;
+  let gone = false, asking = false, begun = false; // begun: here, and not shown yet
 
   const form = trainingForm(studio, (first) => {
     course = empty();
     studio.state.set({ network: first.network, value: "", unit: "", filter: "", layer: "" }, { step: true });
+    begun = true;
     take(first);
   });
   const curve = lossCurve(studio, () => course), filters = filterSheet(studio), strip = pinnedStrip(studio);
@@ -35,7 +36,7 @@ export function mount(element, studio) {
   const rate = make("input", { type: "number", step: "any", min: 0, required: true });
   const setRate = make("form", { class: "tools", onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); command("rate", { lr: Number(rate.value) }); } },
     make("label", {}, text("training.lr"), rate), make("button", { type: "submit", text: text("training.set") }));
-  const where = make("p", { class: "lead" }), elsewhere = make("p"), result = make("p", { class: "note" });
+  const where = make("p", { class: "lead", tabindex: -1 }), elsewhere = make("p"), result = make("p", { class: "note" });
   const layers = make("ul", { class: "frozen" }), marks = make("div", { class: "tools" });
   const controls = make("section", { class: "panel" }, make("h3", { text: text("training.course") }), where,
     make("div", { class: "tools" }, play, step, steps, make("label", {}, text("training.pace"), pace), make("span", { class: "gap" }), stop),
@@ -115,6 +116,7 @@ export function mount(element, studio) {
   const words = () => text(`training.is_${told.state}`, { folder: told.folder, epoch: Math.min(told.epoch + 1, told.epochs), epochs: told.epochs, step: counted(told.step), error: told.error ?? "" });
 
   function draw() {
+    const focused = /** @type {any} */ (live.contains(document.activeElement) ? document.activeElement : null);
     const none = told.state === "none", other = !none && !mine() && alive();
     live.hidden = none || !mine();
     form.element.hidden = !none && (alive() || told.state === "measuring");
@@ -126,6 +128,9 @@ export function mount(element, studio) {
     result.textContent = told.result ?? "";
     play.textContent = text(moving() ? "training.pause" : "training.go");
     for (const each of [play, step, steps, pace, stop, ...setRate.querySelectorAll("input, button")]) each.disabled = !alive();
+    if (begun) play.focus(); // the form had the focus, and is gone
+    else if (focused?.disabled) where.focus(); // the course is over
+    begun = false;
     if (document.activeElement !== pace) pace.value = told.per_second && PACES.includes(told.per_second) ? told.per_second : "";
     if (document.activeElement !== rate) rate.value = told.lr;
     rate.title = told.last_lr === null ? "" : text("training.last_rate", { lr: figure(told.last_lr) });
