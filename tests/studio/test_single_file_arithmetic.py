@@ -1,4 +1,4 @@
-"""The arithmetic of a single file, computed by JavaScript, is that of Python."""
+"""The worker of a single file answers as Python does; layers one by one: test_described_units."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nn.cases import CASES
 from pellucid import nn
 from pellucid.models import by_name
 from pellucid.nn import walk
@@ -149,20 +148,6 @@ def _compared(network: Network, places: list[Any], answers: list[Any]) -> None:
         where = f"{right['kind']} {v} {list(unit)}"
         assert found["exact"], where
         _same(found, right, _scale(right, network.around(v)), where)
-
-
-@pytest.fixture(scope="module")
-def of_cases(page) -> list[tuple[Network, list[Any], list[Any]]]:
-    """For each case of a layer: units, and what the browser says of them."""
-    networks = [Network(nn.Sequential(layer=case.build()), case.shape) for case in CASES]
-    places = [_places(each, range(1, len(each.values))) for each in networks]
-    asked = [each.asked(_of_units(units)) for each, units in zip(networks, places, strict=True)]
-    return list(zip(networks, places, page.evaluate(ASK, [_script(), asked]), strict=True))
-
-
-@pytest.mark.parametrize("k", range(len(CASES)), ids=[case.id for case in CASES])
-def test_a_unit_of_every_layer_is_explained_as_in_python(of_cases, k):
-    _compared(*of_cases[k])
 
 
 @pytest.mark.parametrize("name", ["lenet-1998", "resnet20"])
