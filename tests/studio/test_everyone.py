@@ -159,3 +159,16 @@ def test_at_twice_the_size_no_korean_page_scrolls_sideways(page, studio):
         show(page, studio, f"lang=ko&image=test:3&value=1&{state}")
         page.wait_for_function("document.querySelector('main').childElementCount > 1")
         assert page.evaluate("document.documentElement.scrollWidth") <= 640, state
+
+
+def test_what_a_step_looks_at_is_in_sight_below_the_lesson(page, studio):
+    page.set_viewport_size({"width": 1280, "height": 800})
+    for lesson, step in (("learning", 7), ("convolution", 4), ("seeing", 7)):
+        show(page, studio, f"image=test:3&lesson={lesson}&step={step}")
+        page.wait_for_function(
+            """() => {
+                const seen = document.querySelector(".looked-at")?.getBoundingClientRect();
+                const above = document.querySelector(".lesson").getBoundingClientRect().bottom;
+                return seen && seen.top >= above - 1 && seen.top < innerHeight - 50;
+            }"""
+        )

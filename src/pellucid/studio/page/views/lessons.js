@@ -7,6 +7,7 @@ import { paragraphs, resolved, stateAt, valueOf } from "../lesson_steps.js";
 const PAGES = { PageDown: 1, PageUp: -1 };
 /** @type {Record<string, number>} */
 const ARROWS = { ArrowRight: 1, ArrowLeft: -1 };
+const SCROLLS = ["wheel", "pointerdown", "touchmove", "keydown"]; // what a reader does who looks elsewhere
 
 /** @type {import("./index.js").Entry["mount"]} */
 export function mount(element, studio) {
@@ -17,7 +18,7 @@ export function mount(element, studio) {
   /** @type {import("../lesson_steps.js").Lesson | null} */
   let lesson = null;
   let begun = false; // a lesson of one's own is begun once
-  let sought = false; // whether what to look at has been brought into sight
+  let sought = 0; // until when what to look at is brought into sight: what is above it may still grow
   const language = () => studio.text("language");
   const said = (/** @type {Record<string, any>} */ words) => words[language()] ?? Object.values(words)[0];
   const count = () => lesson?.steps.length ?? 0;
@@ -56,7 +57,7 @@ export function mount(element, studio) {
   function draw() {
     root.classList.toggle("large", state.get("letters") === "large");
     root.classList.toggle("teaching", lesson !== null);
-    sought = false;
+    sought = performance.now() + 2000;
     if (lesson) drawStep(lesson);
     else drawList();
     mark();
@@ -113,10 +114,14 @@ export function mount(element, studio) {
     for (const each of root.querySelectorAll(".looked-at")) if (!wanted.has(each)) each.classList.remove("looked-at");
     for (const each of wanted) each.classList.add("looked-at");
     const [first] = wanted;
-    if (!first || sought) return;
-    sought = true;
+    if (!first || performance.now() > sought) return;
+    // Not below the lesson, which stays at the top.
+    const stays = getComputedStyle(element).position === "sticky" && !first.closest(".beside");
+    /** @type {HTMLElement} */ (first).style.scrollMarginTop = stays ? `${panel.offsetHeight + 12}px` : "";
     first.scrollIntoView({ block: "nearest", inline: "nearest", behavior: stillness() ? "auto" : "smooth" });
   }
+  const found = () => { sought = 0; }; // the reader scrolls, or goes on
+  for (const name of SCROLLS) root.addEventListener(name, found, { passive: true });
   const drawnAnew = new MutationObserver(mark);
   drawnAnew.observe(root, { childList: true, subtree: true });
 
@@ -143,6 +148,7 @@ export function mount(element, studio) {
     },
     dispose: () => {
       drawnAnew.disconnect();
+      for (const name of SCROLLS) root.removeEventListener(name, found);
       root.removeEventListener("keydown", byPages, { capture: true });
       root.removeEventListener("keydown", byArrows);
       panel.remove();
