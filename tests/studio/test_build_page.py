@@ -46,6 +46,34 @@ def test_the_word_at_fault_is_underlined_and_can_be_gone_to(page):
     assert page.locator(LINE).input_value() == "CONV3-4 -> RELU -> FC"
 
 
+def test_a_line_that_is_emptied_stays_empty_to_be_written_anew(page):
+    page.locator(LINE).fill("")
+    page.wait_for_selector("#build-says:has-text('the pattern ends')")
+    assert page.locator(LINE).input_value() == ""
+    page.keyboard.type("FC")
+    page.wait_for_selector("text=Linear(64, 10)")
+    assert page.locator(LINE).input_value() == "FC"
+
+
+def test_what_is_wrong_with_the_image_is_said_once_and_has_no_place(page):
+    says, height = page.locator("#build-says"), page.locator("main").get_by_label("Height")
+    page.locator(LINE).fill("CONV3-4 -> RELU -> FC")
+    for typed, words in (("-3", "received -3."), ("1.5", "received [1, 1.5, 8]."), ("0", "0.")):
+        height.fill(typed)
+        page.wait_for_timeout(150)  # the line of before is checked, and what is written stays
+        height.press("Tab")
+        page.wait_for_function(
+            "words => document.querySelector('#build-says').innerText.trim().endsWith(words)",
+            arg=words,
+        )
+        assert says.inner_text().count("received") == 1
+    height.fill("8")
+    height.press("Tab")
+    page.wait_for_selector("#build-says:has-text('parameters')")
+    # The browser tells of each answer that is an error.
+    page.errors[:] = [each for each in page.errors if "400 (Bad Request)" not in each]
+
+
 def test_the_caret_marks_the_layers_of_its_word(page):
     page.locator(LINE).fill("[CONV3-4 -> RELU]*2 -> FC")
     page.wait_for_selector("text=Conv2d(4, 4, 3, padding=1)")

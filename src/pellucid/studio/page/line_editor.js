@@ -35,6 +35,8 @@ export function lineEditor({ label, describedby, change, caret }) {
   return {
     element,
     write: (/** @type {string} */ text) => { if (area.value !== text) { area.value = text; marks = []; paint(); } },
+    /** What is being written; null if something else has the focus. */
+    writing: () => (document.activeElement === area ? /** @type {string} */ (area.value) : null),
     mark: (/** @type {Mark[]} */ given) => { marks = given; paint(); },
     /** Selects a place, to be typed over. */
     select: (/** @type {number} */ start, /** @type {number} */ end) => {

@@ -56,13 +56,13 @@ export function mount(element, studio) {
     const set = known.data.find((/** @type {any} */ each) => each.name === (state.get("data") || studio.network.dataset)) ?? known.data[0];
     const written = state.get("size").split("x").map(Number), whole = written.length === 4;
     const [c, h, w, classes] = whole ? written : [...set.input, set.classes];
-    return { pattern: state.get("pattern") || known.examples[0].pattern, input: [c, h, w], classes, data: state.get("data") === "-" ? null : set.name };
+    return { pattern: state.get("pattern") || (editor.writing() ?? known.examples[0].pattern), input: [c, h, w], classes, data: state.get("data") === "-" ? null : set.name };
   }
 
   async function check() {
     const mine = ++turn, { pattern, input, classes, data: set } = line();
     editor.write(pattern);
-    [...input, classes].forEach((n, k) => { if (Number(sizes[k].value) !== n) sizes[k].value = String(n); });
+    [...input, classes].forEach((n, k) => { if (Number(sizes[k].value) !== n && sizes[k] !== document.activeElement) sizes[k].value = String(n); });
     data.value = set ?? "";
     try {
       const answer = await studio.ask("build", { pattern, input, classes });
@@ -71,7 +71,9 @@ export function mount(element, studio) {
       problem(says, null);
       show(set);
     } catch (error) {
-      if (mine === turn) problem(says, error);
+      if (mine !== turn) return;
+      says.replaceChildren();
+      problem(says, error);
     }
   }
 
@@ -85,7 +87,7 @@ export function mount(element, studio) {
     table.classList.toggle("old", bad);
     if (bad) {
       const { start, end } = found;
-      says.replaceChildren(found.error, " ", start !== null && make("button", { type: "button", class: "link", text: text("build.show"), onclick: () => editor.select(start, end) }));
+      says.replaceChildren(found.error, " ", start === null ? "" : make("button", { type: "button", class: "link", text: text("build.show"), onclick: () => editor.select(start, end) }));
       if (start !== null) editor.mark([{ start, end, kind: "fault" }]);
       return;
     }
