@@ -39,7 +39,11 @@ export async function open(element, model, how = {}) {
     ask: (question, args = {}, options = {}) => asked(studio, question, args, options),
     see: async (args, more = {}) => {
       const { network } = studio, turn = ++asks;
-      const seen = args && await model.ask("see", { network: network.id, ...args });
+      const ask = () => model.ask("see", { network: network.id, ...args });
+      const seen = args && await ask().catch((error) => { // a look with other weights may have taken its place
+        if (error.kind !== "superseded" || turn < asks) throw error;
+        return ask();
+      });
       if (network !== studio.network || turn < answered) return seen; // another one is shown by now
       answered = turn;
       const { part, index } = /** @type {any} */ (args ?? {}), source = part ? `${part}:${index}` : "";
@@ -269,7 +273,21 @@ async function asked(studio, question, args, options) {
   } catch (error) {
     const forgotten = /** @type {any} */ (error).kind === "forgotten";
     if (!forgotten || !studio.seen || args.image !== studio.seen.image) throw error;
-    await studio.model.ask("see", { network: studio.network.id, numbers: studio.seen.numbers });
+    await givenAgain(studio, studio.seen);
     return studio.model.ask(question, whole, options);
   }
+}
+
+/** @type {WeakMap<import("./types.js").Seen, Promise<any>>} Images on their way: several questions miss them at once. */
+const giving = new WeakMap();
+
+/**
+ * @param {Studio} studio
+ * @param {import("./types.js").Seen} seen
+ */
+function givenAgain({ model, network }, seen) {
+  const given = giving.get(seen) ?? model.ask("see", { network: network.id, numbers: seen.numbers })
+    .finally(() => giving.delete(seen));
+  giving.set(seen, given);
+  return given;
 }
