@@ -164,3 +164,30 @@ def test_while_a_line_is_drawn_the_answers_come_first_and_the_view_now_and_then(
     page.wait_for_selector("main .engine")
     assert asked.count("unit") == 2  # the convolution and its ReLU
     page.mouse.up()
+
+
+CROWD_OUT = """async () => {  // gives the server more images than it keeps
+    const { pack, unpack } = await import("./envelope.js");
+    const ask = async (name, args) => {
+        const reply = await fetch(`ask/${name}`, { method: "POST", body: pack(args) });
+        return unpack(await reply.arrayBuffer());
+    };
+    for (let k = 0; k < 70; k++) {
+        const numbers = { shape: [1, 8, 8], data: new Float32Array(64).fill(k / 100) };
+        const { image } = await ask("see", { network: "n1", numbers });
+        if (k > 66) await ask("maps", { network: "n1", image, value: 1 });
+    }
+}"""
+
+
+def test_an_image_that_the_server_has_forgotten_is_given_once_for_all_questions(page, studio):
+    show(page, studio, "network=n1&image=test:3&view=network&value=1")
+    page.wait_for_selector(".classes .best")
+    page.evaluate(CROWD_OUT)
+    given = []
+    page.on("request", lambda request: given.append(request.url))
+    page.evaluate("location.hash = 'network=n1&image=test:3&view=unit&value=1&unit=3.2.2'")
+    page.locator("main").get_by_text("the engine has").first.wait_for()
+    assert sum(url.endswith("ask/see") for url in given) == 1
+    assert sum(url.endswith("ask/unit") for url in given) > 1  # refused, and once more
+    assert page.locator("main .problem:visible").count() == 0
