@@ -17,7 +17,7 @@ demo: $(VENV)/.ready  ## Train on real handwritten digits; model and pictures go
 	$(BIN)/pellucid train
 
 test: $(VENV)/.ready-$(PEERS)  ## Run all tests
-	PELLUCID_REQUIRE_PEERS=$(PEERS) $(BIN)/python -m pytest -n auto --dist loadgroup
+	PELLUCID_REQUIRE_PEERS=$(PEERS) $(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: $(VENV)/.ready-$(PEERS)  ## Measure against PyTorch, side by side (an hour; or CASES="...")
 	$(BIN)/python benchmarks/run.py $(CASES) $(if $(filter 0,$(PEERS)),--no-peer)

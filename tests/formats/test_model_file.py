@@ -176,6 +176,7 @@ def _nested(depth: int):
     return '{"layer": "Sequential", "config": {"a": ' * depth + "{}" + "}}" * depth
 
 
+TOO_MANY = "more than an array can have"
 HOSTILE = {
     "unknown layer": (_layer("Convv2d"), "names the layer 'Convv2d', which is unknown.*Did you m"),
     "a builtin": (_layer("eval", x=1), "names the layer 'eval', which is unknown"),
@@ -191,10 +192,12 @@ HOSTILE = {
     "an unknown argument": (_layer("Linear", in_features=4, out=2), "unfit values for Linear"),
     "a missing argument": (_layer("Linear", in_features=4), "unfit values for Linear"),
     "too many filters": (
-        _layer("Conv2d", in_channels=1, out_channels=10**18, kernel_size=3), "Conv2d|mis-shaped",
+        _layer("Conv2d", in_channels=1, out_channels=10**18, kernel_size=3),
+        f"Conv2d|mis-shaped|{TOO_MANY}",
     ),
     "a filter of a planet": (
-        _layer("Conv2d", in_channels=10**9, out_channels=10**9, kernel_size=10**9), "unfit|kernel",
+        _layer("Conv2d", in_channels=10**9, out_channels=10**9, kernel_size=10**9),
+        f"unfit|kernel|{TOO_MANY}",
     ),
     "a huge Linear": (_layer("Linear", in_features=10**6, out_features=10**6), "missing"),
     "a huge norm": (_layer("BatchNorm2d", num_features=10**12), "missing"),
@@ -202,10 +205,12 @@ HOSTILE = {
     "an infinite size": (_layer("Linear", in_features=float("inf"), out_features=1), "in_features"),
     "a text for a size": (_layer("Linear", in_features="4", out_features=2), "in_features"),
     "a layer for a size": (_layer("Linear", in_features=_layer("ReLU"), out_features=2), "in_feat"),
-    "a huge network": (_layer("SimpleConvNet", input_dim=[1, 10**9, 10**9]), "unfit|mis-shaped"),
+    "a huge network": (
+        _layer("SimpleConvNet", input_dim=[1, 10**9, 10**9]), f"unfit|mis-shaped|{TOO_MANY}",
+    ),
     "a network of text": (_layer("SimpleConvNet", conv_param="x"), "unfit values for Simple"),
     "a huge VGG": (_layer("VGG16", hidden_size=10**9, classes=10**9), "missing"),
-    "huge images": (_layer("LeNet5", input_shape=[1, 10**9, 10**9]), "unfit|missing"),
+    "huge images": (_layer("LeNet5", input_shape=[1, 10**9, 10**9]), f"unfit|missing|{TOO_MANY}"),
     "a class for every grain of sand": (
         _layer("LeNet5", classes=10**12, variant="published"), "missing",
     ),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -378,10 +376,3 @@ def test_the_error_function_is_that_of_python(page):
     places = [*np.linspace(-7, 7, 101).tolist(), 1e-9, 0.0]
     found = page.evaluate("(places) => places.map((x) => formula('erf(x)', { x }))", places)
     np.testing.assert_allclose(found, [math.erf(x) for x in places], rtol=1e-14)
-
-
-@pytest.mark.skipif(shutil.which("tsc") is None, reason="needs TypeScript's compiler")
-def test_the_scripts_have_the_types_they_say():
-    config = STUDIO / "single_file" / "unit" / "jsconfig.json"
-    result = subprocess.run(["tsc", "-p", config], capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stdout

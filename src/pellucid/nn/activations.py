@@ -126,6 +126,8 @@ class Softmax(Layer):
     need probabilities inside.
     """
 
+    gives_probabilities = True
+
     def __init__(self, dim: int = 1) -> None:
         self.dim = dim
         self.per_pixel = dim == 1

@@ -77,6 +77,8 @@ class Layer(Questions, Described):
         Whether it is one; figures show both with the layer before.
     rectifies : bool
         Whether it returns 0 for negative numbers, and positive ones as they are up to a limit.
+    gives_probabilities : bool
+        Whether it makes probabilities of scores: a loss that takes a softmax leaves it out.
     batch_statistics : bool
         Whether in training an image's output depends on the other images of its batch.
     one_size : bool
@@ -99,6 +101,7 @@ class Layer(Questions, Described):
     is_activation: bool = False
     is_normalization: bool = False
     rectifies: bool = False
+    gives_probabilities: bool = False
     batch_statistics: bool = False
     one_size: bool = False
     own_key: bool = False

@@ -15,7 +15,7 @@ import numpy as np
 from ..data import Dataset, Parts
 from ..engine import Plan, compile
 from ..errors import ArgumentError, DataError
-from ..nn import Graph, Layer, Softmax, walk
+from ..nn import Graph, Layer, walk
 from ..ops import softmax
 from ..optim import Optimizer
 from ..preparation import Preparation
@@ -247,7 +247,7 @@ class Opened:
 
     def probabilities(self, scores: Array) -> Array:
         """Return the softmax of scores (K,), unless the network's last layer is a softmax."""
-        if isinstance(self.nodes[self.output - 1].layer, Softmax):
+        if self.nodes[self.output - 1].layer.gives_probabilities:
             return scores
         with np.errstate(all="ignore"):  # of a training that diverges
             return softmax(scores[np.newaxis])[0]

@@ -11,7 +11,6 @@ import numpy as np
 
 from ...errors import ArgumentError, PellucidError
 from ...formats.files import atomic_write
-from ...nn import Softmax
 from ...standalone.page.contents import (
     as_json,
     in_tabs,
@@ -135,7 +134,7 @@ def _computed(opened: Opened, program: Program) -> dict[str, Any]:
     return {
         "nodes": nodes(program, opened.nodes, opened.shapes),
         "output": opened.output,
-        "softmax": isinstance(opened.nodes[opened.output - 1].layer, Softmax),
+        "softmax": opened.nodes[opened.output - 1].layer.gives_probabilities,
         "preparation": None if preparation is None else preparation.as_dict(),
         "range": opened.value_range,
     }

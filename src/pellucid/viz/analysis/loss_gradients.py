@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import ops
 from ...errors import ArgumentError, ShapeError
-from ...nn import Layer, Softmax, walk
+from ...nn import Layer, walk
 from ...nn.walk import Node
 from ...shapes import shape_text
 from ...typing import Array
@@ -120,9 +120,9 @@ def loss_gradients(
             where="loss_gradients",
         )
     end = _output(model, given, output)
-    last = nodes[end - 1].layer if end else None
     # The loss takes softmax and logarithm together, where a probability may underflow to 0.
-    at = nodes[end - 1].reads[0] if isinstance(last, Softmax) else end
+    softmax = end > 0 and nodes[end - 1].layer.gives_probabilities
+    at = nodes[end - 1].reads[0] if softmax else end
     scores = given[at].reshape(-1)
     if not 0 <= target < len(scores):
         raise ArgumentError(
