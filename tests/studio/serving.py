@@ -109,8 +109,8 @@ def signed_in(browser: Any, studio: Serving, state: str = "", **options: Any) ->
     """Return a new page of a Chromium that shows the studio, as its printed address opens it.
 
     ``state`` is what stands after # in the page's address, such as ``"view=maps&value=1"``. The
-    page has collected `requests` and `errors`. A second page of the same browser comes from
-    ``page.context.new_page()``, since a key works once.
+    page has collected `requests` and `errors`. A second page needs the cookie of the first,
+    since a key works once: give ``browser.new_context()`` here, and open it in that.
     """
     page = browser.new_page(**options)
     page.requests, page.errors = [], []
