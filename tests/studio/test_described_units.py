@@ -162,7 +162,6 @@ NETWORKS = {
     "lenet-1998": (1, 32, 32),
     "resnet20": (3, 32, 32),
     "googlenet": (3, 32, 32),
-    "mobilenet-v3-small": (3, 32, 32),
 }
 
 
