@@ -43,6 +43,7 @@ RANKS = {
     "ops": 2,
     "display": 1.5,
     "preparation": 1.5,
+    "distributed": 2.5,
     "image_random": 2.5,  # what draws by image: layers and loaders
     "formats.files": 1.5,  # a leaf: how any file is written and read safely
     "formats.pickle_machine": 1.5,
@@ -73,7 +74,7 @@ DISPATCH = ("nn.dispatch", "kernels")
 # The command that opens the studio, and the one that writes it as a file.
 LAUNCH = (("cli.studio", "studio"), ("cli.export", "studio"))
 
-HEAVY = ("numba", "matplotlib", "typer", "rich", "PIL", "pooch", "torch", "sklearn", "onnx")
+HEAVY = ("numba", "matplotlib", "typer", "rich", "PIL", "pooch", "torch", "sklearn", "onnx", "mpi4py")
 
 
 def _name(path: Path) -> str:

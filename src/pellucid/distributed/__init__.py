@@ -1,0 +1,11 @@
+"""One training on several processes, which give the same bits as one.
+
+`Share` says which images of a batch a rank computes, and adds up over all ranks. A `Communicator`
+carries the messages: `Solo` for one process, `MPI` for those of ``mpiexec``.
+"""
+
+from .communicator import Communicator, Pending, Solo
+from .mpi import MPI
+from .share import CHUNKS, Share
+
+__all__ = ["CHUNKS", "MPI", "Communicator", "Pending", "Share", "Solo"]

@@ -1,0 +1,85 @@
+"""The communicator of processes that MPI has started, by mpi4py."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..extras import extra
+from ..typing import Array
+from .communicator import Pending
+
+__all__ = ["MPI"]
+
+NAP = 0.02  # seconds between looks, where waiting may take long
+
+
+class MPI:
+    """All processes of one ``mpiexec``.
+
+    Raises
+    ------
+    MissingExtraError
+        If mpi4py, or the library that it needs, is not installed.
+    """
+
+    def __init__(self) -> None:
+        self._mpi = extra("mpi4py.MPI", "mpi", "training on several ranks")
+        self._world = self._mpi.COMM_WORLD.Dup()
+        self.rank: int = self._world.Get_rank()
+        self.size: int = self._world.Get_size()
+
+    def gather(self, value: Any) -> list[Any]:
+        """Return the values of all ranks, in order."""
+        return self._world.allgather(value)
+
+    def broadcast(self, value: Any, root: int = 0) -> Any:
+        """Return the value of rank ``root``."""
+        return self._world.bcast(value, root)
+
+    def collect(self, part: Array) -> Array:
+        """Return the arrays of all ranks."""
+        part = np.ascontiguousarray(part)
+        whole = np.empty((self.size, *part.shape), dtype=part.dtype)
+        self._world.Allgather(part, whole)
+        return whole
+
+    def exchange(self, sent: Sequence[Array], received: Sequence[Array]) -> Pending:
+        """Begin to send and to receive."""
+        requests = []
+        for k in range(1, self.size):  # each begins with its neighbour
+            source = (self.rank - k) % self.size
+            if received[source].size:
+                requests.append(self._world.Irecv(received[source], source))
+        for k in range(1, self.size):
+            target = (self.rank + k) % self.size
+            if sent[target].size:
+                requests.append(self._world.Isend(sent[target], target))
+        own, mine = received[self.rank], sent[self.rank]
+        if own is not mine:
+            own[...] = mine
+        return _Requests(self._mpi, requests)
+
+    def barrier(self) -> None:
+        """Wait for all ranks, with looks in between rather than in a busy loop."""
+        request = self._world.Ibarrier()
+        while not request.Test():
+            time.sleep(NAP)
+
+    def abort(self, code: int) -> None:
+        """End all ranks."""
+        self._world.Abort(code)
+
+
+class _Requests:
+    def __init__(self, mpi: Any, requests: list[Any]) -> None:
+        self._mpi, self._requests = mpi, requests
+
+    def test(self) -> bool:
+        return bool(self._mpi.Request.Testall(self._requests))
+
+    def wait(self) -> None:
+        self._mpi.Request.Waitall(self._requests)
