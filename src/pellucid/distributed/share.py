@@ -143,7 +143,7 @@ def joined(parts: list[Array], nodes: list[tuple[int, int]]) -> Array:
     """Return the sum of the ranks' ``parts``, each the sum of a node, as the rest of the tree.
 
     >>> parts = [np.float32(1e8), np.float32(-1e8), np.float32(4)]
-    >>> joined(parts, chunks_of_ranks(3)), (parts[0] + parts[1]) + parts[2]
+    >>> float(joined(parts, chunks_of_ranks(3))), float((parts[0] + parts[1]) + parts[2])
     (0.0, 4.0)
     """
     found = dict(zip(nodes, parts, strict=True))

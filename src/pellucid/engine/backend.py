@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy.typing as npt
 
 from ..data import Dataset
+from ..distributed import Share
 from ..nn import Layer, Loss, Parameter
 from ..optim import Optimizer
 from ..typing import Array, Shape
@@ -60,8 +61,8 @@ class Backend(Protocol):
 
     # Training ----------------------------------------------------------------------------------
 
-    def loss(self, loss: Loss) -> Loss:
-        """Return an object that computes ``loss`` and its gradient."""
+    def loss(self, loss: Loss, share: Share | None = None) -> Loss:
+        """Return an object that computes ``loss`` and its gradient, over the whole of a batch."""
 
     def update(
         self, optimizer: Optimizer, parameters: Mapping[str, Parameter], lr: float | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..distributed import Share
 from ..errors import ArgumentError, PellucidError, ShapeError
 from ..nn import Layer, Parameter
 from ..nn.state import widened
@@ -39,14 +40,18 @@ class Plan:
         The number of images in the last call.
     steps : list of Step
     backend : Backend
+    share : Share
+        Which images of a batch this process computes. If it is not alone, it must begin
+        (`Share.begin`) each batch before the plan is called in training.
     """
 
     def __init__(
-        self, model: Layer, input_shape: Shape, batch_size: int, backend: Backend = CPU
-    ) -> None:
+        self, model: Layer, input_shape: Shape, batch_size: int, backend: Backend = CPU,
+        share: Share | None = None,
+    ) -> None:  # fmt: skip
         batch_size = require_count(batch_size, "batch_size")
         self.model, self.input_shape, self.batch_size = model, tuple(input_shape), batch_size
-        self.backend = backend
+        self.backend, self.share = backend, share or Share()
         model.output_shape(self.input_shape)  # raises if a layer does not fit the images
         # The kernels compute in float32; a model of another dtype runs its own layers.
         self.single = all(p.data.dtype == np.float32 for p in model.parameters().values())
@@ -64,7 +69,7 @@ class Plan:
         self._views: list[Array] = []
         self._gradient_of: dict[Parameter, Array] = {}
         for step in self.steps:
-            step.gradients = self._gradient_of
+            step.gradients, step.share = self._gradient_of, self.share
         self._find_trained()
 
     @property
@@ -137,6 +142,8 @@ class Plan:
                 f"{x.shape}. Compile another plan.",
                 where="Plan",
             )
+        if self.share.alone:
+            self.share.begin(len(x))
         self.images, self._given = 0, []  # if a step fails, backward must be refused
         if not len(x):
             self._given = self._outputs.of_no_images(self.model.output_shape(self.input_shape))
@@ -283,7 +290,10 @@ class Plan:
         return table(self.steps, self.images or self.batch_size)
 
 
-def compile(model: Layer, input_shape: Shape, batch_size: int, *, backend: Backend = CPU) -> Plan:
+def compile(
+    model: Layer, input_shape: Shape, batch_size: int, *, backend: Backend = CPU,
+    share: Share | None = None,
+) -> Plan:  # fmt: skip
     """Return a plan that runs ``model`` on up to ``batch_size`` images of ``input_shape``.
 
     Parameters
@@ -293,6 +303,8 @@ def compile(model: Layer, input_shape: Shape, batch_size: int, *, backend: Backe
     batch_size : int
     backend : Backend
         The machine to run on.
+    share : Share, optional
+        Which images of each batch this process computes, where several share a training.
 
     Raises
     ------
@@ -306,4 +318,4 @@ def compile(model: Layer, input_shape: Shape, batch_size: int, *, backend: Backe
     >>> [step.kernel for step in plan.steps]
     ['view', 'convolution + relu + max 2x2', 'view', 'product + relu', 'product']
     """
-    return Plan(model, input_shape, batch_size, backend)
+    return Plan(model, input_shape, batch_size, backend, share)

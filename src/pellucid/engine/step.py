@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..distributed import Share
 from ..memory import aligned_zeros
 from ..nn import Layer, Parameter
 from ..typing import Array, Shape
@@ -52,6 +53,8 @@ class Step:
         Whether no step before it has trainable parameters, so that its input needs no gradient.
     gradients : dict of Parameter to array
         The buffers that `gradient` returns: views of the plan's flat gradients.
+    share : Share
+        The plan's: which images of a batch these are, if several processes share it.
     """
 
     kernel: str
@@ -67,6 +70,7 @@ class Step:
         self.frozen = False
         self.first = False
         self.gradients: dict[Parameter, Array] = {}
+        self.share = Share()
 
     # While a plan is built: methods of the class, then of the step --------------------------
 

@@ -29,6 +29,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from ..data import Dataset
+from ..distributed import Share
 from ..errors import ArgumentError, did_you_mean
 from ..nn import Layer, Loss, Parameter
 from ..nn.state import widened
@@ -75,6 +76,9 @@ class Engine(Protocol):
         self, model: Layer, image_shape: Shape, batch_size: int, *, frozen: bool = False
     ) -> Run:
         """Prepare ``model`` for up to ``batch_size`` images; ``frozen``: for inference only.
+
+        An engine whose ``prepare`` also takes a ``share`` (`pellucid.distributed.Share`), and whose
+        `loss` does, can train on several ranks.
 
         Raises
         ------
@@ -163,19 +167,20 @@ class CompiledEngine:
         return CPU if self._backend is None else self._backend
 
     def prepare(
-        self, model: Layer, image_shape: Shape, batch_size: int, *, frozen: bool = False
-    ) -> Run:
+        self, model: Layer, image_shape: Shape, batch_size: int, *, frozen: bool = False,
+        share: Share | None = None,
+    ) -> Run:  # fmt: skip
         """Return a plan."""
         from ..engine import compile
 
-        plan = compile(model, image_shape, batch_size, backend=self.backend)
+        plan = compile(model, image_shape, batch_size, backend=self.backend, share=share)
         if frozen:
             plan.freeze()
         return plan
 
-    def loss(self, loss: Loss) -> Loss:
+    def loss(self, loss: Loss, share: Share | None = None) -> Loss:
         """Return the loss fused with its gradient in one kernel."""
-        return self.backend.loss(loss)
+        return self.backend.loss(loss) if share is None else self.backend.loss(loss, share)
 
     def affine(self, x: Array, m: Array) -> Array:
         """Resample images as `pellucid.ops.affine` does, by the backend if it can."""

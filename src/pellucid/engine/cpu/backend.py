@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import ops
+from ...distributed import Share
 from ...kernels import affine, elementwise, updates
 from ...kernels.blocks import blocks, each
 from ...kernels.pool.threads import run
@@ -61,9 +62,9 @@ class CPUBackend:
         """Write ``a + b`` to ``out``."""
         each(elementwise.add, a, b, out, False)
 
-    def loss(self, loss: Loss) -> Loss:
+    def loss(self, loss: Loss, share: Share | None = None) -> Loss:
         """Return a loss that is one kernel with its gradient."""
-        return FusedLoss(loss)
+        return FusedLoss(loss, share)
 
     def update(
         self, optimizer: Optimizer, parameters: Mapping[str, Parameter], lr: float | None = None

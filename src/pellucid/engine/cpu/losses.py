@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...distributed import Share
 from ...kernels import losses
 from ...kernels.tree import fewest_chunks, tree_sum
 from ...nn import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
@@ -36,6 +37,8 @@ class FusedLoss(Loss):
     ----------
     loss : Loss
         Its attributes are read at each call.
+    share : Share, optional
+        Which images of a batch the scores are of; all by default.
 
     Examples
     --------
@@ -46,8 +49,8 @@ class FusedLoss(Loss):
     array([-0.375,  0.125,  0.125,  0.125], dtype=float32)
     """
 
-    def __init__(self, loss: Loss) -> None:
-        self.loss = loss
+    def __init__(self, loss: Loss, share: Share | None = None) -> None:
+        self.loss, self.share = loss, share or Share()
         self._chunks = fewest_chunks()
         self._dy = np.empty((0, 0), dtype=np.float32)  # room; it grows to the largest batch
 
