@@ -57,9 +57,13 @@ class ImageRandom:
         self.key: tuple[int, int] = tuple(_sequence(seed, name).generate_state(2).tolist())
         self.at(0, [0])
 
-    def at(self, epoch: int, images: Array | list[int]) -> None:
-        """Move to these images (N,) of this epoch; both count from 0."""
+    def at(self, epoch: int, images: Array | list[int], first: int | None = None) -> None:
+        """Move to these images (N,) of this epoch; both count from 0.
+
+        ``first`` is the first image of the batch, if these are only a part of it.
+        """
         self.epoch, self.images = epoch, np.asarray(images, dtype=np.int64)
+        self.first = self.images[:1] if first is None else np.array([first], dtype=np.int64)
         self.drawn = 0  # blocks of four words, per image
 
     def counters(self, count: int) -> int:
@@ -98,7 +102,7 @@ class ImageRandom:
         """Return uint32 words of shape ``size``."""
         shape = (size,) if isinstance(size, int) else tuple(size)
         by_image = bool(shape) and shape[0] == len(self.images)
-        images = self.images if by_image else self.images[:1]
+        images = self.images if by_image else self.first
         count = math.prod(shape[1:] if by_image else shape)
         first, blocks = self.counters(count), -(-count // 4)
         block = np.arange(first, first + blocks)
@@ -115,7 +119,7 @@ class ImageRandom:
             first = self.counters(1)
             if not shape or shape[0] != len(self.images):
                 arguments = options if size is None else options | {"size": size}
-                return getattr(self._generator(first, self.images[0]), name)(*args, **arguments)
+                return getattr(self._generator(first, self.first[0]), name)(*args, **arguments)
             each = [
                 getattr(self._generator(first, n), name)(*args, size=shape[1:], **options)
                 for n in self.images

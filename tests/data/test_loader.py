@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pellucid.data import Dataset, Loader
+from pellucid.data import Dataset, Loader, augmentation, digits
+from pellucid.distributed import Share
 from pellucid.errors import ArgumentError
+from pellucid.image_random import ImageRandom
 
 
 def numbered(n: int) -> Dataset:
@@ -132,3 +135,31 @@ def test_it_prints_itself() -> None:
     assert repr(Loader(numbered(4))) == (
         "Loader(Dataset('arrays', train: 4 images 1x1x1, 3 classes), batch_size=100, in order)"
     )
+
+
+@pytest.mark.parametrize("n", [2, 3, 8])
+@pytest.mark.parametrize("augment", [None, "flip,crop1", "mixup0.4", "cutmix1,rotate9,mixup1"])
+def test_the_ranks_of_a_training_have_together_the_batches_of_one_process(
+    n: int, augment: str | None
+) -> None:
+    images = digits()[0].take(43)  # the last batch has 3 images, fewer than 8 ranks
+
+    def loader(share: Share | None = None) -> Loader:
+        rng = ImageRandom(5, "augment")
+        how = None if augment is None else augmentation(augment, rng=rng)
+        return Loader(images, 10, seed=1, augment=how, share=share)
+
+    ranks: list[Any] = [SimpleNamespace(rank=rank, size=n) for rank in range(n)]
+    shares = [Share(rank) for rank in ranks]
+    whole, parts = loader(), [loader(share) for share in shares]
+    for _ in range(2 * len(whole)):
+        expected = whole.next()
+        found = [[a.copy() for a in part.next()] for part in parts]
+        for own, part, share in zip(found, parts, shares, strict=True):
+            assert len(own[0]) == len(part.chosen) <= share.largest(10)
+            assert part.position == whole.position
+            assert part.first == whole.chosen[0]
+        assert np.array_equal(np.concatenate([part.chosen for part in parts]), whole.chosen)
+        for array, own_arrays in zip(expected, zip(*found, strict=True), strict=True):
+            assert {a.dtype for a in own_arrays} == {array.dtype}
+            assert np.array_equal(np.concatenate(own_arrays), array)

@@ -25,6 +25,8 @@ class Augmentation:
     ----------
     mixes : bool
         Whether a transform mixes images of a batch, and so their labels.
+    mixing : int
+        How many do: each mixes the next image into every one.
 
     Parameters
     ----------
@@ -48,7 +50,8 @@ class Augmentation:
     def __init__(self, *transforms: Transform, rng: Random | None = None) -> None:
         self.transforms = transforms
         self.rng: Random = np.random.default_rng() if rng is None else rng
-        self.mixes = any(isinstance(transform, Mix) for transform in transforms)
+        self.mixing = sum(isinstance(transform, Mix) for transform in transforms)
+        self.mixes = self.mixing > 0
         self._buffer = np.empty(0)
 
     def __call__(self, x: Array, targets: Array | None = None) -> Array:

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from ..distributed import Share
 from ..errors import ArgumentError
 from ..image_random import ImageRandom, permutation
 from ..typing import Array
@@ -47,17 +48,24 @@ class Loader:
     last_batch : {"keep", "drop"}
         Whether the last batch of a pass has the rest of the images, or the rest, other images in
         each pass, is left out.
+    share : Share, optional
+        The part of each batch that this process computes, where several share a training. Only
+        these images are read and augmented (for a transform that mixes images, also those mixed
+        into them), and they are what one process would get; the generator of the augmentation must
+        be an `ImageRandom`.
 
     Attributes
     ----------
     order : int64 array
         The permutation of the current pass; empty before the first.
     position : int
-        Images of this pass that were returned already.
+        Images of this pass that were returned already, by all processes.
     epoch : int
         The current pass, counted from 0; -1 before the first.
     chosen : int64 array
-        The indices of the last batch.
+        The indices of the last batch; with a share, of this process's part of it.
+    first : int
+        The index of the first image of the last batch.
 
     Examples
     --------
@@ -82,6 +90,7 @@ class Loader:
         gather: Callable[[Dataset, Array], tuple[Array, Array]] | None = None,
         augment: Augmentation | None = None,
         last_batch: LastBatch = "keep",
+        share: Share | None = None,
     ) -> None:
         if not _is_count(batch_size) or batch_size < 1:
             raise ArgumentError(
@@ -128,6 +137,8 @@ class Loader:
         self.position = 0
         self.epoch = -1
         self.chosen: Array = self.order
+        self.first = 0
+        self._share = None if share is None or share.alone else share
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         self._begin()
@@ -144,20 +155,44 @@ class Loader:
             Or float32 (B, K), rows that sum to 1, if the augmentation mixes images.
         """
         self._begin()
-        chosen = self.chosen = self.order[self.position : self.position + self.batch_size]
-        gather = Dataset.batch if self.gather is None else self.gather
-        x, labels = gather(self.dataset, chosen)
-        if self.augment is not None:
-            x, labels = self._augmented(self.augment, x, labels)
-        self.position += len(chosen)
+        batch = self._batch()
+        mine = slice(None) if self._share is None else self._share.begin(len(batch))
+        self.chosen, self.first = batch[mine], int(batch[0])
+        read = self._read(batch)
+        x, labels = self._gathered(read)
+        if self.augment is not None and len(read):
+            x, labels = self._augmented(self.augment, read, x, labels)
+        self.position += len(batch)
         self._prefetch()
-        return x, labels
+        return x[: len(self.chosen)], labels[: len(self.chosen)]
+
+    def _batch(self) -> Array:
+        """Return the indices of the next batch of this pass."""
+        return self.order[self.position : min(self.position + self.batch_size, self._end())]
+
+    def _read(self, batch: Array) -> Array:
+        """Return the indices of the images of a batch that are needed here."""
+        if self._share is None:
+            return batch
+        mine = self._share.part(len(batch))
+        mixing = getattr(self.augment, "mixing", 0)  # each such transform takes the next image
+        if not mixing or mine.start == mine.stop:
+            return batch[mine]
+        return batch[np.arange(mine.start, mine.stop + mixing) % len(batch)]
+
+    def _gathered(self, chosen: Array) -> tuple[Array, Array]:
+        if not len(chosen):  # this process has nothing of a small batch
+            images, labels = self.dataset.image_shape, self.dataset.labels[:0]
+            x = np.empty((0, *images), dtype=np.float32)
+            mixed = getattr(self.augment, "mixes", False)
+            return x, np.empty((0, len(self.dataset.classes)), np.float32) if mixed else labels
+        gather = Dataset.batch if self.gather is None else self.gather
+        return gather(self.dataset, chosen)
 
     def _prefetch(self) -> None:
         """Let images on disk be read while the caller works with the batch before."""
-        following = self.order[self.position : min(self.position + self.batch_size, self._end())]
         images = self.dataset.images
-        if on_disk(images) and len(following):
+        if on_disk(images) and len(following := self._read(self._batch())):
             images.prefetch(following)
 
     def _begin(self) -> None:
@@ -189,10 +224,12 @@ class Loader:
         order = "in order" if self.rng is None and self.seed is None else "shuffled"
         return f"Loader({self.dataset!r}, batch_size={self.batch_size}, {order})"
 
-    def _augmented(self, augment: Augmentation, x: Array, labels: Array) -> tuple[Array, Array]:
+    def _augmented(
+        self, augment: Augmentation, chosen: Array, x: Array, labels: Array
+    ) -> tuple[Array, Array]:
         """Return the batch augmented; if that fails, restore the generator's state."""
         if isinstance(augment.rng, ImageRandom):
-            augment.rng.at(self.epoch, self.chosen)
+            augment.rng.at(self.epoch, chosen, self.first)
             return self._changed(augment, x, labels)
         drawn_from = augment.rng.bit_generator.state
         try:

@@ -78,6 +78,10 @@ class Share:
         self.images = images
         return slice(self.first * images // self.chunks, self.last * images // self.chunks)
 
+    def part(self, images: int) -> slice:
+        """Return which images of a batch of this number are this rank's."""
+        return slice(self.first * images // self.chunks, self.last * images // self.chunks)
+
     def largest(self, images: int) -> int:
         """Return the most images that this rank has of any batch of up to ``images``."""
         return -(-images * (self.last - self.first) // self.chunks)

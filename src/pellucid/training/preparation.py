@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +12,8 @@ from ..errors import ArgumentError, DataError, ShapeError
 from ..image_random import ImageRandom
 from ..nn import Layer
 from ..nn.checks import require_one_output
-from ..typing import Array
 from .given import require_apart, require_classes
 from .scale import Range, require_range, value_range
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "Draws",
@@ -57,11 +53,11 @@ class Draws:
         for (_, who), random in zip(self._drawing, self._randoms, strict=True):
             who.rng = random
 
-    def at(self, epoch: int, images: Array) -> None:
-        """Move to the images (N,) of a batch; the loader did so for the augmentation."""
+    def at(self, loader: Loader) -> None:
+        """Move to the images of the loader's batch; it did so for the augmentation."""
         for (_, who), random in zip(self._drawing, self._randoms, strict=True):
             if isinstance(who, Layer):
-                random.at(epoch, images)
+                random.at(loader.epoch, loader.chosen, loader.first)
 
 
 def require_fit(

@@ -324,7 +324,7 @@ class Trainer(Settled):
             self._draws.hand_out()
             self._before = Moment(self.loader, self._running)
             x, labels = self.loader.next()
-            self._draws.at(self.loader.epoch, self.loader.chosen)
+            self._draws.at(self.loader)
             self._train_batch(x, labels)
             return len(x)
 
