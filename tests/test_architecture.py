@@ -57,6 +57,7 @@ RANKS = {
     "exports": 1,
     "extras": 1.1,
     "class_metrics": 1.1,
+    "launch": 1,
     "letters": 1,
     "names": 1,
     "networks": 1,
@@ -74,7 +75,18 @@ DISPATCH = ("nn.dispatch", "kernels")
 # The command that opens the studio, and the one that writes it as a file.
 LAUNCH = (("cli.studio", "studio"), ("cli.export", "studio"))
 
-HEAVY = ("numba", "matplotlib", "typer", "rich", "PIL", "pooch", "torch", "sklearn", "onnx", "mpi4py")
+HEAVY = (
+    "numba",
+    "matplotlib",
+    "typer",
+    "rich",
+    "PIL",
+    "pooch",
+    "torch",
+    "sklearn",
+    "onnx",
+    "mpi4py",
+)
 
 
 def _name(path: Path) -> str:

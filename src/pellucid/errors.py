@@ -12,6 +12,7 @@ A message says where the error occurred, what was required, what was received, a
     ├── StateDictError (ValueError)        weights that do not fit this model
     ├── UnknownNameError (AttributeError)  a name that is called otherwise here
     ├── MissingExtraError (ImportError)    an optional package that is not installed
+    ├── RanksError                         what failed on some of the ranks of a training
     └── NumericsError (ArithmeticError)    a loss that is NaN or infinite
 """
 
@@ -32,6 +33,7 @@ __all__ = [
     "MissingExtraError",
     "NumericsError",
     "PellucidError",
+    "RanksError",
     "ShapeError",
     "StateDictError",
     "UnknownNameError",
@@ -165,6 +167,31 @@ class UnknownNameError(PellucidError, AttributeError):
 
 class MissingExtraError(PellucidError, ImportError):
     """An optional package that is not installed; the message says how to install it."""
+
+
+class RanksError(PellucidError):
+    """What failed on some of the ranks that share a training, raised on all of them.
+
+    Attributes
+    ----------
+    ranks : str
+        Which ranks they are, and where: "rank 2 of 4 (on host b)".
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        arguments: Mapping[str, object] | None = None,
+        ranks: str = "",
+    ) -> None:
+        super().__init__(message, where=where, arguments=arguments)
+        self.ranks = ranks
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{self.ranks}: {text}" if self.ranks else text
 
 
 class NumericsError(PellucidError, ArithmeticError):

@@ -1,11 +1,25 @@
 """One training on several processes, which give the same bits as one.
 
 `Share` says which images of a batch a rank computes, and adds up over all ranks. A `Communicator`
-carries the messages: `Solo` for one process, `MPI` for those of ``mpiexec``.
+carries the messages: `Solo` for one process, `MPI` for those of ``mpiexec``; `world` returns the
+one that fits how the program was started.
 """
 
+from .agreement import agreed, in_turns, require_same
 from .communicator import Communicator, Pending, Solo
 from .mpi import MPI
 from .share import CHUNKS, Share
+from .world import world
 
-__all__ = ["CHUNKS", "MPI", "Communicator", "Pending", "Share", "Solo"]
+__all__ = [
+    "CHUNKS",
+    "MPI",
+    "Communicator",
+    "Pending",
+    "Share",
+    "Solo",
+    "agreed",
+    "in_turns",
+    "require_same",
+    "world",
+]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import MissingExtraError
 from ..extras import extra
 from ..typing import Array
 from .communicator import Pending
@@ -27,10 +28,16 @@ class MPI:
     """
 
     def __init__(self) -> None:
-        self._mpi = extra("mpi4py.MPI", "mpi", "training on several ranks")
+        self._mpi = _mpi4py()
         self._world = self._mpi.COMM_WORLD.Dup()
         self.rank: int = self._world.Get_rank()
         self.size: int = self._world.Get_size()
+
+    @property
+    def library(self) -> str:
+        """The MPI library that mpi4py has loaded, such as "MPICH 5.0.2"."""
+        first = self._mpi.Get_library_version().splitlines()[0].partition(",")[0]
+        return " ".join(first.replace("Version:", "").split())
 
     def gather(self, value: Any) -> list[Any]:
         """Return the values of all ranks, in order."""
@@ -72,6 +79,17 @@ class MPI:
     def abort(self, code: int) -> None:
         """End all ranks."""
         self._world.Abort(code)
+
+
+def _mpi4py() -> Any:
+    try:
+        return extra("mpi4py.MPI", "mpi", "training on several ranks")
+    except RuntimeError as error:  # its own: mpi4py is installed, but no library that it can load
+        raise MissingExtraError(
+            "training on several ranks needs an MPI library, and mpi4py cannot load one "
+            f"({str(error).splitlines()[0]}). Install MPICH's, which comes with its mpiexec: pip "
+            'install "pellucid[mpi]"; or load the module of the cluster\'s MPI.'
+        ) from error
 
 
 class _Requests:
