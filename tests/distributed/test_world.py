@@ -57,7 +57,8 @@ from pellucid import get_num_threads
 from pellucid.distributed import MPI, world
 assert isinstance(world(), MPI)
 assert world() is world() and world().size == 2
-assert get_num_threads() == 1
+from pellucid.kernels.pool import thread_count
+assert get_num_threads() == max(1, thread_count._cores() // 2)
 """
 
 WITHOUT_MPI4PY = """
@@ -90,4 +91,4 @@ def test_a_program_that_was_started_alone_imports_no_mpi4py():
 @needs_mpi
 @pytest.mark.parametrize("program", [RANKS, WITHOUT_MPI4PY, OF_ANOTHER])
 def test_ranks_find_each_other_or_say_why_not(program):
-    on_ranks(2, program)
+    on_ranks(2, program, PELLUCID_NUM_THREADS="")

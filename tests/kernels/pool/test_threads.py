@@ -488,6 +488,17 @@ def test_a_container_s_share_of_the_cores_counts(monkeypatch, tmp_path, quota, s
     assert thread_count._cores() == share_of_them
 
 
+@pytest.mark.parametrize(
+    ("own", "of_launcher", "ranks", "threads"),
+    [(6, 6, 1, 6), (6, 6, 2, 3), (6, 6, 4, 1), (6, 6, 9, 1), (1, 6, 2, 1), (4, 32, 2, 4)],
+)
+def test_ranks_share_the_cores_of_their_host(monkeypatch, own, of_launcher, ranks, threads):
+    cores = {0: set(range(own)), os.getppid(): set(range(of_launcher))}
+    monkeypatch.setattr(thread_count, "QUOTA", HERE / "none")
+    monkeypatch.setattr(os, "sched_getaffinity", cores.__getitem__, raising=False)
+    assert thread_count._of_rank(ranks) == threads
+
+
 def test_numba_starts_no_threads_of_its_own():
     code = """
     set_num_threads(3)

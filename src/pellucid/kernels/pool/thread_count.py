@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ...errors import ArgumentError
+from ...launch import launched
 
 __all__ = ["get_num_threads", "set_num_threads"]
 
@@ -43,7 +45,7 @@ def get_num_threads() -> int:
 
     Its default is the environment variable ``PELLUCID_NUM_THREADS``, or else
     ``NUMBA_NUM_THREADS`` or ``OMP_NUM_THREADS``, or else the number of cores that the process may
-    use.
+    use: a rank started by ``mpiexec`` may use its part of the cores of its host.
 
     Examples
     --------
@@ -54,10 +56,10 @@ def get_num_threads() -> int:
     return wanted
 
 
-def _cores() -> int:
-    """Return how many cores this process may use, or a container's share of them, rounded up."""
+def _cores(process: int = 0) -> int:
+    """Return how many cores a process may use, or a container's share of them, rounded up."""
     if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(process))
     else:
         cores = os.cpu_count() or 1
     try:
@@ -65,6 +67,19 @@ def _cores() -> int:
         return max(1, min(cores, math.ceil(int(quota) / int(period))))
     except (OSError, ValueError):  # no container; or one without a limit: "max"
         return cores
+
+
+def _of_rank(local: int) -> int:
+    """Return the cores of one of ``local`` ranks on this host.
+
+    The launcher, which started this process, has the cores of all; it may have bound each rank to
+    some of them.
+    """
+    cores = around = _cores()
+    if local > 1 and hasattr(os, "getppid"):
+        with suppress(OSError):
+            around = _cores(os.getppid())
+    return max(1, min(cores, around // local))
 
 
 def _checked(threads: int, received: str, where: str) -> int:
@@ -86,7 +101,7 @@ def _at_start() -> int:
         text = os.environ.get(name, "").split(",")[0].strip()
         if text.isdecimal() and 1 <= int(text) <= MOST:
             return int(text)
-    return _cores()
+    return _of_rank(launched().local)
 
 
 wanted = _at_start()
