@@ -17,8 +17,9 @@ from ..typing import Array, Shape
 from .assembly import assemble
 from .backend import Backend
 from .cpu.backend import CPU
-from .flat import FlatWeights, flat_weights
+from .flat import FlatWeights, Layout, flat_weights
 from .outputs import Outputs
+from .step import Step
 from .table import table
 
 __all__ = ["Plan", "compile"]
@@ -43,6 +44,9 @@ class Plan:
     share : Share
         Which images of a batch this process computes. If it is not alone, it must begin
         (`Share.begin`) each batch before the plan is called in training.
+    after_step : callable, optional
+        Called in `backward` with each step that has run, once the gradients of the step's
+        parameters lie in `gradients`, such as to send them while the steps before it compute.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Plan:
         batch_size = require_count(batch_size, "batch_size")
         self.model, self.input_shape, self.batch_size = model, tuple(input_shape), batch_size
         self.backend, self.share = backend, share or Share()
+        self.after_step: Callable[[Step], None] | None = None
         model.output_shape(self.input_shape)  # raises if a layer does not fit the images
         # The kernels compute in float32; a model of another dtype runs its own layers.
         self.single = all(p.data.dtype == np.float32 for p in model.parameters().values())
@@ -107,6 +112,11 @@ class Plan:
         """
         self._lay_out()
         return self._gradients
+
+    @property
+    def layout(self) -> Layout:
+        """Where each parameter of the model lies in `weights` and `gradients`."""
+        return self._lay_out().layout
 
     def _lay_out(self) -> FlatWeights:
         self._place_gradients()
@@ -198,6 +208,11 @@ class Plan:
                 if dx is not None:
                     gradients[k] = self._sum(k, gradients[k], dx) if k in gradients else dx
             step.seconds[1] = time.perf_counter() - begin
+            if self.after_step is not None:
+                for p in step.parameters:
+                    if (view := self._gradient_of.get(p)) is not None:
+                        self._collect(p, view)
+                self.after_step(step)
         self._collect_gradients()
         return self.backend.to_host(gradients[0]) if need_dx else None
 
@@ -220,14 +235,17 @@ class Plan:
         if self._flat is None:
             return
         for p, view in zip(self._parameters, self._views, strict=True):
-            g = p.grad
-            if g is view or g is None or not p.rate:
-                continue
-            if isinstance(g, np.ndarray) and g.shape == view.shape and g.dtype.kind in "fiub":
-                with np.errstate(over="ignore"):  # overflow stays a visible inf
-                    view[...] = g
-                p.grad = view
+            self._collect(p, view)
         self._flat.gradients = self._gradients, self._views
+
+    def _collect(self, parameter: Parameter, view: Array) -> None:
+        g = parameter.grad
+        if g is view or g is None or not parameter.rate:
+            return
+        if isinstance(g, np.ndarray) and g.shape == view.shape and g.dtype.kind in "fiub":
+            with np.errstate(over="ignore"):  # overflow stays a visible inf
+                view[...] = g
+            parameter.grad = view
 
     def _exclusively(self, work: Callable[..., Any], *args: Any) -> Any:
         """Call ``work``, or refuse if another thread is running in the same buffers."""

@@ -129,13 +129,14 @@ class Step:
         raise NotImplementedError(f"{type(self).__name__} has no backward yet")
 
     @cached_property
-    def _parameters(self) -> list[Parameter]:
+    def parameters(self) -> list[Parameter]:
+        """The parameters of the model whose gradients the step computes."""
         return list(self.layer.parameters().values())
 
     @property
     def learns(self) -> bool:
         """Whether the step has parameters that are not frozen."""
-        return any(p.rate for p in self._parameters)
+        return any(p.rate for p in self.parameters)
 
     def gradient(self, parameter: Parameter) -> Array:
         """Return the buffer for a parameter's gradient, and make it the ``grad``."""
@@ -154,5 +155,5 @@ class Step:
     def buffers(self) -> int:
         """Return the bytes of the step's buffers."""
         own = [a for a in vars(self).values() if isinstance(a, np.ndarray)]
-        gradients = [self.gradients[p] for p in self._parameters if p in self.gradients]
+        gradients = [self.gradients[p] for p in self.parameters if p in self.gradients]
         return sum(a.nbytes for a in (*own, *gradients))

@@ -15,6 +15,7 @@ from .checks import require_positive
 __all__ = ["active_gradients", "clip", "clip_grad_norm"]
 
 SMALL = 1e-6  # added to the norm in the denominator, as in PyTorch
+BLOCK = 1024  # numbers of a parameter whose squares are added at once
 
 
 def clip_grad_norm(parameters: Mapping[str, Parameter], max_norm: float) -> float:

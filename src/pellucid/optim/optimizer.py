@@ -62,6 +62,10 @@ class Optimizer:
         Names of the arrays kept for each parameter; they start at zero.
     weight_decay : float
         λ; 0 for a rule without weight decay.
+    elementwise : bool
+        Whether each weight's step depends on its own gradients alone, so that several processes may
+        each update a part of an array. A class that does not say so itself is not: the formula of a
+        subclass may need whole arrays, such as for their norms.
 
     Examples
     --------
@@ -78,6 +82,11 @@ class Optimizer:
     """
 
     weight_decay: float = 0.0
+    elementwise: bool = False
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        cls.elementwise = bool(vars(cls).get("elementwise", False))
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuse arguments of other frameworks before Python binds them."""
@@ -300,6 +309,14 @@ class Optimizer:
                 dtype = np.promote_types(array.dtype, wide(parameter.data))
                 slots[slot] = array.astype(dtype, copy=False)
             self._owners[name] = weakref.ref(parameter)
+
+    def keep(self, name: str, parameter: Parameter, memory: dict[str, Array]) -> None:
+        """Replace what is kept for ``name``, which from now on belongs to ``parameter``.
+
+        The arrays have its shape.
+        """
+        self.memory[name] = memory
+        self._owners[name] = weakref.ref(parameter)
 
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

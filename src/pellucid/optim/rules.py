@@ -44,6 +44,8 @@ class SGD(L2):
     SGD(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.0)
     """
 
+    elementwise = True
+
     def __init__(
         self,
         lr: float = 0.01,
@@ -86,6 +88,7 @@ class AdaGrad(L2):
     section 6.1.5.
     """
 
+    elementwise = True
     slots = ("h",)
 
     def __init__(self, lr: float = 0.01, *, eps: float = 1e-7, weight_decay: float = 0.0) -> None:
@@ -107,6 +110,7 @@ class RMSprop(L2):
     Tieleman & Hinton 2012, "Lecture 6.5: rmsprop".
     """
 
+    elementwise = True
     slots = ("h",)
 
     def __init__(
@@ -141,6 +145,7 @@ class Adam(L2):
     Adam(lr=0.002, betas=(0.85, 0.99), eps=1e-08, weight_decay=0.0)
     """  # noqa: E501
 
+    elementwise = True
     slots = ("m", "v")
 
     def __init__(
@@ -172,6 +177,8 @@ class AdamW(Adam):
     Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2, where the decay
     has no factor η; here it has, as in PyTorch, whose usual λ is 0.01.
     """
+
+    elementwise = True
 
     def __init__(
         self,

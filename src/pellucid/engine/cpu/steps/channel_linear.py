@@ -38,6 +38,7 @@ class ChannelLinearStep(ConvStep):
     ) -> None:
         super().__init__(name, _convolution(layer), input_shape, batch, **absorbed)
         self._weight = layer.weight
+        self.parameters = list(layer.parameters().values())
 
     @classmethod
     def absorbs(

@@ -1,0 +1,201 @@
+"""An update shared by several ranks: each takes the optimizer's step for a part of the weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..distributed import Share
+from ..nn import Parameter
+from ..optim import Optimizer
+from ..typing import Array
+from .buckets import Bucket, buckets_of, ready_after
+from .engines import Engine
+from .exchange import Exchange, TimeSplit
+
+if TYPE_CHECKING:
+    from ..engine import Plan
+
+__all__ = ["SharedUpdate"]
+
+
+class SharedUpdate:
+    """The exchange of gradients, and the optimizer's step, of a model that several ranks train.
+
+    All ranks call the same methods in the same order:
+
+        shared.begin()
+        plan.backward(dy)        # gradients are sent as they come
+        shared.finish()
+        shared.clip(max_norm)    # or not
+        shared.update(lr)
+
+    The weights have then the bits that one process gives them. A rule that is ``elementwise`` keeps
+    its memory in parts: each rank has that of its own slices.
+
+    Parameters
+    ----------
+    run : Plan
+        Made with this ``share``.
+    share : Share
+    optimizer : Optimizer
+        What it keeps already must be whole, on every rank.
+    engine : Engine
+
+    Attributes
+    ----------
+    seconds : TimeSplit
+        Of the last step.
+
+    Raises
+    ------
+    ArgumentError
+        If the model's parameters cannot share one array, such as those that are not float32.
+    """
+
+    def __init__(self, run: Plan, share: Share, optimizer: Optimizer, engine: Engine) -> None:
+        self._run, self._world, self._nodes = run, share.communicator, share.nodes
+        self._optimizer, self._engine = optimizer, engine
+        self._parameters = run.model.parameters()
+        self._number = {id(step): k for k, step in enumerate(run.steps)}
+        self._after = ready_after([step.parameters for step in run.steps], [*self._all()])
+        self._pieces = {name: Parameter(np.zeros(0, np.float32)) for name in self._parameters}
+        self._whole = False  # whether each rank has all summed gradients of this step
+        self._weights: Array | None = None
+        self._frozen: list[bool] = []
+        self._plan()
+        self.load()
+
+    @property
+    def seconds(self) -> TimeSplit:
+        """What the last step took."""
+        return self._exchange.times
+
+    def begin(self) -> None:
+        """Prepare for a backward, whose gradients are sent as they come."""
+        if self._frozen != self._frozen_now():
+            self._plan()
+        elif self._run.weights is not self._weights or self._run.gradients is not self._gradients:
+            self._place()
+        self._whole = False
+        self._run.after_step = lambda step: self._exchange.after(self._number[id(step)])
+        self._exchange.begin(self._gradients)
+
+    def finish(self) -> None:
+        """Wait until this rank's slices of the gradients are summed over the whole batch."""
+        self._run.after_step = None
+        self._exchange.finish()
+
+    def whole_gradients(self) -> None:
+        """Give every rank all summed gradients, as the ``grad`` of the parameters."""
+        if not self._whole:
+            self._exchange.spread(self._gradients)
+            self._whole = True
+
+    def clip(self, max_norm: float) -> float:
+        """Scale the gradients so that their norm is at most ``max_norm``; return it before.
+
+        Raises
+        ------
+        NumericsError
+            On every rank, if the norm is NaN or infinite.
+        """
+        self.whole_gradients()
+        return self._engine.clip(self._parameters, max_norm)
+
+    def update(self, lr: float | None = None) -> None:
+        """Take the optimizer's step, and give all ranks the new weights."""
+        if not self._optimizer.elementwise:
+            self.whole_gradients()
+            self._engine.update(self._optimizer, self._parameters, lr)
+            return
+        for name, piece in self._pieces.items():
+            piece.rate, piece.decay = self._parameters[name].rate, self._parameters[name].decay
+        self._engine.update(self._optimizer, self._pieces, lr)
+        self._exchange.spread(self._run.weights)
+
+    def memory(self) -> dict[str, Array] | None:
+        """Return the optimizer's whole state on rank 0, and None on the others."""
+        first = self._world.rank == 0
+        if not self._optimizer.elementwise:
+            return self._optimizer.state_dict() if first else None
+        state = self._optimizer.state_dict()
+        for name, kept in self._optimizer.memory.items():
+            size, cuts = self._parameters[name].data.size, self._cuts[name]
+            root = [0] + [size] * self._world.size
+            for slot in self._optimizer.slots:
+                if slot in kept:
+                    whole = self._moved(kept[slot], cuts, root)
+                    state[f"{slot}.{name}"] = whole.reshape(
+                        self._parameters[name].data.shape if first else whole.shape
+                    )
+        return state if first else None
+
+    def load(self) -> None:
+        """Keep this rank's part of what the optimizer keeps, which is whole on every rank."""
+        if not self._optimizer.elementwise:
+            return
+        self._optimizer.require_fit(self._parameters)
+        for name, kept in self._optimizer.memory.items():
+            mine = slice(*self._cuts[name][self._world.rank :][:2])
+            parts = {slot: a.reshape(a.size)[mine].copy() for slot, a in kept.items()}
+            self._optimizer.keep(name, self._pieces[name], parts)
+
+    def _all(self) -> list[Parameter]:
+        return list(self._parameters.values())
+
+    def _frozen_now(self) -> list[bool]:
+        return [not p.rate for p in self._parameters.values()]
+
+    def _plan(self) -> None:
+        """Cut the weights into buckets and slices, by which of them are frozen."""
+        run, before = self._run, getattr(self, "_cuts", None)
+        self._frozen = self._frozen_now()
+        layout = run.layout
+        sizes = [p.data.size for p in self._all()]
+        buckets = buckets_of(layout.starts, sizes, self._after, self._frozen, self._world.size)
+        self._cuts: dict[str, list[int]] = {}
+        names = list(self._parameters)
+        for bucket in buckets:
+            for k in range(bucket.first, bucket.last):
+                self._cuts[names[k]] = _within(bucket, layout.starts[k], sizes[k])
+        self._exchange = Exchange(
+            self._world, self._nodes, buckets, run.backend.zeros, run.backend.add
+        )
+        self._place()
+        if before is not None and self._optimizer.elementwise:
+            for name, kept in self._optimizer.memory.items():
+                parts = {
+                    slot: self._moved(a, before[name], self._cuts[name]) for slot, a in kept.items()
+                }
+                self._optimizer.keep(name, self._pieces[name], parts)
+
+    def _place(self) -> None:
+        """Let the pieces be views of the plan's weights and gradients."""
+        run = self._run
+        self._weights, self._gradients = run.weights, run.gradients
+        for name, start in zip(self._parameters, run.layout.starts, strict=True):
+            begin, end = self._cuts[name][self._world.rank :][:2]
+            piece = self._pieces[name]
+            piece.data = self._weights[start + begin : start + end]
+            piece.grad = self._gradients[start + begin : start + end]
+
+    def _moved(self, part: Array, before: list[int], after: list[int]) -> Array:
+        """Return this rank's part of an array after it was cut anew; all ranks call it."""
+        rank, ranks = self._world.rank, range(self._world.size)
+        made = np.empty(after[rank + 1] - after[rank], part.dtype)
+
+        def common(a: int, b: int, origin: int) -> slice:
+            first = max(before[a], after[b])
+            return slice(first - origin, max(min(before[a + 1], after[b + 1]), first) - origin)
+
+        sent = [part[common(rank, k, before[rank])] for k in ranks]
+        received = [made[common(k, rank, after[rank])] for k in ranks]
+        self._world.exchange(sent, received).wait()
+        return made
+
+
+def _within(bucket: Bucket, start: int, size: int) -> list[int]:
+    """Return a bucket's cuts of one parameter, from its first number on."""
+    return [min(max(cut - start, 0), size) for cut in bucket.cuts]
