@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from operator import attrgetter, is_
 from typing import NamedTuple
@@ -27,6 +28,7 @@ import numpy as np
 
 from ..memory import aligned_zeros
 from ..nn import Parameter
+from ..optim.clipping import block_bounds
 from ..typing import Array, Shape
 
 __all__ = ["FlatWeights", "Layout", "flat_weights", "weights_of"]
@@ -90,6 +92,11 @@ class FlatWeights:
         self.gradients: tuple[Array, list[Array]] | None = None
         for p, view in zip(parameters, self.views, strict=True):
             view[...] = p.data
+
+    @cached_property
+    def blocks(self) -> Array:
+        """The bounds of blocks of the parameters: `pellucid.optim.clipping.block_bounds`."""
+        return block_bounds(self.layout.starts, list(map(math.prod, self.layout.shapes)))
 
     def hold(self, parameters: Sequence[Parameter]) -> bool:
         """Return whether exactly these parameters are views of the array."""

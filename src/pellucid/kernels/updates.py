@@ -19,6 +19,7 @@ from .jit import kernel
 from .pool.threads import share
 
 __all__ = [
+    "TOGETHER",
     "AdamConstants",
     "adagrad",
     "adam",
@@ -30,6 +31,7 @@ __all__ = [
     "squares",
 ]
 
+TOGETHER = 8  # parts whose squares are a task
 TINY = np.float32(1e-30)  # times a learning rate, too small to change any weight
 
 
@@ -151,13 +153,17 @@ def average(queue: Array, a: Array, w: Array, decay: float) -> None:
 
 
 @kernel
-def squares(queue: Array, g: Array, parts: Array) -> None:
-    """Write the sum of squares of each block to ``parts``, in float64."""
-    for block in share(queue):
-        gs, total = part(g, block), 0.0
-        for i in range(len(gs)):
-            total += np.float64(gs[i]) * np.float64(gs[i])
-        parts[block] = total
+def squares(queue: Array, g: Array, bounds: Array, sums: Array) -> None:
+    """Write the sum of squares of each part of ``g`` to ``sums``, in float64.
+
+    Part k is from ``bounds[k, 0]`` to ``bounds[k, 1]``; `TOGETHER` of them are a task.
+    """
+    for task in share(queue):
+        for k in range(task * TOGETHER, min((task + 1) * TOGETHER, len(sums))):
+            gs, total = g[bounds[k, 0] : bounds[k, 1]], 0.0
+            for i in range(len(gs)):
+                total += np.float64(gs[i]) * np.float64(gs[i])
+            sums[k] = total
 
 
 @kernel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,14 @@ from ..nn import Parameter
 from ..typing import Array
 from .checks import require_positive
 
-__all__ = ["active_gradients", "clip", "clip_grad_norm"]
+__all__ = [
+    "BLOCK",
+    "active_gradients",
+    "block_bounds",
+    "clip_grad_norm",
+    "factor_for",
+    "norm_of",
+]
 
 SMALL = 1e-6  # added to the norm in the denominator, as in PyTorch
 BLOCK = 1024  # numbers of a parameter whose squares are added at once
@@ -39,7 +46,14 @@ def clip_grad_norm(parameters: Mapping[str, Parameter], max_norm: float) -> floa
     >>> p.grad.round(3)
     array([0.6, 0.8])
     """
-    return clip(active_gradients(parameters), max_norm, _squares, _scale)
+    max_norm = require_positive(max_norm, "max_norm")
+    gradients = active_gradients(parameters)
+    norm = norm_of(map(_squares, gradients))
+    factor = factor_for(norm, max_norm)
+    if factor < 1:
+        for g in gradients:
+            g *= factor
+    return norm
 
 
 def active_gradients(parameters: Mapping[str, Parameter]) -> list[Array]:
@@ -47,34 +61,55 @@ def active_gradients(parameters: Mapping[str, Parameter]) -> list[Array]:
     return [p.grad for p in parameters.values() if p.rate and p.grad is not None]
 
 
-def clip(
-    gradients: Iterable[Array],
-    max_norm: float,
-    squares: Callable[[Array], float],
-    scale: Callable[[Array, float], None],
-) -> float:
-    """Clip the ``gradients``, with functions for an array's sum of squares and its scaling."""
-    max_norm = require_positive(max_norm, "max_norm")
-    gradients = list(gradients)
-    norm = math.sqrt(sum(squares(g) for g in gradients))
+def block_bounds(starts: Sequence[int], sizes: Sequence[int]) -> Array:
+    """Return where the blocks of each of several arrays begin and end in a flat one.
+
+    The squares of a block are added at once, and the blocks' sums exactly. So the norm of the
+    gradients is the same in every bit, whichever process adds up which blocks.
+
+    Returns
+    -------
+    int64 array (blocks, 2)
+
+    Examples
+    --------
+    >>> block_bounds([0, 2000], [1500, 3]).tolist()
+    [[0, 1024], [1024, 1500], [2000, 2003]]
+    """
+    found = [np.zeros((0, 2), np.int64)]
+    for start, size in zip(starts, sizes, strict=True):
+        first = np.arange(start, start + size, BLOCK)
+        found.append(np.stack([first, np.minimum(first + BLOCK, start + size)], axis=1))
+    return np.concatenate(found)
+
+
+def norm_of(squares: Iterable[float]) -> float:
+    """Return the root of an exact sum of squares.
+
+    Raises
+    ------
+    NumericsError
+        If it is NaN or infinite.
+    """
+    try:
+        norm = math.sqrt(math.fsum(squares))
+    except OverflowError:
+        norm = math.inf
     if not math.isfinite(norm):
         raise NumericsError(
             f"the norm of the gradients is {norm} and cannot be clipped. Use a lower learning "
             "rate, or smaller initial weights.",
             where="clip_grad_norm",
         )
-    factor = max_norm / (norm + SMALL)
-    if factor < 1:
-        for g in gradients:
-            scale(g, factor)
     return norm
+
+
+def factor_for(norm: float, max_norm: float) -> float:
+    """Return what gradients of this norm are multiplied by, if it is below 1."""
+    return max_norm / (norm + SMALL)
 
 
 def _squares(g: Array) -> float:
     wide = np.asarray(g, dtype=np.float64).ravel()
     with np.errstate(over="ignore", invalid="ignore"):
         return float(wide @ wide)
-
-
-def _scale(g: Array, factor: float) -> None:
-    g *= factor

@@ -49,6 +49,11 @@ class Bucket(NamedTuple):
         """The size of its gradients."""
         return 4 * (self.cuts[-1] - self.cuts[0])
 
+    @property
+    def whole(self) -> slice:
+        """The part of the flat array that all ranks have together."""
+        return slice(self.cuts[0], self.cuts[-1])
+
     def slice(self, rank: int) -> slice:
         """Return the part of the flat array that is a rank's."""
         return slice(self.cuts[rank], self.cuts[rank + 1])

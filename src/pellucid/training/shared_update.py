@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from ..distributed import Share
 from ..nn import Parameter
 from ..optim import Optimizer
+from ..optim.checks import require_positive
+from ..optim.clipping import block_bounds, factor_for, norm_of
 from ..typing import Array
 from .buckets import Bucket, buckets_of, ready_after
 from .engines import Engine
@@ -17,7 +20,9 @@ from .exchange import Exchange, TimeSplit
 if TYPE_CHECKING:
     from ..engine import Plan
 
-__all__ = ["SharedUpdate"]
+__all__ = ["SharedUpdate", "exact_terms"]
+
+TERMS = 12  # of 53 bits: the squares of float32 have bits from 2**255 to 2**-298
 
 
 class SharedUpdate:
@@ -101,8 +106,19 @@ class SharedUpdate:
         NumericsError
             On every rank, if the norm is NaN or infinite.
         """
-        self.whole_gradients()
-        return self._engine.clip(self._parameters, max_norm)
+        squares = getattr(self._run.backend, "squares", None)
+        if squares is None:  # the backend adds them up in an order of its own
+            self.whole_gradients()
+            return self._engine.clip(self._parameters, max_norm)
+        max_norm = require_positive(max_norm, "max_norm")
+        mine = squares(self._gradients, self._blocks).tolist()
+        norm = norm_of(self._world.collect(exact_terms(mine)).ravel().tolist())
+        factor = factor_for(norm, max_norm)
+        if factor < 1:
+            rank, whole = self._world.rank, self._whole
+            for bucket in self._exchange.buckets:
+                self._gradients[bucket.whole if whole else bucket.slice(rank)] *= factor
+        return norm
 
     def update(self, lr: float | None = None) -> None:
         """Take the optimizer's step, and give all ranks the new weights."""
@@ -154,6 +170,7 @@ class SharedUpdate:
         self._frozen = self._frozen_now()
         layout = run.layout
         sizes = [p.data.size for p in self._all()]
+        blocks = block_bounds(layout.starts, sizes)
         buckets = buckets_of(layout.starts, sizes, self._after, self._frozen, self._world.size)
         self._cuts: dict[str, list[int]] = {}
         names = list(self._parameters)
@@ -164,6 +181,13 @@ class SharedUpdate:
             self._world, self._nodes, buckets, run.backend.zeros, run.backend.add
         )
         self._place()
+        self._blocks = np.concatenate(
+            [np.zeros((0, 2), np.int64)]
+            + [
+                blocks[slice(*np.searchsorted(blocks[:, 0], bucket.cuts[self._world.rank :][:2]))]
+                for bucket in self._exchange.buckets
+            ]
+        )
         if before is not None and self._optimizer.elementwise:
             for name, kept in self._optimizer.memory.items():
                 parts = {
@@ -194,6 +218,24 @@ class SharedUpdate:
         received = [made[common(k, rank, after[rank])] for k in ranks]
         self._world.exchange(sent, received).wait()
         return made
+
+
+def exact_terms(numbers: list[float]) -> Array:
+    """Return a few numbers whose exact sum is that of many squares of float32.
+
+    One that is not finite is alone. Shewchuk 1997, "Adaptive precision floating-point arithmetic
+    and fast robust geometric predicates".
+
+    >>> exact_terms([1.0, 2.0**-80, 2.0**-80])[:3].tolist()
+    [1.0, 1.6543612251060553e-24, 0.0]
+    """
+    found = np.zeros(TERMS)
+    for k in range(TERMS):
+        found[k] = rest = math.fsum(numbers)
+        if not rest or not math.isfinite(rest):
+            break
+        numbers = [*numbers, -rest]
+    return found
 
 
 def _within(bucket: Bucket, start: int, size: int) -> list[int]:

@@ -16,7 +16,7 @@ from ...memory import aligned_zeros
 from ...nn import Layer, Loss, Parameter
 from ...optim import Optimizer
 from ...typing import Array, Shape
-from .clipping import clip_grad_norm
+from .clipping import clip_grad_norm, squares
 from .gather import Gather
 from .losses import FusedLoss
 from .steps.base import STEPS
@@ -75,6 +75,10 @@ class CPUBackend:
     def clip(self, parameters: Mapping[str, Parameter], max_norm: float) -> float:
         """Scale the gradients by kernels; return their norm."""
         return clip_grad_norm(parameters, max_norm)
+
+    def squares(self, g: Array, bounds: Array) -> Array:
+        """Return the sums of squares of parts of a flat gradient, which `clip` adds up."""
+        return squares(g, bounds)
 
     def affine(self, x: Array, m: Array) -> Array:
         """Do what `pellucid.ops.affine` does, by a kernel."""
