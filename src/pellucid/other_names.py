@@ -85,6 +85,8 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "pellucid.optim": {
         "Adagrad": "is called `pellucid.optim.AdaGrad` here.",
+        "Lamb": "is called `pellucid.optim.LAMB` here.",
+        "Lars": "is called `pellucid.optim.LARS` here.",
         "Momentum": "is `pellucid.optim.SGD(lr, momentum=0.9)`; the book's is in `pellucid.book`.",
         "Nesterov": "is `pellucid.optim.SGD(lr, momentum=0.9, nesterov=True)`; the book's is in "
         "`pellucid.book`.",
@@ -151,8 +153,10 @@ ARGUMENTS: dict[str, dict[str, str]] = {
         "beta_2": "is called betas=(beta1, beta2) here.",
         "decay_rate": "is called alpha here.",
         "epsilon": "is called eps here.",
+        "eta": "is called trust_coefficient for LARS, and lr where it is the learning rate.",
         "learning_rate": "is called lr here.",
         "rho": "is called alpha here.",
+        "trust_coeff": "is called trust_coefficient here.",
     },
     "Trainer": {
         "criterion": "is called loss here.",

@@ -9,6 +9,7 @@ import pytest
 
 from ops.witness import assert_agrees
 from pellucid import optim
+from pellucid.engine.cpu.layerwise import LAYERWISE
 from pellucid.engine.cpu.updates import KERNELS, update
 from pellucid.errors import NumericsError, ShapeError
 from pellucid.nn import Parameter
@@ -75,7 +76,7 @@ def test_constants_that_are_numbers_of_numpy_compile_nothing_anew(rule):
 
 
 def test_every_rule_has_a_kernel():
-    assert set(KERNELS) == {type(rule()) for rule in optim.RULES.values()}
+    assert set(KERNELS) | set(LAYERWISE) == {type(rule()) for rule in optim.RULES.values()}
 
 
 def test_a_rule_of_ones_own_is_not_taken_for_its_base_class():

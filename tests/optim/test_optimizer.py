@@ -13,10 +13,12 @@ import pytest
 from pellucid import optim
 from pellucid.errors import ArgumentError, NumericsError, StateDictError
 from pellucid.nn import Parameter
-from pellucid.optim import SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop, by_name
+from pellucid.optim import LAMB, LARS, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop, by_name
+
+EVERY = [SGD, AdaGrad, RMSprop, Adam, AdamW, LARS, LAMB]
 
 
-@pytest.mark.parametrize("rule", [SGD, AdaGrad, RMSprop, Adam, AdamW])
+@pytest.mark.parametrize("rule", EVERY)
 def test_a_rule_is_found_by_its_name_in_any_case(rule):
     for name in (rule.__name__, rule.__name__.upper(), rule.__name__.lower()):
         assert type(by_name(name)) is rule
@@ -33,7 +35,7 @@ def test_an_unknown_name_suggests_the_nearest(name, near):
 
 
 @pytest.mark.parametrize("lr", [0, -0.1, float("nan"), float("inf")])
-@pytest.mark.parametrize("rule", [SGD, AdaGrad, RMSprop, Adam, AdamW])
+@pytest.mark.parametrize("rule", EVERY)
 def test_a_learning_rate_that_leads_nowhere_is_refused(rule, lr):
     with pytest.raises(
         ArgumentError, match=rf"^lr: must be a finite number above 0, received {lr}"
@@ -44,8 +46,8 @@ def test_a_learning_rate_that_leads_nowhere_is_refused(rule, lr):
 @pytest.mark.parametrize(
     ("rule", "name"),
     [
-        (SGD, "momentum"), (RMSprop, "alpha"),
-        *((rule, f"betas[{k}]") for rule in (Adam, AdamW) for k in (0, 1)),
+        (SGD, "momentum"), (LARS, "momentum"), (RMSprop, "alpha"),
+        *((rule, f"betas[{k}]") for rule in (Adam, AdamW, LAMB) for k in (0, 1)),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("value", [1.0, -0.1, float("nan")])
@@ -59,7 +61,7 @@ def test_a_share_outside_zero_to_one_is_refused(rule, name, value):
 
 
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "1"])
-@pytest.mark.parametrize("rule", [SGD, AdaGrad, RMSprop, Adam, AdamW])
+@pytest.mark.parametrize("rule", EVERY)
 def test_a_weight_decay_that_makes_weights_grow_is_refused(rule, value):
     with pytest.raises(ArgumentError, match=r"^weight_decay: must be a finite number, 0 or more"):
         rule(weight_decay=value)
@@ -78,7 +80,7 @@ def test_nesterov_without_momentum_is_refused():
         SGD(nesterov=True)
 
 
-@pytest.mark.parametrize("rule", [SGD, AdaGrad, RMSprop, Adam, AdamW])
+@pytest.mark.parametrize("rule", EVERY)
 def test_parameters_given_to_an_optimizer_are_refused_with_what_to_write(rule):
     p = {"w": Parameter(np.ones(2))}
     for given in (p, p.values(), iter(p.values()), [Parameter(np.ones(2))]):
@@ -158,7 +160,7 @@ def test_a_failed_step_forgets_the_velocity_it_began(fast):
     assert (p.data[0], rule.t, rule.memory, rule.counts) == (0, 0, {}, {})
 
 
-@pytest.mark.parametrize("rule", [AdaGrad, RMSprop, Adam, AdamW])
+@pytest.mark.parametrize("rule", [AdaGrad, RMSprop, Adam, AdamW, LAMB])
 def test_an_eps_of_zero_is_refused(rule):
     with pytest.raises(ArgumentError, match=r"^eps: must be a finite number above 0, received 0"):
         rule(eps=0.0)
@@ -324,7 +326,7 @@ def test_float16_learns_as_float32_does(name, g):
     np.testing.assert_allclose(p["a"].data, q["a"].data, rtol=2e-3)
 
 
-@pytest.mark.parametrize("rule", [AdaGrad, RMSprop, Adam, AdamW])
+@pytest.mark.parametrize("rule", [AdaGrad, RMSprop, Adam, AdamW, LAMB])
 def test_an_eps_that_is_zero_in_float32_is_refused(rule):
     with pytest.raises(ArgumentError, match=r"^eps: must be at least 1.18e-38, received 1e-50"):
         rule(eps=1e-50)

@@ -23,10 +23,15 @@ CASES = {
     "adam": ("adam", "Adam", {"betas": (0.8, 0.95), "eps": 1e-8}),
     "adamw": ("adamw", "AdamW", {"betas": (0.8, 0.95), "eps": 1e-8, "weight_decay": 0.2}),
 }
+# PyTorch has none of these: `test_layerwise.py` has their witness.
+ALONE = {
+    "lars": {"momentum": 0.8, "trust_coefficient": 0.2},
+    "lamb": {"betas": (0.8, 0.95), "eps": 1e-8, "weight_decay": 0.2},
+}
 RULES = {
     name: partial(optim.RULES[rule], lr=0.1, **options)
     for name, (rule, _, options) in CASES.items()
-}
+} | {name: partial(optim.RULES[name], lr=0.1, **options) for name, options in ALONE.items()}
 every_rule = pytest.mark.parametrize("name", RULES)
 
 
@@ -49,6 +54,14 @@ def _by_hand(name: str, w: float, gradients: list[float]) -> float:
         elif name == "rmsprop":
             h = rho * h + (1 - rho) * g**2
             w = w - lr * g / (math.sqrt(h) + 1e-7)
+        elif name == "lars":
+            v = a * v + lr * (0.2 * abs(w) / abs(g)) * g
+            w = w - v
+        elif name == "lamb":
+            m = b1 * m + (1 - b1) * g
+            h = b2 * h + (1 - b2) * g**2
+            u = (m / (1 - b1**t)) / (math.sqrt(h / (1 - b2**t)) + 1e-8) + decay * w
+            w = w - lr * abs(w) / abs(u) * u
         else:
             w = w * (1 - lr * decay) if name == "adamw" else w
             m = b1 * m + (1 - b1) * g
@@ -71,7 +84,7 @@ def test_twenty_steps_equal_a_computation_by_hand(name):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("weight_decay", [0.0, 0.3])
 @pytest.mark.parametrize("step", [Optimizer.step, engine.update], ids=["rule", "kernel"])
-@every_rule
+@pytest.mark.parametrize("name", CASES)
 def test_twenty_steps_equal_torch_under_a_rate_that_changes(name, step, weight_decay, dtype, torch):
     rng = np.random.default_rng(0)
     starts = {"a": rng.normal(size=(3, 4)).astype(dtype), "b": rng.normal(size=5).astype(dtype)}

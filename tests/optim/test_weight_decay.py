@@ -23,7 +23,7 @@ def parameters(dtype=np.float32):
 
 
 @pytest.mark.parametrize("step", [Optimizer.step, engine.update], ids=["rule", "kernel"])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", CASES)
 def test_parameters_with_factors_of_their_own_equal_groups_of_torch(name, step, torch):
     ours, rng = parameters(), np.random.default_rng(1)
     theirs = {k: torch.nn.Parameter(torch.from_numpy(p.data.copy())) for k, p in ours.items()}

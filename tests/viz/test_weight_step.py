@@ -112,8 +112,11 @@ THEIRS = {
 }
 
 
+WHOLE = ("lars", "lamb")  # of norms of whole parameters, which PyTorch has not
+
+
 def test_every_rule_of_the_library_is_compared():
-    assert THEIRS.keys() == RULES.keys()
+    assert THEIRS.keys() | set(WHOLE) == RULES.keys()
 
 
 @pytest.mark.parametrize("name", THEIRS)
@@ -141,9 +144,47 @@ def test_the_next_weight_is_that_of_pytorch_and_of_the_optimizer(torch, name, de
         assert computed(found) == pytest.approx(found.next, abs=1e-9)
 
 
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("decay", [0.0, 0.05])
+@pytest.mark.parametrize("factor", [1.0, 0.5, 0.0], ids=["whole", "half", "spared"])
+def test_the_next_weight_of_a_rule_with_norms_is_the_optimizers(name, decay, factor):
+    rng = np.random.default_rng(1)
+    p = Parameter(rng.normal(size=(2, 3)), decay=factor)
+    ours = by_name(name, 0.1)
+    ours.weight_decay = decay
+    for step in range(3):
+        p.grad = rng.normal(size=(2, 3))
+        state = {k: v.copy() for k, v in ours.state_dict().items()}
+        found = next_weight(ours, "w", p, (1, 2), p.grad)
+        assert all((ours.state_dict()[k] == v).all() for k, v in state.items())
+        ours.step({"w": p})
+        assert found.next == pytest.approx(p.data[1, 2], abs=1e-12)
+        assert computed(found) == pytest.approx(found.next, abs=1e-9)
+        written = {n.symbol: n.value for n in found.numbers}
+        assert ("q" in written) == (factor != 0)
+        assert ("λ" in written) == (decay * factor != 0)
+        if step == 0 and factor:
+            p.data[...] = 0  # without a norm there is no ratio
+            p.grad = np.ones((2, 3))
+            zero = next_weight(ours, "w", p, (0, 0), p.grad)
+            assert "q = 1" in zero.lines
+            assert computed(zero) == pytest.approx(zero.next, abs=1e-9)
+            p.data[...] = rng.normal(size=(2, 3))
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_gradient_of_one_weight_is_refused_where_a_rule_needs_all(name):
+    p = Parameter(np.ones((2, 3), np.float32))
+    with pytest.raises(
+        ArgumentError, match=r"^gradient: must be that of the whole .* \(2, 3\): LA"
+    ):
+        next_weight(by_name(name), "w", p, (0, 0), 1.0)
+
+
 def computed(found):
     """Return the next weight by the written lines alone: each is computed as it stands."""
     names = {"η": "lr", "λ": "decay", "μ": "mu", "α": "alpha", "β₁": "b1", "β₂": "b2", "ε": "eps"}
+    names |= {f"‖{letter}‖": f"norm_{letter}" for letter in "wgru"}
     known = {}
 
     def python(text):
@@ -156,7 +197,7 @@ def computed(found):
 
     # What a line defines is computed; of the given numbers only what stands before is taken.
     for number in found.numbers:
-        if "′" not in number.symbol and number.symbol not in ("m̂", "v̂", "√v̂"):
+        if "′" not in number.symbol and number.symbol not in ("m̂", "v̂", "√v̂", "q", "r", "u"):
             known[python(number.symbol)] = number.value
     given = {python(n.symbol): n.value for n in found.numbers if n.symbol not in ("√v̂", "w′")}
     for line in found.lines:

@@ -27,6 +27,7 @@ __all__ = [
     "momentum",
     "rmsprop",
     "scale",
+    "settled",
     "sgd",
     "squares",
 ]
@@ -58,7 +59,7 @@ class AdamConstants(NamedTuple):
 
 
 @kernel
-def _settled(z: np.float32) -> np.float32:
+def settled(z: np.float32) -> np.float32:
     """Return ``z``, or 0 where it is so small that it would soon be denormal.
 
     A moment that decays towards zero (that of a weight whose pixel is always dark) would otherwise
@@ -89,7 +90,7 @@ def momentum(
         ws, gs, vs = part(w, block), part(g, block), part(v, block)
         for i in range(len(ws)):
             slope = gs[i] + decay * ws[i]
-            vs[i] = _settled(keep * vs[i] + slope)
+            vs[i] = settled(keep * vs[i] + slope)
             ws[i] -= rate * (slope + keep * vs[i] if nesterov else vs[i])
 
 
@@ -103,7 +104,7 @@ def adagrad(
         ws, gs, hs = part(w, block), part(g, block), part(h, block)
         for i in range(len(ws)):
             slope = gs[i] + decay * ws[i]
-            hs[i] = _settled(hs[i] + slope * slope)
+            hs[i] = settled(hs[i] + slope * slope)
             ws[i] -= rate * slope / (np.sqrt(hs[i]) + small)
 
 
@@ -119,7 +120,7 @@ def rmsprop(
         ws, gs, hs = part(w, block), part(g, block), part(h, block)
         for i in range(len(ws)):
             slope = gs[i] + decay * ws[i]
-            hs[i] = _settled(keep * hs[i] + new * slope * slope)
+            hs[i] = settled(keep * hs[i] + new * slope * slope)
             ws[i] -= rate * slope / (np.sqrt(hs[i]) + small)
 
 
@@ -137,8 +138,8 @@ def adam(queue: Array, w: Array, g: Array, m: Array, v: Array, constants: AdamCo
         ws, gs, ms, vs = part(w, block), part(g, block), part(m, block), part(v, block)
         for i in range(len(ws)):
             slope = gs[i] + decay * ws[i]
-            ms[i] = _settled(ms[i] + a * (slope - ms[i]))
-            vs[i] = _settled(vs[i] + b * (slope * slope - vs[i]))
+            ms[i] = settled(ms[i] + a * (slope - ms[i]))
+            vs[i] = settled(vs[i] + b * (slope * slope - vs[i]))
             ws[i] = kept * ws[i] - rate * ms[i] / (np.sqrt(vs[i]) * root + small)
 
 

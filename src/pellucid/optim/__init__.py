@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import ArgumentError, did_you_mean
 from ..other_names import lookup
 from .clipping import clip_grad_norm
+from .layerwise import LAMB, LARS
 from .optimizer import Optimizer, ParameterStep
 from .rules import SGD, AdaGrad, Adam, AdamW, RMSprop
 from .schedules import (
@@ -24,6 +25,8 @@ from .schedules import (
 )
 
 __all__ = [
+    "LAMB",
+    "LARS",
     "SGD",
     "AdaGrad",
     "Adam",
@@ -53,6 +56,8 @@ RULES: dict[str, Callable[..., Optimizer]] = {
     "rmsprop": RMSprop,
     "adam": Adam,
     "adamw": AdamW,
+    "lars": LARS,
+    "lamb": LAMB,
 }
 
 
@@ -72,7 +77,7 @@ def by_name(name: str, lr: float | None = None) -> Optimizer:
     SGD(lr=0.01, momentum=0.9, nesterov=False, weight_decay=0.0)
     >>> by_name("adma")
     Traceback (most recent call last):
-    pellucid.errors.ArgumentError: optimizer: 'adma' is unknown. Did you mean 'adam'? Known: adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd.
+    pellucid.errors.ArgumentError: optimizer: 'adma' is unknown. Did you mean 'adam'? Known: adagrad, adam, adamw, lamb, lars, momentum, nesterov, rmsprop, sgd.
     """  # noqa: E501
     rule = RULES.get(name.lower())
     if rule is None:

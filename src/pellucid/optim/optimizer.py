@@ -131,6 +131,16 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} has no update yet")
 
+    def take(self, step: ParameterStep) -> None:
+        """Take the step of one parameter: `decay`, and then `update`.
+
+        For a rule that needs more of a parameter than `update` is given, such as its own ``decay``.
+        """
+        w, g = step.parameter.data, step.g
+        if step.weight_decay:
+            g = self.decay(w, g, step.lr, step.weight_decay)
+        self.update(w, g, step.lr, step.t, **step.memory)
+
     def decay(self, w: Array, g: Array, lr: float, weight_decay: float) -> Array:
         """Apply weight decay before `update`; return the gradient that `update` takes.
 
@@ -198,12 +208,10 @@ class Optimizer:
                 every, undone = len(steps), False
                 steps = kernel(self, steps)
                 undone = len(steps) == every
-            for parameter, g, rate, t, memory, weight_decay in steps:
-                w, g = parameter.data, g.astype(wide(g), copy=False)
-                copies += [(a, a.copy()) for a in (w, *memory.values()) if a.flags.writeable]
-                if weight_decay:
-                    g = self.decay(w, g, rate, weight_decay)
-                self.update(w, g, rate, t, **memory)
+            for step in steps:
+                kept = (step.parameter.data, *step.memory.values())
+                copies += [(a, a.copy()) for a in kept if a.flags.writeable]
+                self.take(step._replace(g=step.g.astype(wide(step.g), copy=False)))
         except BaseException:
             for array, copy in copies:
                 array[...] = copy

@@ -22,6 +22,8 @@ __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "RMSprop"]
 class L2(Optimizer):
     """Base class of rules that add the gradient of ``λ/2·‖w‖²``."""
 
+    elementwise = True
+
     def decay(self, w: Array, g: Array, lr: float, weight_decay: float) -> Array:
         """Return ``g + λ·w``."""
         return g + weight_decay * w

@@ -164,8 +164,8 @@ class Settings:
     )
     weight_decay: float | None = setting(
         None,
-        "Weight decay of every optimizer: L2, and for adamw decoupled. Biases and norms are not "
-        "decayed.",
+        "Weight decay of every optimizer: L2, and for adamw and lamb decoupled. Biases and norms "
+        "are not decayed.",
         metavar="X",
         otherwise="0; adamw 0.01",
         least=0,
@@ -215,7 +215,7 @@ class Settings:
     )
     optimizer: str = setting(
         "adam",
-        "sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw.",
+        "sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw, lars or lamb.",
         metavar="NAME",
         en="optimizer",
         ko="매개변수 갱신 방법",

@@ -14,6 +14,7 @@ from ...optim import SGD, AdaGrad, Adam, AdamW, Optimizer, ParameterStep, RMSpro
 from ...typing import Array
 from ..flat import weights_of
 from .flat_memory import together
+from .layerwise import LAYERWISE
 
 __all__ = ["update"]
 
@@ -47,12 +48,14 @@ def update(
     of one rate, weight decay and number of steps are one launch, and what the optimizer keeps
     becomes views of one array a slot; the others are a launch each.
     """
-    optimizer.step(parameters, lr, _by_kernels if type(optimizer) in KERNELS else None)
+    known = type(optimizer) in KERNELS or type(optimizer) in LAYERWISE
+    optimizer.step(parameters, lr, _by_kernels if known else None)
 
 
 def _by_kernels(optimizer: Optimizer, steps: list[ParameterStep]) -> list[ParameterStep]:
     """Take the steps that a kernel can take; return the others."""
-    if len(steps) > 1 and (flat := weights_of(steps[0].parameter)) and flat.gradients:
+    one_by_one = len(steps) == 1 or type(optimizer) in LAYERWISE
+    if not one_by_one and (flat := weights_of(steps[0].parameter)) and flat.gradients:
         runs, steps = together(optimizer, steps, flat, *flat.gradients)
         for lr, t, decay, arrays in runs:
             _launch(optimizer, lr, t, decay, arrays)
@@ -66,7 +69,10 @@ def _alone(optimizer: Optimizer, step: ParameterStep) -> bool:
     for a in arrays:
         if a.dtype != FLOAT or a.shape != w.shape or not a.flags.carray:
             return False
-    _launch(optimizer, step.lr, step.t, step.weight_decay, arrays)
+    if type(optimizer) in LAYERWISE:
+        LAYERWISE[type(optimizer)](optimizer, step, arrays)
+    else:
+        _launch(optimizer, step.lr, step.t, step.weight_decay, arrays)
     return True
 
 

@@ -166,12 +166,12 @@ def weight_step(
     x = terms.x.astype(np.float32)
     products = dy * x
     listed = slice(0, MOST_LISTED)
-    gradient = float(back.weight(key)[place])
+    gradients = back.weight(key)
     return WeightStep(
         key=key,
         index=place,
         number=float(parameter.data[place]),
-        gradient=gradient,
+        gradient=float(gradients[place]),
         path=node.name,
         kind=type(node.layer).__name__,
         equation=terms.equation,
@@ -184,7 +184,7 @@ def weight_step(
         products=products[listed],
         padded=None if terms.padded is None else terms.padded[listed],
         rest=float(products[MOST_LISTED:].sum(dtype=np.float64)),
-        update=next_weight(optimizer, key, parameter, place, gradient, lr),
+        update=next_weight(optimizer, key, parameter, place, gradients, lr),
     )
 
 

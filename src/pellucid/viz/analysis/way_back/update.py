@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ....errors import ArgumentError
 from ....nn import Parameter
-from ....optim import SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop
+from ....optim import Optimizer
+from ....typing import Array
 from ..arithmetic import Number
 from ..arithmetic.parts import Record
 
-__all__ = ["NextWeight", "next_weight", "writes_rule"]
+__all__ = ["NextWeight", "Step", "next_weight", "writes_rule"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,6 +56,16 @@ class NextWeight(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """The arrays that the step was taken with: before it, and the memory after it."""
+
+    w: Array
+    g: Array
+    decay: float  # the parameter's own: a factor of λ
+    after: Mapping[str, Array]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What a rule may write: the numbers before and after it."""
 
@@ -65,6 +76,7 @@ class Step:
     t: int
     before: Mapping[str, float]
     after: Mapping[str, float]
+    whole: Whole  # of an element-wise rule the one weight
 
     @property
     def g_decayed(self) -> float:
@@ -95,13 +107,13 @@ def next_weight(
     key: str,
     parameter: Parameter,
     index: tuple[int, ...],
-    gradient: float,
+    gradient: float | Array,
     lr: float | None = None,
 ) -> NextWeight:
     """Return what one step of an optimizer makes of one weight; nothing is changed.
 
-    The step is the optimizer's own, taken by a copy of it with the memory of this weight. A rule
-    must treat each weight alone, as those of `pellucid.optim` do.
+    The step is the optimizer's own, taken by a copy of it with the memory of this weight; or of the
+    whole parameter, for a rule that needs all of it (`Optimizer.elementwise`).
 
     Parameters
     ----------
@@ -112,9 +124,15 @@ def next_weight(
     parameter : Parameter
     index : tuple of int
         Of the weight.
-    gradient : float
+    gradient : float or array
+        Of the weight; or of the parameter, which a rule needs that is not element-wise.
     lr : float, optional
         By default the optimizer's.
+
+    Raises
+    ------
+    ArgumentError
+        If the rule needs the gradient of the parameter, and that of the weight was given.
 
     Examples
     --------
@@ -123,117 +141,68 @@ def next_weight(
     >>> found.text, round(found.next, 6)
     ('w ← w − η · g', 2.8)
     """
-    one = Parameter(np.array([parameter.data[index]]), decay=parameter.decay)
-    one.grad, one.rate = np.array([gradient], one.data.dtype), parameter.rate
-    own = copy.copy(optimizer)
+    cut = _one(index) if optimizer.elementwise else _all
+    place = (0,) if optimizer.elementwise else index
+    one = Parameter(cut(parameter.data), decay=parameter.decay)
+    one.grad, one.rate = cut(_whole(optimizer, parameter, gradient)), parameter.rate
+    start, own = one.data.copy(), copy.copy(optimizer)
     own.memory = {
-        name: {slot: array[index].reshape(1).copy() for slot, array in slots.items()}
+        name: {slot: cut(array) for slot, array in slots.items()}
         for name, slots in optimizer.memory.items()
         if name == key
     }
     own.counts = {name: count for name, count in optimizer.counts.items() if name == key}
     before = dict.fromkeys(own.slots, 0.0)
-    before |= {slot: float(array[0]) for slot, array in own.memory.get(key, {}).items()}
-    w = float(one.data[0])
+    before |= {slot: float(array[place]) for slot, array in own.memory.get(key, {}).items()}
+    w = float(one.data[place])
     rate = (optimizer.lr if lr is None else lr) * parameter.rate
     own.step({key: one}, lr)
+    after = own.memory.get(key, {})
     step = Step(
         w=w,
-        g=float(one.grad[0]),
+        g=float(one.grad[place]),
         lr=float(rate),
         decay=float(optimizer.weight_decay * parameter.decay),
         t=own.counts.get(key, own.t),
         before=before,
-        after={slot: float(array[0]) for slot, array in own.memory.get(key, {}).items()},
+        after={slot: float(array[place]) for slot, array in after.items()},
+        whole=Whole(start, one.grad, parameter.decay, after),
     )
     if parameter.rate:
         rule = next(RULES[kind] for kind in type(optimizer).__mro__ if kind in RULES)
         lines, letters = rule(optimizer, step)
     else:
         lines, letters = ["w ← w"], {}  # frozen
-    known = {"w": step.w, "g": step.g, "η": step.lr, **letters, "w′": float(one.data[0])}
+    step_to = float(one.data[place])
+    known = {"w": step.w, "g": step.g, "η": step.lr, **letters, "w′": step_to}
     return NextWeight(
         optimizer=repr(optimizer),
         lr=step.lr,
         lines=lines,
         numbers=[Number(symbol=symbol, value=value) for symbol, value in known.items()],
-        next=float(one.data[0]),
+        next=step_to,
     )
 
 
-def _decayed(step: Step) -> tuple[str, list[str], dict[str, float]]:
-    """Return the letter of the gradient that the rule goes on with, and how it is computed."""
-    if not step.decay:
-        return "g", [], {}
-    return "g′", ["g′ = g + λ · w"], {"λ": step.decay, "g′": step.g_decayed}
+def _whole(optimizer: Optimizer, parameter: Parameter, gradient: float | Array) -> Array:
+    """Return the gradient of the whole parameter; of an element-wise rule one may stand for all."""
+    g, shape = np.asarray(gradient, parameter.data.dtype), parameter.data.shape
+    if g.ndim == 0 and optimizer.elementwise:
+        return np.broadcast_to(g, shape)
+    if g.size != parameter.data.size:
+        raise ArgumentError(
+            f"must be that of the whole parameter, of shape {shape}: {type(optimizer).__name__} "
+            f"needs all of it. Received shape {g.shape}.",
+            where="gradient",
+        )
+    return g.reshape(shape)
 
 
-@writes_rule(Optimizer)
-def _own(optimizer: Optimizer, step: Step) -> tuple[list[str], dict[str, float]]:
-    """Write a rule that is not known: what it keeps, before and after."""
-    letters = {"t": float(step.t)}
-    for slot, value in step.after.items():
-        letters |= {slot: step.before.get(slot, 0.0), f"{slot}′": value}
-    return [f"w ← {type(optimizer).__name__}(w, g, η)"], letters
+def _one(index: tuple[int, ...]) -> Callable[[Array], Array]:
+    """Return a function that copies the number at ``index`` out of an array."""
+    return lambda array: np.array([array[index]])
 
 
-@writes_rule(SGD)
-def _sgd(optimizer: SGD, step: Step) -> tuple[list[str], dict[str, float]]:
-    g, lines, letters = _decayed(step)
-    if not optimizer.momentum:
-        return [*lines, f"w ← w − η · {g}"], letters
-    letters |= {"μ": optimizer.momentum, "v": step.before["v"], "v′": step.after["v"]}
-    way = f"({g} + μ · v′)" if optimizer.nesterov else "v′"
-    return [*lines, f"v′ = μ · v + {g}", f"w ← w − η · {way}"], letters
-
-
-@writes_rule(AdaGrad)
-def _adagrad(optimizer: AdaGrad, step: Step) -> tuple[list[str], dict[str, float]]:
-    g, lines, letters = _decayed(step)
-    letters |= {"h": step.before["h"], "h′": step.after["h"], "ε": optimizer.eps}
-    return [*lines, f"h′ = h + {g}²", f"w ← w − η · {g} / (√h′ + ε)"], letters
-
-
-@writes_rule(RMSprop)
-def _rmsprop(optimizer: RMSprop, step: Step) -> tuple[list[str], dict[str, float]]:
-    g, lines, letters = _decayed(step)
-    letters |= {"α": optimizer.alpha, "h": step.before["h"], "h′": step.after["h"]}
-    letters["ε"] = optimizer.eps
-    return [*lines, f"h′ = α · h + (1 − α) · {g}²", f"w ← w − η · {g} / (√h′ + ε)"], letters
-
-
-@writes_rule(Adam)
-def _adam(optimizer: Adam, step: Step) -> tuple[list[str], dict[str, float]]:
-    g, lines, letters = _decayed(step)
-    return [*lines, *_moments(g), "w ← w − η · m̂ / (√v̂ + ε)"], {
-        **letters, **_adam_numbers(optimizer, step)
-    }  # fmt: skip
-
-
-@writes_rule(AdamW)
-def _adamw(optimizer: AdamW, step: Step) -> tuple[list[str], dict[str, float]]:
-    letters = _adam_numbers(optimizer, step)
-    if not step.decay:
-        return [*_moments("g"), "w ← w − η · m̂ / (√v̂ + ε)"], letters
-    lines = [*_moments("g"), "w ← (1 − η · λ) · w − η · m̂ / (√v̂ + ε)"]
-    return lines, {"λ": step.decay, **letters}
-
-
-def _moments(g: str) -> list[str]:
-    return [
-        f"m′ = β₁ · m + (1 − β₁) · {g}",
-        f"v′ = β₂ · v + (1 − β₂) · {g}²",
-        "m̂ = m′ / (1 − β₁ᵗ)",
-        "v̂ = v′ / (1 − β₂ᵗ)",
-    ]
-
-
-def _adam_numbers(optimizer: Adam, step: Step) -> dict[str, float]:
-    beta1, beta2 = optimizer.betas
-    m, v = step.after["m"], step.after["v"]
-    return {
-        "β₁": beta1, "β₂": beta2, "ε": optimizer.eps, "t": float(step.t),
-        "m": step.before["m"], "m′": m, "v": step.before["v"], "v′": v,
-        "m̂": m / (1 - beta1**step.t), "v̂": v / (1 - beta2**step.t),
-        "√v̂": math.sqrt(v / (1 - beta2**step.t)),
-    }  # fmt: skip
+def _all(array: Array) -> Array:
+    """Return a copy of an array."""
+    return np.array(array)
