@@ -5,8 +5,9 @@ Source: Guo et al., "On calibration of modern neural networks", 2017.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ..ops.losses import one_hot
 from ..typing import Array
 from .preparation import require_count
 
-__all__ = ["BINS", "Calibration", "Meter"]
+__all__ = ["BINS", "Calibration", "Confidences", "calibrated"]
 
 BINS = 15  # as Guo et al. 2017, section 5
 ROWS = 4096  # images at a time
@@ -58,7 +59,7 @@ class Calibration:
     brier: float
 
     @classmethod
-    def of(cls, probabilities: Array, labels: Array, *, bins: int = BINS) -> Self:
+    def of(cls, probabilities: Array, labels: Array, *, bins: int = BINS) -> Calibration:
         """Return the calibration of probabilities (N, K) for labels (N,).
 
         Raises
@@ -74,10 +75,11 @@ class Calibration:
                 "scores with `pellucid.ops.softmax(scores)`.",
                 where="Calibration.of",
             )
-        meter = Meter()
-        for k in range(0, len(given), ROWS):
-            meter.add(given[k : k + ROWS].astype(np.float64), t[k : k + ROWS].argmax(axis=1))
-        return cls(*meter.result(bins))
+        parts = [
+            Confidences.of(given[k : k + ROWS].astype(np.float64), t[k : k + ROWS].argmax(axis=1))
+            for k in range(0, len(given), ROWS)
+        ]
+        return calibrated(parts, bins)
 
     @property
     def edges(self) -> Array:
@@ -112,38 +114,43 @@ class Calibration:
         return np.abs(self.accuracies - self.confidences)
 
 
-class Meter:
-    """Collect what a `Calibration` needs, batch by batch: two numbers for each image."""
+class Confidences(NamedTuple):
+    """What a `Calibration` needs of a batch: two numbers for each image, and two sums."""
 
-    def __init__(self) -> None:
-        self._confidences: list[Array] = []
-        self._right: list[Array] = []
-        self._nll = self._brier = 0.0
+    confidences: Array
+    right: Array
+    nll: float
+    brier: float
 
+    @classmethod
     @np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore")
-    def add(self, probabilities: Array, labels: Array) -> None:
-        """Add a batch of probabilities (N, K) with labels (N,)."""
+    def of(cls, probabilities: Array, labels: Array) -> Self:
+        """Return those of probabilities (N, K) with labels (N,)."""
         rows = np.arange(len(labels))
         predicted = probabilities.argmax(axis=1)
         true = probabilities[rows, labels].astype(np.float64)
         # Σ (p - t)² = Σ p² - 2 p[true] + 1
         squares = np.einsum("nk,nk->n", probabilities, probabilities, dtype=np.float64)
-        self._confidences.append(probabilities[rows, predicted])
-        self._right.append(predicted == labels)
-        self._nll -= float(np.log(np.maximum(true, np.finfo(probabilities.dtype).tiny)).sum())
-        self._brier += float((squares - 2 * true + 1).sum())
+        return cls(
+            probabilities[rows, predicted],
+            predicted == labels,
+            -float(np.log(np.maximum(true, np.finfo(probabilities.dtype).tiny)).sum()),
+            float((squares - 2 * true + 1).sum()),
+        )
 
-    def result(self, bins: int = BINS) -> tuple[Array, Array, Array, float, float]:
-        """Return the attributes of a `Calibration`."""
-        require_count(bins, "bins")
-        confidence = np.concatenate(self._confidences).astype(np.float64)
-        right = np.concatenate(self._right)
-        edges = np.linspace(0, 1, bins + 1)
-        # The first edge that is not below the confidence ends its bin. NaN goes into the last bin.
-        place = np.searchsorted(edges[1:-1], confidence, side="left")
-        counts = np.bincount(place, minlength=bins)
-        sums = (np.bincount(place, w, minlength=bins) for w in (confidence, right))
-        nothing = np.full(bins, np.nan)
-        means = [np.divide(s, counts, out=nothing.copy(), where=counts > 0) for s in sums]
-        n = len(confidence)
-        return counts, means[0], means[1], self._nll / n, self._brier / n
+
+def calibrated(batches: Sequence[Confidences], bins: int = BINS) -> Calibration:
+    """Return the calibration of all batches; its last bits depend on their order."""
+    require_count(bins, "bins")
+    confidence = np.concatenate([batch.confidences for batch in batches]).astype(np.float64)
+    right = np.concatenate([batch.right for batch in batches])
+    edges = np.linspace(0, 1, bins + 1)
+    # The first edge that is not below the confidence ends its bin. NaN goes into the last bin.
+    place = np.searchsorted(edges[1:-1], confidence, side="left")
+    counts = np.bincount(place, minlength=bins)
+    sums = (np.bincount(place, w, minlength=bins) for w in (confidence, right))
+    nothing = np.full(bins, np.nan)
+    means = [np.divide(s, counts, out=nothing.copy(), where=counts > 0) for s in sums]
+    n = len(confidence)
+    nll, brier = sum(batch.nll for batch in batches), sum(batch.brier for batch in batches)
+    return Calibration(counts, means[0], means[1], nll / n, brier / n)

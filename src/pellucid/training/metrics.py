@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import ops
-from ..data import Dataset, Loader
+from ..data import Dataset
+from ..data.dealing import DealtLoader, in_order
 from ..display.compiling import announced
+from ..distributed import Communicator, Solo, agreed
 from ..errors import DataError, ShapeError
 from ..names import listed
 from ..nn import Layer, Loss, SoftmaxCrossEntropy
 from ..nn.checks import require_one_output
 from ..typing import Array
-from .calibration import Calibration, Meter
+from .calibration import Confidences, calibrated
 from .engines import Engine, EngineLike, NumpyEngine, as_engine
 from .evaluation import Evaluation
 from .given import Images, as_data, require_classes
@@ -42,6 +44,7 @@ def evaluate(
     mirrored: bool = False,
     engine: EngineLike = "compiled",
     run: Callable[[Array], Array] | None = None,
+    communicator: Communicator | None = None,
 ) -> Evaluation:
     """Run ``model`` over every image of ``dataset`` in evaluation mode.
 
@@ -55,7 +58,7 @@ def evaluate(
     batch_size : int
         Images at a time; the last batch may be smaller, and every image counts once.
     on_batch : callable, optional
-        Called with the number of images after each batch.
+        Called with the number of images after each batch of this process.
     mirrored : bool
         Average the scores of each image and its horizontal flip, as Krizhevsky et al. 2012, section
         4.1, do: for objects without a left and right.
@@ -63,6 +66,9 @@ def evaluate(
         Compute the scores by a plan of compiled kernels, or by the layers themselves.
     run : callable, optional
         Computes the scores instead: a plan of ``model`` for at least this batch size.
+    communicator : Communicator, optional
+        The processes that share the work, batch by batch. All call this, with equal arguments, and
+        get the result that one alone would get, bit for bit.
 
     Raises
     ------
@@ -92,18 +98,23 @@ def evaluate(
     told = nullcontext if run is not None else _told(how)
     run = run or how.prepare(model, shape, most, frozen=True)
     loss = how.loss(SoftmaxCrossEntropy() if loss is None else loss)
-    losses, predictions, meter = [], [], Meter()
-    classes = 0
-    with model.evaluating(), told(run):
-        for x, labels in Loader(dataset, batch_size, gather=how.gather()):
-            scores = _mean_scores(run, x) if mirrored else run(x)
-            losses.append(loss(scores, labels) * len(x))
-            meter.add(ops.softmax(scores), labels)
-            predictions.append(scores.argmax(axis=1))
-            classes = scores.shape[1]
-            if on_batch is not None:
-                on_batch(len(x))
-    predicted = np.concatenate(predictions)
+    ranks: Communicator = communicator or Solo()
+    loader = DealtLoader(dataset, batch_size, rank=ranks.rank, size=ranks.size, gather=how.gather())
+
+    def work() -> list[_Measured]:
+        found = []
+        with model.evaluating(), told(run):
+            for x, labels in loader:
+                scores = _mean_scores(run, x) if mirrored else run(x)
+                found.append(_Measured.of(scores, labels, loss))
+                if on_batch is not None:
+                    on_batch(len(x))
+        return found
+
+    found = in_order(ranks.gather(agreed(ranks, work)))
+    losses = [one.loss for one in found]
+    predicted = np.concatenate([one.predicted for one in found])
+    classes = found[0].classes
     confusion = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(confusion, (dataset.labels, predicted), 1)
     # An exact sum: in whatever order, and on however many processes, the batches come.
@@ -111,7 +122,7 @@ def evaluate(
     names = dataset.classes if len(dataset.classes) == classes else ()
     return Evaluation(
         total / len(dataset), predicted, dataset.labels, confusion, names,
-        Calibration(*meter.result()),
+        calibrated([one.confidences for one in found]),
     )  # fmt: skip
 
 
@@ -123,6 +134,7 @@ def predict(
     batch_size: int = 100,
     engine: EngineLike = "compiled",
     run: Callable[[Array], Array] | None = None,
+    communicator: Communicator | None = None,
 ) -> Array:
     """Return the probabilities (N, K) of the classes for images ``x`` (N, C, H, W).
 
@@ -138,7 +150,7 @@ def predict(
         On the scale of the training images, usually [0, 1].
     batch_size : int
         Images at a time.
-    engine, run
+    engine, run, communicator
         As for `evaluate`. The model keeps the plans of the last calls, one a thread, and the next
         call of the same shape uses one: the weights may have changed by then, in place or by
         training; where the layers have, another plan is compiled.
@@ -159,7 +171,9 @@ def predict(
     >>> predict(models.SimpleConvNet((1, 8, 8)), test.take(3)).shape
     (3, 10)
     """
-    return ops.softmax(scores(model, x, batch_size=batch_size, engine=engine, run=run))
+    return ops.softmax(
+        scores(model, x, batch_size=batch_size, engine=engine, run=run, communicator=communicator)
+    )
 
 
 @np.errstate(under="ignore")
@@ -170,6 +184,7 @@ def scores(
     batch_size: int = 100,
     engine: EngineLike = "compiled",
     run: Callable[[Array], Array] | None = None,
+    communicator: Communicator | None = None,
 ) -> Array:
     """Return what ``model`` computes for images ``x`` in evaluation mode: the scores (N, K).
 
@@ -188,23 +203,30 @@ def scores(
     require_count(batch_size, "batch_size")
     require_one_output(model, "predict")
     how = as_engine(engine)
+    ranks: Communicator = communicator or Solo()
+    batches: Iterable[Array]
     if isinstance(x, Dataset):
         require_known(model, value_range(x), "predict")
         shape, size = x.image_shape, min(batch_size, len(x))
-        batches = (images for images, _ in Loader(x, size, gather=how.gather()))
+        dealt = DealtLoader(x, size, rank=ranks.rank, size=ranks.size, gather=how.gather())
+        batches = (images for images, _ in dealt)
     else:
         x = require_floats(x, "predict")
         require_known(model, require_finite(x, "predict"), "predict", images=x.ndim == 4)
         shape, size = x.shape[1:], max(1, min(batch_size, len(x)))
         how = how if len(x) else NumpyEngine()  # a plan needs at least one image
-        starts = range(0, max(1, len(x)), size)
+        starts = range(0, max(1, len(x)), size)[ranks.rank :: ranks.size]
         batches = (x[k : k + size] for k in starts)
-    try:
+
+    def work() -> list[Array]:
         ready: AbstractContextManager[Callable[[Array], Array]] = (
             prepared_run(how, model, shape, size, _told(how)) if run is None else nullcontext(run)
         )
-        with ready as run, model.evaluating():
-            return np.concatenate([run(images).copy() for images in batches])  # a plan reuses it
+        with ready as runs, model.evaluating():
+            return [runs(images).copy() for images in batches]  # a plan reuses it
+
+    try:
+        return np.concatenate(in_order(ranks.gather(agreed(ranks, work))))
     except ShapeError as error:
         if not isinstance(x, Dataset):
             error.message += axes_hint(model, x.shape)
@@ -241,6 +263,24 @@ def sample(dataset: Dataset, wanted: int | None) -> Dataset:
         return dataset
     by_class = np.argsort(dataset.labels, kind="stable")
     return dataset.subset(np.sort(by_class[np.linspace(0, n - 1, wanted).astype(np.int64)]))
+
+
+class _Measured(NamedTuple):
+    """What was found of a batch: the sum of the losses, the predicted classes, and how sure."""
+
+    loss: float
+    predicted: Array
+    classes: int
+    confidences: Confidences
+
+    @classmethod
+    def of(cls, scores: Array, labels: Array, loss: Loss) -> _Measured:
+        return cls(
+            loss(scores, labels) * len(labels),
+            scores.argmax(axis=1),
+            scores.shape[1],
+            Confidences.of(ops.softmax(scores), labels),
+        )
 
 
 def _told(engine: Engine) -> Callable[[Any], AbstractContextManager[None]]:
