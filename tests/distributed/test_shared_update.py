@@ -1,14 +1,20 @@
 """Each rank updates a part of the weights; the bits are those of one process."""
 
 import hashlib
+import math
+from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 import pytest
 
 from pellucid import engine, nn, optim
 from pellucid.distributed import Share
+from pellucid.errors import NumericsError
+from pellucid.optim.clipping import BLOCK, block_bounds
 from pellucid.training import CompiledEngine
-from pellucid.training.shared_update import SharedUpdate
+from pellucid.training.buckets import buckets_of
+from pellucid.training.shared_update import SharedUpdate, exact_terms
 
 from .in_threads import on_threads
 
@@ -54,14 +60,16 @@ class Learner:
     ``world`` None is the solo training: nothing of what is tested here takes part.
     """
 
-    def __init__(self, world, rule, model=None):
-        self.model = network() if model is None else model
+    def __init__(self, world, rule, **buckets):
+        self.model = network()
         self.share = Share(world)
         self.plan = engine.compile(self.model.train(), (3, 8, 8), 8, share=self.share)
         self.optimizer, self.engine = rule(), CompiledEngine()
         self.shared = None
         if world is not None:
-            self.shared = SharedUpdate(self.plan, self.share, self.optimizer, self.engine)
+            self.shared = SharedUpdate(
+                self.plan, self.share, self.optimizer, self.engine, **buckets
+            )
         for step in self.plan.steps:
             step.backward = self._given(step, step.backward)
 
@@ -71,6 +79,8 @@ class Learner:
         def run(dy, *, need_dx):
             dx, plan = backward(dy, need_dx=need_dx), self.plan
             for p in step.parameters:
+                if not p.rate:
+                    continue
                 begin = plan.layout.starts[plan._parameters.index(p)]
                 numbers = self.chunks[:, begin : begin + p.data.size]
                 p.grad[...] = node(numbers).reshape(p.data.shape)
@@ -78,7 +88,7 @@ class Learner:
 
         return run
 
-    def step(self, number, lr=None, clip=None):
+    def step(self, number, lr=None, clip=None, callback=None):
         """Take a step; return the norm of the gradients, if they are clipped."""
         share, plan, shared = self.share, self.plan, self.shared
         mine = share.begin(8)
@@ -88,15 +98,31 @@ class Learner:
         norm, parameters = None, self.model.parameters()
         if shared is None:
             plan.backward(dy)
+            callback and callback(parameters)
             norm = clip and self.engine.clip(parameters, clip)
             self.engine.update(self.optimizer, parameters, lr)
         else:
             shared.begin()
             plan.backward(dy)
             shared.finish()
+            if callback:
+                shared.whole_gradients()
+                callback(parameters)
             norm = clip and shared.clip(clip)
             shared.update(lr)
         return norm
+
+    def kept(self):
+        """Return the optimizer's whole state, on rank 0."""
+        return self.shared.memory() if self.shared else self.optimizer.state_dict()
+
+
+def same(a, b):
+    """Return whether two states are equal in every bit."""
+    return a.keys() == b.keys() and all(
+        (a[k].dtype, a[k].shape, a[k].tobytes()) == (b[k].dtype, b[k].shape, b[k].tobytes())
+        for k in a
+    )
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -109,3 +135,191 @@ def test_any_number_of_ranks_gives_the_bits_of_one(rule):
     expected = train(None)
     for n in (1, 2, 3, 4, 8):
         assert on_threads(n, train) == [expected] * n
+
+
+BUCKETS = [{"most": 1, "first": 1}, {"most": 2**30, "first": 2**30}, {"most": 2**12, "first": 0}]
+
+
+@pytest.mark.parametrize("buckets", BUCKETS)
+def test_the_bits_do_not_depend_on_the_buckets(buckets):
+    def train(world):
+        one = Learner(world, RULES["adam"], **buckets)
+        norms = [one.step(k, clip=2.0) for k in range(3)]
+        return digest(one.model.state_dict()), norms
+
+    expected = train(None)
+    assert on_threads(3, train) == [expected] * 3
+
+
+@pytest.mark.parametrize("rule", ["adam", "nesterov"])
+def test_parameters_may_be_frozen_and_thawed(rule):
+    def train(world):
+        one = Learner(world, RULES[rule])
+        keys = list(one.model.parameters())
+        for k in range(8):
+            if k in (2, 4):
+                nn.set_rates(one.model, {keys[0]: k == 4, keys[2]: 0.5, keys[3]: k == 4})
+            one.step(k, clip=3.0)
+        state = one.kept()
+        return digest(one.model.state_dict()), state
+
+    expected, state = train(None)
+    assert {int(n) for key, n in state.items() if key.startswith("t.")} == {6}
+    for n in (2, 3):
+        found = on_threads(n, train)
+        assert [weights for weights, _ in found] == [expected] * n
+        assert same(found[0][1], state)
+        assert all(other is None for _, other in found[1:])
+
+
+def test_the_memory_is_divided_among_the_ranks():
+    def train(world):
+        one = Learner(world, RULES["adam"])
+        one.step(0)
+        return sum(a.nbytes for kept in one.optimizer.memory.values() for a in kept.values())
+
+    whole = train(None)
+    parts = on_threads(4, train)
+    assert sum(parts) == whole
+    assert max(parts) < 0.4 * whole  # blocks are whole, and this network has few
+
+
+@pytest.mark.parametrize("rule", ["momentum", "adam"])
+def test_a_state_goes_on_with_any_number_of_ranks(rule):
+    def train(world, steps, state=None):
+        one = Learner(world, RULES[rule])
+        if state is not None:
+            weights, memory = state
+            one.model.load_state_dict(weights)
+            one.optimizer.load_state_dict(memory)
+            one.optimizer.require_fit(one.model.parameters())
+            if one.shared:
+                one.shared.load()
+        for k in steps:
+            one.step(k)
+        return one.model.state_dict(), one.kept()
+
+    expected, memory = train(None, range(6))
+    state = train(None, range(2))
+    for n, steps in ((3, (2, 3)), (2, (4,)), (1, (5,))):
+        state = on_threads(n, lambda world, steps=steps, state=state: train(world, steps, state))[0]
+    assert same(state[0], expected)
+    assert same(state[1], memory)
+
+
+class Normed(optim.Adam):
+    """A rule that needs whole arrays."""
+
+    def update(self, w, g, lr, t, m, v):
+        super().update(w, g / np.linalg.norm(g), lr, t, m, v)
+
+
+def test_a_rule_that_needs_whole_arrays_gets_them_on_every_rank():
+    def train(world):
+        one = Learner(world, Normed)
+        for k in range(3):
+            one.step(k, clip=2.0)
+        return digest(one.model.state_dict()), one.kept()
+
+    expected, memory = train(None)
+    found = on_threads(3, train)
+    assert [weights for weights, _ in found] == [expected] * 3
+    assert same(found[0][1], memory)
+    assert found[1][1] is None
+
+
+def test_a_callback_sees_and_changes_the_gradients_of_the_whole_batch():
+    def train(world):
+        one, seen = Learner(world, RULES["adam"]), []
+
+        def callback(parameters):
+            seen.append(digest({k: p.grad for k, p in parameters.items()}))
+            for p in parameters.values():
+                p.grad *= 0.5
+
+        norms = [one.step(k, clip=1.0, callback=callback) for k in range(3)]
+        return digest(one.model.state_dict()), norms, seen
+
+    expected = train(None)
+    assert on_threads(3, train) == [expected] * 3
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_every_rank_refuses_a_norm_that_is_not_finite(value):
+    def train(world):
+        one = Learner(world, RULES["sgd"])
+
+        def callback(parameters):
+            next(iter(parameters.values())).grad[0] = value
+
+        with pytest.raises(NumericsError, match=f"the norm of the gradients is {value}"):
+            one.step(0, clip=1.0, callback=callback)
+        return True
+
+    assert on_threads(2, train) == [True, True]
+
+
+def test_a_bucket_is_sent_while_the_layers_before_it_compute():
+    def train(world):
+        one, begun = Learner(world, RULES["sgd"], most=1, first=1), []
+        exchange = world.exchange
+
+        def noted(sent, received):
+            begun.append(sum(a.size for a in sent))
+            return exchange(sent, received)
+
+        world.exchange = noted
+        step = next(step for step in one.plan.steps if step.learns)
+        first = step.backward
+
+        def backward(dy, *, need_dx):
+            begun.append("the first layer computes")
+            return first(dy, need_dx=need_dx)
+
+        step.backward = backward
+        one.step(0)
+        return begun[:4]
+
+    # Padded to cache lines: 53·10 + 10, 448·53 + 53, and 7·27 + 7 numbers.
+    messages = [544 + 10, 23744 + 53, "the first layer computes", 192 + 7]
+    assert on_threads(2, train) == [messages] * 2
+
+
+def test_buckets_are_whole_layers_in_the_order_of_the_backward():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        count, ranks = rng.integers(1, 12), int(rng.integers(1, 9))
+        sizes = rng.integers(1, 5000, count).tolist()
+        starts = np.cumsum([0, *[-(-size // 16) * 16 for size in sizes[:-1]]]).tolist()
+        after = np.sort(rng.integers(0, 6, count)).tolist()
+        frozen = (rng.random(count) < rng.random()).tolist()
+        most, first = (int(n) for n in rng.integers(1, 20000, 2))
+        found = buckets_of(starts, sizes, after, frozen, ranks, most, first)
+        every = [k for b in reversed(found) for k in range(b.first, b.last)]
+        assert sorted(every) == list(range(count))
+        assert [b.after for b in found] == sorted((b.after for b in found), reverse=True)
+        edges = {*block_bounds(starts, sizes).ravel().tolist()}
+        for b in found:
+            inside = range(b.first, b.last)
+            assert b.after == min(after[k] for k in inside)
+            assert {frozen[k] for k in inside} == {b.frozen}
+            assert len(b.cuts) == ranks + 1
+            assert list(b.cuts) == sorted(b.cuts)
+            assert (b.cuts[0], b.cuts[-1]) == (
+                starts[b.first],
+                starts[b.last - 1] + sizes[b.last - 1],
+            )
+            assert edges.issuperset(b.cuts)
+            equal = (b.cuts[-1] - b.cuts[0]) / ranks
+            assert max(np.diff(b.cuts)) <= equal + BLOCK
+
+
+def test_the_exact_sum_of_squares_survives_a_message():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        exponents = rng.uniform(-149, 127, 400)
+        squares = np.float64(np.float32(2.0**exponents)) ** 2
+        parts = [exact_terms(part.tolist()).tolist() for part in np.split(squares, [3, 100, 250])]
+        assert math.fsum(chain.from_iterable(parts)) == math.fsum(squares)
+        exact = sum(map(Fraction, squares))
+        assert sum(Fraction(term) for part in parts for term in part) == exact

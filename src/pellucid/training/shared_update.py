@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..optim import Optimizer
 from ..optim.checks import require_positive
 from ..optim.clipping import block_bounds, factor_for, norm_of
 from ..typing import Array
-from .buckets import Bucket, buckets_of, ready_after
+from .buckets import BYTES, FIRST, Bucket, buckets_of, ready_after
 from .engines import Engine
 from .exchange import Exchange, TimeSplit
 
@@ -47,6 +48,8 @@ class SharedUpdate:
     optimizer : Optimizer
         What it keeps already must be whole, on every rank.
     engine : Engine
+    most, first : int
+        Bytes of gradients that travel together, and of the first of them; see `buckets_of`.
 
     Attributes
     ----------
@@ -59,13 +62,18 @@ class SharedUpdate:
         If the model's parameters cannot share one array, such as those that are not float32.
     """
 
-    def __init__(self, run: Plan, share: Share, optimizer: Optimizer, engine: Engine) -> None:
+    def __init__(
+        self, run: Plan, share: Share, optimizer: Optimizer, engine: Engine,
+        *, most: int = BYTES, first: int = FIRST,
+    ) -> None:  # fmt: skip
         self._run, self._world, self._nodes = run, share.communicator, share.nodes
         self._optimizer, self._engine = optimizer, engine
         self._parameters = run.model.parameters()
+        self._all = list(self._parameters.values())
         self._number = {id(step): k for k, step in enumerate(run.steps)}
-        self._after = ready_after([step.parameters for step in run.steps], [*self._all()])
+        self._after = ready_after([step.parameters for step in run.steps], self._all)
         self._pieces = {name: Parameter(np.zeros(0, np.float32)) for name in self._parameters}
+        self._most, self._first = most, first
         self._whole = False  # whether each rank has all summed gradients of this step
         self._weights: Array | None = None
         self._frozen: list[bool] = []
@@ -122,14 +130,17 @@ class SharedUpdate:
 
     def update(self, lr: float | None = None) -> None:
         """Take the optimizer's step, and give all ranks the new weights."""
-        if not self._optimizer.elementwise:
+        shared = self._optimizer.elementwise
+        if not shared:
             self.whole_gradients()
-            self._engine.update(self._optimizer, self._parameters, lr)
-            return
-        for name, piece in self._pieces.items():
-            piece.rate, piece.decay = self._parameters[name].rate, self._parameters[name].decay
-        self._engine.update(self._optimizer, self._pieces, lr)
-        self._exchange.spread(self._run.weights)
+        begin, updated = time.perf_counter(), self._pieces if shared else self._parameters
+        if shared:
+            for piece, p in zip(self._pieces.values(), self._all, strict=True):
+                piece.rate, piece.decay = p.rate, p.decay
+        self._engine.update(self._optimizer, updated, lr)
+        self.seconds.updating = time.perf_counter() - begin
+        if shared:
+            self._exchange.spread(self._run.weights)
 
     def memory(self) -> dict[str, Array] | None:
         """Return the optimizer's whole state on rank 0, and None on the others."""
@@ -158,20 +169,20 @@ class SharedUpdate:
             parts = {slot: a.reshape(a.size)[mine].copy() for slot, a in kept.items()}
             self._optimizer.keep(name, self._pieces[name], parts)
 
-    def _all(self) -> list[Parameter]:
-        return list(self._parameters.values())
-
     def _frozen_now(self) -> list[bool]:
-        return [not p.rate for p in self._parameters.values()]
+        return [not p.rate for p in self._all]
 
     def _plan(self) -> None:
         """Cut the weights into buckets and slices, by which of them are frozen."""
         run, before = self._run, getattr(self, "_cuts", None)
         self._frozen = self._frozen_now()
         layout = run.layout
-        sizes = [p.data.size for p in self._all()]
+        sizes = [p.data.size for p in self._all]
         blocks = block_bounds(layout.starts, sizes)
-        buckets = buckets_of(layout.starts, sizes, self._after, self._frozen, self._world.size)
+        buckets = buckets_of(
+            layout.starts, sizes, self._after, self._frozen, self._world.size,
+            self._most, self._first,
+        )  # fmt: skip
         self._cuts: dict[str, list[int]] = {}
         names = list(self._parameters)
         for bucket in buckets:
