@@ -79,7 +79,15 @@ class Listing:
 
 
 class Tree:
-    """Base class: a source of files."""
+    """Base class: a source of files.
+
+    Attributes
+    ----------
+    fingerprinted : str or None
+        Its fingerprint, if this process, or another one that sees it too, has found it.
+    """
+
+    fingerprinted: str | None = None
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -106,6 +114,9 @@ class Tree:
             If it is too large, damaged, or has changed since it was listed.
         """
         raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Prepare an open source to `read` entries that another process has listed."""
 
     def head(self, entry: Entry) -> bytes:
         """Return the first ``HEAD`` bytes of a file; none if it cannot be read."""

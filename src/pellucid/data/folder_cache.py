@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -35,12 +35,16 @@ from .dataset import ImageFile
 from .stored_images import stored
 from .user_folders import user_cache
 
+if TYPE_CHECKING:
+    from .decoding_team import Team
+
 __all__ = [
     "CacheWriter",
     "Decoded",
     "Storage",
     "cache_path",
     "described",
+    "joining",
     "read_cache",
     "write_cache",
     "writing",
@@ -64,12 +68,15 @@ class Storage(NamedTuple):
         Threads that decode and read.
     on_progress : callable, optional
         Called with (images done, images in all) as they are decoded.
+    team : Team, optional
+        Processes that decode together what is not in the cache.
     """
 
     cache: bool
     in_memory: int
     workers: int
     on_progress: Callable[[int, int], None] | None
+    team: Team | None = None
 
 
 @dataclass
@@ -130,23 +137,43 @@ class CacheWriter:
     shape : (C, H, W)
     workers : int
         Threads that will read.
+    begun : bool
+        Whether another process has created the file, and writes all but some of the images.
+
+    Attributes
+    ----------
+    checks : uint32 array (N,)
+        The CRC-32 of each image.
     """
 
     def __init__(
-        self, file: BinaryIO, path: Path, n: int, shape: tuple[int, int, int], workers: int
+        self,
+        file: BinaryIO,
+        path: Path,
+        n: int,
+        shape: tuple[int, int, int],
+        workers: int,
+        *,
+        begun: bool = False,
     ) -> None:
         self._file, self._path, self._shape, self._workers = file, path, shape, workers
         self._size = int(np.prod(shape))
-        self._checks = np.zeros(n, np.uint32)
+        self.checks = np.zeros(n, np.uint32)
         self._lock = threading.Lock()
         hold(file.fileno())  # `pellucid data cache --clear` leaves it
-        file.write(MAGIC)
-        file.flush()
+        if not begun:
+            file.write(MAGIC)
+            file.flush()
+
+    @property
+    def file(self) -> Path:
+        """The name that the file has while it is written."""
+        return Path(self._file.name)
 
     def __setitem__(self, row: int, image: Array) -> None:
         """Write image ``row``; a grey one is repeated for each channel."""
         image = np.ascontiguousarray(np.broadcast_to(image, self._shape))
-        self._checks[row] = zlib.crc32(image.data)
+        self.checks[row] = zlib.crc32(image.data)
         done, start = 0, len(MAGIC) + row * self._size
         content = image.data.cast("B")
         while done < self._size:  # a disk that gets full writes some of it before it fails
@@ -166,7 +193,7 @@ class CacheWriter:
             self._path,
             len(MAGIC),
             self._shape,
-            self._checks,
+            self.checks,
             self._workers,
             checked=True,
         )
@@ -176,19 +203,19 @@ class CacheWriter:
         """Write what is known of the images; ``rows`` are the places of those that stay."""
         header = {
             "fingerprint": fingerprint,
-            "shape": (len(self._checks), *self._shape),
+            "shape": (len(self.checks), *self._shape),
             "classes": decoded.classes,
             "train": decoded.train,
             "notes": decoded.notes,
             "files": decoded.files,
             "validation": decoded.validation,
         }
-        text, checks = json.dumps(header).encode(), self._checks[rows]
+        text, checks = json.dumps(header).encode(), self.checks[rows]
         arrays = (decoded.labels.astype("<i8"), rows.astype("<i8"), checks.astype("<u4"))
         rest = b"".join([*(array.tobytes() for array in arrays), text])
         end = struct.pack("<QQ", len(rows), len(text))
         check = zlib.crc32(end, zlib.crc32(rest))
-        self._file.seek(len(MAGIC) + self._size * len(self._checks))
+        self._file.seek(len(MAGIC) + self._size * len(self.checks))
         self._file.write(rest + end + check.to_bytes(4, "little"))
         self._file.flush()
 
@@ -213,6 +240,22 @@ def writing(
 
     with atomic_write(path) as part, part.open("r+b") as file:
         yield CacheWriter(file, path, n, shape, workers)
+
+
+@contextmanager
+def joining(file: Path, n: int, shape: tuple[int, int, int]) -> Iterator[CacheWriter]:
+    """Open a `CacheWriter` for some images of a file that another process is `writing`.
+
+    At the end of the block they are on the disk.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    with file.open("r+b") as opened:
+        yield CacheWriter(opened, file, n, shape, 1, begun=True)
+        os.fsync(opened.fileno())
 
 
 def write_cache(path: Path, fingerprint: str, decoded: Decoded) -> bool:

@@ -46,7 +46,7 @@ def decoded_anew(
         As `image_folder`.
     """
     where = f"'{plain(str(source.path))}'"
-    reader = Reader(source, layout, wanted, storage.on_progress)
+    reader = Reader(source, layout, wanted, storage.on_progress, storage.team)
     shape, n = reader.image_shape(), len(reader.files)
     workers = reader.useful_workers(storage.workers)
     size = n * math.prod(shape)

@@ -46,6 +46,9 @@ def read_parts(
     """
     for attempt in ("first", "last"):
         decoded, some = _decoded(source, wanted, division, storage)
+        if storage.team is not None:  # which finds all in the cache from now on
+            storage.team.dismiss(source.fingerprinted)
+            storage = storage._replace(team=None)
         parts, notes = _divided(source.name, decoded, wanted, division, some)
         parts = parts._replace(train=first_images(parts.train, division.limit))
         try:
@@ -67,7 +70,9 @@ def _decoded(
     """Return all images, or those that are used."""
     import PIL  # only for its version: another may decode the same file to other pixels
 
-    before = f"{source.fingerprint()} Pillow {PIL.__version__}"
+    if source.fingerprinted is None:
+        source.fingerprinted = source.fingerprint()
+    before = f"{source.fingerprinted} Pillow {PIL.__version__}"
 
     def kept(options: dict[str, Any]) -> tuple[Any, Decoded | None]:
         path = cache_path(source.path, options) if storage.cache else None

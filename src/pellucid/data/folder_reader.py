@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from threading import Event
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from .file_tree import Entry, Tree
 from .folder_cache import Decoded
 from .layout import Layout
 from .plain_picture import ERASED
+
+if TYPE_CHECKING:
+    from .decoding_team import Team
 
 __all__ = ["Memory", "Place", "Reader", "Wanted"]
 
@@ -61,17 +64,17 @@ class Memory:
     """Room for ``n`` decoded images (C, H, W) in one array."""
 
     def __init__(self, n: int, shape: tuple[int, int, int]) -> None:
-        self._images = np.empty((n, *shape), np.uint8)
+        self.images = np.empty((n, *shape), np.uint8)
 
     def __setitem__(self, k: int, image: Array) -> None:
-        self._images[k] = image
+        self.images[k] = image
 
     def kept(self, rows: Array) -> Array:
         """Return the images ``rows``, moved to the front of the same memory."""
-        if len(rows) < len(self._images):
+        if len(rows) < len(self.images):
             for place, k in enumerate(rows):
-                self._images[place] = self._images[k]
-        return self._images[: len(rows)]
+                self.images[place] = self.images[k]
+        return self.images[: len(rows)]
 
 
 class Reader:
@@ -85,6 +88,8 @@ class Reader:
     wanted : Wanted
     on_progress : callable, optional
         Called with (images done, images in all).
+    team : Team, optional
+        Processes that decode a part of the images each.
     """
 
     def __init__(
@@ -92,10 +97,11 @@ class Reader:
         source: Tree,
         layout: Layout,
         wanted: Wanted,
-        on_progress: Callable[[int, int], None] | None,
+        on_progress: Callable[[int, int], None] | None = None,
+        team: Team | None = None,
     ) -> None:
         self.source, self.layout, self.wanted = source, layout, wanted
-        self.on_progress = on_progress
+        self.on_progress, self.team = on_progress, team
         self.files = layout.files
         self.bad: dict[int, FileFormatError] = {}
         self.erased: set[int] = set()
@@ -114,7 +120,7 @@ class Reader:
             for k in range(len(self.files)):
                 if (image := self._image(k)) is not None:
                     c, h, w = image.shape
-                    self.model, self.shape = k, (c, h, w)
+                    self.model, self.shape = self.files[k][0], (c, h, w)
                     return self.shape
         raise self._refusal()
 
@@ -128,9 +134,10 @@ class Reader:
         FileFormatError, DataError
             As in `image_folder`.
         """
-        self.place = place
-        with _without_warnings():
-            self._decode_all(workers)
+        if self.team is None:
+            self.decode(range(len(self.files)), workers, place)
+        else:
+            self.team.decode(self, workers, place)
         if self.bad and not self.wanted.skip:
             raise self._refusal()
         return self._result(place)
@@ -157,11 +164,14 @@ class Reader:
                 self._image(k)
         return 1 if time.perf_counter() - began < SMALL * len(some) else workers
 
-    def _decode_all(self, workers: int) -> None:
-        """Decode on ``workers`` threads; an error or Ctrl-C stops them all, then propagates."""
-        n, done = len(self.files), 0
-        shares = (range(k, min(k + SHARE, n)) for k in range(0, n, SHARE))
-        with ThreadPoolExecutor(workers, "pellucid-decode") as pool:
+    def decode(self, some: range, workers: int, place: Place) -> None:
+        """Decode ``some`` of the images by ``workers`` threads into ``place``.
+
+        An error or Ctrl-C stops them all, then propagates.
+        """
+        self.place, n, done = place, len(self.files), 0
+        shares = (some[k : k + SHARE] for k in range(0, len(some), SHARE))
+        with _without_warnings(), ThreadPoolExecutor(workers, "pellucid-decode") as pool:
             try:
                 running: set[Future[int]] = set()
                 while True:
@@ -171,8 +181,8 @@ class Reader:
                         return
                     finished, running = wait(running, return_when=FIRST_COMPLETED)
                     done += sum(future.result() for future in finished)
-                    if self.on_progress is not None:
-                        self.on_progress(done, n)
+                    if self.on_progress is not None:  # others decode the rest meanwhile
+                        self.on_progress(done * n // len(some), n)
             except BaseException:
                 self.stopped.set()
                 raise
@@ -208,7 +218,7 @@ class Reader:
         (c, h, w), (own, rows, columns) = self.shape, image.shape
         if (rows, columns) == (h, w) and own <= c:
             return
-        this, first = (self.source.label(self.files[i][0]) for i in (k, self.model))
+        this, first = (self.source.label(entry) for entry in (self.files[k][0], self.model))
         if (rows, columns) != (h, w):
             raise DataError(
                 f"{this} is {rows}x{columns} (rows x columns), {first} is {h}x{w}. A network needs "

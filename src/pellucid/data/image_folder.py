@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from .split_file import Split
 from .user_folders import expanded
 
 if TYPE_CHECKING:
+    from ..distributed import Communicator
     from .folder_reader import Wanted
 
 __all__ = ["image_folder", "image_parts"]
@@ -159,6 +161,7 @@ def image_parts(
     workers: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     tell: Callable[[str], None] | None = None,
+    communicator: Communicator | None = None,
 ) -> Parts:
     """Read a folder or zip archive as `image_folder` does, with a validation set if it has one.
 
@@ -176,6 +179,9 @@ def image_parts(
     path, size, channels, seed, split, new_images, drawing, corrupt, skip_empty, limit, cache, \
     in_memory, workers, on_progress, tell
         As in `image_folder`.
+    communicator : Communicator, optional
+        Of the processes that all call this function, with the same arguments: those that share
+        Pellucid's cache decode the folder together, each a part of it.
 
     Raises
     ------
@@ -205,7 +211,7 @@ def image_parts(
     wanted = replace(wanted, own_validation=True, draw_test=held_out is not None)
     share = 0.2 if held_out is None else held_out
     division = Division(share, validation, seed, split, new_images, limit)
-    return _read(path, wanted, division, cache, in_memory, workers, on_progress, tell)
+    return _read(path, wanted, division, cache, in_memory, workers, on_progress, tell, communicator)
 
 
 def _wanted(
@@ -233,6 +239,7 @@ def _read(
     workers: int | None,
     on_progress: Callable[[int, int], None] | None,
     tell: Callable[[str], None] | None,
+    communicator: Communicator | None = None,
 ) -> Parts:
     from .file_tree import tree  # here, as most programs read no folder
     from .folder_parts import read_parts
@@ -244,8 +251,15 @@ def _read(
     _require(limit is None or limit >= 1, "limit", "must be 1 or more", limit)
     _require(workers is None or workers >= 1, "workers", "must be 1 or more", workers)
     storage = Storage(cache in (True, "disk"), in_memory, workers or _cores(), on_progress)
-    source = tree(expanded(path))
-    return read_parts(source, wanted, division, storage, tell or (lambda _: None))
+    if communicator is None or communicator.size == 1:
+        source = tree(expanded(path))
+        return read_parts(source, wanted, division, storage, tell or (lambda _: None))
+    from ..distributed import agreed
+    from .shared_cache import read_together
+
+    source = agreed(communicator, lambda: tree(expanded(path)))
+    read = partial(read_parts, source, wanted, division, tell=tell or (lambda _: None))
+    return read_together(communicator, source, storage, lambda how: read(storage=how))
 
 
 def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:

@@ -110,6 +110,10 @@ class ZipTree(Tree):
         files = [Entry(p, m.file_size, m.CRC) for p, m in sorted(self._members.items())]
         return Listing(files, sorted(folders), notes)
 
+    def prepare(self) -> None:
+        """Read where each member is."""
+        self.listing()
+
     def _infos(self) -> list[zipfile.ZipInfo]:
         assert self._file is not None
         size, part = _end(self._file, self._length)
@@ -142,7 +146,9 @@ class ZipTree(Tree):
     def read(self, entry: Entry) -> bytes:
         """Return the bytes of a member, with its CRC-32 checked."""
         self._require_size(entry)
-        member, label = self._members[entry.path], self.label(entry)
+        member, label = self._members.get(entry.path), self.label(entry)
+        if member is None:  # another process listed it
+            raise FileFormatError(f"{label} is not in it any more: the archive was changed.")
         if member.flag_bits & 1:
             raise FileFormatError(f"{label} is encrypted. Pack the images without a password.")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

@@ -7,6 +7,7 @@ one that fits how the program was started.
 
 from .agreement import agreed, in_turns, require_same
 from .communicator import Communicator, Pending, Solo
+from .delivery import dealt, handed_in
 from .mpi import MPI
 from .share import CHUNKS, Share
 from .world import world
@@ -19,6 +20,8 @@ __all__ = [
     "Share",
     "Solo",
     "agreed",
+    "dealt",
+    "handed_in",
     "in_turns",
     "require_same",
     "world",

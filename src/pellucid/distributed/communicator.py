@@ -52,6 +52,9 @@ class Communicator(Protocol):
         copied.
         """
 
+    def split(self, group: int) -> Communicator:
+        """Return the communicator of the ranks that give the same number, in their order."""
+
     def barrier(self) -> None:
         """Return when every rank has called it; the processor is free meanwhile."""
 
@@ -89,6 +92,10 @@ class Solo:
         if received[0] is not sent[0]:
             received[0][...] = sent[0]
         return _Arrived()
+
+    def split(self, group: int) -> Communicator:
+        """Return this communicator."""
+        return self
 
     def barrier(self) -> None:
         """Return."""

@@ -19,7 +19,12 @@ NAP = 0.02  # seconds between looks, where waiting may take long
 
 
 class MPI:
-    """All processes of one ``mpiexec``.
+    """All processes of one ``mpiexec``, or those of one `split`.
+
+    Parameters
+    ----------
+    group : mpi4py communicator, optional
+        All processes by default.
 
     Raises
     ------
@@ -27,9 +32,9 @@ class MPI:
         If mpi4py, or the library that it needs, is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, group: Any = None) -> None:
         self._mpi = _mpi4py()
-        self._world = self._mpi.COMM_WORLD.Dup()
+        self._world = self._mpi.COMM_WORLD.Dup() if group is None else group
         self.rank: int = self._world.Get_rank()
         self.size: int = self._world.Get_size()
 
@@ -69,6 +74,10 @@ class MPI:
         if own is not mine:
             own[...] = mine
         return _Requests(self._mpi, requests)
+
+    def split(self, group: int) -> MPI:
+        """Return the communicator of the ranks of one group."""
+        return MPI(self._world.Split(group, self.rank))
 
     def barrier(self) -> None:
         """Wait for all ranks, with looks in between rather than in a busy loop."""
