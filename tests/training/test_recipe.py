@@ -49,15 +49,17 @@ class Rates(Callback):
 # Warm-up --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("begin", [None, 0.25, 1.0])
 @pytest.mark.parametrize("schedule", ["cosine", None])
-def test_a_warm_up_and_its_schedule_are_those_of_torch(schedule, torch):
-    one, rates = trainer(schedule=schedule, warmup=1.4, lr=0.01, epochs=3), Rates()
+def test_a_warm_up_and_its_schedule_are_those_of_torch(schedule, begin, torch):
+    recipe = {"schedule": schedule, "warmup": 1.4, "warmup_from": begin}
+    one, rates = trainer(**recipe, lr=0.01, epochs=3), Rates()
     one.callbacks.append(rates)
     one.fit()
     warm, steps = 7, 3 * BATCHES  # 1.4 epochs of 5 batches
     rule = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
     kinds = torch.optim.lr_scheduler
-    rise = kinds.LinearLR(rule, start_factor=1 / (warm + 1), total_iters=warm)
+    rise = kinds.LinearLR(rule, start_factor=begin or 1 / (warm + 1), total_iters=warm)
     then = (
         kinds.CosineAnnealingLR(rule, steps - warm)
         if schedule
@@ -75,6 +77,12 @@ def test_a_warm_up_and_its_schedule_are_those_of_torch(schedule, torch):
 def test_a_warm_up_is_a_number_of_epochs(value):
     with pytest.raises(ArgumentError, match=r"^warmup: must be a number of epochs, 0 or more"):
         trainer(warmup=value)
+
+
+@pytest.mark.parametrize("value", [0, -0.1, 1.01, np.nan, "1", True])
+def test_a_warm_up_begins_at_a_fraction_of_the_rate(value):
+    with pytest.raises(ArgumentError, match=r"^warmup_from: must be a fraction of the learning ra"):
+        trainer(warmup=1, warmup_from=value)
 
 
 # The average of the weights -------------------------------------------------------------------
@@ -295,6 +303,7 @@ def test_both_engines_train_alike_with_everything():
         ("loss", nn.SoftmaxCrossEntropy([1.0, 2.0] * 5), "label_smoothing 0.1, and this .* 0.0"),
         ("loss", nn.SoftmaxCrossEntropy(label_smoothing=0.1), r"class_weights \[1.0, 2.0.* None"),
         ("warmup", 1.0, "warmup 0.7, and this Trainer has 1.0"),
+        ("warmup_from", 0.5, "warmup_from None, and this Trainer has 0.5"),
         ("ema", 0.9, "ema 0.95, and this Trainer has 0.9"),
         ("ema", None, "ema 0.95, and this Trainer has None"),
         ("clip_norm", None, "clip_norm 1.0, and this Trainer has None"),
@@ -336,7 +345,9 @@ def test_a_state_of_0_2_goes_on_with_weight_decay_on_everything():
     resumed.load_state(state)
     resumed.fit()
     assert same_weights(resumed.model, whole.model)
-    for options in ({"ema": 0.9}, {"warmup": 1.0}, {"last_batch": "drop"}):
+    for options in (
+        {"ema": 0.9}, {"warmup": 1.0}, {"warmup_from": 0.5}, {"last_batch": "drop"},
+    ):  # fmt: skip
         with pytest.raises(StateDictError, match="was saved with "):
             built(**options).load_state(state)
     with pytest.raises(StateDictError, match=r"label_smoothing 0\.0, and this Trainer has 0\.1"):

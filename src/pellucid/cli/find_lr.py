@@ -69,7 +69,7 @@ def command(
     else:
         echo(found)
         if found.suggestion is not None:
-            note(f"train with it: --lr {found.suggestion:.2g}")
+            note(f"train with it: {_options(found.suggestion, settings)}")
     if out is not None:
         from .. import viz
 
@@ -78,6 +78,16 @@ def command(
             viz.save_figure(figure, out)
         else:
             deliver(figure, "lr", out)
+
+
+def _options(rate: float, settings: Settings) -> str:
+    """Return the options of pellucid train that give this rate to these batches."""
+    from ..runs.completing import base_rate, completed, rule_of
+
+    if settings.scale_lr is None:
+        return f"--lr {rate:.2g}"
+    times = rule_of(completed(settings)).lr / base_rate(settings)
+    return f"--lr {rate / times:.2g}, of which --scale-lr makes {rate:.2g}"
 
 
 def _fields(found: RateTest) -> dict[str, object]:

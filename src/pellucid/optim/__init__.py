@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ArgumentError, did_you_mean
 from ..other_names import lookup
+from .batch_scaling import scaled_rate
 from .clipping import clip_grad_norm
 from .layerwise import LAMB, LARS
 from .optimizer import Optimizer, ParameterStep
@@ -41,6 +42,7 @@ __all__ = [
     "cosine",
     "one_cycle",
     "require_share",
+    "scaled_rate",
     "schedule_by_name",
     "schedule_name",
     "share_done",

@@ -59,6 +59,7 @@ class LARS(Optimizer):
     """
 
     elementwise = False
+    batch_scaling = "linear"
     slots = ("v",)
 
     def __init__(
@@ -107,6 +108,7 @@ class LAMB(Optimizer):
     """
 
     elementwise = False
+    batch_scaling = "sqrt"
     slots = ("m", "v")
 
     def __init__(

@@ -66,6 +66,8 @@ class Optimizer:
         Whether each weight's step depends on its own gradients alone, so that several processes may
         each update a part of an array. A class that does not say so itself is not: the formula of a
         subclass may need whole arrays, such as for their norms.
+    batch_scaling : {"linear", "sqrt"} or None
+        How its rate usually grows with the batch (`scaled_rate`); None if it does not say.
 
     Examples
     --------
@@ -83,6 +85,7 @@ class Optimizer:
 
     weight_decay: float = 0.0
     elementwise: bool = False
+    batch_scaling: str | None = None
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

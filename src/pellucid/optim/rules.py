@@ -35,10 +35,12 @@ class SGD(L2):
     Without momentum (μ = 0) that is ``w ← w - η·g``, without memory. Robbins & Monro 1951;
     momentum: Polyak 1964, in the form of Sutskever et al. 2013, "On the importance of
     initialization and momentum in deep learning", with η outside the velocity, so that a new rate
-    takes effect at once. ``nesterov`` uses the gradient at the current w in place of the look-ahead
-    point: Nesterov 1983, in the form of Bengio et al. 2013, "Advances in optimizing recurrent
-    networks", section 3.5, eq. 7. "Deep Learning from Scratch", sections 6.1.2 and 6.1.4, whose own
-    classes are in `pellucid.book`.
+    takes effect at once. So no momentum correction is needed when a warm-up or a schedule changes
+    η; the form with η within the velocity needs it: Goyal et al. 2017, section 3, remark 2.
+    ``nesterov`` uses the gradient at the current w in place of the look-ahead point: Nesterov 1983,
+    in the form of Bengio et al. 2013, "Advances in optimizing recurrent networks", section 3.5, eq.
+    7. "Deep Learning from Scratch", sections 6.1.2 and 6.1.4, whose own classes are in
+    `pellucid.book`.
 
     Examples
     --------
@@ -47,6 +49,7 @@ class SGD(L2):
     """
 
     elementwise = True
+    batch_scaling = "linear"
 
     def __init__(
         self,
@@ -91,6 +94,7 @@ class AdaGrad(L2):
     """
 
     elementwise = True
+    batch_scaling = "sqrt"
     slots = ("h",)
 
     def __init__(self, lr: float = 0.01, *, eps: float = 1e-7, weight_decay: float = 0.0) -> None:
@@ -113,6 +117,7 @@ class RMSprop(L2):
     """
 
     elementwise = True
+    batch_scaling = "sqrt"
     slots = ("h",)
 
     def __init__(
@@ -148,6 +153,7 @@ class Adam(L2):
     """  # noqa: E501
 
     elementwise = True
+    batch_scaling = "sqrt"
     slots = ("m", "v")
 
     def __init__(

@@ -12,6 +12,7 @@ from ..display.charts import Line, chart
 from ..display.html import Html, code, element, join, table
 from ..names import plain, shown
 from ..runs.fields import settings_in
+from ..runs.large_batches import product
 from ..runs.settings import Settings
 from ..shapes import shape_text
 from .facts import Facts
@@ -237,6 +238,8 @@ def settings(facts: Facts, language: str) -> Html:
         (known[name].labels[language], element("td", _value(value, text), class_="left wide"))
         for name, value in facts.settings.items()
     ]
+    if "scale_lr" in facts.settings and (rate := product(Settings(**facts.settings))):
+        rows.append((text["scaled_rate"], element("td", rate, class_="left wide")))
     return element("section", title, table((text["setting"], text["value"]), rows, left=(0, 1)))
 
 

@@ -15,6 +15,7 @@ from ..shapes import shape_text
 from ..training import History, Trainer, first_filters
 from .building import build, kept_models, stopping_of
 from .folder import PICTURES, RunFolder
+from .large_batches import rate_line
 from .listener import Listener
 from .logs import logs_of, remove_logs
 from .new_folder import new_folder, require_free
@@ -100,7 +101,8 @@ class Run:
             line += f"{len(test):,} held out"
         else:
             line += f"{len(validation):,} for validation, {len(test):,} to test on in the end"
-        notes = [*self.start.notes, *_decay_notes(self.trainer)]
+        rate = rate_line(self.settings)
+        notes = [*self.start.notes, *([rate] if rate else []), *_decay_notes(self.trainer)]
         return "\n".join([line, *(f"  {note}" for note in notes)])
 
 

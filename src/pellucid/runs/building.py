@@ -18,10 +18,11 @@ from ..optim.checks import require_decay
 from ..training import EarlyStopping, Trainer
 from .calibrating import require_validation
 from .class_weights import class_weights_of
-from .completing import completed, rule_of, with_absolute_paths
+from .completing import base_rate, completed, rule_of, with_absolute_paths
 from .folder import model_path
 from .images import first_images, is_folder, load_images
 from .initial_weights import given_init
+from .large_batches import warmup_from
 from .listener import Listener
 from .logs import require_logs
 from .settings import Settings
@@ -96,15 +97,15 @@ def build(settings: Settings, *, listener: Listener | None = None) -> Built:
         set_decay(network, {"*": 1})
     before = network.state_dict()
     trainer = new_trainer(settings, network, parts, rule, augment)
-    return Built(resolved(settings, rule), trainer, parts, split, start, before)
+    return Built(resolved(settings), trainer, parts, split, start, before)
 
 
-def resolved(settings: Settings, rule: Optimizer) -> Settings:
-    """Return complete settings as a run keeps them: valid in every folder, with the rule's rate."""
+def resolved(settings: Settings) -> Settings:
+    """Return complete settings as a run keeps them: valid in every folder, with their rate."""
     augment = settings.augment
     return replace(
         with_absolute_paths(settings),
-        lr=rule.lr,
+        lr=base_rate(settings),
         augment=None if augment is None else str(datasets.augmentation(augment)),
     )
 
@@ -219,6 +220,7 @@ def new_trainer(
         optimizer=rule,
         schedule=settings.schedule,
         warmup=settings.warmup or 0.0,
+        warmup_from=warmup_from(settings),
         clip_norm=settings.clip_norm,
         ema=settings.ema,
         last_batch=settings.last_batch or "keep",

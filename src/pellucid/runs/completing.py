@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..optim import Optimizer
     from .settings import Settings
 
-__all__ = ["completed", "rule_of", "with_absolute_paths"]
+__all__ = ["base_rate", "completed", "rule_of", "with_absolute_paths"]
 
 
 class Recipe(NamedTuple):
@@ -67,18 +67,33 @@ def with_absolute_paths(settings: Settings) -> Settings:
     )
 
 
+def base_rate(settings: Settings) -> float:
+    """Return the learning rate before it is scaled with the batch; by default the optimizer's."""
+    from .. import optim
+
+    return optim.by_name(settings.optimizer, settings.lr).lr
+
+
 def rule_of(settings: Settings) -> Optimizer:
-    """Return the optimizer with its learning rate and weight decay.
+    """Return the optimizer of complete settings, with its learning rate and weight decay.
 
     Raises
     ------
     ArgumentError
-        Naming the setting ``optimizer``, ``lr`` or ``weight_decay``.
+        Naming the setting ``optimizer``, ``lr``, ``lr_scaling`` or ``weight_decay``.
     """
     from .. import optim
     from ..optim.checks import require_weight_decay
 
     rule = optim.by_name(settings.optimizer, settings.lr)
+    if settings.scale_lr is not None:
+        assert settings.batch_size is not None
+        scaling = settings.lr_scaling or rule.batch_scaling or "linear"
+        rule.lr = optim.scaled_rate(rule.lr, settings.batch_size, settings.scale_lr, scaling)
+    elif settings.lr_scaling is not None:
+        raise ArgumentError(
+            "belongs to {scale_lr}.", where="lr_scaling", arguments={"scale_lr": 256}
+        )
     if settings.weight_decay is not None:
         rule.weight_decay = require_weight_decay(settings.weight_decay)
     if settings.decay_all and not rule.weight_decay:

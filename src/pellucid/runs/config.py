@@ -24,10 +24,16 @@ BYTES_OF_NAMES = sys.getfilesystemencodeerrors()
 
 
 def write_config(path: PathLike, settings: Settings) -> None:
-    """Write settings as TOML; those that are None, or False by default, are left out."""
+    """Write settings as TOML; those that are None, or False by default, are left out.
+
+    A comment says which learning rate follows from the batch size.
+    """
     from ..formats import atomic_write
+    from .large_batches import rate_line
 
     lines = ["# Repeat this run: pellucid train --config with this file or its folder"]
+    if rate := rate_line(settings):
+        lines.append(f"# {rate}")
     lines += [f"{key} = {toml(value)}" for key, value in as_written(settings).items()]
     with atomic_write(path) as part:
         part.write_bytes(("\n".join(lines) + "\n").encode("utf-8", BYTES_OF_NAMES))

@@ -13,7 +13,6 @@ from ..errors import ArgumentError
 from .beginning import Run, begin
 from .building import resolved, usable
 from .choice import choice_of
-from .completing import rule_of
 from .config import read_config, write_config
 from .finishing import finish
 from .folder import CHECKPOINT, CONFIG
@@ -104,7 +103,7 @@ class Seeds:
         elif settings.split_seed is not None and vary_split:
             raise ArgumentError("contradicts {split_seed}.", where="vary_split",
                                 arguments={"split_seed": settings.split_seed})  # fmt: skip
-        self.settings = settings = resolved(settings, rule_of(settings))
+        self.settings = settings = resolved(settings)
         known: dict[int, SeedResult | None] = {}
         if folder is not None and is_of_seeds(folder) and not overwrite:
             self.folder = own_folder(folder).path

@@ -143,6 +143,24 @@ class Settings:
         en="learning rate",
         ko="학습률",
     )
+    scale_lr: int | None = setting(
+        None,
+        "The learning rate is that for batches of BASE images: multiply it by the ratio of "
+        "--batch-size to BASE, or by the root of the ratio, as --lr-scaling says.",
+        metavar="BASE",
+        least=1,
+        otherwise="--lr is that for --batch-size",
+        en="learning rate given for batches of",
+        ko="학습률의 기준 배치 크기",
+    )
+    lr_scaling: Literal["linear", "sqrt"] | None = setting(
+        None,
+        "How --scale-lr multiplies: by the ratio of the batch sizes, or by its square root.",
+        metavar="linear|sqrt",
+        otherwise="linear for sgd, momentum, nesterov and lars, sqrt for the others",
+        en="learning-rate scaling",
+        ko="학습률을 키우는 방식",
+    )
     schedule: str | None = setting(
         None,
         "How the learning rate changes: cosine (to 0), one-cycle (up to --lr, then to 0), steps "
@@ -155,7 +173,7 @@ class Settings:
     warmup: float | None = setting(
         None,
         "Raise the learning rate to --lr over the first N epochs (0.5 is half an epoch), before "
-        "the schedule begins.",
+        "the schedule begins; with --scale-lr from --lr to the scaled rate.",
         metavar="N",
         otherwise="none",
         least=0,

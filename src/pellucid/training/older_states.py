@@ -61,7 +61,8 @@ def _recipe(state: TrainingState, trainer: Trainer) -> dict[str, Any]:
     plain = trainer.loss.plain() if isinstance(trainer.loss, Loss) else trainer.loss
     constants = loss_constants(plain)
     clip = own["clip_norm"] if state.clip_norm is None else state.clip_norm
-    return own | constants | {"warmup": 0.0, "ema": NONE, "last_batch": "keep", "clip_norm": clip}
+    none = {"warmup": 0.0, "warmup_from": NONE, "ema": NONE, "last_batch": "keep"}
+    return own | constants | none | {"clip_norm": clip}
 
 
 def _rates(state: TrainingState, trainer: Trainer) -> tuple[Any, Any]:

@@ -66,6 +66,7 @@ def _recipe(trainer: Trainer) -> dict[str, Any]:
     return {
         "clip_norm": NONE if trainer.clip_norm is None else trainer.clip_norm,
         "warmup": trainer.warmup,
+        "warmup_from": NONE if trainer.warmup_from is None else trainer.warmup_from,
         "ema": NONE if trainer.ema is None else trainer.ema,
         "last_batch": trainer.loader.last_batch,
         **loss_constants(trainer.loss),

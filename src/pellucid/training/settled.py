@@ -63,6 +63,8 @@ class Settled:
             value = require_positive(value, name)
         elif name == "warmup":
             value = _require_epochs(value, name)
+        elif name == "warmup_from" and value is not None:
+            value = _require_fraction(value, name)
         elif name == "epochs" or (name == "evaluate_samples" and value is not None):
             require_count(value, name, least=int(name != "epochs"))
         super().__setattr__(name, value)
@@ -73,6 +75,16 @@ def _require_epochs(value: Any, name: str) -> float:
     if not number or not 0 <= value < math.inf:
         raise ArgumentError(
             f"must be a number of epochs, 0 or more, perhaps a fraction; received {value!r}.",
+            where=name,
+        )
+    return float(value)
+
+
+def _require_fraction(value: Any, name: str) -> float:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not 0 < value <= 1:
+        raise ArgumentError(
+            f"must be a fraction of the learning rate, above 0 and up to 1; received {value!r}.",
             where=name,
         )
     return float(value)

@@ -32,7 +32,8 @@ def rate_factor(trainer: Trainer) -> float:
     batches, steps = len(trainer.loader), len(trainer.history.losses)
     warm = round(trainer.warmup * batches)
     if steps < warm:
-        return (steps + 1) / (warm + 1)
+        first = trainer.warmup_from
+        return (steps + 1) / (warm + 1) if first is None else first + (1 - first) * steps / warm
     if trainer.schedule is None:
         return 1.0
     done = share_done(steps - warm, trainer.epochs * batches - warm)

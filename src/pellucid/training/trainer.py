@@ -78,6 +78,10 @@ class Trainer(Settled):
         Epochs, perhaps a fraction of one, over which the learning rate rises in equal steps to the
         optimizer's, before the schedule begins: step k of the first W has the rate k / (W+1) of it.
         Goyal et al. 2017, "Accurate, large minibatch SGD", section 2.2.
+    warmup_from : float, optional
+        The fraction of the rate, above 0 and up to 1, at which the warm-up begins: step k of W then
+        has the rate ``f + (1-f)·(k-1)/W`` of it. By default 1 / (W+1). Goyal et al. begin at the
+        rate of a small batch: ``1/4`` for batches that are four times as large.
     ema : float, optional
         The decay, such as 0.999, of an exponential moving average of the weights
         (`pellucid.training.WeightAverage`). The average is what is measured after each epoch, and
@@ -143,6 +147,7 @@ class Trainer(Settled):
         augment: Augmentation | str | None = None,
         clip_norm: float | None = None,
         warmup: float = 0.0,
+        warmup_from: float | None = None,
         ema: float | None = None,
         last_batch: LastBatch = "keep",
         engine: EngineLike = "compiled",
@@ -202,6 +207,7 @@ class Trainer(Settled):
         self.clip_norm = clip_norm
         self.gradient_norm: float | None = None
         self.warmup = warmup
+        self.warmup_from = warmup_from
         self.ema = ema
         self._average = None if ema is None else WeightAverage(ema, average_by(self.engine))
         model.input_shape = train.image_shape
