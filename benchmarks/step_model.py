@@ -109,7 +109,7 @@ class Network:
         return sum(layer.numbers for layer in self.layers)
 
     def at(self, seconds: Sequence[float], images: float) -> float:
-        """Return the seconds for ``images``: a straight line between, and beyond, the measured.
+        """Return the seconds for ``images``: between those measured a line, beyond in proportion.
 
         >>> Network("n", (1, 2, 4), (), (), 0).at((3, 4, 8), 3)
         6.0
@@ -118,12 +118,13 @@ class Network:
         """
         if images <= 0:
             return 0.0
-        if len(self.images) == 1 or images <= self.images[0]:
+        if images >= self.images[-1]:
+            return seconds[-1] * images / self.images[-1]
+        if images <= self.images[0]:
             return float(seconds[0])
-        k = next((k for k, n in enumerate(self.images) if n >= images), len(self.images) - 1)
+        k = next(k for k, n in enumerate(self.images) if n >= images)
         low, high = self.images[k - 1], self.images[k]
-        slope = (seconds[k] - seconds[k - 1]) / (high - low)
-        return max(float(seconds[k - 1] + slope * (images - low)), 0.0)
+        return seconds[k - 1] + (seconds[k] - seconds[k - 1]) * (images - low) / (high - low)
 
 
 @dataclass

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import ArgumentError, renamed
+from ..launch import launched
 from ..shapes import shape_text
 from .compiling import announced
 from .json_output import JsonOption, print_json
 from .messages import echo
+from .on_ranks import on_ranks
 from .options import ImageOption, NetworkArgument, image_shape, network
 
 if TYPE_CHECKING:
     from ..engine.profile import Profile
     from ..nn import Layer
+    from ..training.rank_profile import RanksProfile
     from ..typing import Array
 
 __all__ = ["command"]
@@ -41,15 +45,32 @@ def command(
         typer.Option(metavar="N", min=1, help="Threads. [dim]Default: one per core.[/dim]"),
     ] = None,
     optimizer: Annotated[str, typer.Option(metavar="NAME", help="As for pellucid train.")] = "adam",
+    ranks: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=2,
+            help="Time a training step that N ranks share, as mpiexec -n N pellucid profile does.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Time training and inference of a network, and each step of its plan.
 
     The last column compares a step's FLOP/s with those of NumPy's matrix product on this machine.
+    On several ranks: what each computes, sends, and waits for in a training step.
     """
+    if ranks is not None and launched().alone:
+        given = {
+            "--input": image, "--data": data, "--batch-size": batch_size, "--steps": steps,
+            "--threads": threads, "--optimizer": optimizer,
+        }  # fmt: skip
+        words = [f"{name}={value}" for name, value in given.items() if value is not None]
+        raise typer.Exit(on_ranks(ranks, "profile", *words, *["--json"] * as_json, "--", model))
     if asked := threads or os.environ.get("PELLUCID_NUM_THREADS"):
         os.environ |= dict.fromkeys(OF_NUMPY, str(asked))  # NumPy is not imported yet
 
+    from ..distributed import world
     from ..engine import profile
     from ..kernels.compiling import watch
     from ..kernels.pool.thread_count import set_num_threads
@@ -58,7 +79,20 @@ def command(
         with renamed(set_num_threads="--threads"):
             set_num_threads(threads)
     described, images, labels = _batch(model, image, data, batch_size)
+    communicator = world()
     with renamed(optimizer="--optimizer"), announced(watch):
+        if communicator.size > 1:
+            from ..training.rank_profile import profile_ranks
+
+            shared = profile_ranks(
+                described, images, labels, communicator, steps=steps, optimizer=optimizer
+            )
+            if communicator.rank == 0:
+                if as_json:
+                    print_json(_ranks_document(shared))
+                else:
+                    echo(str(shared))
+            return
         measured = profile(described, images, labels, steps=steps, optimizer=optimizer)
     if as_json:
         print_json(_document(measured))
@@ -68,8 +102,6 @@ def command(
 
 def _document(measured: Profile) -> dict[str, Any]:
     """Return what --json prints."""
-    from dataclasses import asdict
-
     from ..engine.peak import peak_gflops
 
     step = sum(measured.step_seconds.values())
@@ -88,6 +120,26 @@ def _document(measured: Profile) -> dict[str, Any]:
             "images_per_second": measured.images / measured.call_seconds,
             "steps": [asdict(one) for one in measured.inference_steps],
         },
+    }
+
+
+def _ranks_document(measured: RanksProfile) -> dict[str, Any]:
+    """Return what --json prints on several ranks."""
+    return {
+        "images": measured.images,
+        "threads": measured.threads,
+        "seconds": measured.step_seconds,
+        "images_per_second": measured.images / measured.step_seconds,
+        "ranks": [
+            {f"{part}_seconds" if part != "images" else part: n for part, n in asdict(rank).items()}
+            | {
+                "buckets": [
+                    {"bytes": b.bytes, "ready_seconds": b.ready, "summed_seconds": b.done}
+                    for b in buckets
+                ]
+            }
+            for rank, buckets in zip(measured.ranks, measured.buckets, strict=True)
+        ],
     }
 
 
