@@ -229,7 +229,7 @@ def test_a_hostile_architecture_is_refused_quickly_and_without_memory(name, tmp_
     path = _with(tmp_path / "m.safetensors", architecture=json.dumps(architecture))
     tracemalloc.start()
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         with pytest.raises(FileFormatError, match=rf"m\.safetensors'.*(?s:.*)({said})"):
             load(path)
@@ -238,7 +238,7 @@ def test_a_hostile_architecture_is_refused_quickly_and_without_memory(name, tmp_
         tracemalloc.stop()
     assert peak < 8 * 2**20
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resident < 2**16  # KiB
-    assert time.perf_counter() - started < 10  # on a busy machine; it takes milliseconds
+    assert time.process_time() - started < 10  # of the processor's; it takes milliseconds
 
 
 @pytest.mark.parametrize("depth", [300, 1000, 20_000])

@@ -22,7 +22,7 @@ def page(browser, digits_file, tmp_path_factory):
 def test_the_layers_of_the_line_are_shown_while_it_is_typed(page):
     page.locator(LINE).fill("")
     page.locator(LINE).press_sequentially("CONV3-4 -> RELU -> POOL -> FC")
-    page.wait_for_selector("text=Conv2d(1, 4, 3, padding=1)")
+    page.wait_for_selector("text=Linear(64, 10)")
     model = models.from_pattern("CONV3-4 -> RELU -> POOL -> FC", (1, 8, 8), 10)
     calls = page.locator(".layer-table tbody td:nth-child(2)").all_inner_texts()
     assert calls == [repr(layer) for _, layer in model.children()]
@@ -79,6 +79,7 @@ def test_the_caret_marks_the_layers_of_its_word(page):
     page.wait_for_selector("text=Conv2d(4, 4, 3, padding=1)")
     page.locator(LINE).press("Home")
     page.keyboard.press("ArrowRight")
+    page.wait_for_selector(".layer-table tr.chosen")
     chosen = page.locator(".layer-table tr.chosen th").all_inner_texts()
     assert chosen == ["conv1", "conv2"]
 

@@ -137,7 +137,7 @@ def test_axe_finds_nothing_on_any_page_and_each_control_has_a_name(page, studio)
     for k, state in enumerate(states):
         theme = ("light", "dark")[k % 2]  # single views are looked at in the other one as well
         show(page, studio, f"theme={theme}&image=test:3&value=1&{state}")
-        page.wait_for_function("document.querySelector('main').childElementCount > 1")
+        page.wait_for_function("() => document.querySelector('main').childElementCount > 1")
         found = axe.run(page).response["violations"]
         assert not found, (state, [(e["id"], [n["html"] for n in e["nodes"]]) for e in found])
         nodes = cdp.send("Accessibility.getFullAXTree")["nodes"]
@@ -157,7 +157,7 @@ def test_at_twice_the_size_no_korean_page_scrolls_sideways(page, studio):
     page.set_viewport_size({"width": 640, "height": 450})
     for state in [f"view={view}" for view in VIEWS] + ["lesson=learning&step=7"]:
         show(page, studio, f"lang=ko&image=test:3&value=1&{state}")
-        page.wait_for_function("document.querySelector('main').childElementCount > 1")
+        page.wait_for_function("() => document.querySelector('main').childElementCount > 1")
         assert page.evaluate("document.documentElement.scrollWidth") <= 640, state
 
 

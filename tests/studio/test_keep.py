@@ -30,7 +30,7 @@ def page(browser, tmp_path_factory):
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.goto(path.as_uri())
     page.locator(".drawing").click(position={"x": 40, "y": 60})
-    page.wait_for_function("location.hash.includes('image=drawn')")
+    page.wait_for_function("() => location.hash.includes('image=drawn')")
     return page
 
 
@@ -53,14 +53,14 @@ VIEWS = {
     "maps": {"view": "maps", "value": 1, "unit": ""},
     "unit": {"view": "unit", "value": 1, "unit": "3.0.0"},
 }
-READY = {"network": "main svg", "maps": "main canvas", "unit": "main .engine"}
+# What each view shows last: its answers are all there then.
+READY = {"network": "main .graph .box", "maps": "main .legend canvas", "unit": "main .readers"}
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_view_becomes_an_svg_with_its_words_and_nothing_from_elsewhere(page, view):
     _show(page, **VIEWS[view])
     page.wait_for_selector(READY[view])
-    page.wait_for_timeout(300)
     name, content = _kept(page, "SVG")
     assert name.startswith(f"small-net-{view}")
     root = ElementTree.fromstring(content)
@@ -89,7 +89,6 @@ def test_a_view_becomes_an_svg_with_its_words_and_nothing_from_elsewhere(page, v
 def test_a_png_has_two_pixels_for_one_and_shows_what_the_page_shows(page):
     _show(page, **VIEWS["maps"])
     page.wait_for_selector(READY["maps"])
-    page.wait_for_timeout(300)
     drawing = ElementTree.fromstring(_kept(page, "SVG")[1])
     name, content = _kept(page, "PNG")
     assert name == "small-net-maps-conv1.png"

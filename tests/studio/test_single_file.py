@@ -96,7 +96,7 @@ def test_korean_is_there_and_the_language_can_be_given(browser, opened, tmp_path
     page = _page(browser, tmp_path / "ko.html", "view=maps")
     assert re.search("[가-힣]", page.locator(".tabs").inner_text())
     page.get_by_role("button", name="English").click()
-    page.wait_for_function("document.documentElement.lang === 'en'")
+    page.wait_for_function("() => document.documentElement.lang === 'en'")
     assert "Feature maps" in page.locator(".tabs").inner_text()
     page.context.close()
 
@@ -130,8 +130,8 @@ def test_a_link_to_a_step_shows_what_walking_to_it_shows(browser, path):
         walked.keyboard.press("PageDown")
     walked.wait_for_selector("[data-step='7']")
     linked = _page(browser, path, "lesson=convolution&step=7")
-    linked.wait_for_function("location.hash.includes('unit=')")
-    walked.wait_for_function("location.hash.includes('unit=0.9.9')")
+    linked.wait_for_function("() => location.hash.includes('unit=')")
+    walked.wait_for_function("() => location.hash.includes('unit=0.9.9')")
     parsed = "Object.fromEntries(new URLSearchParams(location.hash.slice(1)))"
     kept = [page.evaluate(parsed) for page in (walked, linked)]
     keys = ("view", "value", "unit", "step", "lesson")

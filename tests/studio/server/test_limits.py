@@ -14,8 +14,9 @@ MOST = 4 << 20
 def setting():
     return (
         "from pellucid.studio.server import bodies, patience, serving\n"
-        "serving.KEEP_ALIVE = 1\n"
-        "bodies.SECONDS = patience.HEADER_SECONDS = patience.WRITE_SECONDS = 0.5\n"
+        "serving.KEEP_ALIVE = 2\n"
+        "patience.HEADER_SECONDS = patience.WRITE_SECONDS = 1\n"
+        "bodies.SECONDS = 3\n"  # in which the largest body comes on a busy machine too
     )
 
 

@@ -179,9 +179,10 @@ def test_the_end_of_the_studio_saves_a_training_that_waits(studio, tmp_path):
 
 
 def test_the_end_of_the_studio_saves_a_training_in_the_middle_of_an_epoch(studio, tmp_path):
-    _opened_one = _begun(studio, epochs=1000)
-    _ask(_opened_one, "go")
-    time.sleep(0.3)
+    opened = _begun(studio, epochs=1000)
+    _ask(opened, "go")
+    while _ask(opened, "state")["step"] < 3:
+        time.sleep(0.01)
     studio.training.close()
     assert studio.training.state == "stopped"
     kept = runs.resume(studio.training.run.folder).trainer
@@ -238,10 +239,11 @@ def test_slow_motion_takes_a_step_at_a_time_and_shows_each(studio):
     opened = _begun(studio)
     seen = []
     studio.events.listen(lambda name, data: seen.append(data) if name == "training" else None)
-    _ask(opened, "slow", per_second=20)
+    _ask(opened, "slow", per_second=5)
     while len(seen) < 6:
         time.sleep(0.01)
     _ask(opened, "pause")
+    assert studio.training.wait("paused", seconds=60)
     steps = [each["step"] for each in seen]
     assert steps[:5] == list(range(steps[0], steps[0] + 5))
     told = [loss for each in seen for loss in each["losses"]]
