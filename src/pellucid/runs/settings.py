@@ -145,8 +145,8 @@ class Settings:
     )
     scale_lr: int | None = setting(
         None,
-        "The learning rate is that for batches of BASE images: multiply it by the ratio of "
-        "--batch-size to BASE, or by the root of the ratio, as --lr-scaling says.",
+        "--lr is the rate for batches of BASE images: it is multiplied by the ratio of "
+        "--batch-size to BASE, or by the root of that, as --lr-scaling says.",
         metavar="BASE",
         least=1,
         otherwise="--lr is that for --batch-size",
