@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -165,6 +165,13 @@ def worker(folder, trials):
     return subprocess.Popen([sys.executable, "-c", COMMAND, folder, str(trials)])
 
 
+# At a moment of its own, as it may be done before another process has seen how far it is.
+KILLED_AFTER_FIVE_EPOCHS = (
+    Path(__file__).parents[1] / "cli" / "interrupted.py",
+    *("pellucid.training.history:History.write_csv", "6", "SIGKILL"),
+)
+
+
 def test_two_processes_do_each_trial_once_and_the_last_measures_the_best(tmp_path):
     sweep(SPACE, 1, tmp_path)
     both = [worker(tmp_path, 8) for _ in range(2)]
@@ -179,15 +186,13 @@ def test_two_processes_do_each_trial_once_and_the_last_measures_the_best(tmp_pat
 
 
 def test_the_trial_of_a_killed_process_is_trained_to_its_end_by_the_next(tmp_path):
-    space = Space(runs.Settings(**{**FIXED, "epochs": 60}), RATES)
+    space = Space(runs.Settings(**{**FIXED, "epochs": 8}), RATES)
     sweep(space, 1, tmp_path / "a")
-    process = worker(tmp_path / "a", 2)
+    arguments = ("sweep", "--out", tmp_path / "a", "--trials", "2")
+    killed = subprocess.run([sys.executable, *KILLED_AFTER_FIVE_EPOCHS, *arguments])
+    assert killed.returncode == -signal.SIGKILL
     history = tmp_path / "a/trial-0001/history.csv"
-    while not history.exists() or len(history.read_text().splitlines()) < 6:
-        assert process.poll() is None
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    assert len(history.read_text().splitlines()) == 6
     assert states(tmp_path / "a") == ["COMPLETE", "RUNNING"]
     before = history.read_text()
     found = sweep(None, 2, tmp_path / "a")
