@@ -30,6 +30,7 @@ from . import (
 from .late_help import with_late_help
 from .messages import be_quiet
 from .quiet import QuietOption, with_quiet
+from .ranks import with_one_rank
 
 __all__ = ["app"]
 
@@ -83,4 +84,4 @@ app.command("import")(import_.command)
 app.command("book", context_settings={"allow_interspersed_args": False})(book.command)
 app.add_typer(data.app, name="data")
 app.add_typer(show.app, name="show")
-with_quiet(app)
+with_quiet(with_one_rank(app))

@@ -27,9 +27,14 @@ def main(arguments: list[str] | None = None) -> None:
     _escape_unencodable()
     try:
         from .app import app
+        from .ranks import leave, run_on_this_rank
 
         with _warnings_as_notes(), hidden_backend():
-            app(args=arguments, prog_name="pellucid")
+            try:
+                run_on_this_rank(app, arguments)
+            except SystemExit as end:
+                leave(end.code)
+                raise
     except PellucidError as error:
         _fail(error)
     except KeyboardInterrupt:  # while the commands were being imported; Typer sees to the rest
@@ -87,7 +92,6 @@ def _warnings_as_notes() -> Iterator[None]:
 
 
 def _fail(message: object) -> None:
-    from .messages import complain
+    from .ranks import fail
 
-    complain(message)
-    sys.exit(1)
+    fail(message)

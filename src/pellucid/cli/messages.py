@@ -13,9 +13,9 @@ from ..names import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["be_quiet", "complain", "count", "echo", "is_quiet", "note", "say", "tell"]
+__all__ = ["be_quiet", "be_silent", "complain", "count", "echo", "is_quiet", "note", "say", "tell"]
 
-_quiet = False
+_quiet = _silent = False
 
 
 def be_quiet(wanted: bool) -> None:
@@ -24,9 +24,15 @@ def be_quiet(wanted: bool) -> None:
     _quiet = wanted
 
 
+def be_silent() -> None:
+    """Print nothing but errors from now on: another rank prints the rest."""
+    global _silent
+    _silent = True
+
+
 def is_quiet() -> bool:
     """Return whether notes and progress are left out (``--quiet``)."""
-    return _quiet
+    return _quiet or _silent
 
 
 def echo(message: object) -> None:
@@ -36,7 +42,8 @@ def echo(message: object) -> None:
     """
     import typer
 
-    typer.echo(plain(str(message), lines=True))
+    if not _silent:
+        typer.echo(plain(str(message), lines=True))
 
 
 def tell(message: object) -> None:
@@ -55,7 +62,8 @@ def say(message: object) -> None:
     """Print a line to standard error that ``--quiet`` does not leave out."""
     import typer
 
-    typer.echo(plain(str(message), lines=True), err=True)
+    if not _silent:
+        typer.echo(plain(str(message), lines=True), err=True)
 
 
 def complain(message: object, console: Console | None = None) -> None:

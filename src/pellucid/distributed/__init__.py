@@ -5,11 +5,11 @@ carries the messages: `Solo` for one process, `MPI` for those of ``mpiexec``; `w
 one that fits how the program was started.
 """
 
-from .agreement import agreed, in_turns, require_same
+from .agreement import agreed, by_first, in_turns, on_first, require_same
 from .communicator import Communicator, Pending, Solo
 from .delivery import dealt, handed_in
 from .mpi import MPI
-from .share import CHUNKS, Share
+from .share import CHUNKS, Share, chunks_of_ranks
 from .world import world
 
 __all__ = [
@@ -20,9 +20,12 @@ __all__ = [
     "Share",
     "Solo",
     "agreed",
+    "by_first",
+    "chunks_of_ranks",
     "dealt",
     "handed_in",
     "in_turns",
+    "on_first",
     "require_same",
     "world",
 ]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from ..errors import ArgumentError, PellucidError, RanksError
 from .communicator import Communicator
 
-__all__ = ["agreed", "in_turns", "places", "require_same"]
+__all__ = ["agreed", "by_first", "in_turns", "on_first", "places", "require_same"]
 
 T = TypeVar("T")
 TOLD = (PellucidError, OSError, MemoryError)  # whose message is enough; others are faults of ours
@@ -58,6 +58,50 @@ def agreed(communicator: Communicator, work: Callable[[], T]) -> T:
     told = RanksError(message, where=where, ranks=places(ranks, hosts))
     told.arguments = arguments
     raise told from failure
+
+
+def on_first(communicator: Communicator, work: Callable[[], T]) -> T | None:
+    """Call ``work`` on rank 0 alone; return its result there, and None on the others.
+
+    Raises
+    ------
+    Exception
+        That of ``work`` on rank 0, and on the others a `RanksError` with the same message.
+    """
+    failure: list[Exception] = []
+
+    def kept() -> T:
+        try:
+            return work()
+        except Exception as error:
+            failure.append(error)
+            raise
+
+    try:
+        return agreed(communicator, kept if communicator.rank == 0 else lambda: None)
+    except RanksError as error:
+        if failure:
+            raise failure[0] from failure[0].__cause__
+        error.ranks = ""
+        raise
+
+
+def by_first(communicator: Communicator, work: Callable[[], T]) -> T:
+    """Call ``work`` on rank 0 alone, and return its result, which must pickle, on all ranks.
+
+    Raises
+    ------
+    Exception
+        As `on_first`.
+
+    Examples
+    --------
+    >>> from pellucid.distributed import Solo
+    >>> by_first(Solo(), lambda: 7)
+    7
+    """
+    result: T = communicator.broadcast(on_first(communicator, work))
+    return result
 
 
 def in_turns(communicator: Communicator, work: Callable[[], T]) -> T:

@@ -85,6 +85,13 @@ class MPI:
         while not request.Test():
             time.sleep(NAP)
 
+    def arrive(self, seconds: float) -> bool:
+        """Return whether all ranks call this within ``seconds``; if not, never call it again."""
+        request, end = self._world.Ibarrier(), time.monotonic() + seconds
+        while not (arrived := request.Test()) and time.monotonic() < end:
+            time.sleep(NAP)
+        return bool(arrived)
+
     def abort(self, code: int) -> None:
         """End all ranks."""
         self._world.Abort(code)
