@@ -13,6 +13,7 @@ world = MPI()
 r, n = world.rank, world.size
 assert world.gather(f"rank {r}") == [f"rank {k}" for k in range(n)]
 assert world.broadcast(r, root=n - 1) == n - 1
+assert world.collect(np.float64(r)).tolist() == list(range(n))
 assert world.collect(np.full(3, r)).tolist() == [[k] * 3 for k in range(n)]
 sent = [np.full(k + 1, 10 * r + k, dtype=np.float32) for k in range(n)]
 received = [np.empty(r + 1, dtype=np.float32) for k in range(n)]

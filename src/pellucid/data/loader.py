@@ -64,8 +64,8 @@ class Loader:
         The current pass, counted from 0; -1 before the first.
     chosen : int64 array
         The indices of the last batch; with a share, of this process's part of it.
-    first : int
-        The index of the first image of the last batch.
+    first, count : int, int
+        The index of the first image of the last batch, and its number of images.
 
     Examples
     --------
@@ -137,7 +137,7 @@ class Loader:
         self.position = 0
         self.epoch = -1
         self.chosen: Array = self.order
-        self.first = 0
+        self.first = self.count = 0
         self._share = None if share is None or share.alone else share
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
@@ -157,7 +157,7 @@ class Loader:
         self._begin()
         batch = self._batch()
         mine = slice(None) if self._share is None else self._share.begin(len(batch))
-        self.chosen, self.first = batch[mine], int(batch[0])
+        self.chosen, self.first, self.count = batch[mine], int(batch[0]), len(batch)
         read = self._read(batch)
         x, labels = self._gathered(read)
         if self.augment is not None and len(read):

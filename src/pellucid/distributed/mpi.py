@@ -54,7 +54,7 @@ class MPI:
 
     def collect(self, part: Array) -> Array:
         """Return the arrays of all ranks."""
-        part = np.ascontiguousarray(part)
+        part = np.asarray(part, order="C")  # which keeps the shape of a single number
         whole = np.empty((self.size, *part.shape), dtype=part.dtype)
         self._world.Allgather(part, whole)
         return whole

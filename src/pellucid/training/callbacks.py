@@ -23,13 +23,20 @@ __all__ = [
     "HistoryFile",
     "LastModel",
     "as_callbacks",
+    "changes_gradients",
     "tell",
     "tell_the_end",
 ]
 
 
 class Callback:
-    """Base class: override the hooks you need."""
+    """Base class: override the hooks you need.
+
+    If several ranks share a training, the hooks are called on rank 0. There they may stop the
+    training, or set rates of learning. A callback that has an `on_gradients` is called on all ranks
+    instead, in all its hooks; so must be one that changes weights, or anything else that decides
+    what is learned.
+    """
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Before the first batch."""
@@ -168,6 +175,12 @@ def as_callbacks(callbacks: Any) -> list[Callback]:
                 where="callbacks",
             )
     return given
+
+
+def changes_gradients(callback: Callback) -> bool:
+    """Return whether a callback has an ``on_gradients`` of its own."""
+    hook = callback.on_gradients
+    return getattr(hook, "__func__", hook) is not Callback.on_gradients
 
 
 def tell(callbacks: Sequence[Callback], hook: str, trainer: Trainer, *news: object) -> None:

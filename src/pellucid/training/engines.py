@@ -24,6 +24,7 @@ The Trainer, `evaluate` and `predict` take the name of an engine or your own obj
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -42,7 +43,16 @@ if TYPE_CHECKING:
     from ..engine import Backend
     from ..kernels.compiling import Compiling
 
-__all__ = ["CompiledEngine", "Engine", "EngineLike", "NumpyEngine", "Run", "as_engine"]
+__all__ = [
+    "CompiledEngine",
+    "Engine",
+    "EngineLike",
+    "NumpyEngine",
+    "Run",
+    "as_engine",
+    "prepared",
+    "shares",
+]
 
 Gathering: TypeAlias = Callable[[Dataset, Array], tuple[Array, Array]]
 Tell: TypeAlias = Callable[["Compiling"], None]
@@ -259,6 +269,28 @@ methods of an Engine, received 'fast'. Did you mean 'compiled'?
         f"{engine!r}.{hint}",
         where="engine",
     )
+
+
+def shares(engine: Engine) -> bool:
+    """Return whether an engine can compute a share of a batch: see `Engine.prepare`.
+
+    Examples
+    --------
+    >>> shares(CompiledEngine()), shares(NumpyEngine())
+    (True, False)
+    """
+    methods = (engine.prepare, engine.loss)
+    return all("share" in inspect.signature(method).parameters for method in methods)
+
+
+def prepared(
+    engine: Engine, model: Layer, image_shape: Shape, batch_size: int, loss: Loss, share: Share
+) -> tuple[Run, Loss]:
+    """Return the model and the loss for batches of which this process computes a ``share``."""
+    if not shares(engine):
+        return engine.prepare(model, image_shape, batch_size), engine.loss(loss)
+    sharing: Any = engine
+    return sharing.prepare(model, image_shape, batch_size, share=share), sharing.loss(loss, share)
 
 
 class _Layers:

@@ -72,8 +72,8 @@ class Guard:
 
         self.run(held, _nothing)
 
-    def _replace_handlers(self) -> None:
-        self._held, self._waiting = False, []
+    def _replace_handlers(self, *, held: bool = False) -> None:
+        self._held, self._waiting = held, []
         if threading.current_thread() is not threading.main_thread():
             return
         for number in self._numbers or {signal.SIGINT}:

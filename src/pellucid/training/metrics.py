@@ -85,28 +85,24 @@ def evaluate(
     >>> len(result.predictions), int(result.confusion.sum())
     (359, 359)
     """
-    require_one_output(model, "evaluate")
-    dataset = as_data(dataset, "evaluate")
-    require_count(batch_size, "batch_size")
-    if run is None:
-        batch_size = min(batch_size, len(dataset))  # a plan allocates memory for a whole batch
-        require_known_classes(model, dataset, "evaluate")
-        require_known(model, value_range(dataset), "evaluate")
-    require_count(batch_size, "batch_size")
-    shape, most = dataset.image_shape, min(batch_size, len(dataset))
-    how = as_engine(engine)
-    told = nullcontext if run is not None else _told(how)
-    run = run or how.prepare(model, shape, most, frozen=True)
-    loss = how.loss(SoftmaxCrossEntropy() if loss is None else loss)
     ranks: Communicator = communicator or Solo()
-    loader = DealtLoader(dataset, batch_size, rank=ranks.rank, size=ranks.size, gather=how.gather())
+    dataset = as_data(dataset, "evaluate")
 
     def work() -> list[_Measured]:
+        require_one_output(model, "evaluate")
+        require_count(batch_size, "batch_size")
+        if run is None:
+            require_known_classes(model, dataset, "evaluate")
+            require_known(model, value_range(dataset), "evaluate")
+        how = as_engine(engine)
+        size = min(batch_size, len(dataset))  # a plan allocates memory for a whole batch
+        runs = run or how.prepare(model, dataset.image_shape, size, frozen=True)
+        plain = how.loss(SoftmaxCrossEntropy() if loss is None else loss)
         found = []
-        with model.evaluating(), told(run):
-            for x, labels in loader:
-                scores = _mean_scores(run, x) if mirrored else run(x)
-                found.append(_Measured.of(scores, labels, loss))
+        with model.evaluating(), nullcontext() if run is not None else _told(how)(runs):
+            for x, labels in _dealt(dataset, size, how, ranks):
+                scores = _mean_scores(runs, x) if mirrored else runs(x)
+                found.append(_Measured.of(scores, labels, plain))
                 if on_batch is not None:
                     on_batch(len(x))
         return found
@@ -200,16 +196,30 @@ def scores(
     >>> bool((ops.softmax(found) == predict(model, test.take(3))).all())
     True
     """
-    require_count(batch_size, "batch_size")
-    require_one_output(model, "predict")
-    how = as_engine(engine)
     ranks: Communicator = communicator or Solo()
+
+    def work() -> list[Array]:
+        require_count(batch_size, "batch_size")
+        require_one_output(model, "predict")
+        return _own_scores(model, x, batch_size, as_engine(engine), run, ranks)
+
+    return np.concatenate(in_order(ranks.gather(agreed(ranks, work))))
+
+
+def _own_scores(
+    model: Layer,
+    x: npt.ArrayLike | Dataset,
+    batch_size: int,
+    how: Engine,
+    run: Callable[[Array], Array] | None,
+    ranks: Communicator,
+) -> list[Array]:
+    """Return the scores of each batch that is this rank's."""
     batches: Iterable[Array]
     if isinstance(x, Dataset):
         require_known(model, value_range(x), "predict")
         shape, size = x.image_shape, min(batch_size, len(x))
-        dealt = DealtLoader(x, size, rank=ranks.rank, size=ranks.size, gather=how.gather())
-        batches = (images for images, _ in dealt)
+        batches = (images for images, _ in _dealt(x, size, how, ranks))
     else:
         x = require_floats(x, "predict")
         require_known(model, require_finite(x, "predict"), "predict", images=x.ndim == 4)
@@ -217,16 +227,12 @@ def scores(
         how = how if len(x) else NumpyEngine()  # a plan needs at least one image
         starts = range(0, max(1, len(x)), size)[ranks.rank :: ranks.size]
         batches = (x[k : k + size] for k in starts)
-
-    def work() -> list[Array]:
+    try:
         ready: AbstractContextManager[Callable[[Array], Array]] = (
             prepared_run(how, model, shape, size, _told(how)) if run is None else nullcontext(run)
         )
         with ready as runs, model.evaluating():
             return [runs(images).copy() for images in batches]  # a plan reuses it
-
-    try:
-        return np.concatenate(in_order(ranks.gather(agreed(ranks, work))))
     except ShapeError as error:
         if not isinstance(x, Dataset):
             error.message += axes_hint(model, x.shape)
@@ -281,6 +287,11 @@ class _Measured(NamedTuple):
             scores.shape[1],
             Confidences.of(ops.softmax(scores), labels),
         )
+
+
+def _dealt(dataset: Dataset, batch_size: int, how: Engine, ranks: Communicator) -> DealtLoader:
+    """Return the batches that are this rank's."""
+    return DealtLoader(dataset, batch_size, rank=ranks.rank, size=ranks.size, gather=how.gather())
 
 
 def _told(engine: Engine) -> Callable[[Any], AbstractContextManager[None]]:

@@ -4,7 +4,9 @@ Up to 0.1, momentum had two classes, ``v ← α·v - η·g``; ``w ← w + v``, w
 velocity; Adam's constants were ``beta1`` and ``beta2``, RMSprop's was ``decay_rate``; the oldest
 states have only the rate of the last step, not the one that the schedule multiplies.
 
-Up to 0.2, weight decay applied to all parameters, and a Trainer had no further recipe.
+Up to 0.2, weight decay applied to all parameters, and a Trainer had no further recipe. Later states
+without a number of chunks had 4 or more, by the size of a layer; they go on with those of the
+Trainer.
 """
 
 from __future__ import annotations
@@ -32,10 +34,13 @@ LATER = {  # constants new in 0.2, with the values that reproduce 0.1
 }
 
 
-def translated(state: TrainingState, trainer: Trainer) -> TrainingState:
-    """Return ``state`` in the current format, for a training like ``trainer``."""
+def translated(state: TrainingState, own: TrainingState, trainer: Trainer) -> TrainingState:
+    """Return ``state`` in the current format, for a training like ``trainer``, whose is ``own``."""
+    recipe = own.recipe or {}
     if state.recipe is None:  # up to 0.2, which decayed biases and norms too
-        state = replace(state, recipe=_recipe(state, trainer), decays={})
+        state = replace(state, recipe=_recipe(state, recipe, trainer), decays={})
+    elif "chunks" not in state.recipe:
+        state = replace(state, recipe=state.recipe | {"chunks": recipe["chunks"]})
     config, name = dict(state.optimizer_config), state.optimizer_name
     memory = state.optimizer
     base, last = _rates(state, trainer)
@@ -55,9 +60,8 @@ def translated(state: TrainingState, trainer: Trainer) -> TrainingState:
     return replace(state, optimizer=memory, optimizer_name=name, optimizer_config=config)
 
 
-def _recipe(state: TrainingState, trainer: Trainer) -> dict[str, Any]:
-    """Return the recipe of ``trainer`` without what 0.2 did not have."""
-    own = dict(trainer.state().recipe or {})
+def _recipe(state: TrainingState, own: dict[str, Any], trainer: Trainer) -> dict[str, Any]:
+    """Return the recipe ``own`` of ``trainer`` without what 0.2 did not have."""
     plain = trainer.loss.plain() if isinstance(trainer.loss, Loss) else trainer.loss
     constants = loss_constants(plain)
     clip = own["clip_norm"] if state.clip_norm is None else state.clip_norm

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "load",
+    "recipe",
     "require_alike",
     "require_loss",
     "require_same_images",
@@ -37,7 +38,7 @@ def taken(trainer: Trainer, moment: Moment) -> TrainingState:
     changed = {k: a.copy() for k, a in (own | moment.buffers).items()}
     return TrainingState(
         weights=trainer.model.state_dict() | changed,
-        optimizer=trainer.optimizer.state_dict(),
+        optimizer=trainer._strategy.memory(),
         optimizer_name=type(trainer.optimizer).__name__,
         optimizer_config=trainer.optimizer.config(),
         seed=int(trainer.seed),
@@ -55,13 +56,13 @@ def taken(trainer: Trainer, moment: Moment) -> TrainingState:
         loss=type(trainer.loss).__name__,
         rates={key: float(p.rate) for key, p in parameters.items() if p.rate != 1},
         clip_norm=trainer.clip_norm,
-        recipe=_recipe(trainer),
+        recipe=recipe(trainer),
         decays={key: float(p.decay) for key, p in parameters.items() if p.decay != 1},
         average={} if average is None else average.state_dict(),
     )
 
 
-def _recipe(trainer: Trainer) -> dict[str, Any]:
+def recipe(trainer: Trainer) -> dict[str, Any]:
     """Return what else must be as it was, by the name that a refusal uses."""
     return {
         "clip_norm": NONE if trainer.clip_norm is None else trainer.clip_norm,
@@ -69,6 +70,7 @@ def _recipe(trainer: Trainer) -> dict[str, Any]:
         "warmup_from": NONE if trainer.warmup_from is None else trainer.warmup_from,
         "ema": NONE if trainer.ema is None else trainer.ema,
         "last_batch": trainer.loader.last_batch,
+        "chunks": trainer.chunks,
         **loss_constants(trainer.loss),
     }
 
@@ -77,11 +79,15 @@ def load(trainer: Trainer, state: TrainingState) -> None:
     """Continue from ``state``, or leave the Trainer as it was; see `Trainer.load_state`."""
     broken, trainer._broken = trainer._broken, None
     before = trainer.state()
+
+    def checked() -> None:
+        now = translated(state, before, trainer)
+        require_alike(before, now, trainer.optimizer, len(trainer.loader))
+        require_same_images(trainer, now)
+        restore(trainer, now)
+
     try:
-        state = translated(state, trainer)
-        require_alike(before, state, trainer.optimizer, len(trainer.loader))
-        require_same_images(trainer, state)
-        restore(trainer, state)
+        trainer._strategy.agreed(checked)
     except BaseException:
         restore(trainer, before)
         trainer._broken = broken
@@ -182,6 +188,7 @@ def restore(trainer: Trainer, state: TrainingState) -> None:
         setattr(rule, name, value)
     rule.load_state_dict(state.optimizer)
     rule.require_fit(parameters)
+    trainer._strategy.loaded()
     for key, p in parameters.items():
         if state.rates is not None:
             p.rate = state.rates.get(key, 1.0)

@@ -25,7 +25,7 @@ class Settled:
     """
 
     SETTLED: ClassVar[frozenset[str]] = frozenset(
-        {"model", "train", "loss", "augment", "ema", "engine", "seed", "loader"}
+        {"model", "train", "loss", "augment", "ema", "engine", "seed", "loader", "chunks"}
     )
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

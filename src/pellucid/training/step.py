@@ -18,7 +18,7 @@ def step(trainer: Trainer) -> None:
     t, average = rule.t, trainer._average
     try:
         lr = rule.lr * rate_factor(trainer)
-        trainer.engine.update(rule, parameters, lr)
+        trainer._strategy.update(lr)
         if average is not None:
             average.step(parameters)
         trainer.last_lr = float(lr)

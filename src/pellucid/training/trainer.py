@@ -10,16 +10,17 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..data import Augmentation, Dataset, LastBatch, Loader, augmentation
+from ..distributed import CHUNKS, Communicator
 from ..nn import Buffer, Card, Layer, Loss, SoftmaxCrossEntropy
 from ..ops import affine
 from ..optim import Optimizer, Schedule
 from .alone import Alone
 from .averaging import WeightAverage, average_by
-from .callbacks import Callback, tell, tell_the_end
-from .engines import EngineLike, as_engine
+from .callbacks import Callback
+from .engines import EngineLike, as_engine, prepared
 from .evaluation import Evaluation
 from .given import Images, as_dataset, as_optimizer, require_kinds, require_loss_fits
-from .guard import Guard, Moment, running_statistics
+from .guard import Moment, running_statistics
 from .history import EpochRecord, History
 from .metrics import evaluate, sample
 from .preparation import (
@@ -28,11 +29,11 @@ from .preparation import (
     require_count,
     require_fit,
 )
-from .progress import shown_by_default
 from .resuming import load, require_loss, require_whole, taken
 from .settled import Settled
 from .state import Best, TrainingState
 from .step import step
+from .strategy import share_of, strategy_for
 
 __all__ = ["Trainer"]
 
@@ -96,6 +97,14 @@ class Trainer(Settled):
         Determines the order of the images, and what the augmentation and the layers draw (dropout
         masks). What is drawn for an image depends on (seed, epoch, image), not on its batch. The
         initial weights are the model's.
+    communicator : Communicator, optional
+        The processes (ranks) that share each batch, such as `pellucid.distributed.MPI()`. All of
+        them construct a Trainer with equal arguments, and call `fit`, `state` and `load_state`
+        together. They get the network that one process gets, bit for bit. ``batch_size`` is that of
+        the whole batch. Callbacks are called on rank 0: see `Callback`.
+    chunks : int
+        The parts that a batch is cut into, whose sums are added pairwise: a power of two, at least
+        the number of ranks. Another number gives other last bits.
 
     Attributes
     ----------
@@ -153,6 +162,8 @@ class Trainer(Settled):
         engine: EngineLike = "compiled",
         progress: bool | None = None,
         seed: int = 0,
+        communicator: Communicator | None = None,
+        chunks: int = CHUNKS,
     ) -> None:
         if isinstance(augment, str):
             augment = augmentation(augment)
@@ -187,22 +198,24 @@ class Trainer(Settled):
         self.stopped: str | None = None
         self.augment = augment
         self._draws = Draws(model, seed, augment)
-        self._guard = Guard()
         self._alone = Alone("Trainer", "is training; a callback or thread called `fit` again.")
         self._running: dict[str, Buffer] = {}
         self._before: Moment | None = None  # before the batch in progress
         self._broken: BaseException | None = None
+        self.engine = as_engine(engine)
+        self.chunks = chunks
+        share = share_of(self.engine, communicator, chunks)
         self.loader = Loader(
-            train, batch_size, seed=seed, augment=self.augment, last_batch=last_batch
+            train, batch_size, seed=seed, augment=augment, last_batch=last_batch, share=share
         )
         require_batches(model, self.loader)
-        self.engine = as_engine(engine)
         if augment is not None:
             augment.resample_by(getattr(self.engine, "affine", affine))
         # The batch size of plans.
         self._most = min(self.loader.batch_size, max(len(train), len(held or train)))
-        self._run = self.engine.prepare(model, train.image_shape, self._most)
-        self._loss = self.engine.loss(self.loss)
+        self._run, self._loss = prepared(
+            self.engine, model, train.image_shape, self._most, self.loss, share
+        )
         self.loader.gather = self.engine.gather()
         self.clip_norm = clip_norm
         self.gradient_norm: float | None = None
@@ -210,6 +223,8 @@ class Trainer(Settled):
         self.warmup_from = warmup_from
         self.ema = ema
         self._average = None if ema is None else WeightAverage(ema, average_by(self.engine))
+        self._strategy = strategy_for(self, share)
+        self._guard = self._strategy.guard
         model.input_shape = train.image_shape
         model.card = Card(train.name, train.classes, train.preparation, train.held_out, values)
 
@@ -247,16 +262,11 @@ class Trainer(Settled):
                 f"Trainer: all {self.epochs} epochs are done. fit(epochs=5) trains 5 more.",
                 stacklevel=2,
             )
-        return self._alone.run(lambda: self._fit(epochs))
+        return self._alone.run(lambda: self._strategy.fit(lambda: self._fit(epochs)))
 
     @np.errstate(under="ignore")  # denormal results may become 0
     def _fit(self, more: int | None) -> History:
-        if more is not None:
-            require_count(more, "epochs")
-            self.epochs = self.epoch + more
-        self.stopped = None
-        self._put_back()
-        self._showing = shown_by_default(self.progress, self.callbacks)
+        self._strategy.begin(lambda: self._prepare(more))
         try:
             self._tell("on_fit_begin")
             if more is not None:
@@ -265,10 +275,18 @@ class Trainer(Settled):
                 while self.epoch < self.epochs and self.stopped is None:
                     self._fit_epoch()
         except BaseException as failure:
-            tell_the_end([*self._showing, *self.callbacks], self, failure)
+            self._strategy.tell_the_end(failure)
             raise
-        tell_the_end([*self._showing, *self.callbacks], self)
+        self._strategy.tell_the_end()
         return self.history
+
+    def _prepare(self, more: int | None) -> None:
+        if more is not None:
+            require_count(more, "epochs")
+            self.epochs = self.epoch + more
+        self.stopped = None
+        self._put_back()
+        self._showing = self._strategy.shown()
 
     def stop(self, reason: str) -> None:
         """End `fit` after the epoch in progress; for callbacks.
@@ -332,7 +350,7 @@ class Trainer(Settled):
             x, labels = self.loader.next()
             self._draws.at(self.loader)
             self._train_batch(x, labels)
-            return len(x)
+            return self.loader.count
 
         return self._guard.run(learn, self._undo_batch)
 
@@ -341,11 +359,7 @@ class Trainer(Settled):
         self.model.train()
         loss = self._loss(self._run(x), labels)
         require_loss(loss, self)
-        self._run.backward(self._loss.backward())
-        self._tell("on_gradients")
-        if self.clip_norm is not None:
-            parameters = self.model.parameters()
-            self.gradient_norm = self.engine.clip(parameters, self.clip_norm)
+        self._strategy.learn(self._loss.backward())
         self._guard.hold()  # half a step could not be undone
         step(self)
         self.history.losses.append(loss)
@@ -397,7 +411,8 @@ class Trainer(Settled):
     def state(self) -> TrainingState:
         """Return a copy of everything that the rest of the training depends on.
 
-        In a signal handler during a batch, it is the state before that batch.
+        In a signal handler during a batch, it is the state before that batch. Of several ranks all
+        call this, or during `fit` only callbacks of rank 0.
         """
         require_whole(self._broken)
         moment = self._before or Moment(self.loader, running_statistics(self.model))
@@ -429,14 +444,18 @@ class Trainer(Settled):
         self._draws.reseed(seed)
 
     def _measure(self, dataset: Dataset) -> Evaluation:
-        return evaluate(
-            self.model,
-            sample(dataset, self.evaluate_samples),
-            loss=getattr(self.loss, "plain", lambda: self.loss)(),
-            batch_size=self._most,
-            engine=self.engine,
-            run=self._run,
+        return self._strategy.measured(
+            lambda on_batch: evaluate(
+                self.model,
+                sample(dataset, self.evaluate_samples),
+                loss=getattr(self.loss, "plain", lambda: self.loss)(),
+                batch_size=self._most,
+                on_batch=on_batch,
+                engine=self.engine,
+                run=self._strategy.scores,
+                communicator=self._strategy.communicator,
+            )
         )
 
     def _tell(self, hook: str, *news: object) -> None:
-        tell([*self._showing, *self.callbacks], hook, self, *news)
+        self._strategy.tell(hook, *news)

@@ -1,0 +1,39 @@
+"""Trainings on several ranks, by the real mpiexec."""
+
+import json
+import sys
+from pathlib import Path
+
+from .ranks import needs_mpi, on_ranks
+
+pytestmark = needs_mpi
+
+PROGRAM = Path(__file__).with_name("training_program.py")
+
+
+def trained(n, *arguments, **options):
+    return on_ranks(n, sys.executable, str(PROGRAM), *map(str, arguments), **options)
+
+
+def test_ranks_that_differ_are_refused_before_the_first_batch():
+    found = json.loads(trained(3, "different").stdout)
+    assert "the hash of the weights is" in found["weights"]
+    assert "on rank 1 of 3." in found["weights"]
+    assert "the number of epochs is 2 on rank 0 of 3, and 3 on rank 1 of 3" in found["epochs"]
+    assert "epochs: must be 1 or more, received 0" in found["count"]
+    assert "cannot divide a batch into several ranks" in found["engine"]
+    assert "saved with chunks 8, and this Trainer has 16" in found["chunks"]
+    assert "must be at least the number of ranks, 3; received 1" in found["few"]
+
+
+def test_every_rank_measures_and_predicts_what_one_process_does():
+    found = json.loads(trained(3, "measured").stdout)
+    assert found["damaged"].startswith("rank 1 of 3: predict: 1 of 50 images contain NaN")
+
+
+def test_an_error_of_one_rank_ends_all_and_says_where():
+    done = trained(3, "failing", check=False, timeout=60)
+    assert done.returncode != 0
+    assert "rank 1 of 3 (on host " in done.stderr
+    assert "this disk: a picture is damaged." in done.stderr
+    assert "Traceback" not in done.stderr
