@@ -8,6 +8,7 @@ import pytest
 from engine.networks import by_the_layers, draw_images, everything
 from ops.witness import assert_agrees
 from pellucid import engine, nn
+from pellucid.distributed import Share
 from pellucid.engine.cpu.convolution import algorithms, filter_gradients
 from pellucid.engine.cpu.convolution.algorithms import (
     Col2im,
@@ -96,7 +97,10 @@ def test_depthwise_gives_what_the_layers_give(image, how, channels, relu):
 
 
 def strips(window, channels, groups=1):
-    return PooledGradient(slide((12, 12), window), channels, 2 * groups, groups, 2).strips.run > 0
+    return (
+        PooledGradient(slide((12, 12), window), channels, 2 * groups, groups, 2, Share()).strips.run
+        > 0
+    )
 
 
 def test_strips_are_made_where_vectors_along_the_runs_would_stay_empty():

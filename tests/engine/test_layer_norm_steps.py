@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 
+from engine.shares import shares, total
 from ops.witness import assert_agrees
 from pellucid import engine, nn
 from pellucid.engine.cpu.steps import activations
@@ -14,7 +15,6 @@ from pellucid.engine.cpu.steps.activations import PReLUStep
 from pellucid.engine.cpu.steps.layer_norm import LayerNormStep
 from pellucid.kernels import layer_norm
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
-from pellucid.kernels.tree import tree_sum
 
 BATCH = 7
 
@@ -52,6 +52,8 @@ def block(request, monkeypatch):
 
 def _run(step, layer, x, dy):
     """Return what forward and backward give, and the gradients of the parameters."""
+    if step.share.alone:
+        step.share.begin(len(x))
     y = step.forward(x).copy()
     dx = step.backward(dy, need_dx=True)
     return [y, dx, *(p.grad.copy() for p in layer.parameters().values())]
@@ -72,13 +74,15 @@ def test_the_bits_depend_neither_on_the_threads_nor_on_the_ranks(name):
     for other in results[1:]:
         for one, two in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(one, two)
-    parts = [
-        _run(kind("here", layer, shape, BATCH, ranks=2), layer, x[cut], dy[cut])
-        for cut in (slice(0, BATCH), slice(BATCH, None))
-    ]
-    sums = zip(*(part[2:] for part in parts), strict=True)
-    for one, both in zip(results[0][2:], sums, strict=True):
-        np.testing.assert_array_equal(tree_sum(np.array(both)), one)
+    for ranks in (2, 3):
+        parts = []
+        for share in shares(ranks):
+            cut, step = share.begin(len(x)), kind("here", layer, shape, len(x))
+            step.divide(share, len(x))
+            parts.append(_run(step, layer, x[cut], dy[cut]))
+        sums = zip(*(part[2:] for part in parts), strict=True)
+        for one, several in zip(results[0][2:], sums, strict=True):
+            np.testing.assert_array_equal(total(several, ranks), one)
 
 
 @pytest.mark.parametrize("loc", [100, -3000])
@@ -89,6 +93,7 @@ def test_a_mean_far_from_zero_costs_layer_norm_no_digits(c, loc):
     step = LayerNormStep("norm", layer, (c, 5, 4), BATCH)
     for n in (BATCH, 2):
         x, dy = _drawn((n, 5, 4, c), loc=loc), _drawn((n, 5, 4, c), 1)
+        step.share.begin(n)
         y, dx = step.forward(x), step.backward(dy, need_dx=True)
         assert_agrees(np.moveaxis(y, -1, 1), plain(np.moveaxis(x, -1, 1).astype(float)))
         expected = plain.backward(np.moveaxis(dy, -1, 1).astype(float))
@@ -113,6 +118,7 @@ def test_a_frozen_layer_gets_no_gradient_and_passes_one_on(name):
         parameter.rate = 0.0
     step = kind("here", layer, shape, BATCH)
     x, dy = _drawn((BATCH, *here)), _drawn((BATCH, *here), 1)
+    step.share.begin(BATCH)
     step.forward(x)
     assert np.isfinite(step.backward(dy, need_dx=True)).all()
     assert all(p.grad is None for p in layer.parameters().values())

@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 
+from engine.shares import begun, shares, total
 from ops.witness import assert_agrees
 from pellucid import engine, nn
 from pellucid.engine.cpu.steps.norm import (
@@ -18,7 +19,6 @@ from pellucid.engine.cpu.steps.response import LocalResponseNormStep
 from pellucid.errors import ShapeError
 from pellucid.kernels import normalization
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
-from pellucid.kernels.tree import tree_sum
 
 BATCH = 7
 SHAPES = [(1,), (5,), (300,), (1, 4, 3), (3, 5, 6), (16, 3, 3), (40, 6, 1)]
@@ -55,6 +55,7 @@ def _agree(step, plain, n, *, seed=0, loc=0.0):
     shape = step.output_shape
     x, dy = _drawn(n, shape, seed, loc=loc), _drawn(n, shape, seed + 1)
     here, there = _last(x), _last(dy)
+    step.share.begin(n)
     y, expected = step.forward(here), plain(x.astype(float))
     assert_agrees(_first(y), expected)
     dx = step.backward(there, need_dx=True)
@@ -104,33 +105,36 @@ def test_batch_norm_in_many_blocks(block, monkeypatch):
 @pytest.mark.parametrize("block", [7, 60, 10**6])
 @pytest.mark.parametrize("images", [1, 3, 4, 16, 21])
 def test_the_blocks_of_a_batch_lie_in_one_chunk_each(images, block):
-    numbers, chunks = images * 30, 4
-    blocks = ChunkBlocks.of(images, numbers, chunks, block)
-    assert (blocks.bounds[0], blocks.bounds[-1]) == (0, numbers)
+    edges = begun(images, 4).bounds(4)
+    blocks = ChunkBlocks.of(edges, 30, block)
+    assert (blocks.bounds[0], blocks.bounds[-1]) == (0, images * 30)
     assert ((np.diff(blocks.bounds) > 0) & (np.diff(blocks.bounds) <= block)).all()
-    assert {c * images // chunks * 30 for c in range(chunks)} <= set(blocks.bounds.tolist())
+    assert {edge * 30 for edge in edges} <= set(blocks.bounds.tolist())
     parts = np.arange(2.0 * len(blocks)).reshape(-1, 2)
-    np.testing.assert_array_equal(blocks.sum(parts), parts.sum(axis=0))
+    np.testing.assert_array_equal(blocks.chunk_sums(parts).sum(axis=0), parts.sum(axis=0))
 
 
-@pytest.mark.parametrize("ranks", [2, 4])
-def test_processes_that_share_a_batch_have_the_sums_of_one(ranks, monkeypatch):
+@pytest.mark.parametrize("ranks", [2, 3, 8])
+@pytest.mark.parametrize("images", [5, 23])
+def test_processes_that_share_a_batch_have_the_sums_of_one(ranks, images, monkeypatch):
     monkeypatch.setattr(normalization, "BATCH_BLOCK", 100)
     shape, rng = (6, 5, 5), np.random.default_rng(ranks)
-    x, dy = (rng.normal(size=(BATCH * ranks, 5, 5, 6)).astype(np.float32) for _ in range(2))
+    x, dy = (rng.normal(size=(images, 5, 5, 6)).astype(np.float32) for _ in range(2))
     layer = _norm(6).eval()  # the statistics are no sums then
-    whole = BatchNormStep("norm", layer, shape, len(x), relu=True)
-    part = BatchNormStep("norm", layer, shape, BATCH, relu=True, ranks=ranks)
+    step = BatchNormStep("norm", layer, shape, images, relu=True)
 
-    def gradients(step, x, dy):
+    def gradients(share, x, dy):
+        step.share = share
         step.forward(x)
         step.backward(dy, need_dx=False)
         return [layer.weight.grad.copy(), layer.bias.grad.copy()]
 
-    cuts = [slice(r, r + BATCH) for r in range(0, len(x), BATCH)]
-    parts = [gradients(part, x[cut], dy[cut]) for cut in cuts]
-    for one, several in zip(gradients(whole, x, dy), zip(*parts, strict=True), strict=True):
-        np.testing.assert_array_equal(tree_sum(np.array(several)), one)
+    own = [(share, share.begin(images)) for share in shares(ranks)]
+    nothing = [np.zeros(6, np.float32)] * 2
+    parts = [gradients(share, x[cut], dy[cut]) if share.own else nothing for share, cut in own]
+    whole = gradients(begun(images), x, dy)
+    for one, several in zip(whole, zip(*parts, strict=True), strict=True):
+        np.testing.assert_array_equal(total(several, ranks), one)
 
 
 @pytest.mark.parametrize("loc", [100, -3000])
@@ -149,6 +153,7 @@ def test_what_float32_cannot_say_of_a_large_mean_is_made_good():
     layer = _norm(4)
     step, plain = BatchNormStep("norm", layer, (4, 20, 20), BATCH), _plain(layer)
     x = _drawn(BATCH, (4, 20, 20), loc=3e5)
+    step.share.begin(len(x))
     y, expected = step.forward(_last(x)), plain(x.astype(float))
     assert_agrees(_first(y), expected)
     dy = np.float32(expected + 1 + _drawn(BATCH, (4, 20, 20), 1))  # both parameters' are large
@@ -162,6 +167,7 @@ def test_a_channel_of_one_number_becomes_the_shift():
     layer = _norm(3)
     step = BatchNormStep("norm", layer, (3, 9, 9), 4)
     x = np.tile(np.float32([0.1, 1e4 / 3, 0]), (4, 9, 9, 1))
+    step.share.begin(len(x))
     y = step.forward(x)
     np.testing.assert_allclose(y, np.broadcast_to(layer.bias.data, y.shape), rtol=1e-5, atol=1e-5)
     dx = step.backward(np.ones_like(x), need_dx=True)
@@ -215,6 +221,7 @@ def test_a_backward_belongs_to_the_mode_of_its_forward():
     layer = _norm(3)
     step, plain = BatchNormStep("norm", layer, (3, 4, 4), BATCH), _plain(layer)
     x, dy = _drawn(BATCH, (3, 4, 4)), _drawn(BATCH, (3, 4, 4), 1)
+    step.share.begin(len(x))
     step.forward(_last(x))
     plain(x.astype(float))
     layer.eval()
@@ -231,6 +238,7 @@ def test_batch_norm_shows_what_is_not_finite_where_the_layer_shows_it(bad, train
     step = BatchNormStep("norm", layer, (3, 4, 4), BATCH)
     x, dy = _drawn(BATCH, (3, 4, 4)), _drawn(BATCH, (3, 4, 4), 1)
     x[2, 1, 3, 3] = dy[0, 2, 0, 0] = bad
+    step.share.begin(len(x))
     y = step.forward(_last(x))
     dx = step.backward(_last(dy), need_dx=True)
     with np.errstate(invalid="ignore"):

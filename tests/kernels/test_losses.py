@@ -22,7 +22,8 @@ def _drawn(n, k, scale=3.0, seed=0):
 
 def _loss(kernel, scores, labels, *constants, tasks=1):
     dy, parts = np.full_like(scores, np.nan), np.full(tasks, np.nan)
-    run(kernel, tasks, scores, labels, dy, parts, *constants)
+    bounds = np.arange(tasks + 1) * len(scores) // tasks
+    run(kernel, tasks, scores, labels, dy, parts, bounds, len(scores), *constants)
     return parts.sum() / len(scores), dy
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engine.shares import begun, shares, total
 from pellucid.kernels.jit import LANES
 from pellucid.kernels.matmul import (
     NEAR,
@@ -19,7 +20,6 @@ from pellucid.kernels.matmul import (
     transpose,
 )
 from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
-from pellucid.kernels.tree import tree_sum
 
 # Images, numbers of each, and outputs.
 SIZES = [
@@ -46,15 +46,16 @@ def forward(x, w, b, rectify=False, tile=(3, 3), down=1, across=1):
 
 
 def backward(
-    dy, y, x, w, rectified=False, height=4, pieces=2, need_dw=True, need_dx=True, chunks=4
+    dy, y, x, w, rectified=False, height=4, pieces=2, need_dw=True, need_dx=True, share=None
 ):
     """Return dw, db and dx."""
+    share = share or begun(len(x), 4)
     dw, db, dx = nothing(*w.shape), nothing(len(w)), nothing(*x.shape)
     out = LinearGradients(dw.ravel(), db, dx.ravel())
     run(
         gradients(height), pieces * (need_dw + need_dx),
         MaskedGradient(dy.ravel(), y.ravel(), rectified), x.ravel(), w.ravel(), out, pieces,
-        chunks, need_dw,
+        share.bounds(share.chunks), need_dw, share.images <= height,
     )  # fmt: skip
     return dw, db, dx
 
@@ -89,20 +90,31 @@ def test_gradients_of_a_linear_layer(n, k, f, pieces, height, rectified):
         np.testing.assert_array_equal(mine, expected)
 
 
-@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("ranks", [2, 3, 8])
+@pytest.mark.parametrize("n", [1, 5, 24])
 @pytest.mark.parametrize("rectified", [False, True])
-def test_processes_that_share_a_batch_have_the_bits_of_one(ranks, rectified):
+def test_processes_that_share_a_batch_have_the_bits_of_one(ranks, n, rectified):
     rng = np.random.default_rng(ranks)
-    n, k, f = 24, 3 * PANEL + 5, 21
+    k, f = 3 * PANEL + 5, 21
     dy, y, x, w = (rng.normal(size=s).astype(np.float32) for s in ((n, f), (n, f), (n, k), (f, k)))
-    whole = backward(dy, y, x, w, rectified)
-    each = [
-        backward(*(a[part] for a in (dy, y, x)), w, rectified, chunks=4 // ranks)
-        for part in (slice(r * n // ranks, (r + 1) * n // ranks) for r in range(ranks))
-    ]
+    whole = backward(dy, y, x, w, rectified, share=begun(n))
+    each = []
+    for share in shares(ranks):
+        own = share.begin(n)
+        each.append(backward(dy[own], y[own], x[own], w, rectified, share=share))
     for one, parts in zip(whole[:2], zip(*(g[:2] for g in each), strict=True), strict=True):
-        np.testing.assert_array_equal(tree_sum(np.array(parts)), one)
-    np.testing.assert_array_equal(np.concatenate([dx for _, _, dx in each]), whole[2])
+        assert total(parts, ranks).tobytes() == one.tobytes()
+    assert np.concatenate([dx for _, _, dx in each]).tobytes() == whole[2].tobytes()
+
+
+@pytest.mark.parametrize("k", [LANES + 3, 2 * NEAR + 5])
+def test_the_bits_of_a_row_do_not_depend_on_the_others(k):
+    rng = np.random.default_rng(k)
+    x, w, b = (rng.normal(size=s).astype(np.float32) for s in ((13, k), (9, k), 9))
+    whole = forward(x, w, b, tile=(4, 4))
+    for first, count, tile in ((0, 4, (4, 4)), (5, 8, (4, 4)), (12, 1, (1, 4))):
+        part = forward(x[first : first + count], w, b, tile=tile)
+        assert part.tobytes() == whole[first : first + count].tobytes()
 
 
 def test_dw_and_db_are_left_alone_where_the_weights_are_frozen():

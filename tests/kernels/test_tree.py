@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.errors import ArgumentError
+from pellucid.distributed import CHUNKS
 from pellucid.kernels import tree
-from pellucid.kernels.tree import add_chunks, chunk_bounds, chunk_count, tree_sum
+from pellucid.kernels.tree import add_chunks, chunk_count, tree_sum
 
 
 def draw(*shape, seed=0):
@@ -52,20 +52,6 @@ def test_columns_outside_of_the_given_ones_stay():
     np.testing.assert_array_equal(parts[:, 500:], before[:, 500:])
 
 
-@pytest.mark.parametrize("images", [4, 12, 32, 100])
-@pytest.mark.parametrize("ranks", [1, 2, 4])
-def test_the_chunks_of_several_ranks_are_those_of_one(images, ranks):
-    chunks, share = 16, images // ranks
-    one = [chunk_bounds(c, chunks, images) for c in range(chunks)]
-    several = [
-        (rank * share + first, rank * share + last)
-        for rank in range(ranks)
-        for first, last in (chunk_bounds(c, chunks // ranks, share) for c in range(chunks // ranks))
-    ]
-    assert one == several
-    assert [n for first, last in one for n in range(first, last)] == list(range(images))
-
-
 @pytest.mark.parametrize("ranks", [2, 4, 8, 16])
 def test_subtrees_and_the_rest_of_the_tree_are_the_tree(ranks):
     parts = draw(16, 50)
@@ -73,14 +59,8 @@ def test_subtrees_and_the_rest_of_the_tree_are_the_tree(ranks):
     np.testing.assert_array_equal(tree_sum(shares), tree_sum(parts))
 
 
-def test_large_sums_have_fewer_chunks():
+def test_large_sums_have_only_the_chunks_that_ranks_need():
     assert chunk_count(1) == chunk_count(2**16) == 16
-    assert chunk_count(2**16 + 1) == chunk_count(2**17) == 8
-    assert chunk_count(2**17 + 1) == chunk_count(2**30) == tree.FEWEST == 4
-    assert chunk_count(1, ranks=16) == chunk_count(2**30, ranks=4) == 1
-
-
-@pytest.mark.parametrize("ranks", [0, -2, 3, 6, 32])
-def test_ranks_that_cannot_share_the_chunks_are_refused(ranks):
-    with pytest.raises(ArgumentError, match=r"ranks: must be a power of two up to 16"):
-        chunk_count(1, ranks)
+    assert chunk_count(2**16 + 1) == chunk_count(2**30) == CHUNKS == 8
+    assert chunk_count(2**30, least=1) == 1
+    assert chunk_count(1, least=32) == chunk_count(2**30, least=32) == 32

@@ -17,6 +17,7 @@ the nodes of all ranks: the same additions in the same order as by one process.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,8 @@ class Share:
         The chunks of this rank, the end excluded.
     images : int
         N, of the whole batch at hand; see `begin`.
+    own : int
+        How many of them are this rank's.
 
     Raises
     ------
@@ -66,7 +69,7 @@ class Share:
         self.chunks = chunks
         self.nodes = chunks_of_ranks(self.communicator.size, chunks)
         self.first, self.last = self.nodes[self.communicator.rank]
-        self.images = 0
+        self.images = self.own = 0
 
     @property
     def alone(self) -> bool:
@@ -75,8 +78,9 @@ class Share:
 
     def begin(self, images: int) -> slice:
         """Turn to a batch of this number of images; return which of them are this rank's."""
-        self.images = images
-        return slice(self.first * images // self.chunks, self.last * images // self.chunks)
+        mine = slice(self.first * images // self.chunks, self.last * images // self.chunks)
+        self.images, self.own = images, mine.stop - mine.start
+        return mine
 
     def part(self, images: int) -> slice:
         """Return which images of a batch of this number are this rank's."""
@@ -109,7 +113,7 @@ class Share:
         part = _tree_sum(parts)
         if self.alone:
             return part
-        return joined(list(self.communicator.collect(part)), self.nodes)
+        return np.asarray(joined(list(self.communicator.collect(part)), self.nodes))
 
 
 def chunks_of_ranks(ranks: int, chunks: int = CHUNKS) -> list[tuple[int, int]]:
@@ -143,8 +147,10 @@ def chunks_of_ranks(ranks: int, chunks: int = CHUNKS) -> list[tuple[int, int]]:
     return nodes
 
 
-def joined(parts: list[Array], nodes: list[tuple[int, int]]) -> Array:
+def joined(parts: list[Any], nodes: list[tuple[int, int]]) -> Any:
     """Return the sum of the ranks' ``parts``, each the sum of a node, as the rest of the tree.
+
+    They are arrays, or anything that ``+`` adds up.
 
     >>> parts = [np.float32(1e8), np.float32(-1e8), np.float32(4)]
     >>> float(joined(parts, chunks_of_ranks(3))), float((parts[0] + parts[1]) + parts[2])
@@ -152,7 +158,7 @@ def joined(parts: list[Array], nodes: list[tuple[int, int]]) -> Array:
     """
     found = dict(zip(nodes, parts, strict=True))
 
-    def node(first: int, last: int) -> Array:
+    def node(first: int, last: int) -> Any:
         if (first, last) in found:
             return found[first, last]
         middle = (first + last) // 2
@@ -173,6 +179,5 @@ def _tree_sum(parts: Array) -> Array:
 def _bounds(images: int, chunks: int, first: int, last: int, of: int) -> Array:
     each = chunks // of
     edges = np.arange(first * each, last * each + 1) * images // chunks
-    edges -= edges[0]
-    edges.flags.writeable = False
+    edges -= edges[0]  # writable, or Numba would compile every kernel for other arrays too
     return edges

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..distributed import Share
 from ..nn import Layer, walk
 from ..nn.join import Join
 from ..typing import Shape
@@ -24,14 +25,15 @@ class _Value(NamedTuple):
 
 
 def assemble(
-    model: Layer, shape: Shape, batch: int, *, fast: bool, backend: Backend
+    model: Layer, shape: Shape, batch: int, *, fast: bool, backend: Backend, share: Share
 ) -> tuple[list[Step], tuple[int, ...]]:
     """Return the steps that run ``model`` on images (C, H, W) = ``shape``, or on rows (F,).
 
     And the numbers of the values that are its outputs, one or several. Without ``fast``, each layer
-    is called as it is, and each block or graph with several paths as one layer.
+    is called as it is, and each block or graph with several paths as one layer. The steps have room
+    for the ``share`` of up to ``batch`` images.
     """
-    built = _Assembly(model, tuple(shape), batch, backend, fast=fast)
+    built = _Assembly(model, tuple(shape), batch, backend, share, fast=fast)
     return built.steps, built.outputs
 
 
@@ -39,10 +41,11 @@ class _Assembly:
     """The steps, built in one pass over the model's nodes, containers expanded."""
 
     def __init__(
-        self, model: Layer, shape: Shape, batch: int, backend: Backend, *, fast: bool
+        self, model: Layer, shape: Shape, whole: int, backend: Backend, share: Share, *, fast: bool
     ) -> None:
-        self.nodes, self.batch, self.fast = walk.flattened(model, lines=not fast), batch, fast
-        self.backend = backend
+        self.nodes, self.fast = walk.flattened(model, lines=not fast), fast
+        self.backend, self.share = backend, share
+        self.whole, self.batch = whole, share.largest(whole)
         self.shapes = [shape, *(out for _, _, out in walk.shapes(self.nodes, shape))]
         reads = [(k, made) for made, node in enumerate(self.nodes, 1) for k in node.reads]
         ends = walk.output_values(model, lines=not fast)
@@ -61,6 +64,7 @@ class _Assembly:
         node = self.nodes[made - 1]
         inputs = [values[k] for k in node.reads]
         step, run = self._step(made)
+        step.divide(self.share, self.whole)
         last = step.channels_last
         if last is None and len({value.last for value in inputs}) > 1:
             last = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..typing import Array, Shape
 from .assembly import assemble
 from .backend import Backend
 from .cpu.backend import CPU
-from .flat import FlatWeights, Layout, flat_weights
+from .flat import FlatWeights, flat_weights
 from .outputs import Outputs
 from .step import Step
 from .table import table
@@ -36,17 +36,27 @@ class Plan:
     ----------
     model : Layer
     batch_size : int
-        The largest number of images per call.
+        The largest number of images per call; of a shared batch, the images of all processes.
     images : int
         The number of images in the last call.
     steps : list of Step
     backend : Backend
     share : Share
         Which images of a batch this process computes. If it is not alone, it must begin
-        (`Share.begin`) each batch before the plan is called in training.
+        (`Share.begin`) each batch before the plan is called in training, and every process must
+        call the plan, even one without images.
+    approximate : list of str
+        Paths of the layers whose gradients are correct, but whose last bits depend on the number of
+        processes: they have no step that sums over chunks.
     after_step : callable, optional
         Called in `backward` with each step that has run, once the gradients of the step's
         parameters lie in `gradients`, such as to send them while the steps before it compute.
+
+    Raises
+    ------
+    ArgumentError
+        If processes share the batch, and a layer that computes statistics of it has no step that
+        could do so over all of them.
     """
 
     def __init__(
@@ -56,7 +66,7 @@ class Plan:
         batch_size = require_count(batch_size, "batch_size")
         self.model, self.input_shape, self.batch_size = model, tuple(input_shape), batch_size
         self.backend, self.share = backend, share or Share()
-        self.after_step: Callable[[Step], None] | None = None
+        self._most = self.share.largest(batch_size)  # images of this process
         model.output_shape(self.input_shape)  # raises if a layer does not fit the images
         # The kernels compute in float32; a model of another dtype runs its own layers.
         self.single = all(p.data.dtype == np.float32 for p in model.parameters().values())
@@ -64,7 +74,12 @@ class Plan:
         self._given: list[Shape] = []  # the shapes of the last outputs
         self._at_work: dict[str, object] = {}
         self.steps, outputs = assemble(
-            model, self.input_shape, batch_size, fast=self.single, backend=backend
+            model,
+            self.input_shape,
+            batch_size,
+            fast=self.single,
+            backend=backend,
+            share=self.share,
         )
         self._outputs = Outputs(outputs, several=model.output_names is not None)
         self._sums: dict[int, Array] = {}  # gradient sums of values that several steps read
@@ -74,7 +89,9 @@ class Plan:
         self._views: list[Array] = []
         self._gradient_of: dict[Parameter, Array] = {}
         for step in self.steps:
-            step.gradients, step.share = self._gradient_of, self.share
+            step.gradients = self._gradient_of
+        self.approximate = self._approximate()
+        self.after_step: Callable[[Step], object] | None = None
         self._find_trained()
 
     @property
@@ -113,11 +130,6 @@ class Plan:
         self._lay_out()
         return self._gradients
 
-    @property
-    def layout(self) -> Layout:
-        """Where each parameter of the model lies in `weights` and `gradients`."""
-        return self._lay_out().layout
-
     def _lay_out(self) -> FlatWeights:
         self._place_gradients()
         if self._flat is None:
@@ -146,16 +158,21 @@ class Plan:
         return self._exclusively(self._run, np.asarray(x))
 
     def _run(self, x: Array) -> Any:
-        if x.shape[1:] != self.input_shape or len(x) > self.batch_size:
+        if x.shape[1:] != self.input_shape or len(x) > self._most:
             raise ShapeError(
-                f"was made for at most {self.batch_size} images {self.input_shape}, received "
+                f"was made for at most {self._most} images {self.input_shape}, received "
                 f"{x.shape}. Compile another plan.",
                 where="Plan",
             )
         if self.share.alone:
             self.share.begin(len(x))
+        elif self.model.training:
+            self._require_begun(len(x))
         self.images, self._given = 0, []  # if a step fails, backward must be refused
         if not len(x):
+            self._attended = [step for step in self.steps if step.communicates]
+            for step in self._attended:
+                step.forward(self._no_images(step))
             self._given = self._outputs.of_no_images(self.model.output_shape(self.input_shape))
             dtype = self._fit(x, "images").dtype
             return self._outputs.returned([np.empty(shape, dtype=dtype) for shape in self._given])
@@ -189,8 +206,13 @@ class Plan:
         if not self.images or len(given) < len(parts):
             for p in self._parameters:
                 p.grad = np.zeros_like(p.data)
+        if not self.share.alone:
+            self._require_begun(self.images)
         if not self.images:
+            if not self.share.alone:
+                self._place_gradients()
             self._collect_gradients()
+            self._attend_backward({k for k, _ in given})
             return np.zeros((0, *self.input_shape), given[0][1].dtype) if need_dx else None
         self._find_trained()
         self._place_gradients()
@@ -209,12 +231,63 @@ class Plan:
                     gradients[k] = self._sum(k, gradients[k], dx) if k in gradients else dx
             step.seconds[1] = time.perf_counter() - begin
             if self.after_step is not None:
-                for p in step.parameters:
-                    if (view := self._gradient_of.get(p)) is not None:
-                        self._collect(p, view)
+                self._collect_gradients(step.parameters)
                 self.after_step(step)
         self._collect_gradients()
         return self.backend.to_host(gradients[0]) if need_dx else None
+
+    def _attend_backward(self, reached: set[int]) -> None:
+        """Do, without images, what communicates with processes that have some.
+
+        ``reached`` are the outputs that have a gradient.
+        """
+        self._find_trained()
+        for step in reversed(self.steps):
+            if step.makes not in reached or step.makes not in self._trained:
+                continue
+            if step in self._attended:
+                step.backward(self._no_images(step), need_dx=False)
+            reached.update(step.reads)
+            if self.after_step is not None:
+                self._collect_gradients(step.parameters)
+                self.after_step(step)
+
+    def _no_images(self, step: Step) -> Array:
+        """Return an empty batch of a step's outputs."""
+        shape = step.output_shape
+        if step.channels_last and len(shape) == 3:
+            shape = (*shape[1:], shape[0])
+        return self.backend.zeros((0, *shape))
+
+    def _require_begun(self, images: int) -> None:
+        """Refuse images that are not those of the batch that the share has begun."""
+        if images != self.share.own or not self.share.images:
+            raise ArgumentError(
+                f"shares batches with other processes: {self.share.own} of the "
+                f"{self.share.images} images of this one are this process's, received {images}. "
+                "Call `share.begin(images)` on every process before each batch, and pass the "
+                "images that it returns.",
+                where="Plan",
+            )
+
+    def _approximate(self) -> list[str]:
+        """Return the layers whose last bits depend on the number of processes."""
+        found = []
+        for step in self.steps:
+            if step.sums_by_share:
+                continue
+            for name, layer in step.layer.layers():
+                if layer.batch_statistics and not self.share.alone:
+                    path = ".".join(part for part in (step.name, name) if part)
+                    raise ArgumentError(
+                        f"{path or type(layer).__name__} computes statistics of a batch, but no "
+                        "compiled step does so over several processes. Use a normalization of each "
+                        "image, such as GroupNorm, or train in one process.",
+                        where="Plan",
+                    )
+            if step.parameters:
+                found.append(step.name)
+        return found
 
     def _place_gradients(self) -> None:
         """Lay out the parameters in one array, and give each step its view of the gradients."""
@@ -230,22 +303,19 @@ class Plan:
             self._gradient_of.update(zip(self._parameters, self._views, strict=True))
         self._flat = flat  # last, so that Ctrl-C leaves a consistent state
 
-    def _collect_gradients(self) -> None:
+    def _collect_gradients(self, parameters: Sequence[Parameter] | None = None) -> None:
         """Copy gradients that layers left in other arrays into the flat one."""
         if self._flat is None:
             return
-        for p, view in zip(self._parameters, self._views, strict=True):
-            self._collect(p, view)
+        for p in self._parameters if parameters is None else parameters:
+            g, view = p.grad, self._gradient_of.get(p)
+            if view is None or g is view or g is None or not p.rate:
+                continue
+            if isinstance(g, np.ndarray) and g.shape == view.shape and g.dtype.kind in "fiub":
+                with np.errstate(over="ignore"):  # overflow stays a visible inf
+                    view[...] = g
+                p.grad = view
         self._flat.gradients = self._gradients, self._views
-
-    def _collect(self, parameter: Parameter, view: Array) -> None:
-        g = parameter.grad
-        if g is view or g is None or not parameter.rate:
-            return
-        if isinstance(g, np.ndarray) and g.shape == view.shape and g.dtype.kind in "fiub":
-            with np.errstate(over="ignore"):  # overflow stays a visible inf
-                view[...] = g
-            parameter.grad = view
 
     def _exclusively(self, work: Callable[..., Any], *args: Any) -> Any:
         """Call ``work``, or refuse if another thread is running in the same buffers."""
@@ -276,7 +346,8 @@ class Plan:
         return self.backend.from_host(widened(a, self._parameters))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Plan, (self.model, self.input_shape, self.batch_size, self.backend)
+        share = Share(chunks=self.share.chunks)  # a copy is another plan, of one process
+        return Plan, (self.model, self.input_shape, self.batch_size, self.backend, share)
 
     def _find_trained(self) -> None:
         """Find the values that need a gradient: those that depend on a trainable parameter."""
@@ -299,7 +370,7 @@ class Plan:
         if not self.single:
             return a + b
         if value not in self._sums:
-            self._sums[value] = self.backend.zeros((self.batch_size, *a.shape[1:]))
+            self._sums[value] = self.backend.zeros((self._most, *a.shape[1:]))
         total = self._sums[value][: len(a)]
         self.backend.add(a, b, total)
         return total

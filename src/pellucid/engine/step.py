@@ -38,6 +38,9 @@ class Step:
     channels_last : bool or None
         The layout of input and output images: (N, H, W, C), which suits most kernels, or
         (N, C, H, W). None: any, and the output has the layout of the input.
+    sums_by_share : bool
+        Whether its gradients, and what else it sums over images, are trees over the chunks of its
+        ``share``: then their bits do not depend on how many processes share the batch.
     makes_channels_last : bool or None
         The layout of the output, if it is not that of the input.
     multiply_adds : int
@@ -59,6 +62,7 @@ class Step:
 
     kernel: str
     channels_last: bool | None = None
+    sums_by_share: bool = False
     makes_channels_last: bool | None = None
     layer: Any = Layer()  # a placeholder, not a layer of the model
 
@@ -101,6 +105,14 @@ class Step:
         """
         return None
 
+    def divide(self, share: Share, batch_size: int) -> None:
+        """Take over the plan's share, once the step is made.
+
+        ``batch_size`` is that of the whole batch, of which this process has a part. What decides
+        how sums are rounded may depend on it, but not on the part.
+        """
+        self.share = share
+
     def link(self, producer: Step) -> None:
         """Connect to the step that makes the input, if this step is its only reader."""
 
@@ -132,6 +144,14 @@ class Step:
     def parameters(self) -> list[Parameter]:
         """The parameters of the model whose gradients the step computes."""
         return list(self.layer.parameters().values())
+
+    @property
+    def communicates(self) -> bool:
+        """Whether forward and backward, as things are, take part in sums over all processes.
+
+        A process without images then calls them with an empty array.
+        """
+        return False
 
     @property
     def learns(self) -> bool:

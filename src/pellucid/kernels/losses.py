@@ -1,10 +1,11 @@
 """Softmax, and the losses with their gradient in one pass: twins of `pellucid.ops`, to 1e-6.
 
-Scores ``x`` (N, K), float32, C-contiguous; labels (N,), int64; ``dy`` (N, K) and ``losses``, one
-number a task, are allocated by the engine. A task is a chunk of the rows
-(`pellucid.kernels.tree`), and writes those rows of ``dy`` and the sum of their losses, in float64,
-which the engine adds up and divides by N. So the bits do not depend on the threads. A label outside
-[0, K) makes the loss NaN, and is not used as an index.
+Scores ``x`` (n, K), float32, C-contiguous; labels (n,), int64; ``dy`` (n, K) and ``losses``, one
+number a task, are allocated by the engine. A task is a chunk of the rows between ``bounds``
+(tasks + 1,), int64 (`pellucid.kernels.tree`), and writes those rows of ``dy`` and the sum of their
+losses, in float64, which the engine adds up and divides by N: the ``images`` of the whole batch, of
+which these rows may be a part. So the bits depend neither on the threads nor on the processes. A
+label outside [0, K) makes the loss NaN, and is not used as an index.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from ..typing import Array
 from .exp import decay
 from .jit import kernel
 from .pool.threads import share
-from .tree import chunk_bounds
 
 __all__ = [
     "cross_entropy",
@@ -84,11 +84,13 @@ def softmax_backward(queue: Array, dy: Array, y: Array, dx: Array, tasks: int) -
 
 
 @kernel
-def cross_entropy(queue: Array, x: Array, labels: Array, dy: Array, losses: Array) -> None:
+def cross_entropy(
+    queue: Array, x: Array, labels: Array, dy: Array, losses: Array, bounds: Array, images: int
+) -> None:
     """``L = -1/N Σ_n log softmax(x)[n, label]``; ``dy = (softmax(x) - t) / N``."""
-    (rows, classes), tasks = x.shape, len(losses)
+    classes = x.shape[1]
     for task in share(queue):
-        (low, high), loss = chunk_bounds(task, tasks, rows), 0.0
+        low, high, loss = bounds[task], bounds[task + 1], 0.0
         for n in range(low, high):
             xs, dys, top, label = x[n], dy[n], _largest(x[n]), labels[n]
             loss += top - xs[label] if 0 <= label < classes else np.nan
@@ -100,25 +102,25 @@ def cross_entropy(queue: Array, x: Array, labels: Array, dy: Array, losses: Arra
             for k in range(classes):
                 total += dys[k]
             loss += math.log(total)
-            scale = ONE / (total * np.float32(rows))
+            scale = ONE / (total * np.float32(images))
             for k in range(classes):
                 dys[k] *= scale
             if 0 <= label < classes:
-                dys[label] -= ONE / np.float32(rows)
+                dys[label] -= ONE / np.float32(images)
         losses[task] = loss
 
 
 @kernel
 def soft_cross_entropy(
-    queue: Array, x: Array, q: Array, dy: Array, losses: Array, total: float
+    queue: Array, x: Array, q: Array, dy: Array, losses: Array, bounds: Array, total: float
 ) -> None:
     """``L = -1/W Σ_n Σ_k q[n,k] · log softmax(x)[n,k]``; ``dy = (softmax(x)·Σ_k q[n,k] - q) / W``.
 
     Targets ``q`` (N, K), float32, and ``total`` W are `pellucid.ops.cross_entropy_targets`.
     """
-    (rows, classes), tasks, share_of_one = x.shape, len(losses), np.float32(1 / total)
+    classes, share_of_one = x.shape[1], np.float32(1 / total)
     for task in share(queue):
-        (low, high), loss = chunk_bounds(task, tasks, rows), 0.0
+        low, high, loss = bounds[task], bounds[task + 1], 0.0
         for n in range(low, high):
             xs, dys, top = x[n], dy[n], _largest(x[n])
             for k in range(classes):
@@ -143,16 +145,17 @@ def soft_cross_entropy(
 
 @kernel
 def multiclass_hinge(
-    queue: Array, x: Array, labels: Array, dy: Array, losses: Array, margin: float
-) -> None:
+    queue: Array, x: Array, labels: Array, dy: Array, losses: Array, bounds: Array, images: int,
+    margin: float,
+) -> None:  # fmt: skip
     """``L = 1/N Σ_n Σ_{k≠label} max(0, x[n,k] - x[n,label] + Δ)``.
 
     ``dy`` is 1/N where a term is above 0, and at the label -1/N times the number of such terms.
     """
-    (rows, classes), tasks, ahead = x.shape, len(losses), np.float32(margin)
-    one = ONE / np.float32(rows)
+    classes, ahead = x.shape[1], np.float32(margin)
+    one = ONE / np.float32(images)
     for task in share(queue):
-        (low, high), loss = chunk_bounds(task, tasks, rows), 0.0
+        low, high, loss = bounds[task], bounds[task + 1], 0.0
         for n in range(low, high):
             xs, dys, label = x[n], dy[n], labels[n]
             if not 0 <= label < classes:
@@ -170,12 +173,14 @@ def multiclass_hinge(
 
 
 @kernel
-def squared_error(queue: Array, x: Array, labels: Array, dy: Array, losses: Array) -> None:
+def squared_error(
+    queue: Array, x: Array, labels: Array, dy: Array, losses: Array, bounds: Array, images: int
+) -> None:
     """``L = mean((x - t)²)``; ``dy = 2 (x - t) / size``, where t is 1 at the label, else 0."""
-    (rows, classes), tasks = x.shape, len(losses)
-    two = np.float32(2 / x.size)
+    classes = x.shape[1]
+    two = np.float32(2 / (images * classes))
     for task in share(queue):
-        (low, high), loss = chunk_bounds(task, tasks, rows), 0.0
+        low, high, loss = bounds[task], bounds[task + 1], 0.0
         for n in range(low, high):
             xs, dys, label = x[n], dy[n], labels[n]
             loss = loss if 0 <= label < classes else np.nan

@@ -11,8 +11,8 @@ Backward, they run along k too, which is then an axis of the output. So no matri
 
 All arrays are flat, float32, C-contiguous, allocated by the engine. A task is a block of the output
 (forward), or some columns of dw or of dx, and no other task writes to it. The sums over the images
-are pairwise trees over chunks (`pellucid.kernels.tree`): the bits depend neither on the threads nor
-on the number of processes that share the images.
+are pairwise trees over chunks (`pellucid.kernels.tree`), and those along k do not depend on the
+number of images: the bits depend neither on the threads nor on the processes that share the images.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from .simd import (
     where_above_zero,
     zeros,
 )
-from .tree import add_chunks, chunk_bounds
+from .tree import add_chunks
 
 __all__ = ["PANEL", "LinearGradients", "MaskedGradient", "gradients", "linear", "transpose"]
 
@@ -69,8 +69,9 @@ def linear(height: int, width: int) -> Any:
         depth = w.size // columns
         rows = x.size // depth
         high, wide = -(-rows // height), -(-columns // width)
+        blocks = -(-depth // NEAR)
         # Numbers of w that only one tile needs are read once: whole rows are the fastest.
-        blocks = -(-depth // NEAR) if high > 1 else 1
+        sweeps, together = (blocks, 1) if high > 1 else (1, blocks)
         deep = -(-depth // (blocks * LANES)) * LANES
         shift = np.zeros(columns + LANES, dtype=np.float32)
         shift[:columns] = b
@@ -79,34 +80,35 @@ def linear(height: int, width: int) -> Any:
         partial = aligned(np.empty(tiles * height * LANES + LINE, dtype=np.float32))
         for task in share(queue):
             i, j = task % down, task // down
-            for block in range(blocks):
-                begin = min(depth, block * deep)
-                end = min(depth, begin + deep)
-                whole = end - (end - begin) % LANES
+            for sweep in range(sweeps):
                 at = 0
                 for g in range(j * wide // across, (j + 1) * wide // across):
                     f = min(g * width, columns - width)
                     for m in range(i * high // down, (i + 1) * high // down):
                         n = min(m * height, rows - height)
-                        t = zeros(height, width)
-                        for k in range(begin, whole, LANES):
-                            t = inner(t, x, n * depth + k, depth, w, f * depth + k, depth)
-                        if whole < end:
-                            t = inner_first(
-                                t, x, n * depth + whole, depth, w, f * depth + whole, depth,
-                                end - whole,
-                            )  # fmt: skip
-                        z = lane_sums(t)
-                        if block == 0:
-                            z = add_row(z, shift, f)
-                        else:
-                            z = z + load(height, 1, partial, at, LANES, 0)
-                        if block < blocks - 1:
-                            store(z, partial, at, LANES)
-                        else:
-                            if rectify:
-                                z = relu(z)
-                            store_first(z, y, n * columns + f, columns, width)
+                        for block in range(sweep * together, (sweep + 1) * together):
+                            begin = min(depth, block * deep)
+                            end = min(depth, begin + deep)
+                            whole = end - (end - begin) % LANES
+                            t = zeros(height, width)
+                            for k in range(begin, whole, LANES):
+                                t = inner(t, x, n * depth + k, depth, w, f * depth + k, depth)
+                            if whole < end:
+                                t = inner_first(
+                                    t, x, n * depth + whole, depth, w, f * depth + whole, depth,
+                                    end - whole,
+                                )  # fmt: skip
+                            z = lane_sums(t)
+                            if block == 0:
+                                z = add_row(z, shift, f)
+                            else:
+                                z = z + load(height, 1, partial, at, LANES, 0)
+                            if block < blocks - 1:
+                                store(z, partial, at, LANES)
+                            else:
+                                if rectify:
+                                    z = relu(z)
+                                store_first(z, y, n * columns + f, columns, width)
                         at += height * LANES
 
     return multiply
@@ -142,16 +144,19 @@ def gradients(height: int) -> Any:
         return t
 
     @kernel
-    def weight_panel(dz: Array, near: Array, sums: Array, work: Any, out: Array, at: int) -> None:
+    def weight_panel(
+        dz: Array, near: Array, bounds: Array, sums: Array, work: Any, out: Array, at: int
+    ) -> None:
         """Write the columns of dw whose inputs ``near`` holds: each tile a tree over the chunks.
 
         ``sums`` keeps one sum for each level of the tree, until its neighbour is computed.
         """
-        images, pitch, rows, depth, count, chunks = work
+        _, pitch, rows, depth, count = work
+        chunks = len(bounds) - 1
         for m in range(0, rows, height):
             t = zeros(height, VECTORS)
             for chunk in range(chunks):
-                terms = chunk_bounds(chunk, chunks, images)
+                terms = bounds[chunk], bounds[chunk + 1]
                 t = tile(zeros(height, VECTORS), dz, m, 1, pitch, near, terms)
                 level, waits = 0, chunk
                 while waits & 1:
@@ -164,7 +169,7 @@ def gradients(height: int) -> Any:
     @kernel
     def input_panel(dz: Array, near: Array, work: Any, out: Array, at: int) -> None:
         """Write the columns of dx whose weights ``near`` holds."""
-        images, pitch, terms, depth, count, _ = work
+        images, pitch, terms, depth, count = work
         for m in range(0, images, height):
             t = tile(zeros(height, VECTORS), dz, m * pitch, pitch, 1, near, (0, terms))
             store_rows(t, out, m * depth + at, depth, images - m, count)
@@ -172,7 +177,7 @@ def gradients(height: int) -> Any:
     @kernel
     def few_images_panel(dz: Array, w: Array, work: Any, out: Array, at: int) -> None:
         """Write some columns of dx for one tile of images, which reads each row of w once."""
-        images, pitch, terms, depth, count, _ = work
+        images, pitch, terms, depth, count = work
         t = zeros(height, VECTORS)
         for i in range(terms):
             t = outer(t, dz, i, pitch, w, i * depth + at)
@@ -181,12 +186,13 @@ def gradients(height: int) -> Any:
     @kernel
     def multiply(
         queue: Array, dy: MaskedGradient, x: Array, w: Array, out: LinearGradients, pieces: int,
-        chunks: int, weights: bool,
+        bounds: Array, weights: bool, few: bool,
     ) -> None:  # fmt: skip
         """Write dw and db, if these ``weights`` learn, and then dx.
 
-        A task is one of the ``pieces`` of dw or of dx. The sums over the images are trees over
-        ``chunks`` of them (`pellucid.kernels.tree`).
+        A task is one of the ``pieces`` of dw or of dx. The sums over the images are trees over the
+        chunks between ``bounds`` (`pellucid.kernels.tree`). If the images are ``few``, one tile
+        holds them.
         """
         dw, db, dx = out  # here: within a loop each costs a count of its references
         columns = len(db)
@@ -196,11 +202,11 @@ def gradients(height: int) -> Any:
         pitch = -(-columns // LANES) * LANES
         # Every thread computes dz for itself, padded for tiles that read past its end.
         dz = np.empty((images + height) * pitch, dtype=np.float32)
-        sum_dz = np.empty((chunks, pitch), dtype=np.float32)
-        _mask(dy, dz, sum_dz, images, columns)
+        sum_dz = np.empty((len(bounds) - 1, pitch), dtype=np.float32)
+        _mask(dy, dz, sum_dz, bounds, columns)
         add_chunks(sum_dz, 0, columns)
         near = aligned(np.empty(max(images, columns) * PANEL + LINE, dtype=np.float32))
-        sums = aligned(np.empty((chunks + 1) * size + LINE, dtype=np.float32))
+        sums = aligned(np.empty(len(bounds) * size + LINE, dtype=np.float32))
         for task in share(queue):
             of_weights = weights and task < pieces
             if weights and task == 0:
@@ -209,11 +215,11 @@ def gradients(height: int) -> Any:
             for p in range(piece * panels // pieces, (piece + 1) * panels // pieces):
                 at = p * PANEL
                 count = min(PANEL, depth - at)
-                work = images, pitch, columns, depth, count, 1 if images == 1 else chunks
+                work = images, pitch, columns, depth, count
                 if of_weights:
                     _copy_columns(x, at, depth, count, near, images)
-                    weight_panel(dz, near, sums, work, dw, at)
-                elif images <= height and count == PANEL:
+                    weight_panel(dz, near, bounds, sums, work, dw, at)
+                elif few and count == PANEL:
                     few_images_panel(dz, w, work, dx, at)
                 else:
                     _copy_columns(w, at, depth, count, near, columns)
@@ -223,15 +229,15 @@ def gradients(height: int) -> Any:
 
 
 @kernel
-def _mask(dy: MaskedGradient, dz: Array, sums: Array, images: int, columns: int) -> None:
+def _mask(dy: MaskedGradient, dz: Array, sums: Array, bounds: Array, columns: int) -> None:
     """Write dz (images, pitch), padded with zeros, and its sum over each chunk of images."""
     (source, y, masked), (chunks, pitch) = dy, sums.shape
     flat = sums.reshape(sums.size)
     for f in range(0, columns, LANES):
         count = min(LANES, columns - f)
         for chunk in range(chunks):
-            total, (begin, end) = zeros(1, 1), chunk_bounds(chunk, chunks, images)
-            for n in range(begin, end):
+            total = zeros(1, 1)
+            for n in range(bounds[chunk], bounds[chunk + 1]):
                 u = load_part(source, n * columns + f, count)
                 if masked:
                     u = where_above_zero(u, load_part(y, n * columns + f, count), np.float32(0))

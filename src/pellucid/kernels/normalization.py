@@ -30,6 +30,7 @@ __all__ = [
     "batch_gradient_sums",
     "batch_norm",
     "batch_statistics",
+    "combine",
     "local_response",
     "local_response_backward",
     "period",
@@ -105,6 +106,46 @@ def batch_statistics(queue: Array, x: Array, scratch: Array, sums: Array, bounds
             off = mean[i] / pixels
             mean[i] = around[i] + off
             square[i] -= off * off * pixels
+
+
+@kernel
+def combine(sums: Array, numbers: Array, firsts: Array, out: Array) -> None:
+    """Combine means and sums of squared deviations (blocks, 2, C) into those of all, ``out[0]``.
+
+    The blocks of a chunk, from ``firsts`` (chunks + 1,) on, are combined in order, and then the
+    chunks (chunks, 2, C) as a pairwise tree (Chan, Golub & LeVeque 1979, "Updating formulae and a
+    pairwise algorithm for computing sample variances"). ``numbers`` are those in each block, for
+    one channel; ``out`` is overwritten by partial results.
+    """
+    chunks = len(out)
+    counts = np.zeros(chunks)
+    for chunk in range(chunks):
+        out[chunk] = 0
+        for block in range(firsts[chunk], firsts[chunk + 1]):
+            _take_in(out[chunk], counts[chunk], sums[block], numbers[block])
+            counts[chunk] += numbers[block]
+    step = 1
+    while step < chunks:
+        for chunk in range(0, chunks - step, 2 * step):
+            _take_in(out[chunk], counts[chunk], out[chunk + step], counts[chunk + step])
+            counts[chunk] += counts[chunk + step]
+        step *= 2
+
+
+@kernel
+def _take_in(own: Array, n: float, other: Array, m: float) -> None:
+    """Combine the mean and the squares of ``m`` numbers with ``own``, those of ``n``."""
+    if m == 0:
+        return
+    if n == 0:
+        own[:] = other
+        return
+    part = m / (n + m)
+    for i in range(own.shape[1]):
+        d = other[0, i] - own[0, i]
+        own[0, i] += d * part
+        own[1, i] += other[1, i]
+        own[1, i] += d * d * (n * part)
 
 
 @kernel

@@ -9,74 +9,46 @@ is the sum of images [c·N//C, (c+1)·N//C) from left to right, and neighbours a
                  \     /
                     +
 
-R ranks (processes, perhaps on several machines) with N/R neighbouring images each cut them into C/R
-chunks, where R is a power of two that divides C and N. Each rank computes a subtree, and `tree_sum`
-of their results in order is the rest of the tree. So they give the same bits as one process with
-the whole batch; `chunk_count` and `chunk_bounds` ensure it. The rounding error grows with log C
+Where several processes (ranks) share the batch, each has neighbouring chunks that are a whole
+subtree (`pellucid.distributed.Share`). A rank computes that subtree, and the rest of the tree is
+added up over the ranks. So they give the same bits as one process with the whole batch. A kernel
+does not cut the images itself: it takes the ``bounds`` (chunks + 1,), int64, of its rank's chunks
+among its images, because neither C nor N tells where they lie. The rounding error grows with log C
 instead of C.
 
 This holds on three conditions. The sum of a chunk must depend neither on the other chunks nor on
-the size of the batch. An operation on the total must not round; otherwise it is applied to each
-chunk before. And a kernel must not write a tree as one expression, ``(a + b) + (c + d)``, because
-fast-math lets LLVM add in another order; `add_chunks` keeps every sum in memory.
+the number of images at hand. An operation on the total must not round; otherwise it is applied to
+each chunk before. And a kernel must not write a tree as one expression, ``(a + b) + (c + d)``,
+because fast-math lets LLVM add in another order; `add_chunks` keeps every sum in memory.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..distributed import CHUNKS
 from ..typing import Array
 from .jit import kernel
 
-__all__ = ["FEWEST", "add_chunks", "chunk_bounds", "chunk_count", "fewest_chunks", "tree_sum"]
+__all__ = ["add_chunks", "chunk_count", "tree_sum"]
 
-CHUNKS = (16, 8, 4)  # enough to balance the load of the threads
-FEWEST = CHUNKS[-1]  # chunks of any sum, and so the largest number of ranks for every layer
-BYTES = 2**22  # of float32 partial sums, above which there are fewer chunks
+MANY = 16  # chunks: enough to balance the load of the threads
+BYTES = 2**22  # of float32 partial sums, above which there are no more chunks than necessary
 BLOCK = 256  # numbers of each chunk that are added up while they are in the L1 cache
 
 
-def chunk_count(numbers: int, ranks: int = 1) -> int:
-    """Return the number of chunks of each rank's images for a sum of ``numbers`` float32.
+def chunk_count(numbers: int, least: int = CHUNKS) -> int:
+    """Return the number of chunks of the whole batch for a sum of ``numbers`` float32.
 
-    ``ranks`` processes share the batch; their chunks add up to those of a single process.
-
-    Raises
-    ------
-    ArgumentError
-        If ``ranks`` is not a power of two that divides the number of chunks.
+    It is a multiple of ``least``, those that ranks can share (`pellucid.distributed.Share.chunks`).
+    Both are powers of two.
 
     Examples
     --------
-    >>> chunk_count(1000), chunk_count(1000, ranks=4), chunk_count(200_000)
-    (16, 4, 4)
+    >>> chunk_count(1000), chunk_count(200_000), chunk_count(1000, least=64)
+    (16, 8, 64)
     """
-    chunks = next((count for count in CHUNKS if 4 * count * numbers <= BYTES), FEWEST)
-    if ranks < 1 or chunks % ranks:
-        raise ArgumentError(
-            f"must be a power of two up to {chunks}, the chunks of a sum of {numbers} numbers, "
-            f"received {ranks}.",
-            where="ranks",
-        )
-    return chunks // ranks
-
-
-def fewest_chunks(ranks: int = 1) -> int:
-    """Return the number of chunks of each rank's images where more chunks would cost time.
-
-    Raises
-    ------
-    ArgumentError
-        If ``ranks`` is not a power of two that divides `FEWEST`.
-    """
-    return chunk_count(BYTES, ranks)
-
-
-@kernel
-def chunk_bounds(chunk: int, chunks: int, count: int) -> tuple[int, int]:
-    """Return the first of the ``count`` images in a chunk, and the first one after it."""
-    return chunk * count // chunks, (chunk + 1) * count // chunks
+    return max(least, MANY) if 4 * MANY * numbers <= BYTES else least
 
 
 @kernel

@@ -11,7 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from engine.shares import begun
 from kernels.convolution.test_direct import CASES, N, Room, expected, last
+from pellucid.distributed import Share
 from pellucid.engine.cpu import launch
 from pellucid.engine.cpu.convolution import algorithms, filter_gradients
 from pellucid.engine.cpu.convolution.algorithms import PooledCol2im
@@ -49,8 +51,8 @@ def arrays(case):
 
 def gradients(case, chunks=2, band=2):
     """Return the gradients of filters and bias, summed up by ``chunks``."""
-    back = PooledGradient(case.windows, *case.sizes, case.pool)
-    back.band = min(band, back.s.oh)
+    back = PooledGradient(case.windows, *case.sizes, case.pool, begun(N, chunks))
+    back.band, back.chunks = min(band, back.s.oh), chunks
     back.sums = PartialSums(*(sums[:chunks] for sums in back.sums))
     for sums in back.sums:
         sums[:] = np.nan
@@ -64,7 +66,7 @@ def gradients(case, chunks=2, band=2):
 @rectified
 @layouts
 @pytest.mark.parametrize("tile", [(1, 2), (2, 1), (3, 2)])
-@pytest.mark.parametrize(("chunks", "band"), [(1, 1), (2, 2), (5, 99)])
+@pytest.mark.parametrize(("chunks", "band"), [(1, 1), (2, 2), (4, 99)])
 def test_the_gradients_equal_the_seven_loops(name, rectify, stripped, tile, chunks, band, read):
     read(tile, stripped)
     case = expected(name, rectify)
@@ -99,9 +101,9 @@ def test_the_input_gradient_is_what_the_windows_that_won_give_back(
 def test_runs_of_whole_vectors_are_read_in_the_images_themselves(stripped, read):
     read((2, 1), stripped)
     case = expected("pooled, deep", False)
-    assert PooledGradient(case.windows, *case.sizes, case.pool).in_place == (not stripped)
-    assert not PooledGradient(slide((6, 6), 2, padding=1), LANES, 4, 1, 2).in_place
-    assert not PooledGradient(slide((6, 6), 2), LANES + 1, 4, 1, 2).in_place
+    assert PooledGradient(case.windows, *case.sizes, case.pool, Share()).in_place == (not stripped)
+    assert not PooledGradient(slide((6, 6), 2, padding=1), LANES, 4, 1, 2, Share()).in_place
+    assert not PooledGradient(slide((6, 6), 2), LANES + 1, 4, 1, 2, Share()).in_place
 
 
 @layouts

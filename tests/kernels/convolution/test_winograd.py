@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from engine.shares import begun
 from ops.witness import assert_agrees
 from pellucid import ops
 from pellucid.engine.cpu.convolution import algorithms
@@ -188,9 +189,11 @@ def input_gradient(case):
     return first(dx)
 
 
-def weight_gradients(case, per_block=None):
+def weight_gradients(case, per_block=None, chunks=8):
     passing = WinogradGradient(
-        sliding(case.windows, *case.sizes), through(case.windows, case.sizes[1], case.pool)
+        sliding(case.windows, *case.sizes),
+        through(case.windows, case.sizes[1], case.pool),
+        begun(case.n, chunks),
     )
     passing.per_block = passing.per_block if per_block is None else per_block
     dw, db = (np.full(a.shape, np.nan, np.float32) for a in (case.w, case.b))
@@ -227,9 +230,9 @@ def test_all_passes_equal_the_plain_convolution(depths, pool):
 @pytest.mark.parametrize("pool", [1, 2])
 @pytest.mark.parametrize("rectify", [False, True])
 def test_images_in_blocks_of_which_the_last_is_smaller(pool, rectify, monkeypatch):
-    monkeypatch.setattr(tree, "CHUNKS", (2,))
+    monkeypatch.setattr(tree, "MANY", 2)
     monkeypatch.setattr(algorithms, "evenly", lambda n, per_block: 3)
-    agree(make_case(12, 20, 8, (1, 0, 2, 1), pool, rectify=rectify, n=7), per_block=3)
+    agree(make_case(12, 20, 8, (1, 0, 2, 1), pool, rectify=rectify, n=7), per_block=3, chunks=2)
 
 
 def test_what_is_not_finite_stays_in_its_patch():

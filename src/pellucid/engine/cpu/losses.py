@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ...distributed import Share
 from ...kernels import losses
-from ...kernels.tree import fewest_chunks, tree_sum
 from ...nn import Loss, MeanSquaredError, MulticlassHinge, SoftmaxCrossEntropy
 from ...ops.losses import cross_entropy_targets, one_hot
 from ...typing import Array
@@ -51,26 +51,29 @@ class FusedLoss(Loss):
 
     def __init__(self, loss: Loss, share: Share | None = None) -> None:
         self.loss, self.share = loss, share or Share()
-        self._chunks = fewest_chunks()
         self._dy = np.empty((0, 0), dtype=np.float32)  # room; it grows to the largest batch
 
     def forward(self, scores: Array, labels: Array) -> float:
-        """Return the mean loss of the batch."""
+        """Return the mean loss of the whole batch, on every process that shares it.
+
+        ``scores`` and ``labels`` are this process's, perhaps none.
+        """
         self._memory = None
+        if self.share.alone:
+            self.share.begin(len(scores))
         if not self._fits(scores):
-            return self.loss(scores, labels)
+            return self._without_kernel(scores, labels)
         soft = self._soft(labels)
         if soft is not None:
-            q, total = cross_entropy_targets(labels, scores, *soft)
-            q = np.require(q, np.float32, ["C", "W"])
+            q, total = self._targets(scores, labels, *soft)
             return self._run(losses.soft_cross_entropy, scores, q, total, total)
         if not _are_classes(labels, scores):
-            return self.loss(scores, labels)
+            return self._without_kernel(scores, labels)
         kernel, constants = KERNELS[type(self.loss)]
         # One signature a kernel: no array that cannot be written to, and one type of labels.
-        classes = np.require(labels, np.int64, ["C", "W"])
-        loss = self._run(kernel, scores, classes, len(scores), *constants(self.loss))
-        if loss != loss:
+        classes, images = np.require(labels, np.int64, ["C", "W"]), self.share.images
+        loss = self._run(kernel, scores, classes, images, images, *constants(self.loss))
+        if loss != loss and len(classes):
             one_hot(classes, scores)  # refuses a label outside [0, K)
         return loss
 
@@ -81,11 +84,41 @@ class FusedLoss(Loss):
         rows, classes = scores.shape
         if len(self._dy) < rows or self._dy.shape[1] != classes:
             self._dy = np.empty((rows, classes), dtype=np.float32)
-        dy, parts = self._dy[:rows], np.empty(self._chunks)
+        dy, bounds = self._dy[:rows], self.share.bounds(self.share.chunks)
+        parts = np.empty(len(bounds) - 1)
         work = scores.size * WORK
-        launch(kernel, len(parts), work, scores, targets, dy, parts, *constants)
+        launch(kernel, len(parts), work, scores, targets, dy, parts, bounds, *constants)
         self._memory = (dy,)
-        return float(tree_sum(parts)) / total
+        return float(self.share.total(parts)) / total
+
+    def _targets(
+        self, scores: Array, labels: Array, weights: Array | None, smoothing: float
+    ) -> tuple[Array, float]:
+        """Return the targets of these images, and the sum of the weights of the whole batch."""
+        bounds, each = self.share.bounds(self.share.chunks), np.zeros(len(scores))
+        q = np.zeros_like(scores)
+        if len(scores):
+            q, _ = cross_entropy_targets(labels, scores, weights, smoothing)
+            q = np.require(q, np.float32, ["C", "W"])
+        if weights is None:
+            return q, float(self.share.images)
+        if len(scores):
+            each = weights[labels] if labels.ndim == 1 else (labels * weights).sum(axis=1)
+        parts = [each[first:last].sum(dtype=np.float64) for first, last in pairwise(bounds)]
+        return q, float(self.share.total(np.array(parts)))
+
+    def _without_kernel(self, scores: Array, labels: Array) -> float:
+        """Have the loss itself compute the mean, and add up the means of several processes."""
+        share = self.share
+        if share.alone:
+            return self.loss(scores, labels)
+        part, parts = len(scores) / share.images, np.zeros(share.count(share.chunks))
+        dy = np.zeros_like(scores)
+        if len(scores):
+            parts[0] = self.loss(scores, labels) * part
+            dy = self.loss.backward() * dy.dtype.type(part)
+        self._memory = (dy,)
+        return float(share.total(parts))
 
     def backward(self) -> Array:
         """Return the gradient for the scores, in a buffer that the next forward overwrites."""
@@ -100,7 +133,8 @@ class FusedLoss(Loss):
             and scores.dtype == np.float32
             and scores.ndim == 2
             and scores.flags.carray
-            and scores.size > 0
+            and scores.shape[1] > 0
+            and (len(scores) > 0 or not self.share.alone)
         )
 
     def _soft(self, labels: Array) -> tuple[Array | None, float] | None:
@@ -111,7 +145,7 @@ class FusedLoss(Loss):
         if loss.class_weights is None:
             soft = loss.label_smoothing or labels.ndim == 2
             return (None, loss.label_smoothing) if soft else None
-        return np.array(loss.class_weights), loss.label_smoothing
+        return np.asarray(loss.class_weights, dtype=np.float64), loss.label_smoothing
 
     def __repr__(self) -> str:
         return repr(self.loss)

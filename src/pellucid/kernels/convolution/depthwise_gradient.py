@@ -21,7 +21,7 @@ from ...typing import Array
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
 from ..simd import add_rows_from, inner_at, zeros
-from ..tree import add_chunks, chunk_bounds
+from ..tree import add_chunks
 from .arguments import PartialSums
 from .depthwise import TOGETHER, Strip, copy_bands
 from .direct import add_pixels
@@ -51,18 +51,18 @@ def backward_weights(height: int) -> Any:
 
     @kernel
     def accumulate(
-        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, places: Array,
-        s: Strip, per: int,
+        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, bounds: Array,
+        places: Array, s: Strip, per: int,
     ) -> None:  # fmt: skip
-        """Write each chunk's sums of the gradients of filters and bias.
+        """Write the sums of the gradients of filters and bias for each chunk between ``bounds``.
 
         ``places`` are those of the taps in the strip; a band is ``per`` rows of dz.
         """
         (all_weights, all_bias), c = sums, s.c
         image, gradient = (x.numbers, x.gate, x.gated), (dy.numbers, dy.gate, dy.gated)
         frame, frame_of_dz = (s.h, s.w, c, s.left, s.pitch), (s.oh, s.ow, c, 0, s.ow)
-        chunks, taps, line = len(all_bias), len(places), s.step_h * s.pitch * LANES
-        count, step = len(x.numbers) // (s.h * s.w * c), s.step_w * LANES
+        taps, line = len(places), s.step_h * s.pitch * LANES
+        step = s.step_w * LANES
         longest = ((per - 1) * s.step_h + s.rows) * s.pitch * LANES
         strip = aligned(np.zeros(TOGETHER * longest + LINE, dtype=np.float32))
         of_dz = per * s.ow * LANES
@@ -71,8 +71,7 @@ def backward_weights(height: int) -> Any:
             weights, bias = all_weights[chunk], all_bias[chunk]
             weights[:] = 0
             bias[:] = 0
-            begin, end = chunk_bounds(chunk, chunks, count)
-            for n in range(begin, end):
+            for n in range(bounds[chunk], bounds[chunk + 1]):
                 for low in range(0, s.oh, per):
                     rows = min(per, s.oh - low)
                     first, read = low * s.step_h - s.top, (rows - 1) * s.step_h + s.rows

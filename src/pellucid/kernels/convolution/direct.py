@@ -49,7 +49,6 @@ from ..simd import (
     store_part,
     zeros,
 )
-from ..tree import chunk_bounds
 from .activation import on_tiles
 from .arguments import Epilogue, Output, PartialSums, Tiling
 from .geometry import Sliding
@@ -197,15 +196,15 @@ def backward_weights(height: int, vectors: int) -> Any:
 
     @kernel
     def accumulate(
-        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, tap_offset: Array,
-        s: Sliding, d: Sliding, in_place: bool, band: int,
+        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, bounds: Array,
+        tap_offset: Array, s: Sliding, d: Sliding, in_place: bool, band: int,
     ) -> None:  # fmt: skip
-        """Write each chunk's sums of the gradients of filters and bias.
+        """Write the sums of the gradients of filters and bias for each chunk between ``bounds``.
 
         A ``band`` of rows of dz is laid out at a time, and stays in cache while all taps use it.
         """
         all_weights, all_bias = sums
-        chunks, numbers, line = len(all_bias), x.numbers, s.step_h * s.pitch * s.depth
+        numbers, line = x.numbers, s.step_h * s.pitch * s.depth
         padded = aligned(
             np.zeros((1 if in_place else s.rows * s.pitch * s.depth) + LINE, dtype=np.float32)
         )
@@ -214,8 +213,7 @@ def backward_weights(height: int, vectors: int) -> Any:
             weights, bias = all_weights[chunk], all_bias[chunk]
             weights[:] = 0
             bias[:] = 0
-            first, last = chunk_bounds(chunk, chunks, len(numbers) // (s.h * s.w * s.c))
-            for n in range(first, last):
+            for n in range(bounds[chunk], bounds[chunk + 1]):
                 image, start = padded, 0
                 if in_place:
                     image, start = numbers, n * s.h * s.w * s.c

@@ -27,7 +27,7 @@ from ...typing import Array
 from ..jit import LANES, REGISTERS, inlined, kernel
 from ..pool.threads import share
 from ..simd import add_rows_from, load_bytes, load_part, outer_argmax, store, where_below, zeros
-from ..tree import add_chunks, chunk_bounds
+from ..tree import add_chunks
 from .arguments import PartialSums
 from .direct import add_pixels
 from .geometry import Sliding
@@ -128,16 +128,15 @@ def backward_weights(height: int, vectors: int) -> Any:
 
     @kernel
     def accumulate(
-        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums,
+        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, bounds: Array,
         offsets: tuple[Array, Array], s: Sliding, strips: Strips, in_place: bool, band: int,
     ) -> None:  # fmt: skip
-        """Write each chunk's sums of the gradients of filters and bias.
+        """Write the sums of the gradients of filters and bias for each chunk between ``bounds``.
 
         ``offsets`` are those of the argmax and of the runs, as `strips.place_windows` returns them.
         A ``band`` of rows of dy is done at a time, so that what its windows see stays in cache.
         """
         (all_weights, all_bias), numbers, argmax = sums, x.numbers, dy.argmax
-        chunks, images = len(all_bias), len(numbers) // (s.h * s.w * s.c)
         line, size = s.ow * s.f, 0 if in_place else s.rows * s.pitch * s.depth
         padded = aligned(np.zeros(size + tile_width + LINE, dtype=np.float32))
         stripped = aligned(np.zeros(strips.size + tile_width + LINE, dtype=np.float32))
@@ -146,8 +145,7 @@ def backward_weights(height: int, vectors: int) -> Any:
             weights, bias = all_weights[chunk], all_bias[chunk]
             weights[:] = 0
             bias[:] = 0
-            begin, end = chunk_bounds(chunk, chunks, images)
-            for n in range(begin, end):
+            for n in range(bounds[chunk], bounds[chunk + 1]):
                 image, start = padded, 0
                 if in_place:
                     image, start = numbers, n * s.h * s.w * s.c

@@ -15,9 +15,8 @@ gradient for the image is the convolution of dz with the flipped filters.
 v and m lie place by place. A line between two places keeps those of one patch, which a transform
 writes or reads together, from falling into the same set of the nearest cache. No image is copied: a
 patch is read where it lies, or made of dy on the way, and a block of patches may be of several
-images. A task is such a block, or a chunk of them (weight gradient), and writes to places of its
-own. The patches of N images are cut into chunks as images are elsewhere: a chunk may end amid an
-image, but not the share of a rank (see `pellucid.kernels.tree`).
+images. A task is such a block, or a chunk of images (weight gradient), and writes to places of its
+own.
 
 For the arrays see `pellucid.kernels.convolution.direct`, whose twin this is, to 1e-5 as well.
 """
@@ -51,7 +50,6 @@ from ..simd import (
     where_equal,
     zeros,
 )
-from ..tree import chunk_bounds
 from .arguments import Output, PartialSums
 from .geometry import Sliding
 from .layout import LINE, GatedGradient, aligned, mark_stopped
@@ -215,13 +213,12 @@ def backward_weights(height: int, vectors: int) -> Any:
 
     @kernel
     def accumulate(
-        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, s: Sliding,
-        d: Sliding, per_block: int,
+        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, bounds: Array,
+        s: Sliding, d: Sliding, per_block: int,
     ) -> None:  # fmt: skip
-        """Write each chunk's sums, ``sums.weights`` as (chunks, C, 36, F)."""
+        """Write the sums of each chunk between ``bounds``; ``sums.weights`` (chunks, C, 36, F)."""
         (all_weights, all_bias), depth, width = sums, s.depth, d.depth
-        chunks = len(all_bias)
-        patches = len(x.numbers) // (s.h * s.w * s.c) * (s.rows // OUTPUTS) * (s.pitch // OUTPUTS)
+        patches = (s.rows // OUTPUTS) * (s.pitch // OUTPUTS)  # of an image
         strip = aligned(np.empty(s.pitch * PATCH * LANES + LINE, dtype=np.float32))
         v_stride, m_stride = per_block * depth + LINE, per_block * width + LINE
         v = aligned(np.empty(PLACES * v_stride + LINE, dtype=np.float32))
@@ -229,7 +226,7 @@ def backward_weights(height: int, vectors: int) -> Any:
         for chunk in share(queue):
             weights, bias = all_weights[chunk], all_bias[chunk]
             bias[:] = 0
-            begin, end = chunk_bounds(chunk, chunks, patches)
+            begin, end = bounds[chunk] * patches, bounds[chunk + 1] * patches
             if begin == end:
                 weights[:] = 0
             for first in range(begin, end, per_block):

@@ -182,10 +182,13 @@ def lane_sums(typing: Any, tile: Any) -> Any:
 
 
 def _folded(w: Writer, a: Any, b: Any, width: int) -> Any:
-    """Return the sums of lanes ``width`` apart, of ``a`` and ``b`` in turns of ``width`` lanes."""
+    """Return the sums of lanes ``width`` apart, of ``a`` and ``b`` in turns of ``width`` lanes.
+
+    LLVM may not take them apart, or it would add up a tile of one row in another order.
+    """
     own = [k if not k & width else LANES + k for k in range(LANES)]
     other = [k + width if not k & width else LANES + k - width for k in range(LANES)]
-    return w.builder.fadd(w.shuffle(a, b, own), w.shuffle(a, b, other))
+    return w.builder.fadd(w.shuffle(a, b, own), w.shuffle(a, b, other), flags=("nsz",))
 
 
 @intrinsic

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ....distributed import Share
 from ....kernels.convolution.geometry import adjoint, flipped, sliding, through
 from ....kernels.jit import LANES
 from ....shapes import Windows
@@ -59,22 +60,21 @@ def input_gradient(
 
 def filter_gradient(
     windows: Windows, channels: int, filters: int, groups: int, pool: int,
-    batch: int = MOST_PATCHES, ranks: int = 1,
+    batch: int = MOST_PATCHES, share: Share | None = None,
 ) -> Any:  # fmt: skip
     """Return what computes the gradients of filters and bias.
 
-    ``ranks`` processes share a ``batch``, which is that of all of them: each one computes the sums
-    of its neighbouring images, and `pellucid.kernels.tree.tree_sum` over ranks gives the bits that
-    one process would have computed. They are a power of two, at most `tree.FEWEST`.
+    ``share`` says which images of a ``batch`` this process has; all by default.
     """
+    share = share or Share()
     if pool > 1:  # which leaves no more products than Winograd's, and no transforms
-        return PooledGradient(windows, channels, filters, groups, pool, ranks)
+        return PooledGradient(windows, channels, filters, groups, pool, share)
     if is_depthwise(channels, filters, groups):
-        return DepthwiseGradient(windows, channels, ranks)
+        return DepthwiseGradient(windows, channels, share)
     s, d = sliding(windows, channels, filters, groups), through(windows, filters)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
-        return WinogradGradient(s, d, ranks)
-    return DirectGradient(s, d, windows, ranks)
+        return WinogradGradient(s, d, share)
+    return DirectGradient(s, d, windows, share)
 
 
 def _few_channels_pay(windows: Windows, channels: int) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ....distributed import Share
 from ....kernels.convolution import depthwise, depthwise_gradient
 from ....kernels.convolution.activation import CLIP, NO_ACTIVATION, Activation
 from ....kernels.convolution.arguments import PartialSums
@@ -81,16 +82,17 @@ class Depthwise:
 class DepthwiseGradient:
     """The gradients of filters and bias."""
 
-    def __init__(self, windows: Windows, channels: int, ranks: int = 1) -> None:
+    def __init__(self, windows: Windows, channels: int, share: Share) -> None:
         s = self.s = strip_of(windows, channels)
         taps, vectors = math.prod(windows.window), -(-channels // LANES)
         self.places = np.ascontiguousarray(s.taps[::2])
         self.per = _band(s)
         passes = -(-taps // (REGISTERS - 6))
         self.kernel = depthwise_gradient.backward_weights(-(-taps // passes))
-        chunks = chunk_count(vectors * taps * LANES, ranks)
+        self.share, self.chunks = share, chunk_count(vectors * taps * LANES, share.chunks)
+        own = share.count(self.chunks)
         self.sums = PartialSums(
-            aligned_zeros((chunks, vectors * taps * LANES)), aligned_zeros((chunks, channels))
+            aligned_zeros((own, vectors * taps * LANES)), aligned_zeros((own, channels))
         )
         self.uses = (self.kernel, depthwise_gradient.unpack)
         self.work = s.oh * s.ow * channels * taps
@@ -100,7 +102,7 @@ class DepthwiseGradient:
         sums, bias = self.sums
         launch(
             self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy, self.sums,
-            self.places, self.s, self.per,
+            self.share.bounds(self.chunks), self.places, self.s, self.per,
         )  # fmt: skip
         rows = dw.reshape(len(dw), -1)
         launch(depthwise_gradient.unpack, -(-len(dw) // LANES), sums.size, sums, rows)

@@ -2,14 +2,15 @@
 
 Each class here is one algorithm, with its tables made; they take channels-last arrays. A batch is
 cut into chunks, whose sums are added as a pairwise tree: the bits depend neither on the number of
-threads nor, if each of R ``ranks`` takes an R-th of a batch, on that of ranks (see
-`pellucid.kernels.tree`).
+threads nor on the processes that ``share`` the batch, each of which computes the sum of its own
+images (see `pellucid.kernels.tree`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from ....distributed import Share
 from ....kernels.convolution import direct, pooled_weight_gradient, strips, winograd
 from ....kernels.convolution.arguments import PartialSums
 from ....kernels.convolution.filters import unpack
@@ -37,7 +38,7 @@ SEEN = 2**15  # bytes that the windows of a band see, which stay in the nearest 
 class DirectGradient:
     """Filter gradients, summed over the windows."""
 
-    def __init__(self, s: Sliding, d: Sliding, windows: Windows, ranks: int = 1) -> None:
+    def __init__(self, s: Sliding, d: Sliding, windows: Windows, share: Share) -> None:
         self.s, self.d = s, d
         run_offset, per_group = runs(windows, s), s.f // s.groups
         (fh, fw), depth = windows.window, s.c // s.groups
@@ -47,7 +48,8 @@ class DirectGradient:
         tile = tile_shape(taps, per_group)
         width = round_up(per_group, tile[1] * LANES)
         self.shape = (s.groups, depth, width)
-        self.sums = _partial_sums(s.groups * taps * width, s.f, ranks)
+        self.share, self.chunks = share, chunk_count(s.groups * taps * width, share.chunks)
+        self.sums = _partial_sums(share.count(self.chunks), s.groups * taps * width, s.f)
         self.kernel = direct.backward_weights(*tile)
         self.uses = (self.kernel, unpack)
         self.band = max(1, max(BAND // (4 * d.depth), POSITIONS) // d.pitch)
@@ -58,7 +60,7 @@ class DirectGradient:
         s, (sums, bias) = self.s, self.sums
         launch(
             self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy, self.sums,
-            self.tap_offset, s, self.d, s.in_place, self.band,
+            self.share.bounds(self.chunks), self.tap_offset, s, self.d, s.in_place, self.band,
         )  # fmt: skip
         launch(unpack, s.groups * self.shape[1], sums.size, sums, self.shape, dw)
         add_chunks(bias, 0, s.f)
@@ -69,7 +71,7 @@ class PooledGradient:
     """Filter gradients after a pooling, summed over the windows at the argmax."""
 
     def __init__(
-        self, windows: Windows, channels: int, filters: int, groups: int, pool: int, ranks: int = 1
+        self, windows: Windows, channels: int, filters: int, groups: int, pool: int, share: Share
     ) -> None:
         s = self.s = sliding(windows, channels, filters, groups, pool)
         (fh, fw), depth = windows.window, channels // groups
@@ -80,7 +82,8 @@ class PooledGradient:
         width = round_up(length, tile[1] * LANES)
         places = np.arange(pieces).reshape(-1, 1) * width + np.arange(length)
         self.taps = places.reshape(fh, fw, depth).transpose(2, 0, 1).ravel()
-        self.sums = _partial_sums(filters * pieces * width, filters, ranks)
+        self.share, self.chunks = share, chunk_count(filters * pieces * width, share.chunks)
+        self.sums = _partial_sums(share.count(self.chunks), filters * pieces * width, filters)
         self.kernel = pooled_weight_gradient.backward_weights(*tile)
         self.uses = (self.kernel, pooled_weight_gradient.unpack)
         # Vectors that reach beyond a run read beyond the last image.
@@ -94,7 +97,8 @@ class PooledGradient:
         sums, bias = self.sums
         launch(
             self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy, self.sums,
-            self.offsets, self.s, self.strips, self.in_place, self.band,
+            self.share.bounds(self.chunks), self.offsets, self.s, self.strips, self.in_place,
+            self.band,
         )  # fmt: skip
         rows = dw.reshape(len(dw), -1)
         launch(pooled_weight_gradient.unpack, len(dw), sums.size, sums, self.taps, rows)
@@ -105,14 +109,15 @@ class PooledGradient:
 class WinogradGradient:
     """Filter gradients, by Winograd's transforms backwards."""
 
-    def __init__(self, s: Sliding, d: Sliding, ranks: int = 1) -> None:
+    def __init__(self, s: Sliding, d: Sliding, share: Share) -> None:
         down, across = -(-d.rows // 4), -(-d.pitch // 4)
         depth = whole_vectors(s.c)
         tile = tile_shape(depth, s.f)
         width = round_up(s.f, tile[1] * LANES)
         self.s = s._replace(rows=4 * down + 2, pitch=4 * across + 2, depth=depth)
         self.d = d._replace(rows=4 * down, pitch=4 * across, depth=width)
-        self.sums = _partial_sums(36 * depth * width, width, ranks)
+        self.share, self.chunks = share, chunk_count(36 * depth * width, share.chunks)
+        self.sums = _partial_sums(share.count(self.chunks), 36 * depth * width, width)
         self.patches = down * across
         # Large sums are read and written for every block: they must be worth it.
         self.per_block = max(patches_per_block(s.c + s.f), min(MOST_PATCHES, s.c * s.f // WORTH))
@@ -122,19 +127,18 @@ class WinogradGradient:
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
         """Write the gradients of the filters (F, C, 3, 3) and of the bias (F,)."""
-        n, (sums, bias) = len(x), self.sums
-        chunks = len(sums)
-        per_block = min(self.per_block, -(-n * self.patches // chunks))
+        sums, bias = self.sums
+        images = -(-self.share.images // self.chunks)  # of the largest chunk
         launch(
-            self.kernel, chunks, n * self.work, GatedGradient.of(x), dy, self.sums, self.s, self.d,
-            per_block,
+            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy, self.sums,
+            self.share.bounds(self.chunks), self.s, self.d,
+            min(self.per_block, images * self.patches),
         )  # fmt: skip
-        places = sums.reshape(chunks, self.s.depth, 36, self.d.depth)
+        places = sums.reshape(len(sums), self.s.depth, 36, self.d.depth)
         launch(transform_back, dw.shape[1], sums.size, places, dw)
         add_chunks(bias, 0, len(db))
         db[:] = bias[0, : len(db)]
 
 
-def _partial_sums(weights: int, bias: int, ranks: int) -> PartialSums:
-    chunks = chunk_count(weights, ranks)
+def _partial_sums(chunks: int, weights: int, bias: int) -> PartialSums:
     return PartialSums(aligned_zeros((chunks, weights)), aligned_zeros((chunks, bias)))

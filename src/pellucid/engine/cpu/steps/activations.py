@@ -13,7 +13,7 @@ from ....kernels.blocks import BLOCK
 from ....kernels.convolution import activation as kinds
 from ....kernels.convolution.activation import Activation, clipping
 from ....kernels.normalization import period, whole_pixels
-from ....kernels.tree import fewest_chunks, tree_sum
+from ....kernels.tree import tree_sum
 from ....memory import aligned_zeros
 from ....nn import (
     CELU,
@@ -208,23 +208,22 @@ class FunctionStep(Step):
 class PReLUStep(Step):
     """``x`` above zero, and ``x`` times the slope of its channel below."""
 
-    def __init__(
-        self, name: str, layer: PReLU, input_shape: Shape, batch: int, *, ranks: int = 1
-    ) -> None:
+    sums_by_share = True
+
+    def __init__(self, name: str, layer: PReLU, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
         self.layer, self.kernel, c = layer, "prelu", layer.num_parameters
         self.channels_last = None if c == 1 else True
         self._slopes = aligned_zeros(period(c))
         self._y = aligned_zeros((batch, math.prod(input_shape)))
         self._dx = aligned_zeros(self._y.shape)
-        self._per, self._chunks = whole_pixels(BLOCK, c), fewest_chunks(ranks)
-        blocks = -(-self._y.size // self._per) + self._chunks  # the last of a chunk may be partial
-        self._scratch = aligned_zeros((blocks, len(self._slopes)))
-        self._sums = np.empty((blocks, c))
+        self._per = whole_pixels(BLOCK, c)
+        self._scratch = self._sums = aligned_zeros(0)  # of the gradients, with the first backward
 
     def forward(self, x: Array) -> Array:
         """Return the layer's output."""
-        self._x, y, cut = x, self._y[: len(x)].reshape(x.shape), self._cut(x)
+        self._x, y = x, self._y[: len(x)].reshape(x.shape)
+        cut = ChunkBlocks.of_one_chunk(len(x), math.prod(x.shape[1:]), self._per)
         c = self.layer.num_parameters
         self._slopes.reshape(-1, c)[:] = weights(self.layer.weight, (c,), self.name)
         launch(rectifiers.prelu, len(cut), x.size, flat(x), flat(y), self._slopes, cut.bounds)
@@ -233,6 +232,9 @@ class PReLUStep(Step):
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradient of the slopes; return that of the input."""
         dx, cut = self._dx[: len(dy)].reshape(dy.shape), self._cut(dy)
+        if len(self._sums) < len(cut):
+            self._scratch = aligned_zeros((len(cut), len(self._slopes)))
+            self._sums = np.empty((len(cut), self.layer.num_parameters))
         launch(
             rectifiers.prelu_backward, len(cut), 2 * dy.size, flat(dy), flat(self._x), flat(dx),
             self._slopes, cut.bounds, self._scratch, self._sums,
@@ -248,4 +250,5 @@ class PReLUStep(Step):
         return (rectifiers.prelu, *(rectifiers.prelu_backward,) * training)
 
     def _cut(self, x: Array) -> ChunkBlocks:
-        return ChunkBlocks.of(len(x), x.size, self._chunks, self._per)
+        size = math.prod(x.shape[1:])
+        return ChunkBlocks.of(self.share.bounds(self.share.chunks), size, self._per)

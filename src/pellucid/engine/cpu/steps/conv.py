@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ....distributed import Share
 from ....kernels import matmul
 from ....kernels.convolution.activation import NO_ACTIVATION, RELU, Activation
 from ....kernels.convolution.layout import GatedGradient
@@ -26,26 +27,23 @@ LARGEST_POOL = 4  # cells a side; larger windows gain nothing from going with a 
 
 @serves(Conv2d)
 class ConvStep(Step):
-    """Convolution and bias; ReLU and max pooling without overlap if they follow.
-
-    In a training that ``ranks`` processes share, each has ``batch`` images at a time. Then their
-    gradients' `pellucid.kernels.tree.tree_sum` has the bits of one process with all the images.
-    """
+    """Convolution and bias; ReLU and max pooling without overlap if they follow."""
 
     channels_last = True
+    sums_by_share = True
 
     def __init__(
         self, name: str, layer: Conv2d, input_shape: Shape, batch: int,
-        relu: bool = False, pool: int = 1, ranks: int = 1,
+        relu: bool = False, pool: int = 1,
     ) -> None:  # fmt: skip
         fn, oh, ow = layer.output_shape(input_shape)
         super().__init__(name, (fn, oh // pool, ow // pool), layer.multiply_adds(input_shape))
-        self.layer, self.relu, self.pool, self._ranks = layer, relu, pool, ranks
+        self.layer, self.relu, self.pool = layer, relu, pool
         c, h, w = input_shape
         self._shape = (fn, c // layer.groups, *layer.windows(input_shape).window)
-        self._geometry = (layer.windows(input_shape), c, fn, layer.groups, pool, batch * ranks)
-        self._output = output(*self._geometry)
-        self.kernel = self._output.name + " + relu" * relu + f" + max {pool}x{pool}" * (pool > 1)
+        self._geometry = (layer.windows(input_shape), c, fn, layer.groups, pool)
+        self._whole = 0
+        self.divide(self.share, batch)
         shape = (batch, oh // pool, ow // pool, fn)
         self._y: Array = aligned_zeros(shape)
         self._argmax = aligned_zeros(shape if pool > 1 else (1,), np.uint8)
@@ -60,6 +58,16 @@ class ConvStep(Step):
         self._dx_shape = (batch, h, w, c)
         self._transpose: tuple[int, ...] = ()
         self._dy = aligned_zeros(0)
+
+    def divide(self, share: Share, batch_size: int) -> None:
+        """Choose the algorithms by the whole batch."""
+        super().divide(share, batch_size)
+        if batch_size == self._whole:
+            return
+        self._whole, pool = batch_size, self.pool
+        self._output = output(*self._geometry, batch_size)
+        self.kernel = self._output.name + " + relu" * self.relu
+        self.kernel += f" + max {pool}x{pool}" * (pool > 1)
 
     @classmethod
     def absorbs(
@@ -154,14 +162,14 @@ class ConvStep(Step):
     def _make_filter_gradient(self) -> Any:
         if self._filter_gradient is None:
             self._db = aligned_zeros(self._shape[0])  # without a bias
-            gradient = filter_gradient(*self._geometry, self._ranks)
+            gradient = filter_gradient(*self._geometry, self._whole, self.share)
             self._filter_gradient = gradient  # last: Ctrl-C may come
         return self._filter_gradient
 
     def _make_input_gradient(self) -> Any:
         if self._input_gradient is None:
             self._dx = aligned_zeros(self._dx_shape)
-            self._input_gradient = input_gradient(*self._geometry)
+            self._input_gradient = input_gradient(*self._geometry, self._whole)
         return self._input_gradient
 
     def uses(self, *, training: bool) -> Sequence[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....kernels import layer_norm
-from ....kernels.tree import fewest_chunks, tree_sum
+from ....kernels.tree import tree_sum
 from ....memory import aligned_zeros
 from ....nn import LayerNorm, LayerNorm2d
 from ....typing import Array, Shape
@@ -25,9 +25,9 @@ __all__ = ["LayerNormStep"]
 class LayerNormStep(Step):
     """Normalise rows: the last axes of (N, C, H, W), or the channels of (N, H, W, C)."""
 
-    def __init__(
-        self, name: str, layer: Any, input_shape: Shape, batch: int, *, ranks: int = 1
-    ) -> None:
+    sums_by_share = True
+
+    def __init__(self, name: str, layer: Any, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
         self.layer, self.kernel = layer, layer.short_name
         pixels = isinstance(layer, LayerNorm2d)
@@ -38,13 +38,13 @@ class LayerNormStep(Step):
         self._dx = aligned_zeros(self._y.shape)
         self._stats = aligned_zeros((self._y.size // self._m, 3))
         self._per = max(1, layer_norm.ROWS_BLOCK // self._m)
-        self._chunks = fewest_chunks(ranks)
         self._scratch = self._sums = aligned_zeros(0)  # of the gradients, with the first backward
         self._ones, self._zeros = np.ones(self._m, np.float32), aligned_zeros(self._m)
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``."""
-        self._x, y, cut = x, self._y[: len(x)].reshape(x.shape), self._cut(x)
+        self._x, y = x, self._y[: len(x)].reshape(x.shape)
+        cut = ChunkBlocks.of_one_chunk(len(x), math.prod(x.shape[1:]) // self._m, self._per)
         beta = self._zeros if self.layer.bias is None else self._flat(self.layer.bias)
         launch(
             layer_norm.layer_norm, len(cut), 4 * x.size, flat(x), flat(y), self._gamma(), beta,
@@ -82,4 +82,5 @@ class LayerNormStep(Step):
 
     def _cut(self, x: Array) -> ChunkBlocks:
         """Return the blocks of the rows of a batch."""
-        return ChunkBlocks.of(len(x), x.size // self._m, self._chunks, self._per)
+        rows = math.prod(x.shape[1:]) // self._m
+        return ChunkBlocks.of(self.share.bounds(self.share.chunks), rows, self._per)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ....distributed import Share
 from ....kernels import matmul
 from ....kernels.jit import LANES, REGISTERS
-from ....kernels.tree import fewest_chunks
 from ....memory import aligned_zeros
 from ....nn import Layer, Linear, ReLU
 from ....typing import Array, Shape
@@ -34,12 +34,14 @@ PIECES = 16  # tasks for dw, and for dx, at most
 class LinearStep(Step):
     """Fully connected, bias, and ReLU if one follows; each row along the last axis alone."""
 
+    sums_by_share = True
+
     def __init__(
         self, name: str, layer: Linear, input_shape: Shape, batch: int,
-        relu: bool = False, ranks: int = 1,
+        relu: bool = False,
     ) -> None:  # fmt: skip
         f, k = self._shape = layer.out_features, layer.in_features
-        lead = math.prod(input_shape[:-1])  # rows of an image
+        lead = self._lead = math.prod(input_shape[:-1])  # rows of an image
         super().__init__(name, (*input_shape[:-1], f), lead * k * f)
         self.channels_last = False if len(input_shape) == 3 else None  # rows along the last axis
         rows = batch * lead
@@ -52,8 +54,17 @@ class LinearStep(Step):
         self._flat = flat(self._y), flat(self._dx)
         self._tile = 1 if rows == 1 else TILE[0], min(TILE[1], f)
         self._few = aligned_zeros((TILE[0], k) if rows > 1 else 0)
-        self._chunks = fewest_chunks(ranks)
-        self._gradients = matmul.gradients(_height(rows, f))
+        self._whole = 0
+        self.divide(self.share, batch)
+
+    def divide(self, share: Share, batch_size: int) -> None:
+        """Choose the tiles of the gradients by the whole batch."""
+        super().divide(share, batch_size)
+        if batch_size == self._whole:
+            return
+        self._whole = batch_size
+        self._height = _height(batch_size * self._lead, self._shape[0])
+        self._gradients = matmul.gradients(self._height)
 
     @classmethod
     def absorbs(
@@ -94,11 +105,14 @@ class LinearStep(Step):
         if self.learns:
             dw = self.gradient(weight)
             db = self._db if bias is None else self.gradient(bias)
+        bounds = self.share.bounds(self.share.chunks)
+        bounds = bounds if self._lead == 1 else bounds * self._lead  # of rows
+        few = self.share.images * self._lead <= self._height
         pieces, products = min(PIECES, -(-w.shape[1] // matmul.PANEL)), self.learns + need_dx
         launch(
             self._gradients, products * pieces, products * n * w.size,
             matmul.MaskedGradient(flat(dy), y, self.relu), flat(self._x), flat(w),
-            matmul.LinearGradients(flat(dw), db, dx), pieces, self._chunks, self.learns,
+            matmul.LinearGradients(flat(dw), db, dx), pieces, bounds, self.learns, few,
         )  # fmt: skip
         return self._dx[:n].reshape(shape) if need_dx else None
 

@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ....kernels import normalization
-from ....kernels.tree import fewest_chunks, tree_sum
+from ....kernels.tree import tree_sum
 from ....memory import aligned_zeros
 from ....nn import BatchNorm2d, GroupNorm, InstanceNorm2d, Layer, ReLU
 from ....typing import Array, Shape
 from ...step import Step
 from ..launch import launch
+from ..moments import batch_moments
 from .base import flat, numbers, serves
 from .conv import ConvStep
 from .pixel_blocks import ChunkBlocks, PixelBlockStep
@@ -30,27 +31,27 @@ class StandardizingStep(PixelBlockStep):
     There are ``sets`` of rows for the channels: one for all blocks, or one for each block.
     """
 
+    sums_by_share = True
     _x: Array  # the last input
     passes: ClassVar[tuple[Any, ...]] = (
         normalization.batch_norm,
         normalization.batch_statistics,
+        normalization.combine,
         normalization.batch_gradient_sums,
         normalization.batch_gradient,
     )
 
     def __init__(
         self, name: str, layer: Any, input_shape: Shape, batch: int, *,
-        block: int, sets: int, relu: bool, ranks: int,
+        block: int, sets: int, relu: bool,
     ) -> None:  # fmt: skip
         super().__init__(name, layer.output_shape(input_shape), batch, block)
         self.layer, self.relu = layer, relu
         self.kernel = layer.short_name + " + relu" * relu
-        self._chunks = fewest_chunks(ranks)
-        blocks = self._blocks(self._y) + self._chunks  # the last block of a chunk may be partial
         width = normalization.period(self.channels)
         self._rows = aligned_zeros((sets, 5, width))
-        self._scratch = aligned_zeros((blocks, 3, width))
-        self._sums = np.empty((blocks, 2, self.channels), dtype=np.float64)
+        self._scratch = aligned_zeros((0, 3, width))  # of each block; grows to the largest batch
+        self._sums = np.empty((0, 2, self.channels), dtype=np.float64)
 
     @classmethod
     def absorbs(
@@ -64,12 +65,19 @@ class StandardizingStep(PixelBlockStep):
         return [numbers(b, (self.channels,), self.name).astype(np.float64) for b in buffers]
 
     def _cut(self, x: Array) -> ChunkBlocks:
-        """Return the blocks of a batch."""
-        return ChunkBlocks.of(len(x), x.size, self._chunks, self._per)
+        """Return the blocks of the chunks of a batch."""
+        bounds = self.share.bounds(self.share.chunks)
+        return ChunkBlocks.of(bounds, math.prod(x.shape[1:]), self._per)
 
-    def _block_statistics(self, x: Array) -> tuple[Array, Array]:
+    def _room(self, blocks: ChunkBlocks) -> None:
+        """Make room for the sums of the blocks."""
+        if len(self._sums) < len(blocks):
+            self._scratch = aligned_zeros((len(blocks), *self._scratch.shape[1:]))
+            self._sums = np.empty((len(blocks), *self._sums.shape[1:]))
+
+    def _block_statistics(self, x: Array, blocks: ChunkBlocks) -> tuple[Array, Array]:
         """Return the mean of each channel over each block, and the sum of squared deviations."""
-        blocks = self._cut(x)
+        self._room(blocks)
         launch(
             normalization.batch_statistics, len(blocks), x.size, flat(x), self._scratch, self._sums,
             blocks.bounds,
@@ -80,6 +88,7 @@ class StandardizingStep(PixelBlockStep):
     def _gradient_sums(self, dy: Array) -> tuple[Array, Array]:
         """Return ``Σ dz`` and ``Σ dz · (x - around)`` over each block, for each channel."""
         x, blocks = self._x, self._cut(dy)
+        self._room(blocks)
         launch(
             normalization.batch_gradient_sums, len(blocks), x.size, flat(dy), flat(x), self._rows,
             self._scratch, self._sums, self.relu, blocks.bounds,
@@ -120,11 +129,11 @@ class BatchNormStep(StandardizingStep):
 
     def __init__(
         self, name: str, layer: BatchNorm2d, input_shape: Shape, batch: int, *,
-        relu: bool = False, ranks: int = 1,
+        relu: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(
             name, layer, input_shape, batch,
-            block=normalization.BATCH_BLOCK, sets=1, relu=relu, ranks=ranks,
+            block=normalization.BATCH_BLOCK, sets=1, relu=relu,
         )  # fmt: skip
         self.source: ConvStep | None = None  # the convolution that it can be folded into
 
@@ -132,6 +141,11 @@ class BatchNormStep(StandardizingStep):
         """Link a batch norm to the convolution before it, so that inference can fold it."""
         if isinstance(producer, ConvStep) and producer.folds:
             self.source, producer.norm = producer, self
+
+    @property
+    def communicates(self) -> bool:
+        """Whether it normalises by the statistics of a batch that several processes share."""
+        return self.layer.training and not self.share.alone
 
     @property
     def folded(self) -> bool:
@@ -165,11 +179,15 @@ class BatchNormStep(StandardizingStep):
         gamma, beta, mean, var = self._buffers()
         self._x, self._trained = x, layer.training
         if layer.training:
-            m = x.size // self.channels
-            if m < 2:
+            pixels = math.prod(x.shape[1:-1])  # of an image
+            self._numbers = self.share.images * pixels
+            if self._numbers < 2:
                 return layer(np.moveaxis(x, -1, 1))  # which raises the error
-            mean, var = self._statistics(x, m)
-            layer.track(mean, var, m)
+            blocks = self._cut(x)
+            self._block_statistics(x, blocks)
+            sums, numbers = self._sums[: len(blocks)], blocks.sizes / self.channels
+            mean, var = batch_moments(self.share, pixels, sums, numbers, blocks.firsts)
+            layer.track(mean, var, self._numbers)
         around = mean.astype(np.float32)
         with np.errstate(all="ignore"):  # NaN and infinity propagate
             self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
@@ -199,24 +217,18 @@ class BatchNormStep(StandardizingStep):
 
     def _sum_gradients(self, dy: Array) -> None:
         """Write the gradients of scale and shift, and the rows from which dx is computed."""
-        x, inverse, off, cut = self._x, self._inverse, self._off, self._cut(dy)
+        inverse, off, cut = self._inverse, self._off, self._cut(dy)
         with np.errstate(all="ignore"):
             dbetas, moments = (cut.chunk_sums(parts) for parts in self._gradient_sums(dy))
             dgammas = inverse * (moments + off * dbetas)
-            dgamma, dbeta = tree_sum(dgammas), tree_sum(dbetas)
-            # If the statistics are the batch's, dx = scale · (dy - mean(dy) - x̂ · mean(dy · x̂)).
-            share = self._scale / (x.size // self.channels)
-            slope = -share * dgamma * inverse
-            self._fill(3, slope, slope * off - share * dbeta)
-        self._write_gradients(dgammas, dbetas)
-
-    def _statistics(self, x: Array, m: int) -> tuple[Array, Array]:
-        """Return mean and variance of each channel, combined from those of the blocks."""
-        blocks = self._cut(x)
-        means, squares = self._block_statistics(x)
-        pixels = np.diff(blocks.bounds)[:, np.newaxis] // self.channels
-        mean = blocks.sum(pixels * means) / m
-        return mean, blocks.sum(squares + pixels * (means - mean) ** 2) / m
+            if self._trained:
+                # The statistics are the batch's: dx = scale · (dy - mean(dy) - x̂ · mean(dy · x̂)).
+                dgamma, dbeta = self.share.total(np.stack([dgammas, dbetas], axis=1))
+                mean = self._scale / self._numbers
+                slope = -mean * dgamma * inverse
+                self._fill(3, slope, slope * off - mean * dbeta)
+        if self.learns:
+            self._write_gradients(dgammas, dbetas)
 
 
 @serves(GroupNorm, InstanceNorm2d)
@@ -230,18 +242,19 @@ class GroupNormStep(StandardizingStep):
 
     def __init__(
         self, name: str, layer: GroupNorm | InstanceNorm2d, input_shape: Shape, batch: int, *,
-        relu: bool = False, ranks: int = 1,
+        relu: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(
             name, layer, input_shape, batch,
-            block=math.prod(input_shape), sets=batch, relu=relu, ranks=ranks,
+            block=math.prod(input_shape), sets=batch, relu=relu,
         )  # fmt: skip
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``."""
         self._x, y, layer = x, self._y[: len(x)], self.layer
         gamma, beta = self._scale_and_shift()
-        means, squares = self._block_statistics(x)
+        images = ChunkBlocks.of_one_chunk(len(x), self._per, self._per)
+        means, squares = self._block_statistics(x, images)
         with np.errstate(all="ignore"):  # NaN and infinity propagate
             mean = self._over_groups(means)
             pixels = self._per // self.channels

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ....kernels import normalization
-from ....kernels.tree import tree_sum
 from ....memory import aligned_zeros
 from ....typing import Array, Shape
 from ...step import Step
@@ -50,35 +49,46 @@ class PixelBlockStep(Step):
 class ChunkBlocks:
     """The blocks of a batch, cut so that none lies in two chunks of its images.
 
-    ``bounds`` are where they begin, and the end of the last one; ``firsts`` is the first block of
-    each chunk that has any, and ``full`` which these are.
+    ``bounds`` are where they begin, and the end of the last one; ``firsts`` the first block of each
+    chunk, and the end of the last one; ``full`` which chunks have any; ``sizes`` the count of
+    numbers in each block, float64.
     """
 
     bounds: Array
     firsts: Array
     full: Array
+    sizes: Array
 
     @classmethod
-    @lru_cache(maxsize=64)
-    def of(cls, images: int, numbers: int, chunks: int, per: int) -> ChunkBlocks:
-        """Return the blocks of up to ``per`` numbers of ``images`` with ``numbers`` in all."""
-        edges = np.arange(chunks + 1) * images // chunks * (numbers // images)
-        full = np.diff(edges) > 0
-        counts = -(-np.diff(edges) // per)
-        firsts = np.cumsum(counts) - counts
-        within = np.arange(counts.sum()) - np.repeat(firsts, counts)
-        bounds = np.append(np.repeat(edges[:-1], counts) + within * per, numbers)
-        return cls(bounds, firsts[full], full)
+    def of(cls, bounds: Array, size: int, per: int) -> ChunkBlocks:
+        """Return the blocks of up to ``per`` numbers of images with ``size`` numbers each.
+
+        ``bounds`` are those of the chunks (`pellucid.distributed.Share.bounds`).
+        """
+        return _cut(bounds.tobytes(), size, per)
+
+    @classmethod
+    def of_one_chunk(cls, images: int, size: int, per: int) -> ChunkBlocks:
+        """Return the blocks of these images, for what is not summed over several of them."""
+        return cls.of(np.array([0, images]), size, per)
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
-    def sum(self, parts: Array) -> Array:
-        """Return the sum of ``parts`` (blocks, ...) as a tree over the chunks."""
-        return tree_sum(self.chunk_sums(parts))
-
     def chunk_sums(self, parts: Array) -> Array:
         """Return the sum (chunks, ...) of each chunk's ``parts``, in order."""
         sums = np.zeros((len(self.full), *parts.shape[1:]))
-        sums[self.full] = np.add.reduceat(parts, self.firsts, axis=0)
+        if len(self):
+            sums[self.full] = np.add.reduceat(parts, self.firsts[:-1][self.full], axis=0)
         return sums
+
+
+@lru_cache(maxsize=64)
+def _cut(bounds: bytes, size: int, per: int) -> ChunkBlocks:
+    edges = np.frombuffer(bounds, np.int64) * size
+    full = np.diff(edges) > 0
+    counts = -(-np.diff(edges) // per)
+    firsts = np.append(0, np.cumsum(counts))
+    within = np.arange(firsts[-1]) - np.repeat(firsts[:-1], counts)
+    ends = np.append(np.repeat(edges[:-1], counts) + within * per, edges[-1])
+    return ChunkBlocks(ends, firsts, full, np.diff(ends).astype(np.float64))

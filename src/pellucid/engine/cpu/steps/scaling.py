@@ -31,11 +31,11 @@ class _ChannelStep(StandardizingStep):
 
     def __init__(
         self, name: str, layer: Any, input_shape: Shape, batch: int, *,
-        relu: bool = False, ranks: int = 1,
+        relu: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(
             name, layer, input_shape, batch,
-            block=normalization.BATCH_BLOCK, sets=1, relu=relu, ranks=ranks,
+            block=normalization.BATCH_BLOCK, sets=1, relu=relu,
         )  # fmt: skip
 
     @classmethod
