@@ -17,7 +17,7 @@ from ..typing import Array, Shape
 from .assembly import assemble
 from .backend import Backend
 from .cpu.backend import CPU
-from .flat import FlatWeights, flat_weights
+from .flat import FlatWeights, Layout, flat_weights
 from .outputs import Outputs
 from .step import Step
 from .table import table
@@ -129,6 +129,11 @@ class Plan:
         """
         self._lay_out()
         return self._gradients
+
+    @property
+    def layout(self) -> Layout:
+        """Where each parameter of the model lies in `weights` and `gradients`."""
+        return self._lay_out().layout
 
     def _lay_out(self) -> FlatWeights:
         self._place_gradients()
