@@ -6,6 +6,7 @@ import doctest
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,8 @@ def test_the_page_on_the_design_names_files():
     assert len(set(PATHS.findall(page))) > 30
 
 
-@pytest.mark.parametrize("name", ["design.md", "design.ko.md"])
-def test_the_layer_with_a_kernel_runs(name, tmp_path):
-    (program,) = programs_of(name)
+def test_the_layer_with_a_kernel_runs(tmp_path):
+    (program,) = programs_of("design.md")
     printed = run(program, tmp_path)
     assert re.search(r"^1 +square ", printed, re.MULTILINE)  # a step of its own
     errors = [float(e) for e in re.findall(r"\d\.\de-\d\d", printed)]
@@ -106,11 +106,12 @@ def test_the_space_on_the_page_is_one(tmp_path):
 
 def test_the_programs_of_the_page_on_pytorch_run(tmp_path):
     files, *module = programs_of("pytorch.md")
-    assert re.search(r"^\d+ True\n$", run(files, tmp_path))
-    pytest.importorskip("torch")
     assert len(module) == 2
+    if find_spec("torch") is None:  # the files are read and written without it
+        module = []
     printed = run("\n".join([files, *module]), tmp_path)
-    assert re.search(r"^True \['0.weight', '1.weight'\]\n", printed, re.MULTILINE)
+    assert re.match(r"\d+ True\n", printed)
+    assert bool(module) == bool(re.search(r"^True \['0.weight', '1.weight'\]\n", printed, re.M))
 
 
 def test_the_programs_of_the_page_on_onnx_run(tmp_path):

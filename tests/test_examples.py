@@ -56,9 +56,9 @@ def test_a_network_that_goes_on_learns_the_other_digits(tmp_path):
     assert 0.4 < accuracies["all but the last layer frozen"] < accuracies["going on"]
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
-def test_the_python_in_a_readme_runs_and_learns(readme, tmp_path):
-    codes = re.findall(r"```python\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+def test_the_python_in_the_readme_runs_and_learns(tmp_path):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    codes = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     assert codes
     for code in codes:
         output = _run(tmp_path, "-c", code)
