@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -45,7 +44,6 @@ def _on_first(function: Callable[..., Any]) -> Callable[..., Any]:
             note("note: this command uses one process: the other ranks have ended")
         return function(*args, **given)
 
-    command.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return command
 
 
