@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from ..runs.settings import Settings
 from .messages import echo, note
 
 if TYPE_CHECKING:
+    from ..distributed import Communicator
     from ..runs import Finished, Run
     from ..runs.interrupts import Interrupts
     from .terminal import Terminal
@@ -56,6 +58,7 @@ def train_seeds(
     resume: Path | None,
     changes: dict[str, Any],
     seeds: int | None,
+    communicator: Communicator,
     **options: Any,
 ) -> None:
     """Train all seeds that are left, and print a table of all.
@@ -70,20 +73,25 @@ def train_seeds(
         As for `pellucid.runs.Seeds`, without ``resume``.
     resume, changes, seeds
         As for `pellucid.runs.Seeds.resume`.
+    communicator : Communicator
+        Of the ranks that train together.
     """
     from .. import runs
+    from ..distributed import by_first, on_first
+
+    def opened() -> runs.Seeds:
+        if resume is None:
+            return runs.Seeds(settings, count=seeds or 1, **options)
+        return runs.Seeds.resume(resume, seeds, **changes)
 
     where = "--out" if resume is None else "--resume"
     with renamed(folder=where, overwrite="--overwrite", vary_split=("--vary-split", True)):
-        if resume is None:
-            every = runs.Seeds(settings, count=seeds or 1, **options)
-        else:
-            every = runs.Seeds.resume(resume, seeds, **changes)
+        every = by_first(communicator, opened)
     failed = {}
     for seed in every.left:
         note(f"seed {seed}:")
         with renamed(folder=where):
-            run = every.run(seed, listener=terminal)
+            run = every.run(seed, listener=terminal, communicator=communicator)
         try:
             with interrupts, renamed(folder=where):
                 note(run)
@@ -96,7 +104,8 @@ def train_seeds(
             go_on = f"pellucid train --resume {shlex.quote(str(every.folder))}"
             note(f"go on with this seed and the others: {go_on}")
             raise typer.Exit(interrupts.exit_code)
-        every.record(run, None if finished is None else finished.evaluation)
+        evaluation = None if finished is None else finished.evaluation
+        on_first(communicator, partial(every.record, run, evaluation))
     echo(every)
     echo(f"{every.folder}/")
     if failed:

@@ -12,6 +12,7 @@ from ..errors import ArgumentError, NumericsError, renamed
 from ..runs.interrupts import Interrupts
 from ..runs.settings import Settings
 from .messages import echo, is_quiet, note, tell
+from .ranks import on_ranks
 from .seeds import are_wanted, train_seeds
 from .setting_options import command_of, given_in, takes
 from .terminal import Terminal
@@ -24,6 +25,7 @@ __all__ = ["command"]
 Command = command_of(Settings)
 
 
+@on_ranks
 @takes(Settings)
 def command(
     settings: Settings,
@@ -71,9 +73,14 @@ def command(
     Ctrl-C ends the training cleanly: the last finished epoch is saved,
     measured and drawn. pellucid train --resume RUN goes on from the
     checkpoint, also after the process was killed.
+
+    mpiexec -n 4 pellucid train shares each batch among four processes, on one
+    host or many; the weights get the same bits as with one.
     """
     from .. import runs
+    from ..distributed import world
 
+    ranks = world()
     interrupts = Interrupts()
     terminal = Terminal(interrupts)
     if resume is not None:
@@ -83,15 +90,18 @@ def command(
         options = {"folder": out, "overwrite": overwrite, "vary_split": vary_split}
         train_seeds(
             interrupts, terminal, _train_and_finish, settings=settings, resume=resume,
-            changes=changes, seeds=seeds, **options,
+            changes=changes, seeds=seeds, communicator=ranks, **options,
         )  # fmt: skip
         return
     if resume is None:
         with renamed(folder="--out", overwrite="--overwrite"):
-            run = runs.begin(settings, out, overwrite=overwrite, listener=terminal)
+            run = runs.begin(
+                settings, out, overwrite=overwrite, listener=terminal, communicator=ranks
+            )
     else:
         with renamed(folder="--resume"):
-            run = runs.resume(resume, listener=terminal, **given_in(context, Settings))
+            changes = given_in(context, Settings)
+            run = runs.resume(resume, listener=terminal, communicator=ranks, **changes)
     with interrupts, renamed(folder="--out"):
         tell(run)
         _train_and_finish(run, interrupts, terminal)
@@ -112,9 +122,11 @@ def _require_alone(context: typer.Context) -> None:
 def _train_and_finish(run: Run, interrupts: Interrupts, terminal: Terminal) -> Finished | None:
     """Train, then measure and draw, unless there is nothing to do or no time."""
     from .. import runs
+    from ..distributed import by_first
     from ..training import ProgressBar
 
-    if run.finished:
+    ranks = run.communicator
+    if by_first(ranks, lambda: run.finished):
         note("nothing to do; more --epochs train on")
         return None
     if is_quiet():
@@ -134,7 +146,7 @@ def _train_and_finish(run: Run, interrupts: Interrupts, terminal: Terminal) -> F
             note(f"stopped; the model of epoch {run.files.saved} is in {run.folder}/")
     if failure is not None:
         raise failure
-    if interrupts.exit_code and run.folder.checkpoint.exists() and run.files.begun:
+    if interrupts.exit_code and run.files.begun and run.folder.checkpoint.exists():
         note(f"go on with: pellucid train --resume {shlex.quote(str(run.folder))}")
     return finished
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..data import Dataset
+from ..distributed import Communicator, Solo, by_first, on_first
 from ..errors import ArgumentError, PellucidError
 from ..names import shown
 from ..nn import Layer
@@ -19,6 +20,7 @@ from .large_batches import rate_line
 from .listener import Listener
 from .logs import logs_of, remove_logs
 from .new_folder import new_folder, require_free
+from .ranks import work_of_ranks
 from .run_files import RunFiles
 from .seeds_file import is_of_seeds
 from .settings import Settings
@@ -50,6 +52,8 @@ class Run:
         The network's weights before the training; of a resumed run its first filters alone.
     temporary : bool
         Whether `pellucid.runs.finish` removes the folder if no epoch was finished.
+    communicator : Communicator
+        Of the ranks that train together: each has a Run, and rank 0 writes the files.
     """
 
     settings: Settings
@@ -60,6 +64,7 @@ class Run:
     start: Start
     before: dict[str, Array]
     temporary: bool
+    communicator: Communicator = field(default_factory=Solo)
 
     def fit(self) -> History:
         """Train; see `Trainer.fit`. A diverging loss is an error, without NumPy's warnings."""
@@ -112,8 +117,11 @@ def begin(
     *,
     overwrite: bool = False,
     listener: Listener | None = None,
+    communicator: Communicator | None = None,
 ) -> Run:
     """Read the images, build the network and create the run folder.
+
+    Of several ranks all call this, as everything else of a run.
 
     Parameters
     ----------
@@ -124,28 +132,48 @@ def begin(
         Whether a run in ``folder`` may be replaced; it stays until the first epoch is finished.
     listener : Listener, optional
         Hears of the images that are read, and of files that are written.
+    communicator : Communicator, optional
+        The ranks that train together, such as `pellucid.distributed.world()`.
 
     Raises
     ------
     ArgumentError, DataError, FileFormatError
         Naming the setting at fault; then no folder was created.
     """
-    require_free(folder, overwrite=overwrite)
-    if folder is not None and is_of_seeds(folder):
-        raise ArgumentError(
-            f"'{folder}' holds the runs of several seeds. Give another folder.", where="folder"
-        )
-    built = build(settings, listener=listener)
-    new = new_folder(folder, built.parts.train.name, overwrite=overwrite)
+    ranks = communicator or Solo()
+    on_first(ranks, lambda: _require_free(folder, overwrite))
+    built = build(settings, listener=listener, communicator=ranks)
+    name = built.parts.train.name
+    new = by_first(ranks, lambda: new_folder(folder, name, overwrite=overwrite))
     settings, trainer, before = built.settings, built.trainer, built.before
     key = first_filters(trainer.model)
     first = {} if key is None else {key: before[key]}
     keep = kept_models(settings, built.parts)
     files = RunFiles(new, settings, built.split, listener, before=first, keep=keep)
-    if overwrite:
-        remove_logs(new)
-    trainer.callbacks += [*stopping_of(settings), files, *logs_of(settings, new)]
-    return Run(settings, new, trainer, built.parts.test, files, built.start, before, folder is None)
+    if ranks.rank == 0:
+        if overwrite:
+            remove_logs(new)
+        trainer.callbacks += [*stopping_of(settings), files, *logs_of(settings, new)]
+    built.start.notes.extend(work_of_ranks(trainer, ranks))
+    return Run(
+        settings,
+        new,
+        trainer,
+        built.parts.test,
+        files,
+        built.start,
+        before,
+        temporary=folder is None,
+        communicator=ranks,
+    )
+
+
+def _require_free(folder: PathLike | None, overwrite: bool) -> None:
+    require_free(folder, overwrite=overwrite)
+    if folder is not None and is_of_seeds(folder):
+        raise ArgumentError(
+            f"'{folder}' holds the runs of several seeds. Give another folder.", where="folder"
+        )
 
 
 def _decay_notes(trainer: Trainer) -> list[str]:

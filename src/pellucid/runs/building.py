@@ -10,6 +10,7 @@ import numpy as np
 from .. import data as datasets
 from .. import optim
 from ..data import Augmentation, Dataset, Parts, Split
+from ..distributed import Communicator, chunks_of_ranks
 from ..errors import ArgumentError, ContradictionError, PellucidError, renamed
 from ..formats import load
 from ..nn import Layer, Normalize, SoftmaxCrossEntropy, set_decay
@@ -67,8 +68,15 @@ class Built(NamedTuple):
     before: dict[str, Array]
 
 
-def build(settings: Settings, *, listener: Listener | None = None) -> Built:
+def build(
+    settings: Settings,
+    *,
+    listener: Listener | None = None,
+    communicator: Communicator | None = None,
+) -> Built:
     """Read the images and build the network and its Trainer; nothing is written.
+
+    Of several ranks all call this.
 
     Raises
     ------
@@ -80,7 +88,9 @@ def build(settings: Settings, *, listener: Listener | None = None) -> Built:
     earlier = None if settings.source is None else split_of(settings.source)
     if earlier is None:
         settings = _drawn_as_before(settings)
-    parts = load_images(settings, split=earlier, new_images="draw", listener=listener)
+    parts = load_images(
+        settings, split=earlier, new_images="draw", listener=listener, communicator=communicator
+    )
     require_validation(settings.calibrate, parts)
     drawn = parts.test.held_out
     if settings.held_out is not None and not (drawn and drawn.share) and listener is not None:
@@ -96,7 +106,7 @@ def build(settings: Settings, *, listener: Listener | None = None) -> Built:
     if settings.decay_all:
         set_decay(network, {"*": 1})
     before = network.state_dict()
-    trainer = new_trainer(settings, network, parts, rule, augment)
+    trainer = new_trainer(settings, network, parts, rule, augment, communicator)
     return Built(resolved(settings), trainer, parts, split, start, before)
 
 
@@ -147,6 +157,7 @@ def usable(settings: Settings) -> Settings:
     _require_decay(settings.ema)
     _require_warmup(settings)
     require_logs(settings.log)
+    chunks_of_ranks(1, settings.chunks)
     return settings
 
 
@@ -207,6 +218,7 @@ def new_trainer(
     parts: Parts,
     rule: Optimizer,
     augment: Augmentation | None,
+    communicator: Communicator | None = None,
 ) -> Trainer:
     """Return a Trainer with the settings of a run; without a validation set it watches the test."""
     assert settings.epochs is not None
@@ -230,6 +242,8 @@ def new_trainer(
         augment=augment,
         engine=settings.engine,
         seed=settings.seed,
+        communicator=communicator,
+        chunks=settings.chunks,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..data.limiting import first_images
+from ..distributed import Communicator, Solo, in_turns
 from ..errors import ArgumentError, ContradictionError, renamed
 from ..names import plain
 from .listener import Listener
@@ -37,6 +38,7 @@ def load_images(
     drawing: Drawing | None = None,
     download: bool = True,
     listener: Listener | None = None,
+    communicator: Communicator | None = None,
 ) -> Parts:
     """Return the training, validation and test set that the setting ``data`` names.
 
@@ -53,6 +55,9 @@ def load_images(
         Whether a data set may be fetched.
     listener : Listener, optional
         Hears of the images of a folder as they are decoded, and of what is left out.
+    communicator : Communicator, optional
+        Of the ranks that read the same images at the same time: rank 0 fetches a data set, and all
+        decode a folder together.
 
     Raises
     ------
@@ -77,7 +82,10 @@ def load_images(
         _refuse_options_of_folders(settings)
         try:
             with listener.reading(), renamed(name="data", root="data_dir"):
-                train, test = datasets.load(settings.data, settings.data_dir, download=download)
+                train, test = in_turns(
+                    communicator or Solo(),
+                    lambda: datasets.load(settings.data, settings.data_dir, download=download),
+                )
         except ArgumentError as error:
             if error.where == "data":
                 error.message += " Or give a folder or zip archive of images."
@@ -105,7 +113,11 @@ def load_images(
         renamed(drawing="drawings", corrupt=("skip_corrupt", True)),
     ):
         parts = datasets.image_parts(
-            settings.data, **options, on_progress=advance, tell=notes.append
+            settings.data,
+            **options,
+            on_progress=advance,
+            tell=notes.append,
+            communicator=communicator,
         )
     for note in notes:
         listener.note(f"note: {plain(note)}")

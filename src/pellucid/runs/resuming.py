@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import data as datasets
 from ..data import Parts, Split
+from ..distributed import Communicator, Solo, agreed, by_first
 from ..errors import ArgumentError, DataError, renamed
 from ..nn import set_decay
 from ..optim import schedule_name, share_done
@@ -21,6 +22,7 @@ from .images import first_images, is_folder, load_images
 from .listener import Listener
 from .logs import logs_of
 from .new_folder import give_up, own_folder
+from .ranks import work_of_ranks
 from .run_files import RunFiles
 from .settings import Settings
 from .starting_network import Start
@@ -31,16 +33,25 @@ if TYPE_CHECKING:
 __all__ = ["resume"]
 
 
-def resume(folder: PathLike, *, listener: Listener | None = None, **changes: Any) -> Run:
+def resume(
+    folder: PathLike,
+    *,
+    listener: Listener | None = None,
+    communicator: Communicator | None = None,
+    **changes: Any,
+) -> Run:
     """Continue a run from its checkpoint: `Run.fit` does what the interrupted training would have.
 
-    The weights end with the same bits as those of a run that was never interrupted.
+    The weights end with the same bits as those of a run that was never interrupted. It may have
+    had another number of ranks.
 
     Parameters
     ----------
     folder : path
         The run folder, or its checkpoint or config.toml.
     listener : Listener, optional
+    communicator : Communicator, optional
+        As for `begin`.
     **changes
         Settings that are to change: those that do not change what is learned from the same images
         (`Setting.on_resume`), such as ``epochs``. With a schedule, another number of epochs
@@ -66,22 +77,25 @@ def resume(folder: PathLike, *, listener: Listener | None = None, **changes: Any
     ...     len(more.fit().epochs)
     3
     """
-    own = own_folder(folder)
+    ranks = communicator or Solo()
+    own = by_first(ranks, lambda: own_folder(folder))
     try:
-        return _resumed(own, changes, listener)
+        return _resumed(own, changes, listener, ranks)
     except BaseException:
         give_up(own)
         raise
 
 
-def _resumed(own: RunFolder, changes: dict[str, Any], listener: Listener | None) -> Run:
+def _resumed(
+    own: RunFolder, changes: dict[str, Any], listener: Listener | None, ranks: Communicator
+) -> Run:
     with renamed(path="folder"):
-        kept = read_checkpoint(own)
+        kept = agreed(ranks, lambda: read_checkpoint(own))
     settings = _changed(kept.settings, changes)
-    parts = _images(kept, settings, listener)
+    parts = _images(kept, settings, listener, ranks)
     require_validation(settings.calibrate, parts)
-    trainer = _trainer(kept, settings, parts)
-    notes = [_place(trainer), *_stretched(trainer, kept)]
+    trainer = _trainer(kept, settings, parts, ranks)
+    notes = [_place(trainer), *_stretched(trainer, kept), *work_of_ranks(trainer, ranks)]
     files = RunFiles(
         own,
         settings,
@@ -91,12 +105,27 @@ def _resumed(own: RunFolder, changes: dict[str, Any], listener: Listener | None)
         resumed=True,
         keep=kept_models(settings, parts),
     )
-    trainer.callbacks += [*stopping_of(settings), files, *logs_of(settings, own)]
+    if ranks.rank == 0:
+        trainer.callbacks += [*stopping_of(settings), files, *logs_of(settings, own)]
     name = settings.model or type(kept.network).__name__
     start = Start(kept.network, name, notes)
-    run = Run(settings, own, trainer, parts.test, files, start, kept.before, temporary=False)
-    if trainer.epoch >= trainer.epochs and not run.finished:
-        files.on_fit_begin(trainer)  # `fit` has nothing to do; the last files may be missing
+    run = Run(
+        settings,
+        own,
+        trainer,
+        parts.test,
+        files,
+        start,
+        kept.before,
+        temporary=False,
+        communicator=ranks,
+    )
+    if trainer.epoch >= trainer.epochs and not by_first(ranks, lambda: run.finished):
+        # `fit` has nothing to do; the last files may be missing
+        if ranks.rank == 0:
+            files.on_fit_begin(trainer)
+        else:
+            trainer.state()  # which rank 0 writes: all have a part of it
     return run
 
 
@@ -111,13 +140,17 @@ def _changed(earlier: Settings, changes: dict[str, Any]) -> Settings:
     return settings
 
 
-def _images(kept: Kept, settings: Settings, listener: Listener | None) -> Parts:
+def _images(
+    kept: Kept, settings: Settings, listener: Listener | None, ranks: Communicator
+) -> Parts:
     """Read the images, and refuse a folder in which any was added, removed or changed."""
     split = kept.split
     new: Literal["leave", "draw"] = (
         "leave" if split is not None and _limited(settings, split) else "draw"
     )
-    parts = load_images(settings, split=split, new_images=new, listener=listener)
+    parts = load_images(
+        settings, split=split, new_images=new, listener=listener, communicator=ranks
+    )
     now = Split.of(*parts)
     if split is not None and now is not None and (different := _difference(split, now)):
         raise DataError(
@@ -154,7 +187,7 @@ def _counted(paths: list[str], what: str) -> str:
     return f"{len(paths):,} image{'s' * (len(paths) != 1)} {what} ({few})"
 
 
-def _trainer(kept: Kept, settings: Settings, parts: Parts) -> Trainer:
+def _trainer(kept: Kept, settings: Settings, parts: Parts, ranks: Communicator) -> Trainer:
     """Return a Trainer in the state of the checkpoint, for the new number of epochs."""
     network, state = kept.network, kept.state
     for key, p in network.parameters().items():
@@ -164,7 +197,7 @@ def _trainer(kept: Kept, settings: Settings, parts: Parts) -> Trainer:
     mean = () if settings.augment is None else parts.train.statistics()[0]
     augment = augmentation_of(settings, mean)
     as_then = replace(settings, epochs=state.epochs)
-    trainer = new_trainer(as_then, network, parts, rule_of(settings), augment)
+    trainer = new_trainer(as_then, network, parts, rule_of(settings), augment, ranks)
     with renamed(train="data", validation="data"):
         trainer.load_state(state)
     if settings.epochs is not None and settings.epochs < trainer.epoch:

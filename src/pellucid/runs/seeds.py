@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.fingerprint import set_code
+from ..distributed import Communicator, Solo, by_first, on_first
 from ..errors import ArgumentError
 from .beginning import Run, begin
 from .building import resolved, usable
@@ -144,23 +145,34 @@ class Seeds:
             finished = finish(run, listener=listener)
             self.record(run, None if finished is None else finished.evaluation)
 
-    def run(self, seed: int, *, listener: Listener | None = None) -> Run:
-        """Return the run of a seed, begun or resumed."""
+    def run(
+        self,
+        seed: int,
+        *,
+        listener: Listener | None = None,
+        communicator: Communicator | None = None,
+    ) -> Run:
+        """Return the run of a seed, begun or resumed; arguments as those of `begin`."""
+        ranks = communicator or Solo()
         path, settings = seed_folder(self.folder, seed), replace(self.settings, seed=seed)
         try:
-            if (path / CHECKPOINT).is_file():
-                run = resume(path, listener=listener, **asdict(settings))
+            if by_first(ranks, (path / CHECKPOINT).is_file):
+                run = resume(path, listener=listener, communicator=ranks, **asdict(settings))
             else:
-                run = begin(settings, path, overwrite=True, listener=listener)
+                run = begin(settings, path, overwrite=True, listener=listener, communicator=ranks)
         except BaseException:
-            with suppress(OSError):  # it holds something already
-                self.folder.rmdir()
+            if ranks.rank == 0:
+                with suppress(OSError):  # it holds something already
+                    self.folder.rmdir()
             raise
         if not self._begun:
-            write_config(self.folder / CONFIG, self.settings)
-            self._write()
+            on_first(ranks, self._begin)
             self._begun = True
         return run
+
+    def _begin(self) -> None:
+        write_config(self.folder / CONFIG, self.settings)
+        self._write()
 
     def record(self, run: Run, evaluation: Evaluation | None = None) -> None:
         """Write what came of a run, if its training has ended.

@@ -363,6 +363,15 @@ class Settings:
         on_resume=True,
         older={"fast": "compiled", "reference": "numpy"},
     )
+    chunks: int = setting(
+        8,
+        "Cut each batch into N chunks, whose sums are added pairwise: a power of two, at least the "
+        "number of ranks of mpiexec. Another number gives other last bits.",
+        metavar="N",
+        least=1,
+        en="chunks of a batch",
+        ko="배치 조각 수",
+    )
     seed: int = setting(
         0,
         "Seed of the initial weights, the order of images, and everything else random.",
