@@ -92,7 +92,8 @@ class Learner:
             norm = clip and self.engine.clip(parameters, clip)
             self.engine.update(self.optimizer, parameters, lr)
         else:
-            shared.begin()
+            at_once = clip is None and callback is None
+            shared.begin((lr or self.optimizer.lr) if at_once else None)
             plan.backward(dy)
             shared.finish()
             if callback:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+CHANNELS = 2
 WAIT = 60.0  # seconds after which a rank no longer expects a message
 
 
@@ -33,10 +34,10 @@ class Threads:
         assert len({(a.shape, a.dtype) for a in parts}) == 1, "MPI would not stand that"
         return np.stack(parts)
 
-    def exchange(self, sent, received):
+    def exchange(self, sent, received, channel=0):
         for k in range(self.size):
-            self._meeting.mail[self.rank, k].put(sent[k].copy())
-        return _Mail(self, received)
+            self._meeting.mail[self.rank, k, channel].put(sent[k].copy())
+        return _Mail(self, received, channel)
 
     def barrier(self):
         self._meeting.barrier.wait(WAIT)
@@ -50,22 +51,23 @@ class _Meeting:
     def __init__(self, size):
         self.values = [None] * size
         self.barrier = threading.Barrier(size)
-        self.mail = {(a, b): queue.Queue() for a in range(size) for b in range(size)}
-        self.expected = [[] for _ in range(size)]
+        ranks, channels = range(size), range(CHANNELS)
+        self.mail = {(a, b, c): queue.Queue() for a in ranks for b in ranks for c in channels}
+        self.expected = {(a, c): [] for a in ranks for c in channels}
 
 
 class _Mail:
     """Messages of one exchange: those of a sender arrive in the order in which it sent them."""
 
-    def __init__(self, world, received):
-        self._world, self._missing = world, dict(enumerate(received))
-        self._before = world._meeting.expected[world.rank]
+    def __init__(self, world, received, channel):
+        self._world, self._missing, self._channel = world, dict(enumerate(received)), channel
+        self._before = world._meeting.expected[world.rank, channel]
         self._before.append(self)
 
     def _take(self, wait):
         for each in [*self._before]:
             for k, into in list(each._missing.items()):
-                mail = self._world._meeting.mail[k, self._world.rank]
+                mail = self._world._meeting.mail[k, self._world.rank, self._channel]
                 if wait or not mail.empty():
                     into[...] = mail.get(timeout=WAIT)
                     del each._missing[k]

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from pellucid import nn, optim
-from pellucid.errors import NumericsError
+from pellucid.errors import NumericsError, PellucidError
 from pellucid.optim.clipping import BLOCK, block_bounds
 from pellucid.training.buckets import buckets_of
+from pellucid.training.exchange import GRADIENTS
 from pellucid.training.shared_update import exact_terms
 
 from .given_gradients import RULES, Learner, digest, same
@@ -64,7 +65,7 @@ BUCKETS = [{"most": 1, "first": 1}, {"most": 2**30, "first": 2**30}, {"most": 2*
 def test_the_bits_do_not_depend_on_the_buckets(buckets):
     def train(world):
         one = Learner(world, RULES["adam"], **buckets)
-        norms = [one.step(k, clip=2.0) for k in range(3)]
+        norms = [one.step(k, clip=2.0 if k == 1 else None) for k in range(3)]
         return digest(one.model.state_dict()), norms
 
     expected = train(None)
@@ -76,15 +77,18 @@ def test_parameters_may_be_frozen_and_thawed(rule):
     def train(world):
         one = Learner(world, RULES[rule])
         keys = list(one.model.parameters())
+        nn.set_rates(one.model, {keys[5]: 0})
         for k in range(8):
             if k in (2, 4):
                 nn.set_rates(one.model, {keys[0]: k == 4, keys[2]: 0.5, keys[3]: k == 4})
-            one.step(k, clip=3.0)
+            if k == 6:
+                nn.set_rates(one.model, {"*": 0})
+            one.step(k, clip=3.0 if k % 3 else None)
         state = one.kept()
         return digest(one.model.state_dict()), state
 
     expected, state = train(None)
-    assert {int(n) for key, n in state.items() if key.startswith("t.")} == {6}
+    assert [*map(int, (state["t"], state["t.5.bias"], state["t.0.weight"]))] == [8, 0, 4]
     for n in (2, 3):
         found = on_threads(n, train)
         assert [weights for weights, _ in found] == [expected] * n
@@ -155,13 +159,23 @@ def test_a_callback_sees_and_changes_the_gradients_of_the_whole_batch():
         def callback(parameters):
             seen.append(digest({k: p.grad for k, p in parameters.items()}))
             for p in parameters.values():
-                p.grad *= 0.5
+                p.grad = p.grad * 0.5
 
         norms = [one.step(k, clip=1.0, callback=callback) for k in range(3)]
         return digest(one.model.state_dict()), norms, seen
 
     expected = train(None)
     assert on_threads(3, train) == [expected] * 3
+
+
+def test_gradients_of_weights_that_are_updated_already_are_not_clipped():
+    def train(world):
+        one = Learner(world, RULES["sgd"])
+        one.shared.begin(0.1)
+        with pytest.raises(PellucidError, match="call `begin` without `lr`"):
+            one.shared.clip(1.0)
+
+    on_threads(2, train)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -184,9 +198,10 @@ def test_a_bucket_is_sent_while_the_layers_before_it_compute():
         one, begun = Learner(world, RULES["sgd"], most=1, first=1), []
         exchange = world.exchange
 
-        def noted(sent, received):
-            begun.append(sum(a.size for a in sent))
-            return exchange(sent, received)
+        def noted(sent, received, channel):
+            if channel == GRADIENTS:
+                begun.append(sum(a.size for a in sent))
+            return exchange(sent, received, channel)
 
         world.exchange = noted
         step = next(step for step in one.plan.steps if step.learns)
@@ -203,6 +218,32 @@ def test_a_bucket_is_sent_while_the_layers_before_it_compute():
     # Padded to cache lines: 53·10 + 10, 448·53 + 53, and 7·27 + 7 numbers.
     messages = [544 + 10, 23744 + 53, "the first layer computes", 192 + 7]
     assert on_threads(2, train) == [messages] * 2
+
+
+def test_a_bucket_that_comes_late_is_not_mistaken_for_another():
+    class Late:
+        """Messages that are there only when they are waited for."""
+
+        def __init__(self, pending):
+            self.test, self.wait = lambda: False, pending.wait
+
+    def train(world):
+        one = Learner(world, RULES["adam"], most=1, first=1)
+        exchange, begun = world.exchange, []
+
+        def late(sent, received, channel):
+            begun.append(channel)
+            pending = exchange(sent, received, channel)
+            return Late(pending) if begun.count(GRADIENTS) % 3 == 1 else pending
+
+        world.exchange = late
+        one.step(0)
+        one.step(1)
+        return digest(one.model.state_dict())
+
+    one = Learner(None, RULES["adam"])
+    one.step(0), one.step(1)
+    assert on_threads(2, train) == [digest(one.model.state_dict())] * 2
 
 
 def test_buckets_are_whole_layers_in_the_order_of_the_backward():

@@ -45,11 +45,14 @@ class Communicator(Protocol):
     def collect(self, part: Array) -> Array:
         """Return the arrays of all ranks, of one shape and dtype, as one array (size, ...)."""
 
-    def exchange(self, sent: Sequence[Array], received: Sequence[Array]) -> Pending:
+    def exchange(
+        self, sent: Sequence[Array], received: Sequence[Array], channel: int = 0
+    ) -> Pending:
         """Begin to send ``sent[k]`` to rank k, and to receive ``received[k]`` from it.
 
         Arrays are C-contiguous; both ends of a message have one size and dtype. This rank's own is
-        copied.
+        copied. All ranks begin the exchanges of a ``channel`` in one order; those of different
+        channels may overtake each other.
         """
 
     def split(self, group: int) -> Communicator:
@@ -87,7 +90,9 @@ class Solo:
         """Return the array as the only one."""
         return np.asarray(part)[np.newaxis]
 
-    def exchange(self, sent: Sequence[Array], received: Sequence[Array]) -> Pending:
+    def exchange(
+        self, sent: Sequence[Array], received: Sequence[Array], channel: int = 0
+    ) -> Pending:
         """Copy the array."""
         if received[0] is not sent[0]:
             received[0][...] = sent[0]

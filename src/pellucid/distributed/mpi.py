@@ -59,17 +59,19 @@ class MPI:
         self._world.Allgather(part, whole)
         return whole
 
-    def exchange(self, sent: Sequence[Array], received: Sequence[Array]) -> Pending:
+    def exchange(
+        self, sent: Sequence[Array], received: Sequence[Array], channel: int = 0
+    ) -> Pending:
         """Begin to send and to receive."""
         requests = []
         for k in range(1, self.size):  # each begins with its neighbour
             source = (self.rank - k) % self.size
             if received[source].size:
-                requests.append(self._world.Irecv(received[source], source))
+                requests.append(self._world.Irecv(received[source], source, channel))
         for k in range(1, self.size):
             target = (self.rank + k) % self.size
             if sent[target].size:
-                requests.append(self._world.Isend(sent[target], target))
+                requests.append(self._world.Isend(sent[target], target, channel))
         own, mine = received[self.rank], sent[self.rank]
         if own is not mine:
             own[...] = mine

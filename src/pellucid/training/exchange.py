@@ -10,6 +10,8 @@ from ..distributed import Communicator, Pending
 from ..typing import Array
 from .buckets import Bucket
 
+GRADIENTS, WEIGHTS = 0, 1  # channels
+
 __all__ = ["BucketTime", "Exchange", "TimeSplit", "additions"]
 
 Add = Callable[[Array, Array, Array], None]
@@ -26,11 +28,14 @@ class BucketTime:
         When this rank had its gradients.
     done : float
         When this rank had added up its slice.
+    back : float
+        When it had the new weights of all slices; 0 if they were updated after the backward.
     """
 
     bytes: int
     ready: float = 0.0
     done: float = 0.0
+    back: float = 0.0
 
 
 @dataclass
@@ -102,12 +107,21 @@ class Exchange:
             self._received.append([zeros(length) if k != rank else zeros(0) for k in range(size)])
         self._begun = 0
         self._flying: list[tuple[int, Pending]] = []
+        self._returning: list[tuple[int, Pending]] = []  # new weights on their way
+        self._summed: set[int] = set()
+        self._update: Callable[[int], None] | None = None
         self.times = TimeSplit(buckets=[BucketTime(b.bytes) for b in self.buckets])
         self._started = 0.0
 
-    def begin(self, gradients: Array) -> None:
-        """Prepare for a backward that writes ``gradients``."""
+    def begin(self, gradients: Array, update: Callable[[int], None] | None = None) -> None:
+        """Prepare for a backward that writes ``gradients``.
+
+        ``update``, if given, is called with the number of each bucket in order, once this rank's
+        slice of its gradients is summed. It may call `give`.
+        """
         self._begun, self._flying, self._gradients = 0, [], gradients
+        self._update, self._updated, self._returning = update, 0, []
+        self._summed.clear()
         times, rank = self.times, self._world.rank
         times.sending = times.waiting = times.updating = 0.0
         for bucket, received in zip(self.buckets, self._received, strict=True):
@@ -116,42 +130,50 @@ class Exchange:
 
     def after(self, step: int) -> None:
         """Send the buckets that are complete after this step, and look for those of others."""
-        begin = time.perf_counter()
+        begin, updating = time.perf_counter(), self.times.updating
         while self._begun < len(self.buckets) and self.buckets[self._begun].after >= step:
             self._send()
         self._look()
-        self.times.sending += time.perf_counter() - begin
+        self.times.sending += time.perf_counter() - begin - (self.times.updating - updating)
 
     def finish(self) -> None:
         """Send the rest; return when this rank's slices are those of the whole batch."""
-        begin = time.perf_counter()
-        self.times.backward = begin - self._started - self.times.sending
-        while self._begun < len(self.buckets):
-            self._send()
-        self._look()
-        after = time.perf_counter()
-        self.times.sending += after - begin
-        for k, pending in self._flying:
-            begin = time.perf_counter()
-            pending.wait()
-            after = time.perf_counter()
-            self.times.waiting += after - begin
+        times = self.times
+        times.backward = time.perf_counter() - self._started - times.sending - times.updating
+        self.after(-1)
+        while self._flying:
+            k, pending = self._flying.pop(0)
+            self._wait(pending)
+            begin, updating = time.perf_counter(), times.updating
             self._sum(k)
-            self.times.sending += time.perf_counter() - after
-        self._flying = []
+            times.sending += time.perf_counter() - begin - (times.updating - updating)
+
+    def give(self, k: int, whole: Array) -> None:
+        """Begin to give every rank the others' slices of a bucket of ``whole``, laid out alike."""
+        bucket, rank = self.buckets[k], self._world.rank
+        slices = [whole[bucket.slice(r)] for r in range(self._world.size)]
+        sent = [slices[rank]] * len(slices)
+        self._returning.append((k, self._world.exchange(sent, slices, WEIGHTS)))
+
+    def complete(self) -> None:
+        """Wait for everything that the ranks `give` each other."""
+        for k, pending in self._returning:
+            self._wait(pending)
+            self.times.buckets[k].back = time.perf_counter() - self._started
+        self._returning = []
 
     def spread(self, whole: Array) -> None:
-        """Give every rank the slices of all others of ``whole``, which is laid out alike."""
+        """Give every rank the slices of all others of ``whole``."""
         begin = time.perf_counter()
-        rank, pending = self._world.rank, []
-        for bucket in self.buckets:
-            slices = [whole[bucket.slice(k)] for k in range(self._world.size)]
-            pending.append(self._world.exchange([slices[rank]] * len(slices), slices))
-        after = time.perf_counter()
-        for each in pending:
-            each.wait()
-        self.times.sending += after - begin
-        self.times.waiting += time.perf_counter() - after
+        for k in range(len(self.buckets)):
+            self.give(k, whole)
+        self.times.sending += time.perf_counter() - begin
+        self.complete()
+
+    def _wait(self, pending: Pending) -> None:
+        begin = time.perf_counter()
+        pending.wait()
+        self.times.waiting += time.perf_counter() - begin
 
     def _send(self) -> None:
         k = self._begun
@@ -159,18 +181,19 @@ class Exchange:
         sent = [self._gradients[bucket.slice(r)] for r in range(self._world.size)]
         received = self._received[k]
         sent[self._world.rank] = received[self._world.rank]
-        self._flying.append((k, self._world.exchange(sent, received)))
+        self._flying.append((k, self._world.exchange(sent, received, GRADIENTS)))
         self._begun += 1
         self.times.buckets[k].ready = time.perf_counter() - self._started
 
     def _look(self) -> None:
-        still = []
-        for k, pending in self._flying:
+        for k, pending in [*self._flying]:
             if pending.test():
+                self._flying.remove((k, pending))
                 self._sum(k)
-            else:
-                still.append((k, pending))
-        self._flying = still
+        for k, pending in [*self._returning]:
+            if pending.test():
+                self._returning.remove((k, pending))
+                self.times.buckets[k].back = time.perf_counter() - self._started
 
     def _sum(self, k: int) -> None:
         """Add up the ranks' parts of a slice as the tree over all chunks; keep it as a gradient."""
@@ -181,3 +204,7 @@ class Exchange:
             if out.size:
                 self._add(parts[a], parts[b], out)
         self.times.buckets[k].done = time.perf_counter() - self._started
+        self._summed.add(k)
+        while self._update is not None and self._updated in self._summed:
+            self._updated += 1
+            self._update(self._updated - 1)

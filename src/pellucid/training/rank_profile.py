@@ -157,7 +157,8 @@ def profile_ranks(
     x, targets = images[mine], labels[mine]
     plan = engine.prepare(model, images.shape[1:], max(share.largest(len(images)), 1), share=share)
     loss = engine.loss(SoftmaxCrossEntropy(), share)
-    update = SharedUpdate(plan, share, optim.by_name(optimizer), engine)  # type: ignore[arg-type]
+    rule = optim.by_name(optimizer)
+    update = SharedUpdate(plan, share, rule, engine)  # type: ignore[arg-type]
 
     def step() -> tuple[RankTime, list[BucketTime]]:
         communicator.collect(np.zeros(1))  # all begin together
@@ -169,7 +170,7 @@ def profile_ranks(
         loss(scores, targets)
         clock.append(time.perf_counter())
         lost = timed.seconds - forward
-        update.begin()
+        update.begin(rule.lr)
         plan.backward(loss.backward())
         update.finish()
         update.update()

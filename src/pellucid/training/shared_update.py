@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..distributed import Share
+from ..errors import PellucidError
 from ..nn import Parameter
 from ..optim import Optimizer
 from ..optim.checks import require_positive
@@ -36,6 +38,9 @@ class SharedUpdate:
         shared.finish()
         shared.clip(max_norm)    # or not
         shared.update(lr)
+
+    With ``shared.begin(lr)``, weights are updated as soon as their gradients are summed, and travel
+    while the layers before them compute: a layer that has run backward no longer needs its own.
 
     The weights have then the bits that one process gives them. A rule that is ``elementwise`` keeps
     its memory in parts: each rank has that of its own slices.
@@ -77,6 +82,7 @@ class SharedUpdate:
         self._whole = False  # whether each rank has all summed gradients of this step
         self._weights: Array | None = None
         self._frozen: list[bool] = []
+        self._lr: float | None = None  # of a step that is taken bucket by bucket
         self._plan()
         self.load()
 
@@ -85,15 +91,22 @@ class SharedUpdate:
         """What the last step took."""
         return self._exchange.times
 
-    def begin(self) -> None:
-        """Prepare for a backward, whose gradients are sent as they come."""
+    def begin(self, lr: float | None = None) -> None:
+        """Prepare for a backward, whose gradients are sent as they come.
+
+        Given ``lr``, the learning rate of this step, an ``elementwise`` rule updates the weights of
+        each bucket at once, and `update` completes it. Not for gradients that are clipped, or that
+        callbacks see.
+        """
         if self._frozen != self._frozen_now():
             self._plan()
         elif self._run.weights is not self._weights or self._run.gradients is not self._gradients:
             self._place()
         self._whole = False
         self._run.after_step = lambda step: self._exchange.after(self._number[id(step)])
-        self._exchange.begin(self._gradients)
+        self._lr = lr if self._optimizer.elementwise else None
+        self._t = self._optimizer.t
+        self._exchange.begin(self._gradients, None if self._lr is None else self._update_bucket)
 
     def finish(self) -> None:
         """Wait until this rank's slices of the gradients are summed over the whole batch."""
@@ -114,10 +127,18 @@ class SharedUpdate:
         NumericsError
             On every rank, if the norm is NaN or infinite.
         """
+        if self._lr is not None:
+            raise PellucidError(
+                "cannot clip gradients of weights that are updated already: call `begin` without "
+                "`lr`.",
+                where="SharedUpdate",
+            )
         squares = getattr(self._run.backend, "squares", None)
         if squares is None:  # the backend adds them up in an order of its own
             self.whole_gradients()
             return self._engine.clip(self._parameters, max_norm)
+        if self._whole:
+            self._run._collect_gradients()  # callbacks may have replaced them
         max_norm = require_positive(max_norm, "max_norm")
         mine = squares(self._gradients, self._blocks).tolist()
         norm = norm_of(self._world.collect(exact_terms(mine)).ravel().tolist())
@@ -129,18 +150,21 @@ class SharedUpdate:
         return norm
 
     def update(self, lr: float | None = None) -> None:
-        """Take the optimizer's step, and give all ranks the new weights."""
-        shared = self._optimizer.elementwise
-        if not shared:
-            self.whole_gradients()
-        begin, updated = time.perf_counter(), self._pieces if shared else self._parameters
-        if shared:
-            for piece, p in zip(self._pieces.values(), self._all, strict=True):
-                piece.rate, piece.decay = p.rate, p.decay
-        self._engine.update(self._optimizer, updated, lr)
-        self.seconds.updating = time.perf_counter() - begin
-        if shared:
+        """Take the optimizer's step, or what `begin` has left of it; all ranks get the weights."""
+        if self._lr is not None:
+            self._step(self._names_of_frozen, self._lr)
+            self._exchange.complete()
+            self._lr = None
+        elif self._optimizer.elementwise:
+            if self._whole:
+                self._run._collect_gradients()
+            self._step(self._pieces, lr)
             self._exchange.spread(self._run.weights)
+        else:
+            self.whole_gradients()
+            begin = time.perf_counter()
+            self._engine.update(self._optimizer, self._parameters, lr)
+            self.seconds.updating += time.perf_counter() - begin
 
     def memory(self) -> dict[str, Array] | None:
         """Return the optimizer's whole state on rank 0, and None on the others."""
@@ -148,13 +172,16 @@ class SharedUpdate:
         if not self._optimizer.elementwise:
             return self._optimizer.state_dict() if first else None
         state = self._optimizer.state_dict()
-        for name, kept in self._optimizer.memory.items():
+        kept_of = self._optimizer.memory
+        for name in [name for name in self._parameters if name in kept_of]:
+            kept = kept_of[name]
             size, cuts = self._parameters[name].data.size, self._cuts[name]
             root = [0] + [size] * self._world.size
             for slot in self._optimizer.slots:
                 if slot in kept:
-                    whole = self._moved(kept[slot], cuts, root)
-                    state[f"{slot}.{name}"] = whole.reshape(
+                    whole, key = self._moved(kept[slot], cuts, root), f"{slot}.{name}"
+                    state.pop(key)  # in the order of the model, not of the buckets
+                    state[key] = whole.reshape(
                         self._parameters[name].data.shape if first else whole.shape
                     )
         return state if first else None
@@ -168,6 +195,21 @@ class SharedUpdate:
             mine = slice(*self._cuts[name][self._world.rank :][:2])
             parts = {slot: a.reshape(a.size)[mine].copy() for slot, a in kept.items()}
             self._optimizer.keep(name, self._pieces[name], parts)
+
+    def _update_bucket(self, number: int) -> None:
+        """Update this rank's slice of a bucket, and send it to the others."""
+        self._step(self._names[number], self._lr)
+        self._exchange.give(number, self._run.weights)
+
+    def _step(self, names: Iterable[str], lr: float | None) -> None:
+        """Take the optimizer's step for these parameters; several calls are one step."""
+        begin, pieces = time.perf_counter(), {}
+        for name in names:
+            pieces[name], p = self._pieces[name], self._parameters[name]
+            pieces[name].rate, pieces[name].decay = p.rate, p.decay
+        self._optimizer.t = self._t
+        self._engine.update(self._optimizer, pieces, lr)
+        self.seconds.updating += time.perf_counter() - begin
 
     def _frozen_now(self) -> list[bool]:
         return [not p.rate for p in self._all]
@@ -185,6 +227,10 @@ class SharedUpdate:
         )  # fmt: skip
         self._cuts: dict[str, list[int]] = {}
         names = list(self._parameters)
+        self._names = [names[b.first : b.last] for b in buckets if not b.frozen]
+        self._names_of_frozen = [
+            name for name, frozen in zip(names, self._frozen, strict=True) if frozen
+        ]
         for bucket in buckets:
             for k in range(bucket.first, bucket.last):
                 self._cuts[names[k]] = _within(bucket, layout.starts[k], sizes[k])

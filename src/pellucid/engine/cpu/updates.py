@@ -54,7 +54,7 @@ def update(
 
 def _by_kernels(optimizer: Optimizer, steps: list[ParameterStep]) -> list[ParameterStep]:
     """Take the steps that a kernel can take; return the others."""
-    one_by_one = len(steps) == 1 or type(optimizer) in LAYERWISE
+    one_by_one = len(steps) < 2 or type(optimizer) in LAYERWISE
     if not one_by_one and (flat := weights_of(steps[0].parameter)) and flat.gradients:
         runs, steps = together(optimizer, steps, flat, *flat.gradients)
         for lr, t, decay, arrays in runs:
