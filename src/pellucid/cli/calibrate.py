@@ -12,6 +12,7 @@ from .json_output import JsonOption, print_json
 from .messages import echo, note
 from .models import model_file
 from .options import DataDirOption, DataOption, RunArgument
+from .ranks import on_ranks
 from .terminal import Terminal
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
+@on_ranks
 def command(
     run: RunArgument,
     data: DataOption = None,
@@ -40,17 +42,21 @@ def command(
     shows what that does to the test set, and saves it with the model.
     The predicted classes, and so the accuracy, stay the same.
     """
+    from ..distributed import agreed, world
     from ..formats import load
     from ..nn.temperature import temperature_of
     from ..runs.calibrating import compared, keep_temperature
     from ..runs.predictions import scores
     from ..runs.trained_model import settings_of
 
-    file = model_file(run)
-    model = load(file)
+    ranks = world()
+    file = agreed(ranks, lambda: model_file(run))
+    model = agreed(ranks, lambda: load(file))
     if remove:
         if dry_run:
             raise ArgumentError("writes the model. Leave --dry-run out.", where="--remove")
+        if ranks.rank:
+            return
         said = f"nothing to do: {file} has no temperature"
         if temperature_of(model) != 1:
             keep_temperature(model, None, file)
@@ -61,12 +67,18 @@ def command(
             note(said)
         return
     engine = settings_of(run).get("engine", "compiled")
-    parts = images_of(model, run, data, data_dir)
+    parts = images_of(model, run, data, data_dir, ranks)
     validation = _validation(parts)
-    found = scores(model, parts.test, engine, listener=Terminal())
-    result = compared(model, parts.test, found, validation, engine, refit=True, listener=Terminal())
+    heard = Terminal()
+    found = scores(model, parts.test, engine, listener=heard, communicator=ranks)
+    result = compared(
+        model, parts.test, found, validation, engine, refit=True, listener=heard,
+        communicator=ranks,
+    )  # fmt: skip
     if result.problem:
         raise ArgumentError(result.problem, where="calibrate")
+    if ranks.rank:
+        return
     if not dry_run:
         keep_temperature(model, result.temperature, file)
     if as_json:

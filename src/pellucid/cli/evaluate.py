@@ -14,6 +14,7 @@ from .json_output import JsonOption, print_json
 from .messages import echo, note
 from .models import model_file
 from .options import DataDirOption, DataOption, RunArgument, SplitOption
+from .ranks import on_ranks
 from .terminal import Terminal
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = ["command"]
 LONGEST = 40  # columns of a class's name
 
 
+@on_ranks
 def command(
     run: RunArgument,
     data: DataOption = None,
@@ -51,17 +53,26 @@ def command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a model on a whole data set, class by class."""
+    """Measure a model on a whole data set, class by class.
+
+    Under mpiexec the ranks share the images: the numbers are those of one process.
+    """
     from .. import viz
+    from ..distributed import agreed, world
     from ..formats import load
     from ..runs.predictions import measure
     from ..runs.trained_model import settings_of
 
-    model = load(model_file(run))
+    ranks = world()
+    model = agreed(ranks, lambda: load(model_file(run)))
     settings = settings_of(run)
-    dataset = part_of(model, run, data, data_dir, split)
+    dataset = part_of(model, run, data, data_dir, split, ranks)
     engine = engine or settings.get("engine", "compiled")
-    result = measure(model, dataset, engine, mirrored=mirrored, listener=Terminal())
+    result = measure(
+        model, dataset, engine, mirrored=mirrored, listener=Terminal(), communicator=ranks
+    )
+    if ranks.rank:
+        return
     if as_json:
         print_json(_document(dataset, split, result, mirrored=mirrored))
     else:

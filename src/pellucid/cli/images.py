@@ -12,26 +12,40 @@ from .terminal import Terminal
 
 if TYPE_CHECKING:
     from ..data import Dataset, Parts
+    from ..distributed import Communicator
     from ..nn import Layer
     from ..typing import Array
 
 __all__ = ["drawing_note", "images_of", "load_images", "part_of", "picture"]
 
 
-def images_of(model: Layer, run: Path | None, data: str | None, data_dir: Path | None) -> Parts:
+def images_of(
+    model: Layer,
+    run: Path | None,
+    data: str | None,
+    data_dir: Path | None,
+    communicator: Communicator | None = None,
+) -> Parts:
     """Return the sets of ``--data``, or those the model was trained on."""
     from ..runs import trained_model
 
     with renamed(**option_names(Settings)):
-        return trained_model.images_of(model, run, data, data_dir, listener=Terminal())
+        return trained_model.images_of(
+            model, run, data, data_dir, listener=Terminal(), communicator=communicator
+        )
 
 
 def part_of(
-    model: Layer, run: Path | None, data: str | None, data_dir: Path | None, split: str
+    model: Layer,
+    run: Path | None,
+    data: str | None,
+    data_dir: Path | None,
+    split: str,
+    communicator: Communicator | None = None,
 ) -> Dataset:
     """Return the set of ``--data`` that ``--split`` names."""
     with renamed(split="--split"):
-        return images_of(model, run, data, data_dir).part(split)
+        return images_of(model, run, data, data_dir, communicator).part(split)
 
 
 def load_images(data: str, data_dir: Path | None) -> Parts:

@@ -17,12 +17,14 @@ from .json_output import write_utf8
 from .messages import echo
 from .models import model_file
 from .options import AsIsOption, EngineOption
+from .ranks import on_ranks
 
 __all__ = ["command"]
 
 STDIN = "-"
 
 
+@on_ranks
 def command(
     model: Annotated[
         Path,
@@ -54,16 +56,20 @@ def command(
     says how. If it was trained on drawings, one is looked for in the picture; a note says so.
 
     Any number of files: results are printed as they come, in the order of the files. A file that
-    cannot be read is one line on standard error, and the exit code is 1 at the end.
+    cannot be read is one line on standard error, and the exit code is 1 at the end. Under mpiexec
+    the ranks share the files, and the first prints the same.
     """
     if as_json and as_csv:
         raise ArgumentError("cannot be given together with --json.", where="--csv")
+    from ..distributed import agreed, world
     from ..formats import load
-    from ..runs.classifying import classified, images_of_model
+    from ..runs.classifying import images_of_model
     from ..runs.picture_files import picture_files
+    from ..runs.shared_classifying import classified_by_all
     from .prediction_output import CsvLines, JsonLines, Table, Watcher
 
-    network = load(model_file(model))
+    ranks = world()
+    network = agreed(ranks, lambda: load(model_file(model)))
     with renamed(image="IMAGE"):
         shape = images_of_model(network, str(model))
     (outputs,) = network.output_shape(shape)
@@ -75,8 +81,8 @@ def command(
         stoppable("stopped; all that was printed is right"),
         Watcher(notes=not as_json) as watcher,
         closing(
-            classified(
-                network, picture_files(_names(images, null)), shape,
+            classified_by_all(
+                ranks, network, picture_files(_names(images, null)), shape,
                 as_is=as_is, engine=engine, listener=watcher,
             )
         ) as batches,
@@ -85,7 +91,7 @@ def command(
             if text := output.text(batch):
                 write(text)
             failed |= watcher.tell(batch)
-    if failed:
+    if ranks.broadcast(failed):
         raise typer.Exit(1)
 
 

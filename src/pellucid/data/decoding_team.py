@@ -8,13 +8,11 @@ of them write. That file has the same bytes as the file of one process.
 
 from __future__ import annotations
 
-import copy
-import pickle
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..distributed import Communicator, dealt, handed_in
+from ..distributed import Communicator, dealt, handed_in, portable
 from ..errors import DataError, PellucidError
 from ..names import plain
 from ..typing import Array
@@ -94,7 +92,7 @@ class Team:
         if self.dismissed:
             return
         self.dismissed = True
-        self._tell(_portable(word) if isinstance(word, BaseException) else word)
+        self._tell(portable(word) if isinstance(word, BaseException) else word)
 
     def help(self, source: Tree, workers: int) -> str | None:
         """Decode parts of what rank 0 decodes, until it dismisses this process; return its word.
@@ -141,7 +139,7 @@ class Team:
             bad = {k: (e, getattr(e.__cause__, "errno", None)) for k, e in reader.bad.items()}
             found = _Found(reader.sha256, bad, reader.erased, checks)
         except BaseException as error:
-            found = _portable(error)
+            found = portable(error)
         self.communicator.barrier()
         handed_in(self.communicator, found)
         if not self.communicator.broadcast(None) and images is not None:
@@ -204,12 +202,3 @@ def _note(reader: Reader, part: range, found: _Found) -> None:
 
 def _rows(part: range) -> slice:
     return slice(part.start, part.stop)
-
-
-def _portable(error: BaseException) -> BaseException:
-    """Return an error that can be sent: itself, or another one with its message."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return DataError(f"{type(error).__name__}: {error}")
-    return copy.copy(error).with_traceback(None)

@@ -7,7 +7,7 @@ one that fits how the program was started.
 
 from .agreement import agreed, by_first, in_turns, on_first, require_same
 from .communicator import Communicator, Pending, Solo
-from .delivery import dealt, handed_in
+from .delivery import dealt, handed_in, portable
 from .mpi import MPI
 from .share import CHUNKS, Share, chunks_of_ranks
 from .world import world
@@ -26,6 +26,7 @@ __all__ = [
     "handed_in",
     "in_turns",
     "on_first",
+    "portable",
     "require_same",
     "world",
 ]

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import PellucidError
 from ..typing import Array
 from .communicator import Communicator
 
-__all__ = ["dealt", "handed_in"]
+__all__ = ["dealt", "handed_in", "portable"]
 
 
 def dealt(communicator: Communicator, values: Sequence[Any] | None = None) -> Any:
@@ -52,6 +53,21 @@ def handed_in(communicator: Communicator, value: Any) -> list[Any] | None:
     received = [np.empty(length if first else 0, np.uint8) for length in sizes]
     communicator.exchange([packed, *[_NOTHING] * (size - 1)], received).wait()
     return [pickle.loads(one.tobytes()) for one in received] if first else None
+
+
+def portable(error: BaseException) -> BaseException:
+    """Return an error that can be sent: itself, or another one with its message.
+
+    Examples
+    --------
+    >>> portable(ValueError("of any class"))
+    ValueError('of any class')
+    """
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return PellucidError(f"{type(error).__name__}: {error}")
+    return error
 
 
 _NOTHING = np.empty(0, np.uint8)

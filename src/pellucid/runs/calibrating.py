@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..data import Dataset, Parts
+    from ..distributed import Communicator
     from ..nn import Layer
     from ..training import Calibration
     from ..training.engines import EngineLike
@@ -56,8 +57,11 @@ def fitted(
     engine: EngineLike = "compiled",
     *,
     listener: Listener | None = None,
+    communicator: Communicator | None = None,
 ) -> float:
     """Return the temperature that fits a validation set best, whichever the model has.
+
+    With a communicator the ranks, all of which call this, share the images.
 
     Raises
     ------
@@ -66,7 +70,7 @@ def fitted(
     """
     from ..training.temperature import refitted
 
-    found = scores(model, validation, engine, listener=listener)
+    found = scores(model, validation, engine, listener=listener, communicator=communicator)
     return refitted(model, found, validation.labels)
 
 
@@ -79,6 +83,7 @@ def compared(
     *,
     refit: bool = False,
     listener: Listener | None = None,
+    communicator: Communicator | None = None,
 ) -> Temperatures:
     """Return the calibration on ``test``, where the model has the scores ``found`` (N, K).
 
@@ -94,6 +99,8 @@ def compared(
     refit : bool
         Fit a temperature even if the model has one.
     listener : Listener, optional
+    communicator : Communicator, optional
+        Of ranks that all call this, and share the images of ``validation``.
     """
     import numpy as np
 
@@ -110,7 +117,9 @@ def compared(
     temperature = own if kept else None
     if validation is not None and (refit or not kept):
         try:
-            temperature = fitted(model, validation, engine, listener=listener)
+            temperature = fitted(
+                model, validation, engine, listener=listener, communicator=communicator
+            )
             kept, images = False, len(validation)
         except DataError as error:
             problem = error.text

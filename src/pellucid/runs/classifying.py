@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import ArgumentError, DataError
 from ..shapes import shape_text
@@ -25,7 +26,15 @@ if TYPE_CHECKING:
     from ..training.engines import EngineLike
     from ..typing import Array
 
-__all__ = ["Classified", "classified", "images_of_model"]
+__all__ = [
+    "Classified",
+    "Classifier",
+    "Decoded",
+    "classified",
+    "decoded",
+    "images_of_model",
+    "quiet_decoders",
+]
 
 BATCH = 100  # pictures at a time, at most
 MEMORY, PER_NUMBER = 2**28, 8  # bytes that the images of a batch, and what is made of them, take
@@ -52,6 +61,10 @@ class Classified:
     probabilities: Array | None = None
     notes: tuple[str, ...] = ()
     error: DataError | None = None
+
+
+# The pixels, or None, and what is known of the file so far.
+Decoded: TypeAlias = "tuple[Array | None, Classified]"
 
 
 def images_of_model(model: Layer, where: str) -> tuple[int, int, int]:
@@ -110,28 +123,63 @@ def classified(
     listener : Listener, optional
         Hears how many files were found and are done.
     """
-    from ..training.engines import as_engine
+    listener = listener or Listener()
+    classifier = Classifier(model, shape, as_is=as_is, engine=engine, listener=listener)
+    with _Decoding(files, classifier.preparation, 2 * classifier.size, listener) as decoding:
+        for batch in decoding.batches(classifier.size):
+            yield classifier.of(batch)
 
-    listener, how = listener or Listener(), as_engine(engine)
-    preparation = preparation_of(model, shape, as_is=as_is)
-    size = max(1, min(BATCH, MEMORY // (PER_NUMBER * model.activation_size(shape))))
-    run, capacity = None, 0
-    with _Decoding(files, preparation, 2 * size, listener) as decoding:
-        for batch in decoding.batches(size):
-            pictures = [(k, pixels) for k, (pixels, _) in enumerate(batch) if pixels is not None]
-            if len(pictures) > capacity:
-                capacity = len(pictures) if run is None else size
-                run = how.prepare(model, shape, capacity, frozen=True)
-            ready = [one for _, one in batch]
-            if pictures:
-                watched = partial(how.watched, run, training=False)
-                with listener.compiling(watched):
-                    found = _probabilities(model, [pixels for _, pixels in pictures], run)
-                for (k, _), probabilities in zip(pictures, found, strict=True):
-                    one = ready[k]
-                    ready[k] = Classified(one.path, probabilities, one.notes)
-            listener.classified(len(ready))
-            yield ready
+
+class Classifier:
+    """A model with a plan for batches of pictures.
+
+    Parameters
+    ----------
+    model, shape, as_is, engine, listener
+        As for `classified`.
+
+    Attributes
+    ----------
+    size : int
+        The number of pictures of a batch, at most.
+    preparation : Preparation
+        How pictures are decoded for it.
+    """
+
+    def __init__(
+        self,
+        model: Layer,
+        shape: tuple[int, int, int],
+        *,
+        as_is: bool,
+        engine: EngineLike,
+        listener: Listener,
+    ) -> None:
+        from ..training.engines import as_engine
+
+        self.model, self.shape, self.listener = model, shape, listener
+        self.preparation = preparation_of(model, shape, as_is=as_is)
+        self.size = max(1, min(BATCH, MEMORY // (PER_NUMBER * model.activation_size(shape))))
+        self._engine = as_engine(engine)
+        self._run: Any = None
+        self._capacity = 0
+
+    def of(self, batch: Sequence[Decoded]) -> list[Classified]:
+        """Return what the model makes of pictures (uint8, or None), each with its file."""
+        pictures = [(k, pixels) for k, (pixels, _) in enumerate(batch) if pixels is not None]
+        if len(pictures) > self._capacity:
+            self._capacity = len(pictures) if self._run is None else self.size
+            self._run = self._engine.prepare(self.model, self.shape, self._capacity, frozen=True)
+        ready = [one for _, one in batch]
+        if pictures:
+            watched = partial(self._engine.watched, self._run, training=False)
+            with self.listener.compiling(watched):
+                found = _probabilities(self.model, [pixels for _, pixels in pictures], self._run)
+            for (k, _), probabilities in zip(pictures, found, strict=True):
+                one = ready[k]
+                ready[k] = Classified(one.path, probabilities, one.notes)
+        self.listener.classified(len(ready))
+        return ready
 
 
 def _probabilities(model: Layer, images: list[Array], run: Any) -> Array:
@@ -153,28 +201,24 @@ class _Decoding:
         self, files: Iterable[Found], preparation: Preparation, ahead: int, listener: Listener
     ) -> None:
         self.files, self.preparation, self.listener = files, preparation, listener
-        self._queue: Queue[Future[tuple[Array | None, Classified]] | BaseException | None]
+        self._queue: Queue[Future[Decoded] | BaseException | None]
         self._queue = Queue(ahead)
         self._stopped = Event()
 
     def __enter__(self) -> _Decoding:
-        # Python's warning filters are shared by all threads: they are set here, once.
-        self._filters = warnings.catch_warnings()
-        self._filters.__enter__()
-        warnings.filterwarnings("ignore", module=r"PIL\b")
-        self._pool = ThreadPoolExecutor(min(os.cpu_count() or 1, 8), "pellucid-decode")
+        self._ended = ExitStack()
+        self._pool = self._ended.enter_context(quiet_decoders(min(os.cpu_count() or 1, 8)))
         # A thread that waits for the next name in a pipe must not keep the process alive.
         Thread(target=self._feed, name="pellucid-files", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._filters.__exit__(None, None, None)
+        self._ended.close()
 
-    def batches(self, size: int) -> Iterator[list[tuple[Array | None, Classified]]]:
+    def batches(self, size: int) -> Iterator[list[Decoded]]:
         """Yield up to ``size`` pictures at a time (uint8, or None), each with its file."""
-        batch: list[tuple[Array | None, Classified]] = []
+        batch: list[Decoded] = []
         while True:
             try:
                 item = self._queue.get(timeout=PAUSE if batch else WAIT)
@@ -198,7 +242,7 @@ class _Decoding:
         try:
             for count, found in enumerate(self.files, 1):
                 self.listener.found(count)
-                if not self._put(self._pool.submit(self._decode, *found)):
+                if not self._put(self._pool.submit(decoded, *found, self.preparation)):
                     return
             self._put(None)
         except BaseException as error:
@@ -213,14 +257,31 @@ class _Decoding:
                 pass
         return False
 
-    def _decode(self, path: Path, error: DataError | None) -> tuple[Array | None, Classified]:
-        from ..data.images import read_pixels
 
-        notes: list[str] = []
-        if error is None:
-            try:
-                pixels = read_pixels(path, self.preparation, tell=notes.append)
-                return pixels, Classified(path, notes=tuple(notes))
-            except DataError as refusal:
-                error = refusal
-        return None, Classified(path, error=error)
+def decoded(path: Path, error: DataError | None, preparation: Preparation) -> Decoded:
+    """Return a picture as the model is to see it, or why it cannot be read."""
+    from ..data.images import read_pixels
+
+    notes: list[str] = []
+    if error is None:
+        try:
+            pixels = read_pixels(path, preparation, tell=notes.append)
+            return pixels, Classified(path, notes=tuple(notes))
+        except DataError as refusal:
+            error = refusal
+    return None, Classified(path, error=error)
+
+
+@contextmanager
+def quiet_decoders(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Start threads that decode; at the end of the block, what they have not begun is dropped.
+
+    Python's warning filters are shared by all threads: they are set here, once.
+    """
+    pool = ThreadPoolExecutor(workers, "pellucid-decode")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\b")
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +16,7 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from ..data import Drawing, Parts, Split
+    from ..distributed import Communicator
 
 __all__ = ["first_images", "image_size", "is_folder", "load_images"]
 
@@ -56,17 +58,19 @@ def load_images(
     listener : Listener, optional
         Hears of the images of a folder as they are decoded, and of what is left out.
     communicator : Communicator, optional
-        Of the ranks that read the same images at the same time: rank 0 fetches a data set, and all
-        decode a folder together.
+        Of ranks that all call this: they decode a folder together, and a data set is fetched by one
+        rank of each host.
 
     Raises
     ------
     ArgumentError, DataError
-        Naming settings: ``data``, ``data_dir``, ``size``, ...
+        Naming settings: ``data``, ``data_dir``, ``size``, ... With a communicator on all ranks.
     """
     from .. import data as datasets
     from ..data.division import require_share, with_validation
+    from ..distributed import agreed
 
+    ranks: Communicator = communicator or Solo()
     listener = listener or Listener()
     size = image_size(settings.size)
     if not settings.data.strip():
@@ -82,10 +86,8 @@ def load_images(
         _refuse_options_of_folders(settings)
         try:
             with listener.reading(), renamed(name="data", root="data_dir"):
-                train, test = in_turns(
-                    communicator or Solo(),
-                    lambda: datasets.load(settings.data, settings.data_dir, download=download),
-                )
+                fetch = partial(datasets.load, settings.data, settings.data_dir, download=download)
+                train, test = in_turns(ranks, fetch)
         except ArgumentError as error:
             if error.where == "data":
                 error.message += " Or give a folder or zip archive of images."
@@ -112,13 +114,11 @@ def load_images(
         listener.reading() as advance,
         renamed(drawing="drawings", corrupt=("skip_corrupt", True)),
     ):
-        parts = datasets.image_parts(
-            settings.data,
-            **options,
-            on_progress=advance,
-            tell=notes.append,
-            communicator=communicator,
-        )
+        read = partial(
+            datasets.image_parts, settings.data, **options, on_progress=advance, tell=notes.append,
+            communicator=ranks,
+        )  # fmt: skip
+        parts = agreed(ranks, read)
     for note in notes:
         listener.note(f"note: {plain(note)}")
     return parts

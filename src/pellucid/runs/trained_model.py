@@ -20,6 +20,7 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from ..data import Dataset, Split
+    from ..distributed import Communicator
     from ..nn import Layer
     from ..typing import PathLike
 
@@ -46,6 +47,7 @@ def images_of(
     *,
     download: bool = True,
     listener: Listener | None = None,
+    communicator: Communicator | None = None,
 ) -> Parts:
     """Return the sets that ``data`` names, or those the model was trained on.
 
@@ -62,6 +64,8 @@ def images_of(
     download : bool
         Whether a data set may be fetched.
     listener : Listener, optional
+    communicator : Communicator, optional
+        Of ranks that all call this, as for `pellucid.runs.images.load_images`.
 
     Raises
     ------
@@ -78,10 +82,12 @@ def images_of(
         split = None if run is None else split_of(run)
         if not is_folder(wanted.data):
             own = wanted.data == (given.get("data") or (model.card and model.card.dataset))
-            parts = _of_a_name(model, wanted, split if own else None, own, download, listener)
+            known_split = split if own else None
+            parts = _of_a_name(model, wanted, known_split, own, download, listener, communicator)
         else:
             redrawn = "seed" in given and is_folder(str(given.get("data", "")))
-            parts = _of_a_folder(model, wanted, split, redrawn, "seed" in given, listener)
+            seeded = "seed" in given
+            parts = _of_a_folder(model, wanted, split, redrawn, seeded, listener, communicator)
     except DataNotFoundError as error:
         if known:
             error.message += (
@@ -141,13 +147,16 @@ def _of_a_name(
     own: bool,
     download: bool,
     listener: Listener,
+    communicator: Communicator | None,
 ) -> Parts:
     """Load a data set by its name; if the model was trained on it, with its validation set."""
     drawn = model.card.held_out if own and model.card is not None else None
     how = Settings(data=wanted.data, data_dir=wanted.data_dir)
     if split is None and drawn is not None and drawn.validation:
         how = replace(how, validation=drawn.validation, split_seed=drawn.seed)
-    parts = load_images(how, split=split, download=download, listener=listener)
+    parts = load_images(
+        how, split=split, download=download, listener=listener, communicator=communicator
+    )
     lost = split is not None and split.has("validation") and parts.validation is None
     if lost or (how.validation is not None and parts.train.held_out != drawn):
         raise _changed(model, wanted.data)
@@ -161,6 +170,7 @@ def _of_a_folder(
     redrawn: bool,
     seeded: bool,
     listener: Listener,
+    communicator: Communicator | None,
 ) -> Parts:
     """Read a folder; where parts were drawn, find out which images the model was trained on."""
     card = model.card
@@ -174,7 +184,9 @@ def _of_a_folder(
             split_seed=drawn.seed,
         )
     try:
-        parts = load_images(wanted, split=split, drawing=drawing, listener=listener)
+        parts = load_images(
+            wanted, split=split, drawing=drawing, listener=listener, communicator=communicator
+        )
     except ArgumentError as error:
         if drawn is not None and error.where == "validation":  # there is a folder for it now
             raise _changed(model, wanted.data) from error
