@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pellucid import nn
-from pellucid.cli.on_ranks import on_ranks as started
+from pellucid.cli.start_ranks import start_ranks
 from pellucid.errors import ArgumentError
 from pellucid.training.rank_profile import profile_ranks
 
@@ -37,7 +37,7 @@ def test_the_command_times_each_rank_and_each_bucket():
 @needs_mpi
 def test_the_option_starts_the_ranks(capfd):
     options = ("--input=1x8x8", "--steps=1", "--batch-size=8", "--threads=1")
-    assert started(2, "profile", *options, "--", "simple") == 0
+    assert start_ranks(2, "profile", *options, "--", "simple") == 0
     printed, _ = capfd.readouterr()
     assert printed.startswith("training, 8 images a step, 2 ranks of 1 thread\n")
     assert "backward (#) and the buckets of gradients on their way (=), on rank 0" in printed
@@ -49,7 +49,7 @@ def test_without_mpiexec_the_option_says_what_to_install(monkeypatch, tmp_path):
     with pytest.raises(
         ArgumentError, match=r"--ranks: needs mpiexec.*pip install 'pellucid\[mpi\]"
     ):
-        started(2, "profile", "simple")
+        start_ranks(2, "profile", "simple")
 
 
 def test_the_parts_of_a_step_add_up_and_the_model_is_left_as_it_was():

@@ -14,8 +14,8 @@ from ..shapes import shape_text
 from .compiling import announced
 from .json_output import JsonOption, print_json
 from .messages import echo
-from .on_ranks import on_ranks
 from .options import ImageOption, NetworkArgument, image_shape, network
+from .start_ranks import start_ranks
 
 if TYPE_CHECKING:
     from ..engine.profile import Profile
@@ -66,7 +66,7 @@ def command(
             "--threads": threads, "--optimizer": optimizer,
         }  # fmt: skip
         words = [f"{name}={value}" for name, value in given.items() if value is not None]
-        raise typer.Exit(on_ranks(ranks, "profile", *words, *["--json"] * as_json, "--", model))
+        raise typer.Exit(start_ranks(ranks, "profile", *words, *["--json"] * as_json, "--", model))
     if asked := threads or os.environ.get("PELLUCID_NUM_THREADS"):
         os.environ |= dict.fromkeys(OF_NUMPY, str(asked))  # NumPy is not imported yet
 

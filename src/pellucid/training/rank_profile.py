@@ -219,6 +219,9 @@ class _Timed:
         self.seconds += time.perf_counter() - begin
         return whole
 
+    def split(self, group: int) -> Communicator:
+        return self._other.split(group)
+
 
 def _timeline(rank: RankTime, buckets: Sequence[BucketTime]) -> list[str]:
     """Return a bar for the backward, and one for each bucket."""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ..errors import ArgumentError
 
-__all__ = ["on_ranks"]
+__all__ = ["start_ranks"]
 
 
-def on_ranks(ranks: int, *words: str) -> int:
+def start_ranks(ranks: int, *words: str) -> int:
     """Run ``pellucid`` with these words on ``ranks`` ranks by mpiexec; return its exit code.
 
     The launcher beside this Python comes first: the package mpich puts it there, and mpi4py of the
