@@ -13,7 +13,18 @@ from ..names import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["be_quiet", "be_silent", "complain", "count", "echo", "is_quiet", "note", "say", "tell"]
+__all__ = [
+    "be_quiet",
+    "be_silent",
+    "complain",
+    "count",
+    "echo",
+    "is_quiet",
+    "note",
+    "note_of_rank",
+    "say",
+    "tell",
+]
 
 _quiet = _silent = False
 
@@ -56,6 +67,14 @@ def note(message: object) -> None:
     """Print a note: a line to standard error, unless ``--quiet``."""
     if not is_quiet():
         say(message)
+
+
+def note_of_rank(message: object) -> None:
+    """Print a note on what this rank alone has done: also where another rank prints the rest."""
+    import typer
+
+    if not _quiet:
+        typer.echo(plain(str(message), lines=True), err=True)
 
 
 def say(message: object) -> None:

@@ -9,7 +9,8 @@ import typer
 
 from ..errors import renamed
 from ..runs.interrupts import Interrupts
-from .messages import complain, count, echo, note
+from .messages import complain, count, echo, note, note_of_rank
+from .ranks import on_ranks
 from .terminal import Terminal
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
+@on_ranks
 def command(
     trials: Annotated[
         int, typer.Option(metavar="N", min=1, help="Trials in all, also those of other processes.")
@@ -48,8 +50,10 @@ def command(
 
     Draws settings with Optuna, trains a run with each, and writes a page.
     The same command goes on with an interrupted sweep. Start it several
-    times, on machines that share the folder, to work on one sweep at once.
+    times, on machines that share the folder, to work on one sweep at once,
+    or with mpiexec: then each rank trains a trial at a time.
     """
+    from ..distributed import world
     from ..errors import ArgumentError
     from ..sweeps import Space, sweep
 
@@ -69,8 +73,9 @@ def command(
                 out,
                 prune=not no_pruning,
                 listener=terminal,
-                on_trial=note,
+                on_trial=note_of_rank,
                 on_failure=complain,
+                communicator=world(),
             )
         except KeyboardInterrupt:
             note("stopped; the same command goes on with the sweep")

@@ -2,7 +2,7 @@
 
 Needs ``pip install "pellucid[sweep]"``. A sweep is a folder: its space of settings, Optuna's
 journal, a run folder for each trial, and a page. Any number of processes, on any number of
-machines that share the folder, may work on one sweep.
+machines that share the folder, may work on one sweep; so do the ranks of one ``mpiexec``.
 """
 
 from __future__ import annotations

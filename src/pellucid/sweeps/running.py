@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import runs
-from ..errors import ArgumentError, NumericsError, ShapeError
+from ..distributed import Communicator, Solo, agreed, by_first, in_turns
+from ..errors import ArgumentError, DataError, NumericsError, ShapeError
 from ..extras import extra
 from ..formats import atomic_write, load
 from ..runs.building import usable
@@ -102,6 +104,7 @@ def sweep(
     listener: runs.Listener | None = None,
     on_trial: Callable[[str], None] | None = None,
     on_failure: Callable[[str], None] | None = None,
+    communicator: Communicator | None = None,
 ) -> Sweep:
     """Train with settings drawn from ``space`` until the sweep has this many trials.
 
@@ -122,11 +125,16 @@ def sweep(
     listener : Listener, optional
     on_trial, on_failure : callable, optional
         Called with a line for each trial that has ended, and for each that failed.
+    communicator : Communicator, optional
+        Of ranks that all call this: each works on the sweep as a process of its own, a trial at a
+        time, and all get the result.
 
     Raises
     ------
     ArgumentError
         If the folder's sweep has another space; if the settings do not fit.
+    DataError
+        If a rank does not see the folder.
     MissingExtraError
         If Optuna is not installed.
     """
@@ -134,8 +142,28 @@ def sweep(
     path, listener = Path(folder), listener or runs.Listener()
     if trials < 1:
         raise ArgumentError(f"must be 1 or more, received {trials}.", where="trials")
-    space = _space_of(path, space, listener)
-    study = Study(path, space, prune=prune)
+    ranks: Communicator = communicator or Solo()
+    space = by_first(ranks, lambda: _space_of(path, space, listener))
+    # One after the other: the first creates the journal.
+    study = in_turns(ranks, lambda: Study(_seen(path), space, prune=prune))
+    agreed(
+        ranks,
+        lambda: _work(
+            study, trials, listener, on_trial, on_failure, write=partial(_write, ranks, study)
+        ),
+    )
+    return by_first(ranks, lambda: _finished(study, listener))
+
+
+def _work(
+    study: Study,
+    trials: int,
+    listener: runs.Listener,
+    on_trial: Callable[[str], None] | None,
+    on_failure: Callable[[str], None] | None,
+    write: Callable[[], None],
+) -> None:
+    """Train trial after trial until the sweep has this many; ``write`` its page after each."""
     failures = 0
     while (claimed := study.next(trials)) is not None:
         tell = on_trial
@@ -156,9 +184,23 @@ def sweep(
             claimed.claim.release()
             raise
         if tell is not None:
-            tell(f"trial {claimed.number}  {_drawn(space, claimed.params)}  {line}")
-        write_page(study, path / PAGE)
-    return _finished(study, listener)
+            tell(f"trial {claimed.number}  {_drawn(study.space, claimed.params)}  {line}")
+        write()
+
+
+def _write(ranks: Communicator, study: Study) -> None:
+    if ranks.rank == 0:
+        write_page(study, study.folder / PAGE)
+
+
+def _seen(folder: Path) -> Path:
+    """Return the folder of a sweep that another rank may have created."""
+    if not (folder / SPACE).is_file():
+        raise DataError(
+            f"'{folder}' does not hold the sweep that rank 0 sees there. The ranks of a sweep work "
+            "in one folder: give one on a disk that all hosts share."
+        )
+    return folder
 
 
 def _trial(study: Study, claimed: Claimed, listener: runs.Listener) -> str:

@@ -211,7 +211,7 @@ class _Timed:
         self._other, self.seconds = other, 0.0
         self.rank, self.size = other.rank, other.size
         self.gather, self.broadcast, self.exchange = other.gather, other.broadcast, other.exchange
-        self.barrier, self.abort = other.barrier, other.abort
+        self.barrier, self.abort, self.split = other.barrier, other.abort, other.split
 
     def collect(self, part: Array) -> Array:
         begin = time.perf_counter()
