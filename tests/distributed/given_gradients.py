@@ -50,11 +50,11 @@ def node(parts):
 class Learner:
     """A training on a communicator; None is the solo one, which does without `SharedUpdate`."""
 
-    def __init__(self, world, rule, **buckets):
+    def __init__(self, world, rule, kind=CompiledEngine, **buckets):
         self.model = network()
         self.share = Share(world)
         self.plan = engine.compile(self.model.train(), (3, 8, 8), 8, share=self.share)
-        self.optimizer, self.engine = rule(), CompiledEngine()
+        self.optimizer, self.engine = rule(), kind()
         self.shared = None
         if world is not None:
             self.shared = SharedUpdate(

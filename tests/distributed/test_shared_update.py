@@ -11,6 +11,7 @@ import pytest
 from pellucid import nn, optim
 from pellucid.errors import NumericsError, PellucidError
 from pellucid.optim.clipping import BLOCK, block_bounds
+from pellucid.training import CompiledEngine
 from pellucid.training.buckets import buckets_of
 from pellucid.training.exchange import GRADIENTS
 from pellucid.training.shared_update import exact_terms
@@ -150,6 +151,28 @@ def test_a_rule_that_needs_whole_arrays_gets_them_on_every_rank():
     assert [weights for weights, _ in found] == [expected] * 3
     assert same(found[0][1], memory)
     assert found[1][1] is None
+
+
+class Centred(CompiledEngine):
+    """An engine that needs whole gradients for its update and its norm."""
+
+    def update(self, optimizer, parameters, lr=None):
+        for p in parameters.values():
+            p.grad -= p.grad.mean()
+        super().update(optimizer, parameters, lr)
+
+    def clip(self, parameters, max_norm):
+        return max(np.abs(p.grad).max() for p in parameters.values())
+
+
+def test_an_engine_with_an_update_of_its_own_gets_whole_arrays():
+    def train(world):
+        one = Learner(world, RULES["adam"], Centred)
+        norms = [one.step(k, clip=2.0 if k else None) for k in range(3)]
+        return digest(one.model.state_dict()), norms
+
+    expected = train(None)
+    assert on_threads(3, train) == [expected] * 3
 
 
 def test_a_callback_sees_and_changes_the_gradients_of_the_whole_batch():

@@ -155,7 +155,7 @@ def profile_ranks(
     model, share = copy.deepcopy(model).train(), Share(timed, chunks)
     mine = share.begin(len(images))
     x, targets = images[mine], labels[mine]
-    plan = engine.prepare(model, images.shape[1:], max(share.largest(len(images)), 1), share=share)
+    plan = engine.prepare(model, images.shape[1:], len(images), share=share)
     loss = engine.loss(SoftmaxCrossEntropy(), share)
     rule = optim.by_name(optimizer)
     update = SharedUpdate(plan, share, rule, engine)  # type: ignore[arg-type]
@@ -212,6 +212,9 @@ class _Timed:
         self.rank, self.size = other.rank, other.size
         self.gather, self.broadcast, self.exchange = other.gather, other.broadcast, other.exchange
         self.barrier, self.abort, self.split = other.barrier, other.abort, other.split
+
+    def split(self, group: int) -> Communicator:
+        return self._other.split(group)
 
     def collect(self, part: Array) -> Array:
         begin = time.perf_counter()

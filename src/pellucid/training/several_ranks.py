@@ -27,6 +27,7 @@ from .progress import shown_by_default
 from .rank_turns import RankTurns
 from .shared_settings import SharedSettings
 from .shared_update import SharedUpdate
+from .step import rate_factor
 from .strategy import OnBatch
 
 if TYPE_CHECKING:
@@ -126,12 +127,17 @@ class SeveralRanks:
         self._turns.take(lambda: tell_the_end(callbacks, trainer, failure), patient=True)
 
     def learn(self, dy: Array) -> None:
-        """Run backward and add up the gradients; tell callbacks of them; clip."""
+        """Run backward and add up the gradients; tell callbacks of them; clip.
+
+        If there is nothing to tell or to clip, weights are updated as their gradients are summed.
+        """
         trainer, updating = self._trainer, self.updating
-        updating.begin()
+        changing = [each for each in trainer.callbacks if changes_gradients(each)]
+        at_once = not changing and trainer.clip_norm is None
+        updating.begin(trainer.lr * rate_factor(trainer) if at_once else None)
         trainer._run.backward(dy)
         updating.finish()
-        if changing := [each for each in trainer.callbacks if changes_gradients(each)]:
+        if changing:
             updating.whole_gradients()
             self._alike(lambda: self._all_well(lambda: tell(changing, "on_gradients", trainer)))
         if trainer.clip_norm is not None:

@@ -17,7 +17,7 @@ from ..optim.checks import require_positive
 from ..optim.clipping import block_bounds, factor_for, norm_of
 from ..typing import Array
 from .buckets import BYTES, FIRST, Bucket, buckets_of, ready_after
-from .engines import Engine
+from .engines import CompiledEngine, Engine
 from .exchange import Exchange, TimeSplit
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ class SharedUpdate:
     With ``shared.begin(lr)``, weights are updated as soon as their gradients are summed, and travel
     while the layers before them compute: a layer that has run backward no longer needs its own.
 
-    The weights have then the bits that one process gives them. A rule that is ``elementwise`` keeps
-    its memory in parts: each rank has that of its own slices.
+    The weights have then the bits that one process gives them. Each rank keeps the part of the
+    optimizer's memory that belongs to its own slices, if the rule is ``elementwise``. Otherwise, or
+    if the engine has an ``update`` of its own, every rank updates all weights by whole gradients.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ class SharedUpdate:
     ) -> None:  # fmt: skip
         self._run, self._world, self._nodes = run, share.communicator, share.nodes
         self._optimizer, self._engine = optimizer, engine
+        # An engine with an update of its own may need whole arrays, as a rule may.
+        self._divided = optimizer.elementwise and type(engine).update is CompiledEngine.update
         self._parameters = run.model.parameters()
         self._all = list(self._parameters.values())
         self._number = {id(step): k for k, step in enumerate(run.steps)}
@@ -94,9 +97,9 @@ class SharedUpdate:
     def begin(self, lr: float | None = None) -> None:
         """Prepare for a backward, whose gradients are sent as they come.
 
-        Given ``lr``, the learning rate of this step, an ``elementwise`` rule updates the weights of
-        each bucket at once, and `update` completes it. Not for gradients that are clipped, or that
-        callbacks see.
+        Given ``lr``, the learning rate of this step, the weights of each bucket are updated at
+        once, if the rule is ``elementwise``; `update` does the rest. Not for gradients that are
+        clipped, or that callbacks see.
         """
         if self._frozen != self._frozen_now():
             self._plan()
@@ -104,7 +107,7 @@ class SharedUpdate:
             self._place()
         self._whole = False
         self._run.after_step = lambda step: self._exchange.after(self._number[id(step)])
-        self._lr = lr if self._optimizer.elementwise else None
+        self._lr = lr if self._divided else None
         self._t = self._optimizer.t
         self._exchange.begin(self._gradients, None if self._lr is None else self._update_bucket)
 
@@ -134,7 +137,8 @@ class SharedUpdate:
                 where="SharedUpdate",
             )
         squares = getattr(self._run.backend, "squares", None)
-        if squares is None:  # the backend adds them up in an order of its own
+        own = type(self._engine).clip is not CompiledEngine.clip
+        if own or squares is None:  # which may add them up in another order
             self.whole_gradients()
             return self._engine.clip(self._parameters, max_norm)
         if self._whole:
@@ -155,7 +159,7 @@ class SharedUpdate:
             self._step(self._names_of_frozen, self._lr)
             self._exchange.complete()
             self._lr = None
-        elif self._optimizer.elementwise:
+        elif self._divided:
             if self._whole:
                 self._run._collect_gradients()
             self._step(self._pieces, lr)
@@ -169,7 +173,7 @@ class SharedUpdate:
     def memory(self) -> dict[str, Array] | None:
         """Return the optimizer's whole state on rank 0, and None on the others."""
         first = self._world.rank == 0
-        if not self._optimizer.elementwise:
+        if not self._divided:
             return self._optimizer.state_dict() if first else None
         state = self._optimizer.state_dict()
         kept_of = self._optimizer.memory
@@ -188,7 +192,7 @@ class SharedUpdate:
 
     def load(self) -> None:
         """Keep this rank's part of what the optimizer keeps, which is whole on every rank."""
-        if not self._optimizer.elementwise:
+        if not self._divided:
             return
         self._optimizer.require_fit(self._parameters)
         for name, kept in self._optimizer.memory.items():
@@ -245,7 +249,7 @@ class SharedUpdate:
                 for bucket in self._exchange.buckets
             ]
         )
-        if before is not None and self._optimizer.elementwise:
+        if before is not None and self._divided:
             for name, kept in self._optimizer.memory.items():
                 parts = {
                     slot: self._moved(a, before[name], self._cuts[name]) for slot, a in kept.items()
