@@ -49,7 +49,9 @@ def page(context, studio) -> Iterator[Any]:
 
 
 def go(page: Any, state: str) -> None:
-    page.evaluate("(state) => { location.hash = state; location.reload(); }", state)
+    """Open the page anew at an address, of which the page of before is not told."""
+    page.evaluate("(state) => history.pushState(null, '', `#${state}`)", state)
+    page.reload()
     page.wait_for_selector(".drawing")
 
 
