@@ -216,6 +216,9 @@ class _Timed:
     def split(self, group: int) -> Communicator:
         return self._other.split(group)
 
+    def split(self, group: int) -> Communicator:
+        return self._other.split(group)
+
     def collect(self, part: Array) -> Array:
         begin = time.perf_counter()
         whole = self._other.collect(part)
