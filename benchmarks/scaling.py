@@ -1,16 +1,18 @@
 """How training speeds up on 1 to 1,024 ranks, by the model of a step's time: chart and tables.
 
     python benchmarks/scaling.py [--seconds S] [--constants FILE] [--measured FILE] [--out FOLDER]
+                                 [--docs]
 
 Measures each network's layers on one thread and two ranks' messages (some minutes), or reads an
 earlier scaling.json; ranks.json of `ranks.py` adds measured points. Writes scaling.json,
-scaling.md and scaling.png.
+scaling.md and scaling.png; with --docs also the chart and the table of docs/scale.md and its twin.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,6 +27,14 @@ __all__ = ["GLOBAL", "OWN", "RANKS", "links_of"]
 GLOBAL = 4096  # images of a batch that ranks divide
 OWN = 32  # images of each rank
 RANKS = (2, 8, 64, 256, 1024)
+DOCS = HERE.parent / "docs"
+MARK, END = "<!-- table: python benchmarks/scaling.py --docs -->", "<!-- end -->"
+PAGES = {
+    "scale.md": "network | parameters | ms an image | network's rate | efficiency with 32 images a "
+    "rank, on 8 / 64 / 1,024 ranks | fewest images a rank for 90 %",
+    "scale.ko.md": "신경망 | 매개변수 | 이미지 한 장(ms) | 네트워크 속도 | "
+    "랭크당 32장일 때 효율, 랭크 8 / 64 / 1,024개 | 효율 90 %에 필요한 랭크당 최소 이미지 수",
+}
 
 
 def main() -> None:
@@ -34,6 +44,7 @@ def main() -> None:
     parser.add_argument("--constants", type=Path, help="scaling.json of an earlier time")
     parser.add_argument("--measured", type=Path, help="ranks.json: points for the chart")
     parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--docs", action="store_true", help="renew docs/scale.md")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     if given.constants:
@@ -52,6 +63,13 @@ def main() -> None:
     measured = json.loads(given.measured.read_text(encoding="utf-8")) if given.measured else {}
     draw(networks, links, measured.get("speed_ups", []), given.out / "scaling.png", GLOBAL, OWN)
     print(text)
+    if given.docs:
+        shutil.copy(given.out / "scaling.png", DOCS / "images" / "scaling.png")
+        for page, header in PAGES.items():
+            place, table = DOCS / page, _table(header.split(" | "), _page_rows(networks, links))
+            before, marked, rest = place.read_text(encoding="utf-8").partition(MARK)
+            made = f"{before}{marked}\n{table}\n{rest[rest.index(END) :]}"
+            place.write_text(made, encoding="utf-8")
 
 
 def links_of(tcp: Link) -> list[Link]:
@@ -103,6 +121,18 @@ def _markdown(networks: list[Network], measured: list[Link], links: list[Link]) 
     )
 
 
+def _page_rows(networks: list[Network], links: list[Link]) -> list[list[str]]:
+    found = []
+    for net in networks:
+        _, megabytes, milliseconds, *_ = _network(net)
+        for link in links:
+            model, ranks = StepModel(net, link), (8, 64, 1024)
+            weak = " / ".join(f"{100 * model.scaled_speed_up(n, OWN) / n:.0f}" for n in ranks)
+            least = " / ".join(_count(model.least_images(n), "–") for n in ranks)
+            found.append([net.name, f"{megabytes} MB", milliseconds, link.name, f"{weak} %", least])
+    return found
+
+
 def _thousand(net: Network, link: Link) -> list[list[str]]:
     """Return where time goes: as it is, with one bucket, and with sums that pairs exchange."""
     plain = StepModel(net, link)
@@ -144,8 +174,8 @@ def _network(net: Network) -> list[str]:
     ]
 
 
-def _count(images: int | None) -> str:
-    return "more" if images is None else f"{images:,}"
+def _count(images: int | None, beyond: str = "more") -> str:
+    return beyond if images is None else f"{images:,}"
 
 
 def _table(header: list[str], rows: object) -> str:

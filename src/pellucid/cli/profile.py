@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from .compiling import announced
 from .json_output import JsonOption, print_json
 from .messages import echo
 from .options import ImageOption, NetworkArgument, image_shape, network
+from .ranks import on_ranks
 from .start_ranks import start_ranks
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ __all__ = ["command"]
 OF_NUMPY = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
+@on_ranks
 def command(
     model: NetworkArgument,
     image: ImageOption = None,
@@ -80,7 +83,8 @@ def command(
             set_num_threads(threads)
     described, images, labels = _batch(model, image, data, batch_size)
     communicator = world()
-    with renamed(optimizer="--optimizer"), announced(watch):
+    telling = announced(watch) if communicator.rank == 0 else nullcontext()
+    with renamed(optimizer="--optimizer"), telling:
         if communicator.size > 1:
             from ..training.rank_profile import profile_ranks
 

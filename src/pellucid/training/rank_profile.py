@@ -231,14 +231,14 @@ class _Timed:
 
 def _timeline(rank: RankTime, buckets: Sequence[BucketTime]) -> list[str]:
     """Return a bar for the backward, and one for each bucket."""
-    ends = [rank.backward, *(bucket.done for bucket in buckets)]
-    scale = BAR / max(*ends, 1e-9)
+    end = max([rank.backward, *(bucket.ready for bucket in buckets)])  # with messages in between
+    scale = BAR / max([end, 1e-9, *(bucket.done for bucket in buckets)])
 
     def bar(begin: float, end: float, letter: str) -> str:
         first = min(round(begin * scale), BAR - 1)
         return " " * first + letter * max(round(end * scale) - first, 1)
 
-    rows = [["backward", "", f"{1e3 * rank.backward:.3f}", "", bar(0, rank.backward, "#")]]
+    rows = [["backward", "", f"{1e3 * end:.3f}", "", bar(0, end, "#")]]
     rows += [
         [
             f"bucket {k}", f"{bucket.bytes / 2**20:.2f}", f"{1e3 * bucket.ready:.3f}",
