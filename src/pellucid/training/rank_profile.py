@@ -211,10 +211,7 @@ class _Timed:
         self._other, self.seconds = other, 0.0
         self.rank, self.size = other.rank, other.size
         self.gather, self.broadcast, self.exchange = other.gather, other.broadcast, other.exchange
-        self.barrier, self.abort, self.split = other.barrier, other.abort, other.split
-
-    def split(self, group: int) -> Communicator:
-        return self._other.split(group)
+        self.barrier, self.abort = other.barrier, other.abort
 
     def split(self, group: int) -> Communicator:
         return self._other.split(group)
@@ -224,9 +221,6 @@ class _Timed:
         whole = self._other.collect(part)
         self.seconds += time.perf_counter() - begin
         return whole
-
-    def split(self, group: int) -> Communicator:
-        return self._other.split(group)
 
 
 def _timeline(rank: RankTime, buckets: Sequence[BucketTime]) -> list[str]:
