@@ -4,6 +4,8 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from .ranks import needs_mpi, on_ranks
 
 pytestmark = needs_mpi
@@ -12,7 +14,31 @@ PROGRAM = Path(__file__).with_name("training_program.py")
 
 
 def trained(n, *arguments, **options):
-    return on_ranks(n, sys.executable, str(PROGRAM), *map(str, arguments), **options)
+    words = sys.executable, str(PROGRAM), *map(str, arguments)
+    return on_ranks(n, *words, timeout=300, **options)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Return a folder for states, and what one process learns."""
+    folder = tmp_path_factory.mktemp("states")
+    return folder, json.loads(trained(1, "hashes", folder).stdout)
+
+
+@pytest.mark.parametrize(("n", "threads"), [(2, 2), (3, 1), (8, 1)])
+def test_any_number_of_ranks_learns_the_bits_of_one_and_goes_on_from_the_states_of_others(
+    alone, n, threads
+):
+    folder, expected = alone
+    found = json.loads(trained(n, "hashes", folder, PELLUCID_NUM_THREADS=str(threads)).stdout)
+    assert len(found) == 2 * len(expected)
+    for name, own in found.items():
+        kind = next(each for each in expected if name.startswith(each))
+        assert own == expected[kind], name
+
+
+def test_all_ranks_stop_after_one_batch_for_signals_of_any_and_errors_of_callbacks():
+    trained(2, "interrupted")
 
 
 def test_ranks_that_differ_are_refused_before_the_first_batch():
@@ -32,7 +58,7 @@ def test_every_rank_measures_and_predicts_what_one_process_does():
 
 
 def test_an_error_of_one_rank_ends_all_and_says_where():
-    done = trained(3, "failing", check=False, timeout=60)
+    done = trained(3, "failing", check=False)
     assert done.returncode != 0
     assert "rank 1 of 3 (on host " in done.stderr
     assert "this disk: a picture is damaged." in done.stderr

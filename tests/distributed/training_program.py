@@ -111,12 +111,13 @@ def hashes(folder):
         one.fit()
         found[name] = digest(one)
     for name, trainer in trainers():
-        for path in sorted(folder.glob(f"{name} *")):
-            if not path.name.endswith(str(world.size)):
-                one = trainer()
-                one.load_state(TrainingState.load(path))
-                one.fit()
-                found[f"{path.name} to {world.size}"] = digest(one)
+        others = [path for path in folder.glob(f"{name} *") if path.name != f"{name} {world.size}"]
+        if others:
+            path = max(others, key=lambda each: int(each.name.split()[-1]))
+            one = trainer()
+            one.load_state(TrainingState.load(path))
+            one.fit()
+            found[f"{path.name} to {world.size}"] = digest(one)
     return found
 
 

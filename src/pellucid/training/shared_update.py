@@ -250,9 +250,13 @@ class SharedUpdate:
             ]
         )
         if before is not None and self._divided:
-            for name, kept in self._optimizer.memory.items():
+            memory, slots = self._optimizer.memory, self._optimizer.slots
+            for name in [name for name in names if name in memory]:  # one order on all ranks
+                kept, cuts = memory[name], self._cuts[name]
                 parts = {
-                    slot: self._moved(a, before[name], self._cuts[name]) for slot, a in kept.items()
+                    slot: self._moved(kept[slot], before[name], cuts)
+                    for slot in slots
+                    if slot in kept
                 }
                 self._optimizer.keep(name, self._pieces[name], parts)
 
