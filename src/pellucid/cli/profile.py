@@ -138,7 +138,12 @@ def _ranks_document(measured: RanksProfile) -> dict[str, Any]:
             {f"{part}_seconds" if part != "images" else part: n for part, n in asdict(rank).items()}
             | {
                 "buckets": [
-                    {"bytes": b.bytes, "ready_seconds": b.ready, "summed_seconds": b.done}
+                    {
+                        "bytes": b.bytes,
+                        "ready_seconds": b.ready,
+                        "summed_seconds": b.done,
+                        "updated_seconds": b.back or None,
+                    }
                     for b in buckets
                 ]
             }

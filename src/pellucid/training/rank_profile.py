@@ -100,7 +100,7 @@ class RanksProfile:
                 f"one step: {1e3 * self.step_seconds:.3f} ms, of which "
                 f"{computing / slowest.step:.0%} compute; {speed:,.0f} images/s",
                 "",
-                "backward (#) and the buckets of gradients on their way (=), on rank 0",
+                "backward (#), gradients on their way (=), new weights on theirs (-), on rank 0",
                 *_timeline(self.ranks[0], self.buckets[0]),
             )
         )
@@ -195,6 +195,7 @@ def profile_ranks(
             each[0].bytes,
             statistics.median(one.ready for one in each),
             statistics.median(one.done for one in each),
+            statistics.median(one.back for one in each),
         )
         for each in zip(*(buckets for _, buckets in found), strict=True)
     ]
@@ -213,31 +214,32 @@ class _Timed:
         self.gather, self.broadcast, self.exchange = other.gather, other.broadcast, other.exchange
         self.barrier, self.abort = other.barrier, other.abort
 
-    def split(self, group: int) -> Communicator:
-        return self._other.split(group)
-
     def collect(self, part: Array) -> Array:
         begin = time.perf_counter()
         whole = self._other.collect(part)
         self.seconds += time.perf_counter() - begin
         return whole
 
+    def split(self, group: int) -> Communicator:
+        return self._other.split(group)
+
 
 def _timeline(rank: RankTime, buckets: Sequence[BucketTime]) -> list[str]:
     """Return a bar for the backward, and one for each bucket."""
     end = max([rank.backward, *(bucket.ready for bucket in buckets)])  # with messages in between
-    scale = BAR / max([end, 1e-9, *(bucket.done for bucket in buckets)])
+    last = max([end, 1e-9, *(max(bucket.done, bucket.back) for bucket in buckets)])
 
-    def bar(begin: float, end: float, letter: str) -> str:
-        first = min(round(begin * scale), BAR - 1)
-        return " " * first + letter * max(round(end * scale) - first, 1)
+    def place(seconds: float) -> int:
+        return round(seconds / last * BAR)
 
-    rows = [["backward", "", f"{1e3 * end:.3f}", "", bar(0, end, "#")]]
-    rows += [
-        [
-            f"bucket {k}", f"{bucket.bytes / 2**20:.2f}", f"{1e3 * bucket.ready:.3f}",
-            f"{1e3 * bucket.done:.3f}", bar(bucket.ready, bucket.done, "="),
-        ]
-        for k, bucket in enumerate(buckets, 1)
-    ]  # fmt: skip
-    return text_table(["", "MiB", "ready ms", "summed ms", ""], rows, left=(0, 4)).splitlines()
+    rows = [["backward", "", f"{1e3 * end:.3f}", "", "", "#" * max(place(end), 1)]]
+    for k, bucket in enumerate(buckets, 1):
+        ready, done = place(bucket.ready), place(bucket.done)
+        times = [f"{1e3 * s:.3f}" for s in (bucket.ready, bucket.done, bucket.back)]
+        bar = " " * ready + "=" * max(done - ready, 1)
+        bar += "-" * (place(bucket.back) - len(bar))  # none if all weights are gathered afterwards
+        if not bucket.back:
+            times[-1] = "-"
+        rows.append([f"bucket {k}", f"{bucket.bytes / 2**20:.2f}", *times, bar])
+    header = ["", "MiB", "ready ms", "summed ms", "updated ms", ""]
+    return text_table(header, rows, left=(0, 5)).splitlines()
