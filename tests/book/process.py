@@ -42,7 +42,7 @@ def start(
 
 def run(*arguments: str | Path, cwd: Path, **options) -> Result:
     with start(*arguments, cwd=cwd, **options) as process:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
     return Result(arguments, process.returncode, out, err)
 
 

@@ -282,7 +282,7 @@ def test_ctrl_c_ends_with_one_line_and_130(book):
     with start("ch07/waits.py", cwd=book) as process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert err in {f"stopped by Ctrl-C, in line {line} of waits.py\n" for line in (2, 3, 4)}
 
@@ -296,7 +296,7 @@ def test_a_script_that_catches_ctrl_c_itself_goes_on(book):
     with start("ch07/waits.py", cwd=book) as process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=300)
     assert (process.returncode, out) == (0, "saved\n")
 
 

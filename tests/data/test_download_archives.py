@@ -431,10 +431,10 @@ def test_the_command_can_be_stopped_in_the_middle_of_a_file_and_begun_again(
     command = [sys.executable, "-c", COMMAND, what]
     server.stalls = True
     with subprocess.Popen(command, **options) as process:
-        assert server.half_sent.wait(60)
+        assert server.half_sent.wait(300)
         assert [path.name[:6] for path in folder.iterdir()] == [".part-"]
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     server.go_on.set()
     assert (process.returncode, err) == (128 + number, "stopped; no partial file was left\n")
     assert out == ""

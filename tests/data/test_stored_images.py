@@ -154,7 +154,7 @@ def test_the_next_batch_is_read_while_the_one_before_is_used(tmp_path):
     store.load = load
     loader = Loader(train, 3)
     loader.next()
-    assert read.wait(60), "nothing was read ahead"
+    assert read.wait(300), "nothing was read ahead"
     assert loader.position == 3
     loader.rewind(0)  # what was read ahead is of no use
     np.testing.assert_array_equal(loader.next()[0] * 255, np.asarray(train.images)[:3])

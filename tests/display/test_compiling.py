@@ -63,7 +63,7 @@ def test_progress_is_shown_or_not_as_it_is_asked_for(script):
 def test_without_a_terminal_nothing_is_added_to_what_the_script_prints(script):
     result = subprocess.run(
         [sys.executable, "-W", "error", "script.py", "None"],
-        cwd=script, capture_output=True, text=True, timeout=120, check=True,
+        cwd=script, capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
     assert result.stderr == ""
     assert result.stdout.split() == ["begin", "trained", "end"]

@@ -230,13 +230,13 @@ def test_a_plan_serves_one_thread_at_a_time():
 
     def wait(x):
         inside.set()
-        assert leave.wait(30)
+        assert leave.wait(300)
         return x
 
     plan = compile(nn.Sequential(Custom(wait)), (4,), 3)
     thread = threading.Thread(target=plan, args=(drawn(3, 4),))
     thread.start()
-    assert inside.wait(30)
+    assert inside.wait(300)
     with pytest.raises(
         PellucidError, match=r"already running in another thread.*Compile one for each"
     ):

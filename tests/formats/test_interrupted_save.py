@@ -41,7 +41,7 @@ def _run_with_a_full_disk(path: Path, what: str) -> subprocess.CompletedProcess:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(here)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
 
 

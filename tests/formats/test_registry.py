@@ -139,7 +139,7 @@ def test_help_lists_a_registered_format(tmp_path):
         "main(['convert', '--help'])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True
     )
     said = " ".join(re.sub(r"[│\s]+", " ", done.stdout).split())
     assert ".toy (numbers as text)" in said

@@ -493,7 +493,7 @@ def test_too_little_memory_is_said_in_words(kind, tmp_path):
     )
     result = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "a")], capture_output=True, text=True,
-        timeout=120, check=True,
+        timeout=300, check=True,
     )  # fmt: skip
     assert "not enough memory" in result.stdout
 

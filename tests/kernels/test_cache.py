@@ -109,7 +109,7 @@ class Place:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=300,
         )
         assert (result.returncode, result.stderr) == (0, ""), result.stderr
         return result.stdout.split()

@@ -14,6 +14,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 def opened(browser: Any, path: Path, **options: Any) -> Any:
     """Return a page with the file, which has collected `requests` and `errors`."""
     page = browser.new_page(**options)
+    page.set_default_timeout(120_000)  # milliseconds, on a machine with much else to do
     page.requests, page.errors = [], []
     page.on("request", lambda request: page.requests.append(request.url))
     page.on("pageerror", lambda error: page.errors.append(str(error)))
@@ -30,7 +31,7 @@ def give(page: Any, picture: Path) -> list[float]:
 
 def scores(page: Any) -> list[float]:
     """Wait until all is computed, and return the scores."""
-    page.wait_for_selector("body[data-state=ready][data-scores]", state="attached", timeout=30_000)
+    page.wait_for_selector("body[data-state=ready][data-scores]", state="attached", timeout=120_000)
     return json.loads(page.evaluate("document.body.dataset.scores"))
 
 

@@ -113,6 +113,7 @@ def signed_in(browser: Any, studio: Serving, state: str = "", **options: Any) ->
     since a key works once: give ``browser.new_context()`` here, and open it in that.
     """
     page = browser.new_page(**options)
+    page.set_default_timeout(1000 * PATIENCE)
     page.requests, page.errors = [], []
     page.on("request", lambda request: page.requests.append(request.url))
     page.on("pageerror", lambda error: page.errors.append(str(error)))

@@ -66,7 +66,7 @@ def test_why_is_drawn_in_three_ways_with_the_librarys_numbers(page, digits_file)
     model, image = load(digits_file), data.digits()[1].batch([5])[0][0]
     for method in ("saliency", "grad_cam", "occlusion"):
         figure = page.locator(f"[data-method={method}]")
-        figure.locator("summary").click(timeout=60_000)
+        figure.locator("summary").click(timeout=120_000)
         figure.locator("td").first.wait_for()
         table = figure.locator("tbody tr")
         heat = getattr(viz, method)(model, image, 3)
@@ -82,5 +82,5 @@ def test_in_korean_and_narrow_nothing_is_lost_at_the_side(page):
     page.set_viewport_size({"width": 390, "height": 800})
     page.evaluate("location.hash = 'view=errors&lang=ko&image=test:5'")
     page.wait_for_selector("text=혼동 행렬")
-    page.wait_for_selector("[data-method=occlusion] details", timeout=60_000)
+    page.wait_for_selector("[data-method=occlusion] details", timeout=120_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -28,7 +28,7 @@ DARK = """() => {  // the share of the sheet that is drawn on
     const { data } = sheet.getContext("2d").getImageData(0, 0, sheet.width, sheet.height);
     return data.filter((x, k) => k % 4 === 0 && x < 128).length / (data.length / 4);
 }"""
-WAIT = 30_000  # milliseconds
+WAIT = 120_000  # milliseconds
 
 
 @pytest.fixture(scope="module")

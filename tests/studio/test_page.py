@@ -16,7 +16,7 @@ from studio.serving import serving, signed_in
 
 SEVEN = [(0.25, 0.18), (0.75, 0.15), (0.42, 0.88)]
 BAR = [(0.28, 0.58), (0.76, 0.5)]  # as the sevens of the digits have
-WAIT = 30_000  # milliseconds, on a machine with much else to do
+WAIT = 120_000  # milliseconds, on a machine with much else to do
 
 
 @pytest.fixture(scope="module")

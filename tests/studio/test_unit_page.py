@@ -13,7 +13,7 @@ from studio.serving import serving, signed_in
 from viz.added_up import written
 
 IMAGE = 4
-WAIT = 30_000  # milliseconds, on a machine with much else to do
+WAIT = 120_000  # milliseconds, on a machine with much else to do
 CLOSE = 1e-5
 
 # Each part of a section as a reader finds it: grids of windows, rows of lists, formulas, numbers.

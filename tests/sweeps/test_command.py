@@ -50,7 +50,7 @@ def test_a_terminated_sweep_goes_on_with_its_trial(tmp_path):
     asked = ("--space", "rates.toml", "--trials", "1")
     process = started(tmp_path, *asked, program=TERMINATED_AFTER_AN_EPOCH)
     history = tmp_path / "sweeps/rates/trial-0000/history.csv"
-    _, notes = process.communicate(timeout=60)
+    _, notes = process.communicate(timeout=300)
     assert process.returncode == 143
     assert notes.splitlines()[-1] == "stopped; the same command goes on with the sweep"
     before = history.read_text()

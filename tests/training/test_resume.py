@@ -159,7 +159,7 @@ def test_resumed_in_a_new_process(tmp_path):
         [sys.executable, "-c", CONTINUE, tmp_path / "state.safetensors", end],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(here)},
         check=True,
-        timeout=120,
+        timeout=300,
     )
     resumed = trainer("adam", model=network(99))
     resumed.load_state(TrainingState.load(end))

@@ -357,10 +357,10 @@ def test_a_training_within_itself_is_refused(hook):
 
 def test_two_threads_do_not_train_with_one_trainer_at_once():
     amid, go_on = threading.Event(), threading.Event()
-    one = trainer(callbacks=[At("on_batch_end", 2, lambda _: (amid.set(), go_on.wait(60)))])
+    one = trainer(callbacks=[At("on_batch_end", 2, lambda _: (amid.set(), go_on.wait(300)))])
     thread = threading.Thread(target=one.fit)
     thread.start()
-    assert amid.wait(60)
+    assert amid.wait(300)
     try:
         with pytest.raises(PellucidError, match="is training; a callback or thread called"):
             one.fit()

@@ -38,7 +38,7 @@ def _begun(studio, opened=None, **chosen):
     """Begin a training that waits before its first batch; return the network in training."""
     opened = opened or _opened(studio)
     told = answer("train/start", opened, {**SETTINGS, "paused": True, **chosen})
-    assert studio.training.wait("paused", seconds=60)
+    assert studio.training.wait("paused", seconds=300)
     return studio.of(told["network"])
 
 
@@ -48,11 +48,11 @@ def _ask(opened, question, **given):
 
 def _step(studio, opened, steps):
     _ask(opened, "step", steps=steps)
-    assert studio.training.wait("paused", seconds=60)
+    assert studio.training.wait("paused", seconds=300)
 
 
 def _finished(studio):
-    assert studio.training.wait("finished", "failed", seconds=60)
+    assert studio.training.wait("finished", "failed", seconds=300)
     assert studio.training.state == "finished", studio.training.error
 
 
@@ -110,14 +110,14 @@ def test_a_question_that_takes_long_does_not_hold_the_training_up(studio):
     def hold():
         with opened.lock:
             held.set()
-            free.wait(60)
+            free.wait(300)
 
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
     version = opened.version
     _ask(opened, "go")
-    assert studio.training.wait("measuring", "finished", seconds=60)
+    assert studio.training.wait("measuring", "finished", seconds=300)
     assert opened.version == version  # nothing is changed under a question
     free.set()
     thread.join()
@@ -140,9 +140,9 @@ def test_the_files_of_a_run_that_went_back_are_of_the_epoch_that_it_went_back_to
     _step(studio, opened, 18)
     folder = studio.training.run.folder
     _ask(opened, "back", epoch=1)
-    assert studio.training.wait("paused", seconds=60)
+    assert studio.training.wait("paused", seconds=300)
     _ask(opened, "stop")
-    assert studio.training.wait("stopped", seconds=60)
+    assert studio.training.wait("stopped", seconds=300)
     assert folder.history.read_text().count("\n") == 2  # the header and an epoch
     assert max(FilterHistory.load(folder.filters).epochs) == 1
 
@@ -151,7 +151,7 @@ def test_a_stopped_training_goes_on_where_it_was(studio, tmp_path):
     opened = _begun(studio)
     _step(studio, opened, 13)
     _ask(opened, "stop")
-    assert studio.training.wait("stopped", seconds=60)
+    assert studio.training.wait("stopped", seconds=300)
     resumed = runs.resume(RunFolder(studio.training.run.folder.path))
     resumed.fit()
     assert _equal(resumed.trainer.model.state_dict(), _plain(tmp_path))
@@ -231,7 +231,7 @@ def test_the_learning_rate_is_that_of_the_next_step_and_stays_with_the_run(studi
     _step(studio, opened, 1)
     assert _ask(opened, "state")["last_lr"] == 0.5
     _ask(opened, "stop")
-    assert studio.training.wait("stopped", seconds=60)
+    assert studio.training.wait("stopped", seconds=300)
     assert runs.resume(studio.training.run.folder).trainer.lr == 0.5
 
 
@@ -243,7 +243,7 @@ def test_slow_motion_takes_a_step_at_a_time_and_shows_each(studio):
     while len(seen) < 6:
         time.sleep(0.01)
     _ask(opened, "pause")
-    assert studio.training.wait("paused", seconds=60)
+    assert studio.training.wait("paused", seconds=300)
     steps = [each["step"] for each in seen]
     assert steps[:5] == list(range(steps[0], steps[0] + 5))
     told = [loss for each in seen for loss in each["losses"]]
@@ -257,7 +257,7 @@ def test_a_loss_that_diverges_is_told_and_an_earlier_epoch_helps(studio):
     studio.events.listen(lambda name, data: told.append(data) if name == "training" else None)
     _ask(opened, "rate", lr=1e30)
     _ask(opened, "go")
-    assert studio.training.wait("failed", seconds=60)
+    assert studio.training.wait("failed", seconds=300)
     with pytest.raises(PellucidError, match="Go back"):
         _ask(opened, "go")
     _ask(opened, "back", epoch=1)
@@ -273,7 +273,7 @@ def test_an_error_that_nobody_expected_is_told_without_a_traceback(studio, capfd
     studio.training.run.trainer.loss.forward = None
     studio.training.run.trainer._loss = None
     _ask(opened, "go")
-    assert studio.training.wait("failed", seconds=60)
+    assert studio.training.wait("failed", seconds=300)
     assert "Traceback" not in _ask(opened, "state")["error"]
     assert "Traceback" in capfd.readouterr().err
 
@@ -380,7 +380,7 @@ def test_only_one_training_runs_at_a_time(studio):
     with pytest.raises(PellucidError, match="Stop it first"):
         answer("train/start", opened, SETTINGS)
     _ask(opened, "stop")
-    assert studio.training.wait("stopped", seconds=60)
+    assert studio.training.wait("stopped", seconds=300)
     assert _begun(studio, _opened(studio)).id != opened.id
     assert len(studio.closing) == 1
 
@@ -389,7 +389,7 @@ def test_a_folder_that_vanishes_fails_the_training_with_what_to_do(studio):
     opened = _begun(studio)
     shutil.rmtree(studio.training.run.folder.path)
     _ask(opened, "go")
-    assert studio.training.wait("failed", seconds=60)
+    assert studio.training.wait("failed", seconds=300)
     assert "Create it first" in studio.training.error
 
 

@@ -14,7 +14,7 @@ from studio.serving import serving, signed_in
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs an installed Chromium")
 
-SECONDS = 30_000
+SECONDS = 120_000
 
 FINISHED = """async () => {  // asks the server until the training is at its end
   const { pack, unpack } = await import("./envelope.js");
@@ -27,6 +27,7 @@ FINISHED = """async () => {  // asks the server until the training is at its end
 
 @pytest.fixture(scope="module")
 def browser():
+    playwright.expect.set_options(timeout=SECONDS)  # 5 seconds unless that is said
     with playwright.sync_playwright() as started:
         chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
