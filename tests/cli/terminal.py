@@ -34,5 +34,5 @@ def on_terminal(
             break
         sent += piece
     os.close(ours)
-    assert process.wait(60) == 0
+    assert process.wait(300) == 0
     return sent.decode()

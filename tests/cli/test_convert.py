@@ -649,7 +649,7 @@ def test_a_folder_that_may_not_be_written_to_is_named_and_no_temporary_file(tmp_
     (tmp_path / "closed").mkdir(mode=0o555)
     command = [*obeying(), sys.executable, "-m", "pellucid", "convert", "--raw", "a.npz"]
     result = subprocess.run(
-        [*command, "closed/b.pkl"], capture_output=True, text=True, cwd=tmp_path, timeout=120,
+        [*command, "closed/b.pkl"], capture_output=True, text=True, cwd=tmp_path, timeout=300,
         check=False,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (1, "error: 'closed/b.pkl': Permission denied.\n")
@@ -673,7 +673,7 @@ def test_a_request_to_terminate_leaves_the_old_file_and_nothing_else(tmp_path):
     while process.poll() is None and not list(tmp_path.glob(".part-*")):
         pass
     process.terminate()
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.npz", "b.pkl"]
     if process.returncode == 143:  # else it was quicker
         assert err == b"stopped; nothing was written\n"

@@ -43,7 +43,7 @@ def many(tmp_path_factory) -> Path:
 def run(*arguments: str | Path, given: bytes = b"", cwd: Path, **env: str):
     return subprocess.run(
         [sys.executable, "-m", "pellucid", *map(os.fspath, arguments)],
-        input=given, capture_output=True, cwd=cwd, env=environment(**env), timeout=120, check=False,
+        input=given, capture_output=True, cwd=cwd, env=environment(**env), timeout=300, check=False,
     )  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def test_a_result_comes_before_the_pipe_ends(trained, many, start, tmp_path):
             process.stdin.flush()
             assert json.loads(process.stdout.readline())["file"] == str(picture)
         process.send_signal(signal.SIGINT)  # while it waits for a third name
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert err == b"stopped; all that was printed is right\n"
 
@@ -157,7 +157,7 @@ def test_a_reader_that_goes_is_no_error(trained, many, tmp_path):
         assert process.stdout.readline().startswith(b"file,")
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read().replace(b"error: ", b"")
-        process.wait(60)
+        process.wait(300)
 
 
 def test_json_and_csv_exclude_each_other(called, trained):

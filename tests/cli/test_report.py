@@ -306,7 +306,7 @@ def opened(path: Path, profile: Path, *options: str) -> tuple[str, str, list[str
             *options,
             path.as_uri(),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         said = "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
         return done.stdout, said, listener.asked
 

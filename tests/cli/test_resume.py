@@ -92,7 +92,7 @@ def test_a_run_killed_from_outside_goes_on_from_its_checkpoint(capsys, start, tm
             time.sleep(0.001)
             assert process.poll() is None
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     done("train", "--resume", tmp_path / "run" / "checkpoint.safetensors")
     said = capsys.readouterr().out
     assert re.search(r"^  goes on in epoch \d of 4|^  all 4 epochs", said, re.M)

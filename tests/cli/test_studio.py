@@ -56,7 +56,7 @@ def test_the_address_alone_is_printed_where_results_are(start, tmp_path):
         address = process.stdout.readline()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/door#[\w-]+\n", address)
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     assert (process.returncode, out, err) == (143, "", "the studio has ended\n")
 
 
@@ -69,7 +69,7 @@ def test_the_browser_is_opened_at_the_address(start, tmp_path):
         address = process.stdout.readline()
         assert (tmp_path / "opened").read_text() == address  # waits until it is written
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     assert process.returncode == 130
 
 
