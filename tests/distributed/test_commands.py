@@ -113,3 +113,25 @@ def test_names_come_through_a_pipe_to_the_first_rank(trained):
         env=os.environ | {"PELLUCID_NUM_THREADS": "1"},
     )  # fmt: skip
     assert [line.partition(",")[0] for line in done.stdout.splitlines()] == ["file", *names]
+
+
+def test_ranks_measure_what_they_have_trained_and_one_draws_it(tmp_path):
+    words = ["train", "--epochs", "2", "--limit", "200", "--validation", "0.2", "--calibrate"]
+    command = [sys.executable, "-m", "pellucid", *words]
+    where = {"cwd": tmp_path, "check": True, "capture_output": True, "text": True, "timeout": 120}
+    alone = subprocess.run(command, **where, env=os.environ | {"PELLUCID_NUM_THREADS": "1"})
+    together = subprocess.run([MPIEXEC, "-n", "2", *command], **where)
+    first, second = (tmp_path / "runs" / f"digits-{k}" for k in (1, 2))
+    assert {file.name for file in first.iterdir()} == {file.name for file in second.iterdir()}
+    for name in ("model.safetensors", "best.safetensors"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    said = [
+        [
+            line
+            for line in text.splitlines()
+            if "final test accuracy" in line or "calibrated" in line
+        ]
+        for text in (alone.stdout + alone.stderr, together.stdout + together.stderr)
+    ]
+    assert said[0] == said[1]
+    assert len(said[0]) == 2

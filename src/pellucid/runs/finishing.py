@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import viz
-from ..distributed import agreed, by_first, on_first
+from ..distributed import by_first, on_first
 from ..errors import DataError, PellucidError
 from ..formats import load
 from ..training import Evaluation, History
@@ -70,7 +70,8 @@ def finish(run: Run, *, listener: Listener | None = None) -> Finished | None:
     if not saved:
         on_first(ranks, lambda: _remove(run))
         return None
-    model, history = agreed(ranks, lambda: load(run.folder.used)), _complete(run, saved)
+    # Sent by rank 0: a rank on another host may not see the folder.
+    model, history = by_first(ranks, lambda: load(run.folder.used)), _complete(run, saved)
     if run.settings.calibrate and run.validation is not None:
         model = _calibrated(run, model, run.validation, listener)
     result = measure(model, run.test, run.settings.engine, listener=listener, communicator=ranks)
@@ -114,8 +115,7 @@ def _calibrated(run: Run, model: Layer, validation: Dataset, listener: Listener)
         listener.note(f"note: the model is not calibrated: {error.text}")
         return model
     with listener.writing():
-        on_first(ranks, lambda: keep_temperature(model, temperature, run.folder.used))
-    model = agreed(ranks, lambda: load(run.folder.used))
+        model = by_first(ranks, lambda: keep_temperature(model, temperature, run.folder.used))
     listener.note(
         f"calibrated: the scores are divided by {temperature:.3f}, fitted to {len(validation):,} "
         "validation images"
