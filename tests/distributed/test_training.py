@@ -50,6 +50,8 @@ def test_ranks_that_differ_are_refused_before_the_first_batch():
     assert "cannot divide a batch into several ranks" in found["engine"]
     assert "saved with chunks 8, and this Trainer has 16" in found["chunks"]
     assert "must be at least the number of ranks, 3; received 1" in found["few"]
+    assert "the weights are no longer the same on all ranks" in found["changed"]
+    assert found["schedule"] == "schedule: has no rate."
 
 
 def test_every_rank_measures_and_predicts_what_one_process_does():

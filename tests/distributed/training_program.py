@@ -189,6 +189,17 @@ def different():
         "few": refused(lambda: trainer(chunks=1)),
     }
     assert one.epoch == 0
+
+    class Spoiling(Callback):
+        def on_batch_end(self, trainer, loss, images):
+            next(iter(trainer.model.parameters().values())).data[:] = 0
+
+    found["changed"] = refused(lambda: trainer(callbacks=[Spoiling()]).fit())
+
+    def schedule(done):
+        raise ArgumentError("has no rate.", where="schedule")
+
+    found["schedule"] = refused(lambda: trainer(schedule=schedule).fit())
     return found
 
 

@@ -116,7 +116,7 @@ class SeveralRanks:
             tell(callbacks if self._first else (), hook, trainer, *news)
             return
         self._turns.take(lambda: tell(callbacks, hook, trainer, *news), patient=hook in LONG)
-        if hook == "on_epoch_end":
+        if hook in ("on_evaluate_begin", "on_epoch_end"):
             self._alike(self._require_same_weights)
 
     def tell_the_end(self, failure: BaseException | None = None) -> None:
@@ -134,9 +134,14 @@ class SeveralRanks:
         trainer, updating = self._trainer, self.updating
         changing = [each for each in trainer.callbacks if changes_gradients(each)]
         at_once = not changing and trainer.clip_norm is None
-        updating.begin(trainer.lr * rate_factor(trainer) if at_once else None)
-        trainer._run.backward(dy)
-        updating.finish()
+        lr, t = self._alike(lambda: trainer.lr * rate_factor(trainer)), trainer.optimizer.t
+        try:
+            updating.begin(lr if at_once else None)
+            trainer._run.backward(dy)
+            updating.finish()
+        except BaseException as error:
+            trainer._broken = error if trainer.optimizer.t != t else None
+            raise
         if changing:
             updating.whole_gradients()
             self._alike(lambda: self._all_well(lambda: tell(changing, "on_gradients", trainer)))
