@@ -18,6 +18,12 @@ QUICK = ("--epochs", "2", "--batch-size", "10")
 PROGRAM = (str(Path(__file__).with_name("interrupted.py")),)
 
 
+@pytest.fixture
+def pellucid(here):
+    """What a command writes and says is tested here, not that it is a process."""
+    return here
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch) -> Path:
     """Keep every test from this machine's cache; return the folder of decoded images."""

@@ -16,6 +16,12 @@ from pellucid.models.registry import NAMES
 from pellucid.nn import Card, Conv2d, Sequential
 
 
+@pytest.fixture
+def pellucid(here):
+    """What a command writes and says is tested here, not that it is a process."""
+    return here
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory) -> Path:
     """A hundred test images: as they are; large, black on white; large, in colour, as JPEG."""

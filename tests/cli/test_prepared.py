@@ -12,7 +12,14 @@ import pytest
 from PIL import Image
 
 import pellucid as library
+from cli.conftest import finished_here
 from data.pictures import paint, pets
+
+
+@pytest.fixture
+def pellucid(here):
+    """What a command writes and says is tested here, not that it is a process."""
+    return here
 
 
 @pytest.fixture(autouse=True)
@@ -173,14 +180,14 @@ def test_a_damaged_split_is_refused_rather_than_drawn_anew(pellucid, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def digits(finish, tmp_path_factory) -> Path:
+def digits(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("digits")
-    result = finish("train", "--epochs", "8", "--out", "run", cwd=folder)
+    result = finished_here("train", "--epochs", "8", "--out", "run", cwd=folder)
     assert result.returncode == 0, result.stderr
     return folder
 
 
-def test_digits_on_paper_are_found_told_and_taken_as_they_are_on_request(finish, digits):
+def test_digits_on_paper_are_found_told_and_taken_as_they_are_on_request(digits):
     _, test = library.data.digits()
     paths = []
     for k in range(12):
@@ -188,22 +195,23 @@ def test_digits_on_paper_are_found_told_and_taken_as_they_are_on_request(finish,
         paper = 235 - 190 * np.pad(pixels, ((40, 90), (70, 20)))
         paths.append(digits / f"paper{k}.png")
         Image.fromarray(paper.astype(np.uint8)).save(paths[-1])
-    result = finish("predict", "run", *paths, "--top", "1", cwd=digits)
+    result = finished_here("predict", "run", *paths, "--top", "1", cwd=digits)
     told = result.stderr
     guesses = [int(line.split()[1]) for line in result.stdout.splitlines() if "%" in line]
     assert sum(a == b for a, b in zip(guesses, test.labels[:12], strict=True)) >= 10
     assert told.count("a drawing was found (dark on a light background, inverted)") == 12
     assert told.count("(--as-is: leave it as it is)") == 12
-    plain = finish("predict", "run", *paths, "--top", "1", "--as-is", cwd=digits)
+    plain = finished_here("predict", "run", *paths, "--top", "1", "--as-is", cwd=digits)
     assert "note" not in plain.stderr
     assert plain.stdout != result.stdout
-    why = finish("show", "why", "run", paths[0], cwd=digits)
+    why = finished_here("show", "why", "run", paths[0], cwd=digits)
     assert "a drawing was found" in why.stderr
-    assert "a drawing" not in finish("show", "why", "run", paths[0], "--as-is", cwd=digits).stderr
+    why = finished_here("show", "why", "run", paths[0], "--as-is", cwd=digits)
+    assert "a drawing" not in why.stderr
 
 
-def test_the_summary_says_what_is_done_to_a_picture(finish, digits, pellucid, tmp_path):
-    told = finish("summary", "run", cwd=digits).stdout
+def test_the_summary_says_what_is_done_to_a_picture(digits, pellucid, tmp_path):
+    told = finished_here("summary", "run", cwd=digits).stdout
     assert "a picture is made to fit 8x8, grey; a drawing on plain ground is found" in told
     pets(tmp_path / "pets")
     pellucid("train", "--data", "pets", *QUICK, "--normalize", "--out", "run")

@@ -26,6 +26,12 @@ FILES = {
 PICTURES = {"curves.png", "filters.png", "confusion.png"}
 
 
+@pytest.fixture
+def pellucid(here):
+    """What a command writes and says is tested here, not that it is a process."""
+    return here
+
+
 def weights(run: Path) -> dict[str, np.ndarray]:
     return library.load(run / "model.safetensors").state_dict()
 
@@ -278,7 +284,7 @@ def test_a_reader_that_has_gone_ends_the_training_without_a_traceback(start, tmp
         assert head.stdout.readline().startswith("simple, 49,410 parameters")
         head.stdout.close()
         err = head.stderr.read()
-        assert head.wait(60) == 1
+        assert head.wait(300) == 1
     assert err == ""
     library.load(tmp_path / "run" / "model.safetensors")
 

@@ -11,6 +11,12 @@ from data.pictures import paint, pets
 QUICK = ("--engine", "numpy", "--batch-size", "20", "--limit", "100", "--evaluate-samples", "50")
 
 
+@pytest.fixture
+def pellucid(here):
+    """What a command writes and says is tested here, not that it is a process."""
+    return here
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
