@@ -17,6 +17,10 @@ def test_what_all_ranks_refuse_is_said_once():
     wrong = pellucid(2, "train", "--nonsense")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.count("No such option") == 1
+    unknown = pellucid(2, "train", "--data", "mnits")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert unknown.stderr.count("error:") == 1
+    assert unknown.stderr.startswith("error: --data: there is no data set 'mnits'.")
 
 
 def test_a_command_for_one_process_runs_once():
