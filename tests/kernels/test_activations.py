@@ -88,6 +88,18 @@ def test_a_gradient_is_that_of_the_op(name, size):
     assert_agrees(dx, op(dy.astype(np.float64), y.astype(np.float64), *constants), within=1e-6)
 
 
+@pytest.mark.parametrize("name", [*FORWARD, *BACKWARD])
+def test_a_number_has_the_same_bits_in_a_vector_as_alone(name):
+    _, constants = (FORWARD | BACKWARD)[name]
+    size = 3000  # processes cut a batch at other places, and so what is left of their last block
+    arrays = [_drawn(size), *([np.tanh(_drawn(size, 1))] if name in BACKWARD else [])]
+    whole, alone = _empty(size), _empty(size)
+    each(_kernel(name), *arrays, whole, *constants)
+    for i in range(size):
+        each(_kernel(name), *(a[i : i + 1] for a in arrays), alone[i : i + 1], *constants)
+    assert alone.tobytes() == whole.tobytes()
+
+
 # Beyond 3.5, the rounding of x² shows in the tail of the normal distribution; beyond 5, that of
 # β·x in the softplus.
 @pytest.mark.parametrize(

@@ -68,8 +68,8 @@ SMALL = tuple(
         -0.0005631352095,
     )
 )
-# artanh(s) = s · ARTANH(s²) for s up to 1/3: its series, which ends at 1.4e-7 of its first term.
-ARTANH = tuple(np.float32(1 / k) for k in (1, 3, 5, 7, 9, 11))
+# 2·artanh(s) = s · ARTANH(s²) for s up to 1/3: the series, which ends at 1.4e-7 of its first term.
+ARTANH = tuple(np.float32(2 / k) for k in (1, 3, 5, 7, 9, 11))
 DENSITY = np.float32(1 / math.sqrt(2 * math.pi))
 ROOT2, SLOPE = np.float32(math.sqrt(2)), np.float32(2 / math.sqrt(math.pi))  # of erf at 0
 # 2·√(2/π) · (x + 0.044715 · x³): its sigmoid is the approximation's gate, flat beyond LAST.
@@ -78,6 +78,8 @@ LINE, CUBE, LAST = (
     np.float32(2 * math.sqrt(2 / math.pi) * 0.044715),
     np.float32(12),
 )
+CUBE3 = np.float32(3) * CUBE
+FLAT = np.float32(-100)  # e^z is 0 from here down
 
 
 @kernel
@@ -145,9 +147,11 @@ def gelu_by_tanh_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
             square = a * a
             e = decay(-abs(a * (LINE + CUBE * square)))
             q = ONE / (ONE + e)
-            s = q if a >= 0 else e * q
-            slope = e * q * q * (LINE + np.float32(3) * CUBE * square)
-            dxs[i] = dys[i] * (s + a * slope)
+            p = e * q
+            s = q if a >= 0 else p
+            rest = q if a < 0 else p  # 1 - s
+            slope = a * (LINE + CUBE3 * square)
+            dxs[i] = dys[i] * (s + (s * rest) * slope)
 
 
 @kernel
@@ -208,7 +212,7 @@ def softplus(queue: Array, x: Array, y: Array, beta: float) -> None:
     for block in share(queue):
         xs, ys = part(x, block), part(y, block)
         for i in range(len(xs)):
-            z = k * xs[i]
+            z = max(k * xs[i], FLAT)
             e = decay(-abs(z))
             s = e / (TWO + e)  # log(1 + e) = 2 · artanh(s), s up to 1/3
             q = s * s
@@ -218,7 +222,8 @@ def softplus(queue: Array, x: Array, y: Array, beta: float) -> None:
             p = p * q + ARTANH[2]
             p = p * q + ARTANH[1]
             p = p * q + ARTANH[0]
-            ys[i] = (max(z, ZERO) + TWO * (s * p)) * over
+            # Half of z + |z| is z above 0, without a branch that would let LLVM rearrange the rest.
+            ys[i] = (HALF * (z + abs(z)) + s * p) * over
 
 
 @kernel
