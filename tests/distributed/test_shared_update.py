@@ -273,11 +273,11 @@ def test_buckets_are_whole_layers_in_the_order_of_the_backward():
     rng = np.random.default_rng(0)
     for _ in range(200):
         count, ranks = rng.integers(1, 12), int(rng.integers(1, 9))
-        sizes = rng.integers(1, 5000, count).tolist()
+        sizes = rng.integers(1, 20000, count).tolist()
         starts = np.cumsum([0, *[-(-size // 16) * 16 for size in sizes[:-1]]]).tolist()
         after = np.sort(rng.integers(0, 6, count)).tolist()
         frozen = (rng.random(count) < rng.random()).tolist()
-        most, first = (int(n) for n in rng.integers(1, 20000, 2))
+        most, first = (int(n) for n in rng.integers(1, 80000, 2))
         found = buckets_of(starts, sizes, after, frozen, ranks, most, first)
         every = [k for b in reversed(found) for k in range(b.first, b.last)]
         assert sorted(every) == list(range(count))

@@ -22,7 +22,8 @@ __all__ = [
 ]
 
 SMALL = 1e-6  # added to the norm in the denominator, as in PyTorch
-BLOCK = 1024  # numbers of a parameter whose squares are added at once
+# Numbers of a parameter whose squares are added at once. Ranks share whole blocks.
+BLOCK = 4096
 
 
 def clip_grad_norm(parameters: Mapping[str, Parameter], max_norm: float) -> float:
@@ -73,8 +74,8 @@ def block_bounds(starts: Sequence[int], sizes: Sequence[int]) -> Array:
 
     Examples
     --------
-    >>> block_bounds([0, 2000], [1500, 3]).tolist()
-    [[0, 1024], [1024, 1500], [2000, 2003]]
+    >>> block_bounds([0, 6000], [5000, 3]).tolist()
+    [[0, 4096], [4096, 5000], [6000, 6003]]
     """
     found = [np.zeros((0, 2), np.int64)]
     for start, size in zip(starts, sizes, strict=True):
