@@ -19,7 +19,8 @@ from pathlib import Path
 from links import ETHERNET, measured_link
 from processes import HERE, Result, call
 from scaling_chart import draw
-from scaling_costs import NETWORKS, network_of
+from scaling_costs import network_of
+from scaling_networks import NETWORKS
 from step_model import Link, Network, StepModel
 
 __all__ = ["GLOBAL", "OWN", "RANKS", "links_of"]

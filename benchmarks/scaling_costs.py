@@ -16,17 +16,11 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from scaling_networks import NETWORKS
 from step_model import Layer, Network
 
-__all__ = ["NETWORKS", "network_of"]
+__all__ = ["network_of"]
 
-NETWORKS: dict[str, tuple[str, tuple[int, int, int], int, int]] = {
-    # as it is called: by name, images, classes, the most images that are measured
-    "SimpleConvNet": ("simple", (1, 28, 28), 10, 128),
-    "ResNet-20": ("resnet20", (3, 32, 32), 10, 128),
-    "ResNet-18": ("resnet18", (3, 224, 224), 1000, 16),
-    "AlexNet": ("alexnet", (3, 227, 227), 1000, 32),
-}
 LEAST = 5  # steps
 
 
