@@ -150,6 +150,20 @@ def interrupted():
         one.fit()
     assert raised.errisinstance(RanksError) == (world.rank > 0)
     one.callbacks = []
+    told, measured, scores = [], [], one._strategy.scores
+    signal.signal(signal.SIGUSR1, lambda *_: told.append(1))  # lets the training go on
+
+    def sending_scores(x):
+        measured.append(1)
+        if world.rank == 1 and len(measured) in (1, 4):
+            os.kill(os.getpid(), signal.SIGUSR1 if len(measured) == 1 else signal.SIGINT)
+        return scores(x)
+
+    one._strategy.scores = sending_scores
+    with pytest.raises(KeyboardInterrupt):
+        one.fit()
+    assert len(told) == 1  # also on ranks that did not receive it
+    one._strategy.scores = scores
     one.fit()
     assert digest(one) == digest(whole)
 
