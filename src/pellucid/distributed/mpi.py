@@ -15,7 +15,7 @@ from .communicator import Pending
 
 __all__ = ["MPI"]
 
-NAP = 0.02  # seconds between looks, where waiting may take long
+SHORTEST_NAP, NAP = 1e-4, 0.02  # seconds between looks, where waiting may take long
 
 
 class MPI:
@@ -83,9 +83,10 @@ class MPI:
 
     def barrier(self) -> None:
         """Wait for all ranks, with looks in between rather than in a busy loop."""
-        request = self._world.Ibarrier()
+        request, nap = self._world.Ibarrier(), SHORTEST_NAP
         while not request.Test():
-            time.sleep(NAP)
+            time.sleep(nap)
+            nap = min(2 * nap, NAP)
 
     def arrive(self, seconds: float) -> bool:
         """Return whether all ranks call this within ``seconds``; if not, never call it again."""
