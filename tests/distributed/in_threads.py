@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-CHANNELS = 2
+CHANNELS = 3
 WAIT = 60.0  # seconds after which a rank no longer expects a message
 
 

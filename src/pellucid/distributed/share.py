@@ -27,6 +27,8 @@ from .communicator import Communicator, Solo
 
 __all__ = ["CHUNKS", "Share", "chunks_of_ranks", "joined"]
 
+IN_PAIRS_FROM = 32  # ranks; fewer gather all parts at once, in one call
+SUMS = 2  # the channel of these messages
 CHUNKS = 8  # of a batch at least, and so the most ranks that can share one by default
 
 
@@ -113,7 +115,27 @@ class Share:
         part = _tree_sum(parts)
         if self.alone:
             return part
+        if self.communicator.size >= IN_PAIRS_FROM and self._is_even:
+            return self._in_pairs(part)
         return np.asarray(joined(list(self.communicator.collect(part)), self.nodes))
+
+    @property
+    def _is_even(self) -> bool:
+        """Whether all ranks have equally large nodes of the tree."""
+        return self.communicator.size & (self.communicator.size - 1) == 0
+
+    def _in_pairs(self, part: Array) -> Array:
+        """Add up the rest of the tree level by level: in log2 n messages, each of one part."""
+        rank, step = self.communicator.rank, 1
+        nothing = np.empty(0, part.dtype)
+        while step < self.communicator.size:
+            other, partner = np.empty_like(part), rank ^ step
+            sent, received = ([nothing] * self.communicator.size for _ in range(2))
+            sent[partner], received[partner] = part, other
+            self.communicator.exchange(sent, received, SUMS).wait()
+            part = part + other if rank < partner else other + part
+            step *= 2
+        return part
 
 
 def chunks_of_ranks(ranks: int, chunks: int = CHUNKS) -> list[tuple[int, int]]:

@@ -1,0 +1,27 @@
+"""Sums over all ranks are one tree, however many ranks there are and however they add it up."""
+
+import numpy as np
+import pytest
+
+from pellucid.distributed import Share
+from pellucid.distributed import share as module
+
+from .in_threads import on_threads
+
+CHUNKS = 64
+
+
+@pytest.mark.parametrize(("ranks", "pairs"), [(3, 2), (4, 2), (8, 2), (8, 32), (64, 32)])
+def test_a_total_has_the_bits_of_one_process(ranks, pairs, monkeypatch):
+    monkeypatch.setattr(module, "IN_PAIRS_FROM", pairs)
+    parts = np.random.default_rng(0).normal(size=(CHUNKS, 3, 5)).astype(np.float32)
+    whole = Share(None, CHUNKS).total(parts)
+
+    def total(communicator):
+        share = Share(communicator, CHUNKS)
+        return share.total(parts[share.first : share.last]), communicator.messages
+
+    for found, gathered in on_threads(ranks, total):
+        assert found.tobytes() == whole.tobytes()
+        # In pairs where the ranks are many enough and their shares are equal; else all at once.
+        assert gathered == (0 if ranks >= pairs and ranks != 3 else 1)
