@@ -135,14 +135,14 @@ def _page_rows(networks: list[Network], links: list[Link]) -> list[list[str]]:
 
 
 def _thousand(net: Network, link: Link) -> list[list[str]]:
-    """Return where time goes: as it is, with one bucket, and with sums that pairs exchange."""
+    """Return where time goes: as it is, with one bucket, and with sums that all ranks gather."""
     plain = StepModel(net, link)
     ways = {
         "buckets of 1 MiB": plain,
         "one bucket": replace(plain, bucket=2**40),
     }
     if any(layer.channels for layer in net.layers):
-        ways["and norms by pairs"] = replace(plain, bucket=2**40, gathered=False)
+        ways["norms' sums gathered"] = replace(plain, gathered=True)
     found = []
     for how, model in ways.items():
         split = model.split(1024, 1024 * OWN)

@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pellucid.distributed.share import CHUNKS, chunks_of_ranks
+from pellucid.distributed.share import CHUNKS, IN_PAIRS_FROM, chunks_of_ranks
 
 __all__ = ["BUCKET", "Layer", "Link", "Network", "Split", "StepModel", "buckets", "images_of_rank"]
 
@@ -185,8 +185,9 @@ class StepModel:
     threads : float
         How many times as fast a rank computes as the measured thread.
     gathered : bool
-        Whether a batch normalization's sums of all ranks go to every rank, which adds them itself;
-        otherwise pairs of ranks exchange partial sums, log2(n) times.
+        Whether a batch normalization's sums of all ranks go to every rank, which adds them itself,
+        however many ranks there are; otherwise from `IN_PAIRS_FROM` ranks on pairs exchange partial
+        sums, log2(n) times, as in `pellucid.distributed.Share.total`.
     overlap : bool
         Whether gradients travel while earlier layers compute.
     """
@@ -195,7 +196,7 @@ class StepModel:
     link: Link
     bucket: int = BUCKET
     threads: float = 1.0
-    gathered: bool = True
+    gathered: bool = False
     overlap: bool = True
 
     def split(self, ranks: int, batch: int) -> Split:
@@ -256,7 +257,8 @@ class StepModel:
         if ranks == 1:
             return 0.0
         rounds = math.ceil(math.log2(ranks))
-        carried = size * (ranks - 1 if self.gathered else rounds)
+        gathered = self.gathered or ranks < IN_PAIRS_FROM
+        carried = size * (ranks - 1 if gathered else rounds)
         each = self.link.latency + self.link.message
         return rounds * each + carried * (self.link.wire + self.link.copying)
 
