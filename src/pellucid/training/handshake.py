@@ -45,8 +45,8 @@ def shake_hands(trainer: Trainer, communicator: Communicator) -> None:
         )
     if paths := getattr(trainer._run, "approximate", ()):
         warnings.warn(
-            f"{', '.join(paths)} have no kernel: the last bits of the weights depend on the number "
-            "of ranks.",
+            f"the layers without a kernel ({', '.join(paths)}) make the last bits of the weights "
+            "depend on the number of ranks.",
             stacklevel=2,
         )
 

@@ -31,7 +31,7 @@ class FusedLoss(Loss):
     """Stands for ``loss``: the same numbers and the same refusals, the gradient known at once.
 
     What no kernel is for (other types, a loss of one's own, one-hot labels unless the loss is the
-    cross-entropy) the loss itself computes.
+    cross-entropy) the loss itself computes, for the whole batch.
 
     Parameters
     ----------
@@ -108,17 +108,20 @@ class FusedLoss(Loss):
         return q, float(self.share.total(np.array(parts)))
 
     def _without_kernel(self, scores: Array, labels: Array) -> float:
-        """Have the loss itself compute the mean, and add up the means of several processes."""
+        """Have the loss itself compute the mean: on several processes each of the whole batch.
+
+        So the loss may be anything, and has the bits of one process. The scores are few numbers.
+        """
         share = self.share
         if share.alone:
             return self.loss(scores, labels)
-        part, parts = len(scores) / share.images, np.zeros(share.count(share.chunks))
-        dy = np.zeros_like(scores)
-        if len(scores):
-            parts[0] = self.loss(scores, labels) * part
-            dy = self.loss.backward() * dy.dtype.type(part)
-        self._memory = (dy,)
-        return float(share.total(parts))
+        every = share.communicator.gather((scores, labels))
+        some = [part for part in every if len(part[0])]
+        whole_scores, whole_labels = map(np.concatenate, zip(*some, strict=True))
+        loss = self.loss(whole_scores, whole_labels)
+        mine = share.part(share.images)
+        self._memory = (self.loss.backward()[mine],)
+        return loss
 
     def backward(self) -> Array:
         """Return the gradient for the scores, in a buffer that the next forward overwrites."""
