@@ -170,32 +170,35 @@ def test_every_rank_has_the_mean_loss_of_the_whole_batch(name, images):
     assert np.concatenate(parts).tobytes() == dy.tobytes()
 
 
-class Farthest(nn.Loss):
-    """A loss of one's own, which is not a mean over the images."""
+class Furthest(nn.Loss):
+    """A loss of two outputs that is not a mean over images: of the two furthest from 0."""
 
     def forward(self, scores, labels):
-        self._memory = (scores, labels)
-        return float(scores.max() - scores.min())
+        first, second = (abs(one).max() for one in scores)
+        self._memory = tuple(np.sign(one) * (abs(one) == abs(one).max()) for one in scores)
+        return float(first + second + labels.max())
 
     def backward(self):
-        scores, _ = self.recall()
-        return np.where(scores == scores.max(), 1, 0) - np.where(scores == scores.min(), 1, 0)
+        return self._memory
 
 
-@pytest.mark.parametrize("loss", [nn.MeanSquaredError(), Farthest()])
-@pytest.mark.parametrize("images", [64, 67, 3])
-def test_a_loss_without_a_kernel_is_that_of_the_whole_batch_on_every_rank(loss, images):
+@pytest.mark.parametrize("images", [3, 13])
+def test_a_loss_without_a_kernel_sees_the_whole_batch(images):
     numbers = np.random.default_rng(images)
-    scores, soft = numbers.random((2, images, 10)).astype(np.float32)
+    scores, labels = numbers.normal(size=(images, 4)), numbers.integers(0, 4, images)
 
-    def measured(ranks):
-        share = Share(ranks)
-        own, fused = share.begin(images), FusedLoss(copy.deepcopy(loss), share)
-        return fused(scores[own], soft[own]), fused.backward()
+    def weighted(share):  # of float64, and divided by the weights of the whole batch
+        own, fused = share.begin(images), FusedLoss(copy.deepcopy(LOSSES["weights"]), share)
+        return fused(scores[own], labels[own]), fused.backward().copy()
 
-    [(value, dy)] = on_threads(1, measured)
-    for size in (2, 3, 8):
-        values, parts = zip(*on_threads(size, measured), strict=True)
+    def furthest(share):
+        own, fused = share.begin(images), FusedLoss(Furthest(), share)
+        value = fused((scores[own], scores[own, :1]), labels[own])
+        return value, np.concatenate(fused.backward(), axis=1)
+
+    for run in (weighted, furthest):
+        value, dy = run(Share())
+        values, parts = zip(*on_threads(8, lambda rank, run=run: run(Share(rank))), strict=True)
         assert set(values) == {value}
         assert np.concatenate(parts).tobytes() == dy.tobytes()
 
@@ -227,6 +230,20 @@ def test_a_copy_of_a_shared_plan_computes_whole_batches():
     assert plan.share.alone
     assert plan.share.chunks == 16
     assert plan(np.zeros((8, 1, 2, 2), np.float32)).shape == (8, 3)
+
+
+def test_a_rank_without_images_takes_part_in_the_input_gradients_of_the_others():
+    model = nn.Sequential(nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 3, rng=rng()))
+    nn.freeze(model, "0.*")  # so that training without the input's gradient would stop above it
+
+    def run(share):
+        own, x = copy.deepcopy(model), np.random.default_rng(0).normal(size=(3, 2, 2, 2))
+        plan, part = engine.compile(own, (2, 2, 2), 8, share=share), share.begin(3)
+        y = plan(x[part].astype(np.float32))
+        return plan.backward(np.float32([1, 2, 4]) + np.zeros_like(y), need_dx=True).copy()
+
+    ranks = on_threads(8, lambda rank: run(Share(rank)))
+    assert np.concatenate(ranks).tobytes() == run(Share()).tobytes()
 
 
 class Centred(nn.Layer):

@@ -217,7 +217,7 @@ class Plan:
             if not self.share.alone:
                 self._place_gradients()
             self._collect_gradients()
-            self._attend_backward({k for k, _ in given})
+            self._attend_backward({k for k, _ in given}, need_dx)
             return np.zeros((0, *self.input_shape), given[0][1].dtype) if need_dx else None
         self._find_trained()
         self._place_gradients()
@@ -241,14 +241,15 @@ class Plan:
         self._collect_gradients()
         return self.backend.to_host(gradients[0]) if need_dx else None
 
-    def _attend_backward(self, reached: set[int]) -> None:
+    def _attend_backward(self, reached: set[int], need_dx: bool) -> None:
         """Do, without images, what communicates with processes that have some.
 
-        ``reached`` are the outputs that have a gradient.
+        ``reached`` are the outputs that have a gradient. The same steps run as with images, which
+        ``need_dx`` adds to.
         """
         self._find_trained()
         for step in reversed(self.steps):
-            if step.makes not in reached or step.makes not in self._trained:
+            if step.makes not in reached or not (need_dx or step.makes in self._trained):
                 continue
             if step in self._attended:
                 step.backward(self._no_images(step), need_dx=False)

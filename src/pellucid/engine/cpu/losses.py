@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -108,20 +108,21 @@ class FusedLoss(Loss):
         return q, float(self.share.total(np.array(parts)))
 
     def _without_kernel(self, scores: Array, labels: Array) -> float:
-        """Have the loss itself compute the mean: on several processes each of the whole batch.
+        """Have the loss itself compute that of the whole batch, which every process gets.
 
-        So the loss may be anything, and has the bits of one process. The scores are few numbers.
+        It may be another function of the batch than a mean over the images.
         """
         share = self.share
         if share.alone:
             return self.loss(scores, labels)
-        every = share.communicator.gather((scores, labels))
-        some = [part for part in every if len(part[0])]
-        whole_scores, whole_labels = map(np.concatenate, zip(*some, strict=True))
-        loss = self.loss(whole_scores, whole_labels)
-        mine = share.part(share.images)
-        self._memory = (self.loss.backward()[mine],)
-        return loss
+        parts = zip(*share.communicator.gather((scores, labels)), strict=True)
+        loss = self.loss(*map(_whole, parts))
+        mine, dy = share.part(share.images), self.loss.backward()
+        if isinstance(dy, tuple):  # of several outputs, some without a gradient
+            self._memory = (tuple(g if g is None else g[mine] for g in dy),)
+        else:
+            self._memory = (dy[mine],)
+        return float(share.communicator.broadcast(loss))
 
     def backward(self) -> Array:
         """Return the gradient for the scores, in a buffer that the next forward overwrites."""
@@ -152,6 +153,13 @@ class FusedLoss(Loss):
 
     def __repr__(self) -> str:
         return repr(self.loss)
+
+
+def _whole(parts: Sequence[Any]) -> Any:
+    """Return the parts of all processes as one array, or as one tuple of arrays."""
+    if isinstance(parts[0], tuple):
+        return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
+    return np.concatenate(parts)
 
 
 def _are_classes(labels: Array, scores: Array) -> bool:
