@@ -69,7 +69,17 @@ RANKS = {
     "typing": 1,
 }
 # Modules of one rank that may import each other: what a window needs is checked with an error.
-GROUND = {"shapes", "errors", "memory", "typing", "letters", "names", "other_names", "tables"}
+GROUND = {
+    "shapes",
+    "errors",
+    "memory",
+    "typing",
+    "launch",
+    "letters",
+    "names",
+    "other_names",
+    "tables",
+}
 # From one module only, or the layers would know of the speed everywhere.
 DISPATCH = ("nn.dispatch", "kernels")
 # The command that opens the studio, and the one that writes it as a file.

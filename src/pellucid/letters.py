@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from unicodedata import category, east_asian_width
 
+from .launch import launched
+
 __all__ = ["clusters", "columns", "is_terminal"]
 
 
@@ -52,12 +54,17 @@ def columns(text: str) -> int:
 def is_terminal(stream: object) -> bool:
     """Return whether a stream is a terminal; it may be closed, None, or any object.
 
+    One of several ranks has none: it writes to its launcher. Open MPI's gives rank 0 a
+    pseudo-terminal, also where it writes to a file itself, which control codes would end up in.
+
     Examples
     --------
     >>> import io
     >>> is_terminal(None), is_terminal(io.StringIO()), is_terminal(object())
     (False, False, False)
     """
+    if not launched().alone:
+        return False
     try:
         return bool(stream.isatty())  # type: ignore[attr-defined]
     except (AttributeError, ValueError, OSError):

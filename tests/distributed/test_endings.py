@@ -17,6 +17,7 @@ def test_what_all_ranks_refuse_is_said_once():
     wrong = pellucid(2, "train", "--nonsense")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.count("No such option") == 1
+    assert "error:" not in wrong.stderr  # an empty one, besides Typer's box
     unknown = pellucid(2, "train", "--data", "mnits")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert unknown.stderr.count("error:") == 1

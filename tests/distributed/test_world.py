@@ -1,8 +1,11 @@
 """How a program finds out which ranks were started with it."""
 
+import os
+
 import pytest
 
 from pellucid.launch import Launch, launched
+from pellucid.letters import is_terminal
 
 from .ranks import needs_mpi, on_ranks
 
@@ -81,6 +84,16 @@ from pellucid.errors import PellucidError
 with pytest.raises(PellucidError, match=r"started 2 ranks, but .* \\(MPICH [\\d.]+\\) sees 1: "):
     world()
 """
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are of POSIX")
+def test_the_pseudo_terminal_that_a_launcher_gives_a_rank_is_not_a_terminal(monkeypatch):
+    ends = os.openpty()
+    with os.fdopen(ends[0], "rb"), os.fdopen(ends[1], "w") as stream:
+        assert is_terminal(stream)
+        monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
+        monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+        assert not is_terminal(stream)
 
 
 @needs_mpi

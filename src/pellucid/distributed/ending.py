@@ -65,9 +65,10 @@ def end(message: str, say: Callable[[str], None], code: int = 1) -> None:
     SystemExit
     """
     launch = launched()
-    if launch.alone or (_meeting is None and launch.rank == 0):
-        say(message)
-    elif _meeting is not None:
+    if launch.alone or _meeting is None:
+        if message and launch.rank == 0:
+            say(message)
+    else:
         all_ended = _say_once(_meeting, message, code, say)
         if not all_ended:
             sys.stderr.flush()
