@@ -25,7 +25,7 @@ from ..errors import ArgumentError
 from ..typing import Array
 from .communicator import Communicator, Solo
 
-__all__ = ["CHUNKS", "Share", "chunks_of_ranks", "joined"]
+__all__ = ["CHUNKS", "Share", "chunks_of_ranks", "joined", "tree_sum"]
 
 IN_PAIRS_FROM = 32  # ranks; fewer gather all parts at once, in one call
 SUMS = 2  # the channel of these messages
@@ -80,7 +80,7 @@ class Share:
 
     def begin(self, images: int) -> slice:
         """Turn to a batch of this number of images; return which of them are this rank's."""
-        mine = slice(self.first * images // self.chunks, self.last * images // self.chunks)
+        mine = self.part(images)
         self.images, self.own = images, mine.stop - mine.start
         return mine
 
@@ -112,7 +112,7 @@ class Share:
 
         All ranks call it, and get the same bits.
         """
-        part = _tree_sum(parts)
+        part = tree_sum(parts)
         if self.alone:
             return part
         if self.communicator.size >= IN_PAIRS_FROM and self._is_even:
@@ -133,7 +133,7 @@ class Share:
             sent, received = ([nothing] * self.communicator.size for _ in range(2))
             sent[partner], received[partner] = part, other
             self.communicator.exchange(sent, received, SUMS).wait()
-            part = part + other if rank < partner else other + part
+            part = np.asarray(part + other if rank < partner else other + part)
             step *= 2
         return part
 
@@ -189,7 +189,15 @@ def joined(parts: list[Any], nodes: list[tuple[int, int]]) -> Any:
     return node(0, nodes[-1][1])
 
 
-def _tree_sum(parts: Array) -> Array:
+def tree_sum(parts: Array) -> Array:
+    """Return the sum over the first axis as a pairwise tree.
+
+    Examples
+    --------
+    >>> parts = np.float32([1e8, 3, -1e8, 4])
+    >>> float(tree_sum(parts)), float(((parts[0] + parts[1]) + parts[2]) + parts[3])
+    (0.0, 4.0)
+    """
     sums, step = np.array(parts), 1
     while step < len(sums):
         sums[: len(sums) - step : 2 * step] += sums[step :: 2 * step]

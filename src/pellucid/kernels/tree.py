@@ -24,9 +24,7 @@ because fast-math lets LLVM add in another order; `add_chunks` keeps every sum i
 
 from __future__ import annotations
 
-import numpy as np
-
-from ..distributed import CHUNKS
+from ..distributed.share import CHUNKS, tree_sum
 from ..typing import Array
 from .jit import kernel
 
@@ -66,19 +64,3 @@ def add_chunks(sums: Array, first: int, last: int) -> None:
                 for k in range(len(left)):
                     left[k] += right[k]
             step *= 2
-
-
-def tree_sum(parts: Array) -> Array:
-    """Return the sum over the first axis as a pairwise tree.
-
-    Examples
-    --------
-    >>> parts = np.float32([1e8, 3, -1e8, 4])
-    >>> float(tree_sum(parts)), float(((parts[0] + parts[1]) + parts[2]) + parts[3])
-    (0.0, 4.0)
-    """
-    sums, step = np.array(parts), 1
-    while step < len(sums):
-        sums[: len(sums) - step : 2 * step] += sums[step :: 2 * step]
-        step *= 2
-    return np.asarray(sums[0])
