@@ -56,7 +56,7 @@ class Team:
     def __init__(self, communicator: Communicator) -> None:
         self.communicator = communicator
         self.leads = communicator.rank == 0
-        self.dismissed = False
+        self._others_listen = True  # to what rank 0 tells next
 
     def decode(self, reader: Reader, workers: int, place: Place) -> None:
         """Decode all images of ``reader`` into ``place``, while the others call `help`.
@@ -67,6 +67,7 @@ class Team:
             What went wrong in any process.
         """
         n, file = len(reader.files), place.file if isinstance(place, CacheWriter) else None
+        self._others_listen = False
         self._tell(_Job(n, reader.shape, reader.model, reader.wanted, workers, file))
         parts = self._parts(n)
         dealt(self.communicator, [[entry for entry, _ in reader.files[_rows(p)]] for p in parts])
@@ -78,20 +79,26 @@ class Team:
         self.communicator.barrier()
         found = handed_in(self.communicator, None) or []
         failures = [one for one in (failure, *found) if isinstance(one, BaseException)]
-        if self.communicator.broadcast(bool(failures)):
-            raise failures[0]
-        if isinstance(place, Memory):
+        failed = self.communicator.broadcast(bool(failures))
+        if not failed and isinstance(place, Memory):
             self._send(place.images, parts)
+        self._others_listen = True
+        if failed:
+            raise failures[0]
         for part, one in zip(parts[1:], found[1:], strict=True):
             _note(reader, part, one)
             if isinstance(place, CacheWriter):
                 place.checks[_rows(part)] = one.checks
 
     def dismiss(self, word: str | BaseException | None) -> None:
-        """Let the others return from `help` with ``word``, or raise it; once."""
-        if self.dismissed:
+        """Let the others return from `help` with ``word``, or raise it; once.
+
+        Not after Ctrl-C between two messages of `decode`: the others, which wait for the second
+        one, would take this for it. They end with the program (`pellucid.distributed.ending`).
+        """
+        if not self._others_listen:
             return
-        self.dismissed = True
+        self._others_listen = False
         self._tell(portable(word) if isinstance(word, BaseException) else word)
 
     def help(self, source: Tree, workers: int) -> str | None:

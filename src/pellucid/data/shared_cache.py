@@ -73,8 +73,7 @@ def group_of(communicator: Communicator, folder: Path | None) -> int:
     while rest:
         probe = _probe(folder) if communicator.rank == rest[0] else None
         name = communicator.broadcast(probe and probe.name, root=rest[0])
-        found = bool(name and folder is not None and (folder / name).exists())
-        seen = communicator.gather(found)
+        seen = communicator.gather(_sees(folder, name))
         if probe is not None:
             probe.unlink(missing_ok=True)
         members = [rank for rank in rest if rank == rest[0] or seen[rank]]
@@ -94,3 +93,10 @@ def _probe(folder: Path | None) -> Path | None:
             probe.touch(exist_ok=False)
             return probe
     return None
+
+
+def _sees(folder: Path | None, name: str | None) -> bool:
+    """Return whether the file ``name`` is in a folder; not where it may not be looked into."""
+    with suppress(OSError):
+        return folder is not None and name is not None and (folder / name).exists()
+    return False
