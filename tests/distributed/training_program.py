@@ -130,7 +130,8 @@ def interrupted():
     class Sending(Callback):
         def on_gradients(self, trainer):
             if world.rank == 1 and len(trainer.history.losses) == self.at:
-                os.kill(os.getpid(), self.number)
+                for number in self.numbers:
+                    os.kill(os.getpid(), number)
 
     def stopped(_number, _frame):
         raise SystemExit(143)
@@ -138,10 +139,11 @@ def interrupted():
     signal.signal(signal.SIGTERM, stopped)
     sending = Sending()
     one = trainer(callbacks=[sending])
-    for at, number, error in (
-        (2, signal.SIGINT, KeyboardInterrupt), (5, signal.SIGTERM, SystemExit)
+    for at, numbers, error in (
+        (2, [signal.SIGINT], KeyboardInterrupt), (5, [signal.SIGTERM], SystemExit),
+        (6, [signal.SIGINT, signal.SIGTERM], SystemExit),  # the second is not lost with the first
     ):  # fmt: skip
-        sending.at, sending.number = at, number
+        sending.at, sending.numbers = at, numbers
         with pytest.raises(error):
             one.fit()
         assert len(one.history.losses) == at + 1

@@ -58,11 +58,18 @@ class HeldSignals(Guard):
         return numbers
 
     def call(self, numbers: Sequence[int]) -> None:
-        """Call this process's handlers, also for signals that other ranks received."""
-        for number in numbers:
+        """Call this process's handlers, also for signals that other ranks received.
+
+        If one raises, the signals after it wait again.
+        """
+        for k, number in enumerate(numbers, 1):
             handler = self._handlers.get(number)
             if handler is not None:
-                self._call(number, handler)
+                try:
+                    self._call(number, handler)
+                except BaseException:
+                    self._waiting += [after for after in numbers[k:] if after in self._handlers]
+                    raise
 
     def _call(self, number: int, handler: Callable[[int, FrameType | None], object]) -> None:
         try:
