@@ -52,6 +52,10 @@ def test_ranks_that_differ_are_refused_before_the_first_batch():
     assert "must be at least the number of ranks, 3; received 1" in found["few"]
     assert "the weights are no longer the same on all ranks" in found["changed"]
     assert found["schedule"] == "schedule: has no rate."
+    assert "the hash of the parameters' rates and decays is" in found["frozen"]
+    assert "different learning rates (0.025, 0.1, 0.1). A callback that" in found["rate"]
+    assert "different numbers of callbacks with `on_gradients` (1, 0, 0)" in found["adding"]
+    assert "the optimizer's last step failed halfway" in found["after"]
 
 
 def test_every_rank_measures_and_predicts_what_one_process_does():

@@ -216,6 +216,43 @@ def different():
         raise ArgumentError("has no rate.", where="schedule")
 
     found["schedule"] = refused(lambda: trainer(schedule=schedule).fit())
+
+    def frozen_on_one():
+        one = trainer()
+        next(iter(one.model.parameters().values())).rate = float(world.rank != 1)
+        one.fit()
+
+    found["frozen"] = refused(frozen_on_one)
+    return found | changed_by_rank_0(trainer)
+
+
+def changed_by_rank_0(trainer):
+    """Let callbacks, which are called on rank 0, change what is not sent to the others."""
+
+    class Falling(Callback):
+        factor = 1.0
+
+        def __call__(self, done):
+            return self.factor
+
+        def on_batch_end(self, trainer, loss, images):
+            self.factor /= 2
+
+    class Adding(Callback):
+        def on_batch_end(self, trainer, loss, images):
+            trainer.callbacks.append(Noise())
+
+    class Loading(Callback):
+        def on_batch_end(self, trainer, loss, images):
+            trainer.load_state(trainer.state())
+
+    falling = Falling()
+    one = trainer(schedule=falling, callbacks=[falling])
+    found = {"rate": refused(one.fit), "adding": refused(trainer(callbacks=[Adding()]).fit)}
+    assert len(one.history.losses) == 3  # the first at the schedule's rate
+    found["after"] = refused(one.state)  # of weights that are one step's only in part
+    with pytest.raises(PellucidError, match="load_state: cannot be called while several ranks"):
+        trainer(callbacks=[Loading()]).fit()
     return found
 
 

@@ -62,6 +62,9 @@ def facts(trainer: Trainer) -> dict[str, Any]:
         "the hash of the validation images": None
         if trainer.validation is None
         else _images(trainer.validation),
+        "the hash of the parameters' rates and decays": _hash(
+            repr([(p.rate, p.decay) for p in trainer.model.parameters().values()])
+        ),
         "the optimizer": _text(trainer.optimizer),
         "the optimizer's number of steps": trainer.optimizer.t,
         "the loss": _text(trainer.loss),

@@ -22,7 +22,8 @@ GO, NEWS, STATE, FAILED = range(4)  # rank 0's words
 class RankTurns:
     """Let rank 0 work while the others wait for its word.
 
-    With each word every rank says which signals it has noted, so that all know the same after it.
+    With each word every rank says which signals it has noted, so that all know the same after it,
+    and what must be the same on all, so that none goes on with something else.
 
     Parameters
     ----------
@@ -125,5 +126,13 @@ class RankTurns:
         """Say this rank's signals, and rank 0 a word; return all signals, and the word."""
         if self._patient:
             self._ranks.barrier()
-        every = self._ranks.collect(np.array([self._signals.noted, word], dtype=np.uint64))
-        return int(np.bitwise_or.reduce(every[:, 0])), int(every[0, 1])
+        own = self._signals.noted, word, *self._settings.marks()
+        every = self._ranks.collect(np.array(own, dtype=np.uint64))
+        word = int(every[0, 1])
+        if word in (GO, NEWS):
+            try:
+                self._settings.require_same(every[:, 2:])
+            except PellucidError as error:
+                self.failure = error
+                raise
+        return int(np.bitwise_or.reduce(every[:, 0])), word

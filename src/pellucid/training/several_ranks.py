@@ -177,7 +177,13 @@ class SeveralRanks:
             self._turns.take(lambda: None)
 
     def agreed(self, work: Callable[[], T]) -> T:
-        """Call ``work``; if it fails on any rank, fail on all."""
+        """Call ``work``, which loads a state; if it fails on any rank, fail on all."""
+        if self._signals.fitting:  # the other ranks are not here
+            raise PellucidError(
+                "cannot be called while several ranks train. Stop the training, and call it on all "
+                "of them.",
+                where="Trainer.load_state",
+            )
         return agreed(self._ranks, work)
 
     def memory(self) -> dict[str, Array]:

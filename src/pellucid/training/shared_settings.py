@@ -5,7 +5,11 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import PellucidError
+from ..typing import Array
+from .callbacks import changes_gradients
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -60,11 +64,47 @@ class SharedSettings:
                 setattr(trainer, name, value)
         self._known = self._now()
 
+    def marks(self) -> tuple[int, int]:
+        """Return the bits of the last rate, and the number of callbacks that change gradients."""
+        trainer = self._trainer
+        rate = np.nan if trainer.last_lr is None else trainer.last_lr
+        changing = sum(changes_gradients(each) for each in trainer.callbacks)
+        return int(np.float64(rate).view(np.uint64)), changing
+
+    def require_same(self, marks: Array) -> None:
+        """Refuse to go on if the `marks` (ranks, 2) are not the same on all ranks."""
+        differ = (marks != marks[0]).any(axis=0)
+        if not differ.any():
+            return
+        if differ[0]:
+            rates = marks[:, 0].copy().view(np.float64)
+            what = f"took the last step with different learning rates ({_listed(rates)})"
+            how = "A callback that changes a schedule"
+        else:
+            what = (
+                f"have different numbers of callbacks with `on_gradients` ({_listed(marks[:, 1])})"
+            )
+            how = "A callback that adds or removes one"
+        error = PellucidError(
+            f"the ranks {what}. {how} must do so on all of them: give it an `on_gradients` too, "
+            "and it is called there.",
+            where="Trainer",
+        )
+        if differ[0]:  # each rank has updated its part of the weights
+            self._trainer._broken = error
+        raise error
+
     def _now(self) -> dict[str, Any]:
         trainer, parameters = self._trainer, list(self._trainer.model.parameters().values())
         own = {name: getattr(trainer, name) for name in NAMES}
         factors = {name: [getattr(p, name) for p in parameters] for name in ("rate", "decay")}
         return own | {"optimizer": trainer.optimizer.config()} | factors
+
+
+def _listed(values: Array) -> str:
+    """Return the value of each rank, in order; of many ranks the first few."""
+    few = ", ".join(f"{value:.6g}" for value in values[:8])
+    return few + ", ..." * (len(values) > 8)
 
 
 def _require_sendable(news: dict[str, Any]) -> None:
