@@ -142,3 +142,21 @@ def test_a_process_that_cannot_see_the_folder_says_which_it_is(found):
     for first, _, _ in found["missing"]:
         assert "rank 1 of 3" in first["error"]
         assert "-away" in first["error"]
+
+
+ELSEWHERE = """
+import os, sys
+import pytest
+from pellucid.runs import Settings
+from pellucid.runs.images import load_images
+from pellucid.distributed import world
+from pellucid.errors import RanksError
+os.chdir(sys.argv[1] if world().rank == 0 else "/")
+with pytest.raises(RanksError, match="rank 1 of 2.*'whole-elsewhere'"):
+    load_images(Settings(data="whole-elsewhere"), communicator=world())
+"""
+
+
+def test_a_folder_that_one_rank_takes_for_the_name_of_a_data_set_is_missing_there(tmp_path):
+    pictures(tmp_path / "whole-elsewhere", 9)
+    on_ranks(2, ELSEWHERE, str(tmp_path), timeout=60)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..data.limiting import first_images
-from ..distributed import Communicator, Solo, in_turns
+from ..distributed import Communicator, Solo, by_first, in_turns
 from ..errors import ArgumentError, ContradictionError, renamed
 from ..names import plain
 from .listener import Listener
@@ -82,7 +82,8 @@ def load_images(
     seed = settings.seed if settings.split_seed is None else settings.split_seed
     if settings.validation is not None:
         require_share(settings.validation, "validation")  # before anything is read
-    if not is_folder(settings.data):
+    # As rank 0 sees it: a folder 'photos' may be missing where another rank runs.
+    if not by_first(ranks, lambda: is_folder(settings.data)):
         _refuse_options_of_folders(settings)
         try:
             with listener.reading(), renamed(name="data", root="data_dir"):
