@@ -131,6 +131,14 @@ def test_a_seed_in_place_of_an_rng_is_refused_with_advice() -> None:
         Loader(numbered(4), rng=0)  # type: ignore[arg-type]
 
 
+def test_ranks_refuse_an_augmentation_that_does_not_draw_by_the_image() -> None:
+    several: Any = SimpleNamespace(rank=1, size=2)
+    how = augmentation("flip", rng=np.random.default_rng(0))
+    Loader(numbered(4), augment=how, share=Share())
+    with pytest.raises(ArgumentError, match=r"augment: must draw by the image .*ImageRandom"):
+        Loader(numbered(4), augment=how, share=Share(several))
+
+
 def test_it_prints_itself() -> None:
     assert repr(Loader(numbered(4))) == (
         "Loader(Dataset('arrays', train: 4 images 1x1x1, 3 classes), batch_size=100, in order)"

@@ -125,6 +125,14 @@ class Loader:
                 where="last_batch",
                 arguments={"batch_size": ...},
             )
+        shared = share is not None and not share.alone
+        if shared and augment is not None and not isinstance(augment.rng, ImageRandom):
+            raise ArgumentError(
+                "must draw by the image where several processes share the batches, or their images "
+                f"would not be those of one process; draws from {augment.rng!r}. Set its `rng` to "
+                "a `pellucid.image_random.ImageRandom`.",
+                where="augment",
+            )
         self.dataset = dataset
         self.batch_size = int(batch_size)
         self.last_batch: LastBatch = last_batch
@@ -138,7 +146,7 @@ class Loader:
         self.epoch = -1
         self.chosen: Array = self.order
         self.first = self.count = 0
-        self._share = None if share is None or share.alone else share
+        self._share = share if shared else None
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         self._begin()
