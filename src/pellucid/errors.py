@@ -176,7 +176,11 @@ class RanksError(PellucidError):
     ----------
     ranks : str
         Which ranks they are, and where: "rank 2 of 4 (on host b)".
+    told : bool
+        Whether another rank raises the error itself, which need not be said twice.
     """
+
+    told = False
 
     def __init__(
         self,

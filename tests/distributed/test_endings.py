@@ -85,6 +85,39 @@ def test_an_error_of_all_ranks_is_said_once():
     assert "ends the other ranks" not in ended.stderr
 
 
+TURN_FAILS = """
+import sys
+import numpy as np
+from pellucid import data, models
+from pellucid.distributed import world
+from pellucid.training import Callback, Trainer
+class Full(Callback):
+    def on_epoch_end(self, trainer, record):
+        raise OSError(28, "No space left on device")
+train, test = data.digits()
+trainer = Trainer(
+    models.SimpleConvNet((1, 8, 8), rng=np.random.default_rng(0)), train, test, epochs=1,
+    callbacks=[Full()],
+    progress=False, communicator=world(),
+)
+if sys.argv[1:] == ["command"]:
+    from pellucid.cli import entry
+    from pellucid.cli import ranks as of_commands
+    of_commands.run_on_this_rank = lambda app, arguments: trainer.fit()
+    entry.main()
+trainer.fit()
+"""
+
+
+@pytest.mark.parametrize("words", [[], ["command"]])
+def test_what_fails_in_the_turn_of_the_first_rank_is_said_once(words):
+    ended = on_ranks(2, TURN_FAILS, *words, check=False, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr.count("No space left on device") == 1 + (not words), ended.stderr
+    assert ended.stderr.count("rank 0 of 2") == 1
+    assert "rank 1" not in ended.stderr
+
+
 TOO_LATE = """
 import os, sys
 if os.environ["PMI_RANK"] == "1":

@@ -85,4 +85,4 @@ def fail(message: object) -> None:
         sys.exit(1)
     from ..distributed.ending import end
 
-    end(str(message), complain)
+    end("" if getattr(message, "told", False) else str(message), complain)

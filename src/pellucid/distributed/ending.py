@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+from ..errors import RanksError
 from ..launch import launched
 from .mpi import MPI
 
@@ -53,7 +54,8 @@ def end(message: str, say: Callable[[str], None], code: int = 1) -> None:
     Parameters
     ----------
     message : str
-        Not printed if it is empty and all ranks end with the same code.
+        If it is empty, nothing is printed, unless the ranks end with different codes, and none
+        has a message.
     say : callable
         Called with the message, which begins with the name of the rank if others are at work, or
         have another message.
@@ -108,7 +110,7 @@ def _say_once(meeting: MPI, message: str, code: int, say: Callable[[str], None])
     said = meeting.gather((message, code))
     if said.index((message, code)) == meeting.rank:
         alike = said.count(said[0]) == meeting.size
-        if message or not alike:
+        if message or not (alike or any(text for text, _ in said)):
             say(message if alike else named)
     return True
 
@@ -120,7 +122,8 @@ def _ending(previous: Callable[..., Any]) -> Callable[..., None]:
             if text != message:
                 print(text, file=sys.stderr)
 
-        message = "".join(traceback.format_exception_only(error)).strip()
+        told = isinstance(error, RanksError) and error.told
+        message = "" if told else "".join(traceback.format_exception_only(error)).strip()
         try:
             end(message, say)
         except SystemExit:  # Python exits with 1 after this

@@ -116,8 +116,9 @@ class RankTurns:
                 self._settings.take_over(self._ranks.broadcast(None))
                 return noted
             elif word == FAILED:
-                told = self._ranks.broadcast(None)
-                self.failure = failure or RanksError(told, ranks="rank 0")
+                heard = RanksError(self._ranks.broadcast(None), ranks="rank 0")
+                heard.told = True
+                self.failure = failure or heard
                 raise self.failure
             else:
                 return noted
