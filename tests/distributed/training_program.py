@@ -1,6 +1,7 @@
 """Trainings that `test_training` runs on any number of ranks; all must end with the same bits."""
 
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -56,6 +57,12 @@ class Halving(Callback):
         if len(trainer.history.losses) == 3:
             trainer.lr /= 2
             next(iter(trainer.model.parameters().values())).rate = 0.0
+
+
+def counting():
+    """Return a schedule that counts how often it is asked: once a step."""
+    asked = itertools.count(1)
+    return lambda done: 1 / next(asked)
 
 
 def trainers(**more):
@@ -257,7 +264,14 @@ def changed_by_rank_0(trainer):
 
 
 def measured():
-    """Evaluate and predict: every rank gets what one alone gets."""
+    """Evaluate and predict: every rank gets what one alone gets; so does a schedule."""
+    learned = []
+    for ranks in (None, world):
+        how = {"epochs": 1, "batch_size": 50, "communicator": ranks, "progress": False}
+        one = Trainer(book(), images, schedule=counting(), **how)
+        one.fit()
+        learned.append((one.last_lr, digest(one)))
+    assert learned[0] == learned[1]
     model = book()
     x = test.batch(np.arange(50))[0]
     for size in (37, 400):  # of the latter, ranks after the first have nothing to do

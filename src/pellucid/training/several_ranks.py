@@ -27,7 +27,7 @@ from .progress import shown_by_default
 from .rank_turns import RankTurns
 from .shared_settings import SharedSettings
 from .shared_update import SharedUpdate
-from .step import rate_factor
+from .step import rate
 from .strategy import OnBatch
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class SeveralRanks:
         self._turns = RankTurns(
             self._ranks, self._signals, self._settings, lambda: self.updating.memory()
         )
+        self._rate: float | None = None  # of a step that is taken during the backward
         self._optimizer = trainer.optimizer
         self._update = self._shared_update()
 
@@ -134,9 +135,10 @@ class SeveralRanks:
         trainer, updating = self._trainer, self.updating
         changing = [each for each in trainer.callbacks if changes_gradients(each)]
         at_once = not changing and trainer.clip_norm is None
-        lr, t = self._alike(lambda: trainer.lr * rate_factor(trainer)), trainer.optimizer.t
+        self._rate = self._alike(lambda: rate(trainer)) if at_once else None
+        t = trainer.optimizer.t
         try:
-            updating.begin(lr if at_once else None)
+            updating.begin(self._rate)
             trainer._run.backward(dy)
             updating.finish()
         except BaseException as error:
@@ -147,6 +149,12 @@ class SeveralRanks:
             self._alike(lambda: self._all_well(lambda: tell(changing, "on_gradients", trainer)))
         if trainer.clip_norm is not None:
             trainer.gradient_norm = updating.clip(trainer.clip_norm)
+
+    def rate(self) -> float:
+        """Return what the schedule says, or what it said before the backward."""
+        if self._rate is not None:
+            return self._rate
+        return self._alike(lambda: rate(self._trainer))
 
     def update(self, lr: float) -> None:
         """Update this rank's part of the weights; exchange them."""

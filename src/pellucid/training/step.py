@@ -9,7 +9,7 @@ from ..optim import require_share, share_done
 if TYPE_CHECKING:
     from .trainer import Trainer
 
-__all__ = ["rate_factor", "step"]
+__all__ = ["rate", "step"]
 
 
 def step(trainer: Trainer) -> None:
@@ -17,7 +17,7 @@ def step(trainer: Trainer) -> None:
     rule, parameters = trainer.optimizer, trainer.model.parameters()
     t, average = rule.t, trainer._average
     try:
-        lr = rule.lr * rate_factor(trainer)
+        lr = trainer._strategy.rate()
         trainer._strategy.update(lr)
         if average is not None:
             average.step(parameters)
@@ -27,7 +27,12 @@ def step(trainer: Trainer) -> None:
         raise
 
 
-def rate_factor(trainer: Trainer) -> float:
+def rate(trainer: Trainer) -> float:
+    """Return the learning rate of the next step; a schedule may count how often it is asked."""
+    return trainer.optimizer.lr * _factor(trainer)
+
+
+def _factor(trainer: Trainer) -> float:
     """Return the factor of the learning rate: that of the warm-up, and then the schedule's."""
     batches, steps = len(trainer.loader), len(trainer.history.losses)
     warm = round(trainer.warmup * batches)

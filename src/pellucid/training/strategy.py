@@ -12,6 +12,7 @@ from .callbacks import Callback, tell, tell_the_end
 from .engines import Engine, shares
 from .guard import Guard
 from .progress import shown_by_default
+from .step import rate
 
 if TYPE_CHECKING:
     from .trainer import Trainer
@@ -53,6 +54,9 @@ class Strategy(Protocol):
 
     def learn(self, dy: Array) -> None:
         """Compute the gradients of the whole batch, tell callbacks of them, and clip them."""
+
+    def rate(self) -> float:
+        """Return the learning rate of this step."""
 
     def update(self, lr: float) -> None:
         """Take the optimizer's step."""
@@ -111,6 +115,10 @@ class SingleProcess:
         if trainer.clip_norm is not None:
             parameters = trainer.model.parameters()
             trainer.gradient_norm = trainer.engine.clip(parameters, trainer.clip_norm)
+
+    def rate(self) -> float:
+        """Return what the schedule says."""
+        return rate(self._trainer)
 
     def update(self, lr: float) -> None:
         """Update all parameters."""

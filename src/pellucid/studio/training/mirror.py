@@ -9,7 +9,7 @@ import numpy as np
 from ...nn import Buffer, Layer, Parameter
 from ...optim import Optimizer
 from ...training import Trainer
-from ...training.step import rate_factor
+from ...training.step import rate
 
 __all__ = ["Mirror"]
 
@@ -58,4 +58,4 @@ class Mirror:
             if isinstance(here, Parameter) and isinstance(there, Parameter):
                 here.rate, here.decay = there.rate, there.decay
         self.optimizer = copy.deepcopy(self._trainer.optimizer)
-        self.optimizer.lr = self._trainer.lr * rate_factor(self._trainer)
+        self.optimizer.lr = rate(self._trainer)
