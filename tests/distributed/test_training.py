@@ -55,6 +55,7 @@ def test_ranks_that_differ_are_refused_before_the_first_batch():
     assert "the hash of the parameters' rates and decays is" in found["frozen"]
     assert "different learning rates (0.025, 0.1, 0.1). A callback that" in found["rate"]
     assert "different numbers of callbacks with `on_gradients` (1, 0, 0)" in found["adding"]
+    assert "rank 1 has other settings than rank 0" in found["stopping"]
     assert "the optimizer's last step failed halfway" in found["after"]
 
 

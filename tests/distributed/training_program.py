@@ -253,10 +253,16 @@ def changed_by_rank_0(trainer):
         def on_batch_end(self, trainer, loss, images):
             trainer.load_state(trainer.state())
 
+    class Stopping(Noise):
+        def on_gradients(self, trainer):
+            if world.rank == 1:
+                trainer.stop("enough")
+
     falling = Falling()
     one = trainer(schedule=falling, callbacks=[falling])
     found = {"rate": refused(one.fit), "adding": refused(trainer(callbacks=[Adding()]).fit)}
     assert len(one.history.losses) == 3  # the first at the schedule's rate
+    found["stopping"] = refused(trainer(callbacks=[Stopping()]).fit)
     found["after"] = refused(one.state)  # of weights that are one step's only in part
     with pytest.raises(PellucidError, match="load_state: cannot be called while several ranks"):
         trainer(callbacks=[Loading()]).fit()

@@ -131,7 +131,7 @@ def profile_ranks(
     optimizer : str
         A name as in `pellucid.optim.by_name`.
     chunks : int, optional
-        As in `Trainer`; by default as few as the ranks allow.
+        As in `Trainer`; by default the same 8, or as many as the ranks need.
 
     Raises
     ------

@@ -131,6 +131,8 @@ class RankTurns:
         every = self._ranks.collect(np.array(own, dtype=np.uint64))
         word = int(every[0, 1])
         if word in (GO, NEWS):
+            if word == NEWS:  # which the others do not know yet
+                every[:, -1] = 0
             try:
                 self._settings.require_same(every[:, 2:])
             except PellucidError as error:

@@ -64,15 +64,19 @@ class SharedSettings:
                 setattr(trainer, name, value)
         self._known = self._now()
 
-    def marks(self) -> tuple[int, int]:
-        """Return the bits of the last rate, and the number of callbacks that change gradients."""
+    def marks(self) -> tuple[int, int, bool]:
+        """Return what must be the same on all ranks when none has anything to tell.
+
+        The bits of the last rate, the number of callbacks that change gradients, and whether
+        anything is not as all ranks know it.
+        """
         trainer = self._trainer
         rate = np.nan if trainer.last_lr is None else trainer.last_lr
         changing = sum(changes_gradients(each) for each in trainer.callbacks)
-        return int(np.float64(rate).view(np.uint64)), changing
+        return int(np.float64(rate).view(np.uint64)), changing, self._now() != self._known
 
     def require_same(self, marks: Array) -> None:
-        """Refuse to go on if the `marks` (ranks, 2) are not the same on all ranks."""
+        """Refuse to go on if the `marks` (ranks, 3) are not the same on all ranks."""
         differ = (marks != marks[0]).any(axis=0)
         if not differ.any():
             return
@@ -80,14 +84,17 @@ class SharedSettings:
             rates = marks[:, 0].copy().view(np.float64)
             what = f"took the last step with different learning rates ({_listed(rates)})"
             how = "A callback that changes a schedule"
+        elif differ[2]:
+            what = f"do not agree: rank {int(marks[:, 2].argmax())} has other settings than rank 0"
+            how = "A callback that stops the training, or changes a rate, in `on_gradients`"
         else:
             what = (
                 f"have different numbers of callbacks with `on_gradients` ({_listed(marks[:, 1])})"
             )
             how = "A callback that adds or removes one"
         error = PellucidError(
-            f"the ranks {what}. {how} must do so on all of them: give it an `on_gradients` too, "
-            "and it is called there.",
+            f"the ranks {what}. {how} must do so on all of them: one that has an `on_gradients` is "
+            "called there.",
             where="Trainer",
         )
         if differ[0]:  # each rank has updated its part of the weights

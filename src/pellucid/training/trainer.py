@@ -98,7 +98,7 @@ class Trainer(Settled):
         masks). What is drawn for an image depends on (seed, epoch, image), not on its batch. The
         initial weights are the model's.
     communicator : Communicator, optional
-        The processes (ranks) that share each batch, such as `pellucid.distributed.MPI()`. All of
+        The processes (ranks) that share each batch, such as `pellucid.distributed.world()`. All of
         them construct a Trainer with equal arguments, and call `fit`, `state` and `load_state`
         together. They get the network that one process gets, bit for bit. ``batch_size`` is that of
         the whole batch. Callbacks are called on rank 0: see `Callback`.
