@@ -42,7 +42,7 @@ def command(
     shows what that does to the test set, and saves it with the model.
     The predicted classes, and so the accuracy, stay the same.
     """
-    from ..distributed import agreed, world
+    from ..distributed import agreed, on_first, world
     from ..formats import load
     from ..nn.temperature import temperature_of
     from ..runs.calibrating import compared, keep_temperature
@@ -77,10 +77,10 @@ def command(
     )  # fmt: skip
     if result.problem:
         raise ArgumentError(result.problem, where="calibrate")
+    if not dry_run:
+        on_first(ranks, lambda: keep_temperature(model, result.temperature, file))
     if ranks.rank:
         return
-    if not dry_run:
-        keep_temperature(model, result.temperature, file)
     if as_json:
         print_json(_document(result, parts, kept=not dry_run))
         return
