@@ -12,7 +12,7 @@ A message says where the error occurred, what was required, what was received, a
     ├── StateDictError (ValueError)        weights that do not fit this model
     ├── UnknownNameError (AttributeError)  a name that is called otherwise here
     ├── MissingExtraError (ImportError)    an optional package that is not installed
-    ├── RanksError                         what failed on some of the ranks of a training
+    ├── RanksError (RuntimeError)          what failed on some of the ranks of a training
     └── NumericsError (ArithmeticError)    a loss that is NaN or infinite
 """
 
@@ -169,7 +169,7 @@ class MissingExtraError(PellucidError, ImportError):
     """An optional package that is not installed; the message says how to install it."""
 
 
-class RanksError(PellucidError):
+class RanksError(PellucidError, RuntimeError):
     """What failed on some of the ranks that share a training, raised on all of them.
 
     Attributes

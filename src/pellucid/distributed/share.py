@@ -78,6 +78,11 @@ class Share:
         """Whether there is one rank, which computes the whole batch."""
         return self.communicator.size == 1
 
+    @property
+    def usual(self) -> bool:
+        """Whether there is one rank, with the usual number of chunks."""
+        return self.alone and self.chunks == CHUNKS
+
     def begin(self, images: int) -> slice:
         """Turn to a batch of this number of images; return which of them are this rank's."""
         mine = self.part(images)

@@ -56,6 +56,16 @@ def linear(height: int, width: int) -> Any:
     """Return the kernel for tiles of ``height`` rows of x x ``width`` rows of w."""
 
     @kernel
+    def tile(x: Array, at: int, w: Array, begin: int, depth: int, count: int) -> Any:
+        """Return the sums over ``count`` numbers of a row, from ``at`` and ``begin`` on."""
+        t, whole = zeros(height, width), count - count % LANES
+        for k in range(0, whole, LANES):
+            t = inner(t, x, at + k, depth, w, begin + k, depth)
+        if whole < count:
+            t = inner_first(t, x, at + whole, depth, w, begin + whole, depth, count - whole)
+        return lane_sums(t)
+
+    @kernel
     def multiply(
         queue: Array, x: Array, w: Array, b: Array, y: Array, down: int, across: int, rectify: bool
     ) -> None:
@@ -88,27 +98,19 @@ def linear(height: int, width: int) -> Any:
                         n = min(m * height, rows - height)
                         for block in range(sweep * together, (sweep + 1) * together):
                             begin = min(depth, block * deep)
-                            end = min(depth, begin + deep)
-                            whole = end - (end - begin) % LANES
-                            t = zeros(height, width)
-                            for k in range(begin, whole, LANES):
-                                t = inner(t, x, n * depth + k, depth, w, f * depth + k, depth)
-                            if whole < end:
-                                t = inner_first(
-                                    t, x, n * depth + whole, depth, w, f * depth + whole, depth,
-                                    end - whole,
-                                )  # fmt: skip
-                            z = lane_sums(t)
+                            count = min(depth - begin, deep)
+                            z = tile(x, n * depth + begin, w, f * depth + begin, depth, count)
                             if block == 0:
                                 z = add_row(z, shift, f)
                             else:
                                 z = z + load(height, 1, partial, at, LANES, 0)
-                            if block < blocks - 1:
-                                store(z, partial, at, LANES)
-                            else:
-                                if rectify:
-                                    z = relu(z)
+                            last = block == blocks - 1
+                            if last and rectify:
+                                z = relu(z)
+                            if last:
                                 store_first(z, y, n * columns + f, columns, width)
+                            else:
+                                store(z, partial, at, LANES)
                         at += height * LANES
 
     return multiply

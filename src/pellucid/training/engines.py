@@ -190,7 +190,9 @@ class CompiledEngine:
 
     def loss(self, loss: Loss, share: Share | None = None) -> Loss:
         """Return the loss fused with its gradient in one kernel."""
-        return self.backend.loss(loss) if share is None else self.backend.loss(loss, share)
+        if share is None or share.usual:  # a backend of one's own need not know of shares
+            return self.backend.loss(loss)
+        return self.backend.loss(loss, share)
 
     def affine(self, x: Array, m: Array) -> Array:
         """Resample images as `pellucid.ops.affine` does, by the backend if it can."""

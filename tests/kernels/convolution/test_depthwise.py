@@ -143,7 +143,7 @@ def filter_gradients(case, height, chunks, per):
     source = images(case.dy, case.y if case.rectify else None)
     run(
         depthwise_gradient.backward_weights(height), chunks, images(case.x), source,
-        PartialSums(sums.read(), db.read()), np.arange(chunks + 1) * N // chunks,
+        PartialSums(sums.read(), db.read(), np.arange(chunks + 1) * N // chunks),
         np.ascontiguousarray(s.taps[::2]), s, min(per, s.oh),
     )  # fmt: skip
     dw = Room(case.c, taps)

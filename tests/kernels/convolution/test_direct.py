@@ -251,7 +251,7 @@ def weight_gradients(case, tile, chunks, band):
     db, dw = Room(chunks, case.filters), Room(*case.w.shape)
     run(
         direct.backward_weights(*tile), chunks, images(case), source(case),
-        PartialSums(sums.read(), db.read()), np.arange(chunks + 1) * N // chunks, at, s, d,
+        PartialSums(sums.read(), db.read(), np.arange(chunks + 1) * N // chunks), at, s, d,
         s.in_place, band,
     )  # fmt: skip
     shape = (case.groups, depth, wide)

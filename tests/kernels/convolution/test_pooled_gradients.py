@@ -54,7 +54,7 @@ def gradients(case, chunks=2, band=2):
     back = PooledGradient(case.windows, *case.sizes, case.pool, begun(N, chunks))
     back.band, back.chunks = min(band, back.s.oh), chunks
     back.sums = PartialSums(*(sums[:chunks] for sums in back.sums))
-    for sums in back.sums:
+    for sums in back.sums[:2]:
         sums[:] = np.nan
     dw, db = Room(*case.w.shape), Room(case.filters)
     x, source = arrays(case)
@@ -148,7 +148,7 @@ def test_the_bits_do_not_depend_on_the_threads(stripped, read, monkeypatch):
     try:
         for threads in (1, 2, 3):
             set_num_threads(threads)
-            both = [*gradients(case, chunks=3), input_gradient(case)]
+            both = [*gradients(case, chunks=4), input_gradient(case)]
             results.append(b"".join(a.tobytes() for a in both))
     finally:
         set_num_threads(before)

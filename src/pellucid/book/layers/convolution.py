@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import ops
+from ...distributed import Share
 from ...engine.cpu.convolution.choice import filter_gradient, input_gradient, output
 from ...kernels.convolution.activation import NO_ACTIVATION
 from ...kernels.convolution.layout import NO_BYTES, GatedGradient
@@ -122,7 +123,7 @@ class Convolution(BookLayer):
             seen = channels_last(x)
         dy = channels_last(dout)
         self.dW, self.db = take(self.W.shape), take((len(self.W),))
-        passes.filters(seen, GatedGradient.of(dy), self.dW, self.db)
+        passes.filter_gradients(seen, dy, self.dW, self.db)
         return passes.input_gradient(dy, as_float32(self.W), seen.shape)
 
     @cached_property
@@ -160,16 +161,21 @@ class _Passes:
         self.windows = conv2d_windows(image, filters, stride, pad)
         self._geometry = (self.windows, image[0], filters[0], 1, 1, batch)
         self._output = output(*self._geometry)
+        self._share = Share()
 
     def forward(self, x: Array, w: Array, b: Any, y: Array) -> None:
         self._output.pack(w)
         self._output.bias[:] = np.broadcast_to(np.asarray(b, np.float32).reshape(-1), len(w))
         self._output(GatedGradient.of(x), len(x), y, NO_BYTES, NO_ACTIVATION, False)
 
+    def filter_gradients(self, x: Array, dy: Array, dw: Array, db: Array) -> None:
+        """Write the gradients of filters and bias."""
+        self._share.begin(len(x))
+        self._filters(x, GatedGradient.of(dy), dw, db)
+
     @cached_property
-    def filters(self) -> Any:
-        """Return the algorithm for the gradients of filters and bias."""
-        return filter_gradient(*self._geometry)
+    def _filters(self) -> Any:
+        return filter_gradient(*self._geometry, self._share)
 
     def input_gradient(self, dy: Array, w: Array, shape: tuple[int, ...]) -> Array:
         """Return the gradient for the images, whose ``shape`` is (N, H, W, C), as (N, C, H, W)."""

@@ -48,3 +48,4 @@ class PartialSums(NamedTuple):
 
     weights: Array  # (chunks, numbers), packed like the filters
     bias: Array  # (chunks, filters)
+    bounds: Array  # the first image of each chunk, and the end of the last one

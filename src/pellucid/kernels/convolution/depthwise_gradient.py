@@ -51,14 +51,14 @@ def backward_weights(height: int) -> Any:
 
     @kernel
     def accumulate(
-        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, bounds: Array,
-        places: Array, s: Strip, per: int,
+        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, places: Array,
+        s: Strip, per: int,
     ) -> None:  # fmt: skip
-        """Write the sums of the gradients of filters and bias for each chunk between ``bounds``.
+        """Write each chunk's sums of the gradients of filters and bias.
 
         ``places`` are those of the taps in the strip; a band is ``per`` rows of dz.
         """
-        (all_weights, all_bias), c = sums, s.c
+        (all_weights, all_bias, bounds), c = sums, s.c
         image, gradient = (x.numbers, x.gate, x.gated), (dy.numbers, dy.gate, dy.gated)
         frame, frame_of_dz = (s.h, s.w, c, s.left, s.pitch), (s.oh, s.ow, c, 0, s.ow)
         taps, line = len(places), s.step_h * s.pitch * LANES

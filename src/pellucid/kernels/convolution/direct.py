@@ -196,14 +196,14 @@ def backward_weights(height: int, vectors: int) -> Any:
 
     @kernel
     def accumulate(
-        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, bounds: Array,
-        tap_offset: Array, s: Sliding, d: Sliding, in_place: bool, band: int,
+        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, tap_offset: Array,
+        s: Sliding, d: Sliding, in_place: bool, band: int,
     ) -> None:  # fmt: skip
-        """Write the sums of the gradients of filters and bias for each chunk between ``bounds``.
+        """Write each chunk's sums of the gradients of filters and bias.
 
         A ``band`` of rows of dz is laid out at a time, and stays in cache while all taps use it.
         """
-        all_weights, all_bias = sums
+        all_weights, all_bias, bounds = sums
         numbers, line = x.numbers, s.step_h * s.pitch * s.depth
         padded = aligned(
             np.zeros((1 if in_place else s.rows * s.pitch * s.depth) + LINE, dtype=np.float32)

@@ -128,15 +128,15 @@ def backward_weights(height: int, vectors: int) -> Any:
 
     @kernel
     def accumulate(
-        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, bounds: Array,
+        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums,
         offsets: tuple[Array, Array], s: Sliding, strips: Strips, in_place: bool, band: int,
     ) -> None:  # fmt: skip
-        """Write the sums of the gradients of filters and bias for each chunk between ``bounds``.
+        """Write each chunk's sums of the gradients of filters and bias.
 
         ``offsets`` are those of the argmax and of the runs, as `strips.place_windows` returns them.
         A ``band`` of rows of dy is done at a time, so that what its windows see stays in cache.
         """
-        (all_weights, all_bias), numbers, argmax = sums, x.numbers, dy.argmax
+        (all_weights, all_bias, bounds), numbers, argmax = sums, x.numbers, dy.argmax
         line, size = s.ow * s.f, 0 if in_place else s.rows * s.pitch * s.depth
         padded = aligned(np.zeros(size + tile_width + LINE, dtype=np.float32))
         stripped = aligned(np.zeros(strips.size + tile_width + LINE, dtype=np.float32))

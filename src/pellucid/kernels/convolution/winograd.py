@@ -213,11 +213,11 @@ def backward_weights(height: int, vectors: int) -> Any:
 
     @kernel
     def accumulate(
-        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, bounds: Array,
-        s: Sliding, d: Sliding, per_block: int,
+        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, s: Sliding,
+        d: Sliding, per_block: int,
     ) -> None:  # fmt: skip
-        """Write the sums of each chunk between ``bounds``; ``sums.weights`` (chunks, C, 36, F)."""
-        (all_weights, all_bias), depth, width = sums, s.depth, d.depth
+        """Write each chunk's sums, ``sums.weights`` as (chunks, C, 36, F)."""
+        (all_weights, all_bias, bounds), depth, width = sums, s.depth, d.depth
         patches = (s.rows // OUTPUTS) * (s.pitch // OUTPUTS)  # of an image
         strip = aligned(np.empty(s.pitch * PATCH * LANES + LINE, dtype=np.float32))
         v_stride, m_stride = per_block * depth + LINE, per_block * width + LINE

@@ -10,7 +10,6 @@ import numpy as np
 from ....distributed import Share
 from ....kernels.convolution import depthwise, depthwise_gradient
 from ....kernels.convolution.activation import CLIP, NO_ACTIVATION, Activation
-from ....kernels.convolution.arguments import PartialSums
 from ....kernels.convolution.depthwise import Band, Packed, Strip, strip_of
 from ....kernels.convolution.layout import GatedGradient
 from ....kernels.jit import LANES, REGISTERS
@@ -20,6 +19,7 @@ from ....shapes import Windows
 from ....typing import Array
 from ..launch import launch
 from ..steps.base import flat
+from .filter_gradients import partial_sums
 
 __all__ = ["Depthwise", "DepthwiseGradient", "is_depthwise"]
 
@@ -90,19 +90,17 @@ class DepthwiseGradient:
         passes = -(-taps // (REGISTERS - 6))
         self.kernel = depthwise_gradient.backward_weights(-(-taps // passes))
         self.share, self.chunks = share, chunk_count(vectors * taps * LANES, share.chunks)
-        own = share.count(self.chunks)
-        self.sums = PartialSums(
-            aligned_zeros((own, vectors * taps * LANES)), aligned_zeros((own, channels))
-        )
+        self.sums = partial_sums(share.count(self.chunks), vectors * taps * LANES, channels)
         self.uses = (self.kernel, depthwise_gradient.unpack)
         self.work = s.oh * s.ow * channels * taps
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
         """Write the gradients of the filters (C, 1, FH, FW) and of the bias (C,)."""
-        sums, bias = self.sums
+        sums, bias, _ = self.sums
         launch(
-            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy, self.sums,
-            self.share.bounds(self.chunks), self.places, self.s, self.per,
+            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy,
+            self.sums._replace(bounds=self.share.bounds(self.chunks)), self.places, self.s,
+            self.per,
         )  # fmt: skip
         rows = dw.reshape(len(dw), -1)
         launch(depthwise_gradient.unpack, -(-len(dw) // LANES), sums.size, sums, rows)

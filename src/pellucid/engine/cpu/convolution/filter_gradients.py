@@ -26,7 +26,7 @@ from ....typing import Array
 from ..launch import launch
 from .algorithms import patches_per_block, round_up, strips_pay
 
-__all__ = ["DirectGradient", "PooledGradient", "WinogradGradient"]
+__all__ = ["DirectGradient", "PooledGradient", "WinogradGradient", "partial_sums"]
 
 MOST_PATCHES = 128  # that go through Winograd's products together
 WORTH = 512  # sums a place for each of them, where they are more than the caches hold
@@ -49,7 +49,7 @@ class DirectGradient:
         width = round_up(per_group, tile[1] * LANES)
         self.shape = (s.groups, depth, width)
         self.share, self.chunks = share, chunk_count(s.groups * taps * width, share.chunks)
-        self.sums = _partial_sums(share.count(self.chunks), s.groups * taps * width, s.f)
+        self.sums = partial_sums(share.count(self.chunks), s.groups * taps * width, s.f)
         self.kernel = direct.backward_weights(*tile)
         self.uses = (self.kernel, unpack)
         self.band = max(1, max(BAND // (4 * d.depth), POSITIONS) // d.pitch)
@@ -57,10 +57,11 @@ class DirectGradient:
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
         """Write the gradients of the filters (F, C/groups, FH, FW) and of the bias (F,)."""
-        s, (sums, bias) = self.s, self.sums
+        s, (sums, bias, _) = self.s, self.sums
         launch(
-            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy, self.sums,
-            self.share.bounds(self.chunks), self.tap_offset, s, self.d, s.in_place, self.band,
+            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy,
+            self.sums._replace(bounds=self.share.bounds(self.chunks)), self.tap_offset, s, self.d,
+            s.in_place, self.band,
         )  # fmt: skip
         launch(unpack, s.groups * self.shape[1], sums.size, sums, self.shape, dw)
         add_chunks(bias, 0, s.f)
@@ -83,7 +84,7 @@ class PooledGradient:
         places = np.arange(pieces).reshape(-1, 1) * width + np.arange(length)
         self.taps = places.reshape(fh, fw, depth).transpose(2, 0, 1).ravel()
         self.share, self.chunks = share, chunk_count(filters * pieces * width, share.chunks)
-        self.sums = _partial_sums(share.count(self.chunks), filters * pieces * width, filters)
+        self.sums = partial_sums(share.count(self.chunks), filters * pieces * width, filters)
         self.kernel = pooled_weight_gradient.backward_weights(*tile)
         self.uses = (self.kernel, pooled_weight_gradient.unpack)
         # Vectors that reach beyond a run read beyond the last image.
@@ -94,11 +95,11 @@ class PooledGradient:
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
         """Write the gradients of the filters (F, C/groups, FH, FW) and of the bias (F,)."""
-        sums, bias = self.sums
+        sums, bias, _ = self.sums
         launch(
-            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy, self.sums,
-            self.share.bounds(self.chunks), self.offsets, self.s, self.strips, self.in_place,
-            self.band,
+            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy,
+            self.sums._replace(bounds=self.share.bounds(self.chunks)), self.offsets, self.s,
+            self.strips, self.in_place, self.band,
         )  # fmt: skip
         rows = dw.reshape(len(dw), -1)
         launch(pooled_weight_gradient.unpack, len(dw), sums.size, sums, self.taps, rows)
@@ -117,7 +118,7 @@ class WinogradGradient:
         self.s = s._replace(rows=4 * down + 2, pitch=4 * across + 2, depth=depth)
         self.d = d._replace(rows=4 * down, pitch=4 * across, depth=width)
         self.share, self.chunks = share, chunk_count(36 * depth * width, share.chunks)
-        self.sums = _partial_sums(share.count(self.chunks), 36 * depth * width, width)
+        self.sums = partial_sums(share.count(self.chunks), 36 * depth * width, width)
         self.patches = down * across
         # Large sums are read and written for every block: they must be worth it.
         self.per_block = max(patches_per_block(s.c + s.f), min(MOST_PATCHES, s.c * s.f // WORTH))
@@ -127,11 +128,11 @@ class WinogradGradient:
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
         """Write the gradients of the filters (F, C, 3, 3) and of the bias (F,)."""
-        sums, bias = self.sums
+        sums, bias, _ = self.sums
         images = -(-self.share.images // self.chunks)  # of the largest chunk
         launch(
-            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy, self.sums,
-            self.share.bounds(self.chunks), self.s, self.d,
+            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy,
+            self.sums._replace(bounds=self.share.bounds(self.chunks)), self.s, self.d,
             min(self.per_block, images * self.patches),
         )  # fmt: skip
         places = sums.reshape(len(sums), self.s.depth, 36, self.d.depth)
@@ -140,5 +141,7 @@ class WinogradGradient:
         db[:] = bias[0, : len(db)]
 
 
-def _partial_sums(chunks: int, weights: int, bias: int) -> PartialSums:
-    return PartialSums(aligned_zeros((chunks, weights)), aligned_zeros((chunks, bias)))
+def partial_sums(chunks: int, weights: int, bias: int) -> PartialSums:
+    """Return room for the sums of ``chunks``, whose bounds are those of each batch."""
+    numbers = aligned_zeros((chunks, weights)), aligned_zeros((chunks, bias))
+    return PartialSums(*numbers, np.zeros(chunks + 1, np.int64))
