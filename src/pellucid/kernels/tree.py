@@ -31,7 +31,7 @@ from .jit import kernel
 __all__ = ["add_chunks", "chunk_count", "tree_sum"]
 
 MANY = 16  # chunks: enough to balance the load of the threads
-BYTES = 2**22  # of float32 partial sums, above which there are no more chunks than necessary
+BYTES = 2**22  # of float32 partial sums; larger ones have as few chunks as the ranks need
 BLOCK = 256  # numbers of each chunk that are added up while they are in the L1 cache
 
 

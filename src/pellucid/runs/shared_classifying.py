@@ -123,7 +123,7 @@ class _Round(NamedTuple):
 
     kind: _Kind
     files: list[Found] = []  # noqa: RUF012 - never changed
-    error: BaseException | None = None  # why there are no more files
+    error: BaseException | None = None  # that ended the list of files
 
 
 class _Rounds:
