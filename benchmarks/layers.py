@@ -1,0 +1,170 @@
+"""Every layer by itself, against PyTorch eager and ONNX Runtime: the map of what is slow.
+
+    python benchmarks/layers.py [CASE...] [--threads 1 2] [--short] [--out FOLDER]
+
+Each case is a layer's own step as inside a network: images are in the layout that the contender
+likes best, and conversions are not counted. PyTorch has the better of its two memory formats, ONNX
+Runtime only inference. The contenders take turns in short bursts in one process, so that all see
+the same machine; a ratio is the median of those of the bursts. A third part of the table is the
+share of the machine's rate of fused multiply-adds, from a loop that does nothing else. Training is
+forward, and the gradients of input, filters and bias; no optimizer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from layer_cases import CASES, LayerCase
+from layer_contenders import OnnxRuntime, Ours, Torch, inputs, our_layer
+from layer_report import as_line, report
+from processes import HERE, Result
+from timing import seconds_of
+
+__all__ = ["measure"]
+
+BURST_SECONDS, BURSTS, LEAST = 0.03, 9, 2
+
+
+def main() -> None:
+    """Measure the selected cases, each number of threads in its own process; write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--short", action="store_true", help="each layer with one batch size only")
+    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--bursts", type=int, default=BURSTS)
+    parser.add_argument("--of-process", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    for name in set(options.cases) - set(CASES):
+        parser.error(f"no case {name!r}; known: {', '.join(CASES)}")
+    if options.of_process:
+        for row in measure(_chosen(options), options.threads[0], options.bursts):
+            print(json.dumps(row), flush=True)
+        return
+    rows: list[Result] = []
+    for threads in options.threads:
+        rows += _in_process(options, threads)
+    report(rows, options.out)
+
+
+def _chosen(options: argparse.Namespace) -> list[LayerCase]:
+    if options.cases:
+        return [CASES[key] for key in options.cases]
+    first = {case.name: case for case in reversed(CASES.values())}
+    return [case for case in CASES.values() if not options.short or first[case.name] is case]
+
+
+def _in_process(options: argparse.Namespace, threads: int) -> list[Result]:
+    """Measure in a process of its own, whose libraries all have this many threads."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+    env = {**os.environ, **dict.fromkeys(names, str(threads))}
+    command = [sys.executable, __file__, *options.cases, "--of-process"]
+    command += ["--threads", str(threads), "--bursts", str(options.bursts)]
+    command += ["--short"] * options.short
+    rows = []
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            rows.append(json.loads(line))
+            print(as_line(rows[-1]), flush=True)
+    if process.returncode:
+        sys.exit(process.returncode)
+    return rows
+
+
+def measure(cases: Sequence[LayerCase], threads: int, bursts: int = BURSTS) -> Iterator[Result]:
+    """Measure each case in training and in inference."""
+    import torch
+
+    from pellucid.kernels.pool.threads import set_num_threads
+
+    torch.set_num_threads(threads)
+    set_num_threads(threads)
+    peak = fma_peak() * threads
+    for case in cases:
+        for training in (True, False):
+            yield {"case": case.key, "threads": threads, "training": training, "peak": peak} | _one(
+                case, threads, bursts, training=training
+            )
+
+
+def _one(case: LayerCase, threads: int, bursts: int, *, training: bool) -> Result:
+    x, dy = inputs(case)
+    contenders: dict[str, Any] = {"pellucid": Ours(case, x, dy, training=training)}
+    for last in (False, True):
+        peer = Torch(case, x, dy, training=training, last=last)
+        contenders[peer.name] = peer
+    if not training and len(x) == 1 and importlib.util.find_spec("onnxruntime"):
+        contenders["onnxruntime"] = OnnxRuntime(case, x, threads)
+    works = {name: one.train if training else one.infer for name, one in contenders.items()}
+    difference = _difference(contenders["pellucid"], contenders["torch"], training=training)
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(bursts):
+        for name in list(works)[:: 1 if turn % 2 == 0 else -1]:
+            times[name].append(_burst(works[name]))
+    products = case.word in ("conv", "linear")
+    multiply_adds = case.batch * our_layer(case).multiply_adds(x[0].shape[1:]) if products else 0
+    return {
+        "times": times,
+        "difference": difference,
+        "flop": 2 * multiply_adds * (3 if training else 1),
+        "kernel": contenders["pellucid"].step.kernel,
+    }
+
+
+def _difference(ours: Any, theirs: Any, *, training: bool) -> float:
+    """Return the largest difference of outputs and gradients, relative to the largest number."""
+    if not training:
+        pairs = [(ours.numpy(ours.infer()), theirs.infer())]
+    else:
+        (y, dx, dw), (y_t, dx_t, dw_t) = ours.train(), theirs.train()
+        pairs = [(ours.numpy(a), b) for a, b in zip((y, *dx), (y_t, *dx_t), strict=True)]
+        pairs += zip(dw, dw_t, strict=True)
+    found = []
+    for a, b in pairs:
+        right = theirs.numpy(b).reshape(a.shape)
+        found.append(float(abs(a - right).max() / abs(right).max()))
+    return max(found)
+
+
+def _burst(work: Callable[[], Any]) -> float:
+    """Return the fastest of the calls that fit into a burst, the first one apart."""
+    work()
+    times: list[float] = []
+    begin = time.perf_counter()
+    while len(times) < LEAST or time.perf_counter() - begin < BURST_SECONDS:
+        times.append(seconds_of(work))
+    return statistics.median(times)
+
+
+def fma_peak() -> float:
+    """Return the FLOP/s of a core on a loop of fused multiply-adds in registers."""
+    from pellucid.kernels.jit import LANES, kernel
+    from pellucid.kernels.simd import lane_sums, outer, store_first, zeros
+
+    @kernel
+    def products(count: int, a: Any, y: Any) -> None:
+        t = zeros(8, 2)
+        for k in range(count):
+            t = outer(t, a, k & 1, 1, a, 16)
+        store_first(lane_sums(t), y, 0, LANES, 1)
+
+    count, a = 200_000, np.ones(64, np.float32)
+    y = np.empty(16 * LANES, np.float32)
+    products(1, a, y)
+    best = min(seconds_of(lambda: products(count, a, y)) for _ in range(30))
+    return 2 * 16 * LANES * count / best
+
+
+if __name__ == "__main__":
+    main()
