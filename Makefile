@@ -8,7 +8,7 @@ EXTRAS := $(if $(filter 0,$(PEERS)),test,test$(COMMA)peer)
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint check clean
+.PHONY: help demo test bench layers lint check clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 10
@@ -21,6 +21,9 @@ test: $(VENV)/.ready-$(PEERS)  ## Run all tests
 
 bench: $(VENV)/.ready-$(PEERS)  ## Measure against PyTorch, side by side (an hour; or CASES="...")
 	$(BIN)/python benchmarks/run.py $(CASES) $(if $(filter 0,$(PEERS)),--no-peer)
+
+layers: $(VENV)/.ready-$(PEERS)  ## Measure every layer by itself against PyTorch and ONNX Runtime
+	$(BIN)/python benchmarks/layers.py $(CASES)
 
 lint: $(VENV)/.ready-lint  ## Check style and types
 	$(BIN)/ruff check

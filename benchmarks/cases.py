@@ -30,6 +30,13 @@ class Case:
         return f"{self.name}-{'train' if self.training else 'infer'}-{self.batch}"
 
 
+def _at_224(name: str, network: Callable[[Any], Any], target: float) -> list[Case]:
+    """Return training on 8 images, and inference on 8 and on one."""
+    image = (3, 224, 224)
+    return [Case(name, network, image, n, training, target) for n, training in USES]
+
+
+USES = ((8, True), (8, False), (1, False))  # images, and whether it is training
 CASES = {
     case.key: case
     for case in (
@@ -42,14 +49,18 @@ CASES = {
         Case("lenet", networks.lenet, MNIST, 100, False, 4),
         Case("vgg", networks.vgg, CIFAR, 128, True, 2.5),
         Case("vgg", networks.vgg, CIFAR, 128, False, 2.5),
-        Case("resnet20", networks.resnet20, CIFAR, 128, True, 2),
+        Case("resnet20", networks.resnet20, CIFAR, 128, True, 2.5),
         Case("resnet20", networks.resnet20, CIFAR, 128, False, 2),
         Case("depthwise", networks.depthwise, (3, 56, 56), 8, True, 1),
         Case("depthwise", networks.depthwise, (3, 56, 56), 8, False, 1),
         Case("mobile", networks.mobile, (3, 112, 112), 16, True, 1),
         Case("mobile", networks.mobile, (3, 112, 112), 1, False, 1),
-        Case("alexnet", networks.alexnet, IMAGENET, 32, True, 1.7),
+        Case("resnet20", networks.resnet20, CIFAR, 1, False, 2),
+        Case("alexnet", networks.alexnet, IMAGENET, 32, True, 2.2),
         Case("alexnet", networks.alexnet, IMAGENET, 1, False, 1.7),
+        *_at_224("resnet18", networks.resnet18, 2),
+        *_at_224("googlenet", networks.googlenet, 2),
+        *_at_224("mobilenet-v2", networks.mobilenet_v2, 1.5),
     )
 }
 

@@ -14,10 +14,18 @@ import sys
 from functools import partial
 from typing import Any
 
-__all__ = ["CONTENDERS", "PEERS"]
+__all__ = ["CONTENDERS", "OTHERS", "PEERS", "WITHOUT_TRAINING"]
 
 PEERS = ("torch", "torch channels-last")
-CONTENDERS = ("pellucid", *PEERS, "reference")
+# What compiles a whole network, with the module that each needs; the last two have no training.
+OTHERS = {
+    "torch.compile": "torch",
+    "jax": "jax",
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+}
+WITHOUT_TRAINING = ("onnxruntime", "openvino")
+CONTENDERS = ("pellucid", *PEERS, *OTHERS, "reference")
 IMAGES = 3200  # of all batches together, within bounds
 BYTES = 2**26  # at most, so that large images are few
 LOSSES = 10  # steps after which the losses of both sides are compared
@@ -29,6 +37,8 @@ def main() -> None:
     seconds = float(sys.argv[4]) if len(sys.argv) > 4 else 1.2
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = os.environ["NUMBA_NUM_THREADS"] = str(threads)
+    if name == "jax" and hasattr(os, "sched_setaffinity"):  # XLA makes a thread for each core
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
     from cases import CASES
     from timing import timed
@@ -44,7 +54,7 @@ def main() -> None:
     contestant, built = timed(lambda: make(case, data, threads))
     result = _measure(contestant, case.training, seconds)
     result["start_s"] |= {"import": imported, "build": built}
-    if name not in PEERS:
+    if name in ("pellucid", "reference"):
         from ours import flop
 
         result["flop"] = flop(case)
@@ -53,10 +63,19 @@ def main() -> None:
 
 def _builder(name: str) -> Any:
     """Import the contender's library; return its function that builds a case."""
-    if name in PEERS:
+    if name in (*PEERS, "torch.compile"):
         from theirs import Torch
 
-        return partial(Torch, last=name == PEERS[1])
+        compiled = name == "torch.compile"
+        return partial(Torch, last=compiled or name == PEERS[1], compiled=compiled)
+    if name == "jax":
+        from theirs_jax import Jax
+
+        return Jax
+    if name in WITHOUT_TRAINING:
+        from runtimes import OnnxRuntime, OpenVino
+
+        return OnnxRuntime if name == "onnxruntime" else OpenVino
     from ours import Pellucid
 
     return partial(Pellucid, fast=name == "pellucid")

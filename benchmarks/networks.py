@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-__all__ = ["Words", "alexnet", "deep", "depthwise", "lenet", "mobile", "resnet20", "simple", "vgg"]
+__all__ = [
+    "Words",
+    "alexnet",
+    "deep",
+    "depthwise",
+    "googlenet",
+    "lenet",
+    "mobile",
+    "mobilenet_v2",
+    "resnet18",
+    "resnet20",
+    "simple",
+    "vgg",
+]
 
 
 class Words(Protocol):
@@ -29,7 +42,7 @@ class Words(Protocol):
     def relu6(self) -> Any:
         """Return a rectifier up to 6."""
 
-    def pool(self, size: int = 2, stride: int = 2) -> Any:
+    def pool(self, size: int = 2, stride: int = 2, padding: int = 0) -> Any:
         """Return a max pooling."""
 
     def average(self) -> Any:
@@ -58,6 +71,12 @@ class Words(Protocol):
 
     def skip(self, *layers: Any) -> Any:
         """Return a chain that is added to its input."""
+
+    def total(self, *branches: Any) -> Any:
+        """Return the sum of what two chains make of one input."""
+
+    def joined(self, *branches: Any) -> Any:
+        """Return the channels of what several chains make of one input, one after the other."""
 
 
 def simple(kit: Words) -> Any:
@@ -157,3 +176,85 @@ def mobile(kit: Words) -> Any:
         layers.append(kit.skip(*block) if inputs == filters else kit.chain(*block))
         inputs = filters
     return kit.chain(*layers, kit.average(), kit.flatten(), kit.linear(64, 10))
+
+
+def resnet18(kit: Words) -> Any:
+    """Return ResNet-18 for ImageNet, with projections (He et al. 2015, section 4.1, option B)."""
+    layers: list[Any] = [*_conv_norm(kit, 3, 64, 7, 3, 2), kit.relu(), kit.pool(3, 2, 1)]
+    inputs = 64
+    for filters in (64, 128, 256, 512):
+        for stride in (1 if filters == 64 else 2, 1):
+            block = (
+                *_conv_norm(kit, inputs, filters, 3, 1, stride),
+                kit.relu(),
+                *_conv_norm(kit, filters, filters, 3, 1),
+            )
+            if inputs == filters:
+                layers.append(kit.skip(*block))
+            else:
+                around = kit.chain(*_conv_norm(kit, inputs, filters, 1, 0, stride))
+                layers.append(kit.total(kit.chain(*block), around))
+            layers.append(kit.relu())
+            inputs = filters
+    return kit.chain(*layers, kit.average(), kit.flatten(), kit.linear(512, 1000))
+
+
+def mobilenet_v2(kit: Words) -> Any:
+    """Return MobileNetV2 (Sandler et al. 2018, table 2)."""
+    layers: list[Any] = [*_conv_norm(kit, 3, 32, 3, 1, 2), kit.relu6()]
+    inputs = 32
+    rows = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2))
+    for expansion, filters, count, first in (*rows, (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)):
+        for stride in (first, *[1] * (count - 1)):
+            wide = expansion * inputs
+            block = [*_conv_norm(kit, inputs, wide, 1), kit.relu6()] if expansion > 1 else []
+            block += [*_conv_norm(kit, wide, wide, 3, 1, stride, wide), kit.relu6()]
+            block += _conv_norm(kit, wide, filters, 1)
+            same = stride == 1 and inputs == filters
+            layers.append(kit.skip(*block) if same else kit.chain(*block))
+            inputs = filters
+    layers += [*_conv_norm(kit, 320, 1280, 1), kit.relu6(), kit.average(), kit.flatten()]
+    return kit.chain(*layers, kit.linear(1280, 1000))
+
+
+def googlenet(kit: Words) -> Any:
+    """Return GoogLeNet without the auxiliary classifiers (Szegedy et al. 2014, table 1)."""
+
+    def inception(inputs: int, one: int, three: int, wide: int, five: int, wider: int, pool: int):  # type: ignore[no-untyped-def]
+        return kit.joined(
+            kit.chain(kit.conv(inputs, one, 1), kit.relu()),
+            kit.chain(
+                *(kit.conv(inputs, three, 1), kit.relu(), kit.conv(three, wide, 3, 1), kit.relu())
+            ),
+            kit.chain(
+                *(kit.conv(inputs, five, 1), kit.relu(), kit.conv(five, wider, 5, 2), kit.relu())
+            ),
+            kit.chain(kit.pool(3, 1, 1), kit.conv(inputs, pool, 1), kit.relu()),
+        )
+
+    return kit.chain(
+        *(kit.conv(3, 64, 7, 3, 2), kit.relu(), kit.pool(3, 2, 1), kit.response_norm()),
+        *(kit.conv(64, 64, 1), kit.relu(), kit.conv(64, 192, 3, 1), kit.relu()),
+        *(kit.response_norm(), kit.pool(3, 2, 1)),
+        inception(192, 64, 96, 128, 16, 32, 32),
+        inception(256, 128, 128, 192, 32, 96, 64),
+        kit.pool(3, 2, 1),
+        inception(480, 192, 96, 208, 16, 48, 64),
+        inception(512, 160, 112, 224, 24, 64, 64),
+        inception(512, 128, 128, 256, 24, 64, 64),
+        inception(512, 112, 144, 288, 32, 64, 64),
+        inception(528, 256, 160, 320, 32, 128, 128),
+        kit.pool(3, 2, 1),
+        inception(832, 256, 160, 320, 32, 128, 128),
+        inception(832, 384, 192, 384, 48, 128, 128),
+        *(kit.average(), kit.flatten(), kit.dropout(), kit.linear(1024, 1000)),
+    )
+
+
+def _conv_norm(
+    kit: Words, inputs: int, filters: int, size: int, padding: int = 0, stride: int = 1,
+    groups: int = 1,
+) -> list[Any]:  # fmt: skip
+    """Return a convolution without bias and its batch normalization."""
+    how: dict[str, Any] = {"bias": False, "groups": groups}
+    return [kit.conv(inputs, filters, size, padding, stride, **how), kit.batch_norm(filters)]

@@ -45,9 +45,9 @@ class Kit:
         """Return a rectifier up to 6."""
         return nn.ReLU6()
 
-    def pool(self, size: int = 2, stride: int = 2) -> nn.Layer:
+    def pool(self, size: int = 2, stride: int = 2, padding: int = 0) -> nn.Layer:
         """Return a max pooling."""
-        return nn.MaxPool2d(size, stride)
+        return nn.MaxPool2d(size, stride, padding)
 
     def average(self) -> nn.Layer:
         """Return the average over the image."""
@@ -81,6 +81,15 @@ class Kit:
     def skip(self, *layers: nn.Layer) -> nn.Layer:
         """Return a chain that is added to its input."""
         return nn.Residual(*layers)
+
+    def total(self, *branches: nn.Layer) -> nn.Layer:
+        """Return the sum of what two chains make of one input."""
+        inside, around = branches
+        return nn.Residual(inside, shortcut=around)
+
+    def joined(self, *branches: nn.Layer) -> nn.Layer:
+        """Return the channels of what several chains make of one input, one after the other."""
+        return nn.Branches(*branches)
 
 
 class Pellucid:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cases import CASES, TRAINED_TARGET
-from contender import LOSSES, PEERS
+from contender import LOSSES, OTHERS, PEERS
 from memory import WHO
 from processes import Result
 
@@ -79,8 +79,40 @@ def _steps(rows: list[Result]) -> str:
             "first step, with compiled kernels in the cache. GFLOP are the textbook's. Peak: the",
             "fastest matrix product, NumPy's or PyTorch's, in these processes after the steps.\n",
             _table(SIDES, map(_sides, rows)),
+            *_others(rows),
         ]
     )
+
+
+def _others(rows: list[Result]) -> list[str]:
+    """Return the table of compilers and runtimes, if any was measured."""
+    names = [name for name in OTHERS if any(name in row["rounds"] for row in rows)]
+    if not names:
+        return []
+
+    def cells(row: Result, name: str) -> list[str]:
+        if name not in row["rounds"]:
+            return [NONE] * 3
+        own = [result["step_s"]["median"] for result in row["rounds"]["pellucid"]]
+        theirs = [result["step_s"]["median"] for result in row["rounds"][name]]
+        ratio = statistics.median(b / a for a, b in zip(own, theirs, strict=True))
+        return [f"{ratio:.2f}", _start(row, name), _losses(row["rounds"][name][0])]
+
+    header = ["case", "threads"]
+    for name in names:
+        header += [f"against {name}", "start s", "losses"]
+    lines = [
+        [row["case"], str(row["threads"]), *(cell for name in names for cell in cells(row, name))]
+        for row in rows
+    ]
+    return [
+        "\n### Against compilers and runtimes\n",
+        "How many times as fast Pellucid is, and the seconds that each needs before: imports +",
+        "building, export or load + the first step, in which `torch.compile` and JAX compile. JAX",
+        "keeps no running averages of batch normalization; its whole step, update included,",
+        "is one function. ONNX Runtime and OpenVINO run the network that Pellucid exports.\n",
+        _table(header, lines),
+    ]
 
 
 SIDES = [

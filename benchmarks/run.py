@@ -1,4 +1,4 @@
-"""Pellucid against PyTorch eager and ONNX Runtime on the CPU, side by side: `make bench`.
+"""Pellucid against PyTorch eager and others on the CPU, side by side: `make bench`.
 
 Every measurement runs in its own process, the contenders take turns, and the results are medians
 over the rounds with their range. Compiling and warming up are reported separately. The results go
@@ -22,13 +22,13 @@ import chart
 import onnx_runtime
 import startup
 from cases import CASES, TRAINED
-from contender import PEERS
+from contender import OTHERS, PEERS, WITHOUT_TRAINING
 from memory import WHO
 from processes import HERE, Result, call
 
 import report
 
-PACKAGES = ("pellucid", "numpy", "numba", "torch", "onnxruntime")
+PACKAGES = ("pellucid", "numpy", "numba", "torch", "onnxruntime", "jax", "openvino")
 ONNX = onnx_runtime.cases()
 
 
@@ -41,6 +41,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.2, help="of steps in each process")
     parser.add_argument("--reference", action="store_true", help="time the plain layers too")
     parser.add_argument("--no-peer", action="store_true", help="measure without PyTorch")
+    parser.add_argument(
+        "--others",
+        nargs="*",
+        choices=OTHERS,
+        default=[],
+        metavar="NAME",
+        help=f"compilers and runtimes to measure too, if installed: {', '.join(OTHERS)}",
+    )
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--quick", action="store_true", help="trial run with meaningless numbers")
     options = parser.parse_args()
@@ -65,13 +73,18 @@ def main() -> None:
 def _steps(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
     contenders = ["pellucid", *PEERS] if not options.no_peer else ["pellucid"]
     contenders += ["reference"] * options.reference
+    found = [name for name in options.others if importlib.util.find_spec(OTHERS[name])]
+    for name in set(options.others) - set(found):
+        print(f"{name} is not measured: {OTHERS[name]} is not installed")
     measured = []
     for key in (key for key in CASES if key in wanted):
+        without = WITHOUT_TRAINING if CASES[key].training else ()
+        everyone = [*contenders, *(name for name in found if name not in without)]
         for threads in options.threads:
             call("contender.py", "pellucid", key, threads, 0)  # compiles what is not in the cache
-            rounds: dict[str, list[Result]] = {name: [] for name in contenders}
+            rounds: dict[str, list[Result]] = {name: [] for name in everyone}
             for turn in range(options.rounds):
-                for name in contenders[:: 1 if turn % 2 == 0 else -1]:
+                for name in everyone[:: 1 if turn % 2 == 0 else -1]:
                     found = call("contender.py", name, key, threads, options.seconds)
                     rounds[name].append(found)
             measured.append({"case": key, "threads": threads, "rounds": rounds})

@@ -50,9 +50,9 @@ class Kit:
         """Return a rectifier up to 6."""
         return nn.ReLU6(inplace=True)
 
-    def pool(self, size: int = 2, stride: int = 2) -> nn.Module:
+    def pool(self, size: int = 2, stride: int = 2, padding: int = 0) -> nn.Module:
         """Return a max pooling."""
-        return nn.MaxPool2d(size, stride)
+        return nn.MaxPool2d(size, stride, padding)
 
     def average(self) -> nn.Module:
         """Return the average over the image."""
@@ -85,6 +85,14 @@ class Kit:
     def skip(self, *layers: nn.Module) -> nn.Module:
         """Return a chain that is added to its input."""
         return Skip(*layers)
+
+    def total(self, *branches: nn.Module) -> nn.Module:
+        """Return the sum of what two chains make of one input."""
+        return Total(*branches)
+
+    def joined(self, *branches: nn.Module) -> nn.Module:
+        """Return the channels of what several chains make of one input, one after the other."""
+        return Joined(*branches)
 
     def _with_weights(self, layer: Any) -> nn.Module:
         shape = tuple(layer.weight.shape)
@@ -120,14 +128,36 @@ class Skip(nn.Sequential):
         return super().forward(x) + x
 
 
-class Torch:
-    """A case in PyTorch, in one of its two memory formats."""
+class Total(nn.ModuleList):
+    """Chains of one input, whose outputs are added."""
 
-    def __init__(self, case: Case, data: Sequence[Batch], threads: int, last: bool = False) -> None:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the sum."""
+        inside, around = (branch(x) for branch in self)
+        return inside + around
+
+
+class Joined(nn.ModuleList):
+    """Chains of one input, whose channels are joined."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the channels one after the other."""
+        return torch.cat([branch(x) for branch in self], 1)
+
+
+class Torch:
+    """A case in PyTorch, in one of its two memory formats, eager or compiled (`torch.compile`)."""
+
+    def __init__(
+        self, case: Case, data: Sequence[Batch], threads: int, last: bool = False,
+        compiled: bool = False,
+    ) -> None:  # fmt: skip
         torch.set_num_threads(threads)
         torch.manual_seed(0)
         form = torch.channels_last if last else torch.contiguous_format
         self.model = case.network(Kit()).train(case.training).to(memory_format=form)
+        if compiled:
+            self.model.compile()
         self.measure = nn.CrossEntropyLoss()
         self.rule = torch.optim.Adam(self.model.parameters(), fused=True)
         self.session: AbstractContextManager[Any] = (
