@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.kernels.jit import LANES, REGISTERS, kernel
+from pellucid.kernels.jit import LANES, REGISTERS, inlined, kernel
 from pellucid.kernels.simd import (
     add_row,
     add_rows_from,
@@ -228,6 +228,20 @@ def test_a_sum_does_not_depend_on_what_stands_beside_it():
 def _scaled(a, i, b, j, p, y):
     t = load(ROWS, COLUMNS, y, 0, WIDTH, LANES)
     store(add_scaled(t, a, i, b, j, p), y, SIZE, WIDTH)
+
+
+@inlined  # a kernel from the cache has no code to be read
+def products(count, a, y):
+    t = zeros(ROWS, COLUMNS)
+    for k in range(count):
+        t = outer(t, a, k, SIZE, a, k * WIDTH)
+    store(t, y, 0, WIDTH)
+
+
+def test_a_loop_over_products_is_not_unrolled_which_would_spill_the_sums_of_large_tiles():
+    products(1, np.ones(4 * SIZE, np.float32), np.empty(SIZE, np.float32))
+    (code,) = products.inspect_llvm().values()
+    assert code.count(f"call <{LANES} x float> @llvm.fma.") == ROWS * COLUMNS
 
 
 @pytest.mark.parametrize("p", [WIDTH, 3])

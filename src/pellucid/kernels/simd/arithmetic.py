@@ -51,6 +51,7 @@ def outer(typing: Any, tile: Any, a: Any, i: Any, step: Any, b: Any, j: Any) -> 
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
+        w.keep_rolled()
         left, right = w.pointer(1, 2), w.pointer(4, 5)
         row = [w.load(w.offset(right, c * LANES)) for c in range(tile.columns)]
         column = [w.broadcast(w.offset(left, r, 3)) for r in range(tile.rows)]
@@ -65,6 +66,7 @@ def outer_at(typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j:
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
+        w.keep_rolled()
         left, table, right = w.pointer(1, 2), w.pointer(3, 4), w.pointer(5, 6)
         row = [w.load(w.offset(right, c * LANES)) for c in range(tile.columns)]
         places = [w.builder.load(w.offset(table, r)) for r in range(tile.rows)]
@@ -82,6 +84,7 @@ def outer_argmax(
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
+        w.keep_rolled()
         left, cells, table, right = (w.pointer(k, k + 1) for k in (1, 3, 5, 7))
         column = [w.broadcast(w.offset(left, r)) for r in range(tile.rows)]
         cell = [w.builder.load(w.offset(cells, r)) for r in range(tile.rows)]
@@ -101,6 +104,7 @@ def add_scaled(typing: Any, tile: Any, a: Any, i: Any, b: Any, j: Any, p: Any) -
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
+        w.keep_rolled()
         factor, right = w.broadcast(w.pointer(1, 2)), w.pointer(3, 4)
         rows = [w.offset(right, r, 5) for r in range(tile.rows)]
         return w.each(
@@ -116,6 +120,7 @@ def inner(typing: Any, tile: Any, a: Any, i: Any, p: Any, b: Any, j: Any, q: Any
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
+        w.keep_rolled()
         left, right = w.pointer(1, 2), w.pointer(4, 5)
         rows = [w.load(w.offset(left, r, 3)) for r in range(tile.rows)]
         columns = [w.load(w.offset(right, c, 6)) for c in range(tile.columns)]
@@ -147,6 +152,7 @@ def inner_at(typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j:
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
+        w.keep_rolled()
         left, table, factor = w.pointer(1, 2), w.pointer(3, 4), w.load(w.pointer(5, 6))
         places = [w.builder.load(w.offset(table, r)) for r in range(tile.rows)]
         rows = [w.load(w.builder.gep(left, [place])) for place in places]
