@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 from layer_cases import CASES, LayerCase
 from layer_contenders import OnnxRuntime, Ours, Torch, inputs, our_layer
-from layer_report import as_line, report
+from layer_report import as_line, read, report
+from machine import facts
 from processes import HERE, Result
 from timing import seconds_of
 
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--short", action="store_true", help="each layer with one batch size only")
     parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--before", type=Path, metavar="JSON", help="an earlier layers.json")
     parser.add_argument("--bursts", type=int, default=BURSTS)
     parser.add_argument("--of-process", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -52,10 +54,12 @@ def main() -> None:
         for row in measure(_chosen(options), options.threads[0], options.bursts):
             print(json.dumps(row), flush=True)
         return
+    before = read(options.before) if options.before else []
     rows: list[Result] = []
     for threads in options.threads:
         rows += _in_process(options, threads)
-    report(rows, options.out)
+    report(rows, facts(), options.out, before)
+    print(f"\nwritten to {options.out}/layers.md, layers.png and layers.json")
 
 
 def _chosen(options: argparse.Namespace) -> list[LayerCase]:

@@ -8,14 +8,9 @@ to a folder: results.md, results.json and results.png.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import importlib.util
 import json
-import os
-import platform
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import chart
@@ -23,12 +18,12 @@ import onnx_runtime
 import startup
 from cases import CASES, TRAINED
 from contender import OTHERS, PEERS, WITHOUT_TRAINING
+from machine import facts
 from memory import WHO
 from processes import HERE, Result, call
 
 import report
 
-PACKAGES = ("pellucid", "numpy", "numba", "torch", "onnxruntime", "jax", "openvino")
 ONNX = onnx_runtime.cases()
 
 
@@ -60,7 +55,7 @@ def main() -> None:
         print("PyTorch is not installed: Pellucid is measured alone")
         options.no_peer = True
     wanted = set(options.cases or EVERYTHING)
-    results: Result = {"facts": _facts()}
+    results: Result = {"facts": facts()}
     for name, measure in PARTS.items():
         results[name] = measure(options, wanted)
         _write(results, options.out)
@@ -176,30 +171,6 @@ def _has_mnist(wanted: set[str], name: str) -> bool:
     if not found:
         print(f"{name}: skipped, MNIST was not found (set PELLUCID_TEST_MNIST to its folder)")
     return found
-
-
-def _facts() -> dict[str, str]:
-    versions = {}
-    for package in PACKAGES:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            versions[package] = importlib.metadata.version(package)
-    return {
-        "measured": time.strftime("%Y-%m-%d %H:%M"),
-        "processor": _processor(),
-        "cores": str(os.cpu_count()),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        **versions,
-    }
-
-
-def _processor() -> str:
-    """Return the processor's name, where the system tells."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _write(results: Result, out: Path) -> None:

@@ -64,6 +64,24 @@ def test_a_runtime_is_measured_beside_pytorch_with_the_same_scores(peer, tmp_pat
     assert "| case | threads | against onnxruntime |" in page
 
 
+def test_a_layer_is_measured_by_itself_and_computes_what_pytorch_does(peer, tmp_path):
+    peer("torch")
+    command = [sys.executable, str(RUN.with_name("layers.py")), "5x5-6>16-@14-b1", "sum-256-@56-b1"]
+    process = subprocess.run(
+        [*command, "--bursts", "1", "--threads", "1", "--out", str(tmp_path)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    rows = json.loads((tmp_path / "layers.json").read_text(encoding="utf-8"))["rows"]
+    assert [(row["case"], row["training"]) for row in rows] == [
+        ("5x5-6>16-@14-b1", True), ("5x5-6>16-@14-b1", False),
+        ("sum-256-@56-b1", True), ("sum-256-@56-b1", False),
+    ]  # fmt: skip
+    assert all(row["difference"] < 1e-5 for row in rows)
+    assert "| 5x5 6>16 @14 | 1 | LeNet-5 |" in (tmp_path / "layers.md").read_text(encoding="utf-8")
+    assert (tmp_path / "layers.png").is_file()
+
+
 def test_an_unknown_case_is_refused(tmp_path):
     command = [sys.executable, str(RUN), "simpel", "--out", str(tmp_path)]
     process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
