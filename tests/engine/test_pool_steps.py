@@ -20,7 +20,7 @@ from pellucid.engine.cpu.steps.pool import (
     MaxPoolStep,
 )
 from pellucid.errors import ArgumentError
-from pellucid.kernels import max_pool_2x2, pooling
+from pellucid.kernels import max_pooling
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 
 
@@ -193,25 +193,14 @@ def test_a_window_of_zeros_has_no_gradient(p):
     np.testing.assert_array_equal(step.backward(dy, need_dx=True), x)
 
 
-@pytest.mark.parametrize("size", [(6, 8), (7, 8), (6, 9), (7, 9)], ids=str)
-def test_2x2_windows_have_a_kernel_of_their_own(size):
-    layer = nn.MaxPool2d(2)
-    x = np.random.default_rng(0).normal(size=(3, 20, *size)).astype(np.float32)
-    step = _agree(MaxPoolStep, layer, x)
-    assert step.uses(training=True) == (max_pool_2x2.forward, max_pool_2x2.backward)
-    dy = np.ones((3, 3, 4, 20), np.float32)
-    step.backward(dy, need_dx=True)[:] = np.nan  # what a step leaves may be overwritten
-    assert step.backward(dy, need_dx=True).sum() == dy.size
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        nn.MaxPool2d(2, 1), nn.MaxPool2d(2, 2, 1), nn.MaxPool2d(2, dilation=2),
-        nn.MaxPool2d((2, 3), 2), nn.MaxPool2d(2, (2, 3)),
-    ],
-    ids=repr,
-)  # fmt: skip
-def test_other_windows_do_not(layer):
-    step = MaxPoolStep("pool", layer, (3, 8, 8), 2)
-    assert step.uses(training=True) == (pooling.max_forward, pooling.max_backward)
+def test_inference_finds_no_argmax_until_a_gradient_is_wanted():
+    layer = nn.MaxPool2d(3, 2)
+    step = MaxPoolStep("pool", layer.eval(), (20, 9, 8), 3)
+    assert step.uses(training=False) == (max_pooling.maxima,)
+    x = np.random.default_rng(0).normal(size=(3, 9, 8, 20)).astype(np.float32)
+    y = step.forward(x).copy()
+    late = step.backward(y, need_dx=True).copy()
+    layer.train()
+    np.testing.assert_array_equal(step.forward(x), y)
+    np.testing.assert_array_equal(step.backward(y, need_dx=True), late)
+    assert abs(late).sum() > 0

@@ -1,11 +1,10 @@
-"""The pooling kernels equal their ops, whatever the window, the threads and the numbers are."""
+"""The kernels of average and Lp pooling equal their ops, whatever threads and numbers are."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from ops.strategies import geometries, poolings
 from ops.witness import assert_agrees
@@ -33,21 +32,6 @@ def _first(x):
     return np.moveaxis(x, -1, 1)
 
 
-def _max_pool(x, dy, windows, *, small=True, per=3):
-    """Return maxima, argmax and gradient of images and gradients (N, C, H, W)."""
-    x, dy = _last(x), _last(dy)
-    y, dx = np.full_like(dy, 99), np.full_like(x, 99)
-    arg, wide = np.full(y.size, 99, np.uint8), np.full(y.size, 99, np.float32)
-    argmax, tasks = pooling.Argmax(arg, wide, small), -(-len(x) * y.shape[1] // per)
-    run(pooling.max_forward, tasks, x, y, argmax, pooling.reads(windows), per)
-    tasks = -(-len(x) * x.shape[1] // per)
-    run(pooling.max_backward, tasks, dy, argmax, dx, pooling.readers(windows), per)
-    numbers = (arg if small else wide).reshape(y.shape)
-    unused = wide if small else arg
-    assert (unused == 99).all()
-    return _first(y), _first(numbers), _first(dx)
-
-
 @given(geometry=geometries())
 def test_taps_are_the_cells_of_each_window_and_the_windows_of_each_cell(geometry):
     windows = geometry.windows
@@ -70,69 +54,14 @@ def _met(taps):
             yield row, cell + k * taps.cell, place + k * taps.place
 
 
-@pytest.mark.parametrize("small", [True, False])
-@given(case=poolings(), ties=st.booleans())
-def test_the_argmax_is_the_first_of_the_largest(small, case, ties):
-    x, dy = case.arrays(np.float32)
-    if ties:
-        x = np.round(x)
-    y, arg, dx = _max_pool(x, dy, case.geometry.windows, small=small)
-    expected, numbers = ops.max_pool2d(x, case.geometry.windows)
-    np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(arg, numbers)
-    assert_agrees(dx, ops.max_pool2d_backward(dy.astype(float), numbers, case.geometry.windows))
-
-
-@pytest.mark.parametrize("c", [1, 3, 15, 16, 17, 32, 70])
-def test_channels_that_do_not_fill_whole_vectors(c):
-    rng = np.random.default_rng(c)
-    windows = slide((7, 6), (3, 2), 2, 1)
-    x, dy = rng.normal(size=(2, c, 7, 6)), rng.normal(size=(2, c, *windows.output))
-    x = x.astype(np.float32)
-    y, arg, dx = _max_pool(x, dy, windows)
-    expected, numbers = ops.max_pool2d(x, windows)
-    np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(arg, numbers)
-    assert_agrees(dx, ops.max_pool2d_backward(dy, numbers, windows))
-
-
-@pytest.mark.parametrize("small", [True, False])
-def test_a_nan_is_the_largest_and_infinities_are_numbers_like_any(small):
-    rng = np.random.default_rng(0)
-    windows = slide((12, 12), 3, 2, 1)
-    x = rng.choice(
-        [np.nan, -np.inf, np.inf, 1, -1], size=(3, 5, 12, 12), p=[0.1, 0.6, 0.1, 0.1, 0.1]
-    )
-    x[0] = -np.inf  # next to padding, which is never the largest
-    y, arg, _ = _max_pool(x, np.ones((3, 5, *windows.output)), windows, small=small)
-    expected, numbers = ops.max_pool2d(x, windows)
-    np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(arg, numbers)
-    assert np.isnan(y).any()
-    assert (y == -np.inf).any()
-
-
-def test_a_window_of_more_cells_than_a_byte_can_tell_apart():
-    rng = np.random.default_rng(0)
-    windows = slide((40, 41), (20, 30), (7, 3))
-    x, dy = rng.normal(size=(2, 3, 40, 41)), rng.normal(size=(2, 3, *windows.output))
-    x = x.astype(np.float32)
-    _, arg, dx = _max_pool(x, dy, windows, small=False)
-    _, numbers = ops.max_pool2d(x, windows)
-    assert numbers.max() > 255
-    np.testing.assert_array_equal(arg, numbers)
-    assert_agrees(dx, ops.max_pool2d_backward(dy, numbers, windows))
-
-
 def test_neither_threads_nor_tasks_change_a_bit(threads):
     rng = np.random.default_rng(0)
     windows = slide((15, 14), 3, 1, 1)
-    x, dy = rng.normal(size=(9, 6, 15, 14)), rng.normal(size=(9, 6, *windows.output))
+    x = rng.normal(size=(9, 6, 15, 14))
     seen = []
     for count, per in ((1, 1), (2, 1), (2, 4), (1, 1000)):
         threads(count)
-        seen.append([a.tobytes() for a in _max_pool(x, dy, windows, per=per)])
-        seen[-1].append(_sums(x, windows, pooling.reads, 0.5, per).tobytes())
+        seen.append(_sums(x, windows, pooling.reads, 0.5, per).tobytes())
     assert all(bits == seen[0] for bits in seen)
 
 
@@ -156,6 +85,14 @@ def test_sums_are_averages_and_their_gradients(case):
     assert_agrees(y, expected, magnitude=[counts.max() * abs(x).max()])
     expected = ops.avg_pool2d_backward(dy.astype(float) * counts, windows)
     assert_agrees(dx, expected, magnitude=[counts.max() * abs(dy).max()])
+
+
+@pytest.mark.parametrize("c", [1, 3, 15, 16, 17, 32, 64, 70, 130])
+def test_channels_that_do_not_fill_whole_vectors(c):
+    windows = slide((7, 6), (3, 2), 2)
+    x = np.random.default_rng(c).random((2, c, 7, 6))
+    expected = 6 * ops.avg_pool2d(x, windows)
+    assert_agrees(_sums(x, windows, pooling.reads, 1), expected)
 
 
 def test_each_row_and_column_of_a_sum_has_its_share():

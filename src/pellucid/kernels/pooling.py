@@ -1,4 +1,4 @@
-"""Pooling: the twins of `pellucid.ops.pooling`; maxima to the bit, sums to 1e-6.
+"""Average and Lp pooling: the twins of `pellucid.ops.pooling`, to 1e-6.
 
 Images are channels-last, (N, H, W, C), float32, C-contiguous, allocated by the engine. A task is a
 band of rows of the result, counted through all images. Backward gathers instead of scattering: for
@@ -6,42 +6,32 @@ each cell it asks which windows read it. So a task writes to its own rows only, 
 written once, and its sum has one order. In both directions a row of the result meets a regular
 series of rows, and a column a regular series of columns: the *taps* of each axis.
 
-The argmax of a window is the number u·FW + v of its cell, in a byte if there are at most 256 cells,
-else in a float32, which is exact up to 2²⁴. (Powers work on flat arrays, in the blocks of
-`pellucid.kernels.blocks`. Windows of 2x2 cells have kernels of their own, in `max_pool_2x2`.)
+A window's cells are read `TOGETHER` vectors of channels at a time, so that the loops over the
+cells, which take longer than a load, serve several loads. The last vectors overlap those before
+them rather than be masked. (Powers work on flat arrays, in the blocks of
+`pellucid.kernels.blocks`; max pooling is in `pellucid.kernels.max_pooling`.)
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..shapes import Windows
 from ..typing import Array
 from .blocks import part
-from .jit import LANES, kernel
+from .jit import LANES, inlined, kernel
 from .pool.threads import share
-from .simd import (
-    keep_larger,
-    load_bytes,
-    load_part,
-    plus,
-    store_bytes,
-    store_part,
-    where_above_zero,
-    where_equal,
-    zeros,
-)
+from .simd import load_first, plus, store_first, times, zeros
 
 __all__ = [
-    "Argmax",
+    "TOGETHER",
+    "WIDE",
     "AxisTaps",
     "Taps",
     "band",
-    "max_backward",
-    "max_forward",
     "powers",
     "readers",
     "reads",
@@ -50,6 +40,8 @@ __all__ = [
 ]
 
 GRAIN = 2**17  # numbers that a task reads: some 20 µs
+TOGETHER = 4  # vectors of channels: with as many of argmax, half of AVX2's registers
+WIDE = TOGETHER * LANES
 FEW = (1.0, 2.0, 3.0, 4.0)  # powers that are fastest by multiplication
 
 
@@ -87,22 +79,6 @@ class Taps(NamedTuple):
     most: int
 
 
-class Argmax(NamedTuple):
-    """The number of the largest cell of each window, flat, in ``small`` or in ``wide``.
-
-    Attributes
-    ----------
-    small : uint8 array
-    wide : float32 array
-    is_small : bool
-        Which of the two is used.
-    """
-
-    small: Array
-    wide: Array
-    is_small: bool
-
-
 def reads(windows: Windows) -> Taps:
     """Return the rows and columns of the image that each window reads, without the padding."""
     return _both(_axis_reads(windows, 0), _axis_reads(windows, 1), windows)
@@ -119,71 +95,6 @@ def band(numbers: int) -> int:
 
 
 @kernel
-def max_forward(queue: Array, x: Array, y: Array, argmax: Argmax, taps: Taps, per: int) -> None:
-    """Write the largest cell of each window, the first of equals, and which one it was.
-
-    A NaN counts as the largest.
-    """
-    rows, columns, fw, _ = taps
-    arg, wide, small = argmax
-    (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
-    xs, ys = x.reshape(x.size), y.reshape(y.size)
-    for task in share(queue):
-        for row in range(task * per, min(images * oh, (task + 1) * per)):
-            n, i = row // oh, row % oh
-            u, top, us = rows.table[i, 0], rows.table[i, 1], rows.table[i, 2]
-            for j in range(ow):
-                v, left, vs = columns.table[j, 0], columns.table[j, 1], columns.table[j, 2]
-                first, to = ((n * h + top) * w + left) * c, (row * ow + j) * c
-                for k in range(0, c, LANES):
-                    number, z, count = np.float32(u * fw + v), first + k, c - k
-                    m, nothing = load_part(xs, z, count), zeros(1, 1)
-                    a = where_above_zero(nothing, nothing, number)  # the first cell's everywhere
-                    for _ in range(us):
-                        cell, at = number, z
-                        for _ in range(vs):
-                            m, a = keep_larger(m, a, load_part(xs, at, count), cell)
-                            cell += np.float32(1)
-                            at += columns.place * c
-                        number += np.float32(fw)
-                        z += rows.place * w * c
-                    store_part(m, ys, to + k, count)
-                    if small:
-                        store_bytes(a, arg, to + k, 0, count)
-                    else:
-                        store_part(a, wide, to + k, count)
-
-
-@kernel
-def max_backward(queue: Array, dy: Array, argmax: Argmax, dx: Array, taps: Taps, per: int) -> None:
-    """Write to each cell of ``dx`` the sum of ``dy`` over the windows whose argmax it is."""
-    rows, columns, fw, _ = taps
-    arg, wide, small = argmax
-    (_, oh, ow, _), (images, h, w, c) = dy.shape, dx.shape
-    dys, dxs = dy.reshape(dy.size), dx.reshape(dx.size)
-    for task in share(queue):
-        for row in range(task * per, min(images * h, (task + 1) * per)):
-            n, i = row // h, row % h
-            u, top, us = rows.table[i, 0], rows.table[i, 1], rows.table[i, 2]
-            for j in range(w):
-                v, left, vs = columns.table[j, 0], columns.table[j, 1], columns.table[j, 2]
-                first, to = ((n * oh + top) * ow + left) * c, (row * w + j) * c
-                for k in range(0, c, LANES):
-                    number, z, count = np.float32(u * fw + v), first + k, c - k
-                    t = zeros(1, 1)
-                    for _ in range(us):
-                        cell, at = number, z
-                        for _ in range(vs):
-                            a = load_bytes(arg, at, count) if small else load_part(wide, at, count)
-                            t = plus(t, where_equal(load_part(dys, at, count), a, cell))
-                            cell += np.float32(columns.cell)
-                            at += columns.place * c
-                        number += np.float32(rows.cell * fw)
-                        z += rows.place * ow * c
-                    store_part(t, dxs, to + k, count)
-
-
-@kernel
 def sums(queue: Array, x: Array, y: Array, taps: Taps, left: Array, right: Array, per: int) -> None:
     """Write ``y[i,j] = left[i] · right[j] · Σ x`` over the taps of i and j.
 
@@ -192,25 +103,38 @@ def sums(queue: Array, x: Array, y: Array, taps: Taps, left: Array, right: Array
     """
     rows, columns, _, _ = taps
     (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
-    xs, ys = x.reshape(x.size), y.reshape(y.size)
+    arrays, steps = (x.reshape(x.size), y.reshape(y.size)), (rows.place * w * c, columns.place * c)
     for task in share(queue):
         for row in range(task * per, min(images * oh, (task + 1) * per)):
             n, i = row // oh, row % oh
-            first_row, us = rows.table[i, 1], rows.table[i, 2]
+            top, us = rows.table[i, 1], rows.table[i, 2]
             for j in range(ow):
                 first_column, vs = columns.table[j, 1], columns.table[j, 2]
-                first, to = ((n * h + first_row) * w + first_column) * c, (row * ow + j) * c
-                for k in range(0, c, LANES):
-                    z, count = first + k, c - k
-                    t = zeros(1, 1)
-                    for _ in range(us):
-                        at, s = z, zeros(1, 1)
-                        for _ in range(vs):
-                            s = plus(s, load_part(xs, at, count))
-                            at += columns.place * c
-                        t = plus(t, s)  # a sum of sums: an image's rounding errors stay small
-                        z += rows.place * w * c
-                    store_part(left[i] * right[j] * t, ys, to + k, count)
+                first, to = ((n * h + top) * w + first_column) * c, (row * ow + j) * c
+                cells = us, vs, left[i] * right[j]
+                if c >= WIDE:
+                    _sum(TOGETHER, WIDE, c, arrays, first, to, cells, steps)
+                else:
+                    _sum(1, min(c, LANES), c, arrays, first, to, cells, steps)
+
+
+@inlined
+def _sum(
+    vectors: int, count: int, c: int, arrays: Any, first: int, to: int, cells: Any, steps: Any
+) -> None:
+    """Write the sums of one window, ``count`` channels at a time."""
+    (x, y), (us, vs, factor), (down, across) = arrays, cells, steps
+    for begin in range(0, c, count):
+        k = min(begin, c - count)
+        at, t = first + k, zeros(1, vectors)
+        for _ in range(us):
+            z, s = at, zeros(1, vectors)
+            for _ in range(vs):
+                s = plus(s, load_first(vectors, x, z, count))
+                z += across
+            t = plus(t, s)  # a sum of sums: an image's rounding errors stay small
+            at += down
+        store_first(times(t, factor), y, to + k, 0, count)
 
 
 @kernel

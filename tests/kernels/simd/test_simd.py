@@ -15,15 +15,18 @@ from pellucid.kernels.simd import (
     add_rows_from,
     add_scaled,
     add_vector,
+    add_where_equal,
     inner,
     inner_first,
     interleave,
     keep_larger,
     lane_sums,
+    larger,
     largest,
     load,
     load_bytes,
     load_bytes_between,
+    load_first,
     load_part,
     load_rows_between,
     load_within,
@@ -112,10 +115,11 @@ def _number_by_number(a, b, k, y):
     store(relu(t), y, 5 * SIZE, WIDTH)
     store(where_above_zero(t, u, k), y, 6 * SIZE, WIDTH)
     store(where_equal(t, u, k), y, 7 * SIZE, WIDTH)
-    larger, winner = keep_larger(t, zeros(ROWS, COLUMNS), u, k)
+    best, winner = keep_larger(t, zeros(ROWS, COLUMNS), u, k)
     store(where_below(t, u, k), y, 8 * SIZE, WIDTH)
-    store(larger, y, 9 * SIZE, WIDTH)
+    store(best, y, 9 * SIZE, WIDTH)
     store(winner, y, 10 * SIZE, WIDTH)
+    store(larger(t, u), y, 11 * SIZE, WIDTH)
 
 
 def _pairs():
@@ -127,7 +131,7 @@ def _pairs():
 @pytest.mark.parametrize("k", [np.float32(2), np.float32(-3)])
 def test_arithmetic_goes_number_by_number(k):
     for a, b in _pairs():
-        y = np.empty(11 * SIZE, np.float32)
+        y = np.empty(12 * SIZE, np.float32)
         _number_by_number(a, b, k, y)
         with np.errstate(invalid="ignore"):
             expected = [
@@ -135,24 +139,26 @@ def test_arithmetic_goes_number_by_number(k):
                 np.where(b > 0, a, k), np.where(b == k, a, 0),
                 np.where(b < k, a, 0),
             ]  # fmt: skip
-        np.testing.assert_array_equal(y.reshape(11, SIZE)[:9], expected)
+        np.testing.assert_array_equal(y.reshape(12, SIZE)[:9], expected)
 
 
-def test_keep_larger_keeps_the_first_of_equals_and_of_nans():
+def test_the_larger_is_the_first_of_equals_and_of_nans():
     for a, b in _pairs():
-        y = np.empty(11 * SIZE, np.float32)
+        y = np.empty(12 * SIZE, np.float32)
         _number_by_number(a, b, np.float32(7), y)
-        larger, winner = y.reshape(11, SIZE)[9:]
+        best, winner, alone = y.reshape(12, SIZE)[9:]
         wins = (b > a) | (np.isnan(b) & ~np.isnan(a))
-        np.testing.assert_array_equal(larger, np.where(wins, b, a))
+        np.testing.assert_array_equal(best, np.where(wins, b, a))
         np.testing.assert_array_equal(winner, np.where(wins, 7, 0))
+        np.testing.assert_array_equal(alone, best)
+        np.testing.assert_array_equal(np.signbit(alone), np.signbit(best))
 
 
 @kernel
 def _largest_of_rows(t, y):
-    larger, winner = largest(load(ROWS, COLUMNS, t, 0, WIDTH, LANES), ROWS)
+    best, winner = largest(load(ROWS, COLUMNS, t, 0, WIDTH, LANES), ROWS)
     prefetch(y, 0)  # changes nothing
-    store(larger, y, 0, WIDTH)
+    store(best, y, 0, WIDTH)
     store(winner, y, WIDTH, WIDTH)
 
 
@@ -336,6 +342,28 @@ def test_a_part_of_a_vector_has_zeros_behind_it_and_is_stored_alone(n, m):
     for got, source in ((y, a), (from_bytes, bytes_)):
         part = np.where(np.arange(LANES) < n, source[1:], 0)
         np.testing.assert_array_equal(got, written(LANES + 4, np.array([2]), part[np.newaxis, :m]))
+
+
+@kernel
+def _first_of_row(a, i, n, y, j, bytes_, marks, m, k, sums):
+    t = load_first(COLUMNS, a, i, n)
+    store(t, y, j, WIDTH)
+    store_first(t, bytes_, j, WIDTH, n)
+    store_first(add_where_equal(t, a, i, marks, m, k, n), sums, j, WIDTH, n)
+
+
+@pytest.mark.parametrize("marks", [np.uint8, np.float32])
+@pytest.mark.parametrize("n", [*COUNTS, LANES + 1, WIDTH])
+def test_of_a_row_the_first_numbers_are_read_and_added_where_they_are_marked(n, marks):
+    a, m = whole(WIDTH + 1, np.uint8).astype(np.float32), whole(WIDTH + 2, np.uint8) % 3
+    a[1 + n :] = np.nan  # what must not be read
+    y, bytes_, sums = empty(WIDTH + 4), empty(WIDTH + 4, np.uint8), empty(WIDTH + 4)
+    _first_of_row(a, 1, n, y, 2, bytes_, m.astype(marks), 2, 1, sums)
+    at, first = np.array([2]), a[np.newaxis, 1 : 1 + n]
+    np.testing.assert_array_equal(y[2:-2], np.append(first, np.zeros(WIDTH - n)))
+    np.testing.assert_array_equal(bytes_, written(WIDTH + 4, at, first, np.uint8))
+    doubled = np.where(m[2 : 2 + n] == 1, 2, 1) * first
+    np.testing.assert_array_equal(sums, written(WIDTH + 4, at, doubled))
 
 
 @kernel

@@ -24,11 +24,13 @@ Selection (selection.py):
 
     t = relu(t)                         max(0, t); NaN stays NaN
     t = clip(t, p, q)                   min(max(t, p), q); NaN stays NaN
+    t = larger(t, u)                    max(t, u), the first of equals; NaN is the largest
     t, a = keep_larger(t, a, u, k)      max(t, u), the first of equals; a = k where it is u
     u, a = largest(t, K)                the same of t[r::R/K,:], K rows; a = q where it is the q-th
     t = where_above_zero(t, u, k)       t where u > 0, else k
     t = where_equal(t, u, k)            t where u == k, else 0
     t = where_below(t, u, k)            t where u < k, else 0
+    t = add_where_equal(t, b, j, m, i, k, n)  t[0,:] += b[j : j + n] where m[i : i + n] == k
 
 Memory (memory.py); *within* means the first n numbers in the rows r < R and columns c < C:
 
@@ -36,6 +38,7 @@ Memory (memory.py); *within* means the first n numbers in the rows r < R and col
     t = load_within(.., q, R, C, n)     the same within, and zeros elsewhere
     t = load_rows_between(R, a, i, p, r, s, n)  t[q] = a[i + q·p : + n] for rows r <= q < s
     t = load_bytes_between(...)         the same from an array of bytes
+    t = load_first(C, a, i, n)          t[0,:] = a[i : i + n], and zeros
     t = load_part(a, i, n)              one vector: a[i : i + n], and zeros
     t = load_bytes(a, i, n)             the same from an array of bytes
     store(t, y, i, step)                y[i + r·step : + C·LANES] = t[r,:]
@@ -88,6 +91,7 @@ from .memory import (
     load,
     load_bytes,
     load_bytes_between,
+    load_first,
     load_part,
     load_rows_between,
     load_within,
@@ -101,7 +105,17 @@ from .memory import (
     store_rows,
     store_within,
 )
-from .selection import clip, keep_larger, largest, relu, where_above_zero, where_below, where_equal
+from .selection import (
+    add_where_equal,
+    clip,
+    keep_larger,
+    larger,
+    largest,
+    relu,
+    where_above_zero,
+    where_below,
+    where_equal,
+)
 from .shuffles import interleave, row, rows, strided, transpose, transpose_lanes
 
 __all__ = [
@@ -110,6 +124,7 @@ __all__ = [
     "add_rows_from",
     "add_scaled",
     "add_vector",
+    "add_where_equal",
     "clip",
     "entry",
     "inner",
@@ -118,10 +133,12 @@ __all__ = [
     "interleave",
     "keep_larger",
     "lane_sums",
+    "larger",
     "largest",
     "load",
     "load_bytes",
     "load_bytes_between",
+    "load_first",
     "load_part",
     "load_rows_between",
     "load_within",

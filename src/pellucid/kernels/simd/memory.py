@@ -18,6 +18,7 @@ __all__ = [
     "load",
     "load_bytes",
     "load_bytes_between",
+    "load_first",
     "load_part",
     "load_rows_between",
     "load_within",
@@ -81,6 +82,22 @@ def load_within(
         return made
 
     return tile(rows, columns, a, *[types.intp] * 6), write
+
+
+@intrinsic(prefer_literal=True)
+def load_first(typing: Any, columns: Any, a: Any, i: Any, count: Any) -> Any:
+    """Return a tile of one row: ``a[i : i + n]``, and zeros."""
+    tile = Tile(1, columns.literal_value)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values, tile)
+        place, masks = w.pointer(1, 2), w.column_masks(3)
+        made = ir.Constant(context.get_value_type(tile), ir.Undefined)
+        for c, mask in enumerate(masks):
+            made = builder.insert_value(made, w.load_masked(w.offset(place, c * LANES), mask), c)
+        return made
+
+    return tile(columns, a, types.intp, types.intp), write
 
 
 @intrinsic
@@ -187,12 +204,17 @@ def store(typing: Any, tile: Any, y: Any, i: Any, step: Any) -> Any:
 
 @intrinsic
 def store_first(typing: Any, tile: Any, y: Any, i: Any, step: Any, count: Any) -> Any:
-    """Write ``y[i + r·step : + n] = t[r,:]``, and nothing after it."""
+    """Write ``y[i + r·step : + n] = t[r,:]``, and nothing after it.
+
+    An array of bytes takes numbers from 0 to 255.
+    """
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
         place, masks = w.pointer(1, 2), w.column_masks(4)
         for r, c, vector in w.vectors():
+            if y.dtype == types.uint8:
+                vector = w.builder.fptoui(vector, ir.VectorType(ir.IntType(8), LANES))
             w.store_masked(vector, w.offset(w.offset(place, r, 3), c * LANES), masks[c])
         return w.context.get_dummy_value()
 

@@ -12,8 +12,10 @@ from ..jit import LANES
 from .tile import FLOAT, VECTOR, ZERO, Tile, Writer, splat
 
 __all__ = [
+    "add_where_equal",
     "clip",
     "keep_larger",
+    "larger",
     "largest",
     "relu",
     "where_above_zero",
@@ -55,6 +57,24 @@ def clip(typing: Any, tile: Any, low: Any, high: Any) -> Any:
         return w.each(between)
 
     return tile(tile, types.float32, types.float32), write
+
+
+@intrinsic
+def larger(typing: Any, tile: Any, other: Any) -> Any:
+    """Return ``max(t, u)``, the first of equals; a NaN is the largest."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+
+        def choose(r: int, c: int, t: Any) -> Any:
+            u = w.builder.extract_value(w.values[1], r * tile.columns + c)
+            # One instruction, which returns t if either is a NaN, or both are zeros.
+            large = w.builder.select(w.builder.fcmp_ordered(">", u, t), u, t)
+            return w.builder.select(w.builder.fcmp_ordered("==", u, u), large, u)
+
+        return w.each(choose)
+
+    return tile(tile, other), write
 
 
 @intrinsic
@@ -137,6 +157,41 @@ def where_equal(typing: Any, tile: Any, other: Any, number: Any) -> Any:
         return w.builder.fcmp_ordered("==", u, splat(w.builder, w.values[2], FLOAT))
 
     return tile(tile, other, types.float32), _where(equal)
+
+
+@intrinsic
+def add_where_equal(
+    typing: Any, tile: Any, b: Any, j: Any, m: Any, i: Any, number: Any, count: Any
+) -> Any:
+    """Return ``t[0,:] + b[j : j + n]`` where ``m[i : i + n] == k``, else t.
+
+    ``m`` is an array of bytes or of float32, and k an integer.
+    """
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        numbers, marks, masks = w.pointer(1, 2), w.pointer(3, 4), w.column_masks(6)
+        if m.dtype == types.uint8:
+            byte = ir.IntType(8)
+            few, mark = ir.VectorType(byte, LANES), w.builder.trunc(w.values[5], byte)
+            nothing, wanted = ir.Constant(few, [0] * LANES), splat(w.builder, mark, byte)
+        else:
+            mark = w.builder.sitofp(w.values[5], FLOAT)
+            few, nothing, wanted = VECTOR, ZERO, splat(w.builder, mark, FLOAT)
+
+        def add(r: int, c: int, t: Any) -> Any:
+            place = w.offset(marks, c * LANES)
+            read = w.load_masked(place, masks[c], few, nothing)
+            if few is VECTOR:
+                equal = w.builder.fcmp_ordered("==", read, wanted)
+            else:
+                equal = w.builder.icmp_unsigned("==", read, wanted)
+            u = w.load_masked(w.offset(numbers, c * LANES), masks[c])
+            return w.builder.fadd(t, w.builder.select(equal, u, ZERO))
+
+        return w.each(add)
+
+    return tile(tile, b, types.intp, m, types.intp, types.intp, types.intp), write
 
 
 @intrinsic

@@ -102,11 +102,11 @@ class Writer:
         mask = self.builder.select(inside, lanes, ir.Constant(lanes.type, [False] * LANES))
         return self.builder.select(inside, pointer, first), mask
 
-    def load_masked(self, pointer: Any, mask: Any) -> Any:
-        """Read a vector where ``mask`` says so, and zeros."""
-        place = self.builder.bitcast(pointer, VECTOR.as_pointer())
-        align = ir.Constant(ir.IntType(32), ALIGN)
-        return masked(self.builder, "load", VECTOR, [place, align, mask, ZERO])
+    def load_masked(self, pointer: Any, mask: Any, kind: Any = VECTOR, zero: Any = ZERO) -> Any:
+        """Read a vector, of numbers or of another ``kind``, where ``mask`` says so, and zeros."""
+        place = self.builder.bitcast(pointer, kind.as_pointer())
+        align = ir.Constant(ir.IntType(32), ALIGN if kind is VECTOR else 1)
+        return masked(self.builder, "load", kind, [place, align, mask, zero])
 
     def shuffle(self, a: Any, b: Any, lanes: list[int]) -> Any:
         """Return the vector with these lanes of ``a`` (from 0 on) and ``b`` (from `LANES` on)."""

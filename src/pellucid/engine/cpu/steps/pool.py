@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ....kernels import pooling
+from ....kernels import max_pooling, pooling
 from ....kernels.blocks import each
 from ....memory import aligned_zeros
 from ....nn import (
@@ -73,6 +73,7 @@ class MaxPoolStep(_PoolStep):
     """Max pooling."""
 
     kernel = "max pooling"
+    layer: MaxPool2d | GlobalMaxPool2d | AdaptiveMaxPool2d
 
     def __init__(
         self,
@@ -82,23 +83,31 @@ class MaxPoolStep(_PoolStep):
         batch: int,
     ) -> None:
         super().__init__(name, layer, input_shape, batch)
+        self.layer = layer
         self._max_pooling = MaxPooling(self.windows)
-        self.passes = self._max_pooling.kernels
         self._argmax = aligned_zeros(self._y.size, self._max_pooling.argmax_type)
 
     def forward(self, x: Array) -> Array:
         """Return the maxima."""
-        y = self._y[: len(x)]
-        self._max_pooling.forward(x, y, self._argmax)
+        y, self._x, self._kept = self._y[: len(x)], x, self.layer.training
+        self._max_pooling.forward(x, y, self._argmax if self._kept else None)
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Scatter ``dy`` to the argmax of each window."""
         if not need_dx:
             return None
+        if not self._kept:  # which inference skips
+            self._max_pooling.forward(self._x, self._y[: len(dy)], self._argmax)
+            self._kept = True
         dx = self._dx[: len(dy)]
         self._max_pooling.backward(dy, self._argmax, dx)
         return dx
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels of both directions."""
+        both = (max_pooling.forward, max_pooling.backward)
+        return both if training else (max_pooling.maxima,)
 
 
 @serves(GlobalMaxPool2d)

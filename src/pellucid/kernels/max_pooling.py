@@ -1,0 +1,162 @@
+"""Max pooling: the twin of `pellucid.ops.max_pool2d`, to the bit.
+
+Images are channels-last, (N, H, W, C), float32, C-contiguous, allocated by the caller. A task is a
+band of ``per`` rows of the result, counted through all images, and writes to these rows only.
+Backward gathers instead of scattering: for each cell it asks which windows read it, so that every
+cell is written once, and its sum has one order. `pellucid.kernels.pooling` says more.
+
+``argmax`` is flat, with the number u·FW + v of each window's largest cell: bytes if a window has at
+most 256 cells, else float32, which is exact up to 2²⁴. Equal numbers: the first. A NaN counts as
+the largest.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..typing import Array
+from .jit import LANES, inlined, kernel
+from .pool.threads import share
+from .pooling import TOGETHER, WIDE, Taps
+from .simd import (
+    add_where_equal,
+    keep_larger,
+    larger,
+    load_first,
+    store_first,
+    where_above_zero,
+    zeros,
+)
+
+__all__ = ["backward", "forward", "maxima"]
+
+ONE = np.float32(1)
+
+
+@kernel
+def forward(queue: Array, x: Array, y: Array, argmax: Array, taps: Taps, per: int) -> None:
+    """Write the largest cell of each window, and which one it was."""
+    rows, columns, fw, _ = taps
+    (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
+    arrays = x.reshape(x.size), y.reshape(y.size), argmax
+    steps = rows.place * w * c, columns.place * c, np.float32(fw)
+    for task in share(queue):
+        for row in range(task * per, min(images * oh, (task + 1) * per)):
+            n, i = row // oh, row % oh
+            u, top, us = rows.table[i, 0], rows.table[i, 1], rows.table[i, 2]
+            for j in range(ow):
+                v, left, vs = columns.table[j, 0], columns.table[j, 1], columns.table[j, 2]
+                first, to = ((n * h + top) * w + left) * c, (row * ow + j) * c
+                number = np.float32(u * fw + v)
+                if c >= WIDE:
+                    _keep_largest(TOGETHER, WIDE, c, arrays, first, to, number, (us, vs), steps)
+                else:
+                    some = min(c, LANES)
+                    _keep_largest(1, some, c, arrays, first, to, number, (us, vs), steps)
+
+
+@inlined
+def _keep_largest(
+    vectors: int, count: int, c: int, arrays: Any, first: int, to: int, number: Any, cells: Any,
+    steps: Any,
+) -> None:  # fmt: skip
+    """Write the maxima of one window and their numbers, ``count`` channels at a time."""
+    (x, y, argmax), (us, vs), (down, across, fw) = arrays, cells, steps
+    for begin in range(0, c, count):
+        k = min(begin, c - count)
+        at, numbered = first + k, number
+        m, nothing = load_first(vectors, x, at, count), zeros(1, vectors)
+        a = where_above_zero(nothing, nothing, number)  # the first cell's everywhere
+        for _ in range(us):
+            cell, z = numbered, at
+            for _ in range(vs):
+                m, a = keep_larger(m, a, load_first(vectors, x, z, count), cell)
+                cell += ONE
+                z += across
+            numbered += fw
+            at += down
+        store_first(m, y, to + k, 0, count)
+        store_first(a, argmax, to + k, 0, count)
+
+
+@kernel
+def maxima(queue: Array, x: Array, y: Array, taps: Taps, per: int) -> None:
+    """Write the largest cell of each window: all that inference needs."""
+    rows, columns, _, _ = taps
+    (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
+    xs, ys = x.reshape(x.size), y.reshape(y.size)
+    steps = rows.place * w * c, columns.place * c
+    for task in share(queue):
+        for row in range(task * per, min(images * oh, (task + 1) * per)):
+            n, i = row // oh, row % oh
+            top, us = rows.table[i, 1], rows.table[i, 2]
+            for j in range(ow):
+                left, vs = columns.table[j, 1], columns.table[j, 2]
+                first, to = ((n * h + top) * w + left) * c, (row * ow + j) * c
+                if c >= WIDE:
+                    _largest(TOGETHER, WIDE, c, (xs, ys), first, to, (us, vs), steps)
+                else:
+                    _largest(1, min(c, LANES), c, (xs, ys), first, to, (us, vs), steps)
+
+
+@inlined
+def _largest(
+    vectors: int, count: int, c: int, arrays: Any, first: int, to: int, cells: Any, steps: Any
+) -> None:
+    """Write the maxima of one window, ``count`` channels at a time."""
+    (x, y), (us, vs), (down, across) = arrays, cells, steps
+    for begin in range(0, c, count):
+        k = min(begin, c - count)
+        at = first + k
+        m = load_first(vectors, x, at, count)
+        for _ in range(us):
+            z = at
+            for _ in range(vs):
+                m = larger(m, load_first(vectors, x, z, count))
+                z += across
+            at += down
+        store_first(m, y, to + k, 0, count)
+
+
+@kernel
+def backward(queue: Array, dy: Array, argmax: Array, dx: Array, taps: Taps, per: int) -> None:
+    """Write to each cell of ``dx`` the sum of ``dy`` over the windows whose argmax it is."""
+    rows, columns, fw, _ = taps
+    (_, oh, ow, _), (images, h, w, c) = dy.shape, dx.shape
+    arrays = dy.reshape(dy.size), argmax, dx.reshape(dx.size)
+    steps = rows.place * ow * c, columns.place * c, rows.cell * fw, columns.cell
+    for task in share(queue):
+        for row in range(task * per, min(images * h, (task + 1) * per)):
+            n, i = row // h, row % h
+            u, top, us = rows.table[i, 0], rows.table[i, 1], rows.table[i, 2]
+            for j in range(w):
+                v, left, vs = columns.table[j, 0], columns.table[j, 1], columns.table[j, 2]
+                first, to = ((n * oh + top) * ow + left) * c, (row * w + j) * c
+                number = u * fw + v
+                if c >= WIDE:
+                    _gather(TOGETHER, WIDE, c, arrays, first, to, number, (us, vs), steps)
+                else:
+                    _gather(1, min(c, LANES), c, arrays, first, to, number, (us, vs), steps)
+
+
+@inlined
+def _gather(
+    vectors: int, count: int, c: int, arrays: Any, first: int, to: int, number: Any, cells: Any,
+    steps: Any,
+) -> None:  # fmt: skip
+    """Write one cell's sum, ``count`` channels at a time."""
+    (dy, argmax, dx), (us, vs), (down, across, by_row, by_column) = arrays, cells, steps
+    for begin in range(0, c, count):
+        k = min(begin, c - count)
+        at, numbered, t = first + k, number, zeros(1, vectors)
+        for _ in range(us):
+            cell, z = numbered, at
+            for _ in range(vs):
+                t = add_where_equal(t, dy, z, argmax, z, cell, count)
+                cell += by_column
+                z += across
+            numbered += by_row
+            at += down
+        store_first(t, dx, to + k, 0, count)
