@@ -30,14 +30,14 @@ from .simd import (
     zeros,
 )
 
-__all__ = ["backward", "forward", "maxima"]
+__all__ = ["backward", "forward"]
 
 ONE = np.float32(1)
 
 
 @kernel
 def forward(queue: Array, x: Array, y: Array, argmax: Array, taps: Taps, per: int) -> None:
-    """Write the largest cell of each window, and which one it was."""
+    """Write the largest cell of each window, and which one it was, unless ``argmax`` is empty."""
     rows, columns, fw, _ = taps
     (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
     arrays = x.reshape(x.size), y.reshape(y.size), argmax
@@ -49,21 +49,24 @@ def forward(queue: Array, x: Array, y: Array, argmax: Array, taps: Taps, per: in
             for j in range(ow):
                 v, left, vs = columns.table[j, 0], columns.table[j, 1], columns.table[j, 2]
                 first, to = ((n * h + top) * w + left) * c, (row * ow + j) * c
-                number = np.float32(u * fw + v)
-                if c >= WIDE:
-                    _keep_largest(TOGETHER, WIDE, c, arrays, first, to, number, (us, vs), steps)
+                cells = np.float32(u * fw + v), us, vs
+                if argmax.size == 0:
+                    if c >= WIDE:
+                        _largest(TOGETHER, WIDE, c, arrays, first, to, cells, steps)
+                    else:
+                        _largest(1, min(c, LANES), c, arrays, first, to, cells, steps)
+                elif c >= WIDE:
+                    _keep_largest(TOGETHER, WIDE, c, arrays, first, to, cells, steps)
                 else:
-                    some = min(c, LANES)
-                    _keep_largest(1, some, c, arrays, first, to, number, (us, vs), steps)
+                    _keep_largest(1, min(c, LANES), c, arrays, first, to, cells, steps)
 
 
 @inlined
 def _keep_largest(
-    vectors: int, count: int, c: int, arrays: Any, first: int, to: int, number: Any, cells: Any,
-    steps: Any,
-) -> None:  # fmt: skip
+    vectors: int, count: int, c: int, arrays: Any, first: int, to: int, cells: Any, steps: Any
+) -> None:
     """Write the maxima of one window and their numbers, ``count`` channels at a time."""
-    (x, y, argmax), (us, vs), (down, across, fw) = arrays, cells, steps
+    (x, y, argmax), (number, us, vs), (down, across, fw) = arrays, cells, steps
     for begin in range(0, c, count):
         k = min(begin, c - count)
         at, numbered = first + k, number
@@ -81,32 +84,12 @@ def _keep_largest(
         store_first(a, argmax, to + k, 0, count)
 
 
-@kernel
-def maxima(queue: Array, x: Array, y: Array, taps: Taps, per: int) -> None:
-    """Write the largest cell of each window: all that inference needs."""
-    rows, columns, _, _ = taps
-    (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
-    xs, ys = x.reshape(x.size), y.reshape(y.size)
-    steps = rows.place * w * c, columns.place * c
-    for task in share(queue):
-        for row in range(task * per, min(images * oh, (task + 1) * per)):
-            n, i = row // oh, row % oh
-            top, us = rows.table[i, 1], rows.table[i, 2]
-            for j in range(ow):
-                left, vs = columns.table[j, 1], columns.table[j, 2]
-                first, to = ((n * h + top) * w + left) * c, (row * ow + j) * c
-                if c >= WIDE:
-                    _largest(TOGETHER, WIDE, c, (xs, ys), first, to, (us, vs), steps)
-                else:
-                    _largest(1, min(c, LANES), c, (xs, ys), first, to, (us, vs), steps)
-
-
 @inlined
 def _largest(
     vectors: int, count: int, c: int, arrays: Any, first: int, to: int, cells: Any, steps: Any
 ) -> None:
     """Write the maxima of one window, ``count`` channels at a time."""
-    (x, y), (us, vs), (down, across) = arrays, cells, steps
+    (x, y, _), (_, us, vs), (down, across, _) = arrays, cells, steps
     for begin in range(0, c, count):
         k = min(begin, c - count)
         at = first + k
@@ -134,20 +117,19 @@ def backward(queue: Array, dy: Array, argmax: Array, dx: Array, taps: Taps, per:
             for j in range(w):
                 v, left, vs = columns.table[j, 0], columns.table[j, 1], columns.table[j, 2]
                 first, to = ((n * oh + top) * ow + left) * c, (row * w + j) * c
-                number = u * fw + v
+                cells = u * fw + v, us, vs
                 if c >= WIDE:
-                    _gather(TOGETHER, WIDE, c, arrays, first, to, number, (us, vs), steps)
+                    _gather(TOGETHER, WIDE, c, arrays, first, to, cells, steps)
                 else:
-                    _gather(1, min(c, LANES), c, arrays, first, to, number, (us, vs), steps)
+                    _gather(1, min(c, LANES), c, arrays, first, to, cells, steps)
 
 
 @inlined
 def _gather(
-    vectors: int, count: int, c: int, arrays: Any, first: int, to: int, number: Any, cells: Any,
-    steps: Any,
-) -> None:  # fmt: skip
+    vectors: int, count: int, c: int, arrays: Any, first: int, to: int, cells: Any, steps: Any
+) -> None:
     """Write one cell's sum, ``count`` channels at a time."""
-    (dy, argmax, dx), (us, vs), (down, across, by_row, by_column) = arrays, cells, steps
+    (dy, argmax, dx), (number, us, vs), (down, across, by_row, by_column) = arrays, cells, steps
     for begin in range(0, c, count):
         k = min(begin, c - count)
         at, numbered, t = first + k, number, zeros(1, vectors)

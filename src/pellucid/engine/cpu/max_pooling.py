@@ -63,9 +63,8 @@ class MaxPooling:
         """
         taps = self._reads
         if argmax is None:
-            run_bands(max_pooling.maxima, y, taps, x, y, taps)
-        else:
-            run_bands(max_pooling.forward, y, taps, x, y, argmax, taps)
+            argmax = np.empty(0, self.argmax_type)
+        run_bands(max_pooling.forward, y, taps, x, y, argmax, taps)
 
     def backward(self, dy: Array, argmax: Array, dx: Array) -> None:
         """Write to ``dx`` the sum of ``dy`` over the windows whose largest cell it is."""

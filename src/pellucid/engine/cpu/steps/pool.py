@@ -74,6 +74,7 @@ class MaxPoolStep(_PoolStep):
 
     kernel = "max pooling"
     layer: MaxPool2d | GlobalMaxPool2d | AdaptiveMaxPool2d
+    passes = (max_pooling.forward, max_pooling.backward)
 
     def __init__(
         self,
@@ -103,11 +104,6 @@ class MaxPoolStep(_PoolStep):
         dx = self._dx[: len(dy)]
         self._max_pooling.backward(dy, self._argmax, dx)
         return dx
-
-    def uses(self, *, training: bool) -> Sequence[Any]:
-        """Return the kernels of both directions."""
-        both = (max_pooling.forward, max_pooling.backward)
-        return both if training else (max_pooling.maxima,)
 
 
 @serves(GlobalMaxPool2d)
