@@ -45,32 +45,20 @@ def few_tiles(monkeypatch):
 # The matrices.
 
 
-@kernel
-def _matrices(ones, b, a_transposed, a, g, g_transposed):
-    scatter(
-        transforms.b_transposed(load(6, 6, ones, 0, 6 * LANES, LANES)),
-        b,
-        0,
-        6 * LANES,
-        LANES,
-    )
-    t = transforms.a_transposed(load(6, 6, ones, 0, 6 * LANES, LANES))
-    scatter(t, a_transposed, 0, 6 * LANES, LANES)
-    scatter(transforms.a(load(4, 4, ones, 0, 6 * LANES, LANES)), a, 0, 4 * LANES, LANES)
-    scatter(transforms.g(load(3, 3, ones, 0, 6 * LANES, LANES)), g, 0, 3 * LANES, LANES)
-    t = transforms.g_transposed(load(6, 6, ones, 0, 6 * LANES, LANES))
-    scatter(t, g_transposed, 0, 6 * LANES, LANES)
+def matrix_of(transform, size):
+    """Return what a transform makes of the unit vectors of ``size``: its matrix."""
 
+    @kernel
+    def write(ones, y):
+        t = transform(load(size, size, ones, 0, size * LANES, LANES))
+        scatter(t, y, 0, size * LANES, LANES)
 
-def of_the_kernels():
-    """Return Bᵀ, Aᵀ, A, G and Gᵀ: what the transforms make of the unit vectors."""
-    ones = np.zeros((6, 6, LANES), np.float32)
-    ones[np.arange(6), np.arange(6)] = 1
-    made = [np.zeros((*s, LANES), np.float32) for s in ((6, 6), (4, 6), (6, 4), (6, 3), (3, 6))]
-    _matrices(ones.ravel(), *(m.ravel() for m in made))
-    for m in made:
-        assert (m == m[..., :1]).all()
-    return [m[..., 0].astype(float) for m in made]
+    ones = np.zeros((size, size, LANES), np.float32)
+    ones[np.arange(size), np.arange(size)] = 1
+    made = np.zeros((6, size, LANES), np.float32)
+    write(ones.ravel(), made.ravel())
+    assert (made == made[..., :1]).all()
+    return made[..., 0].astype(float)
 
 
 def polynomial(roots):
@@ -81,43 +69,52 @@ def polynomial(roots):
     return p
 
 
-def of_the_paper():
+def of_the_paper(outputs):
     """Return Bᵀ, A and G for our six points by the rule of Toom and Cook, in fractions.
 
-    Polynomials of degree 3 and 2 are multiplied by their values at five points and infinity, and
-    interpolated; the transposed algorithm is the convolution.
+    Polynomials of ``outputs`` and of 7 - ``outputs`` coefficients are multiplied by their values at
+    five points and infinity, and interpolated; the transposed algorithm is the convolution.
     """
     p, q = Fraction(transforms.P), Fraction(transforms.Q)
     points = [Fraction(0), p, -p, q, -q]
     others = [[o for o in points if o != point] for point in points]
     b = [*([*polynomial(rest), 0] for rest in others), polynomial(points)]
-    a = [[point**k for k in range(4)] for point in points] + [[0, 0, 0, 1]]
-    g = [
-        [point**k / np.prod([point - o for o in rest]) for k in range(3)]
-        for point, rest in zip(points, others, strict=True)
-    ] + [[0, 0, 1]]
+    a, window = values_at(points, outputs), values_at(points, 7 - outputs)
+    factors = [
+        1 / np.prod([point - o for o in rest]) for point, rest in zip(points, others, strict=True)
+    ]
+    g = [[f * v for v in line] for f, line in zip([*factors, 1], window, strict=True)]
     return (np.array(m, dtype=object) for m in (b, a, g))
 
 
-def test_the_matrices_convolve_whole_numbers_exactly():
-    b, a, g = of_the_paper()
-    rng = np.random.default_rng(0)
+def values_at(points, count):
+    """Return the matrix that evaluates polynomials of ``count`` coefficients, last at infinity."""
+    return [[point**k for k in range(count)] for point in points] + [[0] * (count - 1) + [1]]
+
+
+@pytest.mark.parametrize("outputs", [2, 3, 4, 5])
+def test_the_matrices_convolve_whole_numbers_exactly(outputs):
+    b, a, g = of_the_paper(outputs)
+    rng, side = np.random.default_rng(0), 7 - outputs
     for _ in range(20):
         d = rng.integers(-9, 10, (6, 6)).astype(object)
-        f = rng.integers(-9, 10, (3, 3)).astype(object)
+        f = rng.integers(-9, 10, (side, side)).astype(object)
         y = a.T @ ((g @ f @ g.T) * (b @ d @ b.T)) @ a
-        for i, j in np.ndindex(4, 4):
-            assert y[i, j] == (d[i : i + 3, j : j + 3] * f).sum()
+        for i, j in np.ndindex(outputs, outputs):
+            assert y[i, j] == (d[i : i + side, j : j + side] * f).sum()
 
 
-def test_the_transforms_are_those_matrices():
-    b, a, g = (m.astype(float) for m in of_the_paper())
-    own_b, own_a_transposed, own_a, own_g, own_g_transposed = of_the_kernels()
-    np.testing.assert_array_equal(own_b, b)
+@pytest.mark.parametrize("outputs", [2, 3, 4, 5])
+def test_the_transforms_are_those_matrices(outputs):
+    b, a, g = (m.astype(float) for m in of_the_paper(outputs))
+    own_a = matrix_of(transforms.values(outputs), outputs)
     np.testing.assert_array_equal(own_a, a)
-    np.testing.assert_array_equal(own_a_transposed, a.T)
+    back = matrix_of(transforms.values_transposed(outputs), 6)
+    np.testing.assert_array_equal(back[:outputs], a.T)
+    factors = np.diag(matrix_of(transforms.scaled, 6))
+    own_g = factors[:, np.newaxis] * matrix_of(transforms.values(7 - outputs), 7 - outputs)
     np.testing.assert_allclose(own_g, g, rtol=3e-7)
-    np.testing.assert_allclose(own_g_transposed, g.T, rtol=3e-7)
+    np.testing.assert_array_equal(matrix_of(transforms.b_transposed, 6), b)
 
 
 # The passes.
@@ -135,12 +132,18 @@ def first(x):
     return np.moveaxis(x, -1, 1)
 
 
-def make_case(channels, filters, size, padding, pool, *, rectify=True, n=N):
+def make_case(
+    channels, filters, size, padding, pool=1, *, window=3, dilation=1, groups=1, rectify=True, n=N
+):
     """Return arrays, and what they should become."""
-    image = (size, size + 1)
-    windows = slide(image, 3, padding=padding)
-    x, w, b = drawn(0, n, channels, *image), drawn(1, filters, channels, 3, 3), drawn(2, filters)
-    z = ops.conv2d(*(v.astype(float) for v in (x, w, b)), padding=padding)
+    image, how = (size, size + 1), {"padding": padding, "dilation": dilation, "groups": groups}
+    windows = slide(image, window, padding=padding, dilation=dilation)
+    x, w, b = (
+        drawn(0, n, channels, *image),
+        drawn(1, filters, channels // groups, window, window),
+        drawn(2, filters),
+    )
+    z = ops.conv2d(*(v.astype(float) for v in (x, w, b)), **how)
     oh, ow = (side // pool for side in windows.output)
     cells = z[:, :, : oh * pool, : ow * pool].reshape(n, filters, oh, pool, ow, pool)
     cells = cells.transpose(0, 1, 2, 4, 3, 5).reshape(n, filters, oh, ow, pool * pool)
@@ -152,12 +155,12 @@ def make_case(channels, filters, size, padding, pool, *, rectify=True, n=N):
     dz = np.zeros(z.shape)
     back = back.transpose(0, 1, 2, 4, 3, 5).reshape(n, filters, oh * pool, ow * pool)
     dz[:, :, : oh * pool, : ow * pool] = back
-    dx, dw, db = ops.conv2d_backward(dz, x.astype(float), w.astype(float), padding=padding)
+    dx, dw, db = ops.conv2d_backward(dz, x.astype(float), w.astype(float), **how)
     if rectify:
         argmax, y = np.where(y > 0, argmax, STOPPED), np.maximum(y, 0)
     return SimpleNamespace(
-        windows=windows, sizes=(channels, filters), pool=pool, x=x, w=w, b=b, y=y, argmax=argmax,
-        dy=dy, dx=dx, dw=dw, db=db, z=z, cells=cells, rectify=rectify, n=n,
+        windows=windows, sizes=(channels, filters, groups), pool=pool, x=x, w=w, b=b, y=y,
+        argmax=argmax, dy=dy, dx=dx, dw=dw, db=db, z=z, cells=cells, rectify=rectify, n=n,
     )  # fmt: skip
 
 
@@ -170,10 +173,10 @@ def source(case):
 def forward(case):
     """Return the output, and which cells argmax."""
     passing = Winograd(
-        sliding(case.windows, *case.sizes, 1, case.pool), case.windows, case.pool, flip=False
+        sliding(case.windows, *case.sizes, case.pool), case.windows, case.pool, flip=False
     )
     passing.pack(case.w)
-    passing.bias[: len(case.b)] = case.b
+    passing.bias[:] = case.b.reshape(passing.bias.shape)
     y = np.full(last(case.y).shape, np.nan, np.float32)
     argmax = np.full(y.shape, 99, np.uint8)
     activation = RELU if case.rectify else NO_ACTIVATION
@@ -182,7 +185,7 @@ def forward(case):
 
 
 def input_gradient(case):
-    passing = Winograd(adjoint(case.windows, *case.sizes, 1, case.pool), case.windows, 1, flip=True)
+    passing = Winograd(adjoint(case.windows, *case.sizes, case.pool), case.windows, 1, flip=True)
     passing.pack(case.w)
     dx = np.full(last(case.x).shape, np.nan, np.float32)
     passing(source(case), case.n, dx, np.zeros(1, np.uint8), NO_ACTIVATION)
@@ -193,6 +196,7 @@ def weight_gradients(case, per_block=None, chunks=8):
     passing = WinogradGradient(
         sliding(case.windows, *case.sizes),
         through(case.windows, case.sizes[1], case.pool),
+        case.windows,
         begun(case.n, chunks),
     )
     passing.per_block = passing.per_block if per_block is None else per_block
@@ -225,6 +229,25 @@ def test_all_passes_equal_the_plain_convolution(depths, pool):
     for size in SIZES:
         for padding in (0, 1, 2):
             agree(make_case(*depths, size, padding, pool))
+
+
+@pytest.mark.parametrize("pool", [1, 2])
+def test_windows_of_5x5_have_patches_of_four_outputs(pool):
+    for size, padding in ((6, 0), (7, 2), (9, 4)):
+        agree(make_case(12, 16, size, padding, pool, window=5))
+
+
+@pytest.mark.parametrize("dilation", [2, (1, 3)])
+def test_a_dilated_window_sees_images_that_interleave(dilation):
+    for size, padding in ((9, 0), (8, 2), (13, (0, 3, 4, 1))):
+        agree(make_case(12, 16, size, padding, dilation=dilation))
+
+
+def test_a_group_of_channels_has_patches_of_its_own():
+    for groups, window in ((2, 3), (3, 5)):
+        agree(make_case(groups * 12, groups * 16, 8, window // 2, window=window, groups=groups))
+    agree(make_case(40, 26, 8, 1, pool=2, groups=2))
+    agree(make_case(24, 32, 13, 2, groups=2, dilation=2), per_block=3, chunks=2)
 
 
 @pytest.mark.parametrize("pool", [1, 2])

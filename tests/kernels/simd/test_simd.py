@@ -37,6 +37,7 @@ from pellucid.kernels.simd import (
     prefetch,
     relu,
     row,
+    row_sum,
     rows,
     scatter,
     store,
@@ -219,6 +220,20 @@ def test_the_sums_of_a_row_of_vectors_are_in_as_many_lanes(columns, add):
     np.testing.assert_array_equal(
         y.reshape(ROWS, LANES)[:, :columns], a.reshape(ROWS, columns, LANES).sum(axis=-1)
     )
+
+
+@kernel
+def _sums_of_rows(a, y):
+    store(row_sum(load(ROWS, COLUMNS, a, 0, WIDTH, LANES)), y, 0, WIDTH)
+    store(row_sum(load(5, COLUMNS, a, 0, WIDTH, LANES)), y, WIDTH, WIDTH)
+
+
+def test_rows_are_added_up_whether_or_not_they_make_pairs():
+    a, y = whole(5 * WIDTH), empty(3 * WIDTH)
+    _sums_of_rows(a, y)
+    lines = a.reshape(5, WIDTH)
+    expected = [lines[:ROWS].sum(axis=0), lines.sum(axis=0), empty(WIDTH)]
+    np.testing.assert_array_equal(y.reshape(3, WIDTH), expected)
 
 
 def test_a_sum_does_not_depend_on_what_stands_beside_it():

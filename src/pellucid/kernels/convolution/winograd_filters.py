@@ -1,9 +1,12 @@
-"""Filters of 3x3 transformed for `pellucid.kernels.convolution.winograd`, and gradients back.
+"""Filters transformed for `pellucid.kernels.convolution.winograd`, and gradients back.
 
 C-contiguous float32 arrays. A task is a channel.
 """
 
 from __future__ import annotations
+
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -12,50 +15,78 @@ from ..jit import LANES, kernel
 from ..pool.threads import share
 from ..simd import load, scatter, transpose
 from ..tree import add_chunks
-from .winograd_transforms import PATCH, PLACES, g, g_transposed
+from .winograd_transforms import PATCH, PLACES, scaled, values, values_transposed
 
 __all__ = ["transform", "transform_back"]
 
 
-@kernel
-def transform(queue: Array, w: Array, flip: bool, u: Array) -> None:
-    """Write ``G·g·Gᵀ`` of the filters (F, C, 3, 3) into ``u`` (36, C, F), padded with zeros.
+@cache
+def transform(side: int) -> Any:
+    """Return the kernel for filters of ``side`` x ``side``."""
+    cells_of_filter, g_times = side * side, values(side)
 
-    With ``flip``, those of the adjoint, with F and C exchanged.
-    """
-    _, depth, width = u.shape
-    flat_u, cells = u.reshape(u.size), np.zeros(9 * width, dtype=np.float32)
-    for c in share(queue):
-        for f in range(w.shape[1] if flip else w.shape[0]):
-            for i in range(3):
-                for j in range(3):
-                    value = w[c, f, 2 - i, 2 - j] if flip else w[f, c, i, j]
-                    cells[(3 * i + j) * width + f] = value
-        for f in range(0, width, LANES):
-            t = load(3, 3, cells, f, 3 * width, width)
-            t = transpose(g(transpose(g(t))))
-            scatter(t, flat_u, c * width + f, PATCH * depth * width, depth * width)
+    @kernel
+    def transform_filters(queue: Array, w: Array, flip: bool, u: Array) -> None:
+        """Write ``G·g·Gᵀ`` of the filters (F, C/groups, side, side) into ``u``.
 
-
-@kernel
-def transform_back(queue: Array, du: Array, dw: Array) -> None:
-    """Write ``Σ Gᵀ·du·G`` of the chunks' ``du`` (chunks, C, 36, F) into ``dw`` (F, C, 3, 3).
-
-    Each chunk is transformed by itself, in place, and so that ranks can go on adding (see
-    `pellucid.kernels.tree`).
-    """
-    chunks, channels, _, width = du.shape
-    size, flat_du = PLACES * width, du.reshape(du.size)
-    sums = du.reshape(chunks, channels * size)
-    for c in share(queue):
-        for chunk in range(chunks):
+        ``u`` is (groups, 36, C/groups, F/groups), with zeros after them. With ``flip``,
+        it has those of the adjoint, with F and C exchanged.
+        """
+        groups, _, depth, width = u.shape
+        flat_u, cells = u.reshape(u.size), np.zeros(cells_of_filter * width, dtype=np.float32)
+        channels, filters, last = w.shape[1], len(w) // groups, side - 1
+        if flip:
+            channels, filters = filters, channels
+        for task in share(queue):
+            g, c = task // channels, task % channels
+            for f in range(filters):
+                for i in range(side):
+                    for j in range(side):
+                        if flip:
+                            value = w[task, f, last - i, last - j]
+                        else:
+                            value = w[g * filters + f, c, i, j]
+                        cells[(side * i + j) * width + f] = value
+            to = (g * PLACES * depth + c) * width
             for f in range(0, width, LANES):
-                first = (chunk * channels + c) * size + f
-                t = load(PATCH, PATCH, flat_du, first, PATCH * width, width)
-                t = transpose(g_transposed(transpose(g_transposed(t))))
-                scatter(t, flat_du, first, 3 * width, width)
-        add_chunks(sums, c * size, c * size + 9 * width)
-        for f in range(len(dw)):
-            for i in range(3):
-                for j in range(3):
-                    dw[f, c, i, j] = sums[0, c * size + (3 * i + j) * width + f]
+                t = load(side, side, cells, f, side * width, width)
+                t = transpose(scaled(g_times(transpose(scaled(g_times(t))))))
+                scatter(t, flat_u, to + f, PATCH * depth * width, depth * width)
+
+    return transform_filters
+
+
+@cache
+def transform_back(side: int) -> Any:
+    """Return the kernel for the gradients of filters of ``side`` x ``side``."""
+    cells_of_filter, g_transposed = side * side, values_transposed(side)
+
+    @kernel
+    def transform_gradients(queue: Array, du: Array, dw: Array) -> None:
+        """Write ``Σ Gᵀ·du·G`` of the chunks' ``du`` into ``dw`` (F, C/groups, side, side).
+
+        ``du`` is (chunks, groups, C/groups, 36, F/groups). Each chunk is transformed by itself, in
+        place, and so that ranks can go on adding (see `pellucid.kernels.tree`).
+        """
+        chunks, groups, depth, _, width = du.shape
+        size, flat_du = PLACES * width, du.reshape(du.size)
+        sums = du.reshape(chunks, groups * depth * size)
+        channels, filters = dw.shape[1], len(dw) // groups
+        for task in share(queue):
+            g, c = task // channels, task % channels
+            first = (g * depth + c) * size
+            for chunk in range(chunks):
+                for f in range(0, width, LANES):
+                    at = chunk * groups * depth * size + first + f
+                    t = load(PATCH, PATCH, flat_du, at, PATCH * width, width)
+                    t = transpose(g_transposed(scaled(t)))
+                    t = transpose(g_transposed(scaled(t)))
+                    scatter(t, flat_du, at, side * width, width)
+            add_chunks(sums, first, first + cells_of_filter * width)
+            for f in range(filters):
+                for i in range(side):
+                    for j in range(side):
+                        value = sums[0, first + (side * i + j) * width + f]
+                        dw[g * filters + f, c, i, j] = value
+
+    return transform_gradients

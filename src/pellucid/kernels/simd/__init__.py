@@ -16,6 +16,7 @@ Arithmetic (arithmetic.py):
     t = inner_first(.., q, n)           the same for the first n lanes
     t = inner_at(t, a, i, at, k, b, j)  t[r,0] += a[i + at[k + r] : + LANES] · b[j : + LANES]
     u = lane_sums(t)                    lane c of u[r,0] is the sum over the lanes of t[r,c]
+    u = row_sum(t)                      u[0,c] is the sum of t[:,c]
     t = add_row(t, b, j)                t[:,c] += b[j + c·LANES : + LANES]
     t = add_vector(t, b, j)             t[r,c] += b[j : + LANES]
     t + u, t - u, k * t                 elementwise
@@ -82,6 +83,7 @@ from .arithmetic import (
     outer_argmax,
     outer_at,
     plus,
+    row_sum,
     times,
     zeros,
 )
@@ -150,6 +152,7 @@ __all__ = [
     "prefetch",
     "relu",
     "row",
+    "row_sum",
     "rows",
     "scatter",
     "store",

@@ -26,6 +26,7 @@ __all__ = [
     "outer_argmax",
     "outer_at",
     "plus",
+    "row_sum",
     "times",
     "zeros",
 ]
@@ -220,6 +221,26 @@ def add_vector(typing: Any, tile: Any, b: Any, j: Any) -> Any:
         return w.each(lambda r, c, t: w.builder.fadd(t, vector))
 
     return tile(tile, b, types.intp), write
+
+
+@intrinsic
+def row_sum(typing: Any, tile: Any) -> Any:
+    """Return the sum of the rows, a tile of one row."""
+    one = Tile(1, tile.columns)
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        made = ir.Constant(w.context.get_value_type(one), ir.Undefined)
+        for c in range(tile.columns):
+            terms = [vector for _, column, vector in w.vectors() if column == c]
+            while len(terms) > 1:  # in pairs, which need not wait for each other
+                pairs = zip(terms[::2], terms[1::2], strict=False)
+                left = terms[len(terms) // 2 * 2 :]
+                terms = [w.builder.fadd(t, u) for t, u in pairs] + left
+            made = w.builder.insert_value(made, terms[0], c)
+        return made
+
+    return one(tile), write
 
 
 @intrinsic

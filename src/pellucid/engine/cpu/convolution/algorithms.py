@@ -24,7 +24,9 @@ from ....kernels.convolution.activation import CLIP, NO_ACTIVATION, RELU, Activa
 from ....kernels.convolution.arguments import Epilogue, Output, Tiling
 from ....kernels.convolution.geometry import Sliding, runs, sliding, through
 from ....kernels.convolution.layout import NO_BYTES, GatedGradient
+from ....kernels.convolution.patches import patch_count, patches
 from ....kernels.convolution.tiles import tile_shape, whole_vectors
+from ....kernels.convolution.winograd_transforms import PATCH, PLACES
 from ....kernels.jit import LANES, REGISTERS
 from ....memory import aligned_zeros
 from ....shapes import Windows
@@ -133,43 +135,44 @@ def _windows_per_vector(s: Sliding, windows: Windows) -> int:
 
 
 class Winograd:
-    """36 products instead of 144, for 3x3 windows with stride 1."""
+    """36 products instead of 144, for 3x3 windows with stride 1; of 100, for 5x5."""
 
     name = "Winograd convolution"
     can_emit_channels_first, activates = False, False
 
     def __init__(self, s: Sliding, windows: Windows, pool: int, *, flip: bool) -> None:
-        self.flip = flip
-        down, across = (-(-side * pool // 4) for side in (s.oh, s.ow))
-        depth = whole_vectors(s.c)
-        self.s = s._replace(rows=4 * down + 2, pitch=4 * across + 2, depth=depth)
-        self.patches, self.per_block = down * across, patches_per_block(s.c + s.f)
-        tile = tile_shape(self.per_block, s.f)
+        self.flip, side = flip, windows.window[0]
+        self.s = patches(
+            s, windows.dilation, PATCH + 1 - side, pool, whole_vectors(s.c // s.groups)
+        )
+        self.patches, per_group = patch_count(self.s), s.f // s.groups
+        self.per_block = patches_per_block((s.c + s.f) // s.groups)
+        tile = tile_shape(self.per_block, per_group)
         self.height = tile[0]
-        self.kernel = winograd.forward(*tile, pool)
-        width = round_up(s.f, tile[1] * LANES)
-        self.filters = aligned_zeros((36, depth, width))
-        self.row = aligned_zeros(width)
-        self.bias = self.row[: s.f].reshape(1, 1, s.f)
-        self.uses = (winograd_filters.transform, self.kernel)
-        self.work = 36 * down * across * s.c * s.f
+        self.kernel = winograd.forward(*tile, PATCH + 1 - side, pool)
+        width = round_up(per_group, tile[1] * LANES)
+        self.filters = aligned_zeros((s.groups, PLACES, self.s.depth, width))
+        self.row = aligned_zeros((s.groups, width))
+        self.bias = self.row[:, :per_group].reshape(s.groups, 1, per_group)
+        self.transform = winograd_filters.transform(side)
+        self.uses = (self.transform, self.kernel)
+        self.work = PLACES * self.patches * s.c * per_group
 
     def pack(self, w: Array) -> None:
-        """Take over the filters (F, C, 3, 3), transformed."""
-        channels = len(w) if self.flip else w.shape[1]
-        launch(winograd_filters.transform, channels, 9 * w.size, w, self.flip, self.filters)
+        """Take over the filters (F, C/groups, side, side), transformed."""
+        launch(self.transform, self.s.c, 9 * w.size, w, self.flip, self.filters)
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
         keep: bool = True,
     ) -> None:  # fmt: skip
         """Write the output ``y`` of ``n`` images, and the pooling's ``argmax``."""
-        patches = n * self.patches
-        per_block = round_up(evenly(patches, self.per_block), self.height)
+        count = n * self.patches
+        per_block = round_up(evenly(count, self.per_block), self.height)
         out = Output(flat(y), flat(argmax))
         launch(
-            self.kernel, -(-patches // per_block), n * self.work, source, flat(self.filters),
-            self.row, out, self.s, per_block, activation == RELU,
+            self.kernel, self.s.groups * -(-count // per_block), n * self.work, source,
+            flat(self.filters), flat(self.row), out, self.s, per_block, activation == RELU,
         )  # fmt: skip
 
 
@@ -265,7 +268,7 @@ def strips_pay(windows: Windows, s: Sliding) -> bool:
 
 def patches_per_block(numbers: int) -> int:
     """Return how many patches go through the products together, of ``numbers`` at each place."""
-    return max(LEAST_PATCHES, min(MOST_PATCHES, NEAR // (4 * 36 * numbers)))
+    return max(LEAST_PATCHES, min(MOST_PATCHES, NEAR // (4 * PLACES * numbers)))
 
 
 def evenly(n: int, per_block: int) -> int:

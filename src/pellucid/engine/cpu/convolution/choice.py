@@ -73,7 +73,7 @@ def filter_gradient(
         return DepthwiseGradient(windows, channels, share)
     s, d = sliding(windows, channels, filters, groups), through(windows, filters)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
-        return WinogradGradient(s, d, share)
+        return WinogradGradient(s, d, windows, share)
     return DirectGradient(s, d, windows, share)
 
 

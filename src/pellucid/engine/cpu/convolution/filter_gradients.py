@@ -8,6 +8,8 @@ images (see `pellucid.kernels.tree`).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ....distributed import Share
@@ -16,8 +18,10 @@ from ....kernels.convolution.arguments import PartialSums
 from ....kernels.convolution.filters import unpack
 from ....kernels.convolution.geometry import Sliding, runs, sliding
 from ....kernels.convolution.layout import GatedGradient
+from ....kernels.convolution.patches import patch_count, patches
 from ....kernels.convolution.tiles import tile_shape, whole_vectors
 from ....kernels.convolution.winograd_filters import transform_back
+from ....kernels.convolution.winograd_transforms import PATCH, PLACES
 from ....kernels.jit import LANES
 from ....kernels.tree import add_chunks, chunk_count
 from ....memory import aligned_zeros
@@ -110,35 +114,42 @@ class PooledGradient:
 class WinogradGradient:
     """Filter gradients, by Winograd's transforms backwards."""
 
-    def __init__(self, s: Sliding, d: Sliding, share: Share) -> None:
-        down, across = -(-d.rows // 4), -(-d.pitch // 4)
-        depth = whole_vectors(s.c)
-        tile = tile_shape(depth, s.f)
-        width = round_up(s.f, tile[1] * LANES)
-        self.s = s._replace(rows=4 * down + 2, pitch=4 * across + 2, depth=depth)
-        self.d = d._replace(rows=4 * down, pitch=4 * across, depth=width)
-        self.share, self.chunks = share, chunk_count(36 * depth * width, share.chunks)
-        self.sums = partial_sums(share.count(self.chunks), 36 * depth * width, width)
-        self.patches = down * across
+    def __init__(self, s: Sliding, d: Sliding, windows: Windows, share: Share) -> None:
+        side, step = windows.window[0], windows.dilation
+        depth, per_group = whole_vectors(s.c // s.groups), s.f // s.groups
+        tile = tile_shape(depth, per_group)
+        width = round_up(per_group, tile[1] * LANES)
+        outputs = PATCH + 1 - side
+        self.s = patches(s, step, outputs, 1, depth)
+        self.d = patches(d._replace(groups=s.groups), step, outputs, 1, width)
+        self.patches = patch_count(self.s)
+        self.shape = (s.groups, depth, PLACES, width)
+        count = math.prod(self.shape)
+        self.share, self.chunks = share, chunk_count(count, share.chunks)
+        self.sums = partial_sums(share.count(self.chunks), count, s.groups * width)
         # Large sums are read and written for every block: they must be worth it.
-        self.per_block = max(patches_per_block(s.c + s.f), min(MOST_PATCHES, s.c * s.f // WORTH))
-        self.kernel = winograd.backward_weights(*tile)
-        self.uses = (self.kernel, transform_back)
-        self.work = 36 * down * across * s.c * s.f
+        worth = s.c // s.groups * per_group // WORTH
+        self.per_block = max(patches_per_block((s.c + s.f) // s.groups), min(MOST_PATCHES, worth))
+        self.kernel, self.transform = (
+            winograd.backward_weights(*tile, outputs),
+            transform_back(side),
+        )
+        self.uses = (self.kernel, self.transform)
+        self.work = PLACES * self.patches * s.c * per_group
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
-        """Write the gradients of the filters (F, C, 3, 3) and of the bias (F,)."""
-        sums, bias, _ = self.sums
+        """Write the gradients of the filters (F, C/groups, side, side) and of the bias (F,)."""
+        (sums, bias, _), groups = self.sums, self.s.groups
         images = -(-self.share.images // self.chunks)  # of the largest chunk
         launch(
-            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy,
+            self.kernel, len(sums) * groups, len(x) * self.work, GatedGradient.of(x), dy,
             self.sums._replace(bounds=self.share.bounds(self.chunks)), self.s, self.d,
             min(self.per_block, images * self.patches),
         )  # fmt: skip
-        places = sums.reshape(len(sums), self.s.depth, 36, self.d.depth)
-        launch(transform_back, dw.shape[1], sums.size, places, dw)
-        add_chunks(bias, 0, len(db))
-        db[:] = bias[0, : len(db)]
+        places = sums.reshape(len(sums), *self.shape)
+        launch(self.transform, groups * dw.shape[1], sums.size, places, dw)
+        add_chunks(bias, 0, bias.shape[1])
+        db[:] = bias[0].reshape(groups, -1)[:, : len(db) // groups].ravel()
 
 
 def partial_sums(chunks: int, weights: int, bias: int) -> PartialSums:

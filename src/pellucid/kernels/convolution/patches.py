@@ -1,0 +1,232 @@
+"""Images cut into the patches of Winograd's convolution, and outputs put together from them.
+
+A patch's pixels are ``step`` apart, a dilation: then an image is step_h·step_w images that
+interleave, its *phases*, and each of them is cut into down x across patches. Patches are numbered
+by image, phase, row and column.
+
+Places of patches lie in memory place by place, ``plane_stride`` numbers apart, and within a place
+patch by patch. No image is copied: a patch is read where it lies, or made of dy on the way.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...typing import Array
+from ..jit import LANES, inlined, kernel
+from ..simd import (
+    add_vector,
+    interleave,
+    keep_larger,
+    load,
+    load_bytes_between,
+    load_rows_between,
+    relu,
+    row_sum,
+    store,
+    store_bytes_within,
+    store_within,
+    strided,
+    transpose,
+    where_above_zero,
+    where_equal,
+    zeros,
+)
+from .arguments import Output
+from .geometry import Sliding
+from .layout import GatedGradient, mark_stopped
+from .winograd_transforms import PATCH, b_transposed, values, values_transposed
+
+__all__ = ["Block", "Patches", "cut_gradients", "cut_images", "patch_count", "patches", "write"]
+
+ONE, TWO, THREE = np.float32(1), np.float32(2), np.float32(3)
+
+
+class Patches(NamedTuple):
+    """How images (h, w, c) are cut into patches, and outputs (oh, ow, f) put together: integers."""
+
+    h: int
+    w: int
+    c: int
+    cell: int  # each number of the image belongs to a square of cell x cell, a pooling window
+    top: int  # the first window begins at pixel (-top, -left)
+    left: int
+    step_h: int  # from pixel to pixel of a patch
+    step_w: int
+    down: int  # patches of a phase
+    across: int
+    depth: int  # numbers of a patch at each place
+    oh: int
+    ow: int
+    f: int
+    groups: int
+
+
+class Block(NamedTuple):
+    """The patches ``first`` to ``last`` of all images, and of a group of their channels."""
+
+    group: int
+    first: int
+    last: int
+
+
+def patches(s: Sliding, step: tuple[int, int], outputs: int, pool: int, depth: int) -> Patches:
+    """Return the patches, each of ``outputs`` x ``outputs``, of windows that slide like this.
+
+    ``step`` is the dilation; ``pool`` x ``pool`` outputs become one.
+    """
+    of_phase = (-(-side * pool // k) for side, k in zip((s.oh, s.ow), step, strict=True))
+    down, across = (-(-side // outputs) for side in of_phase)
+    return Patches(
+        s.h, s.w, s.c, s.cell, s.top, s.left, *step, down, across, depth, s.oh, s.ow, s.f, s.groups
+    )
+
+
+def patch_count(s: Patches) -> int:
+    """Return how many patches an image has."""
+    return s.step_h * s.step_w * s.down * s.across
+
+
+def _cut(side: int, outputs: int, transform: Any) -> Any:
+    """Return the kernel that cuts images into squares of ``side`` and transforms them.
+
+    A square begins ``outputs`` pixels after its neighbour.
+    """
+    pairs, without_overlap = side // 2 + 1, side == outputs
+
+    @inlined
+    def column_of(x: Array, s: Patches, first: int, low: int, high: int, count: int) -> Any:
+        """Return a column of the square, 0 outside of the rows ``low`` to ``high``."""
+        return load_rows_between(side, x, first, s.step_h * s.w * s.c, low, high, count)
+
+    @inlined
+    def scattered_column(
+        x: Array, argmax: Array, s: Patches, n: int, j: int, top: int, c: int, count: int
+    ) -> Any:
+        """Return the same of 2x2 pixels for each number, which only the argmax of them has."""
+        line, half, right = s.w * s.c, top >> 1, np.float32(j & 1)
+        first = (n * s.h + half) * line + (j >> 1) * s.c + c
+        t = load_rows_between(pairs, x, first, line, -half, s.h - half, count)
+        u = load_bytes_between(pairs, argmax, first, line, -half, s.h - half, count)
+        upper, lower = where_equal(t, u, right), where_equal(t, u, TWO + right)
+        if top & 1:  # noqa: SIM108 - an expression would hide the constants from Numba
+            d = interleave(upper, lower, 1, side)
+        else:
+            d = interleave(upper, lower, 0, side)
+        return d
+
+    @kernel
+    def cut(
+        source: GatedGradient, s: Patches, block: Block, strip: Array, v: Array,
+        plane_stride: int, total: Array,
+    ) -> None:  # fmt: skip
+        """Write ``T·d·Tᵀ`` of a block of patches into ``v``.
+
+        Patches side by side share the columns of T·d, which wait in ``strip``. A gradient's pixels
+        (patches without overlap) are added to ``total``.
+        """
+        (x, gate, argmax, gated), (g, p, last), first = source, block, block.first
+        per_group, of_phase, phases = s.c // s.groups, s.down * s.across, s.step_h * s.step_w
+        while p < last:
+            n, phase, j = p // (of_phase * phases), p // of_phase % phases, p % s.across
+            run = min(s.across - j, last - p)
+            top = (p // s.across % s.down * outputs) * s.step_h + phase // s.step_w - s.top
+            left = j * outputs * s.step_w + phase % s.step_w - s.left
+            low, high = -(top // s.step_h), -((top - s.h) // s.step_h)
+            for c in range(0, per_group, LANES):
+                z, count = zeros(side, 1), min(LANES, per_group - c)
+                for q in range(outputs * run + side - outputs):
+                    d, column = zeros(side, 1), left + q * s.step_w
+                    at = ((n * s.h + top) * s.w + column) * s.c + g * per_group + c
+                    if s.cell == 1 and 0 <= column < s.w:
+                        d = column_of(x, s, at, low, high, count)
+                        if gated:
+                            of_gate = column_of(gate, s, at, low, high, count)
+                            d = where_above_zero(d, of_gate, np.float32(0))
+                    elif s.cell == 2 and 0 <= column < 2 * s.w:
+                        of_group = g * per_group + c
+                        d = scattered_column(x, argmax, s, n, column, top, of_group, count)
+                    store(transform(d), strip, q * PATCH * LANES, LANES)
+                    z = z + d
+                # Each loop holds one column or one row: whole patches would not fit in registers.
+                for q in range(run):
+                    to = (p - first + q) * s.depth + c
+                    for r in range(PATCH):
+                        of_row = (q * outputs * PATCH + r) * LANES
+                        t_d = transform(load(side, 1, strip, of_row, PATCH * LANES, 0))
+                        store(t_d, v, to + r * PATCH * plane_stride, plane_stride)
+                if without_overlap:
+                    store(row_sum(z) + load(1, 1, total, c, 0, 0), total, c, 0)
+            p += run
+
+    return cut
+
+
+@cache
+def cut_images(outputs: int) -> Any:
+    """Return the kernel that cuts images into patches of 6x6, and writes ``Bᵀ·d·B``."""
+    return _cut(PATCH, outputs, b_transposed)
+
+
+@cache
+def cut_gradients(outputs: int) -> Any:
+    """Return the kernel that cuts gradients into the outputs of patches, and writes ``A·dz·Aᵀ``."""
+    return _cut(outputs, outputs, values(outputs))
+
+
+@inlined
+def _largest_of_2x2(z: Any, argmax: Any) -> Any:
+    """Return the largest of each 2x2 numbers and which it is; ``argmax`` is zeros."""
+    best = strided(z, 0, 0)
+    best, argmax = keep_larger(best, argmax, strided(z, 0, 1), ONE)
+    best, argmax = keep_larger(best, argmax, strided(z, 1, 0), TWO)
+    return keep_larger(best, argmax, strided(z, 1, 1), THREE)
+
+
+@cache
+def write(outputs: int, pool: int) -> Any:
+    """Return the kernel that makes outputs of products, ``outputs`` x ``outputs`` of a patch.
+
+    ``pool`` is 1, or 2 for the largest of each 2x2 outputs.
+    """
+    side, a_transposed = outputs // pool, values_transposed(outputs)
+
+    @kernel
+    def write_outputs(
+        m: Array, plane_stride: int, bias: Array, s: Patches, block: Block, strip: Array,
+        out: Output, rectify: bool,
+    ) -> None:  # fmt: skip
+        """Write ``Aᵀ·m·A`` + bias of a block of patches, to ``out``; ``bias`` is of its group."""
+        (y, argmax), (g, first, last), width = out, block, len(bias)
+        per_group, of_phase, phases = s.f // s.groups, s.down * s.across, s.step_h * s.step_w
+        for p in range(first, last):
+            n, phase = p // (of_phase * phases), p // of_phase % phases
+            i, j = p // s.across % s.down * side, p % s.across * side
+            top, left = i * s.step_h + phase // s.step_w, j * s.step_w + phase % s.step_w
+            columns = min(side, -((left - s.ow) // s.step_w))
+            for f in range(0, per_group, LANES):
+                for column in range(PATCH):
+                    of_column = column * plane_stride + (p - first) * width + f
+                    t = load(PATCH, 1, m, of_column, PATCH * plane_stride, 0)
+                    store(a_transposed(t), strip, column * outputs * LANES, LANES)
+                count = min(LANES, per_group - f)
+                for r in range(min(side, -((top - s.oh) // s.step_h))):
+                    t = load(PATCH, pool, strip, r * pool * LANES, outputs * LANES, LANES)
+                    z = transpose(a_transposed(t))
+                    to = ((n * s.oh + top + r * s.step_h) * s.ow + left) * s.f + g * per_group + f
+                    if pool == 1:
+                        best = add_vector(z, bias, f)
+                    else:
+                        best, which = _largest_of_2x2(z, zeros(1, side))
+                        best = add_vector(best, bias, f)
+                        which = mark_stopped(which, best, rectify)
+                        across = s.step_w * s.f
+                        store_bytes_within(which, argmax, to, 0, across, 1, columns, count)
+                    if rectify:
+                        best = relu(best)
+                    store_within(best, y, to, 0, s.step_w * s.f, 1, columns, count)
+
+    return write_outputs
