@@ -14,6 +14,7 @@ from numba import njit
 from numba.core.registry import cpu_target
 
 from .cache import KernelCache
+from .linking import KernelCompiler
 
 __all__ = ["LANES", "REGISTERS", "inlined", "kernel"]
 
@@ -23,7 +24,10 @@ POLICY: dict[str, Any] = {
     "nogil": True,
     "fastmath": set(FASTMATH),
     "error_model": "numpy",
+    "no_cfunc_wrapper": True,
 }
+FOR_PYTHON: dict[str, Any] = {"pipeline_class": KernelCompiler}
+FOR_KERNELS: dict[str, Any] = {"no_cpython_wrapper": True}
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -31,10 +35,16 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     It runs on the calling thread; `pellucid.kernels.pool.threads` runs one on several.
     """
-    compiled: Any = njit(**POLICY)(function)
-    # With the compiler off it is a plain function. A generator is compiled into each kernel that
-    # uses it, which Numba cannot do with one that comes from the disk.
-    if hasattr(compiled, "py_func") and not isgeneratorfunction(function):
+    compiled = njit(**POLICY, **FOR_PYTHON)(function)
+    if not hasattr(compiled, "py_func"):
+        return compiled  # with the compiler off it is a plain function
+    # Other kernels call a version that Python cannot call.
+    called = njit(**POLICY, **FOR_KERNELS)(function)
+    for name in ("get_call_template", "get_overload", "get_compile_result"):
+        setattr(compiled, name, getattr(called, name))
+    # A generator is compiled into each kernel that uses it, which Numba cannot do with one that
+    # comes from the disk.
+    if not isgeneratorfunction(function):
         compiled._cache = KernelCache(function)
     return compiled
 
@@ -44,7 +54,7 @@ def inlined(function: Callable[..., Any]) -> Any:
 
     Then a tile that it takes or returns stays in registers.
     """
-    return njit(inline="always", **POLICY)(function)
+    return njit(**POLICY, inline="always")(function)
 
 
 def _vector_unit() -> tuple[int, int]:

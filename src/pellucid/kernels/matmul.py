@@ -84,7 +84,8 @@ def linear(height: int, width: int) -> Any:
         sweeps, together = (blocks, 1) if high > 1 else (1, blocks)
         deep = -(-depth // (blocks * LANES)) * LANES
         shift = np.zeros(columns + LANES, dtype=np.float32)
-        shift[:columns] = b
+        for f in range(columns):  # an assignment to a slice takes a second more to compile
+            shift[f] = b[f]
         # The partial sums of each tile: a row takes a vector, of which the first ones are used.
         tiles = (-(-high // down)) * (-(-wide // across)) if blocks > 1 else 0
         partial = aligned(np.empty(tiles * height * LANES + LINE, dtype=np.float32))
@@ -212,7 +213,8 @@ def gradients(height: int) -> Any:
         for task in share(queue):
             of_weights = weights and task < pieces
             if weights and task == 0:
-                db[:] = sum_dz[0, :columns]
+                for f in range(columns):
+                    db[f] = sum_dz[0, f]
             piece = task % pieces
             for p in range(piece * panels // pieces, (piece + 1) * panels // pieces):
                 at = p * PANEL

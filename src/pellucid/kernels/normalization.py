@@ -138,7 +138,8 @@ def _take_in(own: Array, n: float, other: Array, m: float) -> None:
     if m == 0:
         return
     if n == 0:
-        own[:] = other
+        for i in range(own.shape[1]):
+            own[0, i], own[1, i] = other[0, i], other[1, i]
         return
     part = m / (n + m)
     for i in range(own.shape[1]):

@@ -1,0 +1,70 @@
+"""Functions that a kernel calls: part of it, and still callable by everyone else."""
+
+from __future__ import annotations
+
+import gc
+import math
+
+import numba
+import numpy as np
+import pytest
+
+from pellucid.kernels.jit import kernel
+
+
+@numba.njit
+def half(x):
+    return x / 2
+
+
+@kernel
+def total(x):
+    if len(x) == 0:
+        raise ValueError("no numbers")
+    return half(x.sum())
+
+
+@kernel
+def mean(x):
+    return 2 * total(x) / len(x)
+
+
+@numba.njit
+def rounded(x):
+    return math.floor(mean(x))
+
+
+X = np.array([1.0, 2.0, 4.5])
+
+
+def test_what_a_kernel_calls_is_called_from_python_too_whichever_comes_first():
+    assert mean(X) == 2.5
+    assert total(X) == 3.75
+    assert half(3.0) == 1.5  # a type for which the kernel has compiled it already
+    assert half(3) == 1.5
+    assert rounded(X) == 2
+    assert mean(X.astype(np.float32)) == 2.5
+
+
+def test_an_error_in_what_a_kernel_calls_reaches_python():
+    with pytest.raises(ValueError, match=r"^no numbers$"):
+        mean(X[:0])
+    assert mean(X) == 2.5
+
+
+def test_garbage_is_collected_after_a_compilation_as_before():
+    assert gc.isenabled()
+
+    @kernel
+    def broken(x):
+        return x.there_is_no_such_thing
+
+    with pytest.raises(numba.TypingError):
+        broken(X)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        assert mean(X.astype(np.int64)) == pytest.approx(7 / 3)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
