@@ -19,6 +19,7 @@ from .backend import Backend
 from .cpu.backend import CPU
 from .flat import FlatWeights, Layout, flat_weights
 from .outputs import Outputs
+from .replay import Replay
 from .step import Step
 from .table import table
 
@@ -48,6 +49,9 @@ class Plan:
     approximate : list of str
         Paths of the layers whose gradients are correct, but whose last bits depend on the number of
         processes: they have no step that sums over chunks.
+    replays : bool
+        Whether a frozen plan calls kernels without Python between them, from the third call on
+        with as many images. Then the steps' ``seconds`` are not measured.
     after_step : callable, optional
         Called in `backward` with each step that has run, once the gradients of the step's
         parameters lie in `gradients`, such as to send them while the steps before it compute.
@@ -92,6 +96,9 @@ class Plan:
             step.gradients = self._gradient_of
         self.approximate = self._approximate()
         self.after_step: Callable[[Step], object] | None = None
+        self.replays = True
+        self._replays: dict[int, Replay | None] = {}  # by the number of images; None: run once
+        self._frozen = False
         self._find_trained()
 
     @property
@@ -181,14 +188,33 @@ class Plan:
             self._given = self._outputs.of_no_images(self.model.output_shape(self.input_shape))
             dtype = self._fit(x, "images").dtype
             return self._outputs.returned([np.empty(shape, dtype=dtype) for shape in self._given])
-        values = {0: self._fit(x, "images")}
+        values = self._values(self._fit(x, "images"))
+        outputs = [values[k] for k in self._outputs.values]
+        self.images, self._given = len(x), [output.shape for output in outputs]
+        return self._outputs.returned([self.backend.to_host(output) for output in outputs])
+
+    def _values(self, x: Array) -> dict[int, Array]:
+        """Return all values for the images ``x``, by their numbers."""
+        make = getattr(self.backend, "recording", None)
+        if self._frozen and self.replays and make is not None and not self.model.training:
+            n, replay = len(x), self._replays.get(len(x))
+            if replay is not None and replay.holds:
+                if replay(x):
+                    return replay.values
+                del self._replays[n]  # and run into the error once more, where it says more
+            elif n in self._replays and replay is None:
+                self._replays[n] = replay = Replay(self.steps, make, x)
+                return replay.values
+            else:
+                self._replays[n] = None
+        else:
+            self._replays.clear()
+        values = {0: x}
         for step in self.steps:
             begin = time.perf_counter()
             values[step.makes] = step.forward(*[values[k] for k in step.reads])
             step.seconds[0] = time.perf_counter() - begin
-        outputs = [values[k] for k in self._outputs.values]
-        self.images, self._given = len(x), [output.shape for output in outputs]
-        return self._outputs.returned([self.backend.to_host(output) for output in outputs])
+        return values
 
     def backward(self, dy: Any, *, need_dx: bool = False) -> Array | None:
         """Compute the gradients of all parameters that are not frozen, and the input's on request.
@@ -204,6 +230,7 @@ class Plan:
         return self._exclusively(self._backward, dy, need_dx)
 
     def _backward(self, dy: Any, need_dx: bool) -> Array | None:
+        self._replays.clear()
         if not self._given:
             raise ArgumentError("backward needs a forward first: call the plan.", where="Plan")
         parts = self._outputs.gradients(dy, self._given)
@@ -366,8 +393,11 @@ class Plan:
     def freeze(self) -> None:
         """Declare that the weights will not change, as in inference.
 
-        Packed or transformed filters are then computed only once more.
+        Packed or transformed filters are then computed only once more. From the third call in
+        inference on, most kernels are called without Python between them.
         """
+        self._frozen = True
+        self._replays.clear()
         for step in self.steps:
             step.freeze()
 

@@ -132,7 +132,10 @@ def profile(
     plan.freeze()
     for step in plan.steps:
         step.seconds[1] = 0.0
-    (call_seconds,) = _medians(infer, plan, steps)
+    plan.replays = False  # so that each step is measured
+    _medians(infer, plan, steps)
+    plan.replays = True
+    (call_seconds,) = _medians(infer, plan, steps, of_steps=False)
     inference_steps = step_times(plan.steps, len(images))
     inference = table(plan.steps, len(images))  # starts NumPy's threads: after measuring
     for step, seconds in zip(plan.steps, training, strict=True):
@@ -149,14 +152,17 @@ def profile(
     )
 
 
-def _medians(run: Callable[[], list[float]], plan: Plan, times: int) -> list[float]:
-    """Return the medians of what ``run`` returns, and store those of the steps in the plan."""
+def _medians(
+    run: Callable[[], list[float]], plan: Plan, times: int, *, of_steps: bool = True
+) -> list[float]:
+    """Return the medians of what ``run`` returns, and store those ``of_steps`` in the plan."""
     for _ in range(WARM):
         run()
     whole, each = [], []
     for _ in range(times):
         whole.append(run())
         each.append([list(step.seconds) for step in plan.steps])
-    for step, seconds in zip(plan.steps, np.median(each, axis=0), strict=True):
-        step.seconds[:] = seconds.tolist()
+    if of_steps:
+        for step, seconds in zip(plan.steps, np.median(each, axis=0), strict=True):
+            step.seconds[:] = seconds.tolist()
     return [statistics.median(part) for part in zip(*whole, strict=True)]

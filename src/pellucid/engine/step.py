@@ -166,6 +166,14 @@ class Step:
         parameter.grad = g
         return g
 
+    def repeats(self, images: int) -> bool:
+        """Return whether `forward` on as many images only calls kernels again, on the same arrays.
+
+        With frozen weights, in inference, after it has run: it computes nothing with NumPy, and
+        returns the same array, or its input. Such calls are made without Python.
+        """
+        return False
+
     # For warm-up and tables ------------------------------------------------------------------
 
     def uses(self, *, training: bool) -> Sequence[Any]:

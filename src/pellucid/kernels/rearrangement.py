@@ -1,8 +1,8 @@
-"""Moves of channels: the blocks of a pixel shuffle, and another order within each pixel.
+"""Moves of pixels and channels: a pixel shuffle's blocks, another order, every S-th pixel.
 
-Twins of `pellucid.ops.pixel_shuffle`, bit for bit. Images are channels-last, (N, H, W, C), float32,
-C-contiguous, allocated by the caller. A task is a band of ``per`` rows, and writes to what belongs
-to them only.
+The shuffles are twins of `pellucid.ops.pixel_shuffle`, bit for bit. Images are channels-last,
+(N, H, W, C), float32, C-contiguous, allocated by the caller. A task is a band of ``per`` rows, and
+writes to what belongs to them only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ..typing import Array
 from .jit import kernel
 from .pool.threads import share
 
-__all__ = ["reorder", "shuffle", "unshuffle"]
+__all__ = ["reorder", "shuffle", "subsample", "unshuffle"]
 
 
 @kernel
@@ -62,3 +62,19 @@ def reorder(queue: Array, x: Array, y: Array, sources: Array, per: int) -> None:
             before, after = xs[pixel * c : (pixel + 1) * c], ys[pixel * c : (pixel + 1) * c]
             for k in range(c):
                 after[k] = before[sources[k]]
+
+
+@kernel
+def subsample(queue: Array, x: Array, y: Array, down: int, right: int, per: int) -> None:
+    """Write every ``down``-th row and ``right``-th column of ``x``, and zeros as more channels."""
+    (images, oh, ow, depth), (_, h, w, c) = y.shape, x.shape
+    xs, ys = x.reshape(x.size), y.reshape(y.size)
+    for task in share(queue):
+        for row in range(task * per, min(images * oh, (task + 1) * per)):
+            n, i = row // oh, row % oh
+            for j in range(ow):
+                at, to = ((n * h + i * down) * w + j * right) * c, (row * ow + j) * depth
+                for k in range(c):
+                    ys[to + k] = xs[at + k]
+                for k in range(c, depth):
+                    ys[to + k] = 0

@@ -11,6 +11,7 @@ from ... import ops
 from ...distributed import Share
 from ...kernels import affine, elementwise, updates
 from ...kernels.blocks import blocks, each
+from ...kernels.pool.recording import Recording
 from ...kernels.pool.threads import run
 from ...memory import aligned_zeros
 from ...nn import Layer, Loss, Parameter
@@ -95,6 +96,10 @@ class CPUBackend:
             each(updates.average, a, w, float(decay))
         else:
             a += a.dtype.type(1 - decay) * (w - a)
+
+    def recording(self) -> Recording:
+        """Return what records calls of kernels, to make them again without Python."""
+        return Recording()
 
     def gather(self) -> Gather:
         """Return what gathers and scales stored images."""

@@ -20,18 +20,30 @@ import atexit
 import os
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from numba.core import config
 from numba.core.compiler_lock import global_compiler_lock
 
 from ...errors import PellucidError
+from ...typing import Array
 from . import thread_count, work_queue
 from .thread_count import get_num_threads, set_num_threads
 from .work_queue import share
 
-__all__ = ["get_num_threads", "run", "run_alone", "set_num_threads", "share"]
+__all__ = [
+    "begin_recording",
+    "end_recording",
+    "get_num_threads",
+    "run",
+    "run_alone",
+    "set_num_threads",
+    "share",
+    "with_helpers",
+]
 
+Result = TypeVar("Result")
 COMPILER: Any = config
 if COMPILER.DISABLE_JIT:  # what the threads share is made of instructions that Python does not have
     raise PellucidError(
@@ -89,12 +101,8 @@ class _Pool:
     def run(self, function: Any, count: int, args: tuple[Any, ...]) -> None:
         """Do the tasks together; the caller holds `free`."""
         queue = self.queue
-        if self.wanted != thread_count.wanted - 1:
-            self.hire(thread_count.wanted - 1)
         work_queue.begin(queue, count)
-        for helper in self.helpers:
-            if helper.asleep:
-                helper.wake()
+        self.prepare()
         try:
             function(queue, *args)
             while not work_queue.finished(queue):
@@ -108,6 +116,14 @@ class _Pool:
             raise
         if queue[work_queue.DONE] < count:  # a helper failed: the caller runs into the error itself
             run_alone(function, count, *args)
+
+    def prepare(self) -> None:
+        """Have as many helpers as are wanted, all of them awake."""
+        if self.wanted != thread_count.wanted - 1:
+            self.hire(thread_count.wanted - 1)
+        for helper in self.helpers:
+            if helper.asleep:
+                helper.wake()
 
     def retire(self, args: tuple[Any, ...]) -> None:
         """Leave further calls to a new pool: a second Ctrl-C may end the wait for the helpers."""
@@ -143,6 +159,9 @@ def _seconds_of(function: Any, *args: Any) -> float:
 
 def run(function: Any, count: int, *args: Any) -> None:
     """Do the ``count`` tasks of a parallel kernel on all threads, the calling one among them."""
+    if _recordings and (recording := _recordings.get(_thread.get_ident())) is not None:
+        recording.call(function, count, args, shared=True)
+        return
     pool = _pool
     if count < 2 or thread_count.wanted < 2 or pool.free.locked():
         run_alone(function, count, *args)
@@ -153,6 +172,9 @@ def run(function: Any, count: int, *args: Any) -> None:
 
 def run_alone(function: Any, count: int, *args: Any) -> None:
     """Do the tasks on the calling thread: they are too few to be worth waking another."""
+    if _recordings and (recording := _recordings.get(_thread.get_ident())) is not None:
+        recording.call(function, count, args, shared=False)
+        return
     try:
         function(work_queue.queue_for_one(count), *args)
     except BaseException:
@@ -160,7 +182,31 @@ def run_alone(function: Any, count: int, *args: Any) -> None:
         raise
 
 
+def with_helpers(work: Callable[[Array | None], Result]) -> Result:
+    """Return ``work(queue)`` with the queue of the helpers, who are awake; None if there are none.
+
+    The work makes calls of kernels one after the other, and waits for each (see `recording`).
+    """
+    pool = _pool
+    if thread_count.wanted < 2 or pool.free.locked():
+        return work(None)
+    with pool.free:
+        pool.prepare()
+        return work(pool.queue)
+
+
+def begin_recording(recording: Any) -> None:
+    """Give this thread's calls to ``recording`` from now on (see `recording.Recording`)."""
+    _recordings[_thread.get_ident()] = recording
+
+
+def end_recording() -> None:
+    """Make this thread's calls without a recording again."""
+    _recordings.pop(_thread.get_ident(), None)
+
+
 _pool = _Pool()
+_recordings: dict[int, Any] = {}  # by the thread
 
 
 def _dismiss() -> None:

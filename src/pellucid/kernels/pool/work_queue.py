@@ -28,6 +28,7 @@ from numba.core import cgutils
 from numba.core.imputils import RefType, iternext_impl, lower_builtin
 from numba.extending import models, register_model
 
+from ...memory import aligned_zeros
 from ...typing import Array
 from ..jit import kernel
 from .atomics import (
@@ -48,12 +49,16 @@ from .atomics import (
 )
 
 __all__ = [
+    "ARGUMENTS",
+    "CODE",
     "DONE",
+    "FAILED",
     "HELPERS",
     "LOOKS",
     "SHARED",
     "TAKEN",
     "TASKS",
+    "WORDS",
     "begin",
     "end_flushing",
     "finished",
@@ -77,6 +82,7 @@ OPEN, INSIDE, HELPERS = (LINE * k for k in range(6, 9))
 LOOKS = HELPERS + 1
 ARGUMENTS = LINE * 9  # the words of the kernel's arguments
 ARGUMENT_WORDS = 512
+WORDS = ARGUMENTS + ARGUMENT_WORDS
 
 OK, NONE = 0, -2  # what a compiled function returns if it has not failed
 
@@ -90,9 +96,7 @@ def queue_for_one(tasks: int) -> Array:
 
 def queue_to_share() -> Array:
     """Return a queue for `begin`, with space for arguments."""
-    words = ARGUMENTS + ARGUMENT_WORDS
-    whole = np.zeros(words + LINE, dtype=np.int64)
-    queue = whole[(-whole.ctypes.data // 8) % LINE :][:words]
+    queue = aligned_zeros(WORDS, np.int64)
     queue[SHARED] = 1
     return queue
 

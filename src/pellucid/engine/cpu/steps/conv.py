@@ -125,6 +125,10 @@ class ConvStep(Step):
         self._output.bias[:] = np.broadcast_to(shift, len(w)).reshape(self.layer.groups, 1, -1)
         self._packed = fold
 
+    def repeats(self, images: int) -> bool:
+        """Return True: the filters are packed, and the rest is a kernel."""
+        return True
+
     def emit_channels_first(self) -> bool:
         """Make images (N, C, H, W) from now on, if the step can."""
         # A gate is the output, which backward would have to transpose.

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ....kernels import elementwise
-from ....kernels.blocks import each
+from ....kernels import elementwise, rearrangement
+from ....kernels.blocks import BLOCK, each
 from ....memory import aligned_zeros
 from ....nn import Add, Concat, Layer, ReLU, ZeroPadShortcut
 from ....nn.branching import JoinedBranches, ResidualSum
 from ....typing import Array, Shape
 from ...step import Step
+from ..launch import launch
 from .base import serves
 
 __all__ = ["AddStep", "ConcatStep", "ShortcutStep"]
@@ -63,6 +64,10 @@ class AddStep(Step):
             dy = dz
         return (dy,) * self._inputs
 
+    def repeats(self, images: int) -> bool:
+        """Return True: it is a kernel."""
+        return True
+
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels of both directions."""
         backward = (elementwise.relu_backward,) if self.relu and training else ()
@@ -108,13 +113,14 @@ class ConcatStep(Step):
 
 @serves(ZeroPadShortcut)
 class ShortcutStep(Step):
-    """Every S-th row and column, and channels of zeros: few numbers, which NumPy moves."""
+    """Every S-th row and column, and channels of zeros; back, NumPy moves the few numbers."""
 
     kernel = "shortcut"
     channels_last = True
 
     def __init__(self, name: str, layer: ZeroPadShortcut, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
+        self._steps = layer.stride
         self._kept = (slice(None), *(slice(None, None, step) for step in layer.stride))
         (c, *image), (filters, *smaller) = input_shape, self.output_shape
         self._y = aligned_zeros((batch, *smaller, filters))
@@ -123,8 +129,17 @@ class ShortcutStep(Step):
     def forward(self, x: Array) -> Array:
         """Return what is kept of ``x``, and zeros."""
         y = self._y[: len(x)]
-        y[..., : x.shape[-1]] = x[self._kept]
+        rows, per = len(y) * y.shape[1], max(1, BLOCK // y[0, 0].size)
+        launch(rearrangement.subsample, -(-rows // per), y.size, x, y, *self._steps, per)
         return y
+
+    def repeats(self, images: int) -> bool:
+        """Return True: it is a kernel."""
+        return True
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernel of the forward."""
+        return (rearrangement.subsample,)
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return each ``dy`` where its number came from."""

@@ -52,6 +52,10 @@ class LayerNormStep(Step):
         )  # fmt: skip
         return y
 
+    def repeats(self, images: int) -> bool:
+        """Return True: it is a kernel."""
+        return True
+
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradients of scale and shift; return that of the input."""
         dx, cut = self._dx[: len(dy)].reshape(dy.shape), self._cut(dy)

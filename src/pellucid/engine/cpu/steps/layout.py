@@ -33,6 +33,10 @@ class ViewStep(Step):
         self._shape = x.shape
         return x.reshape(len(x), *self.output_shape)
 
+    def repeats(self, images: int) -> bool:
+        """Return True: a view is the same array."""
+        return True
+
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return ``dy`` in the input's shape."""
         return dy.reshape(self._shape)
@@ -65,6 +69,10 @@ class LayoutStep(Step):
         if self._same or not need_dx:
             return dy.reshape(shape) if need_dx else None
         return self._transpose(dy, self._dx[: len(dy)], self._columns, self._rows).reshape(shape)
+
+    def repeats(self, images: int) -> bool:
+        """Return True: it is a kernel, or a view."""
+        return True
 
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the transpose, unless the step is a view."""

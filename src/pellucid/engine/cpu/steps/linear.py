@@ -94,6 +94,10 @@ class LinearStep(Step):
         )  # fmt: skip
         return self._y[:rows].reshape(images, *self.output_shape)
 
+    def repeats(self, images: int) -> bool:
+        """Return whether the rows fill a tile, or are read as they are."""
+        return images * self._lead == 1 or images * self._lead >= self._tile[0]
+
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradients ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
         shape = (*dy.shape[:-1], self._shape[1])

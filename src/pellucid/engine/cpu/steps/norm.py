@@ -196,6 +196,10 @@ class BatchNormStep(StandardizingStep):
         self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu, self._per)
         return y
 
+    def repeats(self, images: int) -> bool:
+        """Return whether the convolution before has it folded in."""
+        return self.folded
+
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradients of scale and shift; return that of the input."""
         if self._passed:

@@ -103,6 +103,10 @@ class PointwiseStep(Step):
         each(self.kernels[1], dy, self.remembered(), dx, *self.constants())
         return dx
 
+    def repeats(self, images: int) -> bool:
+        """Return True: it is a kernel, or has been folded."""
+        return True
+
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels of both directions."""
         return self.kernels if training else self.kernels[:1]
@@ -234,6 +238,10 @@ class DropoutStep(PointwiseStep):
             return y
         self._factor = 1.0 if inverted else 1 - p
         return x if inverted else np.multiply(x, np.float32(self._factor), out=y)
+
+    def repeats(self, images: int) -> bool:
+        """Return whether it returns its input."""
+        return not self.layer.training and self.layer.variant == "inverted"
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return ``dy`` times the same mask."""

@@ -55,6 +55,10 @@ class _PoolStep(Step):
         self._y = aligned_zeros((batch, *windows.output, input_shape[0]))
         self._dx = aligned_zeros((batch, *windows.input, input_shape[0]))
 
+    def repeats(self, images: int) -> bool:
+        """Return True: it is a kernel."""
+        return True
+
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels of both directions."""
         return self.passes if training else self.passes[:-1]

@@ -60,6 +60,10 @@ class MultiplyStep(Step):
         launch(gate, self._tasks(x), x.size, x, g, y, self._per)
         return y.reshape((b if self._gate_first else a).shape)
 
+    def repeats(self, images: int) -> bool:
+        """Return True: it is a kernel."""
+        return True
+
     def backward(self, dy: Array, *, need_dx: bool) -> tuple[Array | None, ...]:
         """Return the gradients of both factors."""
         if not need_dx:

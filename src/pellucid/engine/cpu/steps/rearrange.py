@@ -87,6 +87,10 @@ class ReshapeStep(Step):
         )
         return y
 
+    def repeats(self, images: int) -> bool:
+        """Return whether it is a view, or a kernel."""
+        return self._order is None or self._sources is not None
+
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return ``dy`` in the input's shape."""
         if self._order is None or not need_dx:
@@ -125,6 +129,10 @@ class PermuteStep(Step):
         y = self._y[: len(x)]
         y[...] = x.transpose(self.layer.dims)
         return y
+
+    def repeats(self, images: int) -> bool:
+        """Return whether it is a view."""
+        return self._view
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return ``dy`` in the old order."""
@@ -193,6 +201,10 @@ class ShuffleStep(Step):
     def forward(self, x: Array) -> Array:
         """Return the images with their numbers moved."""
         return self._moved(self._forth, x, self._y[: len(x)])
+
+    def repeats(self, images: int) -> bool:
+        """Return True: it is a kernel."""
+        return True
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return ``dy``, moved back."""

@@ -41,6 +41,10 @@ class ResampleStep(Step):
         self._resampling.forward(x, y)
         return y
 
+    def repeats(self, images: int) -> bool:
+        """Return True: it is a kernel."""
+        return True
+
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return the gradient: resampling by the transposed matrices."""
         if not need_dx:

@@ -39,6 +39,10 @@ class LocalResponseNormStep(PixelBlockStep):
         self._respond(normalization.local_response, x, y)
         return y
 
+    def repeats(self, images: int) -> bool:
+        """Return True: it is a kernel."""
+        return True
+
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return the gradient for the input."""
         if not need_dx:

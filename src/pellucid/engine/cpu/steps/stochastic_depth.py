@@ -36,6 +36,10 @@ class StochasticDepthStep(PointwiseStep):
         self._factors = survivors(len(x), layer.p, rng=layer.rng).astype(np.float32)
         return self._scaled(x, self._factors, self._y)
 
+    def repeats(self, images: int) -> bool:
+        """Return True: in inference it returns its input."""
+        return True
+
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return ``dy`` times the same mask."""
         if not need_dx or self._factors is None:

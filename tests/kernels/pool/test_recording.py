@@ -1,0 +1,119 @@
+"""Recorded calls of kernels are made again without Python."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from pellucid.kernels.jit import kernel
+from pellucid.kernels.pool.recording import Recording
+from pellucid.kernels.pool.threads import get_num_threads, run, run_alone, set_num_threads, share
+
+
+@kernel
+def double(queue, x, y):
+    for row in share(queue):
+        y[row] = 2 * x[row]
+
+
+@kernel
+def reciprocal(queue, x, y):
+    for row in share(queue):
+        if x[row] == 0:
+            raise ZeroDivisionError("a zero")
+        y[row] = 1 / x[row]
+
+
+@pytest.fixture(params=[1, 2, 5])
+def threads(request):
+    before = get_num_threads()
+    set_num_threads(request.param)
+    yield
+    set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+def test_calls_are_repeated_in_their_order_on_the_same_arrays():
+    x, y, z = (np.ones(1000) for _ in range(3))
+    recording = Recording()
+    with recording:
+        run(double, len(x), x, y)
+        run_alone(double, len(x), y, z)
+        run(double, 1, z, x)
+    assert len(recording) == 3
+    for k in range(100):
+        x[:], z[:] = k, -1
+        assert recording.repeat()
+        assert (z == 4 * k).all()
+        assert x[0] == 8 * k
+        assert (x[1:] == k).all()
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_kernel_that_fails_ends_the_repetition_and_the_next_one_works():
+    x, y, z = np.ones(1000), np.ones(1000), np.zeros(1000)
+    recording = Recording()
+    with recording:
+        run(reciprocal, len(x), x, y)
+        run(double, len(x), y, z)
+    x[700], z[:] = 0, -1
+    assert not recording.repeat()
+    assert (z == -1).all()
+    x[700] = 1
+    assert recording.repeat()
+    assert (z == 2).all()
+
+
+def test_an_error_while_recording_is_raised_and_ends_the_recording():
+    x = np.zeros(3)
+    recording = Recording()
+    with pytest.raises(ZeroDivisionError), recording:
+        run(reciprocal, 3, x, x.copy())
+    y = np.zeros(3)
+    run(double, 3, np.ones(3), y)
+    assert len(recording) == 0
+    assert (y == 2).all()
+
+
+def test_only_the_calls_of_the_thread_in_the_block_are_recorded():
+    x, y, z = np.ones(10), np.zeros(10), np.zeros(10)
+    recording = Recording()
+    with recording:
+        other = threading.Thread(target=run, args=(double, 10, x, z))
+        other.start()
+        other.join()
+        run(double, 10, x, y)
+    assert len(recording) == 1
+    z[:] = 0
+    recording.repeat()
+    assert (z == 0).all()
+
+
+def test_a_recording_keeps_its_arrays_alive():
+    y = np.zeros(10_000)
+    recording = Recording()
+    with recording:
+        run(double, len(y), np.full(len(y), 3.0), y)
+    waste = [np.full(10_000, 9.0) for _ in range(50)]
+    y[:] = 0
+    assert recording.repeat()
+    assert (y == 6).all()
+    del waste
+
+
+def test_the_number_of_threads_may_change_between_repetitions():
+    before = get_num_threads()
+    x, y = np.ones(1000), np.zeros(1000)
+    recording = Recording()
+    with recording:
+        run(double, len(x), x, y)
+    try:
+        for count in (1, 3, 2, 1, 4):
+            set_num_threads(count)
+            x[:], y[:] = count, 0
+            assert recording.repeat()
+            assert (y == 2 * count).all()
+    finally:
+        set_num_threads(before)
