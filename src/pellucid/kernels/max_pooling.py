@@ -19,7 +19,7 @@ import numpy as np
 from ..typing import Array
 from .jit import LANES, inlined, kernel
 from .pool.threads import share
-from .pooling import TOGETHER, WIDE, Taps
+from .pooling import TOGETHER, WIDE, Taps, fetch_ahead, together
 from .simd import (
     add_where_equal,
     keep_larger,
@@ -38,10 +38,11 @@ ONE = np.float32(1)
 @kernel
 def forward(queue: Array, x: Array, y: Array, argmax: Array, taps: Taps, per: int) -> None:
     """Write the largest cell of each window, and which one it was, unless ``argmax`` is empty."""
-    rows, columns, fw, _ = taps
+    rows, columns, fw, _, new = taps
     (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
     arrays = x.reshape(x.size), y.reshape(y.size), argmax
-    steps = rows.place * w * c, columns.place * c, np.float32(fw)
+    steps = rows.place * w * c, columns.place * c, (new, c), np.float32(fw)
+    many = together(c)
     for task in share(queue):
         for row in range(task * per, min(images * oh, (task + 1) * per)):
             n, i = row // oh, row % oh
@@ -51,29 +52,29 @@ def forward(queue: Array, x: Array, y: Array, argmax: Array, taps: Taps, per: in
                 first, to = ((n * h + top) * w + left) * c, (row * ow + j) * c
                 cells = np.float32(u * fw + v), us, vs
                 if argmax.size == 0:
-                    if c >= WIDE:
-                        _largest(TOGETHER, WIDE, c, arrays, first, to, cells, steps)
-                    else:
-                        _largest(1, min(c, LANES), c, arrays, first, to, cells, steps)
-                elif c >= WIDE:
-                    _keep_largest(TOGETHER, WIDE, c, arrays, first, to, cells, steps)
+                    _largest(TOGETHER, WIDE, (0, many), arrays, first, to, cells, steps)
+                    _largest(1, min(c, LANES), (many, c), arrays, first, to, cells, steps)
                 else:
-                    _keep_largest(1, min(c, LANES), c, arrays, first, to, cells, steps)
+                    _keep_largest(TOGETHER, WIDE, (0, many), arrays, first, to, cells, steps)
+                    _keep_largest(1, min(c, LANES), (many, c), arrays, first, to, cells, steps)
 
 
 @inlined
 def _keep_largest(
-    vectors: int, count: int, c: int, arrays: Any, first: int, to: int, cells: Any, steps: Any
-) -> None:
-    """Write the maxima of one window and their numbers, ``count`` channels at a time."""
-    (x, y, argmax), (number, us, vs), (down, across, fw) = arrays, cells, steps
-    for begin in range(0, c, count):
-        k = min(begin, c - count)
+    vectors: int, count: int, channels: Any, arrays: Any, first: int, to: int, cells: Any,
+    steps: Any,
+) -> None:  # fmt: skip
+    """Write the maxima of some channels of one window and their numbers, ``count`` at a time."""
+    (x, y, argmax), (number, us, vs), (down, across, new, fw) = arrays, cells, steps
+    begin, end = channels
+    while begin < end:  # a range would divide
+        k = min(begin, end - count)
         at, numbered = first + k, number
         m, nothing = load_first(vectors, x, at, count), zeros(1, vectors)
         a = where_above_zero(nothing, nothing, number)  # the first cell's everywhere
         for _ in range(us):
             cell, z = numbered, at
+            fetch_ahead(vectors, x, at, new)
             for _ in range(vs):
                 m, a = keep_larger(m, a, load_first(vectors, x, z, count), cell)
                 cell += ONE
@@ -82,34 +83,40 @@ def _keep_largest(
             at += down
         store_first(m, y, to + k, 0, count)
         store_first(a, argmax, to + k, 0, count)
+        begin += count
 
 
 @inlined
 def _largest(
-    vectors: int, count: int, c: int, arrays: Any, first: int, to: int, cells: Any, steps: Any
-) -> None:
-    """Write the maxima of one window, ``count`` channels at a time."""
-    (x, y, _), (_, us, vs), (down, across, _) = arrays, cells, steps
-    for begin in range(0, c, count):
-        k = min(begin, c - count)
+    vectors: int, count: int, channels: Any, arrays: Any, first: int, to: int, cells: Any,
+    steps: Any,
+) -> None:  # fmt: skip
+    """Write the maxima of some channels of one window, ``count`` at a time."""
+    (x, y, _), (_, us, vs), (down, across, new, _) = arrays, cells, steps
+    begin, end = channels
+    while begin < end:  # a range would divide
+        k = min(begin, end - count)
         at = first + k
         m = load_first(vectors, x, at, count)
         for _ in range(us):
             z = at
+            fetch_ahead(vectors, x, at, new)
             for _ in range(vs):
                 m = larger(m, load_first(vectors, x, z, count))
                 z += across
             at += down
         store_first(m, y, to + k, 0, count)
+        begin += count
 
 
 @kernel
 def backward(queue: Array, dy: Array, argmax: Array, dx: Array, taps: Taps, per: int) -> None:
     """Write to each cell of ``dx`` the sum of ``dy`` over the windows whose argmax it is."""
-    rows, columns, fw, _ = taps
+    rows, columns, fw, _, _ = taps
     (_, oh, ow, _), (images, h, w, c) = dy.shape, dx.shape
     arrays = dy.reshape(dy.size), argmax, dx.reshape(dx.size)
     steps = rows.place * ow * c, columns.place * c, rows.cell * fw, columns.cell
+    many = together(c)
     for task in share(queue):
         for row in range(task * per, min(images * h, (task + 1) * per)):
             n, i = row // h, row % h
@@ -118,20 +125,20 @@ def backward(queue: Array, dy: Array, argmax: Array, dx: Array, taps: Taps, per:
                 v, left, vs = columns.table[j, 0], columns.table[j, 1], columns.table[j, 2]
                 first, to = ((n * oh + top) * ow + left) * c, (row * w + j) * c
                 cells = u * fw + v, us, vs
-                if c >= WIDE:
-                    _gather(TOGETHER, WIDE, c, arrays, first, to, cells, steps)
-                else:
-                    _gather(1, min(c, LANES), c, arrays, first, to, cells, steps)
+                _gather(TOGETHER, WIDE, (0, many), arrays, first, to, cells, steps)
+                _gather(1, min(c, LANES), (many, c), arrays, first, to, cells, steps)
 
 
 @inlined
 def _gather(
-    vectors: int, count: int, c: int, arrays: Any, first: int, to: int, cells: Any, steps: Any
-) -> None:
-    """Write one cell's sum, ``count`` channels at a time."""
+    vectors: int, count: int, channels: Any, arrays: Any, first: int, to: int, cells: Any,
+    steps: Any,
+) -> None:  # fmt: skip
+    """Write the sums of some channels of one cell, ``count`` at a time."""
     (dy, argmax, dx), (number, us, vs), (down, across, by_row, by_column) = arrays, cells, steps
-    for begin in range(0, c, count):
-        k = min(begin, c - count)
+    begin, end = channels
+    while begin < end:  # a range would divide
+        k = min(begin, end - count)
         at, numbered, t = first + k, number, zeros(1, vectors)
         for _ in range(us):
             cell, z = numbered, at
@@ -142,3 +149,4 @@ def _gather(
             numbered += by_row
             at += down
         store_first(t, dx, to + k, 0, count)
+        begin += count

@@ -7,9 +7,8 @@ written once, and its sum has one order. In both directions a row of the result 
 series of rows, and a column a regular series of columns: the *taps* of each axis.
 
 A window's cells are read `TOGETHER` vectors of channels at a time, so that the loops over the
-cells, which take longer than a load, serve several loads. The last vectors overlap those before
-them rather than be masked. (Powers work on flat arrays, in the blocks of
-`pellucid.kernels.blocks`; max pooling is in `pellucid.kernels.max_pooling`.)
+cells, which take longer than a load, serve several loads. (Powers work on flat arrays, in the
+blocks of `pellucid.kernels.blocks`; max pooling is in `pellucid.kernels.max_pooling`.)
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from ..typing import Array
 from .blocks import part
 from .jit import LANES, inlined, kernel
 from .pool.threads import share
-from .simd import load_first, plus, store_first, times, zeros
+from .simd import load_first, plus, prefetch_row, store_first, times, zeros
 
 __all__ = [
     "TOGETHER",
@@ -32,16 +31,19 @@ __all__ = [
     "AxisTaps",
     "Taps",
     "band",
+    "fetch_ahead",
     "powers",
     "readers",
     "reads",
     "sums",
     "times_powers",
+    "together",
 ]
 
 GRAIN = 2**17  # numbers that a task reads: some 20 µs
 TOGETHER = 4  # vectors of channels: with as many of argmax, half of AVX2's registers
 WIDE = TOGETHER * LANES
+AHEAD = 1024  # numbers: some pixels, which arrive while the windows before them are computed
 FEW = (1.0, 2.0, 3.0, 4.0)  # powers that are fastest by multiplication
 
 
@@ -71,27 +73,55 @@ class Taps(NamedTuple):
         The columns of a window.
     most : int
         The largest number of cells that one number of the result meets, at least 1.
+    new : int
+        The columns that each column of the result is the first one to meet.
     """
 
     rows: AxisTaps
     columns: AxisTaps
     width: int
     most: int
+    new: int
 
 
 def reads(windows: Windows) -> Taps:
     """Return the rows and columns of the image that each window reads, without the padding."""
-    return _both(_axis_reads(windows, 0), _axis_reads(windows, 1), windows)
+    new = min(windows.stride[1], windows.window[1])
+    return _both(_axis_reads(windows, 0), _axis_reads(windows, 1), windows, new)
 
 
 def readers(windows: Windows) -> Taps:
     """Return the rows and columns of windows that read each cell of the image."""
-    return _both(_axis_readers(windows, 0), _axis_readers(windows, 1), windows)
+    return _both(_axis_readers(windows, 0), _axis_readers(windows, 1), windows, 1)
 
 
 def band(numbers: int) -> int:
     """Return how many rows of the result make a task, if each row takes ``numbers`` numbers."""
     return max(1, GRAIN // numbers)
+
+
+@inlined
+def together(c: int) -> int:
+    """Return how many of ``c`` channels are read `TOGETHER`; the others, one vector at a time.
+
+    The last tile of vectors overlaps the one before it if that saves two single vectors.
+    """
+    rest = c % WIDE
+    return c if c > WIDE and rest > 2 * LANES else c - rest
+
+
+@inlined
+def fetch_ahead(vectors: int, x: Array, at: int, new: Any) -> None:
+    """Fetch the new pixels that windows further on will read in this row.
+
+    The processor itself does not foresee them, because windows jump from row to row: from the L3
+    cache, that took twice as long.
+    """
+    columns, c = new
+    at += AHEAD
+    for _ in range(columns):
+        prefetch_row(vectors, x, at)
+        at += c
 
 
 @kernel
@@ -101,9 +131,10 @@ def sums(queue: Array, x: Array, y: Array, taps: Taps, left: Array, right: Array
     That is average pooling if the taps are what each window reads, and its gradient if they are the
     readers of each cell.
     """
-    rows, columns, _, _ = taps
+    rows, columns, _, _, new = taps
     (_, h, w, c), (images, oh, ow, _) = x.shape, y.shape
-    arrays, steps = (x.reshape(x.size), y.reshape(y.size)), (rows.place * w * c, columns.place * c)
+    arrays, many = (x.reshape(x.size), y.reshape(y.size)), together(c)
+    steps = rows.place * w * c, columns.place * c, (new, c)
     for task in share(queue):
         for row in range(task * per, min(images * oh, (task + 1) * per)):
             n, i = row // oh, row % oh
@@ -112,29 +143,31 @@ def sums(queue: Array, x: Array, y: Array, taps: Taps, left: Array, right: Array
                 first_column, vs = columns.table[j, 1], columns.table[j, 2]
                 first, to = ((n * h + top) * w + first_column) * c, (row * ow + j) * c
                 cells = us, vs, left[i] * right[j]
-                if c >= WIDE:
-                    _sum(TOGETHER, WIDE, c, arrays, first, to, cells, steps)
-                else:
-                    _sum(1, min(c, LANES), c, arrays, first, to, cells, steps)
+                _sum(TOGETHER, WIDE, (0, many), arrays, first, to, cells, steps)
+                _sum(1, min(c, LANES), (many, c), arrays, first, to, cells, steps)
 
 
 @inlined
 def _sum(
-    vectors: int, count: int, c: int, arrays: Any, first: int, to: int, cells: Any, steps: Any
-) -> None:
-    """Write the sums of one window, ``count`` channels at a time."""
-    (x, y), (us, vs, factor), (down, across) = arrays, cells, steps
-    for begin in range(0, c, count):
-        k = min(begin, c - count)
+    vectors: int, count: int, channels: Any, arrays: Any, first: int, to: int, cells: Any,
+    steps: Any,
+) -> None:  # fmt: skip
+    """Write the sums of some channels of one window, ``count`` at a time."""
+    (x, y), (us, vs, factor), (down, across, new) = arrays, cells, steps
+    begin, end = channels
+    while begin < end:  # a range would divide
+        k = min(begin, end - count)
         at, t = first + k, zeros(1, vectors)
         for _ in range(us):
             z, s = at, zeros(1, vectors)
+            fetch_ahead(vectors, x, at, new)
             for _ in range(vs):
                 s = plus(s, load_first(vectors, x, z, count))
                 z += across
             t = plus(t, s)  # a sum of sums: an image's rounding errors stay small
             at += down
         store_first(times(t, factor), y, to + k, 0, count)
+        begin += count
 
 
 @kernel
@@ -182,9 +215,9 @@ def _times_again(x: Array, y: Array, times: float) -> None:
             y[i] *= abs(x[i])
 
 
-def _both(rows: AxisTaps, columns: AxisTaps, windows: Windows) -> Taps:
+def _both(rows: AxisTaps, columns: AxisTaps, windows: Windows, new: int) -> Taps:
     most = int(rows.table[:, 2].max()) * int(columns.table[:, 2].max())
-    return Taps(rows, columns, windows.window[1], max(1, most))
+    return Taps(rows, columns, windows.window[1], max(1, most), new)
 
 
 def _axis_reads(windows: Windows, axis: int) -> AxisTaps:

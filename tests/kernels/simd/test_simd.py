@@ -35,6 +35,7 @@ from pellucid.kernels.simd import (
     outer_at,
     plus,
     prefetch,
+    prefetch_row,
     relu,
     row,
     row_sum,
@@ -159,6 +160,7 @@ def test_the_larger_is_the_first_of_equals_and_of_nans():
 def _largest_of_rows(t, y):
     best, winner = largest(load(ROWS, COLUMNS, t, 0, WIDTH, LANES), ROWS)
     prefetch(y, 0)  # changes nothing
+    prefetch_row(COLUMNS, y, 10**9)  # nor where there is no memory
     store(best, y, 0, WIDTH)
     store(winner, y, WIDTH, WIDTH)
 

@@ -53,6 +53,7 @@ Memory (memory.py); *within* means the first n numbers in the rows r < R and col
     add_rows_from(t, y, i, step, r, n)  y[i + s·step : + n] += t[s,:] for rows s >= r, one by one
     k = entry(a, i)                     a[i], a number, where i cannot be negative
     prefetch(y, i)                      fetch the cache line of y[i], soon to be written
+    prefetch_row(C, a, i)               fetch those of a[i : i + C·LANES], soon to be read
 
 Shuffles (shuffles.py):
 
@@ -98,6 +99,7 @@ from .memory import (
     load_rows_between,
     load_within,
     prefetch,
+    prefetch_row,
     scatter,
     store,
     store_bytes,
@@ -150,6 +152,7 @@ __all__ = [
     "outer_at",
     "plus",
     "prefetch",
+    "prefetch_row",
     "relu",
     "row",
     "row_sum",

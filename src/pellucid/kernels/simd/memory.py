@@ -23,6 +23,7 @@ __all__ = [
     "load_rows_between",
     "load_within",
     "prefetch",
+    "prefetch_row",
     "scatter",
     "store",
     "store_bytes",
@@ -33,6 +34,7 @@ __all__ = [
     "store_within",
 ]
 
+LINE = 16  # float32 in a cache line
 # Numba types the arguments; a type checker would see those of the code that emits LLVM.
 intrinsic: Any = extending.intrinsic
 
@@ -352,15 +354,33 @@ def add_rows_from(typing: Any, tile: Any, y: Any, i: Any, step: Any, first: Any,
 @intrinsic
 def prefetch(typing: Any, y: Any, i: Any) -> Any:
     """Fetch the cache line of ``y[i]``, soon to be written."""
-    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
 
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         w = Writer(context, builder, signature, values, Tile(1, 1))
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        # To write to it; into the nearest cache; data, not instructions.
-        how = [number(1), number(3), number(1)]
-        builder.call(fetch, [builder.bitcast(w.pointer(0, 1), byte), *how])
+        _fetch(builder, w.pointer(0, 1), to_write=True)
         return context.get_dummy_value()
 
     return types.none(y, types.intp), write
+
+
+@intrinsic(prefer_literal=True)
+def prefetch_row(typing: Any, columns: Any, a: Any, i: Any) -> Any:
+    """Fetch the cache lines of ``a[i : i + C·LANES]``, soon to be read; there may be no such."""
+    tile = Tile(1, columns.literal_value)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values, tile)
+        for at in range(0, tile.columns * LANES, LINE):
+            _fetch(builder, w.offset(w.pointer(1, 2), at), to_write=False)
+        return context.get_dummy_value()
+
+    return types.none(columns, a, types.intp), write
+
+
+def _fetch(builder: Any, place: Any, *, to_write: bool) -> None:
+    """Fetch a cache line into the nearest cache."""
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    how = [number(int(to_write)), number(3), number(1)]  # the nearest; data, not instructions
+    builder.call(fetch, [builder.bitcast(place, byte), *how])
