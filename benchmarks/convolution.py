@@ -81,7 +81,7 @@ def _direct(tile: tuple[int, int], *, relu: bool, pool: int) -> Callable[[], obj
     """Return the step as it would be without Winograd, with this tile."""
     with (
         patch.object(choice, "FEW_FOR_WINOGRAD", C + 1),
-        patch.object(algorithms, "tile_shape", lambda *_: tile),
+        patch.object(algorithms, "pixel_tile", lambda *_: tile),
     ):
         return _step(relu=relu, pool=pool)
 

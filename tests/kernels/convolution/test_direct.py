@@ -16,10 +16,16 @@ import pytest
 import naive
 from pellucid.kernels.convolution import col2im, direct, filters
 from pellucid.kernels.convolution.activation import NO_ACTIVATION, RELU
-from pellucid.kernels.convolution.arguments import Epilogue, Output, PartialSums, Tiling
-from pellucid.kernels.convolution.geometry import adjoint, flipped, runs, sliding, through
+from pellucid.kernels.convolution.arguments import Epilogue, Output, PartialSums, Split
+from pellucid.kernels.convolution.geometry import runs, sliding, through
 from pellucid.kernels.convolution.layout import NO_BYTES, NOTHING, STOPPED, GatedGradient
-from pellucid.kernels.convolution.tiles import tile_shape, whole_vectors
+from pellucid.kernels.convolution.phases import (
+    adjoint_phases,
+    cut_into_tiles,
+    forward_phase,
+    packed_rows,
+)
+from pellucid.kernels.convolution.tiles import pixel_tile, tile_shape, whole_vectors
 from pellucid.kernels.jit import LANES, REGISTERS
 from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
 from pellucid.shapes import slide
@@ -110,22 +116,17 @@ def expected(name, rectify):
     )  # fmt: skip
 
 
-def packed(w, groups, vectors, *, flip=False, per_vector=1, step=1):
-    """Return the filters as `forward` wants them."""
-    count, depth, fh, fw = w.shape
-    rows, columns = (count // groups, depth) if flip else (depth, count // groups)
-    wide = -(-columns * per_vector // (vectors * LANES)) * vectors * LANES
-    out = np.zeros((groups, fh, fw + (per_vector - 1) * step, rows, wide), np.float32)
-    filters.pack(w, groups, flip, per_vector, step, out)
+def packed(w, groups, width, rows, *, back=False):
+    """Return the filters as `forward` wants them: (groups, tiles, rows, width)."""
+    count, depth, cells = w.shape[0] // groups, w.shape[1], w[0, 0].size
+    inner, columns = (count, depth) if back else (depth, count)
+    tall = cells * inner if len(rows) == 1 else int(rows.max()) + 1
+    out = np.zeros((groups, -(-columns * len(rows) // width), tall, width), np.float32)
+    place = np.zeros((len(rows), rows.shape[1] + LANES), np.int32)
+    place[:, : rows.shape[1]] = rows * width
+    tasks = groups * out.shape[1]
+    run(filters.pack, tasks, w.reshape(*w.shape[:2], -1), groups, back, place, out)
     return out
-
-
-def reads(windows, s, w, tile, pool=1, per_vector=1):
-    """Return where the taps of the filters ``w`` are, and the rows of a tile."""
-    cells = runs(windows, s, pool)
-    taps = cells[0].reshape(-1, 1) + np.arange(w[0, ..., 0].size // cells.shape[1])
-    rows = cells[:, :1] + np.arange(tile[0]) * per_vector * s.step_w * s.depth
-    return taps.ravel(), rows.ravel()
 
 
 def source(case):
@@ -152,22 +153,22 @@ def images(case):
 
 def forward(case, tile, bands, *, parts=1, per_vector=1, channels_first=False, keep=True):
     """Return the output, and the argmax."""
-    s = sliding(case.windows, *case.sizes, case.pool)
-    w = packed(case.w, case.groups, tile[1], per_vector=per_vector, step=s.step_w)
-    b = np.zeros((case.groups, w.shape[-1]), np.float32)
+    s, width = sliding(case.windows, *case.sizes, case.pool), tile[1] * LANES
+    phases = forward_phase(case.windows, s, per_vector)
+    rows = packed_rows(case.windows, s, phases, per_vector, back=False)
+    w = packed(case.w, case.groups, width, rows)
+    b = np.zeros((case.groups, w.shape[1] * width), np.float32)
     b[:, : case.w.shape[0] // case.groups * per_vector] = np.tile(
         case.b.reshape(case.groups, -1), per_vector
     )
+    corner = runs(case.windows, s, case.pool)[:, 0]
     y = Room(N, *((s.f, s.oh, s.ow) if channels_first else (s.oh, s.ow, s.f)))
     argmax = Room(N, s.oh, s.ow, s.f, dtype=np.uint8)
     run(
         direct.forward(*tile, case.pool**2, False), N * bands * parts, images(case), w.ravel(),
-        b.ravel(),
-        Output(y.flat, argmax.flat if keep else NO_BYTES), s,
-        Tiling(
-            *reads(case.windows, s, w, tile, case.pool, per_vector), s.in_place, bands, parts,
-            per_vector,
-        ),
+        b.ravel(), Output(y.flat, argmax.flat if keep else NO_BYTES), s,
+        cut_into_tiles(phases, s, corner, tile[0], bands),
+        Split(N, s.in_place, parts, per_vector),
         Epilogue(RELU if case.rectify else NO_ACTIVATION, keep, channels_first),
     )  # fmt: skip
     return y.read() if channels_first else y.first(), argmax.first()
@@ -206,20 +207,25 @@ def test_forward_of_windows_that_share_a_vector(name, rectify, per_vector):
         np.testing.assert_array_equal(argmax, case.argmax if case.pool > 1 else EMPTY)
 
 
-@cases
+@unpooled
 @rectified
 @tiles
-def test_the_input_gradient_is_a_forward_of_the_flipped_filters(name, rectify, tile):
+@pytest.mark.parametrize("bands", [1, 2])
+def test_the_input_gradient_is_a_convolution_for_each_phase_of_the_stride(
+    name, rectify, tile, bands
+):
     case = expected(name, rectify)
-    s, rotated = adjoint(case.windows, *case.sizes, case.pool), flipped(case.windows)
-    w = packed(case.w, case.groups, tile[1], flip=True)
-    no_bias = np.zeros(case.groups * w.shape[-1], np.float32)
+    s, phases = adjoint_phases(case.windows, *case.sizes)
+    rows = packed_rows(case.windows, s, phases, back=True)
+    w = packed(case.w, case.groups, tile[1] * LANES, rows, back=True)
+    no_bias = np.zeros(case.groups * w.shape[1] * w.shape[3], np.float32)
     dy, dx = source(case), Room(N, s.oh, s.ow, s.f)
     in_place = s.in_place and not dy.gated  # a gate is applied on the way into the padded image
+    bands = min(bands, len(np.unique(np.concatenate([p.first_row for p in phases]))))
     run(
-        direct.forward(*tile, 1, False), N, dy, w.ravel(), no_bias, Output(dx.flat, NO_BYTES), s,
-        Tiling(*reads(rotated, s, w, tile), in_place, 1, 1, 1),
-        Epilogue(NO_ACTIVATION, False, False),
+        direct.forward(*tile, 1, False), N * bands, dy, w.ravel(), no_bias,
+        Output(dx.flat, NO_BYTES), s, cut_into_tiles(phases, s, np.zeros(1, int), tile[0], bands),
+        Split(N, in_place, 1, 1), Epilogue(NO_ACTIVATION, False, False),
     )  # fmt: skip
     np.testing.assert_array_equal(dx.first(), case.dx)
 
@@ -270,20 +276,20 @@ def test_the_gradients_of_filters_and_bias_equal_the_seven_loops(name, rectify, 
     np.testing.assert_array_equal(db, case.db)
 
 
-@pytest.mark.parametrize("flip", [False, True])
-def test_pack_puts_the_filters_last_and_fills_them_up(flip):
-    groups, f, c = 2, 3, 4
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize(("f", "c"), [(3, 4), (LANES + 2, 2 * LANES + 1)])
+def test_pack_puts_together_what_a_tile_of_filters_needs_and_fills_it_up(back, f, c):
+    groups, width = 2, 2 * LANES
     w = whole(groups * f, c, 2, 3)
-    out = packed(w, groups, 1, flip=flip)
-    split = w.reshape(groups, f, c, 2, 3)
-    if flip:
-        np.testing.assert_array_equal(
-            out[..., :c], split[:, :, :, ::-1, ::-1].transpose(0, 3, 4, 1, 2)
-        )
-        assert not out[..., c:].any()
-    else:
-        np.testing.assert_array_equal(out[..., :f], split.transpose(0, 3, 4, 2, 1))
-        assert not out[..., f:].any()
+    k, row = np.arange(6), np.arange(c)[:, np.newaxis]
+    at = k * f if back else k * c + row
+    out = packed(w, groups, width, at.reshape(1, -1), back=back)
+    split = w.reshape(groups, f, c, 6)
+    rows = split.transpose(0, 3, 1, 2) if back else split.transpose(0, 3, 2, 1)
+    rows = rows.reshape(groups, -1, rows.shape[-1])  # each number that a window reads
+    together = out.transpose(0, 2, 1, 3).reshape(groups, rows.shape[1], -1)
+    np.testing.assert_array_equal(together[..., : rows.shape[2]], rows)
+    assert not together[..., rows.shape[2] :].any()
 
 
 def test_unpack_adds_up_the_chunks_and_transposes_the_filters_back():
@@ -353,6 +359,17 @@ def test_a_tile_is_no_larger_than_its_task_nor_than_the_registers(cells, most):
             assert (height * cells + 1) * vectors < REGISTERS or (height, vectors) == (1, 1)
 
 
+@pytest.mark.parametrize("cells", [1, 4, 9, 16])
+def test_a_tile_of_pixels_leaves_registers_for_what_is_multiplied(cells):
+    for pixels in MANY:
+        for columns in MANY:
+            height, vectors = pixel_tile(pixels, columns, cells)
+            assert 1 <= vectors <= whole_vectors(columns) // LANES
+            if (height, vectors) != (1, 1):
+                assert height * cells * vectors <= REGISTERS - 4
+                assert (height * cells + 1) * vectors + 1 < REGISTERS
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("tile", CHOSEN, ids=str)
 def test_every_tile_there_is(tile, monkeypatch):
@@ -362,6 +379,15 @@ def test_every_tile_there_is(tile, monkeypatch):
     how = (depth, vectors * LANES - 1, (4, height + 3), (2, 3), {})
     monkeypatch.setitem(CASES, str(tile), how)
     for rectify in (False, True):
-        test_forward_equals_the_seven_loops(str(tile), rectify, tile)
         test_the_input_gradient_is_what_the_windows_give_back(str(tile), rectify, tile)
         test_the_gradients_of_filters_and_bias_equal_the_seven_loops(str(tile), rectify, tile, 2, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tile", sorted({pixel_tile(r, c) for r in MANY for c in MANY}), ids=str)
+def test_every_tile_of_pixels_there_is(tile, monkeypatch):
+    height, vectors = tile
+    how = (3, vectors * LANES - 1, (4, height + 3), (2, 3), {})
+    monkeypatch.setitem(CASES, str(tile), how)
+    for rectify in (False, True):
+        test_forward_equals_the_seven_loops(str(tile), rectify, tile)

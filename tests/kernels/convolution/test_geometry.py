@@ -16,13 +16,13 @@ from ops.strategies import convolutions, seeds
 from pellucid.kernels.convolution.geometry import (
     Sliding,
     adjoint,
-    flipped,
     runs,
     sliding,
     through,
 )
-from pellucid.kernels.convolution.layout import LINE, GatedGradient, aligned, lay_out
+from pellucid.kernels.convolution.layout import LINE, GatedGradient, aligned, lay_out, lay_out_rows
 from pellucid.kernels.jit import LANES
+from pellucid.shapes import slide
 
 EMPTY = 99
 POOLS = st.integers(1, 3)
@@ -96,6 +96,18 @@ def test_every_number_of_an_image_goes_to_its_place(s, n, gated, seed, data):
     np.testing.assert_array_equal(laid_out(x, s, **how), expected_padded(x, s, **how))
 
 
+@given(s=places(), seed=seeds, data=st.data())
+def test_a_band_has_its_rows_of_the_padded_image_and_zeros_around_them(s, seed, data):
+    s = s._replace(cell=1, spread_h=1, spread_w=1, depth=s.c)
+    x = whole(seed, 1, s.h, s.w, s.c)
+    low = data.draw(st.integers(0, s.rows - 1))
+    high = data.draw(st.integers(low + 1, s.rows))
+    band = np.zeros((s.rows, s.pitch, s.depth), np.float32)
+    lay_out_rows(GatedGradient.of(-x), 0, band.ravel(), s, low, high)  # of another image
+    lay_out_rows(GatedGradient.of(x), 0, band.ravel(), s, low, high)
+    np.testing.assert_array_equal(band[: high - low], laid_out(x, s)[low:high])
+
+
 def gathered(padded, at, length, s):
     """Return (windows, cells, groups, numbers): what runs of ``length`` read."""
     i, j = np.ix_(np.arange(s.oh), np.arange(s.ow))
@@ -133,7 +145,9 @@ def test_a_windows_runs_are_its_rows_of_im2col(case, pool):
 def test_the_adjoint_gives_every_cell_what_its_windows_received(case):
     x, w, _, dy = (np.round(2 * a) for a in case.arrays())
     windows, (fn, depth, fh, fw) = case.geometry.windows, w.shape
-    s, rotated = adjoint(windows, x.shape[1], fn, case.groups), flipped(windows)
+    s = adjoint(windows, x.shape[1], fn, case.groups)
+    # Filters of the same size, over the padded image with stride 1.
+    rotated = slide((s.rows, s.pitch), windows.window, 1, 0, windows.dilation)
     assert (s.oh, s.ow) == rotated.output == windows.input
     at = runs(rotated, s)
     g, length = case.groups, fh * fw * case.filters // at.shape[1]

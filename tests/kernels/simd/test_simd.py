@@ -42,11 +42,14 @@ from pellucid.kernels.simd import (
     rows,
     scatter,
     store,
+    store_at,
     store_bytes,
+    store_bytes_at,
     store_bytes_within,
     store_first,
     store_part,
     store_rows,
+    store_rows_at,
     store_within,
     strided,
     transpose,
@@ -331,6 +334,28 @@ def test_a_tile_is_stored_in_rows_whole_or_in_part(n, first):
     np.testing.assert_array_equal(some, written(size, at[:first], t[:first, :n]))
     np.testing.assert_array_equal(bytes_, written(size, at, t[:, :n], np.uint8))
     np.testing.assert_array_equal(sums, written(size, at[first:], EMPTY + t[first:, :n]))
+
+
+@kernel
+def _store_at(a, i, at, k, rows, n, y, some, bytes_):
+    t = load(ROWS, COLUMNS, a, 0, WIDTH, LANES)
+    store_at(t, y, i, at, k, n)
+    store_rows_at(t, some, i, at, k, rows, n)
+    store_bytes_at(t, bytes_, i, at, k, n)
+
+
+@pytest.mark.parametrize("n", [*COUNTS, LANES + 1, WIDTH])
+@pytest.mark.parametrize("rows", [0, 1, ROWS])
+def test_the_rows_of_a_tile_are_stored_at_places_of_a_table(n, rows):
+    i, k, size = 3, 2, 3 * SIZE
+    a = rng.integers(0, 256, SIZE).astype(np.float32)
+    table = (rng.permutation(ROWS + 2) * (WIDTH + 1)).astype(np.int32)
+    y, some, bytes_ = empty(size), empty(size), empty(size, np.uint8)
+    _store_at(a, i, table, k, rows, n, y, some, bytes_)
+    t, at = a.reshape(ROWS, WIDTH), i + table[k:]
+    np.testing.assert_array_equal(y, written(size, at, t[:, :n]))
+    np.testing.assert_array_equal(some, written(size, at[:rows], t[:rows, :n]))
+    np.testing.assert_array_equal(bytes_, written(size, at, t[:, :n], np.uint8))
 
 
 def test_rows_that_lie_over_each_other_are_added_one_by_one():

@@ -181,7 +181,7 @@ class _Passes:
         """Return the gradient for the images, whose ``shape`` is (N, H, W, C), as (N, C, H, W)."""
         dx = take(shape)
         self._input.pack(w)
-        self._input(GatedGradient.of(dy), len(dx), dx, NO_BYTES, False)
+        self._input(GatedGradient.of(dy), len(dx), dx, NO_BYTES, NO_ACTIVATION)
         return channels_first(dx)
 
     @cached_property

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ...typing import Array
 from .activation import Activation
 
-__all__ = ["Epilogue", "Output", "PartialSums", "Tiling"]
+__all__ = ["Epilogue", "Output", "PartialSums", "Split", "Tiling"]
 
 
 class Output(NamedTuple):
@@ -25,13 +25,22 @@ class Output(NamedTuple):
 
 
 class Tiling(NamedTuple):
-    """How the windows of an image are shared out among tiles, and what these read."""
+    """What the tiles of an image read and write: `pellucid.kernels.convolution.phases`."""
 
-    tap_offset: Array  # of each number that a window reads
-    row_offset: Array  # of each row of a tile: of its windows, for every cell of a pooling
+    tap_offset: Array  # of each number that a window reads, int32, phase by phase
+    first_tap: Array  # of each phase, and the end of the last
+    window_offset: Array  # of each row of each tile, for every cell of a pooling, int32
+    place: Array  # of each row of each tile in y, int32
+    first_tile: Array  # of each phase of each band, and the end of the last
+    seen: Array  # (bands, 2): the rows of the padded image that each band sees, and their end
+
+
+class Split(NamedTuple):
+    """How the images are shared out among tasks."""
+
+    images: int
     in_place: bool  # an image lies in memory as its padded copy would
-    bands: int  # of rows: tasks of an image
-    parts: int  # of filters: the tasks of a band
+    parts: int  # of filters, each of them tasks of their own
     per_vector: int  # windows side by side that share a vector
 
 

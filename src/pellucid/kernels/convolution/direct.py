@@ -44,21 +44,21 @@ from ..simd import (
     outer_at,
     prefetch,
     row,
-    store_bytes,
-    store_first,
+    store_at,
+    store_bytes_at,
     store_part,
     zeros,
 )
 from .activation import on_tiles
-from .arguments import Epilogue, Output, PartialSums, Tiling
+from .arguments import Epilogue, Output, PartialSums, Split, Tiling
 from .geometry import Sliding
 from .layout import (
     LINE,
     GatedGradient,
     aligned,
     lay_out,
+    lay_out_rows,
     mark_stopped,
-    rows_between,
     transpose_matrix,
 )
 
@@ -67,12 +67,15 @@ __all__ = ["add_pixels", "backward_weights", "forward"]
 
 @inlined
 def _tile_over_taps(
-    t: Any, x: Array, window: int, tap_offset: Array, row_offset: Array, w: Array, tap: int,
-    width: int, f: int,
+    t: Any, x: Array, start: int, tap_offset: Array, taps: tuple[int, int], window_offset: Array,
+    row: int, w: Array, width: int,
 ) -> Any:  # fmt: skip
-    """Return ``t[r,:] + Σ_k x[window + tap_offset[k] + row_offset[r]] · w[tap + k, f : ]``."""
-    for k in range(len(tap_offset)):  # one more product of an address keeps LLVM from unrolling
-        t = outer_at(t, x, window + tap_offset[k], row_offset, 0, w, (tap + k) * width + f)
+    """Return ``t[r,:] + Σ_k x[start + tap_offset[k] + window_offset[row + r]] · w[k · width : ]``.
+
+    The first of the ``taps``, and their end, count from the beginning of ``w``.
+    """
+    for k in range(taps[0], taps[1]):
+        t = outer_at(t, x, start + tap_offset[k], window_offset, row, w, k * width)
     return t
 
 
@@ -96,61 +99,57 @@ def forward(height: int, vectors: int, cells: int, functions: bool) -> Any:
     @kernel
     def convolve(
         queue: Array, source: GatedGradient, filters: Array, bias: Array, out: Output, s: Sliding,
-        tiling: Tiling, epilogue: Epilogue,
+        tiling: Tiling, split: Split, epilogue: Epilogue,
     ) -> None:  # fmt: skip
         """Write ``out.y``, and ``out.argmax`` if it is kept."""
-        tap_offset, row_offset, in_place, bands, parts, per_vector = tiling
-        taps, width = len(tap_offset), len(bias) // s.groups
-        per_group, channels = s.f // s.groups, s.c // s.groups
-        line, step = s.step_h * s.pitch * s.depth, s.step_w * s.depth
-        padded = aligned(
-            np.zeros((1 if in_place else s.rows * s.pitch * s.depth) + LINE, dtype=np.float32)
-        )
+        tap_offset, first_tap, window_offset, place, first_tile, seen = tiling
+        n_images, in_place, parts, per_vector = split
+        bands, phases, per_group = len(seen), len(first_tap) - 1, s.f // s.groups
+        most, line = (seen[:, 1] - seen[:, 0]).max(), s.pitch * s.depth
+        padded = aligned(np.zeros((1 if in_place else most * line) + LINE, dtype=np.float32))
         scratch = aligned(np.empty(2 * size_of_tile + LINE, dtype=np.float32))
         sums, result = scratch[:size_of_tile], scratch[size_of_tile:]
         images, (out_y, out_argmax) = source.numbers, out
-        size, tiles = s.oh * s.ow * s.f, (per_group + tile_width - 1) // tile_width
+        size, columns = s.oh * s.ow * s.f, len(bias) // tile_width
         channels_last = np.empty(size if epilogue.channels_first else 1, dtype=np.float32)
-        below = (tap_offset[taps - 1] + row_offset[tall - 1]) // (s.pitch * s.depth)
         for task in share(queue):
-            n, part, band = task // (bands * parts), task // bands % parts, task % bands
-            low, high = band * s.oh // bands, (band + 1) * s.oh // bands
-            x, start = padded, 0
-            if in_place:
-                x, start = images, n * s.h * s.w * s.c
-            else:
-                top, end = rows_between(s, low * s.step_h, (high - 1) * s.step_h + below)
-                lay_out(source, n, padded, s, top, end, s.top)
+            part, n, band = task // (n_images * bands), task // bands % n_images, task % bands
+            x, first = images, n * s.h * s.w * s.c
+            if not in_place:
+                x, first = padded, -seen[band, 0] * line
+                lay_out_rows(source, n, padded, s, seen[band, 0], seen[band, 1])
             y, image = out_y, n * size
             if epilogue.channels_first:
                 y, image = channels_last, 0
-            columns = s.groups * tiles
             for column in range(part * columns // parts, (part + 1) * columns // parts):
-                g, f = column // tiles, column % tiles * tile_width
+                g = column * s.groups // columns
+                f = (column - g * columns // s.groups) * tile_width
                 count = min(per_vector * per_group - f, tile_width)
-                for i in range(low, high):
-                    if epilogue.channels_first:
-                        _prefetch(out_y, n * size + i * s.ow * s.f, s.ow * s.f)
-                    for block in range(0, s.ow, height * per_vector):
-                        # The last tile of a row overlaps the one before.
-                        j = min(block, s.ow - height * per_vector)
-                        window = start + i * line + j * step + g * channels
+                w = filters[column * len(tap_offset) * tile_width :]
+                start, of_filter = first + g * (s.c // s.groups), g * per_group + f
+                for phase in range(phases):
+                    begin, end = band * phases + phase, band * phases + phase + 1
+                    for tile in range(first_tile[begin], first_tile[end]):
+                        if epilogue.channels_first:
+                            _prefetch(out_y, n * size + place[tile * height], height * s.f)
                         t = _tile_over_taps(
-                            zeros(tall, vectors), x, window, tap_offset, row_offset,
-                            filters, g * taps, width, f,
+                            zeros(tall, vectors), x, start, tap_offset,
+                            (first_tap[phase], first_tap[phase + 1]), window_offset, tile * tall,
+                            w, tile_width,
                         )  # fmt: skip
                         z, argmax = largest(t, cells)
-                        z = add_row(z, bias, g * width + f)
-                        to = (i * s.ow + j) * s.f + g * per_group + f
+                        z = add_row(z, bias, column * tile_width)
                         if cells > 1 and epilogue.keep_argmax:
                             argmax = mark_stopped(argmax, z, epilogue.activation.a == 0)
-                            store_bytes(argmax, out_argmax, n * size + to, per_vector * s.f, count)
+                            to = n * size + of_filter
+                            store_bytes_at(argmax, out_argmax, to, place, tile * height, count)
                         z = activated(z, epilogue.activation, sums, result)
-                        store_first(z, y, image + to, per_vector * s.f, count)
+                        store_at(z, y, image + of_filter, place, tile * height, count)
             if epilogue.channels_first:
-                first, pixels = low * s.ow, (high - low) * s.ow
+                begin = place[first_tile[band] * height] // s.f
+                pixels = place[first_tile[band + 1] * height - 1] // s.f + per_vector - begin
                 transpose_matrix(
-                    channels_last, first * s.f, pixels, s.f, out_y, n * size + first, s.oh * s.ow
+                    channels_last, begin * s.f, pixels, s.f, out_y, n * size + begin, s.oh * s.ow
                 )
 
     return convolve

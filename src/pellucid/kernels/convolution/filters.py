@@ -6,48 +6,54 @@ C-contiguous float32 arrays; the packed ones are zero where a tile is wider than
 from __future__ import annotations
 
 from ...typing import Array
-from ..jit import inlined, kernel
+from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
+from ..simd import load_within, store_rows_at, transpose_lanes
 from ..tree import add_chunks
 
 __all__ = ["pack", "pack_rows", "unpack"]
 
 
 @kernel
-def pack(w: Array, groups: int, flip: bool, per_vector: int, step: int, out: Array) -> None:
-    """Write the filters into ``out`` (groups, FH, FW, C, F), as `direct.forward` reads them.
+def pack(queue: Array, w: Array, groups: int, back: bool, place: Array, out: Array) -> None:
+    """Write the filters (F, C/groups, cells) into ``out``, as `direct.forward` reads them.
 
-    With ``flip``, write those of the adjoint: rotated by half a turn, filters and channels
-    exchanged. The filters are repeated for each of the windows that share a vector, each copy
-    shifted by ``step`` columns.
+    ``out`` is (groups, tiles, rows, numbers of a tile), with a row for each number that a window
+    reads: all that a tile of filters needs lies together. ``place`` (copies, ...) says at which
+    row each number of a filter begins; there is a copy of the filters for each of the windows that
+    share a vector. With ``back``, filters and channels are exchanged, as in the adjoint: ``place``
+    is that of the cells of filter 0, and those of the next one follow. A task is a tile.
     """
-    per_group, fh, fw = len(w) // groups, w.shape[2], w.shape[3]
-    for g in range(groups):
-        own = w[g * per_group : (g + 1) * per_group]
-        for copy in range(per_vector):
-            for u in range(fh):
-                for v in range(fw):
-                    cell = out[g, u, copy * step + v]
-                    if flip:
-                        _pack_flipped(own, fh - 1 - u, fw - 1 - v, cell, copy)
-                    else:
-                        _pack_cell(own, u, v, cell, copy)
+    count, channels, cells = w.shape
+    _, tiles, rows, width = out.shape
+    per_group, flat, packed = count // groups, w.ravel(), out.ravel()
+    for task in share(queue):
+        g, first, to = task // tiles, task % tiles * width, task * rows * width
+        for copy in range(len(place)):
+            if back:
+                begin = g * per_group * channels + first
+                for f in range(per_group):
+                    _transpose_to(
+                        flat, (begin + f * channels) * cells, min(width, channels - first), cells,
+                        cells, place[copy], packed, to + f * width,
+                    )  # fmt: skip
+            else:
+                _transpose_to(
+                    flat, (g * per_group + first) * channels * cells,
+                    min(width, per_group - first), channels * cells, channels * cells, place[copy],
+                    packed, to + copy * per_group,
+                )  # fmt: skip
 
 
 @inlined
-def _pack_cell(w: Array, u: int, v: int, cell: Array, copy: int) -> None:
-    filters, channels = w.shape[:2]
-    for c in range(channels):
-        for f in range(filters):
-            cell[c, copy * filters + f] = w[f, c, u, v]
-
-
-@inlined
-def _pack_flipped(w: Array, u: int, v: int, cell: Array, copy: int) -> None:
-    filters, channels = w.shape[:2]
-    for f in range(filters):
-        for c in range(channels):
-            cell[f, copy * channels + c] = w[f, c, u, v]
+def _transpose_to(
+    x: Array, i: int, count: int, pitch: int, columns: int, place: Array, y: Array, to: int
+) -> None:
+    """Write the matrix ``x[i:]`` (count, columns) transposed: column k to ``y[to + place[k]:]``."""
+    for r in range(0, count, LANES):
+        for k in range(0, columns, LANES):
+            t = load_within(LANES, 1, x, i + r * pitch + k, pitch, 0, count - r, 1, columns - k)
+            store_rows_at(transpose_lanes(t), y, to + r, place, k, columns - k, count - r)
 
 
 @kernel

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...shapes import Windows, slide
+from ...shapes import Windows
 from ...typing import Array
 from ..jit import LANES
 
-__all__ = ["Sliding", "adjoint", "flipped", "runs", "sliding", "through"]
+__all__ = ["Sliding", "adjoint", "runs", "sliding", "through"]
 
 
 class Sliding(NamedTuple):
@@ -104,10 +104,3 @@ def runs(windows: Windows, s: Sliding, pool: int = 1) -> Array:
     a = np.arange(pool)[:, np.newaxis] * sh * s.pitch
     e = np.arange(pool) * sw
     return ((a + e).reshape(-1, 1) + (u + v).reshape(1, -1)) * s.depth
-
-
-def flipped(windows: Windows) -> Windows:
-    """Return the windows of the adjoint: of the same size, over the padded image with stride 1."""
-    h, w = windows.input
-    eh, ew = windows.extent
-    return slide((h + eh - 1, w + ew - 1), windows.window, 1, 0, windows.dilation)

@@ -37,6 +37,7 @@ __all__ = [
     "aligned",
     "crop",
     "lay_out",
+    "lay_out_rows",
     "mark_stopped",
     "rows_between",
     "transpose_matrix",
@@ -123,6 +124,22 @@ def lay_out(
                 if gated:
                     t = where_above_zero(t, load_part(gate, begin + k, count), np.float32(0))
                 store_part(t, padded, to + k, count)
+
+
+@kernel
+def lay_out_rows(
+    source: GatedGradient, n: int, padded: Array, s: Sliding, low: int, high: int
+) -> None:
+    """Write the padded image's rows ``low`` to ``high``, which are the first ones of ``padded``.
+
+    The rows of the frame become zero; its columns stay as they are. The pixels have no gaps.
+    """
+    line, (begin, end) = s.pitch * s.depth, rows_between(s, low, high - 1)
+    end = max(begin, end)
+    lay_out(source, n, padded, s, begin, end, s.top - low)
+    above = min(max(begin + s.top, low), high)
+    padded[: (above - low) * line] = 0
+    padded[(max(end + s.top, above) - low) * line : (high - low) * line] = 0
 
 
 @kernel

@@ -44,8 +44,11 @@ Memory (memory.py); *within* means the first n numbers in the rows r < R and col
     t = load_bytes(a, i, n)             the same from an array of bytes
     store(t, y, i, step)                y[i + r·step : + C·LANES] = t[r,:]
     store_first(t, y, i, step, n)       y[i + r·step : + n] = t[r,:], and nothing after it
-    store_rows(t, y, i, step, R, n)     the same for the rows r < R
-    store_bytes(t, y, i, step, n)       the same into an array of bytes
+    store_at(t, y, i, at, k, n)         y[i + at[k + r] : + n] = t[r,:], and nothing after it
+    store_rows(t, y, i, step, R, n)     as store_first for the rows r < R
+    store_rows_at(t, y, i, at, k, R, n) as store_at for the rows r < R
+    store_bytes(t, y, i, step, n)       as store_first into an array of bytes
+    store_bytes_at(t, y, i, at, k, n)   as store_at into an array of bytes
     store_part(t, y, i, n)              y[i : i + n] = t[0,0], and nothing after it
     scatter(t, y, i, p, q)              y[i + r·p + c·q : + LANES] = t[r,c]
     store_within(t, .., q, R, C, n)     the same within, and nothing elsewhere
@@ -102,11 +105,14 @@ from .memory import (
     prefetch_row,
     scatter,
     store,
+    store_at,
     store_bytes,
+    store_bytes_at,
     store_bytes_within,
     store_first,
     store_part,
     store_rows,
+    store_rows_at,
     store_within,
 )
 from .selection import (
@@ -159,11 +165,14 @@ __all__ = [
     "rows",
     "scatter",
     "store",
+    "store_at",
     "store_bytes",
+    "store_bytes_at",
     "store_bytes_within",
     "store_first",
     "store_part",
     "store_rows",
+    "store_rows_at",
     "store_within",
     "strided",
     "times",

@@ -26,11 +26,14 @@ __all__ = [
     "prefetch_row",
     "scatter",
     "store",
+    "store_at",
     "store_bytes",
+    "store_bytes_at",
     "store_bytes_within",
     "store_first",
     "store_part",
     "store_rows",
+    "store_rows_at",
     "store_within",
 ]
 
@@ -221,6 +224,50 @@ def store_first(typing: Any, tile: Any, y: Any, i: Any, step: Any, count: Any) -
         return w.context.get_dummy_value()
 
     return types.none(tile, y, types.intp, types.intp, types.intp), write
+
+
+@intrinsic
+def store_at(typing: Any, tile: Any, y: Any, i: Any, at: Any, k: Any, count: Any) -> Any:
+    """Write ``y[i + at[k + r] : + n] = t[r,:]``, and nothing after it."""
+    return types.none(tile, y, types.intp, at, types.intp, types.intp), _at(lambda w, v: v)
+
+
+@intrinsic
+def store_bytes_at(typing: Any, tile: Any, y: Any, i: Any, at: Any, k: Any, count: Any) -> Any:
+    """Write the numbers, 0 to 255, into an array of bytes as `store_at` does."""
+    few = ir.VectorType(ir.IntType(8), LANES)
+    code = _at(lambda w, v: w.builder.fptoui(v, few))
+    return types.none(tile, y, types.intp, at, types.intp, types.intp), code
+
+
+@intrinsic
+def store_rows_at(
+    typing: Any, tile: Any, y: Any, i: Any, at: Any, k: Any, row_count: Any, count: Any
+) -> Any:
+    """Write ``y[i + at[k + r] : + n] = t[r,:]`` for the first ``row_count`` rows."""
+    return types.none(tile, y, types.intp, at, *[types.intp] * 3), _at(lambda w, v: v, rows=5)
+
+
+def _at(convert: Callable[[Writer, Any], Any], rows: int | None = None) -> Callable[..., Any]:
+    """Return what emits a store, converted by ``convert``, of rows to the places in a table.
+
+    Argument ``rows`` says how many, all by default; a place beyond them is read all the same.
+    """
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        place, table = w.pointer(1, 2), w.pointer(3, 4)
+        masks = w.column_masks(5 if rows is None else rows + 1)
+        none = ir.Constant(masks[0].type, [False] * LANES)
+        for r, c, vector in w.vectors():
+            row, mask = w.builder.gep(place, [w.builder.load(w.offset(table, r))]), masks[c]
+            if rows is not None:
+                counts = w.builder.icmp_signed(">", w.values[rows], ir.Constant(INDEX, r))
+                mask = w.builder.select(counts, mask, none)
+            w.store_masked(convert(w, vector), w.offset(row, c * LANES), mask)
+        return w.context.get_dummy_value()
+
+    return write
 
 
 @intrinsic

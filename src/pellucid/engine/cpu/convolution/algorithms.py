@@ -21,13 +21,19 @@ from ....kernels.convolution import (
     winograd_filters,
 )
 from ....kernels.convolution.activation import CLIP, NO_ACTIVATION, RELU, Activation
-from ....kernels.convolution.arguments import Epilogue, Output, Tiling
+from ....kernels.convolution.arguments import Epilogue, Output, Split, Tiling
 from ....kernels.convolution.geometry import Sliding, runs, sliding, through
 from ....kernels.convolution.layout import NO_BYTES, GatedGradient
 from ....kernels.convolution.patches import patch_count, patches
-from ....kernels.convolution.tiles import tile_shape, whole_vectors
+from ....kernels.convolution.phases import (
+    adjoint_phases,
+    cut_into_tiles,
+    forward_phase,
+    packed_rows,
+)
+from ....kernels.convolution.tiles import pixel_tile, tile_shape, whole_vectors
 from ....kernels.convolution.winograd_transforms import PATCH, PLACES
-from ....kernels.jit import LANES, REGISTERS
+from ....kernels.jit import LANES
 from ....memory import aligned_zeros
 from ....shapes import Windows
 from ....typing import Array
@@ -48,7 +54,7 @@ __all__ = [
 
 MOST_PATCHES, LEAST_PATCHES = 48, 24  # that share one pass over the transformed filters
 NEAR = 2**20  # bytes of patches, before and after the products, that stay in a core's own cache
-MANY_TAPS = 100  # whose products take much longer than what follows them
+BAND = 2**17  # bytes of the image that a band sees, while the filters pass over it
 TASKS = 8  # tasks that a batch should have at least, if its images are large
 
 
@@ -58,35 +64,42 @@ class Direct:
     name = "convolution"
     can_emit_channels_first, activates = True, True
 
-    def __init__(self, s: Sliding, windows: Windows, pool: int, *, flip: bool) -> None:
-        self.s, self.flip, self.channels_first = s, flip, False
-        (fh, fw), depth, per_group = windows.window, s.c // s.groups, s.f // s.groups
-        # Few filters leave lanes empty, which take those of the next windows.
-        self.per_vector = _windows_per_vector(s, windows)
-        fw += (self.per_vector - 1) * s.step_w
+    def __init__(
+        self, windows: Windows, channels: int, count: int, groups: int, pool: int = 1,
+        *, back: bool = False,
+    ) -> None:  # fmt: skip
+        self.back, self.channels_first, self.per_vector = back, False, 1
+        if back:
+            self.s, self.phases = adjoint_phases(windows, channels, count, groups)
+        else:
+            self.s = sliding(windows, channels, count, groups, pool)
+            # Few filters leave lanes empty, which take those of the next windows.
+            self.per_vector = _windows_per_vector(self.s, windows)
+            self.phases = forward_phase(windows, self.s, self.per_vector)
+        s, per_group = self.s, self.s.f // groups
+        self.pool_offset = runs(windows, s, pool)[:, 0]
         columns = self.per_vector * per_group
-        cells = runs(windows, s, pool)
-        length = fh * fw * depth // cells.shape[1]
-        self.tap_offset = (cells[0, :, np.newaxis] + np.arange(length)).ravel()
-        # Where a tile is soon done, the next one should begin while its sums are written.
-        quick = pool == 1 and self.tap_offset.size < MANY_TAPS
-        registers = REGISTERS * 2 // 5 if quick else REGISTERS
-        tile = tile_shape(s.ow // self.per_vector, columns, pool * pool, registers)
-        rows = np.arange(tile[0]) * self.per_vector * s.step_w * s.depth
-        self.row_offset = (cells[:, :1] + rows).ravel()
-        self.tile = (*tile, pool * pool)
-        self.tile_width = tile[1] * LANES
-        width = round_up(columns, self.tile_width)
-        self.filters = aligned_zeros((s.groups, fh, fw, depth, width))
-        self.row = aligned_zeros((s.groups, width))
-        self.bias = self.row[:, :columns].reshape(s.groups, self.per_vector, per_group)
+        pixels = s.oh * s.ow // self.per_vector // len(self.phases)
+        height, vectors = pixel_tile(pixels, columns, pool * pool)
+        self.tile, width = (height, vectors, pool * pool), vectors * LANES
+        tiles, taps = -(-columns // width), s.c // groups * sum(len(p.cells) for p in self.phases)
+        self.filters = aligned_zeros((groups, tiles, taps, width))
+        rows = packed_rows(windows, s, self.phases, self.per_vector, back=back)
+        self.place = np.zeros((self.per_vector, round_up(rows.shape[1], LANES)), np.int32)
+        self.place[:, : rows.shape[1]] = rows * width
+        self.row = aligned_zeros((groups, tiles * width))
+        self.bias = self.row[:, :columns].reshape(groups, self.per_vector, per_group)
         self.uses = (filters.pack, self.kernel_for(NO_ACTIVATION))
-        self.work = s.oh * s.ow * s.f * pool * pool * self.tap_offset.size
+        self.work = s.oh * s.ow * s.f * pool * pool * taps // len(self.phases)
+        self._tilings: dict[int, Tiling] = {}
 
     def pack(self, w: Array) -> None:
         """Take over the filters (F, C/groups, FH, FW)."""
-        s = self.s
-        filters.pack(w, s.groups, self.flip, self.per_vector, s.step_w, self.filters)
+        groups, tiles, *_ = self.filters.shape
+        launch(
+            filters.pack, groups * tiles, w.size, w.reshape(*w.shape[:2], -1), groups, self.back,
+            self.place, self.filters,
+        )  # fmt: skip
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
@@ -95,13 +108,17 @@ class Direct:
         """Write the output ``y`` of ``n`` images, and the pooling's ``argmax`` if it is kept."""
         s = self.s
         bands, parts = self._shares(n)
+        if bands not in self._tilings:
+            self._tilings[bands] = cut_into_tiles(
+                self.phases, s, self.pool_offset, self.tile[0], bands
+            )
         # A gate is applied on the way into the padded image.
         in_place = s.in_place and not source.gated
         out = Output(flat(y), flat(argmax) if keep else NO_BYTES)
-        tiling = Tiling(self.tap_offset, self.row_offset, in_place, bands, parts, self.per_vector)
         launch(
             self.kernel_for(activation), n * bands * parts, n * self.work, source,
-            flat(self.filters), flat(self.row), out, s, tiling,
+            flat(self.filters), flat(self.row), out, s, self._tilings[bands],
+            Split(n, in_place, parts, self.per_vector),
             Epilogue(activation, keep, self.channels_first),
         )  # fmt: skip
 
@@ -115,12 +132,13 @@ class Direct:
         Every band reads all filters, and every part the whole image: the larger ones are cut.
         """
         s = self.s
+        rows, columns = len(self.phases[0].first_row), self.row.size // (self.tile[1] * LANES)
         wanted = 1 if n >= TASKS else -(-TASKS // n)
-        columns = s.groups * -(-self.row.shape[1] // self.tile_width)
+        near = min(rows, max(1, 4 * s.padded_size // BAND))
         if self.filters.size > s.h * s.w * s.c and not self.channels_first:
             parts = min(wanted, columns)
-            return min(s.oh, -(-wanted // parts)), parts
-        return min(s.oh, wanted), 1
+            return max(near, min(rows, -(-wanted // parts))), parts
+        return max(near, min(rows, wanted)), 1
 
 
 def _windows_per_vector(s: Sliding, windows: Windows) -> int:

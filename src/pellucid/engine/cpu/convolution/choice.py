@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....distributed import Share
-from ....kernels.convolution.geometry import adjoint, flipped, sliding, through
+from ....kernels.convolution.geometry import adjoint, sliding, through
 from ....kernels.jit import LANES
 from ....shapes import Windows
 from .algorithms import (
@@ -37,7 +37,7 @@ def output(
     s = sliding(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         return Winograd(s, windows, pool, flip=False)
-    return Direct(s, windows, pool, flip=False)
+    return Direct(windows, channels, filters, groups, pool)
 
 
 def input_gradient(
@@ -53,9 +53,9 @@ def input_gradient(
         return PooledCol2im(windows, channels, filters, groups, pool)
     if groups == 1 and _few_channels_pay(windows, channels):
         return FewChannels(windows, channels, filters)
-    if windows.stride != (1, 1) or channels // groups < LANES:
+    if channels // groups < LANES:
         return Col2im(windows, channels, filters, groups)
-    return Direct(s, flipped(windows), 1, flip=True)
+    return Direct(windows, channels, filters, groups, back=True)
 
 
 def filter_gradient(
