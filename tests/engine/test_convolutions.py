@@ -24,6 +24,7 @@ from pellucid.engine.cpu.convolution.filter_gradients import (
     PooledGradient,
     WinogradGradient,
 )
+from pellucid.engine.cpu.convolution.products import LEAST, Product, ProductGradient
 from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.kernels import tree
 from pellucid.kernels.jit import LANES
@@ -31,11 +32,12 @@ from pellucid.shapes import slide
 
 
 def chosen(
-    image=(8, 8), window=3, stride=1, padding=1, dilation=1, depths=(16, 16), groups=1, pool=1
-):
+    image=(8, 8), window=3, stride=1, padding=1, dilation=1, depths=(16, 16), groups=1, pool=1,
+    batch=48,
+):  # fmt: skip
     windows = slide(image, window, stride, padding, dilation)
     return tuple(
-        type(choose(windows, *depths, groups, pool))
+        type(choose(windows, *depths, groups, pool, batch))
         for choose in (output, input_gradient, filter_gradient)
     )
 
@@ -53,6 +55,15 @@ def test_winograd_serves_windows_of_3x3_one_by_one_of_many_channels():
     for other in ({"window": (3, 2)}, {"stride": 2}, {"stride": (1, 2)}, {"dilation": 2}):
         assert Winograd not in chosen(**other)
     assert Winograd not in chosen(groups=2)
+
+
+def test_windows_of_one_cell_are_matrix_products():
+    product = (Product, Product, ProductGradient)
+    one = {"window": 1, "padding": 0}
+    assert chosen(**one) == chosen(**one, stride=2) == chosen(**one, depths=(1, 3)) == product
+    assert chosen(**one, image=(1, 1), batch=LEAST) == product
+    assert Product not in chosen(**one, image=(1, 1), batch=LEAST - 1)
+    assert Product not in chosen(**one, groups=2) + chosen(**one, pool=2) + chosen(window=1)
 
 
 def test_winograd_does_not_serve_images_that_leave_its_patches_empty():
@@ -139,7 +150,7 @@ def test_vectors_lie_along_the_windows_where_the_channels_are_few():
 
 
 @pytest.mark.parametrize(
-    ("window", "padding", "filters"), [(1, 0, 5), (2, 1, 5), (3, 2, 5), ((1, 2), (0, 1), 3)]
+    ("window", "padding", "filters"), [(2, 1, 5), (3, 2, 5), ((1, 2), (0, 1), 3)]
 )
 def test_a_gradient_that_lies_as_its_room_would_passes_the_relu_all_the_same(
     window, padding, filters
@@ -152,6 +163,21 @@ def test_a_gradient_that_lies_as_its_room_would_passes_the_relu_all_the_same(
     assert back.s.in_place
     x = draw_images(model, (LANES, 5, 6), 3, rng)
     agree(model, x, rng)
+
+
+@pytest.mark.parametrize("stride", [1, 2, (3, 2)])
+@pytest.mark.parametrize("training", [False, True])
+def test_matrix_products_agree_with_the_layers_after_a_relu_and_with_a_stride(stride, training):
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(
+        nn.Conv2d(2, LANES + 3, 1, rng=rng), nn.ReLU(),
+        nn.Conv2d(LANES + 3, 5, 1, stride=stride, bias=False, rng=rng), nn.Sigmoid(),
+    )  # fmt: skip
+    model["0"].bias.data[:] = rng.normal(size=LANES + 3)
+    step = engine.compile(model, (2, 7, 6), 3).steps[1]
+    assert isinstance(step._make_input_gradient(), Product)
+    model.train(training)
+    agree(model, draw_images(model, (2, 7, 6), 3, rng), rng)
 
 
 @pytest.mark.parametrize("pool", [1, 2])

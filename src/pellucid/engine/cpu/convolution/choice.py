@@ -19,6 +19,7 @@ from .algorithms import (
 )
 from .depthwise import Depthwise, DepthwiseGradient, is_depthwise
 from .filter_gradients import DirectGradient, PooledGradient, WinogradGradient
+from .products import Product, ProductGradient, is_product
 
 __all__ = ["filter_gradient", "input_gradient", "output"]
 
@@ -34,6 +35,8 @@ def output(
     """Return what computes a convolution's output, with max pooling if it has."""
     if is_depthwise(channels, filters, groups) and pool == 1:
         return Depthwise(windows, channels)
+    if is_product(windows, groups, pool, batch):
+        return Product(windows, channels, filters, back=False)
     s = sliding(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         return Winograd(s, windows, pool, flip=False)
@@ -46,6 +49,8 @@ def input_gradient(
     """Return what computes dx from dy: the convolution of dz with the flipped filters."""
     if is_depthwise(channels, filters, groups) and pool == 1:
         return Depthwise(windows, channels, back=True)
+    if is_product(windows, groups, pool, batch):
+        return Product(windows, channels, filters, back=True)
     s = adjoint(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         return Winograd(s, windows, 1, flip=True)
@@ -71,6 +76,8 @@ def filter_gradient(
         return PooledGradient(windows, channels, filters, groups, pool, share)
     if is_depthwise(channels, filters, groups):
         return DepthwiseGradient(windows, channels, share)
+    if is_product(windows, groups, pool, batch):
+        return ProductGradient(windows, channels, filters, share)
     s, d = sliding(windows, channels, filters, groups), through(windows, filters)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         return WinogradGradient(s, d, windows, share)

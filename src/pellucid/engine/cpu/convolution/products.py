@@ -1,0 +1,135 @@
+"""A convolution of 1x1 as a matrix product, whose rows are the pixels of all images.
+
+Each class here is one pass, with its matrix packed; they take channels-last arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ....distributed import Share
+from ....kernels.convolution.activation import CLIP, NO_ACTIVATION, Activation
+from ....kernels.convolution.layout import NOTHING, GatedGradient
+from ....kernels.gemm import packing
+from ....kernels.gemm.gradient import Cut, add_up, backward_matrix
+from ....kernels.gemm.packing import HEIGHT, WIDTH, packed_columns
+from ....kernels.gemm.product import Blocks, Results, multiply
+from ....kernels.gemm.rows import Pixels
+from ....kernels.tree import add_chunks, chunk_count
+from ....memory import aligned_zeros
+from ....shapes import Windows
+from ....typing import Array
+from ..launch import launch
+from ..steps.base import flat
+from .filter_gradients import partial_sums
+
+__all__ = ["Product", "ProductGradient", "cut", "is_product"]
+
+NEAR = 2**18  # bytes of a task's rows, which stay in the L2 cache beside the panels
+MOST_TILES = 16  # of a task: a panel is read for at least 192 rows, or as many as there are
+DEEP = 384  # numbers of a row: with as much of a panel they fill the L1 cache
+TASKS = 16  # that a product should have, if it is large enough
+HIGH, WIDE, ROWS = 16, 8, 256  # tiles and panels of a block of the gradient; rows packed together
+LEAST = HEIGHT // 3  # rows: fewer leave most of a tile empty
+SHARED = 8  # blocks of a gradient that are enough tasks
+
+
+def is_product(windows: Windows, groups: int, pool: int, batch: int) -> bool:
+    """Return whether a convolution is a product of a matrix of pixels and one of filters."""
+    cells = windows.window == (1, 1) and windows.padding == ((0, 0), (0, 0))
+    return cells and groups == pool == 1 and batch * math.prod(windows.output) >= LEAST
+
+
+def cut(rows: int, depth: int, columns: int, *, packed: bool = True, added: bool = False) -> Blocks:
+    """Return how a product is cut into tasks, and into blocks of the depth."""
+    tiles, panels = -(-rows // HEIGHT), -(-columns // WIDTH)
+    per_task = max(2, min(MOST_TILES, NEAR // (4 * HEIGHT * depth)))
+    down = max(1, min(tiles // 2, -(-tiles // per_task)))
+    across = min(panels, -(-TASKS // down))
+    deep = -(-depth // -(-depth // DEEP))
+    return Blocks(rows, depth, columns, deep, down, across, packed, added)
+
+
+class Product:
+    """y = x·wᵀ + b of pixels x; or ``back``, dx = dz·w."""
+
+    name = "matrix product"
+    can_emit_channels_first, activates = False, True
+
+    def __init__(self, windows: Windows, channels: int, filters: int, *, back: bool) -> None:
+        self.back = back
+        self.depth, self.columns = (filters, channels) if back else (channels, filters)
+        near, far = _pixels(windows)
+        self.read, self.written = (far, near) if back else (near, far)
+        width = packed_columns(self.columns)
+        self.filters, self.row = aligned_zeros(self.depth * width), aligned_zeros(width)
+        self.bias = self.row[: self.columns].reshape(1, 1, -1)
+        self.packing = packing.pack if back else packing.pack_transposed
+        self.uses = (self.packing, self.kernel_for(NO_ACTIVATION))
+
+    def pack(self, w: Array) -> None:
+        """Take over the filters (F, C, 1, 1)."""
+        panels = -(-self.columns // WIDTH)
+        launch(self.packing, panels, w.size, flat(w), self.columns, self.filters)
+
+    def __call__(
+        self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
+        keep: bool = True, plus: Array | None = None,
+    ) -> None:  # fmt: skip
+        """Write the output ``y`` of ``n`` images; add ``plus`` before the activation."""
+        rows = n * self.read.oh * self.read.ow
+        if not rows:
+            return
+        blocks = cut(rows, self.depth, self.columns, added=plus is not None)
+        out = Results(flat(y), self.row, NOTHING if plus is None else flat(plus))
+        launch(
+            self.kernel_for(activation), blocks.down * blocks.across,
+            rows * self.depth * self.columns, source, self.filters, out, blocks, self.read,
+            self.written, activation,
+        )  # fmt: skip
+
+    def kernel_for(self, activation: Activation) -> Any:
+        """Return the kernel that also applies this activation."""
+        return multiply(activation.kind != CLIP)
+
+
+class ProductGradient:
+    """dw = dzᵀ·x and db = Σ dz."""
+
+    def __init__(self, windows: Windows, channels: int, filters: int, share: Share) -> None:
+        self.pixels, _ = _pixels(windows)
+        self.share, self.chunks = share, chunk_count(channels * filters, share.chunks)
+        tiles, panels = -(-filters // HEIGHT), -(-channels // WIDTH)
+        high, wide = min(HIGH, tiles), min(WIDE, panels)
+        blocks = -(-tiles // high) * -(-panels // wide)
+        own = share.count(self.chunks)
+        self.groups = min(own, 1 << (-(-SHARED // blocks) - 1).bit_length())
+        self.cut = Cut(
+            filters, channels, high, wide, ROWS, self.pixels.oh * self.pixels.ow, self.groups
+        )
+        self.tasks = self.groups * blocks
+        self.sums = partial_sums(own, channels * filters if self.groups > 1 else 0, filters)
+        self.uses = (backward_matrix, add_up) if self.groups > 1 else (backward_matrix,)
+        self.work = self.cut.per_image * channels * filters
+
+    def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
+        """Write the gradients of the filters (F, C, 1, 1) and of the bias (F,)."""
+        weights, bias, _ = self.sums
+        out = dw.reshape(1, dw.size) if self.groups == 1 else weights
+        sums = self.sums._replace(weights=out, bounds=self.share.bounds(self.chunks))
+        launch(
+            backward_matrix, self.tasks, len(x) * self.work, GatedGradient.of(x), dy, sums,
+            self.cut, self.pixels,
+        )  # fmt: skip
+        if self.groups > 1:
+            tasks = -(-weights.size // 2**16)
+            launch(add_up, tasks, weights.size, weights, flat(dw), tasks)
+        add_chunks(bias, 0, len(db))
+        db[:] = bias[0]
+
+
+def _pixels(windows: Windows) -> tuple[Pixels, Pixels]:
+    """Return which pixels of the input, and of the output, are rows."""
+    (oh, ow), out = windows.output, windows.output
+    return Pixels(*windows.input, *windows.stride, oh, ow), Pixels(*out, 1, 1, *out)

@@ -1,0 +1,75 @@
+"""The second factor of a matrix product as panels, which a tile of sums reads from front to back.
+
+A panel is `WIDTH` columns of the factor (depth, columns): the numbers of row k are its numbers
+``k · WIDTH`` to ``(k + 1) · WIDTH``. The panels follow each other. If half of the last one or more
+would be empty, it has one vector of columns instead. Columns that do not exist are zeros.
+
+All arrays are flat, float32, C-contiguous, allocated by the engine. A task is a panel.
+"""
+
+from __future__ import annotations
+
+from ...typing import Array
+from ..jit import LANES, REGISTERS, kernel
+from ..pool.threads import share
+from ..simd import load, load_part, load_within, store, store_within, transpose_lanes
+
+__all__ = ["HEIGHT", "VECTORS", "WIDTH", "pack", "pack_transposed", "packed_columns", "transpose"]
+
+# The tile of sums: with a row of the panel and one number of x it fills the registers.
+HEIGHT, VECTORS = (12, 2) if REGISTERS == 32 else (6, 2)
+WIDTH = VECTORS * LANES
+
+
+def packed_columns(columns: int) -> int:
+    """Return how many columns the panels of so many have, with those that are filled up.
+
+    Examples
+    --------
+    >>> packed_columns(WIDTH + 1) == WIDTH + LANES
+    True
+    """
+    return -(-columns // LANES) * LANES
+
+
+@kernel
+def pack(queue: Array, w: Array, columns: int, out: Array) -> None:
+    """Write the matrix ``w`` (depth, columns) into panels."""
+    depth = w.size // columns
+    for panel in share(queue):
+        first = panel * WIDTH
+        width = LANES if columns - first <= LANES else WIDTH
+        for k in range(depth):
+            for v in range(0, width, LANES):
+                count = max(0, min(LANES, columns - first - v))
+                to = first * depth + k * width + v
+                store(load_part(w, k * columns + first + v, count), out, to, 0)
+
+
+@kernel
+def pack_transposed(queue: Array, w: Array, columns: int, out: Array) -> None:
+    """Write the matrix that ``w`` (columns, depth) is the transpose of into panels."""
+    depth = w.size // columns
+    for panel in share(queue):
+        first = panel * WIDTH
+        width = LANES if columns - first <= LANES else WIDTH
+        transpose(w, first * depth, depth, columns - first, depth, out, first * depth, width)
+
+
+@kernel
+def transpose(
+    x: Array, i: int, pitch: int, rows: int, columns: int, y: Array, j: int, width: int
+) -> None:
+    """Write the matrix ``x[i:]`` (rows, columns), a row every ``pitch``, transposed to ``y[j:]``.
+
+    There a row begins every ``width`` numbers, the whole vectors that it fills with zeros.
+    """
+    for r in range(0, width, LANES):
+        for c in range(0, columns, LANES):
+            begin, to = i + r * pitch + c, j + c * width + r
+            if r + LANES <= rows and c + LANES <= columns:
+                store(transpose_lanes(load(LANES, 1, x, begin, pitch, 0)), y, to, width)
+            else:
+                below = max(0, rows - r)
+                t = load_within(LANES, 1, x, begin, pitch, 0, below, 1, columns - c)
+                store_within(transpose_lanes(t), y, to, width, 0, columns - c, 1, LANES)

@@ -1,0 +1,193 @@
+"""Rows of numbers times a matrix: the twin of a convolution of 1x1, and of `pellucid.ops.linear`.
+
+    y[m,n] = f(bias[n] + plus[m,n] + Σ_k x[m,k] · b[k,n])
+
+A row is a pixel, of any image. Of a tile of sums, `HEIGHT` rows x a panel of b, every number stays
+in a register while k runs along a block of the depth (see `pellucid.kernels.gemm.packing`).
+
+*Blocks for the caches* (Goto & van de Geijn 2008, section 4). A block of a panel stays in the L1
+cache while all tiles of a task pass over it, and the rows of a task stay in the L2 cache while it
+goes from panel to panel. So a task reads b once, and x once. The sums of its tiles wait in the L2
+cache until the next block of the depth.
+
+*Rows that are not there.* The gradient before a ReLU, and every other pixel of an image, are copied
+for each task. Where the output is every other pixel, the task writes the zeros between.
+
+All arrays are flat, float32, C-contiguous, allocated by the engine; ``bias`` is as long as the
+panels are wide. A task is a block of y, and writes to no other. A sum depends neither on the other
+rows nor on the task. To 1e-5 relative in float32.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...typing import Array
+from ..convolution.activation import Activation, on_tiles
+from ..convolution.layout import LINE, GatedGradient, aligned
+from ..jit import LANES, inlined, kernel
+from ..pool.threads import share
+from ..simd import add_row, load, load_part, outer, store, store_part, zeros
+from .packing import HEIGHT, VECTORS, WIDTH, transpose
+from .rows import PAD, Pixels, copy_rows, pixel, zero_between
+
+__all__ = ["Blocks", "Results", "multiply"]
+
+SIZE = HEIGHT * WIDTH
+
+
+class Results(NamedTuple):
+    """Where a product goes, and what is added to it."""
+
+    y: Array
+    bias: Array
+    plus: Array  # of the shape of y; one element if nothing is added
+
+
+class Blocks(NamedTuple):
+    """How a product is cut: tasks are ``down · across`` blocks of rows and panels."""
+
+    rows: int
+    depth: int
+    columns: int
+    deep: int  # numbers of a row that go through the L1 cache together
+    down: int
+    across: int
+    packed: bool  # b is there in panels; else it is (columns, depth), and packed on the way
+    added: bool  # there is a ``plus``
+
+
+class _Scratch(NamedTuple):
+    """Arrays of one thread: two for the size of a tile, and the sums of all tiles of a task."""
+
+    tile: Array
+    result: Array
+    sums: Array
+
+
+class _Part(NamedTuple):
+    """A block of a panel, and the tiles that pass over it."""
+
+    top: int  # tiles
+    end: int
+    start: int  # of row 0 in x
+    pitch: int
+    n: int  # the panel's first column
+    j: int  # its place
+    k: int  # the block's first number
+    terms: int
+
+
+@cache
+def _panel(vectors: int, functions: bool) -> Any:
+    """Return what multiplies a task's rows with a block of a panel of ``vectors``."""
+    width = vectors * LANES
+    activated = on_tiles(HEIGHT, vectors, functions=functions)
+
+    @inlined
+    def add_plus(t: Any, plus: Array, m: int, n: int, blocks: Blocks, scratch: Array) -> Any:
+        """Return the tile with its part of ``plus`` added."""
+        count = min(width, blocks.columns - n)
+        for r in range(min(HEIGHT, blocks.rows)):
+            for v in range(0, count, LANES):
+                u = load_part(plus, (m + r) * blocks.columns + n + v, min(LANES, count - v))
+                store(u, scratch, r * width + v, 0)
+        return t + load(HEIGHT, vectors, scratch, 0, width, LANES)
+
+    @inlined
+    def write(
+        t: Any, y: Array, m: int, n: int, blocks: Blocks, pixels: Pixels, scratch: Array
+    ) -> None:
+        """Write the numbers of a tile that exist, to the pixels that its rows are."""
+        count = min(width, blocks.columns - n)
+        if count == width and blocks.rows >= HEIGHT and pixels.step_h * pixels.step_w == 1:
+            store(t, y, m * blocks.columns + n, blocks.columns)
+            return
+        store(t, scratch, 0, width)
+        for r in range(min(HEIGHT, blocks.rows)):
+            to = pixel(pixels, m + r) * blocks.columns + n
+            for v in range(0, count, LANES):
+                u = load(1, 1, scratch, r * width + v, 0, 0)
+                store_part(u, y, to + v, min(LANES, count - v))
+
+    @kernel
+    def multiply_panel(
+        x: Array, b: Array, out: Results, scratch: _Scratch, part: _Part, blocks: Blocks,
+        pixels: Pixels, activation: Activation,
+    ) -> None:  # fmt: skip
+        """Add the products to the sums of each tile; after the last block, write them."""
+        (y, bias, plus), (near, result, sums) = out, scratch
+        for tile in range(part.top, part.end):
+            # The last tile overlaps the one before.
+            m = max(0, min(tile * HEIGHT, blocks.rows - HEIGHT))
+            at, t = part.start + m * part.pitch + part.k, zeros(HEIGHT, vectors)
+            for k in range(part.terms):
+                t = outer(t, x, at + k, part.pitch, b, part.j + k * width)
+            of_tile = (tile - part.top) * SIZE
+            if part.k > 0:
+                t = t + load(HEIGHT, vectors, sums, of_tile, width, LANES)
+            if part.k + part.terms < blocks.depth:
+                store(t, sums, of_tile, width)
+            else:
+                t = add_row(t, bias, part.n)
+                if blocks.added:
+                    t = add_plus(t, plus, m, part.n, blocks, near)
+                t = activated(t, activation, near, result)
+                write(t, y, m, part.n, blocks, pixels, near)
+
+    return multiply_panel
+
+
+@cache
+def multiply(functions: bool) -> Any:
+    """Return the kernel whose activation is one of the ``functions``, or a pair of bounds."""
+    wide_panel, narrow_panel = _panel(VECTORS, functions), _panel(1, functions)
+
+    @kernel
+    def product(
+        queue: Array, source: GatedGradient, b: Array, out: Results, blocks: Blocks,
+        read: Pixels, written: Pixels, activation: Activation,
+    ) -> None:  # fmt: skip
+        """Write ``y``. The last two tiles belong to one task."""
+        rows, depth, columns, deep, down, across, packed, _ = blocks
+        tiles, panels = -(-rows // HEIGHT), -(-columns // WIDTH)
+        most = -(-tiles // down)
+        in_place = not source.gated and read.step_h * read.step_w == 1 and rows >= HEIGHT
+        pitch = depth if in_place else depth + PAD
+        copied = aligned(np.empty((0 if in_place else most * HEIGHT * pitch) + LINE, np.float32))
+        near = aligned(np.empty((0 if packed else deep * WIDTH) + LINE, np.float32))
+        whole = aligned(np.empty((most + 2) * SIZE + LINE, np.float32))
+        numbers = source.numbers
+        for task in share(queue):
+            i, j = task % down, task // down
+            top, end = i * tiles // down, (i + 1) * tiles // down
+            x, start = numbers, 0
+            if not in_place:
+                first = max(0, min(top * HEIGHT, rows - HEIGHT))
+                copy_rows(source, read, first, min(rows, end * HEIGHT), depth, copied)
+                x, start = copied, -first * pitch
+            if j == 0 and written.step_h * written.step_w > 1:
+                zero_between(out.y, written, top * HEIGHT, min(rows, end * HEIGHT), columns)
+            for p in range(j * panels // across, (j + 1) * panels // across):
+                n = p * WIDTH
+                narrow = columns - n <= LANES
+                width = LANES if narrow else WIDTH
+                scratch = _Scratch(
+                    whole[: HEIGHT * width], whole[SIZE : SIZE + HEIGHT * width], whole[2 * SIZE :]
+                )
+                for k in range(0, depth, deep):
+                    terms = min(deep, depth - k)
+                    panel, place = b, n * depth + k * width
+                    if not packed:
+                        transpose(b, n * depth + k, depth, columns - n, terms, near, 0, width)
+                        panel, place = near, 0
+                    part = _Part(top, end, start, pitch, n, place, k, terms)
+                    if narrow:
+                        narrow_panel(x, panel, out, scratch, part, blocks, written, activation)
+                    else:
+                        wide_panel(x, panel, out, scratch, part, blocks, written, activation)
+
+    return product
