@@ -130,3 +130,14 @@ def test_a_block_with_a_forward_of_its_own_is_called_as_it_is():
     assert any(isinstance(step, PlainStep) for step in plan.steps)
     x = np.random.default_rng(1).normal(size=(2, *SHAPE)).astype(np.float32)
     assert_agrees(plan(x), model(x))
+
+
+def test_any_number_of_inputs_is_joined():
+    rng, depths = np.random.default_rng(0), (3, 17, 1, 64, 5, 2)
+    shapes = tuple((c, 4, 3) for c in depths)
+    step = ConcatStep("join", nn.Concat(), shapes, 2)
+    x = [rng.normal(size=(2, 4, 3, c)).astype(np.float32) for c in depths]
+    y = step.forward(*x)
+    np.testing.assert_array_equal(y, np.concatenate(x, axis=-1))
+    for dx, a in zip(step.backward(y.copy(), need_dx=True), x, strict=True):
+        np.testing.assert_array_equal(dx, a)

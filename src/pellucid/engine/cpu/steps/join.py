@@ -9,15 +9,18 @@ import numpy as np
 
 from ....kernels import elementwise, rearrangement
 from ....kernels.blocks import BLOCK, each
+from ....kernels.concatenation import MOST, copy_parts
 from ....memory import aligned_zeros
 from ....nn import Add, Concat, Layer, ReLU, ZeroPadShortcut
 from ....nn.branching import JoinedBranches, ResidualSum
 from ....typing import Array, Shape
 from ...step import Step
 from ..launch import launch
-from .base import serves
+from .base import flat, serves
 
 __all__ = ["AddStep", "ConcatStep", "ShortcutStep"]
+
+NUMBERS = 2**15  # that a task copies: some 5 µs
 
 
 @serves(Add, ResidualSum)
@@ -84,7 +87,7 @@ class ConcatStep(Step):
     def __init__(self, name: str, layer: Concat, input_shapes: Sequence[Shape], batch: int) -> None:
         depths, (_, *image) = [shape[0] for shape in input_shapes], input_shapes[0]
         super().__init__(name, (sum(depths), *image))
-        self._places = np.cumsum([0, *depths]).tolist()
+        self._places = np.cumsum([0, *depths])
         self._y = aligned_zeros((batch, *image, sum(depths)))
         self._dx = [aligned_zeros((batch, *image, depth)) for depth in depths]
 
@@ -95,16 +98,35 @@ class ConcatStep(Step):
 
     def forward(self, *x: Array) -> Array:
         """Return the concatenated inputs."""
-        return np.concatenate(x, axis=-1, out=self._y[: len(x[0])])
+        y = self._y[: len(x[0])]
+        self._copy(x, y, join=True)
+        return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> tuple[Array | None, ...]:
         """Return each input's part of ``dy``."""
         if not need_dx:
             return (None,) * len(self._dx)
-        parts = np.split(dy, self._places[1:-1], axis=-1)
-        for part, dx in zip(parts, self._dx, strict=True):
-            dx[: len(dy)] = part
-        return tuple(dx[: len(dy)] for dx in self._dx)
+        parts = tuple(dx[: len(dy)] for dx in self._dx)
+        self._copy(parts, dy, join=False)
+        return parts
+
+    def repeats(self, images: int) -> bool:
+        """Return True: it is a kernel."""
+        return True
+
+    def _copy(self, parts: tuple[Array, ...], whole: Array, *, join: bool) -> None:
+        """Copy the parts into the whole, or back."""
+        width = whole.shape[-1]
+        pixels, per = whole.size // width, max(1, NUMBERS // width)
+        for k in range(0, len(parts), MOST):
+            some = tuple(flat(part) for part in parts[k : k + MOST])
+            places = self._places[k : k + MOST + 1]
+            work = pixels * int(places[-1] - places[0])
+            launch(copy_parts, -(-pixels // per), work, some, places, flat(whole), width, join, per)
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernel of both directions."""
+        return (copy_parts,)
 
     def buffers(self) -> int:
         """Return the bytes of the step's buffers."""
