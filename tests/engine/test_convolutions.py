@@ -45,16 +45,31 @@ def chosen(
 PLAIN = (Direct, Col2im, DirectGradient)  # of few channels
 
 
-def test_winograd_serves_windows_of_3x3_one_by_one_of_many_channels():
-    winograd = (Winograd, Winograd, WinogradGradient)
-    assert chosen() == chosen(padding=2) == chosen(depths=(12, 40)) == winograd
-    # The transform keeps 2x2 and 1x1 cells of a patch apart, no others.
-    assert chosen(pool=2) == (Winograd, Winograd, PooledGradient)
-    assert chosen(pool=3) == (Direct, PooledCol2im, PooledGradient)
-    assert chosen(depths=(11, 40)) == chosen(depths=(15, 15), window=5) == PLAIN
-    for other in ({"window": (3, 2)}, {"stride": 2}, {"stride": (1, 2)}, {"dilation": 2}):
+WINOGRAD = (Winograd, Winograd, WinogradGradient)
+
+
+def test_winograd_serves_square_windows_with_stride_one_of_many_channels():
+    assert chosen() == chosen(padding=2) == chosen(depths=(12, 40)) == WINOGRAD
+    assert chosen(window=5, padding=2) == chosen(window=4) == chosen(window=2) == WINOGRAD
+    assert chosen(depths=(11, 40)) == PLAIN
+    assert Winograd not in chosen(depths=(40, 11))
+    for other in ({"window": (3, 2)}, {"window": (5, 3)}, {"stride": 2}, {"stride": (1, 2)}):
         assert Winograd not in chosen(**other)
-    assert Winograd not in chosen(groups=2)
+    assert Winograd not in chosen((20, 20), window=6) + chosen((20, 20), window=1, padding=0)
+
+
+def test_winograd_serves_windows_whose_cells_lie_apart_and_groups():
+    assert chosen(dilation=2) == chosen((20, 20), window=5, dilation=(2, 3)) == WINOGRAD
+    assert chosen(depths=(24, 36), groups=2) == WINOGRAD
+    assert Winograd not in chosen(depths=(22, 36), groups=2)  # 11 channels each
+
+
+def test_winograd_serves_a_pooling_whose_cells_are_in_one_patch():
+    winograd = (Winograd, Winograd, PooledGradient)
+    assert chosen(pool=2) == chosen(pool=2, window=5, padding=2) == winograd
+    others = ({"pool": 3}, {"window": 4}, {"window": 2}, {"dilation": 2})
+    for how in others:
+        assert chosen(**{"pool": 2, **how}) == (Direct, PooledCol2im, PooledGradient)
 
 
 def test_windows_of_one_cell_are_matrix_products():
@@ -70,11 +85,16 @@ def test_winograd_does_not_serve_images_that_leave_its_patches_empty():
     assert Winograd in chosen((6, 6), padding=1)
     assert Winograd not in chosen((5, 5), padding=1)
     assert Winograd not in chosen((1, 9), padding=1)
+    # 2x2 outputs a patch: of 6x6 windows none is in vain, of 5x5 every third one.
+    assert Winograd in chosen((6, 6), window=5, padding=2)
+    assert Winograd not in chosen((5, 5), window=5, padding=2)
+    # Of each of 4x4 images that interleave, a patch has 2x2.
+    assert Winograd not in chosen((8, 8), padding=4, dilation=4)
 
 
 def test_behind_a_pooling_only_the_windows_that_won_have_gradients():
     winners = (Direct, PooledCol2im, PooledGradient)
-    for how in ({"window": 5}, {"stride": 2}, {"dilation": 2}, {"groups": 2}):
+    for how in ({"window": (5, 3)}, {"stride": 2}, {"dilation": (1, 3)}, {"groups": 2}):
         assert chosen(**how)[2] is DirectGradient
         assert chosen(**how, pool=2) == chosen(**how, pool=3) == winners
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from ....distributed import Share
 from ....kernels.convolution.geometry import adjoint, sliding, through
+from ....kernels.convolution.patches import patch_count, patches
+from ....kernels.convolution.winograd_transforms import PATCH, PLACES
 from ....kernels.jit import LANES
 from ....shapes import Windows
 from .algorithms import (
@@ -15,7 +17,6 @@ from .algorithms import (
     FewChannels,
     PooledCol2im,
     Winograd,
-    round_up,
 )
 from .depthwise import Depthwise, DepthwiseGradient, is_depthwise
 from .filter_gradients import DirectGradient, PooledGradient, WinogradGradient
@@ -25,6 +26,8 @@ __all__ = ["filter_gradient", "input_gradient", "output"]
 
 LARGE = 2**15  # numbers of channels times filters: the transformed ones leave the caches
 FEW_FOR_WINOGRAD = 12  # channels: below that, the vectors of the transforms are mostly empty
+SIDES = (2, 3, 4, 5)  # of windows whose patches have several outputs
+GAIN = 2  # times fewer products, which make up for the transforms
 FEW = 3  # channels up to which vectors along the windows pay
 LARGE_WINDOW = 100  # cells that make up for the scattered pixels of a stride
 
@@ -99,17 +102,16 @@ def _few_channels_pay(windows: Windows, channels: int) -> bool:
 def _winograd_pays(
     windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int
 ) -> bool:
-    """Return whether Winograd's 36 products stand for enough of the usual ones."""
-    plain = (windows.window, windows.stride, windows.dilation, groups) == (
-        (3, 3),
-        (1, 1),
-        (1, 1),
-        1,
-    )
-    if not plain or min(channels, filters) < FEW_FOR_WINOGRAD or pool > 2:
+    """Return whether Winograd's 36 products for a patch stand for enough of the usual ones."""
+    side, outputs = windows.window[0], PATCH + 1 - windows.window[0]
+    if windows.window != (side, side) or side not in SIDES or windows.stride != (1, 1):
         return False
-    oh, ow = windows.output
-    cells = round_up(oh, 4) * round_up(ow, 4)
-    # Filters grow fourfold: large ones must serve many patches, once read.
-    few = batch * cells < 16 * MOST_PATCHES and channels * filters > LARGE
-    return cells < 2 * oh * ow and not few
+    # The outputs of a pooling window are in one patch, and beside each other.
+    pooled = pool == 1 or (pool == 2 and outputs % 2 == 0 and windows.dilation == (1, 1))
+    if min(channels, filters) // groups < FEW_FOR_WINOGRAD or not pooled:
+        return False
+    s, (oh, ow) = sliding(windows, channels, filters, groups), windows.output
+    count = patch_count(patches(s, windows.dilation, outputs, 1, 0))
+    # Transformed filters are larger: they must serve many patches, once read.
+    few = batch * count < MOST_PATCHES and channels * filters // groups > LARGE
+    return side * side * oh * ow > GAIN * PLACES * count and not few
