@@ -13,7 +13,15 @@ from pellucid.kernels.convolution.activation import NO_ACTIVATION, RELU, SILU, A
 from pellucid.kernels.convolution.arguments import PartialSums
 from pellucid.kernels.convolution.layout import NO_BYTES, NOTHING, GatedGradient
 from pellucid.kernels.gemm.gradient import Cut, add_up, backward_matrix
-from pellucid.kernels.gemm.packing import HEIGHT, WIDTH, pack, pack_transposed, packed_columns
+from pellucid.kernels.gemm.packing import (
+    HEIGHT,
+    PACKED,
+    PLAIN,
+    TRANSPOSED,
+    WIDTH,
+    pack,
+    packed_columns,
+)
 from pellucid.kernels.gemm.product import Blocks, Results, multiply
 from pellucid.kernels.gemm.rows import Pixels
 from pellucid.kernels.jit import LANES
@@ -57,7 +65,7 @@ def packed(w):
     """Return the matrix ``wᵀ`` of w (columns, depth) in panels."""
     columns, depth = w.shape
     out = Room(depth * packed_columns(columns))
-    run(pack_transposed, -(-columns // WIDTH), within(w), columns, out.flat)
+    run(pack, -(-columns // WIDTH), within(w), columns, TRANSPOSED, out.flat)
     return out.read()
 
 
@@ -79,12 +87,13 @@ SIZES = [
 @pytest.mark.parametrize(("rows", "depth", "columns"), SIZES)
 @pytest.mark.parametrize("gate", [False, True])
 @pytest.mark.parametrize("added", [False, True])
-@pytest.mark.parametrize("in_panels", [False, True])
-def test_a_product_equals_numpys(rows, depth, columns, gate, added, in_panels):
+@pytest.mark.parametrize("packing", [PACKED, PLAIN, TRANSPOSED])
+def test_a_product_equals_numpys(rows, depth, columns, gate, added, packing):
     x, w, b = whole(rows, depth), whole(columns, depth, seed=1), whole(columns, seed=2)
     plus = whole(rows, columns, seed=4)
     source, seen = gated(x, whole(rows, depth, seed=3) if gate else None)
     z = seen @ w.T + b + (plus if added else 0)
+    matrix = {PACKED: packed, PLAIN: lambda w: within(w.T), TRANSPOSED: within}[packing](w)
     bias = np.append(b, np.zeros(WIDTH, np.float32))
     every = pixels((1, rows), (1, 1))
     tiles = -(-rows // HEIGHT)
@@ -92,9 +101,9 @@ def test_a_product_equals_numpys(rows, depth, columns, gate, added, in_panels):
         for activation in (RELU, NO_ACTIVATION):
             y = Room(rows, columns)
             run(
-                multiply(False), down * across, source, packed(w) if in_panels else within(w),
+                multiply(False), down * across, source, matrix,
                 Results(y.flat, bias, within(plus) if added else NOTHING),
-                Blocks(rows, depth, columns, deep, down, across, in_panels, added), every, every,
+                Blocks(rows, depth, columns, deep, down, across, packing, added), every, every,
                 activation,
             )  # fmt: skip
             np.testing.assert_array_equal(y.read(), np.maximum(z, 0) if activation == RELU else z)
@@ -107,7 +116,7 @@ def test_a_product_goes_through_a_function_on_its_way():
     run(
         multiply(True), 4, gated(x, None)[0], packed(w),
         Results(y.flat, np.zeros(columns + WIDTH, np.float32), within(plus)),
-        Blocks(rows, depth, columns, depth, 2, 2, True, True), every, every, Activation(SILU),
+        Blocks(rows, depth, columns, depth, 2, 2, PACKED, True), every, every, Activation(SILU),
     )  # fmt: skip
     z = x.astype(np.float64) @ w.T + plus
     np.testing.assert_allclose(y.read(), z / (1 + np.exp(-z)), rtol=1e-6, atol=1e-6)
@@ -126,7 +135,7 @@ def test_a_product_reads_and_writes_pixels_that_are_a_step_apart(step, image):
     chosen = x[:, :: step[0], :: step[1]].reshape(rows, depth)
     zeros = np.zeros(columns + WIDTH, np.float32)
     for down in {1, max(1, -(-rows // HEIGHT) // 2)}:
-        blocks = Blocks(rows, depth, columns, depth, down, 2, True, False)
+        blocks = Blocks(rows, depth, columns, depth, down, 2, PACKED, False)
         y, spread = Room(rows, columns), Room(n, *image, columns)
         for source, out, *where in (
             (x, y, there, all_of_them),
@@ -146,7 +155,7 @@ def test_a_product_reads_and_writes_pixels_that_are_a_step_apart(step, image):
 @pytest.mark.parametrize("depth", [1, LANES, LANES + 3])
 def test_panels_hold_the_columns_and_fill_up_with_zeros(columns, depth):
     w, out = whole(columns, depth), Room(depth * packed_columns(columns))
-    run(pack, -(-columns // WIDTH), within(np.ascontiguousarray(w.T)), columns, out.flat)
+    run(pack, -(-columns // WIDTH), within(np.ascontiguousarray(w.T)), columns, PLAIN, out.flat)
     panels = packed(w)
     np.testing.assert_array_equal(out.read(), panels)
     for first in range(0, columns, WIDTH):

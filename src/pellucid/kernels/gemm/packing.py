@@ -14,11 +14,23 @@ from ..jit import LANES, REGISTERS, kernel
 from ..pool.threads import share
 from ..simd import load, load_part, load_within, store, store_within, transpose_lanes
 
-__all__ = ["HEIGHT", "VECTORS", "WIDTH", "pack", "pack_transposed", "packed_columns", "transpose"]
+__all__ = [
+    "HEIGHT",
+    "PACKED",
+    "PLAIN",
+    "TRANSPOSED",
+    "VECTORS",
+    "WIDTH",
+    "pack",
+    "pack_block",
+    "packed_columns",
+]
 
 # The tile of sums: with a row of the panel and one number of x it fills the registers.
 HEIGHT, VECTORS = (12, 2) if REGISTERS == 32 else (6, 2)
 WIDTH = VECTORS * LANES
+# How the matrix (depth, columns) lies in memory: in panels, as it is, or as (columns, depth).
+PACKED, PLAIN, TRANSPOSED = range(3)
 
 
 def packed_columns(columns: int) -> int:
@@ -33,40 +45,40 @@ def packed_columns(columns: int) -> int:
 
 
 @kernel
-def pack(queue: Array, w: Array, columns: int, out: Array) -> None:
-    """Write the matrix ``w`` (depth, columns) into panels."""
+def pack(queue: Array, w: Array, columns: int, packing: int, out: Array) -> None:
+    """Write the matrix into panels: ``w`` is (depth, columns), or its transpose `TRANSPOSED`."""
     depth = w.size // columns
     for panel in share(queue):
-        first = panel * WIDTH
-        width = LANES if columns - first <= LANES else WIDTH
-        for k in range(depth):
-            for v in range(0, width, LANES):
-                count = max(0, min(LANES, columns - first - v))
-                to = first * depth + k * width + v
-                store(load_part(w, k * columns + first + v, count), out, to, 0)
+        n = panel * WIDTH
+        pack_block(w, depth, columns, (n, 0, depth), packing, out[n * depth :])
 
 
 @kernel
-def pack_transposed(queue: Array, w: Array, columns: int, out: Array) -> None:
-    """Write the matrix that ``w`` (columns, depth) is the transpose of into panels."""
-    depth = w.size // columns
-    for panel in share(queue):
-        first = panel * WIDTH
-        width = LANES if columns - first <= LANES else WIDTH
-        transpose(w, first * depth, depth, columns - first, depth, out, first * depth, width)
-
-
-@kernel
-def transpose(
-    x: Array, i: int, pitch: int, rows: int, columns: int, y: Array, j: int, width: int
+def pack_block(
+    w: Array, depth: int, columns: int, block: tuple[int, int, int], packing: int, out: Array
 ) -> None:
-    """Write the matrix ``x[i:]`` (rows, columns), a row every ``pitch``, transposed to ``y[j:]``.
+    """Write a block of a panel: its first column, first number of the depth, and their count."""
+    n, first, terms = block
+    width = LANES if columns - n <= LANES else WIDTH
+    if packing == TRANSPOSED:
+        transpose(w, n * depth + first, depth, columns - n, terms, out, width)
+        return
+    for k in range(terms):
+        begin = (first + k) * columns + n
+        for v in range(0, width, LANES):
+            count = max(0, min(LANES, columns - n - v))
+            store(load_part(w, begin + v, count), out, k * width + v, 0)
+
+
+@kernel
+def transpose(x: Array, i: int, pitch: int, rows: int, columns: int, y: Array, width: int) -> None:
+    """Write the matrix ``x[i:]`` (rows, columns), a row every ``pitch``, transposed to ``y``.
 
     There a row begins every ``width`` numbers, the whole vectors that it fills with zeros.
     """
     for r in range(0, width, LANES):
         for c in range(0, columns, LANES):
-            begin, to = i + r * pitch + c, j + c * width + r
+            begin, to = i + r * pitch + c, c * width + r
             if r + LANES <= rows and c + LANES <= columns:
                 store(transpose_lanes(load(LANES, 1, x, begin, pitch, 0)), y, to, width)
             else:

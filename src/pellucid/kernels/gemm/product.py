@@ -6,9 +6,9 @@ A row is a pixel, of any image. Of a tile of sums, `HEIGHT` rows x a panel of b,
 in a register while k runs along a block of the depth (see `pellucid.kernels.gemm.packing`).
 
 *Blocks for the caches* (Goto & van de Geijn 2008, section 4). A block of a panel stays in the L1
-cache while all tiles of a task pass over it, and the rows of a task stay in the L2 cache while it
-goes from panel to panel. So a task reads b once, and x once. The sums of its tiles wait in the L2
-cache until the next block of the depth.
+cache while all tiles of a task pass over it, and a block of the task's rows stays in the L2 cache
+while it goes from panel to panel. So a task reads b once, and x once. The sums of its tiles wait in
+the L2 cache until the next block of the depth.
 
 *Rows that are not there.* The gradient before a ReLU, and every other pixel of an image, are copied
 for each task. Where the output is every other pixel, the task writes the zeros between.
@@ -31,7 +31,7 @@ from ..convolution.layout import LINE, GatedGradient, aligned
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
 from ..simd import add_row, load, load_part, outer, store, store_part, zeros
-from .packing import HEIGHT, VECTORS, WIDTH, transpose
+from .packing import HEIGHT, VECTORS, WIDTH, pack_block
 from .rows import PAD, Pixels, copy_rows, pixel, zero_between
 
 __all__ = ["Blocks", "Results", "multiply"]
@@ -56,7 +56,7 @@ class Blocks(NamedTuple):
     deep: int  # numbers of a row that go through the L1 cache together
     down: int
     across: int
-    packed: bool  # b is there in panels; else it is (columns, depth), and packed on the way
+    packing: int  # b is there in panels, or is packed on the way
     added: bool  # there is a ``plus``
 
 
@@ -73,12 +73,13 @@ class _Part(NamedTuple):
 
     top: int  # tiles
     end: int
-    start: int  # of row 0 in x
+    start: int  # place in x of the block in row 0
     pitch: int
     n: int  # the panel's first column
     j: int  # its place
     k: int  # the block's first number
     terms: int
+    sums: int  # place of those of the first tile
 
 
 @cache
@@ -123,10 +124,10 @@ def _panel(vectors: int, functions: bool) -> Any:
         for tile in range(part.top, part.end):
             # The last tile overlaps the one before.
             m = max(0, min(tile * HEIGHT, blocks.rows - HEIGHT))
-            at, t = part.start + m * part.pitch + part.k, zeros(HEIGHT, vectors)
+            at, t = part.start + m * part.pitch, zeros(HEIGHT, vectors)
             for k in range(part.terms):
                 t = outer(t, x, at + k, part.pitch, b, part.j + k * width)
-            of_tile = (tile - part.top) * SIZE
+            of_tile = part.sums + (tile - part.top) * SIZE
             if part.k > 0:
                 t = t + load(HEIGHT, vectors, sums, of_tile, width, LANES)
             if part.k + part.terms < blocks.depth:
@@ -152,39 +153,42 @@ def multiply(functions: bool) -> Any:
         read: Pixels, written: Pixels, activation: Activation,
     ) -> None:  # fmt: skip
         """Write ``y``. The last two tiles belong to one task."""
-        rows, depth, columns, deep, down, across, packed, _ = blocks
+        rows, depth, columns, deep, down, across, packing, _ = blocks
         tiles, panels = -(-rows // HEIGHT), -(-columns // WIDTH)
-        most = -(-tiles // down)
+        most, wide = -(-tiles // down), -(-panels // across)
         in_place = not source.gated and read.step_h * read.step_w == 1 and rows >= HEIGHT
-        pitch = depth if in_place else depth + PAD
+        pitch = depth if in_place else deep + PAD
         copied = aligned(np.empty((0 if in_place else most * HEIGHT * pitch) + LINE, np.float32))
-        near = aligned(np.empty((0 if packed else deep * WIDTH) + LINE, np.float32))
-        whole = aligned(np.empty((most + 2) * SIZE + LINE, np.float32))
-        numbers = source.numbers
+        near = aligned(np.empty((deep * WIDTH if packing else 0) + LINE, np.float32))
+        waiting = most * wide if deep < depth else 0
+        whole = aligned(np.empty((waiting + 2) * SIZE + LINE, np.float32))
+        numbers, sums = source.numbers, whole[2 * SIZE :]
         for task in share(queue):
             i, j = task % down, task // down
             top, end = i * tiles // down, (i + 1) * tiles // down
-            x, start = numbers, 0
-            if not in_place:
-                first = max(0, min(top * HEIGHT, rows - HEIGHT))
-                copy_rows(source, read, first, min(rows, end * HEIGHT), depth, copied)
-                x, start = copied, -first * pitch
+            first, last = max(0, min(top * HEIGHT, rows - HEIGHT)), min(rows, end * HEIGHT)
+            left, right = j * panels // across, (j + 1) * panels // across
             if j == 0 and written.step_h * written.step_w > 1:
-                zero_between(out.y, written, top * HEIGHT, min(rows, end * HEIGHT), columns)
-            for p in range(j * panels // across, (j + 1) * panels // across):
-                n = p * WIDTH
-                narrow = columns - n <= LANES
-                width = LANES if narrow else WIDTH
-                scratch = _Scratch(
-                    whole[: HEIGHT * width], whole[SIZE : SIZE + HEIGHT * width], whole[2 * SIZE :]
-                )
-                for k in range(0, depth, deep):
-                    terms = min(deep, depth - k)
+                zero_between(out.y, written, top * HEIGHT, last, columns)
+            for k in range(0, depth, deep):
+                terms = min(deep, depth - k)
+                x, start = numbers, k
+                if not in_place:
+                    copy_rows(source, read, (first, last), depth, (k, terms), copied, pitch)
+                    x, start = copied, -first * pitch
+                for p in range(left, right):
+                    n = p * WIDTH
+                    narrow = columns - n <= LANES
+                    width = LANES if narrow else WIDTH
                     panel, place = b, n * depth + k * width
-                    if not packed:
-                        transpose(b, n * depth + k, depth, columns - n, terms, near, 0, width)
+                    if packing:
                         panel, place = near, 0
-                    part = _Part(top, end, start, pitch, n, place, k, terms)
+                        pack_block(b, depth, columns, (n, k, terms), packing, near)
+                    scratch = _Scratch(
+                        whole[: HEIGHT * width], whole[SIZE : SIZE + HEIGHT * width], sums
+                    )
+                    of_panel = (p - left) * most * SIZE
+                    part = _Part(top, end, start, pitch, n, place, k, terms, of_panel)
                     if narrow:
                         narrow_panel(x, panel, out, scratch, part, blocks, written, activation)
                     else:

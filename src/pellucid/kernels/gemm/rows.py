@@ -58,14 +58,16 @@ def gated_part(numbers: Array, gate: Array, gated: bool, i: int, count: int) -> 
 
 @kernel
 def copy_rows(
-    source: GatedGradient, s: Pixels, first: int, last: int, depth: int, near: Array
-) -> None:
-    """Copy rows ``first`` to ``last``, gated, to one every ``depth + PAD`` numbers."""
+    source: GatedGradient, s: Pixels, rows: tuple[int, int], depth: int, block: tuple[int, int],
+    near: Array, pitch: int,
+) -> None:  # fmt: skip
+    """Copy a ``block`` (first, count) of the numbers of ``rows`` (first, last), gated."""
     numbers, gate, gated = source.numbers, source.gate, source.gated
+    (first, last), (of_block, terms) = rows, block
     for m in range(first, last):
-        begin, to = pixel(s, m) * depth, (m - first) * (depth + PAD)
-        for k in range(0, depth, LANES):
-            count = min(LANES, depth - k)
+        begin, to = pixel(s, m) * depth + of_block, (m - first) * pitch
+        for k in range(0, terms, LANES):
+            count = min(LANES, terms - k)
             store(gated_part(numbers, gate, gated, begin + k, count), near, to + k, 0)
 
 

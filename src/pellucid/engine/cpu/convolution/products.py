@@ -11,9 +11,16 @@ from typing import Any
 from ....distributed import Share
 from ....kernels.convolution.activation import CLIP, NO_ACTIVATION, Activation
 from ....kernels.convolution.layout import NOTHING, GatedGradient
-from ....kernels.gemm import packing
 from ....kernels.gemm.gradient import Cut, add_up, backward_matrix
-from ....kernels.gemm.packing import HEIGHT, WIDTH, packed_columns
+from ....kernels.gemm.packing import (
+    HEIGHT,
+    PACKED,
+    PLAIN,
+    TRANSPOSED,
+    WIDTH,
+    pack,
+    packed_columns,
+)
 from ....kernels.gemm.product import Blocks, Results, multiply
 from ....kernels.gemm.rows import Pixels
 from ....kernels.tree import add_chunks, chunk_count
@@ -26,9 +33,9 @@ from .filter_gradients import partial_sums
 
 __all__ = ["Product", "ProductGradient", "cut", "is_product"]
 
-NEAR = 2**18  # bytes of a task's rows, which stay in the L2 cache beside the panels
-MOST_TILES = 16  # of a task: a panel is read for at least 192 rows, or as many as there are
 DEEP = 384  # numbers of a row: with as much of a panel they fill the L1 cache
+TILES = 16  # of a task: this many times DEEP numbers of each row stay in the L2 cache,
+PANELS = 8  # and so do the sums of a tile for each of its panels
 TASKS = 16  # that a product should have, if it is large enough
 HIGH, WIDE, ROWS = 16, 8, 256  # tiles and panels of a block of the gradient; rows packed together
 LEAST = HEIGHT // 3  # rows: fewer leave most of a tile empty
@@ -41,14 +48,17 @@ def is_product(windows: Windows, groups: int, pool: int, batch: int) -> bool:
     return cells and groups == pool == 1 and batch * math.prod(windows.output) >= LEAST
 
 
-def cut(rows: int, depth: int, columns: int, *, packed: bool = True, added: bool = False) -> Blocks:
+def cut(
+    rows: int, depth: int, columns: int, *, packing: int = PACKED, added: bool = False
+) -> Blocks:
     """Return how a product is cut into tasks, and into blocks of the depth."""
     tiles, panels = -(-rows // HEIGHT), -(-columns // WIDTH)
-    per_task = max(2, min(MOST_TILES, NEAR // (4 * HEIGHT * depth)))
-    down = max(1, min(tiles // 2, -(-tiles // per_task)))
-    across = min(panels, -(-TASKS // down))
-    deep = -(-depth // -(-depth // DEEP))
-    return Blocks(rows, depth, columns, deep, down, across, packed, added)
+    down = max(1, min(tiles // 2, -(-tiles // TILES)))
+    blocks = -(-depth // DEEP)
+    # Sums that wait for the next block of the depth stay in the L2 cache.
+    across = max(-(-TASKS // down), -(-panels // PANELS) if blocks > 1 else 1)
+    deep = -(-depth // blocks)
+    return Blocks(rows, depth, columns, deep, down, min(panels, across), packing, added)
 
 
 class Product:
@@ -65,13 +75,13 @@ class Product:
         width = packed_columns(self.columns)
         self.filters, self.row = aligned_zeros(self.depth * width), aligned_zeros(width)
         self.bias = self.row[: self.columns].reshape(1, 1, -1)
-        self.packing = packing.pack if back else packing.pack_transposed
-        self.uses = (self.packing, self.kernel_for(NO_ACTIVATION))
+        self.packing = PLAIN if back else TRANSPOSED
+        self.uses = (pack, self.kernel_for(NO_ACTIVATION))
 
     def pack(self, w: Array) -> None:
         """Take over the filters (F, C, 1, 1)."""
         panels = -(-self.columns // WIDTH)
-        launch(self.packing, panels, w.size, flat(w), self.columns, self.filters)
+        launch(pack, panels, w.size, flat(w), self.columns, self.packing, self.filters)
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
