@@ -10,6 +10,7 @@ import numpy as np
 
 from ..distributed import Share
 from ..errors import ArgumentError, PellucidError, ShapeError
+from ..kernels.ahead.crew import expecting
 from ..nn import Layer, Parameter
 from ..nn.state import widened
 from ..ops.checks import require_count, require_real
@@ -19,6 +20,7 @@ from .backend import Backend
 from .cpu.backend import CPU
 from .flat import FlatWeights, Layout, flat_weights
 from .outputs import Outputs
+from .rehearsal import calls
 from .replay import Replay
 from .step import Step
 from .table import table
@@ -210,10 +212,11 @@ class Plan:
         else:
             self._replays.clear()
         values = {0: x}
-        for step in self.steps:
-            begin = time.perf_counter()
-            values[step.makes] = step.forward(*[values[k] for k in step.reads])
-            step.seconds[0] = time.perf_counter() - begin
+        with expecting(lambda: calls(self, len(x))):
+            for step in self.steps:
+                begin = time.perf_counter()
+                values[step.makes] = step.forward(*[values[k] for k in step.reads])
+                step.seconds[0] = time.perf_counter() - begin
         return values
 
     def backward(self, dy: Any, *, need_dx: bool = False) -> Array | None:
@@ -227,7 +230,8 @@ class Plan:
         ShapeError
             If ``dy`` is not shaped like the last output.
         """
-        return self._exclusively(self._backward, dy, need_dx)
+        with expecting(lambda: calls(self, self.images)):
+            return self._exclusively(self._backward, dy, need_dx)
 
     def _backward(self, dy: Any, need_dx: bool) -> Array | None:
         self._replays.clear()

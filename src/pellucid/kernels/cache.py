@@ -14,6 +14,7 @@ import pickle
 import re
 import sys
 import tempfile
+import threading
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -25,15 +26,20 @@ import numba
 from numba.core import caching, config
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
 from numba.core.runtime import _nrt_python  # type: ignore[attr-defined]
 from numba.core.serialize import dumps
 from numba.misc.appdirs import AppDirs
+
+from . import compiling
+from .ahead import crew
 
 __all__ = ["KernelCache", "folder", "folders"]
 
 MAKERS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
 SETTINGS: Any = config
 ROOT = Path(__file__).parent.parent
+WRITING = threading.Lock()  # a process that must end at once ends before or after
 IMPORT = re.compile(r"^ *from (\.*)([\w.]*) import ([^\n(]+|\([^)]*\))", re.MULTILINE)
 
 
@@ -93,14 +99,35 @@ class KernelCache(caching._Cache):
         """Return the kernel for this signature, or None where it must be compiled."""
         with suppress(OSError):
             name, key = self._identity(sig, target_context.codegen())
-            for place in folders(self._source):
-                # Whatever is wrong with a file, a new one will take its place.
-                with suppress(Exception):
-                    data = (place / name).read_bytes()
-                    kept, reduced = pickle.loads(data[32:] if _sum(data[32:]) == data[:32] else b"")
-                    if kept == key:
-                        _name_the_runtime()
-                        return CompileResult._rebuild(target_context, *pickle.loads(reduced))
+            made_elsewhere = crew.claim(name)
+            found = self._load(name, key, target_context)
+            if found is None:
+                crew.missing(name)
+            elif made_elsewhere:
+                compiling.tell(self._function.__name__)
+            return found
+        return None
+
+    def _load(self, name: str, key: Any, target_context: Any) -> Any:
+        for place in folders(self._source):
+            # Whatever is wrong with a file, a new one will take its place.
+            with suppress(Exception):
+                data = (place / name).read_bytes()
+                kept, reduced = pickle.loads(data[32:] if _sum(data[32:]) == data[:32] else b"")
+                if kept == key:
+                    _name_the_runtime()
+                    return CompileResult._rebuild(target_context, *pickle.loads(reduced))
+        return None
+
+    def missing_file(self, sig: Any) -> str | None:
+        """Return the name of the file to come for a signature; None if it is there, or cannot be.
+
+        A file of an older version counts as there.
+        """
+        with suppress(OSError):
+            name, _ = self._identity(sig, cpu_target.target_context.codegen())
+            there = any((place / name).exists() for place in folders(self._source))
+            return None if there or folder(self._source) is None else name
         return None
 
     def save_overload(self, sig: Any, result: Any) -> None:
@@ -185,8 +212,9 @@ def _read(path: Path) -> tuple[bytes, list[Path]]:
 def _write(path: Path, data: bytes) -> None:
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:16]}.tmp")
     try:
-        part.write_bytes(data)
-        part.replace(path)
+        with WRITING:
+            part.write_bytes(data)
+            part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from numba.core import event
 
-__all__ = ["Compiling", "watch"]
+__all__ = ["Compiling", "tell", "watch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,18 @@ def watch(
     """
     listener = _Listener(tell, None if kernels is None else list(kernels))
     event.register("numba:compile", listener)
+    _listeners.append(listener)
     try:
         yield
     finally:
+        _listeners.remove(listener)
         event.unregister("numba:compile", listener)
+
+
+def tell(name: str) -> None:
+    """Count a kernel that was compiled by a helper (`pellucid.kernels.ahead`), like one's own."""
+    for listener in [*_listeners]:
+        listener.count(name)
 
 
 class _Listener(event.Listener):
@@ -68,13 +76,19 @@ class _Listener(event.Listener):
     def on_start(self, news: Any) -> None:
         self.depth += 1
         if self.depth == 1:  # one at a time: the compiler has a lock
-            self.compiled += 1
-            number, total = self.compiled, None
-            if self.kernels is not None:
-                ready = sum(bool(kernel.overloads) for kernel in self.kernels)
-                total = max(len(self.kernels), self.compiled)
-                number = min(ready + 1, total)
-            self.tell(Compiling(news.data["dispatcher"].__name__, number, total))
+            self.count(news.data["dispatcher"].__name__)
+
+    def count(self, name: str) -> None:
+        self.compiled += 1
+        number, total = self.compiled, None
+        if self.kernels is not None:
+            ready = sum(bool(kernel.overloads) for kernel in self.kernels)
+            total = max(len(self.kernels), self.compiled)
+            number = min(ready + 1, total)
+        self.tell(Compiling(name, number, total))
 
     def on_end(self, news: Any) -> None:
         self.depth -= 1
+
+
+_listeners: list[_Listener] = []

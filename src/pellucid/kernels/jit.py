@@ -6,6 +6,7 @@ sums, but never assumes that NaN and infinity cannot occur: a diverging loss mus
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from inspect import isgeneratorfunction
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from numba import njit
 from numba.core.registry import cpu_target
 
+from .ahead.recipes import recipe_of
+from .ahead.rehearsal import attend
 from .cache import KernelCache
 from .linking import KernelCompiler
 
@@ -42,6 +45,8 @@ def kernel(function: Callable[..., Any]) -> Any:
     called = njit(**POLICY, **FOR_KERNELS)(function)
     for name in ("get_call_template", "get_overload", "get_compile_result"):
         setattr(compiled, name, getattr(called, name))
+    compiled.recipe = recipe_of(function, sys._getframe(1))
+    attend(compiled)
     # A generator is compiled into each kernel that uses it, which Numba cannot do with one that
     # comes from the disk.
     if not isgeneratorfunction(function):

@@ -39,7 +39,8 @@ def dropout_mask(
         row = np.empty(4 * blocks, dtype=np.float32)
         _fill(row, blocks, np.uint64(images[n]), key, np.uint32(epoch), first, least, kept)
         if cells == 1:
-            mask[n, 0] = row[:channels]
+            for c in range(channels):
+                mask[n, 0, c] = row[c]
             continue
         for i in range(cells):
             for c in range(channels):

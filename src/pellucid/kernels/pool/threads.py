@@ -28,6 +28,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from ...errors import PellucidError
 from ...typing import Array
+from ..ahead import rehearsal
 from . import thread_count, work_queue
 from .thread_count import get_num_threads, set_num_threads
 from .work_queue import share
@@ -55,6 +56,7 @@ if COMPILER.DISABLE_JIT:  # what the threads share is made of instructions that 
 AWAKE = 2e-4  # seconds that a helper looks for the next call
 REHEARSAL = 1000  # looks, to find out how many that are
 NAP = 2e-5  # seconds between two looks at a thread that takes longer
+DOZE = 0.01  # seconds between two looks for a call whose kernel is being compiled
 PARTING = 1.0  # seconds for a helper to end its task when the process ends
 
 
@@ -86,6 +88,8 @@ class _Helper:
             self.asleep = True
             if not pool.free.locked():  # a caller may have looked at `asleep` a moment too soon
                 self._bell.acquire()
+            elif rehearsal.being_compiled():  # which takes a second
+                self._bell.acquire(timeout=DOZE)
 
 
 class _Pool:
@@ -163,7 +167,7 @@ def run(function: Any, count: int, *args: Any) -> None:
         recording.call(function, count, args, shared=True)
         return
     pool = _pool
-    if count < 2 or thread_count.wanted < 2 or pool.free.locked():
+    if count < 2 or thread_count.wanted < 2 or pool.free.locked() or rehearsal.going_on():
         run_alone(function, count, *args)
         return
     with pool.free:  # not `acquire` and `try`: Ctrl-C between them would leave it locked

@@ -1,0 +1,1 @@
+"""Compiling kernels in processes beside this one, before it needs them."""
