@@ -43,6 +43,7 @@ from ..simd import (
     load_part,
     outer_at,
     prefetch,
+    prefetch_row,
     row,
     store_at,
     store_bytes_at,
@@ -59,10 +60,14 @@ from .layout import (
     lay_out,
     lay_out_rows,
     mark_stopped,
+    rows_between,
     transpose_matrix,
 )
 
 __all__ = ["add_pixels", "backward_weights", "forward"]
+
+
+PIECE = LINE // LANES  # vectors in a cache line
 
 
 @inlined
@@ -80,10 +85,11 @@ def _tile_over_taps(
 
 
 @inlined
-def _prefetch(y: Array, first: int, count: int) -> None:
-    """Fetch what is soon written with a stride, which no cache foresees."""
-    for k in range(first, first + count, LINE):
-        prefetch(y, k)
+def _prefetch(y: Array, first: int, place: Array, row: int, height: int, width: int) -> None:
+    """Fetch what the tile will be written to: memory that no cache holds takes as long to come."""
+    for r in range(row, row + height):
+        for k in range(0, width, LINE):
+            prefetch(y, first + place[r] + k)
 
 
 @cache
@@ -118,6 +124,11 @@ def forward(height: int, vectors: int, cells: int, functions: bool) -> Any:
             if not in_place:
                 x, first = padded, -seen[band, 0] * line
                 lay_out_rows(source, n, padded, s, seen[band, 0], seen[band, 1])
+            # What comes next lies where this band ends, if the next task is the next band.
+            rows = rows_between(s, seen[band, 0], seen[band, 1] - 1)
+            tiles = first_tile[(band + 1) * phases] - first_tile[band * phases]
+            coming = (n * s.h + rows[1]) * s.w * s.c
+            per_tile = (rows[1] - rows[0]) * s.w * s.c // (tiles * columns // parts) + 1
             y, image = out_y, n * size
             if epilogue.channels_first:
                 y, image = channels_last, 0
@@ -130,8 +141,12 @@ def forward(height: int, vectors: int, cells: int, functions: bool) -> Any:
                 for phase in range(phases):
                     begin, end = band * phases + phase, band * phases + phase + 1
                     for tile in range(first_tile[begin], first_tile[end]):
-                        if epilogue.channels_first:
-                            _prefetch(out_y, n * size + place[tile * height], height * s.f)
+                        _prefetch(
+                            out_y, n * size + of_filter, place, tile * height, height, tile_width
+                        )
+                        for k in range(coming, coming + per_tile, LINE):
+                            prefetch_row(PIECE, images, k)
+                        coming += per_tile
                         t = _tile_over_taps(
                             zeros(tall, vectors), x, start, tap_offset,
                             (first_tap[phase], first_tap[phase + 1]), window_offset, tile * tall,

@@ -59,7 +59,7 @@ def pixel_tile(
     """Return the tile for sums over windows that lie anywhere, each at an offset from a table.
 
     Every row of a tile costs an offset, a number and its products, so that a tile of one vector is
-    bound by its loads. More than 27 of 32 registers of sums make LLVM spill some.
+    bound by its loads. More than 25 of 32 registers of sums make LLVM spill some.
     """
     wide = -(-columns // LANES)
 
@@ -72,7 +72,7 @@ def pixel_tile(
         (height, vectors)
         for vectors in PIXEL_WIDTHS
         for height in PIXEL_HEIGHTS
-        if vectors <= wide and height * cells * vectors <= registers * 27 // 32
+        if vectors <= wide and height * cells * vectors <= registers * 25 // 32
         # The vectors of a row, and the number that they are multiplied with.
         if (height * cells + 1) * vectors + 1 < REGISTERS
     ]

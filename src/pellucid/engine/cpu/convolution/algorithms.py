@@ -54,7 +54,7 @@ __all__ = [
 
 MOST_PATCHES, LEAST_PATCHES = 48, 24  # that share one pass over the transformed filters
 NEAR = 2**20  # bytes of patches, before and after the products, that stay in a core's own cache
-BAND = 2**17  # bytes of the image that a band sees, while the filters pass over it
+BAND = 2**18  # bytes of the image that a band sees, while the filters pass over it
 TASKS = 8  # tasks that a batch should have at least, if its images are large
 
 
