@@ -13,10 +13,10 @@ Between the transforms stand 36 matrix products, one for each place k of a patch
 The gradient of the filters is the transpose of it: dg = Gᵀ · [Σ_patch v ⊙ (A·dz·Aᵀ)] · G. The
 gradient for the image is the convolution of dz with the flipped filters.
 
-v and m lie place by place. A line between two places keeps those of one patch, which a transform
-writes or reads together, from falling into the same set of the nearest cache. A block of patches
-may be of several images. A task is such a block, or a chunk of images (weight gradient), for a
-group of channels, and writes to places of its own.
+v, m and u lie place by place. A line between two places (of u, a row of filters) keeps those of one
+patch or filter, which a transform writes or reads together, from falling into the same set of the
+nearest cache. A block of patches may be of several images. A task is such a block, or a chunk of
+images (weight gradient), for a group of channels, and writes to places of its own.
 
 For the arrays see `pellucid.kernels.convolution.direct`, whose twin this is, to 1e-5 as well; for
 the patches, `pellucid.kernels.convolution.patches`.
@@ -75,7 +75,7 @@ def forward(height: int, vectors: int, outputs: int, pool: int) -> Any:
                 for f in range(0, width, tile_width):
                     for q in range(0, last - first, height):
                         p = max(0, min(q, last - first - height))
-                        of_place = (g * PLACES + k) * depth * width
+                        of_place = (g * PLACES + k) * (depth + 1) * width
                         t = tile_nn(
                             zeros(height, vectors), v, k * v_stride + p * depth, depth,
                             filters, of_place + f, width, s.c // s.groups,

@@ -11,13 +11,22 @@ from typing import Any
 import numpy as np
 
 from ...typing import Array
-from ..jit import LANES, kernel
+from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
-from ..simd import load, scatter, transpose
+from ..simd import load, load_within, scatter, store_within, transpose, transpose_lanes
 from ..tree import add_chunks
 from .winograd_transforms import PATCH, PLACES, scaled, values, values_transposed
 
 __all__ = ["transform", "transform_back"]
+
+
+@inlined
+def _turn(x: Array, i: int, step: int, y: Array, width: int, rows: int, columns: int) -> None:
+    """Write rows ``x[i + r·step : + columns]`` as columns, ``y[k·width + r]``."""
+    for r in range(0, rows, LANES):
+        for k in range(0, columns, LANES):
+            t = load_within(LANES, 1, x, i + r * step + k, step, 0, rows - r, 1, columns - k)
+            store_within(transpose_lanes(t), y, k * width + r, width, 0, columns - k, 1, LANES)
 
 
 @cache
@@ -33,23 +42,20 @@ def transform(side: int) -> Any:
         it has those of the adjoint, with F and C exchanged.
         """
         groups, _, depth, width = u.shape
-        flat_u, cells = u.reshape(u.size), np.zeros(cells_of_filter * width, dtype=np.float32)
-        channels, filters, last = w.shape[1], len(w) // groups, side - 1
+        flat_w, flat_u = w.reshape(w.size), u.reshape(u.size)
+        cells = np.zeros(cells_of_filter * width, dtype=np.float32)
+        channels, filters = w.shape[1], len(w) // groups
+        size, turn, first = w.shape[1] * cells_of_filter, 1, 0
         if flip:
             channels, filters = filters, channels
+            size, turn, first = cells_of_filter, -1, (cells_of_filter - 1) * width
         for task in share(queue):
             g, c = task // channels, task % channels
-            for f in range(filters):
-                for i in range(side):
-                    for j in range(side):
-                        if flip:
-                            value = w[task, f, last - i, last - j]
-                        else:
-                            value = w[g * filters + f, c, i, j]
-                        cells[(side * i + j) * width + f] = value
+            begin = task * w.shape[1] if flip else g * filters * w.shape[1] + c
+            _turn(flat_w, begin * cells_of_filter, size, cells, width, filters, cells_of_filter)
             to = (g * PLACES * depth + c) * width
             for f in range(0, width, LANES):
-                t = load(side, side, cells, f, side * width, width)
+                t = load(side, side, cells, first + f, turn * side * width, turn * width)
                 t = transpose(scaled(g_times(transpose(scaled(g_times(t))))))
                 scatter(t, flat_u, to + f, PATCH * depth * width, depth * width)
 

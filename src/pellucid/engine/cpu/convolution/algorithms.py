@@ -169,7 +169,7 @@ class Winograd:
         self.height = tile[0]
         self.kernel = winograd.forward(*tile, PATCH + 1 - side, pool)
         width = round_up(per_group, tile[1] * LANES)
-        self.filters = aligned_zeros((s.groups, PLACES, self.s.depth, width))
+        self.filters = aligned_zeros((s.groups, PLACES, self.s.depth + 1, width))
         self.row = aligned_zeros((s.groups, width))
         self.bias = self.row[:, :per_group].reshape(s.groups, 1, per_group)
         self.transform = winograd_filters.transform(side)
