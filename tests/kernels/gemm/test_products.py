@@ -22,7 +22,7 @@ from pellucid.kernels.gemm.packing import (
     pack,
     packed_columns,
 )
-from pellucid.kernels.gemm.product import Blocks, Results, multiply
+from pellucid.kernels.gemm.product import Blocks, Results, Where, multiply
 from pellucid.kernels.gemm.rows import Pixels
 from pellucid.kernels.jit import LANES
 from pellucid.kernels.pool.threads import run
@@ -103,8 +103,8 @@ def test_a_product_equals_numpys(rows, depth, columns, gate, added, packing):
             run(
                 multiply(False), down * across, source, matrix,
                 Results(y.flat, bias, within(plus) if added else NOTHING),
-                Blocks(rows, depth, columns, deep, down, across, packing, added), every, every,
-                activation,
+                Blocks(rows, depth, columns, deep, down, across, packing, added),
+                Where(every, every), activation,
             )  # fmt: skip
             np.testing.assert_array_equal(y.read(), np.maximum(z, 0) if activation == RELU else z)
 
@@ -116,7 +116,8 @@ def test_a_product_goes_through_a_function_on_its_way():
     run(
         multiply(True), 4, gated(x, None)[0], packed(w),
         Results(y.flat, np.zeros(columns + WIDTH, np.float32), within(plus)),
-        Blocks(rows, depth, columns, depth, 2, 2, PACKED, True), every, every, Activation(SILU),
+        Blocks(rows, depth, columns, depth, 2, 2, PACKED, True),
+        Where(every, every), Activation(SILU),
     )  # fmt: skip
     z = x.astype(np.float64) @ w.T + plus
     np.testing.assert_allclose(y.read(), z / (1 + np.exp(-z)), rtol=1e-6, atol=1e-6)
@@ -143,7 +144,7 @@ def test_a_product_reads_and_writes_pixels_that_are_a_step_apart(step, image):
         ):
             run(
                 multiply(False), down * 2, gated(source, None)[0], packed(w),
-                Results(out.flat, zeros, NOTHING), blocks, *where, NO_ACTIVATION,
+                Results(out.flat, zeros, NOTHING), blocks, Where(*where), NO_ACTIVATION,
             )  # fmt: skip
         np.testing.assert_array_equal(y.read(), chosen @ w.T)
         expected = np.zeros((n, *image, columns))

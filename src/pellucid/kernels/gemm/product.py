@@ -8,7 +8,8 @@ in a register while k runs along a block of the depth (see `pellucid.kernels.gem
 *Blocks for the caches* (Goto & van de Geijn 2008, section 4). A block of a panel stays in the L1
 cache while all tiles of a task pass over it, and a block of the task's rows stays in the L2 cache
 while it goes from panel to panel. So a task reads b once, and x once. The sums of its tiles wait in
-the L2 cache until the next block of the depth.
+the L2 cache until the next block of the depth. What comes from memory is fetched ahead: the rows of
+the next tile by the first panel, what a tile writes before its products.
 
 *Rows that are not there.* The gradient before a ReLU, and every other pixel of an image, are copied
 for each task. Where the output is every other pixel, the task writes the zeros between.
@@ -30,13 +31,14 @@ from ..convolution.activation import Activation, on_tiles
 from ..convolution.layout import LINE, GatedGradient, aligned
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
-from ..simd import add_row, load, load_part, outer, store, store_part, zeros
+from ..simd import add_row, load, load_part, outer, prefetch, store, store_part, zeros
 from .packing import HEIGHT, VECTORS, WIDTH, pack_block
 from .rows import PAD, Pixels, copy_rows, pixel, zero_between
 
-__all__ = ["Blocks", "Results", "multiply"]
+__all__ = ["Blocks", "Results", "Where", "multiply"]
 
 SIZE = HEIGHT * WIDTH
+FAR = 48  # products of each sum: fewer take less time than memory, which is busy enough
 
 
 class Results(NamedTuple):
@@ -60,12 +62,21 @@ class Blocks(NamedTuple):
     added: bool  # there is a ``plus``
 
 
+class Where(NamedTuple):
+    """Which pixels of images the rows of x are, and those of y."""
+
+    read: Pixels
+    written: Pixels
+
+
 class _Scratch(NamedTuple):
-    """Arrays of one thread: two for the size of a tile, and the sums of all tiles of a task."""
+    """Arrays of one thread: two for the size of a tile; sums that wait; rows; their places."""
 
     tile: Array
     result: Array
     sums: Array
+    rows: Array  # copied
+    ahead: Array  # int64
 
 
 class _Part(NamedTuple):
@@ -73,8 +84,8 @@ class _Part(NamedTuple):
 
     top: int  # tiles
     end: int
-    start: int  # place in x of the block in row 0
-    pitch: int
+    first: bool  # panel of the task, for which rows come from memory
+    in_place: bool
     n: int  # the panel's first column
     j: int  # its place
     k: int  # the block's first number
@@ -114,19 +125,45 @@ def _panel(vectors: int, functions: bool) -> Any:
                 u = load(1, 1, scratch, r * width + v, 0, 0)
                 store_part(u, y, to + v, min(LANES, count - v))
 
+    @inlined
+    def fetch_results(y: Array, m: int, part: _Part, blocks: Blocks) -> None:
+        """Fetch what a tile will write, while its products are computed."""
+        if part.k + part.terms == blocks.depth and part.terms >= FAR:
+            for r in range(HEIGHT):
+                for v in range(vectors):
+                    prefetch(y, (m + r) * blocks.columns + part.n + v * LANES)
+
     @kernel
     def multiply_panel(
-        x: Array, b: Array, out: Results, scratch: _Scratch, part: _Part, blocks: Blocks,
-        pixels: Pixels, activation: Activation,
+        source: GatedGradient, b: Array, out: Results, scratch: _Scratch, part: _Part,
+        blocks: Blocks, where: Where, activation: Activation,
     ) -> None:  # fmt: skip
         """Add the products to the sums of each tile; after the last block, write them."""
-        (y, bias, plus), (near, result, sums) = out, scratch
+        (y, bias, plus), (near, result, sums, copied, ahead) = out, scratch
+        numbers, gate = source.numbers, source.gate
+        x, pitch = (numbers, blocks.depth) if part.in_place else (copied, blocks.deep + PAD)
+        fetches = part.first and part.terms >= FAR
         for tile in range(part.top, part.end):
             # The last tile overlaps the one before.
             m = max(0, min(tile * HEIGHT, blocks.rows - HEIGHT))
-            at, t = part.start + m * part.pitch, zeros(HEIGHT, vectors)
-            for k in range(part.terms):
-                t = outer(t, x, at + k, part.pitch, b, part.j + k * width)
+            at, t = m * pitch + part.k, zeros(HEIGHT, vectors)
+            if not part.in_place:
+                at = (tile - part.top) * HEIGHT * pitch
+            if part.first and not part.in_place:
+                rows, block = (m, min(blocks.rows, m + HEIGHT)), (part.k, part.terms)
+                copy_rows(source, where.read, rows, blocks.depth, block, copied[at:], pitch)
+            if fetches:
+                for r in range(HEIGHT):
+                    ahead[r] = pixel(where.read, m + HEIGHT + r) * blocks.depth + part.k
+            fetch_results(y, m, part, blocks)
+            for begin in range(0, part.terms, LINE):
+                if fetches:
+                    for r in range(HEIGHT):
+                        prefetch(numbers, ahead[r] + begin)
+                        if source.gated:
+                            prefetch(gate, ahead[r] + begin)
+                for k in range(begin, min(begin + LINE, part.terms)):
+                    t = outer(t, x, at + k, pitch, b, part.j + k * width)
             of_tile = part.sums + (tile - part.top) * SIZE
             if part.k > 0:
                 t = t + load(HEIGHT, vectors, sums, of_tile, width, LANES)
@@ -137,7 +174,7 @@ def _panel(vectors: int, functions: bool) -> Any:
                 if blocks.added:
                     t = add_plus(t, plus, m, part.n, blocks, near)
                 t = activated(t, activation, near, result)
-                write(t, y, m, part.n, blocks, pixels, near)
+                write(t, y, m, part.n, blocks, where.written, near)
 
     return multiply_panel
 
@@ -149,33 +186,27 @@ def multiply(functions: bool) -> Any:
 
     @kernel
     def product(
-        queue: Array, source: GatedGradient, b: Array, out: Results, blocks: Blocks,
-        read: Pixels, written: Pixels, activation: Activation,
+        queue: Array, source: GatedGradient, b: Array, out: Results, blocks: Blocks, where: Where,
+        activation: Activation,
     ) -> None:  # fmt: skip
         """Write ``y``. The last two tiles belong to one task."""
         rows, depth, columns, deep, down, across, packing, _ = blocks
-        tiles, panels = -(-rows // HEIGHT), -(-columns // WIDTH)
+        (read, written), tiles, panels = where, -(-rows // HEIGHT), -(-columns // WIDTH)
         most, wide = -(-tiles // down), -(-panels // across)
         in_place = not source.gated and read.step_h * read.step_w == 1 and rows >= HEIGHT
-        pitch = depth if in_place else deep + PAD
-        copied = aligned(np.empty((0 if in_place else most * HEIGHT * pitch) + LINE, np.float32))
+        copied = np.empty((0 if in_place else most * HEIGHT * (deep + PAD)) + LINE, np.float32)
         near = aligned(np.empty((deep * WIDTH if packing else 0) + LINE, np.float32))
         waiting = most * wide if deep < depth else 0
         whole = aligned(np.empty((waiting + 2) * SIZE + LINE, np.float32))
-        numbers, sums = source.numbers, whole[2 * SIZE :]
+        ahead = np.empty(HEIGHT, np.int64)
         for task in share(queue):
             i, j = task % down, task // down
             top, end = i * tiles // down, (i + 1) * tiles // down
-            first, last = max(0, min(top * HEIGHT, rows - HEIGHT)), min(rows, end * HEIGHT)
             left, right = j * panels // across, (j + 1) * panels // across
             if j == 0 and written.step_h * written.step_w > 1:
-                zero_between(out.y, written, top * HEIGHT, last, columns)
+                zero_between(out.y, written, top * HEIGHT, min(rows, end * HEIGHT), columns)
             for k in range(0, depth, deep):
                 terms = min(deep, depth - k)
-                x, start = numbers, k
-                if not in_place:
-                    copy_rows(source, read, (first, last), depth, (k, terms), copied, pitch)
-                    x, start = copied, -first * pitch
                 for p in range(left, right):
                     n = p * WIDTH
                     narrow = columns - n <= LANES
@@ -184,14 +215,16 @@ def multiply(functions: bool) -> Any:
                     if packing:
                         panel, place = near, 0
                         pack_block(b, depth, columns, (n, k, terms), packing, near)
+                    size = HEIGHT * width
                     scratch = _Scratch(
-                        whole[: HEIGHT * width], whole[SIZE : SIZE + HEIGHT * width], sums
-                    )
+                        whole[:size], whole[SIZE : SIZE + size], whole[2 * SIZE :],
+                        aligned(copied), ahead,
+                    )  # fmt: skip
                     of_panel = (p - left) * most * SIZE
-                    part = _Part(top, end, start, pitch, n, place, k, terms, of_panel)
+                    part = _Part(top, end, p == left, in_place, n, place, k, terms, of_panel)
                     if narrow:
-                        narrow_panel(x, panel, out, scratch, part, blocks, written, activation)
+                        narrow_panel(source, panel, out, scratch, part, blocks, where, activation)
                     else:
-                        wide_panel(x, panel, out, scratch, part, blocks, written, activation)
+                        wide_panel(source, panel, out, scratch, part, blocks, where, activation)
 
     return product

@@ -21,7 +21,7 @@ from ....kernels.gemm.packing import (
     pack,
     packed_columns,
 )
-from ....kernels.gemm.product import Blocks, Results, multiply
+from ....kernels.gemm.product import Blocks, Results, Where, multiply
 from ....kernels.gemm.rows import Pixels
 from ....kernels.tree import add_chunks, chunk_count
 from ....memory import aligned_zeros
@@ -71,7 +71,7 @@ class Product:
         self.back = back
         self.depth, self.columns = (filters, channels) if back else (channels, filters)
         near, far = _pixels(windows)
-        self.read, self.written = (far, near) if back else (near, far)
+        self.where = Where(far, near) if back else Where(near, far)
         width = packed_columns(self.columns)
         self.filters, self.row = aligned_zeros(self.depth * width), aligned_zeros(width)
         self.bias = self.row[: self.columns].reshape(1, 1, -1)
@@ -88,15 +88,15 @@ class Product:
         keep: bool = True, plus: Array | None = None,
     ) -> None:  # fmt: skip
         """Write the output ``y`` of ``n`` images; add ``plus`` before the activation."""
-        rows = n * self.read.oh * self.read.ow
+        rows = n * self.where.read.oh * self.where.read.ow
         if not rows:
             return
         blocks = cut(rows, self.depth, self.columns, added=plus is not None)
         out = Results(flat(y), self.row, NOTHING if plus is None else flat(plus))
         launch(
             self.kernel_for(activation), blocks.down * blocks.across,
-            rows * self.depth * self.columns, source, self.filters, out, blocks, self.read,
-            self.written, activation,
+            rows * self.depth * self.columns, source, self.filters, out, blocks, self.where,
+            activation,
         )  # fmt: skip
 
     def kernel_for(self, activation: Activation) -> Any:
