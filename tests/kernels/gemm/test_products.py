@@ -203,12 +203,12 @@ def test_the_gradients_of_matrix_and_bias_equal_numpys(n, filters, channels, ste
 def test_a_gradient_has_the_same_bits_however_its_chunks_are_grouped():
     rng, found = np.random.default_rng(0), set()
     x, dy = (rng.normal(size=(13 * 6, depth)).astype(np.float32) for depth in (40, 30))
-    for groups in (1, 2, 8):
+    for groups, deep in ((1, 13), (2, 13), (2, 99), (8, 99)):  # packed by blocks, and all at once
         sums, dw = np.empty((groups, 1200), np.float32), np.empty(1200, np.float32)
         run(
             backward_matrix, groups, gated(x, None)[0], gated(dy, None)[0],
             PartialSums(sums, np.empty((8, 30), np.float32), np.arange(9) * 13 // 8),
-            Cut(30, 40, 9, 9, 5, 6, groups), pixels((2, 3), (1, 1)),
+            Cut(30, 40, 9, 9, deep, 6, groups), pixels((2, 3), (1, 1)),
         )  # fmt: skip
         run(add_up, 1, sums, dw, 1)
         found.add(dw.tobytes())

@@ -38,13 +38,14 @@ def plain(rows: int) -> Pixels:
     return Pixels(1, rows, 1, 1, 1, rows)
 
 
-@kernel
+@inlined
 def pixel(s: Pixels, row: int) -> int:
     """Return which pixel of all images a row is."""
-    if s.step_h * s.step_w == 1:
-        return row
-    n, i, j = row // (s.oh * s.ow), row // s.ow % s.oh, row % s.ow
-    return (n * s.h + i * s.step_h) * s.w + j * s.step_w
+    place = row
+    if s.step_h * s.step_w > 1:
+        n, i, j = row // (s.oh * s.ow), row // s.ow % s.oh, row % s.ow
+        place = (n * s.h + i * s.step_h) * s.w + j * s.step_w
+    return place
 
 
 @inlined
