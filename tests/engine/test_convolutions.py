@@ -25,6 +25,7 @@ from pellucid.engine.cpu.convolution.filter_gradients import (
     WinogradGradient,
 )
 from pellucid.engine.cpu.convolution.products import LEAST, Product, ProductGradient
+from pellucid.engine.cpu.convolution.wide_winograd import WideWinograd, WideWinogradGradient
 from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.kernels import tree
 from pellucid.kernels.jit import LANES
@@ -90,6 +91,21 @@ def test_winograd_does_not_serve_images_that_leave_its_patches_empty():
     assert Winograd not in chosen((5, 5), window=5, padding=2)
     # Of each of 4x4 images that interleave, a patch has 2x2.
     assert Winograd not in chosen((8, 8), padding=4, dilation=4)
+
+
+def test_winograd_does_not_transform_filters_for_too_few_patches():
+    assert Winograd in chosen((6, 6), batch=8)
+    assert Winograd not in chosen((6, 6), batch=1)
+
+
+def test_many_channels_have_kernels_that_never_write_transformed_filters():
+    wide = (WideWinograd, WideWinograd, WideWinogradGradient)
+    for batch in (1, 8):
+        assert chosen((7, 7), depths=(512, 512), batch=batch) == wide
+    assert chosen((28, 28), depths=(256, 256), batch=256) == wide
+    assert chosen((28, 28), depths=(96, 96)) == (Winograd, Winograd, WinogradGradient)
+    # The gradient's sums over chunks are more numbers than the patches of few images.
+    assert chosen((28, 28), depths=(96, 96), batch=1) == (Winograd, Winograd, WideWinogradGradient)
 
 
 def test_behind_a_pooling_only_the_windows_that_won_have_gradients():

@@ -8,13 +8,13 @@ import pytest
 from engine.networks import draw_images
 from engine.shares import shares, total
 from pellucid import engine, nn
-from pellucid.engine.cpu.convolution.algorithms import Winograd
 from pellucid.engine.cpu.convolution.depthwise import DepthwiseGradient
 from pellucid.engine.cpu.convolution.filter_gradients import (
     DirectGradient,
     PooledGradient,
     WinogradGradient,
 )
+from pellucid.engine.cpu.convolution.wide_winograd import WideWinogradGradient
 from pellucid.engine.cpu.steps.conv import ConvStep
 
 N = 13
@@ -32,8 +32,9 @@ CASES = {
     "pooled": (conv(3, 8, 5), PooledGradient, {"relu": True, "pool": 2}),
     "pooled, runs": (conv(16, 8, 3), PooledGradient, {"pool": 2}),
     "winograd": (conv(16, 24, 3, padding=1), WinogradGradient, {"relu": True}),
-    # Of a rank alone, its few images would decide against Winograd.
-    "winograd, few patches": (conv(192, 192, 3, padding=1), WinogradGradient, {}),
+    # Of a rank alone, its few images would decide otherwise.
+    "winograd, few patches": (conv(64, 64, 3, padding=1), WinogradGradient, {}),
+    "winograd, many channels": (conv(184, 184, 3, padding=1), WideWinogradGradient, {}),
 }
 
 
@@ -66,7 +67,7 @@ def test_the_tree_over_ranks_gives_the_bits_of_one_process(name, ranks):
         cut = share.begin(images)
         parts.append(gradients(own, x[cut], dy[cut]))
         assert type(own._filter_gradient) is kind
-        assert isinstance(own._output, Winograd) == isinstance(whole._output, Winograd)
+        assert type(own._output) is type(whole._output)
         count = share.count(len(whole._filter_gradient.sums.bias))
         assert len(own._filter_gradient.sums.bias) == count
     ys, dxs, dws, dbs = zip(*parts, strict=True)

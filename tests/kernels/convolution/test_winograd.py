@@ -15,15 +15,19 @@ import pytest
 from engine.shares import begun
 from ops.witness import assert_agrees
 from pellucid import ops
-from pellucid.engine.cpu.convolution import algorithms
+from pellucid.engine.cpu.convolution import algorithms, wide_winograd
 from pellucid.engine.cpu.convolution.algorithms import Winograd
 from pellucid.engine.cpu.convolution.filter_gradients import WinogradGradient
+from pellucid.engine.cpu.convolution.wide_winograd import WideWinograd, WideWinogradGradient
 from pellucid.kernels import tree
 from pellucid.kernels.convolution import tiles
 from pellucid.kernels.convolution import winograd_transforms as transforms
 from pellucid.kernels.convolution.activation import NO_ACTIVATION, RELU
 from pellucid.kernels.convolution.geometry import adjoint, sliding, through
 from pellucid.kernels.convolution.layout import STOPPED, GatedGradient
+from pellucid.kernels.convolution.panels import WIDTH
+from pellucid.kernels.convolution.winograd_transforms import PLACES
+from pellucid.kernels.convolution.winograd_wide import CHANNELS
 from pellucid.kernels.jit import LANES, kernel
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 from pellucid.kernels.simd import load, scatter
@@ -170,9 +174,9 @@ def source(case):
     return GatedGradient.of(last(case.dy), last(case.y) if case.rectify else None)
 
 
-def forward(case):
+def forward(case, wide=False):
     """Return the output, and which cells argmax."""
-    passing = Winograd(
+    passing = (WideWinograd if wide else Winograd)(
         sliding(case.windows, *case.sizes, case.pool), case.windows, case.pool, flip=False
     )
     passing.pack(case.w)
@@ -184,30 +188,29 @@ def forward(case):
     return first(y), first(argmax)
 
 
-def input_gradient(case):
-    passing = Winograd(adjoint(case.windows, *case.sizes, case.pool), case.windows, 1, flip=True)
+def input_gradient(case, wide=False):
+    slides = adjoint(case.windows, *case.sizes, case.pool)
+    passing = (WideWinograd if wide else Winograd)(slides, case.windows, 1, flip=True)
     passing.pack(case.w)
     dx = np.full(last(case.x).shape, np.nan, np.float32)
     passing(source(case), case.n, dx, np.zeros(1, np.uint8), NO_ACTIVATION)
     return first(dx)
 
 
-def weight_gradients(case, per_block=None, chunks=8):
-    passing = WinogradGradient(
-        sliding(case.windows, *case.sizes),
-        through(case.windows, case.sizes[1], case.pool),
-        case.windows,
-        begun(case.n, chunks),
-    )
-    passing.per_block = passing.per_block if per_block is None else per_block
+def weight_gradients(case, wide=False, per_block=None, chunks=8):
+    slides = sliding(case.windows, *case.sizes), through(case.windows, case.sizes[1], case.pool)
+    passed = (*slides, case.windows, begun(case.n, chunks))
+    passing = WideWinogradGradient(*passed, case.n) if wide else WinogradGradient(*passed)
+    if per_block is not None:
+        passing.per_block = per_block
     dw, db = (np.full(a.shape, np.nan, np.float32) for a in (case.w, case.b))
     passing(last(case.x), source(case), dw, db)
     return dw, db
 
 
-def agree(case, **how):
+def agree(case, wide=False, **how):
     """Compare all passes."""
-    y, argmax = forward(case)
+    y, argmax = forward(case, wide)
     assert_agrees(y, case.y, within=WITHIN, magnitude=abs(case.z).max(), what="Winograd forward")
     if case.pool > 1:
         # Where two cells are all but equal, either may win.
@@ -217,8 +220,9 @@ def agree(case, **how):
         assert (np.where(argmax == STOPPED, (case.argmax == STOPPED) | at_zero, close)).all()
         assert set(np.unique(argmax)) <= {0, 1, 2, 3, STOPPED}
         assert (argmax == case.argmax).mean() > 0.99
-    assert_agrees(input_gradient(case), case.dx, within=WITHIN, what="Winograd input gradient")
-    dw, db = weight_gradients(case, **how)
+    dx = input_gradient(case, wide)
+    assert_agrees(dx, case.dx, within=WITHIN, what="Winograd input gradient")
+    dw, db = weight_gradients(case, wide, **how)
     assert_agrees(dw, case.dw, within=WITHIN, what="Winograd filter gradient")
     assert_agrees(db, case.db, within=WITHIN, magnitude=abs(case.dy).sum() / len(db))
 
@@ -258,23 +262,53 @@ def test_images_in_blocks_of_which_the_last_is_smaller(pool, rectify, monkeypatc
     agree(make_case(12, 20, 8, (1, 0, 2, 1), pool, rectify=rectify, n=7), per_block=3, chunks=2)
 
 
-def test_what_is_not_finite_stays_in_its_patch():
+@pytest.mark.parametrize("pool", [1, 2])
+def test_many_channels_go_through_panels(pool):
+    # One panel and a part of another, or of several that are transformed at a time.
+    for depths in ((WIDTH, WIDTH + 3), (2 * CHANNELS + 5, 12), (WIDTH + 9, 3 * WIDTH)):
+        for size, padding in ((7, 1), (9, 0), (12, (0, 2, 1, 1))):
+            agree(make_case(*depths, size, padding, pool), wide=True)
+
+
+def test_windows_of_5x5_go_through_panels_too():
+    agree(make_case(WIDTH + 3, 2 * WIDTH, 7, 2, window=5), wide=True)
+    agree(make_case(WIDTH, WIDTH, 9, 2, dilation=2), wide=True)
+
+
+@pytest.mark.parametrize("pool", [1, 2])
+@pytest.mark.parametrize("rectify", [False, True])
+def test_images_in_parts_whose_patches_fit_the_shared_cache(pool, rectify, monkeypatch):
+    case = make_case(40, 50, 9, 1, pool, rectify=rectify, n=7)
+    whole = weight_gradients(case, wide=True)
+    monkeypatch.setattr(wide_winograd, "SHARED", 2 * 9 * 4 * PLACES * 2 * WIDTH)
+    monkeypatch.setattr(wide_winograd, "MOST_PATCHES", 12)
+    monkeypatch.setattr(wide_winograd, "CUT", 7)
+    agree(case, wide=True)
+    # Each part is a node of the same tree.
+    for one, other in zip(whole, weight_gradients(case, wide=True), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_what_is_not_finite_stays_in_its_patch(wide):
     case = make_case(12, 16, 8, 1, 1, rectify=False)
-    clean, _ = forward(case)
+    clean, _ = forward(case, wide)
     case.x[1, 3, 5, 5], case.x[2, 0, 0, 8] = np.nan, np.inf
-    y, _ = forward(case)
+    y, _ = forward(case, wide)
     assert np.isnan(y[1, :, 4:7, 4:7]).all()
     assert not np.isfinite(y[2, :, :2, 7:]).any()
     np.testing.assert_array_equal(y[[0, 3, 4]], clean[[0, 3, 4]])
     np.testing.assert_array_equal(y[2, :, 4:], clean[2, :, 4:])
 
 
-def test_the_bits_do_not_depend_on_the_threads():
-    case, before, results = make_case(12, 20, 13, 1, 2, n=9), get_num_threads(), []
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_bits_do_not_depend_on_the_threads(wide):
+    case, before, results = make_case(40, 50, 9, 1, 2, n=9), get_num_threads(), []
     try:
         for threads in (1, 2, 3):
             set_num_threads(threads)
-            passes = [*forward(case), input_gradient(case), *weight_gradients(case)]
+            passes = [*forward(case, wide), input_gradient(case, wide)]
+            passes += weight_gradients(case, wide)
             results.append(b"".join(np.ascontiguousarray(a).tobytes() for a in passes))
     finally:
         set_num_threads(before)

@@ -73,6 +73,14 @@ class GatedGradient(NamedTuple):
             gate is not None,
         )
 
+    def part(self, first: int, last: int, n: int) -> GatedGradient:
+        """Return the images ``first`` to ``last`` of ``n``."""
+        numbers, gate, argmax = (
+            a if a.size == 1 else a[first * (a.size // n) : last * (a.size // n)]
+            for a in (self.numbers, self.gate, self.argmax)
+        )
+        return GatedGradient(numbers, gate, argmax, self.gated)
+
 
 @kernel
 def aligned(whole: Array) -> Array:

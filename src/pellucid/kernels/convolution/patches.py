@@ -5,7 +5,8 @@ interleave, its *phases*, and each of them is cut into down x across patches. Pa
 by image, phase, row and column.
 
 Places of patches lie in memory place by place, ``plane_stride`` numbers apart, and within a place
-patch by patch. No image is copied: a patch is read where it lies, or made of dy on the way.
+patch by patch; or every ``depth`` channels are a *panel*, which has all places of all patches. No
+image is copied: a patch is read where it lies, or made of dy on the way.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from ..simd import (
 from .arguments import Output
 from .geometry import Sliding
 from .layout import GatedGradient, mark_stopped
-from .winograd_transforms import PATCH, b_transposed, values, values_transposed
+from .winograd_transforms import PATCH, PLACES, b_transposed, values, values_transposed
 
 __all__ = ["Block", "Patches", "cut_gradients", "cut_images", "patch_count", "patches", "write"]
 
@@ -66,9 +67,10 @@ class Patches(NamedTuple):
 
 
 class Block(NamedTuple):
-    """The patches ``first`` to ``last`` of all images, and of a group of their channels."""
+    """The patches ``first`` to ``last`` of all images, and of some of their channels."""
 
-    group: int
+    channel: int  # the first one
+    channels: int
     first: int
     last: int
 
@@ -128,32 +130,32 @@ def _cut(side: int, outputs: int, transform: Any) -> Any:
         Patches side by side share the columns of T·d, which wait in ``strip``. A gradient's pixels
         (patches without overlap) are added to ``total``.
         """
-        (x, gate, argmax, gated), (g, p, last), first = source, block, block.first
-        per_group, of_phase, phases = s.c // s.groups, s.down * s.across, s.step_h * s.step_w
+        (x, gate, argmax, gated), (start, channels, p, last), first = source, block, block.first
+        of_phase, phases = s.down * s.across, s.step_h * s.step_w
         while p < last:
             n, phase, j = p // (of_phase * phases), p // of_phase % phases, p % s.across
             run = min(s.across - j, last - p)
             top = (p // s.across % s.down * outputs) * s.step_h + phase // s.step_w - s.top
             left = j * outputs * s.step_w + phase % s.step_w - s.left
             low, high = -(top // s.step_h), -((top - s.h) // s.step_h)
-            for c in range(0, per_group, LANES):
-                z, count = zeros(side, 1), min(LANES, per_group - c)
+            for c in range(0, channels, LANES):
+                z, count = zeros(side, 1), min(LANES, channels - c)
                 for q in range(outputs * run + side - outputs):
                     d, column = zeros(side, 1), left + q * s.step_w
-                    at = ((n * s.h + top) * s.w + column) * s.c + g * per_group + c
+                    at = ((n * s.h + top) * s.w + column) * s.c + start + c
                     if s.cell == 1 and 0 <= column < s.w:
                         d = column_of(x, s, at, low, high, count)
                         if gated:
                             of_gate = column_of(gate, s, at, low, high, count)
                             d = where_above_zero(d, of_gate, np.float32(0))
                     elif s.cell == 2 and 0 <= column < 2 * s.w:
-                        of_group = g * per_group + c
-                        d = scattered_column(x, argmax, s, n, column, top, of_group, count)
+                        d = scattered_column(x, argmax, s, n, column, top, start + c, count)
                     store(transform(d), strip, q * PATCH * LANES, LANES)
                     z = z + d
                 # Each loop holds one column or one row: whole patches would not fit in registers.
+                panel = c // s.depth * PLACES * plane_stride + c % s.depth
                 for q in range(run):
-                    to = (p - first + q) * s.depth + c
+                    to = panel + (p - first + q) * s.depth
                     for r in range(PATCH):
                         of_row = (q * outputs * PATCH + r) * LANES
                         t_d = transform(load(side, 1, strip, of_row, PATCH * LANES, 0))
@@ -199,24 +201,24 @@ def write(outputs: int, pool: int) -> Any:
         m: Array, plane_stride: int, bias: Array, s: Patches, block: Block, strip: Array,
         out: Output, rectify: bool,
     ) -> None:  # fmt: skip
-        """Write ``Aᵀ·m·A`` + bias of a block of patches, to ``out``; ``bias`` is of its group."""
-        (y, argmax), (g, first, last), width = out, block, len(bias)
-        per_group, of_phase, phases = s.f // s.groups, s.down * s.across, s.step_h * s.step_w
+        """Write ``Aᵀ·m·A`` + bias of a block of patches, to ``out``; the bias is the block's."""
+        (y, argmax), (start, channels, first, last), width = out, block, len(bias)
+        of_phase, phases = s.down * s.across, s.step_h * s.step_w
         for p in range(first, last):
             n, phase = p // (of_phase * phases), p // of_phase % phases
             i, j = p // s.across % s.down * side, p % s.across * side
             top, left = i * s.step_h + phase // s.step_w, j * s.step_w + phase % s.step_w
             columns = min(side, -((left - s.ow) // s.step_w))
-            for f in range(0, per_group, LANES):
+            for f in range(0, channels, LANES):
                 for column in range(PATCH):
                     of_column = column * plane_stride + (p - first) * width + f
                     t = load(PATCH, 1, m, of_column, PATCH * plane_stride, 0)
                     store(a_transposed(t), strip, column * outputs * LANES, LANES)
-                count = min(LANES, per_group - f)
+                count = min(LANES, channels - f)
                 for r in range(min(side, -((top - s.oh) // s.step_h))):
                     t = load(PATCH, pool, strip, r * pool * LANES, outputs * LANES, LANES)
                     z = transpose(a_transposed(t))
-                    to = ((n * s.oh + top + r * s.step_h) * s.ow + left) * s.f + g * per_group + f
+                    to = ((n * s.oh + top + r * s.step_h) * s.ow + left) * s.f + start + f
                     if pool == 1:
                         best = add_vector(z, bias, f)
                     else:

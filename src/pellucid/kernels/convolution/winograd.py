@@ -58,6 +58,7 @@ def forward(height: int, vectors: int, outputs: int, pool: int) -> Any:
     ) -> None:  # fmt: skip
         """Write ``out.y``, and with a pooling ``out.argmax``; a task is a block of patches."""
         depth, width = s.depth, len(bias) // s.groups
+        channels, count = s.c // s.groups, s.f // s.groups
         images = len(source.numbers) // (s.h * s.w * s.c)
         patches = images * s.step_h * s.step_w * s.down * s.across
         blocks, longest = (patches + per_block - 1) // per_block, max(height, per_block)
@@ -69,7 +70,7 @@ def forward(height: int, vectors: int, outputs: int, pool: int) -> Any:
         for task in share(queue):
             g, first = task // blocks, task % blocks * per_block
             last = min(first + per_block, patches)
-            block = Block(g, first, last)
+            block = Block(g * channels, channels, first, last)
             cut(source, s, block, strip, v, v_stride, bias)
             for k in range(PLACES):
                 for f in range(0, width, tile_width):
@@ -78,10 +79,11 @@ def forward(height: int, vectors: int, outputs: int, pool: int) -> Any:
                         of_place = (g * PLACES + k) * (depth + 1) * width
                         t = tile_nn(
                             zeros(height, vectors), v, k * v_stride + p * depth, depth,
-                            filters, of_place + f, width, s.c // s.groups,
+                            filters, of_place + f, width, channels,
                         )  # fmt: skip
                         store(t, m, k * m_stride + p * width + f, width)
             of_group = bias[g * width : (g + 1) * width]
+            block = Block(g * count, count, first, last)
             write_outputs(m, m_stride, of_group, s, block, strip, out, rectify)
 
     return convolve
@@ -109,7 +111,7 @@ def backward_weights(height: int, vectors: int, outputs: int) -> Any:
         v_stride, m_stride = per_block * depth + LINE, per_block * width + LINE
         v = aligned(np.empty(PLACES * v_stride + LINE, dtype=np.float32))
         m = aligned(np.empty(PLACES * m_stride + LINE, dtype=np.float32))
-        size = depth * PLACES * width
+        size, channels, filters = depth * PLACES * width, s.c // s.groups, d.c // s.groups
         for task in share(queue):
             chunk, g = task // s.groups, task % s.groups
             weights = all_weights[chunk, g * size : (g + 1) * size]
@@ -120,8 +122,9 @@ def backward_weights(height: int, vectors: int, outputs: int) -> Any:
                 weights[:] = 0
             for first in range(begin, end, per_block):
                 last = min(first + per_block, end)
-                block = Block(g, first, last)
+                block = Block(g * channels, channels, first, last)
                 cut(x, s, block, strip, v, v_stride, bias)
+                block = Block(g * filters, filters, first, last)
                 cut_outputs(dy, d, block, strip, m, m_stride, bias)
                 for k in range(PLACES):
                     for f in range(0, width, tile_width):

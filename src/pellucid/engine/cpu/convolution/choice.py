@@ -6,28 +6,21 @@ from typing import Any
 
 from ....distributed import Share
 from ....kernels.convolution.geometry import adjoint, sliding, through
-from ....kernels.convolution.patches import patch_count, patches
-from ....kernels.convolution.winograd_transforms import PATCH, PLACES
+from ....kernels.convolution.winograd_transforms import PATCH
 from ....kernels.jit import LANES
 from ....shapes import Windows
-from .algorithms import (
-    MOST_PATCHES,
-    Col2im,
-    Direct,
-    FewChannels,
-    PooledCol2im,
-    Winograd,
-)
+from .algorithms import MOST_PATCHES, Col2im, Direct, FewChannels, PooledCol2im, Winograd
+from .cost import direct_work, patches_of, winograd_work
 from .depthwise import Depthwise, DepthwiseGradient, is_depthwise
 from .filter_gradients import DirectGradient, PooledGradient, WinogradGradient
 from .products import Product, ProductGradient, is_product
+from .wide_winograd import WideWinograd, WideWinogradGradient
 
 __all__ = ["filter_gradient", "input_gradient", "output"]
 
 LARGE = 2**15  # numbers of channels times filters: the transformed ones leave the caches
 FEW_FOR_WINOGRAD = 12  # channels: below that, the vectors of the transforms are mostly empty
 SIDES = (2, 3, 4, 5)  # of windows whose patches have several outputs
-GAIN = 2  # times fewer products, which make up for the transforms
 FEW = 3  # channels up to which vectors along the windows pay
 LARGE_WINDOW = 100  # cells that make up for the scattered pixels of a stride
 
@@ -42,7 +35,8 @@ def output(
         return Product(windows, channels, filters, back=False)
     s = sliding(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
-        return Winograd(s, windows, pool, flip=False)
+        kind = WideWinograd if _is_wide(channels, filters, groups) else Winograd
+        return kind(s, windows, pool, flip=False)
     return Direct(windows, channels, filters, groups, pool)
 
 
@@ -56,7 +50,8 @@ def input_gradient(
         return Product(windows, channels, filters, back=True)
     s = adjoint(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
-        return Winograd(s, windows, 1, flip=True)
+        kind = WideWinograd if _is_wide(channels, filters, groups) else Winograd
+        return kind(s, windows, 1, flip=True)
     if pool > 1:
         return PooledCol2im(windows, channels, filters, groups, pool)
     if groups == 1 and _few_channels_pay(windows, channels):
@@ -83,6 +78,9 @@ def filter_gradient(
         return ProductGradient(windows, channels, filters, share)
     s, d = sliding(windows, channels, filters, groups), through(windows, filters)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
+        few = _patches_are_fewer(windows, channels, filters, batch, share.chunks)
+        if groups == 1 and (few or _is_wide(channels, filters, groups)):
+            return WideWinogradGradient(s, d, windows, share, batch)
         return WinogradGradient(s, d, windows, share)
     return DirectGradient(s, d, windows, share)
 
@@ -108,10 +106,23 @@ def _winograd_pays(
         return False
     # The outputs of a pooling window are in one patch, and beside each other.
     pooled = pool == 1 or (pool == 2 and outputs % 2 == 0 and windows.dilation == (1, 1))
-    if min(channels, filters) // groups < FEW_FOR_WINOGRAD or not pooled:
+    depths = channels // groups, filters // groups
+    if min(depths) < FEW_FOR_WINOGRAD or not pooled:
         return False
-    s, (oh, ow) = sliding(windows, channels, filters, groups), windows.output
-    count = patch_count(patches(s, windows.dilation, outputs, 1, 0))
-    # Transformed filters are larger: they must serve many patches, once read.
-    few = batch * count < MOST_PATCHES and channels * filters // groups > LARGE
-    return side * side * oh * ow > GAIN * PLACES * count and not few
+    return winograd_work(windows, *depths, batch) < direct_work(windows, *depths, batch)
+
+
+def _is_wide(channels: int, filters: int, groups: int) -> bool:
+    """Return whether Winograd's filters leave the caches once they are transformed."""
+    return groups == 1 and channels * filters >= LARGE
+
+
+def _patches_are_fewer(
+    windows: Windows, channels: int, filters: int, batch: int, chunks: int
+) -> bool:
+    """Return whether transformed patches are fewer numbers than sums over chunks of images.
+
+    The patches wait in a cache that is further away, which costs as much as twice their number.
+    """
+    numbers = batch * patches_of(windows) * (channels + filters)
+    return 2 * numbers < chunks * channels * filters

@@ -1,0 +1,155 @@
+"""Winograd's convolution of many channels, and its gradients: see `pellucid.kernels.convolution`.
+
+The patches of some images at a time are transformed, so many as stay in the cache that all cores
+share.
+"""
+
+from __future__ import annotations
+
+from ....distributed import Share
+from ....kernels.convolution import winograd_wide, winograd_wide_gradient
+from ....kernels.convolution.activation import RELU, Activation
+from ....kernels.convolution.arguments import Output, PartialSums
+from ....kernels.convolution.geometry import Sliding
+from ....kernels.convolution.layout import GatedGradient
+from ....kernels.convolution.panels import HEIGHT, WIDTH, Panels, pack_panels, transform_images
+from ....kernels.convolution.patches import patch_count, patches
+from ....kernels.convolution.winograd_transforms import PATCH, PLACES
+from ....kernels.jit import LANES
+from ....kernels.tree import add_chunks
+from ....memory import aligned_zeros
+from ....shapes import Windows
+from ....typing import Array
+from ..launch import launch
+from ..scratch import scratch
+from ..steps.base import flat
+from .algorithms import round_up
+from .filter_gradients import partial_sums
+
+__all__ = ["WideWinograd", "WideWinogradGradient"]
+
+MOST_PATCHES = 64  # of a task: their sums stay in a core's own cache
+CUT = 16  # patches that are transformed by a task
+SHARED = 2**24  # bytes of transformed patches that stay in the cache of all cores
+
+
+def _panels(channels: int) -> int:
+    return -(-channels // WIDTH)
+
+
+def _in_equal_parts(n: int, most: int) -> int:
+    """Return the size of the fewest equal parts of up to ``most`` that make ``n``."""
+    return -(-n // -(-n // most))
+
+
+class WideWinograd:
+    """36 products instead of 144, with filters transformed where they are used."""
+
+    name = "Winograd convolution"
+    can_emit_channels_first, activates = False, False
+
+    def __init__(self, s: Sliding, windows: Windows, pool: int, *, flip: bool) -> None:
+        side, self.flip = windows.window[0], flip
+        outputs = PATCH + 1 - side
+        self.s = patches(s, windows.dilation, outputs, pool, WIDTH)
+        self.filters = aligned_zeros((_panels(s.f), s.c, side * side, WIDTH))
+        self.row = aligned_zeros(_panels(s.f) * WIDTH)
+        self.bias = self.row[: s.f].reshape(1, 1, s.f)
+        self.numbers = aligned_zeros(0)  # transformed patches of some images
+        self.transform = transform_images(outputs)
+        self.kernel = winograd_wide.forward(outputs, pool)
+        self.uses = (pack_panels, self.transform, self.kernel)
+        self.work = PLACES * patch_count(self.s) * s.c * s.f
+
+    def pack(self, w: Array) -> None:
+        """Take over the filters (F, C, side, side)."""
+        launch(pack_panels, -(-self.s.f // LANES), w.size, w, self.flip, self.filters)
+
+    def __call__(
+        self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
+        keep: bool = True,
+    ) -> None:  # fmt: skip
+        """Write the output ``y`` of ``n`` images, and the pooling's ``argmax``."""
+        s, of_image = self.s, patch_count(self.s)
+        at_once = max(1, SHARED // (4 * PLACES * of_image * _panels(s.c) * WIDTH))
+        at_once = _in_equal_parts(n, at_once)
+        for first in range(0, n, at_once):
+            images = slice(first, min(n, first + at_once))
+            count = (images.stop - first) * of_image
+            panels = Panels.of(count, round_up(_in_equal_parts(count, MOST_PATCHES), HEIGHT))
+            v = self._room(_panels(s.c) * PLACES * panels.plane + HEIGHT * WIDTH)
+            work = (images.stop - first) * self.work
+            part = source.part(first, images.stop, n)
+            launch(
+                self.transform, -(-count // CUT), work, part, s, panels._replace(per_task=CUT), v
+            )
+            out = Output(flat(y[images]), flat(argmax[images]) if argmax.ndim > 1 else argmax)
+            tasks = _panels(s.f) * -(-count // panels.per_task)
+            launch(
+                self.kernel, tasks, work, v, flat(self.filters), self.row, out, s, panels,
+                activation == RELU,
+            )  # fmt: skip
+
+    def _room(self, numbers: int) -> Array:
+        """Return memory for patches: of its own for a forward pass, whose calls may be recorded."""
+        if self.flip:
+            return scratch(numbers)
+        if self.numbers.size < numbers:
+            self.numbers = aligned_zeros(numbers)
+        return self.numbers
+
+
+class WideWinogradGradient:
+    """Filter gradients, whose sums over a chunk of images are transformed back at once."""
+
+    def __init__(self, s: Sliding, d: Sliding, windows: Windows, share: Share, batch: int) -> None:
+        side, step = windows.window[0], windows.dilation
+        outputs = PATCH + 1 - side
+        self.s, self.d = (patches(k, step, outputs, 1, WIDTH) for k in (s, d))
+        self.share, own = share, share.count(share.chunks)
+        self.chunks, self.of_image = share.chunks, patch_count(self.s)
+        depth = _panels(s.c) + _panels(d.c)
+        numbers = share.largest(batch) * self.of_image * PLACES * depth * WIDTH
+        # Each part of the batch is a node of the tree.
+        self.parts = min(own, 1 << max(0, -(-4 * numbers // (2 * SHARED)) - 1).bit_length())
+        nodes = self.parts if self.parts > 1 else 0  # a single one is the gradient itself
+        self.nodes = aligned_zeros((nodes, s.c * d.c * side * side))
+        self.sums = partial_sums(own, 0, _panels(d.c) * WIDTH)
+        self.transform = winograd_wide_gradient.transform_both(outputs)
+        self.kernel = winograd_wide_gradient.backward_weights(outputs)
+        joins = (winograd_wide_gradient.add_nodes,) if self.parts > 1 else ()
+        self.uses = (self.transform, self.kernel, *joins)
+        self.work = PLACES * self.of_image * s.c * d.c
+
+    def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
+        """Write the gradients of the filters (F, C, side, side) and of the bias (F,)."""
+        bounds, bias = self.share.bounds(self.chunks), self.sums.bias
+        per_part = len(bias) // self.parts
+        for part in range(self.parts):
+            chunks = slice(part * per_part, (part + 1) * per_part)
+            first, last = bounds[chunks.start], bounds[chunks.stop]
+            sums = PartialSums(
+                self.sums.weights[chunks], bias[chunks],
+                bounds[chunks.start : chunks.stop + 1] - first,
+            )  # fmt: skip
+            node = self.nodes[part].reshape(dw.shape) if self.parts > 1 else dw
+            self._add_up(x[first:last], dy.part(first, last, len(x)), sums, node)
+        if self.parts > 1:
+            tasks = -(-dw.size // winograd_wide_gradient.NUMBERS)
+            launch(winograd_wide_gradient.add_nodes, tasks, self.nodes.size, self.nodes, flat(dw))
+        add_chunks(bias, 0, len(db))
+        db[:] = bias[0, : len(db)]
+
+    def _add_up(self, x: Array, dy: GatedGradient, sums: PartialSums, node: Array) -> None:
+        """Write the sums over some images, and those of the bias for each chunk."""
+        s, d, work = self.s, self.d, len(x) * self.work
+        panels = Panels.of(len(x) * self.of_image, WIDTH)
+        of_images, of_gradient = (_panels(k) * PLACES * panels.plane for k in (s.c, d.c))
+        numbers = scratch(of_images + of_gradient)
+        v, m = numbers[:of_images], numbers[of_images:]
+        launch(
+            self.transform, 2 * len(sums.bias), work, GatedGradient.of(x), dy, v, m, sums, s, d,
+            panels,
+        )  # fmt: skip
+        tasks = _panels(s.c) * _panels(d.c)
+        launch(self.kernel, tasks, work, v, m, sums.bounds, s, panels, node)
