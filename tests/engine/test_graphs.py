@@ -145,6 +145,7 @@ def test_a_plan_gives_what_the_layers_and_pytorch_give(torch, drawn):
     assert_agrees(expected["dx"], theirs.grad.numpy(), within=1e-8, magnitude=scale)
 
     plan = engine.compile(model, SHAPE, BATCH)
+    plan.poison = True
     assert not any(isinstance(step, PlainStep) for step in plan.steps)
     assert_agrees(plan(x), expected["y"], within=1e-4)
     assert_agrees(plan.backward(dy, need_dx=True), expected["dx"], within=1e-3, magnitude=scale)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ops.strategies import poolings
 from ops.witness import assert_agrees
-from pellucid import nn
+from pellucid import engine, nn
 from pellucid.engine.cpu.steps.pool import (
     AvgPoolStep,
     GlobalAvgPoolStep,
@@ -193,13 +193,15 @@ def test_a_window_of_zeros_has_no_gradient(p):
 
 
 def test_inference_finds_no_argmax_until_a_gradient_is_wanted():
-    layer = nn.MaxPool2d(3, 2)
-    step = MaxPoolStep("pool", layer.eval(), (20, 9, 8), 3)
-    x = np.random.default_rng(0).normal(size=(3, 9, 8, 20)).astype(np.float32)
-    y = step.forward(x).copy()
+    model = nn.Sequential(nn.MaxPool2d(3, 2)).eval()
+    plan = engine.compile(model, (20, 9, 8), 3)
+    (step,) = (step for step in plan.steps if isinstance(step, MaxPoolStep))
+    x = np.random.default_rng(0).normal(size=(3, 20, 9, 8)).astype(np.float32)
+    y = plan(x).copy()
     assert not step._argmax.any()
-    late = step.backward(y, need_dx=True).copy()
-    layer.train()
-    np.testing.assert_array_equal(step.forward(x), y)
-    np.testing.assert_array_equal(step.backward(y, need_dx=True), late)
+    late = plan.backward(y, need_dx=True).copy()
+    assert step._argmax.any()
+    model.train()
+    np.testing.assert_array_equal(plan(x), y)
+    np.testing.assert_array_equal(plan.backward(y, need_dx=True), late)
     assert abs(late).sum() > 0

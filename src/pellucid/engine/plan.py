@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from .backend import Backend
 from .cpu.backend import CPU
 from .flat import FlatWeights, Layout, flat_weights
 from .outputs import Outputs
+from .plan_memory import MemoryUse, PlanMemory
 from .rehearsal import calls
 from .replay import Replay
 from .step import Step
@@ -27,13 +30,20 @@ from .table import table
 
 __all__ = ["Plan", "compile"]
 
+_trains = attrgetter("training")
+
 
 class Plan:
     """A model compiled to a list of steps; called like the model.
 
     Every step reads earlier values, number 0 being the images, and makes one. All are buffers,
-    which the next call overwrites: a plan serves one thread at a time, and copying it compiles
-    it again.
+    which share memory where they are not in use at once, and which the next call overwrites: a plan
+    serves one thread at a time, and copying it compiles it again. Only the plan's outputs, and the
+    gradient of the images, last until the next call.
+
+    While no layer is in training mode, a call keeps nothing for a backward. The first backward
+    after such a call runs forward once more; from then on every call keeps what backward needs,
+    until the plan is frozen again.
 
     Attributes
     ----------
@@ -48,6 +58,8 @@ class Plan:
         Which images of a batch this process computes. If it is not alone, it must begin
         (`Share.begin`) each batch before the plan is called in training, and every process must
         call the plan, even one without images.
+    repeatable : bool
+        Whether backward may run several times after one forward.
     approximate : list of str
         Paths of the layers whose gradients are correct, but whose last bits depend on the number of
         processes: they have no step that sums over chunks.
@@ -57,6 +69,9 @@ class Plan:
     after_step : callable, optional
         Called in `backward` with each step that has run, once the gradients of the step's
         parameters lie in `gradients`, such as to send them while the steps before it compute.
+    poison : bool
+        Whether to fill, after each step, all shared memory that is not in use with NaN: a step
+        that says too little of what it reads then shows, slowly, in the results.
 
     Raises
     ------
@@ -67,7 +82,7 @@ class Plan:
 
     def __init__(
         self, model: Layer, input_shape: Shape, batch_size: int, backend: Backend = CPU,
-        share: Share | None = None,
+        share: Share | None = None, *, repeatable: bool = True,
     ) -> None:  # fmt: skip
         batch_size = require_count(batch_size, "batch_size")
         self.model, self.input_shape, self.batch_size = model, tuple(input_shape), batch_size
@@ -88,7 +103,13 @@ class Plan:
             share=self.share,
         )
         self._outputs = Outputs(outputs, several=model.output_names is not None)
-        self._sums: dict[int, Array] = {}  # gradient sums of values that several steps read
+        self.repeatable = repeatable
+        self._memory = PlanMemory(
+            self.steps, outputs, self.input_shape, self._most, backend, repeatable=repeatable
+        )
+        self._layers = [layer for _, layer in model.layers()]
+        self._training = self._frozen = False  # what memory is laid out for
+        self._images: Array | None = None  # of a call that kept nothing for backward
         self._parameters = list(model.parameters().values())
         self._flat: FlatWeights | None = None  # allocated by the first backward
         self._gradients = backend.zeros(0)
@@ -100,7 +121,7 @@ class Plan:
         self.after_step: Callable[[Step], object] | None = None
         self.replays = True
         self._replays: dict[int, Replay | None] = {}  # by the number of images; None: run once
-        self._frozen = False
+        self.poison = False
         self._find_trained()
 
     @property
@@ -144,6 +165,15 @@ class Plan:
         """Where each parameter of the model lies in `weights` and `gradients`."""
         return self._lay_out().layout
 
+    @property
+    def memory(self) -> MemoryUse:
+        """How much memory the plan's buffers take: in its last use, or before it in the next."""
+        gradients = sum(p.data.nbytes for p in self._parameters if p.rate)
+        return self._memory.use(training=self._trains(), gradients=gradients)
+
+    def _trains(self) -> bool:
+        return self._training or any(map(_trains, self._layers))
+
     def _lay_out(self) -> FlatWeights:
         self._place_gradients()
         if self._flat is None:
@@ -183,6 +213,8 @@ class Plan:
         elif self.model.training:
             self._require_begun(len(x))
         self.images, self._given = 0, []  # if a step fails, backward must be refused
+        self._training = self._trains()
+        self._memory.lay_out(training=self._training, frozen=self._frozen)
         if not len(x):
             self._attended = [step for step in self.steps if step.communicates]
             for step in self._attended:
@@ -193,12 +225,13 @@ class Plan:
         values = self._values(self._fit(x, "images"))
         outputs = [values[k] for k in self._outputs.values]
         self.images, self._given = len(x), [output.shape for output in outputs]
+        self._images = None if self._training else values[0]
         return self._outputs.returned([self.backend.to_host(output) for output in outputs])
 
     def _values(self, x: Array) -> dict[int, Array]:
         """Return all values for the images ``x``, by their numbers."""
         make = getattr(self.backend, "recording", None)
-        if self._frozen and self.replays and make is not None and not self.model.training:
+        if self._frozen and self.replays and make is not None and not self._training:
             n, replay = len(x), self._replays.get(len(x))
             if replay is not None and replay.holds:
                 if replay(x):
@@ -212,11 +245,15 @@ class Plan:
         else:
             self._replays.clear()
         values = {0: x}
+        if self.poison:
+            self._memory.poison(-1)
         with expecting(lambda: calls(self, len(x))):
-            for step in self.steps:
+            for k, step in enumerate(self.steps):
                 begin = time.perf_counter()
-                values[step.makes] = step.forward(*[values[k] for k in step.reads])
+                values[step.makes] = step.forward(*[values[i] for i in step.reads])
                 step.seconds[0] = time.perf_counter() - begin
+                if self.poison:
+                    self._memory.poison(k)
         return values
 
     def backward(self, dy: Any, *, need_dx: bool = False) -> Array | None:
@@ -236,7 +273,12 @@ class Plan:
     def _backward(self, dy: Any, need_dx: bool) -> Array | None:
         self._replays.clear()
         if not self._given:
-            raise ArgumentError("backward needs a forward first: call the plan.", where="Plan")
+            raise ArgumentError(
+                "backward needs a forward first: call the plan."
+                + " It keeps nothing for a second backward; one compiled with `repeatable=True` "
+                "does." * (not self.repeatable),
+                where="Plan",
+            )
         parts = self._outputs.gradients(dy, self._given)
         given = [(k, self._fit(part, "dy")) for k, part in parts if part is not None]
         if not self.images or len(given) < len(parts):
@@ -252,20 +294,28 @@ class Plan:
             return np.zeros((0, *self.input_shape), given[0][1].dtype) if need_dx else None
         self._find_trained()
         self._place_gradients()
+        if self._images is not None:  # the last call kept nothing
+            self._training = True
+            self._run(self._images)
+        if not self.repeatable:
+            self._given = []
         gradients: dict[int, Array] = {}
         for k, part in given:
             gradients[k] = self._sum(k, gradients[k], part) if k in gradients else part
-        for step in reversed(self.steps):
+        for k, step in enumerate(reversed(self.steps), len(self.steps)):
             if step.makes not in gradients or not (need_dx or step.makes in self._trained):
                 continue
             begin = time.perf_counter()
             below = step.backward(gradients.pop(step.makes), need_dx=need_dx or not step.first)
-            for k, dx in zip(
+            for read, dx in zip(
                 step.reads, below if isinstance(below, tuple) else (below,), strict=True
             ):
                 if dx is not None:
-                    gradients[k] = self._sum(k, gradients[k], dx) if k in gradients else dx
+                    more = self._sum(read, gradients[read], dx) if read in gradients else dx
+                    gradients[read] = more
             step.seconds[1] = time.perf_counter() - begin
+            if self.poison:
+                self._memory.poison(k)
             if self.after_step is not None:
                 self._collect_gradients(step.parameters)
                 self.after_step(step)
@@ -384,7 +434,8 @@ class Plan:
 
     def __reduce__(self) -> tuple[Any, ...]:
         share = Share(chunks=self.share.chunks)  # a copy is another plan, of one process
-        return Plan, (self.model, self.input_shape, self.batch_size, self.backend, share)
+        of = self.model, self.input_shape, self.batch_size, self.backend, share
+        return partial(Plan, repeatable=self.repeatable), of
 
     def _find_trained(self) -> None:
         """Find the values that need a gradient: those that depend on a trainable parameter."""
@@ -400,8 +451,9 @@ class Plan:
         Packed or transformed filters are then computed only once more. From the third call in
         inference on, most kernels are called without Python between them.
         """
-        self._frozen = True
+        self._training, self._frozen = False, True
         self._replays.clear()
+        self._memory.forget(training=False, frozen=True)
         for step in self.steps:
             step.freeze()
 
@@ -409,19 +461,17 @@ class Plan:
         """Return the sum of two gradients of a value, in the plan's buffer, not a step's."""
         if not self.single:
             return a + b
-        if value not in self._sums:
-            self._sums[value] = self.backend.zeros((self._most, *a.shape[1:]))
-        total = self._sums[value][: len(a)]
+        total = self._memory.sum_of(value, a)
         self.backend.add(a, b, total)
         return total
 
     def __str__(self) -> str:
-        return table(self.steps, self.images or self.batch_size)
+        return f"{table(self.steps, self.images or self.batch_size)}\n{self.memory}"
 
 
 def compile(
     model: Layer, input_shape: Shape, batch_size: int, *, backend: Backend = CPU,
-    share: Share | None = None,
+    share: Share | None = None, repeatable: bool = True,
 ) -> Plan:  # fmt: skip
     """Return a plan that runs ``model`` on up to ``batch_size`` images of ``input_shape``.
 
@@ -434,6 +484,9 @@ def compile(
         The machine to run on.
     share : Share, optional
         Which images of each batch this process computes, where several share a training.
+    repeatable : bool
+        Whether backward may run several times after one forward. Without that, gradients take the
+        place of what backward has read, and the plan needs up to a quarter less memory.
 
     Raises
     ------
@@ -447,4 +500,4 @@ def compile(
     >>> [step.kernel for step in plan.steps]
     ['view', 'convolution + relu + max 2x2', 'view', 'product + relu', 'product']
     """
-    return Plan(model, input_shape, batch_size, backend, share)
+    return Plan(model, input_shape, batch_size, backend, share, repeatable=repeatable)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ..distributed import Share
 from ..memory import aligned_zeros
 from ..nn import Layer, Parameter
 from ..typing import Array, Shape
+from .reserved import Reserved, Use, reserved_in, resolved
 
 __all__ = ["Step"]
+
+INPUTS = ("_x", "_a", "_b")  # in which steps keep the arrays that they read
 
 
 class Step:
@@ -24,6 +28,9 @@ class Step:
     ``MyStep(name, layer, input_shape, batch_size)``, with the keyword arguments that `absorbs`
     returned, and reads the layer's weights and constants at each call. The step of a join gets a
     tuple of all its inputs' shapes as ``input_shape``. See `serves`.
+
+    Its buffers are arrays of its own, or `output`, `input_gradient`, `kept` and `scratch`, which
+    share memory with those of other steps that are not in use at the same time.
 
     Attributes
     ----------
@@ -58,6 +65,13 @@ class Step:
         The buffers that `gradient` returns: views of the plan's flat gradients.
     share : Share
         The plan's: which images of a batch these are, if several processes share it.
+    keeps : bool
+        Whether a backward may follow: forward then leaves what that needs.
+    reads_input, reads_output : bool
+        Whether backward reads the last input, and the last output. Until then they last.
+    returns_input, returns_gradient : bool
+        Whether forward may return its input instead of its `output`, and backward ``dy`` instead of
+        an `input_gradient`. A step that reserves none is taken to return a view.
     """
 
     kernel: str
@@ -65,6 +79,8 @@ class Step:
     sums_by_share: bool = False
     makes_channels_last: bool | None = None
     layer: Any = Layer()  # a placeholder, not a layer of the model
+    reads_input = reads_output = True
+    returns_input = returns_gradient = False
 
     def __init__(self, name: str, output_shape: Shape, multiply_adds: int = 0) -> None:
         self.name, self.output_shape, self.multiply_adds = name, output_shape, multiply_adds
@@ -75,6 +91,58 @@ class Step:
         self.first = False
         self.gradients: dict[Parameter, Array] = {}
         self.share = Share()
+        self.keeps = True
+        self._reserved: dict[tuple[int, str], tuple[object, Any]] = {}
+
+    # Buffers, which a plan lays out ----------------------------------------------------------
+
+    def output(self, shape: int | Shape) -> Array:
+        """Reserve the array that forward returns.
+
+        What these methods return has a shape, and becomes an array before the first call, with any
+        numbers in it. It is an attribute of the step, alone or in a list.
+        """
+        return cast(Array, Reserved(Use.OUTPUT, shape))
+
+    def input_gradient(self, shape: int | Shape) -> Array:
+        """Reserve an array that backward returns."""
+        return cast(Array, Reserved(Use.GRADIENT, shape))
+
+    def kept(self, shape: int | Shape, dtype: npt.DTypeLike = np.float32) -> Array:
+        """Reserve an array that forward writes for backward."""
+        return cast(Array, Reserved(Use.KEPT, shape, dtype))
+
+    def scratch(self, shape: int | Shape, use: Use = Use.BACKWARD) -> Array:
+        """Reserve an array for the length of a backward, a forward, or each."""
+        return cast(Array, Reserved(use, shape))
+
+    def prepare(self, *, training: bool) -> None:
+        """Get ready for the plan to lay out what the step reserves: to train, or for inference."""
+        self.keeps = training
+
+    def reserved(self) -> list[Reserved]:
+        """Return what the step and its algorithms have reserved."""
+        for holder in self.holders():
+            for name, value in vars(holder).items():
+                if reserved_in(value):
+                    self._reserved[id(holder), name] = holder, value
+        return [one for _, value in self._reserved.values() for one in reserved_in(value)]
+
+    def place(self, arrays: dict[Reserved, Array]) -> None:
+        """Take the plan's ``arrays`` for what is reserved, and forget all others."""
+        for (_, name), (holder, value) in self._reserved.items():
+            setattr(holder, name, resolved(value, arrays))
+        for name in INPUTS:
+            vars(self).pop(name, None)
+
+    def holders(self) -> Sequence[object]:
+        """Return the objects whose attributes are the step's buffers."""
+        return (self,)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether forward, as things are, returns its input: the step before has done the work."""
+        return False
 
     # While a plan is built: methods of the class, then of the step --------------------------
 
@@ -181,7 +249,19 @@ class Step:
         return ()
 
     def buffers(self) -> int:
-        """Return the bytes of the step's buffers."""
-        own = [a for a in vars(self).values() if isinstance(a, np.ndarray)]
+        """Return the bytes of the step's buffers, those that share memory with others included."""
         gradients = [self.gradients[p] for p in self.parameters if p in self.gradients]
-        return sum(a.nbytes for a in (*own, *gradients))
+        shared = sum(one.nbytes for one in self.reserved())
+        return shared + self.own_bytes() + sum(a.nbytes for a in gradients)
+
+    def own_bytes(self) -> int:
+        """Return the bytes of arrays that share memory with no other step's."""
+        self.reserved()
+        arrays = [
+            a
+            for holder in self.holders()
+            for name, value in vars(holder).items()
+            if (id(holder), name) not in self._reserved and name not in INPUTS
+            for a in (value if isinstance(value, list | tuple) else [value])
+        ]
+        return sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))

@@ -180,10 +180,12 @@ class CompiledEngine:
         self, model: Layer, image_shape: Shape, batch_size: int, *, frozen: bool = False,
         share: Share | None = None,
     ) -> Run:  # fmt: skip
-        """Return a plan."""
+        """Return a plan, with memory for one backward after each forward."""
         from ..engine import compile
 
-        plan = compile(model, image_shape, batch_size, backend=self.backend, share=share)
+        plan = compile(
+            model, image_shape, batch_size, backend=self.backend, share=share, repeatable=False
+        )
         if frozen:
             plan.freeze()
         return plan

@@ -90,9 +90,7 @@ def prepared_run(
     else:
         plan.freeze()  # anew: the weights may have changed
         yield plan
-    if (
-        kept is not None and sum(step.buffers() for step in plan.steps) <= BYTES
-    ):  # not after an error: drop it then
+    if kept is not None and plan.memory.total <= BYTES:  # not after an error: drop it then
         kept.put(key, plan)
 
 

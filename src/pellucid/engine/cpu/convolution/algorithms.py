@@ -63,6 +63,7 @@ class Direct:
 
     name = "convolution"
     can_emit_channels_first, activates = True, True
+    scratch = ("filters",)
 
     def __init__(
         self, windows: Windows, channels: int, count: int, groups: int, pool: int = 1,
@@ -87,6 +88,7 @@ class Direct:
         rows = packed_rows(windows, s, self.phases, self.per_vector, back=back)
         self.place = np.zeros((self.per_vector, round_up(rows.shape[1], LANES)), np.int32)
         self.place[:, : rows.shape[1]] = rows * width
+        self.padded = columns < tiles * width or self.per_vector > 1
         self.row = aligned_zeros((groups, tiles * width))
         self.bias = self.row[:, :columns].reshape(groups, self.per_vector, per_group)
         self.uses = (filters.pack, self.kernel_for(NO_ACTIVATION))
@@ -157,6 +159,7 @@ class Winograd:
 
     name = "Winograd convolution"
     can_emit_channels_first, activates = False, False
+    scratch = ("filters",)
 
     def __init__(self, s: Sliding, windows: Windows, pool: int, *, flip: bool) -> None:
         self.flip, side = flip, windows.window[0]
@@ -170,6 +173,7 @@ class Winograd:
         self.kernel = winograd.forward(*tile, PATCH + 1 - side, pool)
         width = round_up(per_group, tile[1] * LANES)
         self.filters = aligned_zeros((s.groups, PLACES, self.s.depth + 1, width))
+        self.padded = self.s.depth > s.c // s.groups
         self.row = aligned_zeros((s.groups, width))
         self.bias = self.row[:, :per_group].reshape(s.groups, 1, per_group)
         self.transform = winograd_filters.transform(side)
@@ -197,6 +201,8 @@ class Winograd:
 class Col2im:
     """dx as the textbook's col2im: each window adds its share to the image, a run at a time."""
 
+    scratch = ("filters",)
+
     def __init__(self, windows: Windows, channels: int, count: int, groups: int) -> None:
         self.s, self.d = sliding(windows, channels, count, groups), through(windows, count)
         self.run_offset = runs(windows, self.s).ravel()
@@ -206,6 +212,7 @@ class Col2im:
         self.kernel = col2im.backward_images(*tile)
         width = round_up(self.length, tile[1] * LANES)
         self.filters = aligned_zeros((groups, fh, self.run_offset.size // fh, per_group, width))
+        self.padded = self.length < width
         self.uses = (filters.pack_rows, self.kernel)
         self.work = self.filters.size * self.d.rows * self.d.pitch
 
@@ -225,6 +232,8 @@ class Col2im:
 
 class FewChannels:
     """The same with vectors along the windows: channels would leave them empty."""
+
+    scratch, padded = ("filters",), True
 
     def __init__(self, windows: Windows, channels: int, count: int) -> None:
         self.s, self.d = sliding(windows, channels, count), through(windows, count)
@@ -254,6 +263,8 @@ class FewChannels:
 class PooledCol2im:
     """dx after a pooling: each window at the argmax adds its share to the image."""
 
+    scratch = ("filters",)
+
     def __init__(self, windows: Windows, channels: int, count: int, groups: int, pool: int) -> None:
         self.s = sliding(windows, channels, count, groups, pool)
         self.offsets = pooled_input_gradient.window_offsets(windows, self.s)
@@ -262,6 +273,7 @@ class PooledCol2im:
         self.kernel = pooled_input_gradient.backward_images(*tile)
         width, runs_a_row = round_up(length, tile[1] * LANES), self.offsets.run.size // fh
         self.filters = aligned_zeros((groups, fh, runs_a_row, count // groups, width))
+        self.padded = length < width
         self.uses = (filters.pack_rows, self.kernel)
         self.work = self.filters.size * self.s.oh * self.s.ow
 

@@ -41,6 +41,7 @@ class Depthwise:
 
     name = "depthwise convolution"
     can_emit_channels_first, activates = False, True
+    scratch = ("filters",)
 
     def __init__(self, windows: Windows, channels: int, *, back: bool = False) -> None:
         s = self.s = strip_of(windows, channels, back=back)
@@ -81,6 +82,8 @@ class Depthwise:
 
 class DepthwiseGradient:
     """The gradients of filters and bias."""
+
+    scratch = ("sums",)
 
     def __init__(self, windows: Windows, channels: int, share: Share) -> None:
         s = self.s = strip_of(windows, channels)

@@ -42,6 +42,8 @@ SEEN = 2**15  # bytes that the windows of a band see, which stay in the nearest 
 class DirectGradient:
     """Filter gradients, summed over the windows."""
 
+    scratch = ("sums",)
+
     def __init__(self, s: Sliding, d: Sliding, windows: Windows, share: Share) -> None:
         self.s, self.d = s, d
         run_offset, per_group = runs(windows, s), s.f // s.groups
@@ -74,6 +76,8 @@ class DirectGradient:
 
 class PooledGradient:
     """Filter gradients after a pooling, summed over the windows at the argmax."""
+
+    scratch = ("sums",)
 
     def __init__(
         self, windows: Windows, channels: int, filters: int, groups: int, pool: int, share: Share
@@ -113,6 +117,8 @@ class PooledGradient:
 
 class WinogradGradient:
     """Filter gradients, by Winograd's transforms backwards."""
+
+    scratch = ("sums",)
 
     def __init__(self, s: Sliding, d: Sliding, windows: Windows, share: Share) -> None:
         side, step = windows.window[0], windows.dilation

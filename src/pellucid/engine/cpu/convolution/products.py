@@ -66,6 +66,7 @@ class Product:
 
     name = "matrix product"
     can_emit_channels_first, activates = False, True
+    scratch = ("filters",)
 
     def __init__(self, windows: Windows, channels: int, filters: int, *, back: bool) -> None:
         self.back = back
@@ -74,6 +75,7 @@ class Product:
         self.where = Where(far, near) if back else Where(near, far)
         width = packed_columns(self.columns)
         self.filters, self.row = aligned_zeros(self.depth * width), aligned_zeros(width)
+        self.padded = width > self.columns
         self.bias = self.row[: self.columns].reshape(1, 1, -1)
         self.packing = PLAIN if back else TRANSPOSED
         self.uses = (pack, self.kernel_for(NO_ACTIVATION))
@@ -107,6 +109,8 @@ class Product:
 class ProductGradient:
     """dw = dzᵀ·x and db = Σ dz."""
 
+    scratch = ("sums",)
+
     def __init__(self, windows: Windows, channels: int, filters: int, share: Share) -> None:
         self.pixels, _ = _pixels(windows)
         self.share, self.chunks = share, chunk_count(channels * filters, share.chunks)
@@ -119,7 +123,8 @@ class ProductGradient:
             filters, channels, high, wide, ROWS, self.pixels.oh * self.pixels.ow, self.groups
         )
         self.tasks = self.groups * blocks
-        self.sums = partial_sums(own, channels * filters if self.groups > 1 else 0, filters)
+        rows = (self.groups, channels * filters) if self.groups > 1 else (0, 0)
+        self.sums = partial_sums(own, 0, filters)._replace(weights=aligned_zeros(rows))
         self.uses = (backward_matrix, add_up) if self.groups > 1 else (backward_matrix,)
         self.work = self.cut.per_image * channels * filters
 

@@ -64,6 +64,8 @@ __all__ = [
 class _OfItsInput(PointwiseStep):
     """Base class: a step whose gradient is computed from its input."""
 
+    reads_output = False
+
     def remembered(self) -> Array:
         """Return the last input."""
         return self._x
@@ -209,14 +211,15 @@ class PReLUStep(Step):
     """``x`` above zero, and ``x`` times the slope of its channel below."""
 
     sums_by_share = True
+    reads_output = False
 
     def __init__(self, name: str, layer: PReLU, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
         self.layer, self.kernel, c = layer, "prelu", layer.num_parameters
         self.channels_last = None if c == 1 else True
         self._slopes = aligned_zeros(period(c))
-        self._y = aligned_zeros((batch, math.prod(input_shape)))
-        self._dx = aligned_zeros(self._y.shape)
+        self._y = self.output((batch, math.prod(input_shape)))
+        self._dx = self.input_gradient(self._y.shape)
         self._per = whole_pixels(BLOCK, c)
         self._scratch = self._sums = aligned_zeros(0)  # of the gradients, with the first backward
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from ....distributed import Share
 from ....kernels import matmul
-from ....kernels.convolution.activation import NO_ACTIVATION, RELU, Activation
+from ....kernels.convolution.activation import NO_ACTIVATION, RELU
 from ....kernels.convolution.layout import GatedGradient
 from ....memory import aligned_zeros
 from ....nn import Conv2d, Layer, MaxPool2d, ReLU
 from ....typing import Array, Shape
+from ...reserved import Reserved, Use
 from ...step import Step
 from ..convolution.choice import filter_gradient, input_gradient, output
 from ..convolution.depthwise import is_depthwise
@@ -45,17 +46,17 @@ class ConvStep(Step):
         self._whole = 0
         self.divide(self.share, batch)
         shape = (batch, oh // pool, ow // pool, fn)
-        self._y: Array = aligned_zeros(shape)
-        self._argmax = aligned_zeros(shape if pool > 1 else (1,), np.uint8)
+        self._y = self.output(shape)
+        self._argmax = self.kept(shape if pool > 1 else (1,), np.uint8)
         self._packed: bool | None = None  # whether the filters are folded; None before they are
-        self._kept = False
+        self.reads_output = relu and pool == 1  # as the gate
         self.norm: Any = None  # the step of a batch norm that is the only reader of the output
         self.activation: Any = None  # that of an activation which is, of it or of the batch norm's
         # What only training needs comes with the first backward.
         self._filter_gradient: Any = None
         self._input_gradient: Any = None
-        self._db = self._dx = aligned_zeros(0)
-        self._dx_shape = (batch, h, w, c)
+        self._db = aligned_zeros(0)
+        self._dx = self.input_gradient((batch, h, w, c))
         self._transpose: tuple[int, ...] = ()
         self._dy = aligned_zeros(0)
 
@@ -97,23 +98,11 @@ class ConvStep(Step):
         activation = RELU if (self.norm.relu if fold else self.relu) else NO_ACTIVATION
         if self.activation is not None and self.activation.folded:
             activation = self.activation.in_passing()
-        return self._convolve(activation, keep=self.layer.training, fold=fold)
-
-    def again(self) -> Array:
-        """Return the responses to the last images once more, without what is folded."""
-        return self._convolve(RELU if self.relu else NO_ACTIVATION, keep=True, fold=False)
-
-    def _convolve(self, activation: Activation, *, keep: bool, fold: bool) -> Array:
-        """Return the output, with the batch norm folded in if ``fold``.
-
-        With ``keep``, record the arg-max of the pooling windows.
-        """
         if not self.frozen or self._packed != fold:
             self._pack(fold)
-        n = len(self._x)
-        self._output(GatedGradient.of(self._x), n, self._y[:n], self._argmax, activation, keep)
-        self._kept = keep
-        return self._y[:n]
+        n, y = len(x), self._y[: len(x)]
+        self._output(GatedGradient.of(x), n, y, self._argmax[:], activation, self.keeps)
+        return y
 
     def _pack(self, fold: bool) -> None:
         """Pack filters and bias for the kernel; with ``fold``, scaled by the batch norm."""
@@ -121,7 +110,7 @@ class ConvStep(Step):
         shift = np.float32(0) if b is None else weights(b, self._shape[:1], self.name)
         if fold:
             w, shift = self.norm.folded_into(w, shift)
-        self._output.pack(np.ascontiguousarray(w))
+        _pack(self._output, np.ascontiguousarray(w))
         self._output.bias[:] = np.broadcast_to(shift, len(w)).reshape(self.layer.groups, 1, -1)
         self._packed = fold
 
@@ -136,7 +125,7 @@ class ConvStep(Step):
         if self._output.can_emit_channels_first and not gated:
             batch, oh, ow, fn = self._y.shape
             self._output.channels_first, self._transpose = True, (fn, oh * ow)
-            self._dy, self._y = self._y, aligned_zeros((batch, fn, oh, ow))
+            self._dy, self._y = self.scratch(self._y.shape), self.output((batch, fn, oh, ow))
         return bool(self._transpose)
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
@@ -145,13 +134,11 @@ class ConvStep(Step):
         dy = np.ascontiguousarray(dy, dtype=np.float32)
         # After a pooling, the arg-max is also the mask of the ReLU.
         pooled = self.pool > 1
-        if pooled and not self._kept:  # which inference skips
-            self.again()
         if self._transpose:
-            launch(matmul.transpose, n, dy.size, flat(dy), flat(self._dy), *self._transpose)
+            launch(matmul.transpose, n, dy.size, flat(dy), flat(self._dy[:]), *self._transpose)
             dy = self._dy[:n]
         gate = self._y[:n] if self.relu and not pooled else None
-        source = GatedGradient.of(dy, gate, self._argmax if pooled else None)
+        source = GatedGradient.of(dy, gate, self._argmax[:] if pooled else None)
         if self.learns:
             accumulate = self._make_filter_gradient()
             db = self._db if layer.bias is None else self.gradient(layer.bias)
@@ -159,8 +146,8 @@ class ConvStep(Step):
         if not need_dx:
             return None
         convolve = self._make_input_gradient()
-        convolve.pack(weights(layer.weight, self._shape, self.name))
-        convolve(source, n, self._dx[:n], self._argmax, NO_ACTIVATION)
+        _pack(convolve, weights(layer.weight, self._shape, self.name))
+        convolve(source, n, self._dx[:n], self._argmax[:], NO_ACTIVATION)
         return self._dx[:n]
 
     def _make_filter_gradient(self) -> Any:
@@ -172,7 +159,6 @@ class ConvStep(Step):
 
     def _make_input_gradient(self) -> Any:
         if self._input_gradient is None:
-            self._dx = aligned_zeros(self._dx_shape)
             self._input_gradient = input_gradient(*self._geometry, self._whole)
         return self._input_gradient
 
@@ -188,17 +174,53 @@ class ConvStep(Step):
         transpose = (matmul.transpose,) if self._transpose else ()
         return [*self._output.uses, *transpose, *(kernel for one in back for kernel in one.uses)]
 
-    def buffers(self) -> int:
-        """Return the bytes of the step's buffers, those of its passes among them."""
-        passes = (self._output, self._filter_gradient, self._input_gradient)
-        held = [a for one in passes if one is not None for a in vars(one).values()]
-        arrays = [a for one in held for a in (one if isinstance(one, tuple) else [one])]
-        return super().buffers() + sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))
+    def prepare(self, *, training: bool) -> None:
+        """Reserve the packed filters and the partial sums of all passes as scratch.
+
+        Only filters that are packed once, because they are frozen, have memory of their own.
+        """
+        super().prepare(training=training)
+        if training and self.learns:
+            self._make_filter_gradient()
+        if training and not self.first:
+            self._make_input_gradient()
+        for one in (self._filter_gradient, self._input_gradient):
+            _share(one, Use.BACKWARD)
+        if not self.frozen:
+            _share(self._output, Use.FORWARD)
+        elif self._reserved.pop((id(self._output), "filters"), None):
+            self._output.filters = aligned_zeros(self._output.filters.shape)
+
+    def holders(self) -> Sequence[object]:
+        """Return the step and the algorithms of its passes."""
+        passes = (self, self._output, self._filter_gradient, self._input_gradient)
+        return [one for one in passes if one is not None]
 
     def freeze(self) -> None:
         """Pack the filters once more, and then rely on them."""
         super().freeze()
         self._packed = None
+
+
+def _share(algorithm: Any, use: Use) -> None:
+    """Reserve, in place of an algorithm's own arrays, those that are its ``scratch``."""
+    for name in getattr(algorithm, "scratch", ()):
+        own = getattr(algorithm, name)
+        if isinstance(own, tuple):
+            setattr(algorithm, name, type(own)(*(_as_reserved(a, use) for a in own)))
+        else:
+            setattr(algorithm, name, _as_reserved(own, use))
+
+
+def _as_reserved(a: Any, use: Use) -> Any:
+    return Reserved(use, a.shape) if isinstance(a, np.ndarray) and a.dtype == np.float32 else a
+
+
+def _pack(algorithm: Any, w: Array) -> None:
+    """Pack the filters, where other steps' may have been."""
+    if getattr(algorithm, "padded", False):
+        algorithm.filters[...] = 0
+    algorithm.pack(w)
 
 
 def _pool_size(layer: Layer, shape: Shape) -> int:

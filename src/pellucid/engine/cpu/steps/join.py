@@ -10,7 +10,6 @@ import numpy as np
 from ....kernels import elementwise, rearrangement
 from ....kernels.blocks import BLOCK, each
 from ....kernels.concatenation import MOST, copy_parts
-from ....memory import aligned_zeros
 from ....nn import Add, Concat, Layer, ReLU, ZeroPadShortcut
 from ....nn.branching import JoinedBranches, ResidualSum
 from ....typing import Array, Shape
@@ -27,13 +26,17 @@ NUMBERS = 2**15  # that a task copies: some 5 µs
 class AddStep(Step):
     """``y = a + b + ...``, and the ReLU that follows: the end of a residual block."""
 
+    reads_input = False
+
     def __init__(
         self, name: str, layer: Add, input_shapes: Sequence[Shape], batch: int, relu: bool = False
     ) -> None:
         super().__init__(name, input_shapes[0])
         self.kernel, self.relu = "sum" + " + relu" * relu, relu
+        self.reads_output = relu
         size = int(np.prod(self.output_shape))
-        self._y, self._dz = (aligned_zeros((batch, size)) for _ in range(2))
+        self._y = self.output((batch, size))
+        self._dz = self.input_gradient((batch if relu else 0, size))
         self._inputs = len(input_shapes)
 
     @classmethod
@@ -82,14 +85,15 @@ class ConcatStep(Step):
     """The channels of several images, or several rows, one after the other: the end of branches."""
 
     channels_last = True
+    reads_input = reads_output = False
     kernel = "concat"
 
     def __init__(self, name: str, layer: Concat, input_shapes: Sequence[Shape], batch: int) -> None:
         depths, (_, *image) = [shape[0] for shape in input_shapes], input_shapes[0]
         super().__init__(name, (sum(depths), *image))
         self._places = np.cumsum([0, *depths])
-        self._y = aligned_zeros((batch, *image, sum(depths)))
-        self._dx = [aligned_zeros((batch, *image, depth)) for depth in depths]
+        self._y = self.output((batch, *image, sum(depths)))
+        self._dx = [self.input_gradient((batch, *image, depth)) for depth in depths]
 
     @classmethod
     def takes(cls, layer: Concat, input_shape: Any) -> bool:
@@ -128,10 +132,6 @@ class ConcatStep(Step):
         """Return the kernel of both directions."""
         return (copy_parts,)
 
-    def buffers(self) -> int:
-        """Return the bytes of the step's buffers."""
-        return super().buffers() + sum(dx.nbytes for dx in self._dx)
-
 
 @serves(ZeroPadShortcut)
 class ShortcutStep(Step):
@@ -139,14 +139,15 @@ class ShortcutStep(Step):
 
     kernel = "shortcut"
     channels_last = True
+    reads_input = reads_output = False
 
     def __init__(self, name: str, layer: ZeroPadShortcut, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
         self._steps = layer.stride
         self._kept = (slice(None), *(slice(None, None, step) for step in layer.stride))
         (c, *image), (filters, *smaller) = input_shape, self.output_shape
-        self._y = aligned_zeros((batch, *smaller, filters))
-        self._dx = aligned_zeros((batch, *image, c))
+        self._y = self.output((batch, *smaller, filters))
+        self._dx = self.input_gradient((batch, *image, c))
 
     def forward(self, x: Array) -> Array:
         """Return what is kept of ``x``, and zeros."""
@@ -168,5 +169,6 @@ class ShortcutStep(Step):
         if not need_dx:
             return None
         dx = self._dx[: len(dy)]
+        dx[...] = 0
         dx[self._kept] = dy[..., : dx.shape[-1]]
         return dx

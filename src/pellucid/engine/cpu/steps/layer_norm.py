@@ -26,6 +26,7 @@ class LayerNormStep(Step):
     """Normalise rows: the last axes of (N, C, H, W), or the channels of (N, H, W, C)."""
 
     sums_by_share = True
+    reads_output = False
 
     def __init__(self, name: str, layer: Any, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
@@ -34,9 +35,9 @@ class LayerNormStep(Step):
         self._shape: Shape = (layer.num_channels,) if pixels else layer.normalized_shape
         self.channels_last = pixels if len(input_shape) == 3 else None
         self._m = math.prod(self._shape)
-        self._y = aligned_zeros((batch, math.prod(input_shape)))
-        self._dx = aligned_zeros(self._y.shape)
-        self._stats = aligned_zeros((self._y.size // self._m, 3))
+        self._y = self.output((batch, math.prod(input_shape)))
+        self._dx = self.input_gradient(self._y.shape)
+        self._stats = self.kept((self._y.size // self._m, 3))
         self._per = max(1, layer_norm.ROWS_BLOCK // self._m)
         self._scratch = self._sums = aligned_zeros(0)  # of the gradients, with the first backward
         self._ones, self._zeros = np.ones(self._m, np.float32), aligned_zeros(self._m)
@@ -48,7 +49,7 @@ class LayerNormStep(Step):
         beta = self._zeros if self.layer.bias is None else self._flat(self.layer.bias)
         launch(
             layer_norm.layer_norm, len(cut), 4 * x.size, flat(x), flat(y), self._gamma(), beta,
-            self._stats, cut.bounds, float(self.layer.eps),
+            self._stats[:], cut.bounds, float(self.layer.eps),
         )  # fmt: skip
         return y
 
@@ -64,7 +65,7 @@ class LayerNormStep(Step):
             self._sums = np.empty((len(cut), 2, self._m))
         launch(
             layer_norm.layer_norm_backward, len(cut), 6 * dy.size, flat(dy), flat(self._x),
-            flat(dx), self._gamma(), self._stats, cut.bounds, self._scratch, self._sums,
+            flat(dx), self._gamma(), self._stats[:], cut.bounds, self._scratch, self._sums,
         )  # fmt: skip
         if self.learns:
             chunks = cut.chunk_sums(self._sums[: len(cut)]).swapaxes(0, 1)

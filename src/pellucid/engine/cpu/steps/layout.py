@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ....kernels import matmul
-from ....memory import aligned_zeros
 from ....nn import Flatten, Layer
 from ....typing import Array, Shape
 from ...step import Step
@@ -24,6 +23,7 @@ class ViewStep(Step):
 
     kernel = "view"
     channels_last = False
+    reads_input = reads_output = False
 
     def __init__(self, name: str, layer: Layer, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
@@ -45,6 +45,8 @@ class ViewStep(Step):
 class LayoutStep(Step):
     """Convert images (N, C, H, W) to (N, H, W, C), or back: a matrix transpose for each."""
 
+    reads_input = reads_output = False
+
     def __init__(self, shape: Shape, batch: int, *, to_last: bool) -> None:
         super().__init__("", shape)
         self.channels_last = to_last
@@ -54,8 +56,8 @@ class LayoutStep(Step):
         # A matrix of one row or one column is already its own transpose.
         self._same = 1 in (self._rows, self._columns)
         self.kernel = "view" if self._same else "channels last" if to_last else "channels first"
-        self._y = aligned_zeros((0,) if self._same else (batch, *self._to))
-        self._dx = aligned_zeros(self._y.shape)
+        shape = (0,) if self._same else (batch, *self._to)
+        self._y, self._dx = self.output(shape), self.input_gradient(shape)
 
     def forward(self, x: Array) -> Array:
         """Return the images in the other layout."""

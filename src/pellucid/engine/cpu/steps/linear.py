@@ -48,10 +48,10 @@ class LinearStep(Step):
         self.kernel = "product" + " + relu" * relu
         self.layer, self.relu = layer, relu
         self._no_bias = aligned_zeros(f)
-        self._y = aligned_zeros((max(rows, TILE[0]), f))
-        self._dx = aligned_zeros((rows, k))
+        self._y = self.output((max(rows, TILE[0]), f))
+        self._dx = self.input_gradient((rows, k))
         self._db = aligned_zeros(f)  # without a bias
-        self._flat = flat(self._y), flat(self._dx)
+        self.reads_output = relu
         self._tile = 1 if rows == 1 else TILE[0], min(TILE[1], f)
         self._few = aligned_zeros((TILE[0], k) if rows > 1 else 0)
         self._whole = 0
@@ -90,7 +90,7 @@ class LinearStep(Step):
         down, across = -(-high // side), -(-wide // side)
         launch(
             matmul.linear(height, width), down * across, n * w.size,
-            flat(x), flat(w), shift, self._flat[0], down, across, self.relu,
+            flat(x), flat(w), shift, flat(self._y[:]), down, across, self.relu,
         )  # fmt: skip
         return self._y[:rows].reshape(images, *self.output_shape)
 
@@ -103,7 +103,8 @@ class LinearStep(Step):
         shape = (*dy.shape[:-1], self._shape[1])
         dy = np.ascontiguousarray(dy, dtype=np.float32)
         n = dy.size // self._shape[0]
-        weight, bias, (y, dx) = self.layer.weight, self.layer.bias, self._flat
+        weight, bias = self.layer.weight, self.layer.bias
+        y, dx = flat(self._y[:]), flat(self._dx[:])
         w = weights(weight, self._shape, self.name)
         dw, db = w, self._db  # the kernel does not write to them unless the step learns
         if self.learns:

@@ -150,7 +150,13 @@ class BatchNormStep(StandardizingStep):
     @property
     def folded(self) -> bool:
         """Whether the step is folded into the convolution before it."""
-        return self.source is not None and self.frozen and not self.layer.training
+        ready = self.frozen and not self.layer.training and not self.keeps
+        return self.source is not None and ready
+
+    @property
+    def skipped(self) -> bool:
+        """Whether forward returns its input, which is normalised already."""
+        return self.folded
 
     def folded_into(self, w: Array, bias: Array) -> tuple[Array, Array]:
         """Return the filters and the bias of a convolution that also normalises its output.
@@ -164,17 +170,10 @@ class BatchNormStep(StandardizingStep):
             filters = w * scale.reshape(-1, 1, 1, 1)
             return filters.astype(np.float32), shift.astype(np.float32)
 
-    def again(self) -> Array:
-        """Return the normalised output of the convolution once more, which is not folded."""
-        self._passed = False
-        return self._normalise(self.source.again())  # type: ignore[union-attr]
-
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``; while training, keep the running averages."""
-        self._passed = self.folded
-        return x if self._passed else self._normalise(x)
-
-    def _normalise(self, x: Array) -> Array:
+        if self.folded:
+            return x
         layer, y = self.layer, self._y[: len(x)]
         gamma, beta, mean, var = self._buffers()
         self._x, self._trained = x, layer.training
@@ -202,8 +201,6 @@ class BatchNormStep(StandardizingStep):
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradients of scale and shift; return that of the input."""
-        if self._passed:
-            self.again()
         x = self._x
         if self.learns or self._trained:
             self._sum_gradients(dy)

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ....kernels import normalization
-from ....memory import aligned_zeros
 from ....typing import Array, Shape
 from ...step import Step
 from ..launch import launch
@@ -23,13 +22,14 @@ class PixelBlockStep(Step):
     """Base class: an output shaped like the input, computed in blocks of whole pixels."""
 
     channels_last = True
+    reads_output = False
     passes: ClassVar[tuple[Any, ...]]  # the first one is all that inference needs
 
     def __init__(self, name: str, input_shape: Shape, batch: int, block: int) -> None:
         super().__init__(name, input_shape)
         self.channels, *image = input_shape
-        self._y = aligned_zeros((batch, *image, self.channels))
-        self._dx = aligned_zeros(self._y.shape)
+        self._y = self.output((batch, *image, self.channels))
+        self._dx = self.input_gradient(self._y.shape)
         self._per = normalization.whole_pixels(block, self.channels)
 
     def uses(self, *, training: bool) -> Sequence[Any]:

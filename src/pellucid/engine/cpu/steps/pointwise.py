@@ -17,7 +17,6 @@ from ....kernels import elementwise, losses, philox
 from ....kernels.blocks import BLOCK, blocks, each
 from ....kernels.convolution.activation import SIGMOID, SILU, Activation
 from ....kernels.pool.threads import run
-from ....memory import aligned_zeros
 from ....nn import Dropout, Layer, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from ....ops.dropout import require_probability
 from ....typing import Array, Shape
@@ -55,9 +54,8 @@ class PointwiseStep(Step):
         super().__init__(name, input_shape)
         self.kernel = type(layer).__name__.lower()
         self.layer: Any = layer
-        self._y = aligned_zeros((batch, math.prod(input_shape)))
-        self._dx = aligned_zeros(self._y.shape)
-        self._passed = False
+        self._y = self.output((batch, math.prod(input_shape)))
+        self._dx = self.input_gradient(self._y.shape)
 
     def in_passing(self) -> Activation | None:
         """Return how a convolution applies the activation; None if it cannot."""
@@ -76,27 +74,29 @@ class PointwiseStep(Step):
     def folded(self) -> bool:
         """Whether the convolution applies the activation."""
         ready = self.norm is None or self.norm.folded
-        return self.source is not None and self.frozen and not self.layer.training and ready
+        ready &= self.frozen and not self.layer.training and not self.keeps
+        return self.source is not None and ready
+
+    @property
+    def skipped(self) -> bool:
+        """Whether forward returns its input, to which the activation is applied already."""
+        return self.folded
+
+    @property
+    def reads_input(self) -> bool:  # type: ignore[override]
+        """Whether the gradient is computed from the input, as far as the base class knows."""
+        return type(self).remembered is not PointwiseStep.remembered
 
     def forward(self, x: Array) -> Array:
         """Return the layer's output."""
-        self._passed = self.folded
-        return x if self._passed else self._apply(x)
-
-    def _apply(self, x: Array) -> Array:
+        if self.folded:
+            return x
         self._x, y = x, self._y[: len(x)].reshape(x.shape)
         each(self.kernels[0], x, y, *self.constants())
         return y
 
-    def again(self) -> None:
-        """Compute the output once more from what the convolution did not write."""
-        before: Any = self.norm or self.source
-        self._apply(before.again())
-
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return the layer's gradient."""
-        if self._passed:
-            self.again()
         if not need_dx:
             return None
         dx = self._dx[: len(dy)].reshape(dy.shape)
@@ -131,6 +131,7 @@ class ReLUStep(PointwiseStep):
 class LeakyReLUStep(PointwiseStep):
     """``x`` above zero, ``negative_slope · x`` below."""
 
+    reads_output = False
     kernels = (elementwise.leaky_relu, elementwise.leaky_relu_backward)
 
     def remembered(self) -> Array:
@@ -164,6 +165,7 @@ class TanhStep(PointwiseStep):
 class SiLUStep(PointwiseStep):
     """``x / (1 + e^-x)``."""
 
+    reads_output = False
     kernels = (elementwise.silu, elementwise.silu_backward)
 
     def in_passing(self) -> Activation | None:
@@ -210,6 +212,8 @@ class DropoutStep(PointwiseStep):
     """Dropout, of the same cells of an image as by the plain layer."""
 
     channels_last = True
+    reads_output = False
+    returns_input = True  # in inference
 
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels for training; inference needs none."""
@@ -224,7 +228,7 @@ class DropoutStep(PointwiseStep):
             channels, cells = channels * cells, 1
         together = max(1, BLOCK // (channels * cells))  # images that fit into the cache
         self._drawn = np.empty((min(together, batch), channels, cells))
-        self._mask = aligned_zeros((batch, cells, channels))
+        self._mask = self.kept((batch, cells, channels))
 
     def forward(self, x: Array) -> Array:
         """Return ``x`` times a new mask while training; otherwise ``x``, scaled if necessary."""

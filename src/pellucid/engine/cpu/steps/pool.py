@@ -10,7 +10,6 @@ import numpy as np
 
 from ....kernels import max_pooling, pooling
 from ....kernels.blocks import each
-from ....memory import aligned_zeros
 from ....nn import (
     AdaptiveMaxPool2d,
     AvgPool2d,
@@ -24,6 +23,7 @@ from ....nn import (
 from ....ops.pooling import cells_that_count
 from ....shapes import Windows, slide
 from ....typing import Array, Shape
+from ...reserved import Use
 from ...step import Step
 from ..max_pooling import MaxPooling, run_bands
 from .base import serves
@@ -47,13 +47,14 @@ class _PoolStep(Step):
     """Base class: the geometry of the windows, and the buffers."""
 
     channels_last = True
+    reads_input = reads_output = False
     passes: Sequence[Any] = (pooling.sums,)  # the last one is used by the backward alone
 
     def __init__(self, name: str, layer: Sliding | Global, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
         self.windows = windows = _windows(layer, input_shape)
-        self._y = aligned_zeros((batch, *windows.output, input_shape[0]))
-        self._dx = aligned_zeros((batch, *windows.input, input_shape[0]))
+        self._y = self.output((batch, *windows.output, input_shape[0]))
+        self._dx = self.input_gradient((batch, *windows.input, input_shape[0]))
 
     def repeats(self, images: int) -> bool:
         """Return True: it is a kernel."""
@@ -88,25 +89,21 @@ class MaxPoolStep(_PoolStep):
         batch: int,
     ) -> None:
         super().__init__(name, layer, input_shape, batch)
-        self.layer = layer
         self._max_pooling = MaxPooling(self.windows)
-        self._argmax = aligned_zeros(self._y.size, self._max_pooling.argmax_type)
+        self._argmax = self.kept(self._y.size, self._max_pooling.argmax_type)
 
     def forward(self, x: Array) -> Array:
         """Return the maxima."""
-        y, self._x, self._kept = self._y[: len(x)], x, self.layer.training
-        self._max_pooling.forward(x, y, self._argmax if self._kept else None)
+        y = self._y[: len(x)]
+        self._max_pooling.forward(x, y, self._argmax[:] if self.keeps else None)
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Scatter ``dy`` to the argmax of each window."""
         if not need_dx:
             return None
-        if not self._kept:  # which inference skips
-            self._max_pooling.forward(self._x, self._y[: len(dy)], self._argmax)
-            self._kept = True
         dx = self._dx[: len(dy)]
-        self._max_pooling.backward(dy, self._argmax, dx)
+        self._max_pooling.backward(dy, self._argmax[:], dx)
         return dx
 
 
@@ -146,7 +143,7 @@ class AvgPoolStep(_PoolStep):
         super().__init__(name, layer, input_shape, batch)
         self.layer = layer
         padded = self.windows.padded != self.windows.input
-        self._share = aligned_zeros(self._y.shape if padded else 0)
+        self._share = self.scratch(self._y.shape if padded else 0)
         self._counts = {
             (axis, padding): cells_that_count(self.windows, axis, include_pad=padding)
             for axis in (0, 1)
@@ -212,6 +209,7 @@ class LpPoolStep(_PoolStep):
 
     layer: LpPool2d | GlobalLpPool2d
     kernel = "Lp pooling"
+    reads_input = reads_output = True
     passes = (pooling.powers, pooling.sums, pooling.times_powers)
 
     def __init__(
@@ -221,7 +219,8 @@ class LpPoolStep(_PoolStep):
         self.layer = layer
         self._ones = tuple(np.ones(n, dtype=np.float32) for n in self.windows.output)
         self._all_ones = tuple(np.ones(n, dtype=np.float32) for n in self.windows.input)
-        self._powers, self._slopes = aligned_zeros(self._dx.shape), aligned_zeros(self._y.shape)
+        self._powers = self.scratch(self._dx.shape, Use.EITHER)
+        self._slopes = self.scratch(self._y.shape, Use.EITHER)
 
     def forward(self, x: Array) -> Array:
         """Return the norms."""

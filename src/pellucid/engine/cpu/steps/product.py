@@ -9,7 +9,6 @@ from typing import Any
 from ....kernels import elementwise
 from ....kernels.blocks import each
 from ....kernels.gate import gate, gate_backward, pixels_of_a_task
-from ....memory import aligned_zeros
 from ....nn import Multiply
 from ....typing import Array, Shape
 from ...step import Step
@@ -23,6 +22,8 @@ __all__ = ["MultiplyStep"]
 class MultiplyStep(Step):
     """``y = a · b``, where one of them may be a gate (C, 1, 1) of the other, images (C, H, W)."""
 
+    reads_output = False
+
     def __init__(
         self, name: str, layer: Multiply, input_shapes: Sequence[Shape], batch: int
     ) -> None:
@@ -35,11 +36,13 @@ class MultiplyStep(Step):
             self.channels_last = True
             channels, pixels = self.output_shape[0], math.prod(self.output_shape[1:])
             self._per = pixels_of_a_task(channels)
-            self._sums = aligned_zeros((batch, -(-pixels // self._per), channels))
-            self._dg = aligned_zeros((batch, channels))
+            self._tasks_an_image = -(-pixels // self._per)
+            self._sums = self.scratch((batch, self._tasks_an_image, channels))
+            self._dg = self.input_gradient((batch, channels))
         size = math.prod(self.output_shape)
-        self._y, self._da = (aligned_zeros((batch, size)) for _ in range(2))
-        self._db = aligned_zeros((0 if self._gated else batch, size))
+        self._y = self.output((batch, size))
+        self._da = self.input_gradient((batch, size))
+        self._db = self.input_gradient((0 if self._gated else batch, size))
 
     @classmethod
     def takes(cls, layer: Multiply, input_shape: Any) -> bool:
@@ -96,4 +99,4 @@ class MultiplyStep(Step):
         return x.reshape(len(x), -1, x.shape[-1]), g.reshape(len(g), -1)
 
     def _tasks(self, x: Array) -> int:
-        return len(x) * self._sums.shape[1]
+        return len(x) * self._tasks_an_image

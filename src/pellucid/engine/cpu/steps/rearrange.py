@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ....kernels import rearrangement
-from ....memory import aligned_zeros
 from ....nn import Layer, Permute, PixelShuffle, PixelUnshuffle, Reshape, Slice
 from ....typing import Array, Shape
 from ...step import Step
@@ -32,6 +31,7 @@ class ReshapeStep(Step):
     """
 
     channels_last: bool | None = False
+    reads_input = reads_output = False
     kernel = "view"
 
     def __init__(
@@ -51,7 +51,8 @@ class ReshapeStep(Step):
         self._sources: Array | None = None
         if permute is None:
             return
-        self._y, self._dx = (aligned_zeros((batch, *s)) for s in (self.output_shape, input_shape))
+        self._y = self.output((batch, *self.output_shape))
+        self._dx = self.input_gradient((batch, *input_shape))
         self.kernel = "permute"
         images = len(input_shape) == len(self.output_shape) == 3
         if images and permute.dims == SHUFFLED and inside[2:] == input_shape[1:]:
@@ -59,7 +60,8 @@ class ReshapeStep(Step):
                 return
             self.kernel, self.channels_last = "channel shuffle", True
             c, h, w = input_shape
-            self._y, self._dx = (aligned_zeros((batch, h, w, c)) for _ in range(2))
+            self._y = self.output((batch, h, w, c))
+            self._dx = self.input_gradient((batch, h, w, c))
             self._sources = np.arange(c).reshape(inside[:2]).T.ravel()
             self._targets = np.argsort(self._sources)
 
@@ -112,6 +114,8 @@ class ReshapeStep(Step):
 class PermuteStep(Step):
     """Another order of axes: a copy, or a view between the two layouts of images."""
 
+    reads_input = reads_output = False
+
     def __init__(self, name: str, layer: Permute, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
         self.layer = layer
@@ -119,8 +123,8 @@ class PermuteStep(Step):
         self.channels_last, self.makes_channels_last = to_end, from_end
         self._view = to_end or from_end
         self.kernel = "view" if self._view else "permute"
-        self._y = aligned_zeros(0 if self._view else (batch, *self.output_shape))
-        self._dx = aligned_zeros(0 if self._view else (batch, *input_shape))
+        self._y = self.output(0 if self._view else (batch, *self.output_shape))
+        self._dx = self.input_gradient(0 if self._view else (batch, *input_shape))
 
     def forward(self, x: Array) -> Array:
         """Return the numbers in the new order."""
@@ -149,6 +153,7 @@ class SliceStep(Step):
 
     kernel = "slice"
     channels_last = True
+    reads_input = reads_output = False
 
     def __init__(self, name: str, layer: Slice, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
@@ -157,7 +162,8 @@ class SliceStep(Step):
         place = len(input_shape) if axis == 1 else axis - 1
         part = slice(layer.start, layer.stop, layer.step)
         self._part = *(slice(None),) * place, part
-        self._y, self._dx = aligned_zeros((batch, *last[1])), aligned_zeros((batch, *last[0]))
+        self._y = self.output((batch, *last[1]))
+        self._dx = self.input_gradient((batch, *last[0]))
 
     @classmethod
     def takes(cls, layer: Slice, input_shape: Shape) -> bool:
@@ -175,6 +181,7 @@ class SliceStep(Step):
         if not need_dx:
             return None
         dx = self._dx[: len(dy)]
+        dx[...] = 0
         dx[self._part] = dy
         return dx
 
@@ -184,15 +191,16 @@ class ShuffleStep(Step):
     """Blocks of cells from channels, or channels from blocks."""
 
     channels_last = True
+    reads_input = reads_output = False
 
     def __init__(
         self, name: str, layer: PixelShuffle | PixelUnshuffle, input_shape: Shape, batch: int
     ) -> None:
         super().__init__(name, layer.output_shape(input_shape))
         self.kernel = "pixel " + layer.short_name
-        self._y, self._dx = (
-            aligned_zeros((batch, *image, c)) for c, *image in (self.output_shape, input_shape)
-        )
+        (c, *image), (depth, *whole) = self.output_shape, input_shape
+        self._y = self.output((batch, *image, c))
+        self._dx = self.input_gradient((batch, *whole, depth))
         both = rearrangement.shuffle, rearrangement.unshuffle
         self._forth, self._back = both if isinstance(layer, PixelShuffle) else both[::-1]
         cells, few = sorted((input_shape[0], self.output_shape[0]), reverse=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ....memory import aligned_zeros
 from ....nn import AdaptiveAvgPool2d, Pad2d, Resize, Upsample
 from ....typing import Array, Shape
 from ...step import Step
@@ -20,6 +19,7 @@ class ResampleStep(Step):
     """Resizing by interpolation, and averages over bins."""
 
     channels_last = True
+    reads_input = reads_output = False
 
     def __init__(
         self,
@@ -32,8 +32,8 @@ class ResampleStep(Step):
         self.kernel = layer.short_name
         self._resampling = Resampling(*layer.matrices(input_shape))
         (c, *image), (_, *resized) = input_shape, self.output_shape
-        self._y = aligned_zeros((batch, *resized, c))
-        self._dx = aligned_zeros((batch, *image, c))
+        self._y = self.output((batch, *resized, c))
+        self._dx = self.input_gradient((batch, *image, c))
 
     def forward(self, x: Array) -> Array:
         """Return the resampled images."""
@@ -64,13 +64,14 @@ class PadStep(Step):
 
     kernel = "pad"
     channels_last = True
+    reads_input = reads_output = False
 
     def __init__(self, name: str, layer: Pad2d, input_shape: Shape, batch: int) -> None:
         super().__init__(name, layer.output_shape(input_shape))
         (c, h, w), (_, *padded) = input_shape, self.output_shape
-        self.layer, self._value = layer, 0.0
-        self._y = aligned_zeros((batch, *padded, c))
-        self._dx = aligned_zeros((batch, h, w, c))
+        self.layer = layer
+        self._y = self.output((batch, *padded, c))
+        self._dx = self.input_gradient((batch, h, w, c))
         self._copies = (
             None if layer.mode == "constant" else Resampling(*layer.matrices(input_shape))
         )
@@ -82,9 +83,7 @@ class PadStep(Step):
         if self._copies is not None:
             self._copies.forward(x, y)
             return y
-        if self._value != self.layer.value:
-            self._value = self.layer.value
-            self._y[...] = self._value
+        y[...] = self.layer.value
         y[:, *self._to] = x[:, *self._of]
         return y
 
@@ -96,7 +95,8 @@ class PadStep(Step):
         if self._copies is not None:
             self._copies.backward(dy, dx)
         else:
-            dx[:, *self._of] = dy[:, *self._to]  # what is removed stays 0
+            dx[...] = 0  # what is removed
+            dx[:, *self._of] = dy[:, *self._to]
         return dx
 
     def uses(self, *, training: bool) -> Sequence[Any]:

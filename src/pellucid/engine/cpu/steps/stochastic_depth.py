@@ -22,6 +22,9 @@ __all__ = ["StochasticDepthStep"]
 class StochasticDepthStep(PointwiseStep):
     """Stochastic depth, of the same images as by the plain layer; in inference nothing is done."""
 
+    reads_input = reads_output = False
+    returns_input = returns_gradient = True
+
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernel for training; inference needs none."""
         return (elementwise.scale_images,) if training else ()
