@@ -368,3 +368,23 @@ def test_threads_change_no_bit(kind):
     finally:
         set_num_threads(before)
     assert seen[1:] == seen[:-1]
+
+
+def test_a_frozen_batch_norm_relies_on_its_running_statistics_until_it_is_frozen_again():
+    layer, rng = nn.BatchNorm2d(3), np.random.default_rng(0)
+    layer.running_mean.data[:] = 5
+    step, x = BatchNormStep("norm", layer.eval(), (3, 4, 4), 2), rng.normal(size=(2, 4, 4, 3))
+    x = x.astype(np.float32)
+    step.share.begin(2)
+    step.freeze()
+    assert step.repeats(2)
+    before = step.forward(x).copy()
+    layer.running_mean.data[:] = 7
+    np.testing.assert_array_equal(step.forward(x), before)
+    step.freeze()
+    assert_agrees(step.forward(x), before - 2, within=1e-5)
+    layer.train()
+    assert not step.repeats(2)
+    assert_agrees(step.forward(x).mean(axis=(0, 1, 2)), np.zeros(3), magnitude=[1])
+    layer.eval()
+    assert_agrees(step.forward(x), np.moveaxis(layer(np.moveaxis(x, -1, 1)), 1, -1), within=1e-5)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ....kernels import normalization
+from ....kernels import batch_norm_rows, normalization
 from ....kernels.tree import tree_sum
 from ....memory import aligned_zeros
 from ....nn import BatchNorm2d, GroupNorm, InstanceNorm2d, Layer, ReLU
@@ -135,6 +135,8 @@ class BatchNormStep(StandardizingStep):
             name, layer, input_shape, batch,
             block=normalization.BATCH_BLOCK, sets=1, relu=relu,
         )  # fmt: skip
+        self._kept = np.zeros((3, self.channels))  # see `batch_norm_rows`
+        self._rows_stay = False  # those of the running statistics, once the step is frozen
         self.source: ConvStep | None = None  # the convolution that it can be folded into
 
     def link(self, producer: Step) -> None:
@@ -175,29 +177,44 @@ class BatchNormStep(StandardizingStep):
         if self.folded:
             return x
         layer, y = self.layer, self._y[: len(x)]
-        gamma, beta, mean, var = self._buffers()
         self._x, self._trained = x, layer.training
+        if layer.training or not self._rows_stay:
+            self._make_rows(x)
+        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu, self._per)
+        return y
+
+    def freeze(self) -> None:
+        """Compute the rows of the running statistics once more, and then rely on them."""
+        super().freeze()
+        self._rows_stay = False
+
+    def _make_rows(self, x: Array) -> None:
+        """Write the rows of the batch's statistics, and track these; or of the running ones."""
+        layer = self.layer
+        gamma, beta, mean, var = self._buffers()
         if layer.training:
             pixels = math.prod(x.shape[1:-1])  # of an image
             self._numbers = self.share.images * pixels
             if self._numbers < 2:
-                return layer(np.moveaxis(x, -1, 1))  # which raises the error
+                layer(np.moveaxis(x, -1, 1))  # which raises the error
             blocks = self._cut(x)
             self._block_statistics(x, blocks)
             sums, numbers = self._sums[: len(blocks)], blocks.sizes / self.channels
             mean, var = batch_moments(self.share, pixels, sums, numbers, blocks.firsts)
             layer.track(mean, var, self._numbers)
-        around = mean.astype(np.float32)
-        with np.errstate(all="ignore"):  # NaN and infinity propagate
-            self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
-            self._scale = gamma * self._inverse
-            self._fill(0, around, self._scale, beta + self._off * self._scale)
-        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu, self._per)
-        return y
+        moments, eps = (mean, var, gamma, beta), float(layer.eps)
+        batch_norm_rows.rows_of_moments(*moments, eps, self._kept, self._rows[0])
+        self._rows_stay = self.frozen and not layer.training
 
     def repeats(self, images: int) -> bool:
-        """Return whether the convolution before has it folded in."""
-        return self.folded
+        """Return whether the running statistics are used as they are."""
+        return self.frozen and not self.layer.training
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels of both directions."""
+        made = batch_norm_rows
+        more = (made.chunk_gradients, made.rows_of_gradients) if training else ()
+        return (*super().uses(training=training), made.rows_of_moments, *more)
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradients of scale and shift; return that of the input."""
@@ -218,18 +235,15 @@ class BatchNormStep(StandardizingStep):
 
     def _sum_gradients(self, dy: Array) -> None:
         """Write the gradients of scale and shift, and the rows from which dx is computed."""
-        inverse, off, cut = self._inverse, self._off, self._cut(dy)
-        with np.errstate(all="ignore"):
-            dbetas, moments = (cut.chunk_sums(parts) for parts in self._gradient_sums(dy))
-            dgammas = inverse * (moments + off * dbetas)
-            if self._trained:
-                # The statistics are the batch's: dx = scale · (dy - mean(dy) - x̂ · mean(dy · x̂)).
-                dgamma, dbeta = self.share.total(np.stack([dgammas, dbetas], axis=1))
-                mean = self._scale / self._numbers
-                slope = -mean * dgamma * inverse
-                self._fill(3, slope, slope * off - mean * dbeta)
+        cut = self._cut(dy)
+        self._gradient_sums(dy)
+        parts = np.empty((len(cut.full), 2, self.channels))
+        batch_norm_rows.chunk_gradients(self._sums, cut.firsts, self._kept, parts)
+        if self._trained:  # the statistics are the batch's
+            total = self.share.total(parts)
+            batch_norm_rows.rows_of_gradients(total, self._numbers, self._kept, self._rows[0])
         if self.learns:
-            self._write_gradients(dgammas, dbetas)
+            self._write_gradients(parts[:, 0], parts[:, 1])
 
 
 @serves(GroupNorm, InstanceNorm2d)
