@@ -27,7 +27,7 @@ def conv(*sizes, **how):
 CASES = {
     "direct": (conv(3, 8, 5), DirectGradient, {"relu": True}),
     "direct, groups": (conv(6, 8, 3, groups=2), DirectGradient, {}),
-    "direct, 8 chunks": (conv(48, 176, 5, padding=2), DirectGradient, {}),
+    "direct, 8 chunks": (conv(48, 176, (5, 3), padding=(2, 1)), DirectGradient, {}),
     "depthwise": (conv(19, 19, 3, groups=19), DepthwiseGradient, {"relu": True}),
     "pooled": (conv(3, 8, 5), PooledGradient, {"relu": True, "pool": 2}),
     "pooled, runs": (conv(16, 8, 3), PooledGradient, {"pool": 2}),
