@@ -107,6 +107,17 @@ def test_the_sum_of_a_large_image_is_as_exact_as_that_of_a_small_one():
     x = 1 + np.random.default_rng(0).random((1, 2, 600, 600))
     y = _sums(x, slide((600, 600), (600, 600)), pooling.reads, 1)
     assert_agrees(y, _last(x).astype(float).sum(axis=(1, 2)).reshape(1, 2, 1, 1), within=2e-6)
+    y = np.empty((1, 2), np.float32)
+    run(pooling.whole_sums, 1, _last(x), y, 1.0, 1)
+    assert_agrees(y, _last(x).astype(float).sum(axis=(1, 2)), within=2e-6)
+
+
+@pytest.mark.parametrize("c", [1, 17, 256, 300, 600])
+def test_sums_of_whole_images(c):
+    x = 1 + np.random.default_rng(c).random((3, c, 7, 5))
+    y, parts = np.full((3, c), 99, np.float32), -(-c // pooling.PART)
+    run(pooling.whole_sums, 3 * parts, _last(x), y, 0.5, parts)
+    assert_agrees(y, _last(x).astype(float).sum(axis=(1, 2)) / 2)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

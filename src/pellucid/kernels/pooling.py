@@ -26,6 +26,7 @@ from .pool.threads import share
 from .simd import load_first, plus, prefetch_row, store_first, times, zeros
 
 __all__ = [
+    "PART",
     "TOGETHER",
     "WIDE",
     "AxisTaps",
@@ -38,11 +39,13 @@ __all__ = [
     "sums",
     "times_powers",
     "together",
+    "whole_sums",
 ]
 
 GRAIN = 2**17  # numbers that a task reads: some 20 µs
 TOGETHER = 4  # vectors of channels: with as many of argmax, half of AVX2's registers
 WIDE = TOGETHER * LANES
+PART = 256  # channels of whole images
 AHEAD = 1024  # numbers: some pixels, which arrive while the windows before them are computed
 FEW = (1.0, 2.0, 3.0, 4.0)  # powers that are fastest by multiplication
 
@@ -168,6 +171,35 @@ def _sum(
             at += down
         store_first(times(t, factor), y, to + k, 0, count)
         begin += count
+
+
+@kernel
+def whole_sums(queue: Array, x: Array, y: Array, factor: float, parts: int) -> None:
+    """Write ``y = factor · Σ x`` over each whole image; a task is one of its ``parts``.
+
+    A part has `PART` channels. All of them are added pixel by pixel: a window of `sums` would read
+    the image once for every few channels.
+    """
+    (_, h, w, c), share_of = x.shape, np.float32(factor)
+    xs, ys, row = x.reshape(x.size), y.reshape(y.size), np.empty(PART, np.float32)
+    for task in share(queue):
+        n, first = task // parts, task % parts * PART
+        count = min(PART, c - first)
+        total = ys[n * c + first : n * c + first + count]
+        total[:] = 0
+        at = n * h * w * c + first
+        for _ in range(h):
+            s = row[:count]
+            s[:] = 0
+            for _ in range(w):
+                a = xs[at : at + count]
+                for k in range(count):
+                    s[k] += a[k]
+                at += c
+            for k in range(count):
+                total[k] += s[k]  # a sum of sums, as in `sums`
+        for k in range(count):
+            total[k] *= share_of
 
 
 @kernel

@@ -25,6 +25,7 @@ from ....shapes import Windows, slide
 from ....typing import Array, Shape
 from ...reserved import Use
 from ...step import Step
+from ..launch import launch
 from ..max_pooling import MaxPooling, run_bands
 from .base import serves
 
@@ -182,6 +183,14 @@ class GlobalAvgPoolStep(AvgPoolStep):
     """Average pooling over the whole image."""
 
     kernel = "global average pooling"
+    passes = (pooling.whole_sums, pooling.sums)
+
+    def forward(self, x: Array) -> Array:
+        """Return the means."""
+        y, (h, w), c = self._y[: len(x)], x.shape[1:3], x.shape[3]
+        parts = -(-c // pooling.PART)
+        launch(pooling.whole_sums, len(x) * parts, x.size, x, y, 1 / (h * w), parts)
+        return y
 
 
 @serves(Mean)
