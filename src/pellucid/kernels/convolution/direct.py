@@ -45,6 +45,7 @@ from ..simd import (
     prefetch,
     prefetch_row,
     row,
+    store,
     store_at,
     store_bytes_at,
     store_part,
@@ -177,32 +178,45 @@ def backward_weights(height: int, vectors: int) -> Any:
 
     @inlined
     def tile_over_windows(
-        x: Array, first: int, dz: Array, pixel: int, tap_offset: Array, tap: int, rows: int,
-        s: Sliding, d: Sliding,
+        x: Array, first: int, dz: Array, pixel: int, depth: int, tap_offset: Array, tap: int,
+        rows: int, s: Sliding,
     ) -> Any:  # fmt: skip
         """Return ``Σ_ij x[first + (i·S·W + j·S)·C + tap_offset[tap + r]] · dz[i,j]``."""
         line, step = s.step_h * s.pitch * s.depth, s.step_w * s.depth
         t = zeros(height, vectors)
         for i in range(rows):
-            for j in range(d.pitch):
-                window, of_dz = first + i * line + j * step, pixel + (i * d.pitch + j) * d.depth
+            for j in range(s.ow):
+                window, of_dz = first + i * line + j * step, pixel + (i * s.ow + j) * depth
                 t = outer_at(t, x, window, tap_offset, tap, dz, of_dz)
         return t
 
     @inlined
     def add_band(
-        x: Array, first: int, dz: Array, rows: int, sums: Array, tap_offset: Array, s: Sliding,
-        d: Sliding,
+        x: Array, first: int, dz: tuple[Array, Array], rows: int, sums: Array, tap_offset: Array,
+        s: Sliding, depth: int, ahead: Any,
     ) -> None:  # fmt: skip
-        """Add what a band of ``rows`` of dz contributes to the sums of all taps and filters."""
+        """Add what a band of ``rows`` of dz contributes to the sums of all taps and filters.
+
+        Each tile fetches some of what lies ``ahead``.
+        """
         taps, per_group, channels = len(tap_offset), s.f // s.groups, s.c // s.groups
-        width = len(sums) // (s.groups * taps)
+        width, (whole, part) = len(sums) // (s.groups * taps), dz
+        gradient, images, of_gradient, gradients, of_image, numbers = ahead
         for g in range(s.groups):
             for f in range(0, per_group, tile_width):
+                z, of_z, pitch = whole, g * per_group + f, depth
+                if depth > tile_width:
+                    _gather_columns(whole, of_z, depth, part, rows * s.ow, vectors)
+                    z, of_z, pitch = part, 0, tile_width
                 for block in range(0, taps, height):
+                    for k in range(of_gradient, of_gradient + gradients, LINE):
+                        prefetch_row(PIECE, gradient, k)
+                    for k in range(of_image, of_image + numbers, LINE):
+                        prefetch_row(PIECE, images, k)
+                    of_gradient, of_image = of_gradient + gradients, of_image + numbers
                     k = min(block, taps - height)
                     t = tile_over_windows(
-                        x, first + g * channels, dz, g * per_group + f, tap_offset, k, rows, s, d
+                        x, first + g * channels, z, of_z, pitch, tap_offset, k, rows, s
                     )
                     # Rows that the overlapping last tile computes once more are skipped.
                     to = (g * taps + k) * width + f
@@ -215,20 +229,25 @@ def backward_weights(height: int, vectors: int) -> Any:
     ) -> None:  # fmt: skip
         """Write each chunk's sums of the gradients of filters and bias.
 
-        A ``band`` of rows of dz is laid out at a time, and stays in cache while all taps use it.
+        A ``band`` of rows of dz is laid out at a time, and its columns of each tile of filters
+        once more, which stay in the nearest cache while all taps use them.
         """
         all_weights, all_bias, bounds = sums
-        numbers, line = x.numbers, s.step_h * s.pitch * s.depth
+        numbers, line, gradient = x.numbers, s.step_h * s.pitch * s.depth, dy.numbers
         padded = aligned(
             np.zeros((1 if in_place else s.rows * s.pitch * s.depth) + LINE, dtype=np.float32)
         )
         dz = aligned(np.zeros(band * d.pitch * d.depth + tile_width + LINE, dtype=np.float32))
+        part = aligned(np.empty(band * d.pitch * tile_width + LINE, dtype=np.float32))
+        columns = s.groups * ((s.f // s.groups + tile_width - 1) // tile_width)
+        tiles = columns * ((len(tap_offset) + height - 1) // height)
+        of_image = s.h * s.w * s.c // (tiles * ((d.h + band - 1) // band)) + 1
         for chunk in share(queue):
             weights, bias = all_weights[chunk], all_bias[chunk]
             weights[:] = 0
             bias[:] = 0
             for n in range(bounds[chunk], bounds[chunk + 1]):
-                image, start = padded, 0
+                image, start, coming = padded, 0, (n + 1) * s.h * s.w * s.c
                 if in_place:
                     image, start = numbers, n * s.h * s.w * s.c
                 else:
@@ -237,9 +256,24 @@ def backward_weights(height: int, vectors: int) -> Any:
                     rows = min(band, d.h - low)
                     lay_out(dy, n, dz, d, low, low + rows, -low)
                     add_pixels(dz, rows * d.pitch, d.depth, bias)
-                    add_band(image, start + low * line, dz, rows, weights, tap_offset, s, d)
+                    next_rows, per_tile = (n * d.h + low + rows) * d.w * d.c, band * d.w * d.c
+                    add_band(
+                        image, start + low * line, (dz, part), rows, weights, tap_offset, s,
+                        d.depth,
+                        (gradient, numbers, next_rows, per_tile // tiles + 1, coming, of_image),
+                    )  # fmt: skip
+                    coming += tiles * of_image
 
     return accumulate
+
+
+@inlined
+def _gather_columns(x: Array, first: int, depth: int, y: Array, pixels: int, vectors: int) -> None:
+    """Copy ``vectors`` of each pixel, which then lie one after the other."""
+    for p in range(pixels):
+        for c in range(vectors):
+            t = load(1, 1, x, first + p * depth + c * LANES, 0, 0)
+            store(t, y, (p * vectors + c) * LANES, 0)
 
 
 @kernel

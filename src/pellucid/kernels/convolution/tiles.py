@@ -72,7 +72,7 @@ def pixel_tile(
         (height, vectors)
         for vectors in PIXEL_WIDTHS
         for height in PIXEL_HEIGHTS
-        if vectors <= wide and height * cells * vectors <= registers * 25 // 32
+        if vectors <= wide and height <= pixels and height * cells * vectors <= registers * 25 // 32
         # The vectors of a row, and the number that they are multiplied with.
         if (height * cells + 1) * vectors + 1 < REGISTERS
     ]

@@ -19,7 +19,7 @@ from ....kernels.convolution.filters import unpack
 from ....kernels.convolution.geometry import Sliding, runs, sliding
 from ....kernels.convolution.layout import GatedGradient
 from ....kernels.convolution.patches import patch_count, patches
-from ....kernels.convolution.tiles import tile_shape, whole_vectors
+from ....kernels.convolution.tiles import pixel_tile, tile_shape, whole_vectors
 from ....kernels.convolution.winograd_filters import transform_back
 from ....kernels.convolution.winograd_transforms import PATCH, PLACES
 from ....kernels.jit import LANES
@@ -34,8 +34,7 @@ __all__ = ["DirectGradient", "PooledGradient", "WinogradGradient", "partial_sums
 
 MOST_PATCHES = 128  # that go through Winograd's products together
 WORTH = 512  # sums a place for each of them, where they are more than the caches hold
-BAND = 2**14  # bytes of dz that stay in the nearest cache while all taps pass over it
-POSITIONS = 64  # windows that are worth a pass of all the taps
+POSITIONS = 192  # windows that are worth a pass of all the taps, near as a tile's columns of dz
 SEEN = 2**15  # bytes that the windows of a band see, which stay in the nearest cache
 
 
@@ -51,14 +50,14 @@ class DirectGradient:
         length = fh * fw * depth // run_offset.size
         self.tap_offset = (run_offset.reshape(-1, 1) + np.arange(length)).ravel()
         taps = self.tap_offset.size
-        tile = tile_shape(taps, per_group)
+        tile = pixel_tile(taps, per_group)
         width = round_up(per_group, tile[1] * LANES)
         self.shape = (s.groups, depth, width)
         self.share, self.chunks = share, chunk_count(s.groups * taps * width, share.chunks)
         self.sums = partial_sums(share.count(self.chunks), s.groups * taps * width, s.f)
         self.kernel = direct.backward_weights(*tile)
         self.uses = (self.kernel, unpack)
-        self.band = max(1, max(BAND // (4 * d.depth), POSITIONS) // d.pitch)
+        self.band = min(d.h, max(1, round(POSITIONS / d.pitch)))
         self.work = s.groups * taps * per_group * d.rows * d.pitch
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
