@@ -46,7 +46,9 @@ from .tree import add_chunks
 
 __all__ = ["PANEL", "LinearGradients", "MaskedGradient", "gradients", "linear", "transpose"]
 
-NEAR = 4096  # numbers of a row at a time, 16 KiB: those of a task's rows stay in the L2 cache
+# Numbers of a row at a time: 4 KiB of each row in a tile of w stay in the L1 cache. Weights that no
+# cache holds are read in longer runs.
+NEAR, LONG, LARGE = 1024, 4096, 2**22
 VECTORS = 2  # of columns in a tile of dw or dx: more would fill the L1 cache
 PANEL = VECTORS * LANES
 
@@ -79,7 +81,7 @@ def linear(height: int, width: int) -> Any:
         depth = w.size // columns
         rows = x.size // depth
         high, wide = -(-rows // height), -(-columns // width)
-        blocks = -(-depth // NEAR)
+        blocks = -(-depth // (LONG if w.size >= LARGE else NEAR))
         # Numbers of w that only one tile needs are read once: whole rows are the fastest.
         sweeps, together = (blocks, 1) if high > 1 else (1, blocks)
         deep = -(-depth // (blocks * LANES)) * LANES

@@ -32,13 +32,15 @@ from ..convolution.layout import LINE, GatedGradient, aligned
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
 from ..simd import add_row, load, load_part, outer, prefetch, store, store_part, zeros
-from .packing import HEIGHT, VECTORS, WIDTH, pack_block
+from .packing import HEIGHT, PLAIN, TRANSPOSED, VECTORS, WIDTH, pack_block
 from .rows import PAD, Pixels, copy_rows, pixel, zero_between
 
 __all__ = ["Blocks", "Results", "Where", "multiply"]
 
 SIZE = HEIGHT * WIDTH
 FAR = 48  # products of each sum: fewer take less time than memory, which is busy enough
+
+LARGE = 2**18  # numbers of a matrix that is no longer in the L2 cache
 
 
 class Results(NamedTuple):
@@ -133,9 +135,23 @@ def _panel(vectors: int, functions: bool) -> Any:
                 for v in range(vectors):
                     prefetch(y, (m + r) * blocks.columns + part.n + v * LANES)
 
+    @inlined
+    def fetch_matrix(b: Array, tile: int, begin: int, part: _Part, blocks: Blocks) -> None:
+        """Fetch a tile's share of what is packed for the next panel."""
+        tiles, n = part.end - part.top, part.n + WIDTH
+        if blocks.depth * blocks.columns < LARGE:
+            return
+        if blocks.packing == TRANSPOSED:
+            for r in range(tile * WIDTH // tiles, (tile + 1) * WIDTH // tiles):
+                prefetch(b, (n + r) * blocks.depth + part.k + begin)
+        if blocks.packing == PLAIN:
+            for r in range(tile * LINE // tiles, (tile + 1) * LINE // tiles):
+                for v in range(0, WIDTH, LINE):
+                    prefetch(b, (part.k + begin + r) * blocks.columns + n + v)
+
     @kernel
     def multiply_panel(
-        source: GatedGradient, b: Array, out: Results, scratch: _Scratch, part: _Part,
+        source: GatedGradient, b: Array, panel: Array, out: Results, scratch: _Scratch, part: _Part,
         blocks: Blocks, where: Where, activation: Activation,
     ) -> None:  # fmt: skip
         """Add the products to the sums of each tile; after the last block, write them."""
@@ -162,8 +178,9 @@ def _panel(vectors: int, functions: bool) -> Any:
                         prefetch(numbers, ahead[r] + begin)
                         if source.gated:
                             prefetch(gate, ahead[r] + begin)
+                fetch_matrix(b, tile - part.top, begin, part, blocks)
                 for k in range(begin, min(begin + LINE, part.terms)):
-                    t = outer(t, x, at + k, pitch, b, part.j + k * width)
+                    t = outer(t, x, at + k, pitch, panel, part.j + k * width)
             of_tile = part.sums + (tile - part.top) * SIZE
             if part.k > 0:
                 t = t + load(HEIGHT, vectors, sums, of_tile, width, LANES)
@@ -223,8 +240,10 @@ def multiply(functions: bool) -> Any:
                     of_panel = (p - left) * most * SIZE
                     part = _Part(top, end, p == left, in_place, n, place, k, terms, of_panel)
                     if narrow:
-                        narrow_panel(source, panel, out, scratch, part, blocks, where, activation)
+                        narrow_panel(
+                            source, b, panel, out, scratch, part, blocks, where, activation
+                        )
                     else:
-                        wide_panel(source, panel, out, scratch, part, blocks, where, activation)
+                        wide_panel(source, b, panel, out, scratch, part, blocks, where, activation)
 
     return product

@@ -13,7 +13,7 @@ from .algorithms import MOST_PATCHES, Col2im, Direct, FewChannels, PooledCol2im,
 from .cost import direct_work, patches_of, winograd_work
 from .depthwise import Depthwise, DepthwiseGradient, is_depthwise
 from .filter_gradients import DirectGradient, PooledGradient, WinogradGradient
-from .products import Product, ProductGradient, is_product
+from .products import Product, ProductGradient, is_product, places
 from .wide_winograd import WideWinograd, WideWinogradGradient
 
 __all__ = ["filter_gradient", "input_gradient", "output"]
@@ -32,7 +32,7 @@ def output(
     if is_depthwise(channels, filters, groups) and pool == 1:
         return Depthwise(windows, channels)
     if is_product(windows, groups, pool, batch):
-        return Product(windows, channels, filters, back=False)
+        return Product(places(windows), channels, filters, back=False)
     s = sliding(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         kind = WideWinograd if _is_wide(channels, filters, groups) else Winograd
@@ -47,7 +47,7 @@ def input_gradient(
     if is_depthwise(channels, filters, groups) and pool == 1:
         return Depthwise(windows, channels, back=True)
     if is_product(windows, groups, pool, batch):
-        return Product(windows, channels, filters, back=True)
+        return Product(places(windows), channels, filters, back=True)
     s = adjoint(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         kind = WideWinograd if _is_wide(channels, filters, groups) else Winograd
@@ -75,7 +75,7 @@ def filter_gradient(
     if is_depthwise(channels, filters, groups):
         return DepthwiseGradient(windows, channels, share)
     if is_product(windows, groups, pool, batch):
-        return ProductGradient(windows, channels, filters, share)
+        return ProductGradient(places(windows), channels, filters, share)
     s, d = sliding(windows, channels, filters, groups), through(windows, filters)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         few = _patches_are_fewer(windows, channels, filters, batch, share.chunks)

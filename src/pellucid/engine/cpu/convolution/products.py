@@ -1,6 +1,7 @@
 """A convolution of 1x1 as a matrix product, whose rows are the pixels of all images.
 
-Each class here is one pass, with its matrix packed; they take channels-last arrays.
+Each class here is one pass, with its matrix packed; they take channels-last arrays. A fully
+connected layer has the same passes.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from ..launch import launch
 from ..steps.base import flat
 from .filter_gradients import partial_sums
 
-__all__ = ["Product", "ProductGradient", "cut", "is_product"]
+__all__ = ["Product", "ProductGradient", "cut", "is_product", "places", "rows"]
 
 DEEP = 384  # numbers of a row: with as much of a panel they fill the L1 cache
 TILES = 16  # of a task: this many times DEEP numbers of each row stay in the L2 cache,
@@ -62,42 +63,50 @@ def cut(
 
 
 class Product:
-    """y = x·wᵀ + b of pixels x; or ``back``, dx = dz·w."""
+    """y = x·wᵀ + b of rows x; or ``back``, dx = dz·w. ``where`` they are says `places`.
+
+    The matrix is packed by `pack`, or each time ``on_the_way``, which takes no memory.
+    """
 
     name = "matrix product"
     can_emit_channels_first, activates = False, True
     scratch = ("filters",)
 
-    def __init__(self, windows: Windows, channels: int, filters: int, *, back: bool) -> None:
-        self.back = back
+    def __init__(
+        self, where: Where, channels: int, filters: int, *, back: bool, on_the_way: bool = False
+    ) -> None:
+        self.where = Where(where.written, where.read) if back else where
         self.depth, self.columns = (filters, channels) if back else (channels, filters)
-        near, far = _pixels(windows)
-        self.where = Where(far, near) if back else Where(near, far)
+        self.order, self.on_the_way = PLAIN if back else TRANSPOSED, on_the_way
         width = packed_columns(self.columns)
-        self.filters, self.row = aligned_zeros(self.depth * width), aligned_zeros(width)
+        self.filters = aligned_zeros(0 if on_the_way else self.depth * width)
+        self.row = aligned_zeros(width)
         self.padded = width > self.columns
         self.bias = self.row[: self.columns].reshape(1, 1, -1)
-        self.packing = PLAIN if back else TRANSPOSED
-        self.uses = (pack, self.kernel_for(NO_ACTIVATION))
+        self.uses = (pack, self.kernel_for(NO_ACTIVATION))[on_the_way:]
 
     def pack(self, w: Array) -> None:
-        """Take over the filters (F, C, 1, 1)."""
+        """Take over the filters (F, C, 1, 1), or the matrix (F, C)."""
+        if self.on_the_way:
+            self.filters = flat(w)
+            return
         panels = -(-self.columns // WIDTH)
-        launch(pack, panels, w.size, flat(w), self.columns, self.packing, self.filters)
+        launch(pack, panels, w.size, flat(w), self.columns, self.order, self.filters)
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
         keep: bool = True, plus: Array | None = None,
     ) -> None:  # fmt: skip
         """Write the output ``y`` of ``n`` images; add ``plus`` before the activation."""
-        rows = n * self.where.read.oh * self.where.read.ow
-        if not rows:
+        count = n * self.where.read.oh * self.where.read.ow
+        if not count:
             return
-        blocks = cut(rows, self.depth, self.columns, added=plus is not None)
+        packing = self.order if self.on_the_way else PACKED
+        blocks = cut(count, self.depth, self.columns, packing=packing, added=plus is not None)
         out = Results(flat(y), self.row, NOTHING if plus is None else flat(plus))
         launch(
             self.kernel_for(activation), blocks.down * blocks.across,
-            rows * self.depth * self.columns, source, self.filters, out, blocks, self.where,
+            count * self.depth * self.columns, source, self.filters, out, blocks, self.where,
             activation,
         )  # fmt: skip
 
@@ -111,8 +120,8 @@ class ProductGradient:
 
     scratch = ("sums",)
 
-    def __init__(self, windows: Windows, channels: int, filters: int, share: Share) -> None:
-        self.pixels, _ = _pixels(windows)
+    def __init__(self, where: Where, channels: int, filters: int, share: Share) -> None:
+        self.pixels = where.read
         self.share, self.chunks = share, chunk_count(channels * filters, share.chunks)
         tiles, panels = -(-filters // HEIGHT), -(-channels // WIDTH)
         high, wide = min(HIGH, tiles), min(WIDE, panels)
@@ -129,7 +138,7 @@ class ProductGradient:
         self.work = self.cut.per_image * channels * filters
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
-        """Write the gradients of the filters (F, C, 1, 1) and of the bias (F,)."""
+        """Write the gradients of the matrix, of F·C numbers, and of the bias (F,)."""
         weights, bias, _ = self.sums
         out = dw.reshape(1, dw.size) if self.groups == 1 else weights
         sums = self.sums._replace(weights=out, bounds=self.share.bounds(self.chunks))
@@ -144,7 +153,13 @@ class ProductGradient:
         db[:] = bias[0]
 
 
-def _pixels(windows: Windows) -> tuple[Pixels, Pixels]:
-    """Return which pixels of the input, and of the output, are rows."""
+def places(windows: Windows) -> Where:
+    """Return which pixels of input and output a convolution of 1x1 connects."""
     (oh, ow), out = windows.output, windows.output
-    return Pixels(*windows.input, *windows.stride, oh, ow), Pixels(*out, 1, 1, *out)
+    return Where(Pixels(*windows.input, *windows.stride, oh, ow), Pixels(*out, 1, 1, *out))
+
+
+def rows(per_image: int) -> Where:
+    """Return what says that images are rows, this many each."""
+    every = Pixels(1, per_image, 1, 1, 1, per_image)
+    return Where(every, every)

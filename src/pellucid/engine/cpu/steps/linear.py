@@ -10,11 +10,14 @@ import numpy as np
 
 from ....distributed import Share
 from ....kernels import matmul
+from ....kernels.convolution.activation import NO_ACTIVATION, RELU
+from ....kernels.convolution.layout import NO_BYTES, GatedGradient
 from ....kernels.jit import LANES, REGISTERS
 from ....memory import aligned_zeros
 from ....nn import Layer, Linear, ReLU
 from ....typing import Array, Shape
 from ...step import Step
+from ..convolution.products import Product, ProductGradient, rows
 from ..launch import launch
 from .base import flat, serves, weights
 
@@ -28,6 +31,8 @@ TILE = (3, 4) if REGISTERS < 32 else (6, 4) if LANES < 5 else (5, 5)
 SIDES, ENOUGH = (5, 10), 16
 HEIGHTS = (12, 10, 8, 4) if REGISTERS == 32 else (6, 5, 4)
 PIECES = 16  # tasks for dw, and for dx, at most
+LARGE = 2**20  # weights, which are in no cache: they are read and written in long runs
+ROWS = 32  # of x, that are worth the transposing of so many weights
 
 
 @serves(Linear)
@@ -44,17 +49,18 @@ class LinearStep(Step):
         lead = self._lead = math.prod(input_shape[:-1])  # rows of an image
         super().__init__(name, (*input_shape[:-1], f), lead * k * f)
         self.channels_last = False if len(input_shape) == 3 else None  # rows along the last axis
-        rows = batch * lead
+        count = batch * lead
         self.kernel = "product" + " + relu" * relu
         self.layer, self.relu = layer, relu
         self._no_bias = aligned_zeros(f)
-        self._y = self.output((max(rows, TILE[0]), f))
-        self._dx = self.input_gradient((rows, k))
+        self._y = self.output((max(count, TILE[0]), f))
+        self._dx = self.input_gradient((count, k))
         self._db = aligned_zeros(f)  # without a bias
         self.reads_output = relu
-        self._tile = 1 if rows == 1 else TILE[0], min(TILE[1], f)
-        self._few = aligned_zeros((TILE[0], k) if rows > 1 else 0)
+        self._tile = 1 if count == 1 else TILE[0], min(TILE[1], f)
+        self._few = aligned_zeros((TILE[0], k) if count > 1 else 0)
         self._whole = 0
+        self._large: Any = None  # the passes back through many weights, from the first one on
         self.divide(self.share, batch)
 
     def divide(self, share: Share, batch_size: int) -> None:
@@ -63,7 +69,11 @@ class LinearStep(Step):
         if batch_size == self._whole:
             return
         self._whole = batch_size
-        self._height = _height(batch_size * self._lead, self._shape[0])
+        f, k = self._shape
+        self._product = None
+        if batch_size * self._lead >= ROWS and f * k >= LARGE:
+            self._product = Product(rows(self._lead), k, f, back=False, on_the_way=True)
+        self._height = _height(batch_size * self._lead, f)
         self._gradients = matmul.gradients(self._height)
 
     @classmethod
@@ -76,14 +86,20 @@ class LinearStep(Step):
     def forward(self, x: Array) -> Array:
         """Return ``x·wᵀ + b``."""
         images, x = len(x), x.reshape(-1, self._shape[1])
-        self._x, rows = x, len(x)
+        self._x, count = x, len(x)
         w, b = weights(self.layer.weight, self._shape, self.name), self.layer.bias
         shift = self._no_bias if b is None else weights(b, self._shape[:1], self.name)
+        if self._product is not None:
+            activation = RELU if self.relu else NO_ACTIVATION
+            self._product.pack(w)
+            self._product.bias[:] = shift
+            self._product(GatedGradient.of(x), images, self._y[:], NO_BYTES, activation)
+            return self._y[:count].reshape(images, *self.output_shape)
         height, width = self._tile
-        if rows == 1:
+        if count == 1:
             height = 1
-        elif rows < height:  # padded: another kernel would not be worth compiling
-            self._few[:rows], x = x, self._few
+        elif count < height:  # padded: another kernel would not be worth compiling
+            self._few[:count], x = x, self._few
         n = len(x)
         high, wide = -(-n // height), -(-len(w) // width)
         side = max(SIDES[0], min(SIDES[1], math.isqrt(high * wide // ENOUGH)))
@@ -92,11 +108,12 @@ class LinearStep(Step):
             matmul.linear(height, width), down * across, n * w.size,
             flat(x), flat(w), shift, flat(self._y[:]), down, across, self.relu,
         )  # fmt: skip
-        return self._y[:rows].reshape(images, *self.output_shape)
+        return self._y[:count].reshape(images, *self.output_shape)
 
     def repeats(self, images: int) -> bool:
         """Return whether the rows fill a tile, or are read as they are."""
-        return images * self._lead == 1 or images * self._lead >= self._tile[0]
+        count = images * self._lead
+        return self._product is not None or count == 1 or count >= self._tile[0]
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradients ``dyᵀ·x`` and ``Σ dy``; return ``dy·w``."""
@@ -110,6 +127,16 @@ class LinearStep(Step):
         if self.learns:
             dw = self.gradient(weight)
             db = self._db if bias is None else self.gradient(bias)
+        if w.size >= LARGE:
+            accumulate, multiply = self._make_large()
+            source = GatedGradient.of(dy, self._y[:n] if self.relu else None)
+            images = n // self._lead
+            if self.learns:
+                accumulate(self._x, source, dw, db)
+            if need_dx:
+                multiply.pack(w)
+                multiply(source, images, dx, NO_BYTES, NO_ACTIVATION)
+            return self._dx[:n].reshape(shape) if need_dx else None
         bounds = self.share.bounds(self.share.chunks)
         bounds = bounds if self._lead == 1 else bounds * self._lead  # of rows
         few = self.share.images * self._lead <= self._height
@@ -121,10 +148,22 @@ class LinearStep(Step):
         )  # fmt: skip
         return self._dx[:n].reshape(shape) if need_dx else None
 
+    def _make_large(self) -> tuple[ProductGradient, Product]:
+        if self._large is None:
+            (f, k), where = self._shape, rows(self._lead)
+            back = Product(where, k, f, back=True, on_the_way=True)
+            self._large = ProductGradient(where, k, f, self.share), back
+        made: tuple[ProductGradient, Product] = self._large
+        return made
+
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels for a full batch."""
-        forward = matmul.linear(*self._tile)
-        return (forward, self._gradients) if training else (forward,)
+        forward = (matmul.linear(*self._tile),) if self._product is None else self._product.uses
+        if not training:
+            return forward
+        if math.prod(self._shape) < LARGE:
+            return *forward, self._gradients
+        return *forward, *(kernel for one in self._make_large() for kernel in one.uses)
 
 
 def _height(n: int, f: int) -> int:
