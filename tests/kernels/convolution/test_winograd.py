@@ -176,9 +176,8 @@ def source(case):
 
 def forward(case, wide=False):
     """Return the output, and which cells argmax."""
-    passing = (WideWinograd if wide else Winograd)(
-        sliding(case.windows, *case.sizes, case.pool), case.windows, case.pool, flip=False
-    )
+    passed = (sliding(case.windows, *case.sizes, case.pool), case.windows, case.pool)
+    passing = WideWinograd(*passed, case.n, flip=False) if wide else Winograd(*passed, flip=False)
     passing.pack(case.w)
     passing.bias[:] = case.b.reshape(passing.bias.shape)
     y = np.full(last(case.y).shape, np.nan, np.float32)
@@ -189,8 +188,8 @@ def forward(case, wide=False):
 
 
 def input_gradient(case, wide=False):
-    slides = adjoint(case.windows, *case.sizes, case.pool)
-    passing = (WideWinograd if wide else Winograd)(slides, case.windows, 1, flip=True)
+    passed = (adjoint(case.windows, *case.sizes, case.pool), case.windows, 1)
+    passing = WideWinograd(*passed, case.n, flip=True) if wide else Winograd(*passed, flip=True)
     passing.pack(case.w)
     dx = np.full(last(case.x).shape, np.nan, np.float32)
     passing(source(case), case.n, dx, np.zeros(1, np.uint8), NO_ACTIVATION)

@@ -35,8 +35,9 @@ def output(
         return Product(places(windows), channels, filters, back=False)
     s = sliding(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
-        kind = WideWinograd if _is_wide(channels, filters, groups) else Winograd
-        return kind(s, windows, pool, flip=False)
+        if _is_wide(channels, filters, groups):
+            return WideWinograd(s, windows, pool, batch, flip=False)
+        return Winograd(s, windows, pool, flip=False)
     return Direct(windows, channels, filters, groups, pool)
 
 
@@ -50,8 +51,9 @@ def input_gradient(
         return Product(places(windows), channels, filters, back=True)
     s = adjoint(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
-        kind = WideWinograd if _is_wide(channels, filters, groups) else Winograd
-        return kind(s, windows, 1, flip=True)
+        if _is_wide(channels, filters, groups):
+            return WideWinograd(s, windows, 1, batch, flip=True)
+        return Winograd(s, windows, 1, flip=True)
     if pool > 1:
         return PooledCol2im(windows, channels, filters, groups, pool)
     if groups == 1 and _few_channels_pay(windows, channels):

@@ -11,7 +11,7 @@ from ....kernels.convolution import winograd_wide, winograd_wide_gradient
 from ....kernels.convolution.activation import RELU, Activation
 from ....kernels.convolution.arguments import Output, PartialSums
 from ....kernels.convolution.geometry import Sliding
-from ....kernels.convolution.layout import GatedGradient
+from ....kernels.convolution.layout import LINE, GatedGradient
 from ....kernels.convolution.panels import HEIGHT, WIDTH, Panels, pack_panels, transform_images
 from ....kernels.convolution.patches import patch_count, patches
 from ....kernels.convolution.winograd_transforms import PATCH, PLACES
@@ -21,7 +21,6 @@ from ....memory import aligned_zeros
 from ....shapes import Windows
 from ....typing import Array
 from ..launch import launch
-from ..scratch import scratch
 from ..steps.base import flat
 from .algorithms import round_up
 from .filter_gradients import partial_sums
@@ -47,15 +46,20 @@ class WideWinograd:
 
     name = "Winograd convolution"
     can_emit_channels_first, activates = False, False
+    scratch = ("filters", "numbers")
 
-    def __init__(self, s: Sliding, windows: Windows, pool: int, *, flip: bool) -> None:
+    def __init__(self, s: Sliding, windows: Windows, pool: int, batch: int, *, flip: bool) -> None:
         side, self.flip = windows.window[0], flip
         outputs = PATCH + 1 - side
         self.s = patches(s, windows.dilation, outputs, pool, WIDTH)
         self.filters = aligned_zeros((_panels(s.f), s.c, side * side, WIDTH))
         self.row = aligned_zeros(_panels(s.f) * WIDTH)
         self.bias = self.row[: s.f].reshape(1, 1, s.f)
-        self.numbers = aligned_zeros(0)  # transformed patches of some images
+        self.padded = self.row.size > s.f
+        of_image = PLACES * patch_count(self.s) * _panels(s.c) * WIDTH
+        self.images = min(batch, max(1, SHARED // (4 * of_image)))  # transformed at a time
+        gaps = PLACES * _panels(s.c) * LINE + HEIGHT * WIDTH
+        self.numbers = aligned_zeros(self.images * of_image + gaps)
         self.transform = transform_images(outputs)
         self.kernel = winograd_wide.forward(outputs, pool)
         self.uses = (pack_panels, self.transform, self.kernel)
@@ -70,14 +74,12 @@ class WideWinograd:
         keep: bool = True,
     ) -> None:  # fmt: skip
         """Write the output ``y`` of ``n`` images, and the pooling's ``argmax``."""
-        s, of_image = self.s, patch_count(self.s)
-        at_once = max(1, SHARED // (4 * PLACES * of_image * _panels(s.c) * WIDTH))
-        at_once = _in_equal_parts(n, at_once)
+        s, v, of_image = self.s, self.numbers, patch_count(self.s)
+        at_once = _in_equal_parts(n, self.images)
         for first in range(0, n, at_once):
             images = slice(first, min(n, first + at_once))
             count = (images.stop - first) * of_image
             panels = Panels.of(count, round_up(_in_equal_parts(count, MOST_PATCHES), HEIGHT))
-            v = self._room(_panels(s.c) * PLACES * panels.plane + HEIGHT * WIDTH)
             work = (images.stop - first) * self.work
             part = source.part(first, images.stop, n)
             launch(
@@ -90,17 +92,11 @@ class WideWinograd:
                 activation == RELU,
             )  # fmt: skip
 
-    def _room(self, numbers: int) -> Array:
-        """Return memory for patches: of its own for a forward pass, whose calls may be recorded."""
-        if self.flip:
-            return scratch(numbers)
-        if self.numbers.size < numbers:
-            self.numbers = aligned_zeros(numbers)
-        return self.numbers
-
 
 class WideWinogradGradient:
     """Filter gradients, whose sums over a chunk of images are transformed back at once."""
+
+    scratch = ("sums", "nodes", "numbers")
 
     def __init__(self, s: Sliding, d: Sliding, windows: Windows, share: Share, batch: int) -> None:
         side, step = windows.window[0], windows.dilation
@@ -109,11 +105,14 @@ class WideWinogradGradient:
         self.share, own = share, share.count(share.chunks)
         self.chunks, self.of_image = share.chunks, patch_count(self.s)
         depth = _panels(s.c) + _panels(d.c)
-        numbers = share.largest(batch) * self.of_image * PLACES * depth * WIDTH
+        of_image = self.of_image * PLACES * depth * WIDTH
+        numbers = share.largest(batch) * of_image
         # Each part of the batch is a node of the tree.
         self.parts = min(own, 1 << max(0, -(-4 * numbers // (2 * SHARED)) - 1).bit_length())
         nodes = self.parts if self.parts > 1 else 0  # a single one is the gradient itself
         self.nodes = aligned_zeros((nodes, s.c * d.c * side * side))
+        images = -(-batch * (own // self.parts) // self.chunks)  # of a part at most
+        self.numbers = aligned_zeros(images * of_image + depth * PLACES * LINE)
         self.sums = partial_sums(own, 0, _panels(d.c) * WIDTH)
         self.transform = winograd_wide_gradient.transform_both(outputs)
         self.kernel = winograd_wide_gradient.backward_weights(outputs)
@@ -145,8 +144,9 @@ class WideWinogradGradient:
         s, d, work = self.s, self.d, len(x) * self.work
         panels = Panels.of(len(x) * self.of_image, WIDTH)
         of_images, of_gradient = (_panels(k) * PLACES * panels.plane for k in (s.c, d.c))
-        numbers = scratch(of_images + of_gradient)
-        v, m = numbers[:of_images], numbers[of_images:]
+        if self.numbers.size < of_images + of_gradient:  # more images than it was made for
+            self.numbers = aligned_zeros(of_images + of_gradient)
+        v, m = self.numbers[:of_images], self.numbers[of_images:]
         launch(
             self.transform, 2 * len(sums.bias), work, GatedGradient.of(x), dy, v, m, sums, s, d,
             panels,

@@ -186,9 +186,10 @@ class ConvStep(Step):
             self._make_input_gradient()
         for one in (self._filter_gradient, self._input_gradient):
             _share(one, Use.BACKWARD)
-        if not self.frozen:
-            _share(self._output, Use.FORWARD)
-        elif self._reserved.pop((id(self._output), "filters"), None):
+        _share(self._output, Use.FORWARD, but="filters" if self.frozen else "")
+        filters = id(self._output), "filters"
+        if self.frozen and filters in self._reserved:
+            del self._reserved[filters]
             self._output.filters = aligned_zeros(self._output.filters.shape)
 
     def holders(self) -> Sequence[object]:
@@ -202,9 +203,9 @@ class ConvStep(Step):
         self._packed = None
 
 
-def _share(algorithm: Any, use: Use) -> None:
-    """Reserve, in place of an algorithm's own arrays, those that are its ``scratch``."""
-    for name in getattr(algorithm, "scratch", ()):
+def _share(algorithm: Any, use: Use, but: str = "") -> None:
+    """Reserve, in place of an algorithm's own arrays, those that are its ``scratch``, but one."""
+    for name in (name for name in getattr(algorithm, "scratch", ()) if name != but):
         own = getattr(algorithm, name)
         if isinstance(own, tuple):
             setattr(algorithm, name, type(own)(*(_as_reserved(a, use) for a in own)))
