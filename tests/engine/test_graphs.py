@@ -173,12 +173,12 @@ def test_a_step_absorbs_only_what_alone_reads_it():
         steps = engine.compile(model, SHAPE, BATCH).steps
         return [step.kernel for step in steps if "channels" not in step.kernel]
 
-    assert plan("body") == ["convolution + relu + max 2x2", "convolution", "sum + relu"]
-    assert plan("pool") == ["convolution + relu + max 2x2", "convolution", "sum + relu"]
+    assert plan("body") == ["convolution + relu + max 2x2", "matrix product", "sum + relu"]
+    assert plan("pool") == ["convolution + relu + max 2x2", "matrix product", "sum + relu"]
     others = {"tanh": nn.Tanh(), "relu": (nn.ReLU(), "conv"), "sum": (nn.Add(), "tanh", "relu")}
     model = nn.Graph({"conv": nn.Conv2d(2, 3, 1, rng=rng)} | others)
     kernels = [step.kernel for step in engine.compile(model, SHAPE, BATCH).steps]
-    assert kernels == ["channels last", "convolution", "tanh", "relu", "sum", "channels first"]
+    assert kernels == ["channels last", "matrix product", "tanh", "relu", "sum", "channels first"]
 
 
 @pytest.mark.parametrize("inputs", [2, 3, 4])
