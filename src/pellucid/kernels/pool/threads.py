@@ -139,7 +139,7 @@ class _Pool:
     def hire(self, wanted: int) -> None:
         """Start or end helpers until there are ``wanted``, if the system gives as many."""
         queue, helpers = self.queue, self.helpers
-        if not queue[work_queue.LOOKS]:
+        if wanted and not queue[work_queue.LOOKS]:
             work_queue.serve(queue, 0)  # compiled here: no call can wait for a thread that compiles
             queue[work_queue.HELPERS], queue[work_queue.LOOKS] = 1, REHEARSAL
             took = min(_seconds_of(work_queue.serve, queue, 0) for _ in range(3))
