@@ -14,6 +14,7 @@ import pytest
 
 import pellucid as library
 from cli.terminal import on_terminal
+from pellucid.kernels.jit import LANES, REGISTERS
 from pellucid.nn import Conv2d, ReLU, Sequential
 from permissions import obeying
 
@@ -29,7 +30,7 @@ def without_codes(sent: str) -> str:
 def cold(finish, tmp_path_factory):
     """A folder for kernels that was empty, and what was printed when it was filled."""
     folder = tmp_path_factory.mktemp("kernels")
-    asked = ("warmup", FEW, "--input", "1x8x8")
+    asked = ("warmup", FEW, "--input", "1x8x8", "--out", str(folder / "for others"))
     result = finish(*asked, cwd=folder, NUMBA_CACHE_DIR=str(folder))
     assert result.returncode == 0
     return folder, result
@@ -38,12 +39,15 @@ def cold(finish, tmp_path_factory):
 def test_warming_up_compiles_and_says_where_and_how_long(cold):
     folder, result = cold
     assert result.stderr == f"{NOTICE}\n"
-    ready, compiled, kept = result.stdout.splitlines()
+    ready, compiled, written, kept = result.stdout.splitlines()
     assert ready == f"{FEW} (1x8x8) is ready"
+    assert re.fullmatch(r"\d+ kernels for this processor in .*for others", written)
     number = int(re.fullmatch(r"compiled (\d+) kernels in \d+\.\d s", compiled)[1])
     place = Path(re.fullmatch(r"they are cached in (.*)", kept)[1])
     assert place.parent == folder
-    assert len(list(place.glob("*.nbc"))) >= number > 5
+    kept = {path.name for path in folder.glob("*_*/*.nbc")}
+    assert len(kept) >= number > 5
+    assert {path.name for path in folder.glob("for others/*.nbc")} == kept
 
 
 def test_warming_up_again_compiles_nothing(pellucid, cold):
@@ -60,6 +64,57 @@ def test_what_was_warmed_up_trains_evaluates_and_predicts_without_a_word(pelluci
     library.viz.save_figure(library.viz.filters(np.ones((4, 1, 3, 3))), tmp_path / "a.png")
     result = pellucid("predict", "run", "a.png", **env)
     assert (result.returncode, "compiling" in result.stderr) == (0, False)
+
+
+@pytest.fixture
+def others(cold, tmp_path):
+    """Where the kernels were written to, as on another machine whose own folder is empty."""
+    shutil.copytree(cold[0] / "for others", tmp_path / "others")
+    env = {"PELLUCID_KERNELS": str(tmp_path / "others")}
+    return tmp_path / "others", env | {"NUMBA_CACHE_DIR": str(tmp_path / "own")}
+
+
+def test_a_machine_with_kernels_from_elsewhere_compiles_nothing(pellucid, others):
+    place, env = others
+    for path in place.iterdir():
+        path.chmod(0o444)
+    result = pellucid("warmup", FEW, "--input", "1x8x8", **env)
+    assert (result.stderr, "compiled 0 kernels in" in result.stdout) == ("", True)
+    assert not list(place.parent.rglob("own/*/*.nbc"))
+
+
+def test_a_damaged_kernel_from_elsewhere_is_compiled_and_said(pellucid, others):
+    place, env = others
+    damaged = next(place.glob("updates.sgd*.nbc"), None) or next(place.glob("updates.*.nbc"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    result = pellucid("warmup", FEW, "--input", "1x8x8", **env)
+    assert result.returncode == 0
+    assert f"note: {place} has kernels of another version of Pellucid, or" in result.stderr
+    assert "compiled 1 kernel in" in result.stdout
+    assert len(list(place.parent.rglob("own/*/*.nbc"))) == 1
+
+
+def test_kernels_for_a_level_of_processors_serve_this_one(pellucid, tmp_path):
+    model = Sequential(relu=ReLU())
+    model.input_shape = (2, 3, 3)
+    library.save(model, tmp_path / "m.safetensors")
+    level = {(16, 32): "x86-64-v4", (8, 16): "x86-64-v3"}.get((LANES, REGISTERS))
+    if level is None:
+        pytest.skip("not such a processor")
+    result = pellucid("warmup", "m.safetensors", "--cpu", level, "--out", "kernels")
+    assert (result.returncode, f"for {level} in kernels" in result.stdout) == (0, True)
+    env = {"PELLUCID_KERNELS": "kernels", "NUMBA_CACHE_DIR": str(tmp_path / "own")}
+    result = pellucid("warmup", "m.safetensors", **env)
+    assert (result.stderr, "compiled 0 kernels in" in result.stdout) == ("", True)
+
+
+def test_an_unknown_level_and_a_folder_with_something_else_are_refused(pellucid, tmp_path):
+    result = pellucid("warmup", FEW, "--cpu", "x86-64-v5")
+    assert result.returncode == 1
+    assert re.search(r"--cpu: must be one of x86-64-v2, .*received 'x86-64-v5'", result.stderr)
+    (tmp_path / "a").touch()
+    result = pellucid("warmup", FEW, "--input", "1x8x8", "--out", ".")
+    assert (result.returncode, "--out: must be a new or empty folder" in result.stderr) == (1, True)
 
 
 def test_without_a_name_the_built_in_network_is_warmed_up_for_digits_and_mnist(pellucid):

@@ -12,7 +12,6 @@ import functools
 import hashlib
 import pickle
 import re
-import sys
 import tempfile
 import threading
 import uuid
@@ -22,23 +21,23 @@ from types import FunctionType
 from typing import Any
 
 import llvmlite.binding
-import numba
 from numba.core import caching, config
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
-from numba.core.registry import cpu_target
 from numba.core.runtime import _nrt_python  # type: ignore[attr-defined]
 from numba.core.serialize import dumps
 from numba.misc.appdirs import AppDirs
 
-from . import compiling
+from . import compiling, shipped
 from .ahead import crew
+from .processors import Processor
+from .shipped import MAKERS
 
-__all__ = ["KernelCache", "folder", "folders"]
+__all__ = ["USED", "KernelCache", "folder", "folders"]
 
-MAKERS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__)
 SETTINGS: Any = config
 ROOT = Path(__file__).parent.parent
+USED: dict[Path, None] = {}  # the files of this process's kernels
 WRITING = threading.Lock()  # a process that must end at once ends before or after
 IMPORT = re.compile(r"^ *from (\.*)([\w.]*) import ([^\n(]+|\([^)]*\))", re.MULTILINE)
 
@@ -98,9 +97,9 @@ class KernelCache(caching._Cache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the kernel for this signature, or None where it must be compiled."""
         with suppress(OSError):
-            name, key = self._identity(sig, target_context.codegen())
+            name, key = self._identity(sig, shipped.processor())
             made_elsewhere = crew.claim(name)
-            found = self._load(name, key, target_context)
+            found = self._load(name, key, target_context, sig)
             if found is None:
                 crew.missing(name)
             elif made_elsewhere:
@@ -108,15 +107,17 @@ class KernelCache(caching._Cache):
             return found
         return None
 
-    def _load(self, name: str, key: Any, target_context: Any) -> Any:
+    def _load(self, name: str, key: Any, target_context: Any, sig: Any) -> Any:
         for place in folders(self._source):
             # Whatever is wrong with a file, a new one will take its place.
-            with suppress(Exception):
-                data = (place / name).read_bytes()
-                kept, reduced = pickle.loads(data[32:] if _sum(data[32:]) == data[:32] else b"")
-                if kept == key:
-                    _name_the_runtime()
-                    return CompileResult._rebuild(target_context, *pickle.loads(reduced))
+            if found := _read_kernel(place / name, key, target_context):
+                return found
+        for place, target in shipped.folders():
+            name, key = self._identity(sig, target)
+            if (place / name).exists():
+                if found := _read_kernel(place / name, key, target_context):
+                    return found
+                shipped.other_source(place)
         return None
 
     def missing_file(self, sig: Any) -> str | None:
@@ -125,9 +126,12 @@ class KernelCache(caching._Cache):
         A file of an older version counts as there.
         """
         with suppress(OSError):
-            name, _ = self._identity(sig, cpu_target.target_context.codegen())
-            there = any((place / name).exists() for place in folders(self._source))
-            return None if there or folder(self._source) is None else name
+            name, _ = self._identity(sig, shipped.processor())
+            there = [place / name for place in folders(self._source)]
+            for place, target in shipped.folders():
+                there.append(place / self._identity(sig, target)[0])
+            there_is = any(path.exists() for path in there)
+            return None if there_is or folder(self._source) is None else name
         return None
 
     def save_overload(self, sig: Any, result: Any) -> None:
@@ -135,11 +139,12 @@ class KernelCache(caching._Cache):
         if result.lifted or result.library.has_dynamic_globals:
             return
         with suppress(OSError):
-            name, key = self._identity(sig, result.codegen)
+            name, key = self._identity(sig, shipped.processor())
             data = dumps((key, dumps(result._reduce())))
             place = folder(self._source)
             if place is not None:
                 _write(place / name, _sum(data) + data)
+                USED[place / name] = None
 
     def enable(self) -> None:
         """Numba asks for it."""
@@ -150,11 +155,24 @@ class KernelCache(caching._Cache):
     def flush(self) -> None:
         """Numba asks for it. A file that is out of date is replaced when its kernel is compiled."""
 
-    def _identity(self, sig: Any, codegen: Any) -> tuple[str, Any]:
+    def _identity(self, sig: Any, target: Processor) -> tuple[str, Any]:
         """Return the file's name, and all that decides what must be in it."""
-        kind = (*MAKERS, codegen.magic_tuple(), sig, _fingerprint(self._function, stamp=False))
+        kind = (*MAKERS.values(), tuple(target), sig, _fingerprint(self._function, stamp=False))
         which = _sum(str(kind).encode()).hex()[:16]
         return f"{self._name}.{which}.nbc", (kind, _fingerprint(self._function, stamp=True))
+
+
+def _read_kernel(path: Path, key: Any, target_context: Any) -> Any:
+    """Return the kernel in a file; None if it is not there, damaged, or another one."""
+    with suppress(Exception):
+        data = path.read_bytes()
+        kept, reduced = pickle.loads(data[32:] if _sum(data[32:]) == data[:32] else b"")
+        if kept == key:
+            _name_the_runtime()
+            kernel = CompileResult._rebuild(target_context, *pickle.loads(reduced))
+            USED[path] = None
+            return kernel
+    return None
 
 
 @functools.cache

@@ -12,17 +12,17 @@ from inspect import isgeneratorfunction
 from typing import Any
 
 from numba import njit
-from numba.core.registry import cpu_target
 
 from .ahead.recipes import recipe_of
 from .ahead.rehearsal import attend
 from .cache import KernelCache
 from .linking import KernelCompiler
+from .processors import vector_unit
+from .shipped import processor
 
 __all__ = ["LANES", "REGISTERS", "inlined", "kernel"]
 
 FASTMATH = frozenset({"reassoc", "contract", "arcp", "nsz", "afn"})
-WIDE = ("skylake-avx512", "cascadelake", "icelake-server", "sapphirerapids", "znver4", "znver5")
 POLICY: dict[str, Any] = {
     "nogil": True,
     "fastmath": set(FASTMATH),
@@ -62,21 +62,4 @@ def inlined(function: Callable[..., Any]) -> Any:
     return njit(**POLICY, inline="always")(function)
 
 
-def _vector_unit() -> tuple[int, int]:
-    """Return how many float32 a vector register of the compile target holds, and how many it has.
-
-    The target is the one Numba compiles for, so that ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES``
-    give kernels for a narrower machine; both belong to the key of Numba's cache.
-    """
-    _, name, features = cpu_target.target_context.codegen().magic_tuple()
-    offered = set(features.split(","))
-    if "+avx512f" in offered or (not features and name in WIDE):
-        return 16, 32
-    if "+avx2" in offered or (not features and name in ("haswell", "znver1", "znver2", "znver3")):
-        return 8, 16
-    if "+neon" in offered:
-        return 4, 32
-    return 4, 16
-
-
-LANES, REGISTERS = _vector_unit()
+LANES, REGISTERS = vector_unit(processor())

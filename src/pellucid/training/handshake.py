@@ -83,10 +83,10 @@ def facts(trainer: Trainer) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    from ..kernels.cache import MAKERS
+    from ..kernels.shipped import MAKERS
 
     names = "Python", "Numba", "llvmlite", "NumPy", "Pellucid"
-    versions = *MAKERS, np.__version__, __version__
+    versions = *MAKERS.values(), np.__version__, __version__
     return {f"the version of {k}": str(v) for k, v in zip(names, versions, strict=True)}
 
 
