@@ -77,21 +77,20 @@ def transform_images(outputs: int) -> Any:
 def pack_panels(queue: Array, w: Array, flip: bool, packed: Array) -> None:
     """Write the filters (F, C, side, side) into panels (F/W, C, side², W), zeros after them.
 
-    With ``flip``, those of the adjoint, with F and C exchanged. A task is a vector of filters.
+    With ``flip``, those of the adjoint, with F and C exchanged. A task is a vector of filters, or
+    then a channel, so that what it reads follows each other.
     """
     _, depth, cells, width = packed.shape
     flat_w, flat, pitch = w.reshape(w.size), packed.reshape(packed.size), w[0].size
-    filters = w.shape[1] if flip else len(w)
     for task in share(queue):
-        f = task * LANES
-        to = f // width * depth * cells * width + f % width
-        count = min(LANES, filters - f)
         if flip:
-            for c in range(depth):
-                last = to + ((c + 1) * cells - 1) * width
-                at = c * pitch + f * cells
-                transpose_part(flat_w, at, cells, count, cells, flat, last, -width)
+            for f in range(0, w.shape[1], LANES):
+                last = (f // width * depth + task + 1) * cells - 1
+                to, at, count = last * width + f % width, task * pitch + f * cells, w.shape[1] - f
+                transpose_part(flat_w, at, cells, min(LANES, count), cells, flat, to, -width)
         else:
+            f = task * LANES
+            to, count = f // width * depth * cells * width + f % width, min(LANES, len(w) - f)
             transpose_part(flat_w, f * pitch, pitch, count, pitch, flat, to, width)
 
 

@@ -67,7 +67,8 @@ class WideWinograd:
 
     def pack(self, w: Array) -> None:
         """Take over the filters (F, C, side, side)."""
-        launch(pack_panels, -(-self.s.f // LANES), w.size, w, self.flip, self.filters)
+        tasks = self.s.c if self.flip else -(-self.s.f // LANES)
+        launch(pack_panels, tasks, w.size, w, self.flip, self.filters)
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
