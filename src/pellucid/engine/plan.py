@@ -171,6 +171,11 @@ class Plan:
         gradients = sum(p.data.nbytes for p in self._parameters if p.rate)
         return self._memory.use(training=self._trains(), gradients=gradients)
 
+    def _prepare(self) -> None:
+        """Lay out memory for what the model's mode asks for."""
+        self._training = self._trains()
+        self._memory.lay_out(training=self._training, frozen=self._frozen)
+
     def _trains(self) -> bool:
         return self._training or any(map(_trains, self._layers))
 
@@ -213,8 +218,7 @@ class Plan:
         elif self.model.training:
             self._require_begun(len(x))
         self.images, self._given = 0, []  # if a step fails, backward must be refused
-        self._training = self._trains()
-        self._memory.lay_out(training=self._training, frozen=self._frozen)
+        self._prepare()
         if not len(x):
             self._attended = [step for step in self.steps if step.communicates]
             for step in self._attended:

@@ -43,6 +43,7 @@ def _take_a_step(plan: Plan, images: int) -> None:
     dtype = np.float32 if plan.single else np.float64
     values: dict[int, Array] = {0: np.zeros((images, *plan.input_shape), dtype)}
     plan.share.begin(images)
+    plan._prepare()
     for step in plan.steps:
         if isinstance(step, PlainStep):
             values[step.makes] = np.zeros((images, *step.output_shape), dtype)
@@ -55,8 +56,9 @@ def _take_a_step(plan: Plan, images: int) -> None:
         if step.makes not in gradients or step.makes not in plan._trained:
             continue
         dy = gradients.pop(step.makes)
-        below: object = tuple(np.zeros_like(values[k]) for k in step.reads)
-        if not isinstance(step, PlainStep):
+        if isinstance(step, PlainStep):
+            below: object = tuple(np.zeros_like(values[k]) for k in step.reads)
+        else:
             below = step.backward(dy, need_dx=not step.first)
         for k, dx in zip(step.reads, below if isinstance(below, tuple) else (below,), strict=True):
             if dx is not None:

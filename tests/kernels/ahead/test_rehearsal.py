@@ -108,6 +108,16 @@ def test_the_kernels_of_a_rehearsal_are_those_that_the_plan_then_calls():
     assert called <= expected
 
 
+def test_a_frozen_plan_rehearses_what_is_folded():
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, rng=rng), nn.BatchNorm2d(4), nn.SiLU()).eval()
+    plan = compile(model, (1, 8, 8), 5)
+    plan.freeze()
+    found = {call.kernel.recipe.name.partition(".")[0] for call in calls(plan, 5)}
+    assert "forward" in found
+    assert found.isdisjoint({"batch_norm", "silu"})
+
+
 @pytest.mark.parametrize("found", [add_chunks, linear(3, 2), gradients(2)])
 def test_a_kernel_is_found_again_by_its_recipe(found):
     assert kernel_of(found.recipe) is found
