@@ -38,7 +38,7 @@ __all__ = [
     "whole_pixels",
 ]
 
-BATCH_BLOCK = 2**16  # numbers of a task: they stay in the L2 cache for a second pass
+BATCH_BLOCK = 2**15  # numbers of a task: they stay in the L2 cache for a second pass
 RESPONSE_BLOCK = 2**15  # numbers of a task: some 30 µs
 ROW = 256  # numbers of a row at least: loops over shorter ones are slow
 TOGETHER = 256  # numbers that local response normalisation takes through each of its steps at once
