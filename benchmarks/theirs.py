@@ -88,11 +88,11 @@ class Kit:
 
     def total(self, *branches: nn.Module) -> nn.Module:
         """Return the sum of what two chains make of one input."""
-        return Total(*branches)
+        return Total(branches)
 
     def joined(self, *branches: nn.Module) -> nn.Module:
         """Return the channels of what several chains make of one input, one after the other."""
-        return Joined(*branches)
+        return Joined(branches)
 
     def _with_weights(self, layer: Any) -> nn.Module:
         shape = tuple(layer.weight.shape)
