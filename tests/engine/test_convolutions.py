@@ -322,3 +322,18 @@ def test_a_cell_that_is_not_finite_is_missed_nowhere(layer, bad):
     with np.errstate(invalid="ignore"):
         dx = layer.backward(dy)
     assert not np.isfinite(plan.backward(dy, need_dx=True)[~np.isfinite(dx)]).any()
+
+
+@pytest.mark.parametrize("image", [(1, 1), (2, 1), (2, 3)])
+@pytest.mark.parametrize(("stride", "dilation"), [(4, 1), (3, 2), ((2, 4), 1)])
+def test_images_smaller_than_the_stride_leave_phases_without_pixels(image, stride, dilation):
+    layer = nn.Conv2d(17, 5, 2, stride, 1, dilation, rng=np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(2, 17, *image)).astype(np.float32)
+    plan = engine.compile(layer, (17, *image), 2)
+    y = plan(x).copy()
+    dy = rng.normal(size=y.shape).astype(np.float32)
+    found = [y, plan.backward(dy, need_dx=True).copy(), layer.weight.grad.copy()]
+    expected = [layer(x), layer.backward(dy), layer.weight.grad]
+    for mine, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=2e-5 * max(1, np.abs(theirs).max()))

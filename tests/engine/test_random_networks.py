@@ -16,6 +16,7 @@ from pellucid.engine.cpu.convolution.algorithms import (
     Winograd,
 )
 from pellucid.engine.cpu.convolution.depthwise import Depthwise
+from pellucid.engine.cpu.convolution.products import Product
 from pellucid.engine.cpu.steps import linear
 from pellucid.engine.cpu.steps.base import STEPS
 from pellucid.engine.cpu.steps.conv import ConvStep
@@ -342,7 +343,7 @@ def test_a_plan_gives_what_its_layers_give(seed):
 
 def test_every_step_there_is_was_drawn():
     steps = []
-    for seed in range(NETWORKS):
+    for seed in (*range(NETWORKS), 79):  # which pools what Winograd's algorithm made
         model, image = draw_network(seed)
         steps += engine.compile(model, image, BATCH).steps
     assert {type(step) for step in steps} == {
@@ -353,9 +354,9 @@ def test_every_step_there_is_was_drawn():
         ConcatStep,
     }
     convolutions = [step for step in steps if isinstance(step, ConvStep)]
-    assert {type(step._output) for step in convolutions} == {Depthwise, Direct, Winograd}
+    assert {type(step._output) for step in convolutions} == {Depthwise, Direct, Product, Winograd}
     back = {type(step._make_input_gradient()) for step in convolutions}
-    assert back == {Depthwise, Direct, Col2im, FewChannels, Winograd, PooledCol2im}
+    assert back == {Depthwise, Direct, Product, Col2im, FewChannels, Winograd, PooledCol2im}
     fused = {(step._output.name, step.relu, step.pool) for step in convolutions}
     assert {
         (name, relu, pool)

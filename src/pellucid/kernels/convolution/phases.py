@@ -101,13 +101,14 @@ def _phases_along(size: int, before: int, window: int, stride: int, dilation: in
     for r in range(stride):
         x, u = np.flatnonzero(padded % stride == r), np.flatnonzero(reach % stride == r)
         found.append(_Along(x, padded[x] // stride, u, reach[u] // stride))
-    return [along for along in found if len(along.x)]
+    return found  # with those that have no pixel: their cells are packed, too
 
 
 def _frame(phases: Sequence[_Along]) -> tuple[int, int]:
     """Return in which row of the padded dz its first row lies, and how many rows that has."""
-    first = min(int(p.k[0] - p.a.max(initial=0)) for p in phases)
-    last = max(int(p.k[-1] - p.a.min(initial=0)) for p in phases)
+    seen = [p for p in phases if len(p.x)]
+    first = min(int(p.k[0] - p.a.max(initial=0)) for p in seen)
+    last = max(int(p.k[-1] - p.a.min(initial=0)) for p in seen)
     return -first, last - first + 1
 
 

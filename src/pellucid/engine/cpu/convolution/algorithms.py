@@ -80,7 +80,7 @@ class Direct:
         s, per_group = self.s, self.s.f // groups
         self.pool_offset = runs(windows, s, pool)[:, 0]
         columns = self.per_vector * per_group
-        pixels = s.oh * s.ow // self.per_vector // len(self.phases)
+        pixels = max(1, s.oh * s.ow // self.per_vector // len(self.phases))
         height, vectors = pixel_tile(pixels, columns, pool * pool)
         self.tile, width = (height, vectors, pool * pool), vectors * LANES
         tiles, taps = -(-columns // width), s.c // groups * sum(len(p.cells) for p in self.phases)
@@ -134,7 +134,10 @@ class Direct:
         Every band reads all filters, and every part the whole image: the larger ones are cut.
         """
         s = self.s
-        rows, columns = len(self.phases[0].first_row), self.row.size // (self.tile[1] * LANES)
+        rows, columns = (
+            max(len(p.first_row) for p in self.phases),
+            self.row.size // (self.tile[1] * LANES),
+        )
         wanted = 1 if n >= TASKS else -(-TASKS // n)
         near = min(rows, max(1, 4 * s.padded_size // BAND))
         if self.filters.size > s.h * s.w * s.c and not self.channels_first:

@@ -214,7 +214,8 @@ def _share(algorithm: Any, use: Use, but: str = "") -> None:
 
 
 def _as_reserved(a: Any, use: Use) -> Any:
-    return Reserved(use, a.shape) if isinstance(a, np.ndarray) and a.dtype == np.float32 else a
+    numbers = isinstance(a, np.ndarray) and a.dtype == np.float32 and a.size > 0
+    return Reserved(use, a.shape) if numbers else a
 
 
 def _pack(algorithm: Any, w: Array) -> None:
