@@ -17,7 +17,6 @@ from pellucid.kernels.matmul import (
     MaskedGradient,
     gradients,
     linear,
-    transpose,
 )
 from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
 
@@ -130,18 +129,6 @@ def test_dx_is_left_alone_where_nobody_needs_it():
     dw, _, dx = backward(dy, dy, x, w, need_dx=False)
     np.testing.assert_array_equal(dw, dy.T @ x)
     assert np.isnan(dx).all()
-
-
-@pytest.mark.parametrize(
-    ("n", "rows", "columns"),
-    [(1, 1, 1), (2, LANES, LANES), (3, LANES + 1, 2 * LANES - 1), (2, 3, 2 * LANES), (3, 5, 1)],
-)
-def test_transpose_turns_every_image_and_writes_nothing_else(n, rows, columns):
-    x = whole(n, rows, columns)
-    memory = np.full(x.size + LANES, EMPTY, np.float32)
-    run(transpose, n, x.ravel(), memory[: x.size], rows, columns)
-    np.testing.assert_array_equal(memory[: x.size], x.transpose(0, 2, 1).ravel())
-    assert set(memory[x.size :].tolist()) == {EMPTY}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..typing import Array
-from .convolution.layout import LINE, aligned, transpose_matrix
+from .convolution.layout import LINE, aligned
 from .jit import LANES, kernel
 from .pool.threads import share
 from .simd import (
@@ -44,7 +44,7 @@ from .simd import (
 )
 from .tree import add_chunks
 
-__all__ = ["PANEL", "LinearGradients", "MaskedGradient", "gradients", "linear", "transpose"]
+__all__ = ["PANEL", "LinearGradients", "MaskedGradient", "gradients", "linear"]
 
 # Numbers of a row at a time: 4 KiB of each row in a tile of w stay in the L1 cache. Weights that no
 # cache holds are read in longer runs.
@@ -259,11 +259,3 @@ def _copy_columns(a: Array, at: int, pitch: int, count: int, near: Array, rows: 
         for v in range(0, PANEL, LANES):
             u = load_part(a, i * pitch + at + v, max(0, min(LANES, count - v)))
             store(u, near, i * PANEL + v, 0)
-
-
-@kernel
-def transpose(queue: Array, x: Array, y: Array, rows: int, columns: int) -> None:
-    """Transpose the matrix ``x`` (rows, columns) of each image into ``y``. A task is an image."""
-    size = rows * columns
-    for n in share(queue):
-        transpose_matrix(x, n * size, rows, columns, y, n * size, rows)

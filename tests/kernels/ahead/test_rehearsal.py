@@ -14,8 +14,9 @@ from pellucid.kernels.ahead.recipes import Recipe, kernel_of, recipe_of
 from pellucid.kernels.ahead.rehearsal import rehearsal
 from pellucid.kernels.convolution import direct
 from pellucid.kernels.jit import inlined, kernel
-from pellucid.kernels.matmul import gradients, linear, transpose
+from pellucid.kernels.matmul import gradients, linear
 from pellucid.kernels.pool.threads import run
+from pellucid.kernels.transposition import transpose
 from pellucid.kernels.tree import add_chunks
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -29,8 +30,8 @@ def test_a_call_in_a_rehearsal_is_noted_once_and_does_nothing():
     with rehearsal() as noted:
         add_chunks(sums, 0, 3)
         add_chunks(sums, 0, 2)
-        run(transpose, 100, X.ravel(), sums.ravel(), 2, 3)  # for which no thread is woken
-    assert [(call.kernel, len(call.types)) for call in noted] == [(add_chunks, 3), (transpose, 5)]
+        run(transpose, 100, X.ravel(), sums.ravel(), 2, 3, 16)  # for which no thread is woken
+    assert [(call.kernel, len(call.types)) for call in noted] == [(add_chunks, 3), (transpose, 6)]
     np.testing.assert_array_equal(sums, X)
     add_chunks(sums, 0, 3)
     assert sums[0].tolist() == [3, 5, 7]

@@ -19,6 +19,7 @@ from pellucid.kernels.simd import (
     inner,
     inner_first,
     interleave,
+    interleave_lanes,
     keep_larger,
     lane_sums,
     larger,
@@ -41,6 +42,7 @@ from pellucid.kernels.simd import (
     row_sum,
     rows,
     scatter,
+    separate_lanes,
     store,
     store_at,
     store_bytes,
@@ -507,6 +509,20 @@ def test_rows_and_columns_are_chosen_and_turned():
     np.testing.assert_array_equal(got[2], turn.ravel())
     quarters = [t[0::2, 0::2], t[1::2, 0::2], turn[0::2, 1::2], turn[1::2, 1::2]]
     np.testing.assert_array_equal(got[3], np.concatenate([q.ravel() for q in quarters]))
+
+
+@kernel
+def _lanes_of_rows(a, y, back):
+    t = interleave_lanes(load(3, 1, a, 0, LANES, 0))
+    store(t, y, 0, LANES)
+    store(separate_lanes(t), back, 0, LANES)
+
+
+def test_the_lanes_of_rows_are_interleaved_and_separated():
+    a, y, back = (np.arange(k, k + 3 * LANES, dtype=np.float32) for k in range(3))
+    _lanes_of_rows(a, y, back)
+    np.testing.assert_array_equal(y, a.reshape(3, LANES).T.ravel())
+    np.testing.assert_array_equal(back, a)
 
 
 @kernel

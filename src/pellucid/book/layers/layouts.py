@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...engine.cpu.launch import launch
-from ...kernels import matmul
+from ...engine.cpu.transposing import transpose_images
 from ...kernels.blocks import each
 from ...kernels.book import updates
 from ...typing import Array, Shape
@@ -90,7 +89,7 @@ def channels_last(x: Array) -> Array:
     if c == 1 or h * w == 1:
         return x.reshape(n, h, w, c)
     y = take((n, h, w, c))
-    launch(matmul.transpose, n, x.size, x.reshape(x.size), y.reshape(y.size), c, h * w)
+    transpose_images(x, y, c, h * w)
     return y
 
 
@@ -129,6 +128,5 @@ class MemoryRows:
         if not self._is_channels_last:
             return self.rows
         y, c = take((n, size)), self.channels
-        flat = self.rows.reshape(n * size), y.reshape(n * size)
-        launch(matmul.transpose, n, n * size, *flat, size // c, c)
+        transpose_images(self.rows, y, size // c, c)
         return y

@@ -66,6 +66,8 @@ Shuffles (shuffles.py):
     t = interleave(t, u, r, n)          n rows of t[0], u[0], t[1], u[1], ..., from row r on
     t = strided(t, r, c)                t[r::2, c::2]
     t = transpose_lanes(t)              lane j of t[k,0] for lane k of t[j,0]; t has LANES rows
+    t = interleave_lanes(t)             lane 0 of t[0,0], t[1,0], ..., then lane 1 of these, ...
+    t = separate_lanes(t)               undoes that
 
 `outer` makes a matrix product of columns and rows, `inner` of rows and rows. Each is a Numba
 intrinsic, which emits LLVM code; R and C are constants of the kernel that uses them.
@@ -126,7 +128,16 @@ from .selection import (
     where_below,
     where_equal,
 )
-from .shuffles import interleave, row, rows, strided, transpose, transpose_lanes
+from .shuffles import (
+    interleave,
+    interleave_lanes,
+    row,
+    rows,
+    separate_lanes,
+    strided,
+    transpose,
+    transpose_lanes,
+)
 
 __all__ = [
     "add_in_order",
@@ -141,6 +152,7 @@ __all__ = [
     "inner_at",
     "inner_first",
     "interleave",
+    "interleave_lanes",
     "keep_larger",
     "lane_sums",
     "larger",
@@ -164,6 +176,7 @@ __all__ = [
     "row_sum",
     "rows",
     "scatter",
+    "separate_lanes",
     "store",
     "store_at",
     "store_bytes",

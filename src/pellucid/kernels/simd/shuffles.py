@@ -1,4 +1,4 @@
-"""Shuffles of the vectors of a tile; all but `transpose_lanes` cost nothing."""
+"""Shuffles of the vectors of a tile, which cost nothing, and of their lanes, which do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from numba import extending
 from ..jit import LANES
 from .tile import Tile, Writer
 
-__all__ = ["interleave", "row", "rows", "strided", "transpose", "transpose_lanes"]
+__all__ = [
+    "interleave",
+    "interleave_lanes",
+    "row",
+    "rows",
+    "separate_lanes",
+    "strided",
+    "transpose",
+    "transpose_lanes",
+]
 
 # Numba types the arguments; a type checker would see those of the code that emits LLVM.
 intrinsic: Any = extending.intrinsic
@@ -100,6 +109,40 @@ def interleave(typing: Any, tile: Any, other: Any, first: Any, count: Any) -> An
         return (start + r) % 2, (start + r) // 2 * width + c
 
     return made(tile, other, first, count), _arranged(made, source)
+
+
+@intrinsic
+def interleave_lanes(typing: Any, tile: Any) -> Any:
+    """Return lane 0 of all rows, then lane 1 of all rows, ...; the tile has one column."""
+    return tile(tile), _by_lanes(tile, lambda k: k % tile.rows * LANES + k // tile.rows)
+
+
+@intrinsic
+def separate_lanes(typing: Any, tile: Any) -> Any:
+    """Undo `interleave_lanes`."""
+    return tile(tile), _by_lanes(tile, lambda k: k % LANES * tile.rows + k // LANES)
+
+
+def _by_lanes(tile: Tile, source: Callable[[int], int]) -> Callable[..., Any]:
+    """Return what emits a tile whose number k, counted row by row, is number source(k)."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        given, made = [vector for _, _, vector in w.vectors()], w.values[0]
+        for r in range(tile.rows):
+            vector = given[0]
+            places = [divmod(source(r * LANES + lane), LANES) for lane in range(LANES)]
+            for q, other in enumerate(given):
+                # What of the rows before is in its lane stays there.
+                lanes = [
+                    LANES + at if of == q else (at if q == 0 else lane)
+                    for lane, (of, at) in enumerate(places)
+                ]
+                vector = w.shuffle(vector, other, lanes)
+            made = w.builder.insert_value(made, vector, r)
+        return made
+
+    return write
 
 
 def _arranged(made: Tile, source: Callable[[int], tuple[int, int]]) -> Callable[..., Any]:

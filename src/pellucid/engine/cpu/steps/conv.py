@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....distributed import Share
-from ....kernels import matmul
+from ....kernels import transposition
 from ....kernels.convolution.activation import NO_ACTIVATION, RELU
 from ....kernels.convolution.layout import GatedGradient
 from ....memory import aligned_zeros
@@ -18,8 +18,8 @@ from ...reserved import Reserved, Use
 from ...step import Step
 from ..convolution.choice import filter_gradient, input_gradient, output
 from ..convolution.depthwise import is_depthwise
-from ..launch import launch
-from .base import flat, serves, weights
+from ..transposing import transpose_images
+from .base import serves, weights
 
 __all__ = ["ConvStep"]
 
@@ -135,8 +135,8 @@ class ConvStep(Step):
         # After a pooling, the arg-max is also the mask of the ReLU.
         pooled = self.pool > 1
         if self._transpose:
-            launch(matmul.transpose, n, dy.size, flat(dy), flat(self._dy[:]), *self._transpose)
-            dy = self._dy[:n]
+            before, dy = dy, self._dy[:n]
+            transpose_images(before, dy, *self._transpose)
         gate = self._y[:n] if self.relu and not pooled else None
         source = GatedGradient.of(dy, gate, self._argmax[:] if pooled else None)
         if self.learns:
@@ -171,7 +171,7 @@ class ConvStep(Step):
         back = [self._make_filter_gradient()] if self.learns else []
         if not self.first:
             back.append(self._make_input_gradient())
-        transpose = (matmul.transpose,) if self._transpose else ()
+        transpose = (transposition.transpose,) if self._transpose else ()
         return [*self._output.uses, *transpose, *(kernel for one in back for kernel in one.uses)]
 
     def prepare(self, *, training: bool) -> None:

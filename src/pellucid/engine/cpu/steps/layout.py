@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ....kernels import matmul
+from ....kernels import transposition
 from ....nn import Flatten, Layer
 from ....typing import Array, Shape
 from ...step import Step
-from ..launch import launch
-from .base import flat, serves
+from ..transposing import transpose_images
+from .base import serves
 
 __all__ = ["LayoutStep", "ViewStep"]
 
@@ -78,9 +78,9 @@ class LayoutStep(Step):
 
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the transpose, unless the step is a view."""
-        return () if self._same else (matmul.transpose,)
+        return () if self._same else (transposition.transpose,)
 
     def _transpose(self, x: Array, y: Array, rows: int, columns: int) -> Array:
         x = np.ascontiguousarray(x, dtype=np.float32)
-        launch(matmul.transpose, len(x), x.size, flat(x), flat(y), rows, columns)
+        transpose_images(x, y, rows, columns)
         return y
