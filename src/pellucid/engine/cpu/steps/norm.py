@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ....kernels import batch_norm_rows, normalization
-from ....kernels.tree import tree_sum
+from ....kernels.tree import add_chunks, tree_sum
 from ....memory import aligned_zeros
 from ....nn import BatchNorm2d, GroupNorm, InstanceNorm2d, Layer, ReLU
 from ....typing import Array, Shape
@@ -213,7 +213,7 @@ class BatchNormStep(StandardizingStep):
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels of both directions."""
         made = batch_norm_rows
-        more = (made.chunk_gradients, made.rows_of_gradients) if training else ()
+        more = (made.chunk_gradients, made.rows_of_gradients, add_chunks) if training else ()
         return (*super().uses(training=training), made.rows_of_moments, *more)
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
@@ -243,7 +243,11 @@ class BatchNormStep(StandardizingStep):
             total = self.share.total(parts)
             batch_norm_rows.rows_of_gradients(total, self._numbers, self._kept, self._rows[0])
         if self.learns:
-            self._write_gradients(parts[:, 0], parts[:, 1])
+            rounded = parts.astype(np.float32).reshape(len(parts), -1)  # before they are added
+            add_chunks(rounded, 0, rounded.shape[1])
+            self.gradient(self.layer.weight)[:], self.gradient(self.layer.bias)[:] = rounded[
+                0
+            ].reshape(2, -1)
 
 
 @serves(GroupNorm, InstanceNorm2d)
