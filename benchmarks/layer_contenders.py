@@ -65,6 +65,7 @@ class Ours:
     def __init__(self, case: LayerCase, x: list[Array], dy: Array, *, training: bool) -> None:
         from pellucid.distributed import Share
         from pellucid.engine.cpu.backend import CPU
+        from pellucid.memory import aligned_zeros
 
         self.layer = layer = our_layer(case).train(training)
         shapes: Any = tuple(a.shape[1:] for a in x)
@@ -77,6 +78,8 @@ class Ours:
         self.step.divide(share, case.batch)
         if not training:
             self.step.freeze()
+        self.step.prepare(training=training)
+        self.step.place({a: aligned_zeros(a.shape, a.dtype) for a in self.step.reserved()})
         self.last = self.step.channels_last is not False and dy.ndim == 4
         self.x, self.dy = [self._laid_out(a) for a in x], self._laid_out(dy)
 
