@@ -25,6 +25,8 @@ from ..simd import (
     load,
     load_bytes_between,
     load_rows_between,
+    prefetch,
+    prefetch_row,
     relu,
     row_sum,
     store,
@@ -38,11 +40,23 @@ from ..simd import (
 )
 from .arguments import Output
 from .geometry import Sliding
-from .layout import GatedGradient, mark_stopped
+from .layout import LINE, GatedGradient, mark_stopped
 from .winograd_transforms import PATCH, PLACES, b_transposed, values, values_transposed
 
-__all__ = ["Block", "Patches", "cut_gradients", "cut_images", "patch_count", "patches", "write"]
+__all__ = [
+    "Block",
+    "Patches",
+    "cut_gradients",
+    "cut_images",
+    "fetch_outputs",
+    "fetch_pixels",
+    "part_of",
+    "patch_count",
+    "patches",
+    "write",
+]
 
+PIECE = LINE // LANES  # vectors in a cache line
 ONE, TWO, THREE = np.float32(1), np.float32(2), np.float32(3)
 
 
@@ -177,6 +191,52 @@ def cut_images(outputs: int) -> Any:
 def cut_gradients(outputs: int) -> Any:
     """Return the kernel that cuts gradients into the outputs of patches, and writes ``A·dz·Aᵀ``."""
     return _cut(outputs, outputs, values(outputs))
+
+
+@kernel
+def _begin(s: Patches, p: int, side: int, height: int) -> tuple[int, int, int]:
+    """Return the row, counted over all images, and the column of a patch's own pixels.
+
+    And how many rows lie from one of its rows to the next.
+    """
+    of_phase, phases = s.down * s.across, s.step_h * s.step_w
+    phase, i, j = p // of_phase % phases, p // s.across % s.down, p % s.across
+    top = p // (of_phase * phases) * height + i * side * s.step_h + phase // s.step_w
+    return top, j * side * s.step_w, s.step_h
+
+
+@kernel
+def fetch_pixels(source: GatedGradient, s: Patches, side: int, first: int, last: int) -> None:
+    """Fetch the pixels of patches that are cut soon, ``side`` x ``side`` without the overlap."""
+    (x, gate, _, gated), side = source, side // s.cell
+    length, line = side * s.step_w * s.c, s.w * s.c
+    for p in range(first, last):
+        top, left, step = _begin(s, p, side, s.h)
+        for r in range(side):
+            at = (top + r * step) * line + left * s.c
+            for k in range(at, at + length, LINE):
+                prefetch_row(PIECE, x, k)
+                if gated:
+                    prefetch_row(PIECE, gate, k)
+
+
+@kernel
+def fetch_outputs(y: Array, s: Patches, side: int, first: int, last: int) -> None:
+    """Fetch where the outputs of patches, ``side`` x ``side``, are written soon."""
+    length, line = side * s.step_w * s.f, s.ow * s.f
+    for p in range(first, last):
+        top, left, step = _begin(s, p, side, s.oh)
+        for r in range(side):
+            at = (top + r * step) * line + left * s.f
+            for k in range(at, at + length, LINE):
+                prefetch(y, k)
+
+
+@kernel
+def part_of(first: int, last: int, k: int, parts: int) -> tuple[int, int]:
+    """Return the ``k``-th of the ``parts`` of a block of patches."""
+    count = last - first
+    return first + k * count // parts, first + (k + 1) * count // parts
 
 
 @inlined

@@ -18,6 +18,9 @@ patch or filter, which a transform writes or reads together, from falling into t
 nearest cache. A block of patches may be of several images. A task is such a block, or a chunk of
 images (weight gradient), for a group of channels, and writes to places of its own.
 
+While the products of a block run, the pixels of the next one are fetched, and the lines that its
+own outputs are written to: the hardware does not foresee the rows of a patch.
+
 For the arrays see `pellucid.kernels.convolution.direct`, whose twin this is, to 1e-5 as well; for
 the patches, `pellucid.kernels.convolution.patches`.
 """
@@ -35,11 +38,23 @@ from ..pool.threads import share
 from ..simd import add_rows_from, store, zeros
 from .arguments import Output, PartialSums
 from .layout import LINE, GatedGradient, aligned
-from .patches import Block, Patches, cut_gradients, cut_images, write
+from .patches import (
+    Block,
+    Patches,
+    cut_gradients,
+    cut_images,
+    fetch_outputs,
+    fetch_pixels,
+    part_of,
+    write,
+)
 from .tiles import tile_nn, tile_tn
 from .winograd_transforms import PATCH, PLACES
 
 __all__ = ["backward_weights", "forward"]
+
+PER_FETCH = 2  # places whose products run while a part of the next block is fetched
+PARTS = PLACES // PER_FETCH
 
 
 @cache
@@ -67,12 +82,22 @@ def forward(height: int, vectors: int, outputs: int, pool: int) -> Any:
         v_stride, m_stride = longest * depth + LINE, longest * width + LINE
         v = aligned(np.empty(PLACES * v_stride + LINE, dtype=np.float32))
         m = aligned(np.empty(PLACES * m_stride + LINE, dtype=np.float32))
+        before = -1
         for task in share(queue):
+            next_first = min(patches, max(0, 2 * task - before) * per_block)
+            next_last, before = min(patches, next_first + per_block), task
             g, first = task // blocks, task % blocks * per_block
             last = min(first + per_block, patches)
             block = Block(g * channels, channels, first, last)
             cut(source, s, block, strip, v, v_stride, bias)
             for k in range(PLACES):
+                if k % PER_FETCH == 0 and s.groups == 1:
+                    fetch_pixels(
+                        source, s, outputs, *part_of(next_first, next_last, k // PER_FETCH, PARTS)
+                    )
+                    fetch_outputs(
+                        out.y, s, outputs // pool, *part_of(first, last, k // PER_FETCH, PARTS)
+                    )
                 for f in range(0, width, tile_width):
                     for q in range(0, last - first, height):
                         p = max(0, min(q, last - first - height))
@@ -126,7 +151,15 @@ def backward_weights(height: int, vectors: int, outputs: int) -> Any:
                 cut(x, s, block, strip, v, v_stride, bias)
                 block = Block(g * filters, filters, first, last)
                 cut_outputs(dy, d, block, strip, m, m_stride, bias)
+                next_last = min(last + per_block, bounds[-1] * patches)
                 for k in range(PLACES):
+                    if k % PER_FETCH == 0 and s.groups == 1:
+                        fetch_pixels(
+                            x, s, outputs, *part_of(last, next_last, k // PER_FETCH, PARTS)
+                        )
+                        fetch_pixels(
+                            dy, d, outputs, *part_of(last, next_last, k // PER_FETCH, PARTS)
+                        )
                     for f in range(0, width, tile_width):
                         for row in range(0, depth, height):
                             c = min(row, depth - height)
