@@ -15,7 +15,7 @@ from pellucid.engine.cpu.convolution.algorithms import (
     PooledCol2im,
     Winograd,
 )
-from pellucid.engine.cpu.convolution.depthwise import Depthwise
+from pellucid.engine.cpu.convolution.grouped import Grouped
 from pellucid.engine.cpu.convolution.products import Product
 from pellucid.engine.cpu.steps import linear
 from pellucid.engine.cpu.steps.base import STEPS
@@ -354,9 +354,9 @@ def test_every_step_there_is_was_drawn():
         ConcatStep,
     }
     convolutions = [step for step in steps if isinstance(step, ConvStep)]
-    assert {type(step._output) for step in convolutions} == {Depthwise, Direct, Product, Winograd}
+    assert {type(step._output) for step in convolutions} == {Grouped, Direct, Product, Winograd}
     back = {type(step._make_input_gradient()) for step in convolutions}
-    assert back == {Depthwise, Direct, Product, Col2im, FewChannels, Winograd, PooledCol2im}
+    assert back == {Grouped, Direct, Product, Col2im, FewChannels, Winograd, PooledCol2im}
     fused = {(step._output.name, step.relu, step.pool) for step in convolutions}
     assert {
         (name, relu, pool)

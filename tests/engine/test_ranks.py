@@ -8,12 +8,12 @@ import pytest
 from engine.networks import draw_images
 from engine.shares import shares, total
 from pellucid import engine, nn
-from pellucid.engine.cpu.convolution.depthwise import DepthwiseGradient
 from pellucid.engine.cpu.convolution.filter_gradients import (
     DirectGradient,
     PooledGradient,
     WinogradGradient,
 )
+from pellucid.engine.cpu.convolution.grouped import GroupedGradient
 from pellucid.engine.cpu.convolution.wide_winograd import WideWinogradGradient
 from pellucid.engine.cpu.steps.conv import ConvStep
 
@@ -26,9 +26,10 @@ def conv(*sizes, **how):
 
 CASES = {
     "direct": (conv(3, 8, 5), DirectGradient, {"relu": True}),
-    "direct, groups": (conv(6, 8, 3, groups=2), DirectGradient, {}),
+    "direct, groups": (conv(36, 40, (3, 2), groups=2), DirectGradient, {}),
+    "few channels a group": (conv(6, 8, 3, groups=2), GroupedGradient, {}),
     "direct, 8 chunks": (conv(48, 176, (5, 3), padding=(2, 1)), DirectGradient, {}),
-    "depthwise": (conv(19, 19, 3, groups=19), DepthwiseGradient, {"relu": True}),
+    "depthwise": (conv(19, 19, 3, groups=19), GroupedGradient, {"relu": True}),
     "pooled": (conv(3, 8, 5), PooledGradient, {"relu": True, "pool": 2}),
     "pooled, runs": (conv(16, 8, 3), PooledGradient, {"pool": 2}),
     "winograd": (conv(16, 24, 3, padding=1), WinogradGradient, {"relu": True}),

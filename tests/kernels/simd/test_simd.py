@@ -11,6 +11,7 @@ import pytest
 
 from pellucid.kernels.jit import LANES, REGISTERS, inlined, kernel
 from pellucid.kernels.simd import (
+    add_groups,
     add_row,
     add_rows_from,
     add_scaled,
@@ -37,12 +38,15 @@ from pellucid.kernels.simd import (
     plus,
     prefetch,
     prefetch_row,
+    prefetch_tile,
     relu,
     row,
     row_sum,
     rows,
     scatter,
     separate_lanes,
+    slide,
+    slide_back,
     store,
     store_at,
     store_bytes,
@@ -203,6 +207,49 @@ def test_outer_and_inner_multiply_rows_with_columns_and_rows_with_rows(n):
     dots = vectors(a, places(i, step, 0, beside=1)) * vectors(b, places(j, 0, q, 1))
     np.testing.assert_array_equal(got[3], t + dots)
     np.testing.assert_array_equal(got[4], t + np.where(np.arange(LANES) < n, dots, 0))
+
+
+@kernel
+def _slides(a, i, b, j, p, q, d, y):
+    t = load(ROWS, 6, y, 0, 6 * LANES, LANES)
+    size = ROWS * 6 * LANES
+    u, few = load(1, 6, a, 0, 0, LANES), load(1, COLUMNS, d, 0, 0, LANES)
+    prefetch_tile(ROWS, COLUMNS, a, i, p, q)  # changes nothing
+    store(add_groups(t, u, 1, 1, b, j, p), y, size, 6 * LANES)
+    store(add_groups(t, u, 2, 2, b, j, p), y, 2 * size, 6 * LANES)
+    store(add_groups(t, u, 1, 3, b, j, p), y, 3 * size, 6 * LANES)
+    store(slide(t, a, i, q, 3, 2, b, j, p), y, 4 * size, 6 * LANES)
+    store(slide_back(t, a, i, p, q, 2, 1, 1, few), y, 5 * size, 6 * LANES)
+    store(slide_back(t, a, i, p, q, 1, 2, 2, few), y, 6 * size, 6 * LANES)
+
+
+def lanes_of_groups(u, given, made, k):
+    """Return the k-th of each ``given`` lanes, repeated ``made`` times."""
+    return u[..., np.minimum(np.arange(LANES) // made * given + k, LANES - 1)]
+
+
+def test_slides_multiply_what_windows_see_and_spread_it_over_groups():
+    a, b, d, (i, j, p, q) = whole(3000), whole(3000), whole(200), (3, 5, 77, 21)
+    y = whole(7 * ROWS * 6 * LANES)
+    t = y[: ROWS * 6 * LANES].reshape(ROWS, 6, LANES).copy()
+    _slides(a, i, b, j, p, q, d, y)
+    got = y.reshape(7, ROWS, 6, LANES)
+    u, few = vectors(a, np.arange(6) * LANES), vectors(d, np.arange(COLUMNS) * LANES)
+    for n, (given, made) in enumerate([(1, 1), (2, 2), (1, 3)], 1):
+        weights = vectors(b, places(j, p, LANES, ROWS, given))
+        spread = [lanes_of_groups(u, given, made, k) for k in range(given)]
+        sums = sum(weights[:, k : k + 1] * spread[k] for k in range(given))
+        np.testing.assert_array_equal(got[n], t + sums)
+    taps = vectors(b, places(j, p, LANES, ROWS, 3))
+    seen = vectors(a, i + (2 * np.arange(6)[:, np.newaxis] + np.arange(3)) * q)
+    np.testing.assert_array_equal(got[4], t + np.einsum("cvl,rvl->rcl", seen, taps))
+    windows = np.arange(ROWS)[:, np.newaxis, np.newaxis] * p + i
+    seen = vectors(a, windows + (2 * np.arange(COLUMNS) + np.arange(6)[:, np.newaxis]) * q)
+    np.testing.assert_array_equal(got[5], t + np.einsum("rvcl,cl->rvl", seen, few))
+    seen = vectors(a, windows + (np.arange(COLUMNS) + np.arange(3)[:, np.newaxis]) * q)
+    by_group = np.stack([lanes_of_groups(seen, 2, 2, k) for k in range(2)], axis=2)
+    sums = np.einsum("rvkcl,cl->rvkl", by_group, few).reshape(ROWS, 6, LANES)
+    np.testing.assert_array_equal(got[6], t + sums)
 
 
 @kernel

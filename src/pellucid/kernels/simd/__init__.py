@@ -14,9 +14,15 @@ Arithmetic (arithmetic.py):
     t = add_scaled(t, a, i, b, j, p)    t[r,:] += a[i] · b[j + r·p : + C·LANES]
     t = inner(t, a, i, p, b, j, q)      t[r,c] += a[i + r·p : +LANES] · b[j + c·q : +LANES], by lane
     t = inner_first(.., q, n)           the same for the first n lanes
-    t = inner_at(t, a, i, at, k, b, j)  t[r,0] += a[i + at[k + r] : + LANES] · b[j : + LANES]
     u = lane_sums(t)                    lane c of u[r,0] is the sum over the lanes of t[r,c]
     u = row_sum(t)                      u[0,c] is the sum of t[:,c]
+    t = add_groups(t, u, m, n, b, j, p) t[r,c] += Σ_k u_k[0,c] · b[j + r·p + k·LANES : + LANES]
+                                        for k < m; lane l of u_k is lane l // n · m + k of u
+    t = slide(t, a, i, q, V, S, b, j, p)
+                                        t[r,c] += Σ_v a[i + (c·S + v)·q : ] · b[j + r·p + v·LANES:]
+    t = slide_back(t, a, i, p, q, S, m, n, d)
+                                        t[r,v·m+k] += Σ_c u_k · d[0,c], as in add_groups, of the
+                                        vectors u = a[i + r·p + (c·S + v)·q : + LANES]
     t = add_row(t, b, j)                t[:,c] += b[j + c·LANES : + LANES]
     t = add_vector(t, b, j)             t[r,c] += b[j : + LANES]
     t + u, t - u, k * t                 elementwise
@@ -57,6 +63,7 @@ Memory (memory.py); *within* means the first n numbers in the rows r < R and col
     k = entry(a, i)                     a[i], a number, where i cannot be negative
     prefetch(y, i)                      fetch the cache line of y[i], soon to be written
     prefetch_row(C, a, i)               fetch those of a[i : i + C·LANES], soon to be read
+    prefetch_tile(R, C, a, i, p, q)     fetch those of a[i + r·p + c·q], soon to be read
 
 Shuffles (shuffles.py):
 
@@ -76,12 +83,12 @@ intrinsic, which emits LLVM code; R and C are constants of the kernel that uses 
 from __future__ import annotations
 
 from .arithmetic import (
+    add_groups,
     add_in_order,
     add_row,
     add_scaled,
     add_vector,
     inner,
-    inner_at,
     inner_first,
     lane_sums,
     minus,
@@ -90,6 +97,8 @@ from .arithmetic import (
     outer_at,
     plus,
     row_sum,
+    slide,
+    slide_back,
     times,
     zeros,
 )
@@ -105,6 +114,7 @@ from .memory import (
     load_within,
     prefetch,
     prefetch_row,
+    prefetch_tile,
     scatter,
     store,
     store_at,
@@ -140,6 +150,7 @@ from .shuffles import (
 )
 
 __all__ = [
+    "add_groups",
     "add_in_order",
     "add_row",
     "add_rows_from",
@@ -149,7 +160,6 @@ __all__ = [
     "clip",
     "entry",
     "inner",
-    "inner_at",
     "inner_first",
     "interleave",
     "interleave_lanes",
@@ -171,12 +181,15 @@ __all__ = [
     "plus",
     "prefetch",
     "prefetch_row",
+    "prefetch_tile",
     "relu",
     "row",
     "row_sum",
     "rows",
     "scatter",
     "separate_lanes",
+    "slide",
+    "slide_back",
     "store",
     "store_at",
     "store_bytes",

@@ -24,6 +24,7 @@ __all__ = [
     "load_within",
     "prefetch",
     "prefetch_row",
+    "prefetch_tile",
     "scatter",
     "store",
     "store_at",
@@ -422,6 +423,21 @@ def prefetch_row(typing: Any, columns: Any, a: Any, i: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(columns, a, types.intp), write
+
+
+@intrinsic(prefer_literal=True)
+def prefetch_tile(typing: Any, rows: Any, columns: Any, a: Any, i: Any, p: Any, q: Any) -> Any:
+    """Fetch the cache lines of ``a[i + r·p + c·q]``, soon to be read; there may be none."""
+    tile = Tile(rows.literal_value, columns.literal_value)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values, tile)
+        place = w.pointer(2, 3)
+        for r, c in w.cells:
+            _fetch(builder, w.offset(w.offset(place, r, 4), c, 5), to_write=False)
+        return context.get_dummy_value()
+
+    return types.none(rows, columns, a, *[types.intp] * 3), write
 
 
 def _fetch(builder: Any, place: Any, *, to_write: bool) -> None:

@@ -152,6 +152,14 @@ class Writer:
             tile = self.builder.insert_value(tile, vector, k)
         return tile
 
+    def unpacked(self, argument: int) -> list[Any]:
+        """Return the vectors of the tile that is this argument."""
+        tile, count = (
+            self.values[argument],
+            self.types[argument].rows * self.types[argument].columns,
+        )
+        return [self.builder.extract_value(tile, k) for k in range(count)]
+
     def vectors(self) -> list[tuple[int, int, Any]]:
         """Return the tile's vectors with their rows and columns."""
         return [

@@ -11,8 +11,8 @@ from ....kernels.jit import LANES
 from ....shapes import Windows
 from .algorithms import MOST_PATCHES, Col2im, Direct, FewChannels, PooledCol2im, Winograd
 from .cost import direct_work, patches_of, winograd_work
-from .depthwise import Depthwise, DepthwiseGradient, is_depthwise
 from .filter_gradients import DirectGradient, PooledGradient, WinogradGradient
+from .grouped import Grouped, GroupedGradient, is_narrow
 from .products import Product, ProductGradient, is_product, places
 from .wide_winograd import WideWinograd, WideWinogradGradient
 
@@ -29,8 +29,8 @@ def output(
     windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int = MOST_PATCHES
 ) -> Any:
     """Return what computes a convolution's output, with max pooling if it has."""
-    if is_depthwise(channels, filters, groups) and pool == 1:
-        return Depthwise(windows, channels)
+    if is_narrow(channels, filters, groups) and pool == 1:
+        return Grouped(windows, channels, filters, groups)
     if is_product(windows, groups, pool, batch):
         return Product(places(windows), channels, filters, back=False)
     s = sliding(windows, channels, filters, groups, pool)
@@ -45,8 +45,8 @@ def input_gradient(
     windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int = MOST_PATCHES
 ) -> Any:
     """Return what computes dx from dy: the convolution of dz with the flipped filters."""
-    if is_depthwise(channels, filters, groups) and pool == 1:
-        return Depthwise(windows, channels, back=True)
+    if is_narrow(channels, filters, groups) and pool == 1:
+        return Grouped(windows, channels, filters, groups, back=True)
     if is_product(windows, groups, pool, batch):
         return Product(places(windows), channels, filters, back=True)
     s = adjoint(windows, channels, filters, groups, pool)
@@ -74,8 +74,8 @@ def filter_gradient(
     share = share or Share()
     if pool > 1:  # which leaves no more products than Winograd's, and no transforms
         return PooledGradient(windows, channels, filters, groups, pool, share)
-    if is_depthwise(channels, filters, groups):
-        return DepthwiseGradient(windows, channels, share)
+    if is_narrow(channels, filters, groups):
+        return GroupedGradient(windows, channels, filters, groups, share)
     if is_product(windows, groups, pool, batch):
         return ProductGradient(places(windows), channels, filters, share)
     s, d = sliding(windows, channels, filters, groups), through(windows, filters)

@@ -17,7 +17,7 @@ from ....typing import Array, Shape
 from ...reserved import Reserved, Use
 from ...step import Step
 from ..convolution.choice import filter_gradient, input_gradient, output
-from ..convolution.depthwise import is_depthwise
+from ..convolution.grouped import is_narrow
 from ..transposing import transpose_images
 from .base import serves, weights
 
@@ -77,7 +77,7 @@ class ConvStep(Step):
         """Absorb a ReLU, and then a max pooling whose windows do not overlap."""
         if type(follower) is ReLU and not absorbed:
             return {"relu": True}
-        alone = is_depthwise(layer.in_channels, layer.out_channels, layer.groups)
+        alone = is_narrow(layer.in_channels, layer.out_channels, layer.groups)
         size = _pool_size(follower, shape) if "pool" not in absorbed and not alone else 1
         return {"pool": size} if size > 1 else None
 
