@@ -19,7 +19,16 @@ import numpy as np
 from ...typing import Array
 from ..jit import LANES, kernel
 from ..pool.threads import share
-from ..simd import load, load_within, scatter, store_within, transpose, transpose_lanes
+from ..simd import (
+    load,
+    load_within,
+    prefetch,
+    prefetch_row,
+    scatter,
+    store_within,
+    transpose,
+    transpose_lanes,
+)
 from .layout import LINE, GatedGradient, aligned
 from .patches import Block, Patches, cut_images
 from .winograd_transforms import PATCH, scaled, values
@@ -88,6 +97,11 @@ def pack_panels(queue: Array, w: Array, flip: bool, packed: Array) -> None:
                 last = (f // width * depth + task + 1) * cells - 1
                 to, at, count = last * width + f % width, task * pitch + f * cells, w.shape[1] - f
                 transpose_part(flat_w, at, cells, min(LANES, count), cells, flat, to, -width)
+                # What the next task writes to in this panel follows: memory takes long to come.
+                for k in range(f % width, cells * width, width):
+                    prefetch(flat, (last + 1) * width + k)
+                for k in range(at + pitch, at + pitch + LANES * cells, LINE):
+                    prefetch_row(1, flat_w, k)
         else:
             f = task * LANES
             to, count = f // width * depth * cells * width + f % width, min(LANES, len(w) - f)
