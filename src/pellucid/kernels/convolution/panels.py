@@ -46,6 +46,7 @@ __all__ = [
 
 VECTORS = 2  # of a tile
 WIDTH = VECTORS * LANES  # of a panel
+AHEAD = 8  # channels whose filters are fetched before they are transformed
 HEIGHT = max(4, LANES // 2)  # of a tile: as many rows as pay for its loads
 
 
@@ -128,6 +129,9 @@ def transform_panel(side: int) -> Any:
     def transform_some(filters: Array, at: int, channels: int, u: Array, plane: int) -> None:
         """Write ``G·g·Gᵀ`` of the filters of some channels to ``u`` (36, channels, W)."""
         for c in range(channels):
+            ahead = at + (c + AHEAD) * cells * WIDTH
+            for k in range(ahead, ahead + cells * WIDTH, LINE):
+                prefetch_row(1, filters, k)
             for f in range(0, WIDTH, LANES):
                 t = load(side, side, filters, at + c * cells * WIDTH + f, side * WIDTH, WIDTH)
                 t = transpose(scaled(g_times(transpose(scaled(g_times(t))))))
