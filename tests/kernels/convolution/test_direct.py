@@ -24,6 +24,7 @@ from pellucid.kernels.convolution.phases import (
     cut_into_tiles,
     forward_phase,
     packed_rows,
+    taps_side_by_side,
 )
 from pellucid.kernels.convolution.tiles import pixel_tile, tile_shape, whole_vectors
 from pellucid.kernels.jit import LANES, REGISTERS
@@ -162,11 +163,12 @@ def forward(case, tile, bands, *, parts=1, per_vector=1, channels_first=False, k
         case.b.reshape(case.groups, -1), per_vector
     )
     corner = runs(case.windows, s, case.pool)[:, 0]
+    run_of = taps_side_by_side(phases, s) if tile[1] == 1 else 1
     y = Room(N, *((s.f, s.oh, s.ow) if channels_first else (s.oh, s.ow, s.f)))
     argmax = Room(N, s.oh, s.ow, s.f, dtype=np.uint8)
     run(
-        direct.forward(*tile, case.pool**2, False), N * bands * parts, images(case), w.ravel(),
-        b.ravel(), Output(y.flat, argmax.flat if keep else NO_BYTES), s,
+        direct.forward(*tile, case.pool**2, run_of, False), N * bands * parts, images(case),
+        w.ravel(), b.ravel(), Output(y.flat, argmax.flat if keep else NO_BYTES), s,
         cut_into_tiles(phases, s, corner, tile[0], bands),
         Split(N, s.in_place, parts, per_vector),
         Epilogue(RELU if case.rectify else NO_ACTIVATION, keep, channels_first),
@@ -216,6 +218,7 @@ def test_the_input_gradient_is_a_convolution_for_each_phase_of_the_stride(
 ):
     case = expected(name, rectify)
     s, phases = adjoint_phases(case.windows, *case.sizes)
+    run_of = taps_side_by_side(phases, s) if tile[1] == 1 else 1
     rows = packed_rows(case.windows, s, phases, back=True)
     w = packed(case.w, case.groups, tile[1] * LANES, rows, back=True)
     no_bias = np.zeros(case.groups * w.shape[1] * w.shape[3], np.float32)
@@ -223,7 +226,7 @@ def test_the_input_gradient_is_a_convolution_for_each_phase_of_the_stride(
     in_place = s.in_place and not dy.gated  # a gate is applied on the way into the padded image
     bands = min(bands, len(np.unique(np.concatenate([p.first_row for p in phases]))))
     run(
-        direct.forward(*tile, 1, False), N * bands, dy, w.ravel(), no_bias,
+        direct.forward(*tile, 1, run_of, False), N * bands, dy, w.ravel(), no_bias,
         Output(dx.flat, NO_BYTES), s, cut_into_tiles(phases, s, np.zeros(1, int), tile[0], bands),
         Split(N, in_place, 1, 1), Epilogue(NO_ACTIVATION, False, False),
     )  # fmt: skip

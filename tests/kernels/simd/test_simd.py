@@ -35,6 +35,7 @@ from pellucid.kernels.simd import (
     outer,
     outer_argmax,
     outer_at,
+    outer_run,
     plus,
     prefetch,
     prefetch_row,
@@ -297,6 +298,22 @@ def test_a_sum_does_not_depend_on_what_stands_beside_it():
     for c in range(3):
         _sums_1(np.ascontiguousarray(a[:, c]).ravel(), alone.ravel())
         assert alone[:, 0].tobytes() == y[:, c].tobytes()
+
+
+@kernel
+def _run(a, i, at, k, b, j, q, y):
+    t = load(ROWS, COLUMNS, y, 0, WIDTH, LANES)
+    store(outer_run(t, a, i, at, k, b, j, q, 3), y, SIZE, WIDTH)
+
+
+def test_outer_run_multiplies_numbers_side_by_side_with_as_many_rows():
+    a, b, y, at = whole(200), whole(3 * WIDTH + 20), whole(2 * SIZE), rng.integers(0, 150, ROWS + 2)
+    i, k, j, q = 5, 2, 4, WIDTH + 3
+    t = y[:SIZE].reshape(ROWS, WIDTH).copy()
+    _run(a, i, at, k, b, j, q, y)
+    for m in range(3):
+        t += a[i + at[k:] + m][:, np.newaxis] * b[j + m * q : j + m * q + WIDTH]
+    np.testing.assert_array_equal(y[SIZE:].reshape(t.shape), t)
 
 
 @kernel

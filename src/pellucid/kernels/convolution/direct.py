@@ -1,9 +1,15 @@
 """Convolution, with ReLU and max pooling if they follow: the twin of `pellucid.ops`, to 1e-5.
 
-A tile of sums, ``height`` windows of one image row x ``vectors`` of filters, stays in the registers
-while the windows' numbers pass by (see `pellucid.kernels.convolution.geometry`):
+A tile of sums, ``height`` windows x ``vectors`` of filters, stays in the registers while the
+windows' numbers pass by (see `pellucid.kernels.convolution.geometry`):
 
     z[i,j,f] = b[f] + Σ_k w[k,f] · x[tap_offset[k] + (i·S·W + j·S)·C]
+
+Where each window lies, and where its sums go, is in a table, made by
+`pellucid.kernels.convolution.phases`, so that a tile has windows of several rows if need be, and
+the input gradient of a strided convolution is one more use of it. An image is copied in bands that
+stay in the L2 cache, and all that a tile of filters needs lies together. While a tile multiplies,
+it fetches some of what the next band will read, and the lines that it will be written to.
 
 *Pooling in registers.* Windows of KxK that do not overlap are K² convolutions of stride K·S, one
 for each cell q of the window. The tile has them all, and of its sums only the largest is written,
@@ -13,16 +19,16 @@ with the number of its cell, the argmax.
 filters of one wider window, whose other weights are 0.
 
 *Gradients.* ``dw[k,f] = Σ_ij x[tap_offset[k] + (i·S·W + j·S)·C] · dz[i,j,f]`` has the same form,
-with the windows as the terms of each sum; dx is the forward of dz with flipped filters, as in
-ops/conv.py. Both read dy and make dz of it on the way, so that dz is never written to memory.
-Where the channels are few or a stride would leave gaps in dz, `col2im` and `few_channels` are
-faster. After a max pooling `pooled_weight_gradient` and `pooled_input_gradient` take their place.
+with the windows as the terms of each sum; dx is the forward of dz, for each phase of the stride.
+Both read dy and make dz of it on the way, so that dz is never written to memory. Where the channels
+are few, `col2im` and `few_channels` are faster. After a max pooling `pooled_weight_gradient` and
+`pooled_input_gradient` take their place.
 
 All arrays are flat, float32 (``argmax``: uint8), channels-last, allocated by the engine. The
-filters come as `pellucid.kernels.convolution.filters.pack` writes them: (groups, taps, F), F padded
-with zeros to whole tiles, as is the bias. A task is one band of one image (forward) or one chunk of
-images (weight gradient), and writes to its own part of the output; with large filters and small
-images, a task is some tiles of filters of a band.
+filters come as `pellucid.kernels.convolution.filters.pack` writes them: (groups, tiles, taps,
+filters of a tile), padded with zeros, as is the bias. A task is one band of one image (forward) or
+one chunk of images (weight gradient), and writes to its own part of the output; with large filters
+and small images, a task is some tiles of filters of a band.
 """
 
 from __future__ import annotations
@@ -42,6 +48,7 @@ from ..simd import (
     load,
     load_part,
     outer_at,
+    outer_run,
     prefetch,
     prefetch_row,
     row,
@@ -72,20 +79,6 @@ PIECE = LINE // LANES  # vectors in a cache line
 
 
 @inlined
-def _tile_over_taps(
-    t: Any, x: Array, start: int, tap_offset: Array, taps: tuple[int, int], window_offset: Array,
-    row: int, w: Array, width: int,
-) -> Any:  # fmt: skip
-    """Return ``t[r,:] + Σ_k x[start + tap_offset[k] + window_offset[row + r]] · w[k · width : ]``.
-
-    The first of the ``taps``, and their end, count from the beginning of ``w``.
-    """
-    for k in range(taps[0], taps[1]):
-        t = outer_at(t, x, start + tap_offset[k], window_offset, row, w, k * width)
-    return t
-
-
-@inlined
 def _prefetch(y: Array, first: int, place: Array, row: int, height: int, width: int) -> None:
     """Fetch what the tile will be written to: memory that no cache holds takes as long to come."""
     for r in range(row, row + height):
@@ -94,14 +87,31 @@ def _prefetch(y: Array, first: int, place: Array, row: int, height: int, width: 
 
 
 @cache
-def forward(height: int, vectors: int, cells: int, functions: bool) -> Any:
+def forward(height: int, vectors: int, cells: int, run: int, functions: bool) -> Any:
     """Return the kernel for tiles of ``height`` windows x ``vectors`` of filters.
 
-    Each row is a window for each of the ``cells`` of a pooling, or a single one. The activation is
-    one of the ``functions``, or a pair of bounds.
+    Each row is a window for each of the ``cells`` of a pooling, or a single one. The taps are in
+    runs of ``run``. The activation is one of the ``functions``, or a pair of bounds.
     """
     tall, tile_width, size_of_tile = cells * height, vectors * LANES, height * vectors * LANES
     activated = on_tiles(height, vectors, functions=functions)
+
+    @inlined
+    def tile_over_taps(
+        t: Any, x: Array, start: int, tap_offset: Array, taps: tuple[int, int],
+        window_offset: Array, row: int, w: Array, width: int,
+    ) -> Any:  # fmt: skip
+        """Return ``t[r,:] + Σ_k x[start + tap_offset[k] + window_offset[row + r]] · w[k·width :]``.
+
+        The first of the ``taps``, and their end, count from the beginning of ``w``.
+        """
+        for k in range(taps[0], taps[1], run):
+            window, of_w = start + tap_offset[k], k * width
+            if run == 1:
+                t = outer_at(t, x, window, window_offset, row, w, of_w)
+            else:
+                t = outer_run(t, x, window, window_offset, row, w, of_w, width, run)
+        return t
 
     @kernel
     def convolve(
@@ -148,7 +158,7 @@ def forward(height: int, vectors: int, cells: int, functions: bool) -> Any:
                         for k in range(coming, coming + per_tile, LINE):
                             prefetch_row(PIECE, images, k)
                         coming += per_tile
-                        t = _tile_over_taps(
+                        t = tile_over_taps(
                             zeros(tall, vectors), x, start, tap_offset,
                             (first_tap[phase], first_tap[phase + 1]), window_offset, tile * tall,
                             w, tile_width,

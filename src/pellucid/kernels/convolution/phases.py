@@ -29,7 +29,14 @@ from ...typing import Array
 from .arguments import Tiling
 from .geometry import Sliding
 
-__all__ = ["Phase", "adjoint_phases", "cut_into_tiles", "forward_phase", "packed_rows"]
+__all__ = [
+    "Phase",
+    "adjoint_phases",
+    "cut_into_tiles",
+    "forward_phase",
+    "packed_rows",
+    "taps_side_by_side",
+]
 
 
 class Phase(NamedTuple):
@@ -129,13 +136,27 @@ def packed_rows(
     return (shifted * depth + c).reshape(per_vector, -1)
 
 
+def _taps(phases: Sequence[Phase], depth: int) -> list[Array]:
+    """Return the offset of each number that the windows of each phase read."""
+    return [(p.cell_offset[:, np.newaxis] + np.arange(depth)).ravel() for p in phases]
+
+
+def taps_side_by_side(phases: Sequence[Phase], s: Sliding) -> int:
+    """Return of how many numbers, 3, 2 or 1, that lie side by side all taps are groups."""
+
+    def are(n: int) -> bool:
+        taps = _taps(phases, s.c // s.groups)
+        return all(t.size % n == 0 and (np.diff(t.reshape(-1, n)) == 1).all() for t in taps)
+
+    return next(n for n in (3, 2, 1) if are(n))
+
+
 def cut_into_tiles(
     phases: Sequence[Phase], s: Sliding, pool_offset: Array, height: int, bands: int
 ) -> Tiling:
     """Return the tables of the tiles; ``pool_offset`` is that of each cell of a pooling window."""
     depth, line = s.c // s.groups, s.pitch * s.depth
-    channel = np.arange(depth)
-    taps = [(p.cell_offset[:, np.newaxis] + channel).ravel() for p in phases]
+    taps = _taps(phases, depth)
     starts = np.unique(np.concatenate([p.first_row for p in phases]))
     edges = [starts[band * len(starts) // bands] for band in range(bands)] + [starts[-1] + 1]
     windows, places, counts, seen = [], [], [], []

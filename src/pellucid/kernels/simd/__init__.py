@@ -9,6 +9,7 @@ Arithmetic (arithmetic.py):
     t = zeros(R, C)                     every number 0
     t = outer(t, a, i, step, b, j)      t[r,:] += a[i + r·step] · b[j : j + C·LANES]
     t = outer_at(t, a, i, at, k, b, j)  t[r,:] += a[i + at[k + r]] · b[j : j + C·LANES]
+    t = outer_run(.., b, j, q, n)       the sum of n: a[i + at[k + r] + m] · b[j + m·q : + C·LANES]
     t = outer_argmax(t, b, j, m, i, at, q, a, k)
                                         t[r,:] += b[j + r] · a[k + at[q + m[i + r]] : + C·LANES]
     t = add_scaled(t, a, i, b, j, p)    t[r,:] += a[i] · b[j + r·p : + C·LANES]
@@ -95,6 +96,7 @@ from .arithmetic import (
     outer,
     outer_argmax,
     outer_at,
+    outer_run,
     plus,
     row_sum,
     slide,
@@ -178,6 +180,7 @@ __all__ = [
     "outer",
     "outer_argmax",
     "outer_at",
+    "outer_run",
     "plus",
     "prefetch",
     "prefetch_row",

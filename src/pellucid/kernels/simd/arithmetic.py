@@ -25,6 +25,7 @@ __all__ = [
     "outer",
     "outer_argmax",
     "outer_at",
+    "outer_run",
     "plus",
     "row_sum",
     "slide",
@@ -33,6 +34,7 @@ __all__ = [
     "zeros",
 ]
 
+ROWS_OF_A_RUN = 7  # whose places fit in the integer registers; more hide a product's four cycles
 # Numba types the arguments; a type checker would see those of the code that emits LLVM.
 intrinsic: Any = extending.intrinsic
 
@@ -77,6 +79,36 @@ def outer_at(typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j:
         return w.each(lambda r, c, t: w.multiply_add(column[r], row[c], t))
 
     return tile(tile, a, types.intp, at, types.intp, b, types.intp), write
+
+
+@intrinsic(prefer_literal=True)
+def outer_run(
+    typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j: Any, q: Any, count: Any
+) -> Any:
+    """Return ``t[r,:] + Σ_m a[i + at[k + r] + m] · b[j + m·q : + C·LANES]`` for m < n.
+
+    A few rows at a time take all their products, so that each place is read from the table once.
+    """
+
+    def write(*code: Any) -> Any:
+        w, terms = Writer(*code), range(count.literal_value)
+        w.keep_rolled()
+        left, table, right = w.pointer(1, 2), w.pointer(3, 4), w.pointer(5, 6)
+        lines = [w.offset(right, m, 7) for m in terms]
+        rows = [[w.load(w.offset(at, c * LANES)) for c in range(tile.columns)] for at in lines]
+        t = {(r, c): vector for r, c, vector in w.vectors()}
+        for first in range(0, tile.rows, ROWS_OF_A_RUN):
+            some = range(first, min(first + ROWS_OF_A_RUN, tile.rows))
+            places = {r: w.builder.gep(left, [w.builder.load(w.offset(table, r))]) for r in some}
+            for m in terms:
+                for r in some:
+                    number = w.broadcast(w.offset(places[r], m))
+                    for c, row in enumerate(rows[m]):
+                        t[r, c] = w.multiply_add(number, row, t[r, c])
+        return w.each(lambda r, c, _: t[r, c])
+
+    index = types.intp
+    return tile(tile, a, index, at, index, b, index, index, count), write
 
 
 @intrinsic

@@ -30,6 +30,7 @@ from ....kernels.convolution.phases import (
     cut_into_tiles,
     forward_phase,
     packed_rows,
+    taps_side_by_side,
 )
 from ....kernels.convolution.tiles import pixel_tile, tile_shape, whole_vectors
 from ....kernels.convolution.winograd_transforms import PATCH, PLACES
@@ -82,7 +83,9 @@ class Direct:
         columns = self.per_vector * per_group
         pixels = max(1, s.oh * s.ow // self.per_vector // len(self.phases))
         height, vectors = pixel_tile(pixels, columns, pool * pool)
-        self.tile, width = (height, vectors, pool * pool), vectors * LANES
+        # A tile of one vector is bound by its loads, one of the table for each of the image.
+        run = taps_side_by_side(self.phases, s) if vectors == 1 else 1
+        self.tile, width = (height, vectors, pool * pool, run), vectors * LANES
         tiles, taps = -(-columns // width), s.c // groups * sum(len(p.cells) for p in self.phases)
         self.filters = aligned_zeros((groups, tiles, taps, width))
         rows = packed_rows(windows, s, self.phases, self.per_vector, back=back)
