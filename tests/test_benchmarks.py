@@ -53,12 +53,11 @@ def test_a_network_is_measured_against_onnx_runtime_with_equal_scores(peer, tmp_
     assert "| squeezenet-onnx-1 | 1 |" in (tmp_path / "results.md").read_text(encoding="utf-8")
 
 
-def test_a_runtime_is_measured_beside_pytorch_with_the_same_scores(peer, tmp_path):
-    peer("torch")
+def test_a_runtime_is_measured_with_the_same_scores(peer, tmp_path):
     peer("onnxruntime")
-    row = _measured(tmp_path, "simple-infer-1", "--others", "onnxruntime")
+    row = _measured(tmp_path, "simple-infer-1", "--no-peer", "--others", "onnxruntime")
     losses = {name: results[0]["losses"] for name, results in row["rounds"].items()}
-    assert set(losses) == {"pellucid", "torch", "torch channels-last", "onnxruntime"}
+    assert set(losses) == {"pellucid", "onnxruntime"}
     np.testing.assert_allclose(losses["onnxruntime"], losses["pellucid"], rtol=1e-5)
     page = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert "| case | threads | against onnxruntime |" in page

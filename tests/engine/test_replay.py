@@ -81,6 +81,24 @@ def test_what_reads_the_images_where_they_are_is_not_repeated_on_old_ones():
         np.testing.assert_array_equal(kept, never(x))
 
 
+class Halved(nn.Layer):
+    """A layer that no step serves, which returns a new array at each call."""
+
+    def forward(self, x):
+        return x / 2
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_view_of_what_a_layer_made_anew_is_not_taken_for_the_same_array(channels):
+    conv = nn.Conv2d(channels, 3, 3, rng=rng())
+    plan, never = frozen_plans(nn.Sequential(Halved(), conv, nn.ReLU()), (channels, 6, 6), 2)
+    kept = []
+    for seed in range(6):
+        x = images((channels, 6, 6), 2, seed)
+        np.testing.assert_array_equal(plan(x), never(x))
+        kept.append(np.ones(72 * channels, np.float32))  # where the last array may have been
+
+
 def test_new_weights_count_after_another_freeze():
     layer = nn.Conv2d(2, 3, 3, rng=rng())
     plan, never = frozen_plans(nn.Sequential(nn.ReLU(), layer), (2, 6, 6), 1)

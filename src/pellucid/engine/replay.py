@@ -51,7 +51,9 @@ class Replay:
             else:
                 self._pieces.append(step)
                 y = step.forward(*inputs)
-            if repeats and not np.may_share_memory(y, x):
+            # A view of what is another array at each call is one, too.
+            moving = [self.values[k] for k in step.reads if k not in fixed]
+            if repeats and not any(np.may_share_memory(y, a) for a in moving):
                 fixed.add(step.makes)
             self.values[step.makes] = y
 
