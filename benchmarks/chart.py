@@ -7,8 +7,7 @@ from pathlib import Path
 
 from cases import CASES
 from processes import Result
-
-from report import ratios
+from results_page import ratios
 
 __all__ = ["draw"]
 

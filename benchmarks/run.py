@@ -15,14 +15,13 @@ from pathlib import Path
 
 import chart
 import onnx_runtime
+import results_page
 import startup
 from cases import CASES, TRAINED
 from contender import OTHERS, PEERS, WITHOUT_TRAINING
 from machine import facts
 from memory import WHO
 from processes import HERE, Result, call
-
-import report
 
 ONNX = onnx_runtime.cases()
 
@@ -59,7 +58,7 @@ def main() -> None:
     for name, measure in PARTS.items():
         results[name] = measure(options, wanted)
         _write(results, options.out)
-    compared = [row for row in results["steps"] if report.ratios(row)]
+    compared = [row for row in results["steps"] if results_page.ratios(row)]
     if compared:
         chart.draw(compared, options.out / "results.png")
     print(f"\nwritten to {options.out}/")
@@ -83,7 +82,7 @@ def _steps(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
                     found = call("contender.py", name, key, threads, options.seconds)
                     rounds[name].append(found)
             measured.append({"case": key, "threads": threads, "rounds": rounds})
-            _say(report.step_row(measured[-1]))
+            _say(results_page.step_row(measured[-1]))
     return measured
 
 
@@ -93,7 +92,7 @@ def _trained(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
         for threads in options.threads:
             found = call("trained.py", key, threads, *([0.02] if options.quick else []))
             measured.append({"case": key, "threads": threads, **found})
-            _say(report.trained_row(measured[-1]))
+            _say(results_page.trained_row(measured[-1]))
     return measured
 
 
@@ -108,7 +107,7 @@ def _onnx(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
             arguments = [*ONNX[key], threads, *([1] if options.quick else [])]
             found = call("onnx_runtime.py", *arguments)
             measured.append({"case": key, "threads": threads, **found})
-            _say(report.onnx_row(measured[-1]))
+            _say(results_page.onnx_row(measured[-1]))
     return measured
 
 
@@ -176,7 +175,7 @@ def _has_mnist(wanted: set[str], name: str) -> bool:
 def _write(results: Result, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    (out / "results.md").write_text(report.markdown(results), encoding="utf-8")
+    (out / "results.md").write_text(results_page.markdown(results), encoding="utf-8")
 
 
 def _say(cells: list[str]) -> None:
