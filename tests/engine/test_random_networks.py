@@ -27,7 +27,7 @@ from pellucid.errors import PellucidError
 from pellucid.kernels.convolution import tiles
 
 NETWORKS = 48
-MORE = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(NETWORKS, 1000)]
+MORE = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(NETWORKS, 400)]
 BATCH = 4
 KERNEL = 1e-5  # to which each kernel is held by tests of its own
 WITHIN = 3 * KERNEL  # here they come one after another
