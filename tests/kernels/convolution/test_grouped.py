@@ -18,6 +18,7 @@ from pellucid.distributed import Share
 from pellucid.engine.cpu.convolution.grouped import Grouped, GroupedGradient
 from pellucid.kernels.convolution.activation import NO_ACTIVATION, RELU, clipping
 from pellucid.kernels.convolution.layout import NO_BYTES, NOTHING, GatedGradient
+from pellucid.kernels.convolution.rectangles import cut, reading
 from pellucid.kernels.jit import LANES
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 from pellucid.shapes import slide
@@ -29,7 +30,7 @@ CASES = {
     "plain": (3, 3, 3, (6, 6), (3, 3), {}),
     "padded": (LANES + 3, LANES + 3, LANES + 3, (5, 4), (3, 3), {"padding": 1}),
     "many vectors": (9 * LANES + 3, 9 * LANES + 3, 9 * LANES + 3, (4, 4), (3, 3), {"padding": 1}),
-    "in place": (2 * LANES, 2 * LANES, 2 * LANES, (9, 36), (3, 3), {"padding": 1}),
+    "in place": (2 * LANES, 2 * LANES, 2 * LANES, (8, 51), (3, 3), {"padding": 1}),
     "in place to the last pixel": (LANES + 3, LANES + 3, LANES + 3, (6, 14), (3, 3), {}),
     "an odd frame": (LANES, LANES, LANES, (8, 36), (3, 3), {"padding": (2, 0, 0, 2)}),
     "stride": (5, 5, 5, (9, 8), (3, 3), {"stride": 2, "padding": 1}),
@@ -128,6 +129,25 @@ def test_the_gradients_of_filters_and_bias_equal_the_seven_loops(name, rectify):
     dw, db = filter_gradients(case)
     np.testing.assert_array_equal(dw, case.dw)
     np.testing.assert_array_equal(db, case.db)
+
+
+@pytest.mark.parametrize("beyond", [False, True])
+def test_rectangles_share_no_pixel_and_read_nothing_in_place_beyond_the_image(beyond):
+    for windows in (slide((6, 14), 3), slide((8, 51), 3, padding=1), slide((12, 39), 2, stride=2)):
+        s = reading(windows, (LANES + 3, LANES + 3), 1)
+        rectangles = cut(s, 4, gated=False, beyond=beyond, vectors=2).rectangles
+        first, end, left, right, together = rectangles.T
+        row, column = first * s.step_h - s.top, left * s.step_w - s.left
+        below = (end - 2) * s.step_h - s.top + s.rows  # the rows of a tile are two
+        beside = (right - 1) * s.step_w - s.left + s.columns
+        within = (row >= 0) & (below <= s.h) & (column >= 0) & (beside <= s.w - beyond)
+        writers = np.zeros((s.oh, s.ow), int)
+        for i, j, k, m in zip(first, end, left, right, strict=True):
+            writers[i:j, k:m] += 1
+        assert (writers == 1).all()
+        assert (right - left >= 4).all()  # narrower ones would write what belongs to others
+        assert together.any()
+        assert within[together > 0].all()
 
 
 def test_the_sums_are_kept_between_two_bounds_and_a_nan_stays():
