@@ -17,6 +17,7 @@ from layer_cases import LayerCase
 __all__ = ["OnnxRuntime", "Ours", "Torch", "inputs"]
 
 Array = Any
+CONVOLUTION = ("channels", "filters", "size", "stride", "padding", "dilation", "groups")
 
 
 def inputs(case: LayerCase) -> tuple[list[Array], Array]:
@@ -38,8 +39,7 @@ def our_layer(case: LayerCase) -> Any:
     rng = np.random.default_rng(1)
     match case.word:
         case "conv":
-            names = ("channels", "filters", "size", "stride", "padding", "dilation", "groups")
-            return nn.Conv2d(*(given[name] for name in names), rng=rng)
+            return nn.Conv2d(*(given[name] for name in CONVOLUTION), rng=rng)
         case "linear":
             return nn.Linear(channels, given["outputs"], weight_init="he", rng=rng)
         case "max pool":
@@ -136,8 +136,7 @@ class Torch:
         nn = torch.nn
         match case.word:
             case "conv":
-                names = ("channels", "filters", "size", "stride", "padding", "dilation", "groups")
-                return nn.Conv2d(*(given[name] for name in names))
+                return nn.Conv2d(*(given[name] for name in CONVOLUTION))
             case "linear":
                 return nn.Linear(channels, given["outputs"])
             case "max pool":

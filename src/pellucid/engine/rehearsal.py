@@ -20,7 +20,7 @@ __all__ = ["calls"]
 
 
 def calls(plan: Plan, images: int) -> list[Call]:
-    """Return the kernels that ``plan`` calls for so many images, and in training for gradients.
+    """Return the calls of kernels by ``plan`` on N ``images``, and in training for gradients.
 
     Layers without a step, which run code of their own, are left out. If anything fails, as it will
     again when the plan runs, the calls until then are returned.

@@ -1,7 +1,7 @@
 """How another process finds a kernel: its module, its name, and what its factory was called with.
 
-A kernel that a factory makes, such as ``forward(height=12, vectors=2)``, is no name in its module.
-Another process calls the factory with the same arguments.
+A kernel that a factory makes, such as ``forward(height=12, vectors=2)``, is not an attribute of its
+module. Another process calls the factory with the same arguments.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ products with a few patches. Here nobody writes them: a task transforms those th
 
 The patches of all images are transformed first, into panels
 (`pellucid.kernels.convolution.panels`). A task is a block of patches and a panel of filters. It
-takes so many channels at a time that their transformed filters, and the sums so far, stay in a
+takes only as many channels at a time as leave their transformed filters, and the sums so far, in a
 core's own cache.
 """
 

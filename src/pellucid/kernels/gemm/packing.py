@@ -34,7 +34,7 @@ PACKED, PLAIN, TRANSPOSED = range(3)
 
 
 def packed_columns(columns: int) -> int:
-    """Return how many columns the panels of so many have, with those that are filled up.
+    """Return the number of ``columns`` rounded up to whole panels.
 
     Examples
     --------

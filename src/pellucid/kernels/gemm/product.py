@@ -40,7 +40,7 @@ __all__ = ["Blocks", "Results", "Where", "multiply"]
 SIZE = HEIGHT * WIDTH
 FAR = 48  # products of each sum: fewer take less time than memory, which is busy enough
 
-LARGE = 2**18  # numbers of a matrix that is no longer in the L2 cache
+LARGE = 2**18  # numbers of a matrix that exceeds the L2 cache
 
 
 class Results(NamedTuple):

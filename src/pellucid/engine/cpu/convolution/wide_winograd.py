@@ -1,6 +1,6 @@
 """Winograd's convolution of many channels, and its gradients: see `pellucid.kernels.convolution`.
 
-The patches of some images at a time are transformed, so many as stay in the cache that all cores
+The patches of several images are transformed at a time, as many as fit in the cache that all cores
 share.
 """
 

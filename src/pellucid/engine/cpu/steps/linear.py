@@ -32,7 +32,7 @@ SIDES, ENOUGH = (5, 10), 16
 HEIGHTS = (12, 10, 8, 4) if REGISTERS == 32 else (6, 5, 4)
 PIECES = 16  # tasks for dw, and for dx, at most
 LARGE = 2**20  # weights, which are in no cache: they are read and written in long runs
-ROWS = 32  # of x, that are worth the transposing of so many weights
+ROWS = 32  # of x: with fewer, transposing the weights takes longer than it saves
 
 
 @serves(Linear)
