@@ -111,7 +111,7 @@ def test_kernels_for_a_level_of_processors_serve_this_one(pellucid, tmp_path):
 def test_an_unknown_level_and_a_folder_with_something_else_are_refused(pellucid, tmp_path):
     result = pellucid("warmup", FEW, "--cpu", "x86-64-v5")
     assert result.returncode == 1
-    assert re.search(r"--cpu: must be one of x86-64-v2, .*received 'x86-64-v5'", result.stderr)
+    assert "--cpu: 'x86-64-v5' is unknown. Did you mean 'x86-64-v4'? Known:" in result.stderr
     (tmp_path / "a").touch()
     result = pellucid("warmup", FEW, "--input", "1x8x8", "--out", ".")
     assert (result.returncode, "--out: must be a new or empty folder" in result.stderr) == (1, True)

@@ -105,10 +105,7 @@ def command(
 def _compile_for(level: str) -> None:
     """Have kernels compiled for a level of processors, this one among them."""
     if level not in LEVELS:
-        raise ArgumentError(
-            f"must be one of {', '.join(LEVELS)}, received {level!r}.{did_you_mean(level, LEVELS)}",
-            where="--cpu",
-        )
+        raise ArgumentError(f"{level!r} is unknown. {did_you_mean(level, LEVELS)}", where="--cpu")
     from llvmlite.binding import get_host_cpu_features
 
     offered = {name for name, there in get_host_cpu_features().items() if there}
