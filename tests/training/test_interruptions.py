@@ -185,6 +185,8 @@ def test_twice(whole):
         assert digest(one) == end, first
 
 
+# One may come while Python removes a dead weak reference, where none can be raised: it is lost.
+@pytest.mark.filterwarnings("ignore:Exception ignored in.*WeakKeyDictionary")
 @pytest.mark.parametrize("optimizer", ["adam", "momentum"])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_storm_of_interruptions_at_random_moments(optimizer, engine):
