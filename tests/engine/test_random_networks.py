@@ -8,6 +8,7 @@ import pytest
 from engine.networks import by_the_layers, draw_images, everything
 from ops.witness import relative_error
 from pellucid import engine, nn
+from pellucid.engine.cpu.convolution import grouped
 from pellucid.engine.cpu.convolution.algorithms import (
     Col2im,
     Direct,
@@ -39,6 +40,9 @@ def few_tiles(monkeypatch):
     """Few tiles cover every size, if not well: fewer kernels to compile."""
     monkeypatch.setattr(tiles, "HEIGHTS", (1, 3))
     monkeypatch.setattr(tiles, "WIDTHS", (1,))
+    monkeypatch.setattr(tiles, "PIXEL_HEIGHTS", (1, 3))
+    monkeypatch.setattr(tiles, "PIXEL_WIDTHS", (1,))
+    monkeypatch.setattr(grouped, "WIDTHS", (2, 1))
     monkeypatch.setattr(linear, "TILE", (3, 2))
     monkeypatch.setattr(linear, "HEIGHTS", (4,))
 

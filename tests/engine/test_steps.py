@@ -56,6 +56,7 @@ def test_convolutions_of_every_geometry(case):
     with pytest.MonkeyPatch.context() as patch:
         # Few tiles cover every size, if not well: fewer kernels to compile.
         patch.setattr(tiles, "HEIGHTS", (1, 3))
+        patch.setattr(tiles, "PIXEL_HEIGHTS", (1, 3))
         plan = agree(nn.Sequential(conv=layer), x, dy)
     assert kinds(plan) == [ConvStep]
 
