@@ -14,18 +14,20 @@ import sys
 from functools import partial
 from typing import Any
 
-__all__ = ["CONTENDERS", "OTHERS", "PEERS", "WITHOUT_TRAINING"]
+__all__ = ["BEFORE", "CONTENDERS", "OTHERS", "PEERS", "WITHOUT_TRAINING"]
 
 PEERS = ("torch", "torch channels-last")
 # What compiles a whole network, with the module that each needs; the last two have no training.
 OTHERS = {
     "torch.compile": "torch",
+    "torch.compile channels-last": "torch",
     "jax": "jax",
     "onnxruntime": "onnxruntime",
     "openvino": "openvino",
 }
 WITHOUT_TRAINING = ("onnxruntime", "openvino")
-CONTENDERS = ("pellucid", *PEERS, *OTHERS, "reference")
+BEFORE = "pellucid before"  # an earlier version, which PYTHONPATH names
+CONTENDERS = ("pellucid", BEFORE, *PEERS, *OTHERS, "reference")
 IMAGES = 3200  # of all batches together, within bounds
 BYTES = 2**26  # at most, so that large images are few
 LOSSES = 10  # steps after which the losses of both sides are compared
@@ -54,7 +56,7 @@ def main() -> None:
     contestant, built = timed(lambda: make(case, data, threads))
     result = _measure(contestant, case.training, seconds)
     result["start_s"] |= {"import": imported, "build": built}
-    if name in ("pellucid", "reference"):
+    if name in ("pellucid", BEFORE, "reference"):
         from ours import flop
 
         result["flop"] = flop(case)
@@ -63,11 +65,11 @@ def main() -> None:
 
 def _builder(name: str) -> Any:
     """Import the contender's library; return its function that builds a case."""
-    if name in (*PEERS, "torch.compile"):
+    if name.startswith("torch"):
         from theirs import Torch
 
-        compiled = name == "torch.compile"
-        return partial(Torch, last=compiled or name == PEERS[1], compiled=compiled)
+        how = {"last": name.endswith("channels-last"), "compiled": name.startswith("torch.compile")}
+        return partial(Torch, **how)
     if name == "jax":
         from theirs_jax import Jax
 
@@ -78,7 +80,7 @@ def _builder(name: str) -> Any:
         return OnnxRuntime if name == "onnxruntime" else OpenVino
     from ours import Pellucid
 
-    return partial(Pellucid, fast=name == "pellucid")
+    return partial(Pellucid, fast=name != "reference")
 
 
 def _measure(contestant: Any, training: bool, seconds: float) -> Any:

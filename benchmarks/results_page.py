@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cases import CASES, TRAINED_TARGET
-from contender import LOSSES, OTHERS, PEERS
+from contender import BEFORE, LOSSES, OTHERS, PEERS
 from memory import WHO
 from processes import Result
 
@@ -85,33 +85,40 @@ def _steps(rows: list[Result]) -> str:
 
 
 def _others(rows: list[Result]) -> list[str]:
-    """Return the table of compilers and runtimes, if any was measured."""
-    names = [name for name in OTHERS if any(name in row["rounds"] for row in rows)]
+    """Return the tables of what was measured besides PyTorch eager, if anything was."""
+    names = [n for n in (BEFORE, *OTHERS) if any(n in row["rounds"] for row in rows)]
     if not names:
         return []
 
-    def cells(row: Result, name: str) -> list[str]:
+    def against(row: Result, name: str) -> str:
         if name not in row["rounds"]:
-            return [NONE] * 3
+            return NONE
         own = [result["step_s"]["median"] for result in row["rounds"]["pellucid"]]
         theirs = [result["step_s"]["median"] for result in row["rounds"][name]]
         ratio = statistics.median(b / a for a, b in zip(own, theirs, strict=True))
-        return [f"{ratio:.2f}", _start(row, name), _losses(row["rounds"][name][0])]
+        return f"{1e3 * medians(row, name, 'step_s', 'median'):.3f} ({ratio:.2f})"
 
-    header = ["case", "threads"]
-    for name in names:
-        header += [f"against {name}", "start s", "losses"]
-    lines = [
-        [row["case"], str(row["threads"]), *(cell for name in names for cell in cells(row, name))]
-        for row in rows
-    ]
+    def sides(row: Result, name: str) -> str:
+        if name not in row["rounds"]:
+            return NONE
+        return f"{_start(row, name)}; {_losses(row['rounds'][name][0])}"
+
+    def table(cell: Callable[[Result, str], str]) -> str:
+        lines = [
+            [row["case"], str(row["threads"]), *(cell(row, name) for name in names)] for row in rows
+        ]
+        return _table(["case", "threads", *names], lines)
+
     return [
-        "\n### Against compilers and runtimes\n",
-        "How many times as fast Pellucid is, and the seconds that each needs before: imports +",
-        "building, export or load + the first step, in which `torch.compile` and JAX compile. JAX",
-        "keeps no running averages of batch normalization; its whole step, update included,",
-        "is one function. ONNX Runtime and OpenVINO run the network that Pellucid exports.\n",
-        _table(header, lines),
+        "\n### Against an earlier version, compilers and runtimes\n",
+        "Milliseconds, and in parentheses how many times as fast Pellucid is. ONNX Runtime and",
+        "OpenVINO run the network that Pellucid exports.\n",
+        table(against),
+        "\nThe seconds that each needs before: imports + building, export or load + the first",
+        "step, in which `torch.compile` and JAX compile; then the losses as above. JAX keeps no",
+        "running averages of batch normalization; its whole step, with the update, is one",
+        "function.\n",
+        table(sides),
     ]
 
 

@@ -18,7 +18,7 @@ import onnx_runtime
 import results_page
 import startup
 from cases import CASES, TRAINED
-from contender import OTHERS, PEERS, WITHOUT_TRAINING
+from contender import BEFORE, OTHERS, PEERS, WITHOUT_TRAINING
 from machine import facts
 from memory import WHO
 from processes import HERE, Result, call
@@ -43,6 +43,7 @@ def main() -> None:
         metavar="NAME",
         help=f"compilers and runtimes to measure too, if installed: {', '.join(OTHERS)}",
     )
+    parser.add_argument("--before", type=Path, metavar="SRC", help="an earlier version's src/, too")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--quick", action="store_true", help="trial run with meaningless numbers")
     options = parser.parse_args()
@@ -50,6 +51,8 @@ def main() -> None:
         options.rounds, options.seconds = 1, 0.05
     for name in set(options.cases) - set(EVERYTHING):
         parser.error(f"no case {name!r}; known: {', '.join(EVERYTHING)}")
+    if options.before and not (options.before / "pellucid").is_dir():
+        parser.error(f"--before: no package pellucid in {options.before}; name a folder src/")
     if not options.no_peer and importlib.util.find_spec("torch") is None:
         print("PyTorch is not installed: Pellucid is measured alone")
         options.no_peer = True
@@ -66,7 +69,8 @@ def main() -> None:
 
 def _steps(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
     contenders = ["pellucid", *PEERS] if not options.no_peer else ["pellucid"]
-    contenders += ["reference"] * options.reference
+    contenders += ["reference"] * options.reference + [BEFORE] * (options.before is not None)
+    env = {BEFORE: {"PYTHONPATH": str(options.before)}}
     found = [name for name in options.others if importlib.util.find_spec(OTHERS[name])]
     for name in set(options.others) - set(found):
         print(f"{name} is not measured: {OTHERS[name]} is not installed")
@@ -75,12 +79,15 @@ def _steps(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
         without = WITHOUT_TRAINING if CASES[key].training else ()
         everyone = [*contenders, *(name for name in found if name not in without)]
         for threads in options.threads:
-            call("contender.py", "pellucid", key, threads, 0)  # compiles what is not in the cache
+            for name in (name for name in ("pellucid", BEFORE) if name in everyone):
+                call("contender.py", name, key, threads, 0, env=env.get(name))  # fills the cache
             rounds: dict[str, list[Result]] = {name: [] for name in everyone}
             for turn in range(options.rounds):
                 for name in everyone[:: 1 if turn % 2 == 0 else -1]:
-                    found = call("contender.py", name, key, threads, options.seconds)
-                    rounds[name].append(found)
+                    result = call(
+                        "contender.py", name, key, threads, options.seconds, env=env.get(name)
+                    )
+                    rounds[name].append(result)
             measured.append({"case": key, "threads": threads, "rounds": rounds})
             _say(results_page.step_row(measured[-1]))
     return measured

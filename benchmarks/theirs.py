@@ -157,7 +157,8 @@ class Torch:
         form = torch.channels_last if last else torch.contiguous_format
         self.model = case.network(Kit()).train(case.training).to(memory_format=form)
         if compiled:
-            self.model.compile()
+            # Not self.model.compile(), which leaves layers of an nn.Sequential uncompiled.
+            self.model = torch.compile(self.model)
         self.measure = nn.CrossEntropyLoss()
         self.rule = torch.optim.Adam(self.model.parameters(), fused=True)
         self.session: AbstractContextManager[Any] = (

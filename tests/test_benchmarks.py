@@ -53,14 +53,16 @@ def test_a_network_is_measured_against_onnx_runtime_with_equal_scores(peer, tmp_
     assert "| squeezenet-onnx-1 | 1 |" in (tmp_path / "results.md").read_text(encoding="utf-8")
 
 
-def test_a_runtime_is_measured_with_the_same_scores(peer, tmp_path):
+def test_runtimes_and_an_earlier_version_are_measured_with_the_same_scores(peer, tmp_path):
     peer("onnxruntime")
-    row = _measured(tmp_path, "simple-infer-1", "--no-peer", "--others", "onnxruntime")
+    others = ["--others", "onnxruntime", "--before", RUN.parents[1] / "src"]
+    row = _measured(tmp_path, "simple-infer-1", "--no-peer", *others)
     losses = {name: results[0]["losses"] for name, results in row["rounds"].items()}
-    assert set(losses) == {"pellucid", "onnxruntime"}
+    assert set(losses) == {"pellucid", "pellucid before", "onnxruntime"}
+    assert losses["pellucid before"] == losses["pellucid"]
     np.testing.assert_allclose(losses["onnxruntime"], losses["pellucid"], rtol=1e-5)
     page = (tmp_path / "results.md").read_text(encoding="utf-8")
-    assert "| case | threads | against onnxruntime |" in page
+    assert "| case | threads | pellucid before | onnxruntime |" in page
 
 
 def test_a_layer_is_measured_by_itself_and_computes_what_pytorch_does(peer, tmp_path):
