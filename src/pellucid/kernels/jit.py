@@ -17,10 +17,10 @@ from .ahead.recipes import recipe_of
 from .ahead.rehearsal import attend
 from .cache import KernelCache
 from .linking import KernelCompiler
-from .processors import vector_unit
+from .processors import multiplies, vector_unit
 from .shipped import processor
 
-__all__ = ["LANES", "REGISTERS", "inlined", "kernel"]
+__all__ = ["LANES", "MULTIPLIES", "REGISTERS", "inlined", "kernel"]
 
 FASTMATH = frozenset({"reassoc", "contract", "arcp", "nsz", "afn"})
 POLICY: dict[str, Any] = {
@@ -63,3 +63,4 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 
 LANES, REGISTERS = vector_unit(processor())
+MULTIPLIES = multiplies(processor())

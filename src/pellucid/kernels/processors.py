@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["LEVELS", "Processor", "level_setting", "vector_unit"]
+__all__ = ["LEVELS", "Processor", "level_setting", "multiplies", "vector_unit"]
 
 # Instructions of the levels of the x86-64 psABI (section 3.1.1), which contain those below them.
 _V2 = "cx16 sahf popcnt sse3 ssse3 sse4.1 sse4.2"
@@ -14,6 +14,7 @@ LEVELS = {"x86-64-v2": _V2.split(), "x86-64-v3": _V3.split(), "x86-64-v4": _V4.s
 
 # Processors by name alone, where no instructions are given.
 WIDE = ("skylake-avx512", "cascadelake", "icelake-server", "sapphirerapids", "znver4", "znver5")
+MULTIPLY = {"bf16": "avx512bf16"}  # the instructions for products of less precise numbers
 MIDDLE = ("haswell", "znver1", "znver2", "znver3")
 
 
@@ -52,6 +53,17 @@ def vector_unit(target: Processor) -> tuple[int, int]:
     if "neon" in offered:
         return 4, 32
     return 4, 16
+
+
+def multiplies(target: Processor) -> tuple[str, ...]:
+    """Return the precisions of factors that it has instructions for, besides float32.
+
+    Examples
+    --------
+    >>> multiplies(Processor("", "znver5", "+avx512f,+avx512bf16"))
+    ('bf16',)
+    """
+    return tuple(each for each, needed in MULTIPLY.items() if needed in target.instructions)
 
 
 def level_setting(level: str) -> dict[str, str]:

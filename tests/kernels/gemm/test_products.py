@@ -19,9 +19,9 @@ from pellucid.kernels.gemm.packing import (
     PLAIN,
     TRANSPOSED,
     WIDTH,
-    pack,
     packed_columns,
 )
+from pellucid.kernels.gemm.precision import PRECISIONS, pack
 from pellucid.kernels.gemm.product import Blocks, Results, Where, multiply
 from pellucid.kernels.gemm.rows import Pixels
 from pellucid.kernels.jit import LANES
@@ -61,11 +61,11 @@ def gated(a, gate):
     return GatedGradient(within(a), within(gate), NO_BYTES, True), np.where(gate > 0, a, 0)
 
 
-def packed(w):
+def packed(w, precision="float32"):
     """Return the matrix ``wᵀ`` of w (columns, depth) in panels."""
     columns, depth = w.shape
-    out = Room(depth * packed_columns(columns))
-    run(pack, -(-columns // WIDTH), within(w), columns, TRANSPOSED, out.flat)
+    out = Room(-(-depth // PRECISIONS[precision].per_word) * packed_columns(columns))
+    run(pack(precision), -(-columns // WIDTH), within(w), columns, TRANSPOSED, out.flat)
     return out.read()
 
 
@@ -88,20 +88,23 @@ SIZES = [
 @pytest.mark.parametrize("gate", [False, True])
 @pytest.mark.parametrize("added", [False, True])
 @pytest.mark.parametrize("packing", [PACKED, PLAIN, TRANSPOSED])
-def test_a_product_equals_numpys(rows, depth, columns, gate, added, packing):
+@pytest.mark.parametrize("precision", PRECISIONS)  # whole numbers are exact in each
+def test_a_product_equals_numpys(rows, depth, columns, gate, added, packing, precision):
     x, w, b = whole(rows, depth), whole(columns, depth, seed=1), whole(columns, seed=2)
     plus = whole(rows, columns, seed=4)
     source, seen = gated(x, whole(rows, depth, seed=3) if gate else None)
     z = seen @ w.T + b + (plus if added else 0)
-    matrix = {PACKED: packed, PLAIN: lambda w: within(w.T), TRANSPOSED: within}[packing](w)
+    lying = {PLAIN: lambda w: within(w.T), TRANSPOSED: within}
+    matrix = packed(w, precision) if packing == PACKED else lying[packing](w)
     bias = np.append(b, np.zeros(WIDTH, np.float32))
     every = pixels((1, rows), (1, 1))
     tiles = -(-rows // HEIGHT)
-    for deep, down, across in ((depth, 1, 1), (7, max(1, tiles // 2), 2)):
+    some = 7 if precision == "float32" else 8  # no word lies in two blocks
+    for deep, down, across in ((depth, 1, 1), (some, max(1, tiles // 2), 2)):
         for activation in (RELU, NO_ACTIVATION):
             y = Room(rows, columns)
             run(
-                multiply(False), down * across, source, matrix,
+                multiply(False, precision), down * across, source, matrix,
                 Results(y.flat, bias, within(plus) if added else NOTHING),
                 Blocks(rows, depth, columns, deep, down, across, packing, added),
                 Where(every, every), activation,
@@ -154,15 +157,24 @@ def test_a_product_reads_and_writes_pixels_that_are_a_step_apart(step, image):
 
 @pytest.mark.parametrize("columns", [1, LANES, LANES + 1, WIDTH, 2 * WIDTH + 3])
 @pytest.mark.parametrize("depth", [1, LANES, LANES + 3])
-def test_panels_hold_the_columns_and_fill_up_with_zeros(columns, depth):
-    w, out = whole(columns, depth), Room(depth * packed_columns(columns))
-    run(pack, -(-columns // WIDTH), within(np.ascontiguousarray(w.T)), columns, PLAIN, out.flat)
-    panels = packed(w)
-    np.testing.assert_array_equal(out.read(), panels)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_panels_hold_the_columns_and_fill_up_with_zeros(columns, depth, precision):
+    per_word = PRECISIONS[precision].per_word
+    w, words = whole(columns, depth), -(-depth // per_word)
+    out = Room(words * packed_columns(columns))
+    plain = within(np.ascontiguousarray(w.T))
+    run(pack(precision), -(-columns // WIDTH), plain, columns, PLAIN, out.flat)
+    panels = packed(w, precision)
+    assert out.read().tobytes() == panels.tobytes()
+    w = np.pad(w, ((0, 0), (0, words * per_word - depth)))
     for first in range(0, columns, WIDTH):
         width = LANES if columns - first <= LANES else WIDTH
-        panel = panels[first * depth :][: width * depth].reshape(depth, width)
+        panel = panels[first * words :][: width * words].reshape(words, width)
         there = w[first : first + WIDTH].T
+        if per_word == 2:  # the upper halves of numbers, low and high
+            there, panel = there.reshape(words, 2, -1), panel.view(np.uint32)[:, np.newaxis]
+            panel = np.concatenate((panel << 16, panel & 0xFFFF0000), axis=1).view(np.float32)
+            there, panel = (a.reshape(-1, a.shape[-1]) for a in (there, panel))
         np.testing.assert_array_equal(panel[:, : there.shape[1]], there)
         assert not panel[:, there.shape[1] :].any()
 

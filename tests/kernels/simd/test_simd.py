@@ -35,7 +35,9 @@ from pellucid.kernels.simd import (
     outer,
     outer_argmax,
     outer_at,
+    outer_pairs,
     outer_run,
+    pairs,
     plus,
     prefetch,
     prefetch_row,
@@ -598,6 +600,35 @@ def test_a_square_of_lanes_is_turned():
     a, y = np.arange(LANES * LANES, dtype=np.float32), np.empty(LANES * LANES, np.float32)
     _turn_square(a, y)
     np.testing.assert_array_equal(y.reshape(LANES, LANES), a.reshape(LANES, LANES).T)
+
+
+@kernel
+def _words(a, b, y, z):
+    store(pairs(load(2, 2, a, 0, WIDTH, LANES), load(2, 2, b, 0, WIDTH, LANES)), y, 0, WIDTH)
+    store(outer_pairs(load(2, 2, a, WIDTH, 0, LANES), y, WIDTH + 1, 3, y, WIDTH), z, 0, WIDTH)
+
+
+def rounded(a):
+    """Return what numbers are as bfloat16, in float32: to the nearest, of two to the even one."""
+    bits = a.view(np.uint32)
+    up = (bits + 0x7FFF + (bits >> 16 & 1)) & np.uint32(0xFFFF0000)
+    return np.where(np.isnan(a), a, up.view(np.float32))
+
+
+def test_pairs_are_rounded_to_the_nearest_and_multiplied_together():
+    near = np.float32([1, 1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-8 + 2**-20, -1 - 2**-8, 3e38, 3.4e38])
+    odd = np.append(near, [np.nan, np.inf, -np.inf, -0.0]).astype(np.float32)
+    nans = np.uint32([0x7FFFFFFF, 0xFFC00001, 0x7F800001]).view(np.float32)
+    a, b = (np.resize(np.append(odd, nans), 2 * WIDTH) for _ in range(2))
+    a[WIDTH:], b[WIDTH:] = rng.normal(size=(2, WIDTH))
+    y, z = empty(2 * WIDTH), empty(2 * WIDTH)
+    _words(a, b, y, z)
+    halves = (y.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    beside = np.stack((a, b)).reshape(2, -1, LANES).transpose(1, 0, 2).ravel()
+    np.testing.assert_array_equal(halves, rounded(beside))
+    words = halves.astype(np.float64).reshape(-1, 2)[WIDTH:]
+    products = [words @ words[m] + a[WIDTH:] for m in (1, 4)]
+    np.testing.assert_allclose(z.reshape(2, WIDTH), products, rtol=1e-6, atol=1e-6)
 
 
 def test_the_machine_has_vectors():

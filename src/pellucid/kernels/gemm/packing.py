@@ -4,14 +4,15 @@ A panel is `WIDTH` columns of the factor (depth, columns): the numbers of row k 
 ``k · WIDTH`` to ``(k + 1) · WIDTH``. The panels follow each other. If half of the last one or more
 would be empty, it has one vector of columns instead. Columns that do not exist are zeros.
 
-All arrays are flat, float32, C-contiguous, allocated by the engine. A task is a panel.
+All arrays are flat, float32, C-contiguous, allocated by the engine.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...typing import Array
-from ..jit import LANES, REGISTERS, kernel
-from ..pool.threads import share
+from ..jit import LANES, REGISTERS, inlined, kernel
 from ..simd import load, load_part, load_within, store, store_within, transpose_lanes
 
 __all__ = [
@@ -21,9 +22,9 @@ __all__ = [
     "TRANSPOSED",
     "VECTORS",
     "WIDTH",
-    "pack",
     "pack_block",
     "packed_columns",
+    "some",
 ]
 
 # The tile of sums: with a row of the panel and one number of x it fills the registers.
@@ -45,15 +46,6 @@ def packed_columns(columns: int) -> int:
 
 
 @kernel
-def pack(queue: Array, w: Array, columns: int, packing: int, out: Array) -> None:
-    """Write the matrix into panels: ``w`` is (depth, columns), or its transpose `TRANSPOSED`."""
-    depth = w.size // columns
-    for panel in share(queue):
-        n = panel * WIDTH
-        pack_block(w, depth, columns, (n, 0, depth), packing, out[n * depth :])
-
-
-@kernel
 def pack_block(
     w: Array, depth: int, columns: int, block: tuple[int, int, int], packing: int, out: Array
 ) -> None:
@@ -66,8 +58,13 @@ def pack_block(
     for k in range(terms):
         begin = (first + k) * columns + n
         for v in range(0, width, LANES):
-            count = max(0, min(LANES, columns - n - v))
-            store(load_part(w, begin + v, count), out, k * width + v, 0)
+            store(some(w, begin + v, columns - n - v), out, k * width + v, 0)
+
+
+@inlined
+def some(w: Array, i: int, count: int) -> Any:
+    """Return a vector of up to ``count`` numbers, and zeros."""
+    return load_part(w, i, max(0, min(LANES, count)))
 
 
 @kernel

@@ -11,8 +11,9 @@ while it goes from panel to panel. So a task reads b once, and x once. The sums 
 the L2 cache until the next block of the depth. What comes from memory is fetched ahead: the rows of
 the next tile by the first panel, what a tile writes before its products.
 
-*Rows that are not there.* The gradient before a ReLU, and every other pixel of an image, are copied
-for each task. Where the output is every other pixel, the task writes the zeros between.
+*Rows that are not there.* The gradient before a ReLU, every other pixel of an image, and numbers of
+less precision are copied for each task. Where the output is every other pixel, the task writes the
+zeros between.
 
 All arrays are flat, float32, C-contiguous, allocated by the engine; ``bias`` is as long as the
 panels are wide. A task is a block of y, and writes to no other. A sum depends neither on the other
@@ -31,9 +32,10 @@ from ..convolution.activation import Activation, on_tiles
 from ..convolution.layout import LINE, GatedGradient, aligned
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
-from ..simd import add_row, load, load_part, outer, prefetch, store, store_part, zeros
-from .packing import HEIGHT, PLAIN, TRANSPOSED, VECTORS, WIDTH, pack_block
-from .rows import PAD, Pixels, copy_rows, pixel, zero_between
+from ..simd import add_row, load, load_part, prefetch, store, store_part, zeros
+from .packing import HEIGHT, PLAIN, TRANSPOSED, VECTORS, WIDTH
+from .precision import PRECISIONS
+from .rows import PAD, Pixels, pixel, zero_between
 
 __all__ = ["Blocks", "Results", "Where", "multiply"]
 
@@ -96,9 +98,11 @@ class _Part(NamedTuple):
 
 
 @cache
-def _panel(vectors: int, functions: bool) -> Any:
+def _panel(vectors: int, functions: bool, precision: str) -> Any:
     """Return what multiplies a task's rows with a block of a panel of ``vectors``."""
     width = vectors * LANES
+    per_word, add_products, copy_rows, _ = PRECISIONS[precision]
+    step = LINE * per_word  # numbers of a row between two requests for what comes next
     activated = on_tiles(HEIGHT, vectors, functions=functions)
 
     @inlined
@@ -136,6 +140,15 @@ def _panel(vectors: int, functions: bool) -> Any:
                     prefetch(y, (m + r) * blocks.columns + part.n + v * LANES)
 
     @inlined
+    def fetch_rows(source: GatedGradient, ahead: Array, begin: int) -> None:
+        """Fetch a line of each row of the next tile."""
+        for r in range(HEIGHT):
+            for k in range(begin, begin + step, LINE):
+                prefetch(source.numbers, ahead[r] + k)
+                if source.gated:
+                    prefetch(source.gate, ahead[r] + k)
+
+    @inlined
     def fetch_matrix(b: Array, tile: int, begin: int, part: _Part, blocks: Blocks) -> None:
         """Fetch a tile's share of what is packed for the next panel."""
         tiles, n = part.end - part.top, part.n + WIDTH
@@ -143,9 +156,10 @@ def _panel(vectors: int, functions: bool) -> Any:
             return
         if blocks.packing == TRANSPOSED:
             for r in range(tile * WIDTH // tiles, (tile + 1) * WIDTH // tiles):
-                prefetch(b, (n + r) * blocks.depth + part.k + begin)
+                for k in range(begin, begin + step, LINE):
+                    prefetch(b, (n + r) * blocks.depth + part.k + k)
         if blocks.packing == PLAIN:
-            for r in range(tile * LINE // tiles, (tile + 1) * LINE // tiles):
+            for r in range(tile * step // tiles, (tile + 1) * step // tiles):
                 for v in range(0, WIDTH, LINE):
                     prefetch(b, (part.k + begin + r) * blocks.columns + n + v)
 
@@ -156,8 +170,10 @@ def _panel(vectors: int, functions: bool) -> Any:
     ) -> None:  # fmt: skip
         """Add the products to the sums of each tile; after the last block, write them."""
         (y, bias, plus), (near, result, sums, copied, ahead) = out, scratch
-        numbers, gate = source.numbers, source.gate
-        x, pitch = (numbers, blocks.depth) if part.in_place else (copied, blocks.deep + PAD)
+        numbers = source.numbers
+        x, pitch = numbers, blocks.depth
+        if not part.in_place:
+            x, pitch = copied, -(-blocks.deep // per_word) + PAD
         fetches = part.first and part.terms >= FAR
         for tile in range(part.top, part.end):
             # The last tile overlaps the one before.
@@ -172,15 +188,13 @@ def _panel(vectors: int, functions: bool) -> Any:
                 for r in range(HEIGHT):
                     ahead[r] = pixel(where.read, m + HEIGHT + r) * blocks.depth + part.k
             fetch_results(y, m, part, blocks)
-            for begin in range(0, part.terms, LINE):
+            for begin in range(0, part.terms, step):
                 if fetches:
-                    for r in range(HEIGHT):
-                        prefetch(numbers, ahead[r] + begin)
-                        if source.gated:
-                            prefetch(gate, ahead[r] + begin)
+                    fetch_rows(source, ahead, begin)
                 fetch_matrix(b, tile - part.top, begin, part, blocks)
-                for k in range(begin, min(begin + LINE, part.terms)):
-                    t = outer(t, x, at + k, pitch, panel, part.j + k * width)
+                first, last = begin // per_word, min(begin + step, part.terms)
+                for k in range(first, -(-last // per_word)):
+                    t = add_products(t, x, at + k, pitch, panel, part.j + k * width)
             of_tile = part.sums + (tile - part.top) * SIZE
             if part.k > 0:
                 t = t + load(HEIGHT, vectors, sums, of_tile, width, LANES)
@@ -197,9 +211,14 @@ def _panel(vectors: int, functions: bool) -> Any:
 
 
 @cache
-def multiply(functions: bool) -> Any:
-    """Return the kernel whose activation is one of the ``functions``, or a pair of bounds."""
-    wide_panel, narrow_panel = _panel(VECTORS, functions), _panel(1, functions)
+def multiply(functions: bool, precision: str = "float32") -> Any:
+    """Return the kernel whose activation is one of the ``functions``, or a pair of bounds.
+
+    The ``precision`` is that of both factors; `Blocks.deep` is a multiple of the numbers in a word,
+    unless it is the whole depth.
+    """
+    wide_panel, narrow_panel = (_panel(each, functions, precision) for each in (VECTORS, 1))
+    per_word, _, _, pack_block = PRECISIONS[precision]
 
     @kernel
     def product(
@@ -210,9 +229,11 @@ def multiply(functions: bool) -> Any:
         rows, depth, columns, deep, down, across, packing, _ = blocks
         (read, written), tiles, panels = where, -(-rows // HEIGHT), -(-columns // WIDTH)
         most, wide = -(-tiles // down), -(-panels // across)
-        in_place = not source.gated and read.step_h * read.step_w == 1 and rows >= HEIGHT
-        copied = np.empty((0 if in_place else most * HEIGHT * (deep + PAD)) + LINE, np.float32)
-        near = aligned(np.empty((deep * WIDTH if packing else 0) + LINE, np.float32))
+        in_place = per_word == 1 and not source.gated and read.step_h * read.step_w == 1
+        in_place = in_place and rows >= HEIGHT
+        words, of_block = -(-depth // per_word), -(-deep // per_word)
+        copied = np.empty((0 if in_place else most * HEIGHT * (of_block + PAD)) + LINE, np.float32)
+        near = aligned(np.empty((of_block * WIDTH if packing else 0) + LINE, np.float32))
         waiting = most * wide if deep < depth else 0
         whole = aligned(np.empty((waiting + 2) * SIZE + LINE, np.float32))
         ahead = np.empty(HEIGHT, np.int64)
@@ -228,7 +249,7 @@ def multiply(functions: bool) -> Any:
                     n = p * WIDTH
                     narrow = columns - n <= LANES
                     width = LANES if narrow else WIDTH
-                    panel, place = b, n * depth + k * width
+                    panel, place = b, n * words + k // per_word * width
                     if packing:
                         panel, place = near, 0
                         pack_block(b, depth, columns, (n, k, terms), packing, near)

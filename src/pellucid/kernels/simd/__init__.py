@@ -77,6 +77,12 @@ Shuffles (shuffles.py):
     t = interleave_lanes(t)             lane 0 of t[0,0], t[1,0], ..., then lane 1 of these, ...
     t = separate_lanes(t)               undoes that
 
+Words (words.py), each a pair of numbers rounded to bfloat16, in the place of one float32:
+
+    u = pairs(t, u)                     word l of [r,c]: numbers 2l, 2l + 1 of t[r,c], then u[r,c]
+    t = outer_pairs(t, a, i, step, b, j)
+                                        as outer, of words: the products of both halves are added
+
 `outer` makes a matrix product of columns and rows, `inner` of rows and rows. Each is a Numba
 intrinsic, which emits LLVM code; R and C are constants of the kernel that uses them.
 """
@@ -150,6 +156,7 @@ from .shuffles import (
     transpose,
     transpose_lanes,
 )
+from .words import outer_pairs, pairs
 
 __all__ = [
     "add_groups",
@@ -180,7 +187,9 @@ __all__ = [
     "outer",
     "outer_argmax",
     "outer_at",
+    "outer_pairs",
     "outer_run",
+    "pairs",
     "plus",
     "prefetch",
     "prefetch_row",

@@ -19,9 +19,9 @@ from ....kernels.gemm.packing import (
     PLAIN,
     TRANSPOSED,
     WIDTH,
-    pack,
     packed_columns,
 )
+from ....kernels.gemm.precision import pack
 from ....kernels.gemm.product import Blocks, Results, Where, multiply
 from ....kernels.gemm.rows import Pixels
 from ....kernels.tree import add_chunks, chunk_count
@@ -83,7 +83,7 @@ class Product:
         self.row = aligned_zeros(width)
         self.padded = width > self.columns
         self.bias = self.row[: self.columns].reshape(1, 1, -1)
-        self.uses = (pack, self.kernel_for(NO_ACTIVATION))[on_the_way:]
+        self.uses = (pack("float32"), self.kernel_for(NO_ACTIVATION))[on_the_way:]
 
     def pack(self, w: Array) -> None:
         """Take over the filters (F, C, 1, 1), or the matrix (F, C)."""
@@ -91,7 +91,7 @@ class Product:
             self.filters = flat(w)
             return
         panels = -(-self.columns // WIDTH)
-        launch(pack, panels, w.size, flat(w), self.columns, self.order, self.filters)
+        launch(pack("float32"), panels, w.size, flat(w), self.columns, self.order, self.filters)
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
