@@ -22,12 +22,15 @@ from typing import Any
 import numpy as np
 
 from ..typing import Array
-from .jit import kernel
+from .jit import inlined, kernel
 from .pool.threads import run
+from .simd import prefetch_row
 
-__all__ = ["BLOCK", "blocks", "each", "part"]
+__all__ = ["BLOCK", "blocks", "each", "fetch_ahead", "part"]
 
 BLOCK = 2**13  # numbers: a few µs, the time that a thread which is awake takes to begin
+AHEAD = 2**11  # numbers between those that are read and those that are fetched: 8 KB
+LINE = 16  # numbers in a cache line
 
 
 def blocks(size: int) -> int:
@@ -39,6 +42,16 @@ def blocks(size: int) -> int:
 def part(a: Array, block: int) -> Array:
     """Return a block of the flat array ``a``; the last one may be shorter."""
     return a[block * BLOCK : (block + 1) * BLOCK]
+
+
+@inlined
+def fetch_ahead(a: Array, begin: int, end: int) -> None:
+    """Fetch what will be read soon after ``a[begin:end]``; there may be no such numbers.
+
+    A load whose mask depends on another number waits for that one, and so does its cache miss.
+    """
+    for k in range(begin + AHEAD, end + AHEAD, LINE):
+        prefetch_row(1, a, k)
 
 
 def each(function: Callable[..., Any], first: Array, *rest: Any) -> None:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..typing import Array
+from .blocks import fetch_ahead
 from .jit import LANES, kernel
 from .pool.threads import share
 from .simd import inner, load_part, store, store_part, zeros
@@ -83,8 +84,10 @@ def batch_statistics(queue: Array, x: Array, scratch: Array, sums: Array, bounds
         mean, square = sums[task, 0], sums[task, 1]
         total, around, squares = scratch[task, 0], scratch[task, 1], scratch[task, 2]
         total[:] = 0
-        for at in range(0, len(block), width):
-            a = block[at : at + width]
+        for at in range(bounds[task], bounds[task + 1], width):
+            end = min(at + width, bounds[task + 1])
+            fetch_ahead(x, at, end)
+            a = x[at:end]
             for k in range(len(a)):
                 total[k] += a[k]
         _fold(total, mean)
@@ -182,6 +185,8 @@ def batch_gradient_sums(
         moment[:] = 0
         for at in range(bounds[task], bounds[task + 1], width):
             end = min(at + width, bounds[task + 1])
+            fetch_ahead(x, at, end)
+            fetch_ahead(dy, at, end)
             a, da = x[at:end], dy[at:end]
             for k in range(len(a)):
                 d = a[k] - around[k]
@@ -204,6 +209,8 @@ def batch_gradient(
         around, scale, shift, slope, level = own[0], own[1], own[2], own[3], own[4]
         for at in range(task * per, min(x.size, (task + 1) * per), width):
             end = min(at + width, (task + 1) * per)
+            fetch_ahead(x, at, end)
+            fetch_ahead(dy, at, end)
             a, da, b = x[at:end], dy[at:end], dx[at:end]
             for k in range(len(a)):
                 d = a[k] - around[k]
