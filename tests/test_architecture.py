@@ -30,6 +30,7 @@ RANKS = {
     "sklearn": 8,
     "book": 8,
     "book.__main__": 10,
+    "quantization": 7,
     "standalone": 5.5,  # models as programs
     "training": 6,
     "viz": 5,

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
     from .kernels.pool.thread_count import get_num_threads, set_num_threads
     from .nn import gradcheck, numerical_gradient, receptive_field, summary
+    from .quantization import quantize
     from .standalone import to_html, to_numpy
     from .training import Trainer, evaluate, predict
 
@@ -71,6 +72,7 @@ __all__ = [
     "ops",
     "optim",
     "predict",
+    "quantize",
     "read_pickle",
     "read_tensors",
     "receptive_field",
@@ -103,6 +105,7 @@ _HOMES = {
     "load": "formats",
     "numerical_gradient": "nn",
     "predict": "training",
+    "quantize": "quantization",
     "read_pickle": "formats",
     "read_tensors": "formats",
     "receptive_field": "nn",

@@ -37,6 +37,7 @@ from .padding import *
 from .parameter import *
 from .pixel_shuffle import *
 from .pooling import *
+from .quantized import *
 from .rearrangement import *
 from .rectifiers import *
 from .reductions import *

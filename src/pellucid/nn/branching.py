@@ -150,6 +150,10 @@ class ResidualSum(Add):
         self.around = "input" if block.shortcut is None else "shortcut"
         vars(self).update(remember=block.remember, recall=block.recall)
 
+    def apart(self) -> Add:
+        """Return a plain sum."""
+        return Add()
+
     def refusal(self, shapes: Sequence[Shape], names: Sequence[str], input_shape: Shape) -> str:
         """Return the shapes of the two paths, and which shortcut would make them equal."""
         shape, around = shapes
@@ -170,6 +174,10 @@ class JoinedBranches(Concat):
     def __init__(self, branches: Branches) -> None:
         super().__init__()
         vars(self).update(remember=branches.remember, recall=branches.recall)
+
+    def apart(self) -> Concat:
+        """Return a plain concatenation."""
+        return Concat()
 
     def refusal(self, shapes: Sequence[Shape], names: Sequence[str], input_shape: Shape) -> str:
         """Return the shape of each branch's output."""

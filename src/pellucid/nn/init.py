@@ -127,10 +127,10 @@ def _require_known(init: Any) -> None:
         )
 
 
-def _only_shape(shape: Shape, value: float) -> Array:
+def _only_shape(shape: Shape, value: float, dtype: np.typing.DTypeLike = np.float32) -> Array:
     """Return an array whose numbers all lie in one place; refuse what no array can be."""
     try:
-        return np.broadcast_to(np.float32(value), shape)
+        return np.broadcast_to(np.array(value, dtype=dtype), shape)
     except (ValueError, OverflowError) as error:  # more bytes than an address can count
         raise ArgumentError(
             f"weights of the shape {shape_text(shape)} would be {math.prod(shape):.1e} numbers, "
@@ -160,11 +160,11 @@ def _deviation(shape: Shape, init: str) -> float:
     return math.sqrt(2 / fan_in if init == "he" else 2 / (fan_in + fan_out))
 
 
-def constant(shape: Shape, value: float) -> Array:
-    """Return a float32 array filled with ``value``."""
+def constant(shape: Shape, value: float, dtype: np.typing.DTypeLike = np.float32) -> Array:
+    """Return an array filled with ``value``, in float32 by default."""
     if _only_shapes.get():
-        return _only_shape(shape, value)
-    return np.full(shape, value, dtype=np.float32)
+        return _only_shape(shape, value, dtype)
+    return np.full(shape, value, dtype=dtype)
 
 
 def signs(shape: Shape, rng: np.random.Generator | None) -> Array:

@@ -21,6 +21,7 @@ input, and `output_shape`:
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -66,6 +67,10 @@ class Join(Layer):
     def backward(self, dy: Array) -> tuple[Array, ...]:  # type: ignore[override]
         """Return the gradient of each input of the last forward."""
         raise NotImplementedError(f"{type(self).__name__} has no backward yet")
+
+    def apart(self) -> Join:
+        """Return a join that computes the same, and belongs to no container."""
+        return copy.deepcopy(self)
 
     def output_shape(self, *input_shapes: Shape) -> Shape:
         """Return the shape of one output, without N, for one input of each shape."""

@@ -81,6 +81,8 @@ class Layer(Questions, Described):
         Whether it makes probabilities of scores: a loss that takes a softmax leaves it out.
     batch_statistics : bool
         Whether in training an image's output depends on the other images of its batch.
+    inference_only : bool
+        Whether it has no gradient, and none of its weights learn.
     one_size : bool
         Whether its weights, or its results, fit images of one size only.
     own_key : bool
@@ -103,6 +105,7 @@ class Layer(Questions, Described):
     rectifies: bool = False
     gives_probabilities: bool = False
     batch_statistics: bool = False
+    inference_only: bool = False
     one_size: bool = False
     own_key: bool = False
     short_name: str = ""

@@ -37,6 +37,7 @@ from .padding import pad2d_backward as pad2d_backward
 from .pixel_shuffle import pixel_shuffle as pixel_shuffle
 from .pixel_shuffle import pixel_unshuffle as pixel_unshuffle
 from .pooling import *
+from .quantized import *
 from .rectifiers import *
 from .reductions import *
 from .resampling import *

@@ -68,6 +68,7 @@ def require_fit(
     Returns the value range of the training images.
     """
     require_one_output(model, "Trainer")
+    _require_gradients(model)
     outputs = model.output_shape(train.image_shape)
     if outputs != (len(train.classes),):
         raise DataError(
@@ -144,4 +145,16 @@ def require_count(value: object, name: str, *, least: int = 1) -> None:
             if whole
             else f"must be an integer, {least} or more; received {value!r}.",
             where=name,
+        )
+
+
+def _require_gradients(model: Layer) -> None:
+    """Refuse a network of which a layer has no gradient."""
+    without = [path for path, layer in model.layers() if layer.inference_only]
+    if without:
+        more = f" and {len(without) - 1} more" if len(without) > 1 else ""
+        raise ArgumentError(
+            f"the network is quantized for inference: {without[0]!r}{more} cannot be trained. "
+            "Train the float model, then quantize it again.",
+            where="Trainer",
         )
