@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import chart
@@ -27,7 +27,7 @@ ONNX = onnx_runtime.cases()
 
 
 def main() -> None:
-    """Run the selected measurements, and write the results after each part."""
+    """Run the selected measurements, and write the results after each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(EVERYTHING)}")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
@@ -59,15 +59,16 @@ def main() -> None:
     wanted = set(options.cases or EVERYTHING)
     results: Result = {"facts": facts()}
     for name, measure in PARTS.items():
-        results[name] = measure(options, wanted)
-        _write(results, options.out)
-    compared = [row for row in results["steps"] if results_page.ratios(row)]
+        for found in measure(options, wanted):
+            results[name] = found
+            _write(results, options.out)
+    compared = [row for row in results.get("steps", ()) if results_page.ratios(row)]
     if compared:
         chart.draw(compared, options.out / "results.png")
     print(f"\nwritten to {options.out}/")
 
 
-def _steps(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
+def _steps(options: argparse.Namespace, wanted: set[str]) -> Iterator[list[Result]]:
     contenders = ["pellucid", *PEERS] if not options.no_peer else ["pellucid"]
     contenders += ["reference"] * options.reference + [BEFORE] * (options.before is not None)
     env = {BEFORE: {"PYTHONPATH": str(options.before)}}
@@ -90,24 +91,24 @@ def _steps(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
                     rounds[name].append(result)
             measured.append({"case": key, "threads": threads, "rounds": rounds})
             _say(results_page.step_row(measured[-1]))
-    return measured
+            yield measured
 
 
-def _trained(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
+def _trained(options: argparse.Namespace, wanted: set[str]) -> Iterator[list[Result]]:
     measured = []
     for key in (key for key in TRAINED if key in wanted):
         for threads in options.threads:
             found = call("trained.py", key, threads, *([0.02] if options.quick else []))
             measured.append({"case": key, "threads": threads, **found})
             _say(results_page.trained_row(measured[-1]))
-    return measured
+            yield measured
 
 
-def _onnx(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
+def _onnx(options: argparse.Namespace, wanted: set[str]) -> Iterator[list[Result]]:
     keys = [key for key in ONNX if key in wanted]
     if keys and (options.no_peer or importlib.util.find_spec("onnxruntime") is None):
         print("ONNX Runtime is not compared with: not installed, or --no-peer")
-        return []
+        return
     measured = []
     for key in keys:
         for threads in options.threads:
@@ -115,12 +116,12 @@ def _onnx(options: argparse.Namespace, wanted: set[str]) -> list[Result]:
             found = call("onnx_runtime.py", *arguments)
             measured.append({"case": key, "threads": threads, **found})
             _say(results_page.onnx_row(measured[-1]))
-    return measured
+            yield measured
 
 
-def _memory(options: argparse.Namespace, wanted: set[str]) -> Result:
+def _memory(options: argparse.Namespace, wanted: set[str]) -> Iterator[Result]:
     if not _has_mnist(wanted, "memory"):
-        return {}
+        return
     everyone = [who for who in WHO if who != "torch" or not options.no_peer]
     images = [300] if options.quick else []
     peaks = {
@@ -128,36 +129,37 @@ def _memory(options: argparse.Namespace, wanted: set[str]) -> Result:
     }
     for who, found in peaks.items():
         _say(["memory", who, f"{found[0]['training'] / 2**20:.0f} MiB"])
-    return peaks
+    yield peaks
 
 
-def _startup(options: argparse.Namespace, wanted: set[str]) -> Result:
+def _startup(options: argparse.Namespace, wanted: set[str]) -> Iterator[Result]:
     if "start-up" not in wanted:
-        return {}
+        return
     seconds = startup.measure(options.rounds, max(options.threads), not options.no_peer)
     for what, found in seconds.items():
         _say([what, f"{min(found):.2f} s"])
-    return seconds
+    yield seconds
 
 
-def _recipe(options: argparse.Namespace, wanted: set[str]) -> Result:
+def _recipe(options: argparse.Namespace, wanted: set[str]) -> Iterator[Result]:
     if not _has_mnist(wanted, "recipe"):
-        return {}
+        return
     short = ["--seeds", 1, "--limit", 2000] if options.quick else []
     found = call("recipe.py", *short)
     _say(["recipe", *(f"{100 * accuracy:.2f} %" for accuracy in found["test_accuracies"])])
-    return found
+    yield found
 
 
-def _book(options: argparse.Namespace, wanted: set[str]) -> Result:
+def _book(options: argparse.Namespace, wanted: set[str]) -> Iterator[Result]:
     if not _has_mnist(wanted, "book"):
-        return {}
+        return
     found = call("book_job.py", *([1] if options.quick else []))
     _say(["book", f"{found['seconds']:.1f} s", f"{100 * found['test_accuracy']:.2f} %"])
-    return found
+    yield found
 
 
-PARTS: dict[str, Callable[[argparse.Namespace, set[str]], Result | list[Result]]] = {
+Part = Callable[[argparse.Namespace, set[str]], Iterator[Result] | Iterator[list[Result]]]
+PARTS: dict[str, Part] = {
     "steps": _steps,
     "trained": _trained,
     "onnx": _onnx,
