@@ -58,6 +58,7 @@ RANKS = {
     "exports": 1,
     "extras": 1.1,
     "class_metrics": 1.1,
+    "precision": 1.1,
     "launch": 1,
     "letters": 1,
     "names": 1,

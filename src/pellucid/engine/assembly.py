@@ -25,15 +25,16 @@ class _Value(NamedTuple):
 
 
 def assemble(
-    model: Layer, shape: Shape, batch: int, *, fast: bool, backend: Backend, share: Share
-) -> tuple[list[Step], tuple[int, ...]]:
+    model: Layer, shape: Shape, batch: int, *, fast: bool, backend: Backend, share: Share,
+    precision: str = "float32",
+) -> tuple[list[Step], tuple[int, ...]]:  # fmt: skip
     """Return the steps that run ``model`` on images (C, H, W) = ``shape``, or on rows (F,).
 
     And the numbers of the values that are its outputs, one or several. Without ``fast``, each layer
     is called as it is, and each block or graph with several paths as one layer. The steps have room
-    for the ``share`` of up to ``batch`` images.
+    for the ``share`` of up to ``batch`` images, and multiply in this ``precision`` where it pays.
     """
-    built = _Assembly(model, tuple(shape), batch, backend, share, fast=fast)
+    built = _Assembly(model, tuple(shape), batch, backend, share, precision, fast=fast)
     return built.steps, built.outputs
 
 
@@ -41,10 +42,11 @@ class _Assembly:
     """The steps, built in one pass over the model's nodes, containers expanded."""
 
     def __init__(
-        self, model: Layer, shape: Shape, whole: int, backend: Backend, share: Share, *, fast: bool
-    ) -> None:
+        self, model: Layer, shape: Shape, whole: int, backend: Backend, share: Share,
+        precision: str, *, fast: bool,
+    ) -> None:  # fmt: skip
         self.nodes, self.fast = walk.flattened(model, lines=not fast), fast
-        self.backend, self.share = backend, share
+        self.backend, self.share, self.precision = backend, share, precision
         self.whole, self.batch = whole, share.largest(whole)
         self.shapes = [shape, *(out for _, _, out in walk.shapes(self.nodes, shape))]
         reads = [(k, made) for made, node in enumerate(self.nodes, 1) for k in node.reads]
@@ -64,6 +66,7 @@ class _Assembly:
         node = self.nodes[made - 1]
         inputs = [values[k] for k in node.reads]
         step, run = self._step(made)
+        step.compute_in(self.precision)
         step.divide(self.share, self.whole)
         last = step.channels_last
         if last is None and len({value.last for value in inputs}) > 1:

@@ -30,6 +30,9 @@ class Backend(Protocol):
     name : str
     steps : StepRegistry
         Which step runs which layer.
+
+    A backend may also have ``precisions``, those besides "float32" to which its steps can round the
+    factors of products.
     """
 
     name: str

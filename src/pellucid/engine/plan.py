@@ -16,6 +16,7 @@ from ..kernels.ahead.crew import expecting
 from ..nn import Layer, Parameter
 from ..nn.state import widened
 from ..ops.checks import require_count, require_real
+from ..precision import Precision, offered, require_precision
 from ..typing import Array, Shape
 from .assembly import assemble
 from .backend import Backend
@@ -60,6 +61,9 @@ class Plan:
         call the plan, even one without images.
     repeatable : bool
         Whether backward may run several times after one forward.
+    precision : str
+        What the factors of products are rounded to where that is faster; "float32" if the backend
+        cannot do what was asked for.
     approximate : list of str
         Paths of the layers whose gradients are correct, but whose last bits depend on the number of
         processes: they have no step that sums over chunks.
@@ -82,11 +86,13 @@ class Plan:
 
     def __init__(
         self, model: Layer, input_shape: Shape, batch_size: int, backend: Backend = CPU,
-        share: Share | None = None, *, repeatable: bool = True,
+        share: Share | None = None, *, repeatable: bool = True, precision: str = "float32",
     ) -> None:  # fmt: skip
+        self.asked = require_precision(precision)
         batch_size = require_count(batch_size, "batch_size")
         self.model, self.input_shape, self.batch_size = model, tuple(input_shape), batch_size
         self.backend, self.share = backend, share or Share()
+        self.precision = offered(self.asked, getattr(backend, "precisions", ()))
         self._most = self.share.largest(batch_size)  # images of this process
         model.output_shape(self.input_shape)  # raises if a layer does not fit the images
         # The kernels compute in float32; a model of another dtype runs its own layers.
@@ -101,6 +107,7 @@ class Plan:
             fast=self.single,
             backend=backend,
             share=self.share,
+            precision=self.precision,
         )
         self._outputs = Outputs(outputs, several=model.output_names is not None)
         self.repeatable = repeatable
@@ -439,7 +446,7 @@ class Plan:
     def __reduce__(self) -> tuple[Any, ...]:
         share = Share(chunks=self.share.chunks)  # a copy is another plan, of one process
         of = self.model, self.input_shape, self.batch_size, self.backend, share
-        return partial(Plan, repeatable=self.repeatable), of
+        return partial(Plan, repeatable=self.repeatable, precision=self.asked), of
 
     def _find_trained(self) -> None:
         """Find the values that need a gradient: those that depend on a trainable parameter."""
@@ -475,7 +482,7 @@ class Plan:
 
 def compile(
     model: Layer, input_shape: Shape, batch_size: int, *, backend: Backend = CPU,
-    share: Share | None = None, repeatable: bool = True,
+    share: Share | None = None, repeatable: bool = True, precision: Precision = "float32",
 ) -> Plan:  # fmt: skip
     """Return a plan that runs ``model`` on up to ``batch_size`` images of ``input_shape``.
 
@@ -491,9 +498,16 @@ def compile(
     repeatable : bool
         Whether backward may run several times after one forward. Without that, gradients take the
         place of what backward has read, and the plan needs up to a quarter less memory.
+    precision : "float32" or "bf16"
+        With "bf16", the factors of products are rounded to bfloat16 (8 bits of mantissa) where that
+        is faster: in convolutions of 1x1 and fully connected layers with enough channels. Weights,
+        sums and everything else stay float32. Where the processor has no instructions for it, a
+        warning says so, and the plan computes in float32.
 
     Raises
     ------
+    ArgumentError
+        If the precision is not one of these.
     ShapeError
         If the model does not take images of this shape.
 
@@ -504,4 +518,6 @@ def compile(
     >>> [step.kernel for step in plan.steps]
     ['view', 'convolution + relu + max 2x2', 'view', 'product + relu', 'product']
     """
-    return Plan(model, input_shape, batch_size, backend, share, repeatable=repeatable)
+    return Plan(
+        model, input_shape, batch_size, backend, share, repeatable=repeatable, precision=precision
+    )

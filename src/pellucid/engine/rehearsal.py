@@ -26,7 +26,10 @@ def calls(plan: Plan, images: int) -> list[Call]:
     again when the plan runs, the calls until then are returned.
     """
     with rehearsal() as noted, suppress(Exception), np.errstate(all="ignore"):
-        twin = type(plan)(_light(plan.model), plan.input_shape, plan.batch_size, plan.backend)
+        twin = type(plan)(
+            _light(plan.model), plan.input_shape, plan.batch_size, plan.backend,
+            precision=plan.precision,
+        )  # fmt: skip
         if plan.steps and all(step.frozen for step in plan.steps):
             twin.freeze()
         _take_a_step(twin, images)

@@ -65,6 +65,8 @@ class Step:
         The buffers that `gradient` returns: views of the plan's flat gradients.
     share : Share
         The plan's: which images of a batch these are, if several processes share it.
+    precision : str
+        What the factors of products may be rounded to, where that is faster: the plan's.
     keeps : bool
         Whether a backward may follow: forward then leaves what that needs.
     reads_input, reads_output : bool
@@ -91,6 +93,7 @@ class Step:
         self.first = False
         self.gradients: dict[Parameter, Array] = {}
         self.share = Share()
+        self.precision = "float32"
         self.keeps = True
         self._reserved: dict[tuple[int, str], tuple[object, Any]] = {}
 
@@ -180,6 +183,10 @@ class Step:
         how sums are rounded may depend on it, but not on the part.
         """
         self.share = share
+
+    def compute_in(self, precision: str) -> None:
+        """Take over the plan's precision, before `divide`."""
+        self.precision = precision
 
     def link(self, producer: Step) -> None:
         """Connect to the step that makes the input, if this step is its only reader."""

@@ -13,7 +13,7 @@ from .algorithms import MOST_PATCHES, Col2im, Direct, FewChannels, PooledCol2im,
 from .cost import direct_work, patches_of, winograd_work
 from .filter_gradients import DirectGradient, PooledGradient, WinogradGradient
 from .grouped import Grouped, GroupedGradient, is_narrow
-from .products import Product, ProductGradient, is_product, places
+from .products import Product, ProductGradient, is_product, places, rounding_pays
 from .wide_winograd import WideWinograd, WideWinogradGradient
 
 __all__ = ["filter_gradient", "input_gradient", "output"]
@@ -26,13 +26,18 @@ LARGE_WINDOW = 100  # cells that make up for the scattered pixels of a stride
 
 
 def output(
-    windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int = MOST_PATCHES
-) -> Any:
-    """Return what computes a convolution's output, with max pooling if it has."""
+    windows: Windows, channels: int, filters: int, groups: int, pool: int,
+    batch: int = MOST_PATCHES, precision: str = "float32",
+) -> Any:  # fmt: skip
+    """Return what computes a convolution's output, with max pooling if it has.
+
+    The factors of its products may be rounded to a ``precision``, and are where that is faster.
+    """
     if is_narrow(channels, filters, groups) and pool == 1:
         return Grouped(windows, channels, filters, groups)
     if is_product(windows, groups, pool, batch):
-        return Product(places(windows), channels, filters, back=False)
+        precision = precision if rounding_pays(channels, filters) else "float32"
+        return Product(places(windows), channels, filters, back=False, precision=precision)
     s = sliding(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         if _is_wide(channels, filters, groups):
@@ -42,13 +47,15 @@ def output(
 
 
 def input_gradient(
-    windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int = MOST_PATCHES
-) -> Any:
+    windows: Windows, channels: int, filters: int, groups: int, pool: int,
+    batch: int = MOST_PATCHES, precision: str = "float32",
+) -> Any:  # fmt: skip
     """Return what computes dx from dy: the convolution of dz with the flipped filters."""
     if is_narrow(channels, filters, groups) and pool == 1:
         return Grouped(windows, channels, filters, groups, back=True)
     if is_product(windows, groups, pool, batch):
-        return Product(places(windows), channels, filters, back=True)
+        precision = precision if rounding_pays(channels, filters) else "float32"
+        return Product(places(windows), channels, filters, back=True, precision=precision)
     s = adjoint(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         if _is_wide(channels, filters, groups):

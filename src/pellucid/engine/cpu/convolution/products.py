@@ -21,9 +21,10 @@ from ....kernels.gemm.packing import (
     WIDTH,
     packed_columns,
 )
-from ....kernels.gemm.precision import pack
+from ....kernels.gemm.precision import PRECISIONS, pack
 from ....kernels.gemm.product import Blocks, Results, Where, multiply
 from ....kernels.gemm.rows import Pixels
+from ....kernels.jit import LANES
 from ....kernels.tree import add_chunks, chunk_count
 from ....memory import aligned_zeros
 from ....shapes import Windows
@@ -32,15 +33,25 @@ from ..launch import launch
 from ..steps.base import flat
 from .filter_gradients import partial_sums
 
-__all__ = ["Product", "ProductGradient", "cut", "is_product", "places", "rows"]
+__all__ = [
+    "Product",
+    "ProductGradient",
+    "cut",
+    "in_words",
+    "is_product",
+    "places",
+    "rounding_pays",
+    "rows",
+]
 
-DEEP = 384  # numbers of a row: with as much of a panel they fill the L1 cache
+DEEP = 384  # words of a row: with as much of a panel they fill the L1 cache
 TILES = 16  # of a task: this many times DEEP numbers of each row stay in the L2 cache,
 PANELS = 8  # and so do the sums of a tile for each of its panels
 TASKS = 16  # that a product should have, if it is large enough
 HIGH, WIDE, ROWS = 16, 8, 256  # tiles and panels of a block of the gradient; rows packed together
 LEAST = HEIGHT // 3  # rows: fewer leave most of a tile empty
 SHARED = 8  # blocks of a gradient that are enough tasks
+NARROW, SMALL = 2 * LANES, 2048  # sides and sizes of matrices up to which rounding takes too long
 
 
 def is_product(windows: Windows, groups: int, pool: int, batch: int) -> bool:
@@ -49,41 +60,56 @@ def is_product(windows: Windows, groups: int, pool: int, batch: int) -> bool:
     return cells and groups == pool == 1 and batch * math.prod(windows.output) >= LEAST
 
 
+def rounding_pays(depth: int, columns: int) -> bool:
+    """Return whether a product with this matrix, or with its transpose, is faster in bfloat16.
+
+    All numbers of a row are rounded, which takes as long as many a product with each.
+    """
+    return min(depth, columns) >= NARROW and depth * columns > SMALL
+
+
 def cut(
-    rows: int, depth: int, columns: int, *, packing: int = PACKED, added: bool = False
-) -> Blocks:
+    rows: int, depth: int, columns: int, *, packing: int = PACKED, added: bool = False,
+    per_word: int = 1,
+) -> Blocks:  # fmt: skip
     """Return how a product is cut into tasks, and into blocks of the depth."""
     tiles, panels = -(-rows // HEIGHT), -(-columns // WIDTH)
     down = max(1, min(tiles // 2, -(-tiles // TILES)))
-    blocks = -(-depth // DEEP)
+    words = -(-depth // per_word)
+    blocks = -(-words // DEEP)
     # Sums that wait for the next block of the depth stay in the L2 cache.
     across = max(-(-TASKS // down), -(-panels // PANELS) if blocks > 1 else 1)
-    deep = -(-depth // blocks)
+    deep = min(depth, -(-words // blocks) * per_word)
     return Blocks(rows, depth, columns, deep, down, min(panels, across), packing, added)
 
 
 class Product:
     """y = x·wᵀ + b of rows x; or ``back``, dx = dz·w. ``where`` they are says `places`.
 
-    The matrix is packed by `pack`, or each time ``on_the_way``, which takes no memory.
+    The matrix is packed by `pack`, or each time ``on_the_way``, which takes no memory. Both factors
+    are rounded to the ``precision``.
     """
 
-    name = "matrix product"
     can_emit_channels_first, activates = False, True
     scratch = ("filters",)
 
     def __init__(
-        self, where: Where, channels: int, filters: int, *, back: bool, on_the_way: bool = False
-    ) -> None:
+        self, where: Where, channels: int, filters: int, *, back: bool, on_the_way: bool = False,
+        precision: str = "float32",
+    ) -> None:  # fmt: skip
+        self.name = in_words("matrix product", precision)
+        self.precision, self.per_word = precision, PRECISIONS[precision].per_word
         self.where = Where(where.written, where.read) if back else where
         self.depth, self.columns = (filters, channels) if back else (channels, filters)
         self.order, self.on_the_way = PLAIN if back else TRANSPOSED, on_the_way
         width = packed_columns(self.columns)
-        self.filters = aligned_zeros(0 if on_the_way else self.depth * width)
+        words = -(-self.depth // self.per_word)
+        self.filters = aligned_zeros(0 if on_the_way else words * width)
         self.row = aligned_zeros(width)
         self.padded = width > self.columns
         self.bias = self.row[: self.columns].reshape(1, 1, -1)
-        self.uses = (pack("float32"), self.kernel_for(NO_ACTIVATION))[on_the_way:]
+        self._pack = pack(precision)
+        self.uses = (self._pack, self.kernel_for(NO_ACTIVATION))[on_the_way:]
 
     def pack(self, w: Array) -> None:
         """Take over the filters (F, C, 1, 1), or the matrix (F, C)."""
@@ -91,7 +117,7 @@ class Product:
             self.filters = flat(w)
             return
         panels = -(-self.columns // WIDTH)
-        launch(pack("float32"), panels, w.size, flat(w), self.columns, self.order, self.filters)
+        launch(self._pack, panels, w.size, flat(w), self.columns, self.order, self.filters)
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
@@ -102,7 +128,10 @@ class Product:
         if not count:
             return
         packing = self.order if self.on_the_way else PACKED
-        blocks = cut(count, self.depth, self.columns, packing=packing, added=plus is not None)
+        blocks = cut(
+            count, self.depth, self.columns, packing=packing, added=plus is not None,
+            per_word=self.per_word,
+        )  # fmt: skip
         out = Results(flat(y), self.row, NOTHING if plus is None else flat(plus))
         launch(
             self.kernel_for(activation), blocks.down * blocks.across,
@@ -112,7 +141,7 @@ class Product:
 
     def kernel_for(self, activation: Activation) -> Any:
         """Return the kernel that also applies this activation."""
-        return multiply(activation.kind != CLIP)
+        return multiply(activation.kind != CLIP, self.precision)
 
 
 class ProductGradient:
@@ -151,6 +180,11 @@ class ProductGradient:
             launch(add_up, tasks, weights.size, weights, flat(dw), tasks)
         add_chunks(bias, 0, len(db))
         db[:] = bias[0]
+
+
+def in_words(name: str, precision: str) -> str:
+    """Return the name of a kernel with its precision, if that is not the usual one."""
+    return name if precision == "float32" else f"{precision} {name}"
 
 
 def places(windows: Windows) -> Where:

@@ -66,9 +66,15 @@ class ConvStep(Step):
         if batch_size == self._whole:
             return
         self._whole, pool = batch_size, self.pool
-        self._output = output(*self._geometry, batch_size)
+        self._output = output(*self._geometry, batch_size, self.precision)
         self.kernel = self._output.name + " + relu" * self.relu
         self.kernel += f" + max {pool}x{pool}" * (pool > 1)
+
+    def compute_in(self, precision: str) -> None:
+        """Choose the algorithms anew, if the precision is another."""
+        if precision != self.precision:
+            self._whole = 0
+        super().compute_in(precision)
 
     @classmethod
     def absorbs(
@@ -159,7 +165,7 @@ class ConvStep(Step):
 
     def _make_input_gradient(self) -> Any:
         if self._input_gradient is None:
-            self._input_gradient = input_gradient(*self._geometry, self._whole)
+            self._input_gradient = input_gradient(*self._geometry, self._whole, self.precision)
         return self._input_gradient
 
     def uses(self, *, training: bool) -> Sequence[Any]:

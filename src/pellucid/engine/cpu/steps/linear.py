@@ -17,7 +17,7 @@ from ....memory import aligned_zeros
 from ....nn import Layer, Linear, ReLU
 from ....typing import Array, Shape
 from ...step import Step
-from ..convolution.products import Product, ProductGradient, rows
+from ..convolution.products import Product, ProductGradient, in_words, rounding_pays, rows
 from ..launch import launch
 from .base import flat, serves, weights
 
@@ -32,6 +32,7 @@ SIDES, ENOUGH = (5, 10), 16
 HEIGHTS = (12, 10, 8, 4) if REGISTERS == 32 else (6, 5, 4)
 PIECES = 16  # tasks for dw, and for dx, at most
 LARGE = 2**20  # weights, which are in no cache: they are read and written in long runs
+WORTH_ROUNDING = 2**17  # weights: with fewer, packing them takes longer than rounding saves
 ROWS = 32  # of x: with fewer, transposing the weights takes longer than it saves
 
 
@@ -50,7 +51,6 @@ class LinearStep(Step):
         super().__init__(name, (*input_shape[:-1], f), lead * k * f)
         self.channels_last = False if len(input_shape) == 3 else None  # rows along the last axis
         count = batch * lead
-        self.kernel = "product" + " + relu" * relu
         self.layer, self.relu = layer, relu
         self._no_bias = aligned_zeros(f)
         self._y = self.output((max(count, TILE[0]), f))
@@ -70,11 +70,21 @@ class LinearStep(Step):
             return
         self._whole = batch_size
         f, k = self._shape
-        self._product = None
-        if batch_size * self._lead >= ROWS and f * k >= LARGE:
-            self._product = Product(rows(self._lead), k, f, back=False, on_the_way=True)
+        count, self._product, self._precision = batch_size * self._lead, None, "float32"
+        if count >= ROWS and f * k >= WORTH_ROUNDING and rounding_pays(k, f):
+            self._precision = self.precision
+        self._blocked = f * k >= LARGE or self._precision != "float32"
+        if count >= ROWS and self._blocked:
+            self._product = self._pass(back=False)
+        self.kernel = in_words("product", self._precision) + " + relu" * self.relu
         self._height = _height(batch_size * self._lead, f)
         self._gradients = matmul.gradients(self._height)
+
+    def compute_in(self, precision: str) -> None:
+        """Choose the passes anew, if the precision is another."""
+        if precision != self.precision:
+            self._whole, self._large = 0, None
+        super().compute_in(precision)
 
     @classmethod
     def absorbs(
@@ -127,7 +137,7 @@ class LinearStep(Step):
         if self.learns:
             dw = self.gradient(weight)
             db = self._db if bias is None else self.gradient(bias)
-        if w.size >= LARGE:
+        if self._blocked:
             accumulate, multiply = self._make_large()
             source = GatedGradient.of(dy, self._y[:n] if self.relu else None)
             images = n // self._lead
@@ -148,11 +158,15 @@ class LinearStep(Step):
         )  # fmt: skip
         return self._dx[:n].reshape(shape) if need_dx else None
 
+    def _pass(self, *, back: bool) -> Product:
+        """Return a product of rows in blocks, or that of the gradient ``back``."""
+        (f, k), where = self._shape, rows(self._lead)
+        return Product(where, k, f, back=back, on_the_way=True, precision=self._precision)
+
     def _make_large(self) -> tuple[ProductGradient, Product]:
         if self._large is None:
             (f, k), where = self._shape, rows(self._lead)
-            back = Product(where, k, f, back=True, on_the_way=True)
-            self._large = ProductGradient(where, k, f, self.share), back
+            self._large = ProductGradient(where, k, f, self.share), self._pass(back=True)
         made: tuple[ProductGradient, Product] = self._large
         return made
 
@@ -161,7 +175,7 @@ class LinearStep(Step):
         forward = (matmul.linear(*self._tile),) if self._product is None else self._product.uses
         if not training:
             return forward
-        if math.prod(self._shape) < LARGE:
+        if not self._blocked:
             return *forward, self._gradients
         return *forward, *(kernel for one in self._make_large() for kernel in one.uses)
 
