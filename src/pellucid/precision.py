@@ -58,8 +58,8 @@ def offered(precision: Precision, precisions: Sequence[str]) -> Precision:
 @functools.cache
 def _warn(precision: str) -> None:
     warnings.warn(
-        f"precision={precision!r}: this processor has no instructions for it, which x86 processors "
-        "with AVX512-BF16 have (Intel since Cooper Lake and Sapphire Rapids, AMD since Zen 4). "
+        f"precision={precision!r}: this processor has no instructions for it; x86 processors with "
+        "AVX512-BF16 have (Intel's Xeons since Sapphire Rapids, AMD's since Zen 4). "
         f"Everything is computed in {USUAL} instead, as fast as without it.",
         PrecisionWarning,
         stacklevel=2,

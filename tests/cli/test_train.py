@@ -91,6 +91,7 @@ def test_the_settings_tell_everything_that_decided_the_run(short):
         "seed": 0,
         "limit": 100,
         "engine": "compiled",
+        "precision": "float32",
         "chunks": 8,
         "evaluate_samples": 10_000,
     }

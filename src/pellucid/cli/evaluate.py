@@ -40,6 +40,13 @@ def command(
             "[dim]Default: the run's own; for a file compiled.[/dim]",
         ),
     ] = None,
+    precision: Annotated[
+        Literal["float32", "bf16"],
+        typer.Option(
+            metavar="NAME",
+            help="float32, or bf16: large products round their factors to 8 bits of mantissa.",
+        ),
+    ] = "float32",
     mirrored: Annotated[
         bool,
         typer.Option(
@@ -62,14 +69,15 @@ def command(
     from ..formats import load
     from ..runs.predictions import measure
     from ..runs.trained_model import settings_of
+    from ..training.engines import as_engine
 
     ranks = world()
     model = agreed(ranks, lambda: load(model_file(run)))
     settings = settings_of(run)
     dataset = part_of(model, run, data, data_dir, split, ranks)
-    engine = engine or settings.get("engine", "compiled")
+    how = as_engine(engine or settings.get("engine", "compiled"), precision)
     result = measure(
-        model, dataset, engine, mirrored=mirrored, listener=Terminal(), communicator=ranks
+        model, dataset, how, mirrored=mirrored, listener=Terminal(), communicator=ranks
     )
     if ranks.rank:
         return

@@ -241,6 +241,7 @@ def new_trainer(
         evaluate_samples=settings.evaluate_samples,
         augment=augment,
         engine=settings.engine,
+        precision=settings.precision,
         seed=settings.seed,
         communicator=communicator,
         chunks=settings.chunks,

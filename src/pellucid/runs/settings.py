@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..errors import ArgumentError
 from ..networks import NETWORKS
+from ..precision import Precision
 from .config import read_config
 from .fields import setting, settings_in
 
@@ -362,6 +363,14 @@ class Settings:
         ko="계산 엔진",
         on_resume=True,
         older={"fast": "compiled", "reference": "numpy"},
+    )
+    precision: Precision = setting(
+        "float32",
+        "float32, or bf16: large products round their factors to 8 bits of mantissa, where the "
+        "processor can; weights and sums stay float32.",
+        metavar="NAME",
+        en="precision of products",
+        ko="곱셈 정밀도",
     )
     chunks: int = setting(
         8,

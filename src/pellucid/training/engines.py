@@ -36,6 +36,7 @@ from ..nn import Layer, Loss, Parameter
 from ..nn.state import widened
 from ..ops import affine
 from ..optim import Optimizer, clip_grad_norm
+from ..precision import Precision, require_precision
 from ..typing import Array, Shape
 from .averaging import average
 
@@ -50,6 +51,7 @@ __all__ = [
     "NumpyEngine",
     "Run",
     "as_engine",
+    "precision_of",
     "prepared",
     "shares",
 ]
@@ -162,12 +164,14 @@ class CompiledEngine:
     ----------
     backend : Backend, optional
         The CPU's by default.
+    precision : "float32" or "bf16"
+        What the factors of large products are rounded to: see `pellucid.engine.compile`.
     """
 
     name = "compiled"
 
-    def __init__(self, backend: Backend | None = None) -> None:
-        self._backend = backend
+    def __init__(self, backend: Backend | None = None, *, precision: Precision = "float32") -> None:
+        self._backend, self.precision = backend, require_precision(precision)
 
     @property
     def backend(self) -> Backend:
@@ -184,8 +188,9 @@ class CompiledEngine:
         from ..engine import compile
 
         plan = compile(
-            model, image_shape, batch_size, backend=self.backend, share=share, repeatable=False
-        )
+            model, image_shape, batch_size, backend=self.backend, share=share, repeatable=False,
+            precision=self.precision,
+        )  # fmt: skip
         if frozen:
             plan.freeze()
         return plan
@@ -229,8 +234,9 @@ class CompiledEngine:
         return watch(tell, kernels_of(run, training=training))
 
     def __repr__(self) -> str:
-        backend = "" if self._backend is None else f"backend={self._backend!r}"
-        return f"{type(self).__name__}({backend})"
+        given = [] if self._backend is None else [f"backend={self._backend!r}"]
+        given += [] if self.precision == "float32" else [f"precision={self.precision!r}"]
+        return f"{type(self).__name__}({', '.join(given)})"
 
 
 ENGINES: dict[str, Callable[[], Engine]] = {"compiled": CompiledEngine, "numpy": NumpyEngine}
@@ -238,13 +244,14 @@ EngineLike: TypeAlias = Engine | Literal["compiled", "numpy"]
 OLD_NAMES = {"fast": "compiled", "reference": "numpy"}  # until version 0.1
 
 
-def as_engine(engine: EngineLike | str) -> Engine:
+def as_engine(engine: EngineLike | str, precision: Precision = "float32") -> Engine:
     """Return an engine given by its name, or as it is.
 
     Raises
     ------
     ArgumentError
-        If no engine has this name, or the object lacks methods of `Engine`.
+        If no engine has this name, or the object lacks methods of `Engine`; if it does not compute
+        in the ``precision``, which an object must have been made for.
 
     Examples
     --------
@@ -255,6 +262,25 @@ def as_engine(engine: EngineLike | str) -> Engine:
     pellucid.errors.ArgumentError: engine: must be 'compiled', 'numpy' or an object with the \
 methods of an Engine, received 'fast'. Did you mean 'compiled'?
     """
+    if require_precision(precision) != precision_of(found := _as_engine(engine)):
+        if engine == "compiled":
+            return CompiledEngine(precision=precision)
+        if precision != "float32":
+            raise ArgumentError(
+                f"{precision!r} is computed by compiled kernels, and the engine is {engine!r}. Use "
+                "{engine}.",
+                where="precision",
+                arguments={"engine": "compiled"},
+            )
+    return found
+
+
+def precision_of(engine: Engine) -> Precision:
+    """Return the precision that an engine was made for."""
+    return getattr(engine, "precision", "float32")
+
+
+def _as_engine(engine: EngineLike | str) -> Engine:
     if isinstance(engine, str) and engine in ENGINES:
         return ENGINES[engine]()
     asked = [name for name in vars(Engine) if not name.startswith("_")]

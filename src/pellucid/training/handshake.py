@@ -78,6 +78,7 @@ def facts(trainer: Trainer) -> dict[str, Any]:
         "the number of finished batches": len(trainer.history.losses),
         "evaluate_samples": trainer.evaluate_samples,
         **recipe(trainer),
+        "the precision of this processor": getattr(trainer._run, "precision", "float32"),
         "the list of callbacks that have on_gradients": changing,
     }
 

@@ -107,7 +107,7 @@ def _key(engine: Engine, model: Layer, shape: Shape, batch_size: int) -> Any:
     except _IncomparableError:
         return None
     served = [CPU.steps.by_layer.get(type(layer)) for _, layer in model.layers()]
-    return tuple(shape), batch_size, layers, served
+    return tuple(shape), batch_size, engine.precision, layers, served
 
 
 def _snapshot(layer: Layer) -> tuple[Any, ...]:

@@ -20,6 +20,7 @@ from ..errors import DataError, ShapeError
 from ..names import listed
 from ..nn import Layer, Loss, SoftmaxCrossEntropy
 from ..nn.checks import require_one_output
+from ..precision import Precision
 from ..typing import Array
 from .calibration import Confidences, calibrated
 from .engines import Engine, EngineLike, NumpyEngine, as_engine
@@ -43,6 +44,7 @@ def evaluate(
     on_batch: Callable[[int], None] | None = None,
     mirrored: bool = False,
     engine: EngineLike = "compiled",
+    precision: Precision = "float32",
     run: Callable[[Array], Array] | None = None,
     communicator: Communicator | None = None,
 ) -> Evaluation:
@@ -64,6 +66,8 @@ def evaluate(
         4.1, do: for objects without a left and right.
     engine : {"compiled", "numpy"} or Engine
         Compute the scores by a plan of compiled kernels, or by the layers themselves.
+    precision : "float32" or "bf16"
+        What the factors of large products are rounded to: see `pellucid.engine.compile`.
     run : callable, optional
         Computes the scores instead: a plan of ``model`` for at least this batch size.
     communicator : Communicator, optional
@@ -94,7 +98,7 @@ def evaluate(
         if run is None:
             require_known_classes(model, dataset, "evaluate")
             require_known(model, value_range(dataset), "evaluate")
-        how = as_engine(engine)
+        how = as_engine(engine, precision)
         size = min(batch_size, len(dataset))  # a plan allocates memory for a whole batch
         runs = run or how.prepare(model, dataset.image_shape, size, frozen=True)
         plain = how.loss(SoftmaxCrossEntropy() if loss is None else loss)
@@ -129,6 +133,7 @@ def predict(
     *,
     batch_size: int = 100,
     engine: EngineLike = "compiled",
+    precision: Precision = "float32",
     run: Callable[[Array], Array] | None = None,
     communicator: Communicator | None = None,
 ) -> Array:
@@ -146,7 +151,7 @@ def predict(
         On the scale of the training images, usually [0, 1].
     batch_size : int
         Images at a time.
-    engine, run, communicator
+    engine, precision, run, communicator
         As for `evaluate`. The model keeps the plans of the last calls, one a thread, and the next
         call of the same shape uses one: the weights may have changed by then, in place or by
         training; where the layers have, another plan is compiled.
@@ -168,7 +173,15 @@ def predict(
     (3, 10)
     """
     return ops.softmax(
-        scores(model, x, batch_size=batch_size, engine=engine, run=run, communicator=communicator)
+        scores(
+            model,
+            x,
+            batch_size=batch_size,
+            engine=engine,
+            precision=precision,
+            run=run,
+            communicator=communicator,
+        )
     )
 
 
@@ -179,6 +192,7 @@ def scores(
     *,
     batch_size: int = 100,
     engine: EngineLike = "compiled",
+    precision: Precision = "float32",
     run: Callable[[Array], Array] | None = None,
     communicator: Communicator | None = None,
 ) -> Array:
@@ -201,7 +215,7 @@ def scores(
     def work() -> list[Array]:
         require_count(batch_size, "batch_size")
         require_one_output(model, "predict")
-        return _own_scores(model, x, batch_size, as_engine(engine), run, ranks)
+        return _own_scores(model, x, batch_size, as_engine(engine, precision), run, ranks)
 
     return np.concatenate(in_order(ranks.gather(agreed(ranks, work))))
 

@@ -39,8 +39,9 @@ def translated(state: TrainingState, own: TrainingState, trainer: Trainer) -> Tr
     recipe = own.recipe or {}
     if state.recipe is None:  # up to 0.2, which decayed biases and norms too
         state = replace(state, recipe=_recipe(state, recipe, trainer), decays={})
-    elif "chunks" not in state.recipe:
-        state = replace(state, recipe=state.recipe | {"chunks": recipe["chunks"]})
+    else:
+        later = {"chunks": recipe.get("chunks"), "precision": "float32"}
+        state = replace(state, recipe=later | state.recipe)
     config, name = dict(state.optimizer_config), state.optimizer_name
     memory = state.optimizer
     base, last = _rates(state, trainer)
@@ -65,7 +66,13 @@ def _recipe(state: TrainingState, own: dict[str, Any], trainer: Trainer) -> dict
     plain = trainer.loss.plain() if isinstance(trainer.loss, Loss) else trainer.loss
     constants = loss_constants(plain)
     clip = own["clip_norm"] if state.clip_norm is None else state.clip_norm
-    none = {"warmup": 0.0, "warmup_from": NONE, "ema": NONE, "last_batch": "keep"}
+    none = {
+        "warmup": 0.0,
+        "warmup_from": NONE,
+        "ema": NONE,
+        "last_batch": "keep",
+        "precision": "float32",
+    }
     return own | constants | none | {"clip_norm": clip}
 
 

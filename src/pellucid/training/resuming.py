@@ -71,6 +71,7 @@ def recipe(trainer: Trainer) -> dict[str, Any]:
         "ema": NONE if trainer.ema is None else trainer.ema,
         "last_batch": trainer.loader.last_batch,
         "chunks": trainer.chunks,
+        "precision": trainer.precision,
         **loss_constants(trainer.loss),
     }
 

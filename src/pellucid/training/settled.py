@@ -25,7 +25,18 @@ class Settled:
     """
 
     SETTLED: ClassVar[frozenset[str]] = frozenset(
-        {"model", "train", "loss", "augment", "ema", "engine", "seed", "loader", "chunks"}
+        {
+            "model",
+            "train",
+            "loss",
+            "augment",
+            "ema",
+            "engine",
+            "seed",
+            "loader",
+            "chunks",
+            "precision",
+        }
     )
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

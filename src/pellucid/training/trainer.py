@@ -14,10 +14,11 @@ from ..distributed import CHUNKS, Communicator
 from ..nn import Buffer, Card, Layer, Loss, SoftmaxCrossEntropy
 from ..ops import affine
 from ..optim import Optimizer, Schedule
+from ..precision import Precision
 from .alone import Alone
 from .averaging import WeightAverage, average_by
 from .callbacks import Callback
-from .engines import EngineLike, as_engine, prepared
+from .engines import EngineLike, as_engine, precision_of, prepared
 from .evaluation import Evaluation
 from .given import Images, as_dataset, as_optimizer, require_kinds, require_loss_fits
 from .guard import Moment, running_statistics
@@ -72,6 +73,9 @@ class Trainer(Settled):
     engine : {"compiled", "numpy"} or Engine
         Run a plan of compiled kernels (`pellucid.engine`), or the layers themselves. Both compute
         the same, up to the last bits.
+    precision : "float32" or "bf16"
+        With "bf16", large products round their factors to bfloat16, where the processor can; the
+        weights, their gradients and all sums stay float32. See `pellucid.engine.compile`.
     clip_norm : float, optional
         Scale the gradients of each batch so that their norm is at most this, as
         `pellucid.optim.clip_grad_norm` does.
@@ -160,6 +164,7 @@ class Trainer(Settled):
         ema: float | None = None,
         last_batch: LastBatch = "keep",
         engine: EngineLike = "compiled",
+        precision: Precision = "float32",
         progress: bool | None = None,
         seed: int = 0,
         communicator: Communicator | None = None,
@@ -202,7 +207,8 @@ class Trainer(Settled):
         self._running: dict[str, Buffer] = {}
         self._before: Moment | None = None  # before the batch in progress
         self._broken: BaseException | None = None
-        self.engine = as_engine(engine)
+        self.engine = as_engine(engine, precision)
+        self.precision = precision_of(self.engine)
         self.chunks = chunks
         share = share_of(self.engine, communicator, chunks)
         self.loader = Loader(
