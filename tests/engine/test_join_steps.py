@@ -37,6 +37,20 @@ def projection(rng):
     return nn.Sequential(block, nn.Flatten(), nn.Linear(6 * 4 * 3, 4, rng=rng))
 
 
+def two_norms(rng):
+    """Return a block with a batch norm on both paths, before one whose second path has one."""
+    both = nn.Residual(
+        conv(3, 5, rng=rng, bias=False),
+        nn.BatchNorm2d(5),
+        shortcut=nn.Sequential(conv(3, 5, 1, rng=rng, bias=False), nn.BatchNorm2d(5)),
+    )
+    second = nn.Residual(conv(5, 5, rng=rng), shortcut=nn.BatchNorm2d(5))
+    model = nn.Sequential(both, nn.ReLU(), second, conv(5, 2, rng=rng))
+    for p in model.parameters().values():
+        p.data += rng.normal(size=p.data.shape).astype(np.float32) / 4
+    return model
+
+
 def padded(rng):
     chain = (conv(3, 8, rng=rng, stride=(2, 3)), nn.ReLU(), conv(8, 8, rng=rng))
     return nn.Residual(*chain, shortcut=nn.ZeroPadShortcut(3, 8, (2, 3)))
@@ -76,7 +90,7 @@ def a_branch_that_wants_channels_first(rng):
 
 
 MODELS = (
-    identity, projection, padded, in_each_other, inception, of_rows,
+    identity, projection, two_norms, padded, in_each_other, inception, of_rows,
     a_branch_that_wants_channels_first,
 )  # fmt: skip
 
@@ -100,6 +114,23 @@ def test_a_plan_gives_what_the_layers_give(make, n):
         for name, p in model.parameters().items():
             assert_agrees(p.grad, expected[f"{name}.grad"], within=1e-5, what=name)
     np.testing.assert_array_equal(dy, kept)
+
+
+@pytest.mark.parametrize("make", [projection, two_norms])
+def test_a_sum_applies_the_batch_norms_before_it_in_every_mode(make):
+    rng = np.random.default_rng(0)
+    model, x = make(rng), rng.normal(size=(BATCH, *SHAPE)).astype(np.float32)
+    plan = engine.compile(model, SHAPE, BATCH)
+    norms = [layer for _, layer in model.layers() if isinstance(layer, nn.BatchNorm2d)]
+    norms[0].weight.rate = norms[0].bias.rate = 0  # in fine-tuning: no sums of its gradient
+    dy = rng.normal(size=(BATCH, *model.output_shape(SHAPE))).astype(np.float32)
+    for mode in (model.train, model.eval, plan.freeze):
+        mode()
+        for n in (BATCH, 2, BATCH, BATCH):  # the third call of a frozen plan is replayed
+            assert_agrees(plan(x[:n]), model(x[:n]), within=1e-5)
+        wanted = by_the_layers(model, x, dy, np.float64)
+        assert_agrees(plan.backward(dy, need_dx=True), wanted["dx"], within=1e-5)
+    assert all(step.skipped for step in plan.steps if step.kernel == "batch norm")
 
 
 def test_the_relu_behind_a_sum_goes_with_it():

@@ -10,9 +10,9 @@ import pytest
 from engine.shares import begun, shares, total
 from ops.witness import assert_agrees
 from pellucid import engine, nn
+from pellucid.engine.cpu.steps.group_norm import GroupNormStep
 from pellucid.engine.cpu.steps.norm import (
     BatchNormStep,
-    GroupNormStep,
 )
 from pellucid.engine.cpu.steps.pixel_blocks import ChunkBlocks
 from pellucid.engine.cpu.steps.response import LocalResponseNormStep

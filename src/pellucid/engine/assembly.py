@@ -73,8 +73,9 @@ class _Assembly:
             last = True
         if last is not None:
             inputs = [self.laid_out(value, last=last) for value in inputs]
-        if len(inputs) == 1 and inputs[0].number and inputs[0].number not in self.shared:
-            step.link(self.steps[inputs[0].number - 1])
+        for value in inputs:
+            if value.number and value.number not in self.shared:
+                step.link(self.steps[value.number - 1])
         value = self._for_readers(run[-1], self._add(step, *inputs))
         return dict.fromkeys(run, value)
 

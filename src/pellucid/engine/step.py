@@ -189,7 +189,7 @@ class Step:
         self.precision = precision
 
     def link(self, producer: Step) -> None:
-        """Connect to the step that makes the input, if this step is its only reader."""
+        """Connect to the step that makes an input, if this step is its only reader."""
 
     def emit_channels_first(self) -> bool:
         """Switch the output to (N, C, H, W) if the step can; returns whether it did."""

@@ -26,10 +26,11 @@ from .jit import inlined, kernel
 from .pool.threads import run
 from .simd import prefetch_row
 
-__all__ = ["BLOCK", "blocks", "each", "fetch_ahead", "part"]
+__all__ = ["BLOCK", "CLOSE", "LINE", "blocks", "each", "fetch_ahead", "part"]
 
 BLOCK = 2**13  # numbers: a few µs, the time that a thread which is awake takes to begin
 AHEAD = 2**11  # numbers between those that are read and those that are fetched: 8 KB
+CLOSE = 2**9
 LINE = 16  # numbers in a cache line
 
 
@@ -45,12 +46,14 @@ def part(a: Array, block: int) -> Array:
 
 
 @inlined
-def fetch_ahead(a: Array, begin: int, end: int) -> None:
+def fetch_ahead(a: Array, begin: int, end: int, ahead: int = AHEAD) -> None:
     """Fetch what will be read soon after ``a[begin:end]``; there may be no such numbers.
 
-    A load whose mask depends on another number waits for that one, and so does its cache miss.
+    A load whose mask depends on another number waits for that one, and so does its cache miss. With
+    more than two arrays, which often lie at the same places of a page and so compete for the same
+    places of the nearest cache, fewer numbers ahead (`CLOSE`) are better.
     """
-    for k in range(begin + AHEAD, end + AHEAD, LINE):
+    for k in range(begin + ahead, end + ahead, LINE):
         prefetch_row(1, a, k)
 
 

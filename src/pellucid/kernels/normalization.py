@@ -32,6 +32,7 @@ __all__ = [
     "batch_norm",
     "batch_statistics",
     "combine",
+    "fold",
     "local_response",
     "local_response_backward",
     "period",
@@ -90,7 +91,7 @@ def batch_statistics(queue: Array, x: Array, scratch: Array, sums: Array, bounds
             a = x[at:end]
             for k in range(len(a)):
                 total[k] += a[k]
-        _fold(total, mean)
+        fold(total, mean)
         for at in range(0, width, c):
             b = around[at : at + c]
             for i in range(c):
@@ -103,8 +104,8 @@ def batch_statistics(queue: Array, x: Array, scratch: Array, sums: Array, bounds
                 d = a[k] - around[k]
                 total[k] += d
                 squares[k] += d * d
-        _fold(total, mean)
-        _fold(squares, square)
+        fold(total, mean)
+        fold(squares, square)
         for i in range(c):
             off = mean[i] / pixels
             mean[i] = around[i] + off
@@ -194,8 +195,8 @@ def batch_gradient_sums(
                 dz = np.float32(0) if relu and not z > 0 else da[k]
                 total[k] += dz
                 moment[k] += dz * d
-        _fold(total, sums[task, 0])
-        _fold(moment, sums[task, 1])
+        fold(total, sums[task, 0])
+        fold(moment, sums[task, 1])
 
 
 @kernel
@@ -220,7 +221,7 @@ def batch_gradient(
 
 
 @kernel
-def _fold(row: Array, sums: Array) -> None:
+def fold(row: Array, sums: Array) -> None:
     """Write the sum over a row for each channel."""
     c = len(sums)
     sums[:] = 0

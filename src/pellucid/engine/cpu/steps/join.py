@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ....kernels import elementwise, rearrangement
+from ....kernels import elementwise, normalized_sums, rearrangement
 from ....kernels.blocks import BLOCK, each
 from ....kernels.concatenation import MOST, copy_parts
 from ....nn import Add, Concat, Layer, ReLU, ZeroPadShortcut
@@ -16,6 +16,7 @@ from ....typing import Array, Shape
 from ...step import Step
 from ..launch import launch
 from .base import flat, serves
+from .norm import BatchNormStep
 
 __all__ = ["AddStep", "ConcatStep", "ShortcutStep"]
 
@@ -24,7 +25,11 @@ NUMBERS = 2**15  # that a task copies: some 5 µs
 
 @serves(Add, ResidualSum)
 class AddStep(Step):
-    """``y = a + b + ...``, and the ReLU that follows: the end of a residual block."""
+    """``y = a + b + ...``, and the ReLU that follows: the end of a residual block.
+
+    A batch norm whose output only this step reads is applied in the same pass; backward masks the
+    gradient and sums what that of the norm needs in one pass, too.
+    """
 
     reads_input = False
 
@@ -38,6 +43,17 @@ class AddStep(Step):
         self._y = self.output((batch, size))
         self._dz = self.input_gradient((batch if relu else 0, size))
         self._inputs = len(input_shapes)
+        self._norms: list[BatchNormStep] = []  # that leave it to the sum to normalise
+
+    def link(self, producer: Step) -> None:
+        """Take over the work of a batch norm."""
+        if self._inputs == 2 and isinstance(producer, BatchNormStep) and producer.defer():
+            self._norms.append(producer)
+
+    @property
+    def _at_work(self) -> list[BatchNormStep]:
+        """The norms that have not been folded into a convolution."""
+        return [norm for norm in self._norms if not norm.folded]
 
     @classmethod
     def takes(cls, layer: Add, input_shape: Any) -> bool:
@@ -55,6 +71,12 @@ class AddStep(Step):
         """Return the sum of all inputs, in their order."""
         a, b, *more = x
         y = self._y[: len(a)].reshape(a.shape)
+        if norms := self._at_work:
+            if self.reads[0] != norms[0].makes:
+                a, b = b, a
+            other = norms[1] if len(norms) > 1 else None
+            norms[0].add(a, b, y, other=other, relu=self.relu)
+            return y
         each(elementwise.add, a, b, y, self.relu and not more)
         for k, c in enumerate(more, 1):
             each(elementwise.add, y, c, y, self.relu and k == len(more))
@@ -65,8 +87,11 @@ class AddStep(Step):
         if not need_dx:
             return (None,) * self._inputs
         if self.relu:
-            dz = self._dz[: len(dy)].reshape(dy.shape)
-            each(elementwise.relu_backward, dy, self._y[: len(dy)].reshape(dy.shape), dz)
+            y, dz = (a[: len(dy)].reshape(dy.shape) for a in (self._y, self._dz))
+            if norms := [norm for norm in self._at_work if norm.sums]:
+                norms[0].sum_behind_relu(dy, y, dz)
+            else:
+                each(elementwise.relu_backward, dy, y, dz)
             dy = dz
         return (dy,) * self._inputs
 
@@ -76,8 +101,9 @@ class AddStep(Step):
 
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels of both directions."""
-        backward = (elementwise.relu_backward,) if self.relu and training else ()
-        return (elementwise.add, *backward)
+        norms, back = bool(self._norms), self.relu and training
+        fused = (normalized_sums.add_normalized, *[normalized_sums.gradient_sums] * back)
+        return (elementwise.add, *[elementwise.relu_backward] * back, *fused * norms)
 
 
 @serves(Concat, JoinedBranches)

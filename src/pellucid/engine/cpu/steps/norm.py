@@ -1,120 +1,25 @@
-"""The steps of batch and group normalisation, over channels-last images or plain rows (N, C)."""
+"""The step of batch normalisation, over channels-last images or plain rows (N, C)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from ....kernels import batch_norm_rows, normalization
-from ....kernels.tree import add_chunks, tree_sum
-from ....memory import aligned_zeros
-from ....nn import BatchNorm2d, GroupNorm, InstanceNorm2d, Layer, ReLU
+from ....kernels import batch_norm_rows, normalization, normalized_sums
+from ....kernels.tree import add_chunks
+from ....nn import BatchNorm2d
 from ....typing import Array, Shape
 from ...step import Step
 from ..launch import launch
 from ..moments import batch_moments
-from .base import flat, numbers, serves
+from .base import flat, serves
 from .conv import ConvStep
-from .pixel_blocks import ChunkBlocks, PixelBlockStep
+from .standardizing import StandardizingStep
 
-__all__ = ["BatchNormStep", "GroupNormStep", "StandardizingStep"]
-
-
-class StandardizingStep(PixelBlockStep):
-    """Base class: mean 0 and variance 1, then scale and shift, and ReLU if one follows.
-
-    The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32;
-    its rounding error ``off`` is added to the shift, so that a mean far from zero costs no digits.
-    There are ``sets`` of rows for the channels: one for all blocks, or one for each block.
-    """
-
-    sums_by_share = True
-    _x: Array  # the last input
-    passes: ClassVar[tuple[Any, ...]] = (
-        normalization.batch_norm,
-        normalization.batch_statistics,
-        normalization.combine,
-        normalization.batch_gradient_sums,
-        normalization.batch_gradient,
-    )
-
-    def __init__(
-        self, name: str, layer: Any, input_shape: Shape, batch: int, *,
-        block: int, sets: int, relu: bool,
-    ) -> None:  # fmt: skip
-        super().__init__(name, layer.output_shape(input_shape), batch, block)
-        self.layer, self.relu = layer, relu
-        self.kernel = layer.short_name + " + relu" * relu
-        width = normalization.period(self.channels)
-        self._rows = aligned_zeros((sets, 5, width))
-        self._scratch = aligned_zeros((0, 3, width))  # of each block; grows to the largest batch
-        self._sums = np.empty((0, 2, self.channels), dtype=np.float64)
-
-    @classmethod
-    def absorbs(
-        cls, layer: Any, follower: Layer, shape: Shape, absorbed: Mapping[str, Any]
-    ) -> Mapping[str, Any] | None:
-        """Absorb a ReLU."""
-        return {"relu": True} if type(follower) is ReLU and not absorbed else None
-
-    def _of_channels(self, *buffers: Any) -> list[Array]:
-        """Return arrays of one number a channel, in float64."""
-        return [numbers(b, (self.channels,), self.name).astype(np.float64) for b in buffers]
-
-    def _cut(self, x: Array) -> ChunkBlocks:
-        """Return the blocks of the chunks of a batch."""
-        bounds = self.share.bounds(self.share.chunks)
-        return ChunkBlocks.of(bounds, math.prod(x.shape[1:]), self._per)
-
-    def _room(self, blocks: ChunkBlocks) -> None:
-        """Make room for the sums of the blocks."""
-        if len(self._sums) < len(blocks):
-            self._scratch = aligned_zeros((len(blocks), *self._scratch.shape[1:]))
-            self._sums = np.empty((len(blocks), *self._sums.shape[1:]))
-
-    def _block_statistics(self, x: Array, blocks: ChunkBlocks) -> tuple[Array, Array]:
-        """Return the mean of each channel over each block, and the sum of squared deviations."""
-        self._room(blocks)
-        launch(
-            normalization.batch_statistics, len(blocks), x.size, flat(x), self._scratch, self._sums,
-            blocks.bounds,
-        )  # fmt: skip
-        means, squares = self._sums[: len(blocks)].swapaxes(0, 1)
-        return means, squares
-
-    def _gradient_sums(self, dy: Array) -> tuple[Array, Array]:
-        """Return ``Σ dz`` and ``Σ dz · (x - around)`` over each block, for each channel."""
-        x, blocks = self._x, self._cut(dy)
-        self._room(blocks)
-        launch(
-            normalization.batch_gradient_sums, len(blocks), x.size, flat(dy), flat(x), self._rows,
-            self._scratch, self._sums, self.relu, blocks.bounds,
-        )  # fmt: skip
-        totals, moments = self._sums[: len(blocks)].swapaxes(0, 1)
-        return totals, moments
-
-    def _write_gradients(self, dgammas: Array, dbetas: Array) -> None:
-        """Write the gradients of scale and shift, given those of each chunk.
-
-        They are rounded before they are added, as by several processes.
-        """
-        for parameter, parts in ((self.layer.weight, dgammas), (self.layer.bias, dbetas)):
-            if parameter is None:  # a norm that neither scales nor shifts
-                continue
-            self.gradient(parameter)[:] = tree_sum(parts.astype(parameter.data.dtype))
-
-    def _fill(self, first: int, *values: Array) -> None:
-        """Write ``values`` into the rows from ``first`` on, repeated to the length of a row.
-
-        Each of them is (C,) for one set of rows, or (N, C) for N sets.
-        """
-        for k, value in enumerate(values, first):
-            each = np.atleast_2d(value)
-            rows = self._rows[: len(each), k]
-            rows.reshape(len(each), -1, self.channels)[:] = each[:, np.newaxis]
+__all__ = ["BatchNormStep"]
 
 
 @serves(BatchNorm2d)
@@ -122,7 +27,8 @@ class BatchNormStep(StandardizingStep):
     """Batch normalisation, and ReLU if one follows.
 
     After a convolution whose weights are frozen, inference skips this step: it is folded into the
-    filters and the bias.
+    filters and the bias. Before a residual sum it computes the statistics only, and those of the
+    gradient: the sum normalises what it reads (`AddStep`).
     """
 
     layer: BatchNorm2d
@@ -138,6 +44,8 @@ class BatchNormStep(StandardizingStep):
         self._kept = np.zeros((3, self.channels))  # see `batch_norm_rows`
         self._rows_stay = False  # those of the running statistics, once the step is frozen
         self.source: ConvStep | None = None  # the convolution that it can be folded into
+        self.deferred = False  # whether the sum that follows normalises; see `defer`
+        self._summed = False  # whether the sums of the gradient are there already
 
     def link(self, producer: Step) -> None:
         """Link a batch norm to the convolution before it, so that inference can fold it."""
@@ -157,8 +65,23 @@ class BatchNormStep(StandardizingStep):
 
     @property
     def skipped(self) -> bool:
-        """Whether forward returns its input, which is normalised already."""
-        return self.folded
+        """Whether forward returns its input, which is normalised already, or by the next step."""
+        return self.folded or self.deferred
+
+    def defer(self) -> bool:
+        """Leave it to the next step, the only reader, to normalise; returns whether that can be."""
+        self.deferred = not self.relu
+        return self.deferred
+
+    def add(self, a: Array, b: Array, y: Array, *, other: BatchNormStep | None, relu: bool) -> None:
+        """Write the normalised ``a`` plus ``b``, which an ``other`` deferred norm normalises."""
+        args = self._rows, (other or self)._rows, other is not None, relu, self._per
+        self._run(normalized_sums.add_normalized, 1, (a, b, y), *args)
+
+    @property
+    def sums(self) -> bool:
+        """Whether backward needs sums over the gradient."""
+        return self.learns or self._trained
 
     def folded_into(self, w: Array, bias: Array) -> tuple[Array, Array]:
         """Return the filters and the bias of a convolution that also normalises its output.
@@ -177,9 +100,11 @@ class BatchNormStep(StandardizingStep):
         if self.folded:
             return x
         layer, y = self.layer, self._y[: len(x)]
-        self._x, self._trained = x, layer.training
+        self._x, self._trained, self._summed = x, layer.training, False
         if layer.training or not self._rows_stay:
             self._make_rows(x)
+        if self.deferred:
+            return x
         self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu, self._per)
         return y
 
@@ -219,7 +144,7 @@ class BatchNormStep(StandardizingStep):
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradients of scale and shift; return that of the input."""
         x = self._x
-        if self.learns or self._trained:
+        if self.sums:
             self._sum_gradients(dy)
         if not need_dx:
             return None
@@ -227,6 +152,16 @@ class BatchNormStep(StandardizingStep):
         args = (self._rows, self.relu, fixed, self._per)
         self._run(normalization.batch_gradient, 2, (dy, x, dx), *args)
         return dx
+
+    def sum_behind_relu(self, dy: Array, y: Array, dz: Array) -> None:
+        """Write dz, which is ``dy`` where y > 0, and sum what the backward with ``dz`` needs."""
+        blocks = self._cut(dy)
+        self._room(blocks)
+        launch(
+            normalized_sums.gradient_sums, len(blocks), dy.size, flat(dy), flat(y), flat(dz),
+            flat(self._x), self._rows, self._scratch, self._sums, blocks.bounds,
+        )  # fmt: skip
+        self._summed = True
 
     def _buffers(self) -> list[Array]:
         """Return scale, shift, running mean and running variance, in float64."""
@@ -236,7 +171,9 @@ class BatchNormStep(StandardizingStep):
     def _sum_gradients(self, dy: Array) -> None:
         """Write the gradients of scale and shift, and the rows from which dx is computed."""
         cut = self._cut(dy)
-        self._gradient_sums(dy)
+        if not self._summed:
+            self._gradient_sums(dy)
+        self._summed = False
         parts = np.empty((len(cut.full), 2, self.channels))
         batch_norm_rows.chunk_gradients(self._sums, cut.firsts, self._kept, parts)
         if self._trained:  # the statistics are the batch's
@@ -248,72 +185,3 @@ class BatchNormStep(StandardizingStep):
             self.gradient(self.layer.weight)[:], self.gradient(self.layer.bias)[:] = rounded[
                 0
             ].reshape(2, -1)
-
-
-@serves(GroupNorm, InstanceNorm2d)
-class GroupNormStep(StandardizingStep):
-    """Group normalisation, and ReLU if one follows; a block is an image, with rows of its own.
-
-    Instance normalisation is that of groups of one channel.
-    """
-
-    layer: GroupNorm | InstanceNorm2d
-
-    def __init__(
-        self, name: str, layer: GroupNorm | InstanceNorm2d, input_shape: Shape, batch: int, *,
-        relu: bool = False,
-    ) -> None:  # fmt: skip
-        super().__init__(
-            name, layer, input_shape, batch,
-            block=math.prod(input_shape), sets=batch, relu=relu,
-        )  # fmt: skip
-
-    def forward(self, x: Array) -> Array:
-        """Return the normalised ``x``."""
-        self._x, y, layer = x, self._y[: len(x)], self.layer
-        gamma, beta = self._scale_and_shift()
-        images = ChunkBlocks.of_one_chunk(len(x), self._per, self._per)
-        means, squares = self._block_statistics(x, images)
-        with np.errstate(all="ignore"):  # NaN and infinity propagate
-            mean = self._over_groups(means)
-            pixels = self._per // self.channels
-            var = self._over_groups(squares / pixels + (means - mean) ** 2)
-            around = mean.astype(np.float32)
-            self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
-            scale = gamma * self._inverse
-            self._fill(0, around, scale, beta + self._off * scale)
-        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu, self._per)
-        return y
-
-    def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
-        """Write the gradients of scale and shift; return that of the input."""
-        gamma, _ = self._scale_and_shift()
-        inverse, off, cut = self._inverse, self._off, self._cut(dy)
-        totals, moments = self._gradient_sums(dy)
-        with np.errstate(all="ignore"):
-            along = inverse * (moments + off * totals)
-            self._write_gradients(cut.chunk_sums(along), cut.chunk_sums(totals))
-            if not need_dx:
-                return None
-            # dx = inverse · (h - mean(h) - x̂ · mean(h · x̂)) with h = gamma · dz
-            pixels = self._per // self.channels
-            mean, slope = (self._over_groups(gamma * a / pixels) for a in (totals, along))
-            slope = -slope * inverse**2
-            self._fill(3, slope, slope * off - inverse * mean)
-        dx = self._dx[: len(dy)]
-        args = (self._rows, self.relu, False, self._per)
-        self._run(normalization.batch_gradient, 2, (dy, self._x, dx), *args)
-        return dx
-
-    def _scale_and_shift(self) -> list[Array]:
-        """Return γ and β, in float64."""
-        weight, bias = self.layer.weight, self.layer.bias
-        if weight is None or bias is None:
-            return [np.ones(self.channels), np.zeros(self.channels)]
-        return self._of_channels(weight, bias)
-
-    def _over_groups(self, values: Array) -> Array:
-        """Return the mean over the channels of each group, for every channel (N, C) of it."""
-        groups = self.layer.num_groups
-        mean = values.reshape(len(values), groups, -1).mean(axis=2)
-        return np.repeat(mean, self.channels // groups, axis=1)

@@ -12,7 +12,7 @@ from ....nn import LayerScale, Scale, Shift
 from ....ops import summed_to
 from ....typing import Array, Shape
 from .base import numbers, serves
-from .norm import StandardizingStep
+from .standardizing import StandardizingStep
 
 __all__ = ["ScaleStep", "ShiftStep"]
 

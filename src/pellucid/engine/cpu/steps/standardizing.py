@@ -1,0 +1,114 @@
+"""What the steps of normalisations share: statistics of blocks, and passes over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ....kernels import normalization
+from ....kernels.tree import tree_sum
+from ....memory import aligned_zeros
+from ....nn import Layer, ReLU
+from ....typing import Array, Shape
+from ..launch import launch
+from .base import flat, numbers
+from .pixel_blocks import ChunkBlocks, PixelBlockStep
+
+__all__ = ["StandardizingStep"]
+
+
+class StandardizingStep(PixelBlockStep):
+    """Base class: mean 0 and variance 1, then scale and shift, and ReLU if one follows.
+
+    The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32;
+    its rounding error ``off`` is added to the shift, so that a mean far from zero costs no digits.
+    There are ``sets`` of rows for the channels: one for all blocks, or one for each block.
+    """
+
+    sums_by_share = True
+    _x: Array  # the last input
+    passes: ClassVar[tuple[Any, ...]] = (
+        normalization.batch_norm,
+        normalization.batch_statistics,
+        normalization.combine,
+        normalization.batch_gradient_sums,
+        normalization.batch_gradient,
+    )
+
+    def __init__(
+        self, name: str, layer: Any, input_shape: Shape, batch: int, *,
+        block: int, sets: int, relu: bool,
+    ) -> None:  # fmt: skip
+        super().__init__(name, layer.output_shape(input_shape), batch, block)
+        self.layer, self.relu = layer, relu
+        self.kernel = layer.short_name + " + relu" * relu
+        width = normalization.period(self.channels)
+        self._rows = aligned_zeros((sets, 5, width))
+        self._scratch = aligned_zeros((0, 3, width))  # of each block; grows to the largest batch
+        self._sums = np.empty((0, 2, self.channels), dtype=np.float64)
+
+    @classmethod
+    def absorbs(
+        cls, layer: Any, follower: Layer, shape: Shape, absorbed: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Absorb a ReLU."""
+        return {"relu": True} if type(follower) is ReLU and not absorbed else None
+
+    def _of_channels(self, *buffers: Any) -> list[Array]:
+        """Return arrays of one number a channel, in float64."""
+        return [numbers(b, (self.channels,), self.name).astype(np.float64) for b in buffers]
+
+    def _cut(self, x: Array) -> ChunkBlocks:
+        """Return the blocks of the chunks of a batch."""
+        bounds = self.share.bounds(self.share.chunks)
+        return ChunkBlocks.of(bounds, math.prod(x.shape[1:]), self._per)
+
+    def _room(self, blocks: ChunkBlocks) -> None:
+        """Make room for the sums of the blocks."""
+        if len(self._sums) < len(blocks):
+            self._scratch = aligned_zeros((len(blocks), *self._scratch.shape[1:]))
+            self._sums = np.empty((len(blocks), *self._sums.shape[1:]))
+
+    def _block_statistics(self, x: Array, blocks: ChunkBlocks) -> tuple[Array, Array]:
+        """Return the mean of each channel over each block, and the sum of squared deviations."""
+        self._room(blocks)
+        launch(
+            normalization.batch_statistics, len(blocks), x.size, flat(x), self._scratch, self._sums,
+            blocks.bounds,
+        )  # fmt: skip
+        means, squares = self._sums[: len(blocks)].swapaxes(0, 1)
+        return means, squares
+
+    def _gradient_sums(self, dy: Array) -> tuple[Array, Array]:
+        """Return ``Σ dz`` and ``Σ dz · (x - around)`` over each block, for each channel."""
+        x, blocks = self._x, self._cut(dy)
+        self._room(blocks)
+        launch(
+            normalization.batch_gradient_sums, len(blocks), x.size, flat(dy), flat(x), self._rows,
+            self._scratch, self._sums, self.relu, blocks.bounds,
+        )  # fmt: skip
+        totals, moments = self._sums[: len(blocks)].swapaxes(0, 1)
+        return totals, moments
+
+    def _write_gradients(self, dgammas: Array, dbetas: Array) -> None:
+        """Write the gradients of scale and shift, given those of each chunk.
+
+        They are rounded before they are added, as by several processes.
+        """
+        for parameter, parts in ((self.layer.weight, dgammas), (self.layer.bias, dbetas)):
+            if parameter is None:  # a norm that neither scales nor shifts
+                continue
+            self.gradient(parameter)[:] = tree_sum(parts.astype(parameter.data.dtype))
+
+    def _fill(self, first: int, *values: Array) -> None:
+        """Write ``values`` into the rows from ``first`` on, repeated to the length of a row.
+
+        Each of them is (C,) for one set of rows, or (N, C) for N sets.
+        """
+        for k, value in enumerate(values, first):
+            each = np.atleast_2d(value)
+            rows = self._rows[: len(each), k]
+            rows.reshape(len(each), -1, self.channels)[:] = each[:, np.newaxis]
