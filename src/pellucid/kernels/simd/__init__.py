@@ -83,6 +83,16 @@ Words (words.py), each a pair of numbers rounded to bfloat16, in the place of on
     t = outer_pairs(t, a, i, step, b, j)
                                         as outer, of words: the products of both halves are added
 
+Bytes (bytes.py), four in a word, in tiles and arrays of float32 as they are:
+
+    t = outer_bytes(t, a, i, step, b, j)
+                                        as outer, of words: the products of four bytes are added as
+                                        integers; those of a are 0 to 255, of b -128 to 127
+    copy_bytes(a, i, y, j)              y[j : + 4·LANES] = a[i : + 4·LANES]
+    t = codes(t, k, z)                  round(k·t) + z, from 0 to 255
+    t = scaled(t, s, k, b, j)           (t[:,c] + s) · k + b of integers t and s, float32 k and b,
+                                        each from j + c·LANES on
+
 `outer` makes a matrix product of columns and rows, `inner` of rows and rows. Each is a Numba
 intrinsic, which emits LLVM code; R and C are constants of the kernel that uses them.
 """
@@ -110,6 +120,7 @@ from .arithmetic import (
     times,
     zeros,
 )
+from .bytes import codes, copy_bytes, outer_bytes, scaled
 from .memory import (
     add_rows_from,
     entry,
@@ -167,6 +178,8 @@ __all__ = [
     "add_vector",
     "add_where_equal",
     "clip",
+    "codes",
+    "copy_bytes",
     "entry",
     "inner",
     "inner_first",
@@ -187,6 +200,7 @@ __all__ = [
     "outer",
     "outer_argmax",
     "outer_at",
+    "outer_bytes",
     "outer_pairs",
     "outer_run",
     "pairs",
@@ -198,6 +212,7 @@ __all__ = [
     "row",
     "row_sum",
     "rows",
+    "scaled",
     "scatter",
     "separate_lanes",
     "slide",

@@ -1,0 +1,1 @@
+"""Convolutions and matrix products in 8-bit integers."""
