@@ -150,6 +150,16 @@ def test_rectangles_share_no_pixel_and_read_nothing_in_place_beyond_the_image(be
         assert within[together > 0].all()
 
 
+def test_an_image_is_read_in_place_if_only_a_frame_of_columns_is_missing():
+    windows = slide((7, 9), 3, stride=2, padding=1)
+    s = reading(windows, (LANES, LANES), 1)
+    whole_image = cut(s, 5, gated=False, beyond=False, vectors=1, frame=1)
+    assert whole_image.rectangles.tolist() == [[0, 2, 0, 5, 1], [2, 4, 0, 5, 1]]
+    for how in ({"frame": 0}, {"frame": 1, "gated": True}, {"frame": 1, "beyond": True}):
+        copied = cut(s, 5, **{"gated": False, "beyond": False, "vectors": 1} | how).rectangles
+        assert (copied[:, 4] == 0).all()
+
+
 def test_the_sums_are_kept_between_two_bounds_and_a_nan_stays():
     case = expected("padded", False)
     x = case.x.copy()

@@ -9,8 +9,10 @@ in registers while all taps pass over it. It is bound by loads: a pixel that is 
 rows, and where a channel has a filter of its own all taps of a row.
 
 Where all that a tile reads lies within the image, it is read in place, and what the next tiles need
-is fetched ahead. Tiles along the border read *strips* instead: a part of the image, framed by
-zeros, one vector of channels after another (see `pellucid.kernels.convolution.rectangles`).
+is fetched ahead. With runs of taps, the image may lack a narrow frame: rows that are not there are
+left out, and the first and last pixels of a row are chosen from a vector of zeros instead. Other
+tiles along the border read *strips*: a part of the image, framed by zeros, one vector of channels
+after another (see `pellucid.kernels.convolution.rectangles`).
 
 *The input gradient* has the same form, and asks for each cell which windows read it. With a stride
 S, cells that are S apart meet the same taps: they are a *phase*, and there are S² of them. The
@@ -57,7 +59,8 @@ from .rectangles import TOGETHER, Cut, Reading
 
 __all__ = ["Packed", "copy_strips", "forward", "groups_per_vector", "rectangle"]
 
-FETCHED = 4  # rows that a tile reads, if the next ones are fetched ahead: more take long enough
+FETCHED = 5  # rows that a tile reads, if the next ones are fetched ahead: more take long enough
+FAR = 2**22  # numbers: with more, the image has left the caches when its turn comes
 
 
 class Packed(NamedTuple):
@@ -80,6 +83,30 @@ def rectangle(rectangles: Array, which: int) -> Any:
     bounds = entry(rectangles, at), entry(rectangles, at + 1)
     sides = entry(rectangles, at + 2), entry(rectangles, at + 3)
     return bounds, sides, entry(rectangles, at + 4)
+
+
+@inlined
+def taps_within(taps: Array, phases: Array, at: int, top: int, bottom: int) -> Any:
+    """Return where a phase's taps of the upper row, of both, and of the lower begin and end.
+
+    Those whose rows do not lie between the ``top`` and the ``bottom`` of the image are left out.
+    """
+    upper, both = entry(phases, at), entry(phases, at + 1)
+    lower, end = entry(phases, at + 2), entry(phases, at + 3)
+    return (
+        _within(taps, upper, both, top, bottom),
+        _within(taps, both, lower, top, bottom),
+        _within(taps, lower, end, top, bottom),
+    )
+
+
+@inlined
+def _within(taps: Array, first: int, end: int, top: int, bottom: int) -> Any:
+    while first < end and entry(taps, first) < top:
+        first += 3
+    while first < end and entry(taps, end - 3) >= bottom:
+        end -= 3
+    return first, end
 
 
 @inlined
@@ -141,6 +168,7 @@ def forward(width: int, run: int, step: int, given: int, made: int, functions: b
     groups, size_of_tile = groups_per_vector(given, made), 2 * width * LANES
     per, per_made = groups * given, groups * made
     activated = on_tiles(2, width, functions=functions)
+    new_rows, new_columns = 2 * step, width * step
 
     @inlined
     def add_tap(t: Any, image: Any, pixel: int, filters: Array, k: int, p: int) -> Any:
@@ -151,23 +179,25 @@ def forward(width: int, run: int, step: int, given: int, made: int, functions: b
     @inlined
     def add_run(t: Any, image: Any, pixel: int, filters: Array, k: int, p: int) -> Any:
         """Return ``t`` with the products of a tap, or of a run of taps, added."""
-        return slide(t, image[0], image[1], pixel, run, step, filters, k, p)
+        x, at, (left, right) = image
+        return slide(t, x, at, pixel, run, step, filters, k, p, left, right)
 
     add = add_tap if run == 1 else add_run
 
     @inlined
     def tile_over_taps(t: Any, image: Any, taps: Array, phase: Any, filters: Array, s: Any) -> Any:
         """Return ``t`` with all products added: of its first row, of both, of the second."""
-        (x, at, line, pixel, tap_pixel), (first, both, second, end, k) = image, phase
-        for q in range(first, both, 3):
-            place = (x, at + entry(taps, q) * line + entry(taps, q + 1) * pixel)
+        (x, at, line, pixel, tap_pixel), sides = image
+        (upper, both, lower), k = phase
+        for q in range(upper[0], upper[1], 3):
+            place = (x, at + entry(taps, q) * line + entry(taps, q + 1) * pixel, sides)
             one = add(row(t, 0), place, tap_pixel, filters, k + entry(taps, q + 2), 0)
             t = rows((one, row(t, 1)))
-        for q in range(both, second, 3):
-            place = (x, at + entry(taps, q) * line + entry(taps, q + 1) * pixel)
+        for q in range(both[0], both[1], 3):
+            place = (x, at + entry(taps, q) * line + entry(taps, q + 1) * pixel, sides)
             t = add(t, place, tap_pixel, filters, k + entry(taps, q + 2), s.between)
-        for q in range(second, end, 3):
-            place = (x, at + entry(taps, q) * line + entry(taps, q + 1) * pixel)
+        for q in range(lower[0], lower[1], 3):
+            place = (x, at + entry(taps, q) * line + entry(taps, q + 1) * pixel, sides)
             one = add(row(t, 1), place, tap_pixel, filters, k + entry(taps, q + 2), 0)
             t = rows((row(t, 0), one))
         return t
@@ -177,17 +207,16 @@ def forward(width: int, run: int, step: int, given: int, made: int, functions: b
         image: Any, vectors: Any, own: Any, packed: Any, y: Any, s: Any, taps: Array
     ) -> None:
         """Write a tile of each vector of channels."""
-        (x, at, line, pixel, deep, ahead), (arrays, activation, per_filter) = image, packed
+        ((x, at, line, pixel, deep, ahead), sides), (numbers, to, high) = image, y
+        arrays, activation, per_filter = packed
         filters, bias, sums, result = arrays
-        (first, both, second, end), (numbers, to, high) = own, y
         down, across = s.apart_h * s.ow * s.f, s.apart_w * s.f
         for k in range(vectors[0], vectors[1]):
             if ahead:
-                prefetch_tile(2, width, x, at + s.rows * line, line, pixel)
+                prefetch_tile(new_rows, new_columns, x, at + s.rows * line, line, pixel)
             t = add_vector(zeros(2, width), bias, k * per_made)
-            place = (x, at, line, pixel, pixel if run > 1 else s.step_w * pixel)
-            own_taps = (first, both, second, end, k * per_filter)
-            t = tile_over_taps(t, place, taps, own_taps, filters, s)
+            place = ((x, at, line, pixel, pixel if run > 1 else s.step_w * pixel), sides)
+            t = tile_over_taps(t, place, taps, (own, k * per_filter), filters, s)
             t = activated(t, activation, sums, result)
             lanes = min(per_made, s.f - k * per_made)
             if lanes == LANES and high > 1:
@@ -201,23 +230,23 @@ def forward(width: int, run: int, step: int, given: int, made: int, functions: b
         image: Any, bounds: Any, vectors: Any, packed: Any, y: Any, s: Any, tables: Any
     ) -> None:
         """Write the tiles of a rectangle, of each phase."""
-        (x, start, line, pixel, deep, ahead), ((first, last), (left, right)) = image, bounds
-        taps, phases = tables
+        (x, start, line, pixel, deep, ahead), (top, side, h, w) = image
+        ((first, last), (left, right)), (taps, phases) = bounds, tables
         for i in range(first, last, 2):
             for phase in range(0, len(phases), 6):
                 a, e = entry(phases, phase), entry(phases, phase + 1)
                 high = (s.oh - a + s.apart_h - 1) // s.apart_h - i
                 wide = min(right, (s.ow - e + s.apart_w - 1) // s.apart_w)
-                own = (
-                    entry(phases, phase + 2), entry(phases, phase + 3), entry(phases, phase + 4),
-                    entry(phases, phase + 5),
-                )  # fmt: skip
+                down = (i - first) * s.step_h
+                own = taps_within(taps, phases, phase + 2, -top - down, h - top - down)
                 line_of_y = ((y[1] * s.oh + a + i * s.apart_h) * s.ow + e) * s.f
                 for block in range(left, wide if high > 0 else left, width):
                     j = min(block, wide - width)  # the last tile of a row overlaps the one before
-                    at = start + (i - first) * s.step_h * line + (j - left) * s.step_w * pixel
+                    across = (j - left) * s.step_w
+                    at = start + down * line + across * pixel
+                    sides = (-side - across, w - side - across)
                     place = (y[0], line_of_y + j * s.apart_w * s.f, high)
-                    tile = (x, at, line, pixel, deep, ahead)
+                    tile = ((x, at, line, pixel, deep, ahead), sides)
                     write_pixels(tile, vectors, own, packed, place, s, taps)
 
     @kernel
@@ -233,6 +262,7 @@ def forward(width: int, run: int, step: int, given: int, made: int, functions: b
         vectors, count, size = (s.f + per_made - 1) // per_made, len(cut.rectangles), cut.strip
         what = (arrays, packed.activation, len(packed.filters) // vectors)
         strip = aligned(np.empty(TOGETHER * size + LINE, dtype=np.float32))
+        ahead = s.step_h == s.step_w == step and s.rows <= FETCHED and x.size + y.size > FAR
         for task in share(queue):
             n, part, which = task // (count * cut.parts), task // count % cut.parts, task % count
             (first, last), (left, right), together = rectangle(rectangles, which)
@@ -242,13 +272,13 @@ def forward(width: int, run: int, step: int, given: int, made: int, functions: b
             for v in range(part * vectors // cut.parts, end, together if together else TOGETHER):
                 if together:
                     at = ((n * s.h + top) * s.w + side) * s.c + v * per
-                    ahead = s.step_h == s.step_w == 1 and s.rows <= FETCHED
-                    image = (x, at, s.w * s.c, s.c, per, ahead)
+                    image = ((x, at, s.w * s.c, s.c, per, ahead), (top, side, s.h, s.w))
                 else:
                     height = (last - first - 1) // 2 * 2 * s.step_h + s.rows
                     of = (s.h, s.w, s.c, height, pitch)
                     copy_strips(images, (n, top, side), v * per, per, strip, size, of)
-                    image = (strip, 0, pitch * LANES, LANES, size, False)
+                    # What lies beyond the image is there.
+                    image = ((strip, 0, pitch * LANES, LANES, size, False), (0, 0, height, pitch))
                 those = (v, min(end, v + (together if together else TOGETHER)))
                 bounds = ((first, last), (left, right))
                 write_tiles(image, bounds, those, what, (y, n), s, tables)

@@ -1,8 +1,9 @@
 """How a convolution with few channels a group reads an image, and the rectangles it is cut into.
 
 Tiles are two rows of some pixels. A rectangle of tiles reads the image in place if all that they
-read lies within it. Others read a copy with zeros around it: those along the border, or all of
-them if the image is not much wider than a window.
+read lies within it, or within a frame of columns that the kernel takes for zeros. Others read a
+copy with zeros around it: those along the border, or all of them if the image is not much wider
+than a window.
 """
 
 from __future__ import annotations
@@ -158,11 +159,12 @@ def _axis(windows: Windows, axis: int, back: bool) -> list[list[tuple[int, int]]
     return [[(u, at // stride) for u, at in phase if at % stride == 0] for phase in places]
 
 
-def cut(s: Reading, width: int, *, gated: bool, beyond: bool, vectors: int) -> Cut:
+def cut(s: Reading, width: int, *, gated: bool, beyond: bool, vectors: int, frame: int = 0) -> Cut:
     """Return the rectangles of tiles of two rows of ``width`` pixels.
 
     A ``gated`` source is copied, and masked on the way. The last vector of a pixel may reach
-    ``beyond`` it: then the last pixel of a row is not read in place.
+    ``beyond`` it: then the last pixel of a row is not read in place. If neither is so, and windows
+    reach at most ``frame`` columns beyond the image, all of it is read in place.
 
     Examples
     --------
@@ -172,6 +174,9 @@ def cut(s: Reading, width: int, *, gated: bool, beyond: bool, vectors: int) -> C
     [[0, 2, 0, 28, 0], [2, 6, 0, 7, 0], [2, 6, 21, 28, 0], [2, 4, 7, 21, 2], [4, 6, 7, 21, 2], [6, 8, 0, 28, 0]]
     """  # noqa: E501 - an example
     rows, wide, narrowest = -(-s.oh // s.apart_h), -(-s.ow // s.apart_w), s.ow // s.apart_w
+    beside = (wide - 1) * s.step_w - s.left + s.columns - s.w
+    if frame and max(s.left, beside) <= frame and not gated and not beyond:
+        return _sized(s, _bands(0, rows, 0, wide, vectors), width)
     top = -(-s.top // (2 * s.step_h)) * 2
     bottom = max(top, min(s.oh // s.apart_h, (s.h - s.rows + s.top) // s.step_h + 2) // 2 * 2)
     left = -(-s.left // (s.step_w * width)) * width
@@ -182,18 +187,23 @@ def cut(s: Reading, width: int, *, gated: bool, beyond: bool, vectors: int) -> C
         return _sized(s, _copied(s, 0, rows, 0, wide), width)
     tile = s.rows * ((width - 1) * s.step_w + s.columns) + s.rows * s.columns
     together = min(vectors, max(TOGETHER, NEAR // (4 * LANES * tile)))
-    per = max(2, -(-(bottom - top) // (2 * BANDS)) * 2)
     return _sized(
         s,
         [
             *_copied(s, 0, top, 0, wide),
             *_copied(s, top, bottom, 0, left),
             *_copied(s, top, bottom, right, wide),
-            *((i, min(i + per, bottom), left, right, together) for i in range(top, bottom, per)),
+            *_bands(top, bottom, left, right, together),
             *_copied(s, bottom, rows, 0, wide),
         ],
         width,
     )
+
+
+def _bands(first: int, end: int, left: int, right: int, together: int) -> list[tuple[int, ...]]:
+    """Return rectangles of pairs of rows that are read in place."""
+    per = max(2, -(-(end - first) // (2 * BANDS)) * 2)
+    return [(i, min(i + per, end), left, right, together) for i in range(first, end, per)]
 
 
 def _copied(s: Reading, first: int, end: int, left: int, right: int) -> list[tuple[int, ...]]:

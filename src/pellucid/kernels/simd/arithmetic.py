@@ -179,11 +179,13 @@ def add_groups(
 
 @intrinsic(prefer_literal=True)
 def slide(
-    typing: Any, tile: Any, a: Any, i: Any, q: Any, taps: Any, step: Any, b: Any, j: Any, p: Any
-) -> Any:
+    typing: Any, tile: Any, a: Any, i: Any, q: Any, taps: Any, step: Any, b: Any, j: Any, p: Any,
+    first: Any, end: Any,
+) -> Any:  # fmt: skip
     """Return ``t[r,c] + Σ_v a[i + (c·S + v)·q : + LANES] · b[j + r·p + v·LANES : + LANES]``.
 
-    There are ``taps`` v, and S is ``step``.
+    There are V = ``taps`` v, and S is ``step``. Pixels c·S + v before the ``first`` one, and from
+    the ``end`` on, count as zeros and are not read, if they are among the V // 2 on each side.
     """
     count, apart = taps.literal_value, step.literal_value
 
@@ -193,16 +195,18 @@ def slide(
         t, left, right = [v for _, _, v in w.vectors()], w.pointer(1, 2), w.pointer(6, 7)
         lines = [w.offset(right, r, 8) for r in range(tile.rows)]
         factors = [[w.load(w.offset(at, v * LANES)) for v in range(count)] for at in lines]
-        for m in range((tile.columns - 1) * apart + count):
+        of_all = (tile.columns - 1) * apart + count
+        for m in range(of_all):
             reads = [c for c in range(tile.columns) if 0 <= m - c * apart < count]
-            pixel = w.load(w.offset(left, m, 3)) if reads else None
+            pixel = w.load(_pixel(w, left, m, (9, 10), of_all, count // 2)) if reads else None
             for c in reads:
                 for r in range(tile.rows):
                     k = r * tile.columns + c
                     t[k] = w.multiply_add(pixel, factors[r][m - c * apart], t[k])
         return w.each(lambda r, c, _: t[r * tile.columns + c])
 
-    return tile(tile, a, types.intp, types.intp, taps, step, b, types.intp, types.intp), write
+    index = types.intp
+    return tile(tile, a, index, index, taps, step, b, index, index, index, index), write
 
 
 @intrinsic(prefer_literal=True)
@@ -235,6 +239,19 @@ def slide_back(
 
     index = types.intp
     return tile(tile, a, index, index, index, step, given, made, d), write
+
+
+def _pixel(w: Writer, line: Any, m: int, limits: tuple[int, int], count: int, frame: int) -> Any:
+    """Return where the m-th of ``count`` pixels is: of a frame around the image, at zeros."""
+    first, end = (w.values[at] for at in limits)
+    place, number = w.offset(line, m, 3), ir.Constant(INDEX, m)
+    if m < frame:
+        inside = w.builder.icmp_signed(">=", number, first)
+    elif m >= count - frame:
+        inside = w.builder.icmp_signed("<", number, end)
+    else:
+        return place
+    return w.builder.select(inside, place, w.zeros())
 
 
 def _spread(w: Writer, vector: Any, k: int, given: int, made: int) -> Any:

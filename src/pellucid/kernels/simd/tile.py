@@ -76,6 +76,15 @@ class Writer:
         """Read a vector."""
         return self.builder.load(self.builder.bitcast(pointer, VECTOR.as_pointer()), align=ALIGN)
 
+    def zeros(self) -> Any:
+        """Return the address of a vector of zeros."""
+        module, name, kind = self.builder.module, "pellucid.zeros", ir.ArrayType(FLOAT, LANES)
+        if name not in module.globals:
+            numbers = ir.GlobalVariable(module, kind, name)
+            numbers.linkage, numbers.global_constant = "internal", True
+            numbers.initializer, numbers.align = ir.Constant(kind, [0.0] * LANES), 4 * LANES
+        return self.builder.bitcast(module.globals[name], FLOAT.as_pointer())
+
     def store(self, vector: Any, pointer: Any) -> None:
         """Write a vector."""
         place = self.builder.bitcast(pointer, VECTOR.as_pointer())

@@ -55,9 +55,10 @@ class Grouped:
         s = self.s = reading(windows, depths, given, back=back, runs=run > 1)
         vectors = -(-groups // self.per)
         beyond = _reaches_beyond(vectors, self.per * given, depths[0])
-        width = _width(s.ow // s.apart_w)
+        width = _width(s.ow // s.apart_w, run)
         self.plain, self.gated = (
-            cut(s, width, gated=gated, beyond=beyond, vectors=vectors) for gated in (False, True)
+            cut(s, width, gated=gated, beyond=beyond, vectors=vectors, frame=run // 2)
+            for gated in (False, True)
         )
         self.tile = (width, run, step, given, made)
         self.filters = aligned_zeros((vectors, self.taps, given, LANES))
@@ -154,9 +155,13 @@ def _reaches_beyond(vectors: int, per: int, channels: int) -> bool:
     return (vectors - 1) * per + LANES > channels
 
 
-def _width(columns: int) -> int:
-    """Return how many of a phase's pixels in a row make a tile: those of the narrowest phase."""
-    fitting = [w for w in WIDTHS if w <= max(1, columns) and 2 * w <= REGISTERS - 8]
+def _width(columns: int, run: int) -> int:
+    """Return how many of a phase's pixels in a row make a tile: those of the narrowest phase.
+
+    The filters of a run in both rows stay in registers, too, if there is room for wide tiles.
+    """
+    others = max(8, min(2 * run + 4, REGISTERS // 2 + 2))
+    fitting = [w for w in WIDTHS if w <= max(1, columns) and 2 * w <= REGISTERS - others]
     return min(fitting, key=lambda w: (-(-columns // w) * max(w, 4), -w))
 
 
