@@ -73,7 +73,7 @@ def test_a_convolution_of_1x1_rounds_its_factors_and_sums_in_float32(step, relu)
     dx = np.zeros_like(x, np.float64)
     dx[:, :, ::step, ::step] = np.einsum("fc,nfhw->nchw", rounded(w), rounded(dz))
     close(plan.backward(dy, need_dx=True), dx)
-    dw = np.einsum("nfhw,nchw->fc", dz.astype(np.float64), seen)
+    dw = np.einsum("nfhw,nchw->fc", rounded(dz), rounded(seen))
     close(model[0].weight.grad[:, :, 0, 0], dw)
     close(model[0].bias.grad, dz.sum(axis=(0, 2, 3), dtype=np.float64))
 
@@ -86,7 +86,7 @@ def test_a_fully_connected_layer_rounds_its_factors_and_sums_in_float32():
     x, dy = (rng(s).normal(size=(n, m)).astype(np.float32) for s, m in ((1, k), (2, f)))
     close(plan(x), rounded(x) @ rounded(model.weight.data).T + model.bias.data)
     close(plan.backward(dy, need_dx=True), rounded(dy) @ rounded(model.weight.data))
-    close(model.weight.grad, dy.T.astype(np.float64) @ x)
+    close(model.weight.grad, rounded(dy).T @ rounded(x))
 
 
 def test_pytorchs_products_of_bfloat16_are_nearly_the_same():

@@ -190,7 +190,8 @@ GRADIENTS = [
 
 @pytest.mark.parametrize(("n", "filters", "channels", "step"), GRADIENTS)
 @pytest.mark.parametrize("gate", [False, True])
-def test_the_gradients_of_matrix_and_bias_equal_numpys(n, filters, channels, step, gate):
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_gradients_of_matrix_and_bias_equal_numpys(n, filters, channels, step, gate, precision):
     image = (4, 5)
     there = pixels(image, step)
     per_image = there.oh * there.ow
@@ -203,7 +204,7 @@ def test_the_gradients_of_matrix_and_bias_equal_numpys(n, filters, channels, ste
         tasks = groups * -(-tiles // high) * -(-panels // wide)
         sums, bias, dw = Room(groups, filters * channels), Room(8, filters), Room(filters, channels)
         run(
-            backward_matrix, tasks, gated(x, None)[0], source,
+            backward_matrix(precision), tasks, gated(x, None)[0], source,
             PartialSums(sums.flat.reshape(groups, -1), bias.flat.reshape(8, -1), bounds),
             Cut(filters, channels, high, wide, deep, per_image, groups), there,
         )  # fmt: skip
@@ -212,13 +213,14 @@ def test_the_gradients_of_matrix_and_bias_equal_numpys(n, filters, channels, ste
         np.testing.assert_array_equal(dw.read(), dz.T @ rows)
 
 
-def test_a_gradient_has_the_same_bits_however_its_chunks_are_grouped():
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_gradient_has_the_same_bits_however_its_chunks_are_grouped(precision):
     rng, found = np.random.default_rng(0), set()
     x, dy = (rng.normal(size=(13 * 6, depth)).astype(np.float32) for depth in (40, 30))
     for groups, deep in ((1, 13), (2, 13), (2, 99), (8, 99)):  # packed by blocks, and all at once
         sums, dw = np.empty((groups, 1200), np.float32), np.empty(1200, np.float32)
         run(
-            backward_matrix, groups, gated(x, None)[0], gated(dy, None)[0],
+            backward_matrix(precision), groups, gated(x, None)[0], gated(dy, None)[0],
             PartialSums(sums, np.empty((8, 30), np.float32), np.arange(9) * 13 // 8),
             Cut(30, 40, 9, 9, deep, 6, groups), pixels((2, 3), (1, 1)),
         )  # fmt: skip

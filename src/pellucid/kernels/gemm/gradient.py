@@ -19,6 +19,7 @@ place. To 1e-5 relative in float32.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,10 +29,12 @@ from ..convolution.arguments import PartialSums
 from ..convolution.layout import LINE, GatedGradient, aligned
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
-from ..simd import add_in_order, load, load_part, outer, prefetch, store, store_part, zeros
+from ..simd import add_in_order, load, store, store_part, zeros
 from ..tree import add_chunks
+from .gradient_factors import Ahead, Block, Cut, copy_gradient, fetch, pack_panels
 from .packing import HEIGHT, VECTORS, WIDTH
-from .rows import PAD, Pixels, gated_part, pixel
+from .precision import PRECISIONS
+from .rows import PAD, Pixels
 
 __all__ = ["Cut", "add_up", "backward_matrix"]
 
@@ -39,214 +42,171 @@ SIZE = HEIGHT * WIDTH
 HALF = HEIGHT // 2  # rows of a tile: two of them fit into the registers
 
 
-class Cut(NamedTuple):
-    """How the gradient (filters, channels) is cut into blocks, and the rows into what is packed."""
-
-    filters: int
-    channels: int
-    high: int  # tiles of filters of a block
-    wide: int  # panels of channels
-    deep: int  # rows that are packed together
-    per_image: int  # rows
-    groups: int  # of chunks, each of which is summed up by tasks of its own
-
-
-class _Block(NamedTuple):
-    """A task's part of the gradient: its first filter and channel, and how many it has."""
-
-    f: int
-    k: int
-    filters: int
-    channels: int
-
-
 class _Work(NamedTuple):
-    """How many rows are packed, and which block of sums their products are added to."""
+    """How many words are packed, and which block of sums their products are added to."""
 
-    rows: int
+    words: int
     sums: int
     more: bool  # there are sums already
 
 
-class _Ahead(NamedTuple):
-    """Which rows come next, and where they come from."""
+@cache
+def backward_matrix(precision: str = "float32") -> Any:
+    """Return the kernel for factors that are rounded to this precision."""
+    per_word = PRECISIONS[precision].per_word
+    copy, pack = copy_gradient(precision), pack_panels(precision)
+    add_products, add_trees = _add_products(precision), _add_trees(precision)
 
-    row: int
-    end: int
-    x: Array
-    dy: GatedGradient
+    @kernel
+    def backward(
+        queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, cut: Cut,
+        pixels: Pixels,
+    ) -> None:  # fmt: skip
+        """Write the sums of each group of chunks (groups, F·K); of the bias (chunks, F)."""
+        all_weights, all_bias, bounds = sums
+        tiles, panels = -(-cut.filters // HEIGHT), -(-cut.channels // WIDTH)
+        down, across = -(-tiles // cut.high), -(-panels // cut.wide)
+        per_group = (len(bounds) - 1) // cut.groups
+        levels = 1
+        while 1 << (levels - 1) < per_group:
+            levels += 1
+        size, rows = cut.high * cut.wide * SIZE, cut.deep * per_word
+        pitch = cut.high * HEIGHT + PAD
+        dz = aligned(np.zeros(cut.deep * pitch + LINE, np.float32))
+        near = aligned(np.zeros(cut.wide * cut.deep * WIDTH + LINE, np.float32))
+        tower = aligned(np.empty(max(levels * size, size + levels * SIZE) + LINE, np.float32))
+        places = np.zeros(per_group + 1, np.int64)
+        for task in share(queue):
+            group, place = task // (down * across), task % (down * across)
+            i, j = place % down, place // down
+            first, last = i * tiles // down * HEIGHT, (i + 1) * tiles // down * HEIGHT
+            left, right = j * panels // across * WIDTH, (j + 1) * panels // across * WIDTH
+            block = Block(
+                first, left, min(cut.filters, last) - first, min(cut.channels, right) - left
+            )
+            with_bias = block.filters if j == 0 else 0
+            c = group * per_group
+            for k in range(per_group):
+                count = (bounds[c + k + 1] - bounds[c + k]) * cut.per_image
+                places[k + 1] = places[k] + -(-count // per_word)
+            if places[per_group] <= cut.deep:
+                for k in range(per_group):
+                    bias = all_bias[c + k, first : first + with_bias]
+                    bias[:] = 0
+                    begin, end = bounds[c + k] * cut.per_image, bounds[c + k + 1] * cut.per_image
+                    copy(dy, begin, end, block, cut, dz[places[k] * pitch :], bias)
+                    pack(x, begin, end, block, cut, pixels, near[places[k] * WIDTH :])
+                add_trees(dz, near, places, block, cut, tower)
+            else:
+                level, all_rows = 0, bounds[c + per_group] * cut.per_image
+                for k in range(per_group):
+                    bias = all_bias[c + k, first : first + with_bias]
+                    bias[:] = 0
+                    begin, end = bounds[c + k] * cut.per_image, bounds[c + k + 1] * cut.per_image
+                    if begin == end:
+                        tower[level * size : (level + 1) * size] = 0
+                    for m in range(begin, end, rows):
+                        to = min(m + rows, end)
+                        copy(dy, m, to, block, cut, dz, bias)
+                        pack(x, m, to, block, cut, pixels, near)
+                        ahead = Ahead(to, min(all_rows, to + rows), x.numbers, dy)
+                        work = _Work(-(-(to - m) // per_word), level * size, m > begin)
+                        add_products(dz, near, work, block, cut, pixels, ahead, tower)
+                    waits = k
+                    while waits & 1:
+                        level, waits = level - 1, waits >> 1
+                        _add_right(tower, level * size, size)
+                    level += 1
+            _write(tower, block, cut, all_weights[group])
 
-
-@kernel
-def backward_matrix(
-    queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, cut: Cut, pixels: Pixels
-) -> None:
-    """Write the sums of each group of chunks (groups, F·K), and those of the bias (chunks, F)."""
-    all_weights, all_bias, bounds = sums
-    tiles, panels = -(-cut.filters // HEIGHT), -(-cut.channels // WIDTH)
-    down, across = -(-tiles // cut.high), -(-panels // cut.wide)
-    per_group = (len(bounds) - 1) // cut.groups
-    levels = 1
-    while 1 << (levels - 1) < per_group:
-        levels += 1
-    size = cut.high * cut.wide * SIZE
-    pitch = cut.high * HEIGHT + PAD
-    dz = aligned(np.zeros(cut.deep * pitch + LINE, np.float32))
-    near = aligned(np.zeros(cut.wide * cut.deep * WIDTH + LINE, np.float32))
-    tower = aligned(np.empty(max(levels * size, size + levels * SIZE) + LINE, np.float32))
-    for task in share(queue):
-        group, place = task // (down * across), task % (down * across)
-        i, j = place % down, place // down
-        first, last = i * tiles // down * HEIGHT, (i + 1) * tiles // down * HEIGHT
-        left, right = j * panels // across * WIDTH, (j + 1) * panels // across * WIDTH
-        block = _Block(first, left, min(cut.filters, last) - first, min(cut.channels, right) - left)
-        with_bias = block.filters if j == 0 else 0
-        c = group * per_group
-        origin, all_rows = bounds[c] * cut.per_image, bounds[c + per_group] * cut.per_image
-        if all_rows - origin <= cut.deep:
-            for chunk in range(c, c + per_group):
-                bias = all_bias[chunk, first : first + with_bias]
-                bias[:] = 0
-                begin, end = bounds[chunk] * cut.per_image, bounds[chunk + 1] * cut.per_image
-                _copy_gradient(dy, begin, end, block, cut, dz[(begin - origin) * pitch :], bias)
-            _pack_panels(x, origin, all_rows, block, cut, pixels, near)
-            _add_chunks(dz, near, bounds[c : c + per_group + 1], block, cut, tower)
-        else:
-            level = 0
-            for chunk in range(c, c + per_group):
-                bias = all_bias[chunk, first : first + with_bias]
-                bias[:] = 0
-                begin, end = bounds[chunk] * cut.per_image, bounds[chunk + 1] * cut.per_image
-                if begin == end:
-                    tower[level * size : (level + 1) * size] = 0
-                for m in range(begin, end, cut.deep):
-                    to = min(m + cut.deep, end)
-                    _copy_gradient(dy, m, to, block, cut, dz, bias)
-                    _pack_panels(x, m, to, block, cut, pixels, near)
-                    ahead = _Ahead(to, min(all_rows, to + cut.deep), x.numbers, dy)
-                    work = _Work(to - m, level * size, m > begin)
-                    _add_products(dz, near, work, block, cut, pixels, ahead, tower)
-                waits = chunk - c
-                while waits & 1:
-                    level, waits = level - 1, waits >> 1
-                    _add_right(tower, level * size, size)
-                level += 1
-        _write(tower, block, cut, all_weights[group])
-
-
-@kernel
-def _copy_gradient(
-    dy: GatedGradient, m: int, end: int, block: _Block, cut: Cut, near: Array, bias: Array
-) -> None:
-    """Copy the gated dz of rows ``m`` to ``end``, and add them up to ``bias``, if it is there."""
-    numbers, gate, gated = dy.numbers, dy.gate, dy.gated
-    count, pitch, adds = block.filters, cut.high * HEIGHT + PAD, len(bias) > 0
-    for r in range(end - m):
-        begin = (m + r) * cut.filters + block.f
-        for v in range(0, count, LANES):
-            some = min(LANES, count - v)
-            u = gated_part(numbers, gate, gated, begin + v, some)
-            store(u, near, r * pitch + v, 0)
-            if adds:
-                store_part(load_part(bias, v, some) + u, bias, v, some)
+    return backward
 
 
-@kernel
-def _pack_panels(
-    x: GatedGradient, m: int, end: int, block: _Block, cut: Cut, pixels: Pixels, near: Array
-) -> None:
-    """Write rows ``m`` to ``end`` of x into panels."""
-    numbers = x.numbers
-    for r in range(end - m):
-        begin = pixel(pixels, m + r) * cut.channels + block.k
-        for v in range(0, block.channels, LANES):
-            to = v // WIDTH * cut.deep * WIDTH + r * WIDTH + v % WIDTH
-            store(load_part(numbers, begin + v, min(LANES, block.channels - v)), near, to, 0)
+@cache
+def _products(precision: str) -> Any:
+    """Return what adds the products of some packed rows to a tile."""
+    add = PRECISIONS[precision].add_products
+
+    @inlined
+    def products(
+        t: Any, left: Array, a: int, pitch: int, near: Array, b: int, words: tuple[int, int]
+    ) -> Any:
+        """Return the tile with the products of some words (first, last) added."""
+        first, last = words
+        for r in range(first, last):
+            t = add(t, left, a + r * pitch, 1, near, b + r * WIDTH)
+        return t
+
+    return products
 
 
-@inlined
-def _fetch(ahead: _Ahead, row: int, block: _Block, cut: Cut, pixels: Pixels) -> None:
-    """Fetch a row that is packed next."""
-    x, dy, gate = ahead.x, ahead.dy.numbers, ahead.dy.gate
-    begin = pixel(pixels, row) * cut.channels + block.k
-    for k in range(begin, begin + block.channels, LINE):
-        prefetch(x, k)
-    begin = row * cut.filters + block.f
-    for k in range(begin, begin + block.filters, LINE):
-        prefetch(dy, k)
-        if ahead.dy.gated:
-            prefetch(gate, k)
+@cache
+def _add_products(precision: str) -> Any:
+    products = _products(precision)
+
+    @kernel
+    def add_products(
+        left: Array, near: Array, work: _Work, block: Block, cut: Cut, pixels: Pixels, ahead: Ahead,
+        sums: Array,
+    ) -> None:  # fmt: skip
+        """Add the products of all packed rows to a block of sums, and fetch the next rows."""
+        pitch = cut.high * HEIGHT + PAD
+        tiles, panels = -(-block.filters // HEIGHT), -(-block.channels // WIDTH)
+        row, waits, turns = ahead.row, 0, tiles * panels * -(-work.words // LINE)
+        for panel in range(panels):
+            b = panel * cut.deep * WIDTH
+            for tile in range(tiles):
+                at = work.sums + (panel * cut.high + tile) * SIZE
+                t = zeros(HEIGHT, VECTORS)
+                for r in range(0, work.words, LINE):
+                    some = (r, min(r + LINE, work.words))
+                    t = products(t, left, tile * HEIGHT, pitch, near, b, some)
+                    waits += ahead.end - ahead.row
+                    while waits >= turns:
+                        fetch(ahead, row, block, cut, pixels)
+                        row, waits = row + 1, waits - turns
+                if work.more:
+                    t = t + load(HEIGHT, VECTORS, sums, at, WIDTH, LANES)
+                store(t, sums, at, WIDTH)
+
+    return add_products
 
 
-@inlined
-def _products(
-    t: Any, left: Array, a: int, pitch: int, near: Array, b: int, rows: tuple[int, int]
-) -> Any:
-    """Return the tile with the products of some packed rows (first, last) added."""
-    first, last = rows
-    for r in range(first, last):
-        t = outer(t, left, a + r * pitch, 1, near, b + r * WIDTH)
-    return t
+@cache
+def _add_trees(precision: str) -> Any:
+    products = _products(precision)
 
+    @kernel
+    def add_trees(
+        left: Array, near: Array, places: Array, block: Block, cut: Cut, sums: Array
+    ) -> None:
+        """Write a block of sums over chunks of few rows, all packed: each half of a tile a tree.
 
-@kernel
-def _add_products(
-    left: Array, near: Array, work: _Work, block: _Block, cut: Cut, pixels: Pixels, ahead: _Ahead,
-    sums: Array,
-) -> None:  # fmt: skip
-    """Add the products of the packed rows to a block of sums, and fetch the next rows meanwhile."""
-    pitch = cut.high * HEIGHT + PAD
-    tiles, panels = -(-block.filters // HEIGHT), -(-block.channels // WIDTH)
-    row, waits, turns = ahead.row, 0, tiles * panels * -(-work.rows // LINE)
-    for panel in range(panels):
-        b = panel * cut.deep * WIDTH
-        for tile in range(tiles):
-            at = work.sums + (panel * cut.high + tile) * SIZE
-            t = zeros(HEIGHT, VECTORS)
-            for r in range(0, work.rows, LINE):
-                t = _products(t, left, tile * HEIGHT, pitch, near, b, (r, min(r + LINE, work.rows)))
-                waits += ahead.end - ahead.row
-                while waits >= turns:
-                    _fetch(ahead, row, block, cut, pixels)
-                    row, waits = row + 1, waits - turns
-            if work.more:
-                t = t + load(HEIGHT, VECTORS, sums, at, WIDTH, LANES)
-            store(t, sums, at, WIDTH)
+        ``places`` are the words at which the chunks begin, and where the last one ends.
+        """
+        pitch, chunks = cut.high * HEIGHT + PAD, len(places) - 1
+        levels = cut.high * cut.wide * SIZE  # where the sums of a tile begin that wait
+        for panel in range(-(-block.channels // WIDTH)):
+            b = panel * cut.deep * WIDTH
+            for half in range(0, -(-block.filters // HALF)):
+                a, t = half * HALF, zeros(HALF, VECTORS)
+                for chunk in range(0, chunks, 2):
+                    words = (places[chunk], places[chunk + 1])
+                    t = products(zeros(HALF, VECTORS), left, a, pitch, near, b, words)
+                    if chunk + 1 < chunks:  # neighbours are added in registers
+                        u = zeros(HALF, VECTORS)
+                        words = (places[chunk + 1], places[chunk + 2])
+                        u = products(u, left, a, pitch, near, b, words)
+                        t = add_in_order(t, u)
+                    place, waits = levels, chunk >> 1
+                    while waits & 1:
+                        t = add_in_order(load(HALF, VECTORS, sums, place, WIDTH, LANES), t)
+                        place, waits = place + SIZE, waits >> 1
+                    if chunk + 2 < chunks:
+                        store(t, sums, place, WIDTH)
+                store(t, sums, panel * cut.high * SIZE + half * HALF * WIDTH, WIDTH)
 
-
-@kernel
-def _add_chunks(
-    left: Array, near: Array, bounds: Array, block: _Block, cut: Cut, sums: Array
-) -> None:
-    """Write a block of sums over chunks of few rows, all packed: each half of a tile a tree."""
-    pitch, chunks = cut.high * HEIGHT + PAD, len(bounds) - 1
-    levels = cut.high * cut.wide * SIZE  # where the sums of a tile begin that wait
-    for panel in range(-(-block.channels // WIDTH)):
-        b = panel * cut.deep * WIDTH
-        for half in range(0, -(-block.filters // HALF)):
-            a, t = half * HALF, zeros(HALF, VECTORS)
-            for chunk in range(0, chunks, 2):
-                t = _products(
-                    zeros(HALF, VECTORS), left, a, pitch, near, b, _rows(bounds, chunk, cut)
-                )
-                if chunk + 1 < chunks:  # neighbours are added in registers
-                    u = zeros(HALF, VECTORS)
-                    u = _products(u, left, a, pitch, near, b, _rows(bounds, chunk + 1, cut))
-                    t = add_in_order(t, u)
-                place, waits = levels, chunk >> 1
-                while waits & 1:
-                    t = add_in_order(load(HALF, VECTORS, sums, place, WIDTH, LANES), t)
-                    place, waits = place + SIZE, waits >> 1
-                if chunk + 2 < chunks:
-                    store(t, sums, place, WIDTH)
-            store(t, sums, panel * cut.high * SIZE + half * HALF * WIDTH, WIDTH)
-
-
-@kernel
-def _rows(bounds: Array, chunk: int, cut: Cut) -> tuple[int, int]:
-    """Return which of the packed rows are those of a chunk."""
-    first = bounds[0]
-    return (bounds[chunk] - first) * cut.per_image, (bounds[chunk + 1] - first) * cut.per_image
+    return add_trees
 
 
 @kernel
@@ -259,7 +219,7 @@ def _add_right(tower: Array, left: int, size: int) -> None:
 
 
 @kernel
-def _write(tower: Array, block: _Block, cut: Cut, dw: Array) -> None:
+def _write(tower: Array, block: Block, cut: Cut, dw: Array) -> None:
     """Write the sums of a block to their places in the gradient."""
     for f in range(block.filters):
         for k in range(0, block.channels, LANES):

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ...typing import Array
 from ..convolution.layout import GatedGradient
 from ..jit import LANES, inlined, kernel
@@ -23,6 +25,7 @@ from ..simd import (
     store,
     store_within,
     transpose_lanes,
+    where_above_zero,
 )
 from .packing import TRANSPOSED, WIDTH, some
 from .rows import Pixels, gated_part, pixel
@@ -38,20 +41,21 @@ def copy_pairs(
     """Copy a ``block`` (first, count) of the numbers of ``rows`` (first, last), gated."""
     numbers, gate, gated = source.numbers, source.gate, source.gated
     (first, last), (of_block, terms) = rows, block
-    whole = 0 if gated else terms - terms % (2 * LANES)
+    whole = terms - terms % (2 * LANES)
     for m in range(first, last):
         begin, to = pixel(s, m) * depth + of_block, (m - first) * pitch
         for k in range(0, whole, 2 * LANES):
-            t, u = (
-                load(1, 1, numbers, begin + k, 0, 0),
-                load(1, 1, numbers, begin + k + LANES, 0, 0),
-            )
+            at, after = begin + k, begin + k + LANES
+            t, u = load(1, 1, numbers, at, 0, 0), load(1, 1, numbers, after, 0, 0)
+            if gated:  # not by a function: see `copy_rows`
+                t = where_above_zero(t, load(1, 1, gate, at, 0, 0), np.float32(0))
+                u = where_above_zero(u, load(1, 1, gate, after, 0, 0), np.float32(0))
             store(pairs(t, u), near, to + k // 2, 0)
-        for k in range(whole, terms, 2 * LANES):
-            at, left = begin + k, min(2 * LANES, terms - k)
+        if whole < terms:
+            at, left = begin + whole, terms - whole
             t = gated_part(numbers, gate, gated, at, min(LANES, left))
             u = gated_part(numbers, gate, gated, at + LANES, max(0, left - LANES))
-            store(pairs(t, u), near, to + k // 2, 0)
+            store(pairs(t, u), near, to + whole // 2, 0)
 
 
 @kernel

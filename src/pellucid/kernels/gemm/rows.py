@@ -15,7 +15,7 @@ import numpy as np
 from ...typing import Array
 from ..convolution.layout import GatedGradient
 from ..jit import LANES, inlined, kernel
-from ..simd import load_part, store, where_above_zero
+from ..simd import load, load_part, store, where_above_zero
 
 __all__ = ["PAD", "Pixels", "copy_rows", "gated_part", "pixel", "plain", "zero_between"]
 
@@ -65,11 +65,18 @@ def copy_rows(
     """Copy a ``block`` (first, count) of the numbers of ``rows`` (first, last), gated."""
     numbers, gate, gated = source.numbers, source.gate, source.gated
     (first, last), (of_block, terms) = rows, block
+    whole = terms - terms % LANES
     for m in range(first, last):
         begin, to = pixel(s, m) * depth + of_block, (m - first) * pitch
-        for k in range(0, terms, LANES):
-            count = min(LANES, terms - k)
-            store(gated_part(numbers, gate, gated, begin + k, count), near, to + k, 0)
+        for k in range(0, whole, LANES):
+            # Not by a function: a call with arrays, within a branch, counts their references.
+            t = load(1, 1, numbers, begin + k, 0, 0)
+            if gated:
+                t = where_above_zero(t, load(1, 1, gate, begin + k, 0, 0), np.float32(0))
+            store(t, near, to + k, 0)
+        if whole < terms:
+            t = gated_part(numbers, gate, gated, begin + whole, terms - whole)
+            store(t, near, to + whole, 0)
 
 
 @kernel

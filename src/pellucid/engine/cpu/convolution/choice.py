@@ -72,7 +72,7 @@ def input_gradient(
 
 def filter_gradient(
     windows: Windows, channels: int, filters: int, groups: int, pool: int,
-    batch: int = MOST_PATCHES, share: Share | None = None,
+    batch: int = MOST_PATCHES, share: Share | None = None, precision: str = "float32",
 ) -> Any:  # fmt: skip
     """Return what computes the gradients of filters and bias.
 
@@ -84,7 +84,8 @@ def filter_gradient(
     if is_narrow(channels, filters, groups):
         return GroupedGradient(windows, channels, filters, groups, share)
     if is_product(windows, groups, pool, batch):
-        return ProductGradient(places(windows), channels, filters, share)
+        precision = precision if rounding_pays(channels, filters) else "float32"
+        return ProductGradient(places(windows), channels, filters, share, precision)
     s, d = sliding(windows, channels, filters, groups), through(windows, filters)
     if _winograd_pays(windows, channels, filters, groups, pool, batch):
         few = _patches_are_fewer(windows, channels, filters, batch, share.chunks)

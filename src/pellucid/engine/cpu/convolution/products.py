@@ -48,7 +48,7 @@ DEEP = 384  # words of a row: with as much of a panel they fill the L1 cache
 TILES = 16  # of a task: this many times DEEP numbers of each row stay in the L2 cache,
 PANELS = 8  # and so do the sums of a tile for each of its panels
 TASKS = 16  # that a product should have, if it is large enough
-HIGH, WIDE, ROWS = 16, 8, 256  # tiles and panels of a block of the gradient; rows packed together
+HIGH, WIDE, ROWS = 16, 8, 256  # tiles and panels of a block of the gradient; words packed together
 LEAST = HEIGHT // 3  # rows: fewer leave most of a tile empty
 SHARED = 8  # blocks of a gradient that are enough tasks
 NARROW, SMALL = 2 * LANES, 2048  # sides and sizes of matrices up to which rounding takes too long
@@ -145,12 +145,14 @@ class Product:
 
 
 class ProductGradient:
-    """dw = dzᵀ·x and db = Σ dz."""
+    """dw = dzᵀ·x and db = Σ dz. Both factors of dw are rounded to the ``precision``."""
 
     scratch = ("sums",)
 
-    def __init__(self, where: Where, channels: int, filters: int, share: Share) -> None:
-        self.pixels = where.read
+    def __init__(
+        self, where: Where, channels: int, filters: int, share: Share, precision: str = "float32"
+    ) -> None:
+        self.pixels, self.kernel = where.read, backward_matrix(precision)
         self.share, self.chunks = share, chunk_count(channels * filters, share.chunks)
         tiles, panels = -(-filters // HEIGHT), -(-channels // WIDTH)
         high, wide = min(HIGH, tiles), min(WIDE, panels)
@@ -163,7 +165,7 @@ class ProductGradient:
         self.tasks = self.groups * blocks
         rows = (self.groups, channels * filters) if self.groups > 1 else (0, 0)
         self.sums = partial_sums(own, 0, filters)._replace(weights=aligned_zeros(rows))
-        self.uses = (backward_matrix, add_up) if self.groups > 1 else (backward_matrix,)
+        self.uses = (self.kernel, add_up) if self.groups > 1 else (self.kernel,)
         self.work = self.cut.per_image * channels * filters
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
@@ -172,7 +174,7 @@ class ProductGradient:
         out = dw.reshape(1, dw.size) if self.groups == 1 else weights
         sums = self.sums._replace(weights=out, bounds=self.share.bounds(self.chunks))
         launch(
-            backward_matrix, self.tasks, len(x) * self.work, GatedGradient.of(x), dy, sums,
+            self.kernel, self.tasks, len(x) * self.work, GatedGradient.of(x), dy, sums,
             self.cut, self.pixels,
         )  # fmt: skip
         if self.groups > 1:

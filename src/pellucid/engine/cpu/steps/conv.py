@@ -159,7 +159,7 @@ class ConvStep(Step):
     def _make_filter_gradient(self) -> Any:
         if self._filter_gradient is None:
             self._db = aligned_zeros(self._shape[0])  # without a bias
-            gradient = filter_gradient(*self._geometry, self._whole, self.share)
+            gradient = filter_gradient(*self._geometry, self._whole, self.share, self.precision)
             self._filter_gradient = gradient  # last: Ctrl-C may come
         return self._filter_gradient
 

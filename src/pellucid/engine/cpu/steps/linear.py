@@ -166,7 +166,10 @@ class LinearStep(Step):
     def _make_large(self) -> tuple[ProductGradient, Product]:
         if self._large is None:
             (f, k), where = self._shape, rows(self._lead)
-            self._large = ProductGradient(where, k, f, self.share), self._pass(back=True)
+            self._large = (
+                ProductGradient(where, k, f, self.share, self._precision),
+                self._pass(back=True),
+            )
         made: tuple[ProductGradient, Product] = self._large
         return made
 
