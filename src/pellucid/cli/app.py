@@ -19,6 +19,7 @@ from . import (
     import_,
     predict,
     profile,
+    quantize,
     report,
     show,
     studio,
@@ -71,6 +72,7 @@ app.command("predict")(predict.command)
 app.command("summary")(summary.command)
 app.command("profile")(profile.command)
 app.command("calibrate")(calibrate.command)
+app.command("quantize")(quantize.command)
 app.command("compare")(compare.command)
 app.command("report")(report.command)
 app.command("studio")(studio.command)
