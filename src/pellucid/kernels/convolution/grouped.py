@@ -109,7 +109,7 @@ def _within(taps: Array, first: int, end: int, top: int, bottom: int) -> Any:
     return first, end
 
 
-@inlined
+@kernel
 def copy_strips(source: Any, at: Any, k: int, per: int, strips: Array, size: int, of: Any) -> None:
     """Copy a rectangle of an image, framed by zeros, into `TOGETHER` strips of ``size`` numbers.
 
