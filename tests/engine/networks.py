@@ -11,6 +11,9 @@ import copy
 import numpy as np
 
 from pellucid import nn
+from pellucid.engine.cpu.convolution import grouped
+from pellucid.engine.cpu.steps import linear
+from pellucid.kernels.convolution import tiles
 
 MARGIN = 3e-5  # of the largest number of an array: what rounding may move another one by
 
@@ -48,6 +51,18 @@ def deep(rng, channels=1):
 
 NETWORKS = {"simple": simple, "lenet": lenet, "deep": deep}
 IMAGE = (12, 12)
+
+
+def few_tiles(patch):
+    """Have few tiles cover every size, if not well: each of them is a kernel to compile."""
+    patch.setattr(tiles, "HEIGHTS", (1, 3))
+    patch.setattr(tiles, "WIDTHS", (1,))
+    patch.setattr(tiles, "PIXEL_HEIGHTS", (1, 3))
+    patch.setattr(tiles, "PIXEL_WIDTHS", (1,))
+    patch.setattr(grouped, "WIDTHS", (2, 1))
+    patch.setattr(grouped, "HEIGHTS", (2, 1))
+    patch.setattr(linear, "TILE", (3, 2))
+    patch.setattr(linear, "HEIGHTS", (4,))
 
 
 def draw_images(model, image, n, rng, tries=300):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.networks import by_the_layers, draw_images, everything
+from engine.networks import by_the_layers, draw_images, everything, few_tiles
 from ops.witness import relative_error
 from pellucid import engine, nn
-from pellucid.engine.cpu.convolution import grouped
 from pellucid.engine.cpu.convolution.algorithms import (
     Col2im,
     Direct,
@@ -18,14 +17,12 @@ from pellucid.engine.cpu.convolution.algorithms import (
 )
 from pellucid.engine.cpu.convolution.grouped import Grouped
 from pellucid.engine.cpu.convolution.products import Product
-from pellucid.engine.cpu.steps import linear
 from pellucid.engine.cpu.steps.base import STEPS
 from pellucid.engine.cpu.steps.conv import ConvStep
 from pellucid.engine.cpu.steps.join import AddStep, ConcatStep
 from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.engine.cpu.steps.plain import PlainStep
 from pellucid.errors import PellucidError
-from pellucid.kernels.convolution import tiles
 
 NETWORKS = 48
 MORE = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(NETWORKS, 400)]
@@ -36,15 +33,8 @@ MOST = 700  # numbers of an image anywhere in a network
 
 
 @pytest.fixture(autouse=True)
-def few_tiles(monkeypatch):
-    """Few tiles cover every size, if not well: fewer kernels to compile."""
-    monkeypatch.setattr(tiles, "HEIGHTS", (1, 3))
-    monkeypatch.setattr(tiles, "WIDTHS", (1,))
-    monkeypatch.setattr(tiles, "PIXEL_HEIGHTS", (1, 3))
-    monkeypatch.setattr(tiles, "PIXEL_WIDTHS", (1,))
-    monkeypatch.setattr(grouped, "WIDTHS", (2, 1))
-    monkeypatch.setattr(linear, "TILE", (3, 2))
-    monkeypatch.setattr(linear, "HEIGHTS", (4,))
+def few_kernels(monkeypatch):
+    few_tiles(monkeypatch)
 
 
 class Mix(nn.Layer):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from engine.networks import few_tiles
 from ops.strategies import convolutions, poolings
 from ops.witness import assert_agrees, relative_error
 from pellucid import engine, nn
@@ -16,7 +17,6 @@ from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.engine.cpu.steps.linear import LinearStep
 from pellucid.engine.cpu.steps.plain import PlainStep
 from pellucid.engine.cpu.steps.pool import MaxPoolStep
-from pellucid.kernels.convolution import tiles
 
 rng = np.random.default_rng(0)
 
@@ -45,7 +45,7 @@ def kinds(plan):
 
 
 @settings(max_examples=150, deadline=None)
-@given(case=convolutions(most_window=3, most_beyond=9))
+@given(case=convolutions(depths=((1, 1), (1, 2), (3, 2)), most_window=3, most_beyond=9))
 def test_convolutions_of_every_geometry(case):
     x, w, b, dy = case.arrays(np.float32)
     layer = nn.Conv2d(
@@ -54,9 +54,7 @@ def test_convolutions_of_every_geometry(case):
     )  # fmt: skip
     layer.weight.data, layer.bias.data = w.copy(), b.copy()
     with pytest.MonkeyPatch.context() as patch:
-        # Few tiles cover every size, if not well: fewer kernels to compile.
-        patch.setattr(tiles, "HEIGHTS", (1, 3))
-        patch.setattr(tiles, "PIXEL_HEIGHTS", (1, 3))
+        few_tiles(patch)
         plan = agree(nn.Sequential(conv=layer), x, dy)
     assert kinds(plan) == [ConvStep]
 

@@ -149,16 +149,17 @@ def geometries(
 
 
 @st.composite
-def convolutions(draw: st.DrawFn, **limits: Any) -> Convolution:
-    """Draw a convolution: a geometry, a batch, depths and groups."""
-    return Convolution(
-        geometry=draw(geometries(**limits)),
-        n=draw(st.integers(1, 3)),
-        depth=draw(st.integers(1, 3)),
-        filters=draw(st.integers(1, 2)),
-        groups=draw(st.integers(1, 3)),
-        seed=draw(seeds),
-    )
+def convolutions(
+    draw: st.DrawFn, *, depths: tuple[tuple[int, int], ...] = (), **limits: Any
+) -> Convolution:
+    """Draw a convolution: a geometry, a batch, groups and their ``depths``, channels and filters.
+
+    Where each pair of depths is a kernel to compile, a few may be named.
+    """
+    every = st.tuples(st.integers(1, 3), st.integers(1, 2))
+    geometry, n = draw(geometries(**limits)), draw(st.integers(1, 3))
+    depth, filters = draw(st.sampled_from(depths) if depths else every)
+    return Convolution(geometry, n, depth, filters, draw(st.integers(1, 3)), draw(seeds))
 
 
 @st.composite

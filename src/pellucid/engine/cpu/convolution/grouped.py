@@ -29,6 +29,7 @@ TASKS = 8  # that a batch should have at least
 # Pixels of a tile: every number is a kernel to compile. 7 divides the rows of networks for 224x224
 # pixels, 4 and 8 those for 32x32.
 WIDTHS = (1, 2, 4, 7, 8)
+HEIGHTS = (1, 2, 3, 4, 5)  # rows of a window in a tile of the filters' gradient, likewise
 RUNS = (3, 5, 7)  # taps of a row that are added together, if a channel has a filter of its own
 
 
@@ -181,8 +182,9 @@ def _tile(columns: int, rows: int, run: int, given: int, step: int) -> tuple[int
     tiles = [
         (width, height)
         for width in WIDTHS
-        for height in range(1, rows + 1)
+        for height in HEIGHTS
         if width <= max(1, columns)
+        and height <= rows
         and (height * run * given + width + 4 <= REGISTERS or height == width == 1)
     ]
     return min(tiles, key=cycles)
