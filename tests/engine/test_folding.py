@@ -151,7 +151,7 @@ def test_an_activation_is_applied_before_the_convolution_writes(name, groups, no
     plan.freeze()
     for n in (5, 2):
         assert_agrees(plan(x[:n]), model(x[:n]), within=1e-5)
-    step = next(step for step in plan.steps if step.name == "activation")
+    (*_, step) = (step for step in plan.steps if step.name in ("norm", "activation"))
     assert step.folded
     assert step.forward(plan.steps[1]._y) is plan.steps[1]._y
 
@@ -182,6 +182,31 @@ def test_winograd_leaves_an_activation_to_its_step():
     assert "Winograd" in plan.steps[1].kernel
     assert_agrees(plan(x), model(x), within=1e-5)
     assert not plan.steps[2].folded
+
+
+def test_winograd_leaves_bounds_to_the_batch_norm_that_has_them():
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(
+        conv=nn.Conv2d(16, 16, 3, padding=1, rng=rng), norm=nn.BatchNorm2d(16), relu=nn.ReLU6()
+    ).eval()
+    model["norm"].weight.data[:] = 5
+    x = rng.normal(size=(2, 16, 8, 8)).astype(np.float32)
+    plan = engine.compile(model, x.shape[1:], 2)
+    plan.freeze()
+    for _ in range(4):  # the third call is replayed
+        assert_agrees(plan(x), model(x), within=1e-5)
+    _, winograd, norm, *_ = plan.steps
+    assert ("Winograd" in winograd.kernel, norm.kernel) == (True, "batch norm + relu6")
+    assert not norm.folded
+
+
+def test_a_bound_that_is_changed_later_counts():
+    clip = nn.Clip(-0.5, 0.5)
+    model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), clip).eval()
+    plan = engine.compile(model, SHAPE, 5)
+    plan(images())
+    clip.high = 0.25
+    assert_agrees(plan(images()), model(images()), within=1e-5)
 
 
 def test_an_activation_that_the_batch_norm_has_no_convolution_for_runs_by_itself():

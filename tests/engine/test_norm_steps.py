@@ -85,7 +85,7 @@ def _agree(step, plain, n, *, seed=0, loc=0.0):
 def test_batch_norm_is_its_layer(shape, training, relu):
     layer = _norm(shape[0]).train(training)
     plain = nn.Sequential(norm=_plain(layer), **{"relu": nn.ReLU()} if relu else {}).train(training)
-    step = BatchNormStep("norm", layer, shape, BATCH, relu=relu)
+    step = BatchNormStep("norm", layer, shape, BATCH, follower=nn.ReLU() if relu else None)
     assert (step.name, step.output_shape) == ("norm", shape)
     assert step.kernel == ("batch norm + relu" if relu else "batch norm")
     assert step.channels_last is True
@@ -121,7 +121,7 @@ def test_processes_that_share_a_batch_have_the_sums_of_one(ranks, images, monkey
     shape, rng = (6, 5, 5), np.random.default_rng(ranks)
     x, dy = (rng.normal(size=(images, 5, 5, 6)).astype(np.float32) for _ in range(2))
     layer = _norm(6).eval()  # the statistics are no sums then
-    step = BatchNormStep("norm", layer, shape, images, relu=True)
+    step = BatchNormStep("norm", layer, shape, images, follower=nn.ReLU())
 
     def gradients(share, x, dy):
         step.share = share
@@ -298,7 +298,7 @@ def _grouped(groups, c):
 def test_group_norm_is_its_layer(shape, groups, relu):
     layer = _grouped(groups, shape[0])
     plain = nn.Sequential(norm=_plain(layer), **{"relu": nn.ReLU()} if relu else {})
-    step = GroupNormStep("norm", layer, shape, BATCH, relu=relu)
+    step = GroupNormStep("norm", layer, shape, BATCH, follower=nn.ReLU() if relu else None)
     assert step.kernel == ("group norm + relu" if relu else "group norm")
     for k, n in enumerate((BATCH, 1, 5)):
         _agree(step, plain, n, seed=k)

@@ -8,6 +8,7 @@ import pytest
 from ops.witness import assert_agrees
 from pellucid import ops
 from pellucid.kernels import normalization
+from pellucid.kernels.convolution.activation import NO_ACTIVATION, RELU, clipping
 from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
 
 
@@ -70,24 +71,24 @@ def test_statistics_around_a_mean_far_from_zero():
     np.testing.assert_allclose(sums[1], 5000 * x.astype(float).var(axis=0), rtol=1e-5)
 
 
-@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("bounds", [(-np.inf, np.inf), (0, np.inf), (-0.5, 0.75)])
 @pytest.mark.parametrize("c", CHANNELS)
-def test_normalising_and_its_gradient_follow_their_equations(c, relu):
+def test_normalising_and_its_gradient_follow_their_equations(c, bounds):
     x, dy = _drawn(100, c), _drawn(100, c, 1)
     around, scale, shift, slope, level = of_channels = _drawn(5, c, 2).astype(float)
-    y, dx, rows, relu_ = np.full_like(x, 99), np.full_like(x, 99), _rows(*of_channels), relu
+    y, dx, rows, (low, high) = np.full_like(x, 99), np.full_like(x, 99), _rows(*of_channels), bounds
     blocks, _, per = _blocks(x, 37)
-    run(normalization.batch_norm, blocks, x.ravel(), y.ravel(), rows, relu_, per)
+    run(normalization.batch_norm, blocks, x.ravel(), y.ravel(), rows, clipping(*bounds), per)
     z = (x - around) * scale + shift
-    assert_agrees(y, np.maximum(z, 0) if relu else z, within=1e-6)
-    dz = dy * (y > 0) if relu else dy
+    assert_agrees(y, np.clip(z, low, high), within=1e-6)
+    dz = dy * ((y > low) & (y < high))
     for fixed, expected in ((False, (x - around) * slope + level), (True, 0)):
-        args = (dy.ravel(), x.ravel(), dx.ravel(), rows, relu_, fixed, per)
+        args = (dy.ravel(), x.ravel(), dx.ravel(), rows, clipping(*bounds), fixed, per)
         run(normalization.batch_gradient, blocks, *args)
         assert_agrees(dx, dz * scale + expected, within=1e-6)
     sums = np.empty((blocks, 2, c))
     scratch = np.full((blocks, 3, rows.shape[2]), np.nan, np.float32)
-    args = (dy.ravel(), x.ravel(), rows, scratch, sums, relu_, _bounds(x, per))
+    args = (dy.ravel(), x.ravel(), rows, scratch, sums, clipping(*bounds), _bounds(x, per))
     run(normalization.batch_gradient_sums, blocks, *args)
     assert_agrees(sums.sum(axis=0)[0], dz.astype(float).sum(axis=0), magnitude=[100], within=1e-6)
     along = (dz * (x - around)).sum(axis=0)
@@ -101,8 +102,8 @@ def test_a_relu_lets_a_gradient_through_exactly_where_the_output_is_above_zero()
     x[::3] = rows[0, 0, :7] + np.float32(0.25)
     rows[0, 3:] = 0
     y, dx = np.empty_like(x), np.empty_like(x)
-    run(normalization.batch_norm, 1, x.ravel(), y.ravel(), rows, True, x.size)
-    args = (np.ones_like(x).ravel(), x.ravel(), dx.ravel(), rows, True, False, x.size)
+    run(normalization.batch_norm, 1, x.ravel(), y.ravel(), rows, RELU, x.size)
+    args = (np.ones_like(x).ravel(), x.ravel(), dx.ravel(), rows, RELU, False, x.size)
     run(normalization.batch_gradient, 1, *args)
     assert (y == 0).sum() > 2000
     np.testing.assert_array_equal(dx != 0, y > 0)
@@ -116,7 +117,15 @@ def test_batch_norm_shows_what_is_not_finite(bad, relu):
     assert np.isfinite(_statistics(x, 40)).all(axis=(0, 1)).tolist() == [True, False, True]
     y = np.empty_like(x)
     rows = _rows(*np.ones((5, 3)))
-    run(normalization.batch_norm, 1, x.ravel(), y.ravel(), rows, relu, x.size)
+    run(
+        normalization.batch_norm,
+        1,
+        x.ravel(),
+        y.ravel(),
+        rows,
+        RELU if relu else NO_ACTIVATION,
+        x.size,
+    )
     expected = 0 if relu and bad < 0 else bad
     np.testing.assert_array_equal(y[17, 1], np.float32(expected))
     assert np.isfinite(np.delete(y.ravel(), 17 * 3 + 1)).all()
@@ -189,7 +198,7 @@ def test_threads_change_no_bit(threads):
         blocks, _, per = _blocks(x, 50)
         sums, scratch = np.empty((blocks, 2, 24)), np.empty((blocks, 3, rows.shape[2]), np.float32)
         flat = (dy.ravel(), x.ravel())
-        run(normalization.batch_norm, blocks, x.ravel(), y.ravel(), rows, True, per)
+        run(normalization.batch_norm, blocks, x.ravel(), y.ravel(), rows, RELU, per)
         run(
             normalization.batch_gradient_sums,
             blocks,
@@ -197,10 +206,10 @@ def test_threads_change_no_bit(threads):
             rows,
             scratch,
             sums,
-            True,
+            RELU,
             _bounds(x, per),
         )
-        run(normalization.batch_gradient, blocks, *flat, dx.ravel(), rows, True, False, per)
+        run(normalization.batch_gradient, blocks, *flat, dx.ravel(), rows, RELU, False, per)
         results = (_statistics(x, 50), y, sums, dx, *_response(x, 5, 2.0, 0.1, 0.75, dy))
         seen.append([a.tobytes() for a in results])
     assert seen[1:] == seen[:-1]

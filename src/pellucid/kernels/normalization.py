@@ -19,6 +19,7 @@ import numpy as np
 
 from ..typing import Array
 from .blocks import fetch_ahead
+from .convolution.activation import Activation
 from .jit import LANES, kernel
 from .pool.threads import share
 from .simd import inner, load_part, store, store_part, zeros
@@ -154,9 +155,11 @@ def _take_in(own: Array, n: float, other: Array, m: float) -> None:
 
 
 @kernel
-def batch_norm(queue: Array, x: Array, y: Array, rows: Array, relu: bool, per: int) -> None:
-    """Write ``z = (x - own[0]) · own[1] + own[2]``; if ``relu``, 0 where that is below 0."""
-    width = rows.shape[2]
+def batch_norm(
+    queue: Array, x: Array, y: Array, rows: Array, activation: Activation, per: int
+) -> None:
+    """Write ``z = (x - own[0]) · own[1] + own[2]``, kept between the activation's bounds."""
+    width, low, high = rows.shape[2], np.float32(activation.a), np.float32(activation.b)
     for task in share(queue):
         own = rows[min(task, len(rows) - 1)]
         around, scale, shift = own[0], own[1], own[2]
@@ -165,19 +168,21 @@ def batch_norm(queue: Array, x: Array, y: Array, rows: Array, relu: bool, per: i
             a, b = x[at:end], y[at:end]
             for k in range(len(a)):
                 z = (a[k] - around[k]) * scale[k] + shift[k]
-                b[k] = np.float32(0) if relu and z < 0 else z
+                z = low if z < low else z
+                b[k] = high if z > high else z
 
 
 @kernel
 def batch_gradient_sums(
-    queue: Array, dy: Array, x: Array, rows: Array, scratch: Array, sums: Array, relu: bool,
-    bounds: Array,
+    queue: Array, dy: Array, x: Array, rows: Array, scratch: Array, sums: Array,
+    activation: Activation, bounds: Array,
 ) -> None:  # fmt: skip
     """Write ``Σ dz`` and ``Σ dz · (x - own[0])`` over each block.
 
-    If ``relu``, dz is dy where z of `batch_norm` is above 0, and 0 elsewhere; otherwise it is dy.
+    dz is dy where z of `batch_norm` lies within the activation's bounds, and 0 elsewhere.
     """
-    width = rows.shape[2]
+    width, low, high = rows.shape[2], np.float32(activation.a), np.float32(activation.b)
+    clips = low > -np.inf or high < np.inf
     for task in share(queue):
         own = rows[min(task, len(rows) - 1)]
         around, scale, shift = own[0], own[1], own[2]
@@ -192,7 +197,7 @@ def batch_gradient_sums(
             for k in range(len(a)):
                 d = a[k] - around[k]
                 z = d * scale[k] + shift[k]
-                dz = np.float32(0) if relu and not z > 0 else da[k]
+                dz = np.float32(0) if clips and not ((z > low) & (z < high)) else da[k]
                 total[k] += dz
                 moment[k] += dz * d
         fold(total, sums[task, 0])
@@ -201,10 +206,12 @@ def batch_gradient_sums(
 
 @kernel
 def batch_gradient(
-    queue: Array, dy: Array, x: Array, dx: Array, rows: Array, relu: bool, fixed: bool, per: int
-) -> None:
+    queue: Array, dy: Array, x: Array, dx: Array, rows: Array, activation: Activation, fixed: bool,
+    per: int,
+) -> None:  # fmt: skip
     """Write ``dz · own[1]``; unless the statistics are ``fixed``, ``+ d · own[3] + own[4]``."""
-    width = rows.shape[2]
+    width, low, high = rows.shape[2], np.float32(activation.a), np.float32(activation.b)
+    clips = low > -np.inf or high < np.inf
     for task in share(queue):
         own = rows[min(task, len(rows) - 1)]
         around, scale, shift, slope, level = own[0], own[1], own[2], own[3], own[4]
@@ -216,7 +223,7 @@ def batch_gradient(
             for k in range(len(a)):
                 d = a[k] - around[k]
                 z = d * scale[k] + shift[k]
-                dz = np.float32(0) if relu and not z > 0 else da[k]
+                dz = np.float32(0) if clips and not ((z > low) & (z < high)) else da[k]
                 b[k] = dz * scale[k] + (np.float32(0) if fixed else d * slope[k] + level[k])
 
 

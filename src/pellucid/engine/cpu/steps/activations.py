@@ -41,7 +41,7 @@ from ....nn import (
 from ....typing import Array, Shape
 from ...step import Step
 from ..launch import launch
-from .base import flat, serves, weights
+from .base import bounds_of, flat, serves, weights
 from .pixel_blocks import ChunkBlocks
 from .pointwise import PointwiseStep
 
@@ -79,8 +79,7 @@ class ClipStep(PointwiseStep):
 
     def constants(self) -> tuple[float, ...]:
         """Return the bounds."""
-        low, high = self.layer.low, self.layer.high
-        return -math.inf if low is None else float(low), math.inf if high is None else float(high)
+        return bounds_of(self.layer)
 
     def in_passing(self) -> Activation | None:
         """Return the bounds."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
 from ....errors import ShapeError
-from ....nn import Buffer
+from ....nn import Buffer, Clip, ReLU, ReLU6
 from ....ops.checks import require_real
 from ....typing import Array, Shape
 from ...registry import StepRegistry
 
-__all__ = ["STEPS", "flat", "numbers", "serves", "weights"]
+__all__ = ["CLIPPING", "STEPS", "bounds_of", "flat", "numbers", "serves", "weights"]
 
 STEPS = StepRegistry()
 serves = STEPS.serves
+CLIPPING = ReLU, ReLU6, Clip  # the activations that only keep numbers between two bounds
 
 
 def weights(parameter: Buffer, shape: Shape, name: str) -> Array:
@@ -31,6 +35,14 @@ def numbers(buffer: Buffer, shape: Shape, name: str) -> Array:
         )
     require_real(buffer.data, name or "Plan", "a parameter")
     return buffer.data
+
+
+def bounds_of(layer: Any) -> tuple[float, float]:
+    """Return the bounds between which one of the `CLIPPING` layers keeps its numbers."""
+    if isinstance(layer, ReLU):
+        return 0.0, math.inf
+    low, high = layer.low, layer.high
+    return -math.inf if low is None else float(low), math.inf if high is None else float(high)
 
 
 def flat(a: Array) -> Array:

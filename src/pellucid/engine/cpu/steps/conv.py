@@ -9,7 +9,7 @@ import numpy as np
 
 from ....distributed import Share
 from ....kernels import transposition
-from ....kernels.convolution.activation import NO_ACTIVATION, RELU
+from ....kernels.convolution.activation import NO_ACTIVATION, RELU, Activation
 from ....kernels.convolution.layout import GatedGradient
 from ....memory import aligned_zeros
 from ....nn import Conv2d, Layer, MaxPool2d, ReLU
@@ -97,11 +97,17 @@ class ConvStep(Step):
         """Whether it can also apply any other activation that follows."""
         return self.folds and bool(self._output.activates)
 
+    def applies(self, activation: Activation) -> bool:
+        """Return whether it can apply this activation before it writes the output."""
+        return activation in (NO_ACTIVATION, RELU) or self.activates
+
     def forward(self, x: Array) -> Array:
         """Return the responses of the filters."""
         self._x = x
         fold = self.norm is not None and self.norm.folded
-        activation = RELU if (self.norm.relu if fold else self.relu) else NO_ACTIVATION
+        activation = RELU if self.relu else NO_ACTIVATION
+        if fold:
+            activation = self.norm.activation
         if self.activation is not None and self.activation.folded:
             activation = self.activation.in_passing()
         if not self.frozen or self._packed != fold:

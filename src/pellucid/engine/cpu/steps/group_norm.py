@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ....kernels import normalization
-from ....nn import GroupNorm, InstanceNorm2d
+from ....nn import GroupNorm, InstanceNorm2d, Layer
 from ....typing import Array, Shape
 from .base import serves
 from .pixel_blocks import ChunkBlocks
@@ -18,20 +18,21 @@ __all__ = ["GroupNormStep"]
 
 @serves(GroupNorm, InstanceNorm2d)
 class GroupNormStep(StandardizingStep):
-    """Group normalisation, and ReLU if one follows; a block is an image, with rows of its own.
+    """Group normalisation, and a ReLU or ReLU6 that follows.
 
-    Instance normalisation is that of groups of one channel.
+    A block is an image, with rows of its own. Instance normalisation is that of groups of one
+    channel.
     """
 
     layer: GroupNorm | InstanceNorm2d
 
     def __init__(
         self, name: str, layer: GroupNorm | InstanceNorm2d, input_shape: Shape, batch: int, *,
-        relu: bool = False,
+        follower: Layer | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
             name, layer, input_shape, batch,
-            block=math.prod(input_shape), sets=batch, relu=relu,
+            block=math.prod(input_shape), sets=batch, follower=follower,
         )  # fmt: skip
 
     def forward(self, x: Array) -> Array:
@@ -48,7 +49,7 @@ class GroupNormStep(StandardizingStep):
             self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
             scale = gamma * self._inverse
             self._fill(0, around, scale, beta + self._off * scale)
-        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu, self._per)
+        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.activation, self._per)
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
@@ -67,7 +68,7 @@ class GroupNormStep(StandardizingStep):
             slope = -slope * inverse**2
             self._fill(3, slope, slope * off - inverse * mean)
         dx = self._dx[: len(dy)]
-        args = (self._rows, self.relu, False, self._per)
+        args = (self._rows, self.activation, False, self._per)
         self._run(normalization.batch_gradient, 2, (dy, self._x, dx), *args)
         return dx
 

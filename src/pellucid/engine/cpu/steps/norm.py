@@ -10,7 +10,7 @@ import numpy as np
 
 from ....kernels import batch_norm_rows, normalization, normalized_sums
 from ....kernels.tree import add_chunks
-from ....nn import BatchNorm2d
+from ....nn import BatchNorm2d, Layer
 from ....typing import Array, Shape
 from ...step import Step
 from ..launch import launch
@@ -24,7 +24,7 @@ __all__ = ["BatchNormStep"]
 
 @serves(BatchNorm2d)
 class BatchNormStep(StandardizingStep):
-    """Batch normalisation, and ReLU if one follows.
+    """Batch normalisation, and a ReLU or ReLU6 that follows.
 
     After a convolution whose weights are frozen, inference skips this step: it is folded into the
     filters and the bias. Before a residual sum it computes the statistics only, and those of the
@@ -35,11 +35,11 @@ class BatchNormStep(StandardizingStep):
 
     def __init__(
         self, name: str, layer: BatchNorm2d, input_shape: Shape, batch: int, *,
-        relu: bool = False,
+        follower: Layer | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
             name, layer, input_shape, batch,
-            block=normalization.BATCH_BLOCK, sets=1, relu=relu,
+            block=normalization.BATCH_BLOCK, sets=1, follower=follower,
         )  # fmt: skip
         self._kept = np.zeros((3, self.channels))  # see `batch_norm_rows`
         self._rows_stay = False  # those of the running statistics, once the step is frozen
@@ -61,7 +61,7 @@ class BatchNormStep(StandardizingStep):
     def folded(self) -> bool:
         """Whether the step is folded into the convolution before it."""
         ready = self.frozen and not self.layer.training and not self.keeps
-        return self.source is not None and ready
+        return ready and self.source is not None and self.source.applies(self.activation)
 
     @property
     def skipped(self) -> bool:
@@ -70,7 +70,7 @@ class BatchNormStep(StandardizingStep):
 
     def defer(self) -> bool:
         """Leave it to the next step, the only reader, to normalise; returns whether that can be."""
-        self.deferred = not self.relu
+        self.deferred = self.follower is None
         return self.deferred
 
     def add(self, a: Array, b: Array, y: Array, *, other: BatchNormStep | None, relu: bool) -> None:
@@ -105,7 +105,7 @@ class BatchNormStep(StandardizingStep):
             self._make_rows(x)
         if self.deferred:
             return x
-        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu, self._per)
+        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.activation, self._per)
         return y
 
     def freeze(self) -> None:
@@ -149,7 +149,7 @@ class BatchNormStep(StandardizingStep):
         if not need_dx:
             return None
         dx, fixed = self._dx[: len(dy)], not self._trained
-        args = (self._rows, self.relu, fixed, self._per)
+        args = (self._rows, self.activation, fixed, self._per)
         self._run(normalization.batch_gradient, 2, (dy, x, dx), *args)
         return dx
 

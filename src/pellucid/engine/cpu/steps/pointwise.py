@@ -65,7 +65,9 @@ class PointwiseStep(Step):
         """Link an activation to the convolution before it, or to that of the batch norm before."""
         if self.in_passing() is None:
             return
-        norm = producer if isinstance(producer, BatchNormStep) and not producer.relu else None
+        norm = (
+            producer if isinstance(producer, BatchNormStep) and producer.follower is None else None
+        )
         source = producer if norm is None else norm.source
         if isinstance(source, ConvStep) and source.activates:
             self.source, self.norm, source.activation = source, norm, self

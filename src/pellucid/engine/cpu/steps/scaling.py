@@ -8,7 +8,7 @@ import numpy as np
 
 from ....kernels import normalization
 from ....kernels.tree import tree_sum
-from ....nn import LayerScale, Scale, Shift
+from ....nn import Layer, LayerScale, Scale, Shift
 from ....ops import summed_to
 from ....typing import Array, Shape
 from .base import numbers, serves
@@ -31,11 +31,11 @@ class _ChannelStep(StandardizingStep):
 
     def __init__(
         self, name: str, layer: Any, input_shape: Shape, batch: int, *,
-        relu: bool = False,
+        follower: Layer | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
             name, layer, input_shape, batch,
-            block=normalization.BATCH_BLOCK, sets=1, relu=relu,
+            block=normalization.BATCH_BLOCK, sets=1, follower=follower,
         )  # fmt: skip
 
     @classmethod
@@ -53,12 +53,12 @@ class _ChannelStep(StandardizingStep):
     def _run_forward(self, x: Array, scale: Array, shift: Array) -> Array:
         self._x, y = x, self._y[: len(x)]
         self._fill(0, np.zeros(self.channels), scale, shift)
-        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.relu, self._per)
+        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.activation, self._per)
         return y
 
     def _run_backward(self, dy: Array) -> Array:
         dx = self._dx[: len(dy)]
-        args = (self._rows, self.relu, True, self._per)
+        args = (self._rows, self.activation, True, self._per)
         self._run(normalization.batch_gradient, 2, (dy, self._x, dx), *args)
         return dx
 

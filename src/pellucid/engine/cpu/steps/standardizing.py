@@ -9,19 +9,20 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ....kernels import normalization
+from ....kernels.convolution.activation import NO_ACTIVATION, Activation, clipping
 from ....kernels.tree import tree_sum
 from ....memory import aligned_zeros
-from ....nn import Layer, ReLU
+from ....nn import Layer
 from ....typing import Array, Shape
 from ..launch import launch
-from .base import flat, numbers
+from .base import CLIPPING, bounds_of, flat, numbers
 from .pixel_blocks import ChunkBlocks, PixelBlockStep
 
 __all__ = ["StandardizingStep"]
 
 
 class StandardizingStep(PixelBlockStep):
-    """Base class: mean 0 and variance 1, then scale and shift, and ReLU if one follows.
+    """Base class: mean 0 and variance 1, then scale and shift, and a ReLU or ReLU6 that follows.
 
     The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32;
     its rounding error ``off`` is added to the shift, so that a mean far from zero costs no digits.
@@ -40,11 +41,13 @@ class StandardizingStep(PixelBlockStep):
 
     def __init__(
         self, name: str, layer: Any, input_shape: Shape, batch: int, *,
-        block: int, sets: int, relu: bool,
+        block: int, sets: int, follower: Layer | None,
     ) -> None:  # fmt: skip
         super().__init__(name, layer.output_shape(input_shape), batch, block)
-        self.layer, self.relu = layer, relu
-        self.kernel = layer.short_name + " + relu" * relu
+        self.layer, self.follower = layer, follower
+        self.kernel = layer.short_name
+        if follower is not None:
+            self.kernel += f" + {type(follower).__name__.lower()}"
         width = normalization.period(self.channels)
         self._rows = aligned_zeros((sets, 5, width))
         self._scratch = aligned_zeros((0, 3, width))  # of each block; grows to the largest batch
@@ -54,8 +57,13 @@ class StandardizingStep(PixelBlockStep):
     def absorbs(
         cls, layer: Any, follower: Layer, shape: Shape, absorbed: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
-        """Absorb a ReLU."""
-        return {"relu": True} if type(follower) is ReLU and not absorbed else None
+        """Absorb an activation that is a pair of bounds."""
+        return {"follower": follower} if type(follower) in CLIPPING and not absorbed else None
+
+    @property
+    def activation(self) -> Activation:
+        """The activation that is applied in the same pass."""
+        return NO_ACTIVATION if self.follower is None else clipping(*bounds_of(self.follower))
 
     def _of_channels(self, *buffers: Any) -> list[Array]:
         """Return arrays of one number a channel, in float64."""
@@ -88,7 +96,7 @@ class StandardizingStep(PixelBlockStep):
         self._room(blocks)
         launch(
             normalization.batch_gradient_sums, len(blocks), x.size, flat(dy), flat(x), self._rows,
-            self._scratch, self._sums, self.relu, blocks.bounds,
+            self._scratch, self._sums, self.activation, blocks.bounds,
         )  # fmt: skip
         totals, moments = self._sums[: len(blocks)].swapaxes(0, 1)
         return totals, moments
