@@ -78,6 +78,33 @@ def test_a_convolution_of_1x1_rounds_its_factors_and_sums_in_float32(step, relu)
     close(model[0].bias.grad, dz.sum(axis=(0, 2, 3), dtype=np.float64))
 
 
+@pytest.mark.parametrize(
+    ("c", "f", "window", "step", "padding", "pool"),
+    [(34, 36, (3, 3), 2, 1, 1), (40, 32, (1, 5), 1, (0, 2), 1), (32, 34, (3, 3), 1, 0, 3)],
+)
+def test_a_direct_convolution_rounds_its_factors_too(c, f, window, step, padding, pool):
+    torch = pytest.importorskip("torch")
+    n, side = 3, 9
+    layer = nn.Conv2d(c, f, window, stride=step, padding=padding, rng=rng())
+    model = nn.Sequential(layer, nn.ReLU(), *[nn.MaxPool2d(pool)] * (pool > 1))
+    plan = compiled(model, (c, side, side), n)
+    assert plan.steps[1].kernel.startswith("bf16 convolution")
+    x = rng(1).normal(size=(n, c, side, side)).astype(np.float32)
+    w, b = (
+        torch.from_numpy(a) for a in (rounded(layer.weight.data), layer.bias.data.astype(float))
+    )
+    seen = torch.from_numpy(rounded(x)).requires_grad_()
+    z = torch.nn.functional.conv2d(seen, w, b, step, padding)
+    expected = z.relu() if pool == 1 else torch.nn.functional.max_pool2d(z.relu(), pool)
+    y = plan(x).copy()
+    close(y, expected.detach().numpy())
+    dy = rng(2).normal(size=y.shape).astype(np.float32)
+    dx = plan.backward(dy, need_dx=True)
+    if pool == 1:  # else the windows at the argmax, in float32
+        z.backward(torch.from_numpy(rounded(np.where(y > 0, dy, 0))))
+        close(dx, seen.grad.numpy())
+
+
 def test_a_fully_connected_layer_rounds_its_factors_and_sums_in_float32():
     n, k, f = 37, 515, 257
     model = nn.Linear(k, f, rng=rng())
@@ -111,16 +138,17 @@ def test_narrow_layers_and_other_steps_stay_in_float32():
 
 def test_three_ranks_have_the_bits_of_one_process_in_bf16():
     model = nn.Sequential(
-        nn.Conv2d(40, 60, 1, rng=rng()), nn.ReLU(), nn.Flatten(), nn.Linear(2160, 70, rng=rng())
-    )
+        nn.Conv2d(40, 60, 1, rng=rng()), nn.ReLU(),
+        nn.Conv2d(60, 60, 3, 2, padding=1, rng=rng()), nn.Flatten(), nn.Linear(540, 270, rng=rng()),
+    )  # fmt: skip
     x, dy = (
-        rng(s).normal(size=(37, *m)).astype(np.float32) for s, m in ((1, (40, 6, 6)), (2, (70,)))
+        rng(s).normal(size=(37, *m)).astype(np.float32) for s, m in ((1, (40, 6, 6)), (2, (270,)))
     )
 
     def run(share):
         own = copy.deepcopy(model)
         plan, part = compiled(own, x.shape[1:], 37, share=share), share.begin(37)
-        assert str(plan).count("bf16") == 2
+        assert str(plan).count("bf16") == 3
         y = plan(x[part]).copy()
         return y, plan.backward(dy[part], need_dx=True).copy(), plan.gradients.copy()
 

@@ -71,6 +71,7 @@ from .layout import (
     rows_between,
     transpose_matrix,
 )
+from .words import ADD_AT
 
 __all__ = ["add_pixels", "backward_weights", "forward"]
 
@@ -87,14 +88,17 @@ def _prefetch(y: Array, first: int, place: Array, row: int, height: int, width: 
 
 
 @cache
-def forward(height: int, vectors: int, cells: int, run: int, functions: bool) -> Any:
+def forward(
+    height: int, vectors: int, cells: int, run: int, functions: bool, precision: str = "float32"
+) -> Any:
     """Return the kernel for tiles of ``height`` windows x ``vectors`` of filters.
 
     Each row is a window for each of the ``cells`` of a pooling, or a single one. The taps are in
-    runs of ``run``. The activation is one of the ``functions``, or a pair of bounds.
+    runs of ``run``. The activation is one of the ``functions``, or a pair of bounds. Images and
+    filters are words of this ``precision``; runs of less than float32 have one.
     """
     tall, tile_width, size_of_tile = cells * height, vectors * LANES, height * vectors * LANES
-    activated = on_tiles(height, vectors, functions=functions)
+    activated, add_at = on_tiles(height, vectors, functions=functions), ADD_AT[precision]
 
     @inlined
     def tile_over_taps(
@@ -108,7 +112,7 @@ def forward(height: int, vectors: int, cells: int, run: int, functions: bool) ->
         for k in range(taps[0], taps[1], run):
             window, of_w = start + tap_offset[k], k * width
             if run == 1:
-                t = outer_at(t, x, window, window_offset, row, w, of_w)
+                t = add_at(t, x, window, window_offset, row, w, of_w)
             else:
                 t = outer_run(t, x, window, window_offset, row, w, of_w, width, run)
         return t

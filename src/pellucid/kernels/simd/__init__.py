@@ -84,6 +84,8 @@ Words (words.py), each a pair of numbers rounded to bfloat16, in the place of on
     u = pairs(t, u)                     word l of [r,c]: numbers 2l, 2l + 1 of t[r,c], then u[r,c]
     t = outer_pairs(t, a, i, step, b, j)
                                         as outer, of words: the products of both halves are added
+    t = outer_pairs_at(t, a, i, at, k, b, j)
+                                        as outer_at, likewise
 
 Bytes (bytes.py), four in a word, in tiles and arrays of float32 as they are:
 
@@ -169,7 +171,7 @@ from .shuffles import (
     transpose,
     transpose_lanes,
 )
-from .words import outer_pairs, pairs
+from .words import outer_pairs, outer_pairs_at, pairs
 
 __all__ = [
     "add_groups",
@@ -204,6 +206,7 @@ __all__ = [
     "outer_at",
     "outer_bytes",
     "outer_pairs",
+    "outer_pairs_at",
     "outer_run",
     "pairs",
     "plus",

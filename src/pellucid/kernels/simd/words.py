@@ -20,7 +20,7 @@ from numba.core import cgutils
 from ..jit import LANES, MULTIPLIES
 from .tile import VECTOR, Writer
 
-__all__ = ["outer_pairs", "pairs"]
+__all__ = ["outer_pairs", "outer_pairs_at", "pairs"]
 
 # Numba types the arguments; a type checker would see those of the code that emits LLVM.
 intrinsic: Any = extending.intrinsic
@@ -60,6 +60,22 @@ def outer_pairs(typing: Any, tile: Any, a: Any, i: Any, step: Any, b: Any, j: An
         return w.each(lambda r, c, t: _multiply_add(w, column[r], row[c], t))
 
     return tile(tile, a, types.intp, types.intp, b, types.intp), write
+
+
+@intrinsic
+def outer_pairs_at(typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j: Any) -> Any:
+    """Return ``t[r,:] + a[i + at[k + r]] · b[j : j + C·LANES]``, where a and b are words."""
+
+    def write(*code: Any) -> Any:
+        w = Writer(*code)
+        w.keep_rolled()
+        left, table, right = w.pointer(1, 2), w.pointer(3, 4), w.pointer(5, 6)
+        row = [w.load(w.offset(right, c * LANES)) for c in range(tile.columns)]
+        places = [w.builder.load(w.offset(table, r)) for r in range(tile.rows)]
+        column = [w.broadcast(w.builder.gep(left, [place])) for place in places]
+        return w.each(lambda r, c, t: _multiply_add(w, column[r], row[c], t))
+
+    return tile(tile, a, types.intp, at, types.intp, b, types.intp), write
 
 
 @intrinsic

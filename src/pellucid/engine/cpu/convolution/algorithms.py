@@ -64,12 +64,13 @@ class Direct:
 
     name = "convolution"
     can_emit_channels_first, activates = True, True
-    scratch = ("filters",)
+    scratch: tuple[str, ...] = ("filters",)
 
     def __init__(
         self, windows: Windows, channels: int, count: int, groups: int, pool: int = 1,
-        *, back: bool = False,
+        *, back: bool = False, precision: str = "float32",
     ) -> None:  # fmt: skip
+        self.precision = precision
         self.back, self.channels_first, self.per_vector = back, False, 1
         if back:
             self.s, self.phases = adjoint_phases(windows, channels, count, groups)
@@ -84,7 +85,8 @@ class Direct:
         pixels = max(1, s.oh * s.ow // self.per_vector // len(self.phases))
         height, vectors = pixel_tile(pixels, columns, pool * pool)
         # A tile of one vector is bound by its loads, one of the table for each of the image.
-        run = taps_side_by_side(self.phases, s) if vectors == 1 else 1
+        single = vectors > 1 or precision != "float32"
+        run = 1 if single else taps_side_by_side(self.phases, s)
         self.tile, width = (height, vectors, pool * pool, run), vectors * LANES
         tiles, taps = -(-columns // width), s.c // groups * sum(len(p.cells) for p in self.phases)
         self.filters = aligned_zeros((groups, tiles, taps, width))
@@ -94,7 +96,7 @@ class Direct:
         self.padded = columns < tiles * width or self.per_vector > 1
         self.row = aligned_zeros((groups, tiles * width))
         self.bias = self.row[:, :columns].reshape(groups, self.per_vector, per_group)
-        self.uses = (filters.pack, self.kernel_for(NO_ACTIVATION))
+        self.uses: tuple[Any, ...] = (filters.pack, self.kernel_for(NO_ACTIVATION))
         self.work = s.oh * s.ow * s.f * pool * pool * taps // len(self.phases)
         self._tilings: dict[int, Tiling] = {}
 
@@ -129,7 +131,7 @@ class Direct:
 
     def kernel_for(self, activation: Activation) -> Any:
         """Return the kernel that also applies this activation."""
-        return direct.forward(*self.tile, activation.kind != CLIP)
+        return direct.forward(*self.tile, activation.kind != CLIP, self.precision)
 
     def _shares(self, n: int) -> tuple[int, int]:
         """Return how many bands, and how many parts of the filters, the tasks of an image are.

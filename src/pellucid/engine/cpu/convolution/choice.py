@@ -14,6 +14,7 @@ from .cost import direct_work, patches_of, winograd_work
 from .filter_gradients import DirectGradient, PooledGradient, WinogradGradient
 from .grouped import Grouped, GroupedGradient, is_narrow
 from .products import Product, ProductGradient, is_product, places, rounding_pays
+from .rounded import RoundedDirect, rounding_halves
 from .wide_winograd import WideWinograd, WideWinogradGradient
 
 __all__ = ["filter_gradient", "input_gradient", "output"]
@@ -43,6 +44,8 @@ def output(
         if _is_wide(channels, filters, groups):
             return WideWinograd(s, windows, pool, batch, flip=False)
         return Winograd(s, windows, pool, flip=False)
+    if precision == "bf16" and rounding_halves(channels, filters, groups):
+        return RoundedDirect(windows, channels, filters, pool, batch)
     return Direct(windows, channels, filters, groups, pool)
 
 
@@ -67,6 +70,8 @@ def input_gradient(
         return FewChannels(windows, channels, filters)
     if channels // groups < LANES:
         return Col2im(windows, channels, filters, groups)
+    if precision == "bf16" and rounding_halves(channels, filters, groups):
+        return RoundedDirect(windows, channels, filters, 1, batch, back=True)
     return Direct(windows, channels, filters, groups, back=True)
 
 
