@@ -52,15 +52,25 @@ def test_all_gradients_agree_with_those_of_the_layers(products, lead, bias):
             assert_agrees(got[name], value, what=name)
 
 
-@pytest.mark.parametrize("lead", [1, 3])
-def test_ranks_have_the_bits_of_one_process(products, lead):
+def test_gradients_of_a_single_row_agree_with_those_of_the_layers(products):
+    model, shape = network(1)
+    plan, rng = engine.compile(model, shape, 1), np.random.default_rng(0)
+    x, dy = (rng.normal(size=(1, n)).astype(np.float32) for n in (40, 3))
+    expected = by_the_layers(model, x, dy, np.float64)
+    got = everything(model, plan(x), plan.backward(dy, need_dx=True))
+    for name, value in expected.items():
+        assert_agrees(got[name], value, what=name)
+
+
+@pytest.mark.parametrize(("lead", "batch"), [(1, BATCH), (3, BATCH), (1, 1)])
+def test_ranks_have_the_bits_of_one_process(products, lead, batch):
     def run(share):
         model, shape = network(lead)
-        plan, own = engine.compile(model, shape, BATCH, share=share), share.begin(BATCH)
+        plan, own = engine.compile(model, shape, batch, share=share), share.begin(batch)
         rng = np.random.default_rng(1)
-        x = rng.normal(size=(BATCH, *shape)).astype(np.float32)
+        x = rng.normal(size=(batch, *shape)).astype(np.float32)
         y = plan(x[own]).copy()
-        dy = rng.normal(size=(BATCH, *y.shape[1:])).astype(np.float32)
+        dy = rng.normal(size=(batch, *y.shape[1:])).astype(np.float32)
         return y, plan.backward(dy[own], need_dx=True).copy(), plan.gradients.copy()
 
     y, dx, gradients = run(Share())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....distributed import Share
-from ....kernels import matmul
+from ....kernels import matmul, single_row
 from ....kernels.convolution.activation import NO_ACTIVATION, RELU
 from ....kernels.convolution.layout import NO_BYTES, GatedGradient
 from ....kernels.jit import LANES, REGISTERS
@@ -137,6 +137,15 @@ class LinearStep(Step):
         if self.learns:
             dw = self.gradient(weight)
             db = self._db if bias is None else self.gradient(bias)
+        pieces, products = min(PIECES, -(-w.shape[1] // matmul.PANEL)), self.learns + need_dx
+        masked = matmul.MaskedGradient(flat(dy), y, self.relu)
+        gradients = matmul.LinearGradients(flat(dw), db, dx)
+        if n == 1 == self._whole * self._lead:
+            launch(
+                single_row.gradients, products * pieces, products * w.size, masked, flat(self._x),
+                flat(w), gradients, pieces, self.learns,
+            )  # fmt: skip
+            return self._dx[:n].reshape(shape) if need_dx else None
         if self._blocked:
             accumulate, multiply = self._make_large()
             source = GatedGradient.of(dy, self._y[:n] if self.relu else None)
@@ -150,11 +159,9 @@ class LinearStep(Step):
         bounds = self.share.bounds(self.share.chunks)
         bounds = bounds if self._lead == 1 else bounds * self._lead  # of rows
         few = self.share.images * self._lead <= self._height
-        pieces, products = min(PIECES, -(-w.shape[1] // matmul.PANEL)), self.learns + need_dx
         launch(
-            self._gradients, products * pieces, products * n * w.size,
-            matmul.MaskedGradient(flat(dy), y, self.relu), flat(self._x), flat(w),
-            matmul.LinearGradients(flat(dw), db, dx), pieces, bounds, self.learns, few,
+            self._gradients, products * pieces, products * n * w.size, masked, flat(self._x),
+            flat(w), gradients, pieces, bounds, self.learns, few,
         )  # fmt: skip
         return self._dx[:n].reshape(shape) if need_dx else None
 
@@ -178,6 +185,8 @@ class LinearStep(Step):
         forward = (matmul.linear(*self._tile),) if self._product is None else self._product.uses
         if not training:
             return forward
+        if self._whole * self._lead == 1:
+            return *forward, single_row.gradients
         if not self._blocked:
             return *forward, self._gradients
         return *forward, *(kernel for one in self._make_large() for kernel in one.uses)
