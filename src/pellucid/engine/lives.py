@@ -114,7 +114,7 @@ def _values(
         until[step.makes] = own
         same = step.skipped or step.returns_input or Use.OUTPUT not in makes[s]
         read = max(back if training and step.reads_input else s, own if same else 0)
-        for k in step.reads:
+        for k in step.inputs:
             until[k] = max(until[k], read)
     return until
 

@@ -261,7 +261,7 @@ class Plan:
         with expecting(lambda: calls(self, len(x))):
             for k, step in enumerate(self.steps):
                 begin = time.perf_counter()
-                values[step.makes] = step.forward(*[values[i] for i in step.reads])
+                values[step.makes] = step.forward(*[values[i] for i in step.inputs])
                 step.seconds[0] = time.perf_counter() - begin
                 if self.poison:
                     self._memory.poison(k)

@@ -51,7 +51,7 @@ def _take_a_step(plan: Plan, images: int) -> None:
         if isinstance(step, PlainStep):
             values[step.makes] = np.zeros((images, *step.output_shape), dtype)
         else:
-            values[step.makes] = step.forward(*[values[k] for k in step.reads])
+            values[step.makes] = step.forward(*[values[k] for k in step.inputs])
     if not plan.model.training:
         return
     gradients = {k: np.zeros_like(values[k]) for k in plan._outputs.values}

@@ -42,8 +42,8 @@ class Replay:
         self._modes = [layer.training for layer in self._layers]
         fixed: set[int] = set()  # values that are the same arrays at each call
         for step in steps:
-            inputs, repeats = [self.values[k] for k in step.reads], step.repeats(len(x))
-            if repeats and fixed.issuperset(step.reads):
+            inputs, repeats = [self.values[k] for k in step.inputs], step.repeats(len(x))
+            if repeats and fixed.issuperset(step.inputs):
                 if not self._pieces or isinstance(self._pieces[-1], Step):
                     self._pieces.append(make())
                 with self._pieces[-1]:
@@ -52,7 +52,7 @@ class Replay:
                 self._pieces.append(step)
                 y = step.forward(*inputs)
             # A view of what is another array at each call is one, too.
-            moving = [self.values[k] for k in step.reads if k not in fixed]
+            moving = [self.values[k] for k in step.inputs if k not in fixed]
             if repeats and not any(np.may_share_memory(y, a) for a in moving):
                 fixed.add(step.makes)
             self.values[step.makes] = y
@@ -68,7 +68,7 @@ class Replay:
         values[0] = x
         for piece in self._pieces:
             if isinstance(piece, Step):
-                values[piece.makes] = piece.forward(*[values[k] for k in piece.reads])
+                values[piece.makes] = piece.forward(*[values[k] for k in piece.inputs])
             elif not piece.repeat():
                 return False
         return True

@@ -143,6 +143,14 @@ class Step:
         return (self,)
 
     @property
+    def inputs(self) -> tuple[int, ...]:
+        """The values that forward takes, as things are: those that the step reads, unless folded.
+
+        A step that does the work of one after it takes what that would read, too.
+        """
+        return self.reads
+
+    @property
     def skipped(self) -> bool:
         """Whether forward, as things are, returns its input: the step before has done the work."""
         return False

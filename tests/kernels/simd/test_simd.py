@@ -26,6 +26,7 @@ from pellucid.kernels.simd import (
     larger,
     largest,
     load,
+    load_at,
     load_bytes,
     load_bytes_between,
     load_first,
@@ -483,6 +484,23 @@ def test_of_a_row_the_first_numbers_are_read_and_added_where_they_are_marked(n, 
 def _within(a, i, p, q, below, beside, n, y, j):
     t = load_within(ROWS, COLUMNS, a, i, p, q, below, beside, n)
     scatter(t, y, j, WIDTH, LANES)
+
+
+@kernel
+def _load_at(a, i, at, k, n, y):
+    store(load_at(ROWS, COLUMNS, a, i, at, k, n), y, 0, WIDTH)
+
+
+@pytest.mark.parametrize("n", [*COUNTS, LANES + 1, WIDTH])
+def test_the_rows_of_a_tile_are_loaded_from_places_of_a_table(n):
+    i, k = 3, 2
+    table = (rng.permutation(ROWS + 2) * (WIDTH + 1)).astype(np.int32)
+    at = (i + table[k:])[:, np.newaxis] + np.arange(n)
+    a, expected = np.full(3 * SIZE, np.nan, np.float32), np.zeros((ROWS, WIDTH))
+    a[at] = expected[:, :n] = rng.integers(0, 256, at.shape)  # the rest must not be read
+    y = empty(SIZE)
+    _load_at(a, i, table, k, n, y)
+    np.testing.assert_array_equal(y, expected.ravel())
 
 
 @kernel

@@ -11,17 +11,25 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from ...typing import Array
 from .activation import Activation
 
-__all__ = ["Epilogue", "Output", "PartialSums", "Split", "Tiling"]
+__all__ = ["NO_SUM", "Epilogue", "Output", "PartialSums", "Split", "Tiling"]
+
+NO_SUM = np.zeros(0, dtype=np.float32)
 
 
 class Output(NamedTuple):
-    """Where a convolution writes: ``y``, and which cell of its pooling window was the largest."""
+    """Where a convolution writes: ``y``, and which cell of its pooling window was the largest.
+
+    Without a pooling, ``plus`` is added to the sums before the activation.
+    """
 
     y: Array
     argmax: Array  # uint8; one element if it is not kept
+    plus: Array = NO_SUM  # of the shape of y; empty if nothing is added
 
 
 class Tiling(NamedTuple):

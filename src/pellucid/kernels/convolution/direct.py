@@ -46,6 +46,7 @@ from ..simd import (
     add_rows_from,
     largest,
     load,
+    load_at,
     load_part,
     outer_at,
     outer_run,
@@ -130,7 +131,7 @@ def forward(
         padded = aligned(np.zeros((1 if in_place else most * line) + LINE, dtype=np.float32))
         scratch = aligned(np.empty(2 * size_of_tile + LINE, dtype=np.float32))
         sums, result = scratch[:size_of_tile], scratch[size_of_tile:]
-        images, (out_y, out_argmax) = source.numbers, out
+        images, (out_y, out_argmax, plus) = source.numbers, out
         size, columns = s.oh * s.ow * s.f, len(bias) // tile_width
         channels_last = np.empty(size if epilogue.channels_first else 1, dtype=np.float32)
         for task in share(queue):
@@ -173,6 +174,9 @@ def forward(
                             argmax = mark_stopped(argmax, z, epilogue.activation.a == 0)
                             to = n * size + of_filter
                             store_bytes_at(argmax, out_argmax, to, place, tile * height, count)
+                        if cells == 1 and len(plus) > 0:
+                            to = n * size + of_filter
+                            z = z + load_at(height, vectors, plus, to, place, tile * height, count)
                         z = activated(z, epilogue.activation, sums, result)
                         store_at(z, y, image + of_filter, place, tile * height, count)
             if epilogue.channels_first:

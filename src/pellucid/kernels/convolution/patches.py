@@ -25,6 +25,7 @@ from ..simd import (
     load,
     load_bytes_between,
     load_rows_between,
+    load_within,
     prefetch,
     prefetch_row,
     relu,
@@ -262,7 +263,7 @@ def write(outputs: int, pool: int) -> Any:
         out: Output, rectify: bool,
     ) -> None:  # fmt: skip
         """Write ``Aᵀ·m·A`` + bias of a block of patches, to ``out``; the bias is the block's."""
-        (y, argmax), (start, channels, first, last), width = out, block, len(bias)
+        (y, argmax, plus), (start, channels, first, last), width = out, block, len(bias)
         of_phase, phases = s.down * s.across, s.step_h * s.step_w
         for p in range(first, last):
             n, phase = p // (of_phase * phases), p // of_phase % phases
@@ -281,6 +282,10 @@ def write(outputs: int, pool: int) -> Any:
                     to = ((n * s.oh + top + r * s.step_h) * s.ow + left) * s.f + start + f
                     if pool == 1:
                         best = add_vector(z, bias, f)
+                        if len(plus) > 0:
+                            best = best + load_within(
+                                1, side, plus, to, 0, s.step_w * s.f, 1, columns, count
+                            )
                     else:
                         best, which = _largest_of_2x2(z, zeros(1, side))
                         best = add_vector(best, bias, f)

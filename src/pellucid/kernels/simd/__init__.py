@@ -48,6 +48,7 @@ Memory (memory.py); *within* means the first n numbers in the rows r < R and col
     t = load_within(.., q, R, C, n)     the same within, and zeros elsewhere
     t = load_rows_between(R, a, i, p, r, s, n)  t[q] = a[i + q·p : + n] for rows r <= q < s
     t = load_bytes_between(...)         the same from an array of bytes
+    t = load_at(R, C, a, i, at, k, n)   t[r,:] = a[i + at[k + r] : + n], and zeros
     t = load_first(C, a, i, n)          t[0,:] = a[i : i + n], and zeros
     t = load_part(a, i, n)              one vector: a[i : i + n], and zeros
     t = load_bytes(a, i, n)             the same from an array of bytes
@@ -129,6 +130,7 @@ from .memory import (
     add_rows_from,
     entry,
     load,
+    load_at,
     load_bytes,
     load_bytes_between,
     load_first,
@@ -194,6 +196,7 @@ __all__ = [
     "larger",
     "largest",
     "load",
+    "load_at",
     "load_bytes",
     "load_bytes_between",
     "load_first",

@@ -16,6 +16,7 @@ __all__ = [
     "add_rows_from",
     "entry",
     "load",
+    "load_at",
     "load_bytes",
     "load_bytes_between",
     "load_first",
@@ -88,6 +89,26 @@ def load_within(
         return made
 
     return tile(rows, columns, a, *[types.intp] * 6), write
+
+
+@intrinsic(prefer_literal=True)
+def load_at(
+    typing: Any, rows: Any, columns: Any, a: Any, i: Any, at: Any, k: Any, count: Any
+) -> Any:
+    """Return the tile ``a[i + at[k + r] : + n]``, and zeros after it."""
+    tile = Tile(rows.literal_value, columns.literal_value)
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, signature, values, tile)
+        place, table, masks = w.pointer(2, 3), w.pointer(4, 5), w.column_masks(6)
+        made = ir.Constant(context.get_value_type(tile), ir.Undefined)
+        for k, (r, c) in enumerate(w.cells):
+            row = builder.gep(place, [builder.load(w.offset(table, r))])
+            vector = w.load_masked(w.offset(row, c * LANES), masks[c])
+            made = builder.insert_value(made, vector, k)
+        return made
+
+    return tile(rows, columns, a, types.intp, at, types.intp, types.intp), write
 
 
 @intrinsic(prefer_literal=True)

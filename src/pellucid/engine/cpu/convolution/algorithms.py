@@ -21,7 +21,7 @@ from ....kernels.convolution import (
     winograd_filters,
 )
 from ....kernels.convolution.activation import CLIP, NO_ACTIVATION, RELU, Activation
-from ....kernels.convolution.arguments import Epilogue, Output, Split, Tiling
+from ....kernels.convolution.arguments import NO_SUM, Epilogue, Output, Split, Tiling
 from ....kernels.convolution.geometry import Sliding, runs, sliding, through
 from ....kernels.convolution.layout import NO_BYTES, GatedGradient
 from ....kernels.convolution.patches import patch_count, patches
@@ -63,7 +63,7 @@ class Direct:
     """Sums over the window's runs, whatever the stride, the dilation and the groups."""
 
     name = "convolution"
-    can_emit_channels_first, activates = True, True
+    can_emit_channels_first, activates, adds = True, True, True
     scratch: tuple[str, ...] = ("filters",)
 
     def __init__(
@@ -110,9 +110,12 @@ class Direct:
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
-        keep: bool = True,
+        keep: bool = True, plus: Array | None = None,
     ) -> None:  # fmt: skip
-        """Write the output ``y`` of ``n`` images, and the pooling's ``argmax`` if it is kept."""
+        """Write the output ``y`` of ``n`` images, and the pooling's ``argmax`` if it is kept.
+
+        Without a pooling, add ``plus`` before the activation.
+        """
         s = self.s
         bands, parts = self._shares(n)
         if bands not in self._tilings:
@@ -121,7 +124,8 @@ class Direct:
             )
         # A gate is applied on the way into the padded image.
         in_place = s.in_place and not source.gated
-        out = Output(flat(y), flat(argmax) if keep else NO_BYTES)
+        added = NO_SUM if plus is None else flat(plus)
+        out = Output(flat(y), flat(argmax) if keep else NO_BYTES, added)
         launch(
             self.kernel_for(activation), n * bands * parts, n * self.work, source,
             flat(self.filters), flat(self.row), out, s, self._tilings[bands],
@@ -166,7 +170,7 @@ class Winograd:
     """36 products instead of 144, for 3x3 windows with stride 1; of 100, for 5x5."""
 
     name = "Winograd convolution"
-    can_emit_channels_first, activates = False, False
+    can_emit_channels_first, activates, adds = False, False, True
     scratch = ("filters",)
 
     def __init__(self, s: Sliding, windows: Windows, pool: int, *, flip: bool) -> None:
@@ -194,12 +198,15 @@ class Winograd:
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
-        keep: bool = True,
+        keep: bool = True, plus: Array | None = None,
     ) -> None:  # fmt: skip
-        """Write the output ``y`` of ``n`` images, and the pooling's ``argmax``."""
+        """Write the output ``y`` of ``n`` images, and the pooling's ``argmax``.
+
+        Without a pooling, add ``plus`` before the activation.
+        """
         count = n * self.patches
         per_block = round_up(evenly(count, self.per_block), self.height)
-        out = Output(flat(y), flat(argmax))
+        out = Output(flat(y), flat(argmax), NO_SUM if plus is None else flat(plus))
         launch(
             self.kernel, self.s.groups * -(-count // per_block), n * self.work, source,
             flat(self.filters), flat(self.row), out, self.s, per_block, activation == RELU,

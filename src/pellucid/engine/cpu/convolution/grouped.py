@@ -41,7 +41,7 @@ def is_narrow(channels: int, filters: int, groups: int) -> bool:
 class Grouped:
     """The output; with ``back``, the input's gradient."""
 
-    can_emit_channels_first, activates = False, True
+    can_emit_channels_first, activates, adds = False, True, False
     scratch = ("filters",)
 
     def __init__(

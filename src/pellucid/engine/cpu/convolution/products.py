@@ -90,7 +90,7 @@ class Product:
     are rounded to the ``precision``.
     """
 
-    can_emit_channels_first, activates = False, True
+    can_emit_channels_first, activates, adds = False, True, True
     scratch = ("filters",)
 
     def __init__(

@@ -57,11 +57,11 @@ class RoundedDirect(Direct):
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
-        keep: bool = True,
+        keep: bool = True, plus: Array | None = None,
     ) -> None:  # fmt: skip
         """Write the output ``y`` of ``n`` images, and the pooling's ``argmax`` if it is kept."""
         count = n * self.numbers
         tasks = max(1, count // 2 // PART)
         launch(words.pair_numbers, tasks, count, source, count, self.words, tasks)
         rounded = GatedGradient.of(self.words[: count // 2])
-        super().__call__(rounded, n, y, argmax, activation, keep)
+        super().__call__(rounded, n, y, argmax, activation, keep, plus)

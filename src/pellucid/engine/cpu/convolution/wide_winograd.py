@@ -9,7 +9,7 @@ from __future__ import annotations
 from ....distributed import Share
 from ....kernels.convolution import winograd_wide, winograd_wide_gradient
 from ....kernels.convolution.activation import RELU, Activation
-from ....kernels.convolution.arguments import Output, PartialSums
+from ....kernels.convolution.arguments import NO_SUM, Output, PartialSums
 from ....kernels.convolution.geometry import Sliding
 from ....kernels.convolution.layout import LINE, GatedGradient
 from ....kernels.convolution.panels import HEIGHT, WIDTH, Panels, pack_panels, transform_images
@@ -45,7 +45,7 @@ class WideWinograd:
     """36 products instead of 144, with filters transformed where they are used."""
 
     name = "Winograd convolution"
-    can_emit_channels_first, activates = False, False
+    can_emit_channels_first, activates, adds = False, False, True
     scratch = ("filters", "numbers")
 
     def __init__(self, s: Sliding, windows: Windows, pool: int, batch: int, *, flip: bool) -> None:
@@ -72,9 +72,12 @@ class WideWinograd:
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
-        keep: bool = True,
+        keep: bool = True, plus: Array | None = None,
     ) -> None:  # fmt: skip
-        """Write the output ``y`` of ``n`` images, and the pooling's ``argmax``."""
+        """Write the output ``y`` of ``n`` images, and the pooling's ``argmax``.
+
+        Without a pooling, add ``plus`` before the activation.
+        """
         s, v, of_image = self.s, self.numbers, patch_count(self.s)
         at_once = _in_equal_parts(n, self.images)
         for first in range(0, n, at_once):
@@ -86,7 +89,11 @@ class WideWinograd:
             launch(
                 self.transform, -(-count // CUT), work, part, s, panels._replace(per_task=CUT), v
             )
-            out = Output(flat(y[images]), flat(argmax[images]) if argmax.ndim > 1 else argmax)
+            out = Output(
+                flat(y[images]),
+                flat(argmax[images]) if argmax.ndim > 1 else argmax,
+                NO_SUM if plus is None else flat(plus[images]),
+            )
             tasks = _panels(s.f) * -(-count // panels.per_task)
             launch(
                 self.kernel, tasks, work, v, flat(self.filters), self.row, out, s, panels,

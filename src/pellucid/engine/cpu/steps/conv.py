@@ -52,6 +52,7 @@ class ConvStep(Step):
         self.reads_output = relu and pool == 1  # as the gate
         self.norm: Any = None  # the step of a batch norm that is the only reader of the output
         self.activation: Any = None  # that of an activation which is, of it or of the batch norm's
+        self.sum: Any = None  # that of a sum which is, of one of these and another value
         # What only training needs comes with the first backward.
         self._filter_gradient: Any = None
         self._input_gradient: Any = None
@@ -101,8 +102,22 @@ class ConvStep(Step):
         """Return whether it can apply this activation before it writes the output."""
         return activation in (NO_ACTIVATION, RELU) or self.activates
 
-    def forward(self, x: Array) -> Array:
-        """Return the responses of the filters."""
+    @property
+    def adds(self) -> bool:
+        """Whether it can also add another array of the output's shape, and apply a ReLU after."""
+        return self.folds and bool(self._output.adds) and not self._transpose
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The images, and what is added to the output, if the sum that follows is folded."""
+        return (*self.reads, self.sum.other) if self._sums else self.reads
+
+    @property
+    def _sums(self) -> bool:
+        return self.sum is not None and self.sum.folded
+
+    def forward(self, x: Array, *plus: Array) -> Array:
+        """Return the responses of the filters; ``plus`` is another summand of a sum in passing."""
         self._x = x
         fold = self.norm is not None and self.norm.folded
         activation = RELU if self.relu else NO_ACTIVATION
@@ -110,10 +125,12 @@ class ConvStep(Step):
             activation = self.norm.activation
         if self.activation is not None and self.activation.folded:
             activation = self.activation.in_passing()
+        if plus and self.sum.relu:
+            activation = RELU
         if not self.frozen or self._packed != fold:
             self._pack(fold)
         n, y = len(x), self._y[: len(x)]
-        self._output(GatedGradient.of(x), n, y, self._argmax[:], activation, self.keeps)
+        self._output(GatedGradient.of(x), n, y, self._argmax[:], activation, self.keeps, *plus)
         return y
 
     def _pack(self, fold: bool) -> None:

@@ -16,6 +16,7 @@ from ....typing import Array, Shape
 from ...step import Step
 from ..launch import launch
 from .base import flat, serves
+from .conv import ConvStep
 from .norm import BatchNormStep
 
 __all__ = ["AddStep", "ConcatStep", "ShortcutStep"]
@@ -29,9 +30,15 @@ class AddStep(Step):
 
     A batch norm whose output only this step reads is applied in the same pass; backward masks the
     gradient and sums what that of the norm needs in one pass, too.
+
+    Inference with frozen weights skips a sum of two after a convolution, or after its batch norm,
+    that runs when the other summand is there: the convolution adds that before it writes.
     """
 
     reads_input = False
+    #: the convolution that may add in passing, and the value that it, or its batch norm, makes
+    source: ConvStep | None = None
+    _made = 0
 
     def __init__(
         self, name: str, layer: Add, input_shapes: Sequence[Shape], batch: int, relu: bool = False
@@ -46,9 +53,17 @@ class AddStep(Step):
         self._norms: list[BatchNormStep] = []  # that leave it to the sum to normalise
 
     def link(self, producer: Step) -> None:
-        """Take over the work of a batch norm."""
-        if self._inputs == 2 and isinstance(producer, BatchNormStep) and producer.defer():
+        """Take over the work of a batch norm, or leave that of the sum to a convolution."""
+        if self._inputs != 2:
+            return
+        source = producer
+        if isinstance(producer, BatchNormStep) and producer.defer():
             self._norms.append(producer)
+            source = producer.source or producer
+        if isinstance(source, ConvStep) and source.adds and producer.makes > self._made:
+            if self.source is not None:
+                self.source.sum = None
+            self.source, self._made, source.sum = source, producer.makes, self
 
     @property
     def _at_work(self) -> list[BatchNormStep]:
@@ -67,8 +82,31 @@ class AddStep(Step):
         """Absorb a ReLU."""
         return {"relu": True} if type(follower) is ReLU and not absorbed else None
 
+    @property
+    def folded(self) -> bool:
+        """Whether the convolution adds the other summand, which is there before it runs."""
+        ready = self.frozen and not self.keeps and not self._at_work
+        return self.source is not None and ready and self.other < self.source.makes
+
+    @property
+    def other(self) -> int:
+        """The value that the convolution does not make."""
+        return sum(self.reads) - self._made
+
+    @property
+    def skipped(self) -> bool:
+        """Whether forward returns its input, to which the other is added already."""
+        return self.folded
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The summands; if the step is folded, the one that is the sum already."""
+        return (self._made,) if self.folded else self.reads
+
     def forward(self, *x: Array) -> Array:
         """Return the sum of all inputs, in their order."""
+        if self.folded:
+            return x[0]
         a, b, *more = x
         y = self._y[: len(a)].reshape(a.shape)
         if norms := self._at_work:
