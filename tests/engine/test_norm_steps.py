@@ -93,6 +93,32 @@ def test_batch_norm_is_its_layer(shape, training, relu):
         _agree(step, plain, n, seed=k)
 
 
+@pytest.mark.parametrize("reader", ["convolution", "norm", "view", "sum", "caller", "layer"])
+def test_a_gradient_takes_the_place_of_one_that_nobody_else_reads(reader):
+    class Own(nn.Tanh):
+        """A layer without a step, which may keep its gradient."""
+
+    rng, shape = np.random.default_rng(0), (4, 6, 5)
+    conv = nn.Conv2d(4, 3, 3, rng=rng)
+    after = {
+        "convolution": [conv], "norm": [nn.GroupNorm(2, 4), conv], "view": [nn.Flatten()],
+        "sum": [nn.Residual(conv, shortcut=nn.Conv2d(4, 3, 3, rng=rng))], "caller": [],
+        "layer": [Own(), conv],
+    }  # fmt: skip
+    model = nn.Sequential(nn.Conv2d(4, 4, 1, rng=rng), _norm(4), nn.ReLU(), *after[reader])
+    plan, exact = engine.compile(model, shape, 5), copy.deepcopy(model).astype(np.float64)
+    x = _drawn(5, shape)
+    dy = _drawn(5, model.output_shape(shape), 1)
+    kept, y = dy.copy(), plan(x).copy()
+    expected = exact(x.astype(float)), exact.backward(dy.astype(float))
+    assert_agrees(y, expected[0])
+    for _ in range(2):
+        assert_agrees(plan.backward(dy, need_dx=True), expected[1])
+        np.testing.assert_array_equal(dy, kept)
+    (step,) = (step for step in plan.steps if step.kernel.startswith("batch norm"))
+    assert (step._dx.size == 0) == (reader in ("convolution", "norm"))
+
+
 @pytest.mark.parametrize("block", [1, 50, 500])
 def test_batch_norm_in_many_blocks(block, monkeypatch):
     monkeypatch.setattr(normalization, "BATCH_BLOCK", block)

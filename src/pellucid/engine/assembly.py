@@ -76,6 +76,8 @@ class _Assembly:
         for value in inputs:
             if value.number and value.number not in self.shared:
                 step.link(self.steps[value.number - 1])
+                if len(inputs) == 1:
+                    self.steps[value.number - 1].read_by(step)
         value = self._for_readers(run[-1], self._add(step, *inputs))
         return dict.fromkeys(run, value)
 

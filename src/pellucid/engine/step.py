@@ -199,6 +199,9 @@ class Step:
     def link(self, producer: Step) -> None:
         """Connect to the step that makes an input, if this step is its only reader."""
 
+    def read_by(self, reader: Step) -> None:
+        """Take note of the step that alone reads the output, and nothing else."""
+
     def emit_channels_first(self) -> bool:
         """Switch the output to (N, C, H, W) if the step can; returns whether it did."""
         return False

@@ -209,9 +209,14 @@ def batch_gradient(
     queue: Array, dy: Array, x: Array, dx: Array, rows: Array, activation: Activation, fixed: bool,
     per: int,
 ) -> None:  # fmt: skip
-    """Write ``dz · own[1]``; unless the statistics are ``fixed``, ``+ d · own[3] + own[4]``."""
+    """Write ``dz · own[1]``; unless the statistics are ``fixed``, ``+ d · own[3] + own[4]``.
+
+    ``dx`` may be ``dy``: then a row at a time waits in the nearest cache, because LLVM vectorises
+    no loop that writes to what it reads.
+    """
     width, low, high = rows.shape[2], np.float32(activation.a), np.float32(activation.b)
     clips = low > -np.inf or high < np.inf
+    in_place, row = dx.ctypes.data == dy.ctypes.data, np.empty(width, np.float32)
     for task in share(queue):
         own = rows[min(task, len(rows) - 1)]
         around, scale, shift, slope, level = own[0], own[1], own[2], own[3], own[4]
@@ -219,12 +224,16 @@ def batch_gradient(
             end = min(at + width, (task + 1) * per)
             fetch_ahead(x, at, end)
             fetch_ahead(dy, at, end)
-            a, da, b = x[at:end], dy[at:end], dx[at:end]
+            a, da = x[at:end], dy[at:end]
+            b = row[: len(a)] if in_place else dx[at:end]
             for k in range(len(a)):
                 d = a[k] - around[k]
                 z = d * scale[k] + shift[k]
                 dz = np.float32(0) if clips and not ((z > low) & (z < high)) else da[k]
                 b[k] = dz * scale[k] + (np.float32(0) if fixed else d * slope[k] + level[k])
+            if in_place:
+                for k in range(len(b)):
+                    da[k] = b[k]
 
 
 @kernel

@@ -67,7 +67,7 @@ class GroupNormStep(StandardizingStep):
             mean, slope = (self._over_groups(gamma * a / pixels) for a in (totals, along))
             slope = -slope * inverse**2
             self._fill(3, slope, slope * off - inverse * mean)
-        dx = self._dx[: len(dy)]
+        dx = self._input_gradient(dy)
         args = (self._rows, self.activation, False, self._per)
         self._run(normalization.batch_gradient, 2, (dy, self._x, dx), *args)
         return dx

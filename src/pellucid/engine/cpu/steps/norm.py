@@ -148,7 +148,7 @@ class BatchNormStep(StandardizingStep):
             self._sum_gradients(dy)
         if not need_dx:
             return None
-        dx, fixed = self._dx[: len(dy)], not self._trained
+        dx, fixed = self._input_gradient(dy), not self._trained
         args = (self._rows, self.activation, fixed, self._per)
         self._run(normalization.batch_gradient, 2, (dy, x, dx), *args)
         return dx

@@ -57,7 +57,7 @@ class _ChannelStep(StandardizingStep):
         return y
 
     def _run_backward(self, dy: Array) -> Array:
-        dx = self._dx[: len(dy)]
+        dx = self._input_gradient(dy)
         args = (self._rows, self.activation, True, self._per)
         self._run(normalization.batch_gradient, 2, (dy, self._x, dx), *args)
         return dx

@@ -14,6 +14,8 @@ from ....kernels.tree import tree_sum
 from ....memory import aligned_zeros
 from ....nn import Layer
 from ....typing import Array, Shape
+from ...reserved import Use, reserved_in
+from ...step import Step
 from ..launch import launch
 from .base import CLIPPING, bounds_of, flat, numbers
 from .pixel_blocks import ChunkBlocks, PixelBlockStep
@@ -64,6 +66,19 @@ class StandardizingStep(PixelBlockStep):
     def activation(self) -> Activation:
         """The activation that is applied in the same pass."""
         return NO_ACTIVATION if self.follower is None else clipping(*bounds_of(self.follower))
+
+    def read_by(self, reader: Step) -> None:
+        """Write dx in the place of dy from now on, if that is a buffer of the reader's alone.
+
+        So the memory at dx need not be fetched before it is written.
+        """
+        buffers = (one for value in vars(reader).values() for one in reserved_in(value))
+        if not reader.returns_gradient and any(one.use is Use.GRADIENT for one in buffers):
+            self._dx = self.input_gradient(0)
+
+    def _input_gradient(self, dy: Array) -> Array:
+        """Return where to write dx."""
+        return self._dx[: len(dy)] if self._dx.size else dy
 
     def _of_channels(self, *buffers: Any) -> list[Array]:
         """Return arrays of one number a channel, in float64."""
