@@ -62,7 +62,10 @@ class Ours:
 
     name = "pellucid"
 
-    def __init__(self, case: LayerCase, x: list[Array], dy: Array, *, training: bool) -> None:
+    def __init__(
+        self, case: LayerCase, x: list[Array], dy: Array, *, training: bool,
+        precision: str = "float32",
+    ) -> None:  # fmt: skip
         from pellucid.distributed import Share
         from pellucid.engine.cpu.backend import CPU
         from pellucid.memory import aligned_zeros
@@ -75,6 +78,8 @@ class Ours:
         self.step = kind(case.name, layer, shapes, case.batch)
         share = Share()
         share.begin(case.batch)
+        if precision != "float32":
+            self.step.compute_in(precision)
         self.step.divide(share, case.batch)
         if not training:
             self.step.freeze()

@@ -1,6 +1,7 @@
 """Every layer by itself, against PyTorch eager and ONNX Runtime: the map of what is slow.
 
     python benchmarks/layers.py [CASE...] [--threads 1 2] [--short] [--out FOLDER]
+                                [--precision bf16]
 
 Each case is a layer's own step as inside a network: images are in the layout that the contender
 likes best, and conversions are not counted. PyTorch has the better of its two memory formats, ONNX
@@ -46,12 +47,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--before", type=Path, metavar="JSON", help="an earlier layers.json")
     parser.add_argument("--bursts", type=int, default=BURSTS)
+    parser.add_argument("--precision", default="float32", help="ours: float32 or bf16")
     parser.add_argument("--of-process", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     for name in set(options.cases) - set(CASES):
         parser.error(f"no case {name!r}; known: {', '.join(CASES)}")
     if options.of_process:
-        for row in measure(_chosen(options), options.threads[0], options.bursts):
+        of = _chosen(options), options.threads[0], options.bursts, options.precision
+        for row in measure(*of):
             print(json.dumps(row), flush=True)
         return
     before = read(options.before) if options.before else []
@@ -75,6 +78,7 @@ def _in_process(options: argparse.Namespace, threads: int) -> list[Result]:
     env = {**os.environ, **dict.fromkeys(names, str(threads))}
     command = [sys.executable, __file__, *options.cases, "--of-process"]
     command += ["--threads", str(threads), "--bursts", str(options.bursts)]
+    command += ["--precision", options.precision]
     command += ["--short"] * options.short
     rows = []
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
@@ -86,8 +90,10 @@ def _in_process(options: argparse.Namespace, threads: int) -> list[Result]:
     return rows
 
 
-def measure(cases: Sequence[LayerCase], threads: int, bursts: int = BURSTS) -> Iterator[Result]:
-    """Measure each case in training and in inference."""
+def measure(
+    cases: Sequence[LayerCase], threads: int, bursts: int = BURSTS, precision: str = "float32"
+) -> Iterator[Result]:
+    """Measure each case in training and in inference; our products in this precision."""
     import torch
 
     from pellucid.kernels.pool.threads import set_num_threads
@@ -98,13 +104,14 @@ def measure(cases: Sequence[LayerCase], threads: int, bursts: int = BURSTS) -> I
     for case in cases:
         for training in (True, False):
             yield {"case": case.key, "threads": threads, "training": training, "peak": peak} | _one(
-                case, threads, bursts, training=training
+                case, threads, bursts, precision, training=training
             )
 
 
-def _one(case: LayerCase, threads: int, bursts: int, *, training: bool) -> Result:
+def _one(case: LayerCase, threads: int, bursts: int, precision: str, *, training: bool) -> Result:
     x, dy = inputs(case)
-    contenders: dict[str, Any] = {"pellucid": Ours(case, x, dy, training=training)}
+    ours = Ours(case, x, dy, training=training, precision=precision)
+    contenders: dict[str, Any] = {"pellucid": ours}
     for last in (False, True):
         peer = Torch(case, x, dy, training=training, last=last)
         contenders[peer.name] = peer

@@ -500,9 +500,10 @@ def compile(
         place of what backward has read, and the plan needs up to a quarter less memory.
     precision : "float32" or "bf16"
         With "bf16", the factors of products are rounded to bfloat16 (8 bits of mantissa) where that
-        is faster: in convolutions of 1x1 and fully connected layers with enough channels. Weights,
-        sums and everything else stay float32. Where the processor has no instructions for it, a
-        warning says so, and the plan computes in float32.
+        is faster: in fully connected layers and convolutions with enough channels, but for those
+        that Winograd's algorithm makes faster, such as 3x3 with stride 1. `print` shows which.
+        Weights, sums and everything else stay float32. Where the processor has no instructions for
+        it, a warning says so, and the plan computes in float32.
 
     Raises
     ------
