@@ -40,20 +40,18 @@ def outer_bytes(typing: Any, tile: Any, a: Any, i: Any, step: Any, b: Any, j: An
         w = Writer(*code)
         w.keep_rolled()
         left, right = w.pointer(1, 2), w.pointer(4, 5)
-        places = [
-            w.builder.bitcast(w.offset(left, r, 3), WORD.as_pointer()) for r in range(tile.rows)
-        ]
-        row = [
-            w.builder.bitcast(w.load(w.offset(right, c * LANES)), WORDS)
-            for c in range(tile.columns)
-        ]
-        column = [splat(w.builder, w.builder.load(place, align=1), WORD) for place in places]
-        add = _add_native if HAS_BYTES else _add_plainly
-        return w.each(
-            lambda r, c, t: w.builder.bitcast(
-                add(w, w.builder.bitcast(t, WORDS), column[r], row[c]), VECTOR
-            )
-        )
+        row = [w.load(w.offset(right, c * LANES)) for c in range(tile.columns)]
+        row = [w.builder.bitcast(vector, WORDS) for vector in row]
+        add, column = _add_native if HAS_BYTES else _add_plainly, {}
+
+        def change(r: int, c: int, t: Any) -> Any:
+            if c == 0:  # one at a time: an instruction cannot read this factor from memory
+                place = w.builder.bitcast(w.offset(left, r, 3), WORD.as_pointer())
+                column[r] = splat(w.builder, w.builder.load(place, align=1), WORD)
+            sums = add(w, w.builder.bitcast(t, WORDS), column[r], row[c])
+            return w.builder.bitcast(sums, VECTOR)
+
+        return w.each(change)
 
     return tile(tile, a, types.intp, types.intp, b, types.intp), write
 
