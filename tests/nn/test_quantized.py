@@ -34,6 +34,7 @@ def test_a_layer_in_integers_answers_as_the_layer_that_it_is_made_of(layer, shap
     assert small.multiply_adds(shape) == layer.multiply_adds(shape)
     assert small.parameter_count() == layer.parameter_count()
     assert not small.parameters()
+    assert layer.weight_bytes() / 4 < small.weight_bytes() < layer.weight_bytes()
     assert np.abs(small.dequantized() - layer.weight.data).max() <= small.weight_scale.data.max()
     assert repr(eval(repr(small), vars(nn))) == repr(small)
 

@@ -101,6 +101,11 @@ class Quantized(Layer):
         """Return the number of weights and biases, though nothing trains them."""
         return self.weight.data.size + (0 if self.bias is None else self.bias.data.size)
 
+    def weight_bytes(self) -> int:
+        """Return the bytes of weights, scales and biases."""
+        held = (self.weight, self.weight_scale, self.bias)
+        return sum(one.data.nbytes for one in held if one is not None)
+
     @property
     def _codes(self) -> dict[str, Any]:
         return {"scale": self.input_scale, "zero_point": self.zero_point}

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LayerRow", "Questions"]
 
+FLOAT = 4  # bytes of a number
+
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
@@ -24,7 +26,8 @@ class LayerRow:
     ``activation`` is the size of the output for one image, ``multiply_adds`` counts those of one
     image's forward; ``unread`` are input rows and columns that no window reads; ``neurons`` and
     ``without_sharing`` are as in `Layer.neurons` and `Layer.parameters_without_sharing`; ``reads``
-    are the names of the values that a node of a `Graph` reads.
+    are the names of the values that a node of a `Graph` reads; ``weight_bytes`` is the size of the
+    parameters.
     """
 
     name: str
@@ -38,6 +41,7 @@ class LayerRow:
     neurons: int = 0
     without_sharing: int = 0
     reads: tuple[str, ...] = ()
+    weight_bytes: int = 0
 
 
 class Questions:
@@ -78,6 +82,10 @@ class Questions:
         """Return the number of trainable numbers, nested layers included."""
         return sum(p.data.size for p in self.parameters().values())
 
+    def weight_bytes(self) -> int:
+        """Return the bytes of the parameters, in float32."""
+        return FLOAT * self.parameter_count()
+
     def neurons(self, input_shape: Shape) -> int:
         """Return the number of outputs that are weighted sums; 0 for layers without weights."""
         return math.prod(self.output_shape(input_shape)) if self.multiply_adds(input_shape) else 0
@@ -108,4 +116,5 @@ class Questions:
                 unread=self.unread(*shapes),
                 neurons=self.neurons(*shapes),
                 without_sharing=self.parameters_without_sharing(*shapes),
+                weight_bytes=self.weight_bytes(),
             )

@@ -90,7 +90,7 @@ class Summary:
         return [
             "memory: outputs for one image, float32. sees: the receptive field, in input cells.",
             *["unshared: parameters if no neurons shared weights."] * self.sharing,
-            f"The weights take {_size(BYTES * self.parameters)}.",
+            f"The weights take {_size(sum(row.weight_bytes for row in self.rows))}.",
         ]
 
     def _cells(self) -> tuple[tuple[str, ...], list[tuple[str, ...]], tuple[str, ...], list[int]]:
