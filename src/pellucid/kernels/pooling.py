@@ -30,6 +30,7 @@ from .simd import (
     load_within,
     plus,
     prefetch_row,
+    prefetch_tile,
     row_sum,
     store,
     store_first,
@@ -193,8 +194,8 @@ def whole_sums(queue: Array, x: Array, y: Array, factor: float, parts: int) -> N
 
     A part has `PART` channels, which are added row by row, so that each row is in the nearest cache
     when the next channels of its pixels are read: a window of `sums` would read the whole image
-    once for every few channels. In both tiles there are eight sums, as many as hide the time that
-    an addition takes.
+    once for every few channels. The next row is fetched ahead. In both tiles there are eight sums,
+    as many as hide the time that an addition takes.
     """
     (_, h, w, c), share_of = x.shape, np.float32(factor)
     xs, ys = x.reshape(x.size), y.reshape(y.size)
@@ -209,6 +210,7 @@ def whole_sums(queue: Array, x: Array, y: Array, factor: float, parts: int) -> N
             for k in range(first, wide, WIDE):
                 t = zeros(2, TOGETHER)
                 for j in range(0, w - 1, 2):
+                    prefetch_tile(2, TOGETHER, xs, at + (j + w) * c + k, c, LANES)
                     t = plus(t, load(2, TOGETHER, xs, at + j * c + k, c, LANES))
                 s = row_sum(t)
                 if w % 2 == 1:
@@ -218,6 +220,7 @@ def whole_sums(queue: Array, x: Array, y: Array, factor: float, parts: int) -> N
                 count = min(LANES, end - k)
                 u = zeros(PIXELS, 1)
                 for j in range(0, w, PIXELS):
+                    prefetch_tile(PIXELS, 1, xs, at + (j + w) * c + k, c, 0)
                     u = plus(u, load_within(PIXELS, 1, xs, at + j * c + k, c, 0, w - j, 1, count))
                 r = plus(load_part(ys, to + k, count), row_sum(u))
                 store_part(r, ys, to + k, count)
