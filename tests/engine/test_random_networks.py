@@ -69,10 +69,12 @@ def window(rng, most=4):
 
 def convolution(rng, shape):
     c = shape[0]
-    groups = int(rng.choice([g for g in range(1, c + 1) if c % g == 0]))
+    # One or two channels and filters of several groups: each pair of numbers is two kernels.
+    groups = int(rng.choice([1, *(g for g in range(2, c + 1) if c % g == 0 and c <= 2 * g)]))
+    filters = groups * int(rng.integers(1, 7 if groups == 1 else 3))
     paddings = [0, 1, (0, 2), (1, 0, 2, 1), "same", "valid"]
     return nn.Conv2d(
-        c, groups * int(rng.integers(1, 7)), **window(rng), groups=groups,
+        c, filters, **window(rng), groups=groups,
         padding=paddings[rng.integers(len(paddings))], dilation=int(rng.integers(1, 3)),
         bias=bool(rng.random() < 0.8), misfit=str(rng.choice(["floor", "pad"])), rng=rng,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.engine.cpu.steps.linear import LinearStep
 from pellucid.engine.cpu.steps.plain import PlainStep
 from pellucid.engine.cpu.steps.pool import MaxPoolStep
+from pellucid.kernels.convolution import tiles
 
 rng = np.random.default_rng(0)
 
@@ -89,7 +90,10 @@ def test_chains_of_convolution_relu_and_pooling_are_one_step(image, filters, opt
 
 @pytest.mark.parametrize("groups", [1, 2, 3])
 @pytest.mark.parametrize("filters", [3, 5, 7, 9, 13, 17])
-def test_groups_whose_filters_fill_no_whole_number_of_tiles(filters, groups):
+def test_groups_whose_filters_fill_no_whole_number_of_tiles(filters, groups, monkeypatch):
+    few_tiles(monkeypatch)
+    monkeypatch.setattr(tiles, "WIDTHS", (1, 2))
+    monkeypatch.setattr(tiles, "PIXEL_WIDTHS", (1, 2))
     layer = nn.Conv2d(filters * groups, filters * groups, 3, groups=groups, rng=rng)
     agree(
         nn.Sequential(conv=layer), rng.normal(size=(3, filters * groups, 6, 6)).astype(np.float32)
