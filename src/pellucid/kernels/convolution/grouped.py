@@ -59,8 +59,9 @@ from .rectangles import TOGETHER, Cut, Reading
 
 __all__ = ["Packed", "copy_strips", "forward", "groups_per_vector", "rectangle"]
 
-FETCHED = 5  # rows that a tile reads, if the next ones are fetched ahead: more take long enough
-FAR = 2**22  # numbers: with more, the image has left the caches when its turn comes
+# Numbers that are read and written: with more, they have left the caches when their turn comes, and
+# are fetched ahead.
+FAR = 2**22
 
 
 class Packed(NamedTuple):
@@ -214,6 +215,7 @@ def forward(width: int, run: int, step: int, given: int, made: int, functions: b
         for k in range(vectors[0], vectors[1]):
             if ahead:
                 prefetch_tile(new_rows, new_columns, x, at + s.rows * line, line, pixel)
+                prefetch_tile(2, width, numbers, to + k * per_made + 2 * down, down, across)
             t = add_vector(zeros(2, width), bias, k * per_made)
             place = ((x, at, line, pixel, pixel if run > 1 else s.step_w * pixel), sides)
             t = tile_over_taps(t, place, taps, (own, k * per_filter), filters, s)
@@ -262,7 +264,7 @@ def forward(width: int, run: int, step: int, given: int, made: int, functions: b
         vectors, count, size = (s.f + per_made - 1) // per_made, len(cut.rectangles), cut.strip
         what = (arrays, packed.activation, len(packed.filters) // vectors)
         strip = aligned(np.empty(TOGETHER * size + LINE, dtype=np.float32))
-        ahead = s.step_h == s.step_w == step and s.rows <= FETCHED and x.size + y.size > FAR
+        ahead = s.step_h == s.step_w == step and x.size + y.size > FAR
         for task in share(queue):
             n, part, which = task // (count * cut.parts), task // count % cut.parts, task % count
             (first, last), (left, right), together = rectangle(rectangles, which)

@@ -24,12 +24,13 @@ from ..pool.threads import share
 from ..simd import add_rows_from, load, prefetch_tile, row_sum, slide_back, transpose, zeros
 from ..tree import add_chunks
 from .arguments import PartialSums
-from .grouped import FETCHED, copy_strips, groups_per_vector, rectangle
+from .grouped import copy_strips, groups_per_vector, rectangle
 from .layout import LINE, GatedGradient, aligned
 from .rectangles import TOGETHER, Cut, Reading
 
 __all__ = ["backward_weights", "unpack"]
 
+FETCHED = 4  # rows that a tile reads, if the next ones are fetched ahead: more take long enough
 BAND = 2  # rows that a vector of channels passes over, if they are read in place
 
 
