@@ -8,6 +8,7 @@ import math
 import numba
 import numpy as np
 import pytest
+from numba.core import event
 
 from pellucid.kernels.jit import kernel
 
@@ -50,6 +51,24 @@ def test_an_error_in_what_a_kernel_calls_reaches_python():
     with pytest.raises(ValueError, match=r"^no numbers$"):
         mean(X[:0])
     assert mean(X) == 2.5
+
+
+@kernel
+def scaled(x, factor):
+    return x[0] * factor
+
+
+@kernel
+def many_times(x):
+    n = len(x)
+    return scaled(x, n) + scaled(x, 2) + scaled(x, factor=3)
+
+
+def test_a_number_in_a_call_compiles_no_kernel_once_more():
+    with event.install_recorder("numba:compile") as recorder:
+        assert many_times(X) == 8.0
+    begun = [each for _, each in recorder.buffer if each.is_start]
+    assert [each.data["dispatcher"].py_func.__name__ for each in begun] == ["many_times", "scaled"]
 
 
 def test_garbage_is_collected_after_a_compilation_as_before():

@@ -7,11 +7,12 @@ sums, but never assumes that NaN and infinity cannot occur: a diverging loss mus
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from inspect import isgeneratorfunction
 from typing import Any
 
-from numba import njit
+from numba import njit, types
 
 from .ahead.recipes import recipe_of
 from .ahead.rehearsal import attend
@@ -43,7 +44,8 @@ def kernel(function: Callable[..., Any]) -> Any:
         return compiled  # with the compiler off it is a plain function
     # Other kernels call a version that Python cannot call.
     called = njit(**POLICY, **FOR_KERNELS)(function)
-    for name in ("get_call_template", "get_overload", "get_compile_result"):
+    compiled.get_call_template = partial(_template_for_any, called)
+    for name in ("get_overload", "get_compile_result"):
         setattr(compiled, name, getattr(called, name))
     compiled.recipe = recipe_of(function, sys._getframe(1))
     attend(compiled)
@@ -52,6 +54,15 @@ def kernel(function: Callable[..., Any]) -> Any:
     if not isgeneratorfunction(function):
         compiled._cache = KernelCache(function)
     return compiled
+
+
+def _template_for_any(called: Any, args: Sequence[Any], named: Mapping[str, Any]) -> Any:
+    """Return Numba's answer to a call of one kernel in another: the same for any numbers.
+
+    Numba would compile ``called`` once more for each argument that is written as a number.
+    """
+    values = {name: types.unliteral(argument) for name, argument in named.items()}
+    return called.get_call_template([types.unliteral(argument) for argument in args], values)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
