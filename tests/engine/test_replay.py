@@ -38,7 +38,7 @@ def images(shape, batch, seed):
 
 def pieces(plan, n):
     """Return the number of recorded calls, or the class of a step, of each piece."""
-    return [p if isinstance(p, engine.Step) else len(p) for p in plan._replays[n]._pieces]
+    return [p.turn.step if hasattr(p, "turn") else len(p) for p in plan._replays[n]._pieces]
 
 
 @every_case

@@ -249,7 +249,7 @@ class Plan:
                     return replay.values
                 del self._replays[n]  # and run into the error once more, where it says more
             elif n in self._replays and replay is None:
-                self._replays[n] = replay = Replay(self.steps, make, x)
+                self._replays[n] = replay = Replay(self._memory.turns(n), make, x)
                 return replay.values
             else:
                 self._replays[n] = None
@@ -259,12 +259,13 @@ class Plan:
         if self.poison:
             self._memory.poison(-1)
         with expecting(lambda: calls(self, len(x))):
-            for k, step in enumerate(self.steps):
-                begin = time.perf_counter()
-                values[step.makes] = step.forward(*[values[i] for i in step.inputs])
-                step.seconds[0] = time.perf_counter() - begin
+            for turn in self._memory.turns(len(x)):
+                step, begin = turn.step, time.perf_counter()
+                values[step.makes] = turn.run(values)
+                before = 0.0 if turn.begins else step.seconds[0]
+                step.seconds[0] = before + time.perf_counter() - begin
                 if self.poison:
-                    self._memory.poison(k)
+                    self._memory.poison(turn.number)
         return values
 
     def backward(self, dy: Any, *, need_dx: bool = False) -> Array | None:

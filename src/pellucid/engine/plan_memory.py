@@ -13,6 +13,7 @@ from ..typing import Array, Shape
 from .arena import offsets
 from .backend import Backend
 from .lives import Life, gradient_sums, lives
+from .parts import Parts, Turn, parts, turns
 from .reserved import Reserved, Use
 from .step import Step
 
@@ -81,12 +82,14 @@ class PlanMemory:
         repeatable: bool,
     ) -> None:
         self._steps, self._outputs, self._backend = steps, outputs, backend
-        self._repeatable = repeatable
+        self._input_shape, self._images, self._repeatable = input_shape, images, repeatable
         self._sums = gradient_sums(steps, outputs, input_shape, images)
         self._sum_arrays: dict[int, Array] = {}
         self._made: tuple[bool, bool] | None = None  # for training, frozen
-        self._layout = _Layout({}, {}, 0, [])
+        self._layout = _Layout({}, {}, {}, 0, [], None)
         self._arena = backend.zeros(0)
+        self._arrays: dict[Reserved, Array] = {}
+        self._turns: dict[int, list[Turn]] = {}  # by the number of images
 
     def lay_out(self, *, training: bool, frozen: bool) -> None:
         """Give all steps the arrays that they have reserved, unless they have them.
@@ -100,7 +103,10 @@ class PlanMemory:
         self._place({})
         self._arena = self._backend.zeros(0)  # the old array goes before there is a new one
         self._arena = self._backend.zeros(layout.total // 4)
-        arrays = {one: _part(self._arena, place, one) for one, place in layout.places.items()}
+        arrays = {
+            one: _part(self._arena, place, layout.forms[one])
+            for one, place in layout.places.items()
+        }
         for one in layout.apart:
             arrays[one] = self._backend.zeros(one.shape, one.dtype)
         self._place(arrays)
@@ -117,15 +123,32 @@ class PlanMemory:
             repeatable=self._repeatable,
         )
         near = {one: life for one, life in found.items() if not life.apart}
-        places, total = offsets([one.nbytes for one in near], list(near.values()))
+        cut = None
+        if not training:
+            cut = parts(self._steps, self._outputs, self._input_shape, self._images)
+        forms = {one: one for one in near}
+        if cut is not None:
+            for s, step in enumerate(self._steps):
+                forms |= {one: cut.shrunk(s, one) for one in step.reserved() if one in near}
+            if cut.whole in near:  # which is written at each turn
+                near[cut.whole] = Life(((0, near[cut.whole].spans[0][1]),))
+        places, total = offsets([forms[one].nbytes for one in near], list(near.values()))
         # The gradient of the images, if somebody asks for it, takes memory then.
         apart = [one for one, life in found.items() if life.apart and one.use is Use.OUTPUT]
-        return _Layout(near, dict(zip(near, places, strict=True)), total, apart)
+        return _Layout(near, forms, dict(zip(near, places, strict=True)), total, apart, cut)
 
     def _place(self, arrays: dict[Reserved, Array]) -> None:
+        self._arrays, self._turns = arrays, {}
         for step in self._steps:
             step.place(arrays)
         self._sum_arrays = {k: arrays[one] for k, one in self._sums.items() if one in arrays}
+
+    def turns(self, images: int) -> list[Turn]:
+        """Return the calls of all steps for as many images, in the memory that is laid out."""
+        if images not in self._turns:
+            cut = self._layout.parts
+            self._turns[images] = turns(self._steps, cut, self._arrays, images)
+        return self._turns[images]
 
     def sum_of(self, value: int, like: Array) -> Array:
         """Return the array for the sum of the gradients of a value, shaped ``like`` one of them."""
@@ -140,7 +163,7 @@ class PlanMemory:
         for one, life in self._layout.near.items():
             if any(begin <= time < end for begin, end in life.spans):
                 place = self._layout.places[one] // 4
-                unused[place : place - (-one.nbytes // 4)] = False
+                unused[place : place - (-self._layout.forms[one].nbytes // 4)] = False
         self._arena[unused] = np.nan
 
     def forget(self, *, training: bool, frozen: bool) -> None:
@@ -169,12 +192,17 @@ class PlanMemory:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Buffers with their lives and places in the arena, its bytes, and what lies elsewhere."""
+    """Buffers with their lives and places in the arena, its bytes, and what lies elsewhere.
+
+    The form of a buffer is itself, or for a part of the images.
+    """
 
     near: dict[Reserved, Life]
+    forms: dict[Reserved, Reserved]
     places: dict[Reserved, int]
     total: int
     apart: list[Reserved]
+    parts: Parts | None
 
     @cached_property
     def fullest(self) -> dict[str, int]:
@@ -183,7 +211,7 @@ class _Layout:
         use = {kind: np.zeros(times, np.int64) for kind in Use}
         for one, life in self.near.items():
             for begin, end in life.spans:
-                use[one.use][begin : end + 1] += one.nbytes
+                use[one.use][begin : end + 1] += self.forms[one].nbytes
         peak = np.sum(list(use.values()), axis=0).argmax()
         found: Counter[str] = Counter()
         for kind, bytes_at in use.items():

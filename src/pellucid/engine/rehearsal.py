@@ -47,11 +47,12 @@ def _take_a_step(plan: Plan, images: int) -> None:
     values: dict[int, Array] = {0: np.zeros((images, *plan.input_shape), dtype)}
     plan.share.begin(images)
     plan._prepare()
-    for step in plan.steps:
+    for turn in plan._memory.turns(images):
+        step = turn.step
         if isinstance(step, PlainStep):
             values[step.makes] = np.zeros((images, *step.output_shape), dtype)
         else:
-            values[step.makes] = step.forward(*[values[k] for k in step.inputs])
+            values[step.makes] = turn.run(values)
     if not plan.model.training:
         return
     gradients = {k: np.zeros_like(values[k]) for k in plan._outputs.values}

@@ -8,14 +8,21 @@ that read the images, which are another array at each call, and those that compu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..typing import Array
-from .step import Step
+from .parts import Turn
 
 __all__ = ["Replay"]
+
+
+class _Call(NamedTuple):
+    """A turn that is made with Python, and those of its inputs that are always the same arrays."""
+
+    turn: Turn
+    known: dict[int, Array]
 
 
 class Replay:
@@ -23,7 +30,7 @@ class Replay:
 
     Parameters
     ----------
-    steps : sequence of Step
+    turns : sequence of Turn
     make : callable
         Returns an empty recording, the backend's.
     x : array (N, ...)
@@ -35,22 +42,23 @@ class Replay:
         The values of the plan after the last call, by their number.
     """
 
-    def __init__(self, steps: Sequence[Step], make: Callable[[], Any], x: Array) -> None:
+    def __init__(self, turns: Sequence[Turn], make: Callable[[], Any], x: Array) -> None:
         self.values: dict[int, Array] = {0: x}
         self._pieces: list[Any] = []
-        self._layers = [step.layer for step in steps]
+        self._layers = [turn.step.layer for turn in turns]
         self._modes = [layer.training for layer in self._layers]
         fixed: set[int] = set()  # values that are the same arrays at each call
-        for step in steps:
-            inputs, repeats = [self.values[k] for k in step.inputs], step.repeats(len(x))
+        for turn in turns:
+            step, repeats = turn.step, turn.step.repeats(len(x))
             if repeats and fixed.issuperset(step.inputs):
-                if not self._pieces or isinstance(self._pieces[-1], Step):
+                if not self._pieces or isinstance(self._pieces[-1], _Call):
                     self._pieces.append(make())
                 with self._pieces[-1]:
-                    y = step.forward(*inputs)
+                    y = turn.run(self.values)
             else:
-                self._pieces.append(step)
-                y = step.forward(*inputs)
+                known = {k: self.values[k] for k in step.inputs if k in fixed}
+                self._pieces.append(_Call(turn, known))
+                y = turn.run(self.values)
             # A view of what is another array at each call is one, too.
             moving = [self.values[k] for k in step.inputs if k not in fixed]
             if repeats and not any(np.may_share_memory(y, a) for a in moving):
@@ -67,8 +75,8 @@ class Replay:
         values = self.values
         values[0] = x
         for piece in self._pieces:
-            if isinstance(piece, Step):
-                values[piece.makes] = piece.forward(*[values[k] for k in piece.inputs])
+            if isinstance(piece, _Call):
+                values[piece.turn.step.makes] = piece.turn.run(values | piece.known)
             elif not piece.repeat():
                 return False
         return True

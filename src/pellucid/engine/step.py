@@ -71,6 +71,9 @@ class Step:
         Whether a backward may follow: forward then leaves what that needs.
     reads_input, reads_output : bool
         Whether backward reads the last input, and the last output. Until then they last.
+    by_image : bool
+        Whether forward, in inference, handles each image by itself and leaves the outputs in its
+        one `output`, whose first axis is the images. Then a plan may pass a few at a time.
     returns_input, returns_gradient : bool
         Whether forward may return its input instead of its `output`, and backward ``dy`` instead of
         an `input_gradient`. A step that reserves none is taken to return a view.
@@ -82,7 +85,7 @@ class Step:
     makes_channels_last: bool | None = None
     layer: Any = Layer()  # a placeholder, not a layer of the model
     reads_input = reads_output = True
-    returns_input = returns_gradient = False
+    by_image = returns_input = returns_gradient = False
 
     def __init__(self, name: str, output_shape: Shape, multiply_adds: int = 0) -> None:
         self.name, self.output_shape, self.multiply_adds = name, output_shape, multiply_adds

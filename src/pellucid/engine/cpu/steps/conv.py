@@ -30,7 +30,7 @@ LARGEST_POOL = 4  # cells a side; larger windows gain nothing from going with a 
 class ConvStep(Step):
     """Convolution and bias; ReLU and max pooling without overlap if they follow."""
 
-    channels_last = True
+    channels_last = by_image = True
     sums_by_share = True
 
     def __init__(

@@ -35,7 +35,7 @@ class AddStep(Step):
     that runs when the other summand is there: the convolution adds that before it writes.
     """
 
-    reads_input = False
+    by_image, reads_input = True, False
     #: the convolution that may add in passing, and the value that it, or its batch norm, makes
     source: ConvStep | None = None
     _made = 0
@@ -148,7 +148,7 @@ class AddStep(Step):
 class ConcatStep(Step):
     """The channels of several images, or several rows, one after the other: the end of branches."""
 
-    channels_last = True
+    channels_last = by_image = True
     reads_input = reads_output = False
     kernel = "concat"
 

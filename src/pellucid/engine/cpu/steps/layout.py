@@ -45,6 +45,7 @@ class ViewStep(Step):
 class LayoutStep(Step):
     """Convert images (N, C, H, W) to (N, H, W, C), or back: a matrix transpose for each."""
 
+    by_image = True
     reads_input = reads_output = False
 
     def __init__(self, shape: Shape, batch: int, *, to_last: bool) -> None:

@@ -44,6 +44,7 @@ class PointwiseStep(Step):
     convolution applies the activation before it writes its output, if it is `in_passing`.
     """
 
+    by_image = True
     #: forward and backward
     kernels: ClassVar[tuple[Callable[..., Any], Callable[..., Any]]]
     #: the convolution that can do it in passing, and the batch norm between, if there is one

@@ -27,7 +27,7 @@ from ...reserved import Use
 from ...step import Step
 from ..launch import launch
 from ..max_pooling import MaxPooling, run_bands
-from .base import serves
+from .base import flat, serves
 
 __all__ = [
     "AdaptiveMaxPoolStep",
@@ -47,7 +47,7 @@ Sliding: TypeAlias = MaxPool2d | AvgPool2d | LpPool2d
 class _PoolStep(Step):
     """Base class: the geometry of the windows, and the buffers."""
 
-    channels_last = True
+    channels_last = by_image = True
     reads_input = reads_output = False
     passes: Sequence[Any] = (pooling.sums,)  # the last one is used by the backward alone
 
@@ -91,12 +91,12 @@ class MaxPoolStep(_PoolStep):
     ) -> None:
         super().__init__(name, layer, input_shape, batch)
         self._max_pooling = MaxPooling(self.windows)
-        self._argmax = self.kept(self._y.size, self._max_pooling.argmax_type)
+        self._argmax = self.kept(self._y.shape, self._max_pooling.argmax_type)
 
     def forward(self, x: Array) -> Array:
         """Return the maxima."""
         y = self._y[: len(x)]
-        self._max_pooling.forward(x, y, self._argmax[:] if self.keeps else None)
+        self._max_pooling.forward(x, y, flat(self._argmax[:]) if self.keeps else None)
         return y
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
@@ -104,7 +104,7 @@ class MaxPoolStep(_PoolStep):
         if not need_dx:
             return None
         dx = self._dx[: len(dy)]
-        self._max_pooling.backward(dy, self._argmax[:], dx)
+        self._max_pooling.backward(dy, flat(self._argmax[:]), dx)
         return dx
 
 
