@@ -119,6 +119,17 @@ def test_a_gradient_takes_the_place_of_one_that_nobody_else_reads(reader):
     assert (step._dx.size == 0) == (reader in ("convolution", "norm"))
 
 
+@pytest.mark.parametrize("kind", [nn.Flatten, nn.Tanh])
+def test_a_gradient_that_a_view_passes_on_is_left_as_it_is(kind):
+    model = nn.Sequential(nn.Linear(6, 4, rng=np.random.default_rng(0)), _norm(4), kind())
+    plan, dy = engine.compile(model, (6,), 5), _drawn(5, (4,), 1)
+    kept = dy.copy()
+    plan(_drawn(5, (6,)))
+    plan.backward(dy)
+    np.testing.assert_array_equal(dy, kept)
+    assert (plan.steps[1]._dx.size == 0) == (kind is nn.Tanh)
+
+
 @pytest.mark.parametrize("block", [1, 50, 500])
 def test_batch_norm_in_many_blocks(block, monkeypatch):
     monkeypatch.setattr(normalization, "BATCH_BLOCK", block)
