@@ -18,6 +18,7 @@ from ..typing import Array
 from .exp import decay
 from .jit import kernel
 from .pool.threads import share
+from .simd import flat
 
 __all__ = [
     "cross_entropy",
@@ -47,9 +48,9 @@ def _largest(row: Array) -> np.float32:
 @kernel
 def _decays(z: Array) -> None:
     """Replace ``z`` by ``e^z``, across its rows: a row may be shorter than a vector."""
-    flat = z.reshape(z.size)
-    for i in range(len(flat)):
-        flat[i] = decay(flat[i])
+    numbers = flat(z)
+    for i in range(len(numbers)):
+        numbers[i] = decay(numbers[i])
 
 
 @kernel

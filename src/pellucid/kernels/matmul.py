@@ -29,6 +29,7 @@ from .pool.threads import share
 from .simd import (
     add_in_order,
     add_row,
+    flat,
     inner,
     inner_first,
     lane_sums,
@@ -238,7 +239,7 @@ def gradients(height: int) -> Any:
 def _mask(dy: MaskedGradient, dz: Array, sums: Array, bounds: Array, columns: int) -> None:
     """Write dz (images, pitch), padded with zeros, and its sum over each chunk of images."""
     (source, y, masked), (chunks, pitch) = dy, sums.shape
-    flat = sums.reshape(sums.size)
+    all_sums = flat(sums)
     for f in range(0, columns, LANES):
         count = min(LANES, columns - f)
         for chunk in range(chunks):
@@ -249,7 +250,7 @@ def _mask(dy: MaskedGradient, dz: Array, sums: Array, bounds: Array, columns: in
                     u = where_above_zero(u, load_part(y, n * columns + f, count), np.float32(0))
                 store(u, dz, n * pitch + f, 0)
                 total = total + u
-            store(total, flat, chunk * pitch + f, 0)
+            store(total, all_sums, chunk * pitch + f, 0)
 
 
 @kernel

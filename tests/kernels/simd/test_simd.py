@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numba import TypingError
 
 from pellucid.kernels.jit import LANES, REGISTERS, inlined, kernel
 from pellucid.kernels.simd import (
@@ -17,6 +18,7 @@ from pellucid.kernels.simd import (
     add_scaled,
     add_vector,
     add_where_equal,
+    flat,
     inner,
     inner_first,
     interleave,
@@ -655,3 +657,21 @@ def test_pairs_are_rounded_to_the_nearest_and_multiplied_together():
 def test_the_machine_has_vectors():
     assert LANES in (4, 8, 16)
     assert REGISTERS in (16, 32)
+
+
+@kernel
+def count(whole):
+    numbers = flat(whole)
+    for k in range(len(numbers)):
+        numbers[k] = k
+    return numbers
+
+
+def test_an_array_seen_as_flat_is_the_array_itself():
+    whole = np.zeros((2, 3, 4), dtype=np.float32)
+    numbers = count(whole[1:])
+    np.testing.assert_array_equal(whole, np.stack([np.zeros((3, 4)), np.arange(12).reshape(3, 4)]))
+    del whole
+    np.testing.assert_array_equal(numbers, np.arange(12))
+    with pytest.raises(TypingError):
+        count(np.zeros((2, 6), dtype=np.float32)[:, :3])  # which is not C-contiguous

@@ -127,7 +127,9 @@ def forward(
         tap_offset, first_tap, window_offset, place, first_tile, seen = tiling
         n_images, in_place, parts, per_vector = split
         bands, phases, per_group = len(seen), len(first_tap) - 1, s.f // s.groups
-        most, line = (seen[:, 1] - seen[:, 0]).max(), s.pitch * s.depth
+        most, line = 0, s.pitch * s.depth
+        for band in range(bands):
+            most = max(most, seen[band, 1] - seen[band, 0])
         padded = aligned(np.zeros((1 if in_place else most * line) + LINE, dtype=np.float32))
         scratch = aligned(np.empty(2 * size_of_tile + LINE, dtype=np.float32))
         sums, result = scratch[:size_of_tile], scratch[size_of_tile:]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ...typing import Array
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
-from ..simd import load_within, store_rows_at, transpose_lanes
+from ..simd import flat, load_within, store_rows_at, transpose_lanes
 from ..tree import add_chunks
 
 __all__ = ["pack", "pack_rows", "unpack"]
@@ -26,7 +26,7 @@ def pack(queue: Array, w: Array, groups: int, back: bool, place: Array, out: Arr
     """
     count, channels, cells = w.shape
     _, tiles, rows, width = out.shape
-    per_group, flat, packed = count // groups, w.ravel(), out.ravel()
+    per_group, weights, packed = count // groups, flat(w), flat(out)
     for task in share(queue):
         g, first, to = task // tiles, task % tiles * width, task * rows * width
         for copy in range(len(place)):
@@ -34,12 +34,12 @@ def pack(queue: Array, w: Array, groups: int, back: bool, place: Array, out: Arr
                 begin = g * per_group * channels + first
                 for f in range(per_group):
                     _transpose_to(
-                        flat, (begin + f * channels) * cells, min(width, channels - first), cells,
-                        cells, place[copy], packed, to + f * width,
+                        weights, (begin + f * channels) * cells, min(width, channels - first),
+                        cells, cells, place[copy], packed, to + f * width,
                     )  # fmt: skip
             else:
                 _transpose_to(
-                    flat, (g * per_group + first) * channels * cells,
+                    weights, (g * per_group + first) * channels * cells,
                     min(width, per_group - first), channels * cells, channels * cells, place[copy],
                     packed, to + copy * per_group,
                 )  # fmt: skip

@@ -42,6 +42,7 @@ from ..simd import (
     add_groups,
     add_vector,
     entry,
+    flat,
     load,
     load_part,
     prefetch_tile,
@@ -260,7 +261,7 @@ def forward(width: int, run: int, step: int, given: int, made: int, functions: b
         scratch = aligned(np.empty(2 * size_of_tile + LINE, dtype=np.float32))
         sums, result = scratch[:size_of_tile], scratch[size_of_tile:]
         arrays = (packed.filters, packed.bias, sums, result)
-        tables, rectangles = (s.taps, s.phases.ravel()), cut.rectangles.ravel()
+        tables, rectangles = (s.taps, flat(s.phases)), flat(cut.rectangles)
         vectors, count, size = (s.f + per_made - 1) // per_made, len(cut.rectangles), cut.strip
         what = (arrays, packed.activation, len(packed.filters) // vectors)
         strip = aligned(np.empty(TOGETHER * size + LINE, dtype=np.float32))

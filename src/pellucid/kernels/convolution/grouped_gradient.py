@@ -21,7 +21,7 @@ import numpy as np
 from ...typing import Array
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
-from ..simd import add_rows_from, load, prefetch_tile, row_sum, slide_back, transpose, zeros
+from ..simd import add_rows_from, flat, load, prefetch_tile, row_sum, slide_back, transpose, zeros
 from ..tree import add_chunks
 from .arguments import PartialSums
 from .grouped import copy_strips, groups_per_vector, rectangle
@@ -108,7 +108,7 @@ def backward_weights(width: int, height: int, run: int, step: int, given: int, m
         """
         all_weights, all_bias, bounds = sums
         images, gradients = (x.numbers, x.gate, x.gated), (dy.numbers, dy.gate, dy.gated)
-        rectangles, count = cut.rectangles.ravel(), len(cut.rectangles)
+        rectangles, count = flat(cut.rectangles), len(cut.rectangles)
         size, of_dz = cut.strip, cut.result
         vectors = (s.f + per_made - 1) // per_made
         strip = aligned(np.empty(TOGETHER * size + LINE, dtype=np.float32))

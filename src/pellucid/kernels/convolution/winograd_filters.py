@@ -13,7 +13,7 @@ import numpy as np
 from ...typing import Array
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
-from ..simd import load, load_within, scatter, store_within, transpose, transpose_lanes
+from ..simd import flat, load, load_within, scatter, store_within, transpose, transpose_lanes
 from ..tree import add_chunks
 from .winograd_transforms import PATCH, PLACES, scaled, values, values_transposed
 
@@ -42,7 +42,7 @@ def transform(side: int) -> Any:
         it has those of the adjoint, with F and C exchanged.
         """
         groups, _, depth, width = u.shape
-        flat_w, flat_u = w.reshape(w.size), u.reshape(u.size)
+        flat_w, flat_u = flat(w), flat(u)
         cells = np.zeros(cells_of_filter * width, dtype=np.float32)
         channels, filters = w.shape[1], len(w) // groups
         size, turn, first = w.shape[1] * cells_of_filter, 1, 0
@@ -75,7 +75,7 @@ def transform_back(side: int) -> Any:
         place, and so that ranks can go on adding (see `pellucid.kernels.tree`).
         """
         chunks, groups, depth, _, width = du.shape
-        size, flat_du = PLACES * width, du.reshape(du.size)
+        size, flat_du = PLACES * width, flat(du)
         sums = du.reshape(chunks, groups * depth * size)
         channels, filters = dw.shape[1], len(dw) // groups
         for task in share(queue):

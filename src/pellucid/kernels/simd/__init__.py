@@ -65,6 +65,7 @@ Memory (memory.py); *within* means the first n numbers in the rows r < R and col
     store_bytes_within(...)             the same into an array of bytes
     add_rows_from(t, y, i, step, r, n)  y[i + s·step : + n] += t[s,:] for rows s >= r, one by one
     k = entry(a, i)                     a[i], a number, where i cannot be negative
+    b = flat(a)                         all numbers of a, which may have several axes
     prefetch(y, i)                      fetch the cache line of y[i], soon to be written
     prefetch_row(C, a, i)               fetch those of a[i : i + C·LANES], soon to be read
     prefetch_tile(R, C, a, i, p, q)     fetch those of a[i + r·p + c·q], soon to be read
@@ -129,6 +130,7 @@ from .bytes import codes, copy_bytes, outer_bytes, scaled
 from .memory import (
     add_rows_from,
     entry,
+    flat,
     load,
     load_at,
     load_bytes,
@@ -187,6 +189,7 @@ __all__ = [
     "codes",
     "copy_bytes",
     "entry",
+    "flat",
     "inner",
     "inner_first",
     "interleave",

@@ -8,6 +8,7 @@ from typing import Any
 from llvmlite import ir
 from numba import extending, types
 from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
 
 from ..jit import LANES
 from .tile import ALIGN, INDEX, VECTOR, ZERO, Tile, Writer, first_lanes, masked
@@ -15,6 +16,7 @@ from .tile import ALIGN, INDEX, VECTOR, ZERO, Tile, Writer, first_lanes, masked
 __all__ = [
     "add_rows_from",
     "entry",
+    "flat",
     "load",
     "load_at",
     "load_bytes",
@@ -58,6 +60,29 @@ def load(typing: Any, rows: Any, columns: Any, a: Any, i: Any, p: Any, q: Any) -
         return made
 
     return tile(rows, columns, a, types.intp, types.intp, types.intp), write
+
+
+@intrinsic
+def flat(typing: Any, a: Any) -> Any:
+    """Return a view of ``a``, which is C-contiguous, with one axis.
+
+    Numba compiles three functions for a ``reshape``, in each process that has not yet.
+    """
+    if a.layout != "C":
+        return None
+    whole = types.Array(a.dtype, 1, "C")
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        from numba.np.arrayobj import populate_array  # with which a process without compiling waits
+
+        of, view = context.make_array(a)(context, builder, values[0]), context.make_array(whole)
+        made = view(context, builder)
+        populate_array(
+            made, of.data, [of.nitems], [of.itemsize], of.itemsize, of.meminfo, of.parent
+        )
+        return impl_ret_borrowed(context, builder, whole, made._getvalue())
+
+    return whole(a), write
 
 
 @intrinsic
