@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pellucid import engine, models
+from pellucid import engine, models, quantize
 from pellucid.engine import peak_gflops, profile, table
 
 
@@ -93,3 +93,14 @@ def test_the_steps_take_no_longer_than_the_whole():
     # Medians of each step and of the whole: not to the last digit.
     assert there < 1.2 * measured.step_seconds["forward"]
     assert again < 1.2 * measured.step_seconds["backward"]
+
+
+def test_of_a_quantized_network_the_inference_is_measured():
+    rng = np.random.default_rng(0)
+    x, labels = rng.random((20, 1, 8, 8), dtype=np.float32), np.zeros(20, np.int64)
+    model = quantize(models.SimpleConvNet((1, 8, 8), rng=rng), x)
+    measured = engine.profile(model, x, labels, steps=2)
+    assert (measured.training, measured.step_seconds, measured.training_steps) == ("", {}, ())
+    assert "training" not in str(measured)
+    assert "int8 product" in measured.inference
+    assert measured.call_seconds > 0

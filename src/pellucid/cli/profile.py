@@ -108,22 +108,27 @@ def _document(measured: Profile) -> dict[str, Any]:
     """Return what --json prints."""
     from ..engine.peak import peak_gflops
 
-    step = sum(measured.step_seconds.values())
     return {
         "images": measured.images,
         "threads": measured.threads,
         "product_gflops": peak_gflops(),
-        "training": {
-            "seconds": step,
-            "images_per_second": measured.images / step,
-            "parts": {f"{part}_seconds": s for part, s in measured.step_seconds.items()},
-            "steps": [asdict(one) for one in measured.training_steps],
-        },
+        "training": _training(measured) if measured.step_seconds else None,
         "inference": {
             "seconds": measured.call_seconds,
             "images_per_second": measured.images / measured.call_seconds,
             "steps": [asdict(one) for one in measured.inference_steps],
         },
+    }
+
+
+def _training(measured: Profile) -> dict[str, Any]:
+    """Return what --json prints of a training step."""
+    step = sum(measured.step_seconds.values())
+    return {
+        "seconds": step,
+        "images_per_second": measured.images / step,
+        "parts": {f"{part}_seconds": s for part, s in measured.step_seconds.items()},
+        "steps": [asdict(one) for one in measured.training_steps],
     }
 
 

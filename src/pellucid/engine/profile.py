@@ -35,7 +35,8 @@ class Profile:
     training, inference : str
         The steps, as `table` shows them.
     step_seconds : dict of str to float
-        Median seconds of the parts of one training step: forward, loss, backward, update.
+        Median seconds of the parts of one training step: forward, loss, backward, update. Empty
+        for a quantized network, which has no training.
     call_seconds : float
         Median seconds of one inference call.
     images, threads : int
@@ -54,22 +55,26 @@ class Profile:
     inference_steps: tuple[StepTime, ...] = ()
 
     def __str__(self) -> str:
+        lines = [*self._training(), f"inference, {self.images} images a call", self.inference]
+        lines += [
+            f"one call: {1000 * self.call_seconds:.3f} ms; "
+            f"{self.images / self.call_seconds:,.0f} images/s",
+            "",
+            f"{self.threads} threads; NumPy's matrix product: {peak_gflops():.0f} GFLOP/s",
+        ]
+        return "\n".join(lines)
+
+    def _training(self) -> list[str]:
+        if not self.step_seconds:
+            return []
         step = sum(self.step_seconds.values())
         parts = ", ".join(f"{part} {1000 * s:.3f}" for part, s in self.step_seconds.items())
-        return "\n".join(
-            (
-                f"training, {self.images} images a step",
-                self.training,
-                f"one step: {1000 * step:.3f} ms ({parts}); {self.images / step:,.0f} images/s",
-                "",
-                f"inference, {self.images} images a call",
-                self.inference,
-                f"one call: {1000 * self.call_seconds:.3f} ms; "
-                f"{self.images / self.call_seconds:,.0f} images/s",
-                "",
-                f"{self.threads} threads; NumPy's matrix product: {peak_gflops():.0f} GFLOP/s",
-            )
-        )
+        return [
+            f"training, {self.images} images a step",
+            self.training,
+            f"one step: {1000 * step:.3f} ms ({parts}); {self.images / step:,.0f} images/s",
+            "",
+        ]
 
 
 def profile(
@@ -81,6 +86,8 @@ def profile(
     optimizer: str = "adam",
 ) -> Profile:
     """Measure ``steps`` training steps and as many inferences of a copy of ``model``.
+
+    Of a quantized network, only inferences.
 
     Parameters
     ----------
@@ -104,6 +111,7 @@ def profile(
     """
     require_one_output(model, "profile")
     model = copy.deepcopy(model).train()
+    trains = not any(layer.inference_only for _, layer in model.layers())
     plan = compile(model, images.shape[1:], len(images))
     loss = plan.backend.loss(SoftmaxCrossEntropy())
     rule = optim.by_name(optimizer)
@@ -125,8 +133,8 @@ def profile(
         plan(images)
         return [time.perf_counter() - begin]
 
-    parts = _medians(train, plan, steps)
-    step_seconds = dict(zip(PARTS, parts, strict=True))
+    parts = _medians(train, plan, steps) if trains else []
+    step_seconds = dict(zip(PARTS, parts, strict=False))
     training = [list(step.seconds) for step in plan.steps]
     model.eval()
     plan.freeze()
@@ -141,13 +149,13 @@ def profile(
     for step, seconds in zip(plan.steps, training, strict=True):
         step.seconds[:] = seconds
     return Profile(
-        table(plan.steps, len(images)),
+        table(plan.steps, len(images)) if trains else "",
         inference,
         step_seconds,
         call_seconds,
         len(images),
         get_num_threads(),
-        step_times(plan.steps, len(images)),
+        step_times(plan.steps, len(images)) if trains else (),
         inference_steps,
     )
 
