@@ -9,6 +9,7 @@ import numba
 import numpy as np
 import pytest
 from numba.core import event
+from numba.core.caching import NullCache
 
 from pellucid.kernels.jit import kernel
 
@@ -65,6 +66,7 @@ def many_times(x):
 
 
 def test_a_number_in_a_call_compiles_no_kernel_once_more():
+    many_times._cache = NullCache()  # it is not to come from the disk
     with event.install_recorder("numba:compile") as recorder:
         assert many_times(X) == 8.0
     begun = [each for _, each in recorder.buffer if each.is_start]
