@@ -3,8 +3,9 @@
     python benchmarks/core_costs.py CASE [STEPS]
 
 A step runs as usual, but each kernel's tasks are called one by one, in order, and timed. Of several
-steps, the least duration of each task counts. In inference, which calls its kernels again without
-Python, what lies between the launches counts for nothing.
+steps, the least duration of each task counts. Within a forward or a backward, whose kernels are
+called again without Python, nothing lies between the launches but what `run_python` calls, and
+before the first one the Python that begins the pass.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ours import Pellucid
 from pellucid.kernels.jit import kernel
 from pellucid.kernels.pool import threads, work_queue
 from pellucid.kernels.pool.atomics import call
+from pellucid.kernels.pool.recording import Recording
 from pellucid.kernels.pool.work_queue import (
     BACK,
     CODE,
@@ -67,10 +69,14 @@ class Stopwatch:
     def __init__(self, *, each: bool) -> None:
         self.launches: list[Launch] = []
         self.each, self._ended = each, time.perf_counter()
+        self.repeated = False  # whether the calls will be made again without Python
+        self._python = 0.0  # seconds of what is called again between the kernels
 
     def call(self, function: Any, count: int, args: tuple[Any, ...], *, shared: bool) -> None:
         """Do a kernel's tasks, and keep the durations."""
         before, tasks = time.perf_counter() - self._ended, (0.0,) * count
+        if self.repeated:
+            before, self._python = self._python, 0.0
         if not self.each:
             function(work_queue.queue_for_one(count), *args)
         else:
@@ -78,12 +84,18 @@ class Stopwatch:
             work_queue.begin(queue, 0)
             began = time.perf_counter()
             function(queue, *args)  # only stores its arguments in the queue
-            before = time.perf_counter() - began
+            before = 0.0 if self.repeated else time.perf_counter() - began
             empty = min(_seconds(queue, -1) for _ in range(3))
             tasks = tuple(max(_seconds(queue, task) - empty, 1e-8) for task in range(count))
         name = f"{function.py_func.__module__.rpartition('.')[2]}.{function.py_func.__name__}"
         self.launches.append(Launch(name, before, tasks, shared))
         self._ended = time.perf_counter()
+
+    def python(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Call once more, and time, what `run_python` has called."""
+        began = time.perf_counter()
+        function(*args)
+        self._python += time.perf_counter() - began
 
 
 def _seconds(queue: Any, task: int) -> float:
@@ -98,12 +110,14 @@ def launches_of(key: str, steps: int = STEPS) -> tuple[list[Launch], Queue]:
     few = list(itertools.islice(batches(case.image, case.batch), 2))
     ours = Pellucid(case, few, 1)
     work: Callable[[], Any] = ours.train if case.training else ours.infer
-    if not case.training:
-        ours.run.replays = False
-    work()
+    for _ in range(3):
+        work()
+    entering = _entering(ours.run, few[0][0], training=case.training)
+    ours.run.replays = False
+    ours.run = watched = _Watched(ours.run)
     found: dict[bool, list[list[Launch]]] = {True: [], False: []}
     for each in (True, False) * steps:
-        watch = Stopwatch(each=each)
+        watch = watched.watch = Stopwatch(each=each)
         threads.begin_recording(watch)
         try:
             work()
@@ -112,10 +126,51 @@ def launches_of(key: str, steps: int = STEPS) -> tuple[list[Launch], Queue]:
         found[each].append(watch.launches)
     tasks, gaps = ([_least(same) for same in zip(*found[k], strict=True)] for k in found)
     least = [
-        replace(one, before=(one.before + gap.before) * case.training)
-        for one, gap in zip(tasks, gaps, strict=True)
+        replace(one, before=one.before + gap.before) for one, gap in zip(tasks, gaps, strict=True)
     ]
+    for number, seconds in zip(watched.begins, entering, strict=True):
+        least[number] = replace(least[number], before=least[number].before + seconds)
     return least, _queue()
+
+
+class _Watched:
+    """A plan, whose stopwatch knows which calls it will repeat without Python."""
+
+    def __init__(self, plan: Any) -> None:
+        self.plan, self.watch, self.begins = plan, Stopwatch(each=True), list[int]()
+
+    def __call__(self, x: Any) -> Any:
+        self.begins = []
+        return self._repeated(self.plan, x)
+
+    def backward(self, dy: Any) -> Any:
+        """Call the plan's backward."""
+        return self._repeated(self.plan.backward, dy)
+
+    def _repeated(self, work: Callable[[Any], Any], x: Any) -> Any:
+        self.begins.append(len(self.watch.launches))
+        self.watch.repeated = True
+        result = work(x)
+        self.watch.repeated = False
+        return result
+
+
+def _entering(plan: Any, x: Any, *, training: bool) -> list[float]:
+    """Return the seconds of Python in a forward and a backward whose kernels are called again."""
+    dy, times, repeat = np.zeros_like(plan(x)), list[tuple[float, ...]](), Recording.repeat
+    Recording.repeat = lambda self, moved=None: True  # type: ignore[method-assign]
+    try:
+        for _ in range(20):
+            clock = [time.perf_counter()]
+            plan(x)
+            clock.append(time.perf_counter())
+            if training:
+                plan.backward(dy)
+                clock.append(time.perf_counter())
+            times.append(tuple(after - before for before, after in itertools.pairwise(clock)))
+    finally:
+        Recording.repeat = repeat  # type: ignore[method-assign]
+    return [float(seconds) for seconds in np.min(times, axis=0)]
 
 
 def _least(same: tuple[Launch, ...]) -> Launch:

@@ -332,7 +332,7 @@ def test_part_of_a_model_may_learn_by_a_plan_of_its_own():
         for key, p in head.parameters().items():
             np.testing.assert_allclose(p.data, expected[key], rtol=1e-6)
         back(plan)
-        assert plan._flat.hold(list(model.parameters().values()))
+        assert plan._weights._flat.hold(list(model.parameters().values()))
     plain.load_state_dict(model.state_dict())
     np.testing.assert_allclose(plan(batch()[0]), plain.train()(batch()[0]), rtol=1e-3, atol=1e-4)
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from ..distributed import Share
-from ..errors import ArgumentError, PellucidError, ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..kernels.ahead.crew import expecting
-from ..nn import Layer, Parameter
+from ..nn import Layer
 from ..nn.state import widened
 from ..ops.checks import require_count, require_real
 from ..precision import Precision, offered, require_precision
@@ -21,17 +19,18 @@ from ..typing import Array, Shape
 from .assembly import assemble
 from .backend import Backend
 from .cpu.backend import CPU
-from .flat import FlatWeights, Layout, flat_weights
+from .exclusive import Exclusive
+from .facts import Modes
+from .flat import Layout
 from .outputs import Outputs
 from .plan_memory import MemoryUse, PlanMemory
+from .plan_weights import PlanWeights
 from .rehearsal import calls
-from .replay import Replay
+from .runs import Runs, Way
 from .step import Step
 from .table import table
 
 __all__ = ["Plan", "compile"]
-
-_trains = attrgetter("training")
 
 
 class Plan:
@@ -68,8 +67,10 @@ class Plan:
         Paths of the layers whose gradients are correct, but whose last bits depend on the number of
         processes: they have no step that sums over chunks.
     replays : bool
-        Whether a frozen plan calls kernels without Python between them, from the third call on
-        with as many images. Then the steps' ``seconds`` are not measured.
+        Whether kernels are called without Python between them, from the third call on with as many
+        images, forward and backward. Then the steps' ``seconds`` are not measured. A step runs with
+        Python if it is not made for that (`Step.repeats`), and so do all of them in training with
+        ``after_step``, or if processes share the batch.
     after_step : callable, optional
         Called in `backward` with each step that has run, once the gradients of the step's
         parameters lie in `gradients`, such as to send them while the steps before it compute.
@@ -99,7 +100,7 @@ class Plan:
         self.single = all(p.data.dtype == np.float32 for p in model.parameters().values())
         self.images = 0
         self._given: list[Shape] = []  # the shapes of the last outputs
-        self._at_work: dict[str, object] = {}
+        self._exclusive = Exclusive()
         self.steps, outputs = assemble(
             model,
             self.input_shape,
@@ -114,22 +115,19 @@ class Plan:
         self._memory = PlanMemory(
             self.steps, outputs, self.input_shape, self._most, backend, repeatable=repeatable
         )
-        self._layers = [layer for _, layer in model.layers()]
+        layers = [layer for _, layer in model.layers()]
+        self._modes = Modes(layers)
         self._training = self._frozen = False  # what memory is laid out for
         self._images: Array | None = None  # of a call that kept nothing for backward
         self._parameters = list(model.parameters().values())
-        self._flat: FlatWeights | None = None  # allocated by the first backward
-        self._gradients = backend.zeros(0)
-        self._views: list[Array] = []
-        self._gradient_of: dict[Parameter, Array] = {}
-        for step in self.steps:
-            step.gradients = self._gradient_of
+        self._weights = PlanWeights(self._parameters, self.steps, backend, single=self.single)
+        self._runs = Runs(
+            self.steps, self._memory, backend, layers, self._parameters, single=self.single
+        )
         self.approximate = self._approximate()
         self.after_step: Callable[[Step], object] | None = None
         self.replays = True
-        self._replays: dict[int, Replay | None] = {}  # by the number of images; None: run once
         self.poison = False
-        self._find_trained()
 
     @property
     def weights(self) -> Array:
@@ -144,7 +142,7 @@ class Plan:
         ArgumentError
             If the parameters cannot share one array.
         """
-        return self._lay_out().whole
+        return self._weights.laid_out().whole
 
     @property
     def gradients(self) -> Array:
@@ -164,13 +162,13 @@ class Plan:
         >>> plan.gradients.shape == plan.weights.shape
         True
         """
-        self._lay_out()
-        return self._gradients
+        self._weights.laid_out()
+        return self._weights.gradients
 
     @property
     def layout(self) -> Layout:
         """Where each parameter of the model lies in `weights` and `gradients`."""
-        return self._lay_out().layout
+        return self._weights.laid_out().layout
 
     @property
     def memory(self) -> MemoryUse:
@@ -181,20 +179,11 @@ class Plan:
     def _prepare(self) -> None:
         """Lay out memory for what the model's mode asks for."""
         self._training = self._trains()
-        self._memory.lay_out(training=self._training, frozen=self._frozen)
+        if self._memory.lay_out(training=self._training, frozen=self._frozen):
+            self._runs.forget()
 
     def _trains(self) -> bool:
-        return self._training or any(map(_trains, self._layers))
-
-    def _lay_out(self) -> FlatWeights:
-        self._place_gradients()
-        if self._flat is None:
-            raise ArgumentError(
-                "keeps weights and gradients in one array only if all are float32 and writable, "
-                "and share no memory. Use the parameters of the model.",
-                where="Plan",
-            )
-        return self._flat
+        return self._training or any(self._modes.now())
 
     def __call__(self, x: Array) -> Any:
         """Return the scores for ``x`` (N, C, H, W), N up to the batch size, in a buffer.
@@ -211,7 +200,7 @@ class Plan:
         ShapeError
             If the plan was made for other images, or the model's weights have changed their shapes.
         """
-        return self._exclusively(self._run, np.asarray(x))
+        return self._exclusive.call(self._run, np.asarray(x))
 
     def _run(self, x: Array) -> Any:
         if x.shape[1:] != self.input_shape or len(x) > self._most:
@@ -233,40 +222,20 @@ class Plan:
             self._given = self._outputs.of_no_images(self.model.output_shape(self.input_shape))
             dtype = self._fit(x, "images").dtype
             return self._outputs.returned([np.empty(shape, dtype=dtype) for shape in self._given])
-        values = self._values(self._fit(x, "images"))
+        with expecting(lambda: calls(self, len(x))):
+            values = self._runs.forward(
+                self._fit(x, "images"), self._way, frozen=self._frozen and not self._training,
+                mode=self.model.training,
+            )  # fmt: skip
         outputs = [values[k] for k in self._outputs.values]
         self.images, self._given = len(x), [output.shape for output in outputs]
         self._images = None if self._training else values[0]
         return self._outputs.returned([self.backend.to_host(output) for output in outputs])
 
-    def _values(self, x: Array) -> dict[int, Array]:
-        """Return all values for the images ``x``, by their numbers."""
-        make = getattr(self.backend, "recording", None)
-        if self._frozen and self.replays and make is not None and not self._training:
-            n, replay = len(x), self._replays.get(len(x))
-            if replay is not None and replay.holds:
-                if replay(x):
-                    return replay.values
-                del self._replays[n]  # and run into the error once more, where it says more
-            elif n in self._replays and replay is None:
-                self._replays[n] = replay = Replay(self._memory.turns(n), make, x)
-                return replay.values
-            else:
-                self._replays[n] = None
-        else:
-            self._replays.clear()
-        values = {0: x}
-        if self.poison:
-            self._memory.poison(-1)
-        with expecting(lambda: calls(self, len(x))):
-            for turn in self._memory.turns(len(x)):
-                step, begin = turn.step, time.perf_counter()
-                values[step.makes] = turn.run(values)
-                before = 0.0 if turn.begins else step.seconds[0]
-                step.seconds[0] = before + time.perf_counter() - begin
-                if self.poison:
-                    self._memory.poison(turn.number)
-        return values
+    @property
+    def _way(self) -> Way:
+        alone = self.share.alone or not self._training
+        return Way(self.replays and alone, self.poison, self.after_step)
 
     def backward(self, dy: Any, *, need_dx: bool = False) -> Array | None:
         """Compute the gradients of all parameters that are not frozen, and the input's on request.
@@ -280,10 +249,9 @@ class Plan:
             If ``dy`` is not shaped like the last output.
         """
         with expecting(lambda: calls(self, self.images)):
-            return self._exclusively(self._backward, dy, need_dx)
+            return self._exclusive.call(self._backward, dy, need_dx)
 
     def _backward(self, dy: Any, need_dx: bool) -> Array | None:
-        self._replays.clear()
         if not self._given:
             raise ArgumentError(
                 "backward needs a forward first: call the plan."
@@ -300,12 +268,12 @@ class Plan:
             self._require_begun(self.images)
         if not self.images:
             if not self.share.alone:
-                self._place_gradients()
-            self._collect_gradients()
+                self._weights.place()
+            self._weights.collect()
             self._attend_backward({k for k, _ in given}, need_dx)
             return np.zeros((0, *self.input_shape), given[0][1].dtype) if need_dx else None
-        self._find_trained()
-        self._place_gradients()
+        self._runs.find_trained()
+        self._weights.place()
         if self._images is not None:  # the last call kept nothing
             self._training = True
             self._run(self._images)
@@ -313,25 +281,9 @@ class Plan:
             self._given = []
         gradients: dict[int, Array] = {}
         for k, part in given:
-            gradients[k] = self._sum(k, gradients[k], part) if k in gradients else part
-        for k, step in enumerate(reversed(self.steps), len(self.steps)):
-            if step.makes not in gradients or not (need_dx or step.makes in self._trained):
-                continue
-            begin = time.perf_counter()
-            below = step.backward(gradients.pop(step.makes), need_dx=need_dx or not step.first)
-            for read, dx in zip(
-                step.reads, below if isinstance(below, tuple) else (below,), strict=True
-            ):
-                if dx is not None:
-                    more = self._sum(read, gradients[read], dx) if read in gradients else dx
-                    gradients[read] = more
-            step.seconds[1] = time.perf_counter() - begin
-            if self.poison:
-                self._memory.poison(k)
-            if self.after_step is not None:
-                self._collect_gradients(step.parameters)
-                self.after_step(step)
-        self._collect_gradients()
+            gradients[k] = self._runs.sum(k, gradients[k], part) if k in gradients else part
+        self._runs.backward(gradients, self._way, need_dx=need_dx, collect=self._weights.collect)
+        self._weights.collect()
         return self.backend.to_host(gradients[0]) if need_dx else None
 
     def _attend_backward(self, reached: set[int], need_dx: bool) -> None:
@@ -340,15 +292,15 @@ class Plan:
         ``reached`` are the outputs that have a gradient. The same steps run as with images, which
         ``need_dx`` adds to.
         """
-        self._find_trained()
+        self._runs.find_trained()
         for step in reversed(self.steps):
-            if step.makes not in reached or not (need_dx or step.makes in self._trained):
+            if step.makes not in reached or not (need_dx or step.makes in self._runs.trained):
                 continue
             if step in self._attended:
                 step.backward(self._no_images(step), need_dx=False)
             reached.update(step.reads)
             if self.after_step is not None:
-                self._collect_gradients(step.parameters)
+                self._weights.collect(step.parameters)
                 self.after_step(step)
 
     def _no_images(self, step: Step) -> Array:
@@ -388,55 +340,6 @@ class Plan:
                 found.append(step.name)
         return found
 
-    def _place_gradients(self) -> None:
-        """Lay out the parameters in one array, and give each step its view of the gradients."""
-        if self._flat is not None and self._flat.hold(self._parameters):
-            return
-        before = None if self._flat is None else self._flat.layout
-        flat = flat_weights(self._parameters, self.backend.zeros) if self.single else None
-        if flat is None and before is not None:
-            self._gradient_of.clear()
-        elif flat is not None and flat.layout != before:
-            self._gradients = self.backend.zeros(flat.layout.size)
-            self._views = flat.layout.views(self._gradients)
-            self._gradient_of.update(zip(self._parameters, self._views, strict=True))
-        self._flat = flat  # last, so that Ctrl-C leaves a consistent state
-
-    def _collect_gradients(self, parameters: Sequence[Parameter] | None = None) -> None:
-        """Copy gradients that layers left in other arrays into the flat one."""
-        if self._flat is None:
-            return
-        for p in self._parameters if parameters is None else parameters:
-            g, view = p.grad, self._gradient_of.get(p)
-            if view is None or g is view or g is None or not p.rate:
-                continue
-            if isinstance(g, np.ndarray) and g.shape == view.shape and g.dtype.kind in "fiub":
-                with np.errstate(over="ignore"):  # overflow stays a visible inf
-                    view[...] = g
-                p.grad = view
-        self._flat.gradients = self._gradients, self._views
-
-    def _exclusively(self, work: Callable[..., Any], *args: Any) -> Any:
-        """Call ``work``, or refuse if another thread is running in the same buffers."""
-        me = object()
-        try:
-            try:
-                if self._at_work.setdefault("call", me) is not me:
-                    raise PellucidError(
-                        "is already running in another thread; its buffers are not thread-safe. "
-                        "Compile one for each thread.",
-                        where="Plan",
-                    )
-                return work(*args)
-            finally:
-                self._end(me)
-        finally:  # Ctrl-C may come at any point, also within the first `_end`
-            self._end(me)
-
-    def _end(self, me: object) -> None:
-        if self._at_work.get("call") is me:
-            del self._at_work["call"]
-
     def _fit(self, a: Array, name: str) -> Array:
         """Return ``a`` converted for the steps."""
         require_real(a, "Plan", name)
@@ -449,33 +352,16 @@ class Plan:
         of = self.model, self.input_shape, self.batch_size, self.backend, share
         return partial(Plan, repeatable=self.repeatable, precision=self.asked), of
 
-    def _find_trained(self) -> None:
-        """Find the values that need a gradient: those that depend on a trainable parameter."""
-        self._trained: set[int] = set()
-        for step in self.steps:
-            step.first = self._trained.isdisjoint(step.reads)
-            if not step.first or step.learns:
-                self._trained.add(step.makes)
-
     def freeze(self) -> None:
         """Declare that the weights will not change, as in inference.
 
-        Packed or transformed filters are then computed only once more. From the third call in
-        inference on, most kernels are called without Python between them.
+        Packed or transformed filters are then computed only once more.
         """
         self._training, self._frozen = False, True
-        self._replays.clear()
+        self._runs.forget()
         self._memory.forget(training=False, frozen=True)
         for step in self.steps:
             step.freeze()
-
-    def _sum(self, value: int, a: Array, b: Array) -> Array:
-        """Return the sum of two gradients of a value, in the plan's buffer, not a step's."""
-        if not self.single:
-            return a + b
-        total = self._memory.sum_of(value, a)
-        self.backend.add(a, b, total)
-        return total
 
     def __str__(self) -> str:
         return f"{table(self.steps, self.images or self.batch_size)}\n{self.memory}"

@@ -69,7 +69,13 @@ class MemoryUse:
 
 
 class PlanMemory:
-    """Lays out what the steps of a plan reserve, for training or for inference."""
+    """Lays out what the steps of a plan reserve, for training or for inference.
+
+    Attributes
+    ----------
+    arena : array
+        The memory that the steps share.
+    """
 
     def __init__(
         self,
@@ -87,30 +93,30 @@ class PlanMemory:
         self._sum_arrays: dict[int, Array] = {}
         self._made: tuple[bool, bool] | None = None  # for training, frozen
         self._layout = _Layout({}, {}, {}, 0, [], None)
-        self._arena = backend.zeros(0)
+        self.arena = backend.zeros(0)
         self._arrays: dict[Reserved, Array] = {}
         self._turns: dict[int, list[Turn]] = {}  # by the number of images
 
-    def lay_out(self, *, training: bool, frozen: bool) -> None:
+    def lay_out(self, *, training: bool, frozen: bool) -> bool:
         """Give all steps the arrays that they have reserved, unless they have them.
 
-        What was in their arrays is lost if they get others.
+        What was in their arrays is lost if they get others; returns whether they do.
         """
         if self._made == (training, frozen):
-            return
+            return False
         self._made = None
         layout = self._layout = self._planned(training=training)
         self._place({})
-        self._arena = self._backend.zeros(0)  # the old array goes before there is a new one
-        self._arena = self._backend.zeros(layout.total // 4)
+        self.arena = self._backend.zeros(0)  # the old array goes before there is a new one
+        self.arena = self._backend.zeros(layout.total // 4)
         arrays = {
-            one: _part(self._arena, place, layout.forms[one])
-            for one, place in layout.places.items()
+            one: _part(self.arena, place, layout.forms[one]) for one, place in layout.places.items()
         }
         for one in layout.apart:
             arrays[one] = self._backend.zeros(one.shape, one.dtype)
         self._place(arrays)
         self._made = training, frozen  # last: Ctrl-C may come
+        return True
 
     def _planned(self, *, training: bool) -> _Layout:
         for step in self._steps:
@@ -159,12 +165,12 @@ class PlanMemory:
 
     def poison(self, time: int) -> None:
         """Fill all that is not in use both at ``time`` and after it with NaN."""
-        unused = np.ones(self._arena.shape, np.bool_)
+        unused = np.ones(self.arena.shape, np.bool_)
         for one, life in self._layout.near.items():
             if any(begin <= time < end for begin, end in life.spans):
                 place = self._layout.places[one] // 4
                 unused[place : place - (-self._layout.forms[one].nbytes // 4)] = False
-        self._arena[unused] = np.nan
+        self.arena[unused] = np.nan
 
     def forget(self, *, training: bool, frozen: bool) -> None:
         """Have memory laid out anew at the next occasion, unless it is laid out for this."""

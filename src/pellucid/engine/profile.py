@@ -133,6 +133,7 @@ def profile(
         plan(images)
         return [time.perf_counter() - begin]
 
+    plan.replays = False  # so that each step is measured
     parts = _medians(train, plan, steps) if trains else []
     step_seconds = dict(zip(PARTS, parts, strict=False))
     training = [list(step.seconds) for step in plan.steps]
@@ -140,7 +141,6 @@ def profile(
     plan.freeze()
     for step in plan.steps:
         step.seconds[1] = 0.0
-    plan.replays = False  # so that each step is measured
     _medians(infer, plan, steps)
     plan.replays = True
     (call_seconds,) = _medians(infer, plan, steps, of_steps=False)

@@ -57,7 +57,7 @@ def _take_a_step(plan: Plan, images: int) -> None:
         return
     gradients = {k: np.zeros_like(values[k]) for k in plan._outputs.values}
     for step in reversed(plan.steps):
-        if step.makes not in gradients or step.makes not in plan._trained:
+        if step.makes not in gradients or step.makes not in plan._runs.trained:
             continue
         dy = gradients.pop(step.makes)
         if isinstance(step, PlainStep):
@@ -66,4 +66,4 @@ def _take_a_step(plan: Plan, images: int) -> None:
             below = step.backward(dy, need_dx=not step.first)
         for k, dx in zip(step.reads, below if isinstance(below, tuple) else (below,), strict=True):
             if dx is not None:
-                gradients[k] = plan._sum(k, gradients[k], dx) if k in gradients else dx
+                gradients[k] = plan._runs.sum(k, gradients[k], dx) if k in gradients else dx

@@ -256,10 +256,12 @@ class Step:
         return g
 
     def repeats(self, images: int) -> bool:
-        """Return whether `forward` on as many images only calls kernels again, on the same arrays.
+        """Return whether both passes on as many images only call kernels, on the same arrays.
 
-        With frozen weights, in inference, after it has run: it computes nothing with NumPy, and
-        returns the same array, or its input. Such calls are made without Python.
+        After they have run, in the mode at hand: all that they compute with NumPy they have
+        `pellucid.kernels.pool.threads.run_python` call, with arguments that do not change; they
+        take other numbers from attributes of the layer; and they return the same arrays, or one
+        that they were given. Such calls are made again without Python.
         """
         return False
 

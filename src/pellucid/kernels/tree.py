@@ -27,8 +27,9 @@ from __future__ import annotations
 from ..distributed.share import CHUNKS, tree_sum
 from ..typing import Array
 from .jit import kernel
+from .pool.threads import share
 
-__all__ = ["add_chunks", "chunk_count", "tree_sum"]
+__all__ = ["add_chunks", "chunk_count", "tree_sum", "write_total"]
 
 MANY = 16  # chunks: enough to balance the load of the threads
 BYTES = 2**22  # of float32 partial sums; larger ones have as few chunks as the ranks need
@@ -64,3 +65,17 @@ def add_chunks(sums: Array, first: int, last: int) -> None:
                 for k in range(len(left)):
                     left[k] += right[k]
             step *= 2
+
+
+@kernel
+def write_total(queue: Array, sums: Array, groups: int, total: Array) -> None:
+    """Write the tree's sum of ``sums`` (chunks, numbers) to ``total``, as one task.
+
+    Each of the ``groups`` has as many numbers, of which the first ones of ``total`` count.
+    """
+    for _ in share(queue):
+        add_chunks(sums, 0, sums.shape[1])
+        width, per_group = sums.shape[1] // groups, len(total) // groups
+        for g in range(groups):
+            for k in range(per_group):
+                total[g * per_group + k] = sums[0, g * width + k]

@@ -142,7 +142,7 @@ class SharedUpdate:
             self.whole_gradients()
             return self._engine.clip(self._parameters, max_norm)
         if self._whole:
-            self._run._collect_gradients()  # callbacks may have replaced them
+            self._run._weights.collect()  # callbacks may have replaced them
         max_norm = require_positive(max_norm, "max_norm")
         mine = squares(self._gradients, self._blocks).tolist()
         norm = norm_of(self._world.collect(exact_terms(mine)).ravel().tolist())
@@ -161,7 +161,7 @@ class SharedUpdate:
             self._lr = None
         elif self._divided:
             if self._whole:
-                self._run._collect_gradients()
+                self._run._weights.collect()
             self._step(self._pieces, lr)
             self._exchange.spread(self._run.weights)
         else:

@@ -7,9 +7,17 @@ import threading
 import numpy as np
 import pytest
 
+from pellucid.kernels.ahead.rehearsal import rehearsal
 from pellucid.kernels.jit import kernel
 from pellucid.kernels.pool.recording import Recording
-from pellucid.kernels.pool.threads import get_num_threads, run, run_alone, set_num_threads, share
+from pellucid.kernels.pool.threads import (
+    get_num_threads,
+    run,
+    run_alone,
+    run_python,
+    set_num_threads,
+    share,
+)
 
 
 @kernel
@@ -117,3 +125,55 @@ def test_the_number_of_threads_may_change_between_repetitions():
             assert (y == 2 * count).all()
     finally:
         set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+def test_functions_of_python_are_called_again_between_the_kernels():
+    x, y, z = (np.ones(1000) for _ in range(3))
+    recording = Recording()
+    with recording:
+        run(double, len(x), x, y)
+        run_python(np.add, y, 1, y)
+        run(double, len(x), y, z)
+        run_python(np.negative, z, z)
+    for k in range(5):
+        x[:] = k
+        assert recording.repeat()
+        assert (z == -4 * k - 2).all()
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_moving_array_may_lie_elsewhere_and_only_where_it_was_said_to_move():
+    x, y, z = (np.ones(1000) for _ in range(3))
+    recording = Recording()
+    with recording:
+        with recording.moving({"x": x}):
+            run(double, 400, x[600:], y)
+        run(double, len(x), x, z)
+    for k in range(4):
+        other, x[:] = np.arange(1000.0) + k, -k
+        assert recording.repeat({"x": other})
+        np.testing.assert_array_equal(y[:400], 2 * other[600:])
+        assert (z == -2 * k).all()
+    assert not recording.pinned
+
+
+def test_a_function_that_gets_a_moving_array_pins_the_recording():
+    x, y = np.ones(10), np.ones(10)
+    recording = Recording()
+    with recording, recording.moving({"x": x}):
+        run_python(np.negative, y, y)
+        assert not recording.pinned
+        run_python(np.negative, x[2:], y[2:])
+    assert recording.pinned
+
+
+def test_what_is_rehearsed_while_recording_is_not_recorded():
+    x, y = np.ones(10), np.ones(10)
+    recording = Recording()
+    with recording:
+        run(double, len(x), x, y)
+        with rehearsal():
+            run(double, len(x), x, y)
+            run_python(np.negative, y, y)
+    assert len(recording) == 1

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from numba import typeof
 from numba.core.compiler_lock import global_compiler_lock
 
-__all__ = ["Call", "attend", "being_compiled", "going_on", "rehearsal"]
+__all__ = ["Call", "attend", "being_compiled", "going_on", "here", "rehearsal"]
 
 
 class Call(NamedTuple):
@@ -38,6 +38,11 @@ def being_compiled() -> bool:
 def going_on() -> bool:
     """Return whether any thread rehearses: then no kernel is shared with other threads."""
     return _going_on > 0
+
+
+def here() -> bool:
+    """Return whether this thread rehearses."""
+    return getattr(_thread, "noted", None) is not None
 
 
 def attend(kernel: Any) -> None:

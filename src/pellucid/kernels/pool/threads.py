@@ -39,6 +39,7 @@ __all__ = [
     "get_num_threads",
     "run",
     "run_alone",
+    "run_python",
     "set_num_threads",
     "share",
     "with_helpers",
@@ -123,6 +124,7 @@ class _Pool:
 
     def prepare(self) -> None:
         """Have as many helpers as are wanted, all of them awake."""
+        self.queue[work_queue.SERIES] = 0  # Ctrl-C may have come before the end of one
         if self.wanted != thread_count.wanted - 1:
             self.hire(thread_count.wanted - 1)
         for helper in self.helpers:
@@ -163,7 +165,7 @@ def _seconds_of(function: Any, *args: Any) -> float:
 
 def run(function: Any, count: int, *args: Any) -> None:
     """Do the ``count`` tasks of a parallel kernel on all threads, the calling one among them."""
-    if _recordings and (recording := _recordings.get(_thread.get_ident())) is not None:
+    if _recordings and (recording := _recording()) is not None:
         recording.call(function, count, args, shared=True)
         return
     pool = _pool
@@ -176,7 +178,7 @@ def run(function: Any, count: int, *args: Any) -> None:
 
 def run_alone(function: Any, count: int, *args: Any) -> None:
     """Do the tasks on the calling thread: they are too few to be worth waking another."""
-    if _recordings and (recording := _recordings.get(_thread.get_ident())) is not None:
+    if _recordings and (recording := _recording()) is not None:
         recording.call(function, count, args, shared=False)
         return
     try:
@@ -186,17 +188,45 @@ def run_alone(function: Any, count: int, *args: Any) -> None:
         raise
 
 
+def run_python(function: Callable[..., Any], *args: Any) -> None:
+    """Call a function of Python's that works between two kernels.
+
+    A repeated recording calls it again, with these arguments: what changes from one time to the
+    next it must read from arrays or objects, and what it writes must lie in the same arrays.
+    """
+    recording = _recording() if _recordings else None
+    if recording is None:
+        function(*args)
+        return
+    end_recording()
+    try:
+        function(*args)
+    finally:
+        begin_recording(recording)
+    recording.python(function, args)
+
+
 def with_helpers(work: Callable[[Array | None], Result]) -> Result:
     """Return ``work(queue)`` with the queue of the helpers, who are awake; None if there are none.
 
-    The work makes calls of kernels one after the other, and waits for each (see `recording`).
+    The work makes calls of kernels one after the other, and waits for each (see `recording`). The
+    helpers stay awake until its end: nobody could wake them from compiled code.
     """
     pool = _pool
     if thread_count.wanted < 2 or pool.free.locked():
         return work(None)
     with pool.free:
         pool.prepare()
-        return work(pool.queue)
+        try:
+            pool.queue[work_queue.SERIES] = 1
+            return work(pool.queue)
+        finally:
+            pool.queue[work_queue.SERIES] = 0
+
+
+def _recording() -> Any:
+    """Return this thread's recording, or None; a rehearsal within it only looks for kernels."""
+    return None if rehearsal.here() else _recordings.get(_thread.get_ident())
 
 
 def begin_recording(recording: Any) -> None:

@@ -55,6 +55,7 @@ __all__ = [
     "FAILED",
     "HELPERS",
     "LOOKS",
+    "SERIES",
     "SHARED",
     "TAKEN",
     "TASKS",
@@ -76,10 +77,11 @@ LINE = 8  # words in a cache line; what several threads write to has one for its
 TAKEN, FRONT, BACK, DONE, ENTERED = (LINE * k for k in range(5))
 # How many tasks there are, whether helpers may come, whether one of them failed, what to call.
 TASKS, SHARED, FAILED, CODE = (LINE * 5 + k for k in range(4))
-# Of the pool: odd while a call is open; how many helpers are inside; how many there should be, and
-# how often they look for a call before they sleep.
+# Of the pool: odd while a call is open; how many helpers are inside; how many there should be, how
+# often they look for a call before they sleep, and whether there is a series of calls, in which
+# they do not sleep.
 OPEN, INSIDE, HELPERS = (LINE * k for k in range(6, 9))
-LOOKS = HELPERS + 1
+LOOKS, SERIES = HELPERS + 1, HELPERS + 2
 ARGUMENTS = LINE * 9  # the words of the kernel's arguments
 ARGUMENT_WORDS = 512
 WORDS = ARGUMENTS + ARGUMENT_WORDS
@@ -246,6 +248,8 @@ def serve(queue: Array, number: int) -> None:
                 call(queue, CODE)
             add_to(queue, INSIDE, -1)
             looks, seen = 0, now
+        if look_at(queue, SERIES) > 0:
+            looks = 0
         pause()
 
 

@@ -35,6 +35,7 @@ from ....kernels.convolution.phases import (
 from ....kernels.convolution.tiles import pixel_tile, tile_shape, whole_vectors
 from ....kernels.convolution.winograd_transforms import PATCH, PLACES
 from ....kernels.jit import LANES
+from ....kernels.pool.threads import run_python
 from ....memory import aligned_zeros
 from ....shapes import Windows
 from ....typing import Array
@@ -233,7 +234,7 @@ class Col2im:
 
     def pack(self, w: Array) -> None:
         """Take over the filters (F, C/groups, FH, FW)."""
-        filters.pack_rows(w, self.s.groups, self.filters)
+        run_python(filters.pack_rows, w, self.s.groups, self.filters)
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation
@@ -263,6 +264,9 @@ class FewChannels:
 
     def pack(self, w: Array) -> None:
         """Take over the filters (F, C, FH, FW)."""
+        run_python(self._arrange, w)
+
+    def _arrange(self, w: Array) -> None:
         self.filters[:, : w[0].size] = w.transpose(0, 3, 1, 2).reshape(len(w), -1)
 
     def __call__(
@@ -294,7 +298,7 @@ class PooledCol2im:
 
     def pack(self, w: Array) -> None:
         """Take over the filters (F, C/groups, FH, FW)."""
-        filters.pack_rows(w, self.s.groups, self.filters)
+        run_python(filters.pack_rows, w, self.s.groups, self.filters)
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation

@@ -23,7 +23,7 @@ from ....kernels.convolution.tiles import pixel_tile, tile_shape, whole_vectors
 from ....kernels.convolution.winograd_filters import transform_back
 from ....kernels.convolution.winograd_transforms import PATCH, PLACES
 from ....kernels.jit import LANES
-from ....kernels.tree import add_chunks, chunk_count
+from ....kernels.tree import chunk_count, write_total
 from ....memory import aligned_zeros
 from ....shapes import Windows
 from ....typing import Array
@@ -56,7 +56,7 @@ class DirectGradient:
         self.share, self.chunks = share, chunk_count(s.groups * taps * width, share.chunks)
         self.sums = partial_sums(share.count(self.chunks), s.groups * taps * width, s.f)
         self.kernel = direct.backward_weights(*tile)
-        self.uses = (self.kernel, unpack)
+        self.uses = (self.kernel, unpack, write_total)
         self.band = min(d.h, max(1, round(POSITIONS / d.pitch)))
         self.work = s.groups * taps * per_group * d.rows * d.pitch
 
@@ -69,8 +69,7 @@ class DirectGradient:
             s.in_place, self.band,
         )  # fmt: skip
         launch(unpack, s.groups * self.shape[1], sums.size, sums, self.shape, dw)
-        add_chunks(bias, 0, s.f)
-        db[:] = bias[0]
+        launch(write_total, 1, bias.size, bias, 1, db)
 
 
 class PooledGradient:
@@ -93,7 +92,7 @@ class PooledGradient:
         self.share, self.chunks = share, chunk_count(filters * pieces * width, share.chunks)
         self.sums = partial_sums(share.count(self.chunks), filters * pieces * width, filters)
         self.kernel = pooled_weight_gradient.backward_weights(*tile)
-        self.uses = (self.kernel, pooled_weight_gradient.unpack)
+        self.uses = (self.kernel, pooled_weight_gradient.unpack, write_total)
         # Vectors that reach beyond a run read beyond the last image.
         self.in_place = s.in_place and not stripped and length == width
         row = self.strips.size // s.oh if stripped else s.step_h * s.pitch * s.depth
@@ -110,8 +109,7 @@ class PooledGradient:
         )  # fmt: skip
         rows = dw.reshape(len(dw), -1)
         launch(pooled_weight_gradient.unpack, len(dw), sums.size, sums, self.taps, rows)
-        add_chunks(bias, 0, len(db))
-        db[:] = bias[0]
+        launch(write_total, 1, bias.size, bias, 1, db)
 
 
 class WinogradGradient:
@@ -139,7 +137,7 @@ class WinogradGradient:
             winograd.backward_weights(*tile, outputs),
             transform_back(side),
         )
-        self.uses = (self.kernel, self.transform)
+        self.uses = (self.kernel, self.transform, write_total)
         self.work = PLACES * self.patches * s.c * per_group
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
@@ -153,8 +151,7 @@ class WinogradGradient:
         )  # fmt: skip
         places = sums.reshape(len(sums), *self.shape)
         launch(self.transform, groups * dw.shape[1], sums.size, places, dw)
-        add_chunks(bias, 0, bias.shape[1])
-        db[:] = bias[0].reshape(groups, -1)[:, : len(db) // groups].ravel()
+        launch(write_total, 1, bias.size, bias, groups, db)
 
 
 def partial_sums(chunks: int, weights: int, bias: int) -> PartialSums:

@@ -15,6 +15,7 @@ from ....kernels.convolution.grouped import Packed, groups_per_vector
 from ....kernels.convolution.layout import GatedGradient
 from ....kernels.convolution.rectangles import cut, reading
 from ....kernels.jit import LANES, REGISTERS
+from ....kernels.pool.threads import run_python
 from ....kernels.tree import chunk_count
 from ....memory import aligned_zeros
 from ....shapes import Windows
@@ -74,6 +75,9 @@ class Grouped:
 
     def pack(self, w: Array) -> None:
         """Take over the filters (F, C/groups, FH, FW)."""
+        run_python(self._arrange, w)
+
+    def _arrange(self, w: Array) -> None:
         given, made = self.depths
         if self.back:
             by_group = w.reshape(self.groups, given, made, -1).transpose(0, 3, 1, 2)[:, ::-1]

@@ -25,7 +25,7 @@ from ....kernels.gemm.precision import PRECISIONS, pack
 from ....kernels.gemm.product import Blocks, Results, Where, multiply
 from ....kernels.gemm.rows import Pixels
 from ....kernels.jit import LANES
-from ....kernels.tree import add_chunks, chunk_count
+from ....kernels.tree import chunk_count, write_total
 from ....memory import aligned_zeros
 from ....shapes import Windows
 from ....typing import Array
@@ -165,7 +165,7 @@ class ProductGradient:
         self.tasks = self.groups * blocks
         rows = (self.groups, channels * filters) if self.groups > 1 else (0, 0)
         self.sums = partial_sums(own, 0, filters)._replace(weights=aligned_zeros(rows))
-        self.uses = (self.kernel, add_up) if self.groups > 1 else (self.kernel,)
+        self.uses = (self.kernel, write_total, add_up)[: 3 if self.groups > 1 else 2]
         self.work = self.cut.per_image * channels * filters
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
@@ -180,8 +180,7 @@ class ProductGradient:
         if self.groups > 1:
             tasks = -(-weights.size // 2**16)
             launch(add_up, tasks, weights.size, weights, flat(dw), tasks)
-        add_chunks(bias, 0, len(db))
-        db[:] = bias[0]
+        launch(write_total, 1, bias.size, bias, 1, db)
 
 
 def in_words(name: str, precision: str) -> str:

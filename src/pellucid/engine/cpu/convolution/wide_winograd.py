@@ -16,7 +16,7 @@ from ....kernels.convolution.panels import HEIGHT, WIDTH, Panels, pack_panels, t
 from ....kernels.convolution.patches import patch_count, patches
 from ....kernels.convolution.winograd_transforms import PATCH, PLACES
 from ....kernels.jit import LANES
-from ....kernels.tree import add_chunks
+from ....kernels.tree import write_total
 from ....memory import aligned_zeros
 from ....shapes import Windows
 from ....typing import Array
@@ -125,7 +125,7 @@ class WideWinogradGradient:
         self.transform = winograd_wide_gradient.transform_both(outputs)
         self.kernel = winograd_wide_gradient.backward_weights(outputs)
         joins = (winograd_wide_gradient.add_nodes,) if self.parts > 1 else ()
-        self.uses = (self.transform, self.kernel, *joins)
+        self.uses = (self.transform, self.kernel, write_total, *joins)
         self.work = PLACES * self.of_image * s.c * d.c
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
@@ -144,8 +144,7 @@ class WideWinogradGradient:
         if self.parts > 1:
             tasks = -(-dw.size // winograd_wide_gradient.NUMBERS)
             launch(winograd_wide_gradient.add_nodes, tasks, self.nodes.size, self.nodes, flat(dw))
-        add_chunks(bias, 0, len(db))
-        db[:] = bias[0, : len(db)]
+        launch(write_total, 1, bias.size, bias, 1, db)
 
     def _add_up(self, x: Array, dy: GatedGradient, sums: PartialSums, node: Array) -> None:
         """Write the sums over some images, and those of the bias for each chunk."""

@@ -11,6 +11,7 @@ from ....distributed import Share
 from ....kernels import transposition
 from ....kernels.convolution.activation import NO_ACTIVATION, RELU, Activation
 from ....kernels.convolution.layout import GatedGradient
+from ....kernels.pool.threads import run_python
 from ....memory import aligned_zeros
 from ....nn import Conv2d, Layer, MaxPool2d, ReLU
 from ....typing import Array, Shape
@@ -48,6 +49,7 @@ class ConvStep(Step):
         shape = (batch, oh // pool, ow // pool, fn)
         self._y = self.output(shape)
         self._argmax = self.kept(shape if pool > 1 else (1,), np.uint8)
+        self._biased = False  # whether the bias of the kernel may be other than zero
         self._packed: bool | None = None  # whether the filters are folded; None before they are
         self.reads_output = relu and pool == 1  # as the gate
         self.norm: Any = None  # the step of a batch norm that is the only reader of the output
@@ -140,11 +142,14 @@ class ConvStep(Step):
         if fold:
             w, shift = self.norm.folded_into(w, shift)
         _pack(self._output, np.ascontiguousarray(w))
-        self._output.bias[:] = np.broadcast_to(shift, len(w)).reshape(self.layer.groups, 1, -1)
+        biased = b is not None or fold
+        if biased or self._biased:  # otherwise it is zeros already
+            run_python(_write, shift, self._output.bias)
+        self._biased = biased
         self._packed = fold
 
     def repeats(self, images: int) -> bool:
-        """Return True: the filters are packed, and the rest is a kernel."""
+        """Return True: all passes are kernels."""
         return True
 
     def emit_channels_first(self) -> bool:
@@ -250,8 +255,14 @@ def _as_reserved(a: Any, use: Use) -> Any:
 def _pack(algorithm: Any, w: Array) -> None:
     """Pack the filters, where other steps' may have been."""
     if getattr(algorithm, "padded", False):
-        algorithm.filters[...] = 0
+        run_python(algorithm.filters.fill, 0)
     algorithm.pack(w)
+
+
+def _write(bias: Array, out: Array) -> None:
+    """Write a number for each filter to ``out`` (groups, windows in a vector, filters a group)."""
+    per_group = out.shape[2]
+    out[:] = np.broadcast_to(bias, len(out) * per_group).reshape(-1, 1, per_group)
 
 
 def _pool_size(layer: Layer, shape: Shape) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from ....kernels import elementwise, normalized_sums, rearrangement
 from ....kernels.blocks import BLOCK, each
 from ....kernels.concatenation import MOST, copy_parts
+from ....kernels.pool.threads import run_python
 from ....nn import Add, Concat, Layer, ReLU, ZeroPadShortcut
 from ....nn.branching import JoinedBranches, ResidualSum
 from ....typing import Array, Shape
@@ -233,6 +234,9 @@ class ShortcutStep(Step):
         if not need_dx:
             return None
         dx = self._dx[: len(dy)]
+        run_python(self._move_back, dy, dx)
+        return dx
+
+    def _move_back(self, dy: Array, dx: Array) -> None:
         dx[...] = 0
         dx[self._kept] = dy[..., : dx.shape[-1]]
-        return dx

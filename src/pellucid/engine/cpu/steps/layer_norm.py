@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....kernels import layer_norm
+from ....kernels.pool.threads import run_python
 from ....kernels.tree import tree_sum
 from ....memory import aligned_zeros
 from ....nn import LayerNorm, LayerNorm2d
@@ -68,12 +69,16 @@ class LayerNormStep(Step):
             flat(dx), self._gamma(), self._stats[:], cut.bounds, self._scratch, self._sums,
         )  # fmt: skip
         if self.learns:
-            chunks = cut.chunk_sums(self._sums[: len(cut)]).swapaxes(0, 1)
-            for parameter, parts in zip((self.layer.weight, self.layer.bias), chunks, strict=True):
-                if parameter is not None:
-                    total = tree_sum(parts.astype(parameter.data.dtype))
-                    self.gradient(parameter)[:] = total.reshape(self._shape)
+            run_python(self._write_gradients, cut, self._sums[: len(cut)])
         return dx if need_dx else None
+
+    def _write_gradients(self, cut: ChunkBlocks, sums: Array) -> None:
+        """Write the gradients of scale and shift, given the sums of each block."""
+        chunks = cut.chunk_sums(sums).swapaxes(0, 1)
+        for parameter, parts in zip((self.layer.weight, self.layer.bias), chunks, strict=True):
+            if parameter is not None:
+                total = tree_sum(parts.astype(parameter.data.dtype))
+                self.gradient(parameter)[:] = total.reshape(self._shape)
 
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels of both directions."""

@@ -13,6 +13,7 @@ from ....kernels import matmul, single_row
 from ....kernels.convolution.activation import NO_ACTIVATION, RELU
 from ....kernels.convolution.layout import NO_BYTES, GatedGradient
 from ....kernels.jit import LANES, REGISTERS
+from ....kernels.pool.threads import run_python
 from ....memory import aligned_zeros
 from ....nn import Layer, Linear, ReLU
 from ....typing import Array, Shape
@@ -102,7 +103,7 @@ class LinearStep(Step):
         if self._product is not None:
             activation = RELU if self.relu else NO_ACTIVATION
             self._product.pack(w)
-            self._product.bias[:] = shift
+            run_python(np.copyto, self._product.bias, shift)
             self._product(GatedGradient.of(x), images, self._y[:], NO_BYTES, activation)
             return self._y[:count].reshape(images, *self.output_shape)
         height, width = self._tile

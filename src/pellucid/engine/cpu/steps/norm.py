@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....kernels import batch_norm_rows, normalization, normalized_sums
+from ....kernels.pool.threads import run_python
 from ....kernels.tree import add_chunks
 from ....nn import BatchNorm2d, Layer
 from ....typing import Array, Shape
@@ -17,6 +18,7 @@ from ..launch import launch
 from ..moments import batch_moments
 from .base import flat, serves
 from .conv import ConvStep
+from .pixel_blocks import ChunkBlocks
 from .standardizing import StandardizingStep
 
 __all__ = ["BatchNormStep"]
@@ -42,6 +44,7 @@ class BatchNormStep(StandardizingStep):
             block=normalization.BATCH_BLOCK, sets=1, follower=follower,
         )  # fmt: skip
         self._kept = np.zeros((3, self.channels))  # see `batch_norm_rows`
+        self._numbers = 0  # of a channel, in the last batch of a training
         self._rows_stay = False  # those of the running statistics, once the step is frozen
         self.source: ConvStep | None = None  # the convolution that it can be folded into
         self.deferred = False  # whether the sum that follows normalises; see `defer`
@@ -116,7 +119,6 @@ class BatchNormStep(StandardizingStep):
     def _make_rows(self, x: Array) -> None:
         """Write the rows of the batch's statistics, and track these; or of the running ones."""
         layer = self.layer
-        gamma, beta, mean, var = self._buffers()
         if layer.training:
             pixels = math.prod(x.shape[1:-1])  # of an image
             self._numbers = self.share.images * pixels
@@ -124,16 +126,33 @@ class BatchNormStep(StandardizingStep):
                 layer(np.moveaxis(x, -1, 1))  # which raises the error
             blocks = self._cut(x)
             self._block_statistics(x, blocks)
-            sums, numbers = self._sums[: len(blocks)], blocks.sizes / self.channels
-            mean, var = batch_moments(self.share, pixels, sums, numbers, blocks.firsts)
-            layer.track(mean, var, self._numbers)
-        moments, eps = (mean, var, gamma, beta), float(layer.eps)
-        batch_norm_rows.rows_of_moments(*moments, eps, self._kept, self._rows[0])
+            sums = self._sums[: len(blocks)]
+            run_python(self._make_rows_of_batch, sums, blocks, pixels, self._numbers)
+        else:
+            run_python(self._make_rows_of_running)
         self._rows_stay = self.frozen and not layer.training
 
+    def _make_rows_of_batch(
+        self, sums: Array, blocks: ChunkBlocks, pixels: int, count: int
+    ) -> None:
+        """Write the rows of a batch of ``count`` numbers a channel, and track its statistics."""
+        numbers = blocks.sizes / self.channels
+        mean, var = batch_moments(self.share, pixels, sums, numbers, blocks.firsts)
+        self.layer.track(mean, var, count)
+        self._write_rows(mean, var)
+
+    def _make_rows_of_running(self) -> None:
+        self._write_rows(*self._of_channels(self.layer.running_mean, self.layer.running_var))
+
+    def _write_rows(self, mean: Array, var: Array) -> None:
+        scale_and_shift = self._of_channels(self.layer.weight, self.layer.bias)
+        batch_norm_rows.rows_of_moments(
+            mean, var, *scale_and_shift, float(self.layer.eps), self._kept, self._rows[0]
+        )
+
     def repeats(self, images: int) -> bool:
-        """Return whether the running statistics are used as they are."""
-        return self.frozen and not self.layer.training
+        """Return True: it is kernels, and what `run_python` calls."""
+        return True
 
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels of both directions."""
@@ -170,15 +189,17 @@ class BatchNormStep(StandardizingStep):
 
     def _sum_gradients(self, dy: Array) -> None:
         """Write the gradients of scale and shift, and the rows from which dx is computed."""
-        cut = self._cut(dy)
         if not self._summed:
             self._gradient_sums(dy)
         self._summed = False
+        run_python(self._add_up, self._sums, self._cut(dy), self._trained, self._numbers)
+
+    def _add_up(self, sums: Array, cut: ChunkBlocks, trained: bool, count: int) -> None:
         parts = np.empty((len(cut.full), 2, self.channels))
-        batch_norm_rows.chunk_gradients(self._sums, cut.firsts, self._kept, parts)
-        if self._trained:  # the statistics are the batch's
+        batch_norm_rows.chunk_gradients(sums, cut.firsts, self._kept, parts)
+        if trained:  # the statistics are the batch's, of ``count`` numbers a channel
             total = self.share.total(parts)
-            batch_norm_rows.rows_of_gradients(total, self._numbers, self._kept, self._rows[0])
+            batch_norm_rows.rows_of_gradients(total, count, self._kept, self._rows[0])
         if self.learns:
             rounded = parts.astype(np.float32).reshape(len(parts), -1)  # before they are added
             add_chunks(rounded, 0, rounded.shape[1])

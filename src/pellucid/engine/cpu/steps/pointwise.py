@@ -16,7 +16,7 @@ from ....image_random import ImageRandom
 from ....kernels import elementwise, losses, philox
 from ....kernels.blocks import BLOCK, blocks, each
 from ....kernels.convolution.activation import SIGMOID, SILU, Activation
-from ....kernels.pool.threads import run
+from ....kernels.pool.threads import run, run_python
 from ....nn import Dropout, Layer, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from ....ops.dropout import require_probability
 from ....typing import Array, Shape
@@ -256,7 +256,8 @@ class DropoutStep(PointwiseStep):
             return None
         dx = self._dx[: len(dy)].reshape(dy.shape)
         if self._factor is not None:
-            return np.multiply(dy, np.float32(self._factor), out=dx)
+            run_python(np.multiply, dy, np.float32(self._factor), dx)
+            return dx
         each(elementwise.multiply, dy, self._mask[: len(dy)], dx)
         return dx
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ....kernels import max_pooling, pooling
 from ....kernels.blocks import each
+from ....kernels.pool.threads import run_python
 from ....nn import (
     AdaptiveMaxPool2d,
     AvgPool2d,
@@ -164,7 +165,9 @@ class AvgPoolStep(_PoolStep):
         dx, shares = self._dx[: len(dy)], self._shares()
         if any((share != share[0]).any() for share in shares):
             of_windows = shares[0][:, np.newaxis, np.newaxis] * shares[1][:, np.newaxis]
-            dy = np.multiply(dy, of_windows, out=self._share[: len(dy)])
+            spread = self._share[: len(dy)]
+            run_python(np.multiply, dy, of_windows, spread)
+            dy = spread
             shares = np.ones(1, np.float32), np.ones(1, np.float32)
         of_cells = [np.full(n, share[0]) for n, share in zip(dx.shape[1:3], shares, strict=True)]
         _sums(dy, dx, self._readers, *of_cells)

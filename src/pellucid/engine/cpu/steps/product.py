@@ -9,6 +9,7 @@ from typing import Any
 from ....kernels import elementwise
 from ....kernels.blocks import each
 from ....kernels.gate import gate, gate_backward, pixels_of_a_task
+from ....kernels.pool.threads import run_python
 from ....nn import Multiply
 from ....typing import Array, Shape
 from ...step import Step
@@ -83,7 +84,7 @@ class MultiplyStep(Step):
             gate_backward, self._tasks(x), 2 * x.size, dy.reshape(x.shape), x, g,
             da.reshape(x.shape), sums, self._per,
         )  # fmt: skip
-        dg[:] = sums.sum(axis=1, dtype="float64")
+        run_python(_add_up, sums, dg)
         dg = dg.reshape(len(x), 1, 1, -1)
         return (dg, da) if self._gate_first else (da, dg)
 
@@ -100,3 +101,7 @@ class MultiplyStep(Step):
 
     def _tasks(self, x: Array) -> int:
         return len(x) * self._tasks_an_image
+
+
+def _add_up(sums: Array, dg: Array) -> None:
+    dg[:] = sums.sum(axis=1, dtype="float64")

@@ -53,8 +53,8 @@ class QuantizedStep(Step):
         return y
 
     def repeats(self, images: int) -> bool:
-        """Return True: the weights are packed, and the rest is a kernel."""
-        return True
+        """Return whether the weights stay packed: the rest is a kernel."""
+        return self.frozen
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Refuse, as the layer does."""

@@ -40,8 +40,8 @@ class StochasticDepthStep(PointwiseStep):
         return self._scaled(x, self._factors, self._y)
 
     def repeats(self, images: int) -> bool:
-        """Return True: in inference it returns its input."""
-        return True
+        """Return whether it returns its input."""
+        return not (self.layer.training and self.layer.p)
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Return ``dy`` times the same mask."""
