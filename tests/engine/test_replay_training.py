@@ -166,6 +166,14 @@ def test_a_call_that_is_not_repeated_leaves_the_recordings_right():
     assert len(seen) == len(pair.plans[0].steps) - 1  # the first one only changes the layout
 
 
+def test_a_backward_with_python_reads_the_images_of_the_repeated_forward_before():
+    pair, kept = Pair(nn.Sequential(nn.Linear(6, 3, rng=rng())), (6,), 8), []
+    for seed in range(5):
+        kept.append(images((6,), 8, seed))  # the next ones lie elsewhere
+        pair.plans[0].after_step = (lambda step: None) if seed == 4 else None
+        pair.step(kept[-1])
+
+
 def test_a_second_backward_after_one_forward_is_repeated_too():
     pair = trained()
     for seed in range(3):
