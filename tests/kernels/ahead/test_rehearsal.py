@@ -126,7 +126,7 @@ def test_a_kernel_is_found_again_by_its_recipe(found):
 
 def test_the_arguments_of_a_factory_are_part_of_the_recipe():
     recipe = direct.forward(3, 2, 4, 1, functions=False).recipe
-    assert recipe.arguments == (3, 2, 4, 1, False)
+    assert recipe.arguments == (3, 2, 4, 1, False, "float32")
     assert recipe.name == "forward.<locals>.convolve"
 
 
