@@ -60,6 +60,7 @@ class Learner:
             self.shared = SharedUpdate(
                 self.plan, self.share, self.optimizer, self.engine, **buckets
             )
+        self.plan.replays = False  # these backwards are Python, which a recording would not repeat
         for step in self.plan.steps:
             step.backward = self._given(step, step.backward)
 
