@@ -119,7 +119,7 @@ def test_what_cannot_be_quantized_is_refused_with_what_to_do():
     small = pellucid.quantize(model, x, **NUMPY)
     with pytest.raises(ArgumentError, match=r"quantized already\. Give the float model"):
         pellucid.quantize(small, x)
-    with pytest.raises(DataError, match="there are no images to calibrate on"):
+    with pytest.raises(DataError, match="expects images to calibrate on, received none"):
         pellucid.quantize(model, x[:0])
     with pytest.raises(ArgumentError, match="samples: must be"):
         pellucid.quantize(model, x, samples=0)

@@ -253,7 +253,7 @@ class QuantizedLinear(Quantized):
 
 
 def require_few_terms(terms: int, where: str) -> None:
-    """Refuse sums of so many products of bytes that they could exceed 32 bits."""
+    """Refuse a sum of products of bytes that may not fit into 32 bits."""
     if terms > MOST_TERMS:
         raise ArgumentError(
             f"adds {terms:,} products of bytes, and 32 bits hold the sum of {MOST_TERMS:,}. Leave "

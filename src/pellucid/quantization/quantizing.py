@@ -162,7 +162,7 @@ def _chosen(model: Layer, images: Any, samples: int) -> tuple[Any, Shape]:
             )
     if not len(images):
         raise DataError(
-            "there are no images to calibrate on. Give some of the training images.",
+            "expects images to calibrate on, received none. Give some of the training images.",
             where="images",
         )
     shape = images.image_shape if isinstance(images, Dataset) else images.shape[1:]
