@@ -16,6 +16,7 @@ from numba import njit, types
 
 from .ahead.recipes import recipe_of
 from .ahead.rehearsal import attend
+from .borrowing import BorrowingCompiler
 from .cache import KernelCache
 from .linking import KernelCompiler
 from .processors import multiplies, vector_unit
@@ -31,7 +32,7 @@ POLICY: dict[str, Any] = {
     "no_cfunc_wrapper": True,
 }
 FOR_PYTHON: dict[str, Any] = {"pipeline_class": KernelCompiler}
-FOR_KERNELS: dict[str, Any] = {"no_cpython_wrapper": True}
+FOR_KERNELS: dict[str, Any] = {"no_cpython_wrapper": True, "pipeline_class": BorrowingCompiler}
 
 
 def kernel(function: Callable[..., Any]) -> Any:

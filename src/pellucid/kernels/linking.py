@@ -17,7 +17,8 @@ import gc
 from typing import Any
 
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+
+from .borrowing import BorrowingCompiler
 
 __all__ = ["KernelCompiler"]
 
@@ -74,7 +75,7 @@ class _WithoutEnvironment:
         """Numba asks for it. Only a function that is called from Python has an environment."""
 
 
-class KernelCompiler(Compiler):
+class KernelCompiler(BorrowingCompiler):
     """Numba's compiler, for a kernel that is called from Python."""
 
     def compile_extra(self, function: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from ...typing import Array
 from ..convolution.layout import LINE, GatedGradient
 from ..jit import LANES, inlined, kernel
-from ..simd import load, load_part, prefetch, store, store_part, where_above_zero
+from ..simd import load, load_part, prefetch_row, store, store_part, where_above_zero
 from .packing import HEIGHT, WIDTH
 from .pairs import beside
 from .precision import PRECISIONS
@@ -134,9 +134,9 @@ def fetch(ahead: Ahead, row: int, block: Block, cut: Cut, pixels: Pixels) -> Non
     x, dy, gate = ahead.x, ahead.dy.numbers, ahead.dy.gate
     begin = pixel(pixels, row) * cut.channels + block.k
     for k in range(begin, begin + block.channels, LINE):
-        prefetch(x, k)
+        prefetch_row(1, x, k)
     begin = row * cut.filters + block.f
     for k in range(begin, begin + block.filters, LINE):
-        prefetch(dy, k)
+        prefetch_row(1, dy, k)
         if ahead.dy.gated:
-            prefetch(gate, k)
+            prefetch_row(1, gate, k)

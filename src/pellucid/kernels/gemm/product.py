@@ -32,7 +32,7 @@ from ..convolution.activation import Activation, on_tiles
 from ..convolution.layout import LINE, GatedGradient, aligned
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
-from ..simd import add_row, load, load_part, prefetch, store, store_part, zeros
+from ..simd import add_row, load, load_part, prefetch, prefetch_row, store, store_part, zeros
 from .packing import HEIGHT, PLAIN, TRANSPOSED, VECTORS, WIDTH
 from .precision import PRECISIONS
 from .rows import PAD, Pixels, pixel, zero_between
@@ -144,9 +144,9 @@ def _panel(vectors: int, functions: bool, precision: str) -> Any:
         """Fetch a line of each row of the next tile."""
         for r in range(HEIGHT):
             for k in range(begin, begin + step, LINE):
-                prefetch(source.numbers, ahead[r] + k)
+                prefetch_row(1, source.numbers, ahead[r] + k)
                 if source.gated:
-                    prefetch(source.gate, ahead[r] + k)
+                    prefetch_row(1, source.gate, ahead[r] + k)
 
     @inlined
     def fetch_matrix(b: Array, tile: int, begin: int, part: _Part, blocks: Blocks) -> None:
@@ -157,11 +157,11 @@ def _panel(vectors: int, functions: bool, precision: str) -> Any:
         if blocks.packing == TRANSPOSED:
             for r in range(tile * WIDTH // tiles, (tile + 1) * WIDTH // tiles):
                 for k in range(begin, begin + step, LINE):
-                    prefetch(b, (n + r) * blocks.depth + part.k + k)
+                    prefetch_row(1, b, (n + r) * blocks.depth + part.k + k)
         if blocks.packing == PLAIN:
             for r in range(tile * step // tiles, (tile + 1) * step // tiles):
                 for v in range(0, WIDTH, LINE):
-                    prefetch(b, (part.k + begin + r) * blocks.columns + n + v)
+                    prefetch_row(1, b, (part.k + begin + r) * blocks.columns + n + v)
 
     @kernel
     def multiply_panel(

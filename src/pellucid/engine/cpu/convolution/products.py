@@ -44,7 +44,7 @@ __all__ = [
     "rows",
 ]
 
-DEEP = 384  # words of a row: with as much of a panel they fill the L1 cache
+DEEP = 192  # words of a row: with as much of a panel they fill most of an L1 cache of 48 KiB
 TILES = 16  # of a task: this many times DEEP numbers of each row stay in the L2 cache,
 PANELS = 8  # and so do the sums of a tile for each of its panels
 TASKS = 16  # that a product should have, if it is large enough
