@@ -4,14 +4,14 @@ r"""The gradient of the matrix of a product: the twin of that of a convolution o
 
 A task is a block of dw. It packs the rows of both factors that its columns need, some hundred rows
 at a time: those of x into panels, one of which stays in the L1 cache while all tiles pass over it,
-those of dz, gated, one after the other. All sums of the block stay in the L2
-cache. (See `pellucid.kernels.gemm.product`.)
+those of dz, gated, one after the other. All sums of the block stay in the L2 cache. (See
+`pellucid.kernels.gemm.product`.)
 
 The sum over the images is a tree over chunks (`pellucid.kernels.tree`), and a task adds up a whole
-subtree: it keeps one block of sums for each of its levels, until the neighbour is computed. If it
-can pack the rows of all chunks at once, each half of a tile is a tree of its own instead, whose
-first level is added in registers. Where the blocks are too few for many threads, each has several
-tasks, for a group of chunks each.
+subtree: it keeps one block of sums for each of its levels. A tile that completes a neighbour is
+added to it before it leaves the registers. If a task can pack the rows of all chunks at once, each
+half of a tile is a tree of its own instead. Where the blocks are too few for many threads, each has
+several tasks, for a group of chunks each.
 
 All arrays are flat, float32, C-contiguous, allocated by the engine. No two tasks write to the same
 place. To 1e-5 relative in float32.
@@ -48,6 +48,8 @@ class _Work(NamedTuple):
     words: int
     sums: int
     more: bool  # there are sums already
+    waiting: int  # blocks before it whose neighbours these sums complete, one after the other
+    size: int  # of a block
 
 
 @cache
@@ -103,20 +105,18 @@ def backward_matrix(precision: str = "float32") -> Any:
                     bias = all_bias[c + k, first : first + with_bias]
                     bias[:] = 0
                     begin, end = bounds[c + k] * cut.per_image, bounds[c + k + 1] * cut.per_image
-                    if begin == end:
-                        tower[level * size : (level + 1) * size] = 0
-                    for m in range(begin, end, rows):
+                    done, waits = 0, k
+                    while waits & 1:
+                        done, waits = done + 1, waits >> 1
+                    for m in range(begin, max(end, begin + 1), rows):
                         to = min(m + rows, end)
                         copy(dy, m, to, block, cut, dz, bias)
                         pack(x, m, to, block, cut, pixels, near)
                         ahead = Ahead(to, min(all_rows, to + rows), x.numbers, dy)
-                        work = _Work(-(-(to - m) // per_word), level * size, m > begin)
+                        words, waiting = -(-(to - m) // per_word), done if to == end else 0
+                        work = _Work(words, level * size, m > begin, waiting, size)
                         add_products(dz, near, work, block, cut, pixels, ahead, tower)
-                    waits = k
-                    while waits & 1:
-                        level, waits = level - 1, waits >> 1
-                        _add_right(tower, level * size, size)
-                    level += 1
+                    level += 1 - done
             _write(tower, block, cut, all_weights[group])
 
     return backward
@@ -167,6 +167,9 @@ def _add_products(precision: str) -> Any:
                         row, waits = row + 1, waits - turns
                 if work.more:
                     t = t + load(HEIGHT, VECTORS, sums, at, WIDTH, LANES)
+                for _ in range(work.waiting):
+                    at -= work.size
+                    t = add_in_order(load(HEIGHT, VECTORS, sums, at, WIDTH, LANES), t)
                 store(t, sums, at, WIDTH)
 
     return add_products
@@ -207,15 +210,6 @@ def _add_trees(precision: str) -> Any:
                 store(t, sums, panel * cut.high * SIZE + half * HALF * WIDTH, WIDTH)
 
     return add_trees
-
-
-@kernel
-def _add_right(tower: Array, left: int, size: int) -> None:
-    """Add to the block of sums at ``left`` its neighbour, which follows it."""
-    for k in range(left, left + size, LANES):
-        store(
-            add_in_order(load(1, 1, tower, k, 0, 0), load(1, 1, tower, k + size, 0, 0)), tower, k, 0
-        )
 
 
 @kernel
