@@ -20,7 +20,7 @@ import numpy as np
 from ..typing import Array
 from .blocks import fetch_ahead
 from .convolution.activation import Activation
-from .jit import LANES, kernel
+from .jit import LANES, inlined, kernel
 from .pool.threads import share
 from .simd import inner, load_part, store, store_part, zeros
 
@@ -72,12 +72,23 @@ def response_width(channels: int, n: int) -> int:
     return whole_pixels(TOGETHER, channels + n - 1) + LANES
 
 
+@inlined
+def four_rows(x: Array, at: int, width: int) -> tuple[Array, Array, Array, Array]:
+    """Return rows that follow each other: their sum is added to a total that is written once."""
+    return (
+        x[at : at + width], x[at + width : at + 2 * width], x[at + 2 * width : at + 3 * width],
+        x[at + 3 * width : at + 4 * width],
+    )  # fmt: skip
+
+
 @kernel
 def batch_statistics(queue: Array, x: Array, scratch: Array, sums: Array, bounds: Array) -> None:
     """Write the mean of each channel over each block, and the sum of squared deviations from it.
 
     Two passes: the second one subtracts a rounded mean, and also computes its rounding error (Chan,
-    Golub & LeVeque 1983, "Algorithms for computing the sample variance", section 3).
+    Golub & LeVeque 1983, "Algorithms for computing the sample variance", section 3). Four rows are
+    added at a time: a load waits for a store before it whose address ends alike, as those of a sum
+    in memory do for a part of all that is read.
     """
     c, width = sums.shape[2], scratch.shape[2]
     for task in share(queue):
@@ -86,10 +97,14 @@ def batch_statistics(queue: Array, x: Array, scratch: Array, sums: Array, bounds
         mean, square = sums[task, 0], sums[task, 1]
         total, around, squares = scratch[task, 0], scratch[task, 1], scratch[task, 2]
         total[:] = 0
-        for at in range(bounds[task], bounds[task + 1], width):
-            end = min(at + width, bounds[task + 1])
-            fetch_ahead(x, at, end)
-            a = x[at:end]
+        single = len(block) // (4 * width) * (4 * width)
+        for at in range(0, single, 4 * width):
+            fetch_ahead(x, bounds[task] + at, bounds[task] + at + 4 * width)
+            a0, a1, a2, a3 = four_rows(block, at, width)
+            for k in range(width):
+                total[k] += (a0[k] + a1[k]) + (a2[k] + a3[k])
+        for at in range(single, len(block), width):
+            a = block[at : at + width]
             for k in range(len(a)):
                 total[k] += a[k]
         fold(total, mean)
@@ -99,7 +114,14 @@ def batch_statistics(queue: Array, x: Array, scratch: Array, sums: Array, bounds
                 b[i] = mean[i] / pixels
         total[:] = 0
         squares[:] = 0
-        for at in range(0, len(block), width):
+        for at in range(0, single, 4 * width):
+            a0, a1, a2, a3 = four_rows(block, at, width)
+            for k in range(width):
+                d0, d1 = a0[k] - around[k], a1[k] - around[k]
+                d2, d3 = a2[k] - around[k], a3[k] - around[k]
+                total[k] += (d0 + d1) + (d2 + d3)
+                squares[k] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)
+        for at in range(single, len(block), width):
             a = block[at : at + width]
             for k in range(len(a)):
                 d = a[k] - around[k]
