@@ -220,7 +220,10 @@ def network():
 x = np.random.default_rng(0).normal(size=(40, 3, 128, 128)).astype(np.float32)
 for images in (2, 40):  # the first plan compiles
     model = network()
-    plan, before = engine.compile(model, (3, 128, 128), images, repeatable=False), resident()
+    plan = engine.compile(
+        model, (3, 128, 128), images, repeatable=False, recompute=RECOMPUTE
+    )
+    before = resident()
     if TRAINING:
         dy = np.ones_like(plan(x[:images]))
         plan.backward(dy)
@@ -229,19 +232,22 @@ for images in (2, 40):  # the first plan compiles
         plan.freeze()
         dy = x[:0]
         plan(x[:images])
-print(plan.memory.total + dy.nbytes, resident() - before)
+    again = sum(plan.memory.recomputed.values())
+print(plan.memory.total + dy.nbytes, resident() - before, again)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("training", [True, False])
-def test_a_process_grows_by_what_the_plan_says(training):
+@pytest.mark.parametrize(("training", "recompute"), [(True, False), (True, True), (False, False)])
+def test_a_process_grows_by_what_the_plan_says(training, recompute):
+    program = GROWTH.replace("TRAINING", str(training)).replace("RECOMPUTE", str(recompute))
     done = subprocess.run(
-        [sys.executable, "-c", GROWTH.replace("TRAINING", str(training))],
+        [sys.executable, "-c", program],
         capture_output=True,
         text=True,
         check=True,
     )
-    said, grown = map(int, done.stdout.split())
+    said, grown, again = map(int, done.stdout.split())
     assert said > 2e7
+    assert (again > 2e7) == recompute
     assert 0.9 * said - 2**22 < grown < 1.05 * said + 2**23

@@ -46,10 +46,10 @@ NETWORKS = {
 }
 
 
-def run(model, shape, share, batches=BATCHES, within=slice(None)):
+def run(model, shape, share, batches=BATCHES, within=slice(None), recompute=False):
     """Train a copy of the model on these batches; return what a rank has of each."""
     model = copy.deepcopy(model)
-    plan = engine.compile(model, shape, WHOLE, share=share)
+    plan = engine.compile(model, shape, WHOLE, share=share, recompute=recompute)
     loss = FusedLoss(nn.SoftmaxCrossEntropy(label_smoothing=0.1), share)
     found = []
     for images in batches:

@@ -60,6 +60,8 @@ class Plan:
         call the plan, even one without images.
     repeatable : bool
         Whether backward may run several times after one forward.
+    recompute : bool
+        Whether outputs that are cheap to compute again are forgotten until backward.
     precision : str
         What the factors of products are rounded to where that is faster; "float32" if the backend
         cannot do what was asked for.
@@ -88,6 +90,7 @@ class Plan:
     def __init__(
         self, model: Layer, input_shape: Shape, batch_size: int, backend: Backend = CPU,
         share: Share | None = None, *, repeatable: bool = True, precision: str = "float32",
+        recompute: bool = False,
     ) -> None:  # fmt: skip
         self.asked = require_precision(precision)
         batch_size = require_count(batch_size, "batch_size")
@@ -111,10 +114,11 @@ class Plan:
             precision=self.precision,
         )
         self._outputs = Outputs(outputs, several=model.output_names is not None)
-        self.repeatable = repeatable
+        self.repeatable, self.recompute = repeatable, recompute
         self._memory = PlanMemory(
-            self.steps, outputs, self.input_shape, self._most, backend, repeatable=repeatable
-        )
+            self.steps, outputs, self.input_shape, self._most, backend,
+            repeatable=repeatable, recompute=recompute,
+        )  # fmt: skip
         layers = [layer for _, layer in model.layers()]
         self._modes = Modes(layers)
         self._training = self._frozen = False  # what memory is laid out for
@@ -350,7 +354,10 @@ class Plan:
     def __reduce__(self) -> tuple[Any, ...]:
         share = Share(chunks=self.share.chunks)  # a copy is another plan, of one process
         of = self.model, self.input_shape, self.batch_size, self.backend, share
-        return partial(Plan, repeatable=self.repeatable, precision=self.asked), of
+        plan = partial(
+            Plan, repeatable=self.repeatable, precision=self.asked, recompute=self.recompute
+        )
+        return plan, of
 
     def freeze(self) -> None:
         """Declare that the weights will not change, as in inference.
@@ -364,12 +371,14 @@ class Plan:
             step.freeze()
 
     def __str__(self) -> str:
-        return f"{table(self.steps, self.images or self.batch_size)}\n{self.memory}"
+        memory, images = self.memory, self.images or self.batch_size
+        return f"{table(self.steps, images, again=memory.recomputed)}\n{memory}"
 
 
 def compile(
     model: Layer, input_shape: Shape, batch_size: int, *, backend: Backend = CPU,
     share: Share | None = None, repeatable: bool = True, precision: Precision = "float32",
+    recompute: bool = False,
 ) -> Plan:  # fmt: skip
     """Return a plan that runs ``model`` on up to ``batch_size`` images of ``input_shape``.
 
@@ -391,6 +400,10 @@ def compile(
         that Winograd's algorithm makes faster, such as 3x3 with stride 1. `print` shows which.
         Weights, sums and everything else stay float32. Where the processor has no instructions for
         it, a warning says so, and the plan computes in float32.
+    recompute : bool
+        Whether to forget, in training, outputs of steps without products (activations,
+        normalizations, sums, pooling, concatenation), as many as lower the peak, and compute them
+        again in backward. The gradients are the same bits. `print` shows the peak, and which.
 
     Raises
     ------
@@ -407,5 +420,6 @@ def compile(
     ['view', 'convolution + relu + max 2x2', 'view', 'product + relu', 'product']
     """
     return Plan(
-        model, input_shape, batch_size, backend, share, repeatable=repeatable, precision=precision
-    )
+        model, input_shape, batch_size, backend, share,
+        repeatable=repeatable, precision=precision, recompute=recompute,
+    )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from .arena import offsets
 from .backend import Backend
 from .lives import Life, gradient_sums, lives
 from .parts import Parts, Turn, parts, turns
+from .recomputation import Again, Recomputation
 from .reserved import Reserved, Use
 from .step import Step
 
@@ -38,6 +39,8 @@ class MemoryUse:
         What steps share with no other: packed filters of frozen weights, tables, statistics.
     gradients : int
         Of the weights.
+    recomputed : dict of int to int
+        Of the outputs that are forgotten, and computed again in backward, by their step's number.
     total : int
     """
 
@@ -47,6 +50,7 @@ class MemoryUse:
     apart: int
     own: int
     gradients: int
+    recomputed: dict[int, int] = field(hash=False, default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -65,7 +69,8 @@ class MemoryUse:
             f"shared by the steps {_mib(self.arena)}" + f" ({shared})" * bool(shared),
             *(f"{what} {_mib(n)}" for what, n in rest.items() if n),
         ]
-        return f"{lines[0]}; {', '.join(lines[1:])}"
+        again = f"; recomputed in backward {_mib(sum(self.recomputed.values()))}"
+        return f"{lines[0]}; {', '.join(lines[1:])}" + again * bool(self.recomputed)
 
 
 class PlanMemory:
@@ -86,13 +91,15 @@ class PlanMemory:
         backend: Backend,
         *,
         repeatable: bool,
+        recompute: bool = False,
     ) -> None:
         self._steps, self._outputs, self._backend = steps, outputs, backend
-        self._input_shape, self._images, self._repeatable = input_shape, images, repeatable
+        self._input_shape, self._images = input_shape, images
+        self._repeatable, self._recompute = repeatable, recompute
         self._sums = gradient_sums(steps, outputs, input_shape, images)
         self._sum_arrays: dict[int, Array] = {}
         self._made: tuple[bool, bool] | None = None  # for training, frozen
-        self._layout = _Layout({}, {}, {}, 0, [], None)
+        self._layout = _Layout({}, {}, {}, 0, [], None, [])
         self.arena = backend.zeros(0)
         self._arrays: dict[Reserved, Array] = {}
         self._turns: dict[int, list[Turn]] = {}  # by the number of images
@@ -121,13 +128,18 @@ class PlanMemory:
     def _planned(self, *, training: bool) -> _Layout:
         for step in self._steps:
             step.prepare(training=training)
-        found = lives(
-            self._steps,
-            self._outputs,
-            self._sums,
-            training=training,
-            repeatable=self._repeatable,
-        )
+        reserved = [step.reserved() for step in self._steps]
+        of = partial(
+            lives, self._steps, reserved, self._outputs, self._sums,
+            training=training, repeatable=self._repeatable,
+        )  # fmt: skip
+        found, again = of(), []
+        if training and self._recompute:
+            forgotten = Recomputation(
+                self._steps, reserved, self._outputs, found, repeatable=self._repeatable
+            )
+            again = forgotten.times(chosen := forgotten.chosen())
+            found = of(again=chosen)
         near = {one: life for one, life in found.items() if not life.apart}
         cut = None
         if not training:
@@ -141,7 +153,8 @@ class PlanMemory:
         places, total = offsets([forms[one].nbytes for one in near], list(near.values()))
         # The gradient of the images, if somebody asks for it, takes memory then.
         apart = [one for one, life in found.items() if life.apart and one.use is Use.OUTPUT]
-        return _Layout(near, forms, dict(zip(near, places, strict=True)), total, apart, cut)
+        placed = dict(zip(near, places, strict=True))
+        return _Layout(near, forms, placed, total, apart, cut, again)
 
     def _place(self, arrays: dict[Reserved, Array]) -> None:
         self._arrays, self._turns = arrays, {}
@@ -155,6 +168,11 @@ class PlanMemory:
             cut = self._layout.parts
             self._turns[images] = turns(self._steps, cut, self._arrays, images)
         return self._turns[images]
+
+    @property
+    def again(self) -> list[Again]:
+        """The steps whose outputs are computed again, in the memory that is laid out."""
+        return self._layout.again
 
     def sum_of(self, value: int, like: Array) -> Array:
         """Return the array for the sum of the gradients of a value, shaped ``like`` one of them."""
@@ -193,6 +211,7 @@ class PlanMemory:
             apart=sum(one.nbytes for one in layout.apart),
             own=sum(step.own_bytes() for step in self._steps),
             gradients=gradients if training else 0,
+            recomputed={one.step.makes - 1: one.nbytes for one in layout.again},
         )
 
 
@@ -209,6 +228,7 @@ class _Layout:
     total: int
     apart: list[Reserved]
     parts: Parts | None
+    again: list[Again]
 
     @cached_property
     def fullest(self) -> dict[str, int]:

@@ -7,7 +7,7 @@ be another array at each call, as the images are, and its address is then renewe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,7 +79,7 @@ class _Piece:
         with self.recording, self.recording.moving(moving):
             one.written = unit.run(at)
         moves = any(overlap(at[k], a) for k in one.written for a in moving.values())
-        views = _views(unit.step, moving)
+        views = _views(unit.steps, moving)
         if self.recording.pinned or moves or views is None:
             self.recording.forget(first)
             return False
@@ -149,7 +149,8 @@ class Replay:
             given = {tag: now[tag] for tag in unit.reads() if tag in now}
             own = [k for of, k in unit.reads() if of == kind and k in at]
             one = _Fixed(unit, {k: at[k] for k in own if (kind, k) not in given})
-            piece = self._recording_of(given) if unit.step.repeats(images) else None
+            repeats = all(step.repeats(images) for step in unit.steps)
+            piece = self._recording_of(given) if repeats else None
             if piece is None or not piece.take(one, at, given, self._arena):
                 if piece is None:
                     one.written = unit.run(at)
@@ -194,10 +195,10 @@ def _same(a: Array, b: Array) -> bool:
     return a.shape == b.shape and address(a) == address(b)
 
 
-def _views(step: Step, given: Moving) -> list[_View] | None:
-    """Return the step's attributes that are parts of moving arrays; None if one has such parts."""
+def _views(steps: Sequence[Step], given: Moving) -> list[_View] | None:
+    """Return the steps' attributes that are parts of moving arrays; None if one has such parts."""
     found = []
-    for holder in step.holders() if given else ():
+    for holder in (holder for step in steps for holder in step.holders()) if given else ():
         for name, value in vars(holder).items():
             for tag, a in given.items():
                 if not any(overlap(part, a) for part in arrays_in(value)):

@@ -82,6 +82,7 @@ class Runs:
         self._recorded: dict[Hashable, _Recorded | None] = {}  # None: it has run once
         self._last: _Recorded | None = None  # of the last forward, if it was recorded
         self._state: _Recorded | None = None  # whose attributes the steps have
+        self._values: Arrays = {}  # of the last forward, from which outputs are computed again
         self.trained: set[int] = set()
         self.find_trained()
 
@@ -104,10 +105,17 @@ class Runs:
 
         ``frozen``: whether the weights are. ``mode`` tells apart what else differs.
         """
+        values = self._forward(x, way, frozen=frozen, mode=mode)
+        needed = {k for one in self._memory.again for k in one.step.inputs}
+        self._values.clear()
+        self._values.update((k, values[k]) for k in needed)
+        return values
+
+    def _forward(self, x: Array, way: Way, *, frozen: bool, mode: Hashable) -> Arrays:
         self._last, key = None, (len(x), mode)
         if self._make is None or not way.replays or way.poison:
             self._recorded.pop(key, None)
-            return self._forward(x, way)
+            return self._by_python(x, way)
         found = self._recorded.get(key)
         if found is not None and found.holds:
             return self._repeated(found, x)
@@ -119,9 +127,9 @@ class Runs:
         elif frozen or can_be_read_in_place(self._parameters):
             self._recorded[key] = found = self._record(x, self._make, frozen=frozen)
             return found.values
-        return self._forward(x, way)
+        return self._by_python(x, way)
 
-    def _forward(self, x: Array, way: Way) -> Arrays:
+    def _by_python(self, x: Array, way: Way) -> Arrays:
         self._state = None
         values = {0: x}
         if way.poison:
@@ -191,10 +199,16 @@ class Runs:
         return gradients
 
     def _units(self, gradients: Arrays, *, need_dx: bool) -> Iterator[Backward]:
-        """Yield the steps whose output has a gradient by then."""
+        """Yield the steps whose output has a gradient by then, with what runs again before them."""
+        due = list(self._memory.again)
         for k, step in enumerate(reversed(self._steps), len(self._steps)):
             if step.makes in gradients and (need_dx or step.makes in self.trained):
-                yield Backward(step, k, self.sum, need_dx=need_dx or not step.first)
+                again = [one for one in due if one.time <= k]
+                del due[: len(again)]
+                yield Backward(
+                    step, k, self.sum, need_dx=need_dx or not step.first,
+                    again=again, values=self._values,
+                )  # fmt: skip
 
     def _backward(
         self, gradients: Arrays, way: Way, *, need_dx: bool, collect: Callable[..., None]

@@ -74,6 +74,9 @@ class Step:
     by_image : bool
         Whether forward, in inference, handles each image by itself and leaves the outputs in its
         one `output`, whose first axis is the images. Then a plan may pass a few at a time.
+    cheap : bool
+        Whether forward, without products or `scratch`, computes its `output` from its inputs, so
+        that a plan may forget that and call `again`.
     returns_input, returns_gradient : bool
         Whether forward may return its input instead of its `output`, and backward ``dy`` instead of
         an `input_gradient`. A step that reserves none is taken to return a view.
@@ -85,7 +88,7 @@ class Step:
     makes_channels_last: bool | None = None
     layer: Any = Layer()  # a placeholder, not a layer of the model
     reads_input = reads_output = True
-    by_image = returns_input = returns_gradient = False
+    by_image = cheap = returns_input = returns_gradient = False
 
     def __init__(self, name: str, output_shape: Shape, multiply_adds: int = 0) -> None:
         self.name, self.output_shape, self.multiply_adds = name, output_shape, multiply_adds
@@ -221,6 +224,13 @@ class Step:
     def forward(self, *args: Any, **kwargs: Any) -> Array:
         """Return the output for the arrays that the step reads."""
         raise NotImplementedError(f"{type(self).__name__} has no forward yet")
+
+    def again(self, *args: Any) -> Array:
+        """Write the last output to its buffer once more, given the same inputs.
+
+        Nothing else changes: the same statistics and the same draws are used.
+        """
+        return self.forward(*args)
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | tuple[Array | None, ...] | None:
         """Store the gradients of the parameters, if the step `learns`; return the input's.

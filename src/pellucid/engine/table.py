@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ..shapes import shape_text
@@ -14,7 +14,9 @@ from .step import Step
 __all__ = ["StepTime", "step_times", "table"]
 
 
-def table(steps: Sequence[Step], images: int, *, rate: float | None = None) -> str:
+def table(
+    steps: Sequence[Step], images: int, *, rate: float | None = None, again: Collection[int] = ()
+) -> str:
     """Return the ``steps`` of a plan with the cost of their last forward and backward.
 
     A multiply-add is two floating-point operations. A backward has twice as many as its forward;
@@ -28,6 +30,8 @@ def table(steps: Sequence[Step], images: int, *, rate: float | None = None) -> s
         Number of images of the last call.
     rate : float, optional
         The GFLOP/s that count as 100 %; by default those of NumPy's matrix product.
+    again : collection of int
+        The numbers of the steps whose outputs backward computes again.
 
     Examples
     --------
@@ -40,7 +44,10 @@ def table(steps: Sequence[Step], images: int, *, rate: float | None = None) -> s
     ran, backward = (any(step.seconds[k] for step in steps) for k in (0, 1))
     numbers = [_numbers(step, images, 1 if step.first else 2) for step in steps]
     sums = tuple(map(sum, zip(*numbers, strict=True)))
-    names = [(step.name, step.kernel, shape_text(step.output_shape)) for step in steps]
+    names = [
+        (step.name, step.kernel + " (recomputed)" * (s in again), shape_text(step.output_shape))
+        for s, step in enumerate(steps)
+    ]
     header = ["step", "kernel", "output", "forward MFLOP", "MiB", "forward ms"]
     if not ran:
         cells = [_cells(n, False, 1.0)[:2] for n in (*numbers, sums)]

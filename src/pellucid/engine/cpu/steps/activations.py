@@ -209,7 +209,7 @@ class FunctionStep(Step):
 class PReLUStep(Step):
     """``x`` above zero, and ``x`` times the slope of its channel below."""
 
-    sums_by_share = True
+    sums_by_share = cheap = True
     reads_output = False
 
     def __init__(self, name: str, layer: PReLU, input_shape: Shape, batch: int) -> None:

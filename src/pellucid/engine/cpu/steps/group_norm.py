@@ -37,7 +37,7 @@ class GroupNormStep(StandardizingStep):
 
     def forward(self, x: Array) -> Array:
         """Return the normalised ``x``."""
-        self._x, y, layer = x, self._y[: len(x)], self.layer
+        self._x, layer = x, self.layer
         gamma, beta = self._scale_and_shift()
         images = ChunkBlocks.of_one_chunk(len(x), self._per, self._per)
         means, squares = self._block_statistics(x, images)
@@ -49,6 +49,11 @@ class GroupNormStep(StandardizingStep):
             self._inverse, self._off = (var + layer.eps) ** -0.5, around - mean
             scale = gamma * self._inverse
             self._fill(0, around, scale, beta + self._off * scale)
+        return self.again(x)
+
+    def again(self, x: Array) -> Array:
+        """Return the output by the statistics of the last forward."""
+        y = self._y[: len(x)]
         self._run(normalization.batch_norm, 1, (x, y), self._rows, self.activation, self._per)
         return y
 

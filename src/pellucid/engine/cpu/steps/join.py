@@ -36,7 +36,7 @@ class AddStep(Step):
     that runs when the other summand is there: the convolution adds that before it writes.
     """
 
-    by_image, reads_input = True, False
+    by_image, cheap, reads_input = True, True, False
     #: the convolution that may add in passing, and the value that it, or its batch norm, makes
     source: ConvStep | None = None
     _made = 0
@@ -149,7 +149,7 @@ class AddStep(Step):
 class ConcatStep(Step):
     """The channels of several images, or several rows, one after the other: the end of branches."""
 
-    channels_last = by_image = True
+    channels_last = by_image = cheap = True
     reads_input = reads_output = False
     kernel = "concat"
 
@@ -203,7 +203,7 @@ class ShortcutStep(Step):
     """Every S-th row and column, and channels of zeros; back, NumPy moves the few numbers."""
 
     kernel = "shortcut"
-    channels_last = True
+    channels_last = cheap = True
     reads_input = reads_output = False
 
     def __init__(self, name: str, layer: ZeroPadShortcut, input_shape: Shape, batch: int) -> None:

@@ -26,7 +26,7 @@ __all__ = ["LayerNormStep"]
 class LayerNormStep(Step):
     """Normalise rows: the last axes of (N, C, H, W), or the channels of (N, H, W, C)."""
 
-    sums_by_share = True
+    sums_by_share = cheap = True
     reads_output = False
 
     def __init__(self, name: str, layer: Any, input_shape: Shape, batch: int) -> None:

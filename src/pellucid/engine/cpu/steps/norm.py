@@ -102,12 +102,17 @@ class BatchNormStep(StandardizingStep):
         """Return the normalised ``x``; while training, keep the running averages."""
         if self.folded:
             return x
-        layer, y = self.layer, self._y[: len(x)]
+        layer = self.layer
         self._x, self._trained, self._summed = x, layer.training, False
         if layer.training or not self._rows_stay:
             self._make_rows(x)
         if self.deferred:
             return x
+        return self.again(x)
+
+    def again(self, x: Array) -> Array:
+        """Return the output by the statistics of the last forward."""
+        y = self._y[: len(x)]
         self._run(normalization.batch_norm, 1, (x, y), self._rows, self.activation, self._per)
         return y
 

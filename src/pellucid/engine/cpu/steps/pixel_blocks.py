@@ -21,7 +21,7 @@ __all__ = ["ChunkBlocks", "PixelBlockStep"]
 class PixelBlockStep(Step):
     """Base class: an output shaped like the input, computed in blocks of whole pixels."""
 
-    channels_last = by_image = True
+    channels_last = by_image = cheap = True
     reads_output = False
     passes: ClassVar[tuple[Any, ...]]  # the first one is all that inference needs
 

@@ -44,7 +44,7 @@ class PointwiseStep(Step):
     convolution applies the activation before it writes its output, if it is `in_passing`.
     """
 
-    by_image = True
+    by_image = cheap = True
     #: forward and backward
     kernels: ClassVar[tuple[Callable[..., Any], Callable[..., Any]]]
     #: the convolution that can do it in passing, and the batch norm between, if there is one
@@ -215,7 +215,7 @@ class DropoutStep(PointwiseStep):
     """Dropout, of the same cells of an image as by the plain layer."""
 
     channels_last = True
-    reads_output = False
+    reads_output = cheap = False
     returns_input = True  # in inference
 
     def uses(self, *, training: bool) -> Sequence[Any]:

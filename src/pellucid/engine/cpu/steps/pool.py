@@ -48,7 +48,7 @@ Sliding: TypeAlias = MaxPool2d | AvgPool2d | LpPool2d
 class _PoolStep(Step):
     """Base class: the geometry of the windows, and the buffers."""
 
-    channels_last = by_image = True
+    channels_last = by_image = cheap = True
     reads_input = reads_output = False
     passes: Sequence[Any] = (pooling.sums,)  # the last one is used by the backward alone
 
@@ -221,6 +221,7 @@ class LpPoolStep(_PoolStep):
 
     layer: LpPool2d | GlobalLpPool2d
     kernel = "Lp pooling"
+    cheap = False
     reads_input = reads_output = True
     passes = (pooling.powers, pooling.sums, pooling.times_powers)
 

@@ -23,7 +23,7 @@ __all__ = ["MultiplyStep"]
 class MultiplyStep(Step):
     """``y = a · b``, where one of them may be a gate (C, 1, 1) of the other, images (C, H, W)."""
 
-    reads_output = False
+    cheap, reads_output = True, False
 
     def __init__(
         self, name: str, layer: Multiply, input_shapes: Sequence[Shape], batch: int

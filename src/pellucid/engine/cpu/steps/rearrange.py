@@ -31,6 +31,7 @@ class ReshapeStep(Step):
     """
 
     channels_last: bool | None = False
+    cheap = True
     reads_input = reads_output = False
     kernel = "view"
 
@@ -114,6 +115,7 @@ class ReshapeStep(Step):
 class PermuteStep(Step):
     """Another order of axes: a copy, or a view between the two layouts of images."""
 
+    cheap = True
     reads_input = reads_output = False
 
     def __init__(self, name: str, layer: Permute, input_shape: Shape, batch: int) -> None:
@@ -152,7 +154,7 @@ class SliceStep(Step):
     """A part of the channels, rows or columns: lines of memory, which NumPy copies."""
 
     kernel = "slice"
-    channels_last = True
+    channels_last = cheap = True
     reads_input = reads_output = False
 
     def __init__(self, name: str, layer: Slice, input_shape: Shape, batch: int) -> None:
@@ -190,7 +192,7 @@ class SliceStep(Step):
 class ShuffleStep(Step):
     """Blocks of cells from channels, or channels from blocks."""
 
-    channels_last = True
+    channels_last = cheap = True
     reads_input = reads_output = False
 
     def __init__(

@@ -18,7 +18,7 @@ __all__ = ["PadStep", "ResampleStep"]
 class ResampleStep(Step):
     """Resizing by interpolation, and averages over bins."""
 
-    channels_last = True
+    channels_last = cheap = True
     reads_input = reads_output = False
 
     def __init__(
@@ -63,7 +63,7 @@ class PadStep(Step):
     """Padding: a constant border around a copy, which NumPy makes line by line."""
 
     kernel = "pad"
-    channels_last = True
+    channels_last = cheap = True
     reads_input = reads_output = False
 
     def __init__(self, name: str, layer: Pad2d, input_shape: Shape, batch: int) -> None:

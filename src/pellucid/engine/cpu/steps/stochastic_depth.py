@@ -22,7 +22,7 @@ __all__ = ["StochasticDepthStep"]
 class StochasticDepthStep(PointwiseStep):
     """Stochastic depth, of the same images as by the plain layer; in inference nothing is done."""
 
-    reads_input = reads_output = False
+    reads_input = reads_output = cheap = False
     returns_input = returns_gradient = True
 
     def uses(self, *, training: bool) -> Sequence[Any]:
