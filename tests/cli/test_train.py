@@ -334,6 +334,20 @@ def test_both_engines_write_a_run_and_agree(pellucid, tmp_path):
     assert fast == pytest.approx(reference, rel=1e-3)
 
 
+def test_a_run_that_recomputes_says_so_and_has_the_same_bits(pellucid, tmp_path, short):
+    done = pellucid("train", *SHORT, "--recompute", "--out", "again")
+    assert done.returncode == 0, done.stderr
+    assert same(weights(tmp_path / "again"), weights(short))
+    assert tomllib.loads((tmp_path / "again" / "config.toml").read_text())["recompute"] is True
+    more = pellucid("train", "--resume", "again", "--epochs", "4", "--no-recompute")
+    assert more.returncode == 0, more.stderr
+    refused = pellucid("train", *SHORT, "--recompute", "--engine", "numpy", "--out", "none")
+    assert refused.returncode == 1
+    assert "the engine is 'numpy'. Use --engine compiled" in " ".join(refused.stderr.split())
+    assert not (tmp_path / "none").exists()
+    assert "--recompute" in pellucid("train", "--help").stdout
+
+
 def test_a_last_batch_that_cannot_be_learned_from_is_refused_before_anything_is_made(
     pellucid, tmp_path
 ):

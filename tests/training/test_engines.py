@@ -13,8 +13,8 @@ from ops.witness import assert_agrees
 from pellucid import data, engine, evaluate, nn, predict
 from pellucid.data import Dataset
 from pellucid.errors import ArgumentError
-from pellucid.training import Callback, ProgressBar
-from training.setup import network, trainer
+from pellucid.training import Callback, CompiledEngine, ProgressBar
+from training.setup import network, same_weights, trainer
 
 TEST = data.digits()[1]
 
@@ -117,6 +117,45 @@ def test_both_train_alike(loss):
     fast.fit()
     plain.fit()
     np.testing.assert_allclose(fast.history.losses, plain.history.losses, rtol=1e-3)
+
+
+def normed():
+    rng = np.random.default_rng(0)
+    return nn.Sequential(
+        *(
+            layer
+            for c in (1, 8, 8)
+            for layer in (nn.Conv2d(c, 8, 3, padding=1, rng=rng), nn.BatchNorm2d(8), nn.ReLU())
+        ),
+        nn.Dropout(0.2),
+        nn.Flatten(),
+        nn.Linear(512, 10, rng=rng),
+    )
+
+
+def test_a_training_that_recomputes_learns_the_same_bits_in_less_memory(plans):
+    both = [trainer(model=normed(), epochs=2, recompute=again) for again in (False, True)]
+    for one in both:
+        one.fit()
+    assert same_weights(*(one.model for one in both))
+    assert both[0].history.losses == both[1].history.losses
+    assert [one.recompute for one in both] == [plan.recompute for plan in plans] == [False, True]
+    assert plans[1].memory.recomputed
+    assert plans[1].memory.arena < plans[0].memory.arena
+    assert repr(both[1].engine) == "CompiledEngine(recompute=True)"
+    one = trainer(engine=CompiledEngine(recompute=True, precision="bf16"), recompute=True)
+    assert (one.recompute, one.precision) == (True, "bf16")
+
+
+def test_other_engines_refuse_to_recompute_and_a_trainer_keeps_it():
+    with pytest.raises(
+        ArgumentError, match=r"^recompute: outputs .* engine is 'numpy'. Use engine='compiled'"
+    ):
+        trainer(engine="numpy", recompute=True)
+    with pytest.raises(ArgumentError, match=r"^recompute: .* the engine is CompiledEngine\(\)"):
+        trainer(engine=CompiledEngine(), recompute=True)
+    with pytest.raises(ArgumentError, match=r"^recompute: cannot be replaced after a Trainer"):
+        trainer().recompute = True
 
 
 def test_images_of_any_type_are_trained_on_alike():

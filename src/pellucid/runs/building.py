@@ -242,6 +242,7 @@ def new_trainer(
         augment=augment,
         engine=settings.engine,
         precision=settings.precision,
+        recompute=settings.recompute,
         seed=settings.seed,
         communicator=communicator,
         chunks=settings.chunks,

@@ -372,6 +372,14 @@ class Settings:
         en="precision of products",
         ko="곱셈 정밀도",
     )
+    recompute: bool = setting(
+        False,
+        "Less memory for a little more time: outputs of activations, normalizations, sums and the "
+        "like are forgotten, and computed again in backward. The result is the same, bit for bit.",
+        en="cheap outputs recomputed",
+        ko="가벼운 출력 다시 계산",
+        on_resume=True,
+    )
     chunks: int = setting(
         8,
         "Cut each batch into N chunks, whose sums are added pairwise: a power of two, at least the "

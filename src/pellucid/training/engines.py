@@ -53,6 +53,7 @@ __all__ = [
     "as_engine",
     "precision_of",
     "prepared",
+    "recomputes",
     "shares",
 ]
 
@@ -166,12 +167,18 @@ class CompiledEngine:
         The CPU's by default.
     precision : "float32" or "bf16"
         What the factors of large products are rounded to: see `pellucid.engine.compile`.
+    recompute : bool
+        Whether a training forgets what is cheap to compute again in backward: likewise.
     """
 
     name = "compiled"
 
-    def __init__(self, backend: Backend | None = None, *, precision: Precision = "float32") -> None:
+    def __init__(
+        self, backend: Backend | None = None, *, precision: Precision = "float32",
+        recompute: bool = False,
+    ) -> None:  # fmt: skip
         self._backend, self.precision = backend, require_precision(precision)
+        self.recompute = recompute
 
     @property
     def backend(self) -> Backend:
@@ -189,7 +196,7 @@ class CompiledEngine:
 
         plan = compile(
             model, image_shape, batch_size, backend=self.backend, share=share, repeatable=False,
-            precision=self.precision,
+            precision=self.precision, recompute=self.recompute,
         )  # fmt: skip
         if frozen:
             plan.freeze()
@@ -236,6 +243,7 @@ class CompiledEngine:
     def __repr__(self) -> str:
         given = [] if self._backend is None else [f"backend={self._backend!r}"]
         given += [] if self.precision == "float32" else [f"precision={self.precision!r}"]
+        given += ["recompute=True"] if self.recompute else []
         return f"{type(self).__name__}({', '.join(given)})"
 
 
@@ -244,14 +252,16 @@ EngineLike: TypeAlias = Engine | Literal["compiled", "numpy"]
 OLD_NAMES = {"fast": "compiled", "reference": "numpy"}  # until version 0.1
 
 
-def as_engine(engine: EngineLike | str, precision: Precision = "float32") -> Engine:
+def as_engine(
+    engine: EngineLike | str, precision: Precision = "float32", *, recompute: bool = False
+) -> Engine:
     """Return an engine given by its name, or as it is.
 
     Raises
     ------
     ArgumentError
         If no engine has this name, or the object lacks methods of `Engine`; if it does not compute
-        in the ``precision``, which an object must have been made for.
+        in the ``precision``, or does not ``recompute``, which an object must have been made for.
 
     Examples
     --------
@@ -262,17 +272,30 @@ def as_engine(engine: EngineLike | str, precision: Precision = "float32") -> Eng
     pellucid.errors.ArgumentError: engine: must be 'compiled', 'numpy' or an object with the \
 methods of an Engine, received 'fast'. Did you mean 'compiled'?
     """
-    if require_precision(precision) != precision_of(found := _as_engine(engine)):
+    found = _as_engine(engine)
+    if require_precision(precision) != precision_of(found) or recompute:
         if engine == "compiled":
-            return CompiledEngine(precision=precision)
-        if precision != "float32":
+            return CompiledEngine(precision=precision, recompute=recompute)
+        if precision not in ("float32", precision_of(found)):
             raise ArgumentError(
                 f"{precision!r} is computed by compiled kernels, and the engine is {engine!r}. Use "
                 "{engine}.",
                 where="precision",
                 arguments={"engine": "compiled"},
             )
+        if recompute and not recomputes(found):
+            raise ArgumentError(
+                "outputs are forgotten, and computed again in backward, by compiled plans only, "
+                f"and the engine is {engine!r}. Use {{engine}}.",
+                where="recompute",
+                arguments={"engine": "compiled"},
+            )
     return found
+
+
+def recomputes(engine: Engine) -> bool:
+    """Return whether an engine forgets outputs that it computes again in backward."""
+    return getattr(engine, "recompute", False)
 
 
 def precision_of(engine: Engine) -> Precision:

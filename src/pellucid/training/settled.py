@@ -36,6 +36,7 @@ class Settled:
             "loader",
             "chunks",
             "precision",
+            "recompute",
         }
     )
 

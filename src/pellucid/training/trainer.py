@@ -18,7 +18,7 @@ from ..precision import Precision
 from .alone import Alone
 from .averaging import WeightAverage, average_by
 from .callbacks import Callback
-from .engines import EngineLike, as_engine, precision_of, prepared
+from .engines import EngineLike, as_engine, precision_of, prepared, recomputes
 from .evaluation import Evaluation
 from .given import Images, as_dataset, as_optimizer, require_kinds, require_loss_fits
 from .guard import Moment, running_statistics
@@ -76,6 +76,10 @@ class Trainer(Settled):
     precision : "float32" or "bf16"
         With "bf16", large products round their factors to bfloat16, where the processor can; the
         weights, their gradients and all sums stay float32. See `pellucid.engine.compile`.
+    recompute : bool
+        Forget outputs that are cheap to compute again (activations, normalizations, sums, pooling,
+        concatenation), and compute them again in backward: less memory, a little more time, and the
+        same bits. See `pellucid.engine.compile`.
     clip_norm : float, optional
         Scale the gradients of each batch so that their norm is at most this, as
         `pellucid.optim.clip_grad_norm` does.
@@ -165,6 +169,7 @@ class Trainer(Settled):
         last_batch: LastBatch = "keep",
         engine: EngineLike = "compiled",
         precision: Precision = "float32",
+        recompute: bool = False,
         progress: bool | None = None,
         seed: int = 0,
         communicator: Communicator | None = None,
@@ -207,8 +212,9 @@ class Trainer(Settled):
         self._running: dict[str, Buffer] = {}
         self._before: Moment | None = None  # before the batch in progress
         self._broken: BaseException | None = None
-        self.engine = as_engine(engine, precision)
+        self.engine = as_engine(engine, precision, recompute=recompute)
         self.precision = precision_of(self.engine)
+        self.recompute = recomputes(self.engine)
         self.chunks = chunks
         share = share_of(self.engine, communicator, chunks)
         self.loader = Loader(
