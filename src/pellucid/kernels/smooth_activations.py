@@ -144,14 +144,14 @@ def gelu_by_tanh_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
         dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
         for i in range(len(dys)):
             a = min(max(xs[i], -LAST), LAST)  # beyond, the gate's slope is 0
-            square = a * a
-            e = decay(-abs(a * (LINE + CUBE * square)))
+            line, cube = LINE * a, a * a * a
+            e = decay(-abs(line + CUBE * cube))
             q = ONE / (ONE + e)
-            p = e * q
-            s = q if a >= 0 else p
-            rest = q if a < 0 else p  # 1 - s
-            slope = a * (LINE + CUBE3 * square)
-            dxs[i] = dys[i] * (s + (s * rest) * slope)
+            p = e * q  # s is q or p, and 1 - s the other one
+            slope = line + CUBE3 * cube
+            # p·q, without a product of three, which LLVM may take apart for the last few numbers in
+            # another way than for vectors: p - p².
+            dxs[i] = dys[i] * ((q if a >= 0 else p) + (p - p * p) * slope)
 
 
 @kernel
