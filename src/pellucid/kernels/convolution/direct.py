@@ -27,8 +27,8 @@ are few, `col2im` and `few_channels` are faster. After a max pooling `pooled_wei
 All arrays are flat, float32 (``argmax``: uint8), channels-last, allocated by the engine. The
 filters come as `pellucid.kernels.convolution.filters.pack` writes them: (groups, tiles, taps,
 filters of a tile), padded with zeros, as is the bias. A task is one band of one image (forward) or
-one chunk of images (weight gradient), and writes to its own part of the output; with large filters
-and small images, a task is some tiles of filters of a band.
+one chunk of images (weight gradient), for all filters or some tiles of them, and writes to its own
+part of the output.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ from ..simd import (
     store_at,
     store_bytes_at,
     store_part,
+    where_above_zero,
     zeros,
 )
 from .activation import on_tiles
@@ -198,89 +199,94 @@ def backward_weights(height: int, vectors: int) -> Any:
 
     @inlined
     def tile_over_windows(
-        x: Array, first: int, dz: Array, pixel: int, depth: int, tap_offset: Array, tap: int,
-        rows: int, s: Sliding,
-    ) -> Any:  # fmt: skip
+        x: Array, first: int, dz: Array, tap_offset: Array, tap: int, rows: int, s: Sliding
+    ) -> Any:
         """Return ``Σ_ij x[first + (i·S·W + j·S)·C + tap_offset[tap + r]] · dz[i,j]``."""
         line, step = s.step_h * s.pitch * s.depth, s.step_w * s.depth
         t = zeros(height, vectors)
         for i in range(rows):
             for j in range(s.ow):
-                window, of_dz = first + i * line + j * step, pixel + (i * s.ow + j) * depth
-                t = outer_at(t, x, window, tap_offset, tap, dz, of_dz)
+                window = first + i * line + j * step
+                t = outer_at(t, x, window, tap_offset, tap, dz, (i * s.ow + j) * tile_width)
         return t
 
     @inlined
     def add_band(
-        x: Array, first: int, dz: tuple[Array, Array], rows: int, sums: Array, tap_offset: Array,
-        s: Sliding, depth: int, ahead: Any,
+        x: Array, first: int, dy: GatedGradient, pixel: int, rows: int, dz: Array, sums: Array,
+        bias: Array, tap_offset: Array, s: Sliding, columns: tuple[int, int], begins: bool,
+        ahead: Any,
     ) -> None:  # fmt: skip
-        """Add what a band of ``rows`` of dz contributes to the sums of all taps and filters.
+        """Add what ``rows`` of dz, from a ``pixel`` on, contribute to the sums of some filters.
 
-        Each tile fetches some of what lies ``ahead``.
+        The first of the ``columns`` of tiles, and their end, count through all groups. The first
+        band ``begins`` the sums. Each tile fetches some of what lies ``ahead``.
         """
         taps, per_group, channels = len(tap_offset), s.f // s.groups, s.c // s.groups
-        width, (whole, part) = len(sums) // (s.groups * taps), dz
+        width, pixels = len(sums) // (s.groups * taps), rows * s.ow
         gradient, images, of_gradient, gradients, of_image, numbers = ahead
-        for g in range(s.groups):
-            for f in range(0, per_group, tile_width):
-                z, of_z, pitch = whole, g * per_group + f, depth
-                if depth > tile_width:
-                    _gather_columns(whole, of_z, depth, part, rows * s.ow, vectors)
-                    z, of_z, pitch = part, 0, tile_width
-                for block in range(0, taps, height):
-                    for k in range(of_gradient, of_gradient + gradients, LINE):
-                        prefetch_row(PIECE, gradient, k)
-                    for k in range(of_image, of_image + numbers, LINE):
-                        prefetch_row(PIECE, images, k)
-                    of_gradient, of_image = of_gradient + gradients, of_image + numbers
-                    k = min(block, taps - height)
-                    t = tile_over_windows(
-                        x, first + g * channels, z, of_z, pitch, tap_offset, k, rows, s
-                    )
+        for column in range(columns[0], columns[1]):
+            g, f = column * tile_width // width, column * tile_width % width
+            of_filter, count = g * per_group + f, min(tile_width, per_group - f)
+            _gather_columns(dy, pixel * s.f + of_filter, s.f, count, dz, pixels, vectors)
+            if begins:
+                bias[of_filter : of_filter + count] = 0
+            add_pixels(dz, pixels, tile_width, bias[of_filter : of_filter + count])
+            for block in range(0, taps, height):
+                for k in range(of_gradient, of_gradient + gradients, LINE):
+                    prefetch_row(PIECE, gradient, k)
+                for k in range(of_image, of_image + numbers, LINE):
+                    prefetch_row(PIECE, images, k)
+                of_gradient, of_image = of_gradient + gradients, of_image + numbers
+                k = min(block, taps - height)
+                t = tile_over_windows(x, first + g * channels, dz, tap_offset, k, rows, s)
+                to = (g * taps + k) * width + f
+                if begins:
+                    store(t, sums, to, width)
+                else:
                     # Rows that the overlapping last tile computes once more are skipped.
-                    to = (g * taps + k) * width + f
                     add_rows_from(t, sums, to, width, block - k, tile_width)
 
     @kernel
     def accumulate(
         queue: Array, x: GatedGradient, dy: GatedGradient, sums: PartialSums, tap_offset: Array,
-        s: Sliding, d: Sliding, in_place: bool, band: int,
+        s: Sliding, in_place: bool, band: int, parts: int,
     ) -> None:  # fmt: skip
         """Write each chunk's sums of the gradients of filters and bias.
 
-        A ``band`` of rows of dz is laid out at a time, and its columns of each tile of filters
-        once more, which stay in the nearest cache while all taps use them.
+        Of a ``band`` of rows of dz, the columns of a tile of filters are laid out at a time, and
+        stay in the nearest cache while all taps use them. A task is one of the ``parts`` of these
+        columns of a chunk.
         """
         all_weights, all_bias, bounds = sums
         numbers, line, gradient = x.numbers, s.step_h * s.pitch * s.depth, dy.numbers
         padded = aligned(
             np.zeros((1 if in_place else s.rows * s.pitch * s.depth) + LINE, dtype=np.float32)
         )
-        dz = aligned(np.zeros(band * d.pitch * d.depth + tile_width + LINE, dtype=np.float32))
-        part = aligned(np.empty(band * d.pitch * tile_width + LINE, dtype=np.float32))
+        dz = aligned(np.empty(band * s.ow * tile_width + LINE, dtype=np.float32))
         columns = s.groups * ((s.f // s.groups + tile_width - 1) // tile_width)
-        tiles = columns * ((len(tap_offset) + height - 1) // height)
-        of_image = s.h * s.w * s.c // (tiles * ((d.h + band - 1) // band)) + 1
-        for chunk in share(queue):
+        tiles = columns // parts * ((len(tap_offset) + height - 1) // height)
+        of_image = s.h * s.w * s.c // (tiles * ((s.oh + band - 1) // band)) + 1
+        of_gradient = band * s.ow * s.f // tiles + 1
+        for task in share(queue):
+            chunk, part = task // parts, task % parts
             weights, bias = all_weights[chunk], all_bias[chunk]
-            weights[:] = 0
-            bias[:] = 0
+            own = part * columns // parts, (part + 1) * columns // parts
+            if part == 0 and bounds[chunk] == bounds[chunk + 1]:
+                weights[:] = 0
+                bias[:] = 0
             for n in range(bounds[chunk], bounds[chunk + 1]):
                 image, start, coming = padded, 0, (n + 1) * s.h * s.w * s.c
                 if in_place:
                     image, start = numbers, n * s.h * s.w * s.c
                 else:
                     lay_out(x, n, padded, s, 0, s.h, s.top)
-                for low in range(0, d.h, band):
-                    rows = min(band, d.h - low)
-                    lay_out(dy, n, dz, d, low, low + rows, -low)
-                    add_pixels(dz, rows * d.pitch, d.depth, bias)
-                    next_rows, per_tile = (n * d.h + low + rows) * d.w * d.c, band * d.w * d.c
+                for low in range(0, s.oh, band):
+                    rows, pixel = min(band, s.oh - low), (n * s.oh + low) * s.ow
                     add_band(
-                        image, start + low * line, (dz, part), rows, weights, tap_offset, s,
-                        d.depth,
-                        (gradient, numbers, next_rows, per_tile // tiles + 1, coming, of_image),
+                        image, start + low * line, dy, pixel, rows, dz, weights, bias, tap_offset,
+                        s, own, n == bounds[chunk] and low == 0,
+                        (gradient, numbers, (pixel + rows * s.ow) * s.f, of_gradient, coming,
+                         of_image),
                     )  # fmt: skip
                     coming += tiles * of_image
 
@@ -288,11 +294,17 @@ def backward_weights(height: int, vectors: int) -> Any:
 
 
 @inlined
-def _gather_columns(x: Array, first: int, depth: int, y: Array, pixels: int, vectors: int) -> None:
-    """Copy ``vectors`` of each pixel, which then lie one after the other."""
+def _gather_columns(
+    dy: GatedGradient, first: int, depth: int, count: int, y: Array, pixels: int, vectors: int
+) -> None:
+    """Copy ``count`` numbers of each pixel to whole ``vectors``, which lie one after the other."""
+    x, gate, gated = dy.numbers, dy.gate, dy.gated
     for p in range(pixels):
         for c in range(vectors):
-            t = load(1, 1, x, first + p * depth + c * LANES, 0, 0)
+            at, some = first + p * depth + c * LANES, count - c * LANES
+            t = load_part(x, at, some)
+            if gated:
+                t = where_above_zero(t, load_part(gate, at, some), np.float32(0))
             store(t, y, (p * vectors + c) * LANES, 0)
 
 

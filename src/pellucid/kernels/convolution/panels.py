@@ -31,10 +31,11 @@ from ..simd import (
 )
 from .layout import LINE, GatedGradient, aligned
 from .patches import Block, Patches, cut_images
-from .winograd_transforms import PATCH, scaled, values
+from .winograd_transforms import PATCH, PLACES, scaled, values
 
 __all__ = [
     "HEIGHT",
+    "PART",
     "VECTORS",
     "WIDTH",
     "Panels",
@@ -46,6 +47,7 @@ __all__ = [
 
 VECTORS = 2  # of a tile
 WIDTH = VECTORS * LANES  # of a panel
+PART = 2 * WIDTH  # channels that a task transforms
 AHEAD = 8  # channels whose filters are fetched before they are transformed
 HEIGHT = max(4, LANES // 2)  # of a tile: as many rows as pay for its loads
 
@@ -72,13 +74,16 @@ def transform_images(outputs: int) -> Any:
     def transform(
         queue: Array, source: GatedGradient, s: Patches, panels: Panels, v: Array
     ) -> None:
-        """Write ``v``; a task is a block of patches."""
+        """Write ``v``; a task is a block of patches, of a part of the channels."""
         line = (s.across * outputs + overlap) * PATCH * LANES
         strip = aligned(np.empty(line + LINE, dtype=np.float32))
+        parts = (s.c + PART - 1) // PART
         for task in share(queue):
-            first = task * panels.per_task
-            block = Block(0, s.c, first, min(first + panels.per_task, panels.patches))
-            cut(source, s, block, strip, v[first * WIDTH :], panels.plane, strip)
+            first, c = task // parts * panels.per_task, task % parts * PART
+            last = min(first + panels.per_task, panels.patches)
+            block = Block(c, min(PART, s.c - c), first, last)
+            to = c // WIDTH * PLACES * panels.plane + first * WIDTH
+            cut(source, s, block, strip, v[to:], panels.plane, strip)
 
     return transform
 

@@ -25,7 +25,7 @@ from ..simd import load, scatter, store, transpose, zeros
 from ..tree import add_chunks
 from .arguments import PartialSums
 from .layout import LINE, GatedGradient, aligned
-from .panels import HEIGHT, VECTORS, WIDTH, Panels, transpose_part
+from .panels import HEIGHT, PART, VECTORS, WIDTH, Panels, transpose_part
 from .patches import Block, Patches, cut_gradients, cut_images
 from .tiles import tile_tn
 from .winograd_transforms import PATCH, PLACES, scaled, values_transposed
@@ -46,20 +46,28 @@ def transform_both(outputs: int) -> Any:
         queue: Array, x: GatedGradient, dy: GatedGradient, v: Array, m: Array, sums: PartialSums,
         s: Patches, d: Patches, panels: Panels,
     ) -> None:  # fmt: skip
-        """Write ``v`` of a chunk of images (even tasks), or ``m`` and the sums of its gradient."""
+        """Write ``v`` of a chunk of images, or ``m`` and the sums of its gradient.
+
+        A task does so for a part of the channels, or of the filters.
+        """
         (_, all_bias, bounds), plane = sums, panels.plane
+        of_images, of_filters = (s.c + PART - 1) // PART, (d.c + PART - 1) // PART
         line = (s.across * outputs + overlap) * PATCH * LANES
         strip = aligned(np.empty(line + LINE, dtype=np.float32))
         patches = s.step_h * s.step_w * s.down * s.across  # of an image
         for task in share(queue):
-            chunk = task // 2
+            chunk, part = task // (of_images + of_filters), task % (of_images + of_filters)
             first, last = bounds[chunk] * patches, bounds[chunk + 1] * patches
-            if task % 2 == 0:
-                cut(x, s, Block(0, s.c, first, last), strip, v[first * WIDTH :], plane, strip)
+            c = (part if part < of_images else part - of_images) * PART
+            to = c // WIDTH * PLACES * plane + first * WIDTH
+            if part < of_images:
+                block = Block(c, min(PART, s.c - c), first, last)
+                cut(x, s, block, strip, v[to:], plane, strip)
             else:
-                bias, block = all_bias[chunk], Block(0, d.c, first, last)
+                bias = all_bias[chunk, c : c + PART]
+                block = Block(c, min(PART, d.c - c), first, last)
                 bias[:] = 0
-                cut_outputs(dy, d, block, strip, m[first * WIDTH :], plane, bias)
+                cut_outputs(dy, d, block, strip, m[to:], plane, bias)
 
     return transform
 

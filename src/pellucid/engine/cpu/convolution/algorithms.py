@@ -57,7 +57,8 @@ __all__ = [
 MOST_PATCHES, LEAST_PATCHES = 48, 24  # that share one pass over the transformed filters
 NEAR = 2**20  # bytes of patches, before and after the products, that stay in a core's own cache
 BAND = 2**18  # bytes of the image that a band sees, while the filters pass over it
-TASKS = 8  # tasks that a batch should have at least, if its images are large
+TASKS, LEAST = 32, 8  # that a batch should have, if its images are large, and if it costs more
+COPIED = 2**9  # products for each number of an image that are worth a copy of it
 
 
 class Direct:
@@ -141,18 +142,19 @@ class Direct:
     def _shares(self, n: int) -> tuple[int, int]:
         """Return how many bands, and how many parts of the filters, the tasks of an image are.
 
-        Every band reads all filters, and every part the whole image: the larger ones are cut.
+        Every band reads all filters, and every part copies the whole image: the larger ones are
+        cut. Copies may take a fiftieth of the products, or more for a single image.
         """
         s = self.s
         rows, columns = (
             max(len(p.first_row) for p in self.phases),
             self.row.size // (self.tile[1] * LANES),
         )
-        wanted = 1 if n >= TASKS else -(-TASKS // n)
+        wanted, least, image = -(-TASKS // n), -(-LEAST // n), s.h * s.w * s.c
         near = min(rows, max(1, 4 * s.padded_size // BAND))
-        if self.filters.size > s.h * s.w * s.c and not self.channels_first:
-            parts = min(wanted, columns)
-            return max(near, min(rows, -(-wanted // parts))), parts
+        if self.filters.size > image and not self.channels_first:
+            parts = min(columns, max(least, min(wanted, 1 + self.work // (COPIED * image))))
+            return max(near, min(rows, -(-least // parts))), parts
         return max(near, min(rows, wanted)), 1
 
 

@@ -97,7 +97,7 @@ def filter_gradient(
         if groups == 1 and (few or _is_wide(channels, filters, groups)):
             return WideWinogradGradient(s, d, windows, share, batch)
         return WinogradGradient(s, d, windows, share)
-    return DirectGradient(s, d, windows, share)
+    return DirectGradient(s, windows, share)
 
 
 def _few_channels_pay(windows: Windows, channels: int) -> bool:

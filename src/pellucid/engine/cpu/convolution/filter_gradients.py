@@ -35,6 +35,8 @@ __all__ = ["DirectGradient", "PooledGradient", "WinogradGradient", "partial_sums
 MOST_PATCHES = 128  # that go through Winograd's products together
 WORTH = 512  # sums a place for each of them, where they are more than the caches hold
 POSITIONS = 192  # windows that are worth a pass of all the taps, near as a tile's columns of dz
+TASKS = 64  # that a direct gradient should have, if its parts are worth copies of the images:
+COPIED = 192  # products for each number that is copied
 SEEN = 2**15  # bytes that the windows of a band see, which stay in the nearest cache
 
 
@@ -43,8 +45,8 @@ class DirectGradient:
 
     scratch = ("sums",)
 
-    def __init__(self, s: Sliding, d: Sliding, windows: Windows, share: Share) -> None:
-        self.s, self.d = s, d
+    def __init__(self, s: Sliding, windows: Windows, share: Share) -> None:
+        self.s = s
         run_offset, per_group = runs(windows, s), s.f // s.groups
         (fh, fw), depth = windows.window, s.c // s.groups
         length = fh * fw * depth // run_offset.size
@@ -57,16 +59,20 @@ class DirectGradient:
         self.sums = partial_sums(share.count(self.chunks), s.groups * taps * width, s.f)
         self.kernel = direct.backward_weights(*tile)
         self.uses = (self.kernel, unpack, write_total)
-        self.band = min(d.h, max(1, round(POSITIONS / d.pitch)))
-        self.work = s.groups * taps * per_group * d.rows * d.pitch
+        self.band = min(s.oh, max(1, round(POSITIONS / s.ow)))
+        self.work = s.groups * taps * per_group * s.oh * s.ow
+        # A part of the filters reads, and perhaps copies, the whole images.
+        columns, image = s.groups * width // (tile[1] * LANES), s.h * s.w * s.c
+        affordable = columns if s.in_place else 1 + self.work // (COPIED * image)
+        self.parts = min(columns, affordable, -(-TASKS // self.chunks))
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
         """Write the gradients of the filters (F, C/groups, FH, FW) and of the bias (F,)."""
         s, (sums, bias, _) = self.s, self.sums
         launch(
-            self.kernel, len(sums), len(x) * self.work, GatedGradient.of(x), dy,
-            self.sums._replace(bounds=self.share.bounds(self.chunks)), self.tap_offset, s, self.d,
-            s.in_place, self.band,
+            self.kernel, len(sums) * self.parts, len(x) * self.work, GatedGradient.of(x), dy,
+            self.sums._replace(bounds=self.share.bounds(self.chunks)), self.tap_offset, s,
+            s.in_place, self.band, self.parts,
         )  # fmt: skip
         launch(unpack, s.groups * self.shape[1], sums.size, sums, self.shape, dw)
         launch(write_total, 1, bias.size, bias, 1, db)

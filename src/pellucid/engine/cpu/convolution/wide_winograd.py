@@ -12,7 +12,14 @@ from ....kernels.convolution.activation import RELU, Activation
 from ....kernels.convolution.arguments import NO_SUM, Output, PartialSums
 from ....kernels.convolution.geometry import Sliding
 from ....kernels.convolution.layout import LINE, GatedGradient
-from ....kernels.convolution.panels import HEIGHT, WIDTH, Panels, pack_panels, transform_images
+from ....kernels.convolution.panels import (
+    HEIGHT,
+    PART,
+    WIDTH,
+    Panels,
+    pack_panels,
+    transform_images,
+)
 from ....kernels.convolution.patches import patch_count, patches
 from ....kernels.convolution.winograd_transforms import PATCH, PLACES
 from ....kernels.jit import LANES
@@ -34,6 +41,10 @@ SHARED = 2**24  # bytes of transformed patches that stay in the cache of all cor
 
 def _panels(channels: int) -> int:
     return -(-channels // WIDTH)
+
+
+def _parts(channels: int) -> int:
+    return -(-channels // PART)
 
 
 def _in_equal_parts(n: int, most: int) -> int:
@@ -87,8 +98,9 @@ class WideWinograd:
             work = (images.stop - first) * self.work
             part = source.part(first, images.stop, n)
             launch(
-                self.transform, -(-count // CUT), work, part, s, panels._replace(per_task=CUT), v
-            )
+                self.transform, -(-count // CUT) * _parts(s.c), work, part, s,
+                panels._replace(per_task=CUT), v,
+            )  # fmt: skip
             out = Output(
                 flat(y[images]),
                 flat(argmax[images]) if argmax.ndim > 1 else argmax,
@@ -155,8 +167,8 @@ class WideWinogradGradient:
             self.numbers = aligned_zeros(of_images + of_gradient)
         v, m = self.numbers[:of_images], self.numbers[of_images:]
         launch(
-            self.transform, 2 * len(sums.bias), work, GatedGradient.of(x), dy, v, m, sums, s, d,
-            panels,
+            self.transform, len(sums.bias) * (_parts(s.c) + _parts(d.c)), work,
+            GatedGradient.of(x), dy, v, m, sums, s, d, panels,
         )  # fmt: skip
         tasks = _panels(s.c) * _panels(d.c)
         launch(self.kernel, tasks, work, v, m, sums.bounds, s, panels, node)
