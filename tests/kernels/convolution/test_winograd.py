@@ -15,7 +15,7 @@ import pytest
 from engine.shares import begun
 from ops.witness import assert_agrees
 from pellucid import ops
-from pellucid.engine.cpu.convolution import algorithms, wide_winograd
+from pellucid.engine.cpu.convolution import algorithms, filter_gradients, wide_winograd
 from pellucid.engine.cpu.convolution.algorithms import Winograd
 from pellucid.engine.cpu.convolution.filter_gradients import WinogradGradient
 from pellucid.engine.cpu.convolution.wide_winograd import WideWinograd, WideWinogradGradient
@@ -261,6 +261,23 @@ def test_images_in_blocks_of_which_the_last_is_smaller(pool, rectify, monkeypatc
     agree(make_case(12, 20, 8, (1, 0, 2, 1), pool, rectify=rectify, n=7), per_block=3, chunks=2)
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"size": 8, "padding": (1, 0, 2, 1), "pool": 2},
+        {"size": 9, "padding": 1, "n": 3},  # some chunks have no images
+        {"size": 9, "padding": 2, "window": 5, "groups": 2},
+    ],
+)
+def test_a_third_of_the_places_is_a_task_of_its_own(how, monkeypatch):
+    case = make_case(24, 40, **how)
+    whole = weight_gradients(case)
+    monkeypatch.setattr(filter_gradients, "MANY", 0)
+    agree(case, per_block=3)
+    for one, other in zip(whole, weight_gradients(case), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
 @pytest.mark.parametrize("pool", [1, 2])
 def test_many_channels_go_through_panels(pool):
     # One panel and a part of another, or of several that are transformed at a time.
@@ -301,8 +318,9 @@ def test_what_is_not_finite_stays_in_its_patch(wide):
 
 
 @pytest.mark.parametrize("wide", [False, True])
-def test_the_bits_do_not_depend_on_the_threads(wide):
+def test_the_bits_do_not_depend_on_the_threads(wide, monkeypatch):
     case, before, results = make_case(40, 50, 9, 1, 2, n=9), get_num_threads(), []
+    monkeypatch.setattr(filter_gradients, "MANY", 0)
     try:
         for threads in (1, 2, 3):
             set_num_threads(threads)

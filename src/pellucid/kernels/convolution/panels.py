@@ -83,7 +83,7 @@ def transform_images(outputs: int) -> Any:
             last = min(first + panels.per_task, panels.patches)
             block = Block(c, min(PART, s.c - c), first, last)
             to = c // WIDTH * PLACES * panels.plane + first * WIDTH
-            cut(source, s, block, strip, v[to:], panels.plane, strip)
+            cut(source, s, block, strip, v[to:], panels.plane, strip, 0)
 
     return transform
 

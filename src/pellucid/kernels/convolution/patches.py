@@ -29,7 +29,9 @@ from ..simd import (
     prefetch,
     prefetch_row,
     relu,
+    row,
     row_sum,
+    rows,
     store,
     store_bytes_within,
     store_within,
@@ -42,7 +44,7 @@ from ..simd import (
 from .arguments import Output
 from .geometry import Sliding
 from .layout import LINE, GatedGradient, mark_stopped
-from .winograd_transforms import PATCH, PLACES, b_transposed, values, values_transposed
+from .winograd_transforms import PATCH, b_transposed, values, values_transposed
 
 __all__ = [
     "Block",
@@ -54,6 +56,7 @@ __all__ = [
     "part_of",
     "patch_count",
     "patches",
+    "place_of",
     "write",
 ]
 
@@ -107,12 +110,17 @@ def patch_count(s: Patches) -> int:
     return s.step_h * s.step_w * s.down * s.across
 
 
-def _cut(side: int, outputs: int, transform: Any) -> Any:
+def _cut(side: int, outputs: int, transform: Any, parts: int) -> Any:
     """Return the kernel that cuts images into squares of ``side`` and transforms them.
 
-    A square begins ``outputs`` pixels after its neighbour.
+    A square begins ``outputs`` pixels after its neighbour. Each of one or three ``parts`` has some
+    rows of the result (see `place_of`): those of two points ±P share their sums.
     """
-    pairs, without_overlap = side // 2 + 1, side == outputs
+    pairs, without_overlap, lines = side // 2 + 1, side == outputs, PATCH // parts
+
+    @inlined
+    def two_rows(t: Any, first: int, second: int) -> Any:
+        return rows((row(t, first), row(t, second)))
 
     @inlined
     def column_of(x: Array, s: Patches, first: int, low: int, high: int, count: int) -> Any:
@@ -138,12 +146,12 @@ def _cut(side: int, outputs: int, transform: Any) -> Any:
     @kernel
     def cut(
         source: GatedGradient, s: Patches, block: Block, strip: Array, v: Array,
-        plane_stride: int, total: Array,
+        plane_stride: int, total: Array, part: int,
     ) -> None:  # fmt: skip
-        """Write ``T·d·Tᵀ`` of a block of patches into ``v``.
+        """Write ``T·d·Tᵀ`` of a block of patches into ``v``, or a ``part`` of its rows.
 
         Patches side by side share the columns of T·d, which wait in ``strip``. A gradient's pixels
-        (patches without overlap) are added to ``total``.
+        (patches without overlap) are added to ``total``, by the first part.
         """
         (x, gate, argmax, gated), (start, channels, p, last), first = source, block, block.first
         of_phase, phases = s.down * s.across, s.step_h * s.step_w
@@ -165,17 +173,25 @@ def _cut(side: int, outputs: int, transform: Any) -> Any:
                             d = where_above_zero(d, of_gate, np.float32(0))
                     elif s.cell == 2 and 0 <= column < 2 * s.w:
                         d = scattered_column(x, argmax, s, n, column, top, start + c, count)
-                    store(transform(d), strip, q * PATCH * LANES, LANES)
+                    to = q * lines * LANES
+                    if parts == 1:
+                        store(transform(d), strip, to, LANES)
+                    elif part == 0:
+                        store(two_rows(transform(d), 0, 5), strip, to, LANES)
+                    elif part == 1:
+                        store(two_rows(transform(d), 1, 2), strip, to, LANES)
+                    else:
+                        store(two_rows(transform(d), 3, 4), strip, to, LANES)
                     z = z + d
                 # Each loop holds one column or one row: whole patches would not fit in registers.
-                panel = c // s.depth * PLACES * plane_stride + c % s.depth
+                panel = c // s.depth * lines * PATCH * plane_stride + c % s.depth
                 for q in range(run):
                     to = panel + (p - first + q) * s.depth
-                    for r in range(PATCH):
-                        of_row = (q * outputs * PATCH + r) * LANES
-                        t_d = transform(load(side, 1, strip, of_row, PATCH * LANES, 0))
+                    for r in range(lines):
+                        of_row = (q * outputs * lines + r) * LANES
+                        t_d = transform(load(side, 1, strip, of_row, lines * LANES, 0))
                         store(t_d, v, to + r * PATCH * plane_stride, plane_stride)
-                if without_overlap:
+                if without_overlap and part == 0:
                     store(row_sum(z) + load(1, 1, total, c, 0, 0), total, c, 0)
             p += run
 
@@ -183,15 +199,15 @@ def _cut(side: int, outputs: int, transform: Any) -> Any:
 
 
 @cache
-def cut_images(outputs: int) -> Any:
+def cut_images(outputs: int, parts: int = 1) -> Any:
     """Return the kernel that cuts images into patches of 6x6, and writes ``Bᵀ·d·B``."""
-    return _cut(PATCH, outputs, b_transposed)
+    return _cut(PATCH, outputs, b_transposed, parts)
 
 
 @cache
-def cut_gradients(outputs: int) -> Any:
+def cut_gradients(outputs: int, parts: int = 1) -> Any:
     """Return the kernel that cuts gradients into the outputs of patches, and writes ``A·dz·Aᵀ``."""
-    return _cut(outputs, outputs, values(outputs))
+    return _cut(outputs, outputs, values(outputs), parts)
 
 
 @kernel
@@ -231,6 +247,16 @@ def fetch_outputs(y: Array, s: Patches, side: int, first: int, last: int) -> Non
             at = (top + r * step) * line + left * s.f
             for k in range(at, at + length, LINE):
                 prefetch(y, k)
+
+
+@kernel
+def place_of(k: int, part: int, parts: int) -> int:
+    """Return the ``k``-th place of a part: of three, they have rows 0 and 5, 1 and 2, 3 and 4."""
+    if parts == 1:
+        return k
+    first = max(0, 2 * part - 1)
+    second = first + 1 if part > 0 else PATCH - 1
+    return (first if k < PATCH else second) * PATCH + k % PATCH
 
 
 @kernel

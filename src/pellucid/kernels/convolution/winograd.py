@@ -16,7 +16,8 @@ gradient for the image is the convolution of dz with the flipped filters.
 v, m and u lie place by place. A line between two places (of u, a row of filters) keeps those of one
 patch or filter, which a transform writes or reads together, from falling into the same set of the
 nearest cache. A block of patches may be of several images. A task is such a block, or a chunk of
-images (weight gradient), for a group of channels, and writes to places of its own.
+images (weight gradient), for a group of channels, and writes to places of its own. With many
+channels, whose products take much longer than the transforms, it is a third of a chunk's places.
 
 While the products of a block run, the pixels of the next one are fetched, and the lines that its
 own outputs are written to: the hardware does not foresee the rows of a patch.
@@ -46,6 +47,7 @@ from .patches import (
     fetch_outputs,
     fetch_pixels,
     part_of,
+    place_of,
     write,
 )
 from .tiles import tile_nn, tile_tn
@@ -89,7 +91,7 @@ def forward(height: int, vectors: int, outputs: int, pool: int) -> Any:
             g, first = task // blocks, task % blocks * per_block
             last = min(first + per_block, patches)
             block = Block(g * channels, channels, first, last)
-            cut(source, s, block, strip, v, v_stride, bias)
+            cut(source, s, block, strip, v, v_stride, bias, 0)
             for k in range(PLACES):
                 if k % PER_FETCH == 0 and s.groups == 1:
                     fetch_pixels(
@@ -115,13 +117,13 @@ def forward(height: int, vectors: int, outputs: int, pool: int) -> Any:
 
 
 @cache
-def backward_weights(height: int, vectors: int, outputs: int) -> Any:
+def backward_weights(height: int, vectors: int, outputs: int, parts: int) -> Any:
     """Return the kernel for tiles of ``height`` channels x ``vectors`` of filters.
 
-    A patch has ``outputs`` x ``outputs``.
+    A patch has ``outputs`` x ``outputs``. Its places are a task's, or in three ``parts``.
     """
-    tile_width, overlap = vectors * LANES, PATCH - outputs
-    cut, cut_outputs = cut_images(outputs), cut_gradients(outputs)
+    tile_width, overlap, own = vectors * LANES, PATCH - outputs, PLACES // parts
+    cut, cut_outputs = cut_images(outputs, parts), cut_gradients(outputs, parts)
 
     @kernel
     def accumulate(
@@ -134,32 +136,31 @@ def backward_weights(height: int, vectors: int, outputs: int) -> Any:
         line = (s.across * outputs + overlap) * PATCH * LANES
         strip = aligned(np.empty(line + LINE, dtype=np.float32))
         v_stride, m_stride = per_block * depth + LINE, per_block * width + LINE
-        v = aligned(np.empty(PLACES * v_stride + LINE, dtype=np.float32))
-        m = aligned(np.empty(PLACES * m_stride + LINE, dtype=np.float32))
+        v = aligned(np.empty(own * v_stride + LINE, dtype=np.float32))
+        m = aligned(np.empty(own * m_stride + LINE, dtype=np.float32))
         size, channels, filters = depth * PLACES * width, s.c // s.groups, d.c // s.groups
         for task in share(queue):
-            chunk, g = task // s.groups, task % s.groups
+            chunk, g, part = task // (s.groups * parts), task // parts % s.groups, task % parts
             weights = all_weights[chunk, g * size : (g + 1) * size]
             bias = all_bias[chunk, g * width : (g + 1) * width]
-            bias[:] = 0
             begin, end = bounds[chunk] * patches, bounds[chunk + 1] * patches
-            if begin == end:
-                weights[:] = 0
+            if part == 0:
+                bias[:] = 0
+                if begin == end:
+                    weights[:] = 0
             for first in range(begin, end, per_block):
                 last = min(first + per_block, end)
                 block = Block(g * channels, channels, first, last)
-                cut(x, s, block, strip, v, v_stride, bias)
+                cut(x, s, block, strip, v, v_stride, bias, part)
                 block = Block(g * filters, filters, first, last)
-                cut_outputs(dy, d, block, strip, m, m_stride, bias)
+                cut_outputs(dy, d, block, strip, m, m_stride, bias, part)
                 next_last = min(last + per_block, bounds[-1] * patches)
-                for k in range(PLACES):
+                for k in range(own):
+                    place = place_of(k, part, parts)
                     if k % PER_FETCH == 0 and s.groups == 1:
-                        fetch_pixels(
-                            x, s, outputs, *part_of(last, next_last, k // PER_FETCH, PARTS)
-                        )
-                        fetch_pixels(
-                            dy, d, outputs, *part_of(last, next_last, k // PER_FETCH, PARTS)
-                        )
+                        coming = part_of(last, next_last, k // PER_FETCH, own // PER_FETCH)
+                        fetch_pixels(x, s, outputs, coming[0], coming[1])
+                        fetch_pixels(dy, d, outputs, coming[0], coming[1])
                     for f in range(0, width, tile_width):
                         for row in range(0, depth, height):
                             c = min(row, depth - height)
@@ -167,7 +168,7 @@ def backward_weights(height: int, vectors: int, outputs: int) -> Any:
                                 zeros(height, vectors), v, k * v_stride + c, depth,
                                 m, k * m_stride + f, width, last - first,
                             )  # fmt: skip
-                            to, step = (c * PLACES + k) * width + f, PLACES * width
+                            to, step = (c * PLACES + place) * width + f, PLACES * width
                             if first == begin:
                                 store(t, weights, to, step)
                             else:

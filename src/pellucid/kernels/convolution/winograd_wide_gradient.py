@@ -62,12 +62,12 @@ def transform_both(outputs: int) -> Any:
             to = c // WIDTH * PLACES * plane + first * WIDTH
             if part < of_images:
                 block = Block(c, min(PART, s.c - c), first, last)
-                cut(x, s, block, strip, v[to:], plane, strip)
+                cut(x, s, block, strip, v[to:], plane, strip, 0)
             else:
                 bias = all_bias[chunk, c : c + PART]
                 block = Block(c, min(PART, d.c - c), first, last)
                 bias[:] = 0
-                cut_outputs(dy, d, block, strip, m[to:], plane, bias)
+                cut_outputs(dy, d, block, strip, m[to:], plane, bias, 0)
 
     return transform
 

@@ -33,9 +33,10 @@ from .algorithms import patches_per_block, round_up, strips_pay
 __all__ = ["DirectGradient", "PooledGradient", "WinogradGradient", "partial_sums"]
 
 MOST_PATCHES = 128  # that go through Winograd's products together
+MANY = 32  # products for each number of a patch at a place, of which three parts are worth it
 WORTH = 512  # sums a place for each of them, where they are more than the caches hold
 POSITIONS = 192  # windows that are worth a pass of all the taps, near as a tile's columns of dz
-TASKS = 64  # that a direct gradient should have, if its parts are worth copies of the images:
+TASKS = 64  # that a gradient should have, as long as its parts cost little:
 COPIED = 192  # products for each number that is copied
 SEEN = 2**15  # bytes that the windows of a band see, which stay in the nearest cache
 
@@ -139,8 +140,12 @@ class WinogradGradient:
         # Large sums are read and written for every block: they must be worth it.
         worth = s.c // s.groups * per_group // WORTH
         self.per_block = max(patches_per_block((s.c + s.f) // s.groups), min(MOST_PATCHES, worth))
+        # Each part reads all pixels once more, which products with many numbers outweigh.
+        channels = s.c // s.groups
+        many = channels * per_group >= MANY * (channels + per_group)
+        self.parts = 3 if many and self.chunks * s.groups < TASKS // 2 else 1
         self.kernel, self.transform = (
-            winograd.backward_weights(*tile, outputs),
+            winograd.backward_weights(*tile, outputs, self.parts),
             transform_back(side),
         )
         self.uses = (self.kernel, self.transform, write_total)
@@ -151,9 +156,9 @@ class WinogradGradient:
         (sums, bias, _), groups = self.sums, self.s.groups
         images = -(-self.share.images // self.chunks)  # of the largest chunk
         launch(
-            self.kernel, len(sums) * groups, len(x) * self.work, GatedGradient.of(x), dy,
-            self.sums._replace(bounds=self.share.bounds(self.chunks)), self.s, self.d,
-            min(self.per_block, images * self.patches),
+            self.kernel, len(sums) * groups * self.parts, len(x) * self.work,
+            GatedGradient.of(x), dy, self.sums._replace(bounds=self.share.bounds(self.chunks)),
+            self.s, self.d, min(self.per_block, images * self.patches),
         )  # fmt: skip
         places = sums.reshape(len(sums), *self.shape)
         launch(self.transform, groups * dw.shape[1], sums.size, places, dw)
