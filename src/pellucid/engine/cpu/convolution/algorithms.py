@@ -323,8 +323,8 @@ def patches_per_block(numbers: int) -> int:
 
 
 def evenly(n: int, per_block: int) -> int:
-    """Return at most ``per_block`` of ``n``, so that 4, 8, 12, ... tasks share them out evenly."""
-    tasks = round_up(-(-n // per_block), 4)
+    """Return at most ``per_block`` of ``n``, so that 16, 32, 48, ... tasks share them out evenly."""
+    tasks = round_up(-(-n // per_block), 16)
     return -(-n // tasks)
 
 

@@ -34,6 +34,7 @@ __all__ = ["DirectGradient", "PooledGradient", "WinogradGradient", "partial_sums
 
 MOST_PATCHES = 128  # that go through Winograd's products together
 MANY = 32  # products for each number of a patch at a place, of which three parts are worth it
+IN_PARTS = 64  # patches that go through the products of a third of the places together
 WORTH = 512  # sums a place for each of them, where they are more than the caches hold
 POSITIONS = 192  # windows that are worth a pass of all the taps, near as a tile's columns of dz
 TASKS = 64  # that a gradient should have, as long as its parts cost little:
@@ -144,6 +145,8 @@ class WinogradGradient:
         channels = s.c // s.groups
         many = channels * per_group >= MANY * (channels + per_group)
         self.parts = 3 if many and self.chunks * s.groups < TASKS // 2 else 1
+        if self.parts == 3:
+            self.per_block = max(self.per_block, IN_PARTS)
         self.kernel, self.transform = (
             winograd.backward_weights(*tile, outputs, self.parts),
             transform_back(side),
@@ -154,11 +157,14 @@ class WinogradGradient:
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
         """Write the gradients of the filters (F, C/groups, side, side) and of the bias (F,)."""
         (sums, bias, _), groups = self.sums, self.s.groups
-        images = -(-self.share.images // self.chunks)  # of the largest chunk
+        count = -(-self.share.images // self.chunks) * self.patches  # of the largest chunk
+        per_block = min(self.per_block, count)
+        if self.parts == 3:
+            per_block = -(-count // -(-count // self.per_block))
         launch(
             self.kernel, len(sums) * groups * self.parts, len(x) * self.work,
             GatedGradient.of(x), dy, self.sums._replace(bounds=self.share.bounds(self.chunks)),
-            self.s, self.d, min(self.per_block, images * self.patches),
+            self.s, self.d, per_block,
         )  # fmt: skip
         places = sums.reshape(len(sums), *self.shape)
         launch(self.transform, groups * dw.shape[1], sums.size, places, dw)
