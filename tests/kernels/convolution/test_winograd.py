@@ -257,7 +257,7 @@ def test_a_group_of_channels_has_patches_of_its_own():
 @pytest.mark.parametrize("rectify", [False, True])
 def test_images_in_blocks_of_which_the_last_is_smaller(pool, rectify, monkeypatch):
     monkeypatch.setattr(tree, "MANY", 2)
-    monkeypatch.setattr(algorithms, "evenly", lambda n, per_block: 3)
+    monkeypatch.setattr(algorithms, "evenly", lambda n, most, height, near: 3)
     agree(make_case(12, 20, 8, (1, 0, 2, 1), pool, rectify=rectify, n=7), per_block=3, chunks=2)
 
 
@@ -276,6 +276,13 @@ def test_a_third_of_the_places_is_a_task_of_its_own(how, monkeypatch):
     agree(case, per_block=3)
     for one, other in zip(whole, weight_gradients(case), strict=True):
         assert one.tobytes() == other.tobytes()
+
+
+def test_tasks_of_patches_are_whole_tiles_that_divide_among_16_cores():
+    assert algorithms.evenly(392, 24, 12, near=True) == 12  # 33 tasks: 36 patches, not 48, a core
+    assert algorithms.evenly(1568, 24, 12, near=True) == 24
+    assert algorithms.evenly(3, 24, 12, near=True) == 12
+    assert algorithms.evenly(392, 28, 14, near=False) == 28  # each reads all filters from afar
 
 
 @pytest.mark.parametrize("pool", [1, 2])

@@ -57,6 +57,7 @@ __all__ = [
 MOST_PATCHES, LEAST_PATCHES = 48, 24  # that share one pass over the transformed filters
 NEAR = 2**20  # bytes of patches, before and after the products, that stay in a core's own cache
 BAND = 2**18  # bytes of the image that a band sees, while the filters pass over it
+CORES, UNEVEN = 16, 1.15  # that share patches, and may take this many times the least time
 TASKS, LEAST = 32, 8  # that a batch should have, if its images are large, and if it costs more
 COPIED = 2**9  # products for each number of an image that are worth a copy of it
 
@@ -182,7 +183,10 @@ class Winograd:
             s, windows.dilation, PATCH + 1 - side, pool, whole_vectors(s.c // s.groups)
         )
         self.patches, per_group = patch_count(self.s), s.f // s.groups
-        self.per_block = patches_per_block((s.c + s.f) // s.groups)
+        of_filters = 4 * PLACES * (s.c // s.groups) * per_group
+        self.near = of_filters < NEAR
+        room = NEAR - of_filters if self.near else NEAR
+        self.per_block = patches_per_block((s.c + s.f) // s.groups, room)
         tile = tile_shape(self.per_block, per_group)
         self.height = tile[0]
         self.kernel = winograd.forward(*tile, PATCH + 1 - side, pool)
@@ -208,7 +212,7 @@ class Winograd:
         Without a pooling, add ``plus`` before the activation.
         """
         count = n * self.patches
-        per_block = round_up(evenly(count, self.per_block), self.height)
+        per_block = evenly(count, self.per_block, self.height, near=self.near)
         out = Output(flat(y), flat(argmax), NO_SUM if plus is None else flat(plus))
         launch(
             self.kernel, self.s.groups * -(-count // per_block), n * self.work, source,
@@ -317,15 +321,26 @@ def strips_pay(windows: Windows, s: Sliding) -> bool:
     return -(-taps // LANES) < pieces * -(-taps // pieces // LANES)
 
 
-def patches_per_block(numbers: int) -> int:
-    """Return how many patches go through the products together, of ``numbers`` at each place."""
-    return max(LEAST_PATCHES, min(MOST_PATCHES, NEAR // (4 * PLACES * numbers)))
+def patches_per_block(numbers: int, room: int = NEAR) -> int:
+    """Return how many patches go through the products together, of ``numbers`` at each place.
+
+    They have ``room`` for this many bytes in a core's own cache.
+    """
+    return max(LEAST_PATCHES, min(MOST_PATCHES, room // (4 * PLACES * numbers)))
 
 
-def evenly(n: int, per_block: int) -> int:
-    """Return at most ``per_block`` of ``n``, so that 16, 32, 48, ... tasks share them out evenly."""
-    tasks = round_up(-(-n // per_block), 16)
-    return -(-n // tasks)
+def evenly(n: int, most: int, height: int, *, near: bool) -> int:
+    """Return how many of ``n`` patches a task takes: whole tiles, of about ``most`` at most.
+
+    Where the filters are ``near``, as many as make 16 cores take about the least time; otherwise 4,
+    8, 12, ... tasks share the patches, since each reads all filters from a cache further away.
+    """
+    if not near:
+        return round_up(-(-n // round_up(-(-n // most), 4)), height)
+    sizes = range(height, max(most, height) + 1, height)
+    longest = {size: -(-n // (CORES * size)) * size for size in sizes}
+    least = min(longest.values())
+    return max(size for size in sizes if longest[size] <= UNEVEN * least)
 
 
 def round_up(n: int, k: int) -> int:
