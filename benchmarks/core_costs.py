@@ -23,6 +23,7 @@ import numpy as np
 from cases import CASES
 from core_model import Launch, Queue
 from images import batches
+from machine import facts
 from ours import Pellucid
 
 from pellucid.kernels.jit import kernel
@@ -198,4 +199,5 @@ def _queue() -> Queue:
 
 if __name__ == "__main__":
     made, queue = launches_of(sys.argv[1], int((sys.argv[2:] or [STEPS])[0]))
-    print(json.dumps({"launches": [asdict(one) for one in made], "queue": asdict(queue)}))
+    launches, processor = [asdict(one) for one in made], facts()["processor"]
+    print(json.dumps({"launches": launches, "queue": asdict(queue), "processor": processor}))

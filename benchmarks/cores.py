@@ -50,7 +50,9 @@ def main() -> None:
         found = {key: call("core_costs.py", key, given.steps) for key in keys}
         (given.out / "cores.json").write_text(json.dumps(found), encoding="utf-8")
     curves = {key: curve(*read(one)) for key, one in found.items()}
-    text = table(curves) + "\n" + "".join(losses(key, *read(one)) for key, one in found.items())
+    measured = ", ".join(sorted({one["processor"] for one in found.values()}))
+    text = f"One thread was measured on: {measured}.\n\n" + table(curves) + "\n"
+    text += "".join(losses(key, *read(one)) for key, one in found.items())
     print(text)
     (given.out / "cores.md").write_text(text, encoding="utf-8")
     draw(curves, given.out / "cores.png")
