@@ -28,7 +28,7 @@ def test_a_quantized_model_is_written_and_measured_before_and_after(run):
     told = finished_here("quantize", "run", cwd=run)
     assert told.returncode == 0, told.stderr
     for line in (
-        r"^affine1 +int8 product \+ clip",
+        r"^affine1 +int8 product \+ relu",
         r"^accuracy +0\.9\d+ +0\.9\d+ +[+-]0\.\d\d points$",
         r"^file +\S+ MB +\S+ kB +3\.\d times smaller$",
         r"^images a second +\S+ +\S+ +\S+ times as fast$",

@@ -70,7 +70,22 @@ def test_large_convolutions_equal_the_layer_on_any_number_of_threads(
         found.append(plan(x).tobytes())
     set_num_threads(before)
     assert found[0] == found[1]
-    assert [step.kernel.split(",")[0] for step in plan.steps][1] == "int8 convolution + clip"
+    assert [step.kernel.split(",")[0] for step in plan.steps][1] == "int8 convolution + relu6"
+
+
+@pytest.mark.parametrize(
+    ("follower", "said"),
+    [
+        (nn.ReLU(), "relu"),
+        (nn.Clip(0, None), "relu"),
+        (nn.ReLU6(), "relu6"),
+        (nn.Clip(0, 1), "clip"),
+    ],
+)
+def test_a_plan_says_which_bounds_a_step_keeps(follower, said):
+    linear = quantized(nn.Linear(40, 5, rng=np.random.default_rng(0)))
+    plan = engine.compile(nn.Sequential(fc=linear, then=follower), (40,), 2)
+    assert [step.kernel.split(",")[0] for step in plan.steps] == [f"int8 product + {said}"]
 
 
 @pytest.mark.parametrize("rows", [1, 3, 100])

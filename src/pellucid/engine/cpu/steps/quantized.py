@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ....kernels.convolution.activation import NO_ACTIVATION, Activation, clipping
+from ....kernels.convolution.activation import NO_ACTIVATION, RELU, Activation, clipping
 from ....kernels.simd.bytes import HAS_BYTES
 from ....nn import Clip, Layer, QuantizedConv2d, QuantizedLinear, ReLU, ReLU6
 from ....typing import Array, Shape
@@ -15,6 +15,9 @@ from ..convolution.integers import IntegerProduct, layout_of, layout_of_rows
 from .base import serves
 
 __all__ = ["QuantizedConvStep", "QuantizedLinearStep"]
+
+# What a plan's table says of bounds that have a name; of others, " + clip".
+WORDS = {NO_ACTIVATION: "", RELU: " + relu", clipping(0, 6): " + relu6"}
 
 
 class QuantizedStep(Step):
@@ -29,7 +32,7 @@ class QuantizedStep(Step):
     ) -> None:  # fmt: skip
         super().__init__(name, output_shape, multiply_adds)
         self.layer, self._activation = layer, activation
-        self.kernel = f"int8 {self.what}" + " + clip" * (activation != NO_ACTIVATION)
+        self.kernel = f"int8 {self.what}{WORDS.get(activation, ' + clip')}"
         self.kernel += "" if HAS_BYTES else ", without instructions for bytes"
         self._product: IntegerProduct
         self._y: Array
