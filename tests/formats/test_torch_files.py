@@ -18,7 +18,7 @@ from pellucid.errors import DataNotFoundError, FileFormatError
 from pellucid.formats import read_tensors, write_tensors
 from pellucid.formats.torch.reading import read_torch
 from pellucid.formats.torch.writing import to_torch, write_torch
-from pellucid.nn import BatchNorm2d, Conv2d, Linear, Sequential
+from pellucid.nn import BatchNorm2d, Conv2d, Linear, QuantizedLinear, Sequential
 
 
 def _module(torch):
@@ -299,6 +299,9 @@ def test_what_pytorch_has_no_storage_for_is_not_written(tmp_path):
         write_torch(tmp_path / "a.pt", {"x": np.ones(3, np.complex64)})
     with pytest.raises(pellucid.PellucidError, match=r"must end in \.pt, \.pth or \.safetensors"):
         to_torch(_network(), tmp_path / "a.onnx")
+    small = Sequential(fc=QuantizedLinear(3, 2))
+    with pytest.raises(pellucid.PellucidError, match="is quantized, and a state dict has no place"):
+        to_torch(small, tmp_path / "a.pt")
     assert list(tmp_path.iterdir()) == []
 
 

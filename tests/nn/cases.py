@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -956,6 +956,60 @@ CASES = (
     _array("Shift of rows in an image", "bias", (4, 1), (3, 4, 5), init=0.5),
     _array("Shift by a constant", "bias", (1, 1, 1), (3, 4, 5), trainable=False),
     Case("Branches of rows", lambda: nn.Branches(nn.Tanh(), nn.Linear(5, 2, rng=_rng())), (5,)),
+)
+
+
+def _quantized(name: str, layer: Callable[[], Any], shape: tuple[int, ...], **codes: Any) -> Case:
+    """Return a case of a layer in 8-bit integers, whose numbers reach beyond the codes."""
+    kinds = {nn.Conv2d: nn.QuantizedConv2d, nn.Linear: nn.QuantizedLinear}
+
+    def build() -> Layer:
+        made = layer()
+        if made.bias is not None:
+            made.bias.data[...] = _rng().normal(size=made.bias.data.shape)
+        return kinds[type(made)].of(made, **codes)
+
+    return Case(f"Quantized{name}", build, shape, training=False, n=2, far=1.1)
+
+
+# Layers for inference, which have no gradient and no twin.
+QUANTIZED: tuple[Case, ...] = (
+    _quantized(
+        "Conv2d",
+        lambda: nn.Conv2d(
+            4, 6, (3, 2), stride=(2, 1), padding=(0, 2, 1, 0), dilation=(1, 2), groups=2, rng=_rng()
+        ),
+        (4, 9, 8),
+        input_scale=4 / 255,
+        zero_point=120,
+    ),
+    _quantized(
+        "Conv2d without bias",
+        lambda: nn.Conv2d(3, 5, 3, padding=1, bias=False, rng=_rng()),
+        (3, 5, 6),
+        input_scale=0.01,
+        zero_point=0,
+    ),
+    _quantized(
+        "Linear", lambda: nn.Linear(20, 7, rng=_rng()), (20,), input_scale=0.016, zero_point=255
+    ),
+    _quantized(
+        "Linear of rows",
+        lambda: nn.Linear(5, 7, bias=False, rng=_rng()),
+        (3, 5),
+        input_scale=0.02,
+        zero_point=128,
+    ),
+    replace(  # x / scale is 4k + 0.5: halves are rounded to even numbers
+        _quantized(
+            "Linear of halves",
+            lambda: nn.Linear(16, 3, rng=_rng()),
+            (16,),
+            input_scale=1 / 32,
+            zero_point=100,
+        ),
+        far=1,
+    ),
 )
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import pellucid
-from nn.cases import CASES
+from nn.cases import CASES, QUANTIZED
 from pellucid import nn
 from pellucid.models import SimpleConvNet, by_name
 from pellucid.networks import NETWORKS
@@ -35,7 +35,8 @@ for path in sorted(Path(sys.argv[1]).glob("*.py")):
     np.savez(path.with_suffix(".out.npz"), *outputs)
 """
 SMALL = {(3, 224, 224): (3, 64, 64), (3, 227, 227): (3, 99, 99)}  # for speed
-CLOSE = 1e-5
+CLOSE, ONE_CODE = 1e-5, 0.02
+ALL = (*CASES, *QUANTIZED)
 
 
 def run_alone(folder: Path, *arguments: str) -> str:
@@ -49,18 +50,18 @@ def run_alone(folder: Path, *arguments: str) -> str:
 def cases_alone(tmp_path_factory) -> Path:
     """Every layer's case as a file, and what it returns."""
     folder = tmp_path_factory.mktemp("cases")
-    for k, case in enumerate(CASES):
+    for k, case in enumerate(ALL):
         to_numpy(case.build().eval(), folder / f"{k}.py", input_shape=case.shape)
         np.save(folder / f"{k}.in.npy", case.arrays(np.float32)[0])
     run_alone(folder, "-c", ALONE, str(folder))
     return folder
 
 
-@pytest.mark.parametrize("k", range(len(CASES)), ids=[case.id for case in CASES])
+@pytest.mark.parametrize("k", range(len(ALL)), ids=[case.id for case in ALL])
 def test_every_layer_gives_the_same_numbers(cases_alone, k):
     with np.load(cases_alone / f"{k}.out.npz") as found:
         y = found["arr_0"]
-    right = CASES[k].build().eval()(CASES[k].arrays(np.float32)[0])
+    right = ALL[k].build().eval()(ALL[k].arrays(np.float32)[0])
     assert y.dtype == np.float32
     np.testing.assert_allclose(y, right, rtol=CLOSE, atol=CLOSE * max(1, abs(right).max()))
 
@@ -82,6 +83,27 @@ def test_every_network_by_name_gives_the_same_scores(name, tmp_path):
         y = found["arr_0"]
     right = model(x)
     np.testing.assert_allclose(y, right, rtol=CLOSE, atol=CLOSE * max(1, abs(right).max()))
+
+
+def test_a_quantized_network_gives_the_same_scores_from_weights_of_bytes(tmp_path):
+    rng = np.random.default_rng(2)
+    x = rng.random((20, 3, 32, 32), dtype=np.float32)
+    model = by_name("resnet20", (3, 32, 32), 10, rng=rng).eval()
+    small = pellucid.quantize(model, x, engine="numpy")
+    to_numpy(small, tmp_path / "small.py")
+    np.save(tmp_path / "small.in.npy", x)
+    run_alone(tmp_path, "-c", ALONE, str(tmp_path))
+    with np.load(tmp_path / "small.out.npz") as found:
+        y = found["arr_0"]
+    right = small(x)
+    # A last bit of a number between two codes may decide which one it gets.
+    np.testing.assert_allclose(y, right, atol=ONE_CODE * abs(right).max())
+    with np.load(tmp_path / "small.npz") as weights:
+        kinds = {key: array.dtype for key, array in weights.items()}
+    assert kinds["conv1.weight"] == np.float32  # of few terms
+    assert kinds["layer1.0.conv1.weight"] == np.int8
+    to_numpy(model, tmp_path / "whole.py")
+    assert (tmp_path / "small.npz").stat().st_size < 0.3 * (tmp_path / "whole.npz").stat().st_size
 
 
 def test_several_outputs_are_a_tuple(tmp_path):

@@ -14,18 +14,19 @@ import pytest
 from PIL import Image
 
 import pellucid
-from nn.cases import CASES, Case
+from nn.cases import CASES, QUANTIZED, Case
 from pellucid import nn
 from pellucid.models import LeNet5, SimpleConvNet, by_name
 from pellucid.preparation import Drawing, Preparation
 from pellucid.standalone import to_html
 from pellucid.standalone.page.contents import FUNCTIONS as FILES
+from pellucid.standalone.page.contents import packed
 from pellucid.standalone.page.texts import DYNAMIC, TEXTS
 from pellucid.standalone.program import program_of
 from pellucid.standalone.script.functions import FUNCTIONS
 from standalone.browser import CHROMIUM, forget, give, opened, saved, scores, stroke
 
-CLOSE = 1e-4
+CLOSE, ONE_CODE = 1e-4, 0.02
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ WIDE = Case(
     (64, 48, 40),
     n=1,
 )
-ALL = (*CASES, WIDE)
+ALL = (*CASES, *QUANTIZED, WIDE)
 
 # The functions ------------------------------------------------------------------------------------
 
@@ -75,11 +76,7 @@ def in_a_browser(browser) -> list[list[list[float]]]:
     asked = []
     for case in ALL:
         program = program_of(case.build().eval(), "test", case.shape)
-        at, index = 0, {}
-        for key, array in program.weights.items():
-            index[key] = (at, array.shape)
-            at += array.size
-        data = b"".join(array.tobytes() for array in program.weights.values())
+        index, weights = packed(program, float16=False)
         network = {
             "shape": case.shape,
             "lines": list(map(list, program.lines)),
@@ -87,7 +84,7 @@ def in_a_browser(browser) -> list[list[list[float]]]:
             "weights": index,
         }
         images = [x.ravel().tolist() for x in case.arrays(np.float32)[0]]
-        asked.append([network, base64.b64encode(data).decode(), images])
+        asked.append([network, weights, images])
     page = browser.new_page()
     code = f"let onmessage; {functions()}{script('weights.js')}{script('worker.js')}"
     return page.evaluate(RUN, [code, json.loads(json.dumps(asked))])
@@ -102,7 +99,7 @@ def test_every_layer_gives_the_same_numbers(in_a_browser, k):
 
 def test_every_function_of_numpy_has_a_twin():
     own = set(re.findall(r"F\.(\w+) =", functions()))
-    helpers = {"windows_of", "standardised", "channelwise"}
+    helpers = {"windows_of", "standardised", "channelwise", "centred", "rescaled"}
     operators = {"add", "subtract", "multiply", "divide", "matmul"}
     assert own == (FUNCTIONS.keys() - helpers) | operators
 
@@ -172,6 +169,26 @@ def test_weights_of_16_bits_give_nearly_the_same(browser, tmp_path, photo):
         buffer.data[...] = buffer.data.astype(np.float16)
     right = model(pellucid.data.read_image(photo, (1, 28, 28)))[0]
     np.testing.assert_allclose(give(page, photo), right, atol=CLOSE)
+    page.close()
+
+
+@pytest.mark.parametrize("float16", [False, True])
+def test_a_quantized_network_gets_the_scores_of_python(browser, tmp_path, photo, float16):
+    rng, shape = np.random.default_rng(4), (3, 32, 32)
+    model = by_name("resnet20", shape, 10, rng=rng).eval()
+    whole = to_html(model, tmp_path / "whole.html")
+    images = rng.random((20, *shape), dtype=np.float32)
+    model = pellucid.quantize(model, images, engine="numpy")
+    if float16:  # of which its layers in float32, and the scales
+        for buffer in model.buffers().values():
+            if buffer.data.dtype == np.float32:
+                buffer.data[...] = buffer.data.astype(np.float16)
+    assert to_html(model, tmp_path / "net.html", float16=float16) < 0.5 * whole
+    page = opened(browser, tmp_path / "net.html")
+    right = model(pellucid.data.read_image(photo, shape))[0]
+    # A last bit of a number between two codes may decide which one it gets.
+    np.testing.assert_allclose(give(page, photo), right, atol=ONE_CODE * abs(right).max())
+    assert page.errors == []
     page.close()
 
 

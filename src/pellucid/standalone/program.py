@@ -63,7 +63,7 @@ class Program(NamedTuple):
         The numbers of the values that it returns.
     names : tuple of str or None
         Of several outputs.
-    weights : dict of str to float32 array
+    weights : dict of str to float32 array, or int8 of quantized layers
     shape : (C, H, W)
         Of one image; of other numbers, any shape.
     classes : tuple of str or None
@@ -170,7 +170,8 @@ class _Weights:
         known = isinstance(array, Buffer)
         key = self._known[id(array)] if known else walk.path_of(path, name)
         data = array.data if isinstance(array, Buffer) else array
-        self.arrays[key] = np.ascontiguousarray(data, dtype=np.float32)
+        dtype = np.int8 if data.dtype == np.int8 else np.float32
+        self.arrays[key] = np.ascontiguousarray(data, dtype=dtype)
         return key
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import ArgumentError
+from ...nn.quantized import Quantized
 from ...typing import Array, PathLike
 from ..files import atomic_write
 from ..safetensors_file import shown_key
@@ -45,7 +46,7 @@ def to_torch(model: Layer, path: PathLike) -> None:
     Raises
     ------
     ArgumentError
-        If it ends otherwise, or cannot be written.
+        If it ends otherwise, or cannot be written; if the model is quantized.
 
     Examples
     --------
@@ -59,6 +60,7 @@ def to_torch(model: Layer, path: PathLike) -> None:
     {'fc.weight': (2, 3), 'fc.bias': (2,)}
     """
     require_ending(path)
+    _require_float(model)
     if Path(path).suffix.lower() == ".safetensors":
         write_tensors(path, model.state_dict(), {"format": "pt"})
     else:
@@ -75,6 +77,16 @@ def require_ending(path: PathLike) -> None:
     if Path(path).suffix.lower() not in (".pt", ".pth", ".bin", ".safetensors"):
         raise ArgumentError(
             f"must end in .pt, .pth or .safetensors, received '{path}'.", where="path"
+        )
+
+
+def _require_float(model: Layer) -> None:
+    if any(isinstance(layer, Quantized) for _, layer in model.layers()):
+        raise ArgumentError(
+            "the model is quantized, and a state dict has no place for the scales of what its "
+            "layers read. Write the weights of the float model that it was made of, or the network "
+            "with `to_onnx`.",
+            where="to_torch",
         )
 
 

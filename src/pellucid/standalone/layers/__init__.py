@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import arrays, norms, pointwise, windows
+from . import arrays, norms, pointwise, quantized, windows
 
-__all__ = ["arrays", "norms", "pointwise", "windows"]
+__all__ = ["arrays", "norms", "pointwise", "quantized", "windows"]

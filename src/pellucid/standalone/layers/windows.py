@@ -14,10 +14,11 @@ from ...shapes import Windows
 from ...typing import Shape
 from ..calls import Call, becomes
 
-__all__: list[str] = []
+__all__ = ["moves"]
 
 
-def _moves(windows: Windows) -> dict[str, Any]:
+def moves(windows: Windows) -> dict[str, Any]:
+    """Return the options of a function whose windows move like these."""
     (top, bottom), (left, right) = windows.padding
     return {
         "stride": _two(windows.stride),
@@ -27,7 +28,7 @@ def _moves(windows: Windows) -> dict[str, Any]:
 
 
 def _pool_moves(windows: Windows) -> dict[str, Any]:
-    return {"size": _two(windows.window), **_moves(windows)}
+    return {"size": _two(windows.window), **moves(windows)}
 
 
 def _two(pair: Sequence[int]) -> tuple[int, int]:
@@ -37,21 +38,21 @@ def _two(pair: Sequence[int]) -> tuple[int, int]:
 @becomes(nn.Conv2d)
 def _conv(layer: nn.Conv2d, shape: Shape) -> Call:
     arrays = {"weight": layer.weight, "bias": layer.bias}
-    return Call("conv2d", arrays, {**_moves(layer.windows(shape)), "groups": layer.groups})
+    return Call("conv2d", arrays, {**moves(layer.windows(shape)), "groups": layer.groups})
 
 
 @becomes(nn.ConvTranspose2d)
 def _conv_transpose(layer: nn.ConvTranspose2d, shape: Shape) -> Call:
     arrays = {"weight": layer.weight, "bias": layer.bias}
     size = _two(layer.output_shape(shape)[1:])
-    moves = _moves(layer.windows(shape))
-    return Call("conv_transpose2d", arrays, {"size": size, **moves, "groups": layer.groups})
+    how = moves(layer.windows(shape))
+    return Call("conv_transpose2d", arrays, {"size": size, **how, "groups": layer.groups})
 
 
 @becomes(nn.LocallyConnected2d)
 def _locally_connected(layer: nn.LocallyConnected2d, shape: Shape) -> Call:
     arrays = {"weight": layer.weight, "bias": layer.bias}
-    return Call("locally_connected2d", arrays, _moves(layer.windows(shape)))
+    return Call("locally_connected2d", arrays, moves(layer.windows(shape)))
 
 
 @becomes(nn.Linear)

@@ -7,10 +7,12 @@ import hashlib
 import json
 import re
 from importlib import resources
-from math import prod
 from typing import Any
 
+import numpy as np
+
 from ...errors import ArgumentError
+from ...typing import Array
 from ..program import Program
 from .statements import needed
 
@@ -26,19 +28,28 @@ __all__ = [
 ]
 
 # Of the functions of layers; what the first defines, all use.
-FUNCTIONS = ("products", "windows", "pointwise", "norms", "arrays")
+FUNCTIONS = ("products", "windows", "quantized", "pointwise", "norms", "arrays")
 MOST = 200 * 2**20  # bytes of a file that browsers still open, on a telephone too
 
 
 def packed(program: Program, float16: bool) -> tuple[dict[str, Any], str]:
-    """Return where each array begins, counted in numbers, with its shape; and all as base64."""
-    dtype = "<f2" if float16 else "<f4"
+    """Return where each array begins, its shape and type, and the bytes of all as base64.
+
+    The types are f4, f2 and i1. Arrays of bytes are last, so that all begin at multiples of their
+    numbers' size.
+    """
     index, at, parts = {}, 0, []
-    for key, array in program.weights.items():
-        index[key] = (at, array.shape)
-        at += array.size
-        parts.append(array.astype(dtype).tobytes())
+    for key, array in sorted(program.weights.items(), key=lambda item: item[1].dtype == np.int8):
+        dtype = _dtype(array, float16)
+        index[key] = (at, array.shape, dtype)
+        parts.append(array.astype(f"<{dtype}").tobytes())
+        at += len(parts[-1])
     return index, base64.b64encode(b"".join(parts)).decode("ascii")
+
+
+def _dtype(array: Array, float16: bool) -> str:
+    """Return the type of an array's numbers in a page."""
+    return "i1" if array.dtype == np.int8 else "f2" if float16 else "f4"
 
 
 def worker_script(program: Program, *rest: str, uses: tuple[str, ...] = ()) -> str:
@@ -83,10 +94,13 @@ def require_size(program: Program, float16: bool, where: str) -> None:
     ------
     ArgumentError
     """
-    numbers = sum(prod(array.shape) for array in program.weights.values())
-    size = numbers * (2 if float16 else 4) * 4 // 3
+    arrays = program.weights.values()
+    size, half = (
+        sum(array.size * np.dtype(_dtype(array, less)).itemsize for array in arrays) * 4 // 3
+        for less in (float16, True)
+    )
     if size > MOST:
-        less = " With {float16} it is half of that." if not float16 and size <= 2 * MOST else ""
+        less = " With {float16} it is half of that." if half < size and half <= MOST else ""
         raise ArgumentError(
             f"would write a page of {size / 2**20:.0f} MB, and browsers open at most "
             f"{MOST / 2**20:.0f} MB.{less} Or write it with `to_onnx`.",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 __all__ = ["needed"]
 
-NAME = re.compile(r"[A-Za-z_$][\w$]*")
+NAME = re.compile(r"(?:F\.)?[A-Za-z_$][\w$]*")
 DEFINED = re.compile(r"(?:async )?(?:const|let|function) (\w+)|((?:F\.\w+ = )+)")
 
 

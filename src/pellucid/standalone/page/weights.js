@@ -20,12 +20,15 @@ function halves(bits) {
   });
 }
 
-// The arrays by their keys: `index` says where each begins, and its shape.
-function arraysOf(index, base64, half) {
+const NUMBERS = {
+  f4: (buffer, at, n) => new Float32Array(buffer, at, n),
+  f2: (buffer, at, n) => halves(new Uint16Array(buffer, at, n)),
+  i1: (buffer, at, n) => Float32Array.from(new Int8Array(buffer, at, n)),
+};
+
+// The arrays by their keys: `index` says at which byte each begins, its shape, and its type.
+function arraysOf(index, base64) {
   const { buffer } = bytesOf(base64), arrays = {};
-  for (const [key, [at, s]] of Object.entries(index)) {
-    const n = product(s);
-    arrays[key] = { s, d: half ? halves(new Uint16Array(buffer, 2 * at, n)) : new Float32Array(buffer, 4 * at, n) };
-  }
+  for (const [key, [at, s, type]] of Object.entries(index)) arrays[key] = { s, d: NUMBERS[type](buffer, at, product(s)) };
   return arrays;
 }

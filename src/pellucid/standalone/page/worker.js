@@ -5,7 +5,7 @@ let network, values = []; // of each line: the first maps, for a close look
 
 function load(found, base64) {
   network = found;
-  network.arrays = arraysOf(found.weights, base64, found.half);
+  network.arrays = arraysOf(found.weights, base64);
 }
 
 // The output for an image's numbers; `told(k)` hears of each line that is done.

@@ -13,7 +13,7 @@ class Refused extends Error {
 
 function load(found, base64) {
   network = found;
-  state = arraysOf(found.weights, base64, found.half);
+  state = arraysOf(found.weights, base64);
   arrays = Object.fromEntries(Object.entries(state).map(([key, array]) => [key, asAnswered(array)]));
   for (const [key, name] of Object.entries(found.own)) arrays[key] = arrays[name];
   shapes = found.nodes.map(({ shape }) => shape);

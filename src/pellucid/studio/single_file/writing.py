@@ -112,7 +112,7 @@ def document(
         require_size(program, float16, "studio")
         index, weights = packed(program, float16)
         computed = _computed(opened, program)
-    computed |= {"described": told["values"], "own": own, "weights": index, "half": float16}
+    computed |= {"described": told["values"], "own": own, "weights": index}
     images = _images(opened, report)
     shown_as = network(opened)
     shown_as["data"] = images is not None

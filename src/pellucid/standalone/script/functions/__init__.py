@@ -6,11 +6,11 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from . import arrays, connected, norms, pointwise, windows
+from . import arrays, connected, norms, pointwise, quantized, windows
 
 __all__ = ["FUNCTIONS", "MODULES"]
 
-MODULES: tuple[ModuleType, ...] = (windows, connected, norms, pointwise, arrays)
+MODULES: tuple[ModuleType, ...] = (windows, connected, quantized, norms, pointwise, arrays)
 
 # By name; add, subtract, multiply, divide and matmul are operators of Python.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
