@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from engine.test_machines import NARROWER, X86
 from ops.strategies import Convolution, convolutions
 from pellucid import engine, nn
+from pellucid.engine import parts
 from pellucid.errors import ArgumentError
 from pellucid.kernels.jit import LANES
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
@@ -86,6 +87,35 @@ def test_a_plan_says_which_bounds_a_step_keeps(follower, said):
     linear = quantized(nn.Linear(40, 5, rng=np.random.default_rng(0)))
     plan = engine.compile(nn.Sequential(fc=linear, then=follower), (40,), 2)
     assert [step.kernel.split(",")[0] for step in plan.steps] == [f"int8 product + {said}"]
+
+
+@pytest.mark.parametrize("filters", [1, 16, 17, 32, 40, 48])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_the_last_panel_of_a_group_is_as_wide_as_it_has_filters(filters, groups):
+    rng = np.random.default_rng(filters)
+    layer = quantized(nn.Conv2d(6, groups * filters, 3, padding=1, groups=groups, rng=rng))
+    x = rng.normal(size=(2, 6, 7, 9)).astype(np.float32)
+    assert_equal(nn.Sequential(conv=layer, relu=nn.ReLU()), x)
+
+
+@pytest.mark.parametrize("filters", [16, 32, 40])
+@pytest.mark.parametrize("relu", [True, False])
+def test_a_convolution_adds_the_other_path_of_a_residual_block(monkeypatch, filters, relu):
+    rng = np.random.default_rng(filters)
+    first, second = (
+        quantized(nn.Conv2d(filters, filters, 3, padding=1, rng=rng)) for _ in range(2)
+    )
+    after = {"relu": nn.ReLU()} if relu else {}
+    block = nn.Residual(nn.Sequential(one=first, relu=nn.ReLU(), two=second))
+    model = nn.Sequential(stem=nn.ReLU(), block=block, **after).eval()
+    x = rng.normal(size=(7, filters, 5, 6)).astype(np.float32)
+    whole = assert_equal(model, x)
+    assert [step.name for step in whole.steps if step.skipped] == ["block"]
+    monkeypatch.setattr(parts, "CACHE", 1)
+    cut = engine.compile(model, x.shape[1:], 7)
+    cut.freeze()
+    np.testing.assert_array_equal(cut(x), whole(x))
+    assert cut.memory.arena < whole.memory.arena
 
 
 @pytest.mark.parametrize("rows", [1, 3, 100])

@@ -88,7 +88,7 @@ def parts(
             break
         size = 0 if step.skipped else _bytes(*(shapes[k] for k in (*step.inputs, step.makes)))
         at_once = max(LEAST, CACHE // max(largest, size, 1))
-        if size and _bytes(*(p.data.shape for p in step.parameters)) > at_once * size:
+        if size and step.layer.weight_bytes() > at_once * size:
             break
         largest = max(largest, size)
         made = [one.makes for one in steps[:s]]

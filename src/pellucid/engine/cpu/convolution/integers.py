@@ -9,7 +9,18 @@ import numpy as np
 from ....kernels.convolution.activation import Activation
 from ....kernels.gemm.packing import HEIGHT, WIDTH
 from ....kernels.integers.codes import Codes, Frame, encode
-from ....kernels.integers.product import BYTES, PAD, Epilogue, Source, Tasks, Windows, multiply
+from ....kernels.integers.product import (
+    BYTES,
+    PAD,
+    Epilogue,
+    Results,
+    Source,
+    Tasks,
+    Windows,
+    multiply,
+    narrow,
+)
+from ....kernels.jit import LANES
 from ....memory import aligned_zeros
 from ....nn.quantized import Quantized
 from ....shapes import Windows as Sliding
@@ -23,6 +34,7 @@ __all__ = ["IntegerProduct", "Layout", "layout_of", "layout_of_rows"]
 NEAR = 2**18  # bytes of the windows of a task, which stay in the level-2 cache
 TILES, TASKS = 16, 16  # of a task at most; that a layer should have
 BEYOND = 64  # bytes that a copy may read after the last code
+NOTHING = np.zeros(1, np.float32)
 
 
 class Layout(NamedTuple):
@@ -91,35 +103,41 @@ class IntegerProduct:
         cut = panels.reshape(self.groups, self.panels, WIDTH, self.words, BYTES)
         words = np.ascontiguousarray(cut.transpose(0, 1, 3, 2, 4)).view(np.float32)
         self.filters[:] = words.ravel()
+        if narrow(per_group - (self.panels - 1) * WIDTH):
+            last = self.filters.reshape(self.groups, self.panels, -1)[:, -1]
+            last[:, : self.words * LANES] = words[:, -1, :, :LANES, 0].reshape(self.groups, -1)
         sums = codes.reshape(self.columns, -1).sum(axis=1, dtype=np.int32)
         self._spread(self.shift, -layer.zero_point * sums)
         scales = layer.weight_scale.data.astype(np.float32)
         self._spread(self.factor, np.float32(layer.input_scale) * scales)
         self._spread(self.bias, 0 if layer.bias is None else layer.bias.data)
 
-    def __call__(self, x: Array, y: Array, n: int, activation: Activation) -> None:
-        """Write the outputs ``y`` of ``n`` images."""
+    def __call__(
+        self, x: Array, y: Array, n: int, activation: Activation, plus: Array | None = None
+    ) -> None:
+        """Write the outputs ``y`` of ``n`` images; add ``plus`` before the activation."""
         s, frame = self.layout.windows, self.layout.frame
         rows, numbers, codes = n * self.layout.per_image, flat(x), self.codes[:]
         if frame is not None:
             lines = n * frame.rows
             launch(encode, lines, lines * frame.columns * frame.c, numbers, codes, frame, self.how)
-        tasks = self._tasks(rows)
+        tasks = self._tasks(rows, plus is not None)
         launch(
             multiply, tasks.down * tasks.across, rows * self.words * self.columns,
-            Source(numbers, codes, self.how, frame is not None), self.filters, flat(y), s, tasks,
+            Source(numbers, codes, self.how, frame is not None), self.filters,
+            Results(flat(y), NOTHING if plus is None else flat(plus)), s, tasks,
             Epilogue(
                 self.shift, self.factor, self.bias, np.float32(activation.a),
                 np.float32(activation.b),
             ),
         )  # fmt: skip
 
-    def _tasks(self, rows: int) -> Tasks:
+    def _tasks(self, rows: int, added: bool) -> Tasks:
         """Return how the product is cut."""
         tiles, of_tile = -(-rows // HEIGHT), HEIGHT * (self.words * BYTES + PAD)
         down = -(-tiles // max(1, min(TILES, NEAR // of_tile)))
         across = min(self.groups * self.panels, -(-TASKS // down))
-        return Tasks(rows, self.columns, down, across, self.groups)
+        return Tasks(rows, self.columns, down, across, self.groups, added)
 
     def _spread(self, panels: Array, columns: Any) -> None:
         """Write one number a column into panels."""

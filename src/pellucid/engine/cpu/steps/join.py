@@ -19,6 +19,7 @@ from ..launch import launch
 from .base import flat, serves
 from .conv import ConvStep
 from .norm import BatchNormStep
+from .quantized import QuantizedConvStep
 
 __all__ = ["AddStep", "ConcatStep", "ShortcutStep"]
 
@@ -38,7 +39,7 @@ class AddStep(Step):
 
     by_image, cheap, reads_input = True, True, False
     #: the convolution that may add in passing, and the value that it, or its batch norm, makes
-    source: ConvStep | None = None
+    source: ConvStep | QuantizedConvStep | None = None
     _made = 0
 
     def __init__(
@@ -61,7 +62,11 @@ class AddStep(Step):
         if isinstance(producer, BatchNormStep) and producer.defer():
             self._norms.append(producer)
             source = producer.source or producer
-        if isinstance(source, ConvStep) and source.adds and producer.makes > self._made:
+        if (
+            isinstance(source, ConvStep | QuantizedConvStep)
+            and source.adds
+            and producer.makes > self._made
+        ):
             if self.source is not None:
                 self.source.sum = None
             self.source, self._made, source.sum = source, producer.makes, self

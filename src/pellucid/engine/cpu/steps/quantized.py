@@ -34,6 +34,7 @@ class QuantizedStep(Step):
         self.layer, self._activation = layer, activation
         self.kernel = f"int8 {self.what}{WORDS.get(activation, ' + clip')}"
         self.kernel += "" if HAS_BYTES else ", without instructions for bytes"
+        self.sum: Any = None  # the step of a sum that is the only reader of the output
         self._product: IntegerProduct
         self._y: Array
         self._packed = False
@@ -46,13 +47,14 @@ class QuantizedStep(Step):
         bounds = None if absorbed else _bounds(follower)
         return None if bounds is None else {"activation": clipping(*bounds)}
 
-    def forward(self, x: Array) -> Array:
-        """Return the layer's output."""
+    def forward(self, x: Array, *plus: Array) -> Array:
+        """Return the layer's output; ``plus`` is another summand of a sum in passing."""
         if not (self.frozen and self._packed):
             self._product.pack(self.layer)
             self._packed = True
         y = self._y[: len(x)]
-        self._product(x, y, len(x), self._activation)
+        activation = RELU if plus and self.sum.relu else self._activation
+        self._product(x, y, len(x), activation, *plus)
         return y
 
     def repeats(self, images: int) -> bool:
@@ -83,7 +85,7 @@ class QuantizedConvStep(QuantizedStep):
     """A convolution in 8-bit integers."""
 
     what = "convolution"
-    channels_last = True
+    channels_last = by_image = True
 
     def __init__(
         self, name: str, layer: QuantizedConv2d, input_shape: Shape, batch: int,
@@ -94,6 +96,17 @@ class QuantizedConvStep(QuantizedStep):
         layout = layout_of(layer.windows(input_shape), input_shape[0], layer.groups)
         self._product = IntegerProduct(layout, fn, layer.groups, batch)
         self._y = self.output((batch, oh, ow, fn))
+
+    @property
+    def adds(self) -> bool:
+        """Whether it can also add another array of the output's shape, and apply a ReLU after."""
+        return self._activation == NO_ACTIVATION
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The images, and what is added to the output, if the sum that follows is folded."""
+        folded = self.sum is not None and self.sum.folded
+        return (*self.reads, self.sum.other) if folded else self.reads
 
 
 @serves(QuantizedLinear)
