@@ -7,6 +7,14 @@ take flat, C-contiguous float32 arrays with a position in each; none checks anyt
 Arithmetic (arithmetic.py):
 
     t = zeros(R, C)                     every number 0
+    u = lane_sums(t)                    lane c of u[r,0] is the sum over the lanes of t[r,c]
+    u = row_sum(t)                      u[0,c] is the sum of t[:,c]
+    t = add_row(t, b, j)                t[:,c] += b[j + c·LANES : + LANES]
+    t = add_vector(t, b, j)             t[r,c] += b[j : + LANES]
+    t + u, t - u, k * t                 elementwise
+
+Products (products.py):
+
     t = outer(t, a, i, step, b, j)      t[r,:] += a[i + r·step] · b[j : j + C·LANES]
     t = outer_at(t, a, i, at, k, b, j)  t[r,:] += a[i + at[k + r]] · b[j : j + C·LANES]
     t = outer_run(.., b, j, q, n)       the sum of n: a[i + at[k + r] + m] · b[j + m·q : + C·LANES]
@@ -15,8 +23,9 @@ Arithmetic (arithmetic.py):
     t = add_scaled(t, a, i, b, j, p)    t[r,:] += a[i] · b[j + r·p : + C·LANES]
     t = inner(t, a, i, p, b, j, q)      t[r,c] += a[i + r·p : +LANES] · b[j + c·q : +LANES], by lane
     t = inner_first(.., q, n)           the same for the first n lanes
-    u = lane_sums(t)                    lane c of u[r,0] is the sum over the lanes of t[r,c]
-    u = row_sum(t)                      u[0,c] is the sum of t[:,c]
+
+Products of channels, each with filters of its own or of its group (grouped.py):
+
     t = add_groups(t, u, m, n, b, j, p) t[r,c] += Σ_k u_k[0,c] · b[j + r·p + k·LANES : + LANES]
                                         for k < m; lane l of u_k is lane l // n · m + k of u
     t = slide(t, a, i, q, V, S, b, j, p, m, n)
@@ -26,9 +35,6 @@ Arithmetic (arithmetic.py):
     t = slide_back(t, a, i, p, q, S, m, n, d)
                                         t[r,v·m+k] += Σ_c u_k · d[0,c], as in add_groups, of the
                                         vectors u = a[i + r·p + (c·S + v)·q : + LANES]
-    t = add_row(t, b, j)                t[:,c] += b[j + c·LANES : + LANES]
-    t = add_vector(t, b, j)             t[r,c] += b[j : + LANES]
-    t + u, t - u, k * t                 elementwise
 
 Selection (selection.py):
 
@@ -42,7 +48,7 @@ Selection (selection.py):
     t = where_below(t, u, k)            t where u < k, else 0
     t = add_where_equal(t, b, j, m, i, k, n)  t[0,:] += b[j : j + n] where m[i : i + n] == k
 
-Memory (memory.py); *within* means the first n numbers in the rows r < R and columns c < C:
+Loads (loads.py); *within* means the first n numbers in the rows r < R and columns c < C:
 
     t = load(R, C, a, i, p, q)          t[r,c] = a[i + r·p + c·q : + LANES]
     t = load_within(.., q, R, C, n)     the same within, and zeros elsewhere
@@ -52,6 +58,9 @@ Memory (memory.py); *within* means the first n numbers in the rows r < R and col
     t = load_first(C, a, i, n)          t[0,:] = a[i : i + n], and zeros
     t = load_part(a, i, n)              one vector: a[i : i + n], and zeros
     t = load_bytes(a, i, n)             the same from an array of bytes
+
+Stores (stores.py):
+
     store(t, y, i, step)                y[i + r·step : + C·LANES] = t[r,:]
     store_first(t, y, i, step, n)       y[i + r·step : + n] = t[r,:], and nothing after it
     store_at(t, y, i, at, k, n)         y[i + at[k + r] : + n] = t[r,:], and nothing after it
@@ -64,6 +73,9 @@ Memory (memory.py); *within* means the first n numbers in the rows r < R and col
     store_within(t, .., q, R, C, n)     the same within, and nothing elsewhere
     store_bytes_within(...)             the same into an array of bytes
     add_rows_from(t, y, i, step, r, n)  y[i + s·step : + n] += t[s,:] for rows s >= r, one by one
+
+Memory (memory.py):
+
     k = entry(a, i)                     a[i], a number, where i cannot be negative
     b = flat(a)                         all numbers of a, which may have several axes
     prefetch(y, i)                      fetch the cache line of y[i], soon to be written
@@ -106,31 +118,23 @@ intrinsic, which emits LLVM code; R and C are constants of the kernel that uses 
 from __future__ import annotations
 
 from .arithmetic import (
-    add_groups,
     add_in_order,
     add_row,
-    add_scaled,
     add_vector,
-    inner,
-    inner_first,
     lane_sums,
     minus,
-    outer,
-    outer_argmax,
-    outer_at,
-    outer_run,
     plus,
     row_sum,
-    slide,
-    slide_back,
     times,
     zeros,
 )
 from .bytes import codes, copy_bytes, outer_bytes, scaled
-from .memory import (
-    add_rows_from,
-    entry,
-    flat,
+from .grouped import (
+    add_groups,
+    slide,
+    slide_back,
+)
+from .loads import (
     load,
     load_at,
     load_bytes,
@@ -139,20 +143,22 @@ from .memory import (
     load_part,
     load_rows_between,
     load_within,
+)
+from .memory import (
+    entry,
+    flat,
     prefetch,
     prefetch_row,
     prefetch_tile,
-    scatter,
-    store,
-    store_at,
-    store_bytes,
-    store_bytes_at,
-    store_bytes_within,
-    store_first,
-    store_part,
-    store_rows,
-    store_rows_at,
-    store_within,
+)
+from .products import (
+    add_scaled,
+    inner,
+    inner_first,
+    outer,
+    outer_argmax,
+    outer_at,
+    outer_run,
 )
 from .selection import (
     add_where_equal,
@@ -174,6 +180,20 @@ from .shuffles import (
     strided,
     transpose,
     transpose_lanes,
+)
+from .stores import (
+    add_rows_from,
+    scatter,
+    store,
+    store_at,
+    store_bytes,
+    store_bytes_at,
+    store_bytes_within,
+    store_first,
+    store_part,
+    store_rows,
+    store_rows_at,
+    store_within,
 )
 from .words import outer_pairs, outer_pairs_at, pairs
 

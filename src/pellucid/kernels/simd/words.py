@@ -18,6 +18,7 @@ from numba import extending, types
 from numba.core import cgutils
 
 from ..jit import LANES, MULTIPLIES
+from .products import outer_at_by, outer_by
 from .tile import VECTOR, Writer
 
 __all__ = ["outer_pairs", "outer_pairs_at", "pairs"]
@@ -50,31 +51,13 @@ NATIVE = "bf16" in MULTIPLIES and LANES == 16
 @intrinsic
 def outer_pairs(typing: Any, tile: Any, a: Any, i: Any, step: Any, b: Any, j: Any) -> Any:
     """Return ``t[r,:] + a[i + r·step] · b[j : j + C·LANES]``, where a and b are words of pairs."""
-
-    def write(*code: Any) -> Any:
-        w = Writer(*code)
-        w.keep_rolled()
-        left, right = w.pointer(1, 2), w.pointer(4, 5)
-        row = [w.load(w.offset(right, c * LANES)) for c in range(tile.columns)]
-        column = [w.broadcast(w.offset(left, r, 3)) for r in range(tile.rows)]
-        return w.each(lambda r, c, t: _multiply_add(w, column[r], row[c], t))
-
-    return tile(tile, a, types.intp, types.intp, b, types.intp), write
+    return tile(tile, a, types.intp, types.intp, b, types.intp), outer_by(_multiply_add)
 
 
 @intrinsic
 def outer_pairs_at(typing: Any, tile: Any, a: Any, i: Any, at: Any, k: Any, b: Any, j: Any) -> Any:
     """Return ``t[r,:] + a[i + at[k + r]] · b[j : j + C·LANES]``, where a and b are words."""
-
-    def write(*code: Any) -> Any:
-        w = Writer(*code)
-        w.keep_rolled()
-        left, table, right = w.pointer(1, 2), w.pointer(3, 4), w.pointer(5, 6)
-        row = [w.load(w.offset(right, c * LANES)) for c in range(tile.columns)]
-        places = [w.builder.load(w.offset(table, r)) for r in range(tile.rows)]
-        column = [w.broadcast(w.builder.gep(left, [place])) for place in places]
-        return w.each(lambda r, c, t: _multiply_add(w, column[r], row[c], t))
-
+    write = outer_at_by(_multiply_add)
     return tile(tile, a, types.intp, at, types.intp, b, types.intp), write
 
 
