@@ -142,8 +142,10 @@ def test_the_engine_runs_it_as_its_layers_do(name):
     model.eval(), plain.eval()
     assert_agrees(plan(x), plain(x), within=1e-4, what=f"{name} y")
     assert_agrees(plan.backward(dy, need_dx=True), plain.backward(dy), within=1e-4)
+    # Both round, and rounding grows from layer to layer: MobileNetV2's gradients are 4e-5 (layers)
+    # and 9e-5 (plan) from those in float64, on one machine; on another 4e-5 both.
     for key, p in plain.parameters().items():
-        assert_agrees(model.parameters()[key].grad, p.grad, within=1e-4, what=f"{name} {key}")
+        assert_agrees(model.parameters()[key].grad, p.grad, within=2e-4, what=f"{name} {key}")
 
 
 @pytest.mark.parametrize("name", sorted(RATES))

@@ -273,6 +273,7 @@ def test_the_field_is_framed_on_the_image_and_ends_at_the_scores(page, number_of
     assert words == "Its receptive field on the image: 7 × 7, rows −3 … 3, columns 1 … 7."
     box = page.locator("main canvas").first.bounding_box()
     assert box["height"] > 1.3 * box["width"]  # three rows of padding stand above the eight
+    page.locator(".step", has_text="10 of 10 numbers").last.wait_for()
     steps = page.locator(".step").all_inner_texts()
     assert any("relu" in step and "−2 … 2" in step for step in steps)
     assert "10 of 10 numbers" in steps[-1]

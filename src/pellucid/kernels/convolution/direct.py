@@ -212,15 +212,17 @@ def backward_weights(height: int, vectors: int) -> Any:
 
     @inlined
     def add_band(
-        x: Array, first: int, dy: GatedGradient, pixel: int, rows: int, dz: Array, sums: Array,
-        bias: Array, tap_offset: Array, s: Sliding, columns: tuple[int, int], begins: bool,
-        ahead: Any,
+        x: Array, first: int, dy: GatedGradient, pixel: int, rows: int, dz: Array,
+        out: tuple[Array, Array], tap_offset: Array, s: Sliding, columns: tuple[int, int],
+        begins: bool, ahead: Any,
     ) -> None:  # fmt: skip
         """Add what ``rows`` of dz, from a ``pixel`` on, contribute to the sums of some filters.
 
-        The first of the ``columns`` of tiles, and their end, count through all groups. The first
-        band ``begins`` the sums. Each tile fetches some of what lies ``ahead``.
+        The sums of filters and bias are ``out``. The first of the ``columns`` of tiles, and their
+        end, count through all groups. The first band ``begins`` the sums. Each tile fetches some of
+        what lies ``ahead``.
         """
+        sums, bias = out
         taps, per_group, channels = len(tap_offset), s.f // s.groups, s.c // s.groups
         width, pixels = len(sums) // (s.groups * taps), rows * s.ow
         gradient, images, of_gradient, gradients, of_image, numbers = ahead
@@ -283,7 +285,7 @@ def backward_weights(height: int, vectors: int) -> Any:
                 for low in range(0, s.oh, band):
                     rows, pixel = min(band, s.oh - low), (n * s.oh + low) * s.ow
                     add_band(
-                        image, start + low * line, dy, pixel, rows, dz, weights, bias, tap_offset,
+                        image, start + low * line, dy, pixel, rows, dz, (weights, bias), tap_offset,
                         s, own, n == bounds[chunk] and low == 0,
                         (gradient, numbers, (pixel + rows * s.ow) * s.f, of_gradient, coming,
                          of_image),
