@@ -212,17 +212,18 @@ def backward_weights(height: int, vectors: int) -> Any:
 
     @inlined
     def add_band(
-        x: Array, first: int, dy: GatedGradient, pixel: int, rows: int, dz: Array,
+        image: tuple[Array, int], dy: GatedGradient, band: tuple[int, int, bool], dz: Array,
         out: tuple[Array, Array], tap_offset: Array, s: Sliding, columns: tuple[int, int],
-        begins: bool, ahead: Any,
+        ahead: Any,
     ) -> None:  # fmt: skip
-        """Add what ``rows`` of dz, from a ``pixel`` on, contribute to the sums of some filters.
+        """Add what a band of dz contributes to the sums of some filters.
 
-        The sums of filters and bias are ``out``. The first of the ``columns`` of tiles, and their
-        end, count through all groups. The first band ``begins`` the sums. Each tile fetches some of
+        Its windows are in the ``image`` from a number on. A ``band`` is its first pixel, its rows,
+        and whether it begins the sums of filters and bias, which are ``out``. The first of the
+        ``columns`` of tiles, and their end, count through all groups. Each tile fetches some of
         what lies ``ahead``.
         """
-        sums, bias = out
+        (x, first), (pixel, rows, begins), (sums, bias) = image, band, out
         taps, per_group, channels = len(tap_offset), s.f // s.groups, s.c // s.groups
         width, pixels = len(sums) // (s.groups * taps), rows * s.ow
         gradient, images, of_gradient, gradients, of_image, numbers = ahead
@@ -285,8 +286,9 @@ def backward_weights(height: int, vectors: int) -> Any:
                 for low in range(0, s.oh, band):
                     rows, pixel = min(band, s.oh - low), (n * s.oh + low) * s.ow
                     add_band(
-                        image, start + low * line, dy, pixel, rows, dz, (weights, bias), tap_offset,
-                        s, own, n == bounds[chunk] and low == 0,
+                        (image, start + low * line), dy,
+                        (pixel, rows, n == bounds[chunk] and low == 0), dz, (weights, bias),
+                        tap_offset, s, own,
                         (gradient, numbers, (pixel + rows * s.ow) * s.f, of_gradient, coming,
                          of_image),
                     )  # fmt: skip
