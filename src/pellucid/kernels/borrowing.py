@@ -5,11 +5,11 @@ out of a tuple, or a branch reads one, the count goes up and down. LLVM removes 
 what remains within a loop is a call, and around a call all sums that registers hold are written to
 memory and read again: a matrix product on rows of 256 numbers ran at half the speed.
 
-Whoever calls a kernel keeps its arrays until it returns, so the kernel *borrows* them: it takes
-null pointers for their counters, as Numba allows, and to count with a null pointer is no code at
-all. An array that it allocates itself, outside loops, is kept in a place of its own until the
-kernel returns, and is borrowed from there. One that comes from a call within a loop is counted as
-usual, and so are all in a kernel that returns an array, which may be one that it was given.
+Whoever calls a kernel keeps its arrays until it returns, so the kernel *borrows* them: their
+reference counters are null pointers, which Numba allows, and LLVM removes every count of those. An
+array that the kernel allocates itself, outside loops, is freed when the kernel returns, and is
+borrowed until then. One that comes from a call within a loop is counted as usual, and so are all in
+a kernel that returns an array, which may be one of its arguments.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class Epilogue(NamedTuple):
 
 @inlined
 def narrow(columns: int) -> bool:
-    """Return whether a panel of so many columns is as wide as a vector."""
+    """Return whether these columns fit into a single vector."""
     return columns <= LANES
 
 
