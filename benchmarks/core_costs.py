@@ -42,6 +42,7 @@ from pellucid.kernels.pool.work_queue import (
 )
 
 STEPS = 5
+MOST = 64  # cores on which the tasks will be played
 HELPER = 2  # an even thread, which takes tasks from the front and does not open the queue again
 
 
@@ -117,6 +118,7 @@ def launches_of(key: str, steps: int = STEPS) -> tuple[list[Launch], Queue]:
     ours.run.replays = False
     ours.run = watched = _Watched(ours.run)
     found: dict[bool, list[list[Launch]]] = {True: [], False: []}
+    threads.set_num_threads(MOST)  # for which steps cut their work; no call is shared meanwhile
     for each in (True, False) * steps:
         watch = watched.watch = Stopwatch(each=each)
         threads.begin_recording(watch)
@@ -125,6 +127,7 @@ def launches_of(key: str, steps: int = STEPS) -> tuple[list[Launch], Queue]:
         finally:
             threads.end_recording()
         found[each].append(watch.launches)
+    threads.set_num_threads(1)
     tasks, gaps = ([_least(same) for same in zip(*found[k], strict=True)] for k in found)
     least = [
         replace(one, before=one.before + gap.before) for one, gap in zip(tasks, gaps, strict=True)

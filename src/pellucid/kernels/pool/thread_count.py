@@ -19,7 +19,7 @@ QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container on Linux
 def set_num_threads(threads: int) -> None:
     """Set the number of threads that the engine's kernels use.
 
-    The bits of every result stay the same: work is cut into the same pieces for any number.
+    The bits of every result stay the same: what is summed up together is the same for any number.
 
     Raises
     ------

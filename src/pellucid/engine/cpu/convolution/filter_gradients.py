@@ -23,6 +23,7 @@ from ....kernels.convolution.tiles import pixel_tile, tile_shape, whole_vectors
 from ....kernels.convolution.winograd_filters import transform_back
 from ....kernels.convolution.winograd_transforms import PATCH, PLACES
 from ....kernels.jit import LANES
+from ....kernels.pool.threads import get_num_threads
 from ....kernels.tree import chunk_count, write_total
 from ....memory import aligned_zeros
 from ....shapes import Windows
@@ -37,8 +38,9 @@ MANY = 32  # products for each number of a patch at a place, of which three part
 IN_PARTS = 64  # patches that go through the products of a third of the places together
 WORTH = 512  # sums a place for each of them, where they are more than the caches hold
 POSITIONS = 192  # windows that are worth a pass of all the taps, near as a tile's columns of dz
-TASKS = 64  # that a gradient should have, as long as its parts cost little:
+TASKS = 64  # that a gradient should have, as long as its parts cost little
 COPIED = 192  # products for each number that is copied
+EACH = 2  # tasks for a thread, where a part reads the images once more
 SEEN = 2**15  # bytes that the windows of a band see, which stay in the nearest cache
 
 
@@ -66,15 +68,17 @@ class DirectGradient:
         # A part of the filters reads, and perhaps copies, the whole images.
         columns, image = s.groups * width // (tile[1] * LANES), s.h * s.w * s.c
         affordable = columns if s.in_place else 1 + self.work // (COPIED * image)
-        self.parts = min(columns, affordable, -(-TASKS // self.chunks))
+        self.most_parts = min(columns, affordable)
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
         """Write the gradients of the filters (F, C/groups, FH, FW) and of the bias (F,)."""
         s, (sums, bias, _) = self.s, self.sums
+        # No sum depends on the parts: so there may be fewer for fewer threads.
+        parts = min(self.most_parts, -(-min(TASKS, EACH * get_num_threads()) // len(sums)))
         launch(
-            self.kernel, len(sums) * self.parts, len(x) * self.work, GatedGradient.of(x), dy,
+            self.kernel, len(sums) * parts, len(x) * self.work, GatedGradient.of(x), dy,
             self.sums._replace(bounds=self.share.bounds(self.chunks)), self.tap_offset, s,
-            s.in_place, self.band, self.parts,
+            s.in_place, self.band, parts,
         )  # fmt: skip
         launch(unpack, s.groups * self.shape[1], sums.size, sums, self.shape, dw)
         launch(write_total, 1, bias.size, bias, 1, db)
