@@ -7,10 +7,9 @@ Each case is a layer's own step as inside a network: images are in the layout th
 likes best, and conversions are not counted. PyTorch has the better of its two memory formats, ONNX
 Runtime only inference. The contenders take turns in short bursts in one process, so that all see
 the same machine; a ratio is the median of those of the bursts. A third part of the table is the
-share of the machine's rate of fused multiply-adds, from a loop that does nothing else. On a virtual
-machine that rate falls by a third while somebody else uses the other half of the core, and not all
-libraries suffer alike: a turn waits for the full rate, for some seconds, and turns that had it
-before and after are preferred. Training is
+share of the machine's rate of fused multiply-adds, from a loop that does nothing else. A turn waits
+for the full rate of the core (`timing.Core`), for some seconds, and turns that had it before and
+after are preferred. Training is
 forward, and the gradients of input, filters and bias; no optimizer.
 """
 
@@ -34,14 +33,13 @@ from layer_contenders import OnnxRuntime, Ours, Torch, inputs, our_layer
 from layer_report import as_line, read, report
 from machine import facts
 from processes import HERE, Result
-from timing import seconds_of
+from timing import Core, seconds_of
 
 __all__ = ["measure"]
 
 BURST_SECONDS, BURSTS, LEAST = 0.03, 9, 2
-FULL = 0.93  # of the rate of multiply-adds
-PATIENCE, PAUSE = 10.0, 0.1  # seconds for each layer to wait for it, and between two looks
-LOOKS = 30  # for the highest rate, before the first layer
+PATIENCE = 10.0  # seconds for each layer to wait until the core has its full rate
+LOOKS = 3.0  # seconds to look for that rate before the first layer
 
 
 def main() -> None:
@@ -106,12 +104,14 @@ def measure(
 
     torch.set_num_threads(threads)
     set_num_threads(threads)
-    core = Core()
+    core = Core(PATIENCE)
+    core.search(LOOKS)
+    peak = fma_peak() * threads
     for case in cases:
         for training in (True, False):
             row = _one(case, threads, bursts, precision, core, training=training)
             facts_of_row = {"case": case.key, "threads": threads, "training": training}
-            yield facts_of_row | {"peak": core.peak * threads} | row
+            yield facts_of_row | {"peak": peak} | row
 
 
 def _one(
@@ -127,26 +127,20 @@ def _one(
         contenders["onnxruntime"] = OnnxRuntime(case, x, threads)
     works = {name: one.train if training else one.infer for name, one in contenders.items()}
     difference = _difference(contenders["pellucid"], contenders["torch"], training=training)
-    turns: list[tuple[float, dict[str, float]]] = []
-    patience = PATIENCE
-    while len(turns) < bursts or (
-        patience > 0 and sum(core.is_full(rate) for rate, _ in turns) < bursts
-    ):
-        while not core.is_full(before := core.rate()) and patience > 0:
-            time.sleep(PAUSE)
-            patience -= PAUSE
+    core.patience, turns = PATIENCE, list[tuple[bool, dict[str, float]]]()
+    while len(turns) < bursts or (core.patience > 0 and sum(ok for ok, _ in turns) < bursts):
+        before = core.wait()
         order = list(works)[:: 1 if len(turns) % 2 == 0 else -1]
         taken = {name: _burst(works[name]) for name in order}
-        turns.append((min(before, core.rate()), taken))
-        patience -= not core.is_full(turns[-1][0])
-    chosen = sorted(turns, key=lambda turn: -turn[0])[:bursts]
+        turns.append((before and core.is_full(), taken))
+        core.patience -= not turns[-1][0]
+    chosen = sorted(turns, key=lambda turn: not turn[0])[:bursts]
     times = {name: [taken[name] for _, taken in chosen] for name in works}
     products = case.word in ("conv", "linear")
     multiply_adds = case.batch * our_layer(case).multiply_adds(x[0].shape[1:]) if products else 0
     return {
         "times": times,
-        "turns": len(turns),
-        "rate": chosen[-1][0] / core.peak,  # of the slowest turn that counts
+        "undisturbed": sum(ok for ok, _ in chosen),  # of the turns that count
         "difference": difference,
         "flop": 2 * multiply_adds * (3 if training else 1),
         "kernel": contenders["pellucid"].step.kernel,
@@ -178,39 +172,23 @@ def _burst(work: Callable[[], Any]) -> float:
     return statistics.median(times)
 
 
-class Core:
-    """The FLOP/s of a core on a loop of fused multiply-adds in registers."""
+def fma_peak() -> float:
+    """Return the FLOP/s of a core on a loop of fused multiply-adds in registers."""
+    from pellucid.kernels.jit import LANES, kernel
+    from pellucid.kernels.simd import lane_sums, outer, store_first, zeros
 
-    COUNT = 200_000  # of the loop's turns, 1 ms or so
+    @kernel
+    def products(count: int, a: Any, y: Any) -> None:
+        t = zeros(8, 2)
+        for k in range(count):
+            t = outer(t, a, k & 1, 1, a, 16)
+        store_first(lane_sums(t), y, 0, LANES, 1)
 
-    def __init__(self) -> None:
-        from pellucid.kernels.jit import LANES, kernel
-        from pellucid.kernels.simd import lane_sums, outer, store_first, zeros
-
-        @kernel
-        def products(count: int, a: Any, y: Any) -> None:
-            t = zeros(8, 2)
-            for k in range(count):
-                t = outer(t, a, k & 1, 1, a, 16)
-            store_first(lane_sums(t), y, 0, LANES, 1)
-
-        a, y = np.ones(64, np.float32), np.empty(16 * LANES, np.float32)
-        self._products, self._flop = lambda: products(self.COUNT, a, y), 2 * 16 * LANES * self.COUNT
-        self._products()
-        self.peak = 0.0
-        for _ in range(LOOKS):
-            self.rate()
-            time.sleep(PAUSE)
-
-    def rate(self) -> float:
-        """Return the rate just now."""
-        rate = self._flop / min(seconds_of(self._products) for _ in range(3))
-        self.peak = max(self.peak, rate)
-        return rate
-
-    def is_full(self, rate: float) -> bool:
-        """Return whether this is about the highest rate so far."""
-        return rate > FULL * self.peak
+    count, a = 200_000, np.ones(64, np.float32)
+    y = np.empty(16 * LANES, np.float32)
+    products(1, a, y)
+    best = min(seconds_of(lambda: products(count, a, y)) for _ in range(30))
+    return 2 * 16 * LANES * count / best
 
 
 if __name__ == "__main__":

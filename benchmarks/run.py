@@ -1,8 +1,9 @@
 """Pellucid against PyTorch eager and others on the CPU, side by side: `make bench`.
 
 Every measurement runs in its own process, the contenders take turns, and the results are medians
-over the rounds with their range. Compiling and warming up are reported separately. The results go
-to a folder: results.md, results.json and results.png.
+over the rounds with their range. Steps count while the core has its full rate (`timing.Core`).
+Compiling and warming up are reported separately. The results go to a folder: results.md,
+results.json and results.png.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,8 +24,10 @@ from contender import BEFORE, OTHERS, PEERS, WITHOUT_TRAINING
 from machine import facts
 from memory import WHO
 from processes import HERE, Result, call
+from timing import RATE, Core
 
 ONNX = onnx_runtime.cases()
+LOOKS = 3.0  # seconds to look for the highest rate of the core
 
 
 def main() -> None:
@@ -57,6 +61,9 @@ def main() -> None:
         print("PyTorch is not installed: Pellucid is measured alone")
         options.no_peer = True
     wanted = set(options.cases or EVERYTHING)
+    core = Core(0)
+    core.search(0 if options.quick else LOOKS)
+    os.environ[RATE] = str(core.peak)  # of the processes that measure
     results: Result = {"facts": facts()}
     for name, measure in PARTS.items():
         for found in measure(options, wanted):
