@@ -10,6 +10,8 @@ from types import ModuleType
 
 # Before NumPy is loaded: the test processes share out the cores, and BLAS threads would fight.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Hundreds of processes are started here, and each would compile all source that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import pytest
 from hypothesis import HealthCheck, settings
