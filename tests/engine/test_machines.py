@@ -17,6 +17,8 @@ from pellucid.kernels.jit import LANES
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 from pellucid.optim import RULES
 
+pytestmark = pytest.mark.all_tiles
+
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 STEPS = 3
 

@@ -9,6 +9,8 @@ from engine.networks import IMAGE, NETWORKS, draw_images, leaves
 from ops.witness import relative_error
 from pellucid import engine, nn
 
+pytestmark = pytest.mark.all_tiles
+
 N = 3
 WITHIN, OF_FILTERS = 1e-5, 2e-5  # the gradients of Winograd's filters add up three transforms
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.networks import by_the_layers, draw_images, everything, few_tiles
+from engine.networks import by_the_layers, draw_images, everything
 from ops.witness import relative_error
 from pellucid import engine, nn
 from pellucid.engine.cpu.convolution.algorithms import (
@@ -30,11 +30,6 @@ BATCH = 4
 KERNEL = 1e-5  # to which each kernel is held by tests of its own
 WITHIN = 3 * KERNEL  # here they come one after another
 MOST = 700  # numbers of an image anywhere in a network
-
-
-@pytest.fixture(autouse=True)
-def few_kernels(monkeypatch):
-    few_tiles(monkeypatch)
 
 
 class Mix(nn.Layer):

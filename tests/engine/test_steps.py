@@ -19,6 +19,8 @@ from pellucid.engine.cpu.steps.plain import PlainStep
 from pellucid.engine.cpu.steps.pool import MaxPoolStep
 from pellucid.kernels.convolution import tiles
 
+pytestmark = pytest.mark.all_tiles
+
 rng = np.random.default_rng(0)
 
 
