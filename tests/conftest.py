@@ -31,6 +31,18 @@ settings.register_profile(
 settings.load_profile("pellucid")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_helpers() -> None:
+    """Where test processes share out the cores, have none of them start more to compile kernels.
+
+    A helper takes 2.5 s of a core until it has compiled its first one.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from pellucid.kernels.ahead import crew
+
+        crew.MOST = 0
+
+
 def _peer(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
