@@ -13,7 +13,7 @@ import numpy as np
 from pellucid import nn
 from pellucid.engine.cpu.convolution import grouped
 from pellucid.engine.cpu.steps import linear
-from pellucid.kernels.convolution import tiles
+from pellucid.kernels.convolution import pooled_weight_gradient, tiles
 
 MARGIN = 3e-5  # of the largest number of an array: what rounding may move another one by
 
@@ -59,6 +59,7 @@ def few_tiles(patch):
     patch.setattr(tiles, "WIDTHS", (1,))
     patch.setattr(tiles, "PIXEL_HEIGHTS", (1, 3))
     patch.setattr(tiles, "PIXEL_WIDTHS", (1,))
+    patch.setattr(pooled_weight_gradient, "HEIGHTS", (1, 3))
     patch.setattr(grouped, "WIDTHS", (2, 1))
     patch.setattr(grouped, "HEIGHTS", (2, 1))
     patch.setattr(linear, "TILE", (3, 2))
