@@ -130,7 +130,7 @@ class PlanMemory:
             step.prepare(training=training)
         reserved = [step.reserved() for step in self._steps]
         of = partial(
-            lives, self._steps, reserved, self._outputs, self._sums,
+            lives, self._steps, reserved, self._outputs, self._sums_of_passes(),
             training=training, repeatable=self._repeatable,
         )  # fmt: skip
         found, again = of(), []
@@ -155,6 +155,19 @@ class PlanMemory:
         apart = [one for one, life in found.items() if life.apart and one.use is Use.OUTPUT]
         placed = dict(zip(near, places, strict=True))
         return _Layout(near, forms, placed, total, apart, cut, again)
+
+    def _sums_of_passes(self) -> dict[int, Reserved]:
+        """Return the room for sums of gradients, but for those that steps add in passing."""
+        readers: dict[int, list[Step]] = {}
+        for step in self._steps:
+            for k in step.reads:
+                readers.setdefault(k, []).append(step)
+        # The last reader's backward runs first, when there is nothing to add to.
+        return {
+            k: one
+            for k, one in self._sums.items()
+            if k in self._outputs or not all(step.adds_gradient for step in readers[k][:-1])
+        }
 
     def _place(self, arrays: dict[Reserved, Array]) -> None:
         self._arrays, self._turns = arrays, {}

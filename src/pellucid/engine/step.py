@@ -77,6 +77,9 @@ class Step:
     cheap : bool
         Whether forward, without products or `scratch`, computes its `output` from its inputs, so
         that a plan may forget that and call `again`.
+    adds_gradient : bool
+        Whether the step, which then reads one value, has a `backward_adding`: it adds another
+        gradient of that value before it writes its own.
     returns_input, returns_gradient : bool
         Whether forward may return its input instead of its `output`, and backward ``dy`` instead of
         an `input_gradient`. A step that reserves none is taken to return a view.
@@ -88,7 +91,7 @@ class Step:
     makes_channels_last: bool | None = None
     layer: Any = Layer()  # a placeholder, not a layer of the model
     reads_input = reads_output = True
-    by_image = cheap = returns_input = returns_gradient = False
+    by_image = cheap = adds_gradient = returns_input = returns_gradient = False
 
     def __init__(self, name: str, output_shape: Shape, multiply_adds: int = 0) -> None:
         self.name, self.output_shape, self.multiply_adds = name, output_shape, multiply_adds
@@ -238,6 +241,10 @@ class Step:
         Without ``need_dx`` the gradient of the input may be None.
         """
         raise NotImplementedError(f"{type(self).__name__} has no backward yet")
+
+    def backward_adding(self, dy: Array, plus: Array) -> Array:
+        """Do the same; return the sum of the input's gradient and ``plus``, another one of it."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward_adding")
 
     @cached_property
     def parameters(self) -> list[Parameter]:

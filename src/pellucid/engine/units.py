@@ -77,7 +77,11 @@ class Backward:
         step, written = self.step, []
         for one in self._again:
             one.run(self._values)
-        below = step.backward(at.pop(step.makes), need_dx=self._need_dx)
+        dy, first = at.pop(step.makes), step.reads[0]
+        if self._need_dx and first in at and step.adds_gradient:
+            at[first] = step.backward_adding(dy, at[first])
+            return [first]
+        below = step.backward(dy, need_dx=self._need_dx)
         parts: Sequence[Array | None] = below if isinstance(below, tuple) else (below,)
         for k, dx in zip(step.reads, parts, strict=True):
             if dx is not None:

@@ -223,7 +223,7 @@ class Winograd:
 class Col2im:
     """dx as the textbook's col2im: each window adds its share to the image, a run at a time."""
 
-    scratch = ("filters",)
+    adds, scratch = False, ("filters",)
 
     def __init__(self, windows: Windows, channels: int, count: int, groups: int) -> None:
         self.s, self.d = sliding(windows, channels, count, groups), through(windows, count)
@@ -255,7 +255,7 @@ class Col2im:
 class FewChannels:
     """The same with vectors along the windows: channels would leave them empty."""
 
-    scratch, padded = ("filters",), True
+    adds, scratch, padded = False, ("filters",), True
 
     def __init__(self, windows: Windows, channels: int, count: int) -> None:
         self.s, self.d = sliding(windows, channels, count), through(windows, count)
@@ -288,7 +288,7 @@ class FewChannels:
 class PooledCol2im:
     """dx after a pooling: each window at the argmax adds its share to the image."""
 
-    scratch = ("filters",)
+    adds, scratch = False, ("filters",)
 
     def __init__(self, windows: Windows, channels: int, count: int, groups: int, pool: int) -> None:
         self.s = sliding(windows, channels, count, groups, pool)

@@ -90,7 +90,7 @@ class Product:
     are rounded to the ``precision``.
     """
 
-    can_emit_channels_first, activates, adds = False, True, True
+    can_emit_channels_first, activates = False, True
     scratch = ("filters",)
 
     def __init__(
@@ -100,6 +100,7 @@ class Product:
         self.name = in_words("matrix product", precision)
         self.precision, self.per_word = precision, PRECISIONS[precision].per_word
         self.where = Where(where.written, where.read) if back else where
+        self.adds = self.where.written.step_h * self.where.written.step_w == 1
         self.depth, self.columns = (filters, channels) if back else (channels, filters)
         self.order, self.on_the_way = PLAIN if back else TRANSPOSED, on_the_way
         width = packed_columns(self.columns)

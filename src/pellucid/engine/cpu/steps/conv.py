@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -162,8 +162,20 @@ class ConvStep(Step):
             self._dy, self._y = self.scratch(self._y.shape), self.output((batch, fn, oh, ow))
         return bool(self._transpose)
 
+    @property
+    def adds_gradient(self) -> bool:  # type: ignore[override]
+        """Whether the kernel of the input's gradient can add another array."""
+        return bool(self._make_input_gradient().adds)
+
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Leave the gradients of filters and bias; return that of the input."""
+        return self._backward(dy, need_dx=need_dx)
+
+    def backward_adding(self, dy: Array, plus: Array) -> Array:
+        """Do the same, and add another gradient of the input while dx is in registers."""
+        return cast(Array, self._backward(dy, need_dx=True, plus=plus))
+
+    def _backward(self, dy: Array, *, need_dx: bool, **adding: Array) -> Array | None:
         n, layer = len(dy), self.layer
         dy = np.ascontiguousarray(dy, dtype=np.float32)
         # After a pooling, the arg-max is also the mask of the ReLU.
@@ -181,7 +193,7 @@ class ConvStep(Step):
             return None
         convolve = self._make_input_gradient()
         _pack(convolve, weights(layer.weight, self._shape, self.name))
-        convolve(source, n, self._dx[:n], self._argmax[:], NO_ACTIVATION)
+        convolve(source, n, self._dx[:n], self._argmax[:], NO_ACTIVATION, **adding)
         return self._dx[:n]
 
     def _make_filter_gradient(self) -> Any:
