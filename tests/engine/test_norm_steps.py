@@ -10,6 +10,7 @@ import pytest
 from engine.shares import begun, shares, total
 from ops.witness import assert_agrees
 from pellucid import engine, nn
+from pellucid.engine.cpu.steps import norm
 from pellucid.engine.cpu.steps.group_norm import GroupNormStep
 from pellucid.engine.cpu.steps.norm import (
     BatchNormStep,
@@ -137,6 +138,37 @@ def test_batch_norm_in_many_blocks(block, monkeypatch):
     step = BatchNormStep("norm", layer, (10, 5, 7), BATCH)
     for n in (BATCH, 3):
         _agree(step, _plain(layer), n)
+
+
+@pytest.mark.parametrize("images", [1, 7, 20])
+@pytest.mark.parametrize("filters", [4, 20])
+def test_statistics_are_computed_while_a_convolution_writes(images, filters, monkeypatch):
+    """In pieces that end within the blocks: the same bits as of all images at once."""
+    monkeypatch.setattr(normalization, "BATCH_BLOCK", 200 * filters)
+    monkeypatch.setattr(norm, "FEWEST", 1)
+    conv = nn.Conv2d(filters, filters, 3, padding=1, rng=np.random.default_rng(0))
+    model = nn.Sequential(conv, _norm(filters)).train()
+    rng, found, calls = np.random.default_rng(1), [], []
+    x = rng.normal(size=(20, filters, 11, 13)).astype(np.float32)[:images]
+    measure = BatchNormStep._block_statistics
+
+    def counting(step, *args):
+        calls.append(args)
+        return measure(step, *args)
+
+    monkeypatch.setattr(BatchNormStep, "_block_statistics", counting)
+    threads = get_num_threads()
+    for piece in (0, 3.5 * x[0].nbytes):
+        monkeypatch.setattr(norm, "PIECE", int(piece / threads / min(2, threads)))
+        calls.clear()
+        plan, own = engine.compile(copy.deepcopy(model), x.shape[1:], 20), []
+        for k in range(4):  # the last ones without Python between the kernels
+            own += [plan(x * np.float32(k + 1)).copy()]
+            assert_agrees(own[-1], model(x * np.float32(k + 1)))
+        found.append(own)
+        assert len(calls) == 2 * (-(-images // 3) if piece else 1)
+    for whole, in_pieces in zip(*found, strict=True):
+        np.testing.assert_array_equal(in_pieces, whole)
 
 
 @pytest.mark.parametrize("block", [7, 60, 10**6])

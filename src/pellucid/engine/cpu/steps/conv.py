@@ -131,8 +131,16 @@ class ConvStep(Step):
             activation = RELU
         if not self.frozen or self._packed != fold:
             self._pack(fold)
-        n, y = len(x), self._y[: len(x)]
-        self._output(GatedGradient.of(x), n, y, self._argmax[:], activation, self.keeps, *plus)
+        y, argmax = self._y[: len(x)], self._argmax[:]
+
+        def write(images: slice) -> None:
+            part, source = y[images], GatedGradient.of(x[images])
+            self._output(source, len(part), part, argmax, activation, self.keeps, *plus)
+
+        if self.norm is not None and self.norm.measures:
+            self.norm.measure(y, write)
+        else:
+            write(slice(len(x)))
         return y
 
     def _pack(self, fold: bool) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ....kernels import batch_norm_rows, normalization, normalized_sums
-from ....kernels.pool.threads import run_python
+from ....kernels.pool.threads import get_num_threads, run_python
 from ....kernels.tree import add_chunks
 from ....nn import BatchNorm2d, Layer
 from ....typing import Array, Shape
@@ -23,14 +23,18 @@ from .standardizing import StandardizingStep
 
 __all__ = ["BatchNormStep"]
 
+PIECE = 2**19  # bytes of images that stay in a core's own cache from pass to pass
+FEWEST = 8  # images of a piece: for fewer, a convolution would read its filters too often
+
 
 @serves(BatchNorm2d)
 class BatchNormStep(StandardizingStep):
     """Batch normalisation, and a ReLU or ReLU6 that follows.
 
     After a convolution whose weights are frozen, inference skips this step: it is folded into the
-    filters and the bias. Before a residual sum it computes the statistics only, and those of the
-    gradient: the sum normalises what it reads (`AddStep`).
+    filters and the bias. In training the convolution writes a few images at a time, and their
+    statistics are computed while they are in the caches. Before a residual sum the step computes
+    the statistics only, and those of the gradient: the sum normalises what it reads (`AddStep`).
     """
 
     layer: BatchNorm2d
@@ -48,7 +52,8 @@ class BatchNormStep(StandardizingStep):
         self._rows_stay = False  # those of the running statistics, once the step is frozen
         self.source: ConvStep | None = None  # the convolution that it can be folded into
         self.deferred = False  # whether the sum that follows normalises; see `defer`
-        self._summed = False  # whether the sums of the gradient are there already
+        self._measured = False  # whether the statistics of the input's blocks are there already
+        self._summed = False  # whether the sums of the gradient are
 
     def link(self, producer: Step) -> None:
         """Link a batch norm to the convolution before it, so that inference can fold it."""
@@ -75,6 +80,36 @@ class BatchNormStep(StandardizingStep):
         """Leave it to the next step, the only reader, to normalise; returns whether that can be."""
         self.deferred = self.follower is None
         return self.deferred
+
+    @property
+    def measures(self) -> bool:
+        """Whether forward computes statistics of its input."""
+        return self.layer.training
+
+    def measure(self, x: Array, write: Callable[[slice], None]) -> None:
+        """Compute the statistics of the next input's blocks, after ``write`` has made some images.
+
+        ``x`` is where it makes them.
+        """
+        blocks, first = self._cut(x), 0
+        for images in self._pieces(x):
+            write(images)
+            made = images.stop * x[0].size
+            last = int(np.searchsorted(blocks.bounds, made, side="right")) - 1
+            self._block_statistics(x, blocks, first, last)
+            first = last
+        self._measured = True
+
+    def _pieces(self, x: Array) -> list[slice]:
+        """Return images in equal parts that stay in the caches, or all in one.
+
+        Several threads wait for each other at the end of each part, so theirs are twice as large.
+        Processes that share a batch have Python between the kernels, which takes too long.
+        """
+        n, threads = len(x), get_num_threads()
+        most = PIECE * threads * min(2, threads) // x[0].nbytes if self.share.alone else 0
+        each = -(-n // -(-n // most)) if most >= FEWEST else n
+        return [slice(k, min(k + each, n)) for k in range(0, n, each)]
 
     def add(self, a: Array, b: Array, y: Array, *, other: BatchNormStep | None, relu: bool) -> None:
         """Write the normalised ``a`` plus ``b``, which an ``other`` deferred norm normalises."""
@@ -104,8 +139,9 @@ class BatchNormStep(StandardizingStep):
             return x
         layer = self.layer
         self._x, self._trained, self._summed = x, layer.training, False
+        measured, self._measured = self._measured, False
         if layer.training or not self._rows_stay:
-            self._make_rows(x)
+            self._make_rows(x, measured=measured)
         if self.deferred:
             return x
         return self.again(x)
@@ -121,7 +157,7 @@ class BatchNormStep(StandardizingStep):
         super().freeze()
         self._rows_stay = False
 
-    def _make_rows(self, x: Array) -> None:
+    def _make_rows(self, x: Array, *, measured: bool) -> None:
         """Write the rows of the batch's statistics, and track these; or of the running ones."""
         layer = self.layer
         if layer.training:
@@ -130,7 +166,8 @@ class BatchNormStep(StandardizingStep):
             if self._numbers < 2:
                 layer(np.moveaxis(x, -1, 1))  # which raises the error
             blocks = self._cut(x)
-            self._block_statistics(x, blocks)
+            if not measured:
+                self._block_statistics(x, blocks)
             sums = self._sums[: len(blocks)]
             run_python(self._make_rows_of_batch, sums, blocks, pixels, self._numbers)
         else:

@@ -95,14 +95,21 @@ class StandardizingStep(PixelBlockStep):
             self._scratch = aligned_zeros((len(blocks), *self._scratch.shape[1:]))
             self._sums = np.empty((len(blocks), *self._sums.shape[1:]))
 
-    def _block_statistics(self, x: Array, blocks: ChunkBlocks) -> tuple[Array, Array]:
-        """Return the mean of each channel over each block, and the sum of squared deviations."""
+    def _block_statistics(
+        self, x: Array, blocks: ChunkBlocks, first: int = 0, last: int | None = None
+    ) -> tuple[Array, Array]:
+        """Return the mean of each channel over each block, and the sum of squared deviations.
+
+        Of the blocks from the ``first`` to the ``last``, the end excluded.
+        """
         self._room(blocks)
+        some = slice(first, len(blocks) if last is None else last)
+        bounds, sums = blocks.bounds[some.start : some.stop + 1], self._sums[some]
         launch(
-            normalization.batch_statistics, len(blocks), x.size, flat(x), self._scratch, self._sums,
-            blocks.bounds,
+            normalization.batch_statistics, len(sums), bounds[-1] - bounds[0], flat(x),
+            self._scratch[some], sums, bounds,
         )  # fmt: skip
-        means, squares = self._sums[: len(blocks)].swapaxes(0, 1)
+        means, squares = sums.swapaxes(0, 1)
         return means, squares
 
     def _gradient_sums(self, dy: Array) -> tuple[Array, Array]:
