@@ -130,7 +130,7 @@ class PlanMemory:
             step.prepare(training=training)
         reserved = [step.reserved() for step in self._steps]
         of = partial(
-            lives, self._steps, reserved, self._outputs, self._sums_of_passes(),
+            lives, self._steps, reserved, self._outputs, self._sums_of_passes() if training else {},
             training=training, repeatable=self._repeatable,
         )  # fmt: skip
         found, again = of(), []
@@ -166,7 +166,8 @@ class PlanMemory:
         return {
             k: one
             for k, one in self._sums.items()
-            if k in self._outputs or not all(step.adds_gradient for step in readers[k][:-1])
+            if k in self._outputs
+            or not all(step.first or step.adds_gradient for step in readers[k][:-1])
         }
 
     def _place(self, arrays: dict[Reserved, Array]) -> None:
