@@ -297,11 +297,20 @@ def compare(plan, n, rng):
     got = everything(model, y, plan.backward(dy, need_dx=True))
     assert list(got) == list(expected)
     steepest = max(abs(v).max() for name, v in expected.items() if "grad" in name or name == "dx")
+    # What float32 makes of gradients that nearly cancel, as behind a normalisation of two numbers:
+    # one of them may be better in the layers by luck.
+    rough = [
+        relative_error(plain[name], value, [abs(value).max(), 1e-2 * steepest])
+        for name, value in expected.items()
+        if "grad" in name
+    ]
     for name, value in expected.items():
         # Where numbers cancel, the layers in float32 can do no better either; what cancels to
         # nothing (the bias in front of a batch normalisation) is judged by what does not.
         scale = [abs(value).max(), 1e-2 * steepest * ("grad" in name or name == "dx")]
         allowed = max(WITHIN, 30 * relative_error(plain[name], value, scale))
+        if "grad" in name:
+            allowed = max(allowed, 2 * max(rough))
         error = relative_error(got[name], value, scale)
         if error > allowed:  # sums that cancel magnify what each kernel may be off by
             moved = moved_by_kernels(model, x, dy)
