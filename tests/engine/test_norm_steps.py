@@ -19,6 +19,7 @@ from pellucid.engine.cpu.steps.pixel_blocks import ChunkBlocks
 from pellucid.engine.cpu.steps.response import LocalResponseNormStep
 from pellucid.errors import ShapeError
 from pellucid.kernels import normalization
+from pellucid.kernels.ahead import rehearsal
 from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 
 BATCH = 7
@@ -153,7 +154,8 @@ def test_statistics_are_computed_while_a_convolution_writes(images, filters, mon
     measure = BatchNormStep._block_statistics
 
     def counting(step, *args):
-        calls.append(args)
+        if not rehearsal.here():  # which looks for kernels that are not compiled yet
+            calls.append(args)
         return measure(step, *args)
 
     monkeypatch.setattr(BatchNormStep, "_block_statistics", counting)

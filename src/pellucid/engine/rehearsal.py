@@ -60,6 +60,9 @@ def _take_a_step(plan: Plan, images: int) -> None:
         if step.makes not in gradients or step.makes not in plan._runs.trained:
             continue
         dy = gradients.pop(step.makes)
+        if step.adds_gradient and not step.first and step.reads[0] in gradients:
+            gradients[step.reads[0]] = step.backward_adding(dy, gradients[step.reads[0]])
+            continue
         if isinstance(step, PlainStep):
             below: object = tuple(np.zeros_like(values[k]) for k in step.reads)
         else:
