@@ -39,7 +39,7 @@ __all__ = ["measure"]
 
 BURST_SECONDS, BURSTS, LEAST = 0.03, 9, 2
 PATIENCE = 10.0  # seconds for each layer to wait until the core has its full rate
-LOOKS = 3.0  # seconds to look for that rate before the first layer
+LOOKS = 2.0  # seconds to look for that rate before the first layer, for each burst
 
 
 def main() -> None:
@@ -105,8 +105,8 @@ def measure(
     torch.set_num_threads(threads)
     set_num_threads(threads)
     core = Core(PATIENCE)
-    core.search(LOOKS)
-    peak = fma_peak() * threads
+    core.search(LOOKS * bursts)
+    peak = fma_peak(core) * threads
     for case in cases:
         for training in (True, False):
             row = _one(case, threads, bursts, precision, core, training=training)
@@ -172,7 +172,7 @@ def _burst(work: Callable[[], Any]) -> float:
     return statistics.median(times)
 
 
-def fma_peak() -> float:
+def fma_peak(core: Core) -> float:
     """Return the FLOP/s of a core on a loop of fused multiply-adds in registers."""
     from pellucid.kernels.jit import LANES, kernel
     from pellucid.kernels.simd import lane_sums, outer, store_first, zeros
@@ -187,8 +187,11 @@ def fma_peak() -> float:
     count, a = 200_000, np.ones(64, np.float32)
     y = np.empty(16 * LANES, np.float32)
     products(1, a, y)
-    best = min(seconds_of(lambda: products(count, a, y)) for _ in range(30))
-    return 2 * 16 * LANES * count / best
+    times = []
+    for _ in range(30):
+        core.wait()
+        times.append(seconds_of(lambda: products(count, a, y)))
+    return 2 * 16 * LANES * count / min(times)
 
 
 if __name__ == "__main__":

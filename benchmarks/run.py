@@ -27,7 +27,7 @@ from processes import HERE, Result, call
 from timing import RATE, Core
 
 ONNX = onnx_runtime.cases()
-LOOKS = 3.0  # seconds to look for the highest rate of the core
+LOOKS = 15.0  # seconds to look for the highest rate of the core
 
 
 def main() -> None:
