@@ -33,6 +33,9 @@ def test_a_layer_in_integers_answers_as_the_layer_that_it_is_made_of(layer, shap
     assert small(x.astype(np.float64)).dtype == np.float64
     assert small.multiply_adds(shape) == layer.multiply_adds(shape)
     assert small.parameter_count() == layer.parameter_count()
+    nested = nn.Sequential(nn.Sequential(small), nn.Linear(2, 3))
+    assert nested.parameter_count() == layer.parameter_count() + 9
+    assert nested.weight_bytes() == small.weight_bytes() + 36
     assert not small.parameters()
     assert layer.weight_bytes() / 4 < small.weight_bytes() < layer.weight_bytes()
     assert np.abs(small.dequantized() - layer.weight.data).max() <= small.weight_scale.data.max()

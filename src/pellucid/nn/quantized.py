@@ -97,14 +97,11 @@ class Quantized(Layer):
             where=self._label,
         )
 
-    def parameter_count(self) -> int:
-        """Return the number of weights and biases, though nothing trains them."""
-        return self.weight.data.size + (0 if self.bias is None else self.bias.data.size)
-
-    def weight_bytes(self) -> int:
-        """Return the bytes of weights, scales and biases."""
-        held = (self.weight, self.weight_scale, self.bias)
-        return sum(one.data.nbytes for one in held if one is not None)
+    def fixed_weights(self) -> tuple[int, int]:
+        """Return the number of weights and biases, and the bytes of these and of the scales."""
+        held = [one.data for one in (self.weight, self.bias) if one is not None]
+        size = sum(one.nbytes for one in held) + self.weight_scale.data.nbytes
+        return sum(one.size for one in held), size
 
     @property
     def _codes(self) -> dict[str, Any]:

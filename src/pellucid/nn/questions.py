@@ -12,6 +12,7 @@ from ..receptive import ReceptiveField
 from ..typing import Array, Shape
 
 if TYPE_CHECKING:
+    from .layer import Layer
     from .parameter import Parameter
 
 __all__ = ["LayerRow", "Questions"]
@@ -51,6 +52,7 @@ class Questions:
     """
 
     if TYPE_CHECKING:  # attributes of `Layer`
+        layers: Callable[[], Iterator[tuple[str, Layer]]]
         parameters: Callable[[], dict[str, Parameter]]
         _named_errors: Callable[[], AbstractContextManager[None]]
 
@@ -79,12 +81,22 @@ class Questions:
         return 0, 0
 
     def parameter_count(self) -> int:
-        """Return the number of trainable numbers, nested layers included."""
-        return sum(p.data.size for p in self.parameters().values())
+        """Return the number of trainable numbers and of quantized ones, of nested layers too."""
+        return self._trainable() + sum(numbers for numbers, _ in self._all_fixed())
 
     def weight_bytes(self) -> int:
-        """Return the bytes of the parameters, in float32."""
-        return FLOAT * self.parameter_count()
+        """Return the bytes of the parameters, in float32, and of what is quantized."""
+        return FLOAT * self._trainable() + sum(size for _, size in self._all_fixed())
+
+    def fixed_weights(self) -> tuple[int, int]:
+        """Return how many numbers of this layer alone nothing trains, and their bytes."""
+        return 0, 0
+
+    def _trainable(self) -> int:
+        return sum(p.data.size for p in self.parameters().values())
+
+    def _all_fixed(self) -> list[tuple[int, int]]:
+        return [layer.fixed_weights() for _, layer in self.layers()]
 
     def neurons(self, input_shape: Shape) -> int:
         """Return the number of outputs that are weighted sums; 0 for layers without weights."""
