@@ -50,7 +50,7 @@ def gradients(step, x, dy):
 @pytest.mark.parametrize("ranks", [2, 3, 8])
 def test_the_tree_over_ranks_gives_the_bits_of_one_process(name, ranks):
     layer, kind, how = CASES[name]
-    rng, shape = np.random.default_rng(0), (layer.in_channels, 8, 8)
+    rng, shape = np.random.default_rng(0), (layer.in_channels, 12, 12)
     images = 32 if "few" in name else N
     if kind is not WinogradGradient:
         shape = (layer.in_channels, 10, 11)
