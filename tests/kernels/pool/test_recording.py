@@ -158,6 +158,32 @@ def test_a_moving_array_may_lie_elsewhere_and_only_where_it_was_said_to_move():
     assert not recording.pinned
 
 
+class Interrupted(dict):
+    """Where moving arrays are, and Ctrl-C as soon as a new address is noted as written."""
+
+    def __setitem__(self, key, at):
+        if at > 0:
+            raise KeyboardInterrupt
+        super().__setitem__(key, at)
+
+
+def test_an_array_is_found_where_it_was_after_an_interruption_on_the_way_to_another():
+    """An address is used again, when the array of an interrupted call has been freed."""
+    x, y = np.ones(10), np.empty(10)
+    recording = Recording()
+    with recording, recording.moving({"x": x}):
+        run(double, len(x), x, y)
+    assert recording.repeat({"x": x})
+    before = recording._at
+    recording._at = Interrupted(before)
+    with pytest.raises(KeyboardInterrupt):
+        recording.repeat({"x": np.full(10, 7.0)})
+    recording._at = dict(recording._at)
+    x[:] = 3
+    assert recording.repeat({"x": x})
+    assert (y == 6).all()
+
+
 def test_a_function_that_gets_a_moving_array_pins_the_recording():
     x, y = np.ones(10), np.ones(10)
     recording = Recording()

@@ -45,6 +45,7 @@ __all__ = ["Recording", "address", "arrays_in", "overlap"]
 
 DATA = ARGUMENTS + 4  # the address of the queue itself, within the kernel's first argument
 NO_QUEUE = np.zeros(0, dtype=np.int64)
+NOWHERE = -1  # an address that no array has
 
 
 class _Call(NamedTuple):
@@ -158,6 +159,7 @@ class Recording:
         for key, places in self._places:
             at = address(moved[key])
             if at != self._at[key]:
+                self._at[key] = NOWHERE  # as long as Ctrl-C may come between the places
                 for place in places:
                     place.words[place.queue, place.offset[0]] = at + place.offset[1]
                 self._at[key] = at
@@ -181,7 +183,7 @@ class Recording:
                     places.setdefault(key, []).append(place)
                 together = []
         self._places = list(places.items())
-        self._at = dict.fromkeys(places, -1)  # an address that no array has
+        self._at = dict.fromkeys(places, NOWHERE)
         self._aimed, self._series = queue, found
         return found
 
