@@ -9,8 +9,8 @@ Runtime only inference. The contenders take turns in short bursts in one process
 the same machine; a ratio is the median of those of the bursts. A third part of the table is the
 share of the machine's rate of fused multiply-adds, from a loop that does nothing else. A turn waits
 for the full rate of the core (`timing.Core`), for some seconds, and turns that had it before and
-after are preferred. Training is
-forward, and the gradients of input, filters and bias; no optimizer.
+after are preferred. Training is forward, and the gradients of input, filters and bias; no
+optimizer.
 """
 
 from __future__ import annotations

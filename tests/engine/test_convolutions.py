@@ -28,6 +28,7 @@ from pellucid.engine.cpu.convolution.products import LEAST, Product, ProductGrad
 from pellucid.engine.cpu.convolution.wide_winograd import WideWinograd, WideWinogradGradient
 from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.kernels import tree
+from pellucid.kernels.convolution.layout import GatedGradient
 from pellucid.kernels.jit import LANES
 from pellucid.shapes import slide
 
@@ -288,6 +289,25 @@ def test_there_are_fewer_partial_sums_where_they_would_take_too_much_memory():
 def filters_that_fill():
     """Return how many filters of 5x5x16 are too many for 16 partial sums."""
     return tree.BYTES // (4 * 16 * 25 * 16) + LANES
+
+
+def test_a_direct_gradient_has_the_same_bits_in_parts_for_many_threads(monkeypatch):
+    rng, windows = np.random.default_rng(0), slide((20, 20), 2, stride=2)
+    x, dy = (rng.normal(size=(8, k, k, c)).astype(np.float32) for k, c in ((20, 96), (10, 80)))
+    found = []
+    for threads in (1, 64):
+        monkeypatch.setattr(filter_gradients, "get_num_threads", lambda many=threads: many)
+        share = Share()
+        share.begin(len(x))
+        accumulate = filter_gradient(windows, 96, 80, 1, 1, len(x), share)
+        assert type(accumulate) is DirectGradient
+        assert accumulate.most_parts > 1
+        dw, db = np.zeros((80, 96, 2, 2), np.float32), np.zeros(80, np.float32)
+        accumulate(x, GatedGradient.of(dy), dw, db)
+        found.append((dw.tobytes(), db.tobytes()))
+    expected = np.einsum("niujvc,nijf->fcuv", x.reshape(8, 10, 2, 10, 2, 96), dy)
+    assert np.abs(dw - expected).max() < 1e-4 * np.abs(expected).max()
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 30])

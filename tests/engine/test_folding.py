@@ -9,6 +9,7 @@ import pytest
 
 from ops.witness import assert_agrees
 from pellucid import engine, nn
+from pellucid.engine.cpu.steps import conv
 
 SHAPE = (2, 7, 6)
 
@@ -215,3 +216,23 @@ def test_an_activation_that_the_batch_norm_has_no_convolution_for_runs_by_itself
     plan = engine.compile(model, x.shape[1:], 2)
     plan.freeze()
     assert_agrees(plan(x), model(x), within=1e-5)
+
+
+def test_the_bias_of_an_interrupted_inference_is_not_left_to_a_training(monkeypatch):
+    layer = nn.Conv2d(2, 8, 3, bias=False, rng=np.random.default_rng(0))
+    model, x = nn.Sequential(layer, nn.BatchNorm2d(8)).eval(), images()
+    model["1"].running_mean.data += 1
+    plan, write = engine.compile(model, SHAPE, 5), conv._write
+    plan.freeze()
+
+    def interrupted(*args):
+        write(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(conv, "_write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            plan(x)
+    for training in (True, False):
+        model.train(training)
+        assert_agrees(plan(x), copy.deepcopy(model)(x), within=1e-5)

@@ -152,6 +152,7 @@ class ConvStep(Step):
         _pack(self._output, np.ascontiguousarray(w))
         biased = b is not None or fold
         if biased or self._biased:  # otherwise it is zeros already
+            self._biased = True  # before it is: Ctrl-C may come
             run_python(_write, shift, self._output.bias)
         self._biased = biased
         self._packed = fold
