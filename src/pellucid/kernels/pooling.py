@@ -24,6 +24,7 @@ from .blocks import part
 from .jit import LANES, inlined, kernel
 from .pool.threads import share
 from .simd import (
+    NEAREST,
     load,
     load_first,
     load_part,
@@ -210,7 +211,7 @@ def whole_sums(queue: Array, x: Array, y: Array, factor: float, parts: int) -> N
             for k in range(first, wide, WIDE):
                 t = zeros(2, TOGETHER)
                 for j in range(0, w - 1, 2):
-                    prefetch_tile(2, TOGETHER, xs, at + (j + w) * c + k, c, LANES)
+                    prefetch_tile(NEAREST, 2, TOGETHER, xs, at + (j + w) * c + k, c, LANES)
                     t = plus(t, load(2, TOGETHER, xs, at + j * c + k, c, LANES))
                 s = row_sum(t)
                 if w % 2 == 1:
@@ -220,7 +221,7 @@ def whole_sums(queue: Array, x: Array, y: Array, factor: float, parts: int) -> N
                 count = min(LANES, end - k)
                 u = zeros(PIXELS, 1)
                 for j in range(0, w, PIXELS):
-                    prefetch_tile(PIXELS, 1, xs, at + (j + w) * c + k, c, 0)
+                    prefetch_tile(NEAREST, PIXELS, 1, xs, at + (j + w) * c + k, c, 0)
                     u = plus(u, load_within(PIXELS, 1, xs, at + j * c + k, c, 0, w - j, 1, count))
                 r = plus(load_part(ys, to + k, count), row_sum(u))
                 store_part(r, ys, to + k, count)

@@ -12,6 +12,8 @@ from numba import TypingError
 
 from pellucid.kernels.jit import LANES, REGISTERS, inlined, kernel
 from pellucid.kernels.simd import (
+    NEAREST,
+    SECOND,
     add_groups,
     add_row,
     add_rows_from,
@@ -220,7 +222,9 @@ def _slides(a, i, b, j, p, q, d, y):
     t = load(ROWS, 6, y, 0, 6 * LANES, LANES)
     size = ROWS * 6 * LANES
     u, few = load(1, 6, a, 0, 0, LANES), load(1, COLUMNS, d, 0, 0, LANES)
-    prefetch_tile(ROWS, COLUMNS, a, i, p, q)  # changes nothing
+    for_later = i + 10**9  # where there may be no memory
+    prefetch_tile(NEAREST, ROWS, COLUMNS, a, i, p, q)  # changes nothing
+    prefetch_tile(SECOND, ROWS, COLUMNS, a, for_later, p, q)  # nor this
     store(add_groups(t, u, 1, 1, b, j, p), y, size, 6 * LANES)
     store(add_groups(t, u, 2, 2, b, j, p), y, 2 * size, 6 * LANES)
     store(add_groups(t, u, 1, 3, b, j, p), y, 3 * size, 6 * LANES)

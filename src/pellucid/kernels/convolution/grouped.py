@@ -39,6 +39,7 @@ from ...typing import Array
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
 from ..simd import (
+    SECOND,
     add_groups,
     add_vector,
     entry,
@@ -63,6 +64,7 @@ __all__ = ["Packed", "copy_strips", "forward", "groups_per_vector", "rectangle"]
 # Numbers that are read and written: with more, they have left the caches when their turn comes, and
 # are fetched ahead.
 FAR = 2**22
+FOLLOWED = 5  # rows that a tile reads, up to which the processor itself foresees the next ones
 
 
 class Packed(NamedTuple):
@@ -215,8 +217,11 @@ def forward(width: int, run: int, step: int, given: int, made: int, functions: b
         down, across = s.apart_h * s.ow * s.f, s.apart_w * s.f
         for k in range(vectors[0], vectors[1]):
             if ahead:
-                prefetch_tile(new_rows, new_columns, x, at + s.rows * line, line, pixel)
-                prefetch_tile(2, width, numbers, to + k * per_made + 2 * down, down, across)
+                if s.rows > FOLLOWED:
+                    below = at + s.rows * line
+                    prefetch_tile(SECOND, new_rows, new_columns, x, below, line, pixel)
+                later = to + k * per_made + 2 * down
+                prefetch_tile(SECOND, 2, width, numbers, later, down, across)
             t = add_vector(zeros(2, width), bias, k * per_made)
             place = ((x, at, line, pixel, pixel if run > 1 else s.step_w * pixel), sides)
             t = tile_over_taps(t, place, taps, (own, k * per_filter), filters, s)

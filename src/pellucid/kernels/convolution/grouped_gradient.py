@@ -21,7 +21,17 @@ import numpy as np
 from ...typing import Array
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
-from ..simd import add_rows_from, flat, load, prefetch_tile, row_sum, slide_back, transpose, zeros
+from ..simd import (
+    SECOND,
+    add_rows_from,
+    flat,
+    load,
+    prefetch_tile,
+    row_sum,
+    slide_back,
+    transpose,
+    zeros,
+)
 from ..tree import add_chunks
 from .arguments import PartialSums
 from .grouped import copy_strips, groups_per_vector, rectangle
@@ -54,8 +64,9 @@ def backward_weights(width: int, height: int, run: int, step: int, given: int, m
             window, of_dz = at + first + i * line, start + i * line_of_dz
             for _ in range(0, wide, width):
                 if ahead:
-                    prefetch_tile(1, width, image, window + ahead, 0, pixel)
-                    prefetch_tile(1, width, gradient, of_dz + BAND * line_of_dz, 0, pixel_of_dz)
+                    prefetch_tile(SECOND, 1, width, image, window + ahead, 0, pixel)
+                    later = of_dz + BAND * line_of_dz
+                    prefetch_tile(SECOND, 1, width, gradient, later, 0, pixel_of_dz)
                 d = load(1, width, gradient, of_dz, 0, pixel_of_dz)
                 t = slide_back(t, image, window, down, tap_pixel, step, given, made, d)
                 total = total + row_sum(transpose(d))

@@ -80,7 +80,9 @@ Memory (memory.py):
     b = flat(a)                         all numbers of a, which may have several axes
     prefetch(y, i)                      fetch the cache line of y[i], soon to be written
     prefetch_row(C, a, i)               fetch those of a[i : i + C·LANES], soon to be read
-    prefetch_tile(R, C, a, i, p, q)     fetch those of a[i + r·p + c·q], soon to be read
+    prefetch_tile(cache, R, C, a, i, p, q)
+                                        fetch those of a[i + r·p + c·q]: into the NEAREST what is
+                                        soon to be read, into the SECOND what is used later
 
 Shuffles (shuffles.py):
 
@@ -145,6 +147,8 @@ from .loads import (
     load_within,
 )
 from .memory import (
+    NEAREST,
+    SECOND,
     entry,
     flat,
     prefetch,
@@ -198,6 +202,8 @@ from .stores import (
 from .words import outer_pairs, outer_pairs_at, pairs
 
 __all__ = [
+    "NEAREST",
+    "SECOND",
     "add_groups",
     "add_in_order",
     "add_row",

@@ -13,6 +13,8 @@ from ..jit import LANES
 from .tile import Tile, Writer
 
 __all__ = [
+    "NEAREST",
+    "SECOND",
     "entry",
     "flat",
     "prefetch",
@@ -21,6 +23,7 @@ __all__ = [
 ]
 
 LINE = 16  # float32 in a cache line
+NEAREST, SECOND = 3, 2  # caches, as LLVM's prefetch numbers them
 # Numba types the arguments; a type checker would see those of the code that emits LLVM.
 intrinsic: Any = extending.intrinsic
 
@@ -86,24 +89,31 @@ def prefetch_row(typing: Any, columns: Any, a: Any, i: Any) -> Any:
 
 
 @intrinsic(prefer_literal=True)
-def prefetch_tile(typing: Any, rows: Any, columns: Any, a: Any, i: Any, p: Any, q: Any) -> Any:
-    """Fetch the cache lines of ``a[i + r·p + c·q]``, soon to be read; there may be none."""
-    tile = Tile(rows.literal_value, columns.literal_value)
+def prefetch_tile(
+    typing: Any, cache: Any, rows: Any, columns: Any, a: Any, i: Any, p: Any, q: Any
+) -> Any:
+    """Fetch the cache lines of ``a[i + r·p + c·q]`` into a ``cache``; there may be no such lines.
+
+    What is used soon belongs into the `NEAREST`. What is used after more than that holds would only
+    drive out what is used before it: it belongs into the `SECOND`.
+    """
+    tile, level = Tile(rows.literal_value, columns.literal_value), cache.literal_value
 
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         w = Writer(context, builder, signature, values, tile)
-        place = w.pointer(2, 3)
+        place = w.pointer(3, 4)
         for r, c in w.cells:
-            _fetch(builder, w.offset(w.offset(place, r, 4), c, 5), to_write=False)
+            cell = w.offset(w.offset(place, r, 5), c, 6)
+            _fetch(builder, cell, to_write=False, cache=level)
         return context.get_dummy_value()
 
-    return types.none(rows, columns, a, *[types.intp] * 3), write
+    return types.none(cache, rows, columns, a, *[types.intp] * 3), write
 
 
-def _fetch(builder: Any, place: Any, *, to_write: bool) -> None:
-    """Fetch a cache line into the nearest cache."""
+def _fetch(builder: Any, place: Any, *, to_write: bool, cache: int = NEAREST) -> None:
+    """Fetch a cache line."""
     byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
     fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    how = [number(int(to_write)), number(3), number(1)]  # the nearest; data, not instructions
+    how = [number(int(to_write)), number(cache), number(1)]  # data, not instructions
     builder.call(fetch, [builder.bitcast(place, byte), *how])
