@@ -44,6 +44,7 @@ from ..pool.threads import share
 from ..simd import (
     add_row,
     add_rows_from,
+    entry,
     largest,
     load,
     load_at,
@@ -79,6 +80,9 @@ __all__ = ["add_pixels", "backward_weights", "forward"]
 
 
 PIECE = LINE // LANES  # vectors in a cache line
+# Taps from which on what a tile will be written to is fetched: with fewer, the lines that are under
+# way are as many as a core can wait for.
+FETCHED = 64
 
 
 @inlined
@@ -112,7 +116,7 @@ def forward(
         The first of the ``taps``, and their end, count from the beginning of ``w``.
         """
         for k in range(taps[0], taps[1], run):
-            window, of_w = start + tap_offset[k], k * width
+            window, of_w = start + entry(tap_offset, k), k * width
             if run == 1:
                 t = add_at(t, x, window, window_offset, row, w, of_w)
             else:
@@ -159,10 +163,11 @@ def forward(
                 start, of_filter = first + g * (s.c // s.groups), g * per_group + f
                 for phase in range(phases):
                     begin, end = band * phases + phase, band * phases + phase + 1
+                    far = first_tap[phase + 1] - first_tap[phase] >= FETCHED
                     for tile in range(first_tile[begin], first_tile[end]):
-                        _prefetch(
-                            out_y, n * size + of_filter, place, tile * height, height, tile_width
-                        )
+                        if far:
+                            to = n * size + of_filter
+                            _prefetch(out_y, to, place, tile * height, height, tile_width)
                         for k in range(coming, coming + per_tile, LINE):
                             prefetch_row(PIECE, images, k)
                         coming += per_tile

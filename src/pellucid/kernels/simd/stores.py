@@ -96,8 +96,10 @@ def _at(convert: Callable[[Writer, Any], Any], rows: int | None = None) -> Calla
         place, table = w.pointer(1, 2), w.pointer(3, 4)
         masks = w.column_masks(5 if rows is None else rows + 1)
         none = ir.Constant(masks[0].type, [False] * LANES)
+        # All are read first: after a store, LLVM would read the table again for each vector.
+        places = [w.builder.load(w.offset(table, r)) for r in range(w.tile.rows)]
         for r, c, vector in w.vectors():
-            row, mask = w.builder.gep(place, [w.builder.load(w.offset(table, r))]), masks[c]
+            row, mask = w.builder.gep(place, [places[r]]), masks[c]
             if rows is not None:
                 counts = w.builder.icmp_signed(">", w.values[rows], ir.Constant(INDEX, r))
                 mask = w.builder.select(counts, mask, none)
