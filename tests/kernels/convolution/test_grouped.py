@@ -47,6 +47,7 @@ if LANES > 4:
     CASES |= {
         "groups of two to three": (10, 15, 5, (6, 4), (3, 3), {"padding": 1}),
         "many groups": (2 * LANES + 6, 3 * LANES + 9, LANES + 3, (9, 36), (3, 3), {"padding": 1}),
+        "half a vector": (2 * LANES, 2 * LANES, 4, (9, 16), (3, 3), {"stride": 2, "padding": 1}),
         "groups, stride and dilation": (4, 6, 2, (9, 9), (3, 2), {"dilation": 2, "stride": 2}),
     }
 cases = pytest.mark.parametrize("name", CASES)

@@ -228,10 +228,11 @@ def _slides(a, i, b, j, p, q, d, y):
     store(add_groups(t, u, 1, 1, b, j, p), y, size, 6 * LANES)
     store(add_groups(t, u, 2, 2, b, j, p), y, 2 * size, 6 * LANES)
     store(add_groups(t, u, 1, 3, b, j, p), y, 3 * size, 6 * LANES)
-    store(slide(t, a, i, q, 3, 2, b, j, p, -5, 99), y, 4 * size, 6 * LANES)
+    store(slide(t, a, i, q, 3, 2, b, j, p, -5, 99, 1, 1), y, 4 * size, 6 * LANES)
     store(slide_back(t, a, i, p, q, 2, 1, 1, few), y, 5 * size, 6 * LANES)
     store(slide_back(t, a, i, p, q, 1, 2, 2, few), y, 6 * size, 6 * LANES)
-    store(slide(t, a, i, q, 3, 2, b, j, p, 1, 12), y, 7 * size, 6 * LANES)  # of 13 pixels
+    store(slide(t, a, i, q, 3, 2, b, j, p, 1, 12, 1, 1), y, 7 * size, 6 * LANES)  # of 13
+    store(slide(t, a, i, q, 3, 1, b, j, p, 0, 7, 2, 2), y, 8 * size, 6 * LANES)  # of 8 pixels
 
 
 def lanes_of_groups(u, given, made, k):
@@ -241,10 +242,10 @@ def lanes_of_groups(u, given, made, k):
 
 def test_slides_multiply_what_windows_see_and_spread_it_over_groups():
     a, b, d, (i, j, p, q) = whole(3000), whole(3000), whole(200), (3, 5, 77, 21)
-    y = whole(8 * ROWS * 6 * LANES)
+    y = whole(9 * ROWS * 6 * LANES)
     t = y[: ROWS * 6 * LANES].reshape(ROWS, 6, LANES).copy()
     _slides(a, i, b, j, p, q, d, y)
-    got = y.reshape(8, ROWS, 6, LANES)
+    got = y.reshape(9, ROWS, 6, LANES)
     u, few = vectors(a, np.arange(6) * LANES), vectors(d, np.arange(COLUMNS) * LANES)
     for n, (given, made) in enumerate([(1, 1), (2, 2), (1, 3)], 1):
         weights = vectors(b, places(j, p, LANES, ROWS, given))
@@ -256,6 +257,11 @@ def test_slides_multiply_what_windows_see_and_spread_it_over_groups():
     np.testing.assert_array_equal(got[4], t + np.einsum("cvl,rvl->rcl", seen, taps))
     seen[0, 0] = seen[5, 2] = 0  # the frame
     np.testing.assert_array_equal(got[7], t + np.einsum("cvl,rvl->rcl", seen, taps))
+    taps = vectors(b, places(j, p, LANES, ROWS, 6)).reshape(ROWS, 3, 2, LANES)
+    seen = vectors(a, i + (np.arange(6)[:, np.newaxis] + np.arange(3)) * q)
+    seen[5, 2] = 0
+    by_group = np.stack([lanes_of_groups(seen, 2, 2, k) for k in range(2)], axis=2)
+    np.testing.assert_array_equal(got[8], t + np.einsum("cvkl,rvkl->rcl", by_group, taps))
     windows = np.arange(ROWS)[:, np.newaxis, np.newaxis] * p + i
     seen = vectors(a, windows + (2 * np.arange(COLUMNS) + np.arange(6)[:, np.newaxis]) * q)
     np.testing.assert_array_equal(got[5], t + np.einsum("rvcl,cl->rvl", seen, few))

@@ -5,8 +5,8 @@
 A vector holds outputs of one pixel: of as many whole groups, of ``given`` channels and ``made``
 filters, as have room in it. Their channels lie side by side in the vector that is read, from where
 lanes are repeated, so that no zeros are multiplied. A tile of sums, two rows of some pixels, stays
-in registers while all taps pass over it. It is bound by loads: a pixel that is read serves both
-rows, and where a channel has a filter of its own all taps of a row.
+in registers while all taps pass over it. It is bound by loads, and by shuffles that repeat lanes: a
+pixel that is read, or repeated, serves both rows, and with a run of taps all of these.
 
 Where all that a tile reads lies within the image, it is read in place, and what the next tiles need
 is fetched ahead. With runs of taps, the image may lack a narrow frame: rows that are not there are
@@ -184,7 +184,7 @@ def forward(width: int, run: int, step: int, given: int, made: int, functions: b
     def add_run(t: Any, image: Any, pixel: int, filters: Array, k: int, p: int) -> Any:
         """Return ``t`` with the products of a tap, or of a run of taps, added."""
         x, at, (left, right) = image
-        return slide(t, x, at, pixel, run, step, filters, k, p, left, right)
+        return slide(t, x, at, pixel, run, step, filters, k, p, left, right, given, made)
 
     add = add_tap if run == 1 else add_run
 

@@ -28,10 +28,12 @@ Products of channels, each with filters of its own or of its group (grouped.py):
 
     t = add_groups(t, u, m, n, b, j, p) t[r,c] += Σ_k u_k[0,c] · b[j + r·p + k·LANES : + LANES]
                                         for k < m; lane l of u_k is lane l // n · m + k of u
-    t = slide(t, a, i, q, V, S, b, j, p, m, n)
-                                        t[r,c] += Σ_v a[i + (c·S + v)·q : ] · b[j + r·p + v·LANES:]
-                                        for v < V; of the V // 2 pixels on each side, those before
-                                        pixel m, and from pixel n on, count as zeros, unread
+    t = slide(t, a, i, q, V, S, b, j, p, m, n, g, d)
+                                        t[r,c] += Σ_kv u_k · b[j + r·p + (v·g + k)·LANES : ] for
+                                        k < g, v < V, as in add_groups, of the vectors
+                                        u = a[i + (c·S + v)·q : + LANES]; of the V // 2 pixels on
+                                        each side, those before pixel m, and from pixel n on,
+                                        count as zeros, unread
     t = slide_back(t, a, i, p, q, S, m, n, d)
                                         t[r,v·m+k] += Σ_c u_k · d[0,c], as in add_groups, of the
                                         vectors u = a[i + r·p + (c·S + v)·q : + LANES]

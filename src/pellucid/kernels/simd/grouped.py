@@ -51,33 +51,43 @@ def add_groups(
 @intrinsic(prefer_literal=True)
 def slide(
     typing: Any, tile: Any, a: Any, i: Any, q: Any, taps: Any, step: Any, b: Any, j: Any, p: Any,
-    first: Any, end: Any,
+    first: Any, end: Any, given: Any, made: Any,
 ) -> Any:  # fmt: skip
-    """Return ``t[r,c] + Σ_v a[i + (c·S + v)·q : + LANES] · b[j + r·p + v·LANES : + LANES]``.
+    """Return ``t[r,c] + Σ_kv u_k(a[i + (c·S + v)·q : + LANES]) · b[j + r·p + (v·m + k)·LANES :]``.
 
-    There are V = ``taps`` v, and S is ``step``. Pixels c·S + v before the ``first`` one, and from
+    There are V = ``taps`` v and m = ``given`` k, and S is ``step``; u_k is as in `add_groups`, and
+    each is made once for all taps and rows. Pixels c·S + v before the ``first`` one, and from
     the ``end`` on, count as zeros and are not read, if they are among the V // 2 on each side.
     """
     count, apart = taps.literal_value, step.literal_value
+    each, times = given.literal_value, made.literal_value
 
     def write(*code: Any) -> Any:
         w = Writer(*code)
         w.keep_rolled()
         t, left, right = [v for _, _, v in w.vectors()], w.pointer(1, 2), w.pointer(6, 7)
         lines = [w.offset(right, r, 8) for r in range(tile.rows)]
-        factors = [[w.load(w.offset(at, v * LANES)) for v in range(count)] for at in lines]
         of_all = (tile.columns - 1) * apart + count
-        for m in range(of_all):
-            reads = [c for c in range(tile.columns) if 0 <= m - c * apart < count]
-            pixel = w.load(_pixel(w, left, m, (9, 10), of_all, count // 2)) if reads else None
-            for c in reads:
-                for r in range(tile.rows):
-                    k = r * tile.columns + c
-                    t[k] = w.multiply_add(pixel, factors[r][m - c * apart], t[k])
+        readers = {
+            m: [c for c in range(tile.columns) if 0 <= m - c * apart < count] for m in range(of_all)
+        }
+        seen = [m for m in range(of_all) if readers[m]]
+        places = {m: _pixel(w, left, m, (9, 10), of_all, count // 2) for m in seen}
+        for k in range(each):
+            factors = [
+                [w.load(w.offset(at, (v * each + k) * LANES)) for v in range(count)] for at in lines
+            ]
+            for m, place in places.items():
+                spread = _spread(w, w.load(place), k, each, times)
+                for c in readers[m]:
+                    for r in range(tile.rows):
+                        at = r * tile.columns + c
+                        t[at] = w.multiply_add(spread, factors[r][m - c * apart], t[at])
         return w.each(lambda r, c, _: t[r * tile.columns + c])
 
     index = types.intp
-    return tile(tile, a, index, index, taps, step, b, index, index, index, index), write
+    numbers = [index] * 4
+    return tile(tile, a, index, index, taps, step, b, *numbers, given, made), write
 
 
 @intrinsic(prefer_literal=True)

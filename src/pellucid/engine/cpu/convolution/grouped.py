@@ -31,7 +31,7 @@ TASKS = 8  # that a batch should have at least
 # pixels, 4 and 8 those for 32x32.
 WIDTHS = (1, 2, 4, 7, 8)
 HEIGHTS = (1, 2, 3, 4, 5)  # rows of a window in a tile of the filters' gradient, likewise
-RUNS = (3, 5, 7)  # taps of a row that are added together, if a channel has a filter of its own
+RUNS = (3, 5, 7)  # taps of a row that are added together; with several channels a group, 3
 
 
 def is_narrow(channels: int, filters: int, groups: int) -> bool:
@@ -152,7 +152,8 @@ def _runs(windows: Windows, depths: tuple[int, int], back: bool) -> tuple[int, i
     """
     (_, fw), (_, stride), (_, dilation) = windows.window, windows.stride, windows.dilation
     plain = dilation == 1 and stride <= (1 if back else 2)
-    return (fw, stride) if plain and depths == (1, 1) and fw in RUNS else (1, 1)
+    runs = RUNS if depths == (1, 1) else RUNS[:1]
+    return (fw, stride) if plain and fw in runs else (1, 1)
 
 
 def _reaches_beyond(vectors: int, per: int, channels: int) -> bool:
