@@ -24,6 +24,10 @@ from pellucid.kernels.pool.threads import get_num_threads, set_num_threads
 
 BATCH = 7
 SHAPES = [(1,), (5,), (300,), (1, 4, 3), (3, 5, 6), (16, 3, 3), (40, 6, 1)]
+FOLLOWERS = {
+    "": {}, "relu": {"relu": nn.ReLU()}, "silu": {"silu": nn.SiLU()},
+    "hardswish": {"hardswish": nn.Hardswish()},
+}  # fmt: skip
 
 
 def _last(x):
@@ -46,6 +50,11 @@ def _norm(c, **options):
     layer.running_mean.data[:] = rng.normal(size=c)
     layer.running_var.data[:] = rng.uniform(0.5, 2, c)
     return layer
+
+
+def _absorbed(follower):
+    """Return the keyword arguments with which a step absorbs one of `FOLLOWERS`."""
+    return {"follower": FOLLOWERS[follower][follower]} if follower else {}
 
 
 def _plain(layer):
@@ -81,22 +90,23 @@ def _agree(step, plain, n, *, seed=0, loc=0.0):
     return y, dx
 
 
-@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("follower", FOLLOWERS)
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_batch_norm_is_its_layer(shape, training, relu):
+def test_batch_norm_is_its_layer(shape, training, follower):
     layer = _norm(shape[0]).train(training)
-    plain = nn.Sequential(norm=_plain(layer), **{"relu": nn.ReLU()} if relu else {}).train(training)
-    step = BatchNormStep("norm", layer, shape, BATCH, follower=nn.ReLU() if relu else None)
+    plain = nn.Sequential(norm=_plain(layer), **FOLLOWERS[follower]).train(training)
+    step = BatchNormStep("norm", layer, shape, BATCH, **_absorbed(follower))
     assert (step.name, step.output_shape) == ("norm", shape)
-    assert step.kernel == ("batch norm + relu" if relu else "batch norm")
+    assert step.kernel == "batch norm" + f" + {follower}" * bool(follower)
     assert step.channels_last is True
     for k, n in enumerate((BATCH, 2, 5)):
         _agree(step, plain, n, seed=k)
 
 
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.SiLU])
 @pytest.mark.parametrize("reader", ["convolution", "norm", "view", "sum", "caller", "layer"])
-def test_a_gradient_takes_the_place_of_one_that_nobody_else_reads(reader):
+def test_a_gradient_takes_the_place_of_one_that_nobody_else_reads(reader, activation):
     class Own(nn.Tanh):
         """A layer without a step, which may keep its gradient."""
 
@@ -107,7 +117,7 @@ def test_a_gradient_takes_the_place_of_one_that_nobody_else_reads(reader):
         "sum": [nn.Residual(conv, shortcut=nn.Conv2d(4, 3, 3, rng=rng))], "caller": [],
         "layer": [Own(), conv],
     }  # fmt: skip
-    model = nn.Sequential(nn.Conv2d(4, 4, 1, rng=rng), _norm(4), nn.ReLU(), *after[reader])
+    model = nn.Sequential(nn.Conv2d(4, 4, 1, rng=rng), _norm(4), activation(), *after[reader])
     plan, exact = engine.compile(model, shape, 5), copy.deepcopy(model).astype(np.float64)
     x = _drawn(5, shape)
     dy = _drawn(5, model.output_shape(shape), 1)
@@ -130,6 +140,57 @@ def test_a_gradient_that_a_view_passes_on_is_left_as_it_is(kind):
     plan.backward(dy)
     np.testing.assert_array_equal(dy, kept)
     assert (plan.steps[1]._dx.size == 0) == (kind is nn.Tanh)
+
+
+def test_the_input_of_an_activation_after_a_norm_is_not_kept():
+    """Unless something else reads it, too."""
+    rng, shape, x = np.random.default_rng(0), (4, 6, 5), _drawn(5, (4, 6, 5))
+
+    def layers():
+        return {"conv": nn.Conv2d(4, 4, 3, padding=1, rng=rng), "norm": _norm(4), "act": nn.SiLU()}
+
+    last = nn.Conv2d(4, 4, 1, rng=rng)
+    alone = nn.Sequential(**layers(), last=last)
+    read_twice = nn.Graph({**layers(), "sum": (nn.Add(), "act", "norm"), "last": last})
+    found = []
+    for model in (alone, read_twice):
+        plan, exact = engine.compile(model, shape, 5), copy.deepcopy(model).astype(np.float64)
+        assert_agrees(plan(x), exact(x.astype(float)))
+        dy = _drawn(5, shape, 1)
+        dx = plan.backward(dy, need_dx=True)
+        assert_agrees(dx, exact.backward(dy.astype(float)), magnitude=[4])
+        found.append([step.kernel for step in plan.steps if step.name in ("norm", "act")])
+    assert found == [["batch norm + silu"], ["batch norm", "silu"]]
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d, nn.Scale])
+def test_a_norm_that_learns_nothing_passes_the_gradient_through_the_activation(norm):
+    layer = _norm(4).eval() if norm is nn.BatchNorm2d else nn.Scale((4, 1, 1))
+    model = nn.Sequential(layer, nn.Hardswish())
+    for parameter in model.parameters().values():
+        parameter.rate = 0
+    plan, exact = engine.compile(model, (4, 6, 5), 5), copy.deepcopy(model).astype(np.float64)
+    x, dy = _drawn(5, (4, 6, 5)), _drawn(5, (4, 6, 5), 1)
+    assert_agrees(plan(x), exact(x.astype(float)))
+    expected = exact.backward(dy.astype(float))
+    assert_agrees(plan.backward(dy, need_dx=True), expected, magnitude=[4])
+
+
+def test_only_a_network_with_the_activation_compiles_its_kernels():
+    own = {
+        name: [
+            str(one.recipe.name).partition(".")[0] for one in _step_after(layer).uses(training=True)
+        ]
+        for name, layer in (("relu", nn.ReLU()), ("silu", nn.SiLU()))
+    }
+    assert {"normalize", "gradient_sums"}.isdisjoint(own["relu"])
+    assert {"batch_norm", "batch_gradient_sums"}.isdisjoint(own["silu"])
+    assert {"normalize", "gradient_sums", "batch_gradient"} <= {*own["silu"]}
+
+
+def _step_after(activation):
+    """Return the step of a batch norm that has absorbed the activation."""
+    return BatchNormStep("norm", _norm(4), (4, 3, 3), BATCH, follower=activation)
 
 
 @pytest.mark.parametrize("block", [1, 50, 500])
@@ -185,14 +246,15 @@ def test_the_blocks_of_a_batch_lie_in_one_chunk_each(images, block):
     np.testing.assert_array_equal(blocks.chunk_sums(parts).sum(axis=0), parts.sum(axis=0))
 
 
+@pytest.mark.parametrize("follower", ["relu", "silu"])
 @pytest.mark.parametrize("ranks", [2, 3, 8])
 @pytest.mark.parametrize("images", [5, 23])
-def test_processes_that_share_a_batch_have_the_sums_of_one(ranks, images, monkeypatch):
+def test_processes_that_share_a_batch_have_the_sums_of_one(ranks, images, follower, monkeypatch):
     monkeypatch.setattr(normalization, "BATCH_BLOCK", 100)
     shape, rng = (6, 5, 5), np.random.default_rng(ranks)
     x, dy = (rng.normal(size=(images, 5, 5, 6)).astype(np.float32) for _ in range(2))
     layer = _norm(6).eval()  # the statistics are no sums then
-    step = BatchNormStep("norm", layer, shape, images, follower=nn.ReLU())
+    step = BatchNormStep("norm", layer, shape, images, **_absorbed(follower))
 
     def gradients(share, x, dy):
         step.share = share
@@ -363,14 +425,14 @@ def _grouped(groups, c):
     return layer
 
 
-@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("follower", FOLLOWERS)
 @pytest.mark.parametrize("shape", [(6,), (300,), (6, 5, 6), (12, 3, 3), (300, 2, 1)], ids=str)
 @pytest.mark.parametrize("groups", [1, 3])
-def test_group_norm_is_its_layer(shape, groups, relu):
+def test_group_norm_is_its_layer(shape, groups, follower):
     layer = _grouped(groups, shape[0])
-    plain = nn.Sequential(norm=_plain(layer), **{"relu": nn.ReLU()} if relu else {})
-    step = GroupNormStep("norm", layer, shape, BATCH, follower=nn.ReLU() if relu else None)
-    assert step.kernel == ("group norm + relu" if relu else "group norm")
+    plain = nn.Sequential(norm=_plain(layer), **FOLLOWERS[follower])
+    step = GroupNormStep("norm", layer, shape, BATCH, **_absorbed(follower))
+    assert step.kernel == "group norm" + f" + {follower}" * bool(follower)
     for k, n in enumerate((BATCH, 1, 5)):
         _agree(step, plain, n, seed=k)
 

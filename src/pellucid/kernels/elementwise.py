@@ -31,8 +31,10 @@ __all__ = [
     "sigmoid_backward",
     "sigmoid_of",
     "silu",
+    "silu_at",
     "silu_backward",
     "silu_of",
+    "silu_slope",
     "tanh",
     "tanh_backward",
 ]
@@ -183,8 +185,14 @@ def silu(queue: Array, x: Array, y: Array) -> None:
 def silu_of(xs: Array, ys: Array) -> None:
     """Write the same for the numbers of a block."""
     for i in range(len(xs)):
-        e = decay(-abs(xs[i]))
-        ys[i] = xs[i] * ((ONE if xs[i] >= 0 else e) / (ONE + e))
+        ys[i] = silu_at(xs[i])
+
+
+@kernel
+def silu_at(x: np.float32) -> np.float32:
+    """Return the same for one number."""
+    e = decay(-abs(x))
+    return x * ((ONE if x >= 0 else e) / (ONE + e))
 
 
 @kernel
@@ -193,10 +201,16 @@ def silu_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
     for block in share(queue):
         dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
         for i in range(len(dys)):
-            e = decay(-abs(xs[i]))
-            large, small = ONE / (ONE + e), e / (ONE + e)
-            s, t = (large, small) if xs[i] >= 0 else (small, large)
-            dxs[i] = dys[i] * s * (ONE + xs[i] * t)
+            dxs[i] = dys[i] * silu_slope(xs[i])
+
+
+@kernel
+def silu_slope(x: np.float32) -> np.float32:
+    """Return ``s · (1 + x · t)``."""
+    e = decay(-abs(x))
+    large, small = ONE / (ONE + e), e / (ONE + e)
+    s, t = (large, small) if x >= 0 else (small, large)
+    return s * (ONE + x * t)
 
 
 @kernel

@@ -23,8 +23,10 @@ __all__ = [
     "hardsigmoid_backward",
     "hardsigmoid_of",
     "hardswish",
+    "hardswish_at",
     "hardswish_backward",
     "hardswish_of",
+    "hardswish_slope",
     "prelu",
     "prelu_backward",
 ]
@@ -92,7 +94,13 @@ def hardswish(queue: Array, x: Array, y: Array) -> None:
 def hardswish_of(xs: Array, ys: Array) -> None:
     """Write the same for the numbers of a block."""
     for i in range(len(xs)):
-        ys[i] = xs[i] * min(max(SIXTH * xs[i] + HALF, ZERO), ONE)
+        ys[i] = hardswish_at(xs[i])
+
+
+@kernel
+def hardswish_at(x: np.float32) -> np.float32:
+    """Return the same for one number."""
+    return x * min(max(SIXTH * x + HALF, ZERO), ONE)
 
 
 @kernel
@@ -101,8 +109,14 @@ def hardswish_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
     for block in share(queue):
         dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
         for i in range(len(dys)):
-            slope = THIRD * xs[i] + HALF if xs[i] < THREE else ONE
-            dxs[i] = dys[i] * (ZERO if xs[i] <= -THREE else slope)
+            dxs[i] = dys[i] * hardswish_slope(xs[i])
+
+
+@kernel
+def hardswish_slope(x: np.float32) -> np.float32:
+    """Return 0 up to -3, ``x/3 + 1/2``, and 1 from 3 on."""
+    slope = THIRD * x + HALF if x < THREE else ONE
+    return ZERO if x <= -THREE else slope
 
 
 @kernel

@@ -220,9 +220,11 @@ class ConvStep(Step):
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels of all passes."""
         if not training:
-            if self.activation is None:
-                return self._output.uses
-            return [*self._output.uses, self._output.kernel_for(self.activation.in_passing())]
+            follower = self.activation.in_passing() if self.activation is not None else None
+            if self.norm is not None and self.norm.applies_function and self.activates:
+                follower = self.norm.activation
+            more = () if follower is None else (self._output.kernel_for(follower),)
+            return [*self._output.uses, *more]
         back = [self._make_filter_gradient()] if self.learns else []
         if not self.first:
             back.append(self._make_input_gradient())

@@ -6,25 +6,25 @@ import math
 
 import numpy as np
 
-from ....kernels import normalization
 from ....nn import GroupNorm, InstanceNorm2d, Layer
 from ....typing import Array, Shape
-from .base import serves
+from .base import CLIPPING, serves
 from .pixel_blocks import ChunkBlocks
-from .standardizing import StandardizingStep
+from .standardizing import FUNCTIONS, StandardizingStep
 
 __all__ = ["GroupNormStep"]
 
 
 @serves(GroupNorm, InstanceNorm2d)
 class GroupNormStep(StandardizingStep):
-    """Group normalisation, and a ReLU or ReLU6 that follows.
+    """Group normalisation, and a ReLU, ReLU6, SiLU or hardswish that follows.
 
     A block is an image, with rows of its own. Instance normalisation is that of groups of one
     channel.
     """
 
     layer: GroupNorm | InstanceNorm2d
+    followers = (*CLIPPING, *FUNCTIONS)
 
     def __init__(
         self, name: str, layer: GroupNorm | InstanceNorm2d, input_shape: Shape, batch: int, *,
@@ -51,12 +51,6 @@ class GroupNormStep(StandardizingStep):
             self._fill(0, around, scale, beta + self._off * scale)
         return self.again(x)
 
-    def again(self, x: Array) -> Array:
-        """Return the output by the statistics of the last forward."""
-        y = self._y[: len(x)]
-        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.activation, self._per)
-        return y
-
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradients of scale and shift; return that of the input."""
         gamma, _ = self._scale_and_shift()
@@ -72,10 +66,7 @@ class GroupNormStep(StandardizingStep):
             mean, slope = (self._over_groups(gamma * a / pixels) for a in (totals, along))
             slope = -slope * inverse**2
             self._fill(3, slope, slope * off - inverse * mean)
-        dx = self._input_gradient(dy)
-        args = (self._rows, self.activation, False, self._per)
-        self._run(normalization.batch_gradient, 2, (dy, self._x, dx), *args)
-        return dx
+        return self._write_dx(dy, fixed=False)
 
     def _scale_and_shift(self) -> list[Array]:
         """Return γ and β, in float64."""

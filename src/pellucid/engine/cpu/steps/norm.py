@@ -16,10 +16,10 @@ from ....typing import Array, Shape
 from ...step import Step
 from ..launch import launch
 from ..moments import batch_moments
-from .base import flat, serves
+from .base import CLIPPING, flat, serves
 from .conv import ConvStep
 from .pixel_blocks import ChunkBlocks
-from .standardizing import StandardizingStep
+from .standardizing import FUNCTIONS, StandardizingStep
 
 __all__ = ["BatchNormStep"]
 
@@ -29,7 +29,7 @@ FEWEST = 8  # images of a piece: for fewer, a convolution would read its filters
 
 @serves(BatchNorm2d)
 class BatchNormStep(StandardizingStep):
-    """Batch normalisation, and a ReLU or ReLU6 that follows.
+    """Batch normalisation, and a ReLU, ReLU6, SiLU or hardswish that follows.
 
     After a convolution whose weights are frozen, inference skips this step: it is folded into the
     filters and the bias. In training the convolution writes a few images at a time, and their
@@ -38,6 +38,7 @@ class BatchNormStep(StandardizingStep):
     """
 
     layer: BatchNorm2d
+    followers = (*CLIPPING, *FUNCTIONS)
 
     def __init__(
         self, name: str, layer: BatchNorm2d, input_shape: Shape, batch: int, *,
@@ -119,7 +120,7 @@ class BatchNormStep(StandardizingStep):
     @property
     def sums(self) -> bool:
         """Whether backward needs sums over the gradient."""
-        return self.learns or self._trained
+        return self.learns or self._trained or self.applies_function
 
     def folded_into(self, w: Array, bias: Array) -> tuple[Array, Array]:
         """Return the filters and the bias of a convolution that also normalises its output.
@@ -145,12 +146,6 @@ class BatchNormStep(StandardizingStep):
         if self.deferred:
             return x
         return self.again(x)
-
-    def again(self, x: Array) -> Array:
-        """Return the output by the statistics of the last forward."""
-        y = self._y[: len(x)]
-        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.activation, self._per)
-        return y
 
     def freeze(self) -> None:
         """Compute the rows of the running statistics once more, and then rely on them."""
@@ -204,15 +199,11 @@ class BatchNormStep(StandardizingStep):
 
     def backward(self, dy: Array, *, need_dx: bool) -> Array | None:
         """Write the gradients of scale and shift; return that of the input."""
-        x = self._x
         if self.sums:
             self._sum_gradients(dy)
         if not need_dx:
             return None
-        dx, fixed = self._input_gradient(dy), not self._trained
-        args = (self._rows, self.activation, fixed, self._per)
-        self._run(normalization.batch_gradient, 2, (dy, x, dx), *args)
-        return dx
+        return self._write_dx(dy, fixed=not self._trained)
 
     def sum_behind_relu(self, dy: Array, y: Array, dz: Array) -> None:
         """Write dz, which is ``dy`` where y > 0, and sum what the backward with ``dz`` needs."""

@@ -51,16 +51,9 @@ class _ChannelStep(StandardizingStep):
         return np.broadcast_to(a.ravel(), (self.channels,))
 
     def _run_forward(self, x: Array, scale: Array, shift: Array) -> Array:
-        self._x, y = x, self._y[: len(x)]
+        self._x = x
         self._fill(0, np.zeros(self.channels), scale, shift)
-        self._run(normalization.batch_norm, 1, (x, y), self._rows, self.activation, self._per)
-        return y
-
-    def _run_backward(self, dy: Array) -> Array:
-        dx = self._input_gradient(dy)
-        args = (self._rows, self.activation, True, self._per)
-        self._run(normalization.batch_gradient, 2, (dy, self._x, dx), *args)
-        return dx
+        return self.again(x)
 
     def _write(self, buffer: Any, dy: Array, which: int) -> None:
         """Write the array's gradient, rounded before it is added, as by several processes."""
@@ -85,7 +78,7 @@ class ScaleStep(_ChannelStep):
         """Write the gradient of ``w``; return that of the input."""
         if self.learns:
             self._write(self.layer.weight, dy, 1)
-        return self._run_backward(dy) if need_dx else None
+        return self._write_dx(dy, fixed=True) if need_dx else None
 
 
 @serves(Shift)
@@ -102,7 +95,7 @@ class ShiftStep(_ChannelStep):
         """Write the gradient of ``b``; return that of the input."""
         if self.learns:
             self._write(self.layer.bias, dy, 0)
-        return self._run_backward(dy) if need_dx else None
+        return self._write_dx(dy, fixed=True) if need_dx else None
 
 
 def _from_the_end(shape: Shape) -> list[tuple[int, int]]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ....kernels import normalization
-from ....kernels.convolution.activation import NO_ACTIVATION, Activation, clipping
+from ....kernels import normalization, normalized_activations
+from ....kernels.convolution.activation import (
+    HARDSWISH,
+    NO_ACTIVATION,
+    SILU,
+    Activation,
+    clipping,
+)
 from ....kernels.tree import tree_sum
 from ....memory import aligned_zeros
-from ....nn import Layer
+from ....nn import Hardswish, Layer, SiLU
 from ....typing import Array, Shape
 from ...reserved import Use, reserved_in
 from ...step import Step
@@ -20,19 +26,28 @@ from ..launch import launch
 from .base import CLIPPING, bounds_of, flat, numbers
 from .pixel_blocks import ChunkBlocks, PixelBlockStep
 
-__all__ = ["StandardizingStep"]
+__all__ = ["FUNCTIONS", "StandardizingStep"]
+
+FUNCTIONS: dict[type[Layer], int] = {
+    SiLU: SILU,
+    Hardswish: HARDSWISH,
+}  # with kernels in `normalized_activations`
 
 
 class StandardizingStep(PixelBlockStep):
-    """Base class: mean 0 and variance 1, then scale and shift, and a ReLU or ReLU6 that follows.
+    """Base class: mean 0 and variance 1, then scale and shift, and an activation that follows.
 
     The kernels compute y = (x - around) · scale + shift, where ``around`` is the mean as a float32;
     its rounding error ``off`` is added to the shift, so that a mean far from zero costs no digits.
     There are ``sets`` of rows for the channels: one for all blocks, or one for each block.
+
+    An activation that is no pair of bounds takes kernels of its own. Then `_gradient_sums` leaves
+    the gradient of what the activation reads where `_write_dx` writes: it must run first.
     """
 
     sums_by_share = True
     _x: Array  # the last input
+    followers: ClassVar[tuple[type[Layer], ...]] = CLIPPING  # the activations that it absorbs
     passes: ClassVar[tuple[Any, ...]] = (
         normalization.batch_norm,
         normalization.batch_statistics,
@@ -59,13 +74,33 @@ class StandardizingStep(PixelBlockStep):
     def absorbs(
         cls, layer: Any, follower: Layer, shape: Shape, absorbed: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
-        """Absorb an activation that is a pair of bounds."""
-        return {"follower": follower} if type(follower) in CLIPPING and not absorbed else None
+        """Absorb an activation."""
+        return {"follower": follower} if type(follower) in cls.followers and not absorbed else None
 
     @property
     def activation(self) -> Activation:
         """The activation that is applied in the same pass."""
-        return NO_ACTIVATION if self.follower is None else clipping(*bounds_of(self.follower))
+        if self.follower is None:
+            return NO_ACTIVATION
+        if self.applies_function:
+            return Activation(FUNCTIONS[type(self.follower)])
+        return clipping(*bounds_of(self.follower))
+
+    @property
+    def applies_function(self) -> bool:
+        """Whether the activation is more than a pair of bounds."""
+        return type(self.follower) in FUNCTIONS
+
+    def uses(self, *, training: bool) -> Sequence[Any]:
+        """Return the kernels of both directions."""
+        if not self.applies_function:
+            return super().uses(training=training)
+        kind, own = self.activation.kind, normalized_activations
+        instead = {
+            normalization.batch_norm: own.normalize(kind),
+            normalization.batch_gradient_sums: own.gradient_sums(kind),
+        }
+        return [instead.get(one, one) for one in super().uses(training=training)]
 
     def read_by(self, reader: Step) -> None:
         """Write dx in the place of dy from now on, if that is a buffer of the reader's alone.
@@ -75,6 +110,26 @@ class StandardizingStep(PixelBlockStep):
         buffers = (one for value in vars(reader).values() for one in reserved_in(value))
         if not reader.returns_gradient and any(one.use is Use.GRADIENT for one in buffers):
             self._dx = self.input_gradient(0)
+
+    def again(self, x: Array) -> Array:
+        """Return the output by the statistics of the last forward."""
+        y = self._y[: len(x)]
+        if self.applies_function:
+            kernel = normalized_activations.normalize(self.activation.kind)
+            self._run(kernel, 1, (x, y), self._rows, self._per)
+        else:
+            args = self._rows, self.activation, self._per
+            self._run(normalization.batch_norm, 1, (x, y), *args)
+        return y
+
+    def _write_dx(self, dy: Array, *, fixed: bool) -> Array:
+        """Return the gradient of the input; of the statistics too, unless they are ``fixed``."""
+        dx, activation = self._input_gradient(dy), self.activation
+        if self.applies_function:  # dz is there already
+            dy, activation = dx, NO_ACTIVATION
+        args = (self._rows, activation, fixed, self._per)
+        self._run(normalization.batch_gradient, 2, (dy, self._x, dx), *args)
+        return dx
 
     def _input_gradient(self, dy: Array) -> Array:
         """Return where to write dx."""
@@ -116,10 +171,17 @@ class StandardizingStep(PixelBlockStep):
         """Return ``Σ dz`` and ``Σ dz · (x - around)`` over each block, for each channel."""
         x, blocks = self._x, self._cut(dy)
         self._room(blocks)
-        launch(
-            normalization.batch_gradient_sums, len(blocks), x.size, flat(dy), flat(x), self._rows,
-            self._scratch, self._sums, self.activation, blocks.bounds,
-        )  # fmt: skip
+        if self.applies_function:
+            launch(
+                normalized_activations.gradient_sums(self.activation.kind), len(blocks), x.size,
+                flat(dy), flat(self._input_gradient(dy)), flat(x), self._rows, self._scratch,
+                self._sums, blocks.bounds,
+            )  # fmt: skip
+        else:
+            launch(
+                normalization.batch_gradient_sums, len(blocks), x.size, flat(dy), flat(x),
+                self._rows, self._scratch, self._sums, self.activation, blocks.bounds,
+            )  # fmt: skip
         totals, moments = self._sums[: len(blocks)].swapaxes(0, 1)
         return totals, moments
 
