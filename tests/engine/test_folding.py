@@ -10,6 +10,7 @@ import pytest
 from ops.witness import assert_agrees
 from pellucid import engine, nn
 from pellucid.engine.cpu.steps import conv
+from pellucid.kernels.convolution.activation import SILU, Activation
 
 SHAPE = (2, 7, 6)
 
@@ -155,6 +156,9 @@ def test_an_activation_is_applied_before_the_convolution_writes(name, groups, no
     (*_, step) = (step for step in plan.steps if step.name in ("norm", "activation"))
     assert step.folded
     assert step.forward(plan.steps[1]._y) is plan.steps[1]._y
+    if name == "silu":
+        kernel = plan.steps[1]._output.kernel_for(Activation(SILU))
+        assert kernel in plan.steps[1].uses(training=False)
 
     x = x[::-1] + np.float32(0.3)  # not the images that the plan saw before it was frozen
     y = plan(x)
