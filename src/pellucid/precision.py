@@ -22,7 +22,7 @@ OTHER_NAMES = {"bfloat16": "bf16", "bf16-mixed": "bf16", "fp32": "float32", "32"
 
 
 class PrecisionWarning(UserWarning):
-    """The machine cannot compute in the precision that was asked for."""
+    """The machine cannot compute faster in the precision that was asked for."""
 
 
 def require_precision(precision: object) -> Precision:
@@ -58,9 +58,9 @@ def offered(precision: Precision, precisions: Sequence[str]) -> Precision:
 @functools.cache
 def _warn(precision: str) -> None:
     warnings.warn(
-        f"precision={precision!r}: this processor has no instructions for it; x86 processors with "
-        "AVX512-BF16 have (Intel's Xeons since Sapphire Rapids, AMD's since Zen 4). "
-        f"Everything is computed in {USUAL} instead, as fast as without it.",
+        f"precision={precision!r}: this processor has no instructions for it that are faster than "
+        f"those of {USUAL}. AMD's since Zen 4 have (AVX512-BF16); Intel's Xeons take longer for "
+        f"theirs. Everything is computed in {USUAL} instead, as fast as without it.",
         PrecisionWarning,
         stacklevel=2,
     )

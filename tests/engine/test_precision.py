@@ -94,6 +94,7 @@ def test_a_direct_convolution_rounds_its_factors_too(c, f, window, step, padding
         torch.from_numpy(a) for a in (rounded(layer.weight.data), layer.bias.data.astype(float))
     )
     seen = torch.from_numpy(rounded(x)).requires_grad_()
+    w.requires_grad_()
     z = torch.nn.functional.conv2d(seen, w, b, step, padding)
     expected = z.relu() if pool == 1 else torch.nn.functional.max_pool2d(z.relu(), pool)
     y = plan(x).copy()
@@ -101,8 +102,33 @@ def test_a_direct_convolution_rounds_its_factors_too(c, f, window, step, padding
     dy = rng(2).normal(size=y.shape).astype(np.float32)
     dx = plan.backward(dy, need_dx=True)
     if pool == 1:  # else the windows at the argmax, in float32
-        z.backward(torch.from_numpy(rounded(np.where(y > 0, dy, 0))))
+        dz = np.where(y > 0, dy, 0)
+        z.backward(torch.from_numpy(rounded(dz)))
         close(dx, seen.grad.numpy())
+        close(layer.weight.grad, w.grad.numpy())
+        close(layer.bias.grad, dz.sum(axis=(0, 2, 3), dtype=np.float64))
+
+
+@pytest.mark.parametrize(
+    ("c", "f", "window", "step", "padding", "dilation"),
+    [(3, 33, (7, 7), 2, (3, 3), 1), (17, 40, (2, 5), 1, (0, 4), 2), (4, 64, (4, 3), 3, (2, 1), 1)],
+)
+def test_gradients_of_filters_are_sums_over_two_rows_of_windows(
+    c, f, window, step, padding, dilation
+):
+    torch = pytest.importorskip("torch")
+    n, height, width = 5, 14, 11
+    layer = nn.Conv2d(c, f, window, stride=step, padding=padding, dilation=dilation, rng=rng())
+    plan = compiled(nn.Sequential(layer), (c, height, width), n)
+    x = rng(1).normal(size=(n, c, height, width)).astype(np.float32)
+    y = plan(x)
+    dy = rng(2).normal(size=y.shape).astype(np.float32)
+    plan.backward(dy)
+    w = torch.zeros(layer.weight.data.shape, dtype=torch.float64, requires_grad=True)
+    seen, of_y = torch.from_numpy(rounded(x)), torch.from_numpy(rounded(dy))
+    torch.nn.functional.conv2d(seen, w, None, step, padding, dilation).backward(of_y)
+    close(layer.weight.grad, w.grad.numpy())
+    close(layer.bias.grad, dy.sum(axis=(0, 2, 3), dtype=np.float64))
 
 
 def test_a_fully_connected_layer_rounds_its_factors_and_sums_in_float32():
@@ -187,8 +213,12 @@ print([plan.precision for plan in plans], [str(each.message)[:52] for each in to
 
 
 @pytest.mark.skipif(not X86, reason="names x86 processors")
-def test_a_machine_without_the_instruction_says_so_once_and_computes_in_float32():
-    target = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
+@pytest.mark.parametrize(
+    ("name", "features"),
+    [("haswell", "+avx2,+fma"), ("emeraldrapids", "+avx2,+fma,+avx512f,+avx512bf16")],
+)
+def test_a_machine_without_fast_instructions_says_so_once_and_computes_in_float32(name, features):
+    target = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env={**os.environ, **target},

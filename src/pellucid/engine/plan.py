@@ -399,7 +399,7 @@ def compile(
         is faster: in fully connected layers and convolutions with enough channels, but for those
         that Winograd's algorithm makes faster, such as 3x3 with stride 1. `print` shows which.
         Weights, sums and everything else stay float32. Where the processor has no instructions for
-        it, a warning says so, and the plan computes in float32.
+        it, or slow ones, a warning says so, and the plan computes in float32.
     recompute : bool
         Whether to forget, in training, outputs of steps without products (activations,
         normalizations, sums, pooling, concatenation), as many as lower the peak, and compute them

@@ -19,10 +19,10 @@ from .ahead.rehearsal import attend
 from .borrowing import BorrowingCompiler
 from .cache import KernelCache
 from .linking import KernelCompiler
-from .processors import multiplies, vector_unit
+from .processors import gains, multiplies, vector_unit
 from .shipped import processor
 
-__all__ = ["LANES", "MULTIPLIES", "REGISTERS", "inlined", "kernel"]
+__all__ = ["GAINS", "LANES", "MULTIPLIES", "REGISTERS", "inlined", "kernel"]
 
 FASTMATH = frozenset({"reassoc", "contract", "arcp", "nsz", "afn"})
 POLICY: dict[str, Any] = {
@@ -75,4 +75,4 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 
 LANES, REGISTERS = vector_unit(processor())
-MULTIPLIES = multiplies(processor())
+MULTIPLIES, GAINS = multiplies(processor()), gains(processor())

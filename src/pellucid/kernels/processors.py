@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["LEVELS", "Processor", "level_setting", "multiplies", "vector_unit"]
+__all__ = ["LEVELS", "Processor", "gains", "level_setting", "multiplies", "vector_unit"]
 
 # Instructions of the levels of the x86-64 psABI (section 3.1.1), which contain those below them.
 _V2 = "cx16 sahf popcnt sse3 ssse3 sse4.1 sse4.2"
@@ -15,6 +15,9 @@ LEVELS = {"x86-64-v2": _V2.split(), "x86-64-v3": _V3.split(), "x86-64-v4": _V4.s
 # Processors by name alone, where no instructions are given.
 WIDE = ("skylake-avx512", "cascadelake", "icelake-server", "sapphirerapids", "znver4", "znver5")
 MULTIPLY = {"bf16": "avx512bf16"}  # the instructions for products of less precise numbers
+# Those whose instructions for it take longer than the float32 ones for as many products: 0.43 of
+# them in a cycle, to two of float32, on an Emerald Rapids, whose cores are those of the other.
+SLOWER = {"bf16": ("sapphirerapids", "emeraldrapids")}
 MIDDLE = ("haswell", "znver1", "znver2", "znver3")
 
 
@@ -64,6 +67,17 @@ def multiplies(target: Processor) -> tuple[str, ...]:
     ('bf16',)
     """
     return tuple(each for each, needed in MULTIPLY.items() if needed in target.instructions)
+
+
+def gains(target: Processor) -> tuple[str, ...]:
+    """Return the precisions in which it multiplies faster than in float32.
+
+    Examples
+    --------
+    >>> gains(Processor("", "emeraldrapids", "+avx512f,+avx512bf16"))
+    ()
+    """
+    return tuple(each for each in multiplies(target) if target.name not in SLOWER[each])
 
 
 def level_setting(level: str) -> dict[str, str]:

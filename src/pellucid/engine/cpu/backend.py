@@ -11,7 +11,7 @@ from ... import ops
 from ...distributed import Share
 from ...kernels import affine, elementwise, updates
 from ...kernels.blocks import blocks, each
-from ...kernels.jit import MULTIPLIES
+from ...kernels.jit import GAINS
 from ...kernels.pool.recording import Recording
 from ...kernels.pool.threads import run
 from ...memory import aligned_zeros
@@ -34,7 +34,7 @@ class CPUBackend:
 
     name = "cpu"
     steps = STEPS
-    precisions = MULTIPLIES
+    precisions = GAINS
 
     def plain(
         self, name: str, layer: Layer, input_shape: Shape, batch: int, *, single: bool = True

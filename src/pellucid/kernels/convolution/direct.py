@@ -39,6 +39,7 @@ from typing import Any
 import numpy as np
 
 from ...typing import Array
+from ..gemm.precision import PRECISIONS
 from ..jit import LANES, inlined, kernel
 from ..pool.threads import share
 from ..simd import (
@@ -49,7 +50,6 @@ from ..simd import (
     load,
     load_at,
     load_part,
-    outer_at,
     outer_run,
     prefetch,
     prefetch_row,
@@ -74,7 +74,7 @@ from .layout import (
     rows_between,
     transpose_matrix,
 )
-from .words import ADD_AT
+from .words import ADD_AT, pair_lines, pair_with_later
 
 __all__ = ["add_pixels", "backward_weights", "forward"]
 
@@ -198,21 +198,26 @@ def forward(
 
 
 @cache
-def backward_weights(height: int, vectors: int) -> Any:
-    """Return the kernel for tiles of ``height`` taps x ``vectors`` of filters."""
-    tile_width = vectors * LANES
+def backward_weights(height: int, vectors: int, precision: str = "float32") -> Any:
+    """Return the kernel for tiles of ``height`` taps x ``vectors`` of filters.
+
+    In a ``precision`` of two numbers a word, two rows of dz share their words, and so do the rows
+    of the image that these see.
+    """
+    tile_width, add_at = vectors * LANES, ADD_AT[precision]
+    per_word = PRECISIONS[precision].per_word
 
     @inlined
     def tile_over_windows(
         x: Array, first: int, dz: Array, tap_offset: Array, tap: int, rows: int, s: Sliding
     ) -> Any:
         """Return ``Σ_ij x[first + (i·S·W + j·S)·C + tap_offset[tap + r]] · dz[i,j]``."""
-        line, step = s.step_h * s.pitch * s.depth, s.step_w * s.depth
+        line, step = per_word * s.step_h * s.pitch * s.depth, s.step_w * s.depth
         t = zeros(height, vectors)
-        for i in range(rows):
+        for i in range((rows + per_word - 1) // per_word):
             for j in range(s.ow):
                 window = first + i * line + j * step
-                t = outer_at(t, x, window, tap_offset, tap, dz, (i * s.ow + j) * tile_width)
+                t = add_at(t, x, window, tap_offset, tap, dz, (i * s.ow + j) * tile_width)
         return t
 
     @inlined
@@ -239,6 +244,8 @@ def backward_weights(height: int, vectors: int) -> Any:
             if begins:
                 bias[of_filter : of_filter + count] = 0
             add_pixels(dz, pixels, tile_width, bias[of_filter : of_filter + count])
+            if per_word == 2:
+                pair_lines(dz, rows, s.ow * tile_width)
             for block in range(0, taps, height):
                 for k in range(of_gradient, of_gradient + gradients, LINE):
                     prefetch_row(PIECE, gradient, k)
@@ -267,9 +274,8 @@ def backward_weights(height: int, vectors: int) -> Any:
         """
         all_weights, all_bias, bounds = sums
         numbers, line, gradient = x.numbers, s.step_h * s.pitch * s.depth, dy.numbers
-        padded = aligned(
-            np.zeros((1 if in_place else s.rows * s.pitch * s.depth) + LINE, dtype=np.float32)
-        )
+        size = 1 if in_place else s.rows * s.pitch * s.depth
+        padded = aligned(np.zeros(size + LINE, dtype=np.float32))
         dz = aligned(np.empty(band * s.ow * tile_width + LINE, dtype=np.float32))
         columns = s.groups * ((s.f // s.groups + tile_width - 1) // tile_width)
         tiles = columns // parts * ((len(tap_offset) + height - 1) // height)
@@ -287,7 +293,11 @@ def backward_weights(height: int, vectors: int) -> Any:
                 if in_place:
                     image, start = numbers, n * s.h * s.w * s.c
                 else:
+                    if per_word == 2:
+                        padded[: s.top * s.pitch * s.depth] = 0  # where words were
                     lay_out(x, n, padded, s, 0, s.h, s.top)
+                    if per_word == 2:
+                        pair_with_later(padded, size, line)
                 for low in range(0, s.oh, band):
                     rows, pixel = min(band, s.oh - low), (n * s.oh + low) * s.ow
                     add_band(

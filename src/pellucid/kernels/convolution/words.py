@@ -4,6 +4,10 @@ Channels 2c and 2c + 1 share word c. So the words of images (N, H, W, C) are ima
 and those of filters (F, C, cells) filters of as many: the kernels that copy and pack them move
 words as they move numbers. (See `pellucid.kernels.simd.words`.)
 
+The gradient of filters is a sum over windows: there, windows of two rows share a word. The word of
+a number of dz has the one below it, and that of a number of the image the one that a window one row
+further down sees in its place.
+
 All arrays are flat, float32, C-contiguous, allocated by the engine. A task is a part of the words.
 """
 
@@ -28,10 +32,11 @@ from ..simd import (
     store,
     store_part,
     where_above_zero,
+    zeros,
 )
 from .layout import GatedGradient
 
-__all__ = ["ADD_AT", "pair_numbers", "pair_rows"]
+__all__ = ["ADD_AT", "pair_lines", "pair_numbers", "pair_rows", "pair_with_later"]
 
 
 # Not the words of the vocabulary: the cache knows a kernel by the functions that it calls.
@@ -82,7 +87,32 @@ def pair_rows(queue: Array, w: Array, length: int, words: Array, tasks: int) -> 
         for k in range(task * count // tasks, (task + 1) * count // tasks):
             for v in range(0, length, LANES):
                 some, i = min(LANES, length - v), 2 * k * length + v
-                both = interleave_lanes(
-                    rows((load_part(w, i, some), load_part(w, i + length, some)))
-                )
-                store_part(pairs(row(both, 0), row(both, 1)), words, k * length + v, some)
+                u = _lane_by_lane(load_part(w, i, some), load_part(w, i + length, some))
+                store_part(u, words, k * length + v, some)
+
+
+@kernel
+def pair_lines(a: Array, lines: int, length: int) -> None:
+    """Write the words of lines 2k and 2k + 1 to line k; there may be a 0 for the last one.
+
+    The ``length`` is that of whole vectors.
+    """
+    for k in range((lines + 1) // 2):
+        for i in range(2 * k * length, (2 * k + 1) * length, LANES):
+            below = load(1, 1, a, i + length, 0, 0) if 2 * k + 1 < lines else zeros(1, 1)
+            store(_lane_by_lane(load(1, 1, a, i, 0, 0), below), a, i - k * length, 0)
+
+
+@kernel
+def pair_with_later(a: Array, size: int, distance: int) -> None:
+    """Write to each number its word with the one a ``distance`` further on, or with 0."""
+    for i in range(0, size, LANES):
+        later = load_part(a, i + distance, max(0, size - distance - i))
+        store_part(_lane_by_lane(load_part(a, i, size - i), later), a, i, size - i)
+
+
+@inlined
+def _lane_by_lane(t: Any, u: Any) -> Any:
+    """Return the words of one vector: word l has the numbers in lane l of ``t`` and ``u``."""
+    both = interleave_lanes(rows((t, u)))
+    return pairs(row(both, 0), row(both, 1))

@@ -14,7 +14,7 @@ from .cost import direct_work, patches_of, winograd_work
 from .filter_gradients import DirectGradient, PooledGradient, WinogradGradient
 from .grouped import Grouped, GroupedGradient, is_narrow
 from .products import Product, ProductGradient, is_product, places, rounding_pays
-from .rounded import RoundedDirect, rounding_halves
+from .rounded import RoundedDirect, rounding_halves, rows_pair
 from .wide_winograd import WideWinograd, WideWinogradGradient
 
 __all__ = ["filter_gradient", "input_gradient", "output"]
@@ -97,7 +97,8 @@ def filter_gradient(
         if groups == 1 and (few or _is_wide(channels, filters, groups)):
             return WideWinogradGradient(s, d, windows, share, batch)
         return WinogradGradient(s, d, windows, share)
-    return DirectGradient(s, windows, share)
+    precision = precision if rows_pair(windows, channels, filters, groups) else "float32"
+    return DirectGradient(s, windows, share, precision)
 
 
 def _few_channels_pay(windows: Windows, channels: int) -> bool:

@@ -22,6 +22,7 @@ from ....kernels.convolution.patches import patch_count, patches
 from ....kernels.convolution.tiles import pixel_tile, tile_shape, whole_vectors
 from ....kernels.convolution.winograd_filters import transform_back
 from ....kernels.convolution.winograd_transforms import PATCH, PLACES
+from ....kernels.gemm.precision import PRECISIONS
 from ....kernels.jit import LANES
 from ....kernels.pool.threads import get_num_threads
 from ....kernels.tree import chunk_count, write_total
@@ -45,12 +46,14 @@ SEEN = 2**15  # bytes that the windows of a band see, which stay in the nearest 
 
 
 class DirectGradient:
-    """Filter gradients, summed over the windows."""
+    """Filter gradients, summed over the windows; both factors are rounded to a ``precision``."""
 
     scratch = ("sums",)
 
-    def __init__(self, s: Sliding, windows: Windows, share: Share) -> None:
-        self.s = s
+    def __init__(
+        self, s: Sliding, windows: Windows, share: Share, precision: str = "float32"
+    ) -> None:
+        self.s, per_word = s, PRECISIONS[precision].per_word
         run_offset, per_group = runs(windows, s), s.f // s.groups
         (fh, fw), depth = windows.window, s.c // s.groups
         length = fh * fw * depth // run_offset.size
@@ -61,13 +64,14 @@ class DirectGradient:
         self.shape = (s.groups, depth, width)
         self.share, self.chunks = share, chunk_count(s.groups * taps * width, share.chunks)
         self.sums = partial_sums(share.count(self.chunks), s.groups * taps * width, s.f)
-        self.kernel = direct.backward_weights(*tile)
+        self.kernel = direct.backward_weights(*tile, precision)
         self.uses = (self.kernel, unpack, write_total)
-        self.band = min(s.oh, max(1, round(POSITIONS / s.ow)))
+        self.in_place = s.in_place and per_word == 1
+        self.band = min(s.oh, per_word * max(1, round(POSITIONS / (per_word * s.ow))))
         self.work = s.groups * taps * per_group * s.oh * s.ow
         # A part of the filters reads, and perhaps copies, the whole images.
         columns, image = s.groups * width // (tile[1] * LANES), s.h * s.w * s.c
-        affordable = columns if s.in_place else 1 + self.work // (COPIED * image)
+        affordable = columns if self.in_place else 1 + self.work // (COPIED * image)
         self.most_parts = min(columns, affordable)
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
@@ -78,7 +82,7 @@ class DirectGradient:
         launch(
             self.kernel, len(sums) * parts, len(x) * self.work, GatedGradient.of(x), dy,
             self.sums._replace(bounds=self.share.bounds(self.chunks)), self.tap_offset, s,
-            s.in_place, self.band, parts,
+            self.in_place, self.band, parts,
         )  # fmt: skip
         launch(unpack, s.groups * self.shape[1], sums.size, sums, self.shape, dw)
         launch(write_total, 1, bias.size, bias, 1, db)

@@ -14,7 +14,7 @@ from ..launch import launch
 from ..steps.base import flat
 from .algorithms import Direct
 
-__all__ = ["RoundedDirect", "rounding_halves"]
+__all__ = ["RoundedDirect", "rounding_halves", "rows_pair"]
 
 FEWEST = 32  # channels and filters: with fewer, writing the words takes longer than they save
 PART = 2**14  # words of a task
@@ -24,6 +24,12 @@ def rounding_halves(channels: int, filters: int, groups: int) -> bool:
     """Return whether a direct convolution of words of two channels is faster, and possible."""
     even = channels % 2 == filters % 2 == 0
     return groups == 1 and even and min(channels, filters) >= FEWEST
+
+
+def rows_pair(windows: Windows, channels: int, filters: int, groups: int) -> bool:
+    """Return whether the gradient of filters is faster with two rows of windows a word."""
+    taps = channels * math.prod(windows.window)
+    return groups == 1 and windows.output[0] > 1 and min(taps, filters) >= FEWEST
 
 
 class RoundedDirect(Direct):
