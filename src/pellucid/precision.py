@@ -59,8 +59,9 @@ def offered(precision: Precision, precisions: Sequence[str]) -> Precision:
 def _warn(precision: str) -> None:
     warnings.warn(
         f"precision={precision!r}: this processor has no instructions for it that are faster than "
-        f"those of {USUAL}. AMD's since Zen 4 have (AVX512-BF16); Intel's Xeons take longer for "
-        f"theirs. Everything is computed in {USUAL} instead, as fast as without it.",
+        f"those of {USUAL}. AMD processors since Zen 4 have some (AVX512-BF16); those of Intel's "
+        f"Sapphire and Emerald Rapids are slower. Everything is computed in {USUAL} instead, as "
+        "fast as without it.",
         PrecisionWarning,
         stacklevel=2,
     )

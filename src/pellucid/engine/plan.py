@@ -397,7 +397,8 @@ def compile(
     precision : "float32" or "bf16"
         With "bf16", the factors of products are rounded to bfloat16 (8 bits of mantissa) where that
         is faster: in fully connected layers and convolutions with enough channels, but for those
-        that Winograd's algorithm makes faster, such as 3x3 with stride 1. `print` shows which.
+        that Winograd's algorithm makes faster, such as 3x3 with stride 1. `print` shows which
+        outputs are computed so; gradients of filters are even where the channels are too few.
         Weights, sums and everything else stay float32. Where the processor has no instructions for
         it, or slow ones, a warning says so, and the plan computes in float32.
     recompute : bool

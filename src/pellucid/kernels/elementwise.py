@@ -190,7 +190,7 @@ def silu_of(xs: Array, ys: Array) -> None:
 
 @kernel
 def silu_at(x: np.float32) -> np.float32:
-    """Return the same for one number."""
+    """Return ``x · sigmoid(x)``."""
     e = decay(-abs(x))
     return x * ((ONE if x >= 0 else e) / (ONE + e))
 
@@ -206,7 +206,7 @@ def silu_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
 
 @kernel
 def silu_slope(x: np.float32) -> np.float32:
-    """Return ``s · (1 + x · t)``."""
+    """Return ``s · (1 + x · t)``, with s = sigmoid(x) and t = 1 - s."""
     e = decay(-abs(x))
     large, small = ONE / (ONE + e), e / (ONE + e)
     s, t = (large, small) if x >= 0 else (small, large)

@@ -99,7 +99,7 @@ def hardswish_of(xs: Array, ys: Array) -> None:
 
 @kernel
 def hardswish_at(x: np.float32) -> np.float32:
-    """Return the same for one number."""
+    """Return ``x · min(max(x/6 + 1/2, 0), 1)``."""
     return x * min(max(SIXTH * x + HALF, ZERO), ONE)
 
 
@@ -114,7 +114,7 @@ def hardswish_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
 
 @kernel
 def hardswish_slope(x: np.float32) -> np.float32:
-    """Return 0 up to -3, ``x/3 + 1/2``, and 1 from 3 on."""
+    """Return the slope at x: 0 up to -3, ``x/3 + 1/2`` between, 1 from 3 on."""
     slope = THIRD * x + HALF if x < THREE else ONE
     return ZERO if x <= -THREE else slope
 

@@ -80,8 +80,8 @@ __all__ = ["add_pixels", "backward_weights", "forward"]
 
 
 PIECE = LINE // LANES  # vectors in a cache line
-# Taps from which on what a tile will be written to is fetched: with fewer, the lines that are under
-# way are as many as a core can wait for.
+# Fewest taps for which a tile fetches what it will be written to: with fewer, as many lines are
+# under way as a core can wait for.
 FETCHED = 64
 
 
@@ -276,6 +276,8 @@ def backward_weights(height: int, vectors: int, precision: str = "float32") -> A
         numbers, line, gradient = x.numbers, s.step_h * s.pitch * s.depth, dy.numbers
         size = 1 if in_place else s.rows * s.pitch * s.depth
         padded = aligned(np.zeros(size + LINE, dtype=np.float32))
+        # What no window sees must not be multiplied by a 0 below dz: it may be infinite.
+        seen = (s.oh - 1) * line + (s.ow - 1) * s.step_w * s.depth + tap_offset[-1] + 1
         dz = aligned(np.empty(band * s.ow * tile_width + LINE, dtype=np.float32))
         columns = s.groups * ((s.f // s.groups + tile_width - 1) // tile_width)
         tiles = columns // parts * ((len(tap_offset) + height - 1) // height)
@@ -294,10 +296,10 @@ def backward_weights(height: int, vectors: int, precision: str = "float32") -> A
                     image, start = numbers, n * s.h * s.w * s.c
                 else:
                     if per_word == 2:
-                        padded[: s.top * s.pitch * s.depth] = 0  # where words were
+                        padded[: max(0, s.top) * s.pitch * s.depth] = 0  # where words were
                     lay_out(x, n, padded, s, 0, s.h, s.top)
                     if per_word == 2:
-                        pair_with_later(padded, size, line)
+                        pair_with_later(padded, size, line, seen)
                 for low in range(0, s.oh, band):
                     rows, pixel = min(band, s.oh - low), (n * s.oh + low) * s.ow
                     add_band(

@@ -93,9 +93,9 @@ def pair_rows(queue: Array, w: Array, length: int, words: Array, tasks: int) -> 
 
 @kernel
 def pair_lines(a: Array, lines: int, length: int) -> None:
-    """Write the words of lines 2k and 2k + 1 to line k; there may be a 0 for the last one.
+    """Replace lines 2k and 2k + 1 by their words, in line k; an odd last line is paired with 0.
 
-    The ``length`` is that of whole vectors.
+    The ``length`` of a line is a multiple of `LANES`.
     """
     for k in range((lines + 1) // 2):
         for i in range(2 * k * length, (2 * k + 1) * length, LANES):
@@ -104,10 +104,13 @@ def pair_lines(a: Array, lines: int, length: int) -> None:
 
 
 @kernel
-def pair_with_later(a: Array, size: int, distance: int) -> None:
-    """Write to each number its word with the one a ``distance`` further on, or with 0."""
+def pair_with_later(a: Array, size: int, distance: int, end: int) -> None:
+    """Replace each number by the word of it and of the one a ``distance`` further on.
+
+    That is 0 from ``end`` on.
+    """
     for i in range(0, size, LANES):
-        later = load_part(a, i + distance, max(0, size - distance - i))
+        later = load_part(a, i + distance, max(0, end - distance - i))
         store_part(_lane_by_lane(load_part(a, i, size - i), later), a, i, size - i)
 
 

@@ -81,8 +81,8 @@ def slide(
                 spread = _spread(w, w.load(place), k, each, times)
                 for c in readers[m]:
                     for r in range(tile.rows):
-                        at = r * tile.columns + c
-                        t[at] = w.multiply_add(spread, factors[r][m - c * apart], t[at])
+                        cell = r * tile.columns + c
+                        t[cell] = w.multiply_add(spread, factors[r][m - c * apart], t[cell])
         return w.each(lambda r, c, _: t[r * tile.columns + c])
 
     index = types.intp

@@ -27,7 +27,10 @@ def rounding_halves(channels: int, filters: int, groups: int) -> bool:
 
 
 def rows_pair(windows: Windows, channels: int, filters: int, groups: int) -> bool:
-    """Return whether the gradient of filters is faster with two rows of windows a word."""
+    """Return whether the gradient of filters has enough products to round its factors first.
+
+    Two rows of windows share a word, of any number of channels.
+    """
     taps = channels * math.prod(windows.window)
     return groups == 1 and windows.output[0] > 1 and min(taps, filters) >= FEWEST
 

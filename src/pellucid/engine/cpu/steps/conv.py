@@ -220,10 +220,10 @@ class ConvStep(Step):
     def uses(self, *, training: bool) -> Sequence[Any]:
         """Return the kernels of all passes."""
         if not training:
-            follower = self.activation.in_passing() if self.activation is not None else None
+            activation = self.activation.in_passing() if self.activation is not None else None
             if self.norm is not None and self.norm.applies_function and self.activates:
-                follower = self.norm.activation
-            more = () if follower is None else (self._output.kernel_for(follower),)
+                activation = self.norm.activation
+            more = () if activation is None else (self._output.kernel_for(activation),)
             return [*self._output.uses, *more]
         back = [self._make_filter_gradient()] if self.learns else []
         if not self.first:

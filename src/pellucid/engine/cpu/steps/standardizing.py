@@ -28,10 +28,8 @@ from .pixel_blocks import ChunkBlocks, PixelBlockStep
 
 __all__ = ["FUNCTIONS", "StandardizingStep"]
 
-FUNCTIONS: dict[type[Layer], int] = {
-    SiLU: SILU,
-    Hardswish: HARDSWISH,
-}  # with kernels in `normalized_activations`
+# Activations with kernels of their own in `normalized_activations`.
+FUNCTIONS: dict[type[Layer], int] = {SiLU: SILU, Hardswish: HARDSWISH}
 
 
 class StandardizingStep(PixelBlockStep):
