@@ -133,6 +133,7 @@ def normed():
     )
 
 
+@pytest.mark.filterwarnings("ignore::pellucid.precision.PrecisionWarning")
 def test_a_training_that_recomputes_learns_the_same_bits_in_less_memory(plans):
     both = [trainer(model=normed(), epochs=2, recompute=again) for again in (False, True)]
     for one in both:

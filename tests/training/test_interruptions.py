@@ -8,7 +8,6 @@ import json
 import signal
 import sys
 import threading
-import time
 from collections import Counter
 
 import numpy as np
@@ -202,8 +201,7 @@ def test_a_storm_of_interruptions_at_random_moments(optimizer, engine):
 
     rng, interruptions = np.random.default_rng(1), 0
     signal.signal(signal.SIGALRM, ring)
-    until = time.monotonic() + 3
-    while one.epoch < epochs and time.monotonic() < until:
+    while one.epoch < epochs and interruptions < 300:
         try:
             signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-4, 4e-3))
             one.fit()

@@ -190,6 +190,15 @@ def test_a_loss_that_diverges_is_told_in_a_sentence(page):
     assert page.get_by_role("button", name="Train", exact=True).is_visible()
 
 
+def test_the_scores_of_a_training_that_diverged_have_a_colour(page):
+    seen = """async () => {
+      const { cssColour } = await import("./colours.js");
+      return [NaN, 0, Infinity].map((x) => cssColour(x, 1));
+    }"""
+    no_number, zero, most = page.evaluate(seen)
+    assert no_number == zero != most
+
+
 def test_on_a_phone_nothing_is_wider_than_the_screen(page):
     page.set_viewport_size({"width": 390, "height": 800})
     page.wait_for_function("() => document.documentElement.scrollWidth <= 390", timeout=SECONDS)

@@ -29,10 +29,13 @@ export const isDark = () => {
   return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 };
 
-/** @type {(x: number, most: number, dark: boolean) => number[]} */
+/**
+ * Red, green and blue of a number's colour; what is no number has that of zero.
+ * @type {(x: number, most: number, dark: boolean) => number[]}
+ */
 const shade = (x, most, dark) => {
   const { zero, minus, plus } = dark ? DARK : LIGHT;
-  return through([zero, ...(x < 0 ? minus : plus)])(most > 0 ? Math.abs(x) / most : 0);
+  return through([zero, ...(x < 0 ? minus : plus)])(most > 0 ? Math.abs(x) / most || 0 : 0);
 };
 
 /**

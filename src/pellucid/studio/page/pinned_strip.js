@@ -38,7 +38,7 @@ export function pinnedStrip(studio) {
       context.fillRect(left + place * wide, row * HIGH, wide + 0.6, HIGH - 1);
     }));
     const { step, shares } = looks[looks.length - 1], best = shares.indexOf(Math.max(...shares));
-    canvas.setAttribute("aria-label", text("training.pinned_says", { step: counted(step), name: classes[best], share: (100 * shares[best]).toFixed(1) }));
+    canvas.setAttribute("aria-label", best < 0 ? text("training.pinned") : text("training.pinned_says", { step: counted(step), name: classes[best], share: (100 * shares[best]).toFixed(1) }));
   }
 
   function table() {
