@@ -39,8 +39,9 @@ class StandardizingStep(PixelBlockStep):
     its rounding error ``off`` is added to the shift, so that a mean far from zero costs no digits.
     There are ``sets`` of rows for the channels: one for all blocks, or one for each block.
 
-    An activation that is no pair of bounds takes kernels of its own. Then `_gradient_sums` leaves
-    the gradient of what the activation reads where `_write_dx` writes: it must run first.
+    ReLU and ReLU6 are bounds in the usual kernels; SiLU and hardswish have kernels of their own.
+    With these, `_gradient_sums` must run before `_write_dx`: it computes the gradient of the
+    activation's input, dz, and stores it in the buffer of dx.
     """
 
     sums_by_share = True
