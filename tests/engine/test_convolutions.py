@@ -9,7 +9,7 @@ from engine.networks import by_the_layers, draw_images, everything
 from ops.witness import assert_agrees
 from pellucid import engine, nn
 from pellucid.distributed import CHUNKS, Share
-from pellucid.engine.cpu.convolution import algorithms, filter_gradients
+from pellucid.engine.cpu.convolution import algorithms, filter_gradients, products
 from pellucid.engine.cpu.convolution.algorithms import (
     Col2im,
     Direct,
@@ -26,6 +26,7 @@ from pellucid.engine.cpu.convolution.filter_gradients import (
 from pellucid.engine.cpu.convolution.grouped import Grouped, GroupedGradient
 from pellucid.engine.cpu.convolution.products import LEAST, Product, ProductGradient
 from pellucid.engine.cpu.convolution.wide_winograd import WideWinograd, WideWinogradGradient
+from pellucid.engine.cpu.launch import launch
 from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.kernels import tree
 from pellucid.kernels.convolution.layout import GatedGradient
@@ -308,6 +309,33 @@ def test_a_direct_gradient_has_the_same_bits_in_parts_for_many_threads(monkeypat
     expected = np.einsum("niujvc,nijf->fcuv", x.reshape(8, 10, 2, 10, 2, 96), dy)
     assert np.abs(dw - expected).max() < 1e-4 * np.abs(expected).max()
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("n", [1, 3, 8])
+def test_a_product_gradient_has_the_same_bits_in_blocks_for_many_threads(n, monkeypatch):
+    rng, windows = np.random.default_rng(0), slide((5, 6), 1)
+    x, dy = (rng.normal(size=(n, 5, 6, c)).astype(np.float32) for c in (70, 130))
+    found, tasks = [], []
+
+    def launched(kernel, count, work, *args):
+        tasks.append(count)
+        launch(kernel, count, work, *args)
+
+    monkeypatch.setattr(products, "launch", launched)
+    for threads in (1, 64):
+        monkeypatch.setattr(products, "get_num_threads", lambda many=threads: many)
+        share = Share()
+        share.begin(n)
+        accumulate = filter_gradient(windows, 70, 130, 1, 1, n, share)
+        dw, db = np.zeros((130, 70, 1, 1), np.float32), np.zeros(130, np.float32)
+        tasks.clear()
+        accumulate(x, GatedGradient.of(dy), dw, db)
+        found.append((dw.tobytes(), db.tobytes(), tasks[0]))
+    expected = np.einsum("nijc,nijf->fc", x, dy)
+    assert np.abs(dw[..., 0, 0] - expected).max() < 1e-4 * np.abs(expected).max()
+    assert found[0][:2] == found[1][:2]
+    assert found[0][2] == 1
+    assert found[1][2] >= products.SHARED
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 30])

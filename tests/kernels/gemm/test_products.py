@@ -26,6 +26,7 @@ from pellucid.kernels.gemm.product import Blocks, Results, Where, multiply
 from pellucid.kernels.gemm.rows import Pixels
 from pellucid.kernels.jit import LANES
 from pellucid.kernels.pool.threads import run
+from pellucid.kernels.tree import tree_sum
 
 EMPTY = 99
 
@@ -213,17 +214,37 @@ def test_the_gradients_of_matrix_and_bias_equal_numpys(n, filters, channels, ste
         np.testing.assert_array_equal(dw.read(), dz.T @ rows)
 
 
+@pytest.mark.parametrize("images", [1, 3, 5, 6, 11, 13])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_a_gradient_has_the_same_bits_however_its_chunks_are_grouped(precision):
+def test_a_gradient_has_the_same_bits_however_its_chunks_are_grouped(images, precision):
     rng, found = np.random.default_rng(0), set()
-    x, dy = (rng.normal(size=(13 * 6, depth)).astype(np.float32) for depth in (40, 30))
+    x, dy = (rng.normal(size=(images * 6, depth)).astype(np.float32) for depth in (40, 30))
     for groups, deep in ((1, 13), (2, 13), (2, 99), (8, 99)):  # packed by blocks, and all at once
-        sums, dw = np.empty((groups, 1200), np.float32), np.empty(1200, np.float32)
+        sums, dw = np.full((groups, 1200), np.nan, np.float32), np.empty(1200, np.float32)
         run(
             backward_matrix(precision), groups, gated(x, None)[0], gated(dy, None)[0],
-            PartialSums(sums, np.empty((8, 30), np.float32), np.arange(9) * 13 // 8),
+            PartialSums(sums, np.empty((8, 30), np.float32), np.arange(9) * images // 8),
             Cut(30, 40, 9, 9, deep, 6, groups), pixels((2, 3), (1, 1)),
         )  # fmt: skip
         run(add_up, 1, sums, dw, 1)
         found.add(dw.tobytes())
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("images", [1, 2, 3, 5, 11, 13, 16])
+@pytest.mark.parametrize("deep", [1, 99])
+def test_sums_of_chunks_are_a_tree_in_which_empty_ones_do_not_count(images, deep):
+    rng = np.random.default_rng(images)
+    x, dy = (rng.normal(size=(images, depth)).astype(np.float32) for depth in (40, 70))
+    sums, bias = np.empty((1, 2800), np.float32), np.full((16, 70), np.nan, np.float32)
+    bounds = np.arange(17) * images // 16
+    run(
+        backward_matrix(), 1, gated(x, None)[0], gated(dy, None)[0],
+        PartialSums(sums, bias, bounds), Cut(70, 40, 9, 9, deep, 1, 1), pixels((1, 1), (1, 1)),
+    )  # fmt: skip
+    rows, products = np.zeros((16, 70), np.float32), np.zeros((16, 70, 40), np.float32)
+    for chunk in np.flatnonzero(np.diff(bounds)):  # of one image each
+        rows[chunk] = dy[bounds[chunk]]
+        products[chunk] = np.outer(rows[chunk], x[bounds[chunk]])
+    np.testing.assert_array_equal(sums.reshape(70, 40), tree_sum(products))
+    np.testing.assert_array_equal(bias, rows)

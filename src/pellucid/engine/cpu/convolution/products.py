@@ -25,6 +25,7 @@ from ....kernels.gemm.precision import PRECISIONS, pack
 from ....kernels.gemm.product import Blocks, Results, Where, multiply
 from ....kernels.gemm.rows import Pixels
 from ....kernels.jit import LANES
+from ....kernels.pool.threads import get_num_threads
 from ....kernels.tree import chunk_count, write_total
 from ....memory import aligned_zeros
 from ....shapes import Windows
@@ -48,9 +49,10 @@ DEEP = 192  # words of a row: with as much of a panel they fill most of an L1 ca
 TILES = 16  # of a task: this many times DEEP numbers of each row stay in the L2 cache,
 PANELS = 8  # and so do the sums of a tile for each of its panels
 TASKS = 16  # that a product should have, if it is large enough
-HIGH, WIDE, ROWS = 16, 8, 128  # tiles and panels of a block of the gradient; words packed together
+HIGH, WIDE, ROWS = 24, 8, 208  # tiles and panels of a block of the gradient; words packed together
 LEAST = HEIGHT // 3  # rows: fewer leave most of a tile empty
-SHARED = 8  # blocks of a gradient that are enough tasks
+SHARED = 8  # tasks of a gradient that are enough,
+EACH = 2  # and for each of fewer threads
 NARROW, SMALL = 2 * LANES, 2048  # sides and sizes of matrices up to which rounding takes too long
 
 
@@ -155,33 +157,66 @@ class ProductGradient:
     ) -> None:
         self.pixels, self.kernel = where.read, backward_matrix(precision)
         self.share, self.chunks = share, chunk_count(channels * filters, share.chunks)
-        tiles, panels = -(-filters // HEIGHT), -(-channels // WIDTH)
-        down, across = -(-tiles // HIGH), -(-panels // WIDE)
-        high, wide, blocks = -(-tiles // down), -(-panels // across), down * across
-        own = share.count(self.chunks)
-        self.groups = min(own, 1 << (-(-SHARED // blocks) - 1).bit_length())
-        self.cut = Cut(
-            filters, channels, high, wide, ROWS, self.pixels.oh * self.pixels.ow, self.groups
-        )
-        self.tasks = self.groups * blocks
+        self.shape, own = (filters, channels), share.count(self.chunks)
+        down, across = self._blocks(SHARED, HIGH // 2, WIDE // 2)
+        self.groups = min(own, _power(-(-SHARED // (down * across))))
         rows = (self.groups, channels * filters) if self.groups > 1 else (0, 0)
         self.sums = partial_sums(own, 0, filters)._replace(weights=aligned_zeros(rows))
         self.uses = (self.kernel, write_total, add_up)[: 3 if self.groups > 1 else 2]
-        self.work = self.cut.per_image * channels * filters
+        self.work = self.pixels.oh * self.pixels.ow * channels * filters
 
     def __call__(self, x: Array, dy: GatedGradient, dw: Array, db: Array) -> None:
         """Write the gradients of the matrix, of F·C numbers, and of the bias (F,)."""
-        weights, bias, _ = self.sums
-        out = dw.reshape(1, dw.size) if self.groups == 1 else weights
-        sums = self.sums._replace(weights=out, bounds=self.share.bounds(self.chunks))
+        (weights, bias, _), bounds = self.sums, self.share.bounds(self.chunks)
+        cut, tasks = self._cut(int(bounds[-1]))
+        out = dw.reshape(1, dw.size) if cut.groups == 1 else weights[: cut.groups]
+        sums = self.sums._replace(weights=out, bounds=bounds)
         launch(
-            self.kernel, self.tasks, len(x) * self.work, GatedGradient.of(x), dy, sums,
-            self.cut, self.pixels,
+            self.kernel, tasks, len(x) * self.work, GatedGradient.of(x), dy, sums, cut,
+            self.pixels,
         )  # fmt: skip
-        if self.groups > 1:
-            tasks = -(-weights.size // 2**16)
-            launch(add_up, tasks, weights.size, weights, flat(dw), tasks)
+        if cut.groups > 1:
+            tasks = -(-out.size // 2**16)
+            launch(add_up, tasks, out.size, out, flat(dw), tasks)
         launch(write_total, 1, bias.size, bias, 1, db)
+
+    def _cut(self, images: int) -> tuple[Cut, int]:
+        """Return how the gradient is cut, and into how many tasks: no sum depends on it."""
+        filters, channels = self.shape
+        tiles, panels = -(-filters // HEIGHT), -(-channels // WIDTH)
+        threads = get_num_threads()
+        wanted = 1 if threads == 1 else min(SHARED, EACH * threads)
+        down, across = self._blocks(wanted, HIGH // 2, WIDE // 2)
+        # Groups need images, or their tasks have nothing to do: then blocks are smaller.
+        groups = min(self.groups, _power(-(-wanted // (down * across))), _power(images // 2 + 1))
+        down, across = self._blocks(-(-wanted // groups), 1, 1)
+        high, wide = -(-tiles // down), -(-panels // across)
+        per_image = self.pixels.oh * self.pixels.ow
+        cut = Cut(filters, channels, high, wide, ROWS, per_image, groups)
+        return cut, groups * -(-tiles // high) * -(-panels // wide)
+
+    def _blocks(self, wanted: int, high: int, wide: int) -> tuple[int, int]:
+        """Return how many blocks there are down and across.
+
+        They are as many as ``wanted``, or have no more than ``high`` tiles and ``wide`` panels.
+        """
+        filters, channels = self.shape
+        tiles, panels = -(-filters // HEIGHT), -(-channels // WIDTH)
+        down, across = -(-tiles // HIGH), -(-panels // WIDE)
+        while down * across < wanted:
+            can_be_lower, can_be_narrower = tiles > down * high, panels > across * wide
+            if can_be_lower and (filters * across >= channels * down or not can_be_narrower):
+                down += 1
+            elif can_be_narrower:
+                across += 1
+            else:
+                break
+        return down, across
+
+
+def _power(count: int) -> int:
+    """Return the least power of two that is at least ``count``."""
+    return 1 << (count - 1).bit_length()
 
 
 def in_words(name: str, precision: str) -> str:
