@@ -338,6 +338,26 @@ def test_a_product_gradient_has_the_same_bits_in_blocks_for_many_threads(n, monk
     assert found[1][2] >= products.SHARED
 
 
+def test_few_images_read_the_filters_of_a_product_as_they_lie_until_the_plan_is_frozen():
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Conv2d(35, 70, 1, rng=rng), nn.Tanh(), nn.Conv2d(70, 20, 1, rng=rng))
+    x = rng.normal(size=(30, 35, 7, 7)).astype(np.float32)
+    agree(model, x[:1], rng)
+    plan = engine.compile(model, x.shape[1:], len(x))
+    step = [step for step in plan.steps if hasattr(step, "_output")][-1]
+    passes = step._output, step._make_input_gradient()
+    found = []
+    for images in (1, len(x), 1):
+        y = plan(x[:images])
+        dx = plan.backward(np.ones_like(y), need_dx=True)
+        found.append((y[:1].tobytes(), dx[:1].tobytes()))
+        assert all((one.borrowed is None) == (images > 1) for one in passes)
+    assert found[0] == found[1] == found[2]
+    plan.freeze()
+    assert plan(x[:1]).tobytes() == found[0][0]
+    assert step._output.borrowed is None
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 30])
 def test_few_images_are_shared_out_in_bands(n):
     # The exact values of whole numbers say that every band is written, and none twice.

@@ -88,8 +88,8 @@ def cut(
 class Product:
     """y = x·wᵀ + b of rows x; or ``back``, dx = dz·w. ``where`` they are says `places`.
 
-    The matrix is packed by `pack`, or each time ``on_the_way``, which takes no memory. Both factors
-    are rounded to the ``precision``.
+    The matrix is packed by `pack`, or each time ``on_the_way``, which takes no memory, as is one
+    that it was told to `borrow`. Both factors are rounded to the ``precision``.
     """
 
     can_emit_channels_first, activates = False, True
@@ -108,6 +108,7 @@ class Product:
         width = packed_columns(self.columns)
         words = -(-self.depth // self.per_word)
         self.filters = aligned_zeros(0 if on_the_way else words * width)
+        self.borrowed: Array | None = None
         self.row = aligned_zeros(width)
         self.padded = width > self.columns
         self.bias = self.row[: self.columns].reshape(1, 1, -1)
@@ -119,8 +120,19 @@ class Product:
         if self.on_the_way:
             self.filters = flat(w)
             return
+        self.borrowed = None
         panels = -(-self.columns // WIDTH)
         launch(self._pack, panels, w.size, flat(w), self.columns, self.order, self.filters)
+
+    def borrow(self, w: Array, images: int) -> bool:
+        """Rely on the filters, if so few images read them that each would be packed just for once.
+
+        Return whether that is so; otherwise they must be packed.
+        """
+        count = images * self.where.read.oh * self.where.read.ow
+        few = cut(count, self.depth, self.columns).down == 1
+        self.borrowed = flat(w) if few else None
+        return few
 
     def __call__(
         self, source: GatedGradient, n: int, y: Array, argmax: Array, activation: Activation,
@@ -130,7 +142,8 @@ class Product:
         count = n * self.where.read.oh * self.where.read.ow
         if not count:
             return
-        packing = self.order if self.on_the_way else PACKED
+        filters = self.filters if self.borrowed is None else self.borrowed
+        packing = PACKED if filters is self.filters and not self.on_the_way else self.order
         blocks = cut(
             count, self.depth, self.columns, packing=packing, added=plus is not None,
             per_word=self.per_word,
@@ -138,7 +151,7 @@ class Product:
         out = Results(flat(y), self.row, NOTHING if plus is None else flat(plus))
         launch(
             self.kernel_for(activation), blocks.down * blocks.across,
-            count * self.depth * self.columns, source, self.filters, out, blocks, self.where,
+            count * self.depth * self.columns, source, filters, out, blocks, self.where,
             activation,
         )  # fmt: skip
 

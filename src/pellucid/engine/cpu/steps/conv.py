@@ -19,6 +19,7 @@ from ...reserved import Reserved, Use
 from ...step import Step
 from ..convolution.choice import filter_gradient, input_gradient, output
 from ..convolution.grouped import is_narrow
+from ..convolution.products import Product
 from ..transposing import transpose_images
 from .base import serves, weights
 
@@ -130,7 +131,7 @@ class ConvStep(Step):
         if plus and self.sum.relu:
             activation = RELU
         if not self.frozen or self._packed != fold:
-            self._pack(fold)
+            self._pack(fold, len(x))
         y, argmax = self._y[: len(x)], self._argmax[:]
 
         def write(images: slice) -> None:
@@ -143,13 +144,13 @@ class ConvStep(Step):
             write(slice(len(x)))
         return y
 
-    def _pack(self, fold: bool) -> None:
+    def _pack(self, fold: bool, images: int) -> None:
         """Pack filters and bias for the kernel; with ``fold``, scaled by the batch norm."""
         w, b = weights(self.layer.weight, self._shape, self.name), self.layer.bias
         shift = np.float32(0) if b is None else weights(b, self._shape[:1], self.name)
         if fold:
             w, shift = self.norm.folded_into(w, shift)
-        _pack(self._output, np.ascontiguousarray(w))
+        _pack(self._output, np.ascontiguousarray(w), 0 if self.frozen else images)
         biased = b is not None or fold
         if biased or self._biased:  # otherwise it is zeros already
             self._biased = True  # before it is: Ctrl-C may come
@@ -201,7 +202,7 @@ class ConvStep(Step):
         if not need_dx:
             return None
         convolve = self._make_input_gradient()
-        _pack(convolve, weights(layer.weight, self._shape, self.name))
+        _pack(convolve, weights(layer.weight, self._shape, self.name), n)
         convolve(source, n, self._dx[:n], self._argmax[:], NO_ACTIVATION, **adding)
         return self._dx[:n]
 
@@ -275,8 +276,10 @@ def _as_reserved(a: Any, use: Use) -> Any:
     return Reserved(use, a.shape) if numbers else a
 
 
-def _pack(algorithm: Any, w: Array) -> None:
-    """Pack the filters, where other steps' may have been."""
+def _pack(algorithm: Any, w: Array, images: int) -> None:
+    """Pack the filters, where other steps' may have been, or lend them for a few ``images``."""
+    if images and isinstance(algorithm, Product) and algorithm.borrow(w, images):
+        return
     if getattr(algorithm, "padded", False):
         run_python(algorithm.filters.fill, 0)
     algorithm.pack(w)
