@@ -8,9 +8,9 @@ import pytest
 from ops.witness import assert_agrees
 from pellucid import ops
 from pellucid.kernels import elementwise, exp, rectifiers, smooth_activations
-from pellucid.kernels.blocks import BLOCK, each
+from pellucid.kernels.blocks import BLOCK, each, part, pieces
 from pellucid.kernels.jit import LANES, REGISTERS, kernel
-from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads
+from pellucid.kernels.pool.threads import get_num_threads, run, set_num_threads, share
 
 SIZES = [1, 7, 33, BLOCK, BLOCK + 1, 3 * BLOCK + 5]
 # An x86 processor without AVX2 rounds a product before it is added to.
@@ -162,6 +162,22 @@ def test_the_slope_of_a_hard_sigmoid_comes_from_its_output():
     each(rectifiers.hardsigmoid_backward, dy, y, dx, 0.2, 0.4)
     assert_agrees(dx, ops.hardsigmoid_backward(dy, x, 0.2, 0.4), within=1e-6)
     assert 0 < (dx == 0).mean() < 1
+
+
+@kernel
+def _count(queue, y):
+    for block in share(queue):
+        for piece in pieces(block, y):
+            ys = part(y, piece)
+            for i in range(len(ys)):
+                ys[i] += 1
+
+
+@pytest.mark.parametrize("size", [1, 127, 128, 129, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 130])
+def test_the_pieces_of_all_blocks_have_each_number_once(size):
+    y = np.zeros(size, np.float32)
+    each(_count, y)
+    assert (y == 1).all()
 
 
 @kernel

@@ -11,7 +11,7 @@ import pytest
 from numba.core import event
 from numba.core.caching import NullCache
 
-from pellucid.kernels.jit import kernel
+from pellucid.kernels.jit import LANES, kernel, widest_vectors
 
 
 @numba.njit
@@ -89,3 +89,29 @@ def test_garbage_is_collected_after_a_compilation_as_before():
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+@kernel
+def squares(x, y):
+    for i in range(len(x)):
+        y[i] = x[i] * x[i]
+
+
+@kernel
+@widest_vectors
+def cubes(x, y):
+    for i in range(len(x)):
+        y[i] = x[i] * x[i] * x[i]
+
+
+def test_the_loops_of_a_kernel_are_vectorised_in_whole_registers_where_it_asks_for_them():
+    code = {}
+    for each in (squares, cubes):
+        each._cache = NullCache()
+        x = np.arange(100, dtype=np.float32)
+        each(x, y := np.empty_like(x))
+        (code[each],) = each.inspect_llvm().values()
+    np.testing.assert_array_equal(y, x**3)
+    assert "prefer-vector-width" not in code[squares]
+    assert f'"prefer-vector-width"="{32 * LANES}"' in code[cubes]
+    assert f"<{LANES} x float>" in code[cubes]

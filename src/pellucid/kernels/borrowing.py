@@ -31,6 +31,13 @@ __all__ = ["BorrowingCompiler"]
 class _Borrowing(Lower):
     """Numba's step from typed Python to LLVM, for a function that borrows its arrays."""
 
+    def setup_function(self, fndesc: Any) -> None:
+        """Declare the function, to be vectorised as `pellucid.kernels.jit.widest_vectors` asks."""
+        super().setup_function(fndesc)
+        if bits := getattr(self.func_ir.func_id.func, "vector_bits", 0):
+            # llvmlite's own ``add`` takes no attribute that has a value.
+            set.add(self.function.attributes, f'"prefer-vector-width"="{bits}"')
+
     def pre_lower(self) -> None:
         """Begin a function."""
         super().pre_lower()

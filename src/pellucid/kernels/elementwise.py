@@ -13,9 +13,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..typing import Array
-from .blocks import part
+from .blocks import part, pieces
 from .exp import decay
-from .jit import kernel
+from .jit import kernel, widest_vectors
 from .pool.threads import share
 
 __all__ = [
@@ -70,32 +70,35 @@ EVEN = tuple(
 def relu(queue: Array, x: Array, y: Array) -> None:
     """``y = max(0, x)``."""
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            ys[i] = ZERO if xs[i] < 0 else xs[i]
+        for piece in pieces(block, x):
+            xs, ys = part(x, piece), part(y, piece)
+            for i in range(len(xs)):
+                ys[i] = ZERO if xs[i] < 0 else xs[i]
 
 
 @kernel
 def relu_backward(queue: Array, dy: Array, y: Array, dx: Array) -> None:
     """``dx = dy`` where ``y`` is above zero, else 0; x in place of y gives the same."""
     for block in share(queue):
-        dys, ys, dxs = part(dy, block), part(y, block), part(dx, block)
-        for i in range(len(dys)):
-            dxs[i] = dys[i] if ys[i] > 0 else ZERO
+        for piece in pieces(block, dy):
+            dys, ys, dxs = part(dy, piece), part(y, piece), part(dx, piece)
+            for i in range(len(dys)):
+                dxs[i] = dys[i] if ys[i] > 0 else ZERO
 
 
 @kernel
 def add(queue: Array, a: Array, b: Array, y: Array, rectify: bool) -> None:
     """``y = a + b``, or ``max(0, a + b)``."""
     for block in share(queue):
-        s, t, ys = part(a, block), part(b, block), part(y, block)
-        if rectify:
-            for i in range(len(ys)):
-                z = s[i] + t[i]
-                ys[i] = ZERO if z < 0 else z
-        else:
-            for i in range(len(ys)):
-                ys[i] = s[i] + t[i]
+        for piece in pieces(block, a):
+            s, t, ys = part(a, piece), part(b, piece), part(y, piece)
+            if rectify:
+                for i in range(len(ys)):
+                    z = s[i] + t[i]
+                    ys[i] = ZERO if z < 0 else z
+            else:
+                for i in range(len(ys)):
+                    ys[i] = s[i] + t[i]
 
 
 @kernel
@@ -103,9 +106,10 @@ def leaky_relu(queue: Array, x: Array, y: Array, slope: float) -> None:
     """``y = x`` above zero, else ``slope · x``."""
     k = np.float32(slope)
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            ys[i] = xs[i] if xs[i] > 0 else k * xs[i]
+        for piece in pieces(block, x):
+            xs, ys = part(x, piece), part(y, piece)
+            for i in range(len(xs)):
+                ys[i] = xs[i] if xs[i] > 0 else k * xs[i]
 
 
 @kernel
@@ -113,19 +117,23 @@ def leaky_relu_backward(queue: Array, dy: Array, x: Array, dx: Array, slope: flo
     """``dx = dy`` where ``x`` is above zero, else ``slope · dy``."""
     k = np.float32(slope)
     for block in share(queue):
-        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
-        for i in range(len(dys)):
-            dxs[i] = dys[i] if xs[i] > 0 else k * dys[i]
+        for piece in pieces(block, dy):
+            dys, xs, dxs = part(dy, piece), part(x, piece), part(dx, piece)
+            for i in range(len(dys)):
+                dxs[i] = dys[i] if xs[i] > 0 else k * dys[i]
 
 
 @kernel
+@widest_vectors
 def sigmoid(queue: Array, x: Array, y: Array) -> None:
     """``y = 1 / (1 + e^-x)``, from ``e^-|x|``."""
     for block in share(queue):
-        sigmoid_of(part(x, block), part(y, block))
+        for piece in pieces(block, x):
+            sigmoid_of(part(x, piece), part(y, piece))
 
 
 @kernel
+@widest_vectors
 def sigmoid_of(xs: Array, ys: Array) -> None:
     """Write the same for the numbers of a block."""
     for i in range(len(xs)):
@@ -137,51 +145,58 @@ def sigmoid_of(xs: Array, ys: Array) -> None:
 def sigmoid_backward(queue: Array, dy: Array, y: Array, dx: Array) -> None:
     """``dx = dy · y · (1 - y)``."""
     for block in share(queue):
-        dys, ys, dxs = part(dy, block), part(y, block), part(dx, block)
-        for i in range(len(dys)):
-            dxs[i] = dys[i] * ys[i] * (ONE - ys[i])
+        for piece in pieces(block, dy):
+            dys, ys, dxs = part(dy, piece), part(y, piece), part(dx, piece)
+            for i in range(len(dys)):
+                dxs[i] = dys[i] * ys[i] * (ONE - ys[i])
 
 
 @kernel
+@widest_vectors
 def tanh(queue: Array, x: Array, y: Array) -> None:
     """``y = (e^x - e^-x) / (e^x + e^-x)``, within 5e-7 relative, by `ODD` and `EVEN`."""
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            z = min(max(xs[i], -FLAT), FLAT)
-            s = z * z
-            p = ODD[6]
-            p = p * s + ODD[5]
-            p = p * s + ODD[4]
-            p = p * s + ODD[3]
-            p = p * s + ODD[2]
-            p = p * s + ODD[1]
-            p = p * s + ODD[0]
-            q = EVEN[3]
-            q = q * s + EVEN[2]
-            q = q * s + EVEN[1]
-            q = q * s + EVEN[0]
-            t = z * p / q
-            ys[i] = ONE if z == FLAT else -ONE if z == -FLAT else t
+        for piece in pieces(block, x):
+            xs, ys = part(x, piece), part(y, piece)
+            for i in range(len(xs)):
+                z = min(max(xs[i], -FLAT), FLAT)
+                s = z * z
+                p = ODD[6]
+                p = p * s + ODD[5]
+                p = p * s + ODD[4]
+                p = p * s + ODD[3]
+                p = p * s + ODD[2]
+                p = p * s + ODD[1]
+                p = p * s + ODD[0]
+                q = EVEN[3]
+                q = q * s + EVEN[2]
+                q = q * s + EVEN[1]
+                q = q * s + EVEN[0]
+                t = z * p / q
+                ys[i] = ONE if z == FLAT else -ONE if z == -FLAT else t
 
 
 @kernel
 def tanh_backward(queue: Array, dy: Array, y: Array, dx: Array) -> None:
     """``dx = dy · (1 - y²)``."""
     for block in share(queue):
-        dys, ys, dxs = part(dy, block), part(y, block), part(dx, block)
-        for i in range(len(dys)):
-            dxs[i] = dys[i] * (ONE - ys[i] * ys[i])
+        for piece in pieces(block, dy):
+            dys, ys, dxs = part(dy, piece), part(y, piece), part(dx, piece)
+            for i in range(len(dys)):
+                dxs[i] = dys[i] * (ONE - ys[i] * ys[i])
 
 
 @kernel
+@widest_vectors
 def silu(queue: Array, x: Array, y: Array) -> None:
     """``y = x / (1 + e^-x)``, from ``e^-|x|``; 0 for x below -87, where that is denormal."""
     for block in share(queue):
-        silu_of(part(x, block), part(y, block))
+        for piece in pieces(block, x):
+            silu_of(part(x, piece), part(y, piece))
 
 
 @kernel
+@widest_vectors
 def silu_of(xs: Array, ys: Array) -> None:
     """Write the same for the numbers of a block."""
     for i in range(len(xs)):
@@ -196,12 +211,14 @@ def silu_at(x: np.float32) -> np.float32:
 
 
 @kernel
+@widest_vectors
 def silu_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
     """``dx = dy · s · (1 + x · t)`` with ``s = 1 / (1 + e^-x)`` and ``t = 1 - s``."""
     for block in share(queue):
-        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
-        for i in range(len(dys)):
-            dxs[i] = dys[i] * silu_slope(xs[i])
+        for piece in pieces(block, dy):
+            dys, xs, dxs = part(dy, piece), part(x, piece), part(dx, piece)
+            for i in range(len(dys)):
+                dxs[i] = dys[i] * silu_slope(xs[i])
 
 
 @kernel
@@ -217,9 +234,10 @@ def silu_slope(x: np.float32) -> np.float32:
 def multiply(queue: Array, x: Array, mask: Array, y: Array) -> None:
     """``y = x · mask``: dropout's gradient."""
     for block in share(queue):
-        xs, ms, ys = part(x, block), part(mask, block), part(y, block)
-        for i in range(len(xs)):
-            ys[i] = xs[i] * ms[i]
+        for piece in pieces(block, x):
+            xs, ms, ys = part(x, piece), part(mask, piece), part(y, piece)
+            for i in range(len(xs)):
+                ys[i] = xs[i] * ms[i]
 
 
 @kernel

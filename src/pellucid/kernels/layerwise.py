@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from ..typing import Array
-from .blocks import blocks, part
+from .blocks import blocks, part, pieces
 from .jit import kernel
 from .pool.threads import share
 from .tree import tree_sum
@@ -37,11 +37,12 @@ def norms(parts: Array) -> tuple[float, float]:
 def squares_of_two(queue: Array, w: Array, g: Array, parts: Array) -> None:
     """Write the sums of squares of each block of ``w`` and ``g`` to ``parts``, in float64."""
     for block in share(queue):
-        ws, gs = part(w, block), part(g, block)
         of_w, of_g = 0.0, 0.0
-        for i in range(len(ws)):
-            of_w += np.float64(ws[i]) * np.float64(ws[i])
-            of_g += np.float64(gs[i]) * np.float64(gs[i])
+        for piece in pieces(block, w):
+            ws, gs = part(w, piece), part(g, piece)
+            for i in range(len(ws)):
+                of_w += np.float64(ws[i]) * np.float64(ws[i])
+                of_g += np.float64(gs[i]) * np.float64(gs[i])
         parts[2 * block], parts[2 * block + 1] = of_w, of_g
 
 
@@ -52,10 +53,11 @@ def lars(
     """``v ← μ·v + η·q·(g + λ·w)``; ``w ← w - v``; the rate is η·q."""
     step, keep, decay = np.float32(rate), np.float32(momentum), np.float32(weight_decay)
     for block in share(queue):
-        ws, gs, vs = part(w, block), part(g, block), part(v, block)
-        for i in range(len(ws)):
-            vs[i] = settled(keep * vs[i] + step * (gs[i] + decay * ws[i]))
-            ws[i] -= vs[i]
+        for piece in pieces(block, w):
+            ws, gs, vs = part(w, piece), part(g, piece), part(v, piece)
+            for i in range(len(ws)):
+                vs[i] = settled(keep * vs[i] + step * (gs[i] + decay * ws[i]))
+                ws[i] -= vs[i]
 
 
 @kernel
@@ -71,14 +73,15 @@ def lamb_moments(
     mean, root = np.float32(1 / (1 - beta1**t)), np.float32(1 / math.sqrt(1 - beta2**t))
     small = np.float32(eps)
     for block in share(queue):
-        ws, gs, ms, vs = part(w, block), part(g, block), part(m, block), part(v, block)
         of_w, of_u = 0.0, 0.0
-        for i in range(len(ws)):
-            ms[i] = settled(ms[i] + a * (gs[i] - ms[i]))
-            vs[i] = settled(vs[i] + b * (gs[i] * gs[i] - vs[i]))
-            u = mean * ms[i] / (np.sqrt(vs[i]) * root + small) + decay * ws[i]
-            of_w += np.float64(ws[i]) * np.float64(ws[i])
-            of_u += np.float64(u) * np.float64(u)
+        for piece in pieces(block, w):
+            ws, gs, ms, vs = part(w, piece), part(g, piece), part(m, piece), part(v, piece)
+            for i in range(len(ws)):
+                ms[i] = settled(ms[i] + a * (gs[i] - ms[i]))
+                vs[i] = settled(vs[i] + b * (gs[i] * gs[i] - vs[i]))
+                u = mean * ms[i] / (np.sqrt(vs[i]) * root + small) + decay * ws[i]
+                of_w += np.float64(ws[i]) * np.float64(ws[i])
+                of_u += np.float64(u) * np.float64(u)
         parts[2 * block], parts[2 * block + 1] = of_w, of_u
 
 
@@ -89,7 +92,8 @@ def lamb(queue: Array, w: Array, m: Array, v: Array, constants: AdamConstants) -
     decay, rate, small = np.float32(weight_decay), np.float32(lr), np.float32(eps)
     mean, root = np.float32(1 / (1 - beta1**t)), np.float32(1 / math.sqrt(1 - beta2**t))
     for block in share(queue):
-        ws, ms, vs = part(w, block), part(m, block), part(v, block)
-        for i in range(len(ws)):
-            u = mean * ms[i] / (np.sqrt(vs[i]) * root + small) + decay * ws[i]
-            ws[i] -= rate * u
+        for piece in pieces(block, w):
+            ws, ms, vs = part(w, piece), part(m, piece), part(v, piece)
+            for i in range(len(ws)):
+                u = mean * ms[i] / (np.sqrt(vs[i]) * root + small) + decay * ws[i]
+                ws[i] -= rate * u

@@ -20,7 +20,7 @@ import numpy as np
 from ..typing import Array
 from .blocks import fetch_ahead
 from .convolution.activation import Activation
-from .jit import LANES, inlined, kernel
+from .jit import LANES, inlined, kernel, widest_vectors
 from .pool.threads import share
 from .simd import inner, load_part, store, store_part, zeros
 
@@ -82,6 +82,7 @@ def four_rows(x: Array, at: int, width: int) -> tuple[Array, Array, Array, Array
 
 
 @kernel
+@widest_vectors
 def batch_statistics(queue: Array, x: Array, scratch: Array, sums: Array, bounds: Array) -> None:
     """Write the mean of each channel over each block, and the sum of squared deviations from it.
 
@@ -195,6 +196,7 @@ def batch_norm(
 
 
 @kernel
+@widest_vectors
 def batch_gradient_sums(
     queue: Array, dy: Array, x: Array, rows: Array, scratch: Array, sums: Array,
     activation: Activation, bounds: Array,

@@ -22,7 +22,7 @@ from ..typing import Array
 from .blocks import fetch_ahead
 from .convolution.activation import HARDSWISH, SILU
 from .elementwise import silu_at, silu_slope
-from .jit import kernel
+from .jit import kernel, widest_vectors
 from .normalization import fold
 from .pool.threads import share
 from .rectifiers import hardswish_at, hardswish_slope
@@ -39,6 +39,7 @@ def normalize(kind: int) -> Any:
     f = FUNCTIONS[kind]
 
     @kernel
+    @widest_vectors
     def forward(queue: Array, x: Array, y: Array, rows: Array, per: int) -> None:
         """Write ``f(z)``."""
         width = rows.shape[2]
@@ -60,6 +61,7 @@ def gradient_sums(kind: int) -> Any:
     slope = SLOPES[kind]
 
     @kernel
+    @widest_vectors
     def sums_of_blocks(
         queue: Array, dy: Array, dz: Array, x: Array, rows: Array, scratch: Array, sums: Array,
         bounds: Array,

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..shapes import Windows
 from ..typing import Array
-from .blocks import part
+from .blocks import part, pieces
 from .jit import LANES, inlined, kernel
 from .pool.threads import share
 from .simd import (
@@ -233,37 +233,39 @@ def whole_sums(queue: Array, x: Array, y: Array, factor: float, parts: int) -> N
 def powers(queue: Array, x: Array, y: Array, p: float) -> None:
     """Write ``|x|^p``."""
     power = np.float32(p)
-    for task in share(queue):
-        xs, ys = part(x, task), part(y, task)
-        if p in FEW:
-            for i in range(len(xs)):
-                ys[i] = abs(xs[i])
-            _times_again(xs, ys, p - 1)
-        elif p == 0.5:
-            for i in range(len(xs)):
-                ys[i] = np.sqrt(abs(xs[i]))
-        else:
-            for i in range(len(xs)):
-                ys[i] = abs(xs[i]) ** power
+    for block in share(queue):
+        for piece in pieces(block, x):
+            xs, ys = part(x, piece), part(y, piece)
+            if p in FEW:
+                for i in range(len(xs)):
+                    ys[i] = abs(xs[i])
+                _times_again(xs, ys, p - 1)
+            elif p == 0.5:
+                for i in range(len(xs)):
+                    ys[i] = np.sqrt(abs(xs[i]))
+            else:
+                for i in range(len(xs)):
+                    ys[i] = abs(xs[i]) ** power
 
 
 @kernel
 def times_powers(queue: Array, a: Array, x: Array, y: Array, p: float) -> None:
     """Write ``a · sign(x) · |x|^p``, and 0 where x is 0."""
     power, zero = np.float32(p), np.float32(0)
-    for task in share(queue):
-        scales, xs, ys = part(a, task), part(x, task), part(y, task)
-        if p in FEW:
-            for i in range(len(xs)):
-                ys[i] = scales[i] * xs[i]
-            _times_again(xs, ys, p - 1)
-        elif p == -1:
-            for i in range(len(xs)):
-                ys[i] = zero if xs[i] == 0 else scales[i] / xs[i]
-        else:
-            for i in range(len(xs)):
-                z = scales[i] * np.sign(xs[i]) * abs(xs[i]) ** power
-                ys[i] = zero if xs[i] == 0 else z
+    for block in share(queue):
+        for piece in pieces(block, a):
+            scales, xs, ys = part(a, piece), part(x, piece), part(y, piece)
+            if p in FEW:
+                for i in range(len(xs)):
+                    ys[i] = scales[i] * xs[i]
+                _times_again(xs, ys, p - 1)
+            elif p == -1:
+                for i in range(len(xs)):
+                    ys[i] = zero if xs[i] == 0 else scales[i] / xs[i]
+            else:
+                for i in range(len(xs)):
+                    z = scales[i] * np.sign(xs[i]) * abs(xs[i]) ** power
+                    ys[i] = zero if xs[i] == 0 else z
 
 
 @kernel

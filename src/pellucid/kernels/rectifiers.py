@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..typing import Array
-from .blocks import part
+from .blocks import part, pieces
 from .jit import kernel
 from .pool.threads import share
 
@@ -40,10 +40,11 @@ def clip(queue: Array, x: Array, y: Array, low: float, high: float) -> None:
     """``y = min(max(x, low), high)``."""
     least, most = np.float32(low), np.float32(high)
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            z = least if xs[i] < least else xs[i]
-            ys[i] = most if z > most else z
+        for piece in pieces(block, x):
+            xs, ys = part(x, piece), part(y, piece)
+            for i in range(len(xs)):
+                z = least if xs[i] < least else xs[i]
+                ys[i] = most if z > most else z
 
 
 @kernel
@@ -51,16 +52,18 @@ def clip_backward(queue: Array, dy: Array, y: Array, dx: Array, low: float, high
     """``dx = dy`` where ``low < y < high``, else 0; x in place of y gives the same."""
     least, most = np.float32(low), np.float32(high)
     for block in share(queue):
-        dys, ys, dxs = part(dy, block), part(y, block), part(dx, block)
-        for i in range(len(dys)):
-            dxs[i] = dys[i] if (ys[i] > least) & (ys[i] < most) else ZERO
+        for piece in pieces(block, dy):
+            dys, ys, dxs = part(dy, piece), part(y, piece), part(dx, piece)
+            for i in range(len(dys)):
+                dxs[i] = dys[i] if (ys[i] > least) & (ys[i] < most) else ZERO
 
 
 @kernel
 def hardsigmoid(queue: Array, x: Array, y: Array, alpha: float, beta: float) -> None:
     """``y = min(max(α·x + β, 0), 1)``."""
     for block in share(queue):
-        hardsigmoid_of(part(x, block), part(y, block), alpha, beta)
+        for piece in pieces(block, x):
+            hardsigmoid_of(part(x, piece), part(y, piece), alpha, beta)
 
 
 @kernel
@@ -78,16 +81,18 @@ def hardsigmoid_backward(
     """``dx = α·dy`` where ``0 < y < 1``, else 0."""
     a = np.float32(alpha)
     for block in share(queue):
-        dys, ys, dxs = part(dy, block), part(y, block), part(dx, block)
-        for i in range(len(dys)):
-            dxs[i] = a * dys[i] if (ys[i] > ZERO) & (ys[i] < ONE) else ZERO
+        for piece in pieces(block, dy):
+            dys, ys, dxs = part(dy, piece), part(y, piece), part(dx, piece)
+            for i in range(len(dys)):
+                dxs[i] = a * dys[i] if (ys[i] > ZERO) & (ys[i] < ONE) else ZERO
 
 
 @kernel
 def hardswish(queue: Array, x: Array, y: Array) -> None:
     """``y = x · min(max(x/6 + 1/2, 0), 1)``."""
     for block in share(queue):
-        hardswish_of(part(x, block), part(y, block))
+        for piece in pieces(block, x):
+            hardswish_of(part(x, piece), part(y, piece))
 
 
 @kernel
@@ -107,9 +112,10 @@ def hardswish_at(x: np.float32) -> np.float32:
 def hardswish_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
     """``dx = dy`` times 0 up to -3, ``x/3 + 1/2``, and 1 from 3 on."""
     for block in share(queue):
-        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
-        for i in range(len(dys)):
-            dxs[i] = dys[i] * hardswish_slope(xs[i])
+        for piece in pieces(block, dy):
+            dys, xs, dxs = part(dy, piece), part(x, piece), part(dx, piece)
+            for i in range(len(dys)):
+                dxs[i] = dys[i] * hardswish_slope(xs[i])
 
 
 @kernel

@@ -19,9 +19,9 @@ import math
 import numpy as np
 
 from ..typing import Array
-from .blocks import part
+from .blocks import part, pieces
 from .exp import decay, decay_minus_one
-from .jit import kernel
+from .jit import kernel, widest_vectors
 from .pool.threads import share
 
 __all__ = [
@@ -99,13 +99,16 @@ def _tail(z: np.float32, e: np.float32) -> np.float32:
 
 
 @kernel
+@widest_vectors
 def gelu(queue: Array, x: Array, y: Array) -> None:
     """``y = x · Φ(x)``."""
     for block in share(queue):
-        gelu_of(part(x, block), part(y, block))
+        for piece in pieces(block, x):
+            gelu_of(part(x, piece), part(y, piece))
 
 
 @kernel
+@widest_vectors
 def gelu_of(xs: Array, ys: Array) -> None:
     """Write the same for the numbers of a block."""
     for i in range(len(xs)):
@@ -115,152 +118,175 @@ def gelu_of(xs: Array, ys: Array) -> None:
 
 
 @kernel
+@widest_vectors
 def gelu_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
     """``dx = dy · (Φ(x) + x · φ(x))``."""
     for block in share(queue):
-        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
-        for i in range(len(dys)):
-            a = xs[i]
-            e = decay(-HALF * a * a)
-            small = _tail(abs(a), e)
-            dxs[i] = dys[i] * ((ONE - small if a >= 0 else small) + a * (DENSITY * e))
+        for piece in pieces(block, dy):
+            dys, xs, dxs = part(dy, piece), part(x, piece), part(dx, piece)
+            for i in range(len(dys)):
+                a = xs[i]
+                e = decay(-HALF * a * a)
+                small = _tail(abs(a), e)
+                dxs[i] = dys[i] * ((ONE - small if a >= 0 else small) + a * (DENSITY * e))
 
 
 @kernel
+@widest_vectors
 def gelu_by_tanh(queue: Array, x: Array, y: Array) -> None:
     """``y = x / (1 + e^-u)`` with ``u = 2·√(2/π) · (x + 0.044715 · x³)``."""
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            a = xs[i]
-            e = decay(-abs(a * (LINE + CUBE * a * a)))
-            ys[i] = a * ((ONE if a >= 0 else e) / (ONE + e))
+        for piece in pieces(block, x):
+            xs, ys = part(x, piece), part(y, piece)
+            for i in range(len(xs)):
+                a = xs[i]
+                e = decay(-abs(a * (LINE + CUBE * a * a)))
+                ys[i] = a * ((ONE if a >= 0 else e) / (ONE + e))
 
 
 @kernel
+@widest_vectors
 def gelu_by_tanh_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
     """``dx = dy · (s + x · s · (1 - s) · u')`` with ``s = 1 / (1 + e^-u)``."""
     for block in share(queue):
-        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
-        for i in range(len(dys)):
-            a = min(max(xs[i], -LAST), LAST)  # beyond, the gate's slope is 0
-            line, cube = LINE * a, a * a * a
-            e = decay(-abs(line + CUBE * cube))
-            q = ONE / (ONE + e)
-            p = e * q  # s is q or p, and 1 - s the other one
-            slope = line + CUBE3 * cube
-            # p·q, without a product of three, which LLVM may take apart for the last few numbers in
-            # another way than for vectors: p - p².
-            dxs[i] = dys[i] * ((q if a >= 0 else p) + (p - p * p) * slope)
+        for piece in pieces(block, dy):
+            dys, xs, dxs = part(dy, piece), part(x, piece), part(dx, piece)
+            for i in range(len(dys)):
+                a = min(max(xs[i], -LAST), LAST)  # beyond, the gate's slope is 0
+                line, cube = LINE * a, a * a * a
+                e = decay(-abs(line + CUBE * cube))
+                q = ONE / (ONE + e)
+                p = e * q  # s is q or p, and 1 - s the other one
+                slope = line + CUBE3 * cube
+                # p·q, without a product of three, which LLVM may take apart for the last few
+                # numbers in another way than for vectors: p - p².
+                dxs[i] = dys[i] * ((q if a >= 0 else p) + (p - p * p) * slope)
 
 
 @kernel
+@widest_vectors
 def elu(queue: Array, x: Array, y: Array, above: float, below: float, rate: float) -> None:
     """``y = above · x`` above zero, else ``below · (e^(rate·x) - 1)``."""
     up, down, k = np.float32(above), np.float32(below), np.float32(rate)
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            a = xs[i]
-            ys[i] = up * a if a > 0 else down * decay_minus_one(k * min(a, ZERO))
+        for piece in pieces(block, x):
+            xs, ys = part(x, piece), part(y, piece)
+            for i in range(len(xs)):
+                a = xs[i]
+                ys[i] = up * a if a > 0 else down * decay_minus_one(k * min(a, ZERO))
 
 
 @kernel
+@widest_vectors
 def elu_backward(
     queue: Array, dy: Array, x: Array, dx: Array, above: float, below: float, rate: float
 ) -> None:
     """``dx = above · dy`` above zero, else ``below · rate · e^(rate·x) · dy``."""
     up, down, k = np.float32(above), np.float32(below * rate), np.float32(rate)
     for block in share(queue):
-        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
-        for i in range(len(dys)):
-            a = xs[i]
-            dxs[i] = dys[i] * (up if a > 0 else down * decay(k * min(a, ZERO)))
+        for piece in pieces(block, dy):
+            dys, xs, dxs = part(dy, piece), part(x, piece), part(dx, piece)
+            for i in range(len(dys)):
+                a = xs[i]
+                dxs[i] = dys[i] * (up if a > 0 else down * decay(k * min(a, ZERO)))
 
 
 @kernel
+@widest_vectors
 def erf(queue: Array, x: Array, y: Array) -> None:
     """``y = 2/√π · ∫ e^-t² dt`` from 0 to x."""
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            a = xs[i]
-            square = a * a
-            far = ONE - TWO * _tail(ROOT2 * abs(a), decay(-square))
-            p = SMALL[5]
-            p = p * square + SMALL[4]
-            p = p * square + SMALL[3]
-            p = p * square + SMALL[2]
-            p = p * square + SMALL[1]
-            p = p * square + SMALL[0]
-            ys[i] = a * p if square < ONE else (far if a >= 0 else -far)
+        for piece in pieces(block, x):
+            xs, ys = part(x, piece), part(y, piece)
+            for i in range(len(xs)):
+                a = xs[i]
+                square = a * a
+                far = ONE - TWO * _tail(ROOT2 * abs(a), decay(-square))
+                p = SMALL[5]
+                p = p * square + SMALL[4]
+                p = p * square + SMALL[3]
+                p = p * square + SMALL[2]
+                p = p * square + SMALL[1]
+                p = p * square + SMALL[0]
+                ys[i] = a * p if square < ONE else (far if a >= 0 else -far)
 
 
 @kernel
+@widest_vectors
 def erf_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
     """``dx = dy · 2/√π · e^-x²``."""
     for block in share(queue):
-        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
-        for i in range(len(dys)):
-            dxs[i] = dys[i] * (SLOPE * decay(-xs[i] * xs[i]))
+        for piece in pieces(block, dy):
+            dys, xs, dxs = part(dy, piece), part(x, piece), part(dx, piece)
+            for i in range(len(dys)):
+                dxs[i] = dys[i] * (SLOPE * decay(-xs[i] * xs[i]))
 
 
 @kernel
+@widest_vectors
 def softplus(queue: Array, x: Array, y: Array, beta: float) -> None:
     """``y = (max(z, 0) + log(1 + e^-|z|)) / β`` with ``z = β·x``."""
     k, over = np.float32(beta), np.float32(1 / beta)
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            z = max(k * xs[i], FLAT)
-            e = decay(-abs(z))
-            s = e / (TWO + e)  # log(1 + e) = 2 · artanh(s), s up to 1/3
-            q = s * s
-            p = ARTANH[5]
-            p = p * q + ARTANH[4]
-            p = p * q + ARTANH[3]
-            p = p * q + ARTANH[2]
-            p = p * q + ARTANH[1]
-            p = p * q + ARTANH[0]
-            # Half of z + |z| is z above 0, without a branch that would let LLVM rearrange the rest.
-            ys[i] = (HALF * (z + abs(z)) + s * p) * over
+        for piece in pieces(block, x):
+            xs, ys = part(x, piece), part(y, piece)
+            for i in range(len(xs)):
+                z = max(k * xs[i], FLAT)
+                e = decay(-abs(z))
+                s = e / (TWO + e)  # log(1 + e) = 2 · artanh(s), s up to 1/3
+                q = s * s
+                p = ARTANH[5]
+                p = p * q + ARTANH[4]
+                p = p * q + ARTANH[3]
+                p = p * q + ARTANH[2]
+                p = p * q + ARTANH[1]
+                p = p * q + ARTANH[0]
+                # Half of z + |z| is z above 0, without a branch that would let LLVM rearrange the
+                # rest.
+                ys[i] = (HALF * (z + abs(z)) + s * p) * over
 
 
 @kernel
+@widest_vectors
 def softplus_backward(queue: Array, dy: Array, x: Array, dx: Array, beta: float) -> None:
     """``dx = dy / (1 + e^-(β·x))``."""
     k = np.float32(beta)
     for block in share(queue):
-        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
-        for i in range(len(dys)):
-            z = k * xs[i]
-            e = decay(-abs(z))
-            dxs[i] = dys[i] * ((ONE if z >= 0 else e) / (ONE + e))
+        for piece in pieces(block, dy):
+            dys, xs, dxs = part(dy, piece), part(x, piece), part(dx, piece)
+            for i in range(len(dys)):
+                z = k * xs[i]
+                e = decay(-abs(z))
+                dxs[i] = dys[i] * ((ONE if z >= 0 else e) / (ONE + e))
 
 
 @kernel
+@widest_vectors
 def mish(queue: Array, x: Array, y: Array) -> None:
     """``y = x · t`` with ``t = tanh(log(1 + e^x)) = ((1 + e^x)² - 1) / ((1 + e^x)² + 1)``."""
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            a = xs[i]
-            e = decay(-abs(a))
-            above = (ONE + TWO * e) / (ONE + TWO * e + TWO * e * e)
-            below = e * (e + TWO) / (e * (e + TWO) + TWO)
-            ys[i] = a * (above if a >= 0 else below)
+        for piece in pieces(block, x):
+            xs, ys = part(x, piece), part(y, piece)
+            for i in range(len(xs)):
+                a = xs[i]
+                e = decay(-abs(a))
+                above = (ONE + TWO * e) / (ONE + TWO * e + TWO * e * e)
+                below = e * (e + TWO) / (e * (e + TWO) + TWO)
+                ys[i] = a * (above if a >= 0 else below)
 
 
 @kernel
+@widest_vectors
 def mish_backward(queue: Array, dy: Array, x: Array, dx: Array) -> None:
     """``dx = dy · (t + x · (1 - t) · (1 + t) / (1 + e^-x))``."""
     for block in share(queue):
-        dys, xs, dxs = part(dy, block), part(x, block), part(dx, block)
-        for i in range(len(dys)):
-            a = xs[i]
-            e = decay(-abs(a))
-            up, down = ONE + TWO * e + TWO * e * e, e * (e + TWO) + TWO
-            t = (ONE + TWO * e) / up if a >= 0 else e * (e + TWO) / down
-            rest = TWO * e * e / up if a >= 0 else TWO / down  # 1 - t
-            s = (ONE if a >= 0 else e) / (ONE + e)
-            dxs[i] = dys[i] * (t + a * rest * (ONE + t) * s)
+        for piece in pieces(block, dy):
+            dys, xs, dxs = part(dy, piece), part(x, piece), part(dx, piece)
+            for i in range(len(dys)):
+                a = xs[i]
+                e = decay(-abs(a))
+                up, down = ONE + TWO * e + TWO * e * e, e * (e + TWO) + TWO
+                t = (ONE + TWO * e) / up if a >= 0 else e * (e + TWO) / down
+                rest = TWO * e * e / up if a >= 0 else TWO / down  # 1 - t
+                s = (ONE if a >= 0 else e) / (ONE + e)
+                dxs[i] = dys[i] * (t + a * rest * (ONE + t) * s)

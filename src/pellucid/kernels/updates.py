@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..typing import Array
-from .blocks import part
+from .blocks import part, pieces
 from .jit import kernel
 from .pool.threads import share
 
@@ -74,9 +74,10 @@ def sgd(queue: Array, w: Array, g: Array, lr: float, weight_decay: float) -> Non
     """``g ← g + λ·w``; ``w ← w - η·g``."""
     rate, decay = np.float32(lr), np.float32(weight_decay)
     for block in share(queue):
-        ws, gs = part(w, block), part(g, block)
-        for i in range(len(ws)):
-            ws[i] -= rate * (gs[i] + decay * ws[i])
+        for piece in pieces(block, w):
+            ws, gs = part(w, piece), part(g, piece)
+            for i in range(len(ws)):
+                ws[i] -= rate * (gs[i] + decay * ws[i])
 
 
 @kernel
@@ -87,11 +88,12 @@ def momentum(
     """``g ← g + λ·w``; ``v ← μ·v + g``; ``w ← w - η·v``, or ``w ← w - η·(g + μ·v)``."""
     rate, keep, decay = np.float32(lr), np.float32(momentum), np.float32(weight_decay)
     for block in share(queue):
-        ws, gs, vs = part(w, block), part(g, block), part(v, block)
-        for i in range(len(ws)):
-            slope = gs[i] + decay * ws[i]
-            vs[i] = settled(keep * vs[i] + slope)
-            ws[i] -= rate * (slope + keep * vs[i] if nesterov else vs[i])
+        for piece in pieces(block, w):
+            ws, gs, vs = part(w, piece), part(g, piece), part(v, piece)
+            for i in range(len(ws)):
+                slope = gs[i] + decay * ws[i]
+                vs[i] = settled(keep * vs[i] + slope)
+                ws[i] -= rate * (slope + keep * vs[i] if nesterov else vs[i])
 
 
 @kernel
@@ -101,11 +103,12 @@ def adagrad(
     """``g ← g + λ·w``; ``h ← h + g²``; ``w ← w - η·g / (√h + ε)``."""
     rate, small, decay = np.float32(lr), np.float32(eps), np.float32(weight_decay)
     for block in share(queue):
-        ws, gs, hs = part(w, block), part(g, block), part(h, block)
-        for i in range(len(ws)):
-            slope = gs[i] + decay * ws[i]
-            hs[i] = settled(hs[i] + slope * slope)
-            ws[i] -= rate * slope / (np.sqrt(hs[i]) + small)
+        for piece in pieces(block, w):
+            ws, gs, hs = part(w, piece), part(g, piece), part(h, piece)
+            for i in range(len(ws)):
+                slope = gs[i] + decay * ws[i]
+                hs[i] = settled(hs[i] + slope * slope)
+                ws[i] -= rate * slope / (np.sqrt(hs[i]) + small)
 
 
 @kernel
@@ -117,11 +120,12 @@ def rmsprop(
     rate, keep, new = np.float32(lr), np.float32(alpha), np.float32(1 - alpha)
     small, decay = np.float32(eps), np.float32(weight_decay)
     for block in share(queue):
-        ws, gs, hs = part(w, block), part(g, block), part(h, block)
-        for i in range(len(ws)):
-            slope = gs[i] + decay * ws[i]
-            hs[i] = settled(keep * hs[i] + new * slope * slope)
-            ws[i] -= rate * slope / (np.sqrt(hs[i]) + small)
+        for piece in pieces(block, w):
+            ws, gs, hs = part(w, piece), part(g, piece), part(h, piece)
+            for i in range(len(ws)):
+                slope = gs[i] + decay * ws[i]
+                hs[i] = settled(keep * hs[i] + new * slope * slope)
+                ws[i] -= rate * slope / (np.sqrt(hs[i]) + small)
 
 
 @kernel
@@ -135,12 +139,13 @@ def adam(queue: Array, w: Array, g: Array, m: Array, v: Array, constants: AdamCo
     kept, rate = np.float32(1 - lr * shrink), np.float32(lr / (1 - beta1**t))
     root, small = np.float32(1 / math.sqrt(1 - beta2**t)), np.float32(eps)
     for block in share(queue):
-        ws, gs, ms, vs = part(w, block), part(g, block), part(m, block), part(v, block)
-        for i in range(len(ws)):
-            slope = gs[i] + decay * ws[i]
-            ms[i] = settled(ms[i] + a * (slope - ms[i]))
-            vs[i] = settled(vs[i] + b * (slope * slope - vs[i]))
-            ws[i] = kept * ws[i] - rate * ms[i] / (np.sqrt(vs[i]) * root + small)
+        for piece in pieces(block, w):
+            ws, gs, ms, vs = part(w, piece), part(g, piece), part(m, piece), part(v, piece)
+            for i in range(len(ws)):
+                slope = gs[i] + decay * ws[i]
+                ms[i] = settled(ms[i] + a * (slope - ms[i]))
+                vs[i] = settled(vs[i] + b * (slope * slope - vs[i]))
+                ws[i] = kept * ws[i] - rate * ms[i] / (np.sqrt(vs[i]) * root + small)
 
 
 @kernel
@@ -148,9 +153,10 @@ def average(queue: Array, a: Array, w: Array, decay: float) -> None:
     """Compute ``a ← a + (1-d)·(w - a)``: the twin of `pellucid.training.averaging.average`."""
     new = np.float32(1 - decay)
     for block in share(queue):
-        averages, ws = part(a, block), part(w, block)
-        for i in range(len(ws)):
-            averages[i] += new * (ws[i] - averages[i])
+        for piece in pieces(block, a):
+            averages, ws = part(a, piece), part(w, piece)
+            for i in range(len(ws)):
+                averages[i] += new * (ws[i] - averages[i])
 
 
 @kernel
@@ -172,6 +178,7 @@ def scale(queue: Array, g: Array, factor: float) -> None:
     """``g ← factor·g``."""
     f = np.float32(factor)
     for block in share(queue):
-        gs = part(g, block)
-        for i in range(len(gs)):
-            gs[i] *= f
+        for piece in pieces(block, g):
+            gs = part(g, piece)
+            for i in range(len(gs)):
+                gs[i] *= f

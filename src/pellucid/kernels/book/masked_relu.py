@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...typing import Array
-from ..blocks import part
+from ..blocks import part, pieces
 from ..jit import kernel
 from ..pool.threads import share
 
@@ -23,17 +23,19 @@ ZERO = np.float32(0)
 def forward(queue: Array, x: Array, y: Array, mask: Array) -> None:
     """``y = max(0, x)``; ``mask = x ≤ 0``. A NaN stays NaN."""
     for block in share(queue):
-        xs, ys, ms = part(x, block), part(y, block), part(mask, block)
-        for i in range(len(xs)):
-            masked = xs[i] <= 0
-            ys[i] = ZERO if masked else xs[i]
-            ms[i] = masked
+        for piece in pieces(block, x):
+            xs, ys, ms = part(x, piece), part(y, piece), part(mask, piece)
+            for i in range(len(xs)):
+                masked = xs[i] <= 0
+                ys[i] = ZERO if masked else xs[i]
+                ms[i] = masked
 
 
 @kernel
 def backward(queue: Array, dy: Array, mask: Array) -> None:
     """``dy = 0`` where ``mask`` is set, in place."""
     for block in share(queue):
-        dys, ms = part(dy, block), part(mask, block)
-        for i in range(len(dys)):
-            dys[i] = ZERO if ms[i] else dys[i]
+        for piece in pieces(block, dy):
+            dys, ms = part(dy, piece), part(mask, piece)
+            for i in range(len(dys)):
+                dys[i] = ZERO if ms[i] else dys[i]

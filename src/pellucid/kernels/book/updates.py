@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...typing import Array
-from ..blocks import part
+from ..blocks import part, pieces
 from ..jit import kernel
 from ..pool.threads import share
 
@@ -35,29 +35,32 @@ def _settled(z: float) -> float:
 def to_float32(queue: Array, x: Array, y: Array) -> None:
     """``y = x``, rounded."""
     for block in share(queue):
-        xs, ys = part(x, block), part(y, block)
-        for i in range(len(xs)):
-            ys[i] = np.float32(xs[i])
+        for piece in pieces(block, x):
+            xs, ys = part(x, piece), part(y, piece)
+            for i in range(len(xs)):
+                ys[i] = np.float32(xs[i])
 
 
 @kernel
 def sgd(queue: Array, w: Array, g: Array, lr: float) -> None:
     """``w ← w - η·g``."""
     for block in share(queue):
-        ws, gs = part(w, block), part(g, block)
-        for i in range(len(ws)):
-            ws[i] -= lr * gs[i]
+        for piece in pieces(block, w):
+            ws, gs = part(w, piece), part(g, piece)
+            for i in range(len(ws)):
+                ws[i] -= lr * gs[i]
 
 
 @kernel
 def momentum(queue: Array, w: Array, g: Array, v: Array, lr: float, alpha: float) -> None:
     """``v ← α·v - η·g``; ``w ← w + v``."""
     for block in share(queue):
-        ws, gs, vs = part(w, block), part(g, block), part(v, block)
-        for i in range(len(ws)):
-            z = _settled(alpha * vs[i] - lr * gs[i])
-            vs[i] = z
-            ws[i] += z
+        for piece in pieces(block, w):
+            ws, gs, vs = part(w, piece), part(g, piece), part(v, piece)
+            for i in range(len(ws)):
+                z = _settled(alpha * vs[i] - lr * gs[i])
+                vs[i] = z
+                ws[i] += z
 
 
 @kernel
@@ -66,37 +69,40 @@ def nesterov(
 ) -> None:
     """``w ← w + α²·v - (1+α)·η·g``; ``v ← α·v - η·g``, which is done before if ``first``."""
     for block in share(queue):
-        ws, gs, vs = part(w, block), part(g, block), part(v, block)
-        for i in range(len(ws)):
-            before = np.float64(vs[i])
-            after = _settled(alpha * before - lr * gs[i])
-            z = after if first else before
-            ws[i] += alpha * alpha * z - (1 + alpha) * lr * gs[i]
-            vs[i] = after
+        for piece in pieces(block, w):
+            ws, gs, vs = part(w, piece), part(g, piece), part(v, piece)
+            for i in range(len(ws)):
+                before = np.float64(vs[i])
+                after = _settled(alpha * before - lr * gs[i])
+                z = after if first else before
+                ws[i] += alpha * alpha * z - (1 + alpha) * lr * gs[i]
+                vs[i] = after
 
 
 @kernel
 def adagrad(queue: Array, w: Array, g: Array, h: Array, lr: float) -> None:
     """``h ← h + g²``; ``w ← w - η·g / (√h + 1e-7)``."""
     for block in share(queue):
-        ws, gs, hs = part(w, block), part(g, block), part(h, block)
-        for i in range(len(ws)):
-            z = np.float64(gs[i])
-            s = _settled(hs[i] + z * z)
-            hs[i] = s
-            ws[i] -= lr * z / (np.sqrt(s) + OUTSIDE)
+        for piece in pieces(block, w):
+            ws, gs, hs = part(w, piece), part(g, piece), part(h, piece)
+            for i in range(len(ws)):
+                z = np.float64(gs[i])
+                s = _settled(hs[i] + z * z)
+                hs[i] = s
+                ws[i] -= lr * z / (np.sqrt(s) + OUTSIDE)
 
 
 @kernel
 def rmsprop(queue: Array, w: Array, g: Array, h: Array, lr: float, rho: float) -> None:
     """``h ← ρ·h + (1-ρ)·g²``; ``w ← w - η·g / (√h + 1e-7)``."""
     for block in share(queue):
-        ws, gs, hs = part(w, block), part(g, block), part(h, block)
-        for i in range(len(ws)):
-            z = np.float64(gs[i])
-            s = _settled(rho * hs[i] + (1 - rho) * (z * z))
-            hs[i] = s
-            ws[i] -= lr * z / (np.sqrt(s) + OUTSIDE)
+        for piece in pieces(block, w):
+            ws, gs, hs = part(w, piece), part(g, piece), part(h, piece)
+            for i in range(len(ws)):
+                z = np.float64(gs[i])
+                s = _settled(rho * hs[i] + (1 - rho) * (z * z))
+                hs[i] = s
+                ws[i] -= lr * z / (np.sqrt(s) + OUTSIDE)
 
 
 @kernel
@@ -105,10 +111,11 @@ def adam(
 ) -> None:
     """``m ← m + a·(g-m)``; ``v ← v + b·(g²-v)``; ``w ← w - η·m / (√v + 1e-7)``, η the ``rate``."""
     for block in share(queue):
-        ws, gs, ms, vs = part(w, block), part(g, block), part(m, block), part(v, block)
-        for i in range(len(ws)):
-            z = np.float64(gs[i])
-            s = _settled(ms[i] + a * (z - ms[i]))
-            q = _settled(vs[i] + b * (z * z - vs[i]))
-            ms[i], vs[i] = s, q
-            ws[i] -= rate * s / (np.sqrt(q) + OUTSIDE)
+        for piece in pieces(block, w):
+            ws, gs, ms, vs = part(w, piece), part(g, piece), part(m, piece), part(v, piece)
+            for i in range(len(ws)):
+                z = np.float64(gs[i])
+                s = _settled(ms[i] + a * (z - ms[i]))
+                q = _settled(vs[i] + b * (z * z - vs[i]))
+                ms[i], vs[i] = s, q
+                ws[i] -= rate * s / (np.sqrt(q) + OUTSIDE)

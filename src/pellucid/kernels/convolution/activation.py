@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ...typing import Array
 from ..elementwise import sigmoid_of, silu_of
-from ..jit import LANES, inlined, kernel
+from ..jit import LANES, inlined, kernel, widest_vectors
 from ..rectifiers import hardsigmoid_of, hardswish_of
 from ..simd import clip, load, store
 from ..smooth_activations import gelu_of
@@ -73,6 +73,7 @@ def on_tiles(height: int, vectors: int, *, functions: bool) -> Any:
 
 
 @kernel
+@widest_vectors
 def _write(x: Array, y: Array, kind: int, a: float, b: float) -> None:
     """Write a function of the numbers ``x`` to ``y``, which is another array of the same size."""
     if kind == SIGMOID:
