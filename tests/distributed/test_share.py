@@ -1,8 +1,11 @@
 """Sums over all ranks are one tree, however many ranks there are and however they add it up."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
+from engine.shares import shares
 from pellucid.distributed import Share
 from pellucid.distributed import share as module
 
@@ -25,6 +28,26 @@ def test_a_total_has_the_bits_of_one_process(ranks, pairs, monkeypatch):
         assert found.tobytes() == whole.tobytes()
         # In pairs where the ranks are many enough and their shares are equal; else all at once.
         assert gathered == (0 if ranks >= pairs and ranks != 3 else 1)
+
+
+@pytest.mark.parametrize("images", [1, 2, 3, 5, 8, 11, 16])
+def test_sums_over_few_images_need_no_more_chunks_for_the_same_bits(images):
+    share, numbers = Share(None, 32), np.random.default_rng(images).normal(size=images)
+    share.begin(images)
+
+    def total(chunks):
+        bounds = share.bounds(chunks)
+        assert len(bounds) == share.count(chunks) + 1
+        return share.total(np.float32([sum(numbers[a:b]) for a, b in pairwise(bounds)]))
+
+    few = share.enough(32, images)
+    assert images <= few < 2 * images
+    assert total(few) == total(32)
+
+
+def test_no_rank_is_left_without_a_chunk():
+    for share in shares(3, 8):
+        assert [share.enough(16, images) for images in (1, 8, 9, 100)] == [8, 8, 16, 16]
 
 
 def test_a_total_of_single_numbers_is_an_array_however_it_is_added_up(monkeypatch):

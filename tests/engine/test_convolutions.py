@@ -152,10 +152,8 @@ def test_depthwise_gives_what_the_layers_give(image, how, channels, relu):
 
 
 def strips(window, channels, groups=1):
-    return (
-        PooledGradient(slide((12, 12), window), channels, 2 * groups, groups, 2, Share()).strips.run
-        > 0
-    )
+    sizes = channels, 2 * groups, groups, 2
+    return PooledGradient(slide((12, 12), window), *sizes, Share(), 1).strips.run > 0
 
 
 def test_strips_are_made_where_vectors_along_the_runs_would_stay_empty():
@@ -285,6 +283,21 @@ def test_there_are_fewer_partial_sums_where_they_would_take_too_much_memory():
     assert chunks(16) == 16
     assert 4 * 16 * 25 * 16 * filters_that_fill() > tree.BYTES
     assert chunks(filters_that_fill()) == chunks(100 * filters_that_fill()) == CHUNKS == 8
+
+
+@pytest.mark.parametrize(
+    ("sizes", "pool", "kind"),
+    [
+        ((64, 64, 2), 1, WinogradGradient), ((96, 96, 1), 1, WideWinogradGradient),
+        ((4, 4, 1), 1, DirectGradient), ((4, 4, 1), 2, PooledGradient),
+        ((4, 4, 4), 1, GroupedGradient),
+    ],
+)  # fmt: skip
+def test_few_images_have_no_sums_of_chunks_without_an_image(sizes, pool, kind):
+    for batch, chunks in ((1, 1), (2, 2), (3, 4), (8, 8)):
+        gradient = filter_gradient(slide((12, 12), 3), *sizes, pool, batch)
+        assert type(gradient) is kind
+        assert len(gradient.sums.bias) == gradient.chunks == chunks
 
 
 def filters_that_fill():

@@ -96,7 +96,7 @@ def test_any_number_of_ranks_and_threads_has_the_bits_of_one_process(name):
         set_num_threads(before)
 
 
-def alone(case, share, images=13):
+def alone(case, share, images):
     """Return what a rank's plan of one layer gives, and the plan."""
     model = case.layer().astype(np.float32)
     x, dy = dataclasses.replace(case, n=images).arrays(np.float32)
@@ -112,9 +112,10 @@ def alone(case, share, images=13):
 
 
 @every_case
-def test_a_layer_on_three_ranks_has_the_bits_of_one_process(case):
-    plan, *whole = alone(case, Share())
-    _, *parts = zip(*on_threads(3, lambda rank: alone(case, Share(rank))), strict=True)
+@pytest.mark.parametrize("images", [2, 13])
+def test_a_layer_on_three_ranks_has_the_bits_of_one_process(case, images):
+    plan, *whole = alone(case, Share(), images)
+    _, *parts = zip(*on_threads(3, lambda rank: alone(case, Share(rank), images)), strict=True)
     y, dx = (np.concatenate(part) for part in parts[:2])
     grads = [joined(list(part), chunks_of_ranks(3)) for part in zip(*parts[2], strict=True)]
     if plan.approximate:  # correct, to the last bits

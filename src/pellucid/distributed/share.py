@@ -97,10 +97,19 @@ class Share:
         """Return the most images that this rank has of any batch of up to ``images``."""
         return -(-images * (self.last - self.first) // self.chunks)
 
+    def enough(self, chunks: int, images: int) -> int:
+        """Return how many of ``chunks`` do for batches of up to ``images``.
+
+        Chunks of an image each, and none between them without an image, make the same tree, to
+        which the empty ones would add zeros. Several ranks need one each.
+        """
+        least = 1 if self.alone else self.chunks
+        return min(chunks, max(least, 1 << max(0, images - 1).bit_length()))
+
     def bounds(self, chunks: int) -> Array:
         """Return where this rank's chunks begin among its own images, and the end of the last one.
 
-        ``chunks``, of the whole batch, is a multiple of `Share.chunks`.
+        ``chunks``, of the whole batch, is a multiple of `Share.chunks`, or `enough`.
 
         Returns
         -------
@@ -110,7 +119,7 @@ class Share:
 
     def count(self, chunks: int) -> int:
         """Return how many of ``chunks`` of the whole batch are this rank's."""
-        return chunks // self.chunks * (self.last - self.first)
+        return chunks * (self.last - self.first) // self.chunks
 
     def total(self, parts: Array) -> Array:
         """Return the sum over the whole batch of ``parts`` (this rank's chunks, ...).
@@ -212,7 +221,6 @@ def tree_sum(parts: Array) -> Array:
 
 @lru_cache(maxsize=256)
 def _bounds(images: int, chunks: int, first: int, last: int, of: int) -> Array:
-    each = chunks // of
-    edges = np.arange(first * each, last * each + 1) * images // chunks
+    edges = np.arange(first * chunks // of, last * chunks // of + 1) * images // chunks
     edges -= edges[0]  # writable, or Numba would compile every kernel for other arrays too
     return edges

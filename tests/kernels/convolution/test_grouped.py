@@ -98,7 +98,7 @@ def input_gradient(case):
 def filter_gradients(case):
     share = Share()
     share.begin(N)
-    accumulate = GroupedGradient(*case.geometry, share)
+    accumulate = GroupedGradient(*case.geometry, share, N)
     x, dw, db = last(case.x, np.nan), Room(*case.w.shape), Room(len(case.w))
     x = x.reshape(np.moveaxis(case.x, 1, -1).shape)
     source = images(case.dy, case.y if case.rectify else None)

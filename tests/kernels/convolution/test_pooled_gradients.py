@@ -51,7 +51,7 @@ def arrays(case):
 
 def gradients(case, chunks=2, band=2):
     """Return the gradients of filters and bias, summed up by ``chunks``."""
-    back = PooledGradient(case.windows, *case.sizes, case.pool, begun(N, chunks))
+    back = PooledGradient(case.windows, *case.sizes, case.pool, begun(N, chunks), 16)
     back.band, back.chunks = min(band, back.s.oh), chunks
     back.sums = PartialSums(*(sums[:chunks] for sums in back.sums))
     for sums in back.sums[:2]:
@@ -101,9 +101,11 @@ def test_the_input_gradient_is_what_the_windows_that_won_give_back(
 def test_runs_of_whole_vectors_are_read_in_the_images_themselves(stripped, read):
     read((2, 1), stripped)
     case = expected("pooled, deep", False)
-    assert PooledGradient(case.windows, *case.sizes, case.pool, Share()).in_place == (not stripped)
-    assert not PooledGradient(slide((6, 6), 2, padding=1), LANES, 4, 1, 2, Share()).in_place
-    assert not PooledGradient(slide((6, 6), 2), LANES + 1, 4, 1, 2, Share()).in_place
+    assert PooledGradient(case.windows, *case.sizes, case.pool, Share(), N).in_place == (
+        not stripped
+    )
+    assert not PooledGradient(slide((6, 6), 2, padding=1), LANES, 4, 1, 2, Share(), N).in_place
+    assert not PooledGradient(slide((6, 6), 2), LANES + 1, 4, 1, 2, Share(), N).in_place
 
 
 @layouts

@@ -198,8 +198,8 @@ def input_gradient(case, wide=False):
 
 def weight_gradients(case, wide=False, per_block=None, chunks=8):
     slides = sliding(case.windows, *case.sizes), through(case.windows, case.sizes[1], case.pool)
-    passed = (*slides, case.windows, begun(case.n, chunks))
-    passing = WideWinogradGradient(*passed, case.n) if wide else WinogradGradient(*passed)
+    passed = (*slides, case.windows, begun(case.n, chunks), case.n)
+    passing = WideWinogradGradient(*passed) if wide else WinogradGradient(*passed)
     if per_block is not None:
         passing.per_block = per_block
     dw, db = (np.full(a.shape, np.nan, np.float32) for a in (case.w, case.b))

@@ -85,9 +85,9 @@ def filter_gradient(
     """
     share = share or Share()
     if pool > 1:  # which leaves no more products than Winograd's, and no transforms
-        return PooledGradient(windows, channels, filters, groups, pool, share)
+        return PooledGradient(windows, channels, filters, groups, pool, share, batch)
     if is_narrow(channels, filters, groups):
-        return GroupedGradient(windows, channels, filters, groups, share)
+        return GroupedGradient(windows, channels, filters, groups, share, batch)
     if is_product(windows, groups, pool, batch):
         precision = precision if rounding_pays(channels, filters) else "float32"
         return ProductGradient(places(windows), channels, filters, share, precision)
@@ -96,9 +96,9 @@ def filter_gradient(
         few = _patches_are_fewer(windows, channels, filters, batch, share.chunks)
         if groups == 1 and (few or _is_wide(channels, filters, groups)):
             return WideWinogradGradient(s, d, windows, share, batch)
-        return WinogradGradient(s, d, windows, share)
+        return WinogradGradient(s, d, windows, share, batch)
     precision = precision if rows_pair(windows, channels, filters, groups) else "float32"
-    return DirectGradient(s, windows, share, precision)
+    return DirectGradient(s, windows, share, batch, precision)
 
 
 def _few_channels_pay(windows: Windows, channels: int) -> bool:

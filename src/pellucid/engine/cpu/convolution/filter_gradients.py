@@ -51,7 +51,7 @@ class DirectGradient:
     scratch = ("sums",)
 
     def __init__(
-        self, s: Sliding, windows: Windows, share: Share, precision: str = "float32"
+        self, s: Sliding, windows: Windows, share: Share, batch: int, precision: str = "float32"
     ) -> None:
         self.s, per_word = s, PRECISIONS[precision].per_word
         run_offset, per_group = runs(windows, s), s.f // s.groups
@@ -62,8 +62,9 @@ class DirectGradient:
         tile = pixel_tile(taps, per_group)
         width = round_up(per_group, tile[1] * LANES)
         self.shape = (s.groups, depth, width)
-        self.share, self.chunks = share, chunk_count(s.groups * taps * width, share.chunks)
-        self.sums = partial_sums(share.count(self.chunks), s.groups * taps * width, s.f)
+        count = s.groups * taps * width
+        self.share, self.chunks = share, share.enough(chunk_count(count, share.chunks), batch)
+        self.sums = partial_sums(share.count(self.chunks), count, s.f)
         self.kernel = direct.backward_weights(*tile, precision)
         self.uses = (self.kernel, unpack, write_total)
         self.in_place = s.in_place and per_word == 1
@@ -94,8 +95,9 @@ class PooledGradient:
     scratch = ("sums",)
 
     def __init__(
-        self, windows: Windows, channels: int, filters: int, groups: int, pool: int, share: Share
-    ) -> None:
+        self, windows: Windows, channels: int, filters: int, groups: int, pool: int, share: Share,
+        batch: int,
+    ) -> None:  # fmt: skip
         s = self.s = sliding(windows, channels, filters, groups, pool)
         (fh, fw), depth = windows.window, channels // groups
         taps, stripped = fh * fw * depth, strips_pay(windows, s)
@@ -105,8 +107,9 @@ class PooledGradient:
         width = round_up(length, tile[1] * LANES)
         places = np.arange(pieces).reshape(-1, 1) * width + np.arange(length)
         self.taps = places.reshape(fh, fw, depth).transpose(2, 0, 1).ravel()
-        self.share, self.chunks = share, chunk_count(filters * pieces * width, share.chunks)
-        self.sums = partial_sums(share.count(self.chunks), filters * pieces * width, filters)
+        count = filters * pieces * width
+        self.share, self.chunks = share, share.enough(chunk_count(count, share.chunks), batch)
+        self.sums = partial_sums(share.count(self.chunks), count, filters)
         self.kernel = pooled_weight_gradient.backward_weights(*tile)
         self.uses = (self.kernel, pooled_weight_gradient.unpack, write_total)
         # Vectors that reach beyond a run read beyond the last image.
@@ -133,7 +136,7 @@ class WinogradGradient:
 
     scratch = ("sums",)
 
-    def __init__(self, s: Sliding, d: Sliding, windows: Windows, share: Share) -> None:
+    def __init__(self, s: Sliding, d: Sliding, windows: Windows, share: Share, batch: int) -> None:
         side, step = windows.window[0], windows.dilation
         depth, per_group = whole_vectors(s.c // s.groups), s.f // s.groups
         tile = tile_shape(depth, per_group)
@@ -144,7 +147,8 @@ class WinogradGradient:
         self.patches = patch_count(self.s)
         self.shape = (s.groups, depth, PLACES, width)
         count = math.prod(self.shape)
-        self.share, self.chunks = share, chunk_count(count, share.chunks)
+        chunks = chunk_count(count, share.chunks)  # which the bits of all ranks depend on
+        self.share, self.chunks = share, share.enough(chunks, batch)
         self.sums = partial_sums(share.count(self.chunks), count, s.groups * width)
         # Large sums are read and written for every block: they must be worth it.
         worth = s.c // s.groups * per_group // WORTH
@@ -152,7 +156,7 @@ class WinogradGradient:
         # Each part reads all pixels once more, which products with many numbers outweigh.
         channels = s.c // s.groups
         many = channels * per_group >= MANY * (channels + per_group)
-        self.parts = 3 if many and self.chunks * s.groups < TASKS // 2 else 1
+        self.parts = 3 if many and chunks * s.groups < TASKS // 2 else 1
         if self.parts == 3:
             self.per_block = max(self.per_block, IN_PARTS)
         self.kernel, self.transform = (

@@ -110,7 +110,7 @@ class GroupedGradient:
     scratch = ("sums",)
 
     def __init__(
-        self, windows: Windows, channels: int, filters: int, groups: int, share: Share
+        self, windows: Windows, channels: int, filters: int, groups: int, share: Share, batch: int
     ) -> None:
         given, made = channels // groups, filters // groups
         per, taps = groups_per_vector(given, made), math.prod(windows.window)
@@ -127,7 +127,7 @@ class GroupedGradient:
         self.window = (*windows.window, *windows.dilation)
         self.kernel = grouped_gradient.backward_weights(width, height, run, step, given, made)
         size = vectors * taps * given * LANES
-        self.share, self.chunks = share, chunk_count(size, share.chunks)
+        self.share, self.chunks = share, share.enough(chunk_count(size, share.chunks), batch)
         self.sums = partial_sums(share.count(self.chunks), size, vectors * LANES)
         self.uses = (self.kernel, grouped_gradient.unpack)
         self.work = s.oh * s.ow * filters * given * taps

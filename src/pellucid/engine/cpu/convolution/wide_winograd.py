@@ -122,8 +122,8 @@ class WideWinogradGradient:
         side, step = windows.window[0], windows.dilation
         outputs = PATCH + 1 - side
         self.s, self.d = (patches(k, step, outputs, 1, WIDTH) for k in (s, d))
-        self.share, own = share, share.count(share.chunks)
-        self.chunks, self.of_image = share.chunks, patch_count(self.s)
+        self.share, self.chunks = share, share.enough(share.chunks, batch)
+        own, self.of_image = share.count(self.chunks), patch_count(self.s)
         depth = _panels(s.c) + _panels(d.c)
         of_image = self.of_image * PLACES * depth * WIDTH
         numbers = share.largest(batch) * of_image
