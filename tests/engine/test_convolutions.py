@@ -96,18 +96,44 @@ def test_winograd_does_not_serve_images_that_leave_its_patches_empty():
 
 
 def test_winograd_does_not_transform_filters_for_too_few_patches():
-    assert Winograd in chosen((6, 6), batch=8)
-    assert Winograd not in chosen((6, 6), batch=1)
+    assert Winograd in chosen((6, 6), batch=48)
+    assert Winograd not in chosen((6, 6), batch=8)
+
+
+def test_a_frozen_convolution_has_the_algorithm_that_pays_once_its_filters_are_packed():
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1, rng=rng), nn.ReLU())
+    x = draw_images(model, (64, 8, 8), 1, rng)
+    plan = engine.compile(model, x.shape[1:], 1)
+    step = plan.steps[1]
+    assert type(step._output) is Direct
+    agree(model, x, rng)
+    plan(x)
+    model.eval()
+    plan.freeze()
+    assert type(step._output) is Winograd
+    assert step.kernel.startswith(Winograd.name)
+    for _ in range(3):
+        assert_agrees(plan(x), model(x))
+
+
+def test_in_training_the_fewer_of_transformed_patches_and_filters_are_written():
+    wide = (WideWinograd, WideWinograd)
+    assert chosen((16, 16), depths=(64, 64), batch=1)[:2] == wide
+    assert chosen((16, 16), depths=(64, 64), batch=4)[:2] == (Winograd, Winograd)
+    frozen = output(slide((16, 16), 3, padding=1), 64, 64, 1, 1, 1, frozen=True)
+    assert type(frozen) is Winograd
 
 
 def test_many_channels_have_kernels_that_never_write_transformed_filters():
     wide = (WideWinograd, WideWinograd, WideWinogradGradient)
-    for batch in (1, 8):
+    for batch in (2, 8):
         assert chosen((7, 7), depths=(512, 512), batch=batch) == wide
+    assert chosen((7, 7), depths=(512, 512), batch=1) == (Direct, Direct, WideWinogradGradient)
     assert chosen((28, 28), depths=(256, 256), batch=256) == wide
     assert chosen((28, 28), depths=(96, 96)) == (Winograd, Winograd, WinogradGradient)
-    # The gradient's sums over chunks are more numbers than the patches of few images.
-    assert chosen((28, 28), depths=(96, 96), batch=1) == (Winograd, Winograd, WideWinogradGradient)
+    # The patches of few images are fewer numbers than filters, and than sums over chunks.
+    assert chosen((28, 28), depths=(96, 96), batch=1) == wide
 
 
 def test_behind_a_pooling_only_the_windows_that_won_have_gradients():

@@ -10,7 +10,7 @@ from ....kernels.convolution.winograd_transforms import PATCH
 from ....kernels.jit import LANES
 from ....shapes import Windows
 from .algorithms import MOST_PATCHES, Col2im, Direct, FewChannels, PooledCol2im, Winograd
-from .cost import direct_work, patches_of, winograd_work
+from .cost import PACKED, READ, TRANSFORMED, direct_work, patches_of, winograd_work
 from .filter_gradients import DirectGradient, PooledGradient, WinogradGradient
 from .grouped import Grouped, GroupedGradient, is_narrow
 from .products import Product, ProductGradient, is_product, places, rounding_pays
@@ -28,11 +28,12 @@ LARGE_WINDOW = 100  # cells that make up for the scattered pixels of a stride
 
 def output(
     windows: Windows, channels: int, filters: int, groups: int, pool: int,
-    batch: int = MOST_PATCHES, precision: str = "float32",
+    batch: int = MOST_PATCHES, precision: str = "float32", *, frozen: bool = False,
 ) -> Any:  # fmt: skip
     """Return what computes a convolution's output, with max pooling if it has.
 
     The factors of its products may be rounded to a ``precision``, and are where that is faster.
+    ``frozen`` filters are packed only once.
     """
     if is_narrow(channels, filters, groups) and pool == 1:
         return Grouped(windows, channels, filters, groups)
@@ -40,8 +41,9 @@ def output(
         precision = precision if rounding_pays(channels, filters) else "float32"
         return Product(places(windows), channels, filters, back=False, precision=precision)
     s = sliding(windows, channels, filters, groups, pool)
-    if _winograd_pays(windows, channels, filters, groups, pool, batch):
-        if _is_wide(channels, filters, groups):
+    if _winograd_pays(windows, channels, filters, groups, pool, batch, frozen=frozen):
+        few = not frozen and _patches_are_less(windows, filters, groups, batch)
+        if few or _is_wide(channels, filters, groups):
             return WideWinograd(s, windows, pool, batch, flip=False)
         return Winograd(s, windows, pool, flip=False)
     if precision == "bf16" and rounding_halves(channels, filters, groups):
@@ -60,8 +62,9 @@ def input_gradient(
         precision = precision if rounding_pays(channels, filters) else "float32"
         return Product(places(windows), channels, filters, back=True, precision=precision)
     s = adjoint(windows, channels, filters, groups, pool)
-    if _winograd_pays(windows, channels, filters, groups, pool, batch):
-        if _is_wide(channels, filters, groups):
+    if _winograd_pays(windows, filters, channels, groups, pool, batch):
+        few = _patches_are_less(windows, channels, groups, batch)
+        if few or _is_wide(channels, filters, groups):
             return WideWinograd(s, windows, 1, batch, flip=True)
         return Winograd(s, windows, 1, flip=True)
     if pool > 1:
@@ -92,7 +95,7 @@ def filter_gradient(
         precision = precision if rounding_pays(channels, filters) else "float32"
         return ProductGradient(places(windows), channels, filters, share, precision)
     s, d = sliding(windows, channels, filters, groups), through(windows, filters)
-    if _winograd_pays(windows, channels, filters, groups, pool, batch):
+    if _winograd_gradient_pays(windows, channels, filters, groups, batch):
         few = _patches_are_fewer(windows, channels, filters, batch, share.chunks)
         if groups == 1 and (few or _is_wide(channels, filters, groups)):
             return WideWinogradGradient(s, d, windows, share, batch)
@@ -114,23 +117,56 @@ def _few_channels_pay(windows: Windows, channels: int) -> bool:
 
 
 def _winograd_pays(
-    windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int
+    windows: Windows, channels: int, filters: int, groups: int, pool: int, batch: int,
+    *, frozen: bool = False,
+) -> bool:  # fmt: skip
+    """Return whether Winograd's 36 products for a patch stand for enough of the usual ones.
+
+    Of a convolution from ``channels`` to ``filters``, which is the adjoint for dx.
+    """
+    if not _winograd_serves(windows, channels, filters, groups, pool):
+        return False
+    of_filter, of_number = (READ, 0) if frozen else (TRANSFORMED, PACKED)
+    of = windows, channels // groups, filters // groups, batch
+    return winograd_work(*of, of_filter) < direct_work(*of, of_number)
+
+
+def _winograd_gradient_pays(
+    windows: Windows, channels: int, filters: int, groups: int, batch: int
 ) -> bool:
-    """Return whether Winograd's 36 products for a patch stand for enough of the usual ones."""
+    """Return whether Winograd's gradient of the filters has less work than the direct one.
+
+    Without groups both write or transform sums for each chunk, which takes as long: only what is
+    done for patches and windows counts.
+    """
+    if not _winograd_serves(windows, channels, filters, groups, 1):
+        return False
+    of = windows, channels // groups, filters // groups, batch
+    return winograd_work(*of, 0 if groups == 1 else READ) < direct_work(*of)
+
+
+def _winograd_serves(windows: Windows, channels: int, filters: int, groups: int, pool: int) -> bool:
+    """Return whether patches have several outputs, and the vectors of their transforms are full."""
     side, outputs = windows.window[0], PATCH + 1 - windows.window[0]
     if windows.window != (side, side) or side not in SIDES or windows.stride != (1, 1):
         return False
     # The outputs of a pooling window are in one patch, and beside each other.
     pooled = pool == 1 or (pool == 2 and outputs % 2 == 0 and windows.dilation == (1, 1))
     depths = channels // groups, filters // groups
-    if min(depths) < FEW_FOR_WINOGRAD or not pooled:
-        return False
-    return winograd_work(windows, *depths, batch) < direct_work(windows, *depths, batch)
+    return min(depths) >= FEW_FOR_WINOGRAD and pooled
 
 
 def _is_wide(channels: int, filters: int, groups: int) -> bool:
     """Return whether Winograd's filters leave the caches once they are transformed."""
     return groups == 1 and channels * filters >= LARGE
+
+
+def _patches_are_less(windows: Windows, filters: int, groups: int, batch: int) -> bool:
+    """Return whether transformed patches are fewer numbers than transformed filters.
+
+    Only one of the two need be written, for each channel 36 numbers of a patch or of a filter.
+    """
+    return groups == 1 and batch * patches_of(windows) < filters
 
 
 def _patches_are_fewer(

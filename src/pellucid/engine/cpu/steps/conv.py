@@ -69,8 +69,14 @@ class ConvStep(Step):
         super().divide(share, batch_size)
         if batch_size == self._whole:
             return
-        self._whole, pool = batch_size, self.pool
-        self._output = output(*self._geometry, batch_size, self.precision)
+        self._whole = batch_size
+        self._take_output(self._chosen_output(frozen=self.frozen))
+
+    def _chosen_output(self, *, frozen: bool) -> Any:
+        return output(*self._geometry, self._whole, self.precision, frozen=frozen)
+
+    def _take_output(self, algorithm: Any) -> None:
+        self._output, pool = algorithm, self.pool
         self.kernel = self._output.name + " + relu" * self.relu
         self.kernel += f" + max {pool}x{pool}" * (pool > 1)
 
@@ -166,7 +172,9 @@ class ConvStep(Step):
         """Make images (N, C, H, W) from now on, if the step can."""
         # A gate is the output, which backward would have to transpose.
         gated = self.relu and self.pool == 1
-        if self._output.can_emit_channels_first and not gated:
+        # Other filters than those of a training may go with another algorithm.
+        able = self._output, self._chosen_output(frozen=True)
+        if all(one.can_emit_channels_first for one in able) and not gated:
             batch, oh, ow, fn = self._y.shape
             self._output.channels_first, self._transpose = True, (fn, oh * ow)
             self._dy, self._y = self.scratch(self._y.shape), self.output((batch, fn, oh, ow))
@@ -256,7 +264,15 @@ class ConvStep(Step):
         return [one for one in passes if one is not None]
 
     def freeze(self) -> None:
-        """Pack the filters once more, and then rely on them."""
+        """Pack the filters once more, and then rely on them, by the algorithm that then pays."""
+        if not self.frozen:
+            algorithm = self._chosen_output(frozen=True)
+            if self._transpose:
+                algorithm.channels_first = True
+            self._reserved = {
+                key: one for key, one in self._reserved.items() if key[0] != id(self._output)
+            }
+            self._take_output(algorithm)
         super().freeze()
         self._packed = None
 
