@@ -397,6 +397,20 @@ def test_few_images_read_the_filters_of_a_product_as_they_lie_until_the_plan_is_
     assert step._output.borrowed is None
 
 
+def test_one_thread_does_an_image_that_stays_near_in_one_task(monkeypatch):
+    found = []
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1, 64, 8, 8)).astype(np.float32)
+    for threads in (1, 2):
+        monkeypatch.setattr(algorithms, "get_num_threads", lambda many=threads: many)
+        plan = engine.compile(nn.Conv2d(64, 64, 3, rng=np.random.default_rng(1)), x.shape[1:], 1)
+        step = plan.steps[1]
+        assert type(step._output) is Direct
+        assert (step._output._shares(1) == (1, 1)) == (threads == 1)
+        found.append(plan(x).tobytes())
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 30])
 def test_few_images_are_shared_out_in_bands(n):
     # The exact values of whole numbers say that every band is written, and none twice.

@@ -35,7 +35,7 @@ from ....kernels.convolution.phases import (
 from ....kernels.convolution.tiles import pixel_tile, tile_shape, whole_vectors
 from ....kernels.convolution.winograd_transforms import PATCH, PLACES
 from ....kernels.jit import LANES
-from ....kernels.pool.threads import run_python
+from ....kernels.pool.threads import get_num_threads, run_python
 from ....memory import aligned_zeros
 from ....shapes import Windows
 from ....typing import Array
@@ -151,7 +151,10 @@ class Direct:
             max(len(p.first_row) for p in self.phases),
             self.row.size // (self.tile[1] * LANES),
         )
-        wanted, least, image = -(-TASKS // n), -(-LEAST // n), s.h * s.w * s.c
+        image = s.h * s.w * s.c
+        wanted, least = -(-TASKS // n), -(-LEAST // n)
+        if get_num_threads() == 1:  # which has nobody to share tasks with
+            wanted = least = 1
         near = min(rows, max(1, 4 * s.padded_size // BAND))
         if self.filters.size > image and not self.channels_first:
             parts = min(columns, max(least, min(wanted, 1 + self.work // (COPIED * image))))

@@ -6,10 +6,11 @@ from typing import Any
 
 from ....distributed import Share
 from ....kernels.convolution.geometry import adjoint, sliding, through
+from ....kernels.convolution.panels import WIDTH
 from ....kernels.convolution.winograd_transforms import PATCH
 from ....kernels.jit import LANES
 from ....shapes import Windows
-from .algorithms import MOST_PATCHES, Col2im, Direct, FewChannels, PooledCol2im, Winograd
+from .algorithms import MOST_PATCHES, Col2im, Direct, FewChannels, PooledCol2im, Winograd, round_up
 from .cost import PACKED, READ, TRANSFORMED, direct_work, patches_of, winograd_work
 from .filter_gradients import DirectGradient, PooledGradient, WinogradGradient
 from .grouped import Grouped, GroupedGradient, is_narrow
@@ -126,9 +127,14 @@ def _winograd_pays(
     """
     if not _winograd_serves(windows, channels, filters, groups, pool):
         return False
-    of_filter, of_number = (READ, 0) if frozen else (TRANSFORMED, PACKED)
     of = windows, channels // groups, filters // groups, batch
-    return winograd_work(*of, of_filter) < direct_work(*of, of_number)
+    if frozen:
+        return winograd_work(*of) < direct_work(*of)
+    made = filters // groups
+    if _patches_are_less(windows, filters, groups, batch):  # which go with whole panels
+        made = round_up(made, WIDTH)
+    work = winograd_work(windows, channels // groups, made, batch, TRANSFORMED)
+    return work < direct_work(*of, PACKED)
 
 
 def _winograd_gradient_pays(
