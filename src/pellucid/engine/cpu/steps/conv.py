@@ -70,10 +70,9 @@ class ConvStep(Step):
         if batch_size == self._whole:
             return
         self._whole = batch_size
-        self._take_output(self._chosen_output(frozen=self.frozen))
-
-    def _chosen_output(self, *, frozen: bool) -> Any:
-        return output(*self._geometry, self._whole, self.precision, frozen=frozen)
+        of = *self._geometry, batch_size, self.precision
+        self._when_frozen = output(*of, frozen=True)
+        self._take_output(self._when_frozen if self.frozen else output(*of))
 
     def _take_output(self, algorithm: Any) -> None:
         self._output, pool = algorithm, self.pool
@@ -105,7 +104,7 @@ class ConvStep(Step):
     @property
     def activates(self) -> bool:
         """Whether it can also apply any other activation that follows."""
-        return self.folds and bool(self._output.activates)
+        return self.folds and bool(self._when_frozen.activates)  # as only frozen ones do
 
     def applies(self, activation: Activation) -> bool:
         """Return whether it can apply this activation before it writes the output."""
@@ -172,11 +171,12 @@ class ConvStep(Step):
         """Make images (N, C, H, W) from now on, if the step can."""
         # A gate is the output, which backward would have to transpose.
         gated = self.relu and self.pool == 1
-        # Other filters than those of a training may go with another algorithm.
-        able = self._output, self._chosen_output(frozen=True)
+        able = self._output, self._when_frozen
         if all(one.can_emit_channels_first for one in able) and not gated:
             batch, oh, ow, fn = self._y.shape
-            self._output.channels_first, self._transpose = True, (fn, oh * ow)
+            self._transpose = (fn, oh * ow)
+            for one in able:
+                one.channels_first = True
             self._dy, self._y = self.scratch(self._y.shape), self.output((batch, fn, oh, ow))
         return bool(self._transpose)
 
@@ -232,7 +232,7 @@ class ConvStep(Step):
             activation = self.activation.in_passing() if self.activation is not None else None
             if self.norm is not None and self.norm.applies_function and self.activates:
                 activation = self.norm.activation
-            more = () if activation is None else (self._output.kernel_for(activation),)
+            more = () if activation is None else (self._when_frozen.kernel_for(activation),)
             return [*self._output.uses, *more]
         back = [self._make_filter_gradient()] if self.learns else []
         if not self.first:
@@ -266,13 +266,10 @@ class ConvStep(Step):
     def freeze(self) -> None:
         """Pack the filters once more, and then rely on them, by the algorithm that then pays."""
         if not self.frozen:
-            algorithm = self._chosen_output(frozen=True)
-            if self._transpose:
-                algorithm.channels_first = True
             self._reserved = {
                 key: one for key, one in self._reserved.items() if key[0] != id(self._output)
             }
-            self._take_output(algorithm)
+            self._take_output(self._when_frozen)
         super().freeze()
         self._packed = None
 
