@@ -44,7 +44,8 @@ def test_a_network_has_the_gradients_that_pytorch_gives_it(name, channels, torch
     x = draw_images(model, (channels, *IMAGE), N, rng)
     plan = engine.compile(model, x.shape[1:], N)
     winograd = [step.name for step in plan.steps if "Winograd" in step.kernel]
-    assert winograd == (["conv2", "conv3", "conv4"] if name == "deep" else [])
+    # conv3 doubles the channels: so few patches do not make up for the transform of its filters.
+    assert winograd == (["conv2", "conv4"] if name == "deep" else [])
 
     theirs = [
         torch.tensor(a.astype(float), requires_grad=True)

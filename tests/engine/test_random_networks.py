@@ -17,6 +17,7 @@ from pellucid.engine.cpu.convolution.algorithms import (
 )
 from pellucid.engine.cpu.convolution.grouped import Grouped
 from pellucid.engine.cpu.convolution.products import Product
+from pellucid.engine.cpu.convolution.wide_winograd import WideWinograd
 from pellucid.engine.cpu.steps.base import STEPS
 from pellucid.engine.cpu.steps.conv import ConvStep
 from pellucid.engine.cpu.steps.join import AddStep, ConcatStep
@@ -343,7 +344,8 @@ def test_a_plan_gives_what_its_layers_give(seed):
 
 def test_every_step_there_is_was_drawn():
     steps = []
-    for seed in (*range(NETWORKS), 79):  # which pools what Winograd's algorithm made
+    # 79 pools what Winograd's algorithm made, 96 applies a ReLU to it.
+    for seed in (*range(NETWORKS), 79, 96):
         model, image = draw_network(seed)
         steps += engine.compile(model, image, BATCH).steps
     assert {type(step) for step in steps} == {
@@ -354,9 +356,10 @@ def test_every_step_there_is_was_drawn():
         ConcatStep,
     }
     convolutions = [step for step in steps if isinstance(step, ConvStep)]
-    assert {type(step._output) for step in convolutions} == {Grouped, Direct, Product, Winograd}
+    both = {Grouped, Direct, Product, Winograd, WideWinograd}
+    assert {type(step._output) for step in convolutions} == both
     back = {type(step._make_input_gradient()) for step in convolutions}
-    assert back == {Grouped, Direct, Product, Col2im, FewChannels, Winograd, PooledCol2im}
+    assert back == both | {Col2im, FewChannels, PooledCol2im}
     fused = {(step._output.name, step.relu, step.pool) for step in convolutions}
     assert {
         (name, relu, pool)

@@ -79,10 +79,11 @@ def test_the_tree_over_ranks_gives_the_bits_of_one_process(name, ranks):
         assert got.tobytes() == expected.tobytes()
 
 
-def test_one_process_is_a_rank_of_its_own():
+@pytest.mark.parametrize(("batch", "chunks"), [(1, 1), (3, 4), (4, 4), (16, 16), (20, 16)])
+def test_one_process_is_a_rank_of_its_own_and_has_no_chunk_to_spare(batch, chunks):
     model = nn.Sequential(conv(3, 8, 5))
-    plan = engine.compile(model, (3, 8, 8), 4)
+    plan = engine.compile(model, (3, 8, 8), batch)
     step = next(step for step in plan.steps if isinstance(step, ConvStep))
-    plan(draw_images(model, (3, 8, 8), 4, np.random.default_rng(0)))
-    step.backward(np.zeros((4, 4, 4, 8), np.float32), need_dx=False)
-    assert len(step._filter_gradient.sums.bias) == 16
+    plan(draw_images(model, (3, 8, 8), batch, np.random.default_rng(0)))
+    step.backward(np.zeros((batch, 4, 4, 8), np.float32), need_dx=False)
+    assert len(step._filter_gradient.sums.bias) == chunks
