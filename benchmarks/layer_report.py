@@ -117,9 +117,9 @@ def _share(row: Result) -> str:
 def _draw(rows: list[Result], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    first = {case.name: case for case in reversed(CASES.values())}
-    keys = list(dict.fromkeys(row["case"] for row in rows))
-    keys = [key for key in keys if first[CASES[key].name].key == key] or keys
+    measured = {row["case"] for row in rows}
+    first = {CASES[key].name: key for key in reversed(CASES) if key in measured}
+    keys = list(reversed(first.values()))  # each layer with the first of its batches
     figure = Figure(figsize=(8, 1 + 0.24 * len(keys)), layout="constrained", dpi=120)
     axes = figure.subplots()
     for place, training in enumerate(WORK):
