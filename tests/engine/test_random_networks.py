@@ -356,10 +356,10 @@ def test_every_step_there_is_was_drawn():
         ConcatStep,
     }
     convolutions = [step for step in steps if isinstance(step, ConvStep)]
-    both = {Grouped, Direct, Product, Winograd, WideWinograd}
-    assert {type(step._output) for step in convolutions} == both
+    forward = {Grouped, Direct, Product, Winograd, WideWinograd}
+    assert {type(step._output) for step in convolutions} == forward
     back = {type(step._make_input_gradient()) for step in convolutions}
-    assert back == both | {Col2im, FewChannels, PooledCol2im}
+    assert back == forward | {Col2im, FewChannels, PooledCol2im}
     fused = {(step._output.name, step.relu, step.pool) for step in convolutions}
     assert {
         (name, relu, pool)

@@ -227,7 +227,7 @@ def _fetch_results(dw: Array, f: int, k: int, block: Block, cut: Cut) -> None:
 
 @cache
 def _writer(rows: int) -> Any:
-    """Return what writes a tile of so many rows."""
+    """Return the function that writes a tile of ``rows`` filters to the gradient."""
 
     @inlined
     def write(t: Any, dw: Array, f: int, k: int, block: Block, cut: Cut, sums: Array) -> None:
