@@ -19,6 +19,7 @@ PAGES = [
 ]
 # A path in code, with a folder or an ending: `nn/walk.py`, `engine/cpu/steps/`.
 PATHS = re.compile(r"`((?:[a-z_0-9]+/)+(?:[a-z_0-9]+\.(?:py|md))?|[a-z_0-9]+\.py)`")
+LINKS = re.compile(r"\]\(([^)#\s]+)")  # without the place on the page
 MADE = {"train/", "val/", "valid/", "validation/", "dev/", "test/", "runs/", "run/"}  # a user's
 
 
@@ -46,6 +47,12 @@ def test_the_files_that_a_page_names_are_there(page):
         if not any((root / name).exists() for root in (ROOT, ROOT / "src", ROOT / "src/pellucid"))
     ]
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_that_a_page_links_to_are_there(page):
+    links = {link for link in LINKS.findall(page.read_text(encoding="utf-8")) if ":" not in link}
+    assert not [link for link in sorted(links) if not (page.parent / link).exists()]
 
 
 @pytest.mark.parametrize("name", ["validation.md"])
