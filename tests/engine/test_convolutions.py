@@ -24,12 +24,18 @@ from pellucid.engine.cpu.convolution.filter_gradients import (
     WinogradGradient,
 )
 from pellucid.engine.cpu.convolution.grouped import Grouped, GroupedGradient
-from pellucid.engine.cpu.convolution.products import LEAST, Product, ProductGradient
+from pellucid.engine.cpu.convolution.products import (
+    LEAST,
+    Product,
+    ProductGradient,
+    tile_height,
+)
 from pellucid.engine.cpu.convolution.wide_winograd import WideWinograd, WideWinogradGradient
 from pellucid.engine.cpu.launch import launch
 from pellucid.engine.cpu.steps.layout import LayoutStep
 from pellucid.kernels import tree
 from pellucid.kernels.convolution.layout import GatedGradient
+from pellucid.kernels.gemm.product import HEIGHTS
 from pellucid.kernels.jit import LANES
 from pellucid.shapes import slide
 
@@ -82,6 +88,18 @@ def test_windows_of_one_cell_are_matrix_products():
     assert chosen(**one, image=(1, 1), batch=LEAST) == product
     assert Product not in chosen(**one, image=(1, 1), batch=LEAST - 1)
     assert Product not in chosen(**one, groups=2) + chosen(**one, pool=2) + chosen(window=1)
+
+
+def test_tiles_of_a_product_are_low_where_its_rows_would_leave_high_ones_empty():
+    tall, low = HEIGHTS
+    assert low < tall
+    assert tile_height(1) == tile_height(5 * low) == low
+    assert tile_height(tall) == tile_height(99 * low) == tall
+
+    def height(batch):
+        return output(slide((5, low), 1), 8, 8, 1, 1, batch).height
+
+    assert (height(1), height(20)) == (low, tall)
 
 
 def test_winograd_does_not_serve_images_that_leave_its_patches_empty():

@@ -22,7 +22,15 @@ from pellucid.kernels.gemm.packing import (
     packed_columns,
 )
 from pellucid.kernels.gemm.precision import PRECISIONS, pack
-from pellucid.kernels.gemm.product import Blocks, Results, Where, multiply
+from pellucid.kernels.gemm.product import (
+    CROWDED,
+    HEIGHTS,
+    MANY,
+    Blocks,
+    Results,
+    Where,
+    multiply,
+)
 from pellucid.kernels.gemm.rows import Pixels
 from pellucid.kernels.jit import LANES
 from pellucid.kernels.pool.threads import run
@@ -81,6 +89,7 @@ SIZES = [
     (HEIGHT - 1, LANES, LANES),
     (HEIGHT, 5, WIDTH),
     (2 * HEIGHT + 1, 2 * LANES + 3, WIDTH + LANES - 1),
+    (HEIGHT + 1, CROWDED, MANY * WIDTH),
     (5 * HEIGHT - 1, 40, 2 * WIDTH + LANES + 1),
 ]
 
@@ -90,7 +99,8 @@ SIZES = [
 @pytest.mark.parametrize("added", [False, True])
 @pytest.mark.parametrize("packing", [PACKED, PLAIN, TRANSPOSED])
 @pytest.mark.parametrize("precision", PRECISIONS)  # whole numbers are exact in each
-def test_a_product_equals_numpys(rows, depth, columns, gate, added, packing, precision):
+@pytest.mark.parametrize("height", HEIGHTS)
+def test_a_product_equals_numpys(rows, depth, columns, gate, added, packing, precision, height):
     x, w, b = whole(rows, depth), whole(columns, depth, seed=1), whole(columns, seed=2)
     plus = whole(rows, columns, seed=4)
     source, seen = gated(x, whole(rows, depth, seed=3) if gate else None)
@@ -99,13 +109,13 @@ def test_a_product_equals_numpys(rows, depth, columns, gate, added, packing, pre
     matrix = packed(w, precision) if packing == PACKED else lying[packing](w)
     bias = np.append(b, np.zeros(WIDTH, np.float32))
     every = pixels((1, rows), (1, 1))
-    tiles = -(-rows // HEIGHT)
+    tiles = -(-rows // height)
     some = 7 if precision == "float32" else 8  # no word lies in two blocks
     for deep, down, across in ((depth, 1, 1), (some, max(1, tiles // 2), 2)):
         for activation in (RELU, NO_ACTIVATION):
             y = Room(rows, columns)
             run(
-                multiply(False, precision), down * across, source, matrix,
+                multiply(False, precision, height), down * across, source, matrix,
                 Results(y.flat, bias, within(plus) if added else NOTHING),
                 Blocks(rows, depth, columns, deep, down, across, packing, added),
                 Where(every, every), activation,
@@ -113,12 +123,13 @@ def test_a_product_equals_numpys(rows, depth, columns, gate, added, packing, pre
             np.testing.assert_array_equal(y.read(), np.maximum(z, 0) if activation == RELU else z)
 
 
-def test_a_product_goes_through_a_function_on_its_way():
+@pytest.mark.parametrize("height", HEIGHTS)
+def test_a_product_goes_through_a_function_on_its_way(height):
     rows, depth, columns = SIZES[-1]
     x, w, plus = whole(rows, depth), whole(columns, depth, seed=1), whole(rows, columns)
     every, y = pixels((1, rows), (1, 1)), Room(rows, columns)
     run(
-        multiply(True), 4, gated(x, None)[0], packed(w),
+        multiply(True, height=height), 4, gated(x, None)[0], packed(w),
         Results(y.flat, np.zeros(columns + WIDTH, np.float32), within(plus)),
         Blocks(rows, depth, columns, depth, 2, 2, PACKED, True),
         Where(every, every), Activation(SILU),
@@ -131,7 +142,8 @@ STEPS = [((1, 1), (3, 5)), ((2, 2), (5, 7)), ((3, 2), (6, 5)), ((2, 5), (9, 4))]
 
 
 @pytest.mark.parametrize(("step", "image"), STEPS)
-def test_a_product_reads_and_writes_pixels_that_are_a_step_apart(step, image):
+@pytest.mark.parametrize("height", HEIGHTS)
+def test_a_product_reads_and_writes_pixels_that_are_a_step_apart(step, image, height):
     n, depth, columns = 3, LANES + 2, WIDTH + 3
     there = pixels(image, step)
     rows = n * there.oh * there.ow
@@ -139,7 +151,7 @@ def test_a_product_reads_and_writes_pixels_that_are_a_step_apart(step, image):
     x, w = whole(n, *image, depth), whole(columns, depth, seed=1)
     chosen = x[:, :: step[0], :: step[1]].reshape(rows, depth)
     zeros = np.zeros(columns + WIDTH, np.float32)
-    for down in {1, max(1, -(-rows // HEIGHT) // 2)}:
+    for down in {1, max(1, -(-rows // height) // 2)}:
         blocks = Blocks(rows, depth, columns, depth, down, 2, PACKED, False)
         y, spread = Room(rows, columns), Room(n, *image, columns)
         for source, out, *where in (
@@ -147,7 +159,7 @@ def test_a_product_reads_and_writes_pixels_that_are_a_step_apart(step, image):
             (chosen, spread, all_of_them, there),
         ):
             run(
-                multiply(False), down * 2, gated(source, None)[0], packed(w),
+                multiply(False, height=height), down * 2, gated(source, None)[0], packed(w),
                 Results(out.flat, zeros, NOTHING), blocks, Where(*where), NO_ACTIVATION,
             )  # fmt: skip
         np.testing.assert_array_equal(y.read(), chosen @ w.T)

@@ -40,7 +40,7 @@ def output(
         return Grouped(windows, channels, filters, groups)
     if is_product(windows, groups, pool, batch):
         precision = precision if rounding_pays(channels, filters) else "float32"
-        return Product(places(windows), channels, filters, back=False, precision=precision)
+        return Product(places(windows), channels, filters, batch, back=False, precision=precision)
     s = sliding(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, channels, filters, groups, pool, batch, frozen=frozen):
         few = not frozen and _patches_are_less(windows, filters, groups, batch)
@@ -61,7 +61,7 @@ def input_gradient(
         return Grouped(windows, channels, filters, groups, back=True)
     if is_product(windows, groups, pool, batch):
         precision = precision if rounding_pays(channels, filters) else "float32"
-        return Product(places(windows), channels, filters, back=True, precision=precision)
+        return Product(places(windows), channels, filters, batch, back=True, precision=precision)
     s = adjoint(windows, channels, filters, groups, pool)
     if _winograd_pays(windows, filters, channels, groups, pool, batch):
         few = _patches_are_less(windows, channels, groups, batch)

@@ -169,7 +169,9 @@ class LinearStep(Step):
     def _pass(self, *, back: bool) -> Product:
         """Return a product of rows in blocks, or that of the gradient ``back``."""
         (f, k), where = self._shape, rows(self._lead)
-        return Product(where, k, f, back=back, on_the_way=True, precision=self._precision)
+        return Product(
+            where, k, f, self._whole, back=back, on_the_way=True, precision=self._precision
+        )
 
     def _make_large(self) -> tuple[ProductGradient, Product]:
         if self._large is None:
