@@ -49,13 +49,13 @@ def report(rows: list[Result], facts: dict[str, str], out: Path, before: list[Re
     page = [
         "# Layers by themselves\n",
         *(f"- {what}: {value}" for what, value in facts.items()),
-        "\nA layer's own step, in the layout that each contender likes best. Training is forward,",
-        "and the gradients of input, filters and bias. A ratio is how many times as fast Pellucid",
-        "is as PyTorch eager in its better memory format, or as ONNX Runtime (ORT): the median of",
-        "bursts that take turns, of those turns in which the core had its full rate before and",
-        "after, as far as there were enough. The share is that of the cores' rate of fused",
-        "multiply-adds, by the products of the definition: Winograd's algorithm needs fewer, and",
-        "may exceed 100 %.",
+        "\nA layer's own step, called as in a plan, from a recording, in the layout that each",
+        "contender likes best. Training is forward, and the gradients of input, filters and bias.",
+        "A ratio is how many times as fast Pellucid is as PyTorch eager in its better memory",
+        "format, or as ONNX Runtime (ORT): the median of bursts that take turns, of those turns in",
+        "which the core had its full rate before and after, as far as there were enough. The share",
+        "is that of the cores' rate of fused multiply-adds, by the products of the definition:",
+        "Winograd's algorithm needs fewer, and may exceed 100 %.",
     ]
     for threads in sorted({row["threads"] for row in rows}):
         own = [row for row in rows if row["threads"] == threads]
