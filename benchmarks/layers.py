@@ -4,13 +4,13 @@
                                 [--precision bf16]
 
 Each case is a layer's own step as inside a network: images are in the layout that the contender
-likes best, and conversions are not counted; ours is called from a recording, as a plan does. PyTorch has the better of its two memory formats, ONNX
-Runtime only inference. The contenders take turns in short bursts in one process, so that all see
-the same machine; a ratio is the median of those of the bursts. A third part of the table is the
-share of the machine's rate of fused multiply-adds, from a loop that does nothing else. A turn waits
-for the full rate of the core (`timing.Core`), for some seconds, and turns that had it before and
-after are preferred. Training is forward, and the gradients of input, filters and bias; no
-optimizer.
+likes best, and conversions are not counted; ours is called from a recording, as a plan does.
+PyTorch has the better of its two memory formats, ONNX Runtime only inference. The contenders take
+turns in short bursts in one process, so that all see the same machine; a ratio is the median of
+those of the bursts. A third part of the table is the share of the machine's rate of fused multiply-
+adds, from a loop that does nothing else. A turn waits for the full rate of the core
+(`timing.Core`), for some seconds, and turns that had it before and after are preferred. Training is
+forward, and the gradients of input, filters and bias; no optimizer.
 """
 
 from __future__ import annotations
