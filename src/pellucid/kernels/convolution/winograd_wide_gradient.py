@@ -94,6 +94,8 @@ def backward_weights(outputs: int) -> Any:
             first, f, top = task % blocks * WIDTH, task // blocks * WIDTH, 0
             for chunk in range(chunks):
                 begin, end = bounds[chunk] * patches, bounds[chunk + 1] * patches
+                # The sums of the second chunk of a pair go to the node of the first.
+                adds = chunk % 2 if begin < end else 0
                 if begin == end:
                     nodes[top * size : (top + 1) * size] = 0
                 else:
@@ -101,8 +103,8 @@ def backward_weights(outputs: int) -> Any:
                         at = (first * PLACES * plane) // WIDTH + begin * WIDTH + c
                         of_filters = (f * PLACES * plane) // WIDTH + begin * WIDTH
                         _multiply(v, at, m, of_filters, end - begin, plane, du)
-                        transform_back(du, nodes, top * size + c * cells * WIDTH)
-                top, complete = top + 1, chunk + 1
+                        transform_back(du, nodes, (top - adds) * size + c * cells * WIDTH, adds)
+                top, complete = top + 1 - adds, (chunk + 1) >> adds
                 while complete % 2 == 0:
                     _add_next(nodes, (top - 2) * size, size)
                     top, complete = top - 1, complete // 2
@@ -129,14 +131,20 @@ def _transform_back(side: int) -> Any:
     g_transposed, cells = values_transposed(side), side * side
 
     @kernel
-    def transform_sums(du: Array, node: Array, to: int) -> None:
-        """Write ``Gᵀ·du·G`` of `HEIGHT` channels into ``node``, rows of W for each cell of each."""
+    def transform_sums(du: Array, node: Array, to: int, adds: int) -> None:
+        """Write ``Gᵀ·du·G`` of `HEIGHT` channels into ``node``, or add it.
+
+        There are rows of W for each cell of each channel.
+        """
         for c in range(HEIGHT):
             for f in range(0, WIDTH, LANES):
                 t = load(PATCH, PATCH, du, c * WIDTH + f, PATCH * TILE, TILE)
                 t = transpose(g_transposed(scaled(t)))
                 t = transpose(g_transposed(scaled(t)))
-                scatter(t, node, to + c * cells * WIDTH + f, side * WIDTH, WIDTH)
+                at = to + c * cells * WIDTH + f
+                if adds:
+                    t = load(side, side, node, at, side * WIDTH, WIDTH) + t
+                scatter(t, node, at, side * WIDTH, WIDTH)
 
     return transform_sums
 
