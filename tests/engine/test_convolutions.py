@@ -9,7 +9,7 @@ from engine.networks import by_the_layers, draw_images, everything
 from ops.witness import assert_agrees
 from pellucid import engine, nn
 from pellucid.distributed import CHUNKS, Share
-from pellucid.engine.cpu.convolution import algorithms, filter_gradients, products
+from pellucid.engine.cpu.convolution import algorithms, filter_gradients, grouped, products
 from pellucid.engine.cpu.convolution.algorithms import (
     Col2im,
     Direct,
@@ -426,6 +426,26 @@ def test_one_thread_does_an_image_that_stays_near_in_one_task(monkeypatch):
         assert type(step._output) is Direct
         assert (step._output._shares(1) == (1, 1)) == (threads == 1)
         found.append(plan(x).tobytes())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(("module", "size", "groups"), [(grouped, 3, 64), (products, 1, 1)])
+def test_channels_are_shared_out_only_where_there_are_threads_to_share_with(
+    module, size, groups, monkeypatch
+):
+    counts, found = [], []
+
+    def counting(kernel, count, *rest):
+        counts.append(count)
+        launch(kernel, count, *rest)
+
+    monkeypatch.setattr(module, "launch", counting)
+    x = np.random.default_rng(0).normal(size=(1, 64, 8, 8)).astype(np.float32)
+    for threads in (1, 2):
+        monkeypatch.setattr(module, "get_num_threads", lambda many=threads: many)
+        layer = nn.Conv2d(64, 64, size, groups=groups, rng=np.random.default_rng(1))
+        found.append(engine.compile(layer, x.shape[1:], 1)(x).tobytes())
+    assert counts[len(counts) // 2 - 1] < counts[-1]
     assert found[0] == found[1]
 
 

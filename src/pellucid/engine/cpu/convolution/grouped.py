@@ -15,7 +15,7 @@ from ....kernels.convolution.grouped import Packed, groups_per_vector
 from ....kernels.convolution.layout import GatedGradient
 from ....kernels.convolution.rectangles import cut, reading
 from ....kernels.jit import LANES, REGISTERS
-from ....kernels.pool.threads import run_python
+from ....kernels.pool.threads import get_num_threads, run_python
 from ....kernels.tree import chunk_count
 from ....memory import aligned_zeros
 from ....shapes import Windows
@@ -26,7 +26,8 @@ from .filter_gradients import partial_sums
 
 __all__ = ["Grouped", "GroupedGradient", "is_narrow"]
 
-TASKS = 8  # that a batch should have at least
+TASKS = 8  # that a batch should have at least,
+NEAR = 2**12  # unless one thread does it with no more numbers of filters, which stay in its L1 cache
 # Pixels of a tile: every number is a kernel to compile. 7 divides the rows of networks for 224x224
 # pixels, 4 and 8 those for 32x32.
 WIDTHS = (1, 2, 4, 7, 8)
@@ -96,7 +97,9 @@ class Grouped:
     ) -> None:  # fmt: skip
         """Write the output ``y`` of ``n`` images."""
         whole, vectors = self.gated if source.gated else self.plain, len(self.filters)
-        parts = min(vectors, -(-TASKS // (n * len(whole.rectangles))))
+        alone = get_num_threads() == 1 and self.filters.size <= NEAR
+        wanted = 1 if alone else TASKS  # a task of some channels reads a part of each pixel's line
+        parts = min(vectors, -(-wanted // (n * len(whole.rectangles))))
         launch(
             self.kernel_for(activation), n * len(whole.rectangles) * parts, n * self.work, source,
             Packed(flat(self.filters), self.row, activation), flat(y), self.s,
