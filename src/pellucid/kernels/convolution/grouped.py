@@ -64,6 +64,7 @@ __all__ = ["Packed", "copy_strips", "forward", "groups_per_vector", "rectangle"]
 # Numbers that are read and written: with more, they have left the caches when their turn comes, and
 # are fetched ahead.
 FAR = 2**22
+LONG = 512  # channels: the lines of a longer pixel the processor itself foresees
 FOLLOWED = 5  # rows that a tile reads, up to which the processor itself foresees the next ones
 
 
@@ -270,7 +271,7 @@ def forward(width: int, run: int, step: int, given: int, made: int, functions: b
         vectors, count, size = (s.f + per_made - 1) // per_made, len(cut.rectangles), cut.strip
         what = (arrays, packed.activation, len(packed.filters) // vectors)
         strip = aligned(np.empty(TOGETHER * size + LINE, dtype=np.float32))
-        ahead = s.step_h == s.step_w == step and x.size + y.size > FAR
+        ahead = s.step_h == s.step_w == step and x.size + y.size > FAR and s.c <= LONG
         for task in share(queue):
             n, part, which = task // (count * cut.parts), task // count % cut.parts, task % count
             (first, last), (left, right), together = rectangle(rectangles, which)
