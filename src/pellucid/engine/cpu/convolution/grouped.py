@@ -27,7 +27,7 @@ from .filter_gradients import partial_sums
 __all__ = ["Grouped", "GroupedGradient", "is_narrow"]
 
 TASKS = 8  # that a batch should have at least,
-NEAR = 2**12  # unless one thread does it with no more numbers of filters, which stay in its L1 cache
+NEAR = 2**12  # unless one thread does it, and no more numbers of filters stay in its L1 cache
 # Pixels of a tile: every number is a kernel to compile. 7 divides the rows of networks for 224x224
 # pixels, 4 and 8 those for 32x32.
 WIDTHS = (1, 2, 4, 7, 8)
