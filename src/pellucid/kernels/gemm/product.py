@@ -53,9 +53,9 @@ __all__ = ["CROWDED", "HEIGHTS", "MANY", "Blocks", "Results", "Where", "multiply
 HEIGHTS = HEIGHT, HEIGHT * 5 // 6  # of a tile
 FAR = 48  # products of each sum: fewer take less time than memory, which is busy enough
 
-# Rows that begin so many numbers apart share few sets of lines of the L1 cache, and push each other
-CROWDED = 512  # out. They are copied to where they do not,
-MANY = 8  # if so many panels read the copies.
+# Rows that begin a multiple of so many numbers apart compete for the same sets of the L1 cache.
+CROWDED = 512
+MANY = 8  # panels of a task, for which it pays to copy such rows
 
 LARGE = 2**18  # numbers of a matrix that exceeds the L2 cache
 
@@ -240,7 +240,7 @@ def multiply(functions: bool, precision: str = "float32", height: int = HEIGHT) 
     """
     wide_panel, narrow_panel = (_panel(each, functions, precision, height) for each in (VECTORS, 1))
     per_word, _, _, pack_block = PRECISIONS[precision]
-    of_tile = height * WIDTH
+    tile_size = height * WIDTH
 
     @kernel
     def product(
@@ -257,7 +257,7 @@ def multiply(functions: bool, precision: str = "float32", height: int = HEIGHT) 
         copied = np.empty((0 if in_place else most * height * (of_block + PAD)) + LINE, np.float32)
         near = aligned(np.empty((of_block * WIDTH if packing else 0) + LINE, np.float32))
         waiting = most * wide if deep < depth else 0
-        whole = aligned(np.empty((waiting + 2) * of_tile + LINE, np.float32))
+        whole = aligned(np.empty((waiting + 2) * tile_size + LINE, np.float32))
         ahead = np.empty(height, np.int64)
         for task in share(queue):
             i, j = task % down, task // down
@@ -277,10 +277,10 @@ def multiply(functions: bool, precision: str = "float32", height: int = HEIGHT) 
                         pack_block(b, depth, columns, (n, k, terms), packing, near)
                     size = height * width
                     scratch = _Scratch(
-                        whole[:size], whole[of_tile : of_tile + size], whole[2 * of_tile :],
+                        whole[:size], whole[tile_size : tile_size + size], whole[2 * tile_size :],
                         aligned(copied), ahead,
                     )  # fmt: skip
-                    of_panel = (p - left) * most * of_tile
+                    of_panel = (p - left) * most * tile_size
                     part = _Part(top, end, p == left, in_place, n, place, k, terms, of_panel)
                     if narrow:
                         narrow_panel(

@@ -72,9 +72,9 @@ def rounding_pays(depth: int, columns: int) -> bool:
 
 
 def tile_height(rows: int) -> int:
-    """Return the height of tiles for a product of so many rows.
+    """Return the height of the tiles for a product of this many ``rows``.
 
-    By measurement, low tiles take 1 to 4 % longer by the row.
+    By measurement, low tiles take 1 to 4 % longer for each row.
     """
     tall, low = (-(-rows // height) * height for height in HEIGHTS)
     return HEIGHTS[low < WORTH * tall]
